@@ -46,12 +46,15 @@ ELSEWHERE = {
 
 
 class Lazy(click.Group):
-    """A group whose commands are imported when they are called."""
+    """The group of all commands, which imports the module of a command only when that command is
+    called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the command of this name; None if there is none."""
         if name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"aetool.cli.{COMMANDS[name][0]}"), name)
@@ -66,7 +69,8 @@ class Lazy(click.Group):
         ctx: click.Context,
         args: list[str],
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does; a word that is no command is told from the commands, or from a file."""
+        """Find the command that a command line calls. For a word that is no command the error names
+        the one that is spelt alike, or how to detect in a file of that name."""
         word = args[0]
         if word in COMMANDS or word.startswith("-"):
             return super().resolve_command(ctx, args)
@@ -83,6 +87,7 @@ class Lazy(click.Group):
         raise click.UsageError(message, ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands for --help, from COMMANDS alone: no command is imported."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
@@ -100,14 +105,15 @@ def main(ctx: click.Context, debug: bool) -> None:
 
 
 def run(args: list[str] | None = None) -> None:
-    """The `aetool` command: runs, prints any error as one line, exits with its status."""
+    """Run the `aetool` command and exit with its status. An error is printed as one line."""
     terminal.occupy_standard_files()
     terminal.end_like_interrupted()
     sys.exit(status(args))
 
 
 def status(args: list[str] | None = None) -> int:
-    """Run a command line; returns the exit status."""
+    """Run a command line and return its exit status. args: its words; None for those of this
+    process."""
     arguments = sys.argv[1:] if args is None else args
     code = _status(arguments)
     failure = terminal.settle_standard_output()
@@ -119,6 +125,8 @@ def status(args: list[str] | None = None) -> int:
 
 
 def _status(arguments: list[str]) -> int:
+    """Run a command line: errors become lines on standard error, and the exit status is
+    returned."""
     debug = "--debug" in arguments
     try:
         with of_the_shell(), one_reading(), texts.notices_printed():
@@ -156,7 +164,8 @@ def _status(arguments: list[str]) -> int:
 
 
 def _say_usage(error: click.ClickException) -> None:
-    """What click has to say of a command line, as click says it."""
+    """Print an error of click about a command line, such as an option that does not exist, in
+    click's own form."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         terminal.say(*error.format_message().splitlines(), err=True)
         return
@@ -173,7 +182,7 @@ def _say_usage(error: click.ClickException) -> None:
 
 
 def _by_click(end: SystemExit) -> bool:
-    """Whether click ended the command, which it does where standard output is closed."""
+    """Whether click ended the command, as it does where standard output is closed."""
     trace = end.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -181,5 +190,5 @@ def _by_click(end: SystemExit) -> bool:
 
 
 def say_error(error: AetoolError) -> None:
-    """An error on one line of standard error."""
+    """Print an error as one line on standard error."""
     terminal.say(f"aetool: error: {' '.join(str(error).split())}", err=True)

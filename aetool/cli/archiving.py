@@ -80,9 +80,9 @@ FEW = 8  # names of files that are said
 def compress(
     files: tuple[str, ...], output: str | None, model: str | None, quiet: bool, **given: Any
 ) -> int:
-    """Store each FILE in less space: exactly, with --max-error within a bound, or with --lossy by
-    the model's code, of which the errors are measured; or as suits --rmse, --budget and the like
-    best. FILE is kept."""
+    """Store each FILE in less space: exactly; with --max-error within a bound; with --lossy as a
+    model's code, whose errors are measured; or with --rmse, --budget and the like in the smallest
+    way that keeps what they ask for. FILE is kept."""
     from aetool import operations
     from aetool.codec import planning
     from aetool.operations import archiving
@@ -140,7 +140,7 @@ def compress(
 
 
 def _print_costliest(found: Detection) -> None:
-    """The records that cost most, as detect prints them."""
+    """Print the records that take most bits in the archive, as `detect` prints anomalies."""
     # who asks for none need not load how they are printed
     from aetool.cli import tables
 
@@ -148,7 +148,8 @@ def _print_costliest(found: Detection) -> None:
 
 
 def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
-    """What is to be said of how an archive was stored, a line each. facts: of compress."""
+    """Remarks on how an archive was stored, a line each. facts: the figures that compress
+    returns."""
     if "kept" in facts:
         yield f"the file is kept byte for byte: {facts['kept']}"
     if "unread" in facts:
@@ -164,6 +165,8 @@ def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
+    """Print the line that sums up an archive: its size, by how much it is smaller, and what it
+    keeps."""
     size = facts["archive_bytes"]
     path = Path(name)
     # of a folder or a pipe there is no one size to compare with

@@ -51,6 +51,7 @@ def denoise(
 
 
 def _region(text: str | None) -> tuple[int, int, int, int] | None:
+    """The numbers of --region, left, top, width and height, from text such as "3,4,10,8"."""
     if text is None:
         return None
     try:

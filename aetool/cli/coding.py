@@ -70,7 +70,8 @@ def decode(
     force: bool,
     quiet: bool,
 ) -> None:
-    """Write the records that CODES (a table of z0, z1, ...) stand for."""
+    """Write the records of CODES, a table with the columns z0, z1, ..., as the model restores
+    them."""
     from aetool.operations import coding
 
     rows = coding.write_records(codes, output, options.needed_model(model), force, device)

@@ -14,7 +14,8 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 class PluginName(click.types.StringParamType):
-    """The name of an installed plugin; any word is taken, as the verbs judge it themselves."""
+    """The type of a parameter that names an installed plugin, for completion in the shell. It takes
+    any word: the commands check it themselves."""
 
     name = "plugin"
 
@@ -24,14 +25,14 @@ class PluginName(click.types.StringParamType):
         param: click.Parameter,
         incomplete: str,
     ) -> list[CompletionItem]:
-        """The names that begin so. No plugin is imported."""
+        """The names of plugins that begin with what is typed. No plugin is imported."""
         from aetool import plugins
 
         return [CompletionItem(name) for name in plugins.available() if name.startswith(incomplete)]
 
 
 class DeviceName(click.types.StringParamType):
-    """A device, by the names that need no number."""
+    """The type of a parameter that names a device, for completion in the shell."""
 
     name = "device"
 
@@ -41,12 +42,13 @@ class DeviceName(click.types.StringParamType):
         param: click.Parameter,
         incomplete: str,
     ) -> list[CompletionItem]:
-        """Devices that a shell may complete: those whose names begin as what is typed."""
+        """The names of devices that begin with what is typed, but for those with a number, such as
+        cuda:1."""
         return [CompletionItem(name) for name in DEVICES if name.startswith(incomplete)]
 
 
 def prepare(command: click.Command) -> None:
-    """Have a command's parameters say what their values are, so that they can be completed."""
+    """Give the parameters of a command types that complete their values in the shell."""
     if isinstance(command, click.Group):
         # of plugins: their arguments are names, but for that of `new`
         for name, sub_command in command.commands.items():

@@ -68,7 +68,8 @@ def demo(output: str) -> int:
 
 
 def plant(table: Path, damaged: Path) -> list[str]:
-    """Write the table with the cells of PLANTED changed; say what each was and is."""
+    """Copy a table and change the cells that PLANTED names; returns a line for each: its old value
+    and its new one."""
     lines = table.read_text(encoding="utf-8").splitlines()
     columns = lines[0].split(",")
     said = []
@@ -83,7 +84,10 @@ def plant(table: Path, damaged: Path) -> list[str]:
 
 
 def commands(deep: bool) -> list[str]:
-    """The demo's command lines; @NAME is a file in its folder."""
+    """The command lines that the demo runs; @NAME in them stands for a file in its folder.
+
+    deep: also those that need torch.
+    """
     table = f"@{TABLE}"
     damaged = f"@{DAMAGED}"
     pictures = f"@{PICTURES}"

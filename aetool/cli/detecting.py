@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class DetectGiven(options.FitGiven, total=False):
-    """What is given of detect beside what is given of a fit."""
+    """The options of the command `detect` by name, those of a fit among them."""
 
     top: int | None
     threshold: float | None
@@ -89,10 +89,11 @@ class DetectGiven(options.FitGiven, total=False):
 @options.force
 @options.quiet
 def detect(data: str, model: str | None, quiet: bool, **given: Unpack[DetectGiven]) -> int:
-    """Print the records of DATA that don't belong: row (1 is the first record), score, p, why.
+    """Print the records of DATA that don't belong: row (1 is the first record), score, p (the share
+    of ordinary records that score as high), why.
 
     Without a model one is learned from DATA itself. Records of an archive, FILE.aez, are judged by
-    the bits that they cost in it, which takes no model.
+    the bits that they take in it, which needs no model.
     """
     printing = tables.Printing(given["output"], given["form"], given["as_json"], given["force"])
     # what a record is printed as, not what is fitted
@@ -140,7 +141,8 @@ def _detected(
     all_rows: bool,
     watches: list[Watch],
 ) -> Detection:
-    """Call operations.detect with these options."""
+    """Run the operation `detect` by the options of the command. bundle: the model, if one is
+    given."""
     from aetool import operations
 
     # [] stands for all columns, None for none
@@ -165,7 +167,7 @@ def _detected(
 
 
 def _refuse_fit(given: DetectGiven) -> None:
-    """ParamError for options of a fit, where there is a model already."""
+    """Refuse options of a fit beside -m, since the model is fitted already. Raises ParamError."""
     if given["plugin"] or given["params"]:
         raise ParamError("-p and -O fit a model; they cannot change the one given with -m")
     asked = options.fit_options(given).of_pictures
@@ -181,8 +183,8 @@ def _explain_columns(
     given: DetectGiven,
     printing: tables.Printing,
 ) -> None:
-    """Print how columns would be read; of an archive what each took in it, of all or of those that
-    --columns names."""
+    """Print how each column would be read; of an archive, how many bits each column took. given:
+    the options, of which --columns limits the columns."""
     from aetool.scoring import costing
 
     # another program wants a table, and people want sentences
@@ -208,7 +210,8 @@ def _explain_columns(
 
 @contextmanager
 def _page(report: str | None, force: bool) -> Iterator[Page | None]:
-    """The page that is asked for, if one is: written whole, or not at all."""
+    """A page for --report, if it is asked for: within the block it is filled; it appears under its
+    name when it is complete, or not at all."""
     if report is None:
         yield None
         return
@@ -221,7 +224,8 @@ def _page(report: str | None, force: bool) -> Iterator[Page | None]:
 
 @contextmanager
 def _pictures(heatmap: str | None, sheet: str | None, force: bool) -> Iterator[Files | None]:
-    """The maps and the sheet that are asked for, if any are: written whole, or not at all."""
+    """The files for --heatmap and --sheet, if they are asked for: within the block they are filled;
+    they appear when they are complete, or not at all."""
     if heatmap is None and sheet is None:
         yield None
         return
@@ -233,7 +237,8 @@ def _pictures(heatmap: str | None, sheet: str | None, force: bool) -> Iterator[F
 
 
 def _warn(model: Bundle | None) -> None:
-    """What the rate that was asked for rests on."""
+    """Print a warning that the rate of --fpr is approximate, and why, unless the model was
+    calibrated on records kept apart."""
     if model is None:
         why = "p is by the scores of these very records, anomalies among them"
     elif model.facts.get("robust"):
@@ -246,8 +251,8 @@ def _warn(model: Bundle | None) -> None:
 
 
 def _limit(text: str | None) -> float | None:
-    """Read --max-flagged: a count such as 20 as it is, a percentage such as 5% as a
-    part below 1."""
+    """--max-flagged as a number: a count such as 20 as it is, a percentage such as 5% as a share
+    below 1."""
     if text is None:
         return None
     if text.endswith("%"):
@@ -259,8 +264,8 @@ def _limit(text: str | None) -> float | None:
 
 
 def _talk(found: Detection, is_chosen: bool) -> None:
-    """Says how many records are flagged, and what one may not expect of that. is_chosen: whether
-    it was said how many are to be flagged."""
+    """Print how many records are flagged, and remarks on that number. is_chosen: whether the user
+    has chosen how many are to be flagged."""
     part = found.flagged / max(found.total, 1)
     terminal.say(found.verdict(), err=True)
     if found.ledger is not None:

@@ -46,10 +46,11 @@ def drift(
     **given: Unpack[options.FitGiven],
 ) -> int:
     """Say whether NEW is like the data that MODEL was fitted on, or like REFERENCE: same, shifted
-    or broken, and how it differs; unknown, of too few records.
+    or broken (a column is missing or holds something else), and how it differs; unknown where there
+    are too few records.
 
-    Compared are gaps, new levels, the location and the shape of each column, and the scores of the
-    records, which tell of relations between columns. Rows are taken for independent.
+    Compared are gaps, new words, the middle and the shape of each column, and the scores of the
+    records, which show changes between columns. Rows are taken to be independent of each other.
     """
     from aetool import operations
     from aetool.operations import drifting
@@ -76,7 +77,8 @@ def drift(
 
 
 def _lines(comparison: Comparison, everything: bool) -> Iterator[str]:
-    """What differs, a line each, in columns of equal width."""
+    """The differences, a line each, in columns of equal width. everything: also columns that do not
+    differ."""
     # the command's help needs none of it
     from aetool.detection.shifts import UNKNOWN
 

@@ -32,11 +32,13 @@ def evaluate(
     as_json: bool,
     **given: Unpack[options.FitGiven],
 ) -> None:
-    """Judge a model against labels: AUROC, average precision, and what its threshold catches.
+    """Judge a model against labels: AUROC, average precision, and the precision and recall at its
+    threshold.
 
-    Without a model one is learned from DATA, labels left out. With --masks also how well maps find
-    the pixels: the mask of DATA/scratch/003.png is DIR/scratch/003_mask.png or DIR/scratch/003.png,
-    not 0 where it is defective.
+    Without a model one is learned from DATA, labels left out. --masks also judges heat maps:
+    pixel_auroc; pro, the part of each defect that the map marks, averaged over strict to lax
+    thresholds; box_hits. The mask of DATA/scratch/003.png is DIR/scratch/003_mask.png or
+    DIR/scratch/003.png, not 0 where it is defective.
     """
     from aetool import operations
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FitCommandGiven(options.FitGiven, total=False):
-    """Options of the command `fit` that say nothing of how to fit."""
+    """The options of the command `fit` by name, beside those that every fit has."""
 
     fpr: str | None
     calibration: str | None
@@ -117,7 +117,8 @@ def fit(
 
 
 def _summary(bundle: Bundle, target: Path, seconds: float) -> str:
-    """One line on the model that was written: of what, how large, in what time."""
+    """The line that sums up a model that was written: what it was fitted on, its size, and the
+    seconds taken."""
     facts = bundle.facts
     what = f"{len(bundle.spec.columns)} columns" if bundle.schema else f"pictures {bundle.shape}"
     used = facts.get("fitted_rows", facts["rows"])
@@ -133,7 +134,7 @@ def _summary(bundle: Bundle, target: Path, seconds: float) -> str:
 
 
 def _notes(bundle: Bundle) -> Iterator[str]:
-    """Lines on what one may not expect of a model, and on what is not in it."""
+    """Remarks on a fitted model, a line each: what it leaves out, and what may surprise."""
     facts = bundle.facts
     if len(facts.get("members", [])) > 1:
         yield (
@@ -157,8 +158,11 @@ def _notes(bundle: Bundle) -> Iterator[str]:
 
 
 def default_output(data: str, suffix: str = ".aem", nameless: str = "model") -> str:
-    """DATA.aem beside the data, for a file or a folder; here, for what lies in an object store, and
-    by another name where the data have none."""
+    """The path of a result where the user names none: the path of the data with another suffix, in
+    this folder for an object of a store.
+
+    suffix: of the result. nameless: its name where the data have none, such as standard input.
+    """
     if data == "-":
         return nameless + suffix
     path = Path(data)

@@ -17,7 +17,7 @@ from aetool.errors import BundleError
 @click.option("--loadings", is_flag=True, help="What each unit of a linear model's code moves.")
 @options.as_json
 def info(file: str, loadings: bool, as_json: bool) -> None:
-    """Say what FILE, a model or an archive, holds."""
+    """Print the facts about FILE, a model or an archive."""
     from aetool.operations import inspecting
 
     found = {"loadings": inspecting.loadings(file)} if loadings else inspecting.info(file)
@@ -54,6 +54,7 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
 
 
 def _shown(value: object) -> str:
+    """A value of `info` as it is printed."""
     if value is None:
         return "none"
     # before whole numbers, since True is one
@@ -67,7 +68,7 @@ def _shown(value: object) -> str:
 
 
 def _entry(entry: dict[str, object]) -> str:
-    """One record of a list, its name first and alone."""
+    """One record of a list, such as a column: its name first, and then its other facts."""
     said = []
     for key, value in entry.items():
         figure = _shown(value)
@@ -78,7 +79,7 @@ def _entry(entry: dict[str, object]) -> str:
 
 
 def _inner(value: object) -> str:
-    """A value of `info` that is itself a table, on one line."""
+    """A value of `info` that is a dictionary itself, on one line."""
     if not isinstance(value, dict):
         return _shown(value)
     figures = []
@@ -88,12 +89,14 @@ def _inner(value: object) -> str:
 
 
 def _listed(value: object) -> str:
+    """A list with plus signs between its entries; any other value as text."""
     if isinstance(value, list):
         return " + ".join(value)
     return _shown(value)
 
 
 def _finite(value: Json) -> Json:
+    """A value for JSON, in which numbers that are not finite become null: JSON has none."""
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
@@ -132,11 +135,12 @@ def verify(files: tuple[str, ...], model: str | None, max_output: str | None, qu
 
 @click.command()
 def doctor() -> int:
-    """Say what this installation can do, and what is in its way."""
+    """Print what this installation can do, and what is missing or in the way."""
     import platform
     from importlib import metadata
 
     def version(name: str) -> str | None:
+        """The installed version of a package, or that it is not installed."""
         try:
             return metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -26,8 +26,9 @@ def merge(
     force: bool,
     quiet: bool,
 ) -> None:
-    """Put the archives of all parts of a table together, as compress --shard wrote them: the result
-    is byte for byte what compress writes of the whole. Or read archives as one by --index."""
+    """Join the archives of all parts of a table, as compress --shard wrote them: the result is byte
+    for byte what compress writes for the table in one go. With --index, write a small file by which
+    they are read as one, and copy nothing."""
     # what merging loads, other verbs need not wait for
     from aetool import operations
 

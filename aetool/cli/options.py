@@ -24,8 +24,8 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 
 class FitGiven(TypedDict, total=False):
-    """What is given of a fit: by data_options, picture_options, context_options, and by options of
-    `fit` alone. None, "" and () stand for what was left out."""
+    """The options of a fit by name, as click gives them. None, "" and () stand for options that
+    were left out."""
 
     plugin: str | None
     params: tuple[str, ...]
@@ -58,7 +58,8 @@ class FitGiven(TypedDict, total=False):
 
 
 class _Seconds(click.FloatRange):
-    """Seconds above zero; "nan", which is neither above nor below, is none."""
+    """The type of an option in seconds: a number above zero, and not "nan", which passes
+    comparisons."""
 
     def convert(
         self,
@@ -94,7 +95,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def data_options(command: Command) -> Command:
-    """--type, --na, --drop, --keep, --seed, -O: how to read and fit."""
+    """Add the options --type, --na, --drop, --keep, --seed and -O to a command."""
     for option in (
         click.option(
             "--seed", type=SEED, default=0, show_default=True, help="Seed of every random draw."),
@@ -112,7 +113,8 @@ def data_options(command: Command) -> Command:
 
 
 def goals(command: Command) -> Command:
-    """--rmse, --target-psnr, --budget, --bytes-per-picture: what an archive must keep."""
+    """Add the options --rmse, --target-psnr, --budget and --bytes-per-picture to a command: what an
+    archive must keep."""
     for option in (
         click.option(
             "--bytes-per-picture", type=float, metavar="B",
@@ -141,7 +143,8 @@ def goals(command: Command) -> Command:
 
 
 def picture_options(command: Command) -> Command:
-    """--resize, --tile, --stride, --crop, --grey: how a model sees pictures."""
+    """Add the options --resize, --tile, --stride, --crop and --grey to a command: how a model sees
+    pictures."""
     for option in (
         click.option("--grey", is_flag=True, help="See pictures without their colour."),
         click.option(
@@ -167,14 +170,15 @@ explain_columns = click.option(
 
 
 def read_columns(data: list[str], given: FitGiven) -> list[str]:
-    """How each column of data would be read, a line each."""
+    """A line for each column of the data: how a fit with these options would read it."""
     from aetool import operations
 
     return operations.explained(data, fit_options(given))
 
 
 def context_options(command: Command) -> Command:
-    """--context, --group, --order, --condition: what a model is given beside each row."""
+    """Add the options --context, --group, --order and --condition to a command: what a model gets
+    beside each row."""
     for option in (
         click.option(
             "--condition", multiple=True, metavar="COL[,COL]",
@@ -192,7 +196,7 @@ def context_options(command: Command) -> Command:
 
 
 def pairs(items: tuple[str, ...], option: str) -> dict[str, str]:
-    """KEY=VALUE strings as a dictionary."""
+    """Texts KEY=VALUE as a dictionary. option: its name, for the error where one has no "="."""
     found = {}
     for item in items:
         key, sign, value = item.partition("=")
@@ -203,7 +207,8 @@ def pairs(items: tuple[str, ...], option: str) -> dict[str, str]:
 
 
 def names(items: tuple[str, ...]) -> list[str]:
-    """Comma-separated, repeatable names as one list; a name with a comma stands in quotes."""
+    """A list of column names from an option that may be repeated and holds names with commas
+    between them; a name with a comma stands in quotes."""
     import csv
     import io
 
@@ -219,12 +224,12 @@ def names(items: tuple[str, ...]) -> list[str]:
 
 
 def values(text: str | None) -> list[str]:
-    """VALUE[,VALUE] as a list; none where nothing is given."""
+    """The values in a text such as "a,b"; no values for None."""
     return text.split(",") if text else []
 
 
 def fit_options(given: FitGiven | Mapping[str, Json]) -> FitOptions:
-    """FitOptions from the options of a command."""
+    """The options of a command as FitOptions."""
     from aetool.operations import FitOptions
 
     return FitOptions(
@@ -261,7 +266,8 @@ def fit_options(given: FitGiven | Mapping[str, Json]) -> FitOptions:
 
 
 def bounds(given: tuple[str, ...]) -> dict[str, str]:
-    """The errors allowed by column, of texts [COL=]E[%]; "" stands for all that are not named."""
+    """Bounds by column, from texts such as "2%" or "temp=0.5"; "" stands for all columns that are
+    not named."""
     found = {}
     for item in given:
         # the last sign, since a column may have one in its name
@@ -271,7 +277,7 @@ def bounds(given: tuple[str, ...]) -> dict[str, str]:
 
 
 def load_model(path: str | None) -> Bundle | None:
-    """The bundle at path, if one is given."""
+    """Load the model at a path; None if no path is given."""
     if path is None:
         return None
     from aetool.bundle import load
@@ -280,7 +286,7 @@ def load_model(path: str | None) -> Bundle | None:
 
 
 def needed_model(path: str | None) -> Bundle:
-    """The bundle at path; ParamError if none is given."""
+    """Load the model at a path; ParamError if no path is given."""
     found = load_model(path)
     if found is None:
         raise ParamError("a model is needed: give one with -m, or set $AETOOL_MODEL")
@@ -288,15 +294,16 @@ def needed_model(path: str | None) -> Bundle:
 
 
 def size(text: str | None, option: str) -> int | None:
-    """A number of bytes such as 500000, 64M or 10kB; None if there is none."""
+    """A number of bytes from a text such as 500000, 64M or 10kB; None for None. option: its name,
+    for errors."""
     return None if text is None else bytes_of(text, option)
 
 
 def percent(text: str | None, option: str, doubtful: float = math.inf) -> float | None:
-    """ "1%" or "0.01" as 0.01; None if there is none. doubtful: from here on a number without % is
-    refused, for who writes it may mean a percentage.
+    """A share as a number from a text: 0.01 from "1%" and from "0.01"; None for None.
 
-    ParamError for what is no number.
+    doubtful: a number without % that is as large as this is refused, since it may be meant as a
+    percentage: 0.5 for half a percent. ParamError for what is no number.
     """
     if text is None:
         return None
@@ -311,7 +318,8 @@ def percent(text: str | None, option: str, doubtful: float = math.inf) -> float 
 
 
 class Meter:
-    """Training progress on one line of a terminal."""
+    """Shows the progress of training on one line of the terminal. show: whether to show
+    anything."""
 
     def __init__(self, show: bool) -> None:
         # a line that is written over again and again is for terminals
@@ -323,5 +331,5 @@ class Meter:
             terminal.progress(f"{part:3.0f} %  {state['words']} ")
 
     def done(self) -> None:
-        """End the line."""
+        """End the line of progress, so that what is printed next has a line of its own."""
         terminal.end_progress()

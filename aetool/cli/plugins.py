@@ -96,7 +96,8 @@ def check(name: str, only: str, stop: bool, quick: bool) -> int:
 
 
 def _outcome(case: testing.Case) -> str:
-    """Runs a check and says how it went: "passed", "failed" or "n/a"."""
+    """Run a conformance check and say how it went: "passed", "failed" or "n/a" (it does not
+    apply)."""
     started = time.monotonic()
     try:
         # each check reads and writes files of its own, as a command of its own would
@@ -119,7 +120,7 @@ def _outcome(case: testing.Case) -> str:
 
 
 def _told(error: Exception) -> str:
-    """An exception that nobody expected, on one line."""
+    """An unexpected exception on one line, with its kind."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"
 

@@ -53,7 +53,8 @@ def of_training(facts: Mapping[str, Json]) -> Iterator[str]:
 
 
 def of_code(code: Mapping[str, Json]) -> Iterator[str]:
-    """What the code explains of rows that were not fitted, beside PCA."""
+    """Remarks on a model's code: how much of the variance of held-out rows it keeps, compared with
+    PCA."""
     in_use = f"{code['active']:.3g} of {code['units']} units in use"
     by_pca = f"PCA of {code['pca_numbers']}: {100 * code['pca_explained']:.1f} %"
     said = (

@@ -47,10 +47,11 @@ def report(
     force: bool,
     quiet: bool,
 ) -> None:
-    """Write what MODEL finds in DATA as one HTML page: the verdict, the scores, what stands out and
-    why, how the columns were read, and how the data differ from those that were fitted.
+    """Write what MODEL finds in DATA as one HTML page: a verdict, the scores, the records that
+    stand out with reasons, how the columns were read, and how DATA differ from the data that were
+    fitted.
 
-    The page needs nothing but itself, and asks nothing of the network.
+    The page is one file and loads nothing from the network.
     """
     from aetool import operations
 

@@ -81,7 +81,8 @@ def decompress(
 
 
 def _rows(text: str | None) -> tuple[int, int | None] | None:
-    """A:B, A, A: or :B, counted from 1, both ends included, as (first, end) from 0."""
+    """--rows as (first, end) counted from 0 without end, from A:B, A, A: or :B, counted from 1 with
+    both ends."""
     if text is None:
         return None
     first, sign, last = (part.strip() for part in text.partition(":"))

@@ -56,13 +56,13 @@ def tradeoff(
     quiet: bool,
     **given: Json,
 ) -> None:
-    """Measure what FILE takes at which error by each way to store it, draw it, and say which to
-    take: the smallest archive of at most the error asked for (--rmse, --target-psnr), the nearest
-    within some bytes (--budget, --bytes-per-picture), or else the smallest exact one.
+    """Measure the size and the error of each way to store FILE, draw them, and recommend one: the
+    smallest archive of at most the error asked for (--rmse, --target-psnr), the most exact one
+    within some bytes (--budget, --bytes-per-picture), or else the smallest lossless one.
 
-    Measured are exact and bounded archives, the codes of models, and what is installed of xz, bzip2
-    and zstd, and for pictures PNG, WebP, AVIF and JPEG. The error is the root mean squared one, in
-    parts of each column's, or the pixels', standard deviation.
+    Measured are exact and bounded archives, the codes of models, and those of xz, bzip2 and zstd
+    that are installed, and for pictures PNG, WebP, AVIF and JPEG. The error is the root mean
+    squared one, in standard deviations of each column, or of the pixels.
     """
     from aetool import operations
 
@@ -98,7 +98,7 @@ def tradeoff(
 
 
 def _refuse_other_forms(path: Path) -> None:
-    """ParamError for a name that does not say that the picture is SVG."""
+    """Refuse a name for the drawing that does not end with .svg. Raises ParamError."""
     if path.suffix.lower() == ".svg":
         return
     named = path.with_suffix(".svg") if path.suffix else Path("tradeoff.svg")
@@ -106,8 +106,8 @@ def _refuse_other_forms(path: Path) -> None:
 
 
 def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:
-    """The command line that writes an archive of a point; of a model that is fitted, and travels
-    apart, after the one that fits it."""
+    """The command line that writes the archive of a point; where its model is fitted first and
+    stored apart, with the command before it that fits."""
     named = _argument(file)
     arguments = dict(point.arguments or {})
     before = ""
@@ -136,14 +136,18 @@ def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:
 
 
 def _argument(name: str) -> str:
-    """A file's name as it is typed: one that begins with a dash would be taken for an option."""
+    """A file's name as it is typed on a command line: one that begins with a dash gets ./ before
+    it, for it would be taken for an option."""
     if name.startswith("-") and name != "-":
         return f"./{name}"
     return name
 
 
 def _words_typed(options_by_name: Mapping[str, str], given: Mapping[str, Json]) -> list[str]:
-    """These options as they were typed, each as often."""
+    """These options as words of a command line, each as often as it was given.
+
+    options_by_name: the option of each name in `given`.
+    """
     words = []
     for name, typed in options_by_name.items():
         for value in given[name]:
@@ -152,7 +156,7 @@ def _words_typed(options_by_name: Mapping[str, str], given: Mapping[str, Json]) 
 
 
 def _words_of_fit(given: Mapping[str, Json]) -> list[str]:
-    """The options by which a plugin was fitted, as they were typed."""
+    """The options that a plugin was fitted with, as words of a command line."""
     words = _words_typed({"params": "-O"}, given)
     if given["seed"]:
         words += ["--seed", str(given["seed"])]
@@ -162,7 +166,7 @@ def _words_of_fit(given: Mapping[str, Json]) -> list[str]:
 
 
 def _table_lines(measured: Tradeoff) -> Iterator[str]:
-    """The table: a line for each point, from the smallest to the largest."""
+    """The lines of the table of points, from the smallest archive to the largest."""
     heading = ["way", "setting", "bytes", "with model", "rmse"]
     if measured.is_picture:
         heading.append("psnr")
@@ -176,6 +180,7 @@ def _table_lines(measured: Tradeoff) -> Iterator[str]:
 
 
 def _cells_of(point: Point, measured: Tradeoff) -> list[str]:
+    """The cells of one line of the table."""
     cells = [point.way, point.setting]
     cells.append(f"{point.size:,}")
     cells.append(f"{point.counted(True):,}")
@@ -192,7 +197,7 @@ def _cells_of(point: Point, measured: Tradeoff) -> list[str]:
 
 
 def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """The cells of a line in columns of these widths: words to the left, numbers to the right."""
+    """The cells of a line, padded to these widths: words to the left, numbers to the right."""
     last = len(cells) - 1
     padded_cells = []
     for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
@@ -202,6 +207,7 @@ def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _say_pick(measured: Tradeoff, command: str, picture_path: Path) -> None:
+    """Print what was left out, the recommended archive, and the command that writes it."""
     for reason in measured.skipped:
         terminal.say(f"note: not measured: {reason}", err=True)
     pick = measured.pick
@@ -219,7 +225,8 @@ def _say_pick(measured: Tradeoff, command: str, picture_path: Path) -> None:
 
 
 def _told(other: Point, measured: Tradeoff) -> str:
-    """The bytes of another program's file, and its error beside that of the pick."""
+    """The bytes of a file of another program and its error, beside the error of the recommended
+    archive."""
     if measured.pick is None or other.error <= measured.pick.error:
         return f"{other.size:,} bytes at no more error"
     reached = f"an error of {100 * other.error:.3g} %"

@@ -31,9 +31,11 @@ format_option = click.option(
 
 @dataclass(frozen=True)
 class Printing:
-    """How results are printed: output: a file, or None and "-" for standard output; form: one of
-    FORMATS, or None for what the output's name says; as_json: the same as the form json; force:
-    replace a file that is there."""
+    """How results are printed.
+
+    output: a file; None and "-" for standard output. form: one of FORMATS; None for the format that
+    the output's name says. as_json: the same as form "json". force: replace a file that exists.
+    """
 
     output: str | None = None
     form: str | None = None
@@ -41,7 +43,8 @@ class Printing:
     force: bool = False
 
     def chosen(self) -> str:
-        """The format to print in: what was asked for, or else what the output's name says."""
+        """The format to print in: the one asked for, or else the one that the output's name
+        says."""
         if self.form or self.as_json:
             return self.form or "json"
         if self.output is None and sys.stdout is not None and sys.stdout.isatty():
@@ -50,12 +53,13 @@ class Printing:
 
     @property
     def output_suffix(self) -> str:
-        """What the output's name ends with; "" for standard output."""
+        """The suffix of the output's name; "" for standard output."""
         return Path(self.output or "").suffix
 
     @contextmanager
     def opened(self) -> Iterator[TextIO]:
-        """Where to write: standard output, or a file that gets its name when it is whole."""
+        """The stream to write to: standard output, or a file that appears under its name when it is
+        complete."""
         if self.output is None or self.output == "-":
             with terminal.data() as text:
                 yield text
@@ -75,7 +79,7 @@ class Printing:
 
 
 def show(found: Detection, printing: Printing, all_rows: bool = False) -> None:
-    """Print the records that were detected. all_rows: also says of each whether it is flagged."""
+    """Print the records of a detection. all_rows: a column says of each whether it is flagged."""
     form = printing.chosen()
     # in a table for people the words say where
     columns = found.columns(all_rows, boxes=form != "table")
@@ -89,7 +93,8 @@ def show(found: Detection, printing: Printing, all_rows: bool = False) -> None:
 
 
 def _written_by_a_plugin(columns: Mapping[str, object], printing: Printing) -> bool:
-    """Whether a plugin's reader writes files of the output's name, and has written this one."""
+    """Write columns by the reader of a plugin, if one writes files of the output's name; returns
+    whether one has."""
     if printing.output is None or printing.form or printing.as_json:
         return False
     from aetool.data import readers
@@ -127,7 +132,7 @@ def write_columns(columns: Mapping[str, Sequence[object]], printing: Printing) -
 
 
 def _records(columns: Mapping[str, Sequence[object]]) -> list[dict[str, object]]:
-    """The rows of columns, each by the names of these."""
+    """The rows of a table of columns, each as a dictionary by column."""
     return [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
@@ -139,7 +144,8 @@ def _write_detection(
     form: str,
     file: TextIO,
 ) -> None:
-    """What was detected as JSON: reasons as column, found and expected instead of one text."""
+    """Write a detection, in JSON with each reason as column, found and expected, in other formats
+    with reasons as one text."""
     records = _records(columns)
     named = dict(zip((found.row + 1).tolist(), found.named, strict=True))
     for record in records:
@@ -162,7 +168,7 @@ def _write_detection(
 
 
 def _lines(columns: Mapping[str, Sequence[object]]) -> Iterator[str]:
-    """The lines of a table for people: numbers flush right, all else flush left."""
+    """The lines of a table for reading: numbers flush right, all else flush left."""
     cells = [
         [printable("" if value is None else str(value)) for value in (name, *values)]
         for name, values in columns.items()
@@ -178,7 +184,7 @@ def _lines(columns: Mapping[str, Sequence[object]]) -> Iterator[str]:
 
 
 def _write_parquet(columns: Mapping[str, Sequence[object]], printing: Printing) -> None:
-    """Columns as a Parquet file; ParamError where no file is named."""
+    """Write columns as a Parquet file; ParamError where no file is named."""
     # who asks for no Parquet need not load it
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -24,11 +24,12 @@ _shown = {"width": 0}  # characters of the line of progress; 0: there is none
 
 
 class OutputError(AetoolError):
-    """Standard output takes no more: the disk is full, or it is closed."""
+    """Standard output cannot be written to: the disk is full, or it is closed."""
 
 
 def say(*lines: str, err: bool = False) -> None:
-    """Print lines of talk: on standard output, or err: on standard error."""
+    """Print lines for people, on standard output or, with err, on standard error. Characters that
+    the terminal cannot show are escaped."""
     end_progress()
     text = "".join(printable(line) + "\n" for line in lines)
     if not err:
@@ -39,7 +40,7 @@ def say(*lines: str, err: bool = False) -> None:
 
 
 def progress(line: str) -> None:
-    """Print a line of progress over the one before, on standard error."""
+    """Show a line of progress on standard error, in place of the line shown before."""
     if sys.stderr is not None:
         text = printable(line)
         # what is left of a longer line before would be read as a part of this one
@@ -48,14 +49,15 @@ def progress(line: str) -> None:
 
 
 def end_progress() -> None:
-    """End the line of progress, if one is shown, so that what is printed next has its own."""
+    """End the line of progress, if one is shown, so that what is printed next has a line of its
+    own."""
     if _shown["width"] and sys.stderr is not None:
         _put(sys.stderr, "\n")
     _shown["width"] = 0
 
 
 def refuse_archive() -> None:
-    """OutputError if standard output is a terminal, to which an archive is of no use."""
+    """Raise OutputError if standard output is a terminal: nobody can read an archive there."""
     if sys.stdout is not None and sys.stdout.isatty():
         raise OutputError(
             "standard output is a terminal: send the archive to a file or a program, name a file "
@@ -65,7 +67,8 @@ def refuse_archive() -> None:
 
 @contextmanager
 def data() -> Iterator[TextIO]:
-    """Standard output for data: UTF-8, as in a file; on a terminal, as talk."""
+    """The standard output for data: UTF-8, as in a file; where it is a terminal, as `say`
+    prints."""
     end_progress()
     with _to_standard_output():
         stream = _opened(sys.stdout)
@@ -85,6 +88,7 @@ def data() -> Iterator[TextIO]:
 
 @contextmanager
 def _to_standard_output() -> Iterator[None]:
+    """Within the block an OSError of standard output becomes an OutputError."""
     try:
         yield
     except BrokenPipeError:  # the reader has seen enough
@@ -96,12 +100,15 @@ def _to_standard_output() -> Iterator[None]:
 
 
 def _opened(stream: TextIO | None) -> TextIO:
+    """The stream itself; OSError for None, which Python has where it was closed before the
+    start."""
     if stream is None:
         raise OSError(errno.EBADF, "it is closed")
     return stream
 
 
 def _put(stream: TextIO, text: str) -> None:
+    """Write text to a stream; characters that its encoding lacks are escaped."""
     try:
         stream.write(text)
     except UnicodeEncodeError:
@@ -114,7 +121,8 @@ def _put(stream: TextIO, text: str) -> None:
 
 
 class Ended(BaseException):
-    """A signal asks the command to end. status: as a shell has it, 128 and the signal's number."""
+    """Raised where a signal asks the command to end. status: the exit status, 128 and the signal's
+    number, as shells have it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -122,8 +130,10 @@ class Ended(BaseException):
 
 
 def end_like_interrupted() -> None:
-    """Have SIGTERM and SIGHUP end a command as Ctrl-C does: nothing is left half-written. A second
-    one ends it at once. What the parent has ignored (nohup) stays ignored."""
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, so that nothing is left half written.
+
+    A second one ends it at once. A signal that the parent process ignores (nohup) stays ignored.
+    """
     for name in SIGNALS:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
@@ -131,13 +141,14 @@ def end_like_interrupted() -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
+    """Handle a signal: raise Ended, and let a second signal end the process at once."""
     signal.signal(number, signal.SIG_DFL)
     raise Ended(number)
 
 
 def occupy_standard_files() -> None:
-    """Open what is closed of the standard files, so that no file of ours gets their numbers, and
-    takes what a library prints."""
+    """Open the null device for each of standard input, output and error that is closed, so that no
+    file of ours gets its number and takes what a library prints."""
     number = os.open(os.devnull, os.O_RDWR)
     while number <= 2:
         number = os.dup(number)
@@ -145,8 +156,11 @@ def occupy_standard_files() -> None:
 
 
 def settle_standard_output() -> OSError | None:
-    """Write what is left for standard output; the error if it cannot be, which is then said once,
-    and not again by the interpreter when it ends."""
+    """Flush standard output at the end of a command; returns the error if that fails.
+
+    Standard output is then the null device, so that the interpreter does not report the error
+    again.
+    """
     if sys.stdout is None:
         return None
     try:

@@ -20,9 +20,11 @@ SAID = ("delimiter", "decimal", "encoding", "skip_rows", "comment")  # options b
 
 
 def text_options(*paths: str) -> Callable[[Command], Command]:
-    """--no-header, --delimiter ...: how text is written.
+    """Add the options --no-header, --delimiter and the like, which say how text is written, to a
+    command.
 
-    paths: the command's arguments that name data; each becomes a path that knows what was said.
+    paths: the arguments of the command that name data; each becomes a path with what these options
+    say.
     """
 
     def decorated(command: Command) -> Command:
@@ -44,6 +46,7 @@ def text_options(*paths: str) -> Callable[[Command], Command]:
 
 
 def _options() -> list[Callable[[Callable[..., object]], Callable[..., object]]]:
+    """The options themselves, as decorators."""
     return [
         click.option(
             "--comment",
@@ -84,7 +87,10 @@ def _described(
     paths: tuple[str, ...],
     said: Mapping[str, object],
 ) -> dict[str, object]:
-    """The arguments of a command, with what is said of text beside each path."""
+    """The arguments of a command, in which each path of data knows how its text is written.
+
+    given: all arguments by name. paths: which of them are data. said: the options about text.
+    """
     if all(value is None for value in said.values()):
         return given
     # only now: --help must not wait for them
@@ -103,7 +109,8 @@ def _described(
 
 
 class Reading:
-    """How far a long reading is, on one line of a terminal, once it has taken a second."""
+    """Shows on one line of the terminal how far a file has been read, where that takes more than a
+    second."""
 
     def __init__(self) -> None:
         self.began = self.shown_last = 0.0
@@ -128,8 +135,11 @@ def may_show_progress() -> bool:
 
 @contextmanager
 def notices_printed() -> Iterator[None]:
-    """Each different notice of the data is printed once meanwhile, unless the command is to be
-    quiet. The data are named where they are not those of the notice before."""
+    """Within the block notices about the data are printed, each different one once, unless the
+    command is to be quiet.
+
+    A notice begins with the name of the data where the one before was about other data.
+    """
     printed: set[tuple[str, str]] = set()
     named_last = ""
 

@@ -38,14 +38,16 @@ def compress(
     model: Bundle | None = None,
     options: CompressOptions | None = None,
 ) -> dict[str, Json]:
-    """Write an archive of data at path; returns its figures. Nothing is left behind on failure.
+    """Write an archive of data to a path; returns figures of what was written. No file is left
+    behind if it fails.
 
-    With options.lossy the figures say which archive was taken ("code", "exact" or "bounded") and
-    prices, the bytes of each; with a model that a lossless archive does not use, unused: why. Of a
-    folder, left_out: what is in it and not in the archive, and tables: how many there are, where it
-    has nothing but tables and such files. With options.flag the records that cost
-    most, costliest, a Detection; or untold: why that cannot be told of this archive. With
-    options.max_error, unbounded: what the bounds leave exact in a table, a line each.
+    The figures are those of `aetool compress`: bytes before and after, blocks, fidelity. Some are
+    there only for some options and data. With options.lossy: taken, which kind of archive was
+    written ("code", "exact" or "bounded"), and prices, the bytes of each kind. With a model that
+    makes a lossless archive no smaller: unused, the reason. For a folder: left_out, the files that
+    are not in the archive, and tables, how many tables lie in it. With options.flag: costliest, the
+    records that cost most as a Detection, or untold, why there are none. With options.max_error:
+    unbounded, the columns that the bound leaves exact, a line each.
     """
     options = _checked(options or CompressOptions())
     if options.flag is not None and os.fspath(path) == "-":
@@ -95,8 +97,8 @@ def compress(
 
 
 def _check_of_parts(options: CompressOptions, model: Bundle | None) -> None:
-    """ParamError for options that --shard and --parts, which store parts of a table apart, cannot
-    be combined with."""
+    """Refuse options that contradict --shard or --parts, which store parts of a table in archives
+    of their own. ParamError names the option."""
     asked = option("--shard")
     if options.parts:
         asked = option("--parts")
@@ -117,8 +119,8 @@ def _check_of_parts(options: CompressOptions, model: Bundle | None) -> None:
 
 
 def _refuse_lost_model(options: CompressOptions) -> None:
-    """ParamError where a model would be learned for its code, and be neither in the archive nor
-    anywhere else: nobody could restore that archive."""
+    """Refuse --no-embed where the archive needs a model that is learned here and saved nowhere
+    else: nobody could restore that archive. Raises ParamError."""
     is_learned = options.fit is not None and options.fit.plugin is not None
     needs_one = options.lossy or (goals.is_asked(options) and is_learned)
     if options.embed is False and needs_one:
@@ -129,9 +131,12 @@ def _refuse_lost_model(options: CompressOptions) -> None:
 
 
 def default_name(data: str | os.PathLike[str], shard: str | None = None) -> Path:
-    """Where the archive of a path is written unless it is said: beside it, with .aez behind it; of
-    standard input, to standard output. shard: the part of a table that is stored, as in 2/4, which
-    the name then tells: table.csv.2of4.aez."""
+    """The path of the archive where the user names none: the path of the data with .aez at its end,
+    and standard output for standard input.
+
+    shard: the part of a table that is stored, such as "2/4", which gives table.csv.2of4.aez.
+    ParamError for data that lie in no folder, such as an object of a store.
+    """
     path = Path(data)
     if os.fspath(data) == "-":
         return path
@@ -159,8 +164,10 @@ def _written(
     model: Bundle | None,
     options: CompressOptions,
 ) -> dict[str, Json]:
-    """Write the archive of an opened source in the way that options ask for; returns
-    its figures."""
+    """Write the archive in the way that the options ask for, and return its figures.
+
+    data: as the user gave them. source: the same, opened for reading.
+    """
     if goals.is_asked(options):
         return _chosen(data, source, Path(path), model, options)
     if options.lossy:
@@ -202,8 +209,8 @@ def _holds_pictures(source: opening.Opened) -> bool:
 def _of_pictures(
     file: BinaryIO, source: opening.Opened, model: Bundle, options: CompressOptions
 ) -> dict[str, Json]:
-    """Write pictures losslessly, using what a model learned of other pictures where a sample shows
-    that it saves bytes."""
+    """Write pictures losslessly with or without a model of other pictures, whichever makes the
+    first 256 of them smaller; returns the figures."""
     job = exact_job.job_of(source, options, model, pictures=picture_models.model_of(model))
     plain = exact_job.job_of(source, options)
     with_it, without = (_bytes_of_some(one) for one in (job, plain))
@@ -215,7 +222,8 @@ def _of_pictures(
 
 
 def _bytes_of_some(job: exact_job.ExactJob) -> int:
-    """Encoded bytes of the first pictures of a job, to compare ways to store them."""
+    """The encoded bytes of the first 256 pictures of a job, by which ways to store pictures are
+    compared."""
     for pictures in job.content.items():
         encoded = job.content.encode(pictures[:SOME], NO_HINTS)
         return sum(len(block.payload) for block in encoded)
@@ -223,7 +231,8 @@ def _bytes_of_some(job: exact_job.ExactJob) -> int:
 
 
 def _for_a_goal(data: object, model: Bundle | None, options: CompressOptions) -> opening.Opened:
-    """The records of data, or what cannot be read as records as an exact archive takes it."""
+    """Open data for --rmse, --budget and the like: as records where they can be read as records,
+    else as bytes for a lossless archive."""
     try:
         return sources.open_source(data)
     except DataError:
@@ -233,8 +242,8 @@ def _for_a_goal(data: object, model: Bundle | None, options: CompressOptions) ->
 
 
 def _may_be_exact_alone(model: Bundle | None, options: CompressOptions) -> bool:
-    """Whether what is asked can be told of data without records: nobody asks for the code of a
-    model, or for what only pictures have."""
+    """Whether a goal can be met for data that are no records: no model and nothing of pictures is
+    asked for, so a lossless archive may do."""
     if model is not None:
         return False
     # a model that is still to be fitted
@@ -252,8 +261,8 @@ def _chosen(
     model: Bundle | None,
     options: CompressOptions,
 ) -> dict[str, Json]:
-    """Write the archive that meets the error or size asked for; learn a model first where none is
-    given."""
+    """Write the smallest archive that meets the error or size asked for, and return its figures; a
+    model is fitted first where options.fit names a plugin and no model is given."""
     learned = False
     if model is None and options.fit is not None and options.fit.plugin is not None:
         model = fitting.on_the_spot(data, options.fit)
@@ -282,8 +291,8 @@ def _lossy(
     model: Bundle | None,
     options: CompressOptions,
 ) -> dict[str, Json]:
-    """Write a model's code, or an exact or bounded archive where that is smaller at no
-    more error."""
+    """Write the code of each record by a model, or an exact or bounded archive where that is
+    smaller at no larger error; returns the figures."""
     learned = model is None
     if model is None:
         model = fitting.on_the_spot(data, options.fit)
@@ -296,14 +305,14 @@ def _lossy(
 
 
 def _inherited(data: object) -> Attributes | None:
-    """The file mode, owner and times that the archive takes over from its source; None for data in
+    """The file mode, owner and times of the source, which its archive takes over; None for data in
     memory."""
     return attributes_of(data) if isinstance(data, str | os.PathLike) else None
 
 
 def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | None:
-    """Why a model cannot make a lossless or bounded archive of this source smaller;
-    None if it can."""
+    """The reason why this model cannot make a lossless or bounded archive of the source smaller, in
+    words; None if it can."""
     fit_it = (
         f"fit with {option('--codec')} for archives of many small tables like this, or "
         f"{option('--lossy')} for its code"
@@ -328,7 +337,8 @@ def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | N
 
 
 def _checked(options: CompressOptions) -> CompressOptions:
-    """The options with those that others imply set; ParamError where they contradict each other."""
+    """Complete the options: those that follow from others are set. ParamError where two contradict
+    each other."""
     if options.flag is not None and options.flag < 0:
         raise ParamError(f"{option('--flag')} must be 0 or more, got {options.flag}")
     if options.lossy_only:
@@ -359,8 +369,8 @@ def _checked(options: CompressOptions) -> CompressOptions:
 
 
 def _refuse_beside_a_goal(options: CompressOptions) -> None:
-    """ParamError for options that say how to store, where the way is chosen by an error or size
-    asked for."""
+    """Refuse options that name one way to store data, such as --lossy, beside a goal such as
+    --budget, which chooses the way. Raises ParamError."""
     others = {
         option("--lossy"): options.lossy,
         option("--latent"): options.latent is not None,

@@ -40,8 +40,12 @@ REFERENCE = (  # file, what of it: all public functions, or these functions and 
 
 
 def new(name: str, folder: Path) -> Path:
-    """Write a distribution aetool-<name> with a working model of this name into folder; returns
-    where. ParamError for a name that cannot be one, or is taken; DataError if it is there."""
+    """Write a Python package aetool-NAME, a plugin with a small working model, into a folder;
+    returns the path of the package.
+
+    ParamError for a name that is no valid one or that another model has; DataError if the package
+    is there already.
+    """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name) or keyword.iskeyword(name):
         raise ParamError(
             f"a plugin's name is lower-case letters, digits and _, such as smooth2; got '{name}'"
@@ -74,12 +78,12 @@ def new(name: str, folder: Path) -> Path:
 
 
 def folder_of(name: str, folder: Path) -> Path:
-    """The package folder of a new plugin of this name, inside `folder`."""
+    """The path of the package that `new` writes for a plugin of this name: folder/aetool-NAME."""
     return folder / f"aetool-{name}"
 
 
 def uninstalled(name: str, folder: Path) -> Path | None:
-    """The package folder of a plugin that `new` wrote into folder but that is not installed yet;
+    """The path of a package that `new` has written for this name and that is not installed yet;
     None if there is none."""
     package = folder_of(name, folder)
     is_there = (package / "pyproject.toml").is_file()
@@ -89,7 +93,8 @@ def uninstalled(name: str, folder: Path) -> Path | None:
 
 
 def reference() -> str:
-    """The hooks and what they deal with, as Markdown, from their own signatures and docstrings."""
+    """The reference for authors of plugins, in Markdown: every hook and class that they deal with,
+    from its signature and docstring."""
     lines = ["# Reference for plugin authors", ""]
     lines += ["Written by `aetool plugins reference`, from the code itself.", ""]
     for path, classes in REFERENCE:

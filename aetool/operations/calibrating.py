@@ -16,9 +16,12 @@ def calibrated(
     fpr: float | None = None,
     device: str = "auto",
 ) -> Bundle:
-    """The model with a calibration by other records, if given, and with this default threshold.
+    """A copy of a model with another threshold, and, where data are given, with p-values counted on
+    those records.
 
-    Its lineage names the model that it was made of.
+    data: ordinary records that were not fitted; None keeps the records that the fit held out. fpr:
+    the share of ordinary records above the new threshold. The lineage of the copy names the
+    original model.
     """
     check_part("fpr", fpr)
     calibration = model.calibration

@@ -34,8 +34,11 @@ Region = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class DenoiseOptions:
-    """How to restore. fill_missing: change gaps alone (of pictures: the region left, top, width,
-    height, in pixels); clean: the same records undamaged, to measure the gain."""
+    """What `denoise` changes, and what it measures.
+
+    fill_missing: only gaps are changed (of pictures: only the region left, top, width, height, in
+    pixels). clean: the same records without damage, by which the gain is measured.
+    """
 
     fill_missing: bool = False
     region: Region | None = None
@@ -50,10 +53,14 @@ def denoise(
     model: Bundle,
     options: DenoiseOptions | None = None,
 ) -> dict[str, int | float]:
-    """Write the restored records of data at path, as the kind of file they are; returns figures:
-    records, values filled, and with `clean` the mean squared errors before and after and the gain
-    in PSNR (dB). Errors of tables are in squared standard deviations, of pictures in squared gray
-    levels; before filling, gaps hold the median and regions the mean of what is left."""
+    """Write records as a model reconstructs them, to a file of the kind of the data; returns
+    figures.
+
+    The figures: records, values filled, and with options.clean the mean squared errors before and
+    after and the gain in PSNR (dB). Errors of tables are in squared standard deviations, of
+    pictures in squared grey levels. The error before filling is that of the median in each gap, or
+    of the mean of the rest in a region.
+    """
     options = options or DenoiseOptions()
     # what cannot be read cannot be restored
     source = seen_by(sources.open_source(data, model.reading), model, strict=True)
@@ -82,7 +89,7 @@ def denoise(
 
 
 class _Job:
-    """One run of denoise: batches in, restored batches out, and sums for the figures."""
+    """One run of denoise: it reads batches, yields restored batches, and adds up the errors."""
 
     def __init__(self, source: Source, model: Bundle, options: DenoiseOptions) -> None:
         self.source = source
@@ -113,8 +120,11 @@ class _Job:
         return restored
 
     def _filled(self, x: Records, gaps: Mask, blank: Records | np.uint8) -> Iterator[Records]:
-        """x with gaps filled by the model's reconstruction, repeated until known values are
-        restored best."""
+        """Records x with their gaps filled by the model, in rounds; yields the records after each
+        round.
+
+        gaps: what is missing, in the shape of x. blank: what stands in gaps before the first round.
+        """
         y = np.where(gaps, blank, x)
         while True:
             restored = self._round(y)
@@ -123,9 +133,13 @@ class _Job:
             yield y
 
     def _fill(self, x: Records, gaps: Mask, blank: Records | np.uint8, more: Mask) -> Records:
-        """The records x with their gaps filled by the model, in as many rounds as restore best what
-        is known: where `more` (of the first records, once filled) is hidden. Models trained on
-        blanks take one, others some."""
+        """Records x with their gaps filled by the model, in as many rounds as restore known values
+        best.
+
+        gaps: what is missing. blank: what stands there at first. more: known values that are hidden
+        as a test; the number of rounds that restores these best, in the first records, is taken for
+        all.
+        """
         if self.rounds is None:
             more = more & ~gaps[:TRIED]
             # known values are hidden, filled like gaps, and compared with what they were
@@ -140,14 +154,15 @@ class _Job:
         return next(itertools.islice(self._filled(x, gaps, blank), self.rounds - 1, None))
 
     def _laid(self, where: Mask) -> Mask:
-        """A mask of a table's columns in the layout of _standard; a mask of pixels unchanged."""
+        """A mask of gaps in the layout of _standard: for a table one truth a column; for pictures
+        as it is."""
         if self.model.schema is None:
             return where
         return where[:, self.model.spec.owner]
 
     def _measure(self, x: Records, y: Records, rows: int) -> None:
-        """Add the squared errors before (x) and after (y) restoring, where clean
-        records are known."""
+        """Add to the sums the squared errors of damaged records x and of restored records y against
+        the clean records, if there are any. rows: how many records these are."""
         self.rows += rows
         if self.clean is None:
             return
@@ -165,7 +180,7 @@ class _Job:
         self.compared += int(comparable.sum())
 
     def _standard(self, x: Records) -> Float:
-        """Numbers of a table divided by their standard deviations, NaN where missing; pictures
+        """Numbers of a table in standard deviations of their columns, NaN where missing; pictures
         unchanged."""
         if self.model.schema is None:
             return x.astype(np.float64)
@@ -175,7 +190,7 @@ class _Job:
         return np.where(np.isnan(x[:, spec.owner]), np.nan, z)
 
     def tables(self) -> Iterator[writers.Columns]:
-        """Read, restore and yield a table batch by batch."""
+        """Restore a table batch by batch: yields the columns to write."""
         for laid in inputs_of(self.source, self.model):
             x = laid.inputs
             table = laid.table
@@ -199,8 +214,8 @@ class _Job:
         return np.where(np.isnan(restored) | ~self.restored, x, restored)
 
     def _columns(self, table: Table, x: Float, y: Float) -> writers.Columns:
-        """The table's columns with those that were restored in their place; cells that did not
-        change keep their text."""
+        """The columns of a batch as they are written: a cell that the model changed has its new
+        value, and any other cell the text that it had."""
         place = {c.name: i for i, c in enumerate(self.columns)}
         out: writers.Columns = {}
         for name, values in zip(table.names, table.values, strict=True):
@@ -226,7 +241,7 @@ class _Job:
         return out
 
     def pictures(self) -> Iterator[Records]:
-        """Read, restore and yield pictures batch by batch, (n, C, H, W) uint8."""
+        """Restore pictures batch by batch: yields (n, C, H, W) uint8."""
         for laid in inputs_of(self.source, self.model):
             x = laid.inputs
             if self.options.region is not None:
@@ -256,8 +271,8 @@ class _Job:
         return hole
 
     def _elsewhere(self, hole: Mask) -> Mask:
-        """A region of the same size at a random place of each picture, used to test how well
-        regions are filled."""
+        """A mask of a region as large as `hole` at a random place of each picture: known pixels, by
+        which it is tested how well the model fills regions."""
         rng = np.random.default_rng(0)
         out = np.zeros_like(hole)
         _, _, width, height = self.options.region or (0, 0, 0, 0)
@@ -268,8 +283,8 @@ class _Job:
         return out
 
     def figures(self) -> dict[str, int | float]:
-        """Figures of the finished run: records, values filled, and the errors where clean data are
-        known."""
+        """The figures of the finished run: records, values filled, and the errors where clean data
+        are known."""
         out: dict[str, int | float] = {"rows": self.rows}
         if self.options.fill_missing:
             out["filled"] = self.filled
@@ -286,6 +301,6 @@ class _Job:
 
 
 def default_name(data: str) -> str:
-    """DATA with `.denoised` before its suffix."""
+    """The path of the result where the user names none: DATA with `.denoised` before its suffix."""
     path = Path(data)
     return str(path.with_name(f"{path.stem}.denoised{path.suffix}"))

@@ -39,7 +39,8 @@ def encode(
     device: str = "auto",
     executor: engines.Chosen = None,
 ) -> Records:
-    """(rows, latent) float32: each record's code."""
+    """The code of every record: (records, latent) float32, the numbers that the model's encoder
+    gives."""
     source = seen_by(sources.open_source(data, known_of(model)), model)
     session = model.session("encoder.onnx", device)
     with engines.opened(executor) as engine:
@@ -57,9 +58,13 @@ def write_codes(
     device: str = "auto",
     executor: engines.Chosen = None,
 ) -> int:
-    """Write `row` (from 1), these columns of the table (of pictures: `picture`, their names), those
-    that the model decodes codes together with, and the code of every record as a CSV, or as Parquet
-    if path says so. Returns how many."""
+    """Write the code of every record to a CSV or, if the path says so, a Parquet file; returns how
+    many records.
+
+    The columns are: row (from 1), for pictures `picture` (their names), the columns of the data
+    that are asked for, the columns that the model needs beside a code to decode it, and z0, z1, ...
+    (the code).
+    """
     source = seen_by(sources.open_source(data, model.reading), model)
     names = getattr(source, "record_names", [])
     if columns and model.schema is None:
@@ -105,9 +110,11 @@ def plot_codes(
     force: bool = False,
     device: str = "auto",
 ) -> None:
-    """Draw the codes of all records as points of a plane (PNG): the code itself if it has two
-    numbers, else its first two principal components. colour: a column of the table, or for
-    pictures "folder"."""
+    """Draw the codes of all records as points of a plane, a PNG file.
+
+    The axes are the two numbers of a code; of longer codes their first two principal components.
+    colour: the column by which points are coloured; of pictures "folder".
+    """
     source = seen_by(sources.open_source(data, model.reading), model)
     names: list[str] = getattr(source, "record_names", [])
     if colour is not None and model.schema is None and (colour != FOLDER or not names):
@@ -132,8 +139,8 @@ def plot_codes(
 
 
 def _numbered(batch: writers.Columns) -> writers.Columns:
-    """A table of codes with its row numbers and codes as numbers instead of text, for Parquet
-    files."""
+    """The columns of a table of codes with row numbers and codes as numbers, where CSV takes texts:
+    Parquet files have types."""
     numbers = {
         name: np.array(column, np.float64)
         for name, column in batch.items()
@@ -149,11 +156,11 @@ def write_records(
     force: bool = False,
     device: str = "auto",
 ) -> int:
-    """Write the records of codes: a CSV (or Parquet) of the modelled columns behind whatever stands
-    beside the codes, or pictures as .npy or a folder of PNG files. Returns how many.
+    """Decode a table of codes and write the records: a CSV or Parquet file of the model's columns,
+    or pictures as .npy or a folder of PNG files. Returns how many.
 
-    data: a table with the columns z0 .. z<latent - 1>, and those that the model decodes codes
-    together with.
+    data: a table with the columns z0 .. z<latent - 1>, and the columns that the model needs beside
+    a code. Any other column is copied.
     """
     if "decoder.onnx" not in model.graphs:
         raise ParamError(f"{model.plugin} has no decoder")
@@ -205,10 +212,12 @@ def decode(
     device: str = "auto",
     condition: object = None,
 ) -> pd.DataFrame | Records:
-    """Records of codes (rows, latent): a DataFrame of the modelled columns, or pictures uint8.
+    """The records that codes stand for: a DataFrame of the model's columns, or pictures (rows, C,
+    H, W) uint8.
 
-    condition: a DataFrame of as many rows, or a path, of the columns that a model decodes codes
-    together with. Other context, such as dates, comes back missing: a code does not carry it.
+    codes: (rows, latent). condition: a DataFrame of as many rows, or a path, of the columns that
+    the model needs beside a code. Columns that are in no code, such as dates, are missing in the
+    result.
     """
     values = None
     if condition is not None:

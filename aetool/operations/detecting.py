@@ -34,19 +34,20 @@ def detect(
     watch: Watch | None = None,
     executor: engines.Chosen = None,
 ) -> Detection:
-    """Score every record; return those above the threshold (or the top N, the highest score first;
-    or all).
+    """Score every record of data and return those above the threshold, or as the options choose
+    them.
 
-    Without a model one is learned from the data themselves, robustly: no record is scored by a
-    model that has seen it (aetool.folds). append: names of input columns to carry
-    along ([]: all). fdr: the part of the records called anomalies that may be ordinary ones.
-    calibration: ordinary records that the model has not seen, in place of those it held out: p,
-    fpr and fdr are then exact. At most one of threshold, fpr, fdr, contamination and top may be
-    given. watch: is shown every batch. executor: what computes scores, by a name that aetool.engine
-    knows, or an executor: they are the same whatever computes them.
-
-    An archive is judged by what its records take in it, see aetool.scoring.costing; columns: by
-    these alone.
+    data: a path or table, or an archive, whose records are scored by the bits that each takes in it
+    (aetool.scoring.costing). model: None to learn one from these data by the options `fit`,
+    robustly: no record is then scored by a model that has seen it (aetool.folds). At most one of
+    these chooses the threshold: threshold, a score; fpr, the share of ordinary records that may be
+    flagged; fdr, the share of flagged records that may be ordinary; contamination, the share of
+    these records; top, how many. calibration: ordinary records that the model has not seen, by
+    which p-values, fpr and fdr are exact. all_rows: return the records that are not flagged, too.
+    append: columns of the data to return beside the scores ([]: all). columns: of an archive, score
+    by these columns alone. watch: called with every batch and its scores. executor: what computes
+    the scores, by a name that aetool.engine knows, or an executor; the scores are the same whatever
+    it is.
     """
     # five ways to say how many are flagged, of which Choice lets one be given
     choice = Choice(threshold, fpr, fdr, contamination, top)

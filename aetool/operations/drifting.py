@@ -38,11 +38,12 @@ def drift(
     alpha: float = ALPHA,
     device: str = "auto",
 ) -> Comparison:
-    """How new data differ from those a model was fitted on, by each column and by the score.
+    """Compare new data with those that a model was fitted on, column by column and by their scores.
 
-    reference: a model, its path, or data that a model is fitted on first, with the options of fit.
-    alpha: the chance that data which are the same are called shifted. A column that is missing, or
-    holds nothing of its kind, is no error but a fault, and the word is broken. Raises AetoolError.
+    reference: a model, its path, or data that a model is fitted on first, by the options `fit`.
+    alpha: the chance of calling data shifted that are like the reference. A column that is missing,
+    or that holds nothing of its kind, raises no error: the verdict is then "broken". Raises
+    AetoolError.
     """
     check_part("alpha", alpha)
     model = model_of(reference, fit)
@@ -63,7 +64,8 @@ def drift(
 
 
 def model_of(reference: Data, options: fitting.FitOptions | None = None) -> Bundle:
-    """Load the reference if it is a model or its path; else fit a model on it."""
+    """The model to compare with: the reference itself, the model at its path, or a model fitted on
+    it."""
     if isinstance(reference, Bundle):
         return reference
     if isinstance(reference, str | os.PathLike) and is_model(reference):
@@ -72,7 +74,8 @@ def model_of(reference: Data, options: fitting.FitOptions | None = None) -> Bund
 
 
 def is_model(reference: Data) -> bool:
-    """Whether a drift reference is a model or a model file; otherwise it is data to fit one on."""
+    """Whether the reference of drift is a model or the path of one; otherwise it is data to fit one
+    on."""
     if isinstance(reference, Bundle):
         return True
     # a pipe can be read but once, and holds data
@@ -84,7 +87,7 @@ def is_model(reference: Data) -> bool:
 
 
 def _absent(source: TableSource, schema: Schema) -> list[tuple[str, str]]:
-    """(column, why) for each modelled column that the new data lack."""
+    """(column, reason) for each column of the model that the new data lack."""
     first: Table | None = next(iter(source.batches()), None)
     names = first.names if first is not None else ()
     missing = [column.name for column in schema.modelled if column.name not in names]
@@ -111,7 +114,10 @@ def _counted(
     faults: Iterable[tuple[str, str]],
     alpha: float,
 ) -> Comparison:
-    """Compare only the columns that are present: with columns missing, records cannot be scored."""
+    """Compare only the columns that are there: where columns are missing, records cannot be scored.
+
+    faults: (column, reason) for each missing one.
+    """
     assert model.schema is not None
     schema = model.schema
     faults = list(faults)
@@ -125,8 +131,8 @@ def _counted(
 
 
 def _parsed(schema: Schema, table: Table, absent: set[str]) -> Float:
-    """(rows, columns) float64: the table's values as numbers in user units; NaN where a column is
-    absent."""
+    """The values of a table as numbers in the units of the data, (rows, columns) float64; NaN where
+    a column is absent."""
     columns = []
     for column in schema.modelled:
         if column.name in absent:

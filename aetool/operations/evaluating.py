@@ -37,7 +37,7 @@ def score(
     device: str = "auto",
     executor: engines.Chosen = None,
 ) -> Float:
-    """(rows,) float64: each record's score; NaN of a picture that cannot be read."""
+    """The score of each record, (records,) float64; NaN for a picture that cannot be read."""
     judge = judge_of(open_source(data, known_of(model)), model, None, device)
     numbers, scores = _scores(judge, device, executor)
     unread = len(unread_of(judge.source))
@@ -49,14 +49,15 @@ def score(
 
 
 def _scores(judge: Judge, device: str, executor: engines.Chosen) -> tuple[Int, Float]:
-    """(numbers, from 0, of the records that could be read; their scores)."""
+    """Score all records that can be read: (their numbers, from 0; their scores)."""
     with engines.opened(executor) as engine:
         return Scoring(judge.source, judge.bundle, judge.graph, device, engine).scores()
 
 
 def maps_of(data: object, model: Bundle, device: str = "auto") -> Float | list[Float]:
-    """Heat maps of where each picture is unusual, (pictures, H, W), as defined in
-    aetool.detection.maps; a list where sizes differ. DataError for tables."""
+    """A heat map of each picture, (pictures, H, W): how unusual each pixel is, as
+    aetool.detection.maps defines it; a list of maps where pictures have several sizes. DataError
+    for tables."""
     pixels = pixels_of(model)
     judge = judge_of(open_source(data, known_of(model)), model, None, device)
     amounts: list[Float] = []
@@ -77,11 +78,14 @@ def evaluate(
     masks: str | os.PathLike[str] | None = None,
     executor: engines.Chosen = None,
 ) -> dict[str, float]:
-    """AUROC and average precision of the score against labels, and precision and recall at the
-    model's threshold. label, normal: a column of a table, and its values of ordinary records; the
-    label of pictures is their folder, and good the usual one of ordinary ones. Without a model a
-    closed form is learned from all rows, as `detect` does. masks: a folder of masks of what is
-    wrong in pictures, see aetool.data.masks: then the figures of maps beside them, too."""
+    """Compare scores with labels: AUROC and average precision, and the precision and recall at the
+    model's threshold.
+
+    label: the column of a table that holds labels; pictures are labelled by their folders. normal:
+    the labels of ordinary records; of pictures "good" unless given. Without a model one is learned
+    from all rows, as `detect` does. masks: a folder of pictures that mark the defective pixels
+    (aetool.data.masks), by which heat maps are judged, too. Returns the figures by name.
+    """
     source = open_source(data, known_of(model))
     if isinstance(source, ImageSource):
         source = labels.to_judge(source)
@@ -108,7 +112,7 @@ def evaluate(
 
 
 def _without_label(source: Source, label: str | None) -> FitOptions:
-    """Fit options for labelled data: the label column is left out of the model."""
+    """Options to fit labelled data: the label column is kept out of the model."""
     # with a model nothing is fitted, and what it takes to fit is not loaded
     from aetool.fits.fitting import FitOptions
 
@@ -116,7 +120,8 @@ def _without_label(source: Source, label: str | None) -> FitOptions:
 
 
 def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: Int) -> Truth:
-    """(rows,): which records are labelled as anomalies. ParamError where all or none are."""
+    """Which of these records are labelled as anomalies, (records,) bool. numbers: of the records,
+    from 0. ParamError where all are, or none."""
     if isinstance(source, ImageSource):
         found = _labels_of_pictures(source, label, numbers)
         normal = normal or labels.ordinary_in(source.name, found.tolist())
@@ -137,8 +142,8 @@ def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: In
 
 
 def _figures(scores: Float, truth: Truth, threshold: float) -> dict[str, float]:
-    """AUROC, average precision, precision and recall of scores, (rows,), against truth, (rows,),
-    True for anomalies."""
+    """AUROC, average precision, precision and recall of scores, (records,), by name. truth:
+    (records,), True for anomalies."""
     flagged = scores > threshold
     hits = int((flagged & truth).sum())
     return {
@@ -155,7 +160,8 @@ def _figures(scores: Float, truth: Truth, threshold: float) -> dict[str, float]:
 
 
 def _labels_of_pictures(source: ImageSource, label: str | None, numbers: Int) -> Texts:
-    """(rows,): the folders of pictures of these numbers. ParamError for any other label."""
+    """The label of each picture, (pictures,): the name of the folder that it lies in. numbers: of
+    the pictures, from 0. ParamError where label names anything but the folder."""
     if label not in (None, labels.FOLDER) or not source.names:
         raise ParamError(
             f"pictures are labelled by their folder: {option('--label')} folder "

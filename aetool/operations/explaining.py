@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 class Explanation:
     """Why one record has its score: its columns, the most surprising first.
 
-    found, expected: a value as it would be written. surprise: what the column costs beyond the
-    usual, in the unit of the score. named: whether it is one of the reasons that detect tells.
+    columns: their names. found, expected: the value in the record, and the one that the model
+    expects, as they are written. surprise: by how much the column costs more than it usually does,
+    in the unit of the score. named: whether `detect` would name the column as a reason.
     """
 
     columns: list[str]
@@ -45,8 +46,8 @@ class Explanation:
         return self.score > self.threshold
 
     def frame(self) -> pd.DataFrame:
-        """As a DataFrame with a row for each column; its attrs hold what belongs to the whole
-        record: score, p, threshold and anomaly."""
+        """The explanation as a DataFrame with a row for each column; its attrs hold score, p,
+        threshold and anomaly of the whole record."""
         import pandas as pd
 
         frame = pd.DataFrame(
@@ -64,8 +65,8 @@ class Explanation:
 
 
 def as_record(row: object) -> object:
-    """A dictionary of column to value, or a pandas Series, as a table of one row; anything else
-    unchanged."""
+    """Turn a dictionary of column to value, or a pandas Series, into a table of one row; anything
+    else comes back unchanged."""
     # where pandas is not imported nothing is one of its Series
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(row, pandas.Series):
@@ -78,9 +79,12 @@ def as_record(row: object) -> object:
 
 
 def explain(data: object, model: Bundle, device: str = "auto") -> Explanation:
-    """Why the last record of a table has its score; those before it count only for a model that is
-    given the rows before each. DataError for pictures, and for a table of several records where
-    only one can be meant."""
+    """Explain the score of the last record of a table, column by column.
+
+    Records before the last one are used only by a model that judges a row by the rows before it.
+    DataError for pictures, and where a table of several records is given to a model that judges
+    each row alone: it is not clear which record is meant.
+    """
     source = seen_by(open_source(data, known_of(model)), model)
     if isinstance(source, ImageSource) or model.schema is None:
         raise DataError(f"{source.name}: pictures have no columns to explain; detect says where")

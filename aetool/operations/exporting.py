@@ -43,9 +43,10 @@ def export(
     force: bool = False,
     float32: bool = False,
 ) -> list[Path]:
-    """Write the graphs, and model.json that says what they take and give; returns the files.
+    """Write the ONNX graphs of a model into a folder, and model.json, which describes their inputs
+    and outputs; returns the files.
 
-    float32: without any float64, for runtimes that know none.
+    float32: write graphs that use no float64, for runtimes that do not know it.
     """
     target = Path(folder)
     try:
@@ -69,8 +70,12 @@ def export(
 
 
 def description(model: Bundle, float32: bool = False, low: bool = False) -> Described:
-    """The content of model.json, which describes inputs and outputs, and the ONNX graphs, by file
-    name."""
+    """The files that `export` writes: the content of model.json, and each ONNX graph by its file
+    name.
+
+    low: in float32, whether every input is given as two numbers, a value and what rounding has left
+    of it.
+    """
     schema = model.schema
     columns = []
     for column in schema.modelled if schema else ():
@@ -110,7 +115,8 @@ def description(model: Bundle, float32: bool = False, low: bool = False) -> Desc
 
 
 def _beside(model: Bundle, kind: str) -> Described:
-    """What model.json says of context and conditions, if the model has any.
+    """The part of model.json that describes the inputs beside the record itself: the rows before
+    it, and the columns that it is judged by. Empty if the model has neither.
 
     kind: the type of numbers that the graphs take.
     """
@@ -139,10 +145,13 @@ def _beside(model: Bundle, kind: str) -> Described:
 
 
 def takes_low_part(model: Bundle) -> bool:
-    """Whether in float32 a model needs the low part of what it takes: for dates; for numbers whose
-    spread is under a thousandth of their size; where the whole content of a record, to its last
-    digit, decides what it is scored by; and where numbers choose between scores, on either side of
-    a cut, for then the last bits of one at a cut may change the score by any amount."""
+    """Whether the float32 graphs of a model need each input as two numbers, a float32 and the rest
+    that rounding to it leaves.
+
+    So it is for dates; for numbers whose spread is under a thousandth of their size; where a
+    record's fold is chosen by all its digits; and where numbers choose between scores, on either
+    side of a cut, since the last bits of a value at a cut may then change the score by any amount.
+    """
     if model.schema is None:
         return False
     columns = model.schema.modelled
@@ -158,7 +167,7 @@ def takes_low_part(model: Bundle) -> bool:
 
 
 def _is_fine(column: Modelled) -> bool:
-    """Whether float32 is too coarse to tell this column's values apart."""
+    """Whether float32 is too coarse to tell the values of this column apart."""
     laid = column.features
     if laid.cycles or column.far_out is not None:
         return True
@@ -177,7 +186,10 @@ def _written(
     low: bool,
     about: Mapping[str, object],
 ) -> bytes:
-    """One ONNX graph as it is exported, with a description in its metadata."""
+    """The bytes of one ONNX graph as it is exported, with a description in its metadata.
+
+    low: as in `description`. about: the texts to put into the metadata.
+    """
     content = _plain(model.graphs[name])
     if float32:
         content = pairs.narrowed(content, f"{model.name}: {name}", low)
@@ -195,8 +207,8 @@ def _said(value: object) -> str:
 
 
 def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
-    """The score graph with the total score as first output, and a verdict against a threshold that
-    is an input with a default. Of pictures it also gives the heat map."""
+    """The bytes of the score graph with two more outputs: the total score, first, and whether it is
+    above a threshold, an input with a default. Of pictures it also gives the heat map."""
     inner = onnx.ModelProto.FromString(content)
     g = Graph()
     # the records keep their names
@@ -229,7 +241,7 @@ def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
 
 
 def _plain(content: bytes) -> bytes:
-    """The graph without constants that no node reads: they are kept in bundles for fine-tuning, and
+    """The graph without constants that no node reads: bundles keep some for further training, and
     runtimes warn of them."""
     model = onnx.ModelProto.FromString(content)
     read = {name for node in model.graph.node for name in node.input}
@@ -244,7 +256,7 @@ def _plain(content: bytes) -> bytes:
 
 
 def inputs_of(path: Path, records: Records) -> Inputs:
-    """Records in the form that an exported graph takes, by the names of its inputs."""
+    """Records as the inputs of an exported graph, by the names of its inputs. path: the graph."""
     graph = onnx.load(path).graph
     # an input with a default need not be given
     optional = {constant.name for constant in graph.initializer}
@@ -257,8 +269,11 @@ def inputs_of(path: Path, records: Records) -> Inputs:
 
 
 def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
-    """The largest relative difference |a - b| / max(1, |b|) between the exported score graph, run
-    plainly one row at a time, and the model's own batched scores on rows drawn from its schema."""
+    """The largest relative difference |a - b| / max(1, |b|) between scores of the exported graph
+    and of the model itself, on rows drawn from its schema.
+
+    The exported graph is run one row at a time, without our batches.
+    """
     import onnxruntime as ort
 
     path = Path(folder) / SCORE
@@ -277,10 +292,11 @@ def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
 
 
 def openvino_differences(model: Bundle, folder: str | os.PathLike[str]) -> dict[str, float] | None:
-    """The same by OpenVINO on the CPU: as it runs by default, which on many processors is bfloat16,
-    and with the hint that asks for float32. None where it is not installed.
+    """The same difference where OpenVINO runs the exported graph, by the precision it computes in;
+    None where OpenVINO is not installed.
 
-    It takes float64 for float32: only a graph without any is right.
+    Its default on many processors is bfloat16, which is measured, and then float32, which must be
+    asked for. It computes float64 in float32, so only a graph without float64 is exact there.
     """
     try:
         import openvino

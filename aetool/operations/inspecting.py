@@ -25,7 +25,7 @@ from aetool.spelling import option
 
 
 def is_archive(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is an archive (else it should be a bundle)."""
+    """Whether the file at this path begins like an archive; otherwise it should be a model."""
     try:
         with place_of(path).path.open("rb") as file:
             # the first bytes, since a name may be anything
@@ -35,8 +35,8 @@ def is_archive(path: str | os.PathLike[str]) -> bool:
 
 
 def _model_of(archive: Archive) -> str:
-    """How an archive is bound to a model: "embedded", "none", or the first digits of the model's
-    SHA-256."""
+    """The model that an archive needs to be read: "embedded" if it is inside, "none", or the first
+    digits of its SHA-256."""
     # the model itself travels inside
     if "model" in archive.reader.sections:
         return "embedded"
@@ -47,7 +47,7 @@ def _model_of(archive: Archive) -> str:
 
 
 def info(path: str | os.PathLike[str]) -> dict[str, Json]:
-    """Describe a model or an archive: a dictionary of what `aetool info` prints."""
+    """The facts about a model or an archive that `aetool info` prints, by name."""
     if is_archive(path):
         with Archive(path) as archive:
             parts = archive.content
@@ -95,8 +95,11 @@ def info(path: str | os.PathLike[str]) -> dict[str, Json]:
 
 
 def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Json]]:
-    """For each code unit the features it moves most: what one unit adds to them, in standard
-    deviations. BundleError for a model whose decoder is not linear, or of pictures."""
+    """For each number of a linear model's code, the features that it changes most, and by how many
+    standard deviations. most: how many features.
+
+    BundleError for a model of pictures, and for one whose decoder is not linear.
+    """
     model = bundles.load(path)
     decoder = _linear_decoder(model.graphs)
     if decoder is None or model.schema is None:
@@ -121,8 +124,8 @@ def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Json
 
 
 def _linear_decoder(graphs: Mapping[str, bytes]) -> Float | None:
-    """(latent, features): what one unit of each code unit adds to the features, in standard
-    deviations; None for a decoder that is not one linear map."""
+    """The matrix of a linear decoder, (latent, features): by how many standard deviations each
+    number of the code changes each feature. None for a decoder that is not one linear map."""
     import onnx
 
     if "decoder.onnx" not in graphs:
@@ -141,7 +144,7 @@ def _linear_decoder(graphs: Mapping[str, bytes]) -> Float | None:
 
 
 def feature_names(model: Bundle) -> list[str]:
-    """A name for each feature of a table's model; empty for features of context."""
+    """A name for each feature of a model of tables; "" for features of the rows before a row."""
     spec = model.spec
     columns = model.schema.modelled if model.schema else ()
     names = [""] * spec.features
@@ -163,9 +166,10 @@ def verify(
     model: Bundle | None = None,
     max_output: int | None = None,
 ) -> dict[str, Json]:
-    """Check every byte of a bundle or an archive, decoding all blocks; raises if it is damaged.
+    """Read a model or an archive completely, decode all its blocks, and return figures; raises
+    BundleError or ArchiveError if anything in it is damaged.
 
-    max_output: bytes that an archive may restore at most, as of `decompress`.
+    max_output: the most bytes that an archive may restore, as in `decompress`.
     """
     if is_archive(path):
         with Archive(path, model, max_output=max_output) as archive:
@@ -193,8 +197,8 @@ def verify(
 
 
 def _exceeded_by(calibration: Calibration) -> str | None:
-    """In words: the share of the calibration's records above the threshold, or why none can be
-    said; None if the model was calibrated by no records."""
+    """The share of calibration records above the threshold, in words, or why none can be given;
+    None if the model was calibrated by no records."""
     if not calibration.rows:
         return None
     short = calibration.shortage()

@@ -24,12 +24,13 @@ def merge(
     executor: engines.Chosen = None,
     index: bool = False,
 ) -> Figures:
-    """Join the archives of all shards of a table into one archive of the table; returns its
-    figures.
+    """Join archives that hold the shards of one table into one archive of the whole table; returns
+    its figures.
 
-    Blocks are copied as they are, but text is decoded once to compute the SHA-256 of the whole
-    table. ParamError if a path is no shard, a shard is missing or given twice, or shards are of
-    different tables. index: write an index of the archives, which stay, and copy no block.
+    Encoded blocks are copied, not encoded again; text is decoded once, since the archive states the
+    SHA-256 of the whole table. index: copy nothing and write a small file that lists the archives,
+    which stay where they are. ParamError if a path is no shard, if a shard is missing or given
+    twice, or if shards are of different tables.
     """
     if index:
         return indexing.index(paths, path, force)
@@ -44,7 +45,7 @@ def merge(
 
 
 def _merged(file: BinaryIO, archives: Sequence[Archive]) -> Figures:
-    """Write shards, given in order, as one archive; returns its figures."""
+    """Write shards, in the order of the table, as one archive; returns its figures."""
     first = archives[0].reader
     last = archives[-1].reader
     header = {key: value for key, value in first.header.items() if key != "sections"}
@@ -78,8 +79,8 @@ def _merged(file: BinaryIO, archives: Sequence[Archive]) -> Figures:
 
 
 def _pieces(archives: Sequence[Archive]) -> Iterator[bytes]:
-    """Decode the text of all shards in order; each shard is checked against its own digest on the
-    way."""
+    """The text of all shards in order, decoded piece by piece; each shard is checked against its
+    SHA-256 on the way."""
     for place, archive in enumerate(archives):
         pieces = archive.pieces(0, archive.rows)
         if place and archive.content.opens_with_head:

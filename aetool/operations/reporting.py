@@ -37,12 +37,12 @@ def report(
     device: str = "auto",
     force: bool = False,
 ) -> Detection:
-    """Detect anomalies and write them as an HTML page at path; returns the detection.
+    """Detect anomalies in data and write an HTML page about them; returns what was detected.
 
-    The page exists only once it is complete. most: how many records it shows. label, normal: the
-    column of labels and its values of ordinary records, for ROC and precision-recall curves.
-    threshold to device: as of detect. Without a model one is learned from the data. Raises
-    AetoolError.
+    The page appears at path only once it is complete. most: how many records it shows. label,
+    normal: the column of labels and the labels of ordinary records, for ROC and precision-recall
+    curves. threshold to device: as in `detect`. Without a model one is learned from the data.
+    Raises AetoolError.
     """
     if bool(label) != bool(normal):
         raise ParamError(

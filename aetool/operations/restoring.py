@@ -51,14 +51,16 @@ def decompress(
     parts: list[str] | None = None,
     executor: engines.Chosen = None,
 ) -> Path:
-    """Restore an archive to a file (a folder, for a folder of pictures); "-" is standard output.
+    """Restore an archive to a file, or to a folder for a folder of files; returns its path.
 
-    rows: (first, last) 0-based, last exclusive; None: to the end. columns: only these, of a table.
-    lost: a list that takes what is damaged and left out; without one, damage is an error.
-    max_output: bytes that may be restored at most (None: as many as are sensible for an archive of
-    its size). notes: a list that takes what one may not expect of the file. parts: a list that
-    takes how much is written, where rows or columns are chosen. executor: what decodes blocks, as
-    aetool.engine knows it. Returns where it was written; nothing is left behind on failure.
+    out: where to write, "-" for standard output; None for the archive's name without .aez. rows:
+    (first, end) of the records to restore, counted from 0, without end; end None: to the last.
+    columns: of a table, only these. max_output: the most bytes that may be restored; None allows
+    what is sensible for an archive of its size. executor: what decodes blocks, by a name that
+    aetool.engine knows. Three lists are filled if given: lost with the blocks that are damaged and
+    left out (without it damage is an error), notes with what may surprise about the file, parts
+    with how much of the archive was written, where rows or columns are chosen. Nothing is left
+    behind on failure.
     """
     with (
         engines.opened(executor) as engine,
@@ -120,7 +122,8 @@ def _decompress(
 
 
 def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
-    """Restores each part of an index to a file of its own, in a new folder."""
+    """Restore every archive of an index to a file of its own, in a new folder; returns the
+    folder."""
     if os.fspath(target) == "-":
         raise ParamError(
             f"a folder cannot be written to standard output: name one with {option('-o')}, or "
@@ -144,8 +147,7 @@ def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
 
 
 def _nameless_part(path: str | os.PathLike[str]) -> ParamError:
-    """The error for part of an archive that is asked for without saying which file to
-    write it to."""
+    """The error for a part of an archive that is to be restored without a name for the file."""
     chosen = f"{option('--rows')} and {option('--columns')} restore a part"
     where = f"with {option('-o')} FILE (-: standard output)" if in_shell() else "with out"
     return ParamError(f"{os.fspath(path)}: {chosen}: say where to {where}")
@@ -156,7 +158,7 @@ def _part(
     rows: tuple[int, int | None] | None,
     columns: Sequence[str] | None,
 ) -> str:
-    """In words, how much of an archive is restored, such as "100 of 8,784 rows, 2 columns"."""
+    """How much of an archive is restored, in words, such as "100 of 8,784 rows, 2 columns"."""
     first, last = _records(archive, rows)
     of_rows = f"{last - first:,} of {archive.rows:,} rows"
     if columns is None:
@@ -187,7 +189,10 @@ def _notes_on_name(target: Path, content: Content) -> list[str]:
 
 
 def _notes_on_bits(target: Path, unlent: Sequence[str]) -> list[str]:
-    """Notes on files that had setuid or setgid bits, which are not restored."""
+    """Notes on restored files that had setuid or setgid bits: these are left off.
+
+    unlent: the files, by the paths that they have in the archive.
+    """
     if not unlent:
         return []
     more = f" and {len(unlent) - 1} more" if len(unlent) > 1 else ""
@@ -198,8 +203,8 @@ def _notes_on_bits(target: Path, unlent: Sequence[str]) -> list[str]:
 
 
 def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int, int]:
-    """(first, last) of the rows asked for, from 0, last exclusive; ParamError where there are no
-    such rows."""
+    """The range of rows that is asked for as (first, end) from 0, without end; ParamError where the
+    archive has no such rows."""
     if rows is None:
         return 0, archive.rows
     first = rows[0]
@@ -214,8 +219,8 @@ def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int
 
 
 def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
-    """The archive's name without .aez and without a suffix of compression; "-", standard output,
-    for an archive that came through a pipe."""
+    """The path of the restored file where the user names none: the archive's name without .aez and
+    without a suffix of compression; "-", standard output, for an archive from a pipe."""
     if archive.piped:
         return Path("-")
     name = Path(path)

@@ -39,8 +39,12 @@ AT_ONCE = 4096
 
 
 class Sampler:
-    """Draws records of a model. prior: of the N(0, I) it is trained to have. condition: values of
-    columns that records are judged by. rng: where every random number comes from."""
+    """Draws new records from a model.
+
+    prior: draw codes from N(0, I), as a variational model is trained to have them, and not as the
+    codes of its data are. condition: the values of columns that the model judges records by. rng:
+    the generator of every random number.
+    """
 
     def __init__(
         self,
@@ -74,7 +78,8 @@ class Sampler:
         self._tail: runtime.Session | None = None
 
     def draw(self, count: int) -> Records:
-        """count records: (count, columns) float64 in user units, or pictures uint8."""
+        """Draw this many records: (count, columns) float64 in the units of the data, or pictures
+        uint8."""
         kind = self.recipe.prior
         if kind == "features":
             return self._settled(self._nothing(count), None)
@@ -88,7 +93,10 @@ class Sampler:
         return self.records(codes, condition)
 
     def near(self, x: Records, spread: float) -> Records:
-        """A record near each row of x (graph inputs). spread: 0 (the same code) .. 1 (any)."""
+        """Draw a record near each of the records x, given as graph inputs.
+
+        spread: how near, from 0 (the same code) to 1 (any record).
+        """
         kind = self.recipe.prior
         condition = self._as_chosen(x[:, self.places].astype(np.float64)) if self.columns else None
         if kind == "features":
@@ -111,8 +119,12 @@ class Sampler:
         return self.records(codes, condition)
 
     def manifold(self, side: int) -> tuple[Records, Float]:
-        """(records, codes) of a grid of side x side codes over the two units that vary most, from
-        the largest second unit to the smallest, the others at their medians."""
+        """Decode a grid of side x side codes, to show what two numbers of the code do: (records,
+        codes).
+
+        The two numbers that vary most between records are varied; all others stay at their medians.
+        The grid begins at the largest value of the second.
+        """
         if self.recipe.prior not in ("codes", "normal") or self.model.latent < 2:
             raise ParamError(
                 f"{self.model.plugin} has no plane of codes: {option('--grid')} takes two "
@@ -135,8 +147,11 @@ class Sampler:
         return self._beside(x, condition), z[:, [across, up]]
 
     def records(self, z: Float, condition: Float | None) -> Records:
-        """Records of codes: numbers scattered about what the code says, categories and gaps drawn
-        by their probabilities, pictures as the decoder gives them."""
+        """Draw a record for each code: numbers scattered about what is decoded, categories and gaps
+        by their probabilities; pictures as they are decoded.
+
+        z: (rows, latent). condition: (rows, conditions), or None.
+        """
         if self.model.schema is None:
             pictures: Records = decoding.decode(self.model, z, self.device)
             return pictures
@@ -147,22 +162,23 @@ class Sampler:
         return self._beside(x, condition)
 
     def _told(self, count: int) -> Float | None:
-        """(count, conditions): a value for each column that records are conditioned on, either the
-        chosen one or one drawn from what is usual. None if the model has no such columns."""
+        """Values of the conditioning columns for this many records, (count, conditions): those that
+        the user chose, and for other columns values drawn from the usual ones. None for a model
+        without such columns."""
         if not self.places:
             return None
         drawn = [self.columns[place].begun(count, self.rng) for place in self.places]
         return self._as_chosen(np.stack(drawn, axis=1))
 
     def _as_chosen(self, condition: Float) -> Float:
-        """condition, with the values that the user chose put into it."""
+        """A copy of conditioning values in which the values that the user chose stand."""
         for column, place in enumerate(self.places):
             if place in self.chosen:
                 condition[:, column] = self.chosen[place]
         return condition
 
     def _beside(self, x: Float, condition: Float | None) -> Float:
-        """Records with the values of their conditioning columns filled in."""
+        """A copy of records x with the values of their conditioning columns filled in."""
         if condition is not None:
             x[:, self.places] = condition
         return x
@@ -173,8 +189,8 @@ class Sampler:
         return eps
 
     def _noise(self, count: int) -> Float:
-        """(count, features) to be added to likely values, means and logits, to make a draw of them
-        (of logits by the Gumbel-max trick)."""
+        """Random numbers, (count, features), that turn likely values into draws when they are
+        added: normal for numbers, Gumbel for logits (the Gumbel-max trick)."""
         spec = self.spec
         recipe = self.recipe
         out = np.zeros((count, spec.features))
@@ -190,7 +206,8 @@ class Sampler:
         return out
 
     def _logits(self, likely: Float) -> Float:
-        """(rows, features) of likely values, the logits of those that are probabilities."""
+        """A copy of decoded features in which probabilities have become logits, (rows,
+        features)."""
         if not self.recipe.linear:
             return likely
         out = np.array(likely, dtype=np.float64)
@@ -203,8 +220,8 @@ class Sampler:
         return out
 
     def _finished(self, values: Float) -> Records:
-        """Features to values in user units, rounded to each column's grid and kept within its
-        range."""
+        """Features as values in the units of the data, rounded to the decimals of each column and
+        kept within its range."""
         schema = self.model.schema
         if schema is None:
             pixels = values.reshape(-1, *(self.spec.shape or ())) * PIXEL_SPREAD + PIXEL_MEAN
@@ -221,7 +238,7 @@ class Sampler:
         return x
 
     def _nothing(self, count: int) -> Records:
-        """Blank records to begin with: dates are drawn evenly over their range, all else is
+        """Blank records to start a draw from: dates drawn evenly over their range, everything else
         missing."""
         schema = self.model.schema
         if schema is None:
@@ -234,10 +251,13 @@ class Sampler:
         return x
 
     def _settled(self, x: Records, keep: Mask | None) -> Records:
-        """Records drawn feature by feature. With the noise fixed, what all features together are
-        drawn to be is a map of x whose i-th feature depends on those before it alone: repeated, it
-        settles, and what it settles at is the draw. keep: (rows, columns), what x keeps; of
-        pictures, which pixels."""
+        """Draw records one feature after another, each given those before it.
+
+        With the noise fixed, the draw is a map of x whose i-th feature depends only on features
+        before it. Repeating that map, it stops changing after at most as many rounds as there are
+        features, and what it then gives is the draw. keep: (rows, columns), what of x stays as it
+        is; of pictures, which pixels.
+        """
         noise = self._noise(len(x))
         session = self.model.session("score.onnx", self.device)
         schema = self.model.schema
@@ -254,8 +274,8 @@ class Sampler:
         return _fixed_point(again, x, self.spec.features)
 
     def _codes(self, z: Float, keep: Mask | None) -> Float:
-        """Draw discrete codes by the model's prior, in the same way as `_settled`. keep: (rows,
-        latent), the codes that z keeps."""
+        """Draw discrete codes by the model's learned prior, in the way of `_settled`. keep: (rows,
+        latent), the numbers of z that stay."""
         session = self.model.session("prior.onnx", self.device)
         gumbel: Float | None = None
 
@@ -270,8 +290,9 @@ class Sampler:
 
 
 def _chosen(model: Bundle, condition: Mapping[str, str]) -> dict[int, float]:
-    """The chosen values of conditioning columns, by column position, in user units; ParamError for
-    a column that is not one, or a value that it never has."""
+    """The values that the user has chosen for conditioning columns, as numbers in the units of the
+    data, by the place of the column. ParamError for a column that is not one, or a value that it
+    never has."""
     columns = model.schema.modelled if model.schema else ()
     places = {columns[i].name: i for i in (model.schema.conditions if model.schema else ())}
     chosen = {}
@@ -293,15 +314,19 @@ def _chosen(model: Bundle, condition: Mapping[str, str]) -> dict[int, float]:
 
 
 def _features_of_levels(spec: Spec) -> list[int]:
-    """The features that are levels of categories, one by one."""
+    """The numbers of the features that stand for the levels of categories."""
     return [
         feature for _, first, width in spec.categories for feature in range(first, first + width)
     ]
 
 
 def _fixed_point(again: Callable[[Records], Records], x: Records, most: int) -> Records:
-    """What x becomes when it is mapped again and again, at most so often and once more; maps whose
-    i-th feature depends on those before it settle within as many rounds as there are features."""
+    """Apply a map to x again and again until nothing changes, at most `most` + 1 times; returns the
+    result.
+
+    If the i-th feature of the result depends only on features before the i-th, it stops changing
+    within as many rounds as there are features.
+    """
     for _ in range(most + 1):
         new = again(x)
         if np.array_equal(new, x, equal_nan=x.dtype.kind == "f"):
@@ -317,11 +342,15 @@ def _flat(x: Records) -> Records:
 
 @dataclass(frozen=True)
 class SampleOptions:
-    """What to draw. count: samples in all, or near each record of `like`; spread: how far from
-    those, 0 .. 1; grid: records of codes on a grid over a plane of the code, not drawn ones; prior:
-    codes are N(0, I), as a variational model is trained to have them, not as the data's are.
-    condition: by name, values of columns that records are judged by (fit's condition); of the
-    others usual ones are drawn, or with `like` those of the given records are kept."""
+    """What `sample` draws.
+
+    count: how many in all, or near each record of `like`. like: records to draw near to. spread:
+    how far from those, 0 .. 1. grid: no random records, but those of a grid over a plane of the
+    code. prior: codes are drawn from N(0, I), as a variational model is trained to have them, and
+    not as the codes of its data are. condition: by name, values of columns that the model judges
+    records by (the option condition of fit); for other such columns usual values are drawn, or with
+    `like` those of its records kept.
+    """
 
     count: int | None = None
     like: object = None
@@ -335,7 +364,7 @@ class SampleOptions:
 
 
 def sample(model: Bundle, options: SampleOptions | None = None) -> pd.DataFrame | Records:
-    """New records: a DataFrame, or pictures (count, C, H, W) uint8."""
+    """Draw new records from a model: a DataFrame, or pictures (count, C, H, W) uint8."""
     batches = list(_batches(model, options or SampleOptions()))
     if model.schema is None:
         return np.concatenate([x for _, x in batches])
@@ -348,9 +377,12 @@ def write_samples(
     path: str | os.PathLike[str],
     options: SampleOptions | None = None,
 ) -> int:
-    """Write new records: a CSV or Parquet file; of pictures a .npy file, a folder, or a contact
-    sheet (.png; with `like`, each of its rows begins with the given one). A .png of a table with
-    `grid` is a map of every column over the plane. Returns how many."""
+    """Draw new records and write them to a file; returns how many.
+
+    Tables become a CSV or Parquet file; pictures a .npy file, a folder, or one PNG sheet (with
+    `like`, each of its rows begins with the record that the others are near to). A PNG file of a
+    table with `grid` is a map of every column over the plane.
+    """
     options = options or SampleOptions()
     target = Path(path)
     png = target.suffix.lower() == ".png"
@@ -404,7 +436,8 @@ def _side(options: SampleOptions) -> int:
 
 
 def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Columns, Records]]:
-    """(columns as written, or for pictures {"like": the given ones}; records), batch by batch."""
+    """Draw records batch by batch: yields (columns to write before the records, the records). For
+    pictures near others the columns are {"like": these pictures}."""
     if not 0 <= options.spread <= 1:
         raise ParamError(f"{option('--spread')} must be in 0 .. 1, got {options.spread}")
     if options.count is not None and options.count < 1:
@@ -456,9 +489,10 @@ def _columns(
     kept_columns: writers.Columns,
     beside: writers.Columns,
 ) -> writers.Columns:
-    """Records as written: columns in the order of the file that the model was fitted on.
+    """The columns of drawn records as they are written, in the order of the file that was fitted.
 
-    kept_columns: what stands in place of dates, text and what the model leaves out.
+    x: the records in the units of the data. kept_columns: what stands in place of dates, text and
+    columns that the model leaves out. beside: columns that come first.
     """
     if model.schema is None:
         return {}

@@ -42,10 +42,11 @@ Keys = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """How nearest records are looked for.
+    """How the nearest records are looked for.
 
-    k: neighbours of each query. rows: which records of the query, from 1 (empty: all). binary:
-    by Hamming distance of learned binary codes. columns: of the data, beside each neighbour.
+    k: how many neighbours of each query. rows: which records of the query file, from 1; empty: all.
+    binary: compare learned binary codes by how many bits differ (the Hamming distance). columns:
+    columns of the data to return beside each neighbour.
     """
 
     k: int = 10
@@ -57,9 +58,10 @@ class SearchOptions:
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """The nearest records of each query, nearest first.
+    """The nearest records of each query, nearest first, as arrays of one entry for each pair.
 
-    query, row: (n,) record numbers from 1; rank: from 1; distance; beside: other columns.
+    query, row: (n,), the numbers of the query and of the neighbour, from 1. rank: (n,), 1 for the
+    nearest. distance: (n,). beside: columns of the data, by name.
     """
 
     query: Int
@@ -90,15 +92,15 @@ def similar(
     model: Bundle | None = None,
     options: SearchOptions | None = None,
 ) -> Neighbours:
-    """The k records of data nearest to each record of query.
+    """Find the k records of data whose codes are nearest to the code of each query record.
 
-    data: a source, or an archive that stores codes (by --lossy-only): its codes are compared as
-    they are, no record is decoded, and the model is the archive's. Distance: Euclidean between
-    codes; of discrete codes, and binary ones, how many differ. Of neighbours as far the nearer by
-    Euclidean distance, then the earlier, comes first. Binary codes of numbers are the signs of the
-    code's principal components, turned to lie near those signs (iterative quantisation: Gong &
-    Lazebnik 2011); they are found by flipping ever more bits of the query (Salakhutdinov & Hinton
-    2009).
+    data: a table or pictures, or an archive that stores codes (by --lossy-only): its codes are
+    compared without decoding a record, and its own model is used. The distance of codes is
+    Euclidean; of discrete and of binary codes it is how many entries differ. Of neighbours at one
+    distance the nearer by Euclidean distance, then the earlier, comes first. Binary codes of
+    numbers are the signs of the code's principal components, rotated to lie near those signs
+    (iterative quantisation: Gong & Lazebnik 2011); neighbours are found by changing ever more bits
+    of the query's code (Salakhutdinov & Hinton 2009).
     """
     options = options or SearchOptions()
     if options.k < 1:
@@ -140,7 +142,8 @@ def _codes_of_data(
     model: Bundle | None,
     options: SearchOptions,
 ) -> tuple[Float, Bundle, list[str], Int]:
-    """(codes, the model, the records' names if they have any, their numbers from 0)."""
+    """The codes of all records that are searched: (codes, the model, the records' names or [], the
+    records' numbers from 0)."""
     if is_archive(data):
         if options.columns:
             raise ParamError(
@@ -177,7 +180,7 @@ def _codes_of_data(
 
 
 def _queries(query: object, model: Bundle, options: SearchOptions) -> tuple[Float, Int]:
-    """(the codes of the chosen records of the query, their numbers from 0)."""
+    """The codes of the query records that are asked for, and these records' numbers from 0."""
     source = seen_by(sources.open_source(query, model.reading), model)
     # an archive carries what restores it, and that needs no encoder
     if "encoder.onnx" not in model.graphs:
@@ -215,7 +218,12 @@ def by_distance(
     discrete: bool,
     k: int,
 ) -> list[tuple[Int, Float]]:
-    """(rows, distances) of the k codes nearest to each query's; (queries, latent), (n, latent)."""
+    """Find the k codes nearest to each query by comparing all: for each query (numbers of the
+    codes, distances).
+
+    query_codes: (queries, latent). codes: (n, latent). discrete: count entries that differ, in
+    place of Euclidean distance.
+    """
     # |c - q|^2 = |c|^2 - 2 c q + |q|^2, of which the last is the same for all c
     norms = np.einsum("ij,ij->i", codes, codes)
     neighbours = []
@@ -265,7 +273,11 @@ def _by_bits(query_codes: Float, codes: Float, levels: int, k: int) -> list[tupl
 
 
 def rotation(codes: Float) -> tuple[Float, Float]:
-    """((latent, bits), (latent,)): where the signs of (codes - centre) @ rotation lose least."""
+    """Learn the rotation by which signs say most about codes: (matrix, centre) with bits
+    sign((codes - centre) @ matrix).
+
+    codes: (n, latent). matrix: (latent, bits). centre: (latent,).
+    """
     # evenly spaced rows: the rotation hangs on few numbers
     few = codes[:: -(-len(codes) // LEARNED_FROM)].astype(np.float64)
     centre = few.mean(axis=0)
@@ -284,15 +296,15 @@ def rotation(codes: Float) -> tuple[Float, Float]:
 
 
 def packed(bits: Mask) -> Keys:
-    """(rows,): each row's bits, (rows, bits), as one whole number."""
+    """Each row of bits, (rows, bits), as one whole number, (rows,) uint64."""
     # a bit has the place of its column
     weights = np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64)
     return np.asarray(np.where(bits, weights, np.uint64(0)).sum(axis=1, dtype=np.uint64))
 
 
 class Index:
-    """Binary codes in sorted order, searched by the query and by more and more flips of
-    its bits."""
+    """An index of binary codes: it looks up the query's bits, then all codes that differ in one
+    bit, in two, and so on."""
 
     def __init__(self, keys: Keys, bits: int) -> None:
         self.order = np.argsort(keys, kind="stable")
@@ -301,7 +313,8 @@ class Index:
         self._masks: list[Keys] = []
 
     def nearest(self, key: np.uint64, k: int) -> tuple[Int, Int]:
-        """(rows, Hamming distances) of every row at least as near as the k-th nearest."""
+        """The codes at least as near as the k-th nearest one: (their numbers, their Hamming
+        distances)."""
         rows = []
         far = []
         count = 0
@@ -321,7 +334,7 @@ class Index:
         return np.concatenate(rows), np.concatenate(far)
 
     def masks(self, flips: int) -> Keys:
-        """Every whole number that has exactly this many of the code's bits set."""
+        """Every whole number of the code's length that has exactly `flips` bits set."""
         while len(self._masks) <= flips:
             bits_set = itertools.combinations(range(self.bits), len(self._masks))
             masks = [sum(1 << b for b in places) for places in bits_set]
@@ -329,8 +342,8 @@ class Index:
         return self._masks[flips]
 
     def scanned(self, key: np.uint64, k: int) -> tuple[Int, Int]:
-        """As `nearest`, by comparing the query with every code: faster where many flips
-        would be tried."""
+        """The same result as `nearest`, by comparing the query with every code: faster where very
+        many bits would have to be changed."""
         # bits are counted byte by byte, by a table of 256
         flat = (self.keys ^ key).view(np.uint8).reshape(len(self.keys), 8)
         far = ONES[flat].sum(axis=1, dtype=np.int64)
@@ -369,9 +382,10 @@ def write_sheet(
     neighbours: Neighbours,
     force: bool = False,
 ) -> None:
-    """Write a contact sheet of pictures, as the model sees them: each query, then its neighbours.
+    """Write one picture that shows each query and, beside it, its neighbours, as the model sees
+    them.
 
-    model: None if data is an archive, which knows its own.
+    model: None if data is an archive, which has its own.
     """
     if model is None:
         assert is_archive(data), "whoever has no archive gives a model"
@@ -387,7 +401,7 @@ def write_sheet(
 
 
 def _pictures(data: object, model: Bundle, wanted: Int) -> list[Records]:
-    """The wanted pictures, (channels, height, width) each; wanted: their numbers from 0."""
+    """Read the wanted pictures, (channels, height, width) each. wanted: their numbers from 0."""
     numbers = set(wanted.tolist())
     pictures: dict[int, Records] = {}
     for first, pixels in _batches(data, model):
@@ -398,7 +412,8 @@ def _pictures(data: object, model: Bundle, wanted: Int) -> list[Records]:
 
 
 def _batches(data: object, model: Bundle) -> Iterator[tuple[int, Records]]:
-    """(number of the first from 0, pictures) of data or of an archive, as the model sees them."""
+    """Read pictures as the model sees them, from data or from an archive: yields (number of the
+    first, from 0; a batch)."""
     if is_archive(data):
         first = 0
         with Archive(data, model) as archive:

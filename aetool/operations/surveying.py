@@ -39,11 +39,12 @@ MOST_VALUES = 1 << 24  # of pixels that other programs are tried on
 
 @dataclass(frozen=True)
 class TradeoffOptions:
-    """What to measure, and what to pick.
+    """Which ways to store data `tradeoff` measures, and what the archive that it recommends must
+    keep.
 
-    plugins: to fit on the source itself, each as fit says. rmse, target_psnr, budget,
-    bytes_per_picture: what the archive that is picked must keep, as of compress [everything].
-    embed: whether the bytes of a model count. others: whether other programs are measured.
+    plugins: models to fit on the data themselves, by the options `fit`. rmse, target_psnr, budget,
+    bytes_per_picture: the goal, as in `compress`; none: lossless. embed: whether the bytes of a
+    model count. others: whether other programs, such as xz, are measured.
     """
 
     plugins: Sequence[str] = ()
@@ -63,11 +64,12 @@ def tradeoff(
     models: Mapping[str, Bundle] | None = None,
     options: TradeoffOptions | None = None,
 ) -> Tradeoff:
-    """Measure each way to store data: exact, bounded at several errors, the codes of these models
-    and of plugins fitted here, and other programs; say which archive to take.
+    """Measure the size and the error of each way to store data, and recommend one.
 
-    models: by what commands call them. What cannot be measured is said and left out; ParamError
-    for what is asked in two ways, and DataError for data that hold no records.
+    The ways are: exact, bounded at several errors, the code of each model and of each plugin that
+    is fitted here, and other programs. models: by the names that commands give them. A way that
+    cannot be measured is named in the result with the reason. ParamError where two goals are given,
+    DataError for data that hold no records.
     """
     options = options or TradeoffOptions()
     goals.is_asked(options)
@@ -89,7 +91,8 @@ def tradeoff(
 
 
 def _named(data: object, otherwise: str) -> str:
-    """What a command calls the data."""
+    """The name that a command line gives the data: their path, or `otherwise` for data in
+    memory."""
     if isinstance(data, str | os.PathLike):
         return os.fspath(data)
     return otherwise
@@ -97,7 +100,8 @@ def _named(data: object, otherwise: str) -> str:
 
 @dataclass(frozen=True)
 class _Trial:
-    """An error to try, how it is asked for in words, and by which argument of compress."""
+    """One error to try: the number, the option that asks for it, and the same as an argument of
+    compress."""
 
     error: float
     told: str
@@ -105,17 +109,18 @@ class _Trial:
 
     @classmethod
     def of_error(cls, error: float) -> _Trial:
-        """By a part of a standard deviation."""
+        """The trial of an error that is a share of a standard deviation."""
         return cls(error, f"{option('--rmse')} {100 * error:g}%", {"rmse": error})
 
 
 def _given(value: float | None) -> list[float]:
-    """An optional number as a float; None stays None."""
+    """A list of the number, or an empty one for None."""
     return [] if value is None else [value]
 
 
 class _Survey:
-    """Measures points of one source, one way after another."""
+    """Measures one way to store a source after another, and collects a point of size and error for
+    each."""
 
     def __init__(
         self,
@@ -135,11 +140,12 @@ class _Survey:
         self.goal = goals.goal_of(options, self.yardstick, count)
 
     def add_exact(self) -> None:
-        """The exact archive."""
+        """Measure the lossless archive."""
         self._add(self.candidates.exact(), "exact", "", {})
 
     def add_bounded(self) -> None:
-        """Bounded archives of a table: by an error of all columns, and by a part of each range."""
+        """Measure bounded archives of a table: by one error of all columns, and by a share of each
+        column's range."""
         if not self.candidates.can_be_bounded:
             return
         for trial in self._trials():
@@ -155,7 +161,7 @@ class _Survey:
                 self._add(found, "bounded", self.goal.told, self._of_budget())
 
     def add_plugin(self, data: object, plugin: str) -> None:
-        """The code of a model that is fitted here."""
+        """Fit a model of this plugin on the data, and measure its code."""
         fit = dataclasses.replace(self.options.fit, plugin=plugin, device=self.options.device)
         try:
             bundle = fitting.fit(data, fit)
@@ -165,8 +171,11 @@ class _Survey:
         self.add_code(f"code of {plugin}", {"plugin": plugin}, bundle)
 
     def add_code(self, way: str, named: Mapping[str, str], bundle: Bundle) -> None:
-        """The code of a model at several errors; of those that the same archive meets, at the
-        smallest. named: the argument that names the model."""
+        """Measure the code of a model at several errors; where one archive meets several, the
+        smallest counts.
+
+        way: what the point is called. named: the argument of compress that names the model.
+        """
         try:
             self.candidates.check(bundle)
         except AetoolError as why:
@@ -196,7 +205,7 @@ class _Survey:
                 self._add(found, way, self.goal.told, {**named, **self._of_budget()})
 
     def add_others(self) -> None:
-        """What other programs make of the same bytes or pixels."""
+        """Measure what other installed programs make of the same bytes or pixels."""
         if isinstance(self.source, ImageSource):
             # general programs are given pixels, not files that are squeezed already
             pixels = self._pixels()
@@ -214,7 +223,7 @@ class _Survey:
             self._add_others(packers.squeezed(stream.read()))
 
     def result(self) -> Tradeoff:
-        """All that was measured, and the pick."""
+        """All points that were measured, and the recommended one."""
         embed = self.options.embed
         points = marked(self.points, embed)
         asked = "nothing may be lost" if self.goal is None else self.goal.told
@@ -230,7 +239,7 @@ class _Survey:
         )
 
     def _trials(self) -> list[_Trial]:
-        """What is tried, from a small error to a large one."""
+        """The errors to try, from small to large, with one that the user asks for."""
         # by their errors: what is tried anyhow may be asked for, too
         trials = {}
         if isinstance(self.yardstick, PictureYardstick):
@@ -248,26 +257,27 @@ class _Survey:
         return [trials[error] for error in errors]
 
     def _of_budget(self) -> dict[str, float]:
-        """The argument that asks for bytes."""
+        """The goal in bytes as an argument of compress."""
         if self.options.bytes_per_picture is not None:
             return {"bytes_per_picture": self.options.bytes_per_picture}
         assert self.options.budget is not None
         return {"budget": self.options.budget}
 
     def _size_with(self, bundle: Bundle, error: float) -> int:
-        """Bytes of an archive of a code with its model inside."""
+        """The bytes of an archive that holds the model beside the code of the data."""
         return self.candidates.code(bundle, error, embed=True).size
 
     def _code(self, bundle: Bundle, error: float, embed: bool = False) -> Candidate | None:
-        """A model's code at an error, None where it cannot reach it. embed: with the model inside,
-        which its bytes then hold."""
+        """The archive of a model's code at an error, or None where the model cannot reach it.
+        embed: whether the model lies in the archive."""
         try:
             return self.candidates.code(bundle, error, embed=embed)
         except AetoolError:
             return None
 
     def _is_again(self, found: Candidate, way: str) -> bool:
-        """Whether the last point is of this way, and as large at the same error."""
+        """Whether the last point is of this way and has the same size and error: one archive, asked
+        for twice."""
         if not self.points:
             return False
         last = self.points[-1]
@@ -300,7 +310,8 @@ class _Survey:
             self.points.append(Point(packed.program, packed.setting, size, error, psnr))
 
     def _pixels(self) -> Pixels | None:
-        """All pictures, (n, channels, height, width); None of more than MOST_VALUES values."""
+        """All pictures in one array, (n, channels, height, width); None for more than MOST_VALUES
+        values."""
         assert isinstance(self.source, ImageSource)
         alike = of_one_form(self.source)
         if alike.count * int(np.prod(alike.shape)) > MOST_VALUES:

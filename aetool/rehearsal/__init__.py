@@ -24,10 +24,11 @@ def rehearse(
     spec: Spec,
     again: bool = False,
 ) -> None:
-    """PluginError unless the class does what the host will ask of it, on data of this layout.
+    """Try an author's class on a few random rows of this layout; PluginError if it does not do what
+    a fit will ask of it.
 
-    author_class: what model.net names. The export of a network, and a closed form as a whole, are
-    skipped where the same code has passed with the same parameters before, unless `again`.
+    author_class: the class that model.net names. What has passed before with the same code and
+    parameters, the export of a network or the whole of a closed form, is skipped unless `again`.
     """
     if isinstance(author_class, type) and issubclass(author_class, closed_form.ClosedForm):
         author = Author(model, author_class, closed_form.ClosedForm)

@@ -35,8 +35,8 @@ FLAWS = "look for a division by 0, or the log of it"
 
 
 class _Twice:
-    """Batches that can be iterated more than once, and that report an author's fit which changes
-    them."""
+    """Batches of rows that can be iterated more than once; afterwards it can be checked that an
+    author's fit has not changed them."""
 
     def __init__(self, rows: Features) -> None:
         self.batches = [rows[i : i + BATCH] for i in range(0, len(rows), BATCH)]
@@ -46,7 +46,8 @@ class _Twice:
 
 
 def rehearse(author: Author, params: object, spec: Spec) -> None:
-    """PluginError unless the closed form can be fitted, and what it finds can be written."""
+    """Fit an author's closed form on a few random rows and write its graphs; PluginError if either
+    fails."""
     author.check_names()
     author.check_calls(CALLS)
     if not author.wrote("fit"):
@@ -86,7 +87,8 @@ def rehearse(author: Author, params: object, spec: Spec) -> None:
 
 
 def _check_told(author: Author, spec: Spec, solution: Solution) -> None:
-    """Check that the arrays are there from which the usual costs of columns are computed."""
+    """Check that the solution has the arrays from which the usual cost of each column is computed.
+    Raises PluginError."""
     sizes = {"deviation": len(spec.numeric), "prior": spec.features}
     for name, size in sizes.items():
         values = np.asarray(getattr(solution, name, None))
@@ -99,7 +101,8 @@ def _check_told(author: Author, spec: Spec, solution: Solution) -> None:
 
 
 class _Careful(Builder):
-    """A graph builder that checks every operator and its shapes as the author writes it."""
+    """A builder of graphs that checks every operator and its shapes at the line where the author
+    writes it."""
 
     def op(self, kind: str, *operands: Operand, **attributes: object) -> Value:
         if kind not in OPERATORS:
@@ -120,7 +123,7 @@ class _Careful(Builder):
 
 
 class _Written:
-    """The graphs that a solution writes, ready to be run on rows."""
+    """The graphs that a solution writes, compiled, and the rows to run them on."""
 
     def __init__(self, author: Author, spec: Spec, solution: Solution, rows: Features) -> None:
         self.author = author
@@ -129,7 +132,8 @@ class _Written:
         self.rows = rows
 
     def check(self) -> None:
-        """PluginError unless every member writes values of the right shape that are finite."""
+        """Check that every member of the solution writes finite values of the right shape. Raises
+        PluginError."""
         features = self.spec.features
         columns = len(self.spec.columns)
         if self.solution.coded:
@@ -153,6 +157,7 @@ class _Written:
             )
 
     def _check_code(self, features: int) -> None:
+        """Check the graphs of encode and decode. features: how many features a row has."""
         codes = self._checked("encode", self.rows, None, "size of the code")
         if bool((codes == codes[:1]).all()):
             raise self.author.fault(
@@ -162,6 +167,7 @@ class _Written:
         self._checked("decode", codes, features, "features")
 
     def _check_surprise(self, columns: int) -> None:
+        """Check the graph of surprise, a number for each column, unless surprise returns None."""
         call = self.solution.surprise
         graph = Graph()
         builder = Builder(graph, self.spec)
@@ -171,10 +177,12 @@ class _Written:
             self._checked("surprise", self.rows, columns, "columns")
 
     def _own(self, *members: str) -> str:
-        """The first of these members that the author's class overrides."""
+        """The first of these members that the author's class defines itself."""
         return next((m for m in members if self.author.wrote(m)), members[0])
 
     def _checked(self, member: str, rows: Features | Float, width: int | None, words: str) -> Float:
+        """Run the graph of a member on rows and check that its values are finite and `width` of
+        them for each row. words: what they are called in errors."""
         values = self._values(member, rows)
         if width is not None and values.shape != (len(rows), width):
             raise self.author.fault(
@@ -188,7 +196,7 @@ class _Written:
         return values
 
     def _values(self, member: str, rows: Features | Float) -> Float:
-        """The result of a member's graph on rows."""
+        """The values of a member's graph for these rows."""
         call: Callable[[Builder, Value], Value] = getattr(self.solution, member)
 
         def written(g: Builder, x: Value) -> Value:
@@ -216,7 +224,8 @@ class _Written:
         width: int,
         member: str,
     ) -> None:
-        """PluginError with the author's line at which shapes do not fit, if it is that."""
+        """Raise PluginError with the author's line at which shapes do not fit, if that is why a
+        graph fails."""
         graph = Graph()
         careful = _Careful(graph, self.spec)
         x = graph.input("x", TensorProto.FLOAT, [width])
@@ -224,5 +233,5 @@ class _Written:
 
 
 def _bits(author: Author, spec: Spec, solution: Solution, rows: Features) -> bytes:
-    """The scores of rows as bytes, so that two runs can be compared bit by bit."""
+    """The scores of rows as bytes, so that the results of two runs can be compared bit by bit."""
     return _Written(author, spec, solution, rows)._values("bits", rows).tobytes()

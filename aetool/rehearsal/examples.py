@@ -12,7 +12,8 @@ GAP_RATE = 0.2  # part of the values that are missing, where any may be
 
 
 def records(spec: Spec, rows: int, seed: int) -> npt.NDArray[np.float32]:
-    """(rows, features) float32, or (rows, C, H, W): standard normal numbers, gaps, levels."""
+    """Random rows in the layout of a spec, (rows, features) float32, or (rows, C, H, W): normal
+    numbers, with gaps and levels of categories."""
     rng = np.random.default_rng(seed)
     if spec.shape is not None:
         pictures = rng.uniform(DARKEST, BRIGHTEST, (rows, *spec.shape))

@@ -61,9 +61,11 @@ CODE_FIRST = ("encode", "decode", "parts", "expected", "prior_logits")
 
 
 def check_export(author: Author, net: AutoEncoder, batches: list[Tensor]) -> None:
-    """PluginError unless the graph can be written, runs, and agrees with the network.
+    """Export a network to ONNX, run the graph, and compare; PluginError where a step fails or
+    results differ.
 
-    batches: rows of different numbers. A network that branches on values agrees on one at most.
+    batches: several batches of different sizes, since a network that branches on values can agree
+    with its graph on one batch and not on the others.
     """
     net.eval()
     whole = export.Whole(net)
@@ -76,7 +78,8 @@ def check_export(author: Author, net: AutoEncoder, batches: list[Tensor]) -> Non
 
 
 def _refused(author: Author, net: AutoEncoder, x: Tensor, error: Exception) -> PluginError:
-    """Why torch could not write the graph, as an error for the author."""
+    """The error for the author where torch cannot export the network: the reason and, if it is
+    known, the author's line."""
     line = author.line_of(error)
     reasons = _reasons(error)
     if "data-dependent" in reasons or "data dependent" in reasons:
@@ -95,6 +98,7 @@ def _refused(author: Author, net: AutoEncoder, x: Tensor, error: Exception) -> P
 
 
 def _check_operators(author: Author, net: AutoEncoder, x: Tensor, model: onnx.ModelProto) -> None:
+    """Check that the graph uses only operators that bundles may have. Raises PluginError."""
     refused = [node for node in model.graph.node if node.op_type not in OPERATORS]
     # a Shape may belong to another operator that is refused, which says more
     for node in sorted(refused, key=lambda node: node.op_type == "Shape"):
@@ -118,6 +122,8 @@ def _check_agreement(
     batches: list[Tensor],
     model: onnx.ModelProto,
 ) -> None:
+    """Check that the graph and the network give the same results for each batch. Raises
+    PluginError."""
     quiet = onnxruntime.SessionOptions()
     quiet.log_severity_level = 4
     try:
@@ -154,10 +160,10 @@ def _check_agreement(
 
 
 def differ(first: Array, second: Array, discrete: bool, tolerance: float = TOLERANCE) -> bool:
-    """Whether two results for the same rows are more apart than rounding explains.
+    """Whether two results for the same rows differ by more than rounding explains.
 
-    Where it is a close call which unit of a code is taken, a row may differ; and where the code is
-    discrete, some numbers of any row.
+    A few rows may differ where it is close which unit of a code is chosen, and a few numbers of any
+    row where the code is discrete.
     """
     if first.shape != second.shape:
         return True
@@ -170,7 +176,8 @@ def differ(first: Array, second: Array, discrete: bool, tolerance: float = TOLER
 
 
 def _unknown_operator(author: Author, net: AutoEncoder, x: Tensor, name: str) -> PluginError:
-    """The error for an operator of torch that graphs may not have."""
+    """The error for the author about an operator of torch that graphs may not have. name: its name
+    in ONNX."""
     plain = name.strip("_")
     lines = _Operators(author).lines_of(net, x)
     line = lines.get(plain) or _Functions(author).lines_of(net, x).get(plain, "")
@@ -180,7 +187,8 @@ def _unknown_operator(author: Author, net: AutoEncoder, x: Tensor, name: str) ->
 
 
 def _asks_for_rows(author: Author, net: AutoEncoder, x: Tensor) -> PluginError:
-    """The error for reading a size at run time, at the line that is most likely to blame."""
+    """The error for the author about code that reads the number of rows when the graph runs, with
+    the line that most likely does."""
     functions = _Functions(author)
     functions.lines_of(net, x)
     lines = functions.by_the_author
@@ -195,12 +203,13 @@ def _asks_for_rows(author: Author, net: AutoEncoder, x: Tensor) -> PluginError:
 
 
 def _at(author: Author, line: str, words: str) -> PluginError:
-    """An error that begins with the place, or the class if none is known."""
+    """An error for the author that begins with a place in the code, or with the class where line is
+    ""."""
     return PluginError(f"{author.model.name}: {line or author.author_class.__name__} {words}")
 
 
 def _reasons(error: BaseException) -> str:
-    """The messages of an exception and its causes."""
+    """The messages of an exception and of its causes, in one text."""
     messages = []
     cause = error
     while cause is not None:
@@ -210,13 +219,15 @@ def _reasons(error: BaseException) -> str:
 
 
 def _root_of(error: BaseException) -> BaseException:
+    """The exception that began a chain of causes."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error
 
 
 class _Lines:
-    """What is called on the author's own lines while members run; the first line of each."""
+    """Records, while members of an author's class run, the first of the author's lines that calls
+    each function."""
 
     def __init__(self, author: Author) -> None:
         super().__init__()
@@ -225,7 +236,8 @@ class _Lines:
         self.by_the_author: dict[str, str] = {}  # those that no other library called for him
 
     def note(self, name: str) -> None:
-        """Remember the line that is being run."""
+        """Remember the author's line that is running as the first caller of this function, if it is
+        the first."""
         line = self.author.line_now()
         if line:
             self.lines.setdefault(name.strip("_"), line)
@@ -233,8 +245,8 @@ class _Lines:
             self.by_the_author.setdefault(name, line)
 
     def lines_of(self, net: AutoEncoder, x: Tensor) -> dict[str, str]:
-        """Run once, on rows x, what a network's graph is made of; returns, by the name of each
-        function or operator of torch, the author's first line that called it."""
+        """Run the network on rows x and return the author's first line that called each function or
+        operator of torch, by its name."""
         whole = export.Whole(net)
         inputs = whole.inputs(x)
         with torch.no_grad(), self:  # type: ignore[attr-defined]
@@ -243,7 +255,7 @@ class _Lines:
 
 
 def _caller(name: str) -> str:
-    """The file of what has called a function of torch, past torch's own way to that function."""
+    """The file whose code has called a function of torch, without torch's own files in between."""
     frame: FrameType | None = sys._getframe(3)
     while frame is not None and frame.f_code.co_name in ("handle_torch_function", name):
         frame = frame.f_back
@@ -251,7 +263,7 @@ def _caller(name: str) -> str:
 
 
 class _Functions(_Lines, TorchFunctionMode):
-    """By the names under which authors call them."""
+    """Records calls by the names of functions as authors write them, such as "softmax"."""
 
     def __torch_function__(
         self,
@@ -268,7 +280,7 @@ class _Functions(_Lines, TorchFunctionMode):
 
 
 class _Operators(_Lines, TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """By the names that torch has for them inside."""
+    """Records calls by torch's internal names of operators, such as "aten::_softmax"."""
 
     def __torch_dispatch__(
         self,

@@ -25,7 +25,8 @@ Result = TypeVar("Result")
 
 
 class Author:
-    """The code that is rehearsed: a class, and the host's base class that it derives from."""
+    """The code that is tried: an author's class, and the host's base class that it derives from.
+    Makes errors that name the author's file and line."""
 
     def __init__(self, model: Model, author_class: type, host_class: type) -> None:
         self.model = model
@@ -40,11 +41,12 @@ class Author:
         self.places = {_root(c, f) for c, f in zip(self.own_classes, files, strict=False)}
 
     def wrote(self, member: str) -> bool:
-        """Whether the author's own class, not a base class, defines this member."""
+        """Whether the author's class defines this member itself and does not inherit it from the
+        host."""
         return any(member in vars(c) for c in self.own_classes)
 
     def place(self, member: str) -> str:
-        """ "Class.member (package/file.py:12)"."""
+        """Where a member is defined, such as "Class.member (package/file.py:12)"."""
         for own_class in self.own_classes:
             function = inspect.unwrap(vars(own_class).get(member, None) or _nothing)
             code = getattr(function, "__code__", None)
@@ -53,7 +55,7 @@ class Author:
         return f"{self.author_class.__name__}.{member}"
 
     def _line(self, code: CodeType, number: int = 0) -> str:
-        """ "package/file.py:12" of a function, or of a line in it."""
+        """A line of a function, such as "package/file.py:12"; number 0 for its first line."""
         number = number or code.co_firstlineno
         file = Path(code.co_filename)
         for root in self.places:
@@ -62,16 +64,17 @@ class Author:
         return f"{file.as_posix()}:{number}"
 
     def _within(self, code: CodeType, number: int) -> str:
-        """ "Class.member (package/file.py:12)" of a line in a function."""
+        """A line of a function with the function's name, such as "Class.member
+        (package/file.py:12)"."""
         return f"{code.co_qualname.partition('.<locals>')[0]} ({self._line(code, number)})"
 
     def is_own(self, filename: str) -> bool:
-        """Whether a file belongs to the author's package."""
+        """Whether a file belongs to the package of the author."""
         return any(Path(filename).is_relative_to(root) for root in self.places)
 
     def line_of(self, error: BaseException) -> str:
-        """Where in the author's own files an exception, or its cause, arose, as "Class.member
-        (package/file.py:12)"; "" if nowhere."""
+        """The line of the author's files at which an exception, or its cause, arose, such as
+        "Class.member (package/file.py:12)"; "" if it arose in no such file."""
         cause: BaseException | None = error
         line = ""
         while cause is not None:
@@ -84,7 +87,8 @@ class Author:
         return line
 
     def line_now(self) -> str:
-        """The author's innermost line that is being run, as line_of; "" if there is none."""
+        """The innermost line of the author's files that is running now, as line_of gives it; "" if
+        none is."""
         frame: FrameType | None = sys._getframe()
         while frame is not None:
             if self.is_own(frame.f_code.co_filename):
@@ -93,11 +97,10 @@ class Author:
         return ""
 
     def fault(self, member: str, words: str, line: str = "") -> PluginError:
-        """The error to raise for what a member did. words: a sentence that goes on from its name.
+        """A PluginError about a member. words: the sentence that follows the member's name.
 
-        It begins with the place of the member; where the author has not written that, but build,
-        with the place of build, which made what was used. line: the place to name instead, if
-        known.
+        The message begins with the place of the member; where the author's class inherits it, with
+        the place of build, which has made the layers it uses. line: another place to begin with.
         """
         if line:
             place = line
@@ -108,7 +111,7 @@ class Author:
         return PluginError(f"{self.model.name}: {place} {words}")
 
     def raised(self, member: str, error: BaseException) -> PluginError:
-        """The error that says what a member raised, and at which line."""
+        """A PluginError that says which exception a member raised, and at which line."""
         words = f"raised {type(error).__name__}: {first_line(error)}"
         parameters = getattr(error, "obj", None)
         if isinstance(error, AttributeError) and isinstance(parameters, self.model.Params):
@@ -119,7 +122,8 @@ class Author:
         return self.fault(member, words, self.line_of(error))
 
     def check_names(self) -> None:
-        """PluginError for a public method that nothing calls and that is nearly a member's name."""
+        """Raise PluginError for a public method that nothing calls and whose name is nearly that of
+        a member: it is probably misspelt."""
         members = [n for n in vars(self.host_class) if not n.startswith("_")]
         for name, function in self._own_functions():
             # whoever calls a helper of his own has not misspelt it
@@ -138,10 +142,11 @@ class Author:
         calls: Mapping[str, int],
         optional: Mapping[str, tuple[str, ...]] = NONE,
     ) -> None:
-        """PluginError for a member that cannot be called with the arguments that the host passes.
+        """Raise PluginError for a member that cannot be called with the arguments that the host
+        passes.
 
-        calls: member, and the number of arguments beside self. optional: member, and names of
-        arguments that are passed where it has them.
+        calls: the number of arguments beside self, by member. optional: by member, the names of
+        arguments that are passed only to members that have them.
         """
         for member, count in calls.items():
             if not self.wrote(member):
@@ -165,6 +170,7 @@ class Author:
                 ) from None
 
     def _own_functions(self) -> Iterator[tuple[str, FunctionType]]:
+        """Every function that the author's classes define: (its name, the function)."""
         for own_class in self.own_classes:
             for name, value in vars(own_class).items():
                 function = inspect.unwrap(value) if callable(value) else value
@@ -172,6 +178,7 @@ class Author:
                     yield name, function
 
     def _calls(self, name: str) -> bool:
+        """Whether any function in the author's modules uses this name."""
         modules = [sys.modules[c.__module__] for c in self.own_classes]
         functions = [f.__code__ for _, f in self._own_functions()]
         functions += [
@@ -181,9 +188,10 @@ class Author:
 
 
 def guarded(author: Author, member: str, call: Callable[[], Result]) -> Result:
-    """What a member returns; PluginError if it raises, or draws from a global generator.
+    """Call a member of the author's class and return its result; PluginError if it raises, or draws
+    from a global random generator.
 
-    The author's own AetoolErrors pass: they are meant for the user.
+    AetoolErrors of the author pass unchanged: they are meant for the user.
     """
     import warnings
 
@@ -218,7 +226,8 @@ def kind_of(value: object) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an exception's message, without colours, and not too long."""
+    """The first line of an exception's message, cut to a readable length, without terminal
+    colours."""
     lines = str(error).strip().splitlines() or ["no reason given"]
     line = lines[0].strip()
     if len(line) <= LONGEST_REASON:
@@ -227,7 +236,8 @@ def first_line(error: BaseException) -> str:
 
 
 def _global_states() -> dict[str, object]:
-    """A fingerprint of each global generator, of the libraries that are loaded."""
+    """The states of the global random generators of all imported libraries, each by a short
+    digest."""
     state = np.random.get_state(legacy=False)
     states: dict[str, object] = {"numpy": repr(state), "random": random.getstate()}
     if "torch" in sys.modules:
@@ -236,15 +246,17 @@ def _global_states() -> dict[str, object]:
 
 
 def _nothing() -> None:
-    """Stands in for a member that an author's class does not have."""
+    """A function that stands for a member that an author's class does not have."""
 
 
 def _package(owner: type) -> str:
+    """The name of the top-level package in which a class is defined."""
     return owner.__module__.partition(".")[0]
 
 
 def _root(own_class: type, file: Path) -> Path:
-    """The folder of the package that a class is in, or its file where it is in none."""
+    """The folder of the package in which a class is defined; its file, for a module outside of
+    packages."""
     depth = own_class.__module__.count(".")
     if file.name == "__init__.py":
         depth += 1
@@ -252,13 +264,13 @@ def _root(own_class: type, file: Path) -> Path:
 
 
 def _plain(signature: inspect.Signature) -> str:
-    """A signature without annotations."""
+    """The text of a signature without annotations."""
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
     return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
 
 
 def _names_in(code: CodeType) -> set[str]:
-    """Every name that a function, or one within it, reads."""
+    """Every name that the code of a function uses, functions inside it included."""
     names = set(code.co_names)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

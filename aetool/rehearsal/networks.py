@@ -40,9 +40,10 @@ MEANS = ("squares", "weighed squares", "likelihood")
 
 
 def rehearse(author: Author, params: object, spec: Spec) -> AutoEncoder:
-    """The network with its first weights, which has done all that training and scoring ask for.
+    """Build an author's network and try on a few random rows all that training and scoring will ask
+    of it; returns it with its first weights, in eval mode.
 
-    PluginError says what it did wrong. The network is in eval mode.
+    PluginError names what it did wrong, and the author's line.
     """
     author.check_names()
     author.check_calls({**CALLS, "loss": 3 if "pairs" in author.model.data else 2}, OPTIONAL)
@@ -58,12 +59,15 @@ def rehearse(author: Author, params: object, spec: Spec) -> AutoEncoder:
 
 
 def rehearse_export(author: Author, net: AutoEncoder) -> None:
-    """PluginError unless the network can be written as a graph that says what the network says."""
+    """Check that the network can be exported to a graph that gives the same results. Raises
+    PluginError."""
     rows = [torch.from_numpy(examples.records(net.spec, n, SEED + n)) for n in (3, ROWS)]
     check_export(author, net, rows)
 
 
 def _built(author: Author, params: object, spec: Spec) -> AutoEncoder:
+    """Build the network with a seed of its own, so that nothing global changes."""
+
     def build() -> AutoEncoder:
         with torch.random.fork_rng():
             torch.manual_seed(SEED)
@@ -73,7 +77,7 @@ def _built(author: Author, params: object, spec: Spec) -> AutoEncoder:
 
 
 class _Stage:
-    """A network under test, and the rows that it is tried on."""
+    """A network that is being tried, and the rows that it is tried on."""
 
     def __init__(self, author: Author, net: AutoEncoder, spec: Spec) -> None:
         self.author = author
@@ -84,7 +88,8 @@ class _Stage:
         self.columns = len(spec.columns)
 
     def check_declared(self) -> None:
-        """The attributes that say what the code is and how it is drawn."""
+        """Check the attributes by which a network declares its kind of code and how codes are
+        drawn."""
         net = self.net
         allowed = {"prior": PRIORS, "means": MEANS}
         for name, values in allowed.items():
@@ -101,7 +106,7 @@ class _Stage:
             )
 
     def check_start(self) -> None:
-        """First weights, and statistics, of the author's own; the host's need no trial."""
+        """Check that the author's method of first weights runs, if there is one."""
         rows = torch.from_numpy(examples.records(self.spec, MANY, SEED))
         if self.author.wrote("start"):
             self.run("start", rows)
@@ -111,7 +116,7 @@ class _Stage:
             self.run("finish", batches)
 
     def check_code(self) -> None:
-        """encode, decode, draw, and what belongs to them."""
+        """Check encode, decode, draw, and the methods that belong to them."""
         net = self.net
         rng = _generator()
         shape = (net.code.size,) if isinstance(net.code, Continuous) else net.code.shape  # type: ignore[union-attr]
@@ -135,7 +140,7 @@ class _Stage:
             self.steady("prior_logits", code, (ROWS, *shape, size), "(batch, code, size)")
 
     def check_code_varies(self) -> None:
-        """Check that the code differs between rows: one that does not stores nothing."""
+        """Check that the code differs between rows: a code that does not differ stores nothing."""
         rows = torch.from_numpy(examples.records(self.spec, MANY, SEED))
         codes = [self.run("encode", way * rows) for way in (1.0, FARTHER, -FARTHER)]
         if all(bool((code == codes[0][:1]).all()) for code in codes):
@@ -156,7 +161,8 @@ class _Stage:
             )
 
     def check_training(self) -> None:
-        """corrupt and loss, evaluated and trained, one step, and the stages."""
+        """Check corrupt and loss, in eval and in train mode, one step of training, and the list of
+        stages."""
         corrupted = self.run("corrupt", self.x, _generator())
         self.check_tensor("corrupt", corrupted, tuple(self.x.shape), "a damaged copy of x")
         first, second = (self.loss() for _ in range(2))
@@ -178,7 +184,7 @@ class _Stage:
             )  # fmt: skip
 
     def loss(self, *seen: Tensor) -> Tensor:
-        """The loss of the rows, some of which are known to be ordinary, and some to be not."""
+        """The loss of each row, where some rows are labelled as ordinary and some as anomalies."""
         labels = torch.arange(ROWS) % 3 - 1.0
         rows = (self.x, _generator(), *seen)
         return self.run("loss", *rows, optional={"labels": labels})  # type: ignore[no-any-return]
@@ -193,7 +199,7 @@ class _Stage:
         self.check_tensor("loss", loss, (ROWS,), "(batch,), one number for each row")
 
     def check_gradient(self, loss: Tensor) -> None:
-        """Training follows the loss down, and so needs its gradient."""
+        """Check that the loss has a gradient for the weights: training needs one."""
         if not loss.requires_grad:
             raise self.author.fault(
                 "loss", "has no gradient; is it detached, or computed under no_grad or in numpy?"
@@ -217,9 +223,11 @@ class _Stage:
         unpack: Unpack | None = None,
         optional: Mapping[str, object] = NOTHING,
     ) -> Any:
-        """What a member returns; PluginError if it raises, draws globally, or changes a tensor.
+        """Call a member of the network and return its result; PluginError if it raises, uses a
+        global random generator, or changes a tensor that it was given.
 
-        optional: what it is told if it has an argument of this name.
+        unpack: how to reach the tensors in its result. optional: arguments by name, passed if the
+        member takes them.
         """
         before = [a.clone() if isinstance(a, Tensor) else None for a in arguments]
 
@@ -244,8 +252,12 @@ class _Stage:
         meaning: str,
         optional: Mapping[str, Tensor] = NO_TENSORS,
     ) -> Tensor:
-        """Run a member that must not depend on chance: its result for each row is always the same,
-        whatever rows are beside it. optional: as in run, for each row."""
+        """Call a member that must not depend on chance or on other rows, check that, and return its
+        result.
+
+        shape: of the result for each row. meaning: what the result is called in errors. optional:
+        as in run, with a row for each row.
+        """
         with torch.no_grad():
             result = self.run(member, rows, optional=optional)
             self.check_tensor(member, result, shape, meaning)
@@ -274,7 +286,7 @@ class _Stage:
         shape: tuple[int, ...],
         meaning: str,
     ) -> None:
-        """PluginError unless it is a tensor of this shape, and finite."""
+        """Check that a result is a finite tensor of this shape; PluginError otherwise."""
         if not isinstance(result, Tensor):
             raise self.author.fault(
                 member, f"returned {kind_of(result)}; wanted is a tensor {_shape(shape)}: {meaning}"
@@ -292,12 +304,15 @@ class _Stage:
 
 
 def _generator() -> torch.Generator:
+    """A new generator of random numbers for torch, always with the same seed."""
     return torch.Generator().manual_seed(SEED)
 
 
 def _shape(shape: Sequence[int]) -> str:
+    """A shape as text, such as "(8, 3)"."""
     return str(tuple(int(size) for size in shape))
 
 
 def _listed(values: tuple[str, ...]) -> str:
+    """Names in quotes with commas between them and "or" before the last."""
     return ", ".join(map(repr, values[:-1])) + f" or {values[-1]!r}"

@@ -28,7 +28,8 @@ _this_process: set[str] = set()
 
 
 def key_of(author: Author, params: object, spec: Spec) -> str:
-    """The digest of all that a dry run depends on, but for the sizes of the data."""
+    """A digest of everything that the result of a rehearsal depends on: the code of author and
+    host, their versions, the parameters, and the layout of the data without its sizes."""
     digest = hashlib.sha256()
     for version in (sys.version, *map(_version, RUN_ON)):
         digest.update(version.encode())
@@ -45,12 +46,12 @@ def key_of(author: Author, params: object, spec: Spec) -> str:
 
 
 def has(key: str) -> bool:
-    """Whether a rehearsal of this digest has passed, now or in an earlier process."""
+    """Whether a rehearsal with this digest has passed before, in this process or an earlier one."""
     return key in _this_process or key in _lines()
 
 
 def remember(key: str) -> None:
-    """Note that the rehearsal of this digest has passed."""
+    """Note that a rehearsal with this digest has passed, for this process and later ones."""
     _this_process.add(key)
     lines = _lines()
     if key in lines:
@@ -67,11 +68,13 @@ def remember(key: str) -> None:
 
 
 def _file() -> Path:
+    """The file in the user's cache folder that lists the digests."""
     folder = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(folder).expanduser() / "aetool" / "rehearsed"
 
 
 def _lines() -> list[str]:
+    """The digests in the file; none where it cannot be read."""
     try:
         return _file().read_text(encoding="ascii").split()
     except (OSError, UnicodeDecodeError):
@@ -80,7 +83,7 @@ def _lines() -> list[str]:
 
 @cache
 def _source_digest(place: Path) -> bytes:
-    """A digest of every Python file of a package, or of one file."""
+    """A digest of all Python files of a package, or of one file."""
     digest = hashlib.sha256()
     for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
         digest.update(path.name.encode())
@@ -90,6 +93,7 @@ def _source_digest(place: Path) -> bytes:
 
 @cache
 def _version(package: str) -> str:
+    """The installed version of a package; "none" if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
