@@ -24,6 +24,7 @@ from aetool.codec import (
     records,
     source_texts,
     spans,
+    text_decoding,
     textual,
 )
 from aetool.codec.archive import Archive
@@ -246,7 +247,7 @@ def test_any_column_of_text_comes_back(values):
     made = textual.encode(text, start, stop)
     content, payload, _ = blocks.encode([made], len(raw), {}, planning.DEFAULT)
     back = blocks.decode(payload, len(raw), content)
-    assert textual.decode(back.columns[0]).bytes() == raw
+    assert text_decoding.decode(back.columns[0]).bytes() == raw
 
 
 @given(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aetool.codec import blocks, planning, records, spans, textual, units, ways
+from aetool.codec import blocks, planning, records, spans, text_decoding, textual, units, ways
 from aetool.codec.metas import NumberMeta
 from aetool.codec.records import Layout
 from aetool.csv.fields import Rule
@@ -32,7 +32,7 @@ def counted(cells):
         return None
     (way,) = column.others[before:]
     block = blocks.as_decoded([way], len(cells), {})
-    assert textual.decode(block.columns[0]).bytes() == cells
+    assert text_decoding.decode(block.columns[0]).bytes() == cells
     return way.meta
 
 

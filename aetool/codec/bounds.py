@@ -7,9 +7,10 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from aetool.codec import spans, textual
+from aetool.codec import spans, text_decimals
 from aetool.codec.records import Layout
 from aetool.codec.spans import I8, I32
+from aetool.codec.text_rounding import NUMBER
 from aetool.csv.fields import fields
 from aetool.data.table import Bytes
 from aetool.model import Int
@@ -77,14 +78,14 @@ class Column:
     def numbers(self, prefix: bytes, suffix: bytes) -> tuple[Int, I8]:
         """(digits, form), (n,) each, of the numbers that stand between prefix and suffix in the
         cells; see spans.numbers."""
-        return textual.parsed(self.text, self.start, self.stop, prefix, suffix)
+        return text_decimals.parsed(self.text, self.start, self.stop, prefix, suffix)
 
     def near(self, other: Column, bound: Fraction) -> bool:
         """Whether every number differs by at most the bound from the other column's in its row, and
         every cell that is no number has the same bytes."""
         if len(self.start) != len(other.start):
             return False
-        affixes = textual.affixes_of(self.text, self.start, self.stop)
+        affixes = text_decimals.affixes_of(self.text, self.start, self.stop)
         value, form = self.numbers(*affixes)
         value_again, form_again = other.numbers(*affixes)
         number = (form >= 0) & (form_again >= 0)
@@ -117,7 +118,7 @@ def _exactly(cell: bytes, affixes: tuple[bytes, bytes]) -> Fraction | None:
     (prefix, suffix)."""
     prefix, suffix = affixes
     inner = cell[len(prefix) : len(cell) - len(suffix)]
-    if prefix + inner + suffix != cell or textual.NUMBER.fullmatch(inner) is None:
+    if prefix + inner + suffix != cell or NUMBER.fullmatch(inner) is None:
         return None
     return Fraction(inner.decode())
 
@@ -128,7 +129,7 @@ class Decimals:
 
     def __init__(self, digits: Int, form: I8) -> None:
         self.digits = digits
-        self.places = (form & 31).astype(np.int64)
+        self.places = spans.digits_behind(form).astype(np.int64)
 
     def near(self, other: Decimals, bound: Fraction) -> bool:
         """Whether each number differs from the other's at its place by at most the bound,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aetool.codec import blocks, planning, skeletons, spans, textual
+from aetool.codec import blocks, planning, skeletons, spans, text_decoding, textual
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Book, Coded, Decoded, sensible
 from aetool.codec.integers import Stream
@@ -141,7 +141,7 @@ def cells_of(column: Decoded) -> Spans:
     if isinstance(column.meta, PartsMeta):
         return skeletons.decode(column)
     if not isinstance(column.meta, RankMeta):
-        return textual.decode(column)
+        return text_decoding.decode(column)
     book = column.book
     if book is None:
         raise ArchiveError("damaged: a column's dictionary is not there")

@@ -20,6 +20,8 @@ from aetool.codec import (
     ranks,
     spans,
     students,
+    text_decoding,
+    text_rounding,
     textual,
     ways,
     weaving,
@@ -233,7 +235,7 @@ def decode(
         return _of_bytes(text_of(content), rule, rows, inside, wanted, line_end.encode())
     tails = None
     if content.words.get("t"):
-        tails = textual.decode(columns[-1])
+        tails = text_decoding.decode(columns[-1])
         columns = columns[:-1]
     if not columns or (wanted is not None and max(wanted, default=0) >= len(columns)):
         raise ArchiveError("damaged: a block has not the columns that the header promises")
@@ -322,7 +324,9 @@ def ranges(piece: bytes, layout: Layout, seen: dict[str, tuple[Fraction, Fractio
     width = cells.columns
     text = np.frombuffer(piece, np.uint8)
     for j, name in enumerate(layout.names):
-        extremes = textual.ends(text, cells.start[j::width].copy(), cells.stop[j::width].copy())
+        extremes = text_rounding.ends(
+            text, cells.start[j::width].copy(), cells.stop[j::width].copy()
+        )
         if extremes is not None:
             low, high = seen.get(name, extremes)
             seen[name] = min(low, extremes[0]), max(high, extremes[1])

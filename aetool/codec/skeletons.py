@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aetool.codec import blocks, planning, spans, textual
+from aetool.codec import blocks, planning, spans, text_decoding, textual
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded, sensible
 from aetool.codec.limits import check_cells, check_text
@@ -113,7 +113,7 @@ def decode(column: Decoded) -> Spans:
         raise ArchiveError("damaged: a column has not the parts that it should have")
     if any(isinstance(one.meta, PartsMeta | RankMeta) for one in block.columns):
         raise ArchiveError("damaged: a part of a column is not one column of cells")
-    listed = [textual.decode(one) for one in block.columns]
+    listed = [text_decoding.decode(one) for one in block.columns]
     check_text(sum(int(one.length.sum(dtype=np.int64)) for one in listed))
     cells = [one.bytes() for one in listed]
     woven = [_woven(*row) for row in zip(*cells, strict=True)]

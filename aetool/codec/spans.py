@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from aetool import kernel
 from aetool.codec.blobs import pack, unpack
-from aetool.data.table import Bytes
+from aetool.data.table import Bytes, Mask
 from aetool.errors import ArchiveError
 from aetool.model import Array, Int
 
@@ -23,6 +23,8 @@ LF = 10
 DIGITS = 18  # of a decimal; more are kept as text
 BYTES_A_SLICE = 1000  # that are copied in the time a slice of a view takes beyond one of bytes
 SHORT, SHORT_ONE = 64, 65  # forms: as few decimals as say it; the same, but at least one
+MOST_BEHIND = 31  # digits behind the point, which are the lowest bits of a form
+ZERO_AT_END = 32  # the bit of a form that says that the last of these digits is 0
 
 
 def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tuple[Int, I8]:
@@ -47,38 +49,57 @@ def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tup
         return value, form
     offset = np.arange(int(width[some].max()))
     # one row of bytes for each cell, all as wide as the longest; zeros behind its end
-    at = np.minimum(begin[some, None] + offset, max(len(text) - 1, 0))
-    inside = offset < width[some, None]
+    last = max(len(text) - 1, 0)
+    at = np.minimum(begin[some, None] + offset, last)
+    width = width[some]
+    inside = offset < width[:, None]
     cell = np.where(inside, text[at], 0)
     # 45 is the minus sign, 46 the point, 48 .. 57 are digits
     negative = cell[:, 0] == 45
     digit = (cell >= 48) & (cell <= 57)
     point = cell == 46
-    good = (digit | point | (inside & (offset == 0) & negative[:, None]) | ~inside).all(axis=1)
+    sign = inside & (offset == 0) & negative[:, None]
+    allowed = digit | point | sign | ~inside
+    good = allowed.all(axis=1)
     # where the point stands; behind the last digit if there is none
     count = digit.sum(axis=1)
-    where = np.where(point.any(axis=1), point.argmax(axis=1), width[some])
+    points = point.sum(axis=1)
+    where = np.where(points > 0, point.argmax(axis=1), width)
     first = negative.astype(np.int64)
     # more digits than 18 do not fit into 64 bits
-    good &= (count > 0) & (count <= DIGITS) & (point.sum(axis=1) <= 1)
+    good &= (count > 0) & (count <= DIGITS)
+    good &= points <= 1
     # digits stand on both sides of a point: neither ".5" nor "5."
-    good &= (where > first) & (where != width[some] - 1)
+    good &= (where > first) & (where != width - 1)
     rows = np.arange(len(some))
-    lead = cell[rows, np.minimum(first, cell.shape[1] - 1)]
+    widest = cell.shape[1]
+    lead = cell[rows, np.minimum(first, widest - 1)]
     # "007" would come back as "7"
     good &= ~((lead == 48) & (where - first > 1))
     total = np.zeros(len(some), np.int64)
-    for j in range(cell.shape[1]):
-        d = digit[:, j] & good
-        total[d] = total[d] * 10 + (cell[d, j].astype(np.int64) - 48)
+    for place in range(widest):
+        here = digit[:, place] & good
+        units = cell[here, place].astype(np.int64) - 48
+        total[here] = total[here] * 10 + units
     # "-0" would come back as "0"
     good &= ~(negative & (total == 0))
-    after = np.maximum(width[some] - where - 1, 0)
+    after = np.maximum(width - where - 1, 0)
     # "1.50" has a zero that its value does not tell
     zero = (after > 0) & (text[end[some] - 1] == 48)
-    value[some] = np.where(good, np.where(negative, -total, total), 0)
-    form[some] = np.where(good, after + 32 * zero, -1)
+    signed = np.where(negative, -total, total)
+    value[some] = np.where(good, signed, 0)
+    form[some] = np.where(good, after + ZERO_AT_END * zero, -1)
     return value, form
+
+
+def digits_behind(form: Array) -> Array:
+    """(n,): how many digits follow the point, by forms that `numbers` returned; 31 for -1."""
+    return form & MOST_BEHIND
+
+
+def ends_in_zero(form: Array) -> Mask:
+    """(n,): whether the last digit behind the point is a 0, by forms that `numbers` returned."""
+    return (form & ZERO_AT_END) > 0
 
 
 def levels(text: Bytes, start: I32, stop: I32, most: int) -> tuple[I32, I32] | None:
@@ -89,20 +110,20 @@ def levels(text: Bytes, start: I32, stop: I32, most: int) -> tuple[I32, I32] | N
         first = np.empty(max(most, 1), np.int32)
         index = np.empty(n, np.int32)
         count = kernel.C.levels(text, start, stop, 1, most, first, index)
-        return None if count < 0 else (first[:count].copy(), index)
-    raw = text.tobytes()
-    seen: dict[bytes, int] = {}
+        if count < 0:
+            return None
+        return first[:count].copy(), index
+    number_of_cell: dict[bytes, int] = {}
     firsts = []
     index = np.empty(n, np.int32)
-    for i, (a, b) in enumerate(zip(start.tolist(), stop.tolist(), strict=True)):
-        cell = raw[a:b]
-        if cell not in seen:
+    for row, cell in enumerate(cells_of(text, start, stop)):
+        if cell not in number_of_cell:
             # so many that a dictionary of them would not pay
-            if len(seen) == most:
+            if len(number_of_cell) == most:
                 return None
-            seen[cell] = len(seen)
-            firsts.append(i)
-        index[i] = seen[cell]
+            number_of_cell[cell] = len(number_of_cell)
+            firsts.append(row)
+        index[row] = number_of_cell[cell]
     return np.array(firsts, np.int32), index
 
 
@@ -117,22 +138,31 @@ def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
         size = kernel.C.write(np.ascontiguousarray(value), form, decimals, out, length)
         return out[:size], length
     cells = []
-    for v, f in zip(value.tolist(), form.tolist(), strict=True):
-        digits = str(abs(v))
-        places = decimals
-        # the decimals that must stand, whatever zeros they are
-        least = f - SHORT if f >= SHORT else f & 63
-        # 5 with two decimals is 0.05: at least one digit before the point
-        digits = digits.rjust(places + 1, "0")
-        while places > least and digits.endswith("0"):
-            digits = digits[:-1]
-            places = places - 1
-        # the point goes before the last so many digits
-        whole = digits[: len(digits) - places] or "0"
-        body = whole + ("." + digits[len(digits) - places :] if places else "")
-        cells.append(("-" if v < 0 else "") + body)
-    length[:] = [len(c) for c in cells]
+    for whole, form_of_cell in zip(value.tolist(), form.tolist(), strict=True):
+        cells.append(_decimal(whole, form_of_cell, decimals))
+    length[:] = [len(cell) for cell in cells]
     return np.frombuffer("".join(cells).encode(), np.uint8), length
+
+
+def _decimal(whole: int, form: int, decimals: int) -> str:
+    """Write whole / 10^decimals by a form, see `write`."""
+    places = decimals
+    # the decimals that must stand, whatever zeros they are
+    least = form & (SHORT - 1)
+    if form >= SHORT:
+        least = form - SHORT
+    # 5 with two decimals is 0.05: at least one digit before the point
+    digits = str(abs(whole)).rjust(places + 1, "0")
+    while places > least and digits.endswith("0"):
+        digits = digits[:-1]
+        places -= 1
+    sign = "-" if whole < 0 else ""
+    # the point goes before the last so many digits
+    point = len(digits) - places
+    before = digits[:point] or "0"
+    if not places:
+        return sign + before
+    return f"{sign}{before}.{digits[point:]}"
 
 
 def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
@@ -146,6 +176,11 @@ def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
     # for each byte of the result its place in the pool, without a loop over spans
     begin = np.cumsum(size) - size
     return np.asarray(pool[np.repeat(start - begin, size) + np.arange(total)])
+
+
+def begins(length: I32) -> Int:
+    """(n,): where spans of these lengths begin, if they stand one behind the other."""
+    return np.cumsum(length, dtype=np.int64) - length
 
 
 def same(text: Bytes, start: I32, stop: I32, other: Bytes, first: I32, last: I32) -> bool:
@@ -180,6 +215,13 @@ class Spans:
     start: Int
     length: I32
 
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def take(self, rows: Int) -> Spans:
+        """The cells in these rows, in this order; a row may come more than once."""
+        return Spans(self.pool, self.start[rows], self.length[rows])
+
     def bytes(self) -> list[bytes]:
         """Each cell as a bytes object."""
         return cells_of(self.pool, self.start, self.start + self.length)
@@ -190,6 +232,25 @@ class Spans:
         return self.pool, start, start + self.length
 
 
+def behind_another(cells: Sequence[bytes]) -> Spans:
+    """Put cells one behind the other into a pool of their own."""
+    length = np.array([len(cell) for cell in cells], np.int32)
+    pool = np.frombuffer(b"".join(cells), np.uint8)
+    return Spans(pool, begins(length), length)
+
+
+def chained(*parts: Spans) -> Spans:
+    """The cells of all these, in one pool."""
+    shift = 0
+    starts = []
+    for part in parts:
+        starts.append(part.start + shift)
+        shift += len(part.pool)
+    pool = np.concatenate([part.pool for part in parts])
+    length = np.concatenate([part.length for part in parts])
+    return Spans(pool, np.concatenate(starts), length)
+
+
 def pack_cells(cells: Sequence[bytes]) -> bytes:
     """Pack cells as a blob: u8 0 and the cells with line feeds between; if a cell has one itself,
     u8 1, the u32 lengths, and the cells."""
@@ -197,8 +258,8 @@ def pack_cells(cells: Sequence[bytes]) -> bytes:
     # no cell holds a line feed itself
     if joined.count(b"\n") == len(cells) - 1:
         return pack(b"\0" + joined)
-    lengths = np.array([len(c) for c in cells], "<u4").tobytes()
-    return pack(b"\1" + lengths + b"".join(cells))
+    lengths = np.array([len(cell) for cell in cells], "<u4")
+    return pack(b"\1" + lengths.tobytes() + b"".join(cells))
 
 
 def unpack_cells(data: bytes, count: int) -> Spans:
@@ -208,12 +269,14 @@ def unpack_cells(data: bytes, count: int) -> Spans:
     raw = unpack(data)
     body = np.frombuffer(raw, np.uint8)
     if raw[:1] == b"\0":
+        line_feeds = np.flatnonzero(body[1:] == LF) + 1
         # the last cell has no line feed behind it
-        ends = np.append(np.flatnonzero(body[1:] == LF), len(body) - 1) + 1
+        ends = np.append(line_feeds, len(body))
         if len(ends) != count:
             raise ArchiveError("damaged: a column has not the texts it should have")
-        start = np.concatenate([[1], ends[:-1] + 1])
-        return Spans(body, start, (ends - start).astype(np.int32))
+        start = np.concatenate([[1], line_feeds + 1])
+        length = (ends - start).astype(np.int32)
+        return Spans(body, start, length)
     head = 1 + 4 * count
     if raw[:1] != b"\1" or len(raw) < head:
         raise ArchiveError("damaged: a column of text is cut short")
