@@ -46,6 +46,14 @@ Mask = npt.NDArray[np.bool_]
 Counts = rans.U32 | None  # of symbols in their contexts, to begin with
 MOVING, USUAL, STILL = 0, 1, 2
 MARK_STRENGTH = 2
+# values that a transform predicts by nothing
+VALUES_AT_THE_BEGINNING = {
+    Transform.DIFFERENCE: 1,
+    Transform.LINEAR: 1,
+    Transform.LINEAR_DIFFERENCE: 1,
+    Transform.KEYED: 1,
+    Transform.SECOND: 2,
+}
 
 
 @dataclass(eq=False)
@@ -85,14 +93,16 @@ class Known:
 
     def add(self, stream: Stream, symbols: U16, alphabet: int) -> None:
         """Add a finished stream, so that later streams can refer to it."""
-        values, marks = stream.values, symbols
-        if stream.present is not None:
+        values = stream.values
+        present = stream.present
+        if present is not None:
             values = np.zeros(self.rows, np.int64)
-            values[stream.present] = stream.values
-            marks = np.full(self.rows, alphabet, np.uint16)
-            marks[stream.present] = symbols
+            values[present] = stream.values
+            symbols_present = symbols
+            symbols = np.full(self.rows, alphabet, np.uint16)
+            symbols[present] = symbols_present
         self.values.append(values)
-        self.symbols.append(marks)
+        self.symbols.append(symbols)
         self.alphabets.append(alphabet)
 
 
@@ -102,48 +112,64 @@ class Known:
 def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
     """(n,): the values of a stream less what the plan's transform predicts of each, modulo 2^64."""
     values = stream.values
-    if plan.transform is Transform.DIFFERENCE:
-        return np.diff(values, prepend=np.int64(0))
-    if plan.transform is Transform.GROUPED:
+    transform = plan.transform
+    if transform is Transform.DIFFERENCE:
+        return _differences(values)
+    if transform is Transform.SECOND:
+        return _differences(_differences(values))
+    if transform is Transform.GROUPED:
         order = _order(plan, stream, known)
         r = np.empty_like(values)
-        r[order] = np.diff(values[order], prepend=np.int64(0))
+        r[order] = _differences(values[order])
         return r
-    if plan.transform is Transform.KEYED:
+    if transform is Transform.KEYED:
         return course(plan, stream, known).residuals(values)
-    if plan.transform is Transform.COLUMN:
-        return np.asarray(values - _of(known.values, plan.of, stream))
-    if plan.transform is Transform.SECOND:
-        return np.diff(np.diff(values, prepend=np.int64(0)), prepend=np.int64(0))
-    if plan.combined is not None:
-        off = values - combination(plan.combined, stream, known)
-        if plan.transform is Transform.LINEAR_DIFFERENCE:
-            return np.diff(off, prepend=np.int64(0))
-        return np.asarray(off)
-    return values
+    if transform is Transform.COLUMN:
+        other = _of(known.values, plan.of, stream)
+        return np.asarray(values - other)
+    if plan.combined is None:
+        return values
+    predicted = combination(plan.combined, stream, known)
+    off = np.asarray(values - predicted)
+    if transform is Transform.LINEAR_DIFFERENCE:
+        return _differences(off)
+    return off
 
 
 def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
     """(n,): the values of a stream from their residuals r, (n,), the inverse of `residuals`.
     stream: only its mask is read."""
-    if plan.transform is Transform.DIFFERENCE:
-        return np.cumsum(r, dtype=np.int64)
-    if plan.transform is Transform.GROUPED:
+    transform = plan.transform
+    if transform is Transform.DIFFERENCE:
+        return _sums(r)
+    if transform is Transform.SECOND:
+        return _sums(_sums(r))
+    if transform is Transform.GROUPED:
         order = _order(plan, stream, known)
         values = np.empty_like(r)
-        values[order] = np.cumsum(r[order], dtype=np.int64)
+        values[order] = _sums(r[order])
         return values
-    if plan.transform is Transform.KEYED:
+    if transform is Transform.KEYED:
         return course(plan, stream, known).restored(r)
-    if plan.transform is Transform.COLUMN:
-        return np.asarray(r + _of(known.values, plan.of, stream))
-    if plan.transform is Transform.SECOND:
-        return np.cumsum(np.cumsum(r, dtype=np.int64), dtype=np.int64)
-    if plan.combined is not None:
-        if plan.transform is Transform.LINEAR_DIFFERENCE:
-            r = np.cumsum(r, dtype=np.int64)
-        return np.asarray(r + combination(plan.combined, stream, known))
-    return r
+    if transform is Transform.COLUMN:
+        other = _of(known.values, plan.of, stream)
+        return np.asarray(r + other)
+    if plan.combined is None:
+        return r
+    if transform is Transform.LINEAR_DIFFERENCE:
+        r = _sums(r)
+    predicted = combination(plan.combined, stream, known)
+    return np.asarray(r + predicted)
+
+
+def _differences(values: Int) -> Int:
+    """(n,): each value less the one before it, the first less 0, modulo 2^64."""
+    return np.diff(values, prepend=np.int64(0))
+
+
+def _sums(differences: Int) -> Int:
+    """(n,): the values whose `_differences` these are."""
+    return np.cumsum(differences, dtype=np.int64)
 
 
 def combination(combined: Combination, stream: Stream, known: Known) -> Int:
@@ -155,13 +181,20 @@ def combination(combined: Combination, stream: Stream, known: Known) -> Int:
         for number, lag in term.streams:
             if number >= len(known.values):
                 raise ArchiveError("damaged: a column's plan refers to a column that is not there")
-            product *= _before(known.values[number], lag)
+            product *= _earlier(known.values[number], lag)
         total += product
     predicted = total // np.int64(combined.divisor)
-    return predicted if stream.present is None else predicted[stream.present]
+    return _where_present(predicted, stream)
 
 
-def _before(values: Int, lag: int) -> Int:
+def _where_present(full: Array, stream: Stream) -> Array:
+    """(n,): of what every row has, (rows,), those of the rows that the stream has values in."""
+    if stream.present is None:
+        return full
+    return full[stream.present]
+
+
+def _earlier(values: Int, lag: int) -> Int:
     """(rows,): the value `lag` rows earlier, 0 in the first `lag` rows."""
     if not lag:
         return values
@@ -173,32 +206,29 @@ def _before(values: Int, lag: int) -> Int:
 def course(plan: Plan, stream: Stream, known: Known) -> keys.Course:
     """The rows of a stream in the order of the keys that its plan names; ArchiveError if one of the
     streams that the plan names is not known. stream: only its mask is read."""
-    own = _of(known.values, plan.of, stream)
-    rows = np.arange(known.rows) if stream.present is None else np.flatnonzero(stream.present)
+    row_keys = _of(known.values, plan.of, stream)
+    rows = _where_present(np.arange(known.rows), stream)
     if plan.pair is None:
-        return keys.Course.of(own, rows)
+        return keys.Course.of(row_keys, rows)
     if max(plan.pair) >= len(known.values):
         raise ArchiveError("damaged: a column's plan refers to a column that is not there")
     other_keys, other_values = (known.values[number] for number in plan.pair)
-    return keys.Course.of(own, rows, (other_keys, other_values))
+    return keys.Course.of(row_keys, rows, (other_keys, other_values))
 
 
 def _order(plan: Plan, stream: Stream, known: Known) -> Int:
-    return np.argsort(_of(known.values, plan.of, stream), kind="stable")
+    """(n,): the places of the stream's values, group by group, in the order of rows within each."""
+    groups = _of(known.values, plan.of, stream)
+    # any other sort could put rows of a group in another order elsewhere, and restore other values
+    return np.argsort(groups, kind="stable")
 
 
 def beginning(plan: Plan, stream: Stream, known: Known) -> Int:
     """The places of those values of a stream that its transform predicts by nothing, as there is no
     value before them: the first one or two, or none, by the transform."""
-    first = {
-        Transform.DIFFERENCE: 1,
-        Transform.LINEAR: 1,
-        Transform.LINEAR_DIFFERENCE: 1,
-        Transform.KEYED: 1,
-        Transform.SECOND: 2,
-    }.get(plan.transform, 0)
     if plan.transform is Transform.GROUPED:
         return _order(plan, stream, known)[:1]
+    first = VALUES_AT_THE_BEGINNING.get(plan.transform, 0)
     return np.arange(min(first, known.rows))
 
 
@@ -210,10 +240,11 @@ def _student(known: Known) -> Int:
 
 
 def _of(columns: Sequence[Array], which: int, stream: Stream) -> Array:
+    """(n,): one of the columns, in those rows that the stream has values in; ArchiveError if there
+    is no such column."""
     if which >= len(columns):
         raise ArchiveError("damaged: a column's plan refers to a column that is not there")
-    full = columns[which]
-    return full if stream.present is None else full[stream.present]
+    return _where_present(columns[which], stream)
 
 
 # ---- bins
@@ -221,18 +252,23 @@ def _of(columns: Sequence[Array], which: int, stream: Stream) -> Array:
 
 def symbols_of(plan: Plan, r: Int) -> U16:
     """(n,): the number of the bin that each residual lies in; plan.bins if it lies in none."""
-    start, width, count = plan.starts, plan.widths, plan.bins
+    start = plan.starts
+    width = plan.widths
+    count = plan.bins
     if not count:
         return np.zeros(len(r), np.uint16)
-    if not width.any() and int(start[-1]) - int(start[0]) == count - 1:  # a run of whole numbers
-        place = r - start[0]
-        inside = (r >= start[0]) & (r <= start[-1])
-        return np.where(inside, place, count).astype(np.uint16)
-    bin_ = bits.search(r, start).astype(np.int64) - 1
-    nearest = np.maximum(bin_, 0)
-    outside = (bin_ < 0) | (
-        (r - start[nearest]).view(np.uint64) >> width[nearest].astype(np.uint64) != 0
-    )
+    first = start[0]
+    last = start[-1]
+    # bins of one number each, without a gap: the commonest case, which needs no search
+    if not width.any() and int(last) - int(first) == count - 1:
+        inside = (r >= first) & (r <= last)
+        return np.where(inside, r - first, count).astype(np.uint16)
+    bin_below = bits.search(r, start).astype(np.int64) - 1
+    nearest = np.maximum(bin_below, 0)
+    # modulo 2^64: what lies below its bin is as far above it as can be
+    above = (r - start[nearest]).view(np.uint64)
+    width_of_nearest = width[nearest].astype(np.uint64)
+    outside = (bin_below < 0) | (above >> width_of_nearest != 0)
     return np.where(outside, count, nearest).astype(np.uint16)
 
 
@@ -264,13 +300,17 @@ def contexts(
             continue
         if isinstance(feature, Repeat):
             match = classes_of_symbols(feature.edges, alphabet)
-            radix = 2 * (int(match.max(initial=0)) + 1) + 1
+            classes = int(match.max(initial=0)) + 1
+            # nothing, or a class that was predicted, each of them short or long ago
+            radix = 2 * classes + 1
+            place = len(radices)
+            size = feature.size
             marks = np.zeros(1, np.uint32)
             if symbols is not None:
-                marks = rans.repeats(symbols, match, feature.size)
-            place, size = len(radices), feature.size
+                marks = rans.repeats(symbols, match, size)
         elif isinstance(feature, Seen):
-            marks, radix = course(plan, stream, known).seen(), keys.MOST_SEEN + 1
+            marks = course(plan, stream, known).seen()
+            radix = keys.MOST_SEEN + 1
         else:
             marks, radix = feature_of(feature, stream, known)
         radices.append(radix)
@@ -298,23 +338,24 @@ def feature_of(
     """((n,) value of a feature in each row of the stream, how many values it can have): of features
     that look at other streams, or at the student."""
     if isinstance(feature, Verdict):
-        verdict = _student(known)
-        marks = verdict if stream.present is None else verdict[stream.present]
-        return marks.astype(np.uint32), MAX_CLASSES
+        verdicts = _where_present(_student(known), stream)
+        return verdicts.astype(np.uint32), MAX_CLASSES
     if isinstance(feature, OtherValue):
         values = _of(known.values, feature.of, stream)
         return bits.search(values, feature.edges), feature.radix
     if isinstance(feature, OtherSymbol):
         # the classes of all symbols there can be, looked up row by row
-        lookup = np.searchsorted(feature.edges, np.arange(rans.MAX_ALPHABET + 1), "right")
+        every_symbol = np.arange(rans.MAX_ALPHABET + 1)
+        lookup = np.searchsorted(feature.edges, every_symbol, "right")
         symbols = _of(known.symbols, feature.of, stream)
         return lookup[symbols].astype(np.uint32), feature.radix
     assert isinstance(feature, Unchanged)
+    # called for its check that the column is there: rows are compared before any is left out
     _of(known.values, feature.of, stream)
     full = known.values[feature.of]
-    same = np.concatenate([[False], full[1:] == full[:-1]])[: len(full)]
-    marks = same if stream.present is None else same[stream.present]
-    return marks.astype(np.uint32), 2
+    same = np.zeros(len(full), np.bool_)
+    same[1:] = full[1:] == full[:-1]
+    return _where_present(same, stream).astype(np.uint32), 2
 
 
 # ---- a stream as bytes
@@ -342,15 +383,25 @@ def forward(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> P
     symbols = symbols_of(plan, r)
     base, layout = contexts(plan, stream, known, prime, symbols)
     known.add(stream, symbols, layout.alphabet)
-    widths = np.append(plan.widths, 64).astype(np.uint8)[symbols]
-    offsets = (r - np.append(plan.starts, 0)[symbols]).view(np.uint64)
-    raw = bits.pack(offsets, widths) if widths.any() else b""
+    widths, starts = _bins_of(plan, symbols)
+    raw = b""
+    if widths.any():
+        offsets = (r - starts).view(np.uint64)
+        raw = bits.pack(offsets, widths)
     usual = not raw and bool((symbols == plan.usual).all())
     lanes = 1 << plan.lanes_log
     pairs = np.zeros(0, np.uint32)
     if layout.alphabet > 1:
         pairs = rans.forward(symbols, base, layout, lanes)
     return Pushed(pairs, raw, lanes, usual)
+
+
+def _bins_of(plan: Plan, symbols: U16) -> tuple[npt.NDArray[np.uint8], Int]:
+    """((n,) width in bits, (n,) first number) of the bin of each symbol. What lies in no bin has
+    the symbol behind the last: it is stored in 64 bits, from 0 on."""
+    widths = np.append(plan.widths, 64).astype(np.uint8)
+    starts = np.append(plan.starts, 0)
+    return widths[symbols], starts[symbols]
 
 
 def squeezed(
@@ -380,7 +431,9 @@ def encode(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> by
         return b""
     if plan.packed is not None:
         return pushed.raw
-    coded = rans.push(pushed.pairs, pushed.lanes) if len(pushed.pairs) else b""
+    coded = b""
+    if len(pushed.pairs):
+        coded = rans.push(pushed.pairs, pushed.lanes)
     return varint(len(coded)) + coded + pushed.raw
 
 
@@ -389,7 +442,8 @@ def stillness(values: Int, usual: int) -> int:
     another number; MOVING if they differ."""
     if not len(values) or (values == usual).all():
         return USUAL
-    return MOVING if (values != values[0]).any() else STILL
+    is_moving = (values != values[0]).any()
+    return MOVING if is_moving else STILL
 
 
 def marked(marks: Sequence[int], numbers: Sequence[int], counts: rans.U32) -> Pushed:
@@ -401,18 +455,42 @@ def marked(marks: Sequence[int], numbers: Sequence[int], counts: rans.U32) -> Pu
 
 
 def _marks_layout(counts: rans.U32, numbers: Sequence[int]) -> tuple[rans.Contexts, rans.U32]:
-    return rans.Contexts(3, (len(counts),), MARK_STRENGTH, None, counts), np.array(
-        numbers, np.uint32
+    """(layout, base) of the marks of these streams: the context of a mark is its stream's
+    number."""
+    layout = rans.Contexts(
+        alphabet=3,
+        radices=(len(counts),),
+        strength=MARK_STRENGTH,
+        prime=counts,
     )
+    return layout, np.array(numbers, np.uint32)
 
 
 def still(plan: Plan, stream: Stream, known: Known, usual: int) -> Pushed:
     """Make a constant stream ready for the entropy coder, and add it to `known`: only the
     difference of its value to `usual` is stored, which is nothing if it is 0."""
     _know(plan, stream, known)
-    v = int(stream.values[0]) - usual if len(stream.values) else 0
-    raw = varint(2 * v if v >= 0 else -2 * v - 1) if v else b""
+    difference = 0
+    if len(stream.values):
+        difference = int(stream.values[0]) - usual
+    raw = b""
+    if difference:
+        raw = varint(_folded(difference))
     return Pushed(np.zeros(0, np.uint32), raw, 1, False)
+
+
+def _folded(number: int) -> int:
+    """A whole number as one of 0, 1, 2 ...: 0, -1, 1, -2, 2 ... in turn."""
+    if number >= 0:
+        return 2 * number
+    return -2 * number - 1
+
+
+def _unfolded(folded: int) -> int:
+    """The number that `_folded` was given."""
+    if folded % 2:
+        return -((folded + 1) // 2)
+    return folded // 2
 
 
 def _know(plan: Plan, stream: Stream, known: Known) -> None:
@@ -447,7 +525,9 @@ class Source:
         size, at = read_varint(self.data, 0)
         if size > len(self.data) - at:
             raise ArchiveError("damaged: a coded stream is cut short")
-        coded, self.data = self.data[at : at + size], self.data[at + size :]
+        end = at + size
+        coded = self.data[at:end]
+        self.data = self.data[end:]
         if layout.alphabet > 1 and count:
             return rans.decode(coded, count, base, layout, 1 << plan.lanes_log)
         if size:
@@ -468,8 +548,9 @@ class Joined(Source):
         size, at = read_varint(data, 0)
         if size > len(data) - at:
             raise ArchiveError("damaged: a coded stream is cut short")
-        self.chain = rans.Chain(data[at : at + size]) if size else None
-        super().__init__(data[at + size :])
+        end = at + size
+        self.chain = rans.Chain(data[at:end]) if size else None
+        super().__init__(data[end:])
 
     def symbols(self, plan: Plan, count: int, base: rans.U32 | None, layout: rans.Contexts) -> U16:
         if layout.alphabet < 2 or not count:
@@ -493,9 +574,9 @@ class Joined(Source):
         """Decode the `count` values, all the same, of a stream whose mark is USUAL or STILL, and
         add the stream to `known`. value: the usual one."""
         if mark == STILL:
-            step, at = read_varint(self.data, 0)
+            folded, at = read_varint(self.data, 0)
             self.data = self.data[at:]
-            value += -(step + 1 >> 1) if step & 1 else step >> 1
+            value += _unfolded(folded)
         if not -(1 << 63) <= value < 1 << 63:
             raise ArchiveError("damaged: a value is out of range")
         stream.values = np.full(count, value, np.int64)
@@ -503,9 +584,11 @@ class Joined(Source):
         return stream.values
 
     def raw(self, widths: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-        size = (int(widths.sum(dtype=np.int64)) + 7) // 8
-        mine, self.data = self.data[:size], self.data[size:]
-        return bits.unpack(mine, widths)
+        count_of_bits = int(widths.sum(dtype=np.int64))
+        size = (count_of_bits + 7) // 8
+        bytes_of_stream = self.data[:size]
+        self.data = self.data[size:]
+        return bits.unpack(bytes_of_stream, widths)
 
     def finish(self) -> None:
         """Raise ArchiveError if any symbols or raw bits are left that no stream has read."""
@@ -517,12 +600,16 @@ class Joined(Source):
 
 def joined(streams: Sequence[Pushed]) -> bytes:
     """Encode streams as one: varint length of rANS, rANS of all in one lane, raw bits of all."""
-    pairs = np.concatenate([s.pairs for s in streams]) if streams else np.zeros(0, np.uint32)
+    no_pairs = np.zeros(0, np.uint32)
+    pairs = np.concatenate([no_pairs, *(stream.pairs for stream in streams)])
     coded = rans.push(pairs) if len(pairs) else b""
-    return varint(len(coded)) + coded + b"".join(s.raw for s in streams)
+    raw = b"".join(stream.raw for stream in streams)
+    return varint(len(coded)) + coded + raw
 
 
 def _usual(plan: Plan, layout: rans.Contexts) -> int:
+    """The symbol that a stream without any bytes consists of; ArchiveError if it is no symbol, or
+    one that takes raw bits."""
     usual = plan.usual
     if usual >= layout.alphabet or (usual < plan.bins and plan.widths[usual]):
         raise ArchiveError("damaged: an empty column has no usual value")
@@ -555,8 +642,9 @@ def decode(
     symbols = source.symbols(plan, count, base, layout)
     if account is not None and takes_bits:
         account.symbols(plan, stream, symbols, known, prime)
-    widths = np.append(plan.widths, 64).astype(np.uint8)[symbols]
-    r = np.append(plan.starts, 0)[symbols] + source.raw(widths).view(np.int64)
+    widths, starts = _bins_of(plan, symbols)
+    offsets = source.raw(widths).view(np.int64)
+    r = starts + offsets
     stream.values = restore(plan, r, stream, known)
     known.add(stream, symbols, layout.alphabet)
     return stream.values

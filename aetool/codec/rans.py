@@ -28,8 +28,18 @@ TOTAL = 1 << PRECISION
 LOW = 1 << 16  # states stay in [2^16, 2^32)
 FIRST_EPOCH = 32  # symbols; every further epoch ends at half as many again
 BASE = 0x9E3779B97F4A7C15
+BITS_64 = 1 << 64
 MAX_REPEAT = 64
-MAX_ALPHABET, MAX_LEVELS, MAX_CELLS, MAX_LANES = 1024, 4, 1 << 22, 256
+MAX_ALPHABET = 1024
+MAX_LEVELS = 4  # features of a context
+MAX_CELLS = 1 << 22  # of all tables of a stream
+MAX_LANES = 256
+MAX_RADIX = 1 << 16
+MAX_STRENGTH = (1 << 16) - 1
+MAX_PRIME = (1 << 24) - 1  # of a count, so that sums and products of counts fit into 64 bits
+SURE_LENGTH = 16  # symbols in a row that were predicted right, from which on a prediction is sure
+MOST_MISSES = 8  # symbols in a row that a prediction may miss
+SLOT_BITS = 18  # of a hash
 
 U16 = npt.NDArray[np.uint16]
 U32 = npt.NDArray[np.uint32]
@@ -74,25 +84,57 @@ class Contexts:
 
     def check(self) -> None:
         """Raise ArchiveError if any part is out of range, or the parts do not fit each other."""
-        sane = 1 <= self.alphabet <= MAX_ALPHABET and len(self.radices) <= MAX_LEVELS
-        sane = sane and all(1 <= r <= 1 << 16 for r in self.radices)
-        sane = sane and 1 <= self.strength < 1 << 16 and self.size * self.alphabet <= MAX_CELLS
-        if sane and self.own is not None:
-            sane = len(self.own) == self.alphabet and bool(self.radices)
-            sane = sane and int(self.own.max()) < self.radices[0]
-        if sane and self.prime is not None:
-            sane = self.prime.shape == (self.size, self.alphabet)
-            sane = sane and int(self.prime.max(initial=0)) < 1 << 24
-        if sane and self.match is not None:
-            sane = len(self.match) == self.alphabet and 1 <= self.size_of_repeats <= MAX_REPEAT
+        # the sizes first: what is checked next could not be computed of any
+        sane = self._has_sizes_in_range()
+        sane = sane and self._has_own_in_range()
+        sane = sane and self._has_prime_in_range()
+        sane = sane and self._has_match_in_range()
         if not sane:
             raise ArchiveError("damaged: a coder's contexts are out of range")
 
+    def _has_sizes_in_range(self) -> bool:
+        if not 1 <= self.alphabet <= MAX_ALPHABET:
+            return False
+        if len(self.radices) > MAX_LEVELS:
+            return False
+        if not all(1 <= radix <= MAX_RADIX for radix in self.radices):
+            return False
+        if not 1 <= self.strength <= MAX_STRENGTH:
+            return False
+        return self.size * self.alphabet <= MAX_CELLS
+
+    def _has_own_in_range(self) -> bool:
+        if self.own is None:
+            return True
+        if len(self.own) != self.alphabet or not self.radices:
+            return False
+        return int(self.own.max()) < self.radices[0]
+
+    def _has_prime_in_range(self) -> bool:
+        if self.prime is None:
+            return True
+        if self.prime.shape != (self.size, self.alphabet):
+            return False
+        return int(self.prime.max(initial=0)) <= MAX_PRIME
+
+    def _has_match_in_range(self) -> bool:
+        if self.match is None:
+            return True
+        if len(self.match) != self.alphabet:
+            return False
+        return 1 <= self.size_of_repeats <= MAX_REPEAT
+
     def _c(self) -> tuple[bytes, bytes, bytes]:
-        params = np.array([self.alphabet, self.strength, len(self.radices), *self.radices], "<i4")
-        own = b"" if self.own is None else self.own.tobytes()
-        prime = b"" if self.prime is None else np.ascontiguousarray(self.prime, "<u4").tobytes()
-        return own, prime, params.tobytes()
+        """(own, prime, numbers), as the C kernel takes them: it reads fixed types in their order,
+        and b"" for what is not there."""
+        own = b""
+        if self.own is not None:
+            own = self.own.tobytes()
+        prime = b""
+        if self.prime is not None:
+            prime = np.ascontiguousarray(self.prime, "<u4").tobytes()
+        numbers = [self.alphabet, self.strength, len(self.radices), *self.radices]
+        return own, prime, np.array(numbers, "<i4").tobytes()
 
 
 class Repeats:
@@ -104,11 +146,19 @@ class Repeats:
     """
 
     def __init__(self, classes: npt.NDArray[np.uint8], size: int) -> None:
-        self.classes, self.count, self.size = classes.tolist(), int(classes.max()) + 1, size
+        self.classes = classes.tolist()
+        self.count = int(classes.max()) + 1
+        self.size = size
+        # by the hash of a stretch, the place of the symbol behind it
         self.table: dict[int, int] = {}
-        self.hash = self.length = self.misses = 0
+        self.hash = 0
+        # of the prediction: symbols right in a row, and wrong in a row
+        self.length = 0
+        self.misses = 0
+        # the place of the symbol that is predicted next; -1 without any
         self.source = -1
-        self.drop = pow(BASE, size, 1 << 64)
+        # the factor of the symbol that leaves the stretch
+        self.drop = pow(BASE, size, BITS_64)
 
     def mark(self, symbols: U16) -> int:
         """A number of what is predicted for the next symbol: 0 for nothing; else 1 + the predicted
@@ -116,41 +166,58 @@ class Repeats:
         classes more."""
         if self.source < 0:
             return 0
-        predicted: int = self.classes[int(symbols[self.source])]
-        return 1 + predicted + (self.length >= 16) * self.count
+        symbol = int(symbols[self.source])
+        predicted: int = self.classes[symbol]
+        if self.length >= SURE_LENGTH:
+            predicted += self.count
+        return 1 + predicted
 
     def add(self, symbols: U16, i: int) -> None:
         """Take in symbol i, of symbols (n,) of which only those up to i are read."""
-        s = int(symbols[i])
+        symbol = int(symbols[i])
         if self.source >= 0:
-            hit = int(symbols[self.source]) == s
-            self.length, self.misses = (self.length + 1, 0) if hit else (0, self.misses + 1)
-            self.source = self.source + 1 if self.misses < 8 else -1
-        self.hash = (self.hash * BASE + s + 1) % (1 << 64)
+            self._judge(symbol, symbols)
+        self.hash = (self.hash * BASE + symbol + 1) % BITS_64
         if i >= self.size:
-            self.hash = (self.hash - (int(symbols[i - self.size]) + 1) * self.drop) % (1 << 64)
-        if i + 1 >= self.size:
-            slot = self.hash * BASE % (1 << 64) >> 46
-            if slot in self.table and (self.source < 0 or self.length == 0):
-                self.source = self.table[slot]
-                self.length = 0
-                self.misses = 0
-            self.table[slot] = i + 1
+            oldest = int(symbols[i - self.size])
+            self.hash = (self.hash - (oldest + 1) * self.drop) % BITS_64
+        if i + 1 < self.size:
+            return
+        slot = self.hash * BASE % BITS_64 >> 64 - SLOT_BITS
+        # while a prediction holds it is kept: it may be the longer one
+        has_failed = self.source < 0 or self.length == 0
+        if has_failed and slot in self.table:
+            self.source = self.table[slot]
+            self.length = 0
+            self.misses = 0
+        self.table[slot] = i + 1
+
+    def _judge(self, symbol: int, symbols: U16) -> None:
+        """See whether the prediction was right, and go on to the next symbol of its source."""
+        if int(symbols[self.source]) == symbol:
+            self.length += 1
+            self.misses = 0
+        else:
+            self.length = 0
+            self.misses += 1
+        self.source += 1
+        if self.misses >= MOST_MISSES:
+            self.source = -1
 
 
 def repeats(symbols: U16, classes: npt.NDArray[np.uint8], size: int) -> U32:
     """(n,): for each symbol the mark, as of Repeats, that was predicted before it came. classes:
     (alphabet,)."""
-    out = np.empty(len(symbols), np.uint32)
+    marks = np.empty(len(symbols), np.uint32)
     if kernel.C is not None:
         count = int(classes.max()) + 1
-        kernel.C.repeats(np.ascontiguousarray(symbols), size, classes, count, out)
-        return out
-    look = Repeats(classes, size)
+        kernel.C.repeats(np.ascontiguousarray(symbols), size, classes, count, marks)
+        return marks
+    predictor = Repeats(classes, size)
     for i in range(len(symbols)):
-        out[i] = look.mark(symbols)
-        look.add(symbols, i)
-    return out
+        marks[i] = predictor.mark(symbols)
+        predictor.add(symbols, i)
+    return marks
 
 
 def tables(counts: Int, c: Contexts) -> Int:
@@ -159,47 +226,71 @@ def tables(counts: Int, c: Contexts) -> Int:
     Level by level, from no feature to all: f = 1 + floor((2^14 n + D above) (2^14 - A) / (2^14
     (N + D))), what is missing to 2^14 added to the first largest; where N = 0, f = above.
     """
-    a = c.alphabet
-    above = np.full((1, a), TOTAL // a, dtype=np.int64)
-    above[0, 0] += TOTAL % a
+    alphabet = c.alphabet
+    # the table of no counts at all: all symbols alike
+    above = np.full((1, alphabet), TOTAL // alphabet, dtype=np.int64)
+    above[0, 0] += TOTAL % alphabet
     contexts = 1
-    for level in range(len(c.radices) + 1):
-        if level:
-            above = np.repeat(above, c.radices[level - 1], axis=0)
-            contexts *= c.radices[level - 1]
-        n = counts.reshape(contexts, -1, a).sum(axis=1)
+    for radix in (1, *c.radices):
+        above = np.repeat(above, radix, axis=0)
+        contexts *= radix
+        n = counts.reshape(contexts, -1, alphabet).sum(axis=1)
         seen = n.sum(axis=1, keepdims=True)
-        f = 1 + (n * TOTAL + c.strength * above) * (TOTAL - a) // ((seen + c.strength) * TOTAL)
-        rows = np.arange(contexts)
-        f[rows, f.argmax(axis=1)] += TOTAL - f.sum(axis=1)
+        # every symbol has 1 at least, so that each can be coded; the rest is shared out
+        weight = n * TOTAL + c.strength * above
+        f = 1 + weight * (TOTAL - alphabet) // ((seen + c.strength) * TOTAL)
+        missing = TOTAL - f.sum(axis=1)
+        f[np.arange(contexts), f.argmax(axis=1)] += missing
         above = np.where(seen > 0, f, above)
     return above
 
 
 def epochs(n: int, lanes: int) -> list[tuple[int, int]]:
     """(first step, step behind the last) of each epoch of n symbols in so many lanes."""
-    chunk = -(-n // lanes)
-    out = []
+    steps = _steps(n, lanes)
+    cut = []
     begin = 0
-    limit = FIRST_EPOCH
-    while begin < chunk:
-        end = min(chunk, max(begin + 1, -(-limit // lanes)))
-        limit += limit >> 1
-        out.append((begin, end))
+    symbols = FIRST_EPOCH
+    while begin < steps:
+        end = max(begin + 1, _steps(symbols, lanes))
+        end = min(end, steps)
+        cut.append((begin, end))
+        symbols += symbols >> 1
         begin = end
-    return out
+    return cut
+
+
+def _steps(n: int, lanes: int) -> int:
+    """How many symbols the longest lane has of n: ceil(n / lanes)."""
+    return -(-n // lanes)
 
 
 def contexts_of(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> Int:
     """(n,): the number of each symbol's context. base: (n,), the part of it that does not depend on
     the stream's own symbols; None: 0."""
     n = len(symbols)
-    ctx = np.zeros(n, np.int64) if base is None else base.astype(np.int64)
-    if c.own is not None and n:
-        before = np.roll(symbols, 1)
-        before[:: -(-n // lanes)] = 0
-        ctx = ctx + c.own[before].astype(np.int64) * (c.size // c.radices[0])
-    return ctx
+    contexts = _bases(base, n)
+    if c.own is None or not n:
+        return contexts
+    before = np.roll(symbols, 1)
+    # before the first symbol of each lane stands a 0, whatever ended the lane before it
+    before[:: _steps(n, lanes)] = 0
+    contexts_of_a_class = c.size // c.radices[0]
+    return contexts + c.own[before].astype(np.int64) * contexts_of_a_class
+
+
+def _bases(base: U32 | None, n: int) -> Int:
+    """(n,): the base of each symbol's context, as numbers that are added to; zeros for None."""
+    if base is None:
+        return np.zeros(n, np.int64)
+    return base.astype(np.int64)
+
+
+def _base_for_c(base: U32 | None) -> U32 | bytes:
+    """The base as the C kernel takes it."""
+    if base is None:
+        return b""
+    return np.ascontiguousarray(base, np.uint32)
 
 
 def forward(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> U32:
@@ -210,26 +301,26 @@ def forward(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> U32:
     if not n:
         return out
     if kernel.C is not None:
-        base_or_none = b"" if base is None else np.ascontiguousarray(base, np.uint32)
-        kernel.C.forward(np.ascontiguousarray(symbols), base_or_none, *c._c(), lanes, out)
+        contiguous = np.ascontiguousarray(symbols)
+        kernel.C.forward(contiguous, _base_for_c(base), *c._c(), lanes, out)
         return out
-    chunk = -(-n // lanes)
-    s = symbols.astype(np.int64)
-    ctx = contexts_of(symbols, base, c, lanes)
-    if int(ctx.max()) >= c.size or int(s.max()) >= c.alphabet:
+    contexts = contexts_of(symbols, base, c, lanes)
+    if int(contexts.max()) >= c.size or int(symbols.max()) >= c.alphabet:
         raise ValueError("a symbol or its context is out of range")
     counts = _counts(c)
-    step = np.arange(n) % chunk
+    step = np.arange(n) % _steps(n, lanes)
     for begin, end in epochs(n, lanes):
-        f = tables(counts, c)
-        cumulative = np.cumsum(f, axis=1) - f
+        frequency = tables(counts, c)
+        lower = np.cumsum(frequency, axis=1) - frequency
         now = np.flatnonzero((step >= begin) & (step < end))
-        out[now] = f[ctx[now], s[now]] << 16 | cumulative[ctx[now], s[now]]
-        np.add.at(counts, (ctx[now], s[now]), 1)
+        cells = contexts[now], symbols[now].astype(np.int64)
+        out[now] = frequency[cells] << 16 | lower[cells]
+        np.add.at(counts, cells, 1)
     return out
 
 
 def _counts(c: Contexts) -> Int:
+    """(contexts, alphabet): the counts before the first symbol."""
     if c.prime is None:
         return np.zeros((c.size, c.alphabet), np.int64)
     return c.prime.astype(np.int64)
@@ -249,23 +340,26 @@ def push(pairs: U32, lanes: int = 1) -> bytes:
     if kernel.C is not None:
         out = np.empty(4 * lanes + 2 * n, np.uint8)
         return out[: kernel.C.push(pairs, lanes, out)].tobytes()
-    chunk = -(-n // lanes)
     state = np.full(lanes, LOW, dtype=np.uint64)
     words: list[U64] = []
     word = np.uint64(16)
     shift = np.uint64(PRECISION)
-    first = np.arange(lanes) * chunk
-    for step in range(chunk - 1, -1, -1):
+    room = np.uint64(32 - PRECISION)
+    steps = _steps(n, lanes)
+    first = np.arange(lanes) * steps
+    # the decoder takes back what was done last: the encoder goes from the last symbol to the first
+    for step in reversed(range(steps)):
         live = np.flatnonzero(first + step < n)
         pair = pairs[first[live] + step].astype(np.uint64)
-        f = pair >> word
-        low = pair & np.uint64(0xFFFF)
+        frequency = pair >> word
+        lower = pair & np.uint64(0xFFFF)
         x = state[live]
-        full = x >= f << np.uint64(32 - PRECISION)
+        # a state that would outgrow 32 bits first gives a word away
+        full = x >= frequency << room
         words.append(x[full] & np.uint64(0xFFFF))
         x = np.where(full, x >> word, x)
-        state[live] = (x // f << shift) + x % f + low
-    joined = np.concatenate(words[::-1]) if words else np.zeros(0, np.uint64)
+        state[live] = (x // frequency << shift) + x % frequency + lower
+    joined = np.concatenate([np.zeros(0, np.uint64), *reversed(words)])
     return state.astype("<u4").tobytes() + joined.astype("<u2").tobytes()
 
 
@@ -284,17 +378,26 @@ class Chain:
         None: 0. c: how tables are chosen. ArchiveError if the bytes end too early."""
         out = np.empty(n, dtype=np.uint16)
         c.check()
-        rest = c.size // (c.radices[0] if c.own is not None else 1)
-        if base is not None and n and int(base.max()) >= rest:
+        bases = c.size
+        if c.own is not None:
+            bases //= c.radices[0]
+        if base is not None and n and int(base.max()) >= bases:
             raise ArchiveError("damaged: a context is out of range")
         if c.match is not None and self.lanes > 1:
             raise ArchiveError("damaged: a stream that looks for repeats has more than one lane")
         if kernel.C is not None:
-            base_or_none = b"" if base is None else np.ascontiguousarray(base, np.uint32)
             match = b"" if c.match is None else c.match.tobytes()
-            look = (match, c.size_of_repeats, c.match_classes, c.stride)
             used = kernel.C.decode(
-                self.words, base_or_none, *c._c(), self.lanes, *look, self.state, out
+                self.words,
+                _base_for_c(base),
+                *c._c(),
+                self.lanes,
+                match,
+                c.size_of_repeats,
+                c.match_classes,
+                c.stride,
+                self.state,
+                out,
             )
         else:
             used = self._decode(out, base, c)
@@ -310,48 +413,62 @@ class Chain:
             raise ArchiveError("damaged: a coded stream does not end where it should")
 
     def _decode(self, out: U16, base: U32 | None, c: Contexts) -> int:
+        """Decode len(out) symbols into `out`, and return how many bytes of the words they took;
+        -1 if there are too few."""
         n = len(out)
-        lanes = self.lanes
         state = self.state.astype(np.uint64)
-        words = np.frombuffer(self.words[: len(self.words) & ~1], "<u2").astype(np.uint64)
-        counts = _counts(c)
-        chunk = -(-n // lanes)
+        # a last byte alone is no word: it is found to be left over
+        whole_words = self.words[: len(self.words) // 2 * 2]
+        words = np.frombuffer(whole_words, "<u2").astype(np.uint64)
         at = 0
-        first = np.arange(lanes) * chunk
-        low = np.uint64(LOW)
         shift = np.uint64(PRECISION)
         word = np.uint64(16)
-        rest = c.size // c.radices[0] if c.own is not None else 0
-        look = Repeats(c.match, c.size_of_repeats) if c.match is not None else None
-        for begin, end in epochs(n, lanes):
-            f = tables(counts, c)
-            ends = np.cumsum(f, axis=1)
+        counts = _counts(c)
+        predictor = Repeats(c.match, c.size_of_repeats) if c.match is not None else None
+        first = np.arange(self.lanes) * _steps(n, self.lanes)
+        for begin, end in epochs(n, self.lanes):
+            frequencies = tables(counts, c)
+            ends = np.cumsum(frequencies, axis=1)
             for step in range(begin, end):
                 rows = first[first + step < n] + step
+                contexts = _contexts_of_step(out, rows, step, base, c)
+                if predictor is not None:
+                    contexts += predictor.mark(out) * c.stride
                 x = state[: len(rows)]
-                ctx = np.zeros(len(rows), np.int64) if base is None else base[rows].astype(np.int64)
-                if c.own is not None:
-                    before = out[rows - 1] if step else np.zeros(len(rows), np.int64)
-                    ctx += c.own[before].astype(np.int64) * rest
-                if look is not None:
-                    ctx += look.mark(out) * c.stride
                 slot = x & np.uint64(TOTAL - 1)
-                s = (ends[ctx] <= slot.astype(np.int64)[:, None]).sum(axis=1)
-                freq = f[ctx, s].astype(np.uint64)
-                x = freq * (x >> shift) + slot - (ends[ctx, s].astype(np.uint64) - freq)
-                empty = x < low
-                need = int(empty.sum())
-                if at + need > len(words):
+                # the symbol whose range the slot lies in: so many ranges end before it
+                is_before = ends[contexts] <= slot.astype(np.int64)[:, None]
+                symbols = is_before.sum(axis=1)
+                cells = contexts, symbols
+                frequency = frequencies[cells].astype(np.uint64)
+                lower = ends[cells].astype(np.uint64) - frequency
+                x = frequency * (x >> shift) + slot - lower
+                empty = x < np.uint64(LOW)
+                behind = at + int(empty.sum())
+                if behind > len(words):
                     return -1
-                x[empty] = x[empty] << word | words[at : at + need]
-                at += need
+                x[empty] = x[empty] << word | words[at:behind]
+                at = behind
                 state[: len(rows)] = x
-                out[rows] = s
-                if look is not None:
-                    look.add(out, step)
-                np.add.at(counts, (ctx, s), 1)
+                out[rows] = symbols
+                if predictor is not None:
+                    predictor.add(out, step)
+                np.add.at(counts, cells, 1)
         self.state = state.astype(np.uint32)
         return 2 * at
+
+
+def _contexts_of_step(out: U16, rows: Int, step: int, base: U32 | None, c: Contexts) -> Int:
+    """(lanes,): the context of the next symbol of each lane, but for repeats. out: the symbols, of
+    which those before this step are decoded; rows: the places of the next ones."""
+    contexts = _bases(None if base is None else base[rows], len(rows))
+    if c.own is None:
+        return contexts
+    before = np.zeros(len(rows), np.uint16)
+    if step:
+        before = out[rows - 1]
+    contexts_of_a_class = c.size // c.radices[0]
+    return contexts + c.own[before].astype(np.int64) * contexts_of_a_class
 
 
 def encode(symbols: U16, base: U32 | None, c: Contexts, lanes: int) -> bytes:
