@@ -7,6 +7,7 @@ import inspect
 import math
 import numbers
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from aetool.errors import ParamError
@@ -159,5 +160,11 @@ def part_of(written: str, option_name: str) -> float:
     try:
         part = float(number)
     except ValueError:
+        # who writes numbers with a comma elsewhere does so here
+        with_point = written.replace(",", ".")
+        if re.fullmatch(r"\d*\.\d+%?", with_point):
+            raise ParamError(
+                f"{option_name} {written}: write a decimal point: {with_point}"
+            ) from None
         raise ParamError(f"{option_name} {written}: write a number such as 0.01 or 1%") from None
     return part / 100 if number != written else part

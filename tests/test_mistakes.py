@@ -3,10 +3,15 @@
 import gzip
 import pickle
 import sqlite3
+import subprocess
+import sys
 import zipfile
 
 import pytest
 
+from aetool.arguments import part_of
+from aetool.cli import status
+from aetool.errors import ParamError
 from aetool.testing import pictures
 
 
@@ -209,3 +214,52 @@ def test_a_mistake_is_answered_by_one_line(run, desk, monkeypatch, mistake):
 
 def test_there_are_forty_mistakes_and_more():
     assert len(MISTAKES) >= 40
+
+
+@pytest.mark.parametrize(
+    ("written", "with_point"), [("0,5%", "0.5%"), ("0,01", "0.01"), (",5%", ".5%")]
+)
+def test_a_decimal_comma_is_told_to_be_a_point(written, with_point):
+    with pytest.raises(ParamError) as failure:
+        part_of(written, "--fpr")
+    assert str(failure.value) == f"--fpr {written}: write a decimal point: {with_point}"
+
+
+def test_several_columns_are_named_with_a_comma(tmp_path):
+    source = tmp_path / "plant.csv"
+    source.write_text(table())
+    out = tmp_path / "odd.csv"
+    command = ["detect", str(source), "-p", "pca", "--id", "time,state", "--top", "2", "-q"]
+    assert status([*command, "-o", str(out)]) == 0
+    header, *rows = out.read_text().splitlines()
+    assert {"time", "state"} <= set(header.split(",")) and len(rows) == 2
+
+
+INTERRUPTED = """
+import runpy, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+runpy.run_module("aetool", run_name="__main__")
+"""
+
+
+def test_an_interrupt_during_the_first_imports_is_one_line():
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 130
+    assert done.stderr == "interrupted; nothing was written\n" and not done.stdout
+
+
+def test_little_and_much_effort_exclude_each_other(tmp_path, capsys):
+    source = tmp_path / "plant.csv"
+    source.write_text(table())
+    assert status(["compress", str(source), "--best", "--fast"]) == 2
+    said = capsys.readouterr().err
+    assert said == "aetool: error: --fast and --best exclude each other: leave one of them out\n"
+    assert not (tmp_path / "plant.csv.aez").exists()

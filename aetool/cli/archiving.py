@@ -27,8 +27,8 @@ FEW = 8  # names of files that are said
     help="Where to write, for one FILE [FILE.aez; for -, standard output]; - is standard output.",
 )
 @click.option("-c", "to_stdout", is_flag=True, help="Write to standard output.")
-@click.option("--fast", "effort", flag_value="fast", help="Look less for a small coding.")
-@click.option("--best", "effort", flag_value="best", help="Look longer for a small coding.")
+@click.option("--fast", is_flag=True, help="Look less for a small coding.")
+@click.option("--best", is_flag=True, help="Look longer for a small coding.")
 @click.option(
     "--max-error",
     multiple=True,
@@ -83,6 +83,7 @@ def compress(
     """Store each FILE in less space: exactly; with --max-error within a bound; with --lossy as a
     model's code, whose errors are measured; or with --rmse, --budget and the like in the smallest
     way that keeps what they ask for. FILE is kept."""
+    given["effort"] = _effort(given.pop("fast"), given.pop("best"))
     from aetool import operations
     from aetool.codec import planning
     from aetool.operations import archiving
@@ -220,3 +221,12 @@ def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
             + (f", PSNR {facts['psnr_db']:.1f} dB" if "psnr_db" in facts else ""),
             err=True,
         )
+
+
+def _effort(fast: bool, best: bool) -> str | None:
+    """The effort that --fast or --best asks for; None for neither, and ParamError for both."""
+    if fast and best:
+        raise ParamError("--fast and --best exclude each other: leave one of them out")
+    if fast:
+        return "fast"
+    return "best" if best else None

@@ -71,7 +71,9 @@ class DetectGiven(options.FitGiven, total=False):
 @click.option(
     "--columns", multiple=True, metavar="COL[,COL]", help="Judge an archive by these columns alone."
 )
-@click.option("--id", "ids", multiple=True, metavar="COL", help="Print this input column too.")
+@click.option(
+    "--id", "ids", multiple=True, metavar="COL[,COL]", help="Print these input columns too."
+)
 @tables.format_option
 @options.as_json
 @click.option("-o", "--output", help="Write here instead of to standard output.")
@@ -146,7 +148,7 @@ def _detected(
     from aetool import operations
 
     # [] stands for all columns, None for none
-    append = [] if given["append"] else list(given["ids"]) or None
+    append = [] if given["append"] else options.names(given["ids"]) or None
     return operations.detect(
         data,
         bundle,
