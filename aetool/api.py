@@ -515,7 +515,8 @@ def detect(
 
 
 def _detection(data: Data, model: Model | None, said: dict[str, Option]) -> operations.Detection:
-    """Detect by the arguments of `detect`, said, and write the picture files that they ask for."""
+    """Run the operation `detect` by the arguments of `detect` here, and write the picture files
+    that they ask for. said: the arguments by name."""
     data = _data("detect", data, _text(said))
     options = _chosen(said, operations.detect, "data", "model")
     check_options("detect", operations.detect, options)
@@ -767,14 +768,14 @@ def decompress(
 
 
 def _part(name: str, value: float | str | None) -> float | None:
-    """A part of something, 0.01 or "1%"."""
+    """A share as a number, from 0.01 or "1%". name: the argument's, for errors."""
     if isinstance(value, str):
         return part_of(value, name)
     return value
 
 
 def _bytes(name: str, value: int | str | None) -> int | None:
-    """A number of bytes, 10_000 or "10kB"."""
+    """A number of bytes, from 10_000 or "10kB". name: the argument's, for errors."""
     if isinstance(value, str):
         return bytes_of(value, name)
     return value
@@ -788,21 +789,25 @@ def _bundle_of(model: Model | None, verb: str) -> bundles.Bundle | None:
 
 
 def _with_parts(verb: str, said: dict[str, Option]) -> dict[str, Option]:
-    """The arguments of a verb with parts of records as numbers: 0.01 for "1%"."""
+    """The arguments of a verb in which every share is a number: 0.01 for "1%"."""
     parts = {name: said[name] for name in PARTS if said[name] is not None}
     return said | {name: as_part(verb, name, value) for name, value in parts.items()}
 
 
 def _text(said: Mapping[str, Option]) -> dict[str, Option]:
-    """Of the arguments of a verb those, that are not None, of how the text of a path is written."""
+    """The arguments that say how the text of a path is written, but for those that are None. said:
+    all arguments of a verb by name."""
     return {name: said[name] for name in OPTIONS if said[name] is not None}
 
 
 def _chosen(
     said: Mapping[str, Option], declared: Callable[..., object], *others: str
 ) -> dict[str, Option]:
-    """Of the arguments of a verb those that an operation, or a dataclass, takes by the same name,
-    but for the others."""
+    """The arguments of a verb that an operation, or a dataclass of options, takes under the same
+    name.
+
+    declared: the operation or dataclass. others: names to leave out.
+    """
     known = inspect.signature(declared).parameters
     return {name: said[name] for name in known if name in said and name not in others}
 
@@ -832,16 +837,13 @@ def _one_shot(
 
 
 def _listed(values: str | Sequence[str]) -> Sequence[str]:
-    """Values as a list, where one alone is given as a text."""
+    """A list of values, where a single one may be given as a text."""
     return [values] if isinstance(values, str) else values
 
 
 def _data(verb: str, data: Data, said: Mapping[str, Option]) -> Data:
-    """The data as operations take them: a path with what is said of how its text is written; and
-    what can be read only once, such as an open file, as a copy.
-
-    DataError for what is no data.
-    """
+    """Data in the form that operations take: a path with what the arguments say about its text; an
+    open file, which can be read only once, as a copy. DataError for what holds no data."""
     reading = Reading(**said)
     try:
         data = memory.begun(data)
@@ -955,7 +957,7 @@ def fit(
 
 
 def _told(progress: Told) -> Progress:
-    """A caller's progress as fits tell it."""
+    """A progress callback of the user in the form in which fits call it."""
     return lambda state: progress(state["step"], state["steps"], state["words"])
 
 

@@ -95,7 +95,8 @@ def check_type(verb: str, name: str, value: object, annotation: str) -> None:
 
 
 def as_part(verb: str, name: str, value: object) -> float:
-    """A part of records as a number: 0.01 of 0.01, and of "1%". ParamError for anything else."""
+    """A share of records as a number: 0.01 from 0.01 and from "1%". ParamError for anything
+    else."""
     if isinstance(value, str):
         percent = value.strip().removesuffix("%")
         try:
@@ -120,7 +121,7 @@ def check_path(verb: str, name: str, value: object) -> None:
 
 
 def shown(value: object) -> str:
-    """A value's type for messages, with the value if it is short."""
+    """The type of a value for messages, with the value itself if it is short."""
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     text = repr(value) if isinstance(value, str | bytes | int | float | None) else ""
     short = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
@@ -143,7 +144,7 @@ UNITS = {
 
 
 def bytes_of(written: str, option_name: str) -> int:
-    """A number of bytes such as 500000, 64M or 10kB, of the option of this name."""
+    """A number of bytes from a text such as 500000, 64M or 10kB. option_name: for errors."""
     digits = written.rstrip("kKmMgGtTbB")
     unit = written[len(digits) :].upper()
     is_number = digits.isascii() and digits.isdecimal()
@@ -155,7 +156,7 @@ def bytes_of(written: str, option_name: str) -> int:
 
 
 def part_of(written: str, option_name: str) -> float:
-    """ "1%" or "0.01" as 0.01, of the option of this name."""
+    """A share as a number from a text: 0.01 from "1%" and from "0.01". option_name: for errors."""
     number = written.removesuffix("%")
     try:
         part = float(number)

@@ -92,14 +92,14 @@ class Bundle:
 
     @property
     def view(self) -> Framing:
-        """How a picture becomes what the graphs take. Of a model of tables there is none."""
+        """How a picture is framed before the graphs get it; only for models of pictures."""
         assert self.shape is not None
         channels, height, width = self.shape
         return self.framing or Framing(channels, width, height)
 
     @property
     def reading(self) -> Reading:
-        """What is known of how text with such tables is written: what was said when the model was
+        """What the model knows of the text of its tables: the options about text when it was
         fitted, and its columns' names."""
         if self.schema is None:
             return Reading()
@@ -134,7 +134,7 @@ class Bundle:
 
     @property
     def sha256(self) -> str:
-        """What an archive calls this model by: the hash of its file."""
+        """The SHA-256 of the model's file, by which archives name the model that they need."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def save(self, path: str | os.PathLike[str] | BinaryIO, force: bool = False) -> Path | None:
@@ -170,7 +170,7 @@ class Bundle:
         return table + "\n" + hypertext.table("columns", rows, ("column", "how it was read"))
 
     def _outline(self) -> dict[str, str]:
-        """What a notebook shows of the model: a few words by name."""
+        """A few facts about the model by name, which a notebook shows."""
         if self.shape is not None:
             channels, height, width = self.shape
             data = f"pictures of {width} x {height}, {channels} channel{'s' * (channels > 1)}"
@@ -220,7 +220,7 @@ def _pack(manifest: dict[str, Json], graphs: dict[str, bytes]) -> bytes:
 
 
 def _arrived(kind: type[Bundle], data: bytes, name: str) -> Bundle:
-    """The bundle that was pickled, of the same class."""
+    """Load the bundle that another process has pickled, as an object of the same class."""
     plain = from_bytes(data, name)
     return kind(**{field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)})
 
@@ -326,7 +326,7 @@ def _rebuild(manifest: dict[str, Json], graphs: dict[str, bytes], name: str) -> 
 
 
 def _lineage(stored: dict[str, Json]) -> dict[str, str]:
-    """Where a model comes from, checked; ValueError if it is something else."""
+    """The stored facts on where a model comes from, checked; ValueError if they are malformed."""
     is_known = all(key in LINEAGE and isinstance(value, str) for key, value in stored.items())
     if not is_known or len(stored) > len(LINEAGE):
         raise ValueError("lineage")

@@ -71,7 +71,7 @@ class Whole(nn.Module):
 
 
 def is_told(net: AutoEncoder) -> bool:
-    """Whether a network's decode takes a condition, and the data have one."""
+    """Whether a network's decode takes a condition, and the data have conditioning columns."""
     return bool(net.spec.conditions) and "condition" in takes(net.decode)
 
 
@@ -113,13 +113,13 @@ def write(net: AutoEncoder, spec: Spec, schema: Schema | None) -> dict[str, byte
 
 
 def _embedded(g: Graph, model: onnx.ModelProto, member: str, inputs: dict[str, str]) -> str:
-    """What one member of a traced network gives, as a value of g. inputs: what stands in g for
-    those of the network."""
+    """Copy one output of a traced network into the graph g; returns the name of the value. inputs:
+    the values of g that stand for the network's inputs, by name."""
     return g.embed(_needed_for(model, [member]), inputs, keep_names=True)[member]
 
 
 def _needed_for(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
-    """The part of a graph that these of its outputs take."""
+    """The nodes of a graph that these outputs depend on, as a graph."""
     needed = set(outputs)
     nodes: list[onnx.NodeProto] = []
     # from the end: what a node that is needed takes is needed, too

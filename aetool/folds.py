@@ -30,10 +30,10 @@ STRETCHES = 3  # of rows, in each fold of stretches
 
 
 def content_folds(features: npt.NDArray[np.float32], spec: Spec, folds: int) -> Int:
-    """(rows,): the fold, 0 .. folds - 1, that the content of each row puts it in.
+    """Assign each row to one of `folds` groups by its content: (rows,), 0 .. folds - 1.
 
-    features: (rows, features) float32. Equal rows have equal folds. The rows before a row, where a
-    model is given them, do not count.
+    features: (rows, features) float32. Equal rows are in the same fold. The rows before a row,
+    which some models use, have no effect.
     """
     turns = features.reshape(len(features), -1).astype(np.float64) @ _weights(spec)
     inside = turns - np.floor(turns)
@@ -41,11 +41,13 @@ def content_folds(features: npt.NDArray[np.float32], spec: Spec, folds: int) -> 
 
 
 def stretch_folds(rows: int, folds: int, stretches: int = STRETCHES) -> Int:
-    """(rows,): a few stretches of neighbouring rows for each fold.
+    """Assign rows to folds in a few stretches of neighbouring rows each: (rows,), the fold of each
+    row.
 
-    What is scored later comes after what was fitted, and where rows have an order neighbours tell
-    too much of each other: stretches show how far ordinary records drift (blocked cross-validation:
-    Bergmeir & Benitez 2012), several of them that no season is left out whole.
+    A model is then judged by rows of another time than those it was fitted on, and not by rows
+    whose neighbours it knows: so the scores show how far ordinary records drift (blocked
+    cross-validation: Bergmeir & Benitez 2012). There are several stretches for each fold, so that
+    none leaves out a whole season.
     """
     return np.asarray(np.arange(rows) * (folds * stretches) // rows % folds)
 
@@ -77,8 +79,8 @@ def staying(
 
 
 def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
-    """A score graph of which each record gets the outputs of one of these score graphs: that of its
-    fold, which was fitted without it."""
+    """Join the score graphs of all folds into one that scores each record by the graph that was
+    fitted without that record's fold."""
     g = Graph()
     x, features = open_graph(g, spec, schema)
     flat = g.cast(features, TensorProto.DOUBLE)
@@ -106,7 +108,8 @@ def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
 
 
 def _weights(spec: Spec) -> Float:
-    """(features,): how far a unit of each feature turns a record; 0 for those that do not count."""
+    """How much each feature counts in the assignment of a row to a fold, (features,); 0 for
+    features without effect."""
     weight = STIR * (1 + (np.arange(1, spec.features + 1) * GOLDEN) % 1)
     weight[spec.features - spec.given :] = 0.0
     return np.asarray(weight, dtype=np.float64)

@@ -24,8 +24,8 @@ MEANING = (
 
 
 def learned(parts: maps.Parts, shape: tuple[int, int, int]) -> bytes:
-    """The member of a bundle that says what pixels cost ordinarily, by the parts, (n, pixels + 1),
-    of pictures that were held out. shape: (channels, height, width)."""
+    """The bytes of a bundle's table of ordinary pixel costs, from the parts, (n, pixels + 1), of
+    held-out pictures. shape: (channels, height, width)."""
     pixels = PixelCalibration.of(parts, *shape[1:])
     arrays = {
         "usual": np.float32(pixels.usual),
@@ -35,8 +35,8 @@ def learned(parts: maps.Parts, shape: tuple[int, int, int]) -> bytes:
 
 
 def pixels_of(model: Bundle) -> PixelCalibration:
-    """What pixels ordinarily cost by a model of pictures; of one that was fitted before maps were
-    calibrated, by the medians of its parts. BundleError where that makes no sense."""
+    """The ordinary cost of each pixel by a model of pictures; for a model fitted before heat maps
+    were calibrated, the medians of its parts. BundleError where they are not valid."""
     if model.shape is None:
         raise DataError(f"{model.name}: is of tables, and only pictures have maps")
     shape = model.shape[1:]

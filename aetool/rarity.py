@@ -75,7 +75,7 @@ class Rarity:
 
     @classmethod
     def told(cls, rows: int) -> Rarity:
-        """The rarity of scores that already are -log2 p. rows: how many records the model was
+        """The scale for scores that already are -log2 p. rows: how many records the model was
         fitted on."""
         return cls(np.zeros(1), np.zeros(1), 1.0, knee(rows))
 
@@ -98,8 +98,8 @@ class Rarity:
 
 
 def knee(rows: int) -> float:
-    """The bits up to which a part of a score counts in full: no record among so many rows is rarer
-    than one in rows + 1, and 24 bits more tell how much."""
+    """The number of bits up to which a part of a score counts in full: log2(rows + 1), since no
+    record among `rows` can be shown to be rarer, and 24 more."""
     return math.log2(rows + 1) + EXACT
 
 
@@ -112,7 +112,7 @@ def cap(bits: Float, bend: float) -> Float:
 
 
 def write_cap(g: Graph, bits: str, bend: float, room: float = ROOM) -> str:
-    """Write `cap` as nodes of a graph: bits that never exceed bend + room."""
+    """Add `cap` to a graph: bits that never exceed bend + room; returns the name of the result."""
     over = g.op("Relu", g.op("Sub", bits, g.const(bend)))
     scaled = g.op("Mul", over, g.const(room))
     rest = g.op("Div", scaled, g.op("Add", over, g.const(room)))
@@ -160,7 +160,7 @@ def write_joined(
     rarities: Sequence[Rarity],
     weights: Sequence[float],
 ) -> str:
-    """Write `joined` as nodes of a graph."""
+    """Add `joined` to a graph; returns the name of the result."""
     columns = np.ones(len(usual[0]))
     bits = []
     for own, own_rarity in zip(parts, rarities, strict=True):

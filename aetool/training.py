@@ -45,10 +45,12 @@ CHECKS, PATIENCE = 25, 12  # looks at the held-out part, and how many without ga
 
 @dataclass(frozen=True)
 class Settings:
-    """How long and on what to train. epochs, batch_size: None for the defaults. max_time: seconds
-    after which training ends, whatever steps are left; None for no limit. checkpoint: the file in
-    which the training is kept at each look at the held-out part, and by which it goes on; None for
-    no file."""
+    """How long to train, and on what.
+
+    epochs, batch_size: None for the defaults. max_time: seconds after which training ends early;
+    None for no limit. checkpoint: a file in which the training is saved at each check of the
+    held-out rows, and from which it goes on after an interruption; None for no file.
+    """
 
     epochs: int | None = None
     batch_size: int | None = None
@@ -60,7 +62,8 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The network (on the CPU, in eval mode), the rows it has not seen, and the figures."""
+    """A trained network (on the CPU, in eval mode), the rows that were held out, and figures of the
+    training."""
 
     net: AutoEncoder
     held_out: npt.NDArray[np.int64]
@@ -159,7 +162,7 @@ def _threads_for(spec: Spec) -> Iterator[None]:
 
 
 def _facts_of_length(run: _Run, settings: Settings, length: _Length) -> dict[str, Json]:
-    """What is to be said of a training that was shorter than a network needs."""
+    """Facts about a training that was shorter than a network needs; empty if it was long enough."""
     facts: dict[str, Json] = {}
     if not run.team.is_alone:
         facts["processes"] = run.team.size
@@ -176,7 +179,7 @@ def _facts_of_length(run: _Run, settings: Settings, length: _Length) -> dict[str
 
 
 def _facts_of_fit(run: _Run, fitted: _Examples) -> dict[str, Json]:
-    """The loss of rows that were fitted, and by how much that of held-out rows is above it."""
+    """The loss of fitted rows, and by how much the loss of held-out rows is above it."""
     fitted_loss = run.evaluate(fitted)
     return {
         "train_loss_nats": round(fitted_loss, 4),
@@ -193,9 +196,10 @@ def _facts_of_code(
     held_out: Tensor,
     seen: Tensor,
 ) -> dict[str, Json]:
-    """The model's own report on held-out rows, and how well its code is used.
+    """Figures about the code on held-out rows: the model's own report, and how many of its numbers
+    are used.
 
-    first_rows: some that were fitted. seen: what the encoder sees of the held-out rows.
+    first_rows: some rows that were fitted. seen: the held-out rows as the encoder gets them.
     """
     facts: dict[str, Json] = {}
     values_of_a_row = math.prod(spec.shape or (spec.features,))
@@ -213,10 +217,11 @@ def _facts_of_code(
 
 @dataclass(frozen=True, eq=False)
 class _Division:
-    """Which rows a training uses for what, by their numbers.
+    """Which rows a training uses for which purpose, by their numbers.
 
-    fitted: that the loss is of. ordinary: those of them that are no known anomalies. judged: that
-    early stopping goes by. held_out: ordinary rows that were not fitted.
+    fitted: the rows whose loss is minimised. ordinary: those of them that are not labelled as
+    anomalies. judged: the rows that decide about early stopping. held_out: ordinary rows that were
+    not fitted.
     """
 
     fitted: npt.NDArray[np.int64]
@@ -231,7 +236,8 @@ class _Division:
         keep: npt.NDArray[np.bool_] | None,
         labels: Array | None,
     ) -> _Division:
-        """parts: rows to fit, and to hold out. keep, labels: as of `train`."""
+        """Divide the rows. parts: the rows to fit and those to hold out. keep, labels: as of
+        `train`."""
         fitted, held_out = parts
         judged = held_out
         if keep is not None:
@@ -248,7 +254,7 @@ class _Division:
 
 @dataclass(frozen=True)
 class _Length:
-    """How long a training is: rows of a batch, and steps, each of one batch."""
+    """How long a training is: the rows of a batch, and how many steps of one batch each."""
 
     batch: int
     steps: int
@@ -256,7 +262,8 @@ class _Length:
 
     @classmethod
     def of(cls, model: AutoEncoder, spec: Spec, settings: Settings, rows: int) -> _Length:
-        """By the settings, else by the model's own wish, else as is usual for the kind of data."""
+        """The length that the settings ask for, else the model, else the default for the kind of
+        data."""
         usual_batch = IMAGE_BATCH if spec.shape else TABLE_BATCH
         batch = min(settings.batch_size or model.batch_size or usual_batch, rows)
         steps_per_epoch = math.ceil(rows / batch)
@@ -287,7 +294,7 @@ class _Examples:
         return len(self.rows)
 
     def at(self, places: npt.NDArray[np.int64] | slice) -> _Examples:
-        """The examples at these places."""
+        """The examples with these row numbers."""
         index = places if isinstance(places, slice) else torch.from_numpy(places)
         return self._each(lambda tensor: tensor[index])
 
@@ -325,7 +332,8 @@ class _Rows:
 
 @torch.no_grad()
 def start(model: AutoEncoder, x: Tensor) -> None:
-    """The model's own first weights, and the scales of its likelihood that suit them."""
+    """Set the first weights of a model by its own method, and the scales of its likelihood by the
+    rows x."""
     model.eval()
     model.start(x)
     rng = torch.Generator(device=x.device).manual_seed(0)
@@ -339,7 +347,7 @@ def start(model: AutoEncoder, x: Tensor) -> None:
 
 
 def _some(rows: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
-    """At most STARTING of these row numbers, in order."""
+    """At most STARTING of these row numbers, drawn at random and sorted."""
     if len(rows) <= STARTING:
         return rows
     return np.sort(np.random.default_rng(seed).choice(rows, STARTING, replace=False))
@@ -349,7 +357,8 @@ def _some(rows: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
 def for_samples(
     net: AutoEncoder, features: Array
 ) -> tuple[Array | None, Array, tuple[Array, Array] | None]:
-    """(codes, what they decode to, the likelihood's mixture if training has learned it) of rows."""
+    """What sampling needs to know of rows: (their codes, the decoded features, the mixture of the
+    likelihood if one was learned)."""
     x = torch.from_numpy(features)
     z = None if net.code is None else net.draw(x, torch.Generator().manual_seed(0))
     likely = net.expected(x) if z is None else net.decoded(z, x)
@@ -366,8 +375,11 @@ def split(
     seed: int,
     owner: npt.NDArray[np.int64] | None = None,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Row numbers to fit and to hold out (the same rows twice if there are few); owner: (rows,),
-    the record that each row is a piece of, if it is one."""
+    """Divide row numbers at random: (rows to fit, rows to hold out), the same rows twice if there
+    are few.
+
+    owner: (rows,), the record that each row is a piece of; pieces of one record stay together.
+    """
     if owner is not None:
         records = np.unique(owner)
         # their highest pieces are what is calibrated by: of few records more are held out
@@ -384,8 +396,9 @@ def split(
 
 
 def _copies(model: AutoEncoder, x: Tensor) -> bool:
-    """Whether rows put together from columns of different rows cost hardly more than real ones: the
-    code then says nothing of how columns belong together."""
+    """Whether a model copies its input column by column: rows mixed from columns of different rows
+    then cost hardly more than real ones, and its code says nothing about how columns belong
+    together."""
     rng = np.random.default_rng(0)
     flat = x.flatten(1)
     owners = model.spec.owners()
@@ -441,27 +454,27 @@ class _Run:
     # ---- going on where another process was killed
 
     def resume(self, checkpoint: Checkpoint, shuffle: np.random.Generator) -> None:
-        """Keep this training in a file from now on; and go on with the one that is kept there.
-        shuffle: what draws batches."""
+        """Save this training in a file from now on, and continue the one that is saved there.
+        shuffle: the generator that draws batches."""
         self.checkpoint, self.shuffle = checkpoint, shuffle
         self._saved = checkpoint.saved()
         self._past = list(self._saved["ends"]) if self._saved else []
 
     def was_trained(self) -> bool:
-        """Whether the stage that is next was over when the training was kept."""
+        """Whether the saved training had finished the next stage already."""
         if self._saved is None or len(self.ends) == len(self._past):
             return False
         self.best = self._past[len(self.ends)]
         return True
 
     def end_of_stage(self) -> dict[str, Tensor]:
-        """The best weights of the stage that is over now."""
+        """Finish a stage: returns its best weights."""
         self.ends.append(self.best)
         return self.best
 
     def _take_up(self, optimiser: torch.optim.Optimizer) -> tuple[int, int]:
-        """(steps of the stage, looks without gain) of the training that was kept; begins it anew
-        where none was."""
+        """Restore the saved state of a stage: (steps done, checks without improvement); zeros where
+        nothing was saved."""
         saved, self._saved = self._saved, None
         if saved is None:
             self.planned += self.steps
@@ -480,7 +493,7 @@ class _Run:
         return saved["step_of_stage"], saved["patience"]
 
     def _keep(self, optimiser: torch.optim.Optimizer, step_of_stage: int, patience: int) -> None:
-        """Write the checkpoint, if one is wanted."""
+        """Save the training in the checkpoint's file, if there is one."""
         if self.checkpoint is None or self.shuffle is None:
             return
         # every process draws noise of its own
@@ -504,8 +517,8 @@ class _Run:
         self.checkpoint.save(state)
 
     def _tensors(self) -> dict[str, Tensor]:
-        """Weights and buffers by name, those that no state_dict holds among them: means over
-        batches, which training goes on from."""
+        """All weights and buffers by name, also those that state_dict leaves out, such as running
+        means: training needs them to continue."""
         return {**dict(self.model.named_parameters()), **dict(self.model.named_buffers())}
 
     # ---- training
@@ -556,7 +569,7 @@ class _Run:
             self._keep(optimiser, i, patience)
 
     def _time_used(self) -> float:
-        """The part of the time that was asked for that has passed; 0 without a limit."""
+        """The share of the time limit that has passed; 0 without a limit."""
         if self.seconds is None:
             return 0.0
         used = (time.monotonic() - self.started) / self.seconds
@@ -565,7 +578,8 @@ class _Run:
     def _learn(
         self, batch: _Examples, parameters: Sequence[Tensor], optimiser: torch.optim.Optimizer
     ) -> None:
-        """One step by the gradient of a batch, of which each process computes its own part."""
+        """Do one step along the gradient of a batch, of which each process computes its own
+        share."""
         own = batch if self.team.is_alone else batch.at(self.team.part())
         loss = self._loss(own, self.rng).mean()
         self.model.progress = 1.0
@@ -583,7 +597,8 @@ class _Run:
         return loss_of(self.model, examples.rows, rng, examples.seen, examples.labels)
 
     def _check(self) -> bool:
-        """Judge the network by the rows held out; True if it improved. Keeps the best weights."""
+        """Compute the loss of the rows that are held out, and keep the weights if it is the lowest
+        so far; returns whether it is."""
         held_out_loss = self.evaluate(self.validation)
         if not self.team.is_alone:
             held_out_loss = self.team.agreed(held_out_loss)

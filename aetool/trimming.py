@@ -23,13 +23,13 @@ FEWEST_OTHERS = 5  # rows that differ from what most rows have
 
 
 def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
-    """(rows,): the part of the rows that lies nearest to the middle of all numbers, by the distance
-    under the covariance of those rows: the concentration steps of Rousseeuw & Van Driessen 1999,
-    from all rows on.
+    """Mark the share `part` of rows that lies nearest to the centre of the numbers: (rows,) bool.
 
-    Each number is laid on a robust scale and cut at 6 of its deviations, so that no single one
-    decides. Where most rows have one value (no rain), the others are measured among themselves:
-    to be rare is not to be far, and a column keeps what its spread is made of.
+    The distance is by the covariance of those rows: the concentration steps of Rousseeuw & Van
+    Driessen 1999, which begin with all rows. Each number is scaled robustly and cut at 6
+    deviations, so that no single one decides. Where most rows have one value (no rain), the others
+    are measured among themselves: rare values are not far ones, and a column keeps the rows that
+    give it its spread.
     """
     rows = sum(len(batch) for batch in batches)
     keep = np.ones(rows, dtype=bool)
@@ -82,7 +82,8 @@ class _Winsorised:
             self._measure(number, values, len(few))
 
     def _measure(self, number: int, values: Float, rows: int) -> None:
-        """Takes over the middle and deviation of one number from its values that count."""
+        """Take the centre and the deviation of one number from its values. number: its place. rows:
+        how many rows there are."""
         different, counts = np.unique(values, return_counts=True)
         if len(different) and counts.max() > 0.5 * rows:
             usual = different[counts.argmax()]
