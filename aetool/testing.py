@@ -160,6 +160,7 @@ class _Bench:
         self.model = model
         self.kind = kind
         self.failed = ""  # the check that all others build on, once it has failed
+        self.is_rehearsed = False  # whether a dry run went through
 
     @cached_property
     def net_class(self) -> Any:
@@ -223,7 +224,8 @@ class _Bench:
         """The model fitted on the file, once for all checks."""
         if not self.deep:
             return operations.fit(self.path, self.options())
-        rehearsal.rehearse(self.model, self.net_class, self.params, self.prepared.spec)
+        if not self.is_rehearsed:  # a check that is chosen alone has had no dry run before it
+            rehearsal.rehearse(self.model, self.net_class, self.params, self.prepared.spec)
         fitted = single_fit.finished_network(
             self.model, self.params, self.trained, self.prepared, self.options()
         )
@@ -317,6 +319,7 @@ def a_dry_run_goes_through(bench: _Bench) -> None:
     except PluginError as error:
         bench.failed = "a dry run"
         raise CheckError(str(error), "") from error
+    bench.is_rehearsed = True
 
 
 def context_and_a_condition_are_taken(bench: _Bench) -> None:
