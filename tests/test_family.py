@@ -21,6 +21,7 @@ from aetool.errors import ParamError
 from aetool.fits import preparing, single_fit
 from aetool.model import make_params
 from aetool.operations import FitOptions
+from aetool.testing import _Bench
 from aetool_ae.net import Plain
 from aetool_masked.net import MADE
 from aetool_sparse.net import Sparse, bernoulli_kl
@@ -211,22 +212,55 @@ def test_kl_sparsity_reaches_its_target(plane):
     assert trained.facts["mean_activation"] == pytest.approx(0.1, abs=0.03)
 
 
-@pytest.mark.parametrize(("plugin", "params"), [
-    ("ae", {"tied": True}), ("ae", {"stacked": True}), ("ae", {"depth": 0}), ("sparse", {"k": 2}),
-    ("sparse", {"kl": 1.0, "l2": 0.1}), ("pca", {"probabilistic": True}),
-    ("vae", {"posterior": "full", "latent": 4}), ("vae", {"posterior": "flow", "latent": 4}),
-    ("vae", {"posterior": "fixed", "score": "iwae", "draws": 2, "free_bits": 0.1}),
-    ("vae", {"pixels": "bernoulli", "latent": 4}), ("vae", {"pixels": "logistic", "latent": 4}),
-    ("vq", {"relax": "gumbel", "latent": 3, "size": 16}),
-    ("vq", {"levels": 2, "latent": 6, "size": 16}),
-    ("denoising", {"block": 0.2, "salt": 0.1, "swap": 0.1, "shift": 0.1, "stacked": True}),
-])  # fmt: skip
-@pytest.mark.parametrize("kind", ["table", "image"])
-def test_options_work_on_tables_and_pictures(plugin, params, kind, tmp_path):
-    from aetool.testing import _Bench
+@pytest.fixture(scope="module")
+def brief():
+    """A function: the bench of a plugin and its short fit with these parameters, fitted once."""
+    found = {}
 
-    bench = _Bench(plugins.get_model(plugin), kind)
-    made = operations.fit(bench.path, FitOptions(plugin, params, epochs=4, device="cpu"))
+    def fit(plugin, params, kind):
+        key = (plugin, kind, repr(params))
+        if key not in found:
+            bench = _Bench(plugins.get_model(plugin), kind)
+            options = FitOptions(plugin, params, epochs=4, device="cpu")
+            found[key] = bench, operations.fit(bench.path, options)
+        return found[key]
+
+    return fit
+
+
+def on_both_kinds(options):
+    """Each case of options on tables and on pictures, of which the fast set tries the kinds that are
+    named with it, and the long set the others: a fit of a network takes seconds."""
+    return [
+        pytest.param(
+            plugin, params, kind, marks=() if kind in fast else pytest.mark.long,
+            id=f"{plugin}-{'-'.join(params)}-{kind}",
+        )
+        for plugin, params, fast in options
+        for kind in ("table", "image")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("plugin", "params", "kind"), on_both_kinds([
+    # weights that are tied are maps of two kinds, of layers and of convolutions
+    ("ae", {"tied": True}, ("table", "image")),
+    ("ae", {"stacked": True}, ("image",)),
+    ("ae", {"depth": 0}, ("table",)),
+    ("sparse", {"k": 2}, ("image",)),
+    ("sparse", {"kl": 1.0, "l2": 0.1}, ("table",)),
+    ("pca", {"probabilistic": True}, ("table", "image")),
+    ("vae", {"posterior": "full", "latent": 4}, ("image",)),
+    ("vae", {"posterior": "flow", "latent": 4}, ("table", "image")),
+    ("vae", {"posterior": "fixed", "score": "iwae", "draws": 2, "free_bits": 0.1}, ("table",)),
+    ("vae", {"pixels": "bernoulli", "latent": 4}, ("image",)),
+    ("vae", {"pixels": "logistic", "latent": 4}, ("image",)),
+    ("vq", {"relax": "gumbel", "latent": 3, "size": 16}, ("table",)),
+    ("vq", {"levels": 2, "latent": 6, "size": 16}, ("image",)),
+    ("denoising", {"block": 0.2, "salt": 0.1, "swap": 0.1, "shift": 0.1, "stacked": True},
+     ("table", "image")),
+]))  # fmt: skip
+def test_options_work_on_tables_and_pictures(plugin, params, kind, brief):
+    bench, made = brief(plugin, params, kind)
     assert np.isfinite(operations.score(bench.path, made, "cpu")).all()
 
 
@@ -628,17 +662,18 @@ def test_discrete_codes_are_what_compression_stores(plane, relax, tmp_path):
     assert float(((back - frame) ** 2).mean().mean()) < 0.4 * spread
 
 
-@pytest.mark.parametrize("kind", ["table", "image"])
-@pytest.mark.parametrize(("plugin", "params"), [
-    ("vae", {}), ("vae", {"posterior": "flow", "latent": 3}), ("ae", {"tied": True}), ("vq", {}),
-    ("denoising", {}), ("sparse", {}),
-])  # fmt: skip
-def test_a_bundle_is_torch_again(plugin, params, kind, tmp_path):
+@pytest.mark.parametrize(("plugin", "params", "kind"), on_both_kinds([
+    ("vae", {}, ("table", "image")),
+    ("vae", {"posterior": "flow", "latent": 4}, ("table", "image")),
+    ("ae", {"tied": True}, ("table", "image")),
+    ("vq", {}, ("table", "image")),
+    ("denoising", {}, ("table",)),
+    ("sparse", {}, ("image",)),
+]))  # fmt: skip
+def test_a_bundle_is_torch_again(plugin, params, kind, brief, tmp_path):
     from aetool.nn import load
-    from aetool.testing import _Bench
 
-    bench = _Bench(plugins.get_model(plugin), kind)
-    made = operations.fit(bench.path, FitOptions(plugin, params, epochs=3, device="cpu"))
+    bench, made = brief(plugin, params, kind)
     made.save(tmp_path / "m.aem")
     net = load(tmp_path / "m.aem")
     with torch.no_grad():

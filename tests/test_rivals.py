@@ -15,7 +15,7 @@ from aetool.codec.archive import Archive
 from aetool.codec.lossy import bound_of_error
 from aetool.errors import ArchiveError, DataError, ParamError
 from aetool.operations import CompressOptions, FitOptions
-from tests.conftest import write_rows
+from tests.conftest import DEMO, fitted, write_rows
 
 LOSSY = CompressOptions(lossy=True, embed=False, force=True)
 ONLY = dataclasses.replace(LOSSY, lossy_only=True)
@@ -43,6 +43,21 @@ def written(source, path, model=None, options=None):
     figures = operations.compress(source, path, model, options)
     assert figures["archive_bytes"] == path.stat().st_size
     return figures, path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def air(air, tmp_path_factory):
+    """The first records of the bundled table: each way is priced on them in a second."""
+    path = tmp_path_factory.mktemp("rivals") / "air.csv"
+    path.write_bytes(b"".join(air.read_bytes().splitlines(keepends=True)[:2001]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def air_pca(air, tmp_path_factory):
+    """pca of these, with a code as wide as their numbers."""
+    target = tmp_path_factory.mktemp("rivals") / "pca.aem"
+    return fitted(air, "pca", target, params={"latent": 11})
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +183,9 @@ def test_a_model_learned_on_the_spot_pays_for_its_place(air, tmp_path):
         assert archive.mode == "lossy" and "model" in archive.reader.sections
 
 
-def test_a_large_source_is_priced_by_pieces(air, air_model, tmp_path, monkeypatch):
+def test_a_large_source_is_priced_by_pieces(tmp_path, monkeypatch):
+    air = DEMO / "beijing_air.csv"  # all of it: pieces of less say too little
+    air_model = bundles.load(fitted(air, "pca", tmp_path / "m.aem", params={"latent": 11}))
     whole, data = written(air, tmp_path / "a.aez", air_model, LOSSY)
     monkeypatch.setattr(rivals, "LARGE", 100_000)
     monkeypatch.setattr(rivals, "PRICED", 100_000)

@@ -14,6 +14,7 @@ import pytest
 from aetool import operations, printing
 from aetool.cli import terminal
 from aetool.data import notices
+from tests.conftest import fitted
 
 ROWS = "".join(f"{i},{i % 7}\n" for i in range(300))
 
@@ -29,10 +30,11 @@ def aetool(*args, folder=None, env=(), **more):
 
 @pytest.fixture(scope="module")
 def compressed(tmp_path_factory):
-    """A table and its archive, in a folder."""
+    """A table, its archive and a model of it, in a folder."""
     path = tmp_path_factory.mktemp("terminal") / "t.csv"
     path.write_text("a,b\n" + ROWS)
-    assert aetool("compress", path, "-q").returncode == 0
+    operations.compress(path, path.with_name("t.csv.aez"))
+    fitted(path, "pca", path.with_name("t.aem"))
     return path.parent
 
 
@@ -54,9 +56,9 @@ COMMANDS = (
     ("decompress", "t.csv.aez", "-o", "/dev/stdout"),
     ("info", "t.csv.aez"),
     ("info", "t.csv.aez", "--json"),
-    ("detect", "t.csv", "--all", "-q"),
-    ("detect", "t.csv", "--all", "-q", "--format", "table"),
-    ("detect", "t.csv", "--all", "-q", "--json"),
+    ("detect", "t.csv", "-m", "t.aem", "--all", "-q"),
+    ("detect", "t.csv", "-m", "t.aem", "--all", "-q", "--format", "table"),
+    ("detect", "t.csv", "-m", "t.aem", "--all", "-q", "--json"),
     ("doctor",),
 )
 
