@@ -12,8 +12,12 @@ GROUP = $(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.to
 demo: $(VENV)/.train
 	$(BIN)/aetool demo
 
-test: $(VENV)/.dev lint slim
-	$(BIN)/python -m pytest -n auto -m "not gpu and not long and not browser"
+# A worker of the suite has one core, and more threads than that only wait for each other; it begins
+# with half of the tests in a row, so that what a file's tests share is made once.
+test: export OMP_NUM_THREADS = 1
+test: $(VENV)/.dev
+	$(MAKE) -j2 lint slim
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not gpu and not long and not browser"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
