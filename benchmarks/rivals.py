@@ -340,8 +340,8 @@ SWITCHES: dict[str, list[tuple[Any, str, Any]]] = {
     "rank dictionaries": [(ranks, "offer", nothing)],
     "sentences and parts": [(skeletons, "offer", nothing)],
     "units of their own": [(units, "offer", nothing)],
-    "numbers of one width": [(textual, "_digits", nothing)],
-    "floats": [(textual, "_floats", nothing)],
+    "numbers of one width": [(textual, "_as_digits", nothing)],
+    "floats": [(textual, "_as_floats", nothing)],
     "combinations": [(combining, "combinations", no_plans)],
     "keys": [(keying.Keying, "plans", no_plans)],
 }
