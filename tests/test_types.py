@@ -447,7 +447,9 @@ def test_bounds_of_numbers_with_many_digits(tmp_path, form, bound):
 
 
 def test_columns_that_are_exact_within_a_bound_are_named(tmp_path, run):
-    table = pa.table({"i": [n * 37 % 101 for n in range(100)], "f": np.linspace(0, 1, 100), "s": ["x"] * 100})
+    table = pa.table(
+        {"i": [n * 37 % 101 for n in range(100)], "f": np.linspace(0, 1, 100), "s": ["x"] * 100}
+    )
     path = parquet(table, tmp_path)
     through(path, tmp_path, max_error={"": "0.01"})
     said = run("info", tmp_path / "t.aez").out
