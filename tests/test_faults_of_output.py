@@ -121,10 +121,12 @@ def test_a_reader_that_leaves_gets_the_start(place, words, times):
     rng = random.Random(times)
     for _ in range(times):
         most = rng.choice([0, 1, rng.randrange(len(whole)), len(whole)])
-        ends = os.pipe()
+        ends, forks = os.pipe(), os.pipe()
         got = []
 
         def read():
+            # closed before the fork, the number might be that of another file in the child
+            os.read(forks[0], 1)
             with os.fdopen(ends[0], "rb") as reader:
                 got.append(reader.read(most))
 
@@ -132,13 +134,16 @@ def test_a_reader_that_leaves_gets_the_start(place, words, times):
 
         def work():
             os.close(ends[0])
+            os.write(forks[1], b"1")
             return cli.status(arguments)
 
         with piped.open("rb") as given:
             reader.start()
             ended = forked(work, stdin=given.fileno(), stdout=ends[1])
         os.close(ends[1])
+        os.close(forks[1])
         reader.join()
+        os.close(forks[0])
         assert got == [whole[:most]]
         if ended.status:
             assert ended.status == 2 and "cannot write: Broken pipe" in ended.said
