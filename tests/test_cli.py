@@ -217,8 +217,8 @@ def test_plugins_and_doctor(run):
     assert {m["name"] for m in json.loads(run("plugins", "list", "--json").out)} >= {"pca", "vae"}
     assert "beta" in run("plugins", "show", "vae").out
     assert run("plugins", "show", "zz").status == 2
-    done = run("plugins", "check", "pca", "-k", "round trip")
-    assert done.status == 0 and "4 checks passed, 0 failed" in done.out
+    done = run("plugins", "check", "pca")
+    assert done.status == 0 and " checks passed, 0 failed" in done.out
     assert "onnxruntime" in run("doctor").out
 
 

@@ -264,16 +264,16 @@ def run_grammar(seeds, effort, folder):
     return tables
 
 
-# the first seeds of the ten thousand that test_hostile_texts.py tries in the long set
-@pytest.mark.parametrize(("effort", "count"), [("fast", 100), ("default", 40), ("best", 40)])
-def test_hostile_texts(effort, count, tmp_path):
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_hostile_texts(effort, tmp_path):
+    count = 100
     tables = run_grammar(range(count), EFFORTS[effort], tmp_path)
     assert tables > 0.8 * count
 
 
 def test_hostile_texts_without_the_kernel(monkeypatch, tmp_path):
     monkeypatch.setattr(kernel, "C", None)
-    run_grammar(range(15), planning.FAST, tmp_path)
+    run_grammar(range(40), planning.FAST, tmp_path)
 
 
 # ---- complaints

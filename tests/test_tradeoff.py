@@ -510,9 +510,9 @@ def test_an_impossible_budget_is_one_error_and_no_file(walk, tmp_path, run):
 def test_a_budget_reaches_the_smallest_archive_that_was_measured(tmp_path, run):
     """A column of numbers that no bound moves takes no more room for being asked about."""
     rng = np.random.default_rng(5)
-    temperature = rng.normal(15, 5, 1000).round(1)
-    units = rng.uniform(800, 2500, 1000)
-    numbers = zip(temperature, units, units * rng.choice([1.1, 3.2, 4.5], 1000), strict=True)
+    temperature = rng.normal(15, 5, 3000).round(1)
+    units = rng.uniform(800, 2500, 3000)
+    numbers = zip(temperature, units, units * rng.choice([1.1, 3.2, 4.5], 3000), strict=True)
     rows = [f'{t},"{count:,.0f}","{revenue:,.2f}"' for t, count, revenue in numbers]
     path = tmp_path / "shop.csv"
     path.write_text("\n".join(["temperature,units,revenue", *rows]) + "\n")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from aetool.archives.opening import Opened
 from aetool.canonical import Json
 from aetool.codec import source_texts
 from aetool.codec.planning import Effort
@@ -51,7 +52,7 @@ def _schema_of(source: CsvSource | ArrowTable) -> Schema | None:
 
 
 def remarks(
-    source: object,
+    source: Opened,
     wanted: Mapping[str, str],
     errors: Mapping[str, Json],
     effort: Effort,
@@ -64,6 +65,7 @@ def remarks(
     if isinstance(source, ArrowTable):
         schema = _schema_of(source)
         return [] if schema is None else list(_exact_identifiers(schema, wanted, errors))
+    # arrays name nothing: their columns are numbers
     if not isinstance(source, CsvSource):
         return []
     irregular = _irregular(source, effort.block, bool(errors))
