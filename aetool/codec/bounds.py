@@ -10,6 +10,7 @@ import numpy.typing as npt
 from aetool.codec import spans, text_decimals
 from aetool.codec.records import Layout
 from aetool.codec.spans import I8, I32
+from aetool.codec.text_cells import TextCells
 from aetool.codec.text_rounding import NUMBER
 from aetool.csv.fields import fields
 from aetool.data.table import Bytes
@@ -78,14 +79,16 @@ class Column:
     def numbers(self, prefix: bytes, suffix: bytes) -> tuple[Int, I8]:
         """(digits, form), (n,) each, of the numbers that stand between prefix and suffix in the
         cells; see spans.numbers."""
-        return text_decimals.parsed(self.text, self.start, self.stop, prefix, suffix)
+        cells = TextCells(self.text, self.start, self.stop)
+        return text_decimals.parsed(cells, (prefix, suffix))
 
     def near(self, other: Column, bound: Fraction) -> bool:
         """Whether every number differs by at most the bound from the other column's in its row, and
         every cell that is no number has the same bytes."""
         if len(self.start) != len(other.start):
             return False
-        affixes = text_decimals.affixes_of(self.text, self.start, self.stop)
+        cells = TextCells(self.text, self.start, self.stop)
+        affixes = text_decimals.affixes_of(cells)
         value, form = self.numbers(*affixes)
         value_again, form_again = other.numbers(*affixes)
         number = (form >= 0) & (form_again >= 0)

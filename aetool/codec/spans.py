@@ -47,6 +47,7 @@ def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tup
     some = np.flatnonzero((width > 0) & (width <= DIGITS + 2))
     if not len(some):
         return value, form
+    # longer cells are not among these: one of them would make the rows of all others as wide
     offset = np.arange(int(width[some].max()))
     # one row of bytes for each cell, all as wide as the longest; zeros behind its end
     last = max(len(text) - 1, 0)
@@ -78,6 +79,7 @@ def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tup
     good &= ~((lead == 48) & (where - first > 1))
     total = np.zeros(len(some), np.int64)
     for place in range(widest):
+        # the column has other characters in some cells, whose number goes on behind them
         here = digit[:, place] & good
         units = cell[here, place].astype(np.int64) - 48
         total[here] = total[here] * 10 + units
@@ -134,6 +136,7 @@ def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
     n = len(value)
     length = np.empty(n, np.int32)
     if kernel.C is not None:
+        # the kernel asks for as much a cell: 19 digits, a sign and a point are less than half
         out = np.empty(48 * n, np.uint8)
         size = kernel.C.write(np.ascontiguousarray(value), form, decimals, out, length)
         return out[:size], length
@@ -167,6 +170,7 @@ def _decimal(whole: int, form: int, decimals: int) -> str:
 
 def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
     """Join the spans pool[start[i]:start[i] + length[i]], in order, into one text."""
+    # lengths are of 32 bits, which their sum may exceed
     total = int(length.sum(dtype=np.int64))
     if kernel.C is not None:
         out = np.empty(total, np.uint8)
@@ -241,6 +245,7 @@ def behind_another(cells: Sequence[bytes]) -> Spans:
 
 def chained(*parts: Spans) -> Spans:
     """The cells of all these, in one pool."""
+    # each part begins in the common pool where the parts before it end
     shift = 0
     starts = []
     for part in parts:

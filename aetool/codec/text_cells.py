@@ -7,7 +7,7 @@ specials (a few short texts that come often, named in the meta) or are stored as
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from aetool.codec import spans
 from aetool.codec.columns import Coded
 from aetool.codec.integers import Stream
-from aetool.codec.metas import DigitsMeta, FloatMeta, NumberMeta, PatternMeta
+from aetool.codec.metas import DateMeta, DigitsMeta, FloatMeta, NumberMeta
 from aetool.codec.spans import I32, pack_cells
 from aetool.data.table import Bytes, Mask
 from aetool.model import Array, Int
@@ -26,6 +26,10 @@ ODD_CELLS = 20  # one cell in so many may be odd, whatever it is
 LOOKED_AT = 256  # cells of a sample, which tells of most columns that they are not of a form
 
 ALL_ROWS = slice(None)
+
+Affixes = tuple[bytes, bytes]  # (text before, text behind) the numbers of a column
+Pattern = NumberMeta | FloatMeta | DigitsMeta | DateMeta
+Rows = Array | slice
 
 
 @dataclass(eq=False)
@@ -44,31 +48,78 @@ class TextCells:
         """(buffer, start, stop), as functions of `spans` take them."""
         return self.buffer, self.start, self.stop
 
-    def cells(self, rows: Array | slice = ALL_ROWS) -> list[bytes]:
-        """The bytes of each cell, in these rows alone."""
-        return spans.cells_of(self.buffer, self.start[rows], self.stop[rows])
+    def only(self, rows: Rows) -> TextCells:
+        """The cells in these rows alone."""
+        return TextCells(self.buffer, self.start[rows], self.stop[rows])
 
-    def sample(self) -> list[bytes]:
-        """At most LOOKED_AT cells, evenly spread over the column."""
-        return self.cells(evenly_spread(len(self), LOOKED_AT))
+    def cells(self) -> list[bytes]:
+        """The bytes of each cell."""
+        return spans.cells_of(*self.spans)
 
-    def levels(self, most: int, rows: Array | slice = ALL_ROWS) -> tuple[list[bytes], I32] | None:
-        """(the different cells, for each of the rows the place of its cell among them); None if
-        there are more than `most` different ones."""
-        levels = spans.levels(self.buffer, self.start[rows], self.stop[rows], most)
+    def sample(self, most: int = LOOKED_AT) -> list[bytes]:
+        """At most so many cells, evenly spread over the column."""
+        rows = evenly_spread(len(self), most)
+        return self.only(rows).cells()
+
+    def levels(self, most: int) -> Levels | None:
+        """The different cells; None if there are more than `most`."""
+        levels = spans.levels(*self.spans, most)
         if levels is None:
             return None
         first, index = levels
-        if isinstance(rows, slice):
-            return self.cells(first), index
-        return self.cells(rows[first]), index
+        return Levels(self.only(first).cells(), index)
+
+    def all_levels(self) -> Levels:
+        """The different cells, however many there are."""
+        levels = self.levels(len(self))
+        # there are no more different cells than cells
+        assert levels is not None
+        return levels
+
+
+@dataclass(eq=False)
+class Levels:
+    """The different cells of a column. index: (n,), for each row the place of its cell among
+    them."""
+
+    cells: list[bytes]
+    index: I32
 
 
 def evenly_spread(count: int, most: int) -> Int:
     """At most `most` different numbers below count, evenly spread, the first and the last among
     them."""
-    places = np.linspace(0, count - 1, min(count, most))
+    number = min(count, most)
+    places = np.linspace(0, count - 1, number)
     return np.unique(places.astype(np.int64))
+
+
+# ---- texts of a meta: JSON has no bytes, and Latin-1 has a letter for each byte
+
+
+def text_of(cell: bytes) -> str:
+    """A cell as a text of a meta."""
+    return cell.decode("latin-1")
+
+
+def bytes_of_texts(texts: Iterable[str]) -> list[bytes]:
+    """Each text of a meta as the bytes that it was in the source."""
+    return [text.encode("latin-1") for text in texts]
+
+
+def affixes_in(meta: NumberMeta) -> Affixes:
+    """The affixes of a meta as the bytes that they were in the source."""
+    prefix, suffix = bytes_of_texts(meta.affixes)
+    return prefix, suffix
+
+
+def texts_of_affixes(affixes: Affixes) -> tuple[str, str]:
+    """Affixes as a meta has them."""
+    prefix, suffix = affixes
+    return text_of(prefix), text_of(suffix)
+
+
+# ---- odd cells
 
 
 def specials_of(text: TextCells, good: Mask) -> tuple[str, ...] | None:
@@ -77,27 +128,37 @@ def specials_of(text: TextCells, good: Mask) -> tuple[str, ...] | None:
     odd = np.flatnonzero(~good)
     if not len(odd):
         return ()
-    levels = text.levels(MAX_SPECIAL, odd)
+    levels = text.only(odd).levels(MAX_SPECIAL)
     if levels is None:
         is_rare = len(odd) <= len(text) // ODD_CELLS
         return () if is_rare else None
-    different, _ = levels
-    return tuple(cell.decode("latin-1") for cell in different if len(cell) <= LONGEST_SPECIAL)
+    short = [cell for cell in levels.cells if len(cell) <= LONGEST_SPECIAL]
+    return tuple(map(text_of, short))
 
 
-def kinds_of(cells: Sequence[bytes], meta: PatternMeta) -> list[int]:
-    """The kind of each of these cells, none of which is written as the meta says: that of its
-    special, else the last one, of cells stored as their text."""
+def kind_of_rest(meta: Pattern) -> int:
+    """The kind of the cells that are stored as their text: the one behind all specials'."""
+    return meta.valued + len(meta.specials)
+
+
+def kinds_of(cells: Sequence[bytes], meta: Pattern) -> Int:
+    """(n,): the kind of each of these cells, none of which is written as the meta says: that of its
+    special, else that of the rest."""
+    specials = bytes_of_texts(meta.specials)
     kind_of_special = {}
-    for kind, special in enumerate(meta.specials, meta.valued):
-        kind_of_special[special.encode("latin-1")] = kind
-    kind_of_others = meta.valued + len(meta.specials)
-    return [kind_of_special.get(cell, kind_of_others) for cell in cells]
+    for kind, special in enumerate(specials, meta.valued):
+        kind_of_special[special] = kind
+    kind_of_others = kind_of_rest(meta)
+    kinds = [kind_of_special.get(cell, kind_of_others) for cell in cells]
+    return np.array(kinds, np.int64)
+
+
+# ---- the column
 
 
 def with_odd_cells(
     text: TextCells,
-    meta: NumberMeta | FloatMeta | DigitsMeta,
+    meta: Pattern,
     value: Int,
     good: Mask,
     kinds: Int,
@@ -105,20 +166,28 @@ def with_odd_cells(
     """Put a column together. value: of the cells in the mask `good`; kinds: of every row, changed
     in place for the other cells, which become specials of the meta, or are stored as their text."""
     odd = np.flatnonzero(~good)
-    kind_of_others = meta.valued + len(meta.specials)
-    if len(odd):
-        cells, index = text.levels(len(odd), odd) or ([], np.zeros(0, np.int32))
-        kinds_of_cells = np.array(kinds_of(cells, meta))
-        kinds[odd] = kinds_of_cells[index]
-        if (kinds[odd] == kind_of_others).any():
-            meta = dataclasses.replace(meta, has_rest=True)
-    # a shared model may foresee a rest that this block does not have: its blob is then empty
-    blobs = [b""] if meta.has_rest else []
-    rest = np.flatnonzero(kinds == kind_of_others)
-    if len(rest):
-        blobs = [pack_cells(text.cells(rest))]
-    present = good if len(odd) else None
-    streams = [Stream(value, present)]
+    if not len(odd):
+        return put_together(meta, Stream(value), kinds, [])
+    levels = text.only(odd).all_levels()
+    # an odd cell often comes in many rows: its special is looked up once
+    kinds[odd] = kinds_of(levels.cells, meta)[levels.index]
+    rest = np.flatnonzero(kinds == kind_of_rest(meta))
+    rest_cells = text.only(rest).cells()
+    return put_together(meta, Stream(value, good), kinds, rest_cells)
+
+
+def put_together(meta: Pattern, values: Stream, kinds: Int, rest: list[bytes]) -> Coded:
+    """The column as a meta stores it. kinds: of every row; rest: the cells of the kind that is
+    stored as its text, in their order."""
+    if rest:
+        meta = dataclasses.replace(meta, has_rest=True)
+    streams = [values]
+    # of one kind are all cells: nothing would be told by a stream of zeros
     if meta.kinds > 1:
         streams.insert(0, Stream(kinds))
+    blobs = []
+    if meta.has_rest:
+        # a shared model may foresee a rest that this block does not have: its blob is then empty
+        blob = pack_cells(rest) if rest else b""
+        blobs.append(blob)
     return Coded(meta, streams, blobs)

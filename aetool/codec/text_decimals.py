@@ -8,6 +8,7 @@ whole numbers are rounded to multiples of a step; `text_rounding` has what is to
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -16,9 +17,14 @@ import numpy as np
 from aetool.codec import spans
 from aetool.codec.columns import Coded
 from aetool.codec.metas import NumberMeta
-from aetool.codec.spans import I32, SHORT, SHORT_ONE, digits_behind, ends_in_zero
-from aetool.codec.text_cells import TextCells, evenly_spread, specials_of, with_odd_cells
-from aetool.data.table import Bytes, Mask
+from aetool.codec.spans import SHORT, SHORT_ONE, digits_behind, ends_in_zero
+from aetool.codec.text_cells import (
+    Affixes,
+    TextCells,
+    specials_of,
+    texts_of_affixes,
+    with_odd_cells,
+)
 from aetool.model import Array, Int
 
 AFFIX = 8  # bytes of the longest text before or behind numbers
@@ -33,44 +39,50 @@ ZERO, NINE, MINUS = b"09-"
 # ---- what stands around numbers
 
 
-def affixes_of(buffer: Bytes, start: I32, stop: I32) -> tuple[bytes, bytes]:
-    """(text before, text behind) the number in most cells of a sample of the column."""
-    sample = evenly_spread(len(start), CELLS_FOR_AFFIXES)
-    return _common_affixes(spans.cells_of(buffer, start[sample], stop[sample]))
-
-
-def _common_affixes(cells: list[bytes]) -> tuple[bytes, bytes]:
-    """(text before, text behind) the digits in most of these cells; ("", "") if there are no
-    digits, or either is longer than AFFIX bytes."""
-    counts: dict[tuple[bytes, bytes], int] = {}
-    for cell in cells:
-        places = [place for place, byte in enumerate(cell) if ZERO <= byte <= NINE]
-        if not places:
-            continue
-        first = places[0]
-        if first > 0 and cell[first - 1] == MINUS:
-            first -= 1
-        affixes = cell[:first], cell[places[-1] + 1 :]
-        counts[affixes] = counts.get(affixes, 0) + 1
+def affixes_of(text: TextCells) -> Affixes:
+    """The text before and behind the number in most cells of a sample of the column; both are empty
+    if no cell has a digit, or either is longer than AFFIX bytes."""
+    counts: Counter[Affixes] = Counter()
+    for cell in text.sample(CELLS_FOR_AFFIXES):
+        affixes = _around_digits(cell)
+        if affixes is not None:
+            counts[affixes] += 1
     if not counts:
         return b"", b""
-    before, behind = max(counts, key=lambda affixes: counts[affixes])
-    if max(len(before), len(behind)) > AFFIX:
+    # of equally frequent ones those that come first
+    commonest = max(counts, key=counts.__getitem__)
+    if max(map(len, commonest)) > AFFIX:
         return b"", b""
-    return before, behind
+    return commonest
 
 
-def parsed(buffer: Bytes, start: I32, stop: I32, prefix: bytes, suffix: bytes) -> tuple[Int, Array]:
-    """(digits, form), (n,) each, as of spans.numbers, of what stands between prefix and suffix;
-    form is -1 for cells that have not both."""
-    value, form = spans.numbers(buffer, start, stop, len(prefix), len(suffix))
+def _around_digits(cell: bytes) -> Affixes | None:
+    """The text before the number in a cell, and behind its last digit; None without any digit."""
+    places = [place for place, byte in enumerate(cell) if ZERO <= byte <= NINE]
+    if not places:
+        return None
+    first = places[0]
+    behind = places[-1] + 1
+    # the sign belongs to the number: cells would else differ in what stands before it
+    if first > 0 and cell[first - 1] == MINUS:
+        first -= 1
+    return cell[:first], cell[behind:]
+
+
+def parsed(text: TextCells, affixes: Affixes) -> tuple[Int, Array]:
+    """(digits, form), (n,) each, as of spans.numbers, of what stands between the affixes; form is
+    -1 for cells that have not both."""
+    prefix, suffix = affixes
+    buffer = text.buffer
+    value, form = spans.numbers(*text.spans, len(prefix), len(suffix))
     last = len(buffer) - 1
     for offset, byte in enumerate(prefix):
         # a cell too short for its prefix, at the end of the buffer, would be read behind it
-        place = np.minimum(start + offset, last)
+        place = np.minimum(text.start + offset, last)
         form[buffer[place] != byte] = -1
     for offset, byte in enumerate(reversed(suffix), 1):
-        place = np.maximum(stop - offset, 0)
+        # one too short for its suffix, at the begin of the buffer, would be read from its end
+        place = np.maximum(text.stop - offset, 0)
         form[buffer[place] != byte] = -1
     return value, form
 
@@ -81,15 +93,15 @@ class ParsedCells:
     `parsed`."""
 
     text: TextCells
-    affixes: tuple[bytes, bytes]
+    affixes: Affixes
     value: Int
     form: Array
 
     @classmethod
     def of(cls, text: TextCells) -> ParsedCells:
         """Read the cells of a column, between the affixes that most of them have."""
-        affixes = affixes_of(*text.spans)
-        value, form = parsed(*text.spans, *affixes)
+        affixes = affixes_of(text)
+        value, form = parsed(text, affixes)
         return cls(text, affixes, value, form)
 
 
@@ -122,20 +134,20 @@ def one_form(forms: tuple[int, ...]) -> int:
     return SHORT if 0 in forms else SHORT_ONE
 
 
-def _places_of_forms(forms: tuple[int, ...], form: Array, behind: Int) -> tuple[Int, Mask]:
-    """((n,) the place among forms of the form that writes each number, (n,) bool whether one does).
-    form: as of spans.numbers; behind: its digits behind the point."""
+def _kinds_of_forms(forms: tuple[int, ...], form: Array, behind: Int) -> Int:
+    """(n,): the place among forms of the form that writes each number; -1 if none does. form: as of
+    spans.numbers; behind: its digits behind the point."""
     padded = ends_in_zero(form)
-    first = np.zeros(len(form), np.int64)
     if forms == (SHORT,):
-        return first, ~padded
+        return np.where(padded, -1, 0)
     if forms == (SHORT_ONE,):
+        # one digit must stand behind the point, and may be a 0: more may not end in one
         needless = padded & (behind > 1)
-        return first, (behind > 0) & ~needless
+        is_whole = behind == 0
+        return np.where(needless | is_whole, -1, 0)
     place_of_digits = np.full(spans.MOST_BEHIND + 1, -1, np.int64)
     place_of_digits[list(forms)] = np.arange(len(forms))
-    place = place_of_digits[behind]
-    return np.maximum(place, 0), place >= 0
+    return np.asarray(place_of_digits[behind])
 
 
 # ---- the column
@@ -158,20 +170,26 @@ def as_decimals(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
     forms = forms_of(form[good])
     step = 1
     if bound is not None:
-        allowed = int(bound * 10**decimals)
-        if 0 < allowed < LARGEST_ALLOWED:
-            # whole numbers from -allowed to allowed around a multiple are rounded to it
-            step = 2 * allowed + 1
-            forms = (one_form(forms),)
-    prefix, suffix = cells.affixes
+        step = _step_within(bound, decimals)
+    if step > 1:
+        forms = (one_form(forms),)
     meta = NumberMeta(
         specials=specials,
         decimals=decimals,
         forms=forms,
         step=step,
-        affixes=(prefix.decode("latin-1"), suffix.decode("latin-1")),
+        affixes=texts_of_affixes(cells.affixes),
     )
     return by_meta(cells.text, meta, cells.value, form)
+
+
+def _step_within(bound: Fraction, decimals: int) -> int:
+    """To multiples of what the whole numbers of a column are rounded; 1: to none."""
+    allowed = int(bound * 10**decimals)
+    if allowed >= LARGEST_ALLOWED:
+        return 1
+    # whole numbers from -allowed to allowed around a multiple are rounded to it
+    return 2 * allowed + 1
 
 
 def _scale_of(behind: Int, rows: int) -> int:
@@ -180,9 +198,10 @@ def _scale_of(behind: Int, rows: int) -> int:
 
     behind: (n,), the digits behind the point of each number; rows: of the column.
     """
+    # "higher" takes one of the numbers: a mean of two would be no number of digits
     usual = int(np.quantile(behind, MOST_NUMBERS, method="higher"))
     longest = int(behind.max())
-    longer = int((behind > usual).sum())
+    longer = np.count_nonzero(behind > usual)
     # every decimal more makes all numbers of the column larger
     if longer * LONGER_PAID > rows * (longest - usual):
         return longest
@@ -192,28 +211,37 @@ def _scale_of(behind: Int, rows: int) -> int:
 def by_meta(text: TextCells, meta: NumberMeta, value: Int, form: Array) -> Coded:
     """Encode the column by a meta of numbers. value, form: of each cell, see spans.numbers; cells
     that the meta cannot write are stored as specials, or as their text."""
-    decimals = meta.decimals
-    step = meta.step
-    good = (form >= 0) & (digits_behind(form) <= decimals)
-    behind = np.where(good, digits_behind(form), 0).astype(np.int64)
+    behind = digits_behind(form).astype(np.int64)
+    good = form >= 0
+    good &= behind <= meta.decimals
+    behind[~good] = 0
     # 10^19 is beyond 64 bits
-    scale = 10 ** np.minimum(decimals - behind, spans.DIGITS)
-    largest = 2**62 if step > 1 else 2**63 - 1
-    good &= np.abs(value) <= largest // scale
+    missing = np.minimum(meta.decimals - behind, spans.DIGITS)
+    scale = 10**missing
+    good &= np.abs(value) <= _largest_of(meta) // scale
     kinds = np.zeros(len(text), np.int64)
-    if step == 1:
-        kinds, is_written = _places_of_forms(meta.forms, form, behind)
-        good &= is_written
-    value = value[good] * scale[good]
+    # rounded numbers are all written in the one form of the meta
+    if meta.step == 1:
+        kinds = _kinds_of_forms(meta.forms, form, behind)
+        good &= kinds >= 0
+    wholes = value[good] * scale[good]
     if meta.own_units:
         units = np.array(meta.units, np.int64)
-        value //= units[kinds[good]]
-    if step == 1:
-        return with_odd_cells(text, meta, value, good, kinds)
+        wholes //= units[kinds[good]]
+    if meta.step == 1:
+        return with_odd_cells(text, meta, wholes, good, kinds)
 
-    multiples = (value + step // 2) // step
-    off = np.abs(multiples * step - value)
+    multiples = (wholes + meta.step // 2) // meta.step
+    off = np.abs(multiples * meta.step - wholes)
     coded = with_odd_cells(text, meta, multiples, good, kinds)
-    coded.error = float(off.max(initial=0)) / 10**decimals
-    coded.square = float(np.square(off / 10.0**decimals).sum())
+    largest_off = int(off.max(initial=0))
+    coded.error = float(largest_off) / 10**meta.decimals
+    errors = off / 10.0**meta.decimals
+    coded.square = float(np.square(errors).sum())
     return coded
+
+
+def _largest_of(meta: NumberMeta) -> int:
+    """The largest whole number that a column of this meta may have."""
+    # half a step is added before numbers are rounded, and must not overflow
+    return 2**62 if meta.step > 1 else 2**63 - 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from aetool.codec import digits, floats, spans
@@ -11,12 +9,12 @@ from aetool.codec.blobs import read_varint
 from aetool.codec.columns import Decoded, sensible
 from aetool.codec.limits import MAX_ROWS, check_text
 from aetool.codec.metas import DateMeta, DigitsMeta, FloatMeta, LevelMeta, NumberMeta, TextMeta
-from aetool.codec.spans import Spans, begins, behind_another, unpack_cells
+from aetool.codec.spans import I32, Spans, begins, behind_another, unpack_cells
+from aetool.codec.text_cells import Affixes, Pattern, affixes_in, bytes_of_texts, kind_of_rest
 from aetool.data import dates
+from aetool.data.table import Bytes
 from aetool.errors import ArchiveError
 from aetool.model import Int
-
-Pattern = NumberMeta | FloatMeta | DigitsMeta | DateMeta
 
 
 @sensible()
@@ -25,7 +23,8 @@ def decode(column: Decoded) -> Spans:
     text."""
     meta = column.meta
     if isinstance(meta, TextMeta):
-        return unpack_cells(column.blobs[0], len(column.kinds))
+        rows = len(column.kinds)
+        return unpack_cells(column.blobs[0], rows)
     if isinstance(meta, LevelMeta):
         return _texts_of_levels(meta, column)
     if isinstance(meta, Pattern):
@@ -40,22 +39,23 @@ def _texts_of_pattern(meta: Pattern, column: Decoded) -> Spans:
     # kinds are places in arrays below: one out of range would be the text of another cell
     _check_range(kinds, meta.kinds, "damaged: a column has cells of an unknown kind")
     is_written = kinds < meta.valued
-    written = _written(meta, kinds[is_written], column.values)
+    kinds_of_written = kinds[is_written]
+    written = _written(meta, kinds_of_written, column.values)
     if meta.kinds == meta.valued:
         return written
-    specials = behind_another(_bytes_of_texts(meta.specials))
+    special_cells = bytes_of_texts(meta.specials)
+    specials = behind_another(special_cells)
     cells = spans.chained(written, specials)
-    place = np.zeros(len(kinds), np.int64)
+    # right for the specials, which stand in order of their kinds; the other rows' follow
+    place = kinds - meta.valued + len(written)
     place[is_written] = np.arange(len(written))
-    first_rest = meta.valued + len(meta.specials)
-    is_special = ~is_written & (kinds < first_rest)
-    number = kinds[is_special] - meta.valued
-    place[is_special] = len(written) + number
     if meta.has_rest:
-        is_rest = kinds == first_rest
+        is_rest = kinds == kind_of_rest(meta)
         count = int(is_rest.sum())
-        rest = unpack_cells(column.blobs[0], count)
-        place[is_rest] = len(cells) + np.arange(count)
+        first = len(cells)
+        place[is_rest] = np.arange(first, first + count)
+        blob = column.blobs[0]
+        rest = unpack_cells(blob, count)
         cells = spans.chained(cells, rest)
     return cells.take(place)
 
@@ -75,62 +75,90 @@ def _written(meta: Pattern, kinds: Int, values: Int) -> Spans:
     if isinstance(meta, DateMeta):
         return _written_dates(meta, values)
     if isinstance(meta, FloatMeta):
-        texts = floats.restored(meta, values, kinds)
-        return behind_another([text.encode() for text in texts])
+        return _written_floats(meta, kinds, values)
     if isinstance(meta, NumberMeta):
         return _written_numbers(meta, kinds, values)
-    around = len("".join(meta.affixes))
-    check_text(len(values) * (meta.width + around))
-    pool, length = digits.written(meta, values)
-    return Spans(pool, begins(length), length)
+    return _written_digits(meta, values)
+
+
+def _written_floats(meta: FloatMeta, kinds: Int, values: Int) -> Spans:
+    """Write floats in the fewest digits. kinds: (n,), how far each is from its decimal."""
+    texts = floats.restored(meta, values, kinds)
+    cells = bytes_of_texts(texts)
+    return behind_another(cells)
 
 
 def _written_dates(meta: DateMeta, ticks: Int) -> Spans:
     """Write ticks as dates, between quotes if the column has them."""
     quote = meta.quote
+    width = len(quote + meta.format + quote)
     # before anything is written: a damaged block may ask for more text than there is memory
-    check_text(len(ticks) * (2 * len(quote) + len(meta.format)))
+    check_text(len(ticks) * width)
     seconds = ticks / meta.ticks_a_second
-    cells = []
-    for date in dates.render(seconds, meta.format):
-        text = quote + date + quote
-        cells.append(text.encode("latin-1"))
+    written = dates.render(seconds, meta.format)
+    texts = [quote + date + quote for date in written]
+    cells = bytes_of_texts(texts)
     return behind_another(cells)
+
+
+def _written_digits(meta: DigitsMeta, values: Int) -> Spans:
+    """Write whole numbers as cells of one width."""
+    around = "".join(meta.affixes)
+    width = meta.width + len(around)
+    # before anything is written: a damaged block may ask for more text than there is memory
+    check_text(len(values) * width)
+    pool, length = digits.written(meta, values)
+    return _one_behind_the_other(pool, length)
 
 
 def _written_numbers(meta: NumberMeta, kinds: Int, values: Int) -> Spans:
     """Write whole numbers as decimals. kinds: (n,), the place of each number's form in the meta."""
-    prefix, suffix = _bytes_of_texts(meta.affixes)
-    affixes = prefix + suffix
+    affixes = affixes_in(meta)
+    around = sum(map(len, affixes))
     # before anything is written: a damaged block may ask for more text than there is memory
-    check_text(len(values) * len(affixes))
+    size_around = len(values) * around
+    check_text(size_around)
     forms = np.array(meta.forms, np.int8)
     units = np.array(meta.units, np.int64)
-    wholes = values * units[kinds]
-    pool, length = spans.write(wholes, forms[kinds], meta.decimals)
-    written = Spans(pool, begins(length), length)
-    if not affixes:
+    units_of_cells = units[kinds]
+    forms_of_cells = forms[kinds]
+    wholes = values * units_of_cells
+    pool, length = spans.write(wholes, forms_of_cells, meta.decimals)
+    written = _one_behind_the_other(pool, length)
+    if not around:
         return written
-    check_text(len(pool) + len(length) * len(affixes))
+    # again, as now the numbers' own bytes are known, which may be many for each
+    check_text(len(pool) + size_around)
+    return _between(affixes, written)
 
-    # three spans of one pool make a cell: the prefix, the number, the suffix
-    pool = np.concatenate([np.frombuffer(affixes, np.uint8), pool])
-    starts = np.empty((len(written), 3), np.int64)
-    starts[:, 0] = 0
-    starts[:, 1] = written.start + len(affixes)
-    starts[:, 2] = len(prefix)
-    lengths = np.empty((len(written), 3), np.int32)
-    lengths[:, 0] = len(prefix)
-    lengths[:, 1] = written.length
-    lengths[:, 2] = len(suffix)
-    woven = spans.weave(pool, starts.reshape(-1), lengths.reshape(-1))
-    length = lengths.sum(axis=1, dtype=np.int32)
-    return Spans(woven, begins(length), length)
+
+def _between(affixes: Affixes, texts: Spans) -> Spans:
+    """Put each of the texts between the affixes."""
+    # three parts of one pool make a cell: the prefix, the text, the suffix
+    around = behind_another(affixes)
+    parts = spans.chained(around, texts)
+    count = len(texts)
+    order = np.empty((count, 3), np.int64)
+    order[:, 0] = 0
+    # behind the affixes, which are parts 0 and 1
+    order[:, 1] = np.arange(2, 2 + count)
+    order[:, 2] = 1
+    in_order = parts.take(order.ravel())
+    pool = spans.weave(in_order.pool, in_order.start, in_order.length)
+    length = texts.length + len(around.pool)
+    return _one_behind_the_other(pool, length)
+
+
+def _one_behind_the_other(pool: Bytes, length: I32) -> Spans:
+    """The cells of these lengths that a pool has, without gaps."""
+    start = begins(length)
+    return Spans(pool, start, length)
 
 
 def _texts_of_levels(meta: LevelMeta, column: Decoded) -> Spans:
     """The text of each row of a column of levels: those of the meta, then those of its blob."""
-    levels = behind_another(_bytes_of_texts(meta.levels))
+    known = bytes_of_texts(meta.levels)
+    levels = behind_another(known)
     blob = column.blobs[0]
     if blob:
         count, at = read_varint(blob, 0)
@@ -141,8 +169,3 @@ def _texts_of_levels(meta: LevelMeta, column: Decoded) -> Spans:
     numbers = column.values
     _check_range(numbers, len(levels), "damaged: a column points beyond its levels")
     return levels.take(numbers)
-
-
-def _bytes_of_texts(texts: Sequence[str]) -> list[bytes]:
-    """Each text of a meta as the bytes that it was in the source."""
-    return [text.encode("latin-1") for text in texts]

@@ -7,6 +7,7 @@ rounded, and how far off it then is, is computed in fractions, so that the bound
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -16,15 +17,24 @@ from aetool.codec import spans
 from aetool.codec.columns import Coded
 from aetool.codec.metas import NumberMeta
 from aetool.codec.spans import I32, SHORT, digits_behind
-from aetool.codec.text_cells import LOOKED_AT, TextCells, specials_of, with_odd_cells
+from aetool.codec.text_cells import (
+    LOOKED_AT,
+    Affixes,
+    TextCells,
+    specials_of,
+    texts_of_affixes,
+    with_odd_cells,
+)
 from aetool.codec.text_decimals import LARGEST_ALLOWED, LEAST_NUMBERS, ParsedCells
-from aetool.data.table import Bytes
-from aetool.model import Array, Int
+from aetool.data.table import Bytes, Mask
+from aetool.model import Int
 
 LONGEST_NUMBER = 400  # bytes of one that is read digit by digit
 NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 FINE_ENOUGH = 64  # units of the last decimal in a bound: rounding loses at most 1 in so many of it
 HALF = Fraction(1, 2)
+# a number below it can be multiplied, or have half a divisor added, within 64 bits
+SAFE = 1 << 61
 
 
 @dataclass(frozen=True)
@@ -41,15 +51,16 @@ class Grid:
         if behind < self.decimals:
             scale = 10 ** (self.decimals - behind)
             # what would not fit into 64 bits is not rounded
-            fits = np.abs(value) <= (1 << 61) // scale
+            fits = np.abs(value) <= SAFE // scale
             value = value[fits] * scale
         else:
             divisor *= 10 ** (behind - self.decimals)
         unit = 10 ** max(behind, self.decimals)
-        if divisor >= 1 << 62:
+        if divisor >= 2 * SAFE:
             # all numbers have at most 18 digits: they are nearest to 0
-            multiples = np.zeros(len(value), np.int64)
-            return _Rounded(fits, multiples, np.abs(value), unit)
+            nothing = np.zeros_like(value)
+            return _Rounded(fits, nothing, np.abs(value), unit)
+        # half a divisor more, and then down to a multiple: that is the nearest one
         multiples = (value + divisor // 2) // divisor
         off = np.abs(value - multiples * divisor)
         return _Rounded(fits, multiples, off, unit)
@@ -57,7 +68,9 @@ class Grid:
     def of_fraction(self, number: Fraction) -> int | None:
         """The multiple nearest to a number; None if its value would not fit into 64 bits."""
         scaled = number * 10**self.decimals / self.step
-        multiple = int(scaled + HALF) if scaled >= 0 else -int(HALF - scaled)
+        # int cuts towards 0, so that halves go away from it on both sides
+        nearest = int(abs(scaled) + HALF)
+        multiple = nearest if scaled >= 0 else -nearest
         if abs(multiple * self.step) >= 1 << 63:
             return None
         return multiple
@@ -72,7 +85,7 @@ class _Rounded:
     """Numbers that were rounded. fits: which of those given could be; multiples: of each of these;
     off: how far each is off, in 1 / unit."""
 
-    fits: Array
+    fits: Mask
     multiples: Int
     off: Int
     unit: int
@@ -90,100 +103,159 @@ class UnevenNumbers:
     def of(cls, cells: ParsedCells) -> UnevenNumbers:
         """Read also what is no plain decimal."""
         others = np.flatnonzero(cells.form < 0)
-        return cls(cells, _long_numbers(cells.text, others, cells.affixes))
+        long_numbers = _long_numbers(cells.text, others, cells.affixes)
+        return cls(cells, long_numbers)
+
+    def are_few(self) -> bool:
+        """Whether less than LEAST_NUMBERS of the cells are numbers."""
+        form = self.parsed.form
+        plain = int((form >= 0).sum())
+        return plain + len(self.long_numbers) < LEAST_NUMBERS * len(form)
+
+    def plain_scales(self) -> Iterator[tuple[int, Int]]:
+        """By digits behind the point: (how many, the rows of the plain decimals that have so
+        many)."""
+        plain = self.parsed.form >= 0
+        behind = digits_behind(self.parsed.form)
+        for places in np.unique(behind[plain]).tolist():
+            rows = np.flatnonzero(plain & (behind == places))
+            yield places, rows
 
     def grid(self, bound: Fraction) -> Grid | None:
         """The decimals and the step that the bound allows; None if the column has too few numbers,
         if plain decimals can keep the bound, or if no step can."""
-        form = self.parsed.form
-        plain = form >= 0
-        numbers = int(plain.sum()) + len(self.long_numbers)
-        if numbers < LEAST_NUMBERS * len(form):
+        if self.are_few():
             return None
-        most = int(digits_behind(form[plain]).max(initial=0))
+        plain = self.parsed.form >= 0
+        behind = digits_behind(self.parsed.form[plain])
+        most = int(behind.max(initial=0))
         if not self.long_numbers and bound * 10**most < LARGEST_ALLOWED:
             return None
-        # with so many decimals hardly anything of the bound is lost
-        decimals = 0
-        while decimals < spans.DIGITS and bound * 10**decimals < FINE_ENOUGH:
-            decimals += 1
-        largest = max(map(abs, self.long_numbers.values()), default=Fraction(0))
-        while decimals and largest * 10**decimals >= LARGEST_ALLOWED:
-            decimals -= 1
-        allowed = min(int(bound * 10**decimals), LARGEST_ALLOWED - 1)
+        decimals = self._decimals_for(bound)
+        allowed = int(bound * 10**decimals)
+        allowed = min(allowed, LARGEST_ALLOWED - 1)
         if not allowed:
             return None
         # a number between two multiples is at most half a step from one: the step is even
         return Grid(decimals, 2 * allowed)
 
+    def _decimals_for(self, bound: Fraction) -> int:
+        """As few decimals as lose hardly anything of the bound; fewer if the largest number would
+        else not fit into 64 bits."""
+        decimals = 0
+        while decimals < spans.DIGITS and bound * 10**decimals < FINE_ENOUGH:
+            decimals += 1
+        sizes = [abs(number) for number in self.long_numbers.values()]
+        largest = max(sizes, default=Fraction(0))
+        while decimals and largest * 10**decimals >= LARGEST_ALLOWED:
+            decimals -= 1
+        return decimals
+
     def coded(self, grid: Grid) -> Coded | None:
         """The column as multiples of the grid, each number rounded to the nearest one; None if the
         cells that are no numbers are too many, and too different."""
-        text = self.parsed.text
-        multiples = np.zeros(len(text), np.int64)
-        good = np.zeros(len(text), np.bool_)
-        errors = [Fraction(0)]
-        square = 0.0
-        plain = self.parsed.form >= 0
-        behind = digits_behind(self.parsed.form)
-        for places in np.unique(behind[plain]).tolist():
-            rows = np.flatnonzero(plain & (behind == places))
-            rounded = grid.of_decimals(self.parsed.value[rows], places)
-            rows = rows[rounded.fits]
-            multiples[rows] = rounded.multiples
-            good[rows] = True
-            largest = int(rounded.off.max(initial=0))
-            errors.append(Fraction(largest, rounded.unit))
-            square += float(np.square(rounded.off / float(rounded.unit)).sum())
+        column = _Column.empty(len(self.parsed.text))
+        for places, rows in self.plain_scales():
+            value = self.parsed.value[rows]
+            rounded = grid.of_decimals(value, places)
+            column.put(rows, rounded)
         for row, number in self.long_numbers.items():
-            multiple = grid.of_fraction(number)
-            if multiple is None:
-                continue
-            multiples[row] = multiple
-            good[row] = True
-            error = abs(grid.number(multiple) - number)
-            errors.append(error)
-            square += float(error) ** 2
-        specials = specials_of(text, good)
+            column.put_exactly(row, number, grid)
+        return column.coded(self.parsed, grid)
+
+
+@dataclass(eq=False)
+class _Column:
+    """A column of which some numbers have been rounded. multiples, good: (n,), good being of which
+    rows; error: the largest so far, exactly; square: the sum of the squares of all errors."""
+
+    multiples: Int
+    good: Mask
+    error: Fraction = Fraction(0)
+    square: float = 0.0
+
+    @classmethod
+    def empty(cls, count: int) -> _Column:
+        """A column of so many cells, before any is rounded."""
+        multiples = np.zeros(count, np.int64)
+        good = np.zeros(count, np.bool_)
+        return cls(multiples, good)
+
+    def put(self, rows: Int, rounded: _Rounded) -> None:
+        """Take over the numbers of these rows, as far as they could be rounded."""
+        rows = rows[rounded.fits]
+        self.multiples[rows] = rounded.multiples
+        self.good[rows] = True
+        # exactly: a float may be a little below the error, and the bound would seem to hold
+        largest = int(rounded.off.max(initial=0))
+        error = Fraction(largest, rounded.unit)
+        self.error = max(self.error, error)
+        errors = rounded.off / float(rounded.unit)
+        self.square += float(np.square(errors).sum())
+
+    def put_exactly(self, row: int, number: Fraction, grid: Grid) -> None:
+        """Take over the number of one row, unless its multiple would not fit into 64 bits."""
+        multiple = grid.of_fraction(number)
+        if multiple is None:
+            return
+        self.multiples[row] = multiple
+        self.good[row] = True
+        error = abs(grid.number(multiple) - number)
+        self.error = max(self.error, error)
+        self.square += float(error) ** 2
+
+    def coded(self, cells: ParsedCells, grid: Grid) -> Coded | None:
+        """The column ready to be encoded; None if its other cells are too many and too
+        different."""
+        specials = specials_of(cells.text, self.good)
         if specials is None:
             return None
-        prefix, suffix = self.parsed.affixes
         meta = NumberMeta(
             specials=specials,
             decimals=grid.decimals,
             forms=(SHORT,),
             step=grid.step,
-            affixes=(prefix.decode("latin-1"), suffix.decode("latin-1")),
+            affixes=texts_of_affixes(cells.affixes),
         )
-        kinds = np.zeros(len(good), np.int64)
-        coded = with_odd_cells(text, meta, multiples[good], good, kinds)
-        coded.error = float(max(errors))
-        coded.square = square
+        kinds = np.zeros(len(self.good), np.int64)
+        value = self.multiples[self.good]
+        coded = with_odd_cells(cells.text, meta, value, self.good, kinds)
+        coded.error = float(self.error)
+        coded.square = self.square
         return coded
 
 
-def _long_numbers(text: TextCells, rows: Int, affixes: tuple[bytes, bytes]) -> dict[int, Fraction]:
+def _long_numbers(text: TextCells, rows: Int, affixes: Affixes) -> dict[int, Fraction]:
     """By row the exact number of those cells that have an exponent, or too many digits for 64 bits;
     {} if a sample of the cells has none."""
-    numbers: dict[int, Fraction] = {}
     # columns of words are the rule here, and are not worth reading cell by cell
-    sample = rows[:: max(1, len(rows) // LOOKED_AT)]
-    if all(exact_number(cell, *affixes) is None for cell in text.cells(sample)):
-        return numbers
-    for row, cell in zip(rows.tolist(), text.cells(rows), strict=True):
-        number = exact_number(cell, *affixes)
+    every = max(1, len(rows) // LOOKED_AT)
+    if not _exact_numbers(text, rows[::every], affixes):
+        return {}
+    return _exact_numbers(text, rows, affixes)
+
+
+def _exact_numbers(text: TextCells, rows: Int, affixes: Affixes) -> dict[int, Fraction]:
+    """By row what exact_number reads in these cells."""
+    numbers: dict[int, Fraction] = {}
+    cells = text.only(rows).cells()
+    for row, cell in zip(rows.tolist(), cells, strict=True):
+        number = exact_number(cell, affixes)
         if number is not None:
             numbers[row] = number
     return numbers
 
 
-def exact_number(cell: bytes, prefix: bytes = b"", suffix: bytes = b"") -> Fraction | None:
+def exact_number(cell: bytes, affixes: Affixes) -> Fraction | None:
     """The number between the affixes of a cell, if it has an exponent or too many digits for
     spans.numbers; None for any other cell, also for leading zeros, which a number would not
     restore."""
+    prefix, suffix = affixes
     if not cell.startswith(prefix) or not cell.endswith(suffix):
         return None
-    inner = cell[len(prefix) : len(cell) - len(suffix)]
+    end = len(cell) - len(suffix)
+    inner = cell[len(prefix) : end]
+    # a fraction of a long number is slow, and its length may be anything
     if len(inner) > LONGEST_NUMBER:
         return None
     match = NUMBER.fullmatch(inner)
@@ -200,15 +272,15 @@ def ends(buffer: Bytes, start: I32, stop: I32) -> tuple[Fraction, Fraction] | No
     numbers."""
     text = TextCells(buffer, start, stop)
     cells = ParsedCells.of(text)
-    plain = cells.form >= 0
-    extremes = list(UnevenNumbers.of(cells).long_numbers.values())
-    numbers = int(plain.sum()) + len(extremes)
-    if numbers < LEAST_NUMBERS * len(text):
+    column = UnevenNumbers.of(cells)
+    if column.are_few():
         return None
-    behind = digits_behind(cells.form[plain])
-    value = cells.value[plain]
-    for places in np.unique(behind).tolist():
-        same_scale = value[behind == places]
-        for end in (same_scale.min(), same_scale.max()):
-            extremes.append(Fraction(int(end), 10**places))
+    extremes = list(column.long_numbers.values())
+    for places, rows in column.plain_scales():
+        same_scale = cells.value[rows]
+        unit = 10**places
+        smallest = int(same_scale.min())
+        largest = int(same_scale.max())
+        extremes.append(Fraction(smallest, unit))
+        extremes.append(Fraction(largest, unit))
     return min(extremes), max(extremes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Container
 from fractions import Fraction
 
 import numpy as np
@@ -27,7 +28,19 @@ from aetool.codec.metas import (
     TextMeta,
 )
 from aetool.codec.spans import I32, Spans, pack_cells
-from aetool.codec.text_cells import TextCells, kinds_of, specials_of, with_odd_cells
+from aetool.codec.text_cells import (
+    Affixes,
+    Levels,
+    TextCells,
+    affixes_in,
+    bytes_of_texts,
+    kind_of_rest,
+    kinds_of,
+    put_together,
+    specials_of,
+    texts_of_affixes,
+    with_odd_cells,
+)
 from aetool.codec.text_decimals import ParsedCells, as_decimals, by_meta, parsed
 from aetool.codec.text_rounding import UnevenNumbers
 from aetool.data import dates
@@ -87,30 +100,38 @@ def _by_first_way(text: TextCells, bound: Fraction | None) -> Coded:
     as_numbers = _as_numbers(text, bound)
     if as_numbers is not None:
         return as_numbers
-    levels = text.levels(min(MAX_LEVELS, len(text) // 2 + 1))
+    # an index into a dictionary that has more than half of the cells would save nothing
+    most = min(MAX_LEVELS, len(text) // 2 + 1)
+    levels = text.levels(most)
     if levels is not None:
-        return _as_dates(*levels) or _as_levels(*levels, LevelMeta())
+        return _as_dates(levels) or _as_levels(levels, LevelMeta())
     cells = text.cells()
     every_row = np.arange(len(cells), dtype=np.int32)
-    as_dates = _as_dates(cells, every_row)
+    as_dates = _as_dates(Levels(cells, every_row))
     if as_dates is not None:
         return as_dates
-    return Coded(TextMeta(), [], [pack_cells(cells)])
+    return _as_texts(cells, TextMeta())
+
+
+def _as_texts(cells: list[bytes], meta: Meta) -> Coded:
+    """Encode a column as the texts of its cells, in one blob."""
+    blob = pack_cells(cells)
+    return Coded(meta, [], [blob])
 
 
 def _by_foreseen(text: TextCells, meta: Meta) -> Coded:
     """Encode the column by the meta of a shared model; cells that do not fit the meta are stored as
     their text."""
     if isinstance(meta, NumberMeta):
-        prefix, suffix = (affix.encode("latin-1") for affix in meta.affixes)
-        value, form = parsed(*text.spans, prefix, suffix)
+        value, form = parsed(text, affixes_in(meta))
         return by_meta(text, meta, value, form)
-    levels = text.levels(len(text)) or ([], np.zeros(0, np.int32))
     if isinstance(meta, LevelMeta):
-        return _as_levels(*levels, meta)
+        levels = text.all_levels()
+        return _as_levels(levels, meta)
     if isinstance(meta, DateMeta):
-        return _dates_by_meta(meta, *levels)
-    return Coded(meta, [], [pack_cells(text.cells())])
+        levels = text.all_levels()
+        return _dates_by_meta(meta, levels)
+    return _as_texts(text.cells(), meta)
 
 
 # ---- numbers
@@ -176,9 +197,13 @@ def _digits_of_sample(sample: list[bytes]) -> DigitsMeta | None:
             shapes.append(shape)
     if len(shapes) < LEAST_DIGITS * len(sample):
         return None
-    before, width, behind = max(sorted(set(shapes)), key=shapes.count)
+    # of equally frequent ones the first in order, whatever the order of a set is
+    in_order = sorted(set(shapes))
+    affixes, width = max(in_order, key=shapes.count)
+    first = len(affixes[0])
+    end = first + width
     # a number of decimal digits may be one of hexadecimal digits, among others that are
-    letters = b"".join(cell[len(before) : len(before) + width] for cell in sample)
+    letters = b"".join(cell[first:end] for cell in sample)
     base = 10 if letters.isdigit() else 16
     if width > MOST_WIDE[base]:
         return None
@@ -186,62 +211,76 @@ def _digits_of_sample(sample: list[bytes]) -> DigitsMeta | None:
         base=base,
         width=width,
         is_upper=base == 16 and letters.isupper(),
-        affixes=(before.decode("latin-1"), behind.decode("latin-1")),
+        affixes=texts_of_affixes(affixes),
     )
 
 
-def _shape_of(cell: bytes) -> tuple[bytes, int, bytes] | None:
-    """(text before, how many digits, text behind) of a cell with one run of digits; None for any
+def _shape_of(cell: bytes) -> tuple[Affixes, int] | None:
+    """(text before and behind, how many digits) of a cell with one run of digits; None for any
     other cell."""
     match = DIGITS_AMONG.fullmatch(cell)
     if match is None:
         return None
     before, run, behind = match.groups()
-    return before, len(run), behind
+    affixes = before, behind
+    return affixes, len(run)
 
 
 # ---- levels
 
 
-def _as_levels(cells: list[bytes], index: I32, meta: LevelMeta) -> Coded:
+def _as_levels(levels: Levels, meta: LevelMeta) -> Coded:
     """Encode a column as the numbers of its different cells: the meta's levels first, then others
-    by how often they come. cells: the different ones; index: for each row the place of its cell."""
+    by how often they come."""
     number_of_level: dict[bytes, int] = {}
-    for number, level in enumerate(meta.levels):
-        number_of_level[level.encode("latin-1")] = number
-    counts = np.bincount(index, minlength=len(cells))
-    fresh = [place for place, cell in enumerate(cells) if cell not in number_of_level]
-    # the commonest have the smallest numbers; equally common ones stand in order of their bytes
-    fresh.sort(key=lambda place: (-counts[place], cells[place]))
-    fresh_cells = [cells[place] for place in fresh]
-    for number, cell in enumerate(fresh_cells, len(meta.levels)):
-        number_of_level[cell] = number
-    numbers = np.array([number_of_level[cell] for cell in cells], np.int64)
+    known = bytes_of_texts(meta.levels)
+    for number, level in enumerate(known):
+        number_of_level[level] = number
+    fresh = _fresh_levels(levels, number_of_level.keys())
+    for number, level in enumerate(fresh, len(known)):
+        number_of_level[level] = number
+    numbers = np.array([number_of_level[cell] for cell in levels.cells], np.int64)
+    # nothing at all says that there are no others: a count of 0 would be a byte
     blob = b""
-    if fresh_cells:
-        blob = varint(len(fresh_cells)) + pack_cells(fresh_cells)
-    return Coded(meta, [Stream(numbers[index])], [blob])
+    if fresh:
+        blob = varint(len(fresh)) + pack_cells(fresh)
+    stream = Stream(numbers[levels.index])
+    return Coded(meta, [stream], [blob])
+
+
+def _fresh_levels(levels: Levels, known: Container[bytes]) -> list[bytes]:
+    """The different cells that are not known, the commonest first, which get the smallest numbers;
+    equally common ones stand in order of their bytes."""
+    counts = np.bincount(levels.index, minlength=len(levels.cells))
+    fresh = []
+    for cell, count in zip(levels.cells, counts.tolist(), strict=True):
+        if cell not in known:
+            # sorted by a count below 0, the commonest are the first
+            fresh.append((-count, cell))
+    fresh.sort()
+    return [cell for _, cell in fresh]
 
 
 # ---- dates
 
 
-def _as_dates(cells: list[bytes], index: I32) -> Coded | None:
-    """Encode a column as dates; None if less than LEAST_DATES of its cells are dates of one format.
-    cells: the different ones; index: for each row the place of its cell."""
-    quote = '"' if cells[0].startswith(b'"') else ""
-    sample = [_inside(cell, quote) for cell in cells[:CELLS_FOR_DATES]]
+def _as_dates(levels: Levels) -> Coded | None:
+    """Encode a column as dates; None if less than LEAST_DATES of its cells are dates of one
+    format."""
+    quote = '"' if levels.cells[0].startswith(b'"') else ""
+    looked_at = levels.cells[:CELLS_FOR_DATES]
+    sample = [_inside(cell, quote) for cell in looked_at]
     beginning_with_digit = [text for text in sample if text[:1].isdigit()]
     if 2 * len(beginning_with_digit) <= len(sample):
         return None
     date_format = dates.detect_format(beginning_with_digit)
     if date_format is None:
         return None
-    coded = _dates_by_meta(DateMeta(format=date_format, quote=quote), cells, index)
-    if coded.meta.kinds > 1:
-        kinds, ticks = coded.streams
-        if len(ticks.values) < LEAST_DATES * len(kinds.values):
-            return None
+    meta = DateMeta(format=date_format, quote=quote)
+    coded = _dates_by_meta(meta, levels)
+    dates_found = coded.streams[-1].values
+    if len(dates_found) < LEAST_DATES * len(levels.index):
+        return None
     return coded
 
 
@@ -250,37 +289,41 @@ def _inside(cell: bytes, quote: str) -> str:
     text = cell.decode("latin-1")
     if not quote:
         return text
-    if len(text) < 2 or text[0] != quote or text[-1] != quote:
+    # a single quote would else be taken for both
+    if len(text) < 2:
+        return ""
+    if text[0] != quote or text[-1] != quote:
         return ""
     return text[1:-1]
 
 
-def _dates_by_meta(meta: DateMeta, cells: list[bytes], index: I32) -> Coded:
-    """Encode a column by a meta of dates. cells: the different ones; index: for each row the place
-    of its cell."""
-    ticks, good = _ticks_of([_inside(cell, meta.quote) for cell in cells], meta)
-    kinds_of_odd = np.array(kinds_of(cells, meta), np.int64)
+def _dates_by_meta(meta: DateMeta, levels: Levels) -> Coded:
+    """Encode a column by a meta of dates; cells that are none are stored as specials, or as their
+    text."""
+    cells = levels.cells
+    texts = [_inside(cell, meta.quote) for cell in cells]
+    ticks, good = _ticks_of(texts, meta)
+    kinds_of_odd = kinds_of(cells, meta)
+    # the kind of dates is 0; each different cell is looked at once, however often it comes
     kind_of_cell = np.where(good, 0, kinds_of_odd)
-    kinds = kind_of_cell[index]
-    kind_of_others = 1 + len(meta.specials)
-    blobs = [b""] if meta.has_rest else []
-    if (kind_of_cell == kind_of_others).any():
-        meta = dataclasses.replace(meta, has_rest=True)
-        others = index[kinds == kind_of_others]
-        blobs = [pack_cells([cells[place] for place in others.tolist()])]
+    kinds = kind_of_cell[levels.index]
     is_date = kinds == 0
+    is_rest = kinds == kind_of_rest(meta)
+    rest = [cells[place] for place in levels.index[is_rest].tolist()]
     present = None if is_date.all() else is_date
-    streams = [Stream(ticks[index][is_date], present)]
-    if meta.kinds > 1:
-        streams.insert(0, Stream(kinds))
-    return Coded(meta, streams, blobs)
+    places_of_dates = levels.index[is_date]
+    stream = Stream(ticks[places_of_dates], present)
+    return put_together(meta, stream, kinds, rest)
 
 
 def _ticks_of(texts: list[str], meta: DateMeta) -> tuple[Int, Mask]:
     """(ticks of each text, (n,) bool: whether the format writes just this text of them)."""
     seconds = dates.parse(texts, meta.format)
     good = np.isfinite(seconds)
-    ticks = np.rint(np.where(good, seconds, 0) * meta.ticks_a_second).astype(np.int64)
+    # NaN, of what is no date, has no whole number
+    of_dates = np.where(good, seconds, 0)
+    in_ticks = np.rint(of_dates * meta.ticks_a_second)
+    ticks = in_ticks.astype(np.int64)
     # a date that would be written in another way is no date: the text must come back
     written = dates.render(ticks / meta.ticks_a_second, meta.format)
     same = [again == text for again, text in zip(written, texts, strict=True)]
