@@ -90,6 +90,52 @@ def test_keys_of_a_typed_table_are_exact_unless_they_are_named(tmp_path):
     assert figures["unbounded"] == ["row is an identifier, stored exactly"]
 
 
+def numbered(header):
+    """A table of text whose first column is a row number. header: what the columns are called."""
+    rng = np.random.default_rng(0)
+    amounts = rng.gamma(2, 50, (ROWS, 2)).round(2)
+    rows = (f"{n + 1},{first},{second}" for n, (first, second) in enumerate(amounts))
+    return "\n".join([header, *rows]) + "\n"
+
+
+@pytest.mark.parametrize(("header", "bounded", "identifier"), [
+    (",b,c", {"b", "c"}, "column1"),  # as pandas writes the index of a frame
+    ("n,b,b", {"b (column 2)", "b (column 3)"}, "n"),
+    ("b,b,c", {"b (column 2)", "c"}, "b"),
+    (" n,b,c", {"b", "c"}, "n"),
+])  # fmt: skip
+@pytest.mark.parametrize("is_typed", [False, True])
+def test_a_row_number_is_exact_whatever_it_is_called(
+    header, bounded, identifier, is_typed, tmp_path
+):
+    text = numbered(header)
+    path = tmp_path / "t.csv"
+    path.write_text(text, encoding="utf-8")
+    if is_typed:
+        names = header.split(",")
+        columns = np.loadtxt(path, delimiter=",", skiprows=1, unpack=True)
+        arrays = [pa.array(columns[0].astype(int)), *map(pa.array, columns[1:])]
+        path = tmp_path / "t.parquet"
+        pq.write_table(pa.Table.from_arrays(arrays, names=names), path)
+    figures = aetool.compress(path, tmp_path / "t.aez", max_error="1%")
+    assert set(figures["errors"]) == bounded
+    assert figures["unbounded"] == [f"{identifier} is an identifier, stored exactly"]
+    back = operations.decompress(tmp_path / "t.aez", tmp_path / f"back{path.suffix}")
+    if is_typed:
+        first = pq.ParquetFile(back).read().column(0).to_pylist()
+    else:
+        first = [int(line.split(",")[0]) for line in back.read_text().splitlines()[1:]]
+    assert first == [*range(1, ROWS + 1)]
+
+
+def test_a_table_without_a_header_has_a_row_number(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(numbered("").lstrip("\n"), encoding="utf-8")
+    figures = aetool.compress(path, tmp_path / "t.aez", max_error="1%")
+    assert set(figures["errors"]) == {"c2", "c3"}
+    assert len(figures["unbounded"]) == 1 and "identifier" in figures["unbounded"][0]
+
+
 def test_columns_that_no_bound_was_asked_for_are_not_named(tmp_path):
     path = written(tmp_path / "shop.csv", GROUPED, "temperature,revenue")
     figures = aetool.compress(path, tmp_path / "a.aez", max_error={"temperature": 1})

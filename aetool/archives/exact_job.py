@@ -429,7 +429,7 @@ def _text(source: sources.CsvSource, options: CompressOptions, bounds: Bounds | 
     labels = labels_of(names)
     layout = Layout(source.dialect.rule, labels, options.effort, exact=not bounded)
     if options.max_error and bounds is None:
-        apart = unbounded.names_of(source)
+        apart = unbounded.places_of_names(source)
         bounds = source_texts.bounds_of(source, layout, options.max_error, names, apart)
     if bounds:
         layout = dataclasses.replace(layout, bounds=bounds)
@@ -459,7 +459,7 @@ def _text_by_model(
     labels = labels_of(names)
     layout = Layout(source.dialect.rule, labels, options.effort, shared=shared, exact=not bounded)
     if bounded:  # what the model's numbers are rounded to, to be compared with the source
-        apart = unbounded.names_of(source)
+        apart = unbounded.places_of_names(source)
         wanted = source_texts.bounds_of(source, layout, options.max_error, names, apart)
         layout = dataclasses.replace(layout, bounds=wanted)
     format = {"name": inner_name(source.name)}
@@ -493,7 +493,7 @@ def _table(source: ArrowTable, options: CompressOptions, bounds: Bounds | None) 
 
     # what no bound was asked for needs no look
     is_of_all = bounds is None and "" in options.max_error
-    apart = unbounded.names_of(source) if is_of_all else ()
+    apart = unbounded.places_of_names(source) if is_of_all else ()
     chosen = _bounds_by_place(labels, source.schema.names, options, bounds, ends, apart)
     try:
         content = ArrowContent.of_source(source, _format(source), options.effort, chosen)
@@ -554,10 +554,10 @@ def _bounds_by_place(
     options: CompressOptions,
     bounds: Bounds | None,
     ends: Callable[[], list[Ends | None]],
-    apart: Collection[str] = (),
+    apart: Collection[int] = (),
 ) -> list[Fraction | None] | None:
     """The largest error allowed to each column, by its position; None where no bound is
-    asked for. apart: the columns that a bound of all numbers does not mean."""
+    asked for. apart: the places of the columns that a bound of all numbers does not mean."""
     if bounds is not None:
         return [bounds.get(label) for label in labels]
     if not options.max_error:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from aetool.archives.opening import Opened
 from aetool.canonical import Json
 from aetool.codec import source_texts
+from aetool.codec.contents.labels import labels_of
 from aetool.codec.planning import Effort
+from aetool.columns import quantities
 from aetool.columns.identifier import Identifier
 from aetool.columns.number import PLAIN, Number
-from aetool.columns.quantities import names_in
 from aetool.columns.schema import Schema
 from aetool.csv.fields import fields
 from aetool.data.arrow_files import ArrowTable
@@ -27,26 +29,53 @@ LOOKED_AT = 4096  # records that tell how a column writes its numbers
 GROUPED, COMMA = "thousands separators", "a decimal comma"
 
 
-def names_of(source: CsvSource | ArrowTable) -> frozenset[str]:
-    """Return the names of the columns of a table that a bound of all numbers does not mean: those
-    that name records, places or days rather than measure them. Empty for what is no table."""
-    schema = _schema_of(source)
-    if schema is None:
+@dataclass(frozen=True)
+class Beginning:
+    """What the first records of a table tell of its columns.
+
+    schema: how they are read. names: of all columns in their order, as the schema calls them;
+    header: as the file does, in which a name may be empty or come twice.
+    """
+
+    schema: Schema
+    names: Sequence[str]
+    header: Sequence[str]
+
+    def header_names(self) -> dict[str, str]:
+        """What the file calls each column, by its name in the schema."""
+        return dict(zip(self.names, self.header, strict=True))
+
+    def labels(self) -> dict[str, str]:
+        """What an archive calls each column, by its name in the schema."""
+        labels = labels_of(self.header)
+        return dict(zip(self.names, labels, strict=True))
+
+
+def places_of_names(source: CsvSource | ArrowTable) -> frozenset[int]:
+    """Return the places, from 0, of the columns of a table that a bound of all numbers does not
+    mean: those that name records, places or days rather than measure them. Empty for what is no
+    table."""
+    beginning = _beginning_of(source)
+    if beginning is None:
         return frozenset()
-    return names_in(schema)
+    return quantities.places_of_names(beginning.schema, beginning.names)
 
 
-def _schema_of(source: CsvSource | ArrowTable) -> Schema | None:
-    """How a table's first records are read; None if there are none, or they are read as no
+def _beginning_of(source: CsvSource | ArrowTable) -> Beginning | None:
+    """What the first records of a table tell; None if there are none, or they are read as no
     table."""
     # reading them may fail already, as of records of several widths
     try:
         records: TableSource
         if isinstance(source, ArrowTable):
+            header = source.schema.names
             records = ArrowMemorySource(source.name, source.head(LOOKED_AT))
         else:
+            header = source_texts.header_of(source)[1]
             records = source
-        return inferred(records, records.head(LOOKED_AT), FitOptions())
+        table = records.head(LOOKED_AT)
+        schema = inferred(records, table, FitOptions())
+        return Beginning(schema, table.names, header)
     except DataError:
         return None
 
@@ -62,16 +91,22 @@ def remarks(
     wanted: the bounds that were asked for, by column; "" for all others. errors: the archive's
     errors, by column: the columns in it were bounded.
     """
-    if isinstance(source, ArrowTable):
-        schema = _schema_of(source)
-        return [] if schema is None else list(_exact_identifiers(schema, wanted, errors))
     # arrays name nothing: their columns are numbers
-    if not isinstance(source, CsvSource):
+    if not isinstance(source, CsvSource | ArrowTable):
         return []
-    irregular = _irregular(source, effort.block, bool(errors))
-    if irregular is not None:
-        return [irregular]
-    return list(_otherwise_written(source, wanted, errors))
+    if isinstance(source, CsvSource):
+        irregular = _irregular(source, effort.block, bool(errors))
+        if irregular is not None:
+            return [irregular]
+    beginning = _beginning_of(source)
+    if beginning is None:
+        # nothing was to be bounded
+        return []
+    lines = list(_exact_identifiers(beginning, wanted, errors))
+    # numbers of a typed table are not written in any way
+    if isinstance(source, CsvSource):
+        lines.extend(_otherwise_written(beginning, wanted, errors))
+    return lines
 
 
 def _irregular(source: CsvSource, block: int, is_bounded: bool) -> str | None:
@@ -95,21 +130,22 @@ def _irregular(source: CsvSource, block: int, is_bounded: bool) -> str | None:
 
 
 def _otherwise_written(
-    source: CsvSource,
+    beginning: Beginning,
     wanted: Mapping[str, str],
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
     """Yield a line for each way of writing numbers that cannot be bounded, with the columns that
     have it."""
-    schema = _schema_of(source)
-    if schema is None:
-        # nothing was to be bounded
-        return
-    yield from _exact_identifiers(schema, wanted, errors)
+    header_names = beginning.header_names()
+    labels = beginning.labels()
     names: dict[str, list[str]] = {}
-    for column in schema.columns:
-        is_asked = column.name in wanted or "" in wanted
-        if not isinstance(column, Number) or not is_asked or column.name in errors:
+    for column in beginning.schema.columns:
+        if not isinstance(column, Number):
+            continue
+        header_name = header_names[column.name]
+        is_asked = header_name in wanted or "" in wanted
+        is_bounded = labels[column.name] in errors
+        if is_bounded or not is_asked:
             continue
         if column.notation.group:
             names.setdefault(GROUPED, []).append(column.name)
@@ -124,16 +160,17 @@ def _otherwise_written(
 
 
 def _exact_identifiers(
-    schema: Schema,
+    beginning: Beginning,
     wanted: Mapping[str, str],
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
     """Yield a line that names the identifiers which are not bounded, if there are any and all
     numbers were to be."""
+    labels = beginning.labels()
     identifiers = []
-    for column in schema.columns:
+    for column in beginning.schema.columns:
         # rounded, one key would become another
-        if isinstance(column, Identifier) and column.name not in errors:
+        if isinstance(column, Identifier) and labels[column.name] not in errors:
             identifiers.append(column.name)
     if identifiers and "" in wanted:
         listed = ", ".join(identifiers)

@@ -30,14 +30,14 @@ def allowed_by_place(
     wanted: Mapping[str, str],
     names: Sequence[str],
     ends: Sequence[tuple[Fraction, Fraction] | None],
-    apart: Collection[str] = (),
+    apart: Collection[int] = (),
 ) -> list[Fraction | None]:
     """For each column the largest error allowed; None if none is. ParamError for a column that is
     not there, or has no numbers.
 
     wanted: --max-error by column name; "" stands for all columns of numbers not named. names: may
     repeat. ends: for each column (smallest, largest number), None if it has no numbers. apart: the
-    columns that "" does not stand for.
+    places, from 0, of the columns that "" does not stand for.
     """
     numeric = {name for name, both in zip(names, ends, strict=True) if both is not None}
     for name in wanted:
@@ -51,9 +51,10 @@ def allowed_by_place(
                 f"{option('--max-error')} {name}=...: column '{name}' does not hold numbers"
             )
     bounds: list[Fraction | None] = []
-    for name, both in zip(names, ends, strict=True):
-        of_all = None if name in apart else wanted.get("")
-        asked = wanted.get(name, of_all)
+    for place, (name, both) in enumerate(zip(names, ends, strict=True)):
+        of_all = None if place in apart else wanted.get("")
+        # "" stands for all columns, and never names the one that has no name
+        asked = wanted.get(name, of_all) if name else of_all
         if asked is None or both is None:
             bounds.append(None)
         else:
@@ -99,13 +100,14 @@ def bounds_of(
     layout: Layout,
     wanted: Mapping[str, str],
     names: Sequence[str],
-    apart: Collection[str],
+    apart: Collection[int],
 ) -> dict[str, Fraction]:
     """The largest error allowed by column label, read from --max-error; the whole file is read for
     its ranges. Columns without a bound are left out.
 
     wanted: --max-error by column name. names: of the columns, which may repeat; the labels of the
-    layout do not. apart: the columns that have a bound only if they are named in --max-error.
+    layout do not. apart: the places of the columns that have a bound only if they are named in
+    --max-error.
     """
     seen: dict[str, tuple[Fraction, Fraction]] = {}
     pieces = pieces_of(source, layout.effort.block)

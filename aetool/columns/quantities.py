@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from aetool.columns.category import Category
 from aetool.columns.column import Column
@@ -12,14 +13,18 @@ from aetool.columns.schema import Schema
 from aetool.columns.text import Text
 
 
-def names_in(schema: Schema) -> frozenset[str]:
-    """Return the names of the columns whose digits count nothing: identifiers, codes such as P7890,
-    dates, and words.
+def places_of_names(schema: Schema, names: Sequence[str]) -> frozenset[int]:
+    """Return the places, from 0, of the columns whose digits count nothing: identifiers, codes such
+    as P7890, dates, and words.
+
+    names: of all columns of the table in their order, those included that the schema leaves out.
 
     A bound on the error of all numbers is not meant for these: rounded by 1 % of their range, one
     key becomes another, and what refers to it is lost.
     """
-    return frozenset(column.name for column in schema.columns if _is_name(column))
+    # by name first, since the schema may lack columns of the table
+    columns_of_names = {column.name for column in schema.columns if _is_name(column)}
+    return frozenset(place for place, name in enumerate(names) if name in columns_of_names)
 
 
 def _is_name(column: Column) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 
 from aetool.bundle import CODEC, Bundle
 from aetool.codec import shared, source_texts
 from aetool.codec.records import Layout
-from aetool.columns.quantities import names_in
+from aetool.columns.quantities import places_of_names
+from aetool.columns.schema import Schema
 from aetool.data.sources import CsvSource
 
 PIECE, MOST = 2 << 20, 12 << 20  # bytes of text: read at a time, and learned from
@@ -24,8 +25,7 @@ def with_codec(
 ) -> Bundle:
     """The model with an archive codec that is learned from the source; without one, if its records
     are not regular. Arguments as of `learn`."""
-    apart = names_in(model.schema) if model.schema is not None else ()
-    member = learn(source, max_error, students, seed, apart)
+    member = learn(source, max_error, students, seed, model.schema)
     if member is None:
         return model
     return dataclasses.replace(model, graphs={**model.graphs, CODEC: member})
@@ -36,18 +36,21 @@ def learn(
     max_error: Mapping[str, str],
     students: bool,
     seed: int,
-    apart: Collection[str] = (),
+    schema: Schema | None = None,
 ) -> bytes | None:
     """The bytes of an archive codec that is learned from a table, as a bundle stores them; None if
     its records are irregular. max_error: the bound by column, for lossy archives; students: whether
-    to train small networks that predict columns; seed: of what is drawn; apart:
-    the columns that max_error bounds only if it names them.
+    to train small networks that predict columns; seed: of what is drawn; schema: tells the columns
+    that max_error bounds only if it names them; None: there are no such.
     """
     head, names = source_texts.header_of(source)
     layout = Layout(source.dialect.rule, names, shared.EFFORT)
     bounds: dict[str, Fraction] = {}
     if max_error:
         # for them, as for an archive's, the whole table is read for its ranges
+        # the header may have a name twice, or none
+        names_in_schema = next(iter(source.batches())).names
+        apart = places_of_names(schema, names_in_schema) if schema is not None else ()
         bounds = source_texts.bounds_of(source, layout, max_error, names, apart)
     every = max(1, -(-source.path.stat().st_size // MOST))
     pieces = source_texts.pieces_of(source, PIECE)
