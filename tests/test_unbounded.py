@@ -11,6 +11,7 @@ import aetool
 from aetool import operations
 from aetool.codec import textual
 from aetool.codec.metas import TextMeta
+from aetool.data.sources import open_source
 from aetool.operations import CompressOptions
 
 ROWS = 400
@@ -134,6 +135,38 @@ def test_a_table_without_a_header_has_a_row_number(tmp_path):
     figures = aetool.compress(path, tmp_path / "t.aez", max_error="1%")
     assert set(figures["errors"]) == {"c2", "c3"}
     assert len(figures["unbounded"]) == 1 and "identifier" in figures["unbounded"][0]
+
+
+BOXES = {
+    "a box": ("| id | part | x |\n|---:|:---|---:|\n", "| {n} | p{n} | {x} |\n"),
+    "a box of a database": (
+        "+----+----+---+\n| id | part | x |\n+----+----+---+\n",
+        "| {n} | p{n} | {x} |\n",
+    ),
+    "blanks at the ends of lines": ("id part x \n", "{n} p{n} {x} \n"),
+}
+
+
+@pytest.mark.parametrize("kind", BOXES)
+@pytest.mark.parametrize("by_model", [False, True])
+def test_columns_of_a_table_with_edges_are_told_by_their_place(tmp_path, kind, by_model):
+    head, record = BOXES[kind]
+    numbers = np.random.default_rng(0).integers(100, 9999, ROWS)
+    lines = [record.format(n=1000 + n, x=x) for n, x in enumerate(numbers)]
+    path = tmp_path / "t.txt"
+    path.write_text(head + "".join(lines))
+    model = None
+    if by_model:
+        model = aetool.fit(path, "pca", max_error={"": "1%"})
+    figures = aetool.compress(path, tmp_path / "a.aez", model=model, max_error="1%")
+    assert figures["unbounded"] == ["id, part are identifiers, stored exactly"]
+    assert set(figures["errors"]) == {"x"}
+    aetool.decompress(tmp_path / "a.aez", tmp_path / "back.txt")
+    (before, after) = (open_source(p).head() for p in (path, tmp_path / "back.txt"))
+    assert before["id"].strings() == after["id"].strings()
+    assert before["part"].strings() == after["part"].strings()
+    moved = np.abs(numbers - np.array(after["x"].strings(), float))
+    assert 0 < moved.max() <= 0.01 * (numbers.max() - numbers.min())
 
 
 def test_columns_that_no_bound_was_asked_for_are_not_named(tmp_path):

@@ -33,8 +33,9 @@ GROUPED, COMMA = "thousands separators", "a decimal comma"
 class Beginning:
     """What the first records of a table tell of its columns.
 
-    schema: how they are read. names: of all columns in their order, as the schema calls them;
-    header: as the file does, in which a name may be empty or come twice.
+    schema: how they are read. names: of all columns in their order, as the schema calls them, ""
+    for what is a column of the archive alone (see `source_texts.names_by_field`); header: as the
+    file does, in which a name may be empty or come twice.
     """
 
     schema: Schema
@@ -74,8 +75,11 @@ def _beginning_of(source: CsvSource | ArrowTable) -> Beginning | None:
             header = source_texts.header_of(source)[1]
             records = source
         table = records.head(LOOKED_AT)
+        names: Sequence[str] = table.names
+        if isinstance(source, CsvSource):
+            names = source_texts.names_by_field(source, names, header)
         schema = inferred(records, table, FitOptions())
-        return Beginning(schema, table.names, header)
+        return Beginning(schema, names, header)
     except DataError:
         return None
 

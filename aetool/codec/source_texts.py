@@ -11,6 +11,7 @@ from aetool.codec.blocks import NO_HINTS
 from aetool.codec.planning import Hints
 from aetool.codec.records import Layout
 from aetool.csv import cutting
+from aetool.csv.dialect import BOX
 from aetool.csv.fields import fields
 from aetool.data import sources
 from aetool.errors import ParamError
@@ -93,6 +94,26 @@ def header_of(source: sources.CsvSource) -> tuple[bytes, list[str]]:
         width = int(first_records.width[0]) if len(first_records) else 1
         names = [f"c{i + 1}" for i in range(width)]
     return head, names
+
+
+def names_by_field(
+    source: sources.CsvSource,
+    names: Sequence[str],
+    header: Sequence[str],
+) -> list[str]:
+    """The column that each field of a record is in; "" for an empty field at the edge of a box or
+    at the end of lines, which is no column.
+
+    names: of the columns, as the source's records have them. header: as `header_of` returns it, a
+    name for each field.
+    """
+    by_field = list(names)
+    if source.dialect.edge == BOX:
+        by_field.insert(0, "")
+    # a name for each field, whatever ends the lines
+    missing = len(header) - len(by_field)
+    by_field.extend([""] * missing)
+    return by_field
 
 
 def bounds_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fractions import Fraction
 
 from aetool.bundle import CODEC, Bundle
@@ -49,8 +49,11 @@ def learn(
     if max_error:
         # for them, as for an archive's, the whole table is read for its ranges
         # the header may have a name twice, or none
-        names_in_schema = next(iter(source.batches())).names
-        apart = places_of_names(schema, names_in_schema) if schema is not None else ()
+        apart: Collection[int] = ()
+        if schema is not None:
+            names_in_schema = next(iter(source.batches())).names
+            by_field = source_texts.names_by_field(source, names_in_schema, names)
+            apart = places_of_names(schema, by_field)
         bounds = source_texts.bounds_of(source, layout, max_error, names, apart)
     every = max(1, -(-source.path.stat().st_size // MOST))
     pieces = source_texts.pieces_of(source, PIECE)
