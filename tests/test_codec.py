@@ -15,6 +15,7 @@ from PIL import Image
 from aetool import bundle as bundles
 from aetool import kernel, operations
 from aetool.codec import (
+    binning,
     bits,
     blobs,
     blocks,
@@ -130,7 +131,7 @@ def test_every_transform_and_feature_comes_back(loops, transform, masked):
         lanes_log=2,
         combined=combined,
     )
-    start, width = planning.bins_of(integers.residuals(plan, stream, known()), 40)
+    start, width = binning.bins_of(integers.residuals(plan, stream, known()), 40)
     plan = plan.but(starts=start, widths=width)
     assert Plan.from_json(plan.to_json()).to_json() == plan.to_json()
     data = integers.encode(plan, stream, known())

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from aetool import kernel, operations
 from aetool.codec import (
+    binning,
     blocks,
     combining,
     digits,
@@ -538,6 +539,6 @@ def test_the_search_looks_at_few_of_many_columns_and_at_those_that_are_like_it()
 def test_bins_of_numbers_on_both_sides_of_nought_are_those_of_one_side():
     values = np.random.default_rng(0).geometric(0.1, 3000).astype(np.int64) << 40
     both = np.concatenate([values, -values - 1])
-    start, width = planning.bins_of(both, 255)
+    start, width = binning.bins_of(both, 255)
     inside = np.searchsorted(start, both, "right") - 1
     assert ((both - start[inside]) >> width[inside] == 0).all()

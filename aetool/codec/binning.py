@@ -1,0 +1,175 @@
+"""Finds the bins of a column's residuals: intervals of 2^m numbers that code them in fewest bits.
+
+Nothing here is needed to decode, so floating point is welcome.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool.codec.context_search import BIN_BITS
+from aetool.data.table import Mask
+from aetool.model import Int
+
+ROWS_A_CELL = 1024  # residuals for each different one, from which on each has a bin of its own
+MOST_LEVELS = 63  # of the tree of intervals: no number has more bits but its sign
+FAR = 2**61  # from 0, beyond which no residual is shifted: no bin may leave 64 bits
+
+
+def bins_of(r: Int, most: int) -> tuple[Int, Int]:
+    """(first residual, bits within it) of each of the dyadic bins, at most `most`, that code
+    residuals r in fewest bits.
+
+    Intervals [i 2^m, (i + 1) 2^m) form a tree; a node is kept whole if a flat density over it costs
+    no more than the best of its parts (optimal pruning, Breiman et al. 1984, chapter 3).
+    """
+    cells, counts = _histogram(r)
+    is_clear = len(r) > ROWS_A_CELL * len(cells)
+    if is_clear and len(cells) <= most:
+        return cells, np.zeros_like(cells)
+    origin = np.int64(_origin(cells, counts))
+    cells = cells - origin
+    penalty = BIN_BITS
+    while True:
+        tree = _tree(cells, counts, penalty)
+        start, width = tree.bins()
+        if len(start) <= most:
+            return start + origin, width
+        # dearer bins are fewer
+        penalty *= 2
+
+
+def _histogram(r: Int) -> tuple[Int, Int]:
+    """(the different values of r, ascending; how often each occurs)."""
+    low = int(r.min())
+    high = int(r.max())
+    if high - low >= 4 * len(r):
+        return np.unique(r, return_counts=True)
+    # an array as long as the range is small enough, and counting needs no sort
+    above_low = r - np.int64(low)
+    counts = np.bincount(above_low)
+    occurring = np.flatnonzero(counts)
+    cells = occurring + np.int64(low)
+    return cells, counts[occurring]
+
+
+def _origin(cells: Int, counts: Int) -> int:
+    """The number that intervals are aligned to: the median of the residuals; 0 where a bin could
+    then leave 64 bits. cells, counts: as of `_histogram`."""
+    low = int(cells[0])
+    high = int(cells[-1])
+    if low <= -FAR or high >= FAR:
+        return 0
+    not_above = np.cumsum(counts)
+    middle = int(not_above[-1]) // 2
+    place = np.searchsorted(not_above, middle)
+    return int(cells[place])
+
+
+@dataclass(frozen=True, eq=False)
+class _Level:
+    """The intervals of 2^m numbers, for one m, that residuals lie in.
+
+    nodes: (n,), the number i of each interval, ascending. is_bin: (n,), whether one bin for the
+    interval costs no more than bins for its parts. parents: (n,), the place of each node's parent
+    on the next level; empty where it is not needed.
+    """
+
+    nodes: Int
+    is_bin: Mask
+    parents: Int
+
+
+NO_NODES = np.zeros(0, np.int64)
+# stands for a level on which no two nodes meet, of which nothing is looked up
+SKIPPED = _Level(NO_NODES, NO_NODES == 0, NO_NODES)
+
+
+@dataclass(frozen=True, eq=False)
+class _Tree:
+    """The intervals that hold each other, from single numbers on. levels: those of 1, 2, 4 ...
+    numbers. alone: the first level on which two of them meet."""
+
+    levels: list[_Level]
+    alone: int
+
+    def bins(self) -> tuple[Int, Int]:
+        """(first number, bits within it) of the bins, ascending: from the widest intervals down,
+        those that are best as one bin."""
+        starts: list[Int] = []
+        widths: list[Int] = []
+        top = self.levels[-1]
+        # whether no wider bin holds the node
+        is_open = np.ones_like(top.nodes, np.bool_)
+        for height in reversed(range(len(self.levels))):
+            if 0 < height < self.alone:
+                continue
+            level = self.levels[height]
+            kept = level.nodes[is_open & level.is_bin]
+            starts.append(kept << np.int64(height))
+            widths.append(np.full_like(kept, height))
+            is_open = is_open & ~level.is_bin
+            # below the first level on which nodes meet are the same nodes: none has to be found
+            if height > self.alone:
+                below = self.levels[height - 1]
+                is_open = is_open[below.parents]
+        first = np.concatenate(starts)
+        width = np.concatenate(widths)
+        order = np.argsort(first, kind="stable")
+        return first[order], width[order]
+
+
+def _tree(cells: Int, counts: Int, penalty: float) -> _Tree:
+    """The tree of intervals above the cells. penalty: bits that a bin costs."""
+    frequency = counts.astype(np.float64)
+    total = frequency.sum()
+    # cost of the best bins of each node of this level
+    best = penalty - frequency * np.log2(frequency / total)
+    nodes = cells
+    is_bin = np.ones_like(nodes, np.bool_)
+    levels: list[_Level] = []
+    # of levels on which no nodes meet only the last needs a look: a wider bin costs more
+    alone = _levels_alone(nodes)
+    if alone:
+        levels.append(_Level(nodes, is_bin, NO_NODES))
+        levels += [SKIPPED] * (alone - 1)
+        nodes = nodes >> np.int64(alone)
+        is_bin = np.zeros_like(nodes, np.bool_)
+    while _may_meet(nodes) and len(levels) < MOST_LEVELS:
+        above = nodes >> np.int64(1)
+        is_first_child = np.ones_like(above, np.bool_)
+        is_first_child[1:] = above[1:] != above[:-1]
+        parents = np.cumsum(is_first_child) - 1
+        levels.append(_Level(nodes, is_bin, parents))
+        first_children = np.flatnonzero(is_first_child)
+        nodes = above[first_children]
+        frequency = np.add.reduceat(frequency, first_children)
+        of_parts = np.add.reduceat(best, first_children)
+        # within a bin each number takes as many bits as there are levels below
+        bits = len(levels) - np.log2(frequency / total)
+        of_one_bin = frequency * bits + penalty
+        is_bin = of_one_bin <= of_parts
+        best = np.where(is_bin, of_one_bin, of_parts)
+    levels.append(_Level(nodes, is_bin, NO_NODES))
+    return _Tree(levels, alone)
+
+
+def _may_meet(nodes: Int) -> bool:
+    """Whether nodes have a common parent on some level: what is below 0 and what is not never
+    meet, and are best cut before that."""
+    if len(nodes) != 2:
+        return len(nodes) > 1
+    return nodes.tolist() != [-1, 0]
+
+
+def _levels_alone(nodes: Int) -> int:
+    """How often ascending nodes can be halved before the first two of them meet; at most 62."""
+    if len(nodes) < 2:
+        return 0
+    differing = nodes[1:] ^ nodes[:-1]
+    # as unsigned numbers, for two nodes of different sign differ in the highest bit
+    least = differing.view(np.uint64).min()
+    halvings = int(least).bit_length() - 1
+    return min(62, halvings)

@@ -1,0 +1,82 @@
+"""Quick looks at a column of whole numbers: which rows to try plans on, how many bits it may take,
+how alike two columns are.
+
+Nothing here is needed to decode, so floating point is welcome.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.codec.context_search import Rows
+from aetool.model import Array, Int
+
+Float32 = npt.NDArray[np.float32]
+
+STRETCHES = 4  # of rows that a sample consists of
+MOST_LOOKED_AT = 4096  # values that a quick look takes in
+OUTLINE = 256  # values that stand for a column where columns are compared
+# no whole number of 64 bits has a magnitude as small: keeps what is counted from falling below 0
+LEAST_MAGNITUDE = 1100
+TINY = 1e-9  # keeps a column of equal values from dividing by 0
+
+
+def sample_rows(count: int, size: int) -> Rows:
+    """The places of at most `size` of `count` rows: all, or four stretches spread evenly."""
+    if count <= size:
+        return slice(0, count)
+    length = size // STRETCHES
+    last = count - length
+    starts = np.linspace(0, last, STRETCHES).astype(np.int64)
+    within = np.arange(length)
+    rows = np.add.outer(starts, within)
+    return rows.ravel()
+
+
+def outline(values: Int) -> Float32:
+    """(OUTLINE,): some of the values, in order, as a vector of length 1 and mean 0; the product of
+    two such vectors is how alike two streams are."""
+    part = _some_of(values, OUTLINE)[:OUTLINE]
+    part -= np.median(part)
+    # of long tails the order of magnitude counts
+    scale = np.abs(part).mean() + TINY
+    part = np.arcsinh(part / scale)
+    part -= part.mean()
+    squares = part**2
+    length = np.sqrt(squares.sum()) + TINY
+    vector = np.zeros(OUTLINE, np.float32)
+    vector[: len(part)] = part / length
+    return vector
+
+
+def bits_a_value(r: Int) -> float:
+    """About how many bits a residual takes on average: those of its place among others of its
+    magnitude, and those that say which magnitude it has. r: (n,)."""
+    rows = sample_rows(len(r), MOST_LOOKED_AT)
+    part = r[rows].astype(np.float64)
+    off = part - np.median(part)
+    _, magnitude = np.frexp(off)
+    signed = magnitude * np.sign(off)
+    places = signed.astype(np.int64) + LEAST_MAGNITUDE
+    counts = np.bincount(places)
+    share = counts[counts > 0] / len(part)
+    # the highest bit of a number is told by its magnitude
+    below_highest = np.maximum(magnitude - 1, 0)
+    information = share * np.log2(share)
+    return float(below_highest.mean() - information.sum())
+
+
+def spread(values: Int) -> float:
+    """The mean distance of values, (n,), from their median, on some of them."""
+    part = _some_of(values, MOST_LOOKED_AT)
+    distance = np.abs(part - np.median(part))
+    return float(distance.mean())
+
+
+def _some_of(values: Int, most: int) -> Array:
+    """Every k-th of the values, as float64, with k so that there are `most` of them or a few
+    more."""
+    step = max(1, len(values) // most)
+    part = values[::step]
+    return part.astype(np.float64)
