@@ -161,7 +161,9 @@ def _may_meet(nodes: Int) -> bool:
     meet, and are best cut before that."""
     if len(nodes) != 2:
         return len(nodes) > 1
-    return nodes.tolist() != [-1, 0]
+    first, last = nodes.tolist()
+    has_both_signs = first == -1 and last == 0
+    return not has_both_signs
 
 
 def _levels_alone(nodes: Int) -> int:
