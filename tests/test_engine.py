@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import aetool
@@ -161,6 +163,31 @@ def test_rows_of_groups_are_read_by_workers_alone(files, table, monkeypatch):
         pd.testing.assert_frame_equal(serial, model.detect(path, top=20, executor=scattered))
         source = sources.open_source(path)
         assert len(list(pieces.pieces_of(source))) > 20
+
+
+def test_a_large_group_of_rows_is_read_in_slices(table, tmp_path, monkeypatch):
+    """Also where a group is read in several batches; small groups beside it are joined."""
+    monkeypatch.setattr("aetool.data.arrow_source.ROWS", 64)
+    monkeypatch.setattr(pieces, "MOST_CELLS", 4800)
+    path = tmp_path / "t.parquet"
+    arrow = pa.Table.from_pandas(table)
+    with pq.ParquetWriter(path, arrow.schema) as writer:
+        for first, rows in ((0, 20), (20, 30), (50, 1000), (1050, 10), (1060, 390)):
+            writer.write_table(arrow.slice(first, rows), row_group_size=rows)
+    source = sources.open_source(path)
+    assert [(piece.first, piece.rows) for piece in pieces.pieces_of(source)] == [
+        (0, 50), (50, 1000), (1050, 400),
+    ]  # fmt: skip
+    cut = list(pieces.pieces_of(source, finer=4))
+    assert [(piece.first, piece.rows, piece.before) for piece in cut] == [
+        (0, 50, 0), (50, 250, 0), (300, 250, 250), (550, 250, 500), (800, 250, 750),
+        (1050, 10, 0), (1060, 195, 0), (1255, 195, 195),
+    ]  # fmt: skip
+    read = [part for piece in cut for part in piece.tables(text.LeftOut())]
+    firsts = np.cumsum([0, *map(len, read)])
+    assert [part.first_row for part in read] == firsts[:-1].tolist() and firsts[-1] == 1450
+    numbers = np.concatenate([part["a"] for part in read])
+    assert np.array_equal(numbers, table["a"][:1450])
 
 
 def test_pieces_of_a_text_are_its_records(files):

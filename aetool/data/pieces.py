@@ -7,7 +7,8 @@ that the records of all pieces, one after the other, are those of the whole.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
@@ -26,13 +27,20 @@ from aetool.errors import DataError
 
 TEXT_BYTES = 16 << 20  # of a piece of text
 MOST_CELLS = 1 << 23  # of a piece of a Parquet file, unless one group of rows has more
+# what is done with records may take many times as long as reading them; then small pieces keep all
+# workers busy to the end
+FINER = 16
+MOST_SLICES = 4  # of one group of rows, since it is read as a whole for each of them
 
 
 @dataclass(frozen=True)
 class ParquetPiece:
-    """Row groups of a Parquet file, to be read by whoever sees the file. first: the number of their
-    first record, from 0; rows: how many they have; stamp: bytes of the file when it was cut, to
-    notice a change."""
+    """Records of row groups of a Parquet file, to be read by whoever sees the file.
+
+    first: the number of the first record, from 0; rows: how many records; stamp: bytes of the file
+    when it was cut, to notice a change; before: how many records of the groups are left out before
+    the first.
+    """
 
     path: Path
     name: str
@@ -40,6 +48,7 @@ class ParquetPiece:
     first: int
     rows: int
     stamp: int
+    before: int = 0
 
     def tables(self, left: text.LeftOut) -> Iterator[Table]:
         """Yield the records, batch by batch; DataError if the file is gone, changed or damaged.
@@ -48,11 +57,20 @@ class ParquetPiece:
 
         FileAt(self.path, self.name, self.stamp).check()
         row = self.first
+        end = self.first + self.rows
+        # a group can only be read from its begin
+        missing = self.before
         try:
             source = ArrowFileSource(self.name, self.path)
             for batch in source.record_batches(self.groups):
-                yield source.as_table(batch, row)
-                row += batch.num_rows
+                left_out = min(missing, batch.num_rows)
+                missing -= left_out
+                part = batch.slice(left_out, end - row)
+                if part.num_rows:
+                    yield source.as_table(part, row)
+                row += part.num_rows
+                if row == end:
+                    break
         except (pa.ArrowException, OSError) as error:
             said = arrow_files.one_line(error)
             raise DataError(f"{self.name}: damaged behind row {row}: {said}") from None
@@ -115,39 +133,58 @@ class ChainedPiece:
 Piece: TypeAlias = ParquetPiece | TextPiece | ChainedPiece
 
 
-def pieces_of(source: TableSource) -> Iterator[Piece] | None:
+def pieces_of(source: TableSource, finer: int = 1) -> Iterator[Piece] | None:
     """Yield the pieces of a table, in order. None, instead, if other processes cannot read it: a
-    table in memory, from a pipe or a compressed file, or text in another encoding than UTF-8."""
+    table in memory, from a pipe or a compressed file, or text in another encoding than UTF-8.
+
+    finer: how many times smaller the pieces are to be than suits records that are only read, which
+    is 1.
+    """
     if isinstance(source, ChainSource):
-        return _of_chain(source)
+        return _of_chain(source, finer)
     if isinstance(source, CopiedTable):
         return None
     # a copy is on this machine alone, and goes when its source goes
     if source.place is not None and source.place.spool is not None:
         return None
     if isinstance(source, ArrowFileSource) and source.is_parquet:
-        return _of_parquet(source)
+        return _of_parquet(source, finer)
     if isinstance(source, CsvSource) and _is_plain(source):
-        return _of_text(source)
+        return _of_text(source, finer)
     return None
 
 
-def _of_parquet(source: ArrowFileSource) -> Iterator[ParquetPiece]:
-    """Yield the row groups of a Parquet file as pieces, small ones joined."""
-    groups: list[int] = []
-    first = row = 0
+def _of_parquet(source: ArrowFileSource, finer: int) -> Iterator[ParquetPiece]:
+    """Yield the records of a Parquet file as pieces: small groups of rows are joined, and large
+    ones sliced if the pieces are to be finer. finer: as of `pieces_of`."""
     stamp = source.path.stat().st_size
     most = max(ROWS, MOST_CELLS // max(1, len(source.schema)))
-    counts = source.rows_of_groups()
-    for group, rows in enumerate(counts):
-        if groups and row - first + rows > most:
-            yield ParquetPiece(source.path, source.name, tuple(groups), first, row - first, stamp)
-            groups = []
+    most = max(1, most // finer)
+    joined: list[int] = []
+    first = row = 0
+
+    def piece(groups: Sequence[int], begin: int, end: int, before: int = 0) -> ParquetPiece:
+        return ParquetPiece(
+            source.path, source.name, tuple(groups), begin, end - begin, stamp, before
+        )
+
+    for group, rows in enumerate(source.rows_of_groups()):
+        is_sliced = finer > 1 and rows > most
+        if joined and (is_sliced or row - first + rows > most):
+            yield piece(joined, first, row)
+            joined = []
             first = row
-        groups.append(group)
+        if is_sliced:
+            slices = min(MOST_SLICES, -(-rows // most))
+            edges = [rows * number // slices for number in range(slices + 1)]
+            for begin, end in itertools.pairwise(edges):
+                yield piece([group], row + begin, row + end, before=begin)
+            first = row + rows
+        else:
+            joined.append(group)
         row += rows
-    if groups:
-        yield ParquetPiece(source.path, source.name, tuple(groups), first, row - first, stamp)
+    if joined:
+        yield piece(joined, first, row)
 
 
 def _is_plain(source: CsvSource) -> bool:
@@ -156,13 +193,14 @@ def _is_plain(source: CsvSource) -> bool:
     return encoding == encodings.UTF8 and is_uncompressed(source.path)
 
 
-def _of_text(source: CsvSource) -> Iterator[TextPiece]:
-    """Yield the pieces of a text, each beginning at a record; the text is read once for that."""
+def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
+    """Yield the pieces of a text, each beginning at a record; the text is read once for that.
+    finer: as of `pieces_of`."""
     stamp = source.path.stat().st_size
     dialect = source.dialect
     names = next(iter(source.batches())).names
     with source.path.open("rb") as stream:
-        pieces = cutting.pieces(stream, dialect, TEXT_BYTES)
+        pieces = cutting.pieces(stream, dialect, max(1, TEXT_BYTES // finer))
         try:
             head = next(pieces)
             start = len(head)
@@ -186,7 +224,7 @@ def _of_text(source: CsvSource) -> Iterator[TextPiece]:
         yield replace(waiting, is_last=True)
 
 
-def _of_chain(chain: ChainSource) -> Iterator[ChainedPiece] | None:
+def _of_chain(chain: ChainSource, finer: int) -> Iterator[ChainedPiece] | None:
     first = pieces_of(chain.sources[0])
     if first is None:
         return None
@@ -195,15 +233,15 @@ def _of_chain(chain: ChainSource) -> Iterator[ChainedPiece] | None:
         is_cut = isinstance(source, ArrowFileSource | CsvSource) and pieces_of(source) is not None
         if not is_cut:
             return None
-    return _chained(chain)
+    return _chained(chain, finer)
 
 
-def _chained(chain: ChainSource) -> Iterator[ChainedPiece]:
+def _chained(chain: ChainSource, finer: int) -> Iterator[ChainedPiece]:
     names = next(iter(chain.batches())).names
     alone = chain.without_tables()
     row = 0
     for source, own in chain.with_paths():
-        pieces = pieces_of(source)
+        pieces = pieces_of(source, finer)
         assert pieces is not None
         for piece in pieces:
             assert not isinstance(piece, ChainedPiece)

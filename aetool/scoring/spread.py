@@ -319,7 +319,7 @@ class Scoring:
         schema = self.bundle.schema
         worker = Worker(self.bundle, schema, source.name, self.device, names_in(source))
         if schema is not None and isinstance(source, TableSource):
-            cut = pieces.pieces_of(source)
+            cut = pieces.pieces_of(source, pieces.FINER)
             first = None if cut is None or schema.order else next(cut, None)
             if cut is not None and first is not None:
                 head = next(iter(source.batches())).take(slice(0, ROWS))
