@@ -234,7 +234,7 @@ def table(data: bytes) -> None:
 def seeds(name: str) -> list[bytes]:
     """Where the fuzzer begins."""
     from aetool.canonical import canonical
-    from aetool.codec import blocks
+    from aetool.codec import payloads
     from aetool.codec.archive import Archive
     from aetool.fits import recipes
 
@@ -249,7 +249,7 @@ def seeds(name: str) -> list[bytes]:
     for path in GOLDEN.glob("*.aez"):
         with Archive(path) as found:
             block = found.reader.block(0)
-            words, at = blocks._words(block.payload)
+            words, at = payloads.words_of(block.payload)
             head = canonical(words) if words else b""
             size = len(head).to_bytes(2, "little")
             rows = (block.rows | (path.stem == "shared") << 15).to_bytes(2, "little")

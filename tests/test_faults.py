@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from aetool import cli, operations
-from aetool.codec import blocks, plain
+from aetool.codec import payloads, plain
 from aetool.codec.archive import Archive
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.container import layout
@@ -131,7 +131,7 @@ def resealed(data, change):
     """The archive with the JSON of its first block changed, and all checksums right again."""
 
     def changed(payload):
-        words, rest = blocks._words(payload)
+        words, rest = payloads.words_of(payload)
         head = deflate(change(words))
         return varint(len(head)) + head + payload[rest:]
 

@@ -20,6 +20,7 @@ from aetool.codec import (
     floats,
     integers,
     mixing,
+    payloads,
     planning,
     ranks,
     records,
@@ -214,7 +215,7 @@ def test_no_mixture_is_damage(data, size):
 def test_totals_products_and_steady_tracks_are_told():
     text = (HOME / "totals.csv").read_bytes().split(b"\n", 1)[1]
     (encoded,) = records.encode(text, Layout(Rule(","), list("abcdef")))
-    words, _ = blocks._words(encoded.payload)
+    words, _ = payloads.words_of(encoded.payload)
     plans = [Plan.from_json(stored) for stored in words["plans"]]
     cost, total, track = plans[2], plans[4], plans[5]
     assert cost.combined == Combination((Term(1, ((1, 0), (0, 0))),))
@@ -308,7 +309,7 @@ def plans_of(text, width):
     """The plans by which a text is coded as a block, which restores it."""
     (encoded,) = records.encode(text, Layout(Rule(","), [f"c{place}" for place in range(width)]))
     coded(text, width)
-    words, _ = blocks._words(encoded.payload)
+    words, _ = payloads.words_of(encoded.payload)
     return [Plan.from_json(stored) for stored in words["plans"]]
 
 

@@ -1,11 +1,8 @@
 """Columns of a block to a payload and back.
 
-    payload = varint n | n bytes: what to know, JSON | lengths of parts | parts
-
-The JSON has for each column its meta and for each stream of whole numbers its plan; null where the
-shared model's is used. A column's parts are its blobs, then its streams; the streams of a block of
-few rows are joined into one, the last part. Lengths: a bit for each part, whether it has any bytes,
-then a varint for each that has.
+The description of a block (payloads.py) has for each column its meta and for each stream of whole
+numbers its plan; null where the shared model's is used. A column's parts are its blobs, then its
+streams; the streams of a block of few rows are joined into one, the last part.
 """
 
 from __future__ import annotations
@@ -20,8 +17,8 @@ import numpy as np
 from aetool.canonical import Json, canonical
 from aetool.codec import columns, floats, integers, metas, picture_blobs, planning
 from aetool.codec import ledger as ledgers
-from aetool.codec.alike import AlikeColumns
 from aetool.codec.blobs import read_varint, varint
+from aetool.codec.block_encoding import JOINED, BlockEncoder, digest_of_values
 from aetool.codec.columns import Book, Coded, Decoded
 from aetool.codec.container.digests import digest
 from aetool.codec.integers import Known, Stream
@@ -36,18 +33,20 @@ from aetool.codec.metas import (
     RankMeta,
     WholeMeta,
 )
+from aetool.codec.payloads import lengths_of, payload_of, words_of
 from aetool.codec.picture_models import PictureModel
 from aetool.codec.plans import OtherSymbol, Plan, Transform, Unchanged, Verdict
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students
-from aetool.codec.words import deflate, inflate
+from aetool.codec.words import deflate
+from aetool.data.table import Mask
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
 NO_HINTS = planning.Hints()
+NO_VALUES = np.zeros(0, np.int64)
 # The description that is not written: of a block that is one run of bytes.
 PLAIN_BYTES: dict[str, Json] = {"columns": [{"k": "bytes"}], "plans": []}
-JOINED = planning.SMALL_BLOCK
 NAMES = {
     Transform.DIFFERENCE: "difference",
     Transform.GROUPED: "group",
@@ -58,7 +57,6 @@ NAMES = {
     Transform.LINEAR_DIFFERENCE: "combination",
 }
 DOUBTFUL = 0.05  # of a block must combinations save to be taken without a look at it without them
-WORTH = 0.97  # of the bits must another way to store a column take: others may look at its numbers
 
 
 @dataclass(eq=False)
@@ -74,9 +72,12 @@ class Block:
     columns: list[Decoded]
     rows: int = 0
     first: int = 0
-    content: bytes = b""  # the digest of what it holds
+    content: bytes = b""
     sizes: list[dict[str, int]] = field(default_factory=list)
-    joined: int = 0  # bytes of all streams, where they are joined
+    joined: int = 0
+
+
+# ---- writing
 
 
 def encode(
@@ -129,214 +130,97 @@ def _encoded(
 ) -> _Coding:
     """Encode the columns of a block as `encode` says, once, with combinations of columns if the
     effort has them."""
-    students = shared.students if shared else students
-    students = students.by_reference() if students else None  # decoding then compares the floats
+    if shared is not None:
+        students = shared.students
+    if students is not None:
+        students = students.by_reference()  # decoding then compares the floats
     # what a model knows, and what its students see, are columns as they are at first sight
     may_choose = shared is None and students is None
-    ways = hints.ways if len(hints.ways) == len(coded) and may_choose else ()
-    likely = list(coded)
-    if ways:
-        likely = [_in_way(column, way) for column, way in zip(coded, ways, strict=True)]
-    shape = tuple(len(column.streams) for column in likely)
-    before = hints.moved(shape) if effort.reuse or hints.shape == shape else ()
-    encoder = _Encoder(rows, effort, before, shared, period, students)
-    own_metas: list[Json] = []
-    taken: list[Coded] = []
-    for place, column in enumerate(coded):
-        chosen = likely[place]
-        plans_of = list[Plan]()
-        if may_choose and not ways:
-            chosen, plans_of = encoder.cheapest(column)
-        meta, column_blobs = encoder.owned(chosen, place)
-        taken.append(chosen)
-        foreseen = shared is not None and shared.metas[place] == meta
-        own_metas.append(None if foreseen else meta.to_json())
-        encoder.parts += column_blobs
-        encoder.content += [digest(b) for b in chosen.contents or column_blobs]
-        for stream, plan in itertools.zip_longest(chosen.streams, plans_of):
-            encoder.add(stream, foreseen, plan)
-    shape = tuple(len(column.streams) for column in taken)
-    ways = tuple(
-        [column, *column.others].index(one) for column, one in zip(coded, taken, strict=True)
-    )
-    plans = [None if plan is None else plan.to_json() for plan in encoder.stored]
-    if any(part is not None for part in [*own_metas, *plans]) or words or shared is None:
-        words = {**words, "columns": own_metas, "plans": plans}
-    is_told = words and (shared is not None or words != PLAIN_BYTES)
-    head = deflate(words) if is_told else b""
-    parts = encoder.all_parts()
-    some = np.packbits(np.array([len(p) > 0 for p in parts], np.bool_)).tobytes()
-    sizes = [len(part) for part in parts if part]
-    # the last part ends with the payload
-    lengths = some + b"".join(varint(size) for size in sizes[:-1])
-    payload = varint(len(head)) + head + lengths + b"".join(parts)
+    has_ways = may_choose and len(hints.ways) == len(coded)
+    # those that were taken in the block before, without another look at the others
+    columns = list(coded)
+    if has_ways:
+        columns = list(map(_in_way, coded, hints.ways))
+    shape = _shape_of(columns)
+    before: Sequence[Plan | None] = ()
+    if effort.reuse or hints.shape == shape:
+        before = hints.moved(shape)
+    encoder = BlockEncoder(rows, effort, before, shared, period, students)
+    for column in columns:
+        plans: list[Plan] = []
+        if may_choose and not has_ways:
+            column, plans = encoder.cheapest(column)
+        encoder.add_column(column, plans)
+    head = _head(words, encoder)
+    payload = payload_of(head, encoder.all_parts())
     # plans that were taken over have been judged in the block before
-    combines = not before and any(plan is not None and plan.asks_others for plan in encoder.stored)
+    combines = not before and encoder.asks_others()
     saved = encoder.planner.promised / 8
-    small = encoder.joined or saved < DOUBTFUL * len(payload)
-    after = planning.Hints(shape, encoder.plans, ways)
-    return _Coding(digest(b"".join(encoder.content)), payload, after, combines and small)
+    saves_little = encoder.joined or saved < DOUBTFUL * len(payload)
+    ways = tuple(map(_way_of, coded, encoder.columns))
+    return _Coding(
+        content=digest(b"".join(encoder.content)),
+        payload=payload,
+        hints=planning.Hints(_shape_of(encoder.columns), encoder.plans, ways),
+        is_doubtful=combines and saves_little,
+    )
+
+
+def _shape_of(columns: Sequence[Coded]) -> tuple[int, ...]:
+    """For each column how many streams it has."""
+    return tuple(len(column.streams) for column in columns)
 
 
 def _in_way(column: Coded, way: int) -> Coded:
     """One of the encodings of a column: the first for way 0, others[way - 1] for another; the first
     if there is no such."""
-    ways = [column, *column.others]
-    return ways[way] if way < len(ways) else column
+    if 0 < way <= len(column.others):
+        return column.others[way - 1]
+    return column
+
+
+def _way_of(column: Coded, taken: Coded) -> int:
+    """The number, as of `_in_way`, of the encoding of a column that was taken."""
+    return [column, *column.others].index(taken)
+
+
+def _head(words: dict[str, Json], encoder: BlockEncoder) -> bytes:
+    """The description of a block, deflated: words, and what the encoder has to say of columns; b""
+    if it says nothing that a decoder would not assume."""
+    description = encoder.description()
+    parts = itertools.chain.from_iterable(description.values())
+    is_foreseen = encoder.shared is not None and all(part is None for part in parts)
+    if is_foreseen and not words:
+        return b""
+    said = {**words, **description}
+    if encoder.shared is None and said == PLAIN_BYTES:
+        return b""
+    return deflate(said)
 
 
 def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Json]) -> Block:
     """The block that decoding would return for these columns, without encoding them."""
-    return Block(dict(words), [_decoded(column, rows) for column in coded], rows)
+    columns = [_decoded(column, rows) for column in coded]
+    return Block(dict(words), columns, rows)
 
 
 def _decoded(column: Coded, rows: int) -> Decoded:
     meta = column.meta
     streams = iter(column.streams)
-    kinds = next(streams).values if meta.kinds > 1 else np.zeros(rows, np.int64)
-    values = next(streams).values if meta.valued else np.zeros(0, np.int64)
-    raws = next(streams).values if meta.has_raws else np.zeros(0, np.int64)
-    return Decoded(column.meta, kinds, values, raws, column.blobs)
+    kinds = np.zeros(rows, np.int64)
+    values = NO_VALUES
+    raws = NO_VALUES
+    # a column has these streams in this order
+    if meta.kinds > 1:
+        kinds = next(streams).values
+    if meta.valued:
+        values = next(streams).values
+    if meta.has_raws:
+        raws = next(streams).values
+    return Decoded(meta, kinds, values, raws, column.blobs)
 
 
-class _Encoder:
-    """Encodes the streams of a block, one after the other, and collects the parts of its
-    payload."""
-
-    def __init__(
-        self,
-        rows: int,
-        effort: planning.Effort,
-        hints: Sequence[Plan | None],
-        shared: Shared | None,
-        period: int,
-        students: Students | None,
-    ) -> None:
-        self.known = Known(rows, predict=students.predict if students else None)
-        self.planner = planning.Planner(self.known, effort, hints)
-        self.shared = shared
-        self.alike = AlikeColumns(period) if period and not hints else None
-        self.joined = rows <= JOINED
-        self.plans: list[Plan] = []
-        self.stored: list[Plan | None] = []  # None: the shared model's
-        self.parts: list[bytes] = []
-        self.content: list[bytes] = []
-        self.small: list[integers.Pushed] = []
-        self.marks: dict[int, int] = {}
-        self.owners: dict[int, int] = {}  # of books, by their identity: the place of a column
-
-    def cheapest(self, column: Coded) -> tuple[Coded, list[Plan]]:
-        """(the encoding of the column that takes fewest bits, the plans of its streams as they were
-        found on the way). No plans, an empty list, of a column that has no other encoding."""
-        if not column.others:
-            return column, []
-        least = np.inf
-        taken = column
-        plans = list[Plan]()
-        for one in (column, *column.others):
-            worth = least if one is column else WORTH * least
-            if self._bits_of_blobs(one) >= worth:
-                continue
-            bits, plans_of_one = self._tried(one)
-            if bits < worth:
-                least = bits
-                taken = one
-                plans = plans_of_one
-        return taken, plans
-
-    def _bits_of_blobs(self, column: Coded) -> float:
-        """Bits of a column's description and blobs. Of a dictionary that no column before refers
-        to, the column's share is added; of any other, nothing."""
-        book = column.book
-        bits = 8.0 * (len(deflate(column.meta.to_json())) + sum(map(len, column.blobs)))
-        if book is None or id(book) in self.owners:
-            return bits
-        return bits + 8.0 * len(book.blob) * column.share
-
-    def _tried(self, column: Coded) -> tuple[float, list[Plan]]:
-        """(the bits that the column would take next, the plans of its streams); the encoder stays
-        as it is."""
-        bits = self._bits_of_blobs(column)
-        known = self.known.copy()
-        planner = planning.Planner(known, self.planner.effort)
-        plans: list[Plan] = []
-        for stream in column.streams:
-            plan = planner.plan(stream, len(known.values))
-            if self.joined:
-                plan = planner.small(plan)
-            plans.append(plan)
-            bits += 8.0 * len(deflate(plan.to_json()))
-            symbols = integers.symbols_of(plan, integers.residuals(plan, stream, known))
-            if plan.packed is not None:
-                bits += 8.0 * len(stream.squeezed)
-            elif len(stream.values):
-                bits += planning.bits_of(plan, stream, known)
-            known.add(stream, symbols, plan.alphabet)
-        return bits, plans
-
-    def owned(self, column: Coded, place: int) -> tuple[Meta, list[bytes]]:
-        """(the column's meta, its blobs) as they are stored. place: the column's. A dictionary that
-        several columns use is among the blobs of the first of them; metas of the others name that
-        column's place."""
-        book = column.book
-        if book is None:
-            return column.meta, column.blobs
-        owner = self.owners.setdefault(id(book), place)
-        if isinstance(column.meta, NumberedMeta):
-            where = OWN_BOOK if owner == place else owner
-            return dataclasses.replace(column.meta, book=where), [book.blob] * (owner == place)
-        assert isinstance(column.meta, RankMeta)
-        if owner == place:
-            return column.meta, [book.blob]
-        return dataclasses.replace(column.meta, of=owner), []
-
-    def add(self, stream: Stream, foreseen: bool, chosen: Plan | None = None) -> None:
-        """Encode the next stream of the block. foreseen: whether its column's meta is the one the
-        shared model has; chosen: the stream's plan, where it was found before."""
-        self.content.append(_digest(stream.values))
-        number = len(self.plans)
-        shared = self.shared
-        from_model = None
-        if shared:
-            from_model = shared.plan(number, stream, self.known, foreseen, self.planner)
-        plan, prime = from_model or (chosen or self._planned(stream, number), None)
-        if self.joined:  # it may be taken over from a larger block
-            plan = self.planner.small(plan)
-        self.stored.append(None if from_model else plan)
-        self.plans.append(plan)
-        if not self.joined:
-            self.parts.append(integers.encode(plan, stream, self.known, prime))
-            return
-        if shared and from_model and number < len(shared.stillness):
-            self.marks[number] = integers.stillness(stream.values, shared.usual[number])
-        if shared and self.marks.get(number):
-            self.small.append(integers.still(plan, stream, self.known, shared.usual[number]))
-        else:
-            self.small.append(integers.forward(plan, stream, self.known, prime))
-
-    def _planned(self, stream: Stream, number: int) -> Plan:
-        if self.alike is None:
-            return self.planner.plan(stream, number)
-        like = self.alike.offered(self.plans)
-        plan = self.planner.plan(stream, number, like)
-        if like is None:
-            self.alike.found(self.plans, plan)
-        return plan
-
-    def all_parts(self) -> list[bytes]:
-        """The parts of the payload, in order; of a small block all streams are one part, the
-        last."""
-        if not self.small:
-            return self.parts
-        marks = self.marks
-        if marks and self.shared:
-            first = integers.marked([*marks.values()], [*marks], self.shared.stillness)
-            self.small.insert(0, first)
-        return [*self.parts, integers.joined(self.small)]
-
-
-def _digest(values: Int) -> bytes:
-    return digest(np.ascontiguousarray(values, "<i8").data)
+# ---- reading
 
 
 def decode(
@@ -357,7 +241,8 @@ def decode(
     the model of an archive of pictures has learned. ledger: collects the bits of each cell.
     """
     with columns.sensible():
-        students = shared.students if shared and students is None else students
+        if shared is not None and students is None:
+            students = shared.students
         compare = count or content is not None
         decoder = _Decoder(payload, rows, compare, shared, students, pictures, ledger)
         block = decoder.run()
@@ -375,11 +260,11 @@ class _Decoder:
         self,
         payload: bytes,
         rows: int,
-        compare: bool,
-        shared: Shared | None,
-        students: Students | None,
-        pictures: PictureModel | None,
-        ledger: Ledger | None,
+        compare: bool = False,
+        shared: Shared | None = None,
+        students: Students | None = None,
+        pictures: PictureModel | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.payload = payload
         self.compare = compare
@@ -387,49 +272,52 @@ class _Decoder:
         self.pictures = pictures
         self.records = rows
         self.ledger = ledger
-        words, self.at = _words(payload)
+        words, self.at = words_of(payload)
         if ledger is not None and words:
-            ledger.bits_a_letter = 8 * self.at / len(canonical(words))
+            letters = len(canonical(words))
+            ledger.bits_a_letter = 8 * self.at / letters
         if not words and shared is None:
             words = dict(PLAIN_BYTES)
-        if "shape" in words:  # of pictures: a column holds a row of pixels of each
-            rows *= int(words["shape"][2])
-        if "each" in words:  # of arrays: a column holds several values of each row
-            rows *= int(words["each"])
+        nothing = None
+        known_metas: Sequence[Meta] = ()
         if shared is not None:
             words.setdefault("e", shared.format["newline"])
-        own_metas = words.pop("columns", shared.nothing if shared else None)
-        check_cells(rows, len(own_metas))
+            nothing = shared.nothing
+            known_metas = shared.metas
+        own_metas = words.pop("columns", nothing)
         stored = words.pop("plans", None)
-        self.stored = None if stored is None else [_plan_or_none(plan) for plan in stored]
-        self.out = Block(words, [], rows)
-        self.rows = rows
-        self.number = 0
-        self.known = Known(rows, predict=students.predict if students else None)
+        self.rows = rows * _cells_a_record(words)
+        # before memory is taken for the columns
+        check_cells(self.rows, len(own_metas))
+        self.stored: list[Plan | None] | None = None
+        if stored is not None:
+            self.stored = [_plan_or_none(plan) for plan in stored]
+        self.out = Block(words, [], self.rows)
+        self.number = 0  # of the next stream
+        self.known = Known(self.rows)
+        if students is not None:
+            self.known.predict = students.predict
         self.digests: list[bytes] = []
         self.books: dict[int, Int] = {}  # by the place of the column that has it
         self.cell_books: dict[int, Book] = {}
-        self.metas = metas.all_from_json(own_metas, shared.metas if shared else ())
+        self.metas = metas.all_from_json(own_metas, known_metas)
+        self.joined: integers.Joined | None = None
+        self.marks: dict[int, int] = {}
 
     def run(self) -> Block:
         """Decode all columns; returns the block."""
         streams = sum(meta.streams for meta in self.metas)
-        small = self.rows <= JOINED and streams > 0
-        count = sum(meta.blobs for meta in self.metas) + (1 if small else streams)
-        lengths, self.at = _lengths(self.payload, self.at, count)
+        blobs = sum(meta.blobs for meta in self.metas)
+        are_joined = self.rows <= JOINED and streams > 0
+        count = blobs + streams
+        if are_joined:
+            count = blobs + 1
+        lengths, self.at = lengths_of(self.payload, self.at, count)
         self.sizes = iter(lengths)
         if self.ledger is not None:
             self.ledger.close(self.at, ledgers.PLANS)
-        self.joined: integers.Joined | None = None
-        self.marks: dict[int, int] = {}
-        if small:
-            self.joined = integers.Joined(self.payload[len(self.payload) - lengths[-1] :])
-            self.out.joined = lengths[-1]
-            if self.shared is not None:
-                foreseen = min(streams, len(self.shared.stillness))
-                numbers = [i for i in range(foreseen) if self._plan(i) is None]
-                if numbers:
-                    self.marks = self.joined.marks(numbers, self.shared.stillness)
+        if are_joined:
+            self._open_joined(lengths[-1], streams)
         for meta in self.metas:
             self._column(meta)
         if self.joined is not None:
@@ -438,36 +326,61 @@ class _Decoder:
             self.ledger.close(self.out.joined)
         return self.out
 
+    def _open_joined(self, size: int, streams: int) -> None:
+        """Begin to decode the streams, which are one part, the last, of `size` bytes; under a
+        shared model the marks of those that never change come first."""
+        begin = len(self.payload) - size
+        self.joined = integers.Joined(self.payload[begin:])
+        self.out.joined = size
+        if self.shared is None:
+            return
+        stillness = self.shared.stillness
+        foreseen = range(min(streams, len(stillness)))
+        numbers = [number for number in foreseen if self._plan(number) is None]
+        if numbers:
+            self.marks = self.joined.marks(numbers, stillness)
+
     def _column(self, meta: Meta) -> None:
-        rows = self.rows
-        sizes = {}
-        blobs = [self._part() for _ in range(meta.blobs)]
-        if self.ledger is not None:
-            self.ledger.begin_column(rows, blobs)
-            # who knows what they hold shares them later
-            self.ledger.overhead[ledgers.CODERS] += 8 * sum(map(len, blobs))
-        if blobs:
-            sizes["pixels" if isinstance(meta, PixelsMeta) else "text"] = sum(map(len, blobs))
-        if isinstance(meta, PixelsMeta):
-            blobs = [self._pixels(blobs[0], meta)]
+        """Decode the next column of the block."""
+        sizes: dict[str, int] = {}
+        blobs = self._blobs(meta, sizes)
         if self.compare:
-            self.digests += [digest(b) for b in blobs]
-        kinds = np.zeros(rows, np.int64)
-        values = np.zeros(0, np.int64)
-        raws = np.zeros(0, np.int64)
+            self.digests += [digest(blob) for blob in blobs]
+        kinds = np.zeros(self.rows, np.int64)
+        values = NO_VALUES
+        raws = NO_VALUES
         if meta.kinds > 1:
-            kinds = self._stream(None, rows, sizes)
+            kinds = self._stream(None, sizes)
         if meta.valued:
-            here = kinds < meta.valued
-            values = self._stream(None if here.all() else here, int(here.sum()), sizes)
+            has_value = kinds < meta.valued
+            # a stream of all rows looks at other columns without a mask
+            values = self._stream(None if has_value.all() else has_value, sizes)
         if isinstance(meta, NumberedMeta) and meta.book is not None:
             values = self._chosen(meta.book, blobs, values)
         if meta.has_raws:
-            here = kinds == meta.kinds - 1
-            raws = self._stream(here, int(here.sum()), sizes)
-        book = self._cell_book(meta, blobs) if isinstance(meta, RankMeta) else None
+            is_raw = kinds == meta.kinds - 1
+            raws = self._stream(is_raw, sizes)
+        book: Book | None = None
+        if isinstance(meta, RankMeta):
+            book = self._cell_book(meta, blobs)
         self.out.columns.append(Decoded(meta, kinds, values, raws, blobs, book))
         self.out.sizes.append(sizes)
+
+    def _blobs(self, meta: Meta, sizes: dict[str, int]) -> list[bytes]:
+        """The blobs of the next column, pixels decoded; their bytes are noted in `sizes`."""
+        blobs = [self._part() for _ in range(meta.blobs)]
+        size = sum(map(len, blobs))
+        if self.ledger is not None:
+            self.ledger.begin_column(self.rows, blobs)
+            # who knows what they hold shares them later
+            self.ledger.overhead[ledgers.CODERS] += 8 * size
+        # pixels are decoded at once: the digest is of them, not of their code
+        if isinstance(meta, PixelsMeta):
+            sizes["pixels"] = size
+            return [self._pixels(blobs[0], meta)]
+        if blobs:
+            sizes["text"] = size
+        return blobs
 
     def _cell_book(self, meta: RankMeta, blobs: list[bytes]) -> Book:
         """The dictionary that the next column's values are positions in: its own, or that of the
@@ -488,7 +401,9 @@ class _Decoder:
         if where not in self.books:
             raise ArchiveError("damaged: a column's book is not there")
         book = self.books[where]
-        if len(ranks) and not 0 <= int(ranks.min()) <= int(ranks.max()) < len(book):
+        if not len(ranks):
+            return np.asarray(book[ranks])
+        if int(ranks.min()) < 0 or int(ranks.max()) >= len(book):
             raise ArchiveError("damaged: a column points beyond its book")
         return np.asarray(book[ranks])
 
@@ -497,60 +412,119 @@ class _Decoder:
         picture."""
         channels, height, width = (int(size) for size in self.out.words["shape"])
         shape = (self.records, channels, height, width)
-        return picture_blobs.decode(coded, shape, meta.width, self.pictures).tobytes()
+        pictures = picture_blobs.decode(coded, shape, meta.width, self.pictures)
+        return pictures.tobytes()
 
     def _part(self) -> bytes:
-        size = next(self.sizes)
-        self.at += size
-        return self.payload[self.at - size : self.at]
+        begin = self.at
+        self.at += next(self.sizes)
+        return self.payload[begin : self.at]
 
     def _plan(self, number: int) -> Plan | None:
-        if self.stored is not None:
-            return self.stored[number]
-        return None
+        """The plan that the block stores for a stream; None if it is the shared model's."""
+        if self.stored is None:
+            return None
+        return self.stored[number]
 
-    def _stream(self, present: integers.Mask | None, count: int, sizes: dict[str, int]) -> Int:
+    def _stream(self, present: Mask | None, sizes: dict[str, int]) -> Int:
+        """Decode the next stream: its values in the rows where `present`, of all rows for None. Its
+        bytes are noted in `sizes`."""
         number = self.number
-        plan = self._plan(self.number)
-        prime = None
+        plan = self._plan(number)
+        prime: integers.Counts = None
         if plan is None:
             if self.shared is None:
                 raise ArchiveError("damaged: a column has no plan")
             plan = self.shared.plans[number]
             prime = self.shared.primes[number]
         self.number += 1
+        # what a model has foretold is in no block's description
         if self.ledger is not None:
             self.ledger.begin_stream(prime is None)
-        stream = Stream(np.zeros(0, np.int64), present)
-        mark = self.marks.get(number, 0)
-        if self.joined is not None and self.shared is not None and mark:
-            usual = self.shared.usual[number]
-            values = self.joined.still(plan, stream, count, self.known, usual, mark)
-        elif self.joined is not None:
-            values = integers.decode(
-                plan, self.joined, stream, count, self.known, prime, self.ledger
-            )
-        else:
+        stream = Stream(NO_VALUES, present)
+        values = self._values(number, plan, stream, prime, sizes)
+        if self.compare:
+            self.digests.append(digest_of_values(values))
+        return values
+
+    def _values(
+        self,
+        number: int,
+        plan: Plan,
+        stream: Stream,
+        prime: integers.Counts,
+        sizes: dict[str, int],
+    ) -> Int:
+        """Decode the values of stream `number` by its plan, from the joined part or from its
+        own."""
+        count = self.rows
+        if stream.present is not None:
+            count = int(stream.present.sum())
+        known = self.known
+        mark = self.marks.get(number, integers.MOVING)
+        if self.joined is None:
             part = self._part()
+            coder = _coder(plan)
+            sizes[coder] = sizes.get(coder, 0) + len(part)
             source = integers.Source(part)
-            sizes[_coder(plan)] = sizes.get(_coder(plan), 0) + len(part)
-            values = integers.decode(plan, source, stream, count, self.known, prime, self.ledger)
+            values = integers.decode(plan, source, stream, count, known, prime, self.ledger)
             if self.ledger is not None:
                 self.ledger.close(len(part))
-        if self.compare:
-            self.digests.append(_digest(values))
-        return values
+            return values
+        if self.shared is not None and mark != integers.MOVING:
+            usual = self.shared.usual[number]
+            return self.joined.still(plan, stream, count, known, usual, mark)
+        return integers.decode(plan, self.joined, stream, count, known, prime, self.ledger)
+
+
+def _cells_a_record(words: dict[str, Json]) -> int:
+    """How many cells of each column a record has, by the description of its block."""
+    count = 1
+    if "shape" in words:  # of pictures: a column holds a row of pixels of each
+        count *= int(words["shape"][2])
+    if "each" in words:  # of arrays: a column holds several values of each row
+        count *= int(words["each"])
+    return count
+
+
+def _plan_or_none(stored: Json) -> Plan | None:
+    if stored is None:
+        return None
+    return Plan.from_json(stored)
+
+
+def _coder(plan: Plan) -> str:
+    """The name of the coder of a plan's stream, as shown to users: "student", "lzma", "numeric"
+    ..."""
+    if plan.packed is not None:
+        return "lzma"
+    kinds = {type(feature) for feature in plan.features}
+    if Verdict in kinds:
+        return "student"
+    if plan.transform is not Transform.NONE:
+        return NAMES[plan.transform]
+    if plan.widths.any():
+        return "numeric"
+    looks_aside = any(issubclass(kind, OtherSymbol | Unchanged) for kind in kinds)
+    return "parent" if looks_aside else "order-0"
+
+
+# ---- dictionaries of numbers
 
 
 def book_to_bytes(numbers: Int, effort: planning.Effort, are_floats: bool = False) -> bytes:
     """Encode a dictionary of numbers, (n,), ascending: varint how many, varint 1 + decimals, or 0,
     and a payload of one column of them; of two columns if all are floats near decimals. are_floats:
     numbers are the bits of 64-bit floats, as whole numbers that are in the floats' order."""
+    parts = [numbers]
+    places = 0
     near = floats.near_decimals(numbers) if are_floats else None
-    parts = [numbers] if near is None else near[1:]
-    stored = [columns.whole_column(part) for part in parts]
-    _, payload, _ = encode(stored, len(numbers), {}, effort)
-    return varint(len(numbers)) + varint(0 if near is None else 1 + near[0]) + payload
+    if near is not None:
+        decimals, *parts = near
+        places = 1 + decimals
+    columns_of_parts = [columns.whole_column(part) for part in parts]
+    _, payload, _ = encode(columns_of_parts, len(numbers), {}, effort)
+    return varint(len(numbers)) + varint(places) + payload
 
 
 def book_from_bytes(blob: bytes) -> Int:
@@ -561,63 +535,13 @@ def book_from_bytes(blob: bytes) -> Int:
     check_cells(count, 2)
     if places > 1 + MOST_DECIMALS:
         raise ArchiveError("damaged: a book of numbers with too many decimals")
-    decoder = _Decoder(blob[at:], count, False, None, None, None, None)
-    if [type(meta) for meta in decoder.metas] != [WholeMeta] * (2 if places else 1):
+    # a dictionary needs nothing that its archive knows
+    decoder = _Decoder(blob[at:], count)
+    expected = 2 if places else 1
+    are_whole = all(type(meta) is WholeMeta for meta in decoder.metas)
+    if len(decoder.metas) != expected or not are_whole:
         raise ArchiveError("damaged: a book is not a column of numbers, or two")
     values = [column.values for column in decoder.run().columns]
-    if places:
-        return floats.from_decimals(places - 1, *values)
-    return values[0]
-
-
-def _lengths(payload: bytes, at: int, count: int) -> tuple[list[int], int]:
-    """Read the lengths of `count` parts at payload[at:]; returns (the bytes of each part, where the
-    first part begins). ArchiveError unless they fill the payload."""
-    size = -(-count // 8)
-    if size > len(payload) - at:
-        raise ArchiveError("damaged: a block is cut short")
-    some = np.unpackbits(np.frombuffer(payload, np.uint8, size, at), count=count)
-    if np.packbits(some).tobytes() != payload[at : at + size]:
-        raise ArchiveError("damaged: the parts of a block do not add up")
-    at += size
-    lengths = [0] * count
-    places = np.flatnonzero(some).tolist()
-    for place in places[:-1]:
-        lengths[place], at = read_varint(payload, at)
-    left = len(payload) - at - sum(lengths)
-    if left < 0 or (left > 0) != bool(places):
-        raise ArchiveError("damaged: the parts of a block do not add up")
-    if places:
-        lengths[places[-1]] = left
-    return lengths, at
-
-
-def _words(payload: bytes) -> tuple[dict[str, Json], int]:
-    size, at = read_varint(payload, 0)
-    if size > len(payload) - at:
-        raise ArchiveError("damaged: a block is cut short")
-    if not size:
-        return {}, at
-    try:
-        return dict(inflate(payload[at : at + size])), at + size
-    except ValueError as error:
-        raise ArchiveError(f"damaged: a block's plans: {error}") from None
-
-
-def _coder(plan: Plan) -> str:
-    """The name of the coder of a plan's stream, as shown to users: "student", "lzma", "numeric"
-    ..."""
-    if plan.packed is not None:
-        return "lzma"
-    if any(isinstance(feature, Verdict) for feature in plan.features):
-        return "student"
-    if plan.transform is not Transform.NONE:
-        return NAMES[plan.transform]
-    if plan.widths.any():
-        return "numeric"
-    parents = any(isinstance(feature, OtherSymbol | Unchanged) for feature in plan.features)
-    return "parent" if parents else "order-0"
-
-
-def _plan_or_none(stored: Json) -> Plan | None:
-    return None if stored is None else Plan.from_json(stored)
+    if not places:
+        return values[0]
+    return floats.from_decimals(places - 1, *values)

@@ -1,0 +1,234 @@
+"""Encodes the columns of one block, one after the other, each by what those before it tell."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from aetool.canonical import Json
+from aetool.codec import integers, planning
+from aetool.codec.alike import AlikeColumns
+from aetool.codec.columns import Coded
+from aetool.codec.container.digests import digest
+from aetool.codec.integers import Known, Stream
+from aetool.codec.metas import OWN_BOOK, Meta, NumberedMeta, RankMeta
+from aetool.codec.planning import Effort
+from aetool.codec.plans import Plan
+from aetool.codec.shared import Shared
+from aetool.codec.students import Students
+from aetool.codec.words import deflate
+from aetool.model import Int
+
+JOINED = planning.SMALL_BLOCK  # rows: in blocks of at most so many all streams are one part
+WORTH = 0.97  # of the bits must another way to store a column take: others may look at its numbers
+
+
+class BlockEncoder:
+    """Collects the parts of a block's payload, and what its description says of each column.
+
+    hints: the plans of the block before. shared: what a model knows of the columns. period: at what
+    distance columns are alike, 0 if none are. students: the networks that predict streams.
+    """
+
+    def __init__(
+        self,
+        rows: int,
+        effort: Effort,
+        hints: Sequence[Plan | None],
+        shared: Shared | None,
+        period: int,
+        students: Students | None,
+    ) -> None:
+        self.known = Known(rows)
+        if students is not None:
+            self.known.predict = students.predict
+        self.planner = planning.Planner(self.known, effort, hints)
+        self.shared = shared
+        self.alike: AlikeColumns | None = None
+        if period and not hints:
+            self.alike = AlikeColumns(period)
+        self.joined = rows <= JOINED
+        self.columns: list[Coded] = []
+        self.metas: list[Meta | None] = []  # None: the shared model's
+        self.plans: list[Plan] = []
+        self.stored: list[Plan | None] = []  # None: the shared model's
+        self.parts: list[bytes] = []
+        self.content: list[bytes] = []  # the digest of each part
+        self.small: list[integers.Pushed] = []  # streams that become one part
+        self.marks: dict[int, int] = {}  # of streams that never change, by their number
+        self.owners: dict[int, int] = {}  # of books, by their identity: the place of a column
+
+    # ---- ways to store a column
+
+    def cheapest(self, column: Coded) -> tuple[Coded, list[Plan]]:
+        """(the encoding of the column that takes fewest bits, the plans of its streams as they were
+        found on the way). No plans, an empty list, of a column that has no other encoding."""
+        if not column.others:
+            return column, []
+        least = np.inf
+        taken = column
+        plans: list[Plan] = []
+        for one in (column, *column.others):
+            limit = least
+            if one is not column:
+                limit = WORTH * least
+            # blobs alone may be too large: a search of plans takes far longer
+            if self._bits_of_blobs(one) >= limit:
+                continue
+            bits, plans_of_one = self._tried(one)
+            if bits < limit:
+                least = bits
+                taken = one
+                plans = plans_of_one
+        return taken, plans
+
+    def _bits_of_blobs(self, column: Coded) -> float:
+        """Bits of a column's description and blobs. Of a dictionary that no column before refers
+        to, the column's share is added; of any other, nothing."""
+        size = len(deflate(column.meta.to_json()))
+        size += sum(map(len, column.blobs))
+        bits = 8.0 * size
+        book = column.book
+        if book is None or id(book) in self.owners:
+            return bits
+        return bits + 8.0 * len(book.blob) * column.share
+
+    def _tried(self, column: Coded) -> tuple[float, list[Plan]]:
+        """(the bits that the column would take next, the plans of its streams); the encoder stays
+        as it is."""
+        bits = self._bits_of_blobs(column)
+        known = self.known.copy()
+        planner = planning.Planner(known, self.planner.effort)
+        plans: list[Plan] = []
+        for stream in column.streams:
+            number = len(known.values)
+            plan = planner.plan(stream, number)
+            if self.joined:
+                plan = planner.small(plan)
+            plans.append(plan)
+            described = deflate(plan.to_json())
+            bits += 8.0 * len(described)
+            if plan.packed is not None:
+                bits += 8.0 * len(stream.squeezed)
+            elif len(stream.values):
+                bits += planning.bits_of(plan, stream, known)
+            r = integers.residuals(plan, stream, known)
+            symbols = integers.symbols_of(plan, r)
+            known.add(stream, symbols, plan.alphabet)
+        return bits, plans
+
+    # ---- columns
+
+    def add_column(self, column: Coded, plans: Sequence[Plan]) -> None:
+        """Encode the next column of the block. plans: those of its streams, where they were found
+        before; else empty."""
+        place = len(self.columns)
+        meta, blobs = self._stored_parts(column, place)
+        foreseen = False
+        if self.shared is not None:
+            foreseen = self.shared.metas[place] == meta
+        self.columns.append(column)
+        self.metas.append(None if foreseen else meta)
+        self.parts += blobs
+        for data in column.contents or blobs:
+            self.content.append(digest(data))
+        for number, stream in enumerate(column.streams):
+            plan = plans[number] if plans else None
+            self._add_stream(stream, foreseen, plan)
+
+    def _stored_parts(self, column: Coded, place: int) -> tuple[Meta, list[bytes]]:
+        """(the column's meta, its blobs) as they are stored. place: the column's. A dictionary that
+        several columns use is among the blobs of the first of them; metas of the others name that
+        column's place."""
+        meta = column.meta
+        book = column.book
+        if book is None:
+            return meta, column.blobs
+        owner = self.owners.setdefault(id(book), place)
+        is_own = owner == place
+        blobs = [book.blob] if is_own else []
+        if isinstance(meta, NumberedMeta):
+            where = OWN_BOOK if is_own else owner
+            return dataclasses.replace(meta, book=where), blobs
+        assert isinstance(meta, RankMeta)
+        if is_own:
+            return meta, blobs
+        return dataclasses.replace(meta, of=owner), blobs
+
+    def _add_stream(self, stream: Stream, foreseen: bool, chosen: Plan | None) -> None:
+        """Encode the next stream of the block. foreseen: whether its column's meta is the one the
+        shared model has; chosen: the stream's plan, where it was found before."""
+        self.content.append(digest_of_values(stream.values))
+        number = len(self.plans)
+        shared = self.shared
+        prime: integers.Counts = None
+        from_model = None
+        if shared is not None:
+            from_model = shared.plan(number, stream, self.known, foreseen, self.planner)
+        if from_model is not None:
+            plan, prime = from_model
+        else:
+            plan = chosen or self._planned(stream, number)
+        if self.joined:  # it may be taken over from a larger block
+            plan = self.planner.small(plan)
+        self.stored.append(None if from_model else plan)
+        self.plans.append(plan)
+        if not self.joined:
+            self.parts.append(integers.encode(plan, stream, self.known, prime))
+            return
+        mark = integers.MOVING
+        if shared is not None and from_model and number < len(shared.stillness):
+            mark = integers.stillness(stream.values, shared.usual[number])
+            self.marks[number] = mark
+        if shared is not None and mark != integers.MOVING:
+            pushed = integers.still(plan, stream, self.known, shared.usual[number])
+        else:
+            pushed = integers.forward(plan, stream, self.known, prime)
+        self.small.append(pushed)
+
+    def _planned(self, stream: Stream, number: int) -> Plan:
+        """The plan for the next stream: searched, or that of a column that is alike."""
+        if self.alike is None:
+            return self.planner.plan(stream, number)
+        like = self.alike.offered(self.plans)
+        plan = self.planner.plan(stream, number, like)
+        if like is None:
+            self.alike.found(self.plans, plan)
+        return plan
+
+    # ---- the whole
+
+    def description(self) -> dict[str, list[Json]]:
+        """What the block's description says of its columns and of its streams; None for each that
+        is as the shared model has it."""
+        metas: list[Json] = []
+        for meta in self.metas:
+            metas.append(None if meta is None else meta.to_json())
+        plans: list[Json] = []
+        for plan in self.stored:
+            plans.append(None if plan is None else plan.to_json())
+        return {"columns": metas, "plans": plans}
+
+    def asks_others(self) -> bool:
+        """Whether a plan that the block stores predicts by other columns."""
+        return any(plan is not None and plan.asks_others for plan in self.stored)
+
+    def all_parts(self) -> list[bytes]:
+        """The parts of the payload, in order; of a small block all streams are one part, the
+        last."""
+        if not self.small:
+            return self.parts
+        streams = self.small
+        if self.marks and self.shared is not None:
+            numbers = list(self.marks)
+            marks = list(self.marks.values())
+            marked = integers.marked(marks, numbers, self.shared.stillness)
+            streams = [marked, *streams]
+        return [*self.parts, integers.joined(streams)]
+
+
+def digest_of_values(values: Int) -> bytes:
+    """The digest of whole numbers: of their bytes as 64-bit numbers, lowest byte first."""
+    return digest(np.ascontiguousarray(values, "<i8").data)

@@ -1,0 +1,74 @@
+"""The bytes of a block: its description, the lengths of its parts, the parts.
+
+    payload = varint n | n bytes: what to know, JSON | lengths of parts | parts
+
+Lengths: a bit for each part, whether it has any bytes, then a varint for each that has, but the
+last one: it ends with the payload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from aetool.canonical import Json
+from aetool.codec.blobs import read_varint, varint
+from aetool.codec.words import inflate
+from aetool.errors import ArchiveError
+
+
+def payload_of(head: bytes, parts: Sequence[bytes]) -> bytes:
+    """The payload of a block. head: its description, deflated; b"" for none."""
+    has_bytes = np.array([len(part) > 0 for part in parts], np.bool_)
+    bitmap = np.packbits(has_bytes)
+    payload = varint(len(head)) + head
+    payload += bitmap.tobytes()
+    lengths = [len(part) for part in parts if part]
+    # the last part ends with the payload
+    for length in lengths[:-1]:
+        payload += varint(length)
+    return payload + b"".join(parts)
+
+
+def words_of(payload: bytes) -> tuple[dict[str, Json], int]:
+    """(a block's description, {} for none; where in the payload the lengths begin). ArchiveError if
+    it is damaged."""
+    size, begin = read_varint(payload, 0)
+    if size > len(payload) - begin:
+        raise ArchiveError("damaged: a block is cut short")
+    if not size:
+        return {}, begin
+    end = begin + size
+    try:
+        description = dict(inflate(payload[begin:end]))
+    except ValueError as error:
+        raise ArchiveError(f"damaged: a block's plans: {error}") from None
+    return description, end
+
+
+def lengths_of(payload: bytes, offset: int, count: int) -> tuple[list[int], int]:
+    """Read the lengths of `count` parts at payload[offset:]; returns (the bytes of each part, where
+    the first part begins). ArchiveError unless they fill the payload."""
+    # a bit for each part
+    size = (count + 7) // 8
+    if size > len(payload) - offset:
+        raise ArchiveError("damaged: a block is cut short")
+    bitmap = np.frombuffer(payload, np.uint8, size, offset)
+    has_bytes = np.unpackbits(bitmap, count=count)
+    # bits behind the last part's must be 0: a payload has one form alone
+    if not np.array_equal(np.packbits(has_bytes), bitmap):
+        raise ArchiveError("damaged: the parts of a block do not add up")
+    offset += size
+    lengths = [0] * count
+    places = np.flatnonzero(has_bytes).tolist()
+    for place in places[:-1]:
+        lengths[place], offset = read_varint(payload, offset)
+    last_length = len(payload) - offset - sum(lengths)
+    has_last = last_length > 0
+    # no part is there without its bytes, and no bytes are without a part
+    if last_length < 0 or has_last != bool(places):
+        raise ArchiveError("damaged: the parts of a block do not add up")
+    if places:
+        lengths[places[-1]] = last_length
+    return lengths, offset
