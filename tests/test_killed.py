@@ -85,11 +85,15 @@ class Killing(Executor):
 
 def pids_of(client, dead: int = 0) -> list[int]:
     """The processes of both workers, once they are there; dead: one that is none of them any more."""
-    for _ in range(600):
+    for look in range(1, 601):
         with contextlib.suppress(OSError):  # of a worker that is not known to be gone
             pids = sorted(client.run(os.getpid).values())
             if len(pids) == 2 and dead not in pids:
                 return pids
+        if look % 150 == 0:
+            # Dask gives up on a worker that was killed as it began: others are asked for
+            client.cluster.scale(0)
+            client.cluster.scale(2)
         threading.Event().wait(0.2)
     raise TimeoutError("no worker was started in place of the one that was killed")
 

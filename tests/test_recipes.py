@@ -1,6 +1,8 @@
 """What the page on scale says of Spark and of Ray: its own lines, run where these are installed."""
 
+import ast
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,9 @@ def recipe():
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     scope = {}
     exec(blocks[0], scope)
-    return scope["scored"], blocks[1].splitlines()
+    # an expression may be on several lines
+    lines = [ast.unparse(statement) for statement in ast.parse(blocks[1]).body]
+    return scope["scored"], lines
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +52,11 @@ def in_order(frame):
     return frame.sort_values(["a", "b"]).reset_index(drop=True)
 
 
+def test_the_page_has_a_line_for_spark_and_one_for_ray(recipe):
+    _, lines = recipe
+    assert [line.partition(".")[0] for line in lines] == ["spark", "ray"]
+
+
 def test_frames_are_scored_as_the_table_is(home, recipe, expected, monkeypatch):
     monkeypatch.chdir(home)
     scored, _ = recipe
@@ -58,9 +67,12 @@ def test_frames_are_scored_as_the_table_is(home, recipe, expected, monkeypatch):
 
 
 @pytest.mark.long
+@pytest.mark.filterwarnings("default")  # it warns of new versions of pandas
 def test_spark_scores_the_same(home, recipe, expected, monkeypatch):
     sql = pytest.importorskip("pyspark.sql")
     monkeypatch.chdir(home)
+    # its workers would take the first Python that there is
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     scored, (line, _) = recipe
     try:
         spark = sql.SparkSession.builder.master("local[2]").getOrCreate()
@@ -87,4 +99,6 @@ def test_ray_scores_the_same(home, recipe, expected, monkeypatch):
         found = eval(line, lines).to_pandas()
     finally:
         ray.shutdown()
+    # Ray hands back types of Arrow, with the same values
+    found = found.astype(expected.dtypes)
     pd.testing.assert_frame_equal(in_order(found), expected, check_exact=True)
