@@ -337,6 +337,13 @@ def _unless_unsupported(step: Callable[[], None]) -> None:
 # ---- processes
 
 
+def usable_cores() -> int:
+    """How many processor cores this process may use, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
 def after_fork_in_child(step: Callable[[], None]) -> None:
     """Have each child that this process forks do a step first, where processes are forked."""
     if hasattr(os, "register_at_fork"):

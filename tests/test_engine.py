@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import aetool
-from aetool import engine, operations
+from aetool import engine, operations, system
 from aetool.data import pieces, sources, text
 from aetool.errors import DataError, EngineError, ParamError
+from aetool.scoring import threads
 
 ROWS = 3000
 SMALL = 1 << 12  # bytes of a piece of text, so that there are many
@@ -132,6 +133,50 @@ def test_codes_scores_and_figures_are_the_same(files, table, model):
     assert model.evaluate(labelled, "label", "good") == model.evaluate(
         labelled, "label", "good", **kept
     )
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_large_table_is_scored_by_threads_though_no_engine_was_asked_for(
+    files, table, model, monkeypatch, name
+):
+    path = files / name
+    serial = model.detect(path, append=[])
+    by_fit = aetool.detect(path, plugin="pca")
+    scores = model.score(path)
+    codes = model.encode(path)
+    labelled = files / "labelled.csv"
+    table.assign(label=np.where(table["a"] == 60, "odd", "good")).to_csv(labelled, index=False)
+    figures = model.evaluate(labelled, "label", "good")
+    opened = []
+    engine_of = engine.opened
+    monkeypatch.setattr(threads, "LARGE", 0)
+    monkeypatch.setattr(system, "usable_cores", lambda: 3)
+    monkeypatch.setattr(engine, "opened", lambda chosen: opened.append(chosen) or engine_of(chosen))
+    pd.testing.assert_frame_equal(serial, model.detect(path, append=[]), check_exact=True)
+    pd.testing.assert_frame_equal(by_fit, aetool.detect(path, plugin="pca"), check_exact=True)
+    assert np.array_equal(scores, model.score(path))
+    assert np.array_equal(codes, model.encode(path))
+    assert figures == model.evaluate(labelled, "label", "good")
+    assert opened.count("threads:3") >= 5
+
+
+def test_small_tables_and_tables_in_memory_are_scored_by_one_thread(
+    files, table, model, monkeypatch
+):
+    monkeypatch.setattr(system, "usable_cores", lambda: 3)
+    graph = model.session("score.onnx")
+    small = sources.open_source(files / "whole.csv")
+    with threads.engine_for(None, small, model, graph) as chosen:
+        assert chosen is None
+    monkeypatch.setattr(threads, "LARGE", 0)
+    with threads.engine_for(None, small, model, graph) as chosen:
+        assert chosen.called == "threads:3"
+    in_memory = sources.open_source(table)
+    with threads.engine_for(None, in_memory, model, graph) as chosen:
+        assert chosen is None
+    monkeypatch.setattr(system, "usable_cores", lambda: 1)
+    with threads.engine_for(None, small, model, graph) as chosen:
+        assert chosen is None
 
 
 def test_pictures_are_scored_the_same(folder, pca_pictures):

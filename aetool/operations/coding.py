@@ -20,6 +20,7 @@ from aetool.errors import DataError, ParamError
 from aetool.files import atomic
 from aetool.model import Float, Records
 from aetool.printing import in_utf8
+from aetool.scoring import threads
 from aetool.scoring.inputs import inputs_of, known_of, seen_by
 from aetool.scoring.spread import Scoring
 from aetool.spelling import option
@@ -43,7 +44,7 @@ def encode(
     gives."""
     source = seen_by(sources.open_source(data, known_of(model)), model)
     session = model.session("encoder.onnx", device)
-    with engines.opened(executor) as engine:
+    with threads.engine_for(executor, source, model, session) as engine:
         # the order is the source's, whoever computed a batch
         batches = Scoring(source, model, session, device, engine).codes()
         return np.concatenate([batch.codes for batch in batches])
@@ -95,7 +96,7 @@ def write_codes(
     parquet = target.suffix == ".parquet"
     # what the suffix says
     kind = "parquet" if parquet else "csv"
-    with engines.opened(executor) as engine:
+    with threads.engine_for(executor, source, model, session) as engine:
         written = batches(engine)
         numbered = (_numbered(batch) for batch in written) if parquet else written
         records.write_records(target, numbered, {**CSV, "format": kind}, force=force)

@@ -19,6 +19,7 @@ from aetool.detection.ranking import Truth, auroc, average_precision
 from aetool.errors import ParamError
 from aetool.mapping import pixels_of
 from aetool.model import Float, Int
+from aetool.scoring import threads
 from aetool.scoring.batches import scored
 from aetool.scoring.inputs import Source, known_of, unread_of
 from aetool.scoring.judges import Judge, judge_of
@@ -50,7 +51,7 @@ def score(
 
 def _scores(judge: Judge, device: str, executor: engines.Chosen) -> tuple[Int, Float]:
     """Score all records that can be read: (their numbers, from 0; their scores)."""
-    with engines.opened(executor) as engine:
+    with threads.engine_for(executor, judge.source, judge.bundle, judge.graph) as engine:
         return Scoring(judge.source, judge.bundle, judge.graph, device, engine).scores()
 
 

@@ -20,7 +20,7 @@ from aetool.data.table_source import TableSource
 from aetool.detection.choice import Choice, highest
 from aetool.detection.trace import ScoreTrace
 from aetool.errors import ParamError
-from aetool.scoring import costing
+from aetool.scoring import costing, threads
 from aetool.scoring.batches import looker, names_in
 from aetool.scoring.collecting import Collector, Kept, Wishes
 from aetool.scoring.inputs import known_of, unread_of
@@ -70,7 +70,7 @@ def detected(
         if append is None and names_in(judge.source):
             # pictures are known by their names
             append = []
-        with engines.opened(executor) as engine:
+        with threads.engine_for(executor, judge.source, judge.bundle, judge.graph) as engine:
             if calibration is not None:
                 known = calibration_by(calibration, judge.bundle, device, executor=engine)
                 judge = dataclasses.replace(judge, calibration=known)

@@ -14,9 +14,10 @@ from aetool.bundle import Bundle
 from aetool.data import notices
 from aetool.data.sources import open_source
 from aetool.detection.calibration import Calibration
-from aetool.engine import Chosen, opened
+from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError
 from aetool.model import Float
+from aetool.scoring import threads
 from aetool.scoring.batches import ScoreGraph
 from aetool.scoring.inputs import Source, inputs_of, known_of, seen_by
 from aetool.scoring.spread import Scoring
@@ -75,7 +76,8 @@ def _learned_here(source: Source, options: FitOptions | None, device: str) -> Ju
     session = bundle.session("score.onnx", device)
     source = seen_by(source, bundle)
     # no other records are to come: how rare a score is, it is among these
-    _, scores = Scoring(source, bundle, session, device).scores()
+    with threads.engine_for(None, source, bundle, session) as engine:
+        _, scores = Scoring(source, bundle, session, device, engine).scores()
     calibration = _by_scores(scores, bundle, EXACT)
     return Judge(source, session, bundle, calibration)
 
@@ -91,7 +93,7 @@ def calibration_by(
     are stored. DataError where there are no records; if they are those that the model was fitted
     on, say so in a notice."""
     judge = judge_of(open_source(data, known_of(model)), model, None, device)
-    with opened(executor) as engine:
+    with threads.engine_for(executor, judge.source, model, judge.graph) as engine:
         _, scores = Scoring(judge.source, model, judge.graph, device, engine).scores()
     if not len(scores):
         raise DataError(f"{judge.source.name}: no records to calibrate on")

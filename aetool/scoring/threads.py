@@ -1,0 +1,63 @@
+"""Scores a large table with several threads of this process, where no engine was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from aetool import engine as engines
+from aetool import system
+from aetool.bundle import Bundle
+from aetool.data import pieces
+from aetool.data.chains import ChainSource
+from aetool.data.table_source import TableSource
+from aetool.runtime import Session
+from aetool.scoring.inputs import Source
+
+LARGE = 4 << 20  # bytes of a table's files: below, one thread has done before others pay
+MOST_THREADS = 4  # each holds a piece of the table, and a graph's values
+
+
+@contextmanager
+def engine_for(
+    chosen: engines.Chosen,
+    source: Source,
+    bundle: Bundle,
+    graph: object,
+) -> Iterator[engines.Engine | None]:
+    """Within the block, the engine that was asked for; where none was, threads if the source is a
+    large table in files, to be scored on a processor; else None. Results are the same.
+
+    bundle: the model; graph: the session of it that is run on the records.
+    """
+    if chosen is None:
+        threads = _threads_for(source, bundle, graph)
+        if threads > 1:
+            chosen = f"threads:{threads}"
+    with engines.opened(chosen) as engine:
+        yield engine
+
+
+def _threads_for(source: Source, bundle: Bundle, graph: object) -> int:
+    """How many threads pay for scoring a source: 1 where it is small, or cannot be read in pieces
+    at once, or where something else than a processor computes."""
+    if not isinstance(source, TableSource):
+        return 1
+    if not isinstance(graph, Session) or graph.device != "cpu":
+        return 1
+    # pieces whose rows need those before them are read twice
+    if bundle.schema is not None and bundle.schema.context:
+        return 1
+    if sum(path.stat().st_size for path in _files_of(source)) < LARGE:
+        return 1
+    if pieces.pieces_of(source) is None:
+        return 1
+    return min(MOST_THREADS, system.usable_cores())
+
+
+def _files_of(source: TableSource) -> Sequence[Path]:
+    """The files that a table is read from; none of a table in memory."""
+    sources = source.sources if isinstance(source, ChainSource) else [source]
+    paths = [getattr(one, "path", None) for one in sources]
+    return [path for path in paths if isinstance(path, Path) and path.is_file()]
