@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from aetool import kernel, operations
 from aetool.codec import (
     binning,
+    blobs,
     blocks,
     combining,
     digits,
@@ -21,11 +22,13 @@ from aetool.codec import (
     integers,
     mixing,
     payloads,
+    plain,
     planning,
     ranks,
     records,
     skeletons,
     spans,
+    squeezing,
     stages,
     textual,
 )
@@ -190,6 +193,31 @@ def test_kernel_and_reference_restore_the_same_of_damage():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernel, "C", None)
         assert mixing.restored(bytes(code), len(text)) == by_kernel != text
+
+
+def test_texts_of_a_small_table_are_mixed_and_of_a_large_one_are_not(monkeypatch):
+    rng = np.random.default_rng(0)
+    words = [rng.bytes(3).hex() for _ in range(300)]
+    lines = [" ".join(rng.choice(words, 4).tolist()) + f",{k}\n" for k in range(1500)]
+    text = "".join(lines).encode()
+    mixture = stages.number_of("mixed")
+    # the text of the whole table would be mixed, too, and hide which its columns are
+    monkeypatch.setattr(plain, "packed", lambda *_arguments, **_options: None)
+
+    def stage_and_size():
+        blob = coded(text, 2).columns[0].blobs[0]
+        head, _ = blobs.read_varint(blob, 0)
+        return head & ((1 << stages.BITS) - 1), len(blob)
+
+    small = stage_and_size()
+    monkeypatch.setattr(squeezing, "SMALL_TABLE", len(text) // 2)
+    large = stage_and_size()
+    assert small[0] == mixture and large[0] == stages.number_of("lzma2")
+    assert small[1] < 0.95 * large[1]
+    monkeypatch.setattr(squeezing, "SMALL_TABLE", 1 << 22)
+    monkeypatch.setattr(squeezing, "ALWAYS_MIXED", 0)
+    # the texts are nine tenths of the table, of which an eighth may be mixed
+    assert stage_and_size() == large
 
 
 def test_the_other_reader_mixes_alike():

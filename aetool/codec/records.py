@@ -19,6 +19,7 @@ from aetool.codec import (
     planning,
     ranks,
     spans,
+    stages,
     students,
     text_decoding,
     text_rounding,
@@ -42,6 +43,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 Words = dict[str, Json]  # what a block says of itself, for its JSON
 SMALLEST = 1 << 16  # bytes: irregular text is cut in two until pieces are this small
+LEAST_REGULAR = 0.5  # of the records have the usual number of fields, for parts to be worth a try
+LONGEST_MIXED = 4 << 20  # bytes of irregular text; mixing takes seconds for each megabyte
 WORKERS = 2
 
 
@@ -86,18 +89,46 @@ class Layout:
 
 def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encoded]:
     """Encode a piece of text, whole records, as one block, or as several if its records are too
-    many, or differ in their number of fields."""
+    many, or differ in their number of fields. Where they differ a piece is one text, if that takes
+    fewer bytes than its regular parts apart."""
     cells = fields(piece, layout.rule)
+    if cells.columns == len(layout.names) or not layout.exact:
+        return _in_parts(piece, layout, hints, cells)
+    whole = _as_it_is(piece, cells, layout)
+    is_regular = cells.width == len(layout.names)
+    if int(is_regular.sum()) < LEAST_REGULAR * len(cells):
+        return [whole]
+    parts = _in_parts(piece, layout, hints, cells)
+    if len(whole.payload) <= sum(len(part.payload) for part in parts):
+        return [whole]
+    return parts
+
+
+def _as_it_is(piece: bytes, cells: Fields, layout: Layout) -> Encoded:
+    """A block that stores a piece of text as one text."""
+    quick = layout.effort.quick
+    promising = plain.promising(piece, len(piece), quick)
+    if len(piece) <= LONGEST_MIXED and not quick:
+        # no columns are smaller: mixing has nothing to be in vain for
+        promising = (*promising, stages.MIXED)
+    squeezed = plain.packed(piece, len(piece), quick, promising) or blobs.pack(piece)
+    return _as_bytes(squeezed, cells, layout)
+
+
+def _in_parts(piece: bytes, layout: Layout, hints: Hints, cells: Fields) -> list[Encoded]:
+    """Encode a piece of text as one block, or cut in two as long as its records differ in their
+    number of fields, or are too many. cells: of the piece."""
     too_many = (cells.columns + 1) * len(cells) > MAX_CELLS  # one column may be of line ends
     if too_many or cells.columns != len(layout.names):
         middle = _middle(cells)
-        if middle:
-            return [
-                *encode(piece[:middle], layout, hints),
-                *encode(piece[middle:], layout, hints),
-            ]
-        as_it_is = plain.packed(piece, len(piece), layout.effort.quick) or blobs.pack(piece)
-        return [_as_bytes(as_it_is, cells, layout)]
+        if not middle:
+            return [_as_it_is(piece, cells, layout)]
+        halves = [piece[:middle], piece[middle:]]
+        return [
+            encoded
+            for half in halves
+            for encoded in _in_parts(half, layout, hints, fields(half, layout.rule))
+        ]
     words, tails = _line_ends(cells, layout)
     coded = _columns(cells, layout, apart="own" in words) + tails
     encoded = _block(coded, len(cells), words, layout, hints)
@@ -112,9 +143,9 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
     # within bounds the text may be squeezed as it is, too, and then has no error
     texts = [piece] if layout.exact else [encoded.restored, piece]
     # a text repeats itself where the one that is restored of it does: one look is for both
-    stages = plain.promising(texts[0], len(encoded.payload), layout.effort.quick)
+    promising = plain.promising(texts[0], len(encoded.payload), layout.effort.quick)
     for text in texts:
-        whole = plain.packed(text, len(encoded.payload), layout.effort.quick, stages)
+        whole = plain.packed(text, len(encoded.payload), layout.effort.quick, promising)
         if whole is None:
             continue
         alone = _as_bytes(whole, cells, layout)

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aetool.codec import planning, ranks, skeletons, units
+from aetool.codec import planning, ranks, skeletons, squeezing, units
 from aetool.codec.columns import Coded
 
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
-    """Add to `others` of columns of text, in place, the encodings that may take fewer bits.
+    """Add to `others` of columns of text, in place, the encodings that may take fewer bits, and
+    squeeze their texts more.
 
     `blocks.encode` then writes the one that takes fewest.
     """
     if not effort.ranks:
         return
+    squeezing.squeeze(columns, effort)
     units.offer(columns)
     ranks.offer(columns, effort)
     skeletons.offer(columns, effort)

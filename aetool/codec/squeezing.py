@@ -1,0 +1,77 @@
+"""Texts of small tables squeezed by the mixture of contexts, which is slow: by about a fifth.
+
+Names, towns and remarks are most of what a small table takes, and a mixture tells them best. It
+takes seconds for each megabyte, both ways, so a large table keeps what is quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from aetool.codec import blobs, planning, stages
+from aetool.codec.columns import Coded
+from aetool.codec.metas import LevelMeta, TextMeta
+
+SMALL_TABLE = 4 << 20  # bytes of all cells: the texts of a larger table are not mixed
+MIXED_SHARE = 8  # one byte of so many of a table's cells may be mixed: about a quarter more time
+ALWAYS_MIXED = 64 << 10  # bytes of texts that are mixed in any small table
+
+
+def squeeze(
+    columns: Sequence[Coded],
+    effort: planning.Effort,
+) -> None:
+    """Compress the texts and levels of a block's columns, in place, by mixing where that takes
+    fewer bytes: the shortest first, until the effort's share of time is spent."""
+    size_of_table = _size_of_cells(columns)
+    bytes_left = max(ALWAYS_MIXED, size_of_table // MIXED_SHARE)
+    if effort.mixes:
+        bytes_left = SMALL_TABLE
+    elif size_of_table > SMALL_TABLE:
+        return
+    text_columns = [
+        column
+        for column in columns
+        if isinstance(column.meta, TextMeta | LevelMeta) and column.blobs[0]
+    ]
+    text_columns.sort(key=_size_of_text)
+    for column in text_columns:
+        before, packed_text = _head_and_text(column)
+        text = blobs.unpack(packed_text)
+        if len(text) > bytes_left:
+            return
+        if len(text) <= stages.FEW:
+            # such a text was mixed as it was packed
+            continue
+        bytes_left -= len(text)
+        mixed = blobs.pack(text, wanted=(stages.MIXED,))
+        if len(mixed) < len(packed_text):
+            column.blobs[0] = before + mixed
+
+
+def _size_of_cells(columns: Sequence[Coded]) -> int:
+    """Bytes of all cells of the columns whose cells are known."""
+    size = 0
+    for column in columns:
+        if column.cells is not None:
+            size += int(column.cells.length.sum(dtype=np.int64))
+    return size
+
+
+def _size_of_text(column: Coded) -> int:
+    """Bytes that the text of a column restores."""
+    _, packed_text = _head_and_text(column)
+    head, _ = blobs.read_varint(packed_text, 0)
+    return head >> stages.BITS
+
+
+def _head_and_text(column: Coded) -> tuple[bytes, bytes]:
+    """(what leads the blob of a column of texts or levels, the packed text behind it): levels are
+    led by how many they are."""
+    blob = column.blobs[0]
+    if isinstance(column.meta, LevelMeta):
+        _, begin_of_text = blobs.read_varint(blob, 0)
+        return blob[:begin_of_text], blob[begin_of_text:]
+    return b"", blob
