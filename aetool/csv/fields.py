@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,9 +89,15 @@ class Fields:
         """The values of the fields, without quotes, as a list for each record."""
         data, start, stop = self.values()
         raw = data.tobytes()
-        cells = [raw[a:b] for a, b in zip(start.tolist(), stop.tolist(), strict=True)]
-        edges = np.cumsum(self.width).tolist()
-        return [cells[b - w : b] for b, w in zip(edges, self.width.tolist(), strict=True)]
+        spans = zip(start.tolist(), stop.tolist(), strict=True)
+        cells = [raw[first:end] for first, end in spans]
+        records = []
+        begin = 0
+        for width in self.width.tolist():
+            end = begin + width
+            records.append(cells[begin:end])
+            begin = end
+        return records
 
     def only(self, records: Mask) -> Fields:
         """The fields of those records alone that the mask `records`, (records,), has."""
@@ -105,22 +110,23 @@ class Fields:
         is_chosen = np.ones(len(self.start), np.bool_)
         last = np.cumsum(self.width, dtype=np.int64) - 1
         is_chosen[last[records]] = False
-        return self._chosen(is_chosen, self.begin, (self.width - records).astype(np.int32))
+        width = self.width - records
+        return self._chosen(is_chosen, self.begin, width.astype(np.int32))
 
     def inner(self, records: Mask) -> Fields:
         """The fields without the first and the last one of each record that the mask `records`,
         (records,), has; these have at least two."""
         is_chosen = np.ones(len(self.start), np.bool_)
         end = np.cumsum(self.width, dtype=np.int64)
+        first = end - self.width
         is_chosen[end[records] - 1] = False
-        is_chosen[(end - self.width)[records]] = False
-        return self._chosen(is_chosen, self.begin, (self.width - 2 * records).astype(np.int32))
+        is_chosen[first[records]] = False
+        width = self.width - 2 * records
+        return self._chosen(is_chosen, self.begin, width.astype(np.int32))
 
     def _chosen(self, is_chosen: Mask, begin: Positions, width: Positions) -> Fields:
-        # 0 where they differ, as where there are none
-        columns = 0
-        if len(set(width.tolist())) == 1:
-            columns = int(width[0])
+        """The fields that the mask is_chosen, (fields,), has. begin, width: of the records that
+        they make up."""
         return dataclasses.replace(
             self,
             start=self.start[is_chosen],
@@ -128,7 +134,7 @@ class Fields:
             kind=self.kind[is_chosen],
             begin=begin,
             width=width,
-            columns=columns,
+            columns=_common_width(width.tolist()),
         )
 
     def values(self) -> tuple[Bytes, Positions, Positions]:
@@ -146,25 +152,47 @@ class Fields:
         if not len(odd):
             return data, start, stop
         # values that are not spans of the text are written behind it
-        spans = zip(self.start[odd].tolist(), self.stop[odd].tolist(), strict=True)
-        written = [value(self.text[a:b], self.rule) for a, b in spans]
-        edges = len(data) + np.cumsum([0, *map(len, written)])
+        odd_values = self._values_of(odd)
+        lengths = [len(odd_value) for odd_value in odd_values]
+        edges = len(data) + np.cumsum([0, *lengths])
         if edges[-1] > MOST_BYTES:
             raise DataError("a piece of text is too large")
         start[odd] = edges[:-1]
         stop[odd] = edges[1:]
-        return np.concatenate([data, np.frombuffer(b"".join(written), np.uint8)]), start, stop
+        behind = np.frombuffer(b"".join(odd_values), np.uint8)
+        return np.concatenate([data, behind]), start, stop
+
+    def _values_of(self, places: npt.NDArray[np.int64]) -> list[bytes]:
+        """The values of the fields at these places, each worked out by itself."""
+        starts = self.start[places].tolist()
+        stops = self.stop[places].tolist()
+        values = []
+        for first, end in zip(starts, stops, strict=True):
+            raw = self.text[first:end]
+            values.append(value(raw, self.rule))
+        return values
+
+
+def _common_width(widths: list[int]) -> int:
+    """The number of fields of every record; 0 if they differ, or there are no records. widths: of
+    each record."""
+    if len(set(widths)) == 1:
+        return widths[0]
+    return 0
 
 
 def strip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
     """Change start and stop, (fields,), in place, so that data[start[i]:stop[i]] neither begins nor
     ends with blanks."""
     _skip_blanks(data, start, stop)
+    # the fields that still end with a blank; the others have been stripped, or are empty
     moving = np.flatnonzero(start < stop)
     while len(moving):
-        moving = moving[data[stop[moving] - 1] == BLANK]
+        last_byte = data[stop[moving] - 1]
+        moving = moving[last_byte == BLANK]
         stop[moving] -= 1
-        moving = moving[start[moving] < stop[moving]]
+        is_left = start[moving] < stop[moving]
+        moving = moving[is_left]
 
 
 def _skip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
@@ -172,9 +200,11 @@ def _skip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
     blank."""
     moving = np.flatnonzero(start < stop)
     while len(moving):
-        moving = moving[data[start[moving]] == BLANK]
+        first_byte = data[start[moving]]
+        moving = moving[first_byte == BLANK]
         start[moving] += 1
-        moving = moving[start[moving] < stop[moving]]
+        is_left = start[moving] < stop[moving]
+        moving = moving[is_left]
 
 
 def value(raw: bytes, rule: Rule) -> bytes:
@@ -187,20 +217,29 @@ def value(raw: bytes, rule: Rule) -> bytes:
     at = 1
     while True:
         close = raw.find(b'"', at)
-        if close < 0:  # left open
-            return b"".join(parts) + raw[at:]
-        if raw[close + 1 : close + 2] != b'"':
-            return b"".join(parts) + raw[at:close] + raw[close + 1 :]
-        parts.append(raw[at : close + 1])
-        at = close + 2
+        if close < 0:
+            # the quote is never closed: all that follows is the value
+            parts.append(raw[at:])
+            return b"".join(parts)
+        behind = close + 1
+        if not raw.startswith(b'"', behind):
+            # what stands behind the closing quote belongs to the value, as it is
+            parts += [raw[at:close], raw[behind:]]
+            return b"".join(parts)
+        # two quotes stand for one
+        parts.append(raw[at:behind])
+        at = behind + 1
 
 
 def is_open(raw: bytes, rule: Rule) -> bool:
     """Whether a field begins with a quote that is not closed. raw: its bytes in the text."""
     if rule.space:
         raw = raw.lstrip(b" ")
+    if not raw.startswith(b'"'):
+        return False
     # doubled quotes are even, a closing quote makes them odd; behind that one all is bare
-    return raw.startswith(b'"') and raw[1:].replace(b'""', b"").find(b'"') < 0
+    without_doubled = raw[1:].replace(b'""', b"")
+    return QUOTE not in without_doubled
 
 
 def fields(text: bytes, rule: Rule) -> Fields:
@@ -210,10 +249,12 @@ def fields(text: bytes, rule: Rule) -> Fields:
         raise DataError("a piece of text is too large")
     if kernel.C is None:
         return by_arrays(text, rule) or by_loop(text, rule)
-    start, stop, kind, begin, width, sizes = _cut(text, rule, _likely_sizes(text, rule))
-    count, records, columns, ends = sizes
-    of_fields = start[:count], stop[:count], kind[:count]
-    return Fields(text, rule, *of_fields, begin[:records], width[:records], columns, ENDS[ends])
+    cut = _cut_by_kernel(text, rule, _likely_sizes(text, rule))
+    if cut is None:
+        # there are more fields than the beginning made likely
+        cut = _cut_by_kernel(text, rule, _most(text, rule))
+    assert cut is not None
+    return cut
 
 
 def _likely_sizes(text: bytes, rule: Rule) -> tuple[int, int]:
@@ -231,28 +272,41 @@ def _most(text: bytes, rule: Rule) -> tuple[int, int]:
     """(fields, records): the most that a text can hold, by its delimiters and line ends, as if none
     of these were in quotes."""
     records = _most_records(text)
-    return count_of(text, rule.byte) + records, records
+    delimiters = count_of(text, rule.byte)
+    return delimiters + records, records
 
 
 def _most_records(text: bytes) -> int:
+    """The most records that a text can hold: one for each line end, and one behind the last."""
     line_ends = count_of(text, LF) + count_of(text, CR)
     return line_ends + 1
 
 
-def _cut(text: bytes, rule: Rule, sizes: tuple[int, int]) -> Any:
-    """Cut a text by the kernel: (start, stop, kind, begin, width, counts); counts: how many fields
-    and records there are, their columns, and the number of their line end. sizes: (fields, records)
-    to take memory for."""
+def _cut_by_kernel(text: bytes, rule: Rule, sizes: tuple[int, int]) -> Fields | None:
+    """Cut a text into fields by the C kernel; None if there are more than memory was taken for.
+    sizes: (fields, records) to take memory for."""
     most_fields, most_records = sizes
     start = np.empty(most_fields, np.int32)
-    of_fields = start, np.empty_like(start)
+    stop = np.empty_like(start)
     kind = np.empty(most_fields, np.uint8)
     begin = np.empty(most_records, np.int32)
-    of_records = begin, np.empty_like(begin)
-    counts = kernel.C.fields(text, rule.byte, rule.space, *of_fields, kind, *of_records)
-    if counts is None:  # there are more than the beginning made likely
-        return _cut(text, rule, _most(text, rule))
-    return *of_fields, kind, *of_records, counts
+    width = np.empty_like(begin)
+    # the kernel fills the arrays from their beginnings, and says how far
+    counts = kernel.C.fields(text, rule.byte, rule.space, start, stop, kind, begin, width)
+    if counts is None:
+        return None
+    count, records, columns, number_of_end = counts
+    return Fields(
+        text,
+        rule,
+        start=start[:count],
+        stop=stop[:count],
+        kind=kind[:count],
+        begin=begin[:records],
+        width=width[:records],
+        columns=columns,
+        ends=ENDS[number_of_end],
+    )
 
 
 def count_of(text: bytes, byte: int) -> int:
@@ -278,19 +332,31 @@ def last_begin(text: bytes, rule: Rule, following: bytes = b"") -> int:
 
     following: the byte behind the text, or b"": a record may begin there, at the text's end.
     """
-    if text.find(QUOTE) < 0 and following != b'"':
-        if following and following not in LINE_ENDS and text.endswith((b"\n", b"\r")):
-            return len(text)
-        body = len(text.rstrip(LINE_ENDS))
-        if not body:
-            return -1
-        return max(text.rfind(b"\n", 0, body), text.rfind(b"\r", 0, body)) + 1
+    if QUOTE not in text and following != b'"':
+        return _last_begin_without_quotes(text, following)
     text += following
     if kernel.C is None:
         begins = fields(text, rule).begin
         return int(begins[-1]) if len(begins) else -1
-    last: int = kernel.C.begins(text, rule.byte, rule.space, np.empty(0, np.int32))[1]
+    # no room for offsets: the last one alone is asked for
+    nowhere = np.empty(0, np.int32)
+    last: int
+    _, last = kernel.C.begins(text, rule.byte, rule.space, nowhere)
     return last
+
+
+def _last_begin_without_quotes(text: bytes, following: bytes) -> int:
+    """What `last_begin` returns for a text without quotes: every line end there ends a record."""
+    goes_on = following and following not in LINE_ENDS
+    if goes_on and text.endswith((b"\n", b"\r")):
+        return len(text)
+    # line ends at the end are of the last record, or blank lines behind it
+    body = len(text.rstrip(LINE_ENDS))
+    if not body:
+        return -1
+    last_lf = text.rfind(b"\n", 0, body)
+    last_cr = text.rfind(b"\r", 0, body)
+    return max(last_lf, last_cr) + 1
 
 
 # ---- the references
@@ -318,13 +384,22 @@ def by_loop(text: bytes, rule: Rule) -> Fields:
             at += 1
         width.append(len(start) - before)
         at = _behind_line_ends(text, at)
-    columns = width[0] if len(set(width)) == 1 else 0
-    spans = np.array(start, np.int32), np.array(stop, np.int32), np.array(kind, np.uint8)
-    records = np.array(begin, np.int32), np.array(width, np.int32)
-    return _with_ends(text, rule, *spans, *records, columns)
+    cut = Fields(
+        text,
+        rule,
+        start=np.array(start, np.int32),
+        stop=np.array(stop, np.int32),
+        kind=np.array(kind, np.uint8),
+        begin=np.array(begin, np.int32),
+        width=np.array(width, np.int32),
+        columns=_common_width(width),
+        ends="",
+    )
+    return _with_ends(cut)
 
 
 def _behind_line_ends(text: bytes, at: int) -> int:
+    """The first offset from `at` on at which no line end stands."""
     while at < len(text) and text[at] in LINE_ENDS:
         at += 1
     return at
@@ -335,20 +410,10 @@ def _field_end(text: bytes, at: int, rule: Rule, edges: frozenset[int]) -> tuple
     a bare field."""
     kind = BARE
     if rule.space:
-        while text[at : at + 1] == b" ":
+        while text.startswith(b" ", at):
             at += 1
-    if text[at : at + 1] == b'"':
-        kind = QUOTED
-        at += 1
-        while True:
-            close = text.find(b'"', at)
-            if close < 0:
-                return len(text), ODD
-            at = close + 1
-            if text[at : at + 1] != b'"':
-                break
-            kind = ODD
-            at += 1
+    if text.startswith(b'"', at):
+        at, kind = _behind_quotes(text, at + 1)
         if at < len(text) and text[at] not in edges:
             kind = ODD
     while at < len(text) and text[at] not in edges:
@@ -356,17 +421,35 @@ def _field_end(text: bytes, at: int, rule: Rule, edges: frozenset[int]) -> tuple
     return at, kind
 
 
-def _with_ends(
-    text: bytes, rule: Rule, start: Positions, stop: Positions, kind: Bytes, begin: Positions,
-    width: Positions, columns: int,
-) -> Fields:  # fmt: skip
-    """The Fields of these arrays, with `ends` set to the line end that all records have."""
-    cut = Fields(text, rule, start, stop, kind, begin, width, columns, "")
-    tail_start, tail_stop = (places.tolist() for places in cut.tails())
-    judged = max(1, len(cut) - 1)  # all but the last
-    tails = {text[a:b].decode() for a, b in zip(tail_start[:judged], tail_stop, strict=False)}
-    ends = tails.pop() if len(tails) == 1 else ""
-    return dataclasses.replace(cut, ends=ends if ends in ENDS else "")
+def _behind_quotes(text: bytes, at: int) -> tuple[int, int]:
+    """(the offset behind the quote that closes a field, its kind by what stands in the quotes). at:
+    behind the quote that opens it. One that is never closed goes on to the end of the text."""
+    kind = QUOTED
+    while True:
+        close = text.find(b'"', at)
+        if close < 0:
+            return len(text), ODD
+        at = close + 1
+        if not text.startswith(b'"', at):
+            return at, kind
+        # a doubled quote stands for one: the value is no span of the text
+        kind = ODD
+        at += 1
+
+
+def _with_ends(cut: Fields) -> Fields:
+    """These fields with `ends` set to the line end that all records have."""
+    tail_start, tail_stop = cut.tails()
+    spans = list(zip(tail_start.tolist(), tail_stop.tolist(), strict=True))
+    # the last record of several may have no line end
+    judged = max(1, len(spans) - 1)
+    tails = {cut.text[first:end].decode() for first, end in spans[:judged]}
+    ends = ""
+    if len(tails) == 1:
+        ends = tails.pop()
+    if ends not in ENDS:
+        ends = ""
+    return dataclasses.replace(cut, ends=ends)
 
 
 def by_arrays(text: bytes, rule: Rule) -> Fields | None:
@@ -380,7 +463,7 @@ def by_arrays(text: bytes, rule: Rule) -> Fields | None:
     quote = data == QUOTE
     quotes_before = np.cumsum(quote) - quote
     if quote.any():
-        if not _quotes_decide(quote, delimiter | line_end, quotes_before):
+        if not _quotes_decide(quote, delimiter | line_end):
             return None
         outside = quotes_before & 1 == 0
         delimiter &= outside
@@ -393,16 +476,34 @@ def by_arrays(text: bytes, rule: Rule) -> Fields | None:
     parted = np.flatnonzero(delimiter)
     start = np.sort(np.concatenate([begin, parted + 1]))
     stop = np.sort(np.concatenate([record_stop, parted]))
-    width = np.diff(np.append(np.searchsorted(start, begin), len(start)))
+    first_field = np.searchsorted(start, begin)
+    width = np.diff(np.append(first_field, len(start)))
     quotes = np.append(quotes_before, quote.sum())
     inner = quotes[stop] - quotes[start]
-    kind = np.where(inner > 2, ODD, np.where(inner > 0, QUOTED, BARE)).astype(np.uint8)
-    columns = int(width[0]) if len(width) and (width == width[0]).all() else 0
-    spans = start.astype(np.int32), stop.astype(np.int32), kind
-    return _with_ends(text, rule, *spans, begin.astype(np.int32), width.astype(np.int32), columns)
+    cut = Fields(
+        text,
+        rule,
+        start=start.astype(np.int32),
+        stop=stop.astype(np.int32),
+        kind=_kinds_by_quotes(inner),
+        begin=begin.astype(np.int32),
+        width=width.astype(np.int32),
+        columns=_common_width(width.tolist()),
+        ends="",
+    )
+    return _with_ends(cut)
 
 
-def _quotes_decide(quote: Mask, edge: Mask, quotes_before: npt.NDArray[np.int64]) -> bool:
+def _kinds_by_quotes(quotes: npt.NDArray[np.int64]) -> Bytes:
+    """(fields,): the kind of each field by the number of quotes in it, where these decide."""
+    kind = np.full(len(quotes), BARE, np.uint8)
+    kind[quotes > 0] = QUOTED
+    # more than the two around it: its value has quotes, which are doubled
+    kind[quotes > 2] = ODD
+    return kind
+
+
+def _quotes_decide(quote: Mask, edge: Mask) -> bool:
     """Whether each opening quote is behind an edge or a quote, and each closing one before such: a
     byte is then quoted if the number of quotes before it is odd. quote, edge: masks, (bytes,)."""
     where = np.flatnonzero(quote)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,12 +36,14 @@ class Cells:
     @classmethod
     def of(cls, values: Sequence[str | None]) -> Cells:
         """The cells of these strings; None is a missing one."""
-        raw = [b"" if v is None else v.encode() for v in values]
+        encoded = [b"" if value is None else value.encode() for value in values]
+        lengths = np.array([len(cell) for cell in encoded], np.int64)
         # cells lie behind one another: where one ends the next begins
-        stop = np.cumsum([len(r) for r in raw], dtype=np.int64) if raw else np.zeros(0, np.int64)
-        start = np.concatenate([np.zeros(1, np.int64), stop[:-1]]) if raw else stop
-        null = np.fromiter((v is None for v in values), dtype=np.bool_, count=len(raw))
-        return cls(np.frombuffer(b"".join(raw), dtype=np.uint8), start, stop, null)
+        stop = np.cumsum(lengths)
+        start = stop - lengths
+        null = np.array([value is None for value in values], np.bool_)
+        buffer = np.frombuffer(b"".join(encoded), np.uint8)
+        return cls(buffer, start, stop, null)
 
     def take(self, rows: Int | slice) -> Cells:
         """The cells of these rows, in a buffer that has only their bytes."""
@@ -49,11 +53,12 @@ class Cells:
         length = stop - start
         end = np.cumsum(length, dtype=np.int64)
         begin = end - length
+        size = int(end[-1]) if len(end) else 0
         # for each byte of the result its place in the old buffer, without a loop over cells
-        where = np.repeat(start - begin, length) + np.arange(int(end[-1]) if len(end) else 0)
-        # offsets of four bytes halve what cells take beside their text
-        small = np.int32 if len(where) < 2**31 else np.int64
-        return Cells(self.buffer[where], begin.astype(small), end.astype(small), null)
+        where = np.repeat(start - begin, length) + np.arange(size)
+        offset = _offset_type(size)
+        buffer = self.buffer[where]
+        return Cells(buffer, begin.astype(offset), end.astype(offset), null)
 
     def fixed(self, width: int) -> npt.NDArray[np.bytes_]:
         """(n,) 'S<width>': the cells as bytes of one width, longer ones cut."""
@@ -61,25 +66,31 @@ class Cells:
         if not len(self.buffer):
             return np.zeros(len(self), dtype=f"S{width}")
         offset = np.arange(width)
-        where = self.start[:, None].astype(np.int64) + offset
+        first = self.start.astype(np.int64)
+        where = first[:, None] + offset
         # places behind the buffer's end are read as its last byte, and blanked below
-        np.minimum(where, len(self.buffer) - 1, out=where)
+        last_byte = len(self.buffer) - 1
+        np.minimum(where, last_byte, out=where)
         matrix = self.buffer[where]
         # what belongs to the next cell is not of this one
-        matrix[offset >= (self.stop - self.start)[:, None]] = 0
-        return np.asarray(matrix.view(f"S{width}").reshape(-1))
+        length = self.stop - self.start
+        matrix[offset >= length[:, None]] = 0
+        rows = matrix.view(f"S{width}")
+        return np.asarray(rows.reshape(-1))
 
     def width(self) -> int:
         """Bytes of the longest cell; 0 without cells."""
-        if len(self):
-            return int((self.stop - self.start).max())
-        return 0
+        if not len(self):
+            return 0
+        lengths = self.stop - self.start
+        return int(lengths.max())
 
     def strings(self) -> list[str]:
         """The cells as str; "" for missing ones."""
         raw = self.buffer.tobytes()
-        pairs = zip(self.start.tolist(), self.stop.tolist(), strict=True)
-        return [raw[a:b].decode() for a, b in pairs]
+        # slices of bytes are far faster than of an array
+        spans = zip(self.start.tolist(), self.stop.tolist(), strict=True)
+        return [raw[first:end].decode() for first, end in spans]
 
     def distinct(self) -> tuple[list[str], Int]:
         """(the different strings, sorted by their bytes; (n,) the index of each cell's string among
@@ -88,11 +99,22 @@ class Cells:
         if width <= 64:
             # sorting rows of one width is fast, but takes the longest cell's room for each
             levels, index = np.unique(self.fixed(width), return_inverse=True)
-            return [v.decode() for v in levels.tolist()], index.astype(np.int64)
+            different = [level.decode() for level in levels.tolist()]
+            return different, index.astype(np.int64)
         # long cells: by a dictionary, in which each different one stands once
         strings = self.strings()
-        order = {v: i for i, v in enumerate(sorted(set(strings), key=str.encode))}
-        return list(order), np.fromiter((order[s] for s in strings), np.int64, len(strings))
+        different = sorted(set(strings), key=str.encode)
+        place = {string: number for number, string in enumerate(different)}
+        places = [place[string] for string in strings]
+        return different, np.array(places, np.int64)
+
+
+def _offset_type(size: int) -> type[np.int32 | np.int64]:
+    """The type of the offsets of cells in a buffer of `size` bytes."""
+    # offsets of four bytes halve what cells take beside their text
+    if size < 2**31:
+        return np.int32
+    return np.int64
 
 
 Values = Cells | npt.NDArray[np.float64] | npt.NDArray[np.datetime64]
@@ -120,8 +142,11 @@ class Table:
     @cached_property
     def places(self) -> dict[str, int]:
         """The place of each column by its name; of columns with the same name the first."""
-        # reversed, so that of equal names the first is what stays
-        return dict(zip(reversed(self.names), range(len(self.names) - 1, -1, -1), strict=True))
+        places: dict[str, int] = {}
+        for place, name in enumerate(self.names):
+            # a source may repeat a name
+            places.setdefault(name, place)
+        return places
 
     def __getitem__(self, name: str) -> Values:
         return self.values[self.places[name]]
@@ -131,28 +156,33 @@ class Table:
         """(rows,): the numbers of the records in the source, from 0."""
         if self.numbers is not None:
             return self.numbers
-        return np.arange(self.first_row, self.first_row + len(self))
+        behind = self.first_row + len(self)
+        return np.arange(self.first_row, behind)
 
     def take(self, rows: Int | slice) -> Table:
         """The batch with only these rows, counted within it."""
-        values = tuple(taken(v, rows) for v in self.values)
-        numbers = None if self.numbers is None else self.numbers[rows]
-        return Table(self.names, values, self.first_row, self.typed, numbers)
+        values = tuple(taken(column, rows) for column in self.values)
+        numbers = None
+        if self.numbers is not None:
+            numbers = self.numbers[rows]
+        return dataclasses.replace(self, values=values, numbers=numbers)
 
     def only(self, names: Sequence[str]) -> Table:
         """The batch with only the columns of these names, in its own order."""
-        return self.without([n for n in self.names if n not in names])
+        others = [name for name in self.names if name not in names]
+        return self.without(others)
 
     def without(self, names: Sequence[str]) -> Table:
         """The batch without the columns of these names."""
-        places = [i for i, n in enumerate(self.names) if n not in names]
-        return Table(
-            tuple(self.names[i] for i in places),
-            tuple(self.values[i] for i in places),
-            self.first_row,
-            self.typed,
-            self.numbers,
-        )
+        kept_names = []
+        kept_values = []
+        # by place: of columns with the same name each has its own values
+        for name, values in zip(self.names, self.values, strict=True):
+            if name in names:
+                continue
+            kept_names.append(name)
+            kept_values.append(values)
+        return dataclasses.replace(self, names=tuple(kept_names), values=tuple(kept_values))
 
 
 def concat(tables: Sequence[Table]) -> Table:
@@ -160,16 +190,21 @@ def concat(tables: Sequence[Table]) -> Table:
     same order."""
     if len(tables) == 1:
         return tables[0]
-    names = tables[0].names
-    if any(t.names != names for t in tables):
+    first = tables[0]
+    if any(table.names != first.names for table in tables):
         raise DataError("the inputs have different columns; give tables with the same header")
-    values = tuple(joined([t.values[i] for t in tables]) for i in range(len(names)))
-    typed = frozenset[str]().union(*(t.typed for t in tables))
+    values = []
+    for place in range(len(first.names)):
+        parts = [table.values[place] for table in tables]
+        values.append(joined(parts))
+    typed: frozenset[str] = frozenset()
+    for table in tables:
+        typed |= table.typed
     numbers = None
-    if any(t.numbers is not None for t in tables):
+    if any(table.numbers is not None for table in tables):
         # where one batch has numbers of its own, all need them
-        numbers = np.concatenate([t.records for t in tables])
-    return Table(names, values, tables[0].first_row, typed, numbers)
+        numbers = np.concatenate([table.records for table in tables])
+    return Table(first.names, tuple(values), first.first_row, typed, numbers)
 
 
 def taken(values: Values, rows: Int | slice) -> Values:
@@ -185,9 +220,11 @@ def as_cells(values: Values) -> Cells:
     if isinstance(values, Cells):
         return values
     if values.dtype.kind == "M":
-        return Cells.of([None if np.isnat(v) else str(v) for v in values])
-    # v != v is NaN, and NaN is missing
-    return Cells.of([None if v != v else shortest(v) for v in values.tolist()])
+        moments = [None if np.isnat(moment) else str(moment) for moment in values]
+        return Cells.of(moments)
+    # floats of Python, not of numpy: their repr has the digits alone
+    numbers = [None if math.isnan(number) else shortest(number) for number in values.tolist()]
+    return Cells.of(numbers)
 
 
 def shortest(number: float) -> str:
@@ -198,16 +235,18 @@ def shortest(number: float) -> str:
 def joined(parts: Sequence[Values]) -> Values:
     """Join parts of a column, one below the other; DataError if some are text and others are
     not."""
-    cells = [p for p in parts if isinstance(p, Cells)]
+    cells = [part for part in parts if isinstance(part, Cells)]
     if not cells:
-        return np.concatenate([p for p in parts if not isinstance(p, Cells)])
+        return np.concatenate([part for part in parts if not isinstance(part, Cells)])
     if len(cells) != len(parts):
         raise DataError("a column is text in one input and typed in another")
-    cells = [c.take(slice(None)) for c in cells]  # of a shared buffer only this column's bytes
-    # the pieces' buffers come behind one another, and so do their offsets
-    lengths = np.concatenate([c.stop - c.start for c in cells])
+    # of a buffer that columns share only this column's bytes
+    compact = [part.take(slice(None)) for part in cells]
+    # the parts' buffers come behind one another, and so do their offsets
+    lengths = np.concatenate([part.stop - part.start for part in compact])
     stop = np.cumsum(lengths, dtype=np.int64)
-    small = np.int32 if not len(stop) or stop[-1] < 2**31 else np.int64
-    start = (stop - lengths).astype(small)
-    buffer = np.concatenate([c.buffer for c in cells])
-    return Cells(buffer, start, stop.astype(small), np.concatenate([c.null for c in cells]))
+    start = stop - lengths
+    buffer = np.concatenate([part.buffer for part in compact])
+    null = np.concatenate([part.null for part in compact])
+    offset = _offset_type(len(buffer))
+    return Cells(buffer, start.astype(offset), stop.astype(offset), null)

@@ -15,8 +15,10 @@ from aetool.report.svg import Drawing, Point, amount, ticks
 from aetool.report.times import time_ticks
 
 # margins, for the numbers beside the axes
-LEFT, RIGHT = 52.0, 14.0
-TOP, BOTTOM = 16.0, 34.0
+LEFT = 52.0
+RIGHT = 14.0
+TOP = 16.0
+BOTTOM = 34.0
 LETTER = 6.2  # width of a letter beside an axis, as wide as they come
 GAP = 8.0  # between two words of an axis
 MOST_MARKS = 200  # records that are pointed out in a drawing
@@ -54,15 +56,19 @@ class Stretches:
         highest = trace.highest
         if not len(highest):
             return cls(highest, np.array([0.0, 1.0]), False)
-        together = -(-len(highest) // most)
+        # rounded up: with fewer in a stretch there would be too many
+        together = math.ceil(len(highest) / most)
         starts = np.arange(0, len(highest), together)
-        highest = np.maximum.reduceat(highest, starts)
         takes_time = trace.in_time and trace.last_moment > trace.moment[0]
         if takes_time:
             ends = np.append(trace.moment[starts], trace.last_moment)
         else:
             ends = np.append(starts * trace.span, trace.rows)
-        return cls(highest, ends.astype(np.float64), takes_time)
+        return cls(
+            highest=np.maximum.reduceat(highest, starts),
+            ends=ends.astype(np.float64),
+            are_timed=takes_time,
+        )
 
 
 class Frame:
@@ -88,12 +94,15 @@ class Frame:
     def x(self, value: float) -> float:
         """The horizontal coordinate on the sheet of a value of the axis across."""
         low, high = self.across
-        return LEFT + self.width * (value - low) / (high - low)
+        length = high - low
+        return LEFT + self.width * (value - low) / length
 
     def y(self, value: float) -> float:
         """The vertical coordinate on the sheet, from the top, of a value of the axis up."""
         low, high = self.up
-        return self.bottom - self.height * (value - low) / (high - low)
+        length = high - low
+        # y grows downwards on a sheet
+        return self.bottom - self.height * (value - low) / length
 
     def level(self, kind: str, value: float) -> None:
         """Draw a horizontal line at a value of the axis up. kind: the class of the line."""
@@ -107,9 +116,12 @@ class Frame:
 
     def draw_up(self, values: Iterable[float], words: Iterable[str]) -> None:
         """Draw a horizontal line at each of these values, with a word to its left."""
+        x = LEFT - 6
         for value, word in zip(values, words, strict=True):
             self.level("grid", value)
-            self.drawing.text(word, LEFT - 6, self.y(value) + 4, "end", "quiet")
+            # a letter's middle is about four above its foot
+            y = self.y(value) + 4
+            self.drawing.text(word, x, y, "end", "quiet")
 
     def draw_across(self, values: Iterable[float], words: Iterable[str], title: str) -> None:
         """Draw the axis across, with its title, and a tick and a word below each of these values
@@ -120,12 +132,14 @@ class Frame:
         for value, word in zip(values, words, strict=True):
             x = self.x(value)
             half = LETTER * len(word) / 2
+            word_begins = x - half
+            word_ends = x + half
             # no word is cut at the sheet's edge, or written over another
-            if x - half < free_from or x + half > self.drawing.width:
+            if word_begins < free_from or word_ends > self.drawing.width:
                 continue
             self.drawing.line("axis", (x, axis), (x, axis + 4))
             self.drawing.text(word, x, axis + 16, "middle", "quiet")
-            free_from = x + half + GAP
+            free_from = word_ends + GAP
         self.drawing.text(title, self.right, axis + 30, "end", "quiet")
 
 
@@ -141,6 +155,7 @@ def score_over_records(
     the threshold, if it is finite, and marks on records. unit: of scores."""
     label = f"Score of {trace.rows:,} records, in {unit}"
     drawing = Drawing(width, height, label)
+    # one stretch for each dot of the axis: more would not be seen
     stretches = Stretches.of(trace, int(width - LEFT - RIGHT))
     first = float(stretches.ends[0])
     last = float(stretches.ends[-1])
@@ -148,16 +163,15 @@ def score_over_records(
     if math.isfinite(threshold):
         top = max(top, threshold)
     low = _lowest(trace, top)
-    frame = Frame(drawing, (first, last), (low, top + (HEADROOM - 1) * (top - low)))
+    highest_shown = top + (HEADROOM - 1) * (top - low)
+    frame = Frame(drawing, (first, last), (low, highest_shown))
     levels = ticks(low, top, 4)
     frame.draw_up(levels, map(amount, levels))
     if stretches.are_timed:
         moments, words = time_ticks(first, last, width)
         frame.draw_across(moments, words, "time")
     else:
-        rows = [tick for tick in ticks(0, trace.rows) if tick % 1 == 0]
-        # records count from 1
-        frame.draw_across(rows, [amount(row or 1) for row in rows], "row")
+        _draw_row_numbers(frame, trace.rows)
     _draw_stretches(frame, stretches)
     if math.isfinite(threshold):
         frame.level("limit", threshold)
@@ -166,28 +180,47 @@ def score_over_records(
     for mark in marks[:MOST_MARKS]:
         across = float(mark.record)
         if stretches.are_timed:
-            across = float(trace.moment[mark.record // trace.span])
+            point_of_trace = mark.record // trace.span
+            across = float(trace.moment[point_of_trace])
         _draw_mark(frame, mark, across)
     return drawing
+
+
+def _draw_row_numbers(frame: Frame, rows: int) -> None:
+    """Draw the axis across as one of record numbers, up to so many rows."""
+    places = [tick for tick in ticks(0, rows) if tick % 1 == 0]
+    # records count from 1
+    words = [amount(place or 1) for place in places]
+    frame.draw_across(places, words, "row")
 
 
 def _draw_stretches(frame: Frame, stretches: Stretches) -> None:
     """Draw an area up to the highest score of each stretch, in steps, so that the peak of one
     record is as wide as its stretch, and is seen."""
-    outline = []
-    for place, score in enumerate(stretches.highest.tolist()):
-        outline.append(frame.point(stretches.ends[place], score))
-        outline.append(frame.point(stretches.ends[place + 1], score))
+    outline = _steps(frame, stretches.ends, stretches.highest.tolist())
     if not outline:
         return
-    base = frame.y(max(frame.up[0], min(0.0, frame.up[1])))
-    start = (outline[0][0], base)
-    end = (outline[-1][0], base)
-    frame.drawing.path("pale", [start, *outline, end])
+    # the area stands on the score 0, or on the edge that is nearest to it
+    lowest, highest = frame.up
+    base = frame.y(max(lowest, min(0.0, highest)))
+    left, _ = outline[0]
+    right, _ = outline[-1]
+    frame.drawing.path("pale", [(left, base), *outline, (right, base)])
     frame.drawing.path("line", outline)
 
 
+def _steps(frame: Frame, edges: Sequence[float] | Float, heights: Iterable[float]) -> list[Point]:
+    """The points of a line in steps: height i from edge i to the next."""
+    points = []
+    for place, height in enumerate(heights):
+        points.append(frame.point(edges[place], height))
+        points.append(frame.point(edges[place + 1], height))
+    return points
+
+
 def _draw_mark(frame: Frame, mark: Mark, across: float) -> None:
+    """Draw a dot for a record, linked to its entry in the page if it has one. across: its place on
+    the axis across."""
     x, y = frame.point(across, mark.score)
     dot = Drawing(0, 0, "")
     dot.shape("circle", "mark", mark.words, cx=x, cy=y, r=DOT)
@@ -216,30 +249,41 @@ def spread_of_scores(
     counts = trace.counted(edges)
     usual = np.zeros(0)
     if held_out is not None and held_out.rows:
+        # p falls with the score: the share of ordinary records in a bar is what it falls by
         usual = -np.diff(held_out.p_values(edges)) * trace.rows
     most = max(1.0, float(counts.max()), float(usual.max(initial=0.0)))
     # half a record is as low as the axis goes: the logarithm of none is nowhere
-    frame = Frame(drawing, (0.0, BARS), (_height(0.0), math.log10(most) + 0.1))
+    lowest_height = _height(0.0)
+    highest_height = math.log10(most) + 0.1
+    frame = Frame(drawing, (0.0, BARS), (lowest_height, highest_height))
     powers = [power for power in range(12) if 10.0**power <= most]
     frame.draw_up(powers, [amount(10.0**power) for power in powers])
-    bar = frame.width / BARS
-    for place, count in enumerate(counts.tolist()):
-        if not count:
-            continue
-        is_odd = edges[place] >= threshold - 1e-9
-        x, y = frame.point(place, _height(count))
-        drawing.box("odd" if is_odd else "usual", x + 0.5, y, bar - 1, frame.bottom - y)
-    outline = []
-    for place, count in enumerate(usual.tolist()):
-        outline.append(frame.point(place, _height(count)))
-        outline.append(frame.point(place + 1, _height(count)))
-    drawing.path("second", outline)
+    # a threshold that is an edge may differ from it by what rounding left
+    is_odd = edges[:-1] >= threshold - 1e-9
+    _draw_bars(frame, counts.tolist(), is_odd.tolist())
+    bar_edges = range(BARS + 1)
+    usual_heights = map(_height, usual.tolist())
+    drawing.path("second", _steps(frame, bar_edges, usual_heights))
     marks = ticks(low, high, 4) if low > 0 else _score_ticks(low, high)
-    places = np.interp(marks, edges, np.arange(BARS + 1))
+    places = np.interp(marks, edges, bar_edges)
     frame.draw_across(places.tolist(), map(amount, marks), f"score, {unit}")
     if low < threshold <= high:
-        frame.upright("limit", float(np.interp(threshold, edges, np.arange(BARS + 1))))
+        place_of_threshold = np.interp(threshold, edges, bar_edges)
+        frame.upright("limit", float(place_of_threshold))
     return drawing
+
+
+def _draw_bars(frame: Frame, counts: Sequence[int], is_odd: Sequence[bool]) -> None:
+    """Draw the bars of a histogram. counts: of records, for each bar; is_odd: whether a bar is of
+    scores from the threshold on."""
+    bar = frame.width / BARS
+    for place, count in enumerate(counts):
+        if not count:
+            continue
+        kind = "odd" if is_odd[place] else "usual"
+        x, y = frame.point(place, _height(count))
+        # half a dot of room at either side
+        frame.drawing.box(kind, x + 0.5, y, bar - 1, frame.bottom - y)
 
 
 def _height(count: float) -> float:
@@ -253,14 +297,21 @@ def _score_edges(low: float, high: float, threshold: float) -> Float:
     bars of one width. A threshold between low and high is an edge."""
     are_near = low > 0
     length = 1.02 * (high - low) or 1.0
-    widest = length if are_near else math.log1p(length)
-    step = widest / BARS
-    if low < threshold < high:
-        cut = threshold - low if are_near else math.log1p(threshold - low)
+    to_threshold = threshold - low
+    has_threshold = low < threshold < high
+    if not are_near:
+        length = math.log1p(length)
+        if has_threshold:
+            to_threshold = math.log1p(to_threshold)
+    step = length / BARS
+    if has_threshold:
         # no more bars to its left than would fit, so that the last reaches the highest score
-        step = cut / max(1, math.floor(cut / step - 1e-9))
+        bars_before = max(1, math.floor(to_threshold / step - 1e-9))
+        step = to_threshold / bars_before
     steps = step * np.arange(BARS + 1)
-    return np.asarray(low + (steps if are_near else np.expm1(steps)))
+    if not are_near:
+        steps = np.expm1(steps)
+    return np.asarray(low + steps)
 
 
 def _lowest(trace: ScoreTrace, high: float) -> float:
@@ -276,7 +327,8 @@ def _score_ticks(low: float, high: float) -> list[float]:
     """The scores low, low + 1, low + 2, low + 5, low + 10, ... up to high."""
     marks = [low]
     for power in range(12):
-        marks += [low + factor * 10.0**power for factor in (1, 2, 5)]
+        for factor in (1, 2, 5):
+            marks.append(low + factor * 10.0**power)
     return [mark for mark in marks if mark <= high]
 
 
@@ -301,4 +353,6 @@ def curve(points: Iterable[Point], titles: tuple[str, str], guess: float) -> Dra
 def _widened(ends: Point) -> Point:
     """The ends of a range, moved apart if they are equal, so that an axis has a length."""
     low, high = ends
-    return (low, high) if high > low else (low, low + 1.0)
+    if high > low:
+        return low, high
+    return low, low + 1.0

@@ -46,16 +46,18 @@ DAY = 86400
 LAYOUTS = ("", YEAR_FIRST, NAMED, COMPACT, MONTH, TIME)  # by the number that `Parts` have
 UNTOLD = (DAY_FIRST, MONTH_FIRST, SHORT_YEAR_FIRST)  # what a column must tell apart
 PLACE_OF_DAY = {DAY_FIRST: 0, MONTH_FIRST: 1, SHORT_YEAR_FIRST: 2}
+YEAR_MONTH_DAY = (0, 1, 2)  # places of year, month and day among three numbers, year first
+PLACES = {DAY_FIRST: (2, 1, 0), MONTH_FIRST: (2, 0, 1)}  # the same places in the other orders
 NO_MOMENT = 255
 SEPARATORS = b"-./"  # in the order of the kernel
 # Which order a separator stands for where no cell tells: 31.12.2024, 31-12-2024, 12/31/2024.
 USUAL = {".": DAY_FIRST, "-": DAY_FIRST, "/": MONTH_FIRST}
-LEAST_OF_ORDER = (
-    0.05  # of the cells with a separator have an order of the column's beside the first
-)
+# of the cells with a separator have an order of the column's beside the first
+LEAST_OF_ORDER = 0.05
 LEAST_COMPACT = 3  # cells like 20241231 and nothing else, before they are dates
 FIRST_YEAR, LAST_YEAR = 1800, 2199  # of dates without separators, which are numbers else
 MOST_DIGITS = 6  # of a second: a float64 tells no more in our times
+NAMES_OF_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
 # Whatever a scan may read in the usual style, and more: digits alone, which are no words.
@@ -111,61 +113,71 @@ class Parts:
     def moments(self, order: str) -> tuple[Float, Mask]:
         """((n,) epoch seconds; (n,) bool: where the three numbers are a day of the calendar), the
         numbers read in this order."""
-        first, second, third = self.numbers.T
-        day = third
-        month = second
-        year = first
-        width = self.widths[:, 0]
-        if order == DAY_FIRST:
-            day = first
-            year = third
-            width = self.widths[:, 2]
-        elif order == MONTH_FIRST:
-            month = first
-            day = second
-            year = third
-            width = self.widths[:, 2]
-        short = width == 2
+        place_of_year, place_of_month, place_of_day = PLACES.get(order, YEAR_MONTH_DAY)
+        year = self.numbers[:, place_of_year]
+        month = self.numbers[:, place_of_month]
+        day = self.numbers[:, place_of_day]
         century = np.where(year >= moments.CENTURY_TURNS, 1900, 2000)
-        year = np.where(short, year + century, year)
+        is_short = self.widths[:, place_of_year] == 2
+        year = np.where(is_short, year + century, year)
         good = are_days(year, month, day)
         if order == SHORT_YEAR_FIRST:
             good &= (self.widths == 2).all(axis=1)
-        days = days_of(np.where(good, year, 1970), np.where(good, month, 1), np.where(good, day, 1))
+        # what is no day becomes one, so that the calendar can count it
+        year = np.where(good, year, 1970)
+        month = np.where(good, month, 1)
+        day = np.where(good, day, 1)
+        days = days_of(year, month, day)
+        # the fraction comes last: whole seconds are added without rounding
         return (days * DAY + self.seconds) + self.fraction, good
 
 
 def taken_apart(cells: Cells, rows: Int) -> Parts:
     """Take the cells of these rows apart; each different text is parsed once."""
     texts, index = different_texts(cells, rows)
-    apart = [moments.taken_apart(text) for text in texts]
-    nothing = moments.Apart("", "", 0, 0, 0, (0, 0, 0), moments.MIDNIGHT)
-    moments_or_nothing = [moment or nothing for moment in apart]
-    layout = [LAYOUTS.index(moment.layout) if moment else NO_MOMENT for moment in apart]
-    separator = [ord(moment.separator or "\0") for moment in moments_or_nothing]
-    numbers = np.array(
-        [(moment.first, moment.second, moment.third) for moment in moments_or_nothing], np.int64
-    )
-    widths = np.array([moment.widths for moment in moments_or_nothing], np.int64)
+    count = len(texts)
+    layout = np.full(count, NO_MOMENT, np.uint8)
+    separator = np.zeros(count, np.uint8)
+    numbers = np.zeros((count, 3), np.int64)
+    widths = np.zeros((count, 3), np.int64)
+    seconds = np.zeros(count, np.int64)
+    fraction = np.zeros(count)
+    styles: list[DateStyle | None] = [None] * count
+    for place, text in enumerate(texts):
+        moment = moments.taken_apart(text)
+        if moment is None:
+            continue
+        layout[place] = LAYOUTS.index(moment.layout)
+        # a month's name, or digits alone, have no separator
+        separator[place] = ord(moment.separator or "\0")
+        numbers[place] = (moment.first, moment.second, moment.third)
+        widths[place] = moment.widths
+        seconds[place] = moment.clock.seconds
+        fraction[place] = moment.clock.fraction
+        styles[place] = _style(moment)
     return Parts(
-        layout=np.array(layout, np.uint8)[index],
-        separator=np.array(separator, np.uint8)[index],
-        numbers=numbers.reshape(-1, 3)[index],
-        widths=widths.reshape(-1, 3)[index],
-        seconds=np.array([moment.clock.seconds for moment in moments_or_nothing], np.int64)[index],
-        fraction=np.array([moment.clock.fraction for moment in moments_or_nothing], np.float64)[
-            index
-        ],
-        styles=[_style(moment) if moment else None for moment in apart],
+        layout=layout[index],
+        separator=separator[index],
+        numbers=numbers[index],
+        widths=widths[index],
+        seconds=seconds[index],
+        fraction=fraction[index],
+        styles=styles,
         index=index,
     )
 
 
 def _style(apart: moments.Apart) -> DateStyle:
+    """How the moment of this cell is written."""
     clock = apart.clock
-    widths = apart.widths
     return DateStyle(
-        apart.layout, apart.separator, clock.joint, clock.fields, clock.digits, clock.zoned, widths
+        layout=apart.layout,
+        separator=apart.separator,
+        joint=clock.joint,
+        fields=clock.fields,
+        digits=clock.digits,
+        zoned=clock.zoned,
+        widths=apart.widths,
     )
 
 
@@ -237,47 +249,68 @@ class DateEvidence:
         odd = self.odd.without(folded(words))
         separators = {separator for separator, _ in self.untold}
         orders: dict[str, tuple[str, ...]] = {}
-        ambiguous = False
+        is_ambiguous = False
         for separator in sorted(separators):
-            orders[separator], doubtful = self._orders(separator, usual)
-            ambiguous = ambiguous or doubtful
+            orders[separator], is_guess = self._orders(separator, usual)
+            is_ambiguous = is_ambiguous or is_guess
         times = self.sure.get(TIME, 0)
-        dated = sum(n for layout, n in self.sure.items() if layout != TIME)
-        dated += sum(n for kind, n in self.untold.items() if _fits(kind, orders))
+        dated = self._dated(orders)
         only_time = times > dated
         fitting = times if only_time else dated
-        unfit = sum(self.sure.values()) + sum(self.untold.values()) - fitting
+        moments_of_all_kinds = sum(self.sure.values()) + sum(self.untold.values())
+        others = moments_of_all_kinds - fitting + self.numbers
         if not asked:
             if self._digits_alone == fitting < LEAST_COMPACT:
                 return None
-            if not nearly_all(fitting, odd, few_values=False, others=unfit + self.numbers):
+            if not nearly_all(fitting, odd, few_values=False, others=others):
                 return None
-        return DateNotation(orders, only_time, ambiguous, self._style(orders, only_time), words)
+        style = self._style(orders, only_time)
+        return DateNotation(orders, only_time, is_ambiguous, style, words)
+
+    def _dated(self, orders: Mapping[str, tuple[str, ...]]) -> int:
+        """How many cells are days, with or without a time, if those with a separator are read in
+        its orders."""
+        dated = 0
+        for layout, count in self.sure.items():
+            if layout != TIME:
+                dated += count
+        for kind, count in self.untold.items():
+            if _fits(kind, orders):
+                dated += count
+        return dated
 
     @property
     def _digits_alone(self) -> int:
         """How many cells are dates of digits alone, as 20241231, which may be numbers."""
-        compact = {s: n for s, n in self.styles.items() if s.layout == COMPACT}
-        return sum(n for s, n in compact.items() if not s.joint and not s.zoned)
+        total = 0
+        for style, count in self.styles.items():
+            has_more = style.joint or style.zoned
+            if style.layout == COMPACT and not has_more:
+                total += count
+        return total
 
     def _orders(self, separator: str, usual: str | None) -> tuple[tuple[str, ...], bool]:
         """(the orders in which to read cells with this separator, the commonest first; whether the
         first is a guess that no cell proves)."""
-        kinds = {k.orders: n for k, n in self.untold.items() if k.separator == separator}
-        whole = sum(kinds.values())
-        fits = {o: sum(n for orders, n in kinds.items() if o in orders) for o in UNTOLD}
+        kinds: dict[tuple[str, ...], int] = {}
+        for kind, count in self.untold.items():
+            if kind.separator == separator:
+                kinds[kind.orders] = count
+        fits = {order: _fitting(kinds, order) for order in UNTOLD}
         most = max(fits.values())
         best = [order for order in UNTOLD if fits[order] == most]
-        doubtful = len(best) > 1
         first = best[0]
-        if doubtful:
-            first, doubtful = self._order_without_proof(separator, best, usual)
+        is_guess = False
+        if len(best) > 1:
+            first, is_guess = self._order_without_proof(separator, best, usual)
+        # another order is tried, too, if enough cells fit it and not the first
+        others = {orders: count for orders, count in kinds.items() if first not in orders}
+        least = max(2, LEAST_OF_ORDER * sum(kinds.values()))
         chosen = [first]
-        for order in sorted(UNTOLD, key=lambda o: -fits[o]):
-            alone = sum(n for orders, n in kinds.items() if order in orders and first not in orders)
-            if order != first and alone >= max(2, LEAST_OF_ORDER * whole):
+        for order in sorted(UNTOLD, key=lambda order: -fits[order]):
+            if _fitting(others, order) >= least:
                 chosen.append(order)
-        return tuple(chosen), doubtful
+        return tuple(chosen), is_guess
 
     def _order_without_proof(
         self,
@@ -298,37 +331,59 @@ class DateEvidence:
         if votes[proven]:
             return proven, False
         # days come in more values than months do, or years
-        amounts = {o: len(self.varied[separator][PLACE_OF_DAY[o]]) for o in best}
-        likely = [order for order in best if amounts[order] == max(amounts.values())]
-        return (USUAL[separator] if USUAL[separator] in likely else likely[0]), True
+        varied = self.varied[separator]
+        amounts = {order: len(varied[PLACE_OF_DAY[order]]) for order in best}
+        most = max(amounts.values())
+        likely = [order for order in best if amounts[order] == most]
+        usual_of_separator = USUAL[separator]
+        if usual_of_separator in likely:
+            return usual_of_separator, True
+        return likely[0], True
 
     def _style(self, orders: Mapping[str, tuple[str, ...]], only_time: bool) -> DateStyle:
         """The commonest style of the column's dates, or of its times if only_time; its layout is
         the order of its separator, if cells do not tell it."""
-        styles = {s: n for s, n in self.styles.items() if (s.layout == TIME) == only_time}
+        styles = []
+        for style in self.styles:
+            is_time = style.layout == TIME
+            if is_time == only_time:
+                styles.append(style)
         if not styles:
             return DateStyle()
-        style = min(styles, key=lambda written: (-styles[written], written))
-        if style.layout:
-            return style
-        return style._replace(layout=orders[style.separator][0])
+        # of equally common ones always the same, in whatever order the cells came
+        commonest = min(styles, key=lambda style: (-self.styles[style], style))
+        if commonest.layout:
+            return commonest
+        orders_of_separator = orders[commonest.separator]
+        return commonest._replace(layout=orders_of_separator[0])
+
+
+def _fitting(kinds: Mapping[tuple[str, ...], int], order: str) -> int:
+    """How many cells fit an order. kinds: how many cells fit each combination of orders."""
+    return sum(count for orders, count in kinds.items() if order in orders)
 
 
 def _united(one: Mapping[str, Varied], other: Mapping[str, Varied]) -> dict[str, Varied]:
+    """For each separator the numbers that either of the two has, place by place."""
     united: dict[str, Varied] = {}
-    for name in sorted({*one, *other}):
-        pairs = zip(one.get(name, NOTHING_VARIED), other.get(name, NOTHING_VARIED), strict=True)
-        united[name] = _varied(a | b for a, b in pairs)
+    for separator in sorted({*one, *other}):
+        numbers = one.get(separator, NOTHING_VARIED)
+        other_numbers = other.get(separator, NOTHING_VARIED)
+        pairs = zip(numbers, other_numbers, strict=True)
+        united[separator] = _varied(values | more for values, more in pairs)
     return united
 
 
 def _varied(numbers: Iterable[Iterable[int]]) -> Varied:
-    first, second, third = (frozenset(values) for values in numbers)
+    """The different numbers of each of the three places, unchangeable."""
+    first, second, third = map(frozenset, numbers)
     return first, second, third
 
 
 def _fits(kind: Untold, orders: Mapping[str, tuple[str, ...]]) -> bool:
-    return bool(set(kind.orders) & set(orders[kind.separator]))
+    """Whether cells of this kind fit an order that their separator has in the column."""
+    orders_of_separator = orders[kind.separator]
+    return not set(kind.orders).isdisjoint(orders_of_separator)
 
 
 class _Collector:
@@ -376,86 +431,125 @@ class _Collector:
         A shape is a text with 0 for every digit: it tells the style, and few are different.
         """
         cells = self.cells.take(rows)
-        _, sure = _kernel_moments(cells, bytes(len(SEPARATORS)))
+        _, form_without_order = _kernel_moments(cells, bytes(len(SEPARATORS)))
+        is_sure = form_without_order == 0
         fitting = np.zeros(len(rows), np.int64)  # a bit for each order
         moments_of: dict[str, Float] = {}
         for bit, order in enumerate(UNTOLD):
-            value, form = _kernel_moments(cells, bytes([1 + bit] * len(SEPARATORS)))
+            same_order = bytes([1 + bit] * len(SEPARATORS))
+            value, form = _kernel_moments(cells, same_order)
             moments_of[order] = value
             fitting += (form == 0).astype(np.int64) << bit
-        fitting[sure == 0] = 0
-        zeros = np.arange(256, dtype=np.uint8)
-        zeros[ord("0") : ord("9") + 1] = ord("0")
-        shapes = Cells(zeros[cells.buffer], cells.start, cells.stop, cells.null)
-        read = np.flatnonzero((sure == 0) | (fitting > 0))
-        texts, index = different_texts(shapes, read)
+        fitting[is_sure] = 0
+        read = np.flatnonzero(is_sure | (fitting > 0))
+        shapes, index = different_texts(_shapes(cells), read)
         is_unread = np.ones(len(rows), np.bool_)
-        for number, text in enumerate(texts):
-            apart = moments.taken_apart(text)
+        for number, shape in enumerate(shapes):
+            apart = moments.taken_apart(shape)
             # an offset moves the day, so that its numbers cannot be told from the moment
             if apart is None or (apart.clock.zoned and not apart.layout):
                 continue
-            same = read[index == number]
-            is_unread[same] = False
+            same_shape = read[index == number]
+            is_unread[same_shape] = False
             style = _style(apart)
-            self.styles[style] += len(same)
+            self.styles[style] += len(same_shape)
             if apart.layout:
-                self.sure[apart.layout] += len(same)
-                continue
-            for bits, count in enumerate(np.bincount(fitting[same]).tolist()):
-                orders = tuple(order for bit, order in enumerate(UNTOLD) if bits >> bit & 1)
-                if count:
-                    self.untold[Untold(style.separator, orders)] += count
-                if count and len(orders) > 1:
-                    chosen = same[fitting[same] == bits]
-                    self._vary(style, orders[0], moments_of[orders[0]][chosen])
+                self.sure[apart.layout] += len(same_shape)
+            else:
+                self._count_untold(style, same_shape, fitting, moments_of)
         return rows[is_unread]
+
+    def _count_untold(
+        self,
+        style: DateStyle,
+        rows: Int,
+        fitting: Int,
+        moments_of: Mapping[str, Float],
+    ) -> None:
+        """Count the cells of these rows, all in one style, by the orders that they fit. fitting:
+        for each row a bit for each order of UNTOLD; moments_of: each row's moment in each order."""
+        fitting_rows = fitting[rows]
+        counts = np.bincount(fitting_rows)
+        for bits, count in enumerate(counts.tolist()):
+            if not count:
+                continue
+            orders = tuple(order for bit, order in enumerate(UNTOLD) if bits >> bit & 1)
+            self.untold[Untold(style.separator, orders)] += count
+            if len(orders) > 1:
+                chosen = rows[fitting_rows == bits]
+                # the moment in any of the orders tells the three numbers
+                first_order = orders[0]
+                self._vary(style, first_order, moments_of[first_order][chosen])
 
     def _vary(self, style: DateStyle, order: str, value: Float) -> None:
         """Add to `varied` the three numbers of dates that several orders fit. value: (n,), their
         moments if they are read in `order`."""
-        year, month, day = civil((value // DAY).astype(np.int64))
+        days = (value // DAY).astype(np.int64)
+        year, month, day = civil(days)
         if style.widths[2] == 2:
             year = year % 100
-        numbers = (day, month, year) if order == DAY_FIRST else (month, day, year)
-        places = self.varied.setdefault(style.separator, (set(), set(), set()))
+        numbers = (month, day, year)
+        if order == DAY_FIRST:
+            numbers = (day, month, year)
+        places = self._varied_at(style.separator)
         for place, values in zip(places, numbers, strict=True):
             place.update(np.unique(values).tolist())
+
+    def _varied_at(self, separator: str) -> tuple[set[int], set[int], set[int]]:
+        """The different first, second and third numbers counted so far, to which to add."""
+        return self.varied.setdefault(separator, (set(), set(), set()))
 
     def _one_by_one(self, rows: Int) -> None:
         """Count the different texts of these rows, each parsed by itself."""
         if not len(rows):
             return
         texts, index = different_texts(self.cells, rows)
-        counts = np.bincount(index, minlength=len(texts)).tolist()
+        counts = np.bincount(index, minlength=len(texts))
         parts = taken_apart(Cells.of(texts), np.arange(len(texts)))
-        is_day = parts.moments(YEAR_FIRST)[1].tolist()
-        fits = {order: parts.moments(order)[1].tolist() for order in UNTOLD}
-        for i, (text, count) in enumerate(zip(texts, counts, strict=True)):
-            style = parts.styles[parts.index[i]]
+        _, is_day = parts.moments(YEAR_FIRST)
+        fits: dict[str, Mask] = {}
+        for order in UNTOLD:
+            _, fits[order] = parts.moments(order)
+        for place, count in enumerate(counts.tolist()):
+            text = texts[place]
+            style = parts.styles[parts.index[place]]
             if is_gap_word(text):
                 self.gaps[text.strip()] += count
                 continue
-            if style is not None and style.layout and is_day[i]:
+            if style is None:
+                self._no_date(text, count)
+                continue
+            if style.layout and is_day[place]:
                 self.sure[style.layout] += count
                 self.styles[style] += count
                 continue
-            orders = tuple(order for order in UNTOLD if fits[order][i])
-            if style is None or style.layout or not orders:
+            orders = tuple(order for order in UNTOLD if fits[order][place])
+            # numbers that are a day in no order, or not in the one that their layout tells
+            if style.layout or not orders:
                 self._no_date(text, count)
                 continue
             self.untold[Untold(style.separator, orders)] += count
             self.styles[style] += count
             if len(orders) > 1:
-                places = self.varied.setdefault(style.separator, (set(), set(), set()))
-                for place, number in zip(places, parts.numbers[i].tolist(), strict=True):
-                    place.add(number)
+                numbers = parts.numbers[place].tolist()
+                different = self._varied_at(style.separator)
+                for numbers_of_place, number in zip(different, numbers, strict=True):
+                    numbers_of_place.add(number)
 
     def _no_date(self, text: str, count: int) -> None:
+        """Count cells with this text, which is no date: as plain numbers, or as odd."""
         if _LIKE_A_NUMBER.fullmatch(text):
             self.numbers += count
         else:
             self.odd[text] += count
+
+
+def _shapes(cells: Cells) -> Cells:
+    """These cells with 0 for every digit."""
+    shape_of_byte = np.arange(256, dtype=np.uint8)
+    shape_of_byte[ord("0") : ord("9") + 1] = ord("0")
+    buffer = shape_of_byte[cells.buffer]
+    return Cells(buffer, cells.start, cells.stop, cells.null)
 
 
 def _kernel_moments(cells: Cells, orders: bytes) -> tuple[Float, Bytes]:
@@ -474,10 +568,14 @@ def _maybe_compact(cells: Cells, value: Float) -> Mask:
     with a time. value: (n,), its number."""
     length = cells.stop - cells.start
     year = np.full(len(cells), np.nan)
+    # a day; a day, hours and minutes; and seconds, too
     for width in (8, 12, 14):
         rows = length == width
         year[rows] = value[rows] // 10.0 ** (width - 4)
-    return np.asarray((year >= FIRST_YEAR) & (year <= LAST_YEAR))
+    # no year, NaN, is in no range
+    is_possible = year >= FIRST_YEAR
+    is_possible &= year <= LAST_YEAR
+    return np.asarray(is_possible)
 
 
 @dataclass(frozen=True)
@@ -508,8 +606,9 @@ class DateNotation:
         unread = unread[~gap]
         if len(unread):
             moment, good = self._moments(taken_apart(cells, unread))
-            value[unread[good]] = moment[good]
-            state[unread[good]] = VALUE
+            dates = unread[good]
+            value[dates] = moment[good]
+            state[dates] = VALUE
         return DateReading(value, state)
 
     def _plain(self, cells: Cells) -> tuple[Float, Bytes, Int]:
@@ -518,7 +617,8 @@ class DateNotation:
         if kernel.C and not self.only_time:
             firsts = bytearray(len(SEPARATORS))
             for separator, orders in self._orders_tried().items():
-                firsts[SEPARATORS.index(separator.encode())] = 1 + UNTOLD.index(orders[0])
+                place = SEPARATORS.index(separator.encode())
+                firsts[place] = 1 + UNTOLD.index(orders[0])
             value, form = _kernel_moments(cells, bytes(firsts))
         else:
             value = np.full(len(cells), np.nan)
@@ -533,17 +633,24 @@ class DateNotation:
         return is_gap(cells, self.gap_words)
 
     def _moments(self, parts: Parts) -> tuple[Float, Mask]:
+        """((n,) epoch seconds, (n,) bool: which cells are dates of this column) of cells taken
+        apart."""
         value, good = parts.moments(YEAR_FIRST)
         is_time = parts.layout == LAYOUTS.index(TIME)
-        sure = (parts.layout != 0) & (parts.layout != NO_MOMENT)
-        good &= sure & (is_time == self.only_time)
+        is_untold = parts.layout == 0
+        good &= parts.layout != NO_MOMENT
+        good &= ~is_untold
+        good &= is_time == self.only_time
         if self.only_time:
             return value, good
         for separator, orders in self._orders_tried().items():
-            untold = (parts.layout == 0) & (parts.separator == ord(separator))
-            for order in orders if untold.any() else ():
+            has_separator = is_untold & (parts.separator == ord(separator))
+            if not has_separator.any():
+                continue
+            # the first order that makes a day of a cell is its own
+            for order in orders:
                 moment, fits = parts.moments(order)
-                rows = untold & fits & ~good
+                rows = has_separator & fits & ~good
                 value[rows] = moment[rows]
                 good |= rows
         return value, good
@@ -553,11 +660,16 @@ class DateNotation:
 
         A separator that the column did not have has the order of the others, or its usual one.
         """
+        first_orders = {chosen[0] for chosen in self.orders.values()}
+        # one order alone, in which the year is last
+        is_common = len(first_orders) == 1 and first_orders <= {DAY_FIRST, MONTH_FIRST}
         tried = dict(self.orders)
-        others = {chosen[0] for chosen in self.orders.values()}
         for separator, usual in USUAL.items():
-            same = separator != "." and len(others) == 1 and others <= {DAY_FIRST, MONTH_FIRST}
-            tried.setdefault(separator, tuple(others) if same else (usual,))
+            # with points the day comes first, whatever other separators say
+            if is_common and separator != ".":
+                tried.setdefault(separator, tuple(first_orders))
+            else:
+                tried.setdefault(separator, (usual,))
         return tried
 
     def show(self, seconds: float) -> str:
@@ -568,7 +680,9 @@ class DateNotation:
         style = self.style
         digits = min(style.digits, MOST_DIGITS)
         unit = 10**digits
-        step = {0: DAY * unit, 2: 60 * unit, 3: 1}[style.fields]
+        # by the fields that are shown: whole days, minutes, or the last digit of a second
+        steps = {0: DAY * unit, 2: 60 * unit, 3: 1}
+        step = steps[style.fields]
         ticks = round(seconds * unit / step) * step
         days, clock = divmod(ticks, DAY * unit)
         if style.layout == TIME:
@@ -577,7 +691,8 @@ class DateNotation:
         if not style.fields:
             return date
         time = _time(clock, digits, style)
-        return f"{date}{style.joint}{time}{'Z' if style.zoned else ''}"
+        zone = "Z" if style.zoned else ""
+        return date + style.joint + time + zone
 
     def to_json(self) -> Facts:
         """The notation as JSON, from which from_json makes an equal one."""
@@ -596,58 +711,106 @@ class DateNotation:
     def from_json(cls, facts: Facts) -> DateNotation:
         """The notation that to_json wrote; ValueError, TypeError or KeyError if it is none."""
         orders = {name: tuple(chosen) for name, chosen in facts["orders"].items()}
-        style = DateStyle(**{**facts["style"], "widths": tuple(facts["style"]["widths"])})
+        # not dict(), which would take a list of pairs
+        style_facts = {**facts["style"]}
+        style_facts["widths"] = tuple(style_facts["widths"])
+        style = DateStyle(**style_facts)
         words = facts.get("gap_words", [])
-        flags = facts.get("only_time", False), facts.get("ambiguous", False)
+        only_time = facts.get("only_time", False)
+        ambiguous = facts.get("ambiguous", False)
         sane = (
             set(facts) <= {"orders", "style", "only_time", "ambiguous", "gap_words"}
-            and all(name in USUAL and chosen for name, chosen in orders.items())
-            and all(order in UNTOLD for chosen in orders.values() for order in chosen)
-            and all(isinstance(flag, bool) for flag in (*flags, style.zoned))
+            and all(map(_are_orders, orders.keys(), orders.values()))
+            and isinstance(only_time, bool)
+            and isinstance(ambiguous, bool)
             and isinstance(words, list)
             and all(isinstance(word, str) for word in words)
-            and style.layout in (*SURE, TIME, *UNTOLD)
-            and style.fields in (0, 2, 3)
-            and type(style.digits) is int
-            and 0 <= style.digits <= 12
-            and len(style.widths) == 3
-            and all(type(width) is int and 0 <= width <= 4 for width in style.widths)
-            and all(isinstance(text, str) for text in (style.joint, style.separator))
+            and _is_style(style)
         )
         if not sane:
             raise ValueError("not a notation of dates")
-        return cls(orders, *flags, style, tuple(words))
+        return cls(orders, only_time, ambiguous, style, tuple(words))
+
+
+def _are_orders(separator: str, orders: tuple[str, ...]) -> bool:
+    """Whether a notation may have these orders for this separator."""
+    if separator not in USUAL or not orders:
+        return False
+    return all(order in UNTOLD for order in orders)
+
+
+def _is_style(style: DateStyle) -> bool:
+    """Whether the fields of a style, as read from JSON, have types and values that they may."""
+    are_sane_widths = len(style.widths) == 3
+    for width in style.widths:
+        # True and False are numbers of Python, too, but none that is written
+        if type(width) is not int or not 0 <= width <= 4:
+            are_sane_widths = False
+    return (
+        are_sane_widths
+        and style.layout in (*SURE, TIME, *UNTOLD)
+        and style.fields in (0, 2, 3)
+        and type(style.digits) is int
+        and 0 <= style.digits <= 12
+        and isinstance(style.zoned, bool)
+        and isinstance(style.joint, str)
+        and isinstance(style.separator, str)
+    )
 
 
 def _day(days: int, style: DateStyle) -> str:
-    year, month, day = (int(part[0]) for part in civil(np.array([days])))
-    widths = style.widths
+    """The text of a day in a style. days: since 1970-01-01."""
+    years, months, days_of_month = civil(np.array([days]))
+    year = int(years[0])
+    month = int(months[0])
+    day = int(days_of_month[0])
     if style.layout == COMPACT:
         return f"{year:04d}{month:02d}{day:02d}"
     if style.layout == MONTH:
         return f"{year:04d}-{month:02d}"
     if style.layout == NAMED:
-        names = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-        return f"{day} {names[month - 1]} {year:04d}"
+        name = NAMES_OF_MONTHS[month - 1]
+        return f"{day} {name} {year:04d}"
+    return _three_numbers(year, month, day, style)
+
+
+def _three_numbers(year: int, month: int, day: int, style: DateStyle) -> str:
+    """The text of a day as three numbers, in the order that the style's layout says."""
     short_year = f"{year % 100:02d}"
+    full_year = f"{year:04d}"
+    first_width, second_width, third_width = style.widths
     if style.layout == SHORT_YEAR_FIRST:
         parts = [short_year, f"{month:02d}", f"{day:02d}"]
     elif style.layout == YEAR_FIRST:
-        parts = [f"{year:04d}", f"{month:0{widths[1]}d}", f"{day:0{widths[2]}d}"]
+        parts = [full_year, _padded(month, second_width), _padded(day, third_width)]
     else:
-        numbers = (day, month) if style.layout == DAY_FIRST else (month, day)
-        written = short_year if widths[2] == 2 else f"{year:04d}"
-        parts = [f"{numbers[0]:0{widths[0]}d}", f"{numbers[1]:0{widths[1]}d}", written]
+        first = month
+        second = day
+        if style.layout == DAY_FIRST:
+            first = day
+            second = month
+        last = short_year if third_width == 2 else full_year
+        parts = [_padded(first, first_width), _padded(second, second_width), last]
     return style.separator.join(parts)
 
 
+def _padded(number: int, width: int) -> str:
+    """A number in at least so many digits, with zeros before it."""
+    return f"{number:0{width}d}"
+
+
 def _time(ticks: int, digits: int, style: DateStyle) -> str:
+    """The text of a time in a style. ticks: since midnight, units of the last of so many digits of
+    a second."""
     seconds, fraction = divmod(ticks, 10**digits)
     hour, rest = divmod(seconds, 3600)
     minute, second = divmod(rest, 60)
-    text = f"{hour:02d}:{minute:02d}"
-    if style.layout == COMPACT:
-        text = f"{hour:02d}{minute:02d}"
+    # digits alone have nothing between them
+    colon = "" if style.layout == COMPACT else ":"
+    parts = [f"{hour:02d}", f"{minute:02d}"]
     if style.fields == 3:
-        text += f"{second:02d}" if style.layout == COMPACT else f":{second:02d}"
-    return f"{text}.{fraction:0{digits}d}" if digits else text
+        parts.append(f"{second:02d}")
+    text = colon.join(parts)
+    if not digits:
+        return text
+    return f"{text}.{_padded(fraction, digits)}"
