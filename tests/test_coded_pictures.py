@@ -25,7 +25,7 @@ from aetool.codec import (
 from aetool.codec.archive import Archive
 from aetool.codec.packing import packed, unpacked
 from aetool.codec.picture_coding import State
-from aetool.codec.picture_contexts import FEATURES, PRESETS, SQUASHED, STRETCHED, USUAL
+from aetool.codec.picture_contexts import FEATURES, PRESETS, QUICK, SQUASHED, STRETCHED, USUAL
 from aetool.errors import ArchiveError, BundleError
 from aetool.operations import CompressOptions, FitOptions
 from tests import format_reader
@@ -157,6 +157,29 @@ def test_pictures_of_every_mode_come_back(effort, channels):
     ):
         size, _ = through(pixels, effort)
         assert size < pixels.nbytes + 60
+
+
+@pytest.mark.parametrize("side", [1, 3, 8, 20, 48])
+def test_the_best_effort_is_never_larger_than_the_default(side):
+    rng = np.random.default_rng(side)
+    for pixels in (
+        in_colour(7, 3, side, side, seed=side),
+        rng.integers(0, 256, (7, 1, side, side), np.uint8),
+        (rng.random((7, 1, side, side)) < 0.2).astype(np.uint8) * 255,
+        np.full((7, 3, side, side), 9, np.uint8),
+    ):
+        best, _ = through(pixels, planning.BEST)
+        default, _ = through(pixels, planning.DEFAULT)
+        assert best <= default
+
+
+def test_the_default_is_kept_where_more_contexts_are_larger(monkeypatch):
+    pixels = in_colour(7, 3, 48, 48)
+    default, _ = through(pixels, planning.DEFAULT)
+    monkeypatch.setattr(pictures, "THOROUGH", QUICK)
+    quick, _ = through(pixels, planning.FAST)
+    assert quick > default
+    assert through(pixels, planning.BEST)[0] == default
 
 
 def test_flat_pictures_are_nearly_free_and_noise_is_not_blown_up():

@@ -43,7 +43,8 @@ def encode(
     if by_reference:
         coded = picture_blobs.squeezed(pixels)
     else:
-        coded = picture_blobs.encode(pixels, preset_of(effort), model)
+        tries = [picture_blobs.encode(pixels, preset, model) for preset in presets_of(effort)]
+        coded = min(tries, key=len)
     values = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes()
     columns = [pixels_column(coded, values, pixels.dtype.itemsize)]
     words = {**(words or {}), "shape": list(pixels.shape[1:])}
@@ -51,11 +52,14 @@ def encode(
     return Encoded(len(pixels), content, payload, after)
 
 
-def preset_of(effort: planning.Effort) -> Preset:
-    """The preset of contexts that an effort codes pictures with."""
+def presets_of(effort: planning.Effort) -> list[Preset]:
+    """The presets of contexts that an effort tries on pictures, of which the smallest is kept."""
     if effort.quick:
-        return QUICK
-    return THOROUGH if effort.also_usual else USUAL
+        return [QUICK]
+    if effort.also_usual:
+        # few pixels teach many contexts little: the default's preset may well be smaller
+        return [THOROUGH, USUAL]
+    return [USUAL]
 
 
 def learn(batches: Iterable[Pixels], most: int) -> PictureModel:
