@@ -26,7 +26,9 @@ JOINED_TAIL = Expected(shape=0.25, weight=100.0, doubt=1000.0, least=0.05)
 # exponential, whose scale few scores tell in part. Measured on benchmarks/defects.py, half chosen.
 PICTURES_TAIL = Expected(weight=100.0, doubt=1000.0, least=0.05, shape=0.0, body=10.0)
 SHARPNESS = 0.7  # of the mean by which the bits of several models are joined
-EXACT, ROOM = 24.0, 8.0  # bits beyond one in rows + 1 that count in full; and what is left above
+EXACT = 24.0  # bits beyond one in rows + 1 that count in full
+ROOM = 8.0  # bits that are left above these
+LITTLE = 1e-6  # bits: so that a record without excess has shares, too
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,20 +54,14 @@ class Rarity:
         """
         scores = np.quantile(held_out, [1 - part for part in BODY])
         bits = -np.log2(BODY)
-        low, median, high = np.quantile(held_out, [0.1, 0.5, 0.9])
-        excess = held_out[held_out > scores[-1]] - scores[-1]
-        scale = tail_scale(excess)
-        if expected:
-            # an exponential falls from a half of the records to a tenth within log(5) scales
-            body = (high - median) / math.log(0.5 / TAIL)
-            scale = (len(excess) * scale + expected * body) / (len(excess) + expected)
-        scale = max(scale, LEAST_SCALE * float(high - low), ROUNDED * max(1.0, abs(float(high))))
+        scale = _scale_beyond(held_out, scores[-1], expected)
         # of equal scores the lowest part holds: a score that most records have is not rare
-        kept = np.append(np.diff(scores) > 1e-6 * scale, True)
-        first = np.searchsorted(scores, scores[kept], side="left")
+        rises = np.diff(scores) > 1e-6 * scale
+        kept = scores[np.append(rises, True)]
+        first = np.searchsorted(scores, kept, side="left")
         # an exponential tail of this scale falls by half, one bit, every scale * log(2)
         slope = 1 / (scale * math.log(2))
-        return cls(scores[kept], bits[first], slope, knee(len(held_out)))
+        return cls(kept, bits[first], slope, knee(len(held_out)))
 
     @classmethod
     def of_few(cls, held_out: Float) -> Rarity:
@@ -82,19 +78,42 @@ class Rarity:
     def of_scores(self, scores: Float) -> Float:
         """(n,): the rarity of scores in bits, -log2 of the share of records that score as high."""
         bits = np.interp(scores, self.scores, self.bits)
-        bits = bits + self.slope * np.maximum(scores - self.scores[-1], 0.0)
+        excess = np.maximum(scores - self.scores[-1], 0.0)
+        bits = bits + self.slope * excess
         return cap(bits, self.bend)
 
     def write(self, g: Graph, scores: str) -> str:
         """Write of_scores as nodes of a graph; scores: (B, 1)."""
         # straight lines between knots as a sum of ramps, each of which turns the line at its knot:
         # graphs have no interpolation, and this one needs no branch
-        slopes = np.diff(self.bits) / np.maximum(np.diff(self.scores), 1e-300)
-        turns = np.diff(np.concatenate([[0.0], slopes, [self.slope]]))
-        beyond_knots = g.op("Relu", g.op("Sub", scores, g.const(self.scores)))
+        lengths = np.maximum(np.diff(self.scores), 1e-300)
+        slopes = np.diff(self.bits) / lengths
+        turns = np.diff(slopes, prepend=0.0, append=self.slope)
+        off_knots = g.op("Sub", scores, g.const(self.scores))
+        beyond_knots = g.op("Relu", off_knots)
         above_first = weighed_sum(g, beyond_knots, turns)
-        bits = g.op("Add", above_first, g.const(self.bits[0]))
+        lowest = g.const(self.bits[0])
+        bits = g.op("Add", above_first, lowest)
         return write_cap(g, bits, self.bend)
+
+
+def _scale_beyond(held_out: Float, tail: float, expected: float) -> float:
+    """The scale of the exponential by which held-out scores, (n,), fall off beyond `tail`.
+
+    expected: for how many excesses the scale counts by which they fall off between their middle
+    and their highest tenth.
+    """
+    low, median, high = np.quantile(held_out, [0.1, 0.5, 0.9])
+    excess = held_out[held_out > tail] - tail
+    scale = tail_scale(excess)
+    if expected:
+        # an exponential falls from a half of the records to a tenth within log(5) scales
+        body = (high - median) / math.log(0.5 / TAIL)
+        total = len(excess) * scale + expected * body
+        scale = total / (len(excess) + expected)
+    least = LEAST_SCALE * float(high - low)
+    rounding = ROUNDED * max(1.0, abs(float(high)))
+    return max(scale, least, rounding)
 
 
 def knee(rows: int) -> float:
@@ -108,15 +127,20 @@ def cap(bits: Float, bend: float) -> Float:
     over = np.maximum(bits - bend, 0.0)
     # at the bend its slope is 1, so that no two scores change places
     rest = ROOM * over / (ROOM + over)
-    return np.asarray(np.minimum(bits, bend) + rest)
+    below = np.minimum(bits, bend)
+    return np.asarray(below + rest)
 
 
 def write_cap(g: Graph, bits: str, bend: float, room: float = ROOM) -> str:
     """Add `cap` to a graph: bits that never exceed bend + room; returns the name of the result."""
-    over = g.op("Relu", g.op("Sub", bits, g.const(bend)))
-    scaled = g.op("Mul", over, g.const(room))
-    rest = g.op("Div", scaled, g.op("Add", over, g.const(room)))
-    return g.op("Add", g.op("Min", bits, g.const(bend)), rest)
+    bend_bits = g.const(bend)
+    over = g.op("Relu", g.op("Sub", bits, bend_bits))
+    room_bits = g.const(room)
+    scaled = g.op("Mul", over, room_bits)
+    most = g.op("Add", over, room_bits)
+    rest = g.op("Div", scaled, most)
+    below = g.op("Min", bits, bend_bits)
+    return g.op("Add", below, rest)
 
 
 def joined(
@@ -135,22 +159,25 @@ def joined(
     be hidden by the others. It falls on the columns by what each costs beyond the usual in each
     model, models counting by how much of the score is theirs.
     """
-    scores = [own.sum(axis=1) for own in parts]
-    bits = np.stack([one.of_scores(own) for one, own in zip(rarities, scores, strict=True)])
+    bits_of_models = []
+    for model_parts, rarity in zip(parts, rarities, strict=True):
+        scores = model_parts.sum(axis=1)
+        bits_of_models.append(rarity.of_scores(scores))
+    bits = np.stack(bits_of_models)
     # the largest is taken out before the powers of 2, which could not hold thousands of bits
     top = bits.max(axis=0)
-    weight = np.exp2(SHARPNESS * (bits - top)) * np.asarray(weights)[:, None]
-    score = top + np.log2(weight.sum(axis=0) / sum(weights)) / SHARPNESS
+    powers = np.exp2(SHARPNESS * (bits - top))
+    weight = powers * np.asarray(weights)[:, None]
+    mean = weight.sum(axis=0) / sum(weights)
+    score = top + np.log2(mean) / SHARPNESS
     blame = weight * (bits + LITTLE)
     blame_of_models = blame / blame.sum(axis=0)
     share = np.zeros(parts[0].shape)
-    for own, own_usual, of_model in zip(parts, usual, blame_of_models, strict=True):
-        excess = np.maximum(own - own_usual, 0.0) + LITTLE
-        share += of_model[:, None] * excess / excess.sum(axis=1, keepdims=True)
+    for model_parts, medians, model_blame in zip(parts, usual, blame_of_models, strict=True):
+        excess = np.maximum(model_parts - medians, 0.0) + LITTLE
+        total = excess.sum(axis=1, keepdims=True)
+        share += model_blame[:, None] * excess / total
     return np.asarray(score[:, None] * share)
-
-
-LITTLE = 1e-6  # bits: so that a record without excess has shares, too
 
 
 def write_joined(
@@ -163,25 +190,52 @@ def write_joined(
     """Add `joined` to a graph; returns the name of the result."""
     columns = np.ones(len(usual[0]))
     bits = []
-    for own, own_rarity in zip(parts, rarities, strict=True):
-        score = weighed_sum(g, own, columns)
-        bits.append(own_rarity.write(g, score))
+    for model_parts, rarity in zip(parts, rarities, strict=True):
+        score = weighed_sum(g, model_parts, columns)
+        bits.append(rarity.write(g, score))
     every = g.op("Concat", *bits, axis=1)
-    top = g.op("Max", *bits) if len(bits) > 1 else bits[0]
+    top = bits[0]
+    if len(bits) > 1:
+        top = g.op("Max", *bits)
     # powers of 2 as powers of e, and back: ONNX has no Exp2
+    base = SHARPNESS * math.log(2)
     below_top = g.op("Sub", every, top)
-    weight = g.op("Exp", g.op("Mul", below_top, g.const(SHARPNESS * math.log(2))))
+    exponent = g.op("Mul", below_top, g.const(base))
+    weight = g.op("Exp", exponent)
     mean = weighed_sum(g, weight, np.asarray(weights) / sum(weights))
-    mean = g.op("Mul", g.op("Log", mean), g.const(1 / (SHARPNESS * math.log(2))))
-    score = g.op("Add", top, mean)
-    weighed = g.op("Mul", weight, g.const(weights))
-    blame = g.op("Mul", weighed, g.op("Add", every, g.const(LITTLE)))
-    blame = g.op("Div", blame, weighed_sum(g, blame, np.ones(len(bits))))
+    logarithm = g.op("Log", mean)
+    mean_bits = g.op("Mul", logarithm, g.const(1 / base))
+    score = g.op("Add", top, mean_bits)
+    blame = _write_blame(g, every, weight, weights)
     shares = []
-    for k, (own, own_usual) in enumerate(zip(parts, usual, strict=True)):
-        above_usual = g.op("Relu", g.op("Sub", own, g.const(own_usual)))
-        excess = g.op("Add", above_usual, g.const(LITTLE))
-        share = g.op("Div", excess, weighed_sum(g, excess, columns))
-        shares.append(g.op("Mul", share, g.take(blame, [k])))
-    together = g.op("Sum", *shares) if len(shares) > 1 else shares[0]
+    for number, (model_parts, medians) in enumerate(zip(parts, usual, strict=True)):
+        share = _write_share(g, model_parts, medians)
+        model_blame = g.take(blame, [number])
+        shares.append(g.op("Mul", share, model_blame))
+    together = shares[0]
+    if len(shares) > 1:
+        together = g.op("Sum", *shares)
     return g.op("Mul", together, score)
+
+
+def _write_blame(g: Graph, bits: str, weight: str, weights: Sequence[float]) -> str:
+    """Add to a graph how much of a record's score is each model's, (B, models), whose sum is 1.
+
+    bits: (B, models), the rarity that each model finds; weight: the same, its power; weights: how
+    much each model counts.
+    """
+    weighed = g.op("Mul", weight, g.const(weights))
+    some_bits = g.op("Add", bits, g.const(LITTLE))
+    blame = g.op("Mul", weighed, some_bits)
+    total = weighed_sum(g, blame, np.ones(len(weights)))
+    return g.op("Div", blame, total)
+
+
+def _write_share(g: Graph, parts: str, usual: Float) -> str:
+    """Add to a graph how much of one model's score is each column's, (B, columns + 1), whose sum is
+    1: by what parts, (B, columns + 1), exceed the usual ones, (columns + 1,)."""
+    off = g.op("Sub", parts, g.const(usual))
+    above_usual = g.op("Relu", off)
+    excess = g.op("Add", above_usual, g.const(LITTLE))
+    total = weighed_sum(g, excess, np.ones(len(usual)))
+    return g.op("Div", excess, total)

@@ -17,8 +17,13 @@ from aetool.model import Float, Int
 
 Weights = dict[str, Float]  # by name: those of both layers, and the table of frequencies
 
-HIDDEN, VERDICTS = 24, 32
-STEPS, BATCH, RATE = 700, 512, 0.02
+HIDDEN = 24
+VERDICTS = 32
+STEPS = 700
+BATCH = 512
+RATE = 0.02
+FIRST_MEMORY = 0.9  # of Adam's moving means of gradients
+SECOND_MEMORY = 0.99  # of those of their squares
 SHARPEST = 4.0  # what gates are multiplied by at the end
 WEIGHT_MOST = 127  # weights are stored in 8 bits
 
@@ -40,99 +45,149 @@ def train(
     symbols: (rows,) from 0 to alphabet - 1."""
     rng = np.random.default_rng(seed)
     inputs = sum(radices)
-    # half a count each, so that no symbol is impossible
-    usual = np.bincount(symbols, minlength=alphabet) + 0.5
-    parameters = {
-        "w1": rng.normal(0, 0.5 / np.sqrt(len(radices)), (inputs, HIDDEN)),
-        "b1": np.full(HIDDEN, 0.2),
-        "w2": rng.normal(0, 1 / np.sqrt(HIDDEN), (HIDDEN, VERDICTS)),
-        "b2": np.zeros(VERDICTS),
-        # each verdict's table begins near what is usual, apart enough to become different
-        "table": np.log(usual / usual.sum()) + rng.normal(0, 0.5, (VERDICTS, alphabet)),
-    }
-    parameters = {k: v.astype(np.float32) for k, v in parameters.items()}
-    moments = {k: [np.zeros_like(v), np.zeros_like(v)] for k, v in parameters.items()}
-    inside = places(marks, radices)
+    parameters = _first_parameters(rng, radices, symbols, alphabet)
+    means = {name: np.zeros_like(values) for name, values in parameters.items()}
+    squares = {name: np.zeros_like(values) for name, values in parameters.items()}
+    ones = places(marks, radices)
     # the rows of a batch, for one-hot writing
     batch = np.arange(BATCH)
     for step in range(STEPS):
         rows = rng.integers(0, len(symbols), BATCH)
         x = np.zeros((BATCH, inputs), np.float32)
-        s = np.zeros((BATCH, alphabet), np.float32)
-        x[batch[:, None], inside[rows]] = 1
-        s[batch, symbols[rows]] = 1
+        x[batch[:, None], ones[rows]] = 1
+        one_hot = np.zeros((BATCH, alphabet), np.float32)
+        one_hot[batch, symbols[rows]] = 1
         # ever sharper, as at last one verdict alone counts
-        gradients = _gradients(parameters, x, s, 1 + (SHARPEST - 1) * step / STEPS)
-        # full for the first half, then falling to 0
-        rate = RATE * min(1.0, 2 * (1 - step / STEPS))
-        for name, gradient in gradients.items():  # Adam (Kingma & Ba 2015)
-            first, second = moments[name]
-            first += 0.1 * (gradient - first)
-            second += 0.01 * (gradient**2 - second)
-            # both moments begin at 0, which is made good for the first steps
-            scale = np.sqrt(second / (1 - 0.99 ** (step + 1))) + 1e-8
-            parameters[name] -= rate * first / (1 - 0.9 ** (step + 1)) / scale
+        sharpness = 1 + (SHARPEST - 1) * step / STEPS
+        gradients = _gradients(parameters, x, one_hot, sharpness)
+        for name, gradient in gradients.items():
+            change = _adam_step(step, gradient, means[name], squares[name])
+            parameters[name] -= change
     return _rounded(parameters)
 
 
-def _gradients(
-    p: Weights,
-    x: npt.NDArray[np.float32],
-    s: npt.NDArray[np.float32],
-    sharp: float,
+def _first_parameters(
+    rng: np.random.Generator,
+    radices: list[int],
+    symbols: Int,
+    alphabet: int,
 ) -> Weights:
-    """Of the mean of -log p(s | x) in a batch; x and s one-hot."""
-    n = len(s)
-    raw = x @ p["w1"] + p["b1"]
+    """The parameters that training starts from, in float32; arguments as of train."""
+    # half a count each, so that no symbol is impossible
+    usual = np.bincount(symbols, minlength=alphabet) + 0.5
+    spread = 0.5 / np.sqrt(len(radices))
+    hidden = rng.normal(0, spread, (sum(radices), HIDDEN))
+    votes = rng.normal(0, 1 / np.sqrt(HIDDEN), (HIDDEN, VERDICTS))
+    # each verdict's table begins near what is usual, apart enough to become different
+    apart = rng.normal(0, 0.5, (VERDICTS, alphabet))
+    table = np.log(usual / usual.sum()) + apart
+    parameters = {
+        "w1": hidden,
+        "b1": np.full(HIDDEN, 0.2),
+        "w2": votes,
+        "b2": np.zeros(VERDICTS),
+        "table": table,
+    }
+    return {name: values.astype(np.float32) for name, values in parameters.items()}
+
+
+def _adam_step(step: int, gradient: Float, mean: Float, square: Float) -> Float:
+    """What a step of Adam (Kingma & Ba 2015) takes from a parameter.
+
+    mean, square: the moving means of gradients and of their squares, which are moved in place.
+    """
+    # 0.1 and 0.01 are what is not remembered, written out: as differences they would be rounded
+    mean += 0.1 * (gradient - mean)
+    square += 0.01 * (gradient**2 - square)
+    # full for the first half, then falling to 0
+    rate = RATE * min(1.0, 2 * (1 - step / STEPS))
+    # both means begin at 0, which is made good for the first steps
+    seen = 1 - FIRST_MEMORY ** (step + 1)
+    seen_squares = 1 - SECOND_MEMORY ** (step + 1)
+    scale = np.sqrt(square / seen_squares) + 1e-8
+    return np.asarray(rate * mean / seen / scale)
+
+
+def _gradients(
+    parameters: Weights,
+    x: npt.NDArray[np.float32],
+    one_hot: npt.NDArray[np.float32],
+    sharpness: float,
+) -> Weights:
+    """The gradients, by parameter, of the mean of -log p(symbol | x) in a batch.
+
+    x: (rows, inputs); one_hot: the symbols, (rows, alphabet); sharpness: what gates are multiplied
+    by.
+    """
+    rows = len(one_hot)
+    raw = x @ parameters["w1"] + parameters["b1"]
     # as the whole-number layer clips to 0 .. 255
     hidden = np.clip(raw, 0, 1)
-    gate = sharp * (hidden @ p["w2"] + p["b2"])
-    # the largest taken out, so that no exponential overflows
-    gate = np.exp(gate - gate.max(axis=1, keepdims=True))
-    gate /= gate.sum(axis=1, keepdims=True)
-    table = np.exp(p["table"] - p["table"].max(axis=1, keepdims=True))
-    table /= table.sum(axis=1, keepdims=True)
+    votes = hidden @ parameters["w2"] + parameters["b2"]
+    gate = _softmax(sharpness * votes)
+    table = _softmax(parameters["table"])
     # P(verdict) times P(symbol | verdict)
-    joint = gate * (s @ table.T) + 1e-12
+    joint = gate * (one_hot @ table.T) + 1e-12
     # P(verdict | symbol): what each verdict is to be blamed for
     posterior = joint / joint.sum(axis=1, keepdims=True)
-    d_gate = sharp * (gate - posterior) / n
-    d_table = posterior.sum(axis=0)[:, None] * table - posterior.T @ s
-    d_hidden = d_gate @ p["w2"].T
+    d_gate = sharpness * (gate - posterior) / rows
+    expected = posterior.sum(axis=0)[:, None] * table
+    d_table = expected - posterior.T @ one_hot
+    d_hidden = d_gate @ parameters["w2"].T
     # at a bound there is no slope outward
-    d_hidden[(raw <= 0) & (d_hidden > 0) | (raw >= 1) & (d_hidden < 0)] = 0
+    is_below = (raw <= 0) & (d_hidden > 0)
+    is_above = (raw >= 1) & (d_hidden < 0)
+    d_hidden[is_below | is_above] = 0
     return {
         "w1": x.T @ d_hidden,
         "b1": d_hidden.sum(axis=0),
         "w2": hidden.T @ d_gate,
         "b2": d_gate.sum(axis=0),
-        "table": d_table / n,
+        "table": d_table / rows,
     }
 
 
-def _rounded(p: Weights) -> list[Layer]:
-    """Weights of 8 bits, activations of 0 .. 255, shifts by powers of two."""
-    shift1 = _shift(p["w1"])
-    first = _weights(p["w1"], shift1)
-    # hidden 1.0 is 255: the sum is w 2^shift1, so scale it by 255 2^-shift1, a power of two nearby
-    down = max(0, shift1 - 8)
-    up = 2.0 ** max(0, 8 - shift1)
-    first = np.clip(np.rint(first * up), -WEIGHT_MOST * up, WEIGHT_MOST * up).astype(np.int64)
-    bias = np.rint(p["b1"] * 2.0**shift1 * up).astype(np.int64) + (1 << down >> 1)
-    shift2 = _shift(p["w2"])
-    second = _weights(p["w2"], shift2)
+def _softmax(logits: Float) -> Float:
+    """The probabilities whose logits, (rows, n), are given, row by row."""
+    # the largest taken out, so that no exponential overflows
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    odds /= odds.sum(axis=1, keepdims=True)
+    return np.asarray(odds)
+
+
+def _rounded(parameters: Weights) -> list[Layer]:
+    """A trained student in whole numbers: weights of 8 bits, activations of 0 .. 255, shifts by
+    powers of two."""
+    first_shift = _shift(parameters["w1"])
+    first = _weights(parameters["w1"], first_shift)
+    # hidden 1.0 is 255: a sum is w 2^shift, so scale it by 255 2^-shift, a power of two nearby
+    down = max(0, first_shift - 8)
+    up = 2.0 ** max(0, 8 - first_shift)
+    most = WEIGHT_MOST * up
+    scaled = np.rint(first * up)
+    first = np.clip(scaled, -most, most).astype(np.int64)
+    half = 1 << down >> 1
+    bias = np.rint(parameters["b1"] * 2.0**first_shift * up)
+    first_bias = bias.astype(np.int64) + half
+    second_shift = _shift(parameters["w2"])
+    second = _weights(parameters["w2"], second_shift)
     # hidden values are 256 times as large as in training
-    out = np.rint(p["b2"] * 2.0**shift2 * 2.0**8).astype(np.int64)
-    return [Layer(first, bias, down), Layer(second, out)]
+    bias = np.rint(parameters["b2"] * 2.0**second_shift * 2.0**8)
+    second_bias = bias.astype(np.int64)
+    return [Layer(first, first_bias, down), Layer(second, second_bias)]
 
 
 def _shift(weight: Float) -> int:
     """The largest power of two by which all weights stay within 8 bits."""
-    return int(np.floor(np.log2(WEIGHT_MOST / max(float(np.abs(weight).max()), 1e-9))))
+    largest = max(float(np.abs(weight).max()), 1e-9)
+    power = np.log2(WEIGHT_MOST / largest)
+    return int(np.floor(power))
 
 
 def _weights(weight: Float, shift: int) -> Int:
-    return np.asarray(np.rint(weight * 2.0**shift).astype(np.int64))
+    """Weights times 2^shift, rounded to whole numbers."""
+    scaled = np.rint(weight * 2.0**shift)
+    return np.asarray(scaled.astype(np.int64))
 
 
 def verdicts(votes: npt.NDArray[np.number]) -> Int:

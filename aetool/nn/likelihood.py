@@ -13,12 +13,23 @@ from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
 from aetool.graphs import ERFC, LEAST_SIGMA, SMALLEST_MASS, THIN
 from aetool.model import Spec
 
-START_SCALE, START_WEIGHT = (1.0, 4.0), (0.95, 0.05)
+START_SCALE = (1.0, 4.0)
+START_WEIGHT = (0.95, 0.05)
 LEAST_INTENSITY = 1e-3  # that a Bernoulli pixel may be given
-MEMORY, LEAST_RESIDUAL = 0.99, 1e-4  # of the moving means of squared residuals; their least mean
+MEMORY = 0.99  # of the moving means of squared residuals
+LEAST_RESIDUAL = 1e-4  # of their mean over all columns
 NUMBERS_FIRST = 100.0  # weight of plain squares: levels, in nats, do not take the code of numbers
 LEAST_PART = 1e-3  # of that mean that a column counts with at least
-EM_STEPS, LEAST_WEIGHT, LEAST_VARIANCE = 30, 1e-3, 1e-8
+EM_STEPS = 30
+LEAST_WEIGHT = 1e-3
+LEAST_VARIANCE = 1e-8
+NORMAL_MEDIAN = 0.455  # the median of a squared standard normal
+FARTHEST = 40.0  # deviations from the mean; squares of much more would overflow
+LEAST_REST = (
+    1e-12  # of one tail, when the other is taken from it: the difference has a logarithm still
+)
+LEAST_BEND = 0.1  # of the correction of a density: what lies far out has a logarithm still
+PIXEL_LEVELS = 255
 PIXEL_FLOOR = 4.0  # least scale of a pixel, in bucket half-widths: its bucket is always thin
 
 
@@ -62,37 +73,59 @@ class Likelihood(nn.Module):
         self.shared = shared and spec.shape is None
         self.squares = means != "likelihood" or shared
         self.weighed = means == "weighed squares" and not self.shared
-        self.times = NUMBERS_FIRST if means == "squares" and not self.shared else 1.0
-        n = 1 if self.shared else len(spec.numeric)
-        parts = 1 if spec.shape or self.shared else 2
-        start = torch.tensor(START_SCALE[:parts]).log()[:, None].expand(parts, n)
-        self.log_scale = nn.Parameter(start.clone())
-        if parts > 1:
-            weight = torch.tensor(START_WEIGHT).log()[:, None].expand(parts, n)
-            self.weight_logit = nn.Parameter(weight.clone())
+        self.times = 1.0
+        if means == "squares" and not self.shared:
+            self.times = NUMBERS_FIRST
+        self._add_mixture()
+        self._store_layout()
 
-        def keep(name: str, value: object, dtype: torch.dtype) -> None:
-            self.register_buffer(name, torch.tensor(np.asarray(value), dtype=dtype), False)
+    def _add_mixture(self) -> None:
+        """Add the parameters of the mixtures of Gaussians: scales, and weights where there are
+        two."""
+        numbers = len(self.spec.numeric)
+        components = 2
+        if self.shared:
+            numbers = 1
+        if self.spec.shape or self.shared:
+            components = 1
+        shape = (components, numbers)
+        scale = torch.tensor(START_SCALE[:components])
+        log_scale = scale.log()[:, None].expand(shape)
+        self.log_scale = nn.Parameter(log_scale.clone())
+        if components > 1:
+            weight = torch.tensor(START_WEIGHT)
+            log_weight = weight.log()[:, None].expand(shape)
+            self.weight_logit = nn.Parameter(log_weight.clone())
 
-        keep("numeric", spec.numeric, torch.int64)
-        keep("half_width", spec.half, torch.float32)
-        keep("deviation", spec.deviation, torch.float32)
-        keep("mean", spec.mean, torch.float32)
-        keep("curved", spec.curved, torch.float32)
-        gate = np.where(spec.gate >= 0, spec.gate, spec.flags[0][0] if spec.flags else 0)
-        keep("gate", gate, torch.int64)
-        keep("gated", spec.gate >= 0, torch.float32)
-        keep("flag", [f for f, _ in spec.flags], torch.int64)
-        owner = [
-            *spec.owner.tolist(),
-            *(c for _, c in spec.flags),
-            *(c for c, _, _ in spec.categories),
-        ]
-        self.direct = spec.shape is not None or owner == list(range(len(spec.columns)))
+    def _store_layout(self) -> None:
+        """Store what the spec says of features, as tensors that move with the module."""
+        spec = self.spec
+        self._store("numeric", spec.numeric, torch.int64)
+        self._store("half_width", spec.half, torch.float32)
+        self._store("deviation", spec.deviation, torch.float32)
+        self._store("mean", spec.mean, torch.float32)
+        self._store("curved", spec.curved, torch.float32)
+        flags = [feature for feature, _ in spec.flags]
+        # a number without a flag is given any, which `gated` takes out again
+        any_flag = flags[0] if flags else 0
+        is_gated = spec.gate >= 0
+        gate = np.where(is_gated, spec.gate, any_flag)
+        self._store("gate", gate, torch.int64)
+        self._store("gated", is_gated, torch.float32)
+        self._store("flag", flags, torch.int64)
+        owner = spec.owner.tolist()
+        owner += [column for _, column in spec.flags]
+        owner += [column for column, _, _ in spec.categories]
+        one_each = owner == list(range(len(spec.columns)))
+        self.direct = spec.shape is not None or one_each
         if not self.direct:
             matrix = np.zeros((len(owner), len(spec.columns) + 1))
             matrix[np.arange(len(owner)), owner] = 1
-            keep("owner", matrix, torch.float32)
+            self._store("owner", matrix, torch.float32)
+
+    def _store(self, name: str, value: object, dtype: torch.dtype) -> None:
+        tensor = torch.tensor(np.asarray(value), dtype=dtype)
+        self.register_buffer(name, tensor, persistent=False)
 
     def forward(self, x: Tensor, parameters: Tensor) -> Tensor:
         """The cost of each column of records x under these parameters, in nats.
@@ -112,13 +145,18 @@ class Likelihood(nn.Module):
             costs.append(self._flags(flags, logits))
         for _, start, width in self.spec.categories:
             block = slice(start, start + width)
-            costs.append(self._category(x[:, block], parameters[:, block]))
-        joined = torch.cat(costs, dim=1) if len(costs) > 1 else costs[0]
+            one_hot = x[:, block]
+            logits = parameters[:, block]
+            costs.append(self._category(one_hot, logits))
+        joined = costs[0]
+        if len(costs) > 1:
+            joined = torch.cat(costs, dim=1)
         if self.spec.shape is not None:
             joined = _over_channels(joined, self.spec.shape[0])
-        if self.direct:
-            return torch.cat([joined, joined[:, :1] * 0.0], dim=1)
-        return joined @ self.owner
+        if not self.direct:
+            return joined @ self.owner
+        nothing = joined[:, :1] * 0.0
+        return torch.cat([joined, nothing], dim=1)
 
     @torch.no_grad()
     def start(self, x: Tensor, parameters: Tensor) -> None:
@@ -127,42 +165,41 @@ class Likelihood(nn.Module):
         1977)."""
         x = x.flatten(1)
         parameters = parameters.flatten(1)
-        off = (x - parameters).index_select(1, self.numeric).square()
-        there = torch.ones_like(off)
+        difference = x - parameters
+        squares = difference.index_select(1, self.numeric).square()
+        there = torch.ones_like(squares)
         if self.spec.flags:
-            there = 1 - x.index_select(1, self.gate) * self.gated
+            there = self._there(x)
         rows = there.sum(dim=0).clamp(min=1.0)
-        mean = (off * there).sum(dim=0) / rows
+        mean = (squares * there).sum(dim=0) / rows
         self.residual.copy_(mean)
-        if len(self.log_scale) == 1:
-            wanted = mean.mean()[None] if self.shared else mean
-            self.log_scale.copy_(0.5 * wanted.clamp(min=LEAST_VARIANCE).log()[None])
+        if len(self.log_scale) > 1:
+            variance, weight = _likeliest_mixture(squares, there, mean)
+            self.log_scale.copy_(0.5 * variance.log())
+            self.weight_logit.copy_(weight.log())
             return
-        bulk = off.median(dim=0).values / 0.455  # the median of a squared standard normal
-        bulk = torch.minimum(bulk, mean).clamp(min=LEAST_VARIANCE)
-        variance = torch.stack([bulk, 4 * mean.clamp(min=LEAST_VARIANCE)])
-        weight = torch.tensor(START_WEIGHT).to(off)[:, None].expand(2, off.shape[1])
-        for _ in range(EM_STEPS):
-            log = weight.log()[:, None] - 0.5 * (variance.log()[:, None] + off / variance[:, None])
-            share = torch.softmax(log, dim=0) * there
-            held = share.sum(dim=1).clamp(min=1e-6)
-            variance = ((share * off).sum(dim=1) / held).clamp(min=LEAST_VARIANCE)
-            weight = (held / held.sum(dim=0)).clamp(min=LEAST_WEIGHT)
-        self.log_scale.copy_(0.5 * variance.log())
-        self.weight_logit.copy_(weight.log())
+        variance = mean
+        if self.shared:
+            variance = mean.mean()[None]
+        log_variance = variance.clamp(min=LEAST_VARIANCE).log()
+        self.log_scale.copy_(0.5 * log_variance[None])
 
     def mixture(self) -> tuple[Tensor, Tensor]:
         """(scales, weights), (components, numbers) both: the Gaussians that the likelihood of each
         number about its mean is a mixture of."""
-        if self.spec.shape:
-            scale = torch.maximum(self.log_scale.exp(), PIXEL_FLOOR * self.half_width)
-            return scale, torch.ones_like(scale)
-        scale = torch.maximum(self.log_scale.exp(), LEAST_SIGMA * self.half_width)
-        if self.shared:
+        floor = PIXEL_FLOOR if self.spec.shape else LEAST_SIGMA
+        scale = torch.maximum(self.log_scale.exp(), floor * self.half_width)
+        if self.spec.shape or self.shared:
             return scale, torch.ones_like(scale)
         return scale, torch.softmax(self.weight_logit, dim=0)
 
+    def _there(self, x: Tensor) -> Tensor:
+        """(batch, numbers): 0 for a number of x that its flag calls missing, else 1."""
+        flags = x.index_select(1, self.gate)
+        return 1 - flags * self.gated
+
     def _numbers(self, x: Tensor, parameters: Tensor) -> Tensor:
+        """(batch, numbers): the cost of each number; nothing where it is missing."""
         z = x.index_select(1, self.numeric)
         mean = parameters.index_select(1, self.numeric)
         if self.error == "mse":
@@ -172,55 +209,120 @@ class Likelihood(nn.Module):
         else:
             cost = self._bits(z, mean)
         if self.spec.flags:
-            cost = cost * (1 - x.index_select(1, self.gate) * self.gated)
+            cost = cost * self._there(x)
         return cost
 
     def _bits(self, z: Tensor, mean: Tensor) -> Tensor:
+        """(batch, numbers), in nats: the surprise at numbers z whose expected values are mean."""
         half = self.half_width
         if self.spec.curved.any():
-            t = (z * self.deviation + self.mean) * self.curved
-            half = half / (0.5 * (t.exp() + (-t).exp()))  # no cosh: few runtimes have it on a GPU
+            half = self._half_of_curved(z, half)
         if self.bernoulli:
-            p, q = ((PIXEL_MEAN + PIXEL_SPREAD * v) / 255 for v in (z, mean))
-            q = q.clamp(LEAST_INTENSITY, 1 - LEAST_INTENSITY)
-            return -(p * q.log() + (1 - p) * (1 - q).log())
+            return _bernoulli_nats(z, mean)
         if not (self.training and self.squares):
             return self._surprise(z, mean, half)
         # the value is the surprise; its gradient in the means is that of the squared error over
         # s^2, the variance that is left of a column on average, or if it is weighed over s s_c with
         # s_c^2 that of the column: a compromise, since over s^2 thin columns are not restored
         # closely, and over s_c^2 wide ones hardly at all
-        off = 0.5 * (z - mean).square()
-        self.residual.lerp_(2 * off.detach().mean(dim=0), 1 - MEMORY)
+        loss = 0.5 * (z - mean).square()
+        squares = 2 * loss.detach().mean(dim=0)
+        self.residual.lerp_(squares, 1 - MEMORY)
         common = self.residual.mean().clamp(min=LEAST_RESIDUAL)
-        own = self.residual.clamp(min=LEAST_PART * common) if self.weighed else common
-        off = self.times * off / (common * own).sqrt()
-        return self._surprise(z, mean.detach(), half) + off - off.detach()
+        variance = common
+        if self.weighed:
+            variance = self.residual.clamp(min=LEAST_PART * common)
+        scale = (common * variance).sqrt()
+        loss = self.times * loss / scale
+        surprise = self._surprise(z, mean.detach(), half)
+        return surprise + loss - loss.detach()
+
+    def _half_of_curved(self, z: Tensor, half: Tensor) -> Tensor:
+        """Half-widths of buckets, which asinh squeezes where numbers are curved: by
+        cosh(asinh(u))."""
+        t = (z * self.deviation + self.mean) * self.curved
+        # no cosh: few runtimes have it on a GPU
+        cosh = 0.5 * (t.exp() + (-t).exp())
+        return half / cosh
 
     def _surprise(self, z: Tensor, mean: Tensor, half: Tensor) -> Tensor:
+        """(batch, numbers), in nats: the surprise at z under the Gaussians about mean; half: the
+        half-widths of buckets."""
         if self.shared:
             sigma = self.log_scale[0].exp()
-            usual = (math.sqrt(2 * math.pi) * sigma / (2 * half)).clamp(min=1.0).log()
-            return usual + 0.5 * ((z - mean) / sigma).square()
+            width = math.sqrt(2 * math.pi) * sigma
+            buckets = width / (2 * half)
+            usual = buckets.clamp(min=1.0).log()
+            off = (z - mean) / sigma
+            return usual + 0.5 * off.square()
         if self.spec.shape:
             sigma = torch.maximum(self.log_scale[0].exp(), PIXEL_FLOOR * half)
             return thin_bucket_nats(z, mean, sigma, half)
-        sigma = torch.maximum(self.log_scale.exp()[:, None], LEAST_SIGMA * half)
-        weight = F.log_softmax(self.weight_logit, dim=0)[:, None]
-        return -torch.logsumexp(weight - bucket_nats(z, mean, sigma, half), dim=0)
+        scales = self.log_scale.exp()[:, None]
+        sigma = torch.maximum(scales, LEAST_SIGMA * half)
+        log_weight = F.log_softmax(self.weight_logit, dim=0)[:, None]
+        log_mass = log_weight - bucket_nats(z, mean, sigma, half)
+        return -torch.logsumexp(log_mass, dim=0)
 
     def _flags(self, flag: Tensor, logit: Tensor) -> Tensor:
+        """(batch, flags): the cost of flags, 0 or 1, under the logits of a 1."""
         if self.error == "bits":
             return F.softplus(logit) - flag * logit
         off = torch.sigmoid(logit) - flag
-        return off.square() if self.error == "mse" else off.abs()
+        return self._plain_error(off)
 
     def _category(self, one_hot: Tensor, logits: Tensor) -> Tensor:
+        """(batch, 1): the cost of the level that a one-hot block, (batch, levels), says, under the
+        logits of all levels."""
         if self.error == "bits":
-            return -(F.log_softmax(logits, dim=1) * one_hot).sum(dim=1, keepdim=True)
+            log_odds = F.log_softmax(logits, dim=1)
+            return -(log_odds * one_hot).sum(dim=1, keepdim=True)
         off = torch.softmax(logits, dim=1) - one_hot
-        off = off.square() if self.error == "mse" else off.abs()
-        return off.sum(dim=1, keepdim=True)
+        return self._plain_error(off).sum(dim=1, keepdim=True)
+
+    def _plain_error(self, off: Tensor) -> Tensor:
+        """Differences, squared or without their sign, as the error is "mse" or "mae"."""
+        if self.error == "mse":
+            return off.square()
+        return off.abs()
+
+
+def _likeliest_mixture(squares: Tensor, there: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+    """(variances, weights), (2, numbers) both: of a mixture of two Gaussians, those that fit best,
+    by expectation maximisation.
+
+    squares: (rows, numbers), squared distances from the Gaussians' common mean; there: the same,
+    0 where a number is missing, else 1; mean: (numbers,), the mean of the squares that are there.
+    """
+    numbers = squares.shape[1]
+    bulk = squares.median(dim=0).values / NORMAL_MEDIAN
+    bulk = torch.minimum(bulk, mean).clamp(min=LEAST_VARIANCE)
+    wide = 4 * mean.clamp(min=LEAST_VARIANCE)
+    variance = torch.stack([bulk, wide])
+    start = torch.tensor(START_WEIGHT).to(squares)
+    weight = start[:, None].expand(2, numbers)
+    for _ in range(EM_STEPS):
+        log_weight = weight.log()[:, None]
+        # of a Gaussian's density, without what both have in common
+        nats = variance.log()[:, None] + squares / variance[:, None]
+        log_mass = log_weight - 0.5 * nats
+        share = torch.softmax(log_mass, dim=0) * there
+        rows = share.sum(dim=1).clamp(min=1e-6)
+        variance = (share * squares).sum(dim=1) / rows
+        variance = variance.clamp(min=LEAST_VARIANCE)
+        weight = rows / rows.sum(dim=0)
+        weight = weight.clamp(min=LEAST_WEIGHT)
+    return variance, weight
+
+
+def _bernoulli_nats(z: Tensor, mean: Tensor) -> Tensor:
+    """The cross-entropy of the intensities of pixels z, standardised, under those expected."""
+    true = (PIXEL_MEAN + PIXEL_SPREAD * z) / PIXEL_LEVELS
+    likely = (PIXEL_MEAN + PIXEL_SPREAD * mean) / PIXEL_LEVELS
+    likely = likely.clamp(LEAST_INTENSITY, 1 - LEAST_INTENSITY)
+    white = true * likely.log()
+    black = (1 - true) * (1 - likely).log()
+    return -(white + black)
 
 
 def _over_channels(costs: Tensor, channels: int) -> Tensor:
@@ -230,7 +332,8 @@ def _over_channels(costs: Tensor, channels: int) -> Tensor:
     total = costs[:, :pixels]
     # a sum over an axis would round by where a record stands in its batch
     for first in range(pixels, channels * pixels, pixels):
-        total = total + costs[:, first : first + pixels]
+        channel = slice(first, first + pixels)
+        total = total + costs[:, channel]
     return total
 
 
@@ -240,23 +343,34 @@ def bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Tensor:
     Where the bucket is thinner than 0.03 sigma the difference of tails would cancel in float32,
     and the density with its second-order correction stands in.
     """
-    d = ((z - mean).abs() / sigma).clamp(max=40.0)
+    off = (z - mean).abs() / sigma
+    d = off.clamp(max=FARTHEST)
     t = half / sigma
-    near, far = _log_tail(torch.stack([d - t, d + t]))
-    wide = near + (1 - (far - near).exp()).clamp(min=1e-12).log()
-    mass = torch.where(t < THIN, -thin_bucket_nats(z, mean, sigma, half), wide)
-    return -mass.clamp(min=-SMALLEST_MASS)
+    ends = torch.stack([d - t, d + t])
+    near, far = _log_tail(ends)
+    # log(a - b) = log a + log(1 - b / a): the tails themselves would underflow
+    rest = 1 - (far - near).exp()
+    wide = near + rest.clamp(min=LEAST_REST).log()
+    is_thin = t < THIN
+    thin = -thin_bucket_nats(z, mean, sigma, half)
+    log_mass = torch.where(is_thin, thin, wide)
+    return -log_mass.clamp(min=-SMALLEST_MASS)
 
 
 def thin_bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Tensor:
     """bucket_nats for half < sigma / 4, by the density, with a relative error below t^2 / 20, where
     t = half / sigma."""
-    d = ((z - mean).abs() / sigma).clamp(max=40.0)
+    off = (z - mean).abs() / sigma
+    d = off.clamp(max=FARTHEST)
     t = half / sigma
-    y = (d * t).clamp(max=1.0).square()
-    bend = (1 + y / 6 + y.square() / 120 - t.square() / 6).clamp(min=0.1).log()
-    mass = -0.5 * d.square() + t.log() + bend + math.log(2 / math.sqrt(2 * math.pi))
-    return -mass.clamp(min=-SMALLEST_MASS)
+    yy = (d * t).clamp(max=1.0).square()
+    # the series is explained in graphs._thin_log_mass
+    bend = 1 + yy / 6 + yy.square() / 120 - t.square() / 6
+    log_bend = bend.clamp(min=LEAST_BEND).log()
+    # a bucket is 2 t wide, and the density is divided by sqrt(2 pi)
+    constant = math.log(2 / math.sqrt(2 * math.pi))
+    log_mass = -0.5 * d.square() + t.log() + log_bend + constant
+    return -log_mass.clamp(min=-SMALLEST_MASS)
 
 
 def _log_tail(v: Tensor) -> Tensor:
@@ -264,13 +378,16 @@ def _log_tail(v: Tensor) -> Tensor:
     no operator for it."""
     if not torch.compiler.is_exporting():
         return torch.special.log_ndtr(-v)
+    # erfc(x) = t exp(-x^2 + polynomial(t)), and the tail of |v| is erfc(|v| / sqrt 2) / 2
     x = v.abs() * math.sqrt(0.5)
     t = 1 / (1 + 0.5 * x)
-    p = ERFC[-1] * t + ERFC[-2]
-    for c in ERFC[-3::-1]:
-        p = p * t + c
-    upper = p - x * x + t.log() - math.log(2)
-    lower = (1 - upper.exp().clamp(max=0.5)).log()
+    polynomial = ERFC[-1] * t + ERFC[-2]
+    for coefficient in ERFC[-3::-1]:
+        polynomial = polynomial * t + coefficient
+    upper = polynomial - x * x + t.log() - math.log(2)
+    # below 0 it is the rest: 1 - P(N > |v|), of at most a half
+    above = upper.exp().clamp(max=0.5)
+    lower = (1 - above).log()
     return torch.where(v < 0, lower, upper)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -10,7 +13,8 @@ from aetool.model import Float, Int, Spec
 from aetool.nn.backbones import Backbone
 
 EXACT = 1024  # features up to which the whole covariance is decomposed
-OVERSAMPLED, POWERS = 16, 4  # further directions, and passes, where it is not
+OVERSAMPLED = 16  # further directions that are looked for where it is not
+POWERS = 4  # passes over the rows there
 LEAST_DEVIATION = 1e-3  # of a component: one with less is not stretched to 1
 LEAST_VARIANCE = 1e-6  # of that along the first component: less is none
 RAREST = 1e-3  # least probability of a level or flag that a logit starts from
@@ -25,21 +29,58 @@ def principal(x: Float, k: int) -> tuple[Float, Float, Float]:
     """
     mean = x.mean(axis=0, dtype=np.float64)
     centred = x - mean.astype(x.dtype)
-    rows, d = centred.shape
-    k = min(k, d)
-    if d <= EXACT:
-        values, vectors = np.linalg.eigh((centred.T @ centred).astype(np.float64) / rows)
-        return mean, vectors[:, ::-1][:, :k], np.maximum(values[::-1][:k], 0.0)
-    base = np.random.default_rng(0).normal(size=(d, min(k + OVERSAMPLED, d)))
+    rows, features = centred.shape
+    count = min(k, features)
+    if features <= EXACT:
+        products = (centred.T @ centred).astype(np.float64)
+        values, vectors = np.linalg.eigh(products / rows)
+        # eigenvalues come with the smallest first
+        axes = vectors[:, ::-1][:, :count]
+        variances = values[::-1][:count]
+    else:
+        base = _subspace(centred, min(count + OVERSAMPLED, features))
+        _, deviations, turns = np.linalg.svd(centred @ base, full_matrices=False)
+        axes = (base @ turns.T)[:, :count]
+        variances = deviations[:count] ** 2 / rows
+    return mean, axes, np.maximum(variances, 0.0)
+
+
+def _subspace(centred: Float, directions: int) -> Float:
+    """(d, directions): an orthonormal base of about the space of the leading axes of centred rows,
+    (rows, d)."""
+    generator = np.random.default_rng(0)
+    base = generator.normal(size=(centred.shape[1], directions))
     for _ in range(POWERS):
-        base = np.linalg.qr(centred.T @ (centred @ base))[0]
-    _, deviations, axes = np.linalg.svd(centred @ base, full_matrices=False)
-    return mean, (base @ axes.T)[:, :k], np.maximum(deviations[:k] ** 2 / rows, 0.0)
+        along = centred @ base
+        base, _ = np.linalg.qr(centred.T @ along)
+    return base
+
+
+class _Components(NamedTuple):
+    """The principal components of rows, of which a condition has taken what it explains.
+
+    scored: (n,), the indices of the features that are scored. conditions: (c,), those of the
+    condition's features. explained: (c, n), the matrix by which the condition explains the scored
+    features. mean: (n,), of what it leaves of them; axes: (n, k), of this; variance: (k,), along
+    the axes. left: the mean variance along all other axes.
+    """
+
+    scored: Int
+    conditions: Int
+    explained: Float
+    mean: Float
+    axes: Float
+    variance: Float
+    left: float
 
 
 @torch.no_grad()
 def start_at_pca(
-    encoder: nn.Module, decoder: nn.Module, spec: Spec, latent: int, x: Tensor
+    encoder: nn.Module,
+    decoder: nn.Module,
+    spec: Spec,
+    latent: int,
+    x: Tensor,
 ) -> Tensor | None:
     """Set the linear maps of encoder and decoder, in place, to PCA of x, and their levels to 0.
 
@@ -54,97 +95,177 @@ def start_at_pca(
     """
     if not isinstance(encoder, Backbone) or not isinstance(decoder, Backbone):
         return None
-    there, back = encoder.linear, decoder.linear
-    if not isinstance(there, nn.Linear) or back is None or there.out_features < latent:
+    to_code = encoder.linear
+    from_code = decoder.linear
+    if not isinstance(to_code, nn.Linear) or from_code is None:
+        return None
+    if to_code.out_features < latent:
         return None
     flat = x.flatten(1).cpu().numpy()
-    scored = np.flatnonzero(spec.owners() >= 0)
-    tied = not isinstance(back, nn.Linear)
-    told = _told(spec, latent, None if tied else back.in_features)
-    explained = _explained(flat[:, told], flat[:, scored])
-    by_condition = flat[:, told] @ explained.astype(np.float32)
-    rest = flat[:, scored] - by_condition
-    mean, axes, variance = principal(rest, latent)
-    k = max(1, int((variance > LEAST_VARIANCE * variance[:1]).sum()))
-    axes, variance = axes[:, :k], variance[:k]  # along the others rows do not vary
-    total = float(rest.var(axis=0, dtype=np.float64).sum())
-    left = max(total - float(variance.sum()), 0.0) / max(len(scored) - k, 1)
-    stretch = np.maximum(np.sqrt(variance), LEAST_DEVIATION)
-    if tied:
-        stretch = np.ones(k)
-    weight = there.weight.detach().double().numpy().copy()
-    bias = there.bias.detach().double().numpy().copy()
-    still = flat.min(axis=0) == flat.max(axis=0)  # what training cannot learn to read
-    weight[:, still] = 0.0
-    entry = next((m for m in encoder.levels[0].modules() if isinstance(m, nn.Linear)), None)
-    if spec.shape is None and entry is not None:
-        entry.weight[:, torch.from_numpy(still)] = 0.0
-    weight[:k], bias[:k] = 0.0, -(mean @ axes) / stretch
-    weight[:k, scored] = axes.T / stretch[:, None]
-    # the code is of what the condition leaves
-    weight[:k, told] = -(explained @ axes).T / stretch[:, None]
-    weight[latent:], bias[latent:] = 0.0, 0.0
-    _set(there.weight, weight)
-    _set(there.bias, bias)
-    out = np.zeros(spec.features)
-    out[scored] = mean
-    beside = 0 if tied else back.in_features - latent
-    columns = np.zeros((spec.features, latent + beside))
-    columns[scored, :k] = axes * stretch
-    # and the decoder adds what it explains
-    behind_code = slice(latent, latent + len(told))
-    columns[scored, behind_code] = explained.T
-    code = flat @ weight[:k].T + bias[:k]
-    for feature, _ in spec.flags:
-        columns[feature], out[feature] = 0.0, 0.0
-        present, gap = (_level(flat[:, feature] == v, code) for v in (0, 1))
-        columns[feature, :k], out[feature] = gap[0] - present[0], gap[1] - present[1]
-    for _, first, width in spec.categories:
-        for feature in range(first, first + width):
-            columns[feature] = 0.0
-            columns[feature, :k], out[feature] = _level(flat[:, feature] == 1, code)
-    if not tied:
-        _set(back.get_parameter("weight"), columns)
-    _set(back.get_parameter("bias"), out)
+    is_tied = not isinstance(from_code, nn.Linear)
+    beside = 0
+    if not is_tied:
+        beside = from_code.in_features - latent
+    found = _components(spec, flat, latent, beside)
+    count = len(found.variance)
+    stretch = np.ones(count)
+    if not is_tied:
+        stretch = np.maximum(np.sqrt(found.variance), LEAST_DEVIATION)
+    weight, bias = _encoder_weights(to_code, flat, found, stretch, latent)
+    if spec.shape is None:
+        _blind_first_level(encoder, _still(flat))
+    _set(to_code.weight, weight)
+    _set(to_code.bias, bias)
+    code = flat @ weight[:count].T + bias[:count]
+    weight, bias = _decoder_weights(spec, found, stretch, latent, beside)
+    _start_logits(weight, bias, spec, flat, code)
+    if not is_tied:
+        _set(from_code.get_parameter("weight"), weight)
+    _set(from_code.get_parameter("bias"), bias)
     encoder.silence()
     decoder.silence()
-    if tied:  # the levels of the decoder still add a constant: their weights are the encoder's
+    if is_tied:
+        # the levels of the decoder still add a constant: their weights are the encoder's
         off = (x - decoder(encoder(x))).flatten(1).mean(dim=0)
         numbers = torch.from_numpy(spec.numeric).to(off.device)
-        back.get_parameter("bias")[numbers] += off[numbers]
+        from_code.get_parameter("bias")[numbers] += off[numbers]
     noise = np.ones(latent)
-    noise[:k] = np.clip(left / np.maximum(variance, 1e-12), 1e-6, 1.0)
+    shares = found.left / np.maximum(found.variance, 1e-12)
+    noise[:count] = np.clip(shares, 1e-6, 1.0)
     return torch.from_numpy(noise).float()
 
 
-def _told(spec: Spec, latent: int, inputs: int | None) -> Int:
-    """(conditions,): the indices of the condition's features, if a decoder of this many inputs
-    takes them after the code; else empty."""
-    if inputs != latent + spec.conditions:
+def _components(spec: Spec, flat: Float, latent: int, beside: int) -> _Components:
+    """The principal components of rows, at most `latent`. flat: (rows, features); beside: how many
+    inputs the decoder has besides the code."""
+    scored = np.flatnonzero(spec.owners() >= 0)
+    conditions = _condition_features(spec, beside)
+    condition = flat[:, conditions]
+    explained = _explained(condition, flat[:, scored])
+    by_condition = condition @ explained.astype(np.float32)
+    rest = flat[:, scored] - by_condition
+    mean, axes, variance = principal(rest, latent)
+    # along the others rows do not vary
+    varies = variance > LEAST_VARIANCE * variance[:1]
+    count = max(1, int(varies.sum()))
+    axes = axes[:, :count]
+    variance = variance[:count]
+    total = float(rest.var(axis=0, dtype=np.float64).sum())
+    beyond = max(total - float(variance.sum()), 0.0)
+    left = beyond / max(len(scored) - count, 1)
+    return _Components(scored, conditions, explained, mean, axes, variance, left)
+
+
+def _encoder_weights(
+    linear: nn.Linear,
+    flat: Float,
+    found: _Components,
+    stretch: Float,
+    latent: int,
+) -> tuple[Float, Float]:
+    """(weight, bias) of the encoder's linear map: from a row to its place along each component, in
+    units of `stretch`, (k,); the other units of the code keep the weights of `linear`, and nothing
+    comes out behind the code."""
+    count = len(stretch)
+    weight = linear.weight.detach().double().numpy().copy()
+    bias = linear.bias.detach().double().numpy().copy()
+    # what training cannot learn to read
+    weight[:, _still(flat)] = 0.0
+    weight[:count] = 0.0
+    bias[:count] = -(found.mean @ found.axes) / stretch
+    weight[:count, found.scored] = found.axes.T / stretch[:, None]
+    # the code is of what the condition leaves
+    of_condition = (found.explained @ found.axes).T
+    weight[:count, found.conditions] = -of_condition / stretch[:, None]
+    weight[latent:] = 0.0
+    bias[latent:] = 0.0
+    return weight, bias
+
+
+def _still(flat: Float) -> npt.NDArray[np.bool_]:
+    """(features,): True for a feature that is the same in all rows of flat, (rows, features)."""
+    return np.asarray(flat.min(axis=0) == flat.max(axis=0))
+
+
+def _blind_first_level(encoder: Backbone, still: npt.NDArray[np.bool_]) -> None:
+    """Set to 0, in place, the weights by which the first level sees features that are `still`."""
+    for layer in encoder.levels[0].modules():
+        if isinstance(layer, nn.Linear):
+            layer.weight[:, torch.from_numpy(still)] = 0.0
+            return
+
+
+def _decoder_weights(
+    spec: Spec,
+    found: _Components,
+    stretch: Float,
+    latent: int,
+    beside: int,
+) -> tuple[Float, Float]:
+    """(weight (features, latent + beside), bias (features,)) of the decoder's linear map: from the
+    code, and the condition behind it, to means."""
+    bias = np.zeros(spec.features)
+    bias[found.scored] = found.mean
+    weight = np.zeros((spec.features, latent + beside))
+    weight[found.scored, : len(stretch)] = found.axes * stretch
+    # and the decoder adds what the condition explains
+    behind_code = slice(latent, latent + len(found.conditions))
+    weight[found.scored, behind_code] = found.explained.T
+    return weight, bias
+
+
+def _start_logits(weight: Float, bias: Float, spec: Spec, flat: Float, code: Float) -> None:
+    """Write into the decoder's weight and bias, in place, those of the logits of flags and levels,
+    from the rows flat, (rows, features), and their codes, (rows, k)."""
+    count = code.shape[1]
+    for feature, _ in spec.flags:
+        present_weight, present_bias = _level(flat[:, feature] == 0, code)
+        gap_weight, gap_bias = _level(flat[:, feature] == 1, code)
+        weight[feature] = 0.0
+        weight[feature, :count] = gap_weight - present_weight
+        bias[feature] = gap_bias - present_bias
+    for _, first, width in spec.categories:
+        for feature in range(first, first + width):
+            level_weight, level_bias = _level(flat[:, feature] == 1, code)
+            weight[feature] = 0.0
+            weight[feature, :count] = level_weight
+            bias[feature] = level_bias
+
+
+def _condition_features(spec: Spec, beside: int) -> Int:
+    """(conditions,): the indices of the condition's features, if a decoder that takes `beside`
+    inputs after the code takes just these; else empty."""
+    if beside != spec.conditions:
         return np.zeros(0, dtype=np.int64)
     end = spec.features - spec.given
     return np.arange(end - spec.conditions, end)
 
 
-def _explained(told: Float, x: Float) -> Float:
+def _explained(condition: Float, x: Float) -> Float:
     """(conditions, features): the matrix that, multiplied by a condition, (rows, conditions), comes
     closest to x, (rows, features), both about their means, by least squares."""
-    if not told.shape[1]:
+    if not condition.shape[1]:
         return np.zeros((0, x.shape[1]))
-    told_mean = told.mean(axis=0, dtype=np.float64)
+    condition_mean = condition.mean(axis=0, dtype=np.float64)
     mean = x.mean(axis=0, dtype=np.float64)
     # the features of a one-hot block add up to 1: of all maps that fit, this is the smallest
-    fitted = np.linalg.lstsq(told - told_mean, x - mean, rcond=LEAST_VARIANCE)
-    return np.asarray(fitted[0], dtype=np.float64)
+    matrix, *_ = np.linalg.lstsq(condition - condition_mean, x - mean, rcond=LEAST_VARIANCE)
+    return np.asarray(matrix, dtype=np.float64)
 
 
 def _level(rows: np.ndarray, code: Float) -> tuple[Float, float]:
     """(weights (k,), bias) of the logit of a level. rows: (n,), True where a row has the level;
     code: (n, k)."""
     share = max(float(rows.mean()), RAREST)
-    mean = code[rows].mean(axis=0) if rows.any() else np.zeros(code.shape[1])
-    return mean, float(np.log(share) - 0.5 * mean @ mean)
+    mean = np.zeros(code.shape[1])
+    if rows.any():
+        mean = code[rows].mean(axis=0)
+    bias = np.log(share) - 0.5 * mean @ mean
+    return mean, float(bias)
 
 
 def _set(parameter: Tensor, value: Float) -> None:
-    parameter.copy_(torch.from_numpy(np.ascontiguousarray(value)).to(parameter))
+    """Write an array into a parameter of a network, in place."""
+    contiguous = np.ascontiguousarray(value)
+    tensor = torch.from_numpy(contiguous)
+    parameter.copy_(tensor.to(parameter))
