@@ -43,13 +43,14 @@ class Whole(nn.Module):
 
     def inputs(self, x: Tensor) -> dict[str, Tensor]:
         """What it takes, by name, for rows x as the network takes them."""
+        inputs = {"x": x}
         if self.net.code is None:
-            return {"x": x}
+            return inputs
         with torch.no_grad():
-            inputs = {"x": x, "z": self.net.encode(x)}
+            inputs["z"] = self.net.encode(x)
             if is_told(self.net):
                 inputs["condition"] = self.net.condition(x)
-            return inputs
+        return inputs
 
     def forward(
         self,
@@ -65,8 +66,12 @@ class Whole(nn.Module):
                 results.append(member(x))
                 continue
             assert z is not None
+            # a condition of no columns
             nothing = z.flatten(1)[:, :0]
-            results.append(call(member, z, condition=nothing if condition is None else condition))
+            told = condition
+            if told is None:
+                told = nothing
+            results.append(call(member, z, condition=told))
         return tuple(results)
 
 
@@ -86,36 +91,67 @@ def write(net: AutoEncoder, spec: Spec, schema: Schema | None) -> dict[str, byte
         model = traced(whole, inputs, whole.members)
     except Exception as error:  # the exporter raises what it likes
         raise PluginError(f"this network cannot be exported to ONNX: {error}") from error
-    out = {"score.onnx": _score(net, spec, schema, model)}
+    files = {"score.onnx": _score(net, spec, schema, model)}
     if net.code is None:
-        return out
+        return files
     # a code may have more than one axis
     size = list(inputs["z"].shape[1:])
+    files["encoder.onnx"] = _encoder(spec, schema, model, size)
+    files["decoder.onnx"] = _decoder(net, spec, schema, model, size)
+    if net.prior == "graph":
+        files["prior.onnx"] = _prior(model, size, net.code.size)
+    return files
+
+
+def _encoder(
+    spec: Spec,
+    schema: Schema | None,
+    model: onnx.ModelProto,
+    size: list[int],
+) -> bytes:
+    """The graph from records to codes of this size; model: the traced network."""
     g = Graph()
-    code = _embedded(g, model, "encode", {"x": _input(g, spec, schema)})
+    features = _input(g, spec, schema)
+    code = _embedded(g, model, "encode", {"x": features})
     g.output("z", code, TensorProto.FLOAT, size)
-    out["encoder.onnx"] = g.build("encoder")
+    return g.build("encoder")
+
+
+def _decoder(
+    net: AutoEncoder,
+    spec: Spec,
+    schema: Schema | None,
+    model: onnx.ModelProto,
+    size: list[int],
+) -> bytes:
+    """The graph from codes of this size, and a condition where the network takes one, to records;
+    model: the traced network."""
     g = Graph()
-    decoder_inputs = {"z": g.input("z", TensorProto.FLOAT, size)}
+    inputs = {"z": g.input("z", TensorProto.FLOAT, size)}
     if schema is not None and is_told(net):
         condition = g.input("condition", TensorProto.DOUBLE, [len(schema.conditions)])
-        decoder_inputs["condition"] = prepare_condition(g, schema, condition)
-    likely = _embedded(g, model, "decode", decoder_inputs)
+        inputs["condition"] = prepare_condition(g, schema, condition)
+    likely = _embedded(g, model, "decode", inputs)
     _restore(g, spec, schema, "x_hat", likely)
-    g.output("likely", likely, TensorProto.FLOAT, wide)
-    out["decoder.onnx"] = g.build("decoder")
-    if net.prior == "graph":
-        g = Graph()
-        logits = _embedded(g, model, "prior_logits", {"z": g.input("z", TensorProto.FLOAT, size)})
-        g.output("logits", logits, TensorProto.FLOAT, [*size, net.code.size])
-        out["prior.onnx"] = g.build("prior")
-    return out
+    g.output("likely", likely, TensorProto.FLOAT, spec.shape or (spec.features,))
+    return g.build("decoder")
+
+
+def _prior(model: onnx.ModelProto, size: list[int], choices: int) -> bytes:
+    """The graph from discrete codes of this size to the logits of each unit's `choices`."""
+    g = Graph()
+    code = g.input("z", TensorProto.FLOAT, size)
+    logits = _embedded(g, model, "prior_logits", {"z": code})
+    g.output("logits", logits, TensorProto.FLOAT, [*size, choices])
+    return g.build("prior")
 
 
 def _embedded(g: Graph, model: onnx.ModelProto, member: str, inputs: dict[str, str]) -> str:
     """Copy one output of a traced network into the graph g; returns the name of the value. inputs:
     the values of g that stand for the network's inputs, by name."""
-    return g.embed(_needed_for(model, [member]), inputs, keep_names=True)[member]
+    part = _needed_for(model, [member])
+    outputs = g.embed(part, inputs, keep_names=True)
+    return outputs[member]
 
 
 def _needed_for(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
@@ -129,61 +165,87 @@ def _needed_for(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelPro
             needed.update(node.input)
     part = onnx.ModelProto()
     part.graph.node.extend(reversed(nodes))
-    part.graph.initializer.extend(c for c in model.graph.initializer if c.name in needed)
-    part.graph.output.extend(o for o in model.graph.output if o.name in outputs)
+    for tensor in model.graph.initializer:
+        if tensor.name in needed:
+            part.graph.initializer.append(tensor)
+    for output in model.graph.output:
+        if output.name in outputs:
+            part.graph.output.append(output)
     return part
 
 
 def _input(g: Graph, spec: Spec, schema: Schema | None) -> str:
+    """Add to graph g the input of records, and the computation of their features; returns the name
+    of the features."""
     if schema is None:
-        return graphs.prepare_image(g, g.input("pixels", TensorProto.UINT8, spec.shape or ()))
-    return prepare_table(g, schema, g.input("x", TensorProto.DOUBLE, [schema.inputs]))
+        pixels = g.input("pixels", TensorProto.UINT8, spec.shape or ())
+        return graphs.prepare_image(g, pixels)
+    x = g.input("x", TensorProto.DOUBLE, [schema.inputs])
+    return prepare_table(g, schema, x)
 
 
 def _restore(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str) -> None:
+    """Add to graph g an output called `name`: expected features in user units, or as pixels."""
     if schema is None:
-        g.output(name, graphs.restore_image(g, expected), TensorProto.FLOAT, spec.shape or ())
+        pixels = graphs.restore_image(g, expected)
+        g.output(name, pixels, TensorProto.FLOAT, spec.shape or ())
         return
     value = restore_table(g, schema, expected)
     g.output(name, value, TensorProto.DOUBLE, [len(spec.columns)])
 
 
 def _score(net: AutoEncoder, spec: Spec, schema: Schema | None, model: onnx.ModelProto) -> bytes:
+    """The graph from records to what each column costs, and to what was expected of it; model: the
+    traced network."""
     g = Graph()
-    columns = len(spec.columns)
     both = _needed_for(model, ["parts", "expected"])
+    features = _input(g, spec, schema)
     # both share the encoder, which is embedded once
-    found = g.embed(both, {"x": _input(g, spec, schema)}, keep_names=True)
+    outputs = g.embed(both, {"x": features}, keep_names=True)
     _keep(g, net)
-    parts = found["parts"]
+    parts = outputs["parts"]
     if net.likelihood.error == "bits":
-        if schema is not None:
-            # what the network cannot see costs beside what it says
-            extra = graphs.unexpected(g, schema, "x")
-            nothing = g.op("Mul", g.take(parts, [columns]), g.const(0.0))
-            parts = g.op("Add", parts, g.op("Concat", extra, nothing, axis=1))
-        # from nats
-        bits = g.op("Mul", parts, g.const(1 / math.log(2)))
-        parts = write_cap(g, bits, knee(schema.rows if schema else 0))
-    g.output("parts", parts, TensorProto.FLOAT, [columns + 1])
-    _restore(g, spec, schema, "expected", found["expected"])
+        parts = _in_bits(g, schema, parts, len(spec.columns))
+    g.output("parts", parts, TensorProto.FLOAT, [len(spec.columns) + 1])
+    expected = outputs["expected"]
+    _restore(g, spec, schema, "expected", expected)
     if net.prior == "features":
-        wide = spec.shape or (spec.features,)
-        g.output("likely", found["expected"], TensorProto.FLOAT, wide)
+        g.output("likely", expected, TensorProto.FLOAT, spec.shape or (spec.features,))
     return g.build("score")
+
+
+def _in_bits(g: Graph, schema: Schema | None, parts: str, columns: int) -> str:
+    """Add to graph g the parts of a score, (B, columns + 1) in nats, in bits: with what cells cost
+    that the network does not see, and none without bound."""
+    rows = 0
+    if schema is not None:
+        rows = schema.rows
+        unseen = graphs.unexpected(g, schema, "x")
+        last = g.take(parts, [columns])
+        # nothing is added to what all columns share
+        nothing = g.op("Mul", last, g.const(0.0))
+        added = g.op("Concat", unseen, nothing, axis=1)
+        parts = g.op("Add", parts, added)
+    bits = g.op("Mul", parts, g.const(1 / math.log(2)))
+    return write_cap(g, bits, knee(rows))
 
 
 def _keep(g: Graph, net: AutoEncoder) -> None:
     """Stores the weights that the exporter has folded into others, so that `aetool.nn.load` finds
     all of them."""
-    held = {c.name.partition(".net.")[2] for c in g.constants}
     state = net.state_dict()
     # by address: tied weights are one tensor of two names
-    there = {state[name].data_ptr() for name in held if name in state}
+    stored = set()
+    for constant in g.constants:
+        _, _, name = constant.name.partition(".net.")
+        if name in state:
+            stored.add(state[name].data_ptr())
     for name, value in state.items():
-        if value.data_ptr() not in there:
-            kept = numpy_helper.from_array(value.detach().cpu().numpy(), f"kept.net.{name}")
-            g.constants.append(kept)
+        if value.data_ptr() in stored:
+            continue
+        array = value.detach().cpu().numpy()
+        kept = numpy_helper.from_array(array, f"kept.net.{name}")
+        g.constants.append(kept)
 
 
 def traced(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) -> onnx.ModelProto:
@@ -213,11 +275,12 @@ def _captured(module: nn.Module, inputs: dict[str, Tensor]) -> torch.export.Expo
     the others, with pages of reasons."""
     # some operators are not sure of one row when they are traced, but are when they run
     rows = torch.export.Dim("batch", min=2, max=MOST_ROWS)
+    shapes = tuple({0: rows} for _ in inputs)
     with torch.fx.experimental._config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
         return torch.export.export(
             module,
             tuple(inputs.values()),
-            dynamic_shapes=tuple({0: rows} for _ in inputs),
+            dynamic_shapes=shapes,
             strict=False,
         )
 

@@ -35,9 +35,11 @@ def content_folds(features: npt.NDArray[np.float32], spec: Spec, folds: int) -> 
     features: (rows, features) float32. Equal rows are in the same fold. The rows before a row,
     which some models use, have no effect.
     """
-    turns = features.reshape(len(features), -1).astype(np.float64) @ _weights(spec)
+    flat = features.reshape(len(features), -1).astype(np.float64)
+    turns = flat @ _weights(spec)
     inside = turns - np.floor(turns)
-    return np.minimum(np.floor(inside * folds), folds - 1).astype(np.int64)
+    fold = np.floor(inside * folds)
+    return np.minimum(fold, folds - 1).astype(np.int64)
 
 
 def stretch_folds(rows: int, folds: int, stretches: int = STRETCHES) -> Int:
@@ -49,11 +51,13 @@ def stretch_folds(rows: int, folds: int, stretches: int = STRETCHES) -> Int:
     cross-validation: Bergmeir & Benitez 2012). There are several stretches for each fold, so that
     none leaves out a whole season.
     """
-    return np.asarray(np.arange(rows) * (folds * stretches) // rows % folds)
+    stretch = np.arange(rows) * (folds * stretches) // rows
+    return np.asarray(stretch % folds)
 
 
 def staying(
-    features: npt.NDArray[np.float32], kept: npt.NDArray[np.bool_]
+    features: npt.NDArray[np.float32],
+    kept: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.bool_]:
     """(rows,) bool: of the rows that are kept, those that stay when their fold is left out.
 
@@ -63,19 +67,33 @@ def staying(
     usual, and of equal rows all but one stay: each is judged by the others.
     """
     rows = np.flatnonzero(kept)
-    flat = np.ascontiguousarray(features.reshape(len(features), -1)[rows])
-    keys = flat.view(np.dtype((np.void, flat.dtype.itemsize * flat.shape[1]))).ravel()
-    _, first, place, count = np.unique(
-        keys, return_index=True, return_inverse=True, return_counts=True
-    )
-    equals = count[place.ravel()]
-    stays = equals > FREQUENT * len(rows)
-    if (equals > 1).mean() > REPETITIVE:
+    flat = features.reshape(len(features), -1)[rows]
+    first, equals = _equal_rows(flat)
+    is_repeated = equals > 1
+    if is_repeated.mean() > REPETITIVE:
         stays = np.ones(len(rows), dtype=bool)
         stays[first] = False
+    else:
+        stays = equals > FREQUENT * len(rows)
     out = np.zeros(len(features), dtype=bool)
     out[rows] = stays
     return out
+
+
+def _equal_rows(flat: npt.NDArray[np.float32]) -> tuple[Int, Int]:
+    """(the index of the first row of each kind; for each row how many are like it, itself
+    included). flat: (rows, features)."""
+    contiguous = np.ascontiguousarray(flat)
+    size = contiguous.dtype.itemsize * contiguous.shape[1]
+    # a row as one key of bytes: sorted at once, and not column by column
+    keys = contiguous.view(np.dtype((np.void, size))).ravel()
+    _, first, kind, count = np.unique(
+        keys,
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+    )
+    return first, count[kind.ravel()]
 
 
 def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
@@ -85,31 +103,43 @@ def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
     x, features = open_graph(g, spec, schema)
     flat = g.cast(features, TensorProto.DOUBLE)
     turns = weighed_sum(g, flat, _weights(spec), np.float64)
-    inside = g.op("Sub", turns, g.op("Floor", turns))
-    fold = g.op("Floor", g.op("Mul", inside, g.const(float(len(scores)), np.float64)))
+    whole = g.op("Floor", turns)
+    inside = g.op("Sub", turns, whole)
+    count = g.exact(float(len(scores)))
+    fold = g.op("Floor", g.op("Mul", inside, count))
     chosen: dict[str, str] = {}
-    for k, score in enumerate(scores):
+    for number, score in enumerate(scores):
         model = onnx.ModelProto.FromString(score)
-        outputs = g.embed(model, {model.graph.input[0].name: x})
-        in_fold = g.op("Equal", fold, g.const(float(k), np.float64))
+        records = model.graph.input[0].name
+        outputs = g.embed(model, {records: x})
+        in_fold = g.op("Equal", fold, g.exact(float(number)))
         for declared in model.graph.output:
             name = declared.name
-            value = outputs[declared.name]
+            value = outputs[name]
+            # the first fold's stands until the record is found to be in another
             if name in chosen:
-                axes = len(declared.type.tensor_type.shape.dim)
-                mask = g.op("Reshape", in_fold, g.const([-1] + [1] * (axes - 1), np.int64))
+                mask = _mask_of_axes(g, in_fold, declared)
                 value = g.op("Where", mask, value, chosen[name])
             chosen[name] = value
     for declared in model.graph.output:
         kind = declared.type.tensor_type
-        shape = [d.dim_value for d in kind.shape.dim][1:]
-        g.output(declared.name, chosen[declared.name], kind.elem_type, shape)
+        sizes = [size.dim_value for size in kind.shape.dim]
+        g.output(declared.name, chosen[declared.name], kind.elem_type, sizes[1:])
     return g.build("score")
+
+
+def _mask_of_axes(g: Graph, mask: str, value: onnx.ValueInfoProto) -> str:
+    """Add to graph g a mask of records, (B, 1), in as many axes as a value has."""
+    axes = len(value.type.tensor_type.shape.dim)
+    ones = [1] * (axes - 1)
+    return g.op("Reshape", mask, g.const([-1, *ones], np.int64))
 
 
 def _weights(spec: Spec) -> Float:
     """How much each feature counts in the assignment of a row to a fold, (features,); 0 for
     features without effect."""
-    weight = STIR * (1 + (np.arange(1, spec.features + 1) * GOLDEN) % 1)
+    number = np.arange(1, spec.features + 1)
+    weight = STIR * (1 + (number * GOLDEN) % 1)
+    # the rows before a row are the last features
     weight[spec.features - spec.given :] = 0.0
     return np.asarray(weight, dtype=np.float64)

@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from aetool.model import Spec
 
+Levels = list[list[nn.Module]]
+
 
 class Backbone(nn.Module):
     """Layers in levels, one after the other, plus a linear map straight from input to output.
@@ -46,18 +48,20 @@ class Backbone(nn.Module):
     def linear(self) -> Any:
         """The linear map from input to output: the straight one, or that of the only level; None
         where there is neither. An nn.Linear, or if tied a module with a bias alone."""
-        if self.straight is None:
-            if len(self.levels) == 1:
-                return _weighted(self.levels[0])
-            return None
-        return _weighted(self.straight)
+        if self.straight is not None:
+            return _weighted(self.straight)
+        if len(self.levels) == 1:
+            return _weighted(self.levels[0])
+        return None
 
     def silence(self) -> None:
         """Set the weights of the last level to 0, so that the straight map alone is left; nothing
         without a straight map."""
-        if self.straight is not None:
-            for weight in _weighted(self.levels[-1]).parameters(recurse=False):
-                nn.init.zeros_(weight)
+        if self.straight is None:
+            return
+        last = _weighted(self.levels[-1])
+        for weight in last.parameters(recurse=False):
+            nn.init.zeros_(weight)
 
 
 def backbone(
@@ -82,13 +86,10 @@ def backbone(
     if spec.shape is not None:
         downs, ups = _conv(spec.shape, latent, width // 4, depth, out)
     else:
-        sizes = [spec.features, *[width] * depth]
-        # from the features to the code, a level for each pair of sizes
-        downs = [[nn.Linear(a, b)] for a, b in pairwise([*sizes, out])]
-        # and the same way back
-        ups = [[nn.Linear(b, a)] for a, b in reversed(list(pairwise([*sizes, latent])))]
+        downs, ups = _linear_levels(spec.features, latent, width, depth, out)
     if tied:
-        ups = [[_tied(d, u), *rest] for d, (u, *rest) in zip(_linears(downs), ups, strict=True)]
+        for down, layers in zip(_linears(downs), ups, strict=True):
+            layers[0] = _tied(down, layers[0])
     # none behind the last level: a code and a mean may have any value
     for layers in (*downs[:-1], *ups[:-1]):
         layers.append(nn.SiLU())
@@ -96,27 +97,50 @@ def backbone(
     if not straight or len(downs) == 1:
         return Backbone(downs, None), Backbone(ups, None)
     # past all levels: what is linear needs no hidden units
-    there = nn.Linear(spec.features, out)
-    back: nn.Module = nn.Linear(latent, spec.features)
+    to_code: nn.Module = nn.Linear(spec.features, out)
+    from_code: nn.Module = nn.Linear(latent, spec.features)
     if tied:
-        back = _TiedLinear(there, back)
+        from_code = _TiedLinear(to_code, from_code)
     if spec.shape is not None:
-        return (
-            Backbone(downs, nn.Sequential(nn.Flatten(), there)),
-            Backbone(ups, nn.Sequential(back, _Unflatten(*spec.shape))),
-        )
-    return Backbone(downs, there), Backbone(ups, back)
+        to_code = nn.Sequential(nn.Flatten(), to_code)
+        from_code = nn.Sequential(from_code, _Unflatten(*spec.shape))
+    return Backbone(downs, to_code), Backbone(ups, from_code)
+
+
+def _linear_levels(
+    features: int,
+    latent: int,
+    width: int,
+    depth: int,
+    out: int,
+) -> tuple[Levels, Levels]:
+    """(levels of the encoder, levels of the decoder) for tables, each level a list of one linear
+    map; arguments as of backbone."""
+    sizes = [features] + [width] * depth
+    downs: Levels = []
+    # from the features to the code, a level for each pair of sizes
+    for before, after in pairwise([*sizes, out]):
+        downs.append([nn.Linear(before, after)])
+    ups: Levels = []
+    # and the same way back
+    for before, after in pairwise([latent, *reversed(sizes)]):
+        ups.append([nn.Linear(before, after)])
+    return downs, ups
 
 
 def _weighted(layers: nn.Module) -> nn.Module:
     """The first layer with a bias among the layers of a level: its linear map or convolution."""
-    parts = list(layers) if isinstance(layers, nn.Sequential) else [layers]
-    return next(m for m in parts if hasattr(m, "bias"))
+    if not isinstance(layers, nn.Sequential):
+        return layers
+    return next(layer for layer in layers if hasattr(layer, "bias"))
 
 
-def _linears(downs: list[list[nn.Module]]) -> list[nn.Module]:
+def _linears(downs: Levels) -> list[nn.Module]:
     """The linear map or convolution of each level, from the code back to the data."""
-    return [next(m for m in level if hasattr(m, "weight")) for level in reversed(downs)]
+    linears = []
+    for level in reversed(downs):
+        linears.append(next(layer for layer in level if hasattr(layer, "weight")))
+    return linears
 
 
 def _conv(
@@ -125,28 +149,33 @@ def _conv(
     channels: int,
     depth: int,
     out: int,
-) -> tuple[list[list[nn.Module]], list[list[nn.Module]]]:
+) -> tuple[Levels, Levels]:
     """(levels of the encoder, levels of the decoder) for pictures, each level a list of layers:
     convolutions of stride 2, and a linear map to the code; the same way back with transposes."""
-    sides = [(shape[1], shape[2])]
+    _, height, width = shape
+    sides = [(height, width)]
     for _ in range(depth):
         # smaller pictures have nothing left to halve
-        if min(sides[-1]) < 4:
+        if min(height, width) < 4:
             break
-        sides.append((-(-sides[-1][0] // 2), -(-sides[-1][1] // 2)))
+        height = -(-height // 2)
+        width = -(-width // 2)
+        sides.append((height, width))
     # half the sides, twice the channels
-    widths = [shape[0]] + [channels << i for i in range(len(sides) - 1)]
-    flat = widths[-1] * sides[-1][0] * sides[-1][1]
-    downs: list[list[nn.Module]] = [
-        [nn.Conv2d(a, b, 3, stride=2, padding=1)] for a, b in pairwise(widths)
-    ]
+    widths = [shape[0]]
+    widths += [channels << halving for halving in range(len(sides) - 1)]
+    most_channels = widths[-1]
+    flat = most_channels * height * width
+    downs: Levels = []
+    for before, after in pairwise(widths):
+        downs.append([nn.Conv2d(before, after, 3, stride=2, padding=1)])
     downs.append([nn.Flatten(), nn.Linear(flat, out)])
-    ups: list[list[nn.Module]] = [[nn.Linear(latent, flat), _Unflatten(widths[-1], *sides[-1])]]
-    levels = list(zip(widths, sides, strict=True))
-    for (small, _), (large, side) in pairwise(reversed(levels)):
+    ups: Levels = [[nn.Linear(latent, flat), _Unflatten(most_channels, height, width)]]
+    back = zip(reversed(sides[:-1]), pairwise(reversed(widths)), strict=True)
+    for (height, width), (before, after) in back:
         # the transpose of a stride-2 convolution has two possible sizes: this picks the right one
-        pad = (1 - side[0] % 2, 1 - side[1] % 2)
-        ups.append([nn.ConvTranspose2d(small, large, 3, 2, 1, output_padding=pad)])
+        padding = (1 - height % 2, 1 - width % 2)
+        ups.append([nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=padding)])
     return downs, ups
 
 
@@ -169,7 +198,8 @@ class _TiedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weight = self.down.get_parameter("weight")
-        return F.linear(x, weight.t(), self.get_parameter("bias"))
+        bias = self.get_parameter("bias")
+        return F.linear(x, weight.t(), bias)
 
 
 class _TiedConv(_TiedLinear):
@@ -181,7 +211,12 @@ class _TiedConv(_TiedLinear):
         up = self.up[0]
         assert isinstance(up, nn.ConvTranspose2d)
         return F.conv_transpose2d(
-            x, weight, bias, stride=2, padding=1, output_padding=up.output_padding
+            x,
+            weight,
+            bias,
+            stride=2,
+            padding=1,
+            output_padding=up.output_padding,
         )
 
 

@@ -44,39 +44,79 @@ def code_use(
     flat = held_out.flatten(1).double().numpy()
     # what is stored, not a draw from a posterior
     z = model.encode(seen)
-    restored = _restored(spec, model.decoded(z, seen).flatten(1).double().numpy())
+    likely = model.decoded(z, seen).flatten(1).double().numpy()
+    restored = _restored(spec, likely)
     where, there = _counted(spec, flat)
     if where is None or there is None:
         return None
-    explained = _explained(flat[:, where], restored[:, where], there)
-    discrete = isinstance(model.code, Discrete)
-    units = z.shape[1]
-    numbers = units if discrete else max(1, round(float((z != 0).double().sum(dim=1).mean())))
-    # context is told to a model, and restored by none
-    scored = np.flatnonzero(spec.owners() >= 0)
-    mean, axes, _ = principal(rows.flatten(1).numpy()[:, scored], min(numbers, len(scored)))
-    source = seen.flatten(1).double().numpy()[:, scored]
-    # PCA of as many numbers as the code has, on the same features
-    by_pca = flat.copy()
-    by_pca[:, scored] = mean + (source - mean) @ axes @ axes.T
-    pca_explained = _explained(flat[:, where], by_pca[:, where], there)
+    wanted = flat[:, where]
+    explained = _explained(wanted, restored[:, where], there)
+    numbers = _numbers_of_code(model, z)
+    by_pca, pca_numbers = _restored_by_pca(spec, rows, seen, flat, numbers)
+    pca_explained = _explained(wanted, by_pca[:, where], there)
     # the model knows better what counts as active
     if "active_units" in report:
         active = float(report["active_units"])
-    elif discrete:
-        active = float(sum(len(torch.unique(codes)) > 1 for codes in z.T))
+    elif isinstance(model.code, Discrete):
+        active = _codes_in_use(z)
     else:
-        variance = flat[:, where].var(axis=0).sum()
-        active = float(_moving(model, z[:ABLATED], seen[:ABLATED], variance, where))
-    found: dict[str, Json] = {
-        "units": units, "active": int(active) if active == int(active) else round(active, 2),
-        "explained": _rounded(explained), "pca_numbers": axes.shape[1],
+        variance = wanted.var(axis=0).sum()
+        moving = _moving(model, z[:ABLATED], seen[:ABLATED], variance, where)
+        active = float(moving)
+    figures: dict[str, Json] = {
+        "units": z.shape[1],
+        "active": _without_zeros(active),
+        "explained": _rounded(explained),
+        "pca_numbers": pca_numbers,
         "pca_explained": _rounded(pca_explained),
+        # not "<": what is no number explains nothing
         "dead": bool(active <= 0 or not explained >= LEAST_EXPLAINED),
-    }  # fmt: skip
+    }
     if "kl_nats" in report:
-        found["kl_nats"] = report["kl_nats"]
-    return found
+        figures["kl_nats"] = report["kl_nats"]
+    return figures
+
+
+def _numbers_of_code(model: Any, z: Tensor) -> int:
+    """How many numbers a code has that are not exactly 0, on average over the codes z, (n, latent);
+    of discrete codes all of them."""
+    if isinstance(model.code, Discrete):
+        return z.shape[1]
+    is_used = z != 0
+    used = is_used.double().sum(dim=1)
+    return max(1, round(float(used.mean())))
+
+
+def _codes_in_use(z: Tensor) -> float:
+    """How many of the discrete units of codes z, (n, units), are not the same in all rows."""
+    in_use = 0
+    for codes in z.T:
+        if len(torch.unique(codes)) > 1:
+            in_use += 1
+    return float(in_use)
+
+
+def _restored_by_pca(
+    spec: Spec,
+    rows: Tensor,
+    seen: Tensor,
+    flat: Float,
+    numbers: int,
+) -> tuple[Float, int]:
+    """(held-out rows, (n, features), as PCA of as many numbers as a code has restores them; how
+    many numbers that are).
+
+    rows: those that PCA is fitted on; seen: what a model sees of the held-out rows flat, (n,
+    features).
+    """
+    # context is told to a model, and restored by none
+    scored = np.flatnonzero(spec.owners() >= 0)
+    fitted = rows.flatten(1).numpy()[:, scored]
+    mean, axes, _ = principal(fitted, min(numbers, len(scored)))
+    source = seen.flatten(1).double().numpy()[:, scored]
+    restored = flat.copy()
+    restored[:, scored] = mean + (source - mean) @ axes @ axes.T
+    return restored, axes.shape[1]
 
 
 def _counted(spec: Spec, flat: Float) -> tuple[Int, Float] | tuple[None, None]:
@@ -87,13 +127,23 @@ def _counted(spec: Spec, flat: Float) -> tuple[Int, Float] | tuple[None, None]:
     gated = np.flatnonzero(spec.gate >= 0)
     # a flag of 1 says that the number is missing
     there[:, gated] = 1 - flat[:, spec.gate[gated]]
-    if len(numbers) and (flat[:, numbers] * there).var(axis=0).sum() > 0:
+    if _varies(flat[:, numbers] * there):
         return numbers, there
-    levels = [np.arange(first, first + width) for _, first, width in spec.categories]
-    places = np.concatenate(levels) if levels else np.zeros(0, np.int64)
-    if len(places) and flat[:, places].var(axis=0).sum() > 0:
+    levels: list[int] = []
+    for _, first, width in spec.categories:
+        levels += range(first, first + width)
+    places = np.array(levels, dtype=np.int64)
+    if _varies(flat[:, places]):
         return places, np.ones((len(flat), len(places)))
     return None, None
+
+
+def _varies(values: Float) -> bool:
+    """Whether any column of values, (rows, n), holds different ones."""
+    if not values.size:
+        return False
+    variances = values.var(axis=0)
+    return bool(variances.sum() > 0)
 
 
 def _restored(spec: Spec, likely: Float) -> Float:
@@ -101,16 +151,22 @@ def _restored(spec: Spec, likely: Float) -> Float:
     probabilities; all else stays."""
     out = likely.copy()
     for _, first, width in spec.categories:
-        logits = likely[:, first : first + width]
+        block = slice(first, first + width)
+        logits = likely[:, block]
+        # the largest taken out, so that no exponential overflows
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        out[:, first : first + width] = odds / odds.sum(axis=1, keepdims=True)
+        out[:, block] = odds / odds.sum(axis=1, keepdims=True)
     return out
 
 
 def _explained(x: Float, restored: Float, there: Float) -> float:
-    mean = (x * there).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+    """1 - squared error / variance of values x, (rows, n), that were restored; there: (rows, n), 0
+    for a value that is not counted, else 1."""
+    rows = np.maximum(there.sum(axis=0), 1)
+    mean = (x * there).sum(axis=0) / rows
     total = float(((x - mean) ** 2 * there).sum())
-    return 1 - float(((x - restored) ** 2 * there).sum()) / max(total, 1e-12)
+    error = float(((x - restored) ** 2 * there).sum())
+    return 1 - error / max(total, 1e-12)
 
 
 def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, where: Int) -> int:
@@ -118,15 +174,26 @@ def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, where: Int) ->
     decoded features change by more than MOVES times `variance`. seen: what z is the code of; where:
     the indices of the features that count."""
     places = torch.from_numpy(np.asarray(where))
+    least = MOVES * variance
     restored = model.decoded(z, seen).flatten(1).index_select(1, places)
     count = 0
     for unit in range(z.shape[1]):
         other = z.clone()
         # the unit tells nothing any more
         other[:, unit] = z[:, unit].mean()
-        off = restored - model.decoded(other, seen).flatten(1).index_select(1, places)
-        count += float(off.double().square().sum(dim=1).mean()) > MOVES * variance
+        changed = model.decoded(other, seen).flatten(1).index_select(1, places)
+        off = (restored - changed).double()
+        move = float(off.square().sum(dim=1).mean())
+        if move > least:
+            count += 1
     return count
+
+
+def _without_zeros(value: float) -> Json:
+    """A value rounded to two decimals; an int if it is whole."""
+    if value == int(value):
+        return int(value)
+    return round(value, 2)
 
 
 def _rounded(value: float) -> float:
