@@ -139,6 +139,7 @@ def _decoder(
 
 def _prior(model: onnx.ModelProto, size: list[int], choices: int) -> bytes:
     """The graph from discrete codes of this size to the logits of each unit's `choices`."""
+    # of the code alone: it is asked again for each unit that is drawn or decoded
     g = Graph()
     code = g.input("z", TensorProto.FLOAT, size)
     logits = _embedded(g, model, "prior_logits", {"z": code})
@@ -219,6 +220,7 @@ def _in_bits(g: Graph, schema: Schema | None, parts: str, columns: int) -> str:
     that the network does not see, and none without bound."""
     rows = 0
     if schema is not None:
+        # of pictures nothing is known but pixels
         rows = schema.rows
         unseen = graphs.unexpected(g, schema, "x")
         last = g.take(parts, [columns])

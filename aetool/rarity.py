@@ -86,6 +86,7 @@ class Rarity:
         """Write of_scores as nodes of a graph; scores: (B, 1)."""
         # straight lines between knots as a sum of ramps, each of which turns the line at its knot:
         # graphs have no interpolation, and this one needs no branch
+        # no division by 0, however close two knots lie
         lengths = np.maximum(np.diff(self.scores), 1e-300)
         slopes = np.diff(self.bits) / lengths
         turns = np.diff(slopes, prepend=0.0, append=self.slope)
@@ -103,6 +104,7 @@ def _scale_beyond(held_out: Float, tail: float, expected: float) -> float:
     expected: for how many excesses the scale counts by which they fall off between their middle
     and their highest tenth.
     """
+    # quantiles, and not the extremes: one far record would stretch the scale
     low, median, high = np.quantile(held_out, [0.1, 0.5, 0.9])
     excess = held_out[held_out > tail] - tail
     scale = tail_scale(excess)
@@ -111,6 +113,7 @@ def _scale_beyond(held_out: Float, tail: float, expected: float) -> float:
         body = (high - median) / math.log(0.5 / TAIL)
         total = len(excess) * scale + expected * body
         scale = total / (len(excess) + expected)
+    # a scale of nearly 0, as of scores that are all equal, would make every other one impossible
     least = LEAST_SCALE * float(high - low)
     rounding = ROUNDED * max(1.0, abs(float(high)))
     return max(scale, least, rounding)
@@ -133,6 +136,7 @@ def cap(bits: Float, bend: float) -> Float:
 
 def write_cap(g: Graph, bits: str, bend: float, room: float = ROOM) -> str:
     """Add `cap` to a graph: bits that never exceed bend + room; returns the name of the result."""
+    # below the bend nothing is over, and the second term is 0
     bend_bits = g.const(bend)
     over = g.op("Relu", g.op("Sub", bits, bend_bits))
     room_bits = g.const(room)
@@ -170,6 +174,7 @@ def joined(
     weight = powers * np.asarray(weights)[:, None]
     mean = weight.sum(axis=0) / sum(weights)
     score = top + np.log2(mean) / SHARPNESS
+    # a model that finds nothing has no share in what others find
     blame = weight * (bits + LITTLE)
     blame_of_models = blame / blame.sum(axis=0)
     share = np.zeros(parts[0].shape)
@@ -225,6 +230,7 @@ def _write_blame(g: Graph, bits: str, weight: str, weights: Sequence[float]) -> 
     much each model counts.
     """
     weighed = g.op("Mul", weight, g.const(weights))
+    # of a record that no model finds rare, models share as they count
     some_bits = g.op("Add", bits, g.const(LITTLE))
     blame = g.op("Mul", weighed, some_bits)
     total = weighed_sum(g, blame, np.ones(len(weights)))

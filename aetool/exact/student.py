@@ -17,11 +17,11 @@ from aetool.model import Float, Int
 
 Weights = dict[str, Float]  # by name: those of both layers, and the table of frequencies
 
-HIDDEN = 24
-VERDICTS = 32
-STEPS = 700
-BATCH = 512
-RATE = 0.02
+HIDDEN = 24  # units of the hidden layer
+VERDICTS = 32  # tables of frequencies, of which a row picks one
+STEPS = 700  # of training
+BATCH = 512  # rows of a step
+RATE = 0.02  # of Adam, at first
 FIRST_MEMORY = 0.9  # of Adam's moving means of gradients
 SECOND_MEMORY = 0.99  # of those of their squares
 SHARPEST = 4.0  # what gates are multiplied by at the end
@@ -76,6 +76,7 @@ def _first_parameters(
     # half a count each, so that no symbol is impossible
     usual = np.bincount(symbols, minlength=alphabet) + 0.5
     spread = 0.5 / np.sqrt(len(radices))
+    # one input of each feature is 1, so that a sum has as many terms as there are features
     hidden = rng.normal(0, spread, (sum(radices), HIDDEN))
     votes = rng.normal(0, 1 / np.sqrt(HIDDEN), (HIDDEN, VERDICTS))
     # each verdict's table begins near what is usual, apart enough to become different
@@ -83,6 +84,7 @@ def _first_parameters(
     table = np.log(usual / usual.sum()) + apart
     parameters = {
         "w1": hidden,
+        # above 0, where the clipped units have a slope
         "b1": np.full(HIDDEN, 0.2),
         "w2": votes,
         "b2": np.zeros(VERDICTS),
@@ -166,6 +168,7 @@ def _rounded(parameters: Weights) -> list[Layer]:
     most = WEIGHT_MOST * up
     scaled = np.rint(first * up)
     first = np.clip(scaled, -most, most).astype(np.int64)
+    # half of what the shift takes away: it rounds down, and is to round to nearest
     half = 1 << down >> 1
     bias = np.rint(parameters["b1"] * 2.0**first_shift * up)
     first_bias = bias.astype(np.int64) + half

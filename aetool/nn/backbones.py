@@ -88,6 +88,7 @@ def backbone(
     else:
         downs, ups = _linear_levels(spec.features, latent, width, depth, out)
     if tied:
+        # the levels of both in the order of the decoder's
         for down, layers in zip(_linears(downs), ups, strict=True):
             layers[0] = _tied(down, layers[0])
     # none behind the last level: a code and a mean may have any value
@@ -161,7 +162,7 @@ def _conv(
         height = -(-height // 2)
         width = -(-width // 2)
         sides.append((height, width))
-    # half the sides, twice the channels
+    # half the sides, twice the channels: a level has as many units as half the one before
     widths = [shape[0]]
     widths += [channels << halving for halving in range(len(sides) - 1)]
     most_channels = widths[-1]

@@ -108,6 +108,7 @@ def start_at_pca(
         beside = from_code.in_features - latent
     found = _components(spec, flat, latent, beside)
     count = len(found.variance)
+    # weights that serve both ways cannot be stretched one way and shrunk the other
     stretch = np.ones(count)
     if not is_tied:
         stretch = np.maximum(np.sqrt(found.variance), LEAST_DEVIATION)
@@ -130,6 +131,7 @@ def start_at_pca(
         numbers = torch.from_numpy(spec.numeric).to(off.device)
         from_code.get_parameter("bias")[numbers] += off[numbers]
     noise = np.ones(latent)
+    # a unit without a component is told nothing: its posterior is as wide as the prior
     shares = found.left / np.maximum(found.variance, 1e-12)
     noise[:count] = np.clip(shares, 1e-6, 1.0)
     return torch.from_numpy(noise).float()
@@ -151,6 +153,7 @@ def _components(spec: Spec, flat: Float, latent: int, beside: int) -> _Component
     axes = axes[:, :count]
     variance = variance[:count]
     total = float(rest.var(axis=0, dtype=np.float64).sum())
+    # below 0 by rounding, where nothing is left
     beyond = max(total - float(variance.sum()), 0.0)
     left = beyond / max(len(scored) - count, 1)
     return _Components(scored, conditions, explained, mean, axes, variance, left)
@@ -171,6 +174,7 @@ def _encoder_weights(
     bias = linear.bias.detach().double().numpy().copy()
     # what training cannot learn to read
     weight[:, _still(flat)] = 0.0
+    # units of components see scored features and the condition alone
     weight[:count] = 0.0
     bias[:count] = -(found.mean @ found.axes) / stretch
     weight[:count, found.scored] = found.axes.T / stretch[:, None]
@@ -218,6 +222,7 @@ def _start_logits(weight: Float, bias: Float, spec: Spec, flat: Float, code: Flo
     """Write into the decoder's weight and bias, in place, those of the logits of flags and levels,
     from the rows flat, (rows, features), and their codes, (rows, k)."""
     count = code.shape[1]
+    # a flag has two levels and one logit: that of a gap less that of a number
     for feature, _ in spec.flags:
         present_weight, present_bias = _level(flat[:, feature] == 0, code)
         gap_weight, gap_bias = _level(flat[:, feature] == 1, code)
@@ -266,6 +271,7 @@ def _level(rows: np.ndarray, code: Float) -> tuple[Float, float]:
 
 def _set(parameter: Tensor, value: Float) -> None:
     """Write an array into a parameter of a network, in place."""
+    # torch takes no array of negative strides, as a reversed one is
     contiguous = np.ascontiguousarray(value)
     tensor = torch.from_numpy(contiguous)
     parameter.copy_(tensor.to(parameter))

@@ -82,6 +82,7 @@ def _numbers_of_code(model: Any, z: Tensor) -> int:
     of discrete codes all of them."""
     if isinstance(model.code, Discrete):
         return z.shape[1]
+    # a sparse code stores its zeros for next to nothing
     is_used = z != 0
     used = is_used.double().sum(dim=1)
     return max(1, round(float(used.mean())))
@@ -111,6 +112,7 @@ def _restored_by_pca(
     """
     # context is told to a model, and restored by none
     scored = np.flatnonzero(spec.owners() >= 0)
+    # in float32, as training sees them: principal forms products of features in their own type
     fitted = rows.flatten(1).numpy()[:, scored]
     mean, axes, _ = principal(fitted, min(numbers, len(scored)))
     source = seen.flatten(1).double().numpy()[:, scored]
@@ -140,6 +142,7 @@ def _counted(spec: Spec, flat: Float) -> tuple[Int, Float] | tuple[None, None]:
 
 def _varies(values: Float) -> bool:
     """Whether any column of values, (rows, n), holds different ones."""
+    # numpy warns of the variance of nothing
     if not values.size:
         return False
     variances = values.var(axis=0)
@@ -175,6 +178,7 @@ def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, where: Int) ->
     the indices of the features that count."""
     places = torch.from_numpy(np.asarray(where))
     least = MOVES * variance
+    # one unit at a time: all at once would take as many times the memory
     restored = model.decoded(z, seen).flatten(1).index_select(1, places)
     count = 0
     for unit in range(z.shape[1]):
