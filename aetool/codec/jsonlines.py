@@ -23,10 +23,10 @@ from aetool.errors import ArchiveError
 
 STRING = rb'"(?:[^"\\]|\\.)*"'
 # a key with its colon is part of the frame; the group is a value
-TOKEN = re.compile(
-    STRING + rb"[ \t]*:|(" + STRING + rb"|-?[0-9][0-9.eE+-]*|true|false|null)", re.DOTALL
-)
-KEY = re.compile(STRING + rb"[ \t]*:")
+COLON = rb"[ \t]*:"
+VALUE = STRING + rb"|-?[0-9][0-9.eE+-]*|true|false|null"
+TOKEN = re.compile(STRING + COLON + rb"|(" + VALUE + rb")", re.DOTALL)
+KEY = re.compile(STRING + COLON)
 MOST_FRAMES = 1024  # in one block
 MOST_COLUMNS = 2048
 LEAST_ALIKE = 4  # lines for each frame, below which lines are not alike
@@ -54,11 +54,10 @@ class Lines:
     def add(self, line: bytes) -> None:
         """Take one more line apart into its frame and values. line: with its line end."""
         frame, line_values = cut(line)
-        known = self.frames.get(frame)
-        if known is None:
-            known = len(self.frames), [self._place_of(column) for column in columns_of(frame)]
-            self.frames[frame] = known
-        number, places = known
+        if frame not in self.frames:
+            places = [self._place_of(column) for column in columns_of(frame)]
+            self.frames[frame] = (len(self.frames), places)
+        number, places = self.frames[frame]
         row = len(self.frame_of)
         self.frame_of.append(number)
         for place, value in zip(places, line_values, strict=True):
@@ -66,6 +65,7 @@ class Lines:
             self.values[place].append(value)
 
     def _place_of(self, column: Column) -> int:
+        """The number of a column; a column that is new gets the next one."""
         place = self.columns.setdefault(column, len(self.columns))
         if place == len(self.rows):
             self.rows.append([])
@@ -76,21 +76,31 @@ class Lines:
     def are_alike(self) -> bool:
         """Whether the lines share frames enough to be stored as columns: at least LEAST_ALIKE lines
         for each frame, and no more than MOST_FRAMES frames and MOST_COLUMNS columns."""
-        few = len(self.frames) <= MOST_FRAMES and len(self.columns) <= MOST_COLUMNS
-        return few and len(self.frames) * LEAST_ALIKE <= max(len(self.frame_of), LEAST_ALIKE)
+        if self.are_too_many:
+            return False
+        lines = max(len(self.frame_of), LEAST_ALIKE)
+        return len(self.frames) * LEAST_ALIKE <= lines
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether there are more frames or columns than a block may have."""
+        return len(self.frames) > MOST_FRAMES or len(self.columns) > MOST_COLUMNS
 
 
 def cut(line: bytes) -> tuple[Frame, list[bytes]]:
     """Cut a line: (the texts before, between and behind its values; its values)."""
     parts = []
     values = []
-    at = 0
+    end_of_value = 0
     for token in TOKEN.finditer(line):
-        if token.lastindex:
-            parts.append(line[at : token.start()])
-            values.append(token.group())
-            at = token.end()
-    parts.append(line[at:])
+        # a key is no value: it stays in the frame
+        if not token.lastindex:
+            continue
+        before = line[end_of_value : token.start()]
+        parts.append(before)
+        values.append(token.group())
+        end_of_value = token.end()
+    parts.append(line[end_of_value:])
     return tuple(parts), values
 
 
@@ -104,8 +114,9 @@ def columns_of(frame: Frame) -> list[Column]:
         keys = KEY.findall(part)
         if keys:
             key = keys[-1]
-        columns.append((key, seen.get(key, 0)))
-        seen[key] = seen.get(key, 0) + 1
+        occurrence = seen.get(key, 0)
+        columns.append((key, occurrence))
+        seen[key] = occurrence + 1
     return columns
 
 
@@ -114,7 +125,9 @@ def split(text: bytes) -> list[bytes]:
     lines = text.split(b"\n")
     last = lines.pop()
     ended = [line + b"\n" for line in lines]
-    return [*ended, last] if last else ended
+    if last:
+        ended.append(last)
+    return ended
 
 
 def encode(text: bytes) -> tuple[list[Coded], int, dict[str, object]]:
@@ -124,17 +137,21 @@ def encode(text: bytes) -> tuple[list[Coded], int, dict[str, object]]:
     cut_lines = Lines()
     for line in lines:
         cut_lines.add(line)
-        if len(cut_lines.frames) > MOST_FRAMES or len(cut_lines.columns) > MOST_COLUMNS:
+        if cut_lines.are_too_many:
             break
-    if len(cut_lines.frame_of) < len(lines) or not cut_lines.are_alike:
-        return [bytes_column(blobs.pack(text))], len(lines), {}
-    coded = [numbers.encode_integers(np.array(cut_lines.frame_of, np.int64))]
+    count = len(lines)
+    if not cut_lines.are_alike:
+        return [bytes_column(blobs.pack(text))], count, {}
+    frame_of = np.array(cut_lines.frame_of, np.int64)
+    coded = [numbers.encode_integers(frame_of)]
     for rows, values in zip(cut_lines.rows, cut_lines.values, strict=True):
-        coded.append(_column(rows, values, len(lines)))
+        coded.append(_column(rows, values, count))
     frames = []
     for frame, (_, places) in cut_lines.frames.items():
-        frames.append([[part.decode("latin-1") for part in frame], places])
-    return coded, len(lines), {"frames": frames}
+        # JSON has no bytes; latin-1 gives each byte back
+        parts = [part.decode("latin-1") for part in frame]
+        frames.append([parts, places])
+    return coded, count, {"frames": frames}
 
 
 def _column(rows: list[int], values: list[bytes], count: int) -> Coded:
@@ -142,11 +159,13 @@ def _column(rows: list[int], values: list[bytes], count: int) -> Coded:
     lines are gaps."""
     sizes = np.zeros(count, np.int64)
     sizes[rows] = [len(value) for value in values]
-    stop = np.cumsum(sizes)
     gaps = np.ones(count, np.bool_)
     gaps[rows] = False
     buffer = np.frombuffer(b"".join(values), np.uint8)
-    return cells.encode_cells(buffer, stop - sizes, stop, gaps, utf8=False)
+    # gaps take no bytes: they begin where they end
+    stop = np.cumsum(sizes)
+    start = stop - sizes
+    return cells.encode_cells(buffer, start, stop, gaps, utf8=False)
 
 
 def is_text(block: Block) -> bool:
@@ -160,7 +179,8 @@ def keys_of(block: Block) -> list[str]:
     numbers of frames, is left out."""
     keys = [b""] * (len(block.columns) - 1)
     for parts, places in block.words["frames"]:
-        for (key, _), place in zip(columns_of(tuple(_frame(parts))), places, strict=True):
+        frame = tuple(_frame(parts))
+        for (key, _), place in zip(columns_of(frame), places, strict=True):
             keys[place] = key
     return [key_text(key) for key in keys]
 
@@ -168,16 +188,23 @@ def keys_of(block: Block) -> list[str]:
 def key_text(key: bytes) -> str:
     """A key as people read it, without quotes and colon; "value" for b"", the key of values in no
     object."""
-    return key.rstrip(b": \t").strip(b'"').decode("utf-8", "replace") or "value"
+    name = key.rstrip(b": \t")
+    return _unquoted(name) or "value"
+
+
+def _unquoted(text: bytes) -> str:
+    """A text as people read it, without its quotes."""
+    return text.strip(b'"').decode("utf-8", "replace")
 
 
 def values_by_key(line: bytes) -> dict[str, list[str]]:
     """The values of a line by key, a list for each, in their order; texts without their quotes."""
     frame, line_values = cut(line)
-    told: dict[str, list[str]] = {}
+    by_key: dict[str, list[str]] = {}
     for (key, _), value in zip(columns_of(frame), line_values, strict=True):
-        told.setdefault(key_text(key), []).append(value.strip(b'"').decode("utf-8", "replace"))
-    return told
+        values = by_key.setdefault(key_text(key), [])
+        values.append(_unquoted(value))
+    return by_key
 
 
 @sensible()
@@ -217,16 +244,21 @@ def _check_size(
     for number, (frame, places) in enumerate(frames):
         rows = np.flatnonzero(frame_of == number)
         # no value is empty, so that each is at least a byte
-        size += len(rows) * (sum(map(len, frame)) + len(places))
+        least = sum(map(len, frame)) + len(places)
+        size += len(rows) * least
         check_text(size)
-        size += sum(int(lengths[place][rows].sum()) for place in places)
+        for place in places:
+            size += int(lengths[place][rows].sum())
     check_text(size)
 
 
 def _frame(parts: Sequence[str]) -> list[bytes]:
+    """The parts of a frame as bytes, from those in a block's JSON."""
     return [str(part).encode("latin-1") for part in parts]
 
 
 def _values(column: cells.CellColumn) -> list[bytes]:
+    """The value of a column in each line; b"" in lines that have none."""
     stop = column.ends
-    return spans.cells_of(column.bytes, stop - column.lengths(), stop)
+    start = stop - column.lengths()
+    return spans.cells_of(column.bytes, start, stop)

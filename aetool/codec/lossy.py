@@ -20,7 +20,11 @@ Code = npt.NDArray[np.float32]
 PROBE = 0.25  # of a deviation: how far a code unit is moved to see what it does
 PROBED_ROWS = 512
 SLACK = 1.25  # the default step may raise the squared error by a quarter (1 dB)
-FINEST, COARSEST = 2.0**-12, 2.0**4
+FINEST = 2.0**-12
+COARSEST = 2.0**4
+HALVINGS = 12  # of the range of scales, which leave 16 / 2^12 of a doubling
+LEAST_INTEGER = -(2**31)
+MOST_INTEGER = 2**31 - 1
 LADDER = 1.02  # ratio of neighbouring error bounds that are tried
 MOST_TRIED = 1 << 15  # numbers on which bounds are tried first
 
@@ -41,8 +45,11 @@ class Quantiser:
     def quantise(self, z: Code) -> Int:
         """(rows, kept) int64: codes z, (rows, latent), as whole numbers of steps from the centre,
         rounded to the nearest; NaN becomes 0."""
-        steps = (z[:, self.kept].astype(np.float64) - self.centre[self.kept]) / self.step[self.kept]
-        return np.asarray(np.clip(np.rint(np.nan_to_num(steps)), -(2**31), 2**31 - 1), np.int64)
+        codes = z[:, self.kept].astype(np.float64)
+        steps = (codes - self.centre[self.kept]) / self.step[self.kept]
+        rounded = np.rint(np.nan_to_num(steps))
+        limited = np.clip(rounded, LEAST_INTEGER, MOST_INTEGER)
+        return np.asarray(limited, np.int64)
 
     def restore(self, q: Int) -> Code:
         """(rows, latent) float32: the codes of whole numbers q, (rows, kept), that `quantise`
@@ -54,28 +61,23 @@ class Quantiser:
     def to_json(self) -> dict[str, Json]:
         """A JSON-able form; floats in hexadecimal, so that they come back bit for bit."""
         return {
-            "centre": [float(v).hex() for v in self.centre],
-            "step": [float(v).hex() for v in self.step],
+            "centre": [float(value).hex() for value in self.centre],
+            "step": [float(value).hex() for value in self.step],
             "kept": self.kept.tolist(),
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> Quantiser:
         """The quantiser that to_json wrote; ValueError if it is not one."""
-        quantiser = cls(
-            np.array([float.fromhex(v) for v in data["centre"]]),
-            np.array([float.fromhex(v) for v in data["step"]]),
-            np.array(data["kept"], dtype=np.int64),
-        )
-        size = len(quantiser.centre)
-        inside = all(0 <= k < size for k in quantiser.kept)
-        if (
-            len(quantiser.step) != size
-            or not inside
-            or not np.isfinite([*quantiser.centre, *quantiser.step]).all()
-        ):
+        centre = np.array([float.fromhex(text) for text in data["centre"]])
+        step = np.array([float.fromhex(text) for text in data["step"]])
+        kept = np.array(data["kept"], dtype=np.int64)
+        size = len(centre)
+        are_inside = all(0 <= unit < size for unit in kept)
+        are_finite = np.isfinite([*centre, *step]).all()
+        if len(step) != size or not are_inside or not are_finite:
             raise ValueError("the quantiser is out of range")
-        return quantiser
+        return cls(centre, step, kept)
 
 
 def choose(
@@ -109,7 +111,8 @@ def choose(
     deviation = np.maximum(z.std(axis=0, dtype=np.float64), 1e-9)
     gain = _gains(z[:PROBED_ROWS], deviation, decode, distance)
     effect = gain * deviation
-    kept = np.sort(np.argsort(-effect)[: latent or size])
+    strongest = np.argsort(-effect)[: latent or size]
+    kept = np.sort(strongest)
     unit = 1 / np.maximum(gain, 1e-6 * max(float(gain.max()), 1e-12))
     # where no unit does anything any step will do but 0
     weight = float((effect[kept] ** 2).mean()) ** 0.5 or 1.0
@@ -120,8 +123,9 @@ def choose(
     judge = distortion if target is None else error
 
     def reached(scale: float) -> float:
-        q = at(scale)
-        return judge(decode(q.restore(q.quantise(z))))
+        quantiser = at(scale)
+        restored = quantiser.restore(quantiser.quantise(z))
+        return judge(decode(restored))
 
     finest = reached(FINEST)
     if target is None:
@@ -133,9 +137,13 @@ def choose(
         )
     low = np.log2(FINEST)
     high = np.log2(COARSEST)
-    for _ in range(12):
+    # the error grows with the scale: it is halved in where the target lies
+    for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
-        low, high = (middle, high) if reached(2.0**middle) <= target else (low, middle)
+        if reached(2.0**middle) <= target:
+            low = middle
+        else:
+            high = middle
     return at(float(2.0**low))
 
 
@@ -148,11 +156,14 @@ def _gains(
     """(latent,): the root mean square change of decoded records for each code unit, over the change
     of that unit, which is moved by a quarter of its deviation."""
     base = decode(z)
-    gains = np.empty(z.shape[1])
-    for j in range(z.shape[1]):
+    units = z.shape[1]
+    gains = np.empty(units)
+    for unit in range(units):
+        shift = PROBE * deviation[unit]
         moved = z.copy()
-        moved[:, j] += np.float32(PROBE * deviation[j])
-        gains[j] = np.sqrt(distance(base, decode(moved)).mean()) / (PROBE * deviation[j])
+        moved[:, unit] += np.float32(shift)
+        change = distance(base, decode(moved))
+        gains[unit] = np.sqrt(change.mean()) / shift
     return gains
 
 
@@ -175,25 +186,37 @@ def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fracti
     guess = (3 * mean_square) ** 0.5
     if not mean_square > 0 or not widest > 0:
         return Fraction(0)
-    first = max(0.3 * guess, 1.0 if decimals is not None else 0.0)
-    if first > widest:
-        tried = np.array([widest])
-    else:
-        steps = int(np.ceil(np.log(widest / first) / np.log(LADDER))) + 1
-        tried = np.minimum(first * LADDER ** np.arange(steps + 1), widest)
+    least = 1.0 if decimals is not None else 0.0
+    first = max(0.3 * guess, least)
+    tried = _ladder(first, widest)
     if decimals is not None:
         tried = np.unique(np.rint(tried))
-    few = x[:: -(-len(x) // MOST_TRIED)]
+    every = -(-len(x) // MOST_TRIED)
+    few = x[::every]
     for bound in tried[::-1].tolist():
         step = 2 * bound + (decimals is not None)
-        if _mean_square(few, step) <= mean_square and _mean_square(x, step) <= mean_square:
-            if decimals is None:
-                return Fraction(bound)
-            # half a unit more than the largest error: floor() then finds it whatever the rounding
-            return Fraction(2 * int(bound) + 1, 2 * 10**decimals)
+        # few numbers first: most bounds fail on them
+        if not all(_mean_square(part, step) <= mean_square for part in (few, x)):
+            continue
+        if decimals is None:
+            return Fraction(bound)
+        # half a unit more than the largest error: floor() then finds it whatever the rounding
+        return Fraction(2 * int(bound) + 1, 2 * 10**decimals)
     return Fraction(0)
+
+
+def _ladder(first: float, last: float) -> Float:
+    """Error bounds from `first` to `last`, ascending, each LADDER times the one before; `last`
+    alone if that is the smaller one."""
+    if first > last:
+        return np.array([last])
+    ratio = np.log(last / first) / np.log(LADDER)
+    steps = int(np.ceil(ratio)) + 1
+    bounds = first * LADDER ** np.arange(steps + 1)
+    return np.asarray(np.minimum(bounds, last))
 
 
 def _mean_square(x: Float, step: float) -> float:
     """The mean squared error of x, (rows,), rounded to multiples of a step."""
-    return float(np.square(np.rint(x / step) * step - x).mean())
+    rounded = np.rint(x / step) * step
+    return float(np.square(rounded - x).mean())

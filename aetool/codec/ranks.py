@@ -7,6 +7,7 @@ that numbers in it are coded by small differences. Columns with many cells in co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -21,7 +22,8 @@ from aetool.codec.metas import LevelMeta, NumberMeta, PartsMeta, RankMeta, gap_i
 from aetool.codec.spans import I32, Spans
 from aetool.errors import ArchiveError
 
-FEWEST, MOST = 32, 1 << 16  # different cells of a column that is tried
+FEWEST = 32  # different cells of a column that is tried
+MOST = 1 << 16
 LEAST_REPEATED = 2  # rows for each different cell
 LEAST_GAPS = 2.0  # of whole numbers in a range, for each that occurs: a dense range needs no ranks
 IN_COMMON = 0.3  # of the cells of the smaller of two dictionaries that are one
@@ -47,8 +49,14 @@ class _Group:
     def fits(self, candidate: _Candidate) -> bool:
         """Whether the group and a column share at least IN_COMMON of the cells of the smaller of
         both."""
-        common = sum(cell in self.cells for cell in candidate.cells)
-        return common >= IN_COMMON * min(len(self.cells), len(candidate.cells))
+        common = self.cells.intersection(candidate.cells)
+        smaller = min(len(self.cells), len(candidate.cells))
+        return len(common) >= IN_COMMON * smaller
+
+    def add(self, candidate: _Candidate) -> None:
+        """Take in one more column."""
+        self.members.append(candidate)
+        self.cells.update(candidate.cells)
 
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
@@ -59,22 +67,37 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
         candidate = _candidate(column)
         if candidate is None:
             continue
-        group = next((group for group in groups if group.fits(candidate)), _Group())
-        if not group.members:
+        group = _group_for(candidate, groups)
+        if group is None:
+            group = _Group()
             groups.append(group)
-        group.members.append(candidate)
-        group.cells.update(candidate.cells)
+        group.add(candidate)
     for group in groups:
-        cells = sorted(group.cells, key=_order)
-        book = Book(_packed(cells, effort))
-        rank = {cell: place for place, cell in enumerate(cells)}
-        for member in group.members:
-            ranks = np.array([rank[cell] for cell in member.cells], np.int64)
-            # of columns with few of the cells none need take the others' part in the dictionary
-            share = max(len(ranks) / len(cells), 1 / len(group.members))
-            meta = RankMeta(gap_in(member.column.meta))
-            way = Coded(meta, [Stream(ranks[member.index])], book=book, share=share)
-            member.column.others.append(way)
+        _offer_book(group, effort)
+
+
+def _group_for(candidate: _Candidate, groups: Sequence[_Group]) -> _Group | None:
+    """The first of the groups that a column fits into; None if it fits into none."""
+    for group in groups:
+        if group.fits(candidate):
+            return group
+    return None
+
+
+def _offer_book(group: _Group, effort: planning.Effort) -> None:
+    """Add to `others` of each column of a group its encoding as ranks in one dictionary."""
+    cells = sorted(group.cells, key=_order)
+    book = Book(_packed(cells, effort))
+    rank = {cell: place for place, cell in enumerate(cells)}
+    for member in group.members:
+        ranks = np.array([rank[cell] for cell in member.cells], np.int64)
+        stream = Stream(ranks[member.index])
+        # of columns with few of the cells none need take the others' part in the dictionary
+        share = len(ranks) / len(cells)
+        share = max(share, 1 / len(group.members))
+        meta = RankMeta(gap_in(member.column.meta))
+        way = Coded(meta, [stream], book=book, share=share)
+        member.column.others.append(way)
 
 
 def _candidate(column: Coded) -> _Candidate | None:
@@ -83,26 +106,32 @@ def _candidate(column: Coded) -> _Candidate | None:
     if not isinstance(column.meta, NumberMeta | LevelMeta) or column.cells is None:
         return None
     text, start, stop = column.cells.places()
-    rows = len(start)
     if isinstance(column.meta, NumberMeta):
         values = column.streams[-1].values
         if not len(values) or _is_dense(column):
             return None
-    most = min(MOST, rows // LEAST_REPEATED)
+    most = min(MOST, len(start) // LEAST_REPEATED)
     levels = spans.levels(text, start, stop, most)
-    if levels is None or len(levels[0]) < FEWEST:
+    if levels is None:
         return None
     first, index = levels
-    return _Candidate(column, spans.cells_of(text, start[first], stop[first]), index)
+    if len(first) < FEWEST:
+        return None
+    cells = spans.cells_of(text, start[first], stop[first])
+    return _Candidate(column, cells, index)
 
 
 def _is_dense(column: Coded) -> bool:
     """Whether the values of a column, in units of their greatest common divisor, fill at least half
     of their range."""
     values = column.streams[-1].values
-    some = np.unique(values)
-    span = (float(some[-1]) - float(some[0])) / max(1, int(np.gcd.reduce(np.diff(some)))) + 1
-    return span < LEAST_GAPS * len(some)
+    different = np.unique(values)
+    unit = int(np.gcd.reduce(np.diff(different)))
+    # as floats: the difference of two numbers of 64 bits may need one more
+    low = float(different[0])
+    high = float(different[-1])
+    units = (high - low) / max(1, unit) + 1
+    return units < LEAST_GAPS * len(different)
 
 
 def _order(cell: bytes) -> tuple[bool, float, bytes]:
@@ -111,15 +140,17 @@ def _order(cell: bytes) -> tuple[bool, float, bytes]:
         number = float(cell)
     except ValueError:
         return False, 0.0, cell
-    return True, number if number == number else 0.0, cell
+    # NaN is neither above nor below any number, and would leave the order open
+    if math.isnan(number):
+        number = 0.0
+    return True, number, cell
 
 
 def _packed(cells: list[bytes], effort: planning.Effort) -> bytes:
     """Encode a dictionary of cells as a blob: varint how many, and a payload of one column of
     them."""
-    ends = np.cumsum([len(cell) for cell in cells], dtype=np.int32)
-    start = np.append(0, ends[:-1]).astype(np.int32)
-    column = textual.encode(np.frombuffer(b"".join(cells), np.uint8), start, ends)
+    places = spans.behind_another(cells).places()
+    column = textual.encode(*places)
     skeletons.offer([column], effort)
     _, payload, _ = blocks.encode([column], len(cells), {}, effort)
     return varint(len(cells)) + payload
@@ -130,10 +161,11 @@ def _unpacked(blob: bytes) -> Spans:
     """Decode the cells of a dictionary that `_packed` wrote; ArchiveError if it is damaged."""
     count, at = read_varint(blob, 0)
     check_cells(count, 1)
-    block = blocks.decode(blob[at:], count, None)
-    if len(block.columns) != 1 or isinstance(block.columns[0].meta, RankMeta):
+    decoded = blocks.decode(blob[at:], count, None).columns
+    # a dictionary in a dictionary could go on for ever
+    if len(decoded) != 1 or isinstance(decoded[0].meta, RankMeta):
         raise ArchiveError("damaged: a dictionary is not one column of cells")
-    return cells_of(block.columns[0])
+    return cells_of(decoded[0])
 
 
 def cells_of(column: Decoded) -> Spans:
@@ -154,6 +186,9 @@ def _chosen(book: Spans, column: Decoded) -> Spans:
     """The cells of a dictionary at the ranks of a column; ArchiveError for a rank beyond its
     end."""
     ranks = column.values
-    if len(ranks) and not 0 <= int(ranks.min()) <= int(ranks.max()) < len(book.start):
-        raise ArchiveError("damaged: a column points beyond its dictionary")
-    return Spans(book.pool, book.start[ranks], book.length[ranks])
+    if len(ranks):
+        low = int(ranks.min())
+        high = int(ranks.max())
+        if low < 0 or high >= len(book):
+            raise ArchiveError("damaged: a column points beyond its dictionary")
+    return book.take(ranks)

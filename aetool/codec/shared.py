@@ -29,12 +29,23 @@ from aetool.data.table import Bytes
 from aetool.model import Array
 
 EFFORT = dataclasses.replace(
-    planning.BEST, cells=1 << 14, repeats=(), bins=96, sample=32768, block=16 << 20
+    planning.BEST,
+    cells=1 << 14,
+    repeats=(),
+    bins=96,
+    sample=32768,
+    block=16 << 20,
 )
+LINE_ENDS = ("\n", "\r\n", "\r")
 MOST_LEVELS = 4096
 MOST_COUNT = 2047
-STRETCH, MOST_MARKED = 1000, 1 << 16
+STRETCH = 1000  # rows, as a small file may have
+MOST_MARKED = 1 << 16
 MANY = 8  # a shared model is for this many times the rows it was learned from, at least
+
+
+def _no_marks() -> rans.U32:
+    return np.zeros((0, 3), np.uint32)
 
 
 @dataclass(eq=False)
@@ -57,7 +68,7 @@ class Shared:
     plans: list[Plan] = field(default_factory=list)
     primes: list[rans.U32] = field(default_factory=list)
     usual: list[int] = field(default_factory=list)
-    stillness: rans.U32 = field(default_factory=lambda: np.zeros((0, 3), np.uint32))
+    stillness: rans.U32 = field(default_factory=_no_marks)
     students: Students = field(default_factory=Students)
 
     @property
@@ -69,18 +80,27 @@ class Shared:
     def in_units(self, errors: Mapping[str, float]) -> list[int] | None:
         """The largest errors as whole numbers, one for each column on a grid, in their order: error
         * 10^decimals. None if that does not give the errors back exactly. errors: by column."""
-        units = [round(errors.get(n, 0.0) * u) for n, u in self._grids().items()]
-        if self.in_numbers(units) == {n: e for n, e in errors.items() if e}:
-            return units
-        return None
+        units = []
+        for name, scale in self._grids().items():
+            error = errors.get(name, 0.0)
+            units.append(round(error * scale))
+        some = {name: error for name, error in errors.items() if error}
+        if self.in_numbers(units) != some:
+            return None
+        return units
 
     def in_numbers(self, units: Sequence[int]) -> dict[str, float]:
         """The largest errors by column, from the whole numbers of `in_units`; columns without error
         are left out."""
-        by_name = zip(self._grids().items(), units, strict=True)
-        return {name: count / scale for (name, scale), count in by_name if count}
+        errors = {}
+        grids = self._grids()
+        for name, count in zip(grids, units, strict=True):
+            if count:
+                errors[name] = count / grids[name]
+        return errors
 
     def _grids(self) -> dict[str, int]:
+        """10^decimals of each column whose numbers lie on a grid, by its name."""
         grids = {}
         for name, meta in zip(self.names, self.metas, strict=True):
             if isinstance(meta, NumberMeta) and meta.step > 1:
@@ -104,10 +124,14 @@ class Shared:
         prime = self.primes[number]
         if known.rows <= planning.SMALL_BLOCK:  # of larger ones an own plan may be smaller
             return plan, prime
+        bits = planning.bits_of(plan, stream, known, prime)
         other = planner.plan(stream, number)
-        ours = planning.bits_of(plan, stream, known, prime)
-        theirs = planning.bits_of(other, stream, known) + 8.0 * len(canonical(other.to_json()))
-        return (plan, prime) if ours <= theirs else None
+        described = canonical(other.to_json())
+        bits_of_other = planning.bits_of(other, stream, known)
+        bits_of_other += 8.0 * len(described)
+        if bits > bits_of_other:
+            return None
+        return plan, prime
 
 
 def shared_of(
@@ -131,37 +155,52 @@ def shared_of(
 
 
 def learn(
-    piece: bytes, head: bytes, format: Mapping[str, Json], names: Sequence[str],
-    bounds: Mapping[str, Fraction], spec: Mapping[str, str], with_students: bool, seed: int = 0,
-) -> Shared | None:  # fmt: skip
+    piece: bytes,
+    head: bytes,
+    format: Mapping[str, Json],
+    names: Sequence[str],
+    bounds: Mapping[str, Fraction],
+    spec: Mapping[str, str],
+    with_students: bool,
+    seed: int = 0,
+) -> Shared | None:
     """Learn from a piece of text, whole records of a table, what archives of like tables share;
     None if records differ in their number of fields.
 
     head: the bytes before the first record; bounds: the largest error by column; spec: the
     --max-error they come from; with_students: whether to train networks that predict streams.
     """
-    cells = fields(piece, Rule(format["delimiter"], bool(format.get("space"))))
-    if cells.columns != len(names):
-        return None
-    start = cells.start
-    stop = cells.stop
+    rule = Rule(format["delimiter"], bool(format.get("space")))
+    cells = fields(piece, rule)
     width = cells.columns
+    if width != len(names):
+        return None
     text = np.frombuffer(piece, np.uint8)
     rows = len(cells)
-    shared = Shared(list(names), head.decode("latin-1"), dict(spec), dict(format), [])
+    shared = Shared(
+        names=list(names),
+        head=head.decode("latin-1"),
+        spec=dict(spec),
+        format=dict(format),
+        metas=[],
+    )
     known = Known(rows, predict=shared.students.predict)
     planner = planning.Planner(known, EFFORT, complete=False)
     stillness: list[list[int]] = []
-    for j, name in enumerate(names):
-        column = text, start[j::width].copy(), stop[j::width].copy()
-        meta = textual.encode(*column, None, bounds.get(name)).meta
-        shared.metas.append(_foreseeing(meta, *column))
-        for stream in textual.encode(*column, shared.metas[-1]).streams:
+    for place, name in enumerate(names):
+        start = cells.start[place::width].copy()
+        stop = cells.stop[place::width].copy()
+        # as this table alone would have it, then as like tables may need it
+        own = textual.encode(text, start, stop, None, bounds.get(name))
+        meta = _foreseeing(own.meta, text, start, stop)
+        shared.metas.append(meta)
+        for stream in textual.encode(text, start, stop, meta).streams:
             _learn_stream(shared, stream, known, planner, with_students, seed)
             usual, counts = _stillness(stream, rows)
             shared.usual.append(usual)
             stillness.append(counts)
-    shared.stillness = np.array(stillness, np.uint32).reshape(-1, 3)[:MOST_MARKED]
+    marks = np.array(stillness, np.uint32)
+    shared.stillness = marks.reshape(-1, 3)[:MOST_MARKED]
     return shared
 
 
@@ -170,11 +209,22 @@ def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
     change; how many stretches are MOVING, USUAL, STILL)."""
     edges = np.arange(0, rows + STRETCH, STRETCH)
     if stream.present is not None:
-        edges = np.append(0, np.cumsum(stream.present))[np.minimum(edges, rows)]
-    parts = [stream.values[a:b] for a, b in itertools.pairwise(edges.tolist())]
-    same = [int(p[0]) for p in parts if len(p) and (p == p[0]).all()]
-    usual = max(sorted(set(same)), key=same.count) if same else 0
-    counts = np.bincount([integers.stillness(p, usual) for p in parts], minlength=3)
+        # how many values there are before each row
+        before = np.append(0, np.cumsum(stream.present))
+        edges = before[np.minimum(edges, rows)]
+    stretches = []
+    constants: list[int] = []
+    for first, last in itertools.pairwise(edges.tolist()):
+        stretch = stream.values[first:last]
+        stretches.append(stretch)
+        if len(stretch) and (stretch == stretch[0]).all():
+            constants.append(int(stretch[0]))
+    usual = 0
+    if constants:
+        # of equally frequent ones the least, on every machine
+        usual = max(sorted(set(constants)), key=constants.count)
+    marks = [integers.stillness(stretch, usual) for stretch in stretches]
+    counts = np.bincount(marks, minlength=3)
     return usual, counts.tolist()
 
 
@@ -186,9 +236,12 @@ def _foreseeing(meta: Meta, text: Bytes, start: I32, stop: I32) -> Meta:
         assert levels is not None
         first, index = levels
         used = np.bincount(index, minlength=len(first))
-        rows = first[np.argsort(-used, kind="stable")[:MOST_LEVELS]]
+        by_frequency = np.argsort(-used, kind="stable")
+        rows = first[by_frequency[:MOST_LEVELS]]
         cells = spans.cells_of(text, start[rows], stop[rows])
-        return LevelMeta(levels=tuple(cell.decode("latin-1") for cell in cells))
+        names = [cell.decode("latin-1") for cell in cells]
+        return LevelMeta(levels=tuple(names))
+    # another file may have cells of another pattern
     if isinstance(meta, PatternMeta):
         return dataclasses.replace(meta, has_rest=True)
     return meta
@@ -202,20 +255,24 @@ def _learn_stream(
     students: bool,
     seed: int,
 ) -> None:
+    """Add the plan and the counts of the next stream to `shared`, and the stream to `known`.
+    students: whether to train a network that predicts it."""
     number = len(shared.plans)
-    plan = planner.plan(stream, number).but(lanes_log=0)
+    plan = planner.plan(stream, number)
+    # small files are coded in one lane
+    plan = plan.but(lanes_log=0)
     shared.plans.append(plan)
     r = integers.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, r)
     if students:
         plan = shared.students.attempt(number, plan, stream, known, planner, MANY, seed)
-        shared.plans[number] = plan
     if len(symbols):
         counts = np.bincount(symbols, minlength=plan.bins + 1)
         usual = int(counts.argmax())
+        # a symbol with bits of its own is never left out
         if usual < plan.bins and not plan.widths[usual]:
             plan = plan.but(usual=usual)
-            shared.plans[number] = plan
+    shared.plans[number] = plan
     shared.primes.append(_prime(plan, stream, symbols, known))
     known.add(stream, symbols, plan.bins + 1)
 
@@ -224,11 +281,15 @@ def _prime(plan: Plan, stream: Stream, symbols: integers.U16, known: Known) -> r
     """(contexts, alphabet): how often each symbol came in each context; contexts whose counts
     exceed MOST_COUNT are scaled down to it."""
     base, layout = integers.contexts(plan, stream, known, None, symbols)
-    counts = np.zeros((layout.size, layout.alphabet), np.float64)
+    shape = (layout.size, layout.alphabet)
+    counts = np.zeros(shape, np.float64)
     if len(symbols):
-        np.add.at(counts, (rans.contexts_of(symbols, base, layout), symbols), 1)
+        context = rans.contexts_of(symbols, base, layout)
+        np.add.at(counts, (context, symbols), 1)
     most = counts.max(axis=1, keepdims=True)
-    scaled = np.where(most > MOST_COUNT, np.ceil(counts * MOST_COUNT / np.maximum(most, 1)), counts)
+    # rounded up: a symbol that came has a count
+    fewer = np.ceil(counts * MOST_COUNT / np.maximum(most, 1))
+    scaled = np.where(most > MOST_COUNT, fewer, counts)
     return scaled.astype(np.uint32)
 
 
@@ -238,8 +299,8 @@ def _prime(plan: Plan, stream: Stream, symbols: integers.U16, known: Known) -> r
 def to_bytes(shared: Shared) -> bytes:
     """Write what a model knows of columns as the member CODEC of a bundle."""
     arrays, students = to_arrays(shared.students)
-    for i, prime in enumerate(shared.primes):
-        arrays[f"prime.{i}"] = prime.astype(np.uint16)
+    for number, prime in enumerate(shared.primes):
+        arrays[f"prime.{number}"] = prime.astype(np.uint16)
     arrays["stillness"] = shared.stillness.astype(np.uint16)
     words = {
         "names": shared.names,
@@ -272,13 +333,16 @@ def _parse(arrays: Mapping[str, Array], words: Json) -> Shared:
     )
     if len(shared.metas) != len(shared.names):
         raise ValueError("its columns have not their names")
-    shared.primes = [arrays[f"prime.{i}"].astype(np.uint32) for i in range(len(shared.plans))]
-    shared.usual = [int(v) for v in words["usual"]]
+    for number in range(len(shared.plans)):
+        prime = arrays[f"prime.{number}"]
+        shared.primes.append(prime.astype(np.uint32))
+    shared.usual = [int(value) for value in words["usual"]]
     shared.stillness = arrays["stillness"].astype(np.uint32)
-    if shared.format["newline"] not in ("\n", "\r\n", "\r"):
+    if shared.format["newline"] not in LINE_ENDS:
         raise ValueError("its line end is none")
-    marked = min(len(shared.plans), MOST_MARKED)
-    if len(shared.usual) != len(shared.plans) or shared.stillness.shape != (marked, 3):
+    streams = len(shared.plans)
+    shape = (min(streams, MOST_MARKED), 3)
+    if len(shared.usual) != streams or shared.stillness.shape != shape:
         raise ValueError("what never changes is not said for every stream")
     shared.students = from_arrays(arrays, words["students"])
     return shared

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import numpy as np
 
@@ -56,70 +57,77 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
 def _may_be(column: Coded, all_cells: Spans) -> bool:
     """Whether a sample of a column's cells looks like sentences of few skeletons with numbers in
     them."""
-    text, start, stop = all_cells.places()
-    if not isinstance(column.meta, TextMeta | LevelMeta) or not FEWEST <= len(start) <= MOST:
+    rows = len(all_cells)
+    if not isinstance(column.meta, TextMeta | LevelMeta):
+        return False
+    if not FEWEST <= rows <= MOST:
         return False
     if isinstance(column.meta, LevelMeta):
-        different = int(column.streams[0].values.max(initial=0)) + 1
-        if different < max(FEWEST, LEAST_DIFFERENT * len(start)):
+        levels = column.streams[0].values
+        different = int(levels.max(initial=0)) + 1
+        if different < max(FEWEST, LEAST_DIFFERENT * rows):
             return False
-    some = np.unique(np.linspace(0, len(start) - 1, LOOKED_AT).astype(np.int64))
-    cells = spans.cells_of(text, start[some], stop[some])
+    text, start, stop = all_cells.places()
+    sample = np.linspace(0, rows - 1, LOOKED_AT).astype(np.int64)
+    sample = np.unique(sample)
+    cells = spans.cells_of(text, start[sample], stop[sample])
     if any(MARK in cell for cell in cells):
         return False
     skeletons = [PART.sub(MARK, cell) for cell in cells]
     marked = sum(MARK in skeleton for skeleton in skeletons)
-    return (
-        marked >= LEAST_MARKED * len(cells)
-        and len(set(skeletons)) <= MOST_SKELETONS * len(cells)
-        # a skeleton that is nothing but a mark tells nothing
-        and any(len(skeleton) > 1 for skeleton in skeletons)
-    )
+    if marked < LEAST_MARKED * len(cells):
+        return False
+    if len(set(skeletons)) > MOST_SKELETONS * len(cells):
+        return False
+    # a skeleton that is nothing but a mark tells nothing
+    return any(len(skeleton) > 1 for skeleton in skeletons)
 
 
 def _split(cells: list[bytes], effort: planning.Effort) -> Coded | None:
     """Encode cells as skeletons and parts, in one blob; None if a cell has the mark in it, or more
     than MOST_PARTS parts."""
-    joined = b"\n".join(cells)
-    if MARK in joined:
+    if any(MARK in cell for cell in cells):
         return None
     parts = [PART.findall(cell) for cell in cells]
     most = max(map(len, parts))
     if most > MOST_PARTS:
         return None
-    columns = [[PART.sub(MARK, cell) for cell in cells]]
-    columns += [[one[k] if k < len(one) else b"" for one in parts] for k in range(most)]
-    coded = [_column(column) for column in columns]
+    skeletons = [PART.sub(MARK, cell) for cell in cells]
+    columns = [skeletons]
+    # cells of fewer parts have empty ones behind them
+    columns += map(list, zip_longest(*parts, fillvalue=b""))
+    coded = []
+    for column in columns:
+        places = spans.behind_another(column).places()
+        coded.append(textual.encode(*places))
     _, payload, _ = blocks.encode(coded, len(cells), {}, effort)
-    return Coded(PartsMeta(), [], [varint(len(columns)) + payload])
-
-
-def _column(cells: list[bytes]) -> Coded:
-    ends = np.cumsum([len(cell) for cell in cells], dtype=np.int32)
-    start = np.append(0, ends[:-1]).astype(np.int32)
-    return textual.encode(np.frombuffer(b"".join(cells), np.uint8), start, ends)
+    blob = varint(len(columns)) + payload
+    return Coded(PartsMeta(), [], [blob])
 
 
 @sensible()
 def decode(column: Decoded) -> Spans:
     """The cells of a column of skeletons and parts; ArchiveError if it is damaged."""
     rows = len(column.kinds)
-    count, at = read_varint(column.blobs[0], 0)
+    blob = column.blobs[0]
+    count, at = read_varint(blob, 0)
     if not 1 <= count <= 1 + MOST_PARTS:
         raise ArchiveError("damaged: a column has too many parts, or none")
     check_cells(rows, count)
-    block = blocks.decode(column.blobs[0][at:], rows, None)
-    if len(block.columns) != count:
+    columns = blocks.decode(blob[at:], rows, None).columns
+    if len(columns) != count:
         raise ArchiveError("damaged: a column has not the parts that it should have")
-    if any(isinstance(one.meta, PartsMeta | RankMeta) for one in block.columns):
+    # columns in columns could go on for ever
+    if any(isinstance(one.meta, PartsMeta | RankMeta) for one in columns):
         raise ArchiveError("damaged: a part of a column is not one column of cells")
-    listed = [text_decoding.decode(one) for one in block.columns]
-    check_text(sum(int(one.length.sum(dtype=np.int64)) for one in listed))
-    cells = [one.bytes() for one in listed]
-    woven = [_woven(*row) for row in zip(*cells, strict=True)]
-    length = np.array([len(cell) for cell in woven], np.int32)
-    begin = np.cumsum(length, dtype=np.int64) - length
-    return Spans(np.frombuffer(b"".join(woven), np.uint8), begin, length)
+    cells_of_columns = [text_decoding.decode(one) for one in columns]
+    size = 0
+    for cells in cells_of_columns:
+        size += int(cells.length.sum(dtype=np.int64))
+    check_text(size)
+    parts = [cells.bytes() for cells in cells_of_columns]
+    woven = [_woven(*row) for row in zip(*parts, strict=True)]
+    return spans.behind_another(woven)
 
 
 def _woven(skeleton: bytes, *parts: bytes) -> bytes:

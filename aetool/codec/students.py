@@ -45,7 +45,7 @@ class Student:
 
     features: Sequence[Feature]
     layers: list[Layer]
-    vectors: Int  # known answers: of rows of fixed marks, the votes
+    vectors: Int
 
 
 @dataclass(eq=False)
@@ -67,12 +67,15 @@ class Students:
             raise ArchiveError("damaged: a column's plan asks for a student that is not there")
         run = network.reference if self.exact else network.in_floats
         one = self.of[number]
-        out = np.empty(known.rows, np.int64)
+        verdicts = np.empty(known.rows, np.int64)
         marks, radices = _marks(one.features, known)
+        # part by part: the inputs of all rows would take much memory
         for first in range(0, known.rows, ROWS):
-            x = student.places(marks[first : first + ROWS], radices)
-            out[first : first + ROWS] = student.verdicts(run(one.layers, x, ones=True))
-        return out
+            part = slice(first, first + ROWS)
+            inputs = student.places(marks[part], radices)
+            votes = run(one.layers, inputs, ones=True)
+            verdicts[part] = student.verdicts(votes)
+        return verdicts
 
     def attempt(
         self,
@@ -96,54 +99,75 @@ class Students:
         if not features:
             return plan
         marks, radices = _marks(features, known)
-        here = marks if stream.present is None else marks[stream.present]
-        layers = student.train(here, radices, symbols.astype(np.int64), plan.bins + 1, seed)
+        if stream.present is not None:
+            marks = marks[stream.present]
+        targets = symbols.astype(np.int64)
+        layers = student.train(marks, radices, targets, plan.bins + 1, seed)
         network.prove(layers)
+        # the verdict of a network that is not here yet could not be tried
         self.of[number] = Student(features, layers, _answers(layers))
-        plain = planning.bits_of(plan, stream, known)
-        best = plain - WEIGHT_BITS * sum(x.weight.size for x in layers) / times
-        kept = plan
-        for with_it in _with_verdict(plan):
+        weights = sum(layer.weight.size for layer in layers)
+        least = planning.bits_of(plan, stream, known)
+        least -= WEIGHT_BITS * weights / times
+        best = plan
+        for with_verdict in _with_verdict(plan):
             try:
-                bits = planning.bits_of(with_it, stream, known)
+                bits = planning.bits_of(with_verdict, stream, known)
             except ArchiveError:  # too many contexts
                 continue
-            if bits < best:
-                best = bits
-                kept = with_it
-        if kept is plan:
+            if bits < least:
+                least = bits
+                best = with_verdict
+        if best is plan:
             del self.of[number]
-        return kept
+        return best
 
 
 def _with_verdict(plan: Plan) -> list[Plan]:
     """Copies of the plan to try: with the verdict as the only feature, or beside the stream's own
     symbol, its first other feature, or both."""
-    owns = [feature for feature in plan.features if isinstance(feature, OwnSymbol)]
-    none: list[Feature] = []
-    parents = [f for f in plan.features if not isinstance(f, OwnSymbol | Repeat)]
-    return [
-        plan.but(features=(*own, Verdict(), *others))
-        for own in (none, owns)
-        for others in (none, parents[:1])
-    ]
+    owns: list[Feature] = []
+    parents: list[Feature] = []
+    for feature in plan.features:
+        if isinstance(feature, OwnSymbol):
+            owns.append(feature)
+        elif not isinstance(feature, Repeat):
+            parents.append(feature)
+    nothing: list[Feature] = []
+    plans = []
+    for own in (nothing, owns):
+        for others in (nothing, parents[:1]):
+            # a stream's own symbol stands first in a context
+            features = (*own, Verdict(), *others)
+            plans.append(plan.but(features=features))
+    return plans
 
 
 def _marks(features: Sequence[Feature], known: Known) -> tuple[Int, list[int]]:
     """((rows, features) values of the features, how many values each can have)."""
-    everywhere = Stream(np.zeros(known.rows, np.int64))
-    seen = [integers.feature_of(f, everywhere, known) for f in features]
-    return np.stack([m.astype(np.int64) for m, _ in seen], axis=1), [r for _, r in seen]
+    all_rows = Stream(np.zeros(known.rows, np.int64))
+    columns = []
+    radices = []
+    for feature in features:
+        marks, radix = integers.feature_of(feature, all_rows, known)
+        columns.append(marks.astype(np.int64))
+        radices.append(radix)
+    return np.stack(columns, axis=1), radices
 
 
 def _answers(layers: Sequence[Layer]) -> Int:
-    return network.reference(layers, _probe(len(layers[0].weight)))
+    """What a network puts out for the fixed inputs."""
+    inputs = len(layers[0].weight)
+    return network.reference(layers, _probe(inputs))
 
 
 def _probe(inputs: int) -> Int:
     """(8, inputs): fixed inputs of zeros and ones, for which a network's outputs are stored with
     it."""
-    return np.asarray((np.arange(8 * inputs) * 2654435761 >> 7) & 1, np.int64).reshape(8, inputs)
+    # Knuth's multiplicative hash, of which one bit is taken
+    hashes = np.arange(8 * inputs) * 2654435761
+    bits = (hashes >> 7) & 1
+    return np.asarray(bits, np.int64).reshape(8, inputs)
 
 
 def learn(
@@ -159,13 +183,16 @@ def learn(
     known = Known(rows, predict=students.predict)
     planner = Planner(known, effort)
     plans: list[Plan] = []
-    for stream in (s for c in coded for s in c.streams):
-        plan = planner.plan(stream, len(plans))
-        plan = students.attempt(len(plans), plan, stream, known, planner, times, seed)
-        symbols = integers.symbols_of(plan, integers.residuals(plan, stream, known))
+    streams = [stream for column in coded for stream in column.streams]
+    for number, stream in enumerate(streams):
+        plan = planner.plan(stream, number)
+        plan = students.attempt(number, plan, stream, known, planner, times, seed)
+        r = integers.residuals(plan, stream, known)
+        symbols = integers.symbols_of(plan, r)
         known.add(stream, symbols, plan.alphabet)
         plans.append(plan)
-    return students, Hints(tuple(len(c.streams) for c in coded), plans)
+    shape = tuple(len(column.streams) for column in coded)
+    return students, Hints(shape, plans)
 
 
 # ---- bytes
@@ -175,13 +202,16 @@ def to_arrays(students: Students) -> tuple[dict[str, Array], dict[str, Json]]:
     """Networks as a bundle stores them: (arrays by name, JSON by stream number)."""
     arrays: dict[str, Array] = {}
     words = {}
-    for i, one in students.of.items():
-        features = [feature.to_json() for feature in one.features]
-        words[str(i)] = {"features": features, "shifts": [x.shift for x in one.layers]}
-        arrays[f"student.{i}.vectors"] = one.vectors
-        for k, layer in enumerate(one.layers):
-            arrays[f"student.{i}.{k}.weight"] = layer.weight.astype(np.int16)
-            arrays[f"student.{i}.{k}.bias"] = layer.bias
+    for number, one in students.of.items():
+        words[str(number)] = {
+            "features": [feature.to_json() for feature in one.features],
+            "shifts": [layer.shift for layer in one.layers],
+        }
+        arrays[f"student.{number}.vectors"] = one.vectors
+        for place, layer in enumerate(one.layers):
+            name = f"student.{number}.{place}"
+            arrays[f"{name}.weight"] = layer.weight.astype(np.int16)
+            arrays[f"{name}.bias"] = layer.bias
     return arrays, words
 
 
@@ -191,21 +221,23 @@ def from_arrays(arrays: Mapping[str, Array], words: Mapping[str, Json]) -> Stude
     students = Students()
     for key, entry in words.items():
         layers = []
-        for k, shift in enumerate(entry["shifts"]):
-            weight = arrays[f"student.{key}.{k}.weight"].astype(np.int64)
-            bias = arrays[f"student.{key}.{k}.bias"].astype(np.int64)
+        for place, shift in enumerate(entry["shifts"]):
+            name = f"student.{key}.{place}"
+            weight = arrays[f"{name}.weight"].astype(np.int64)
+            bias = arrays[f"{name}.bias"].astype(np.int64)
             layers.append(Layer(weight, bias, int(shift)))
         network.prove(layers)
         if layers[-1].weight.shape[1] > MAX_CLASSES:
             raise ValueError("a student has too many verdicts")
         vectors = arrays[f"student.{key}.vectors"]
         probe = _probe(len(layers[0].weight))
+        # floats are faster; a machine whose floats go astray would restore other values
         for run in (network.reference, network.in_floats):
-            if not (run(layers, probe) == vectors).all():
+            answers = run(layers, probe)
+            if not (answers == vectors).all():
                 raise BundleError("refused: a student does not give its known answers here")
-        students.of[int(key)] = Student(
-            [feature_from_json(raw) for raw in entry["features"]], layers, vectors
-        )
+        features = [feature_from_json(stored) for stored in entry["features"]]
+        students.of[int(key)] = Student(features, layers, vectors)
     return students
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 MOST_COLUMNS = 4096  # of a table of arrays
 Bounds = Sequence[Fraction | None]
+MembersWithValues = Iterator[tuple[Member, Iterator[Array]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,13 @@ class ArrayContent(Content):
     name = "arrays"
     kind = "array"
 
-    def __init__(self, mode: str, format: dict[str, Json], arrays: list[Tensor], joint: bool):
+    def __init__(
+        self,
+        mode: str,
+        format: dict[str, Json],
+        arrays: list[Tensor],
+        joint: bool,
+    ) -> None:
         super().__init__(mode, format)
         self.arrays = arrays
         self.joint = joint
@@ -86,9 +94,10 @@ class ArrayContent(Content):
         for place, member in enumerate(source.members):
             tensor = tensor_of(member)
             values[place] = source.array(place)
-            arrays.append(tensors.laid_out(tensor, values[place], bounds is not None))
-        joint = are_joint(arrays)
-        content = cls(LOSSLESS if bounds is None else BOUNDED, format, arrays, joint)
+            laid_out = tensors.laid_out(tensor, values[place], bounded=bounds is not None)
+            arrays.append(laid_out)
+        mode = LOSSLESS if bounds is None else BOUNDED
+        content = cls(mode, format, arrays, are_joint(arrays))
         content.source = source
         content.effort = effort
         content._values = values
@@ -97,9 +106,12 @@ class ArrayContent(Content):
         return content
 
     def header(self) -> dict[str, Json]:
-        described = [tensor.to_json() for tensor in self.arrays]
-        joint = {"joint": True} if self.joint else {}
-        return {**super().header(), "arrays": described, **joint}
+        header = super().header()
+        header["arrays"] = [tensor.to_json() for tensor in self.arrays]
+        # only where it is true
+        if self.joint:
+            header["joint"] = True
+        return header
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> ArrayContent:
@@ -107,16 +119,20 @@ class ArrayContent(Content):
         joint = bool(header.get("joint", False))
         if joint and not are_joint(arrays):
             raise ValueError("its arrays are not one table")
-        return cls(str(header["mode"]), dict(header["format"]), arrays, joint)
+        mode = str(header["mode"])
+        return cls(mode, dict(header["format"]), arrays, joint)
 
     @property
     def fidelity(self) -> str:
-        return "values" if self.mode == LOSSLESS else self.mode
+        if self.mode == LOSSLESS:
+            return "values"
+        return self.mode
 
     def names(self, archive: Archive) -> list[str]:
-        return [name for names in self._column_names() for name in names]
+        return list(chain.from_iterable(self._column_names()))
 
     def _column_names(self) -> list[list[str]]:
+        """For each array the names of its columns."""
         alone = len(self.arrays) == 1
         return [tensor.column_names(alone) for tensor in self.arrays]
 
@@ -125,35 +141,48 @@ class ArrayContent(Content):
         part of."""
         owners: list[int] = []
         before = 0
-        widths = [len(names) for names in self._column_names()]
-        inside = range(len(self.arrays)) if self.joint else [self._array_at(block.first)]
-        for place, tensor in enumerate(self.arrays):
+        inside = self._places_in(block)
+        for place, names in enumerate(self._column_names()):
             if place in inside:
-                parts = tensors.parts_of(tensor)
+                tensor = self.arrays[place]
+                # what has one name alone is its only column to the reader
+                last = len(names) - 1
                 for column in range(tensor.columns):
-                    owners += [before + min(column, widths[place] - 1)] * parts
-            before += widths[place]
+                    owner = before + min(column, last)
+                    owners += [owner] * tensors.parts_of(tensor)
+            before += len(names)
         return owners
+
+    def _places_in(self, block: Block) -> list[int]:
+        """The places of the arrays that a block has rows of."""
+        if self.joint:
+            return list(range(len(self.arrays)))
+        return [self._array_at(block.first)]
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         attribution.share_blobs(ledger, block.columns)
-        return ledger.costs(
-            self.names(archive), self.owners(block), int(block.words.get("each", 1))
-        )
+        cells_a_row = int(block.words.get("each", 1))
+        return ledger.costs(self.names(archive), self.owners(block), cells_a_row)
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
-        piece = self.decode(archive, block, slice(0, block.rows), None)
-        widths = [len(names) for names in self._column_names()]
-        # of an array that has no rows in this block
-        by_array = [[[""] * len(rows) for _ in range(width)] for width in widths]
-        for place, values in piece.parts:
-            chosen = values[rows].reshape(len(rows), -1)
-            if chosen.shape[1] == widths[place]:
-                by_array[place] = [[str(value) for value in column] for column in chosen.T]
+        whole = slice(0, block.rows)
+        piece = self.decode(archive, block, whole, None)
+        values_of = dict(piece.parts)
+        count = len(rows)
+        cells: list[list[str]] = []
+        for place, names in enumerate(self._column_names()):
+            # of an array that has no rows in this block
+            if place not in values_of:
+                cells += [[""] * count for _ in names]
+                continue
+            chosen = values_of[place][rows].reshape(count, -1)
+            size = chosen.shape[1]
+            if size == len(names):
+                cells += [list(map(str, column)) for column in chosen.T]
             else:
                 # rows that are pictures or matrices are one column
-                by_array[place] = [[f"{chosen.shape[1]} values"] * len(rows)] * widths[place]
-        return [column for columns in by_array for column in columns]
+                cells += [[f"{size} values"] * count for _ in names]
+        return cells
 
     # ---- which rows are whose
 
@@ -166,6 +195,7 @@ class ArrayContent(Content):
         raise ArchiveError("damaged: a block of no array")
 
     def _rows_of_all(self) -> int:
+        """How many rows the archive has if it is whole."""
         if self.joint:
             return self.arrays[0].rows
         return sum(tensor.rows for tensor in self.arrays)
@@ -173,11 +203,11 @@ class ArrayContent(Content):
     # ---- writing
 
     def items(self) -> Iterator[Rows]:
-        row = 0
         if self.joint:
-            whole = list(range(len(self.arrays)))
-            yield from self._items_of(whole, row)
+            places = list(range(len(self.arrays)))
+            yield from self._items_of(places, 0)
             return
+        row = 0
         for place, tensor in enumerate(self.arrays):
             yield from self._items_of([place], row)
             row += tensor.rows
@@ -191,8 +221,9 @@ class ArrayContent(Content):
             last = min(total, first + step)
             parts = []
             for place in places:
-                tensor = self.arrays[place]
-                parts.append((place, tensors.rows_of(tensor, self._values[place], first, last)))
+                values = self._values[place]
+                rows = tensors.rows_of(self.arrays[place], values, first, last)
+                parts.append((place, rows))
             yield Rows(row + first, parts)
 
     def encode(self, item: Rows, hints: Hints) -> list[Encoded]:
@@ -201,21 +232,32 @@ class ArrayContent(Content):
         for place, values in item.parts:
             tensor = self.arrays[place]
             before = self._first_label(place)
-            bounds = self.bounding.bounds[before : before + tensor.bounds]
-            columns = tensors.encode(tensor, values, bounds)
+            columns = tensors.encode(tensor, values, self._bounds_of(place))
             coded += columns
+            # an array with one bound has it for all of its columns
+            last = tensor.bounds - 1
             for number, column in enumerate(columns):
-                by_label[before + min(number, tensor.bounds - 1)].append(column)
+                label = before + min(number, last)
+                by_label[label].append(column)
         if len(coded) <= tensors.ALIKE:  # of more, one plan is for many
             books.offer(coded, self.effort)
             ways.offer(coded, self.effort)
-        each, period = self._shape_of_block(item.parts[0][0])
-        words = {} if each == 1 else {"each": each}
+        first_place, _ = item.parts[0]
+        each, period = self._shape_of_block(first_place)
+        words: dict[str, Json] = {}
+        if each != 1:
+            words["each"] = each
         count = len(item) * each
+        # columns of several arrays are not alike
         if count > 0 and len(item.parts) > 1:
             period = 0
         content, payload, after = blocks.encode(
-            coded, count, words, self.effort, hints, period=period
+            coded,
+            count,
+            words,
+            self.effort,
+            hints,
+            period=period,
         )
         errors, squares = self.bounding.errors_of(by_label)
         return [Encoded(len(item), content, payload, after, errors, squares=squares)]
@@ -227,7 +269,14 @@ class ArrayContent(Content):
         return tensors.cells_of(tensor, 1), tensors.period_of(tensor)
 
     def _first_label(self, place: int) -> int:
+        """The number of the first column label of the array at this place."""
         return sum(tensor.bounds for tensor in self.arrays[:place])
+
+    def _bounds_of(self, place: int) -> Bounds:
+        """The error bounds of the array at this place: one for each of its columns, or for all."""
+        first = self._first_label(place)
+        last = first + self.arrays[place].bounds
+        return self.bounding.bounds[first:last]
 
     def size_of(self, item: Rows) -> int:
         return sum(values.nbytes for _, values in item.parts)
@@ -245,11 +294,11 @@ class ArrayContent(Content):
             again = next(stored, None)
             if again is None or len(again) != len(item):
                 raise self.differs("the number of rows")
-            for (place, before), (_, after) in zip(item.parts, again.parts, strict=True):
+            for part, part_again in zip(item.parts, again.parts, strict=True):
+                place, before = part
+                _, after = part_again
                 tensor = self.arrays[place]
-                first = self._first_label(place)
-                bounds = self.bounding.bounds[first : first + tensor.bounds]
-                if not tensors.agree(tensor, before, after, bounds):
+                if not tensors.agree(tensor, before, after, self._bounds_of(place)):
                     raise self.differs(f"array '{tensor.name}'")
         if next(stored, None) is not None:
             raise self.differs("the number of rows")
@@ -265,7 +314,7 @@ class ArrayContent(Content):
     ) -> Rows:
         if wanted is not None:
             self.places(archive, wanted)
-        places = list(range(len(self.arrays))) if self.joint else [self._array_at(block.first)]
+        places = self._places_in(block)
         each, _ = self._shape_of_block(places[0])
         if block.words.get("each", 1) != each:
             raise archive.reader.damaged("a block has not the shape of its array")
@@ -302,7 +351,9 @@ class ArrayContent(Content):
     def _check_has_rows(self, name: str) -> None:
         """Raise DataError if single rows cannot be asked for, as arrays have different numbers of
         them."""
-        if not self.joint and (len(self.arrays) != 1 or self.arrays[0].lead != 1):
+        # rows of one array are those of its first axis, unless more axes count as rows
+        has_rows = len(self.arrays) == 1 and self.arrays[0].lead == 1
+        if not self.joint and not has_rows:
             raise DataError(
                 f"{name}: holds arrays of different lengths: {option('--rows')} cannot be used"
             )
@@ -330,8 +381,9 @@ class ArrayContent(Content):
     ) -> None:
         """Write rows first:last of the source to a file, as `restore` writes those of an archive:
         to compare both. wanted: not used."""
+        rows = self._own(first, last)
         with array_files.written(file, self._format) as writer:
-            for member, parts in self._restored(self._own(first, last), last - first):
+            for member, parts in self._restored(rows, last - first):
                 writer.add(member, parts)
 
     def rows_own(self) -> int:
@@ -341,10 +393,13 @@ class ArrayContent(Content):
     def frame_own(self, first: int, last: int) -> pd.DataFrame | Array | Json:
         """Rows first:last of the source in the form that `frame` has for those of an archive: a
         DataFrame, an array, or arrays by name."""
-        return self._gathered(self._restored(self._own(first, last), last - first))
+        rows = self._own(first, last)
+        return self._gathered(self._restored(rows, last - first))
 
     def _own(self, first: int, last: int) -> Iterator[Rows]:
-        if (first, last) != (0, self._rows_of_all()) and self.source is not None:
+        """Yield rows first:last of the source, block by block."""
+        is_part = (first, last) != (0, self._rows_of_all())
+        if is_part and self.source is not None:
             self._check_has_rows(self.source.name)
         # slices of what the source has: nothing is copied
         for item, inside in cut(self.items(), first, last):
@@ -356,7 +411,7 @@ class ArrayContent(Content):
         archive: Archive,
         pieces: Iterator[Rows],
         rows: int,
-    ) -> Iterator[tuple[Member, Iterator[Array]]]:
+    ) -> MembersWithValues:
         """Yield each array with its values, part by part; of a lenient archive what is left of
         them."""
         if archive.lenient:
@@ -367,7 +422,7 @@ class ArrayContent(Content):
         self,
         pieces: Iterator[Rows],
         rows: int,
-    ) -> Iterator[tuple[Member, Iterator[Array]]]:
+    ) -> MembersWithValues:
         """Yield each array with its values, part by part, as the pieces come; joint arrays only
         once all pieces are read."""
         members = [self._member(tensor, rows) for tensor in self.arrays]
@@ -386,7 +441,7 @@ class ArrayContent(Content):
         for member, tensor in zip(members, self.arrays, strict=True):
             yield member, _taken(pieces, tensor.rows)
 
-    def _recovered(self, pieces: Iterator[Rows]) -> Iterator[tuple[Member, Iterator[Array]]]:
+    def _recovered(self, pieces: Iterator[Rows]) -> MembersWithValues:
         """Yield each array of a damaged archive with its values; its shape has only the rows that
         could be read."""
         rows: list[list[Array]] = [[] for _ in self.arrays]
@@ -402,6 +457,7 @@ class ArrayContent(Content):
             yield Member(tensor.name, dtype, shape, tensor.fortran, 0), iter(parts)
 
     def _member(self, tensor: Tensor, rows: int) -> Member:
+        """An array as it is written to a file, with `rows` rows if not all are asked for."""
         shape = tensor.shape
         if rows != self._rows_of_all() and shape:
             shape = (rows, *shape[1:])
@@ -413,14 +469,15 @@ class ArrayContent(Content):
         pieces = archive.pieces(first, last)
         return self._gathered(self._members(archive, pieces, last - first))
 
-    def _gathered(
-        self, members: Iterator[tuple[Member, Iterator[Array]]]
-    ) -> pd.DataFrame | Array | Json:
+    def _gathered(self, members: MembersWithValues) -> pd.DataFrame | Array | Json:
+        """All arrays in one form: a frame of joint ones, an array that is alone, else arrays by
+        name."""
         arrays = {}
         for member, parts in members:
             arrays[member.name] = array_files.gathered(member, parts)
         if self.joint:
-            return array_files.frame_of(self._column_names(), list(arrays.values()))
+            names = self._column_names()
+            return array_files.frame_of(names, list(arrays.values()))
         if len(arrays) == 1:
             return next(iter(arrays.values()))
         return arrays
@@ -451,8 +508,11 @@ def are_joint(arrays: Sequence[Tensor]) -> bool:
     rows, not 0, and at most MOST_COLUMNS columns together."""
     columns = 0
     for tensor in arrays:
-        flat = len(tensor.shape) == 1 or (len(tensor.shape) == 2 and tensor.axes == (1,))
-        if not flat or tensor.rows != arrays[0].rows or not tensor.rows:
+        dimensions = len(tensor.shape)
+        is_table = dimensions == 2 and tensor.axes == (1,)
+        if dimensions != 1 and not is_table:
+            return False
+        if not tensor.rows or tensor.rows != arrays[0].rows:
             return False
         columns += tensor.columns
     return 0 < columns <= MOST_COLUMNS

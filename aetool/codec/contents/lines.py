@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from aetool.codec.archive import Archive
 
 PIECE = 4 << 20  # bytes of text in a block
-KEYS, LINE = "keys", "line"  # what keys a line has; a line whose values are no columns
+KEYS = "keys"  # the name of the bits that say what keys a line has
+LINE = "line"  # the name of those of a line whose values are no columns
 
 
 class JsonLines(ByteContent):
@@ -84,7 +85,8 @@ class JsonLines(ByteContent):
 
     def names(self, archive: Archive) -> list[str]:
         """The keys of the archive's first line; [] if it has no line."""
-        for piece in archive.pieces(0, min(1, archive.rows)):
+        count = min(1, archive.rows)
+        for piece in archive.pieces(0, count):
             return [str(name) for name in _record(archive, piece)]
         return []
 
@@ -96,22 +98,32 @@ class JsonLines(ByteContent):
         name "keys". Of a block that is one text, by the name "line" alone."""
         if jsonlines.is_text(block):
             text, bits = blobs.priced(block.columns[0].blobs[0])
-            lengths = np.array([len(line) for line in jsonlines.split(text)], np.int64)
+            lines = jsonlines.split(text)
+            lengths = np.array([len(line) for line in lines], np.int64)
             edges = np.append(0, np.cumsum(lengths))
-            return costs_of_text(ledger, [LINE], attribution.between(bits, edges)[:, None])
+            of_lines = attribution.between(bits, edges)
+            return costs_of_text(ledger, [LINE], of_lines[:, None])
         attribution.share_blobs(ledger, block.columns)
         names, owners = _named_once(jsonlines.keys_of(block))
-        return ledger.costs([KEYS, *names], [0, *(place + 1 for place in owners)])
+        # the first column says what frame each line has
+        places = [0]
+        for owner in owners:
+            places.append(owner + 1)
+        return ledger.costs([KEYS, *names], places)
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         lines = jsonlines.decode(block, block.rows)
         chosen = [lines[row] for row in rows.tolist()]
         if jsonlines.is_text(block):
-            return [[line.decode("utf-8", "replace").strip() for line in chosen]]
+            texts = [line.decode("utf-8", "replace") for line in chosen]
+            return [[text.strip() for text in texts]]
         names, _ = _named_once(jsonlines.keys_of(block))
         values = [jsonlines.values_by_key(line) for line in chosen]
-        by_name = [[", ".join(of_line.get(name, [])) for of_line in values] for name in names]
-        return [[", ".join(of_line) for of_line in values], *by_name]
+        columns = [[", ".join(of_line) for of_line in values]]
+        # a key that comes more than once in a line has all its values in one cell
+        for name in names:
+            columns.append([", ".join(of_line.get(name, [])) for of_line in values])
+        return columns
 
     def text_of(self, block: Block) -> bytes:
         return b"".join(jsonlines.decode(block, block.rows))
@@ -130,7 +142,8 @@ class JsonLines(ByteContent):
         for line in lines:
             record = _record(archive, line)
             part = {name: record[name] for name in wanted if name in record}
-            chosen.append(json.dumps(part, ensure_ascii=False).encode() + b"\n")
+            text = json.dumps(part, ensure_ascii=False)
+            chosen.append(text.encode() + b"\n")
         return b"".join(chosen)
 
     def restore(

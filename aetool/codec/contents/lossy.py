@@ -63,9 +63,12 @@ class Sizes:
         """Add the bytes of a block. labels: what each of its columns holds; the streams of a small
         block, which are coded as one, count as "streams"."""
         for label, sizes in zip(labels, block.sizes, strict=True):
-            self.of[label] = self.of.get(label, 0) + sum(sizes.values())
+            self._count(label, sum(sizes.values()))
         if block.joined:
-            self.of["streams"] = self.of.get("streams", 0) + block.joined
+            self._count("streams", block.joined)
+
+    def _count(self, label: str, size: int) -> None:
+        self.of[label] = self.of.get(label, 0) + size
 
 
 class Lossy(Content):
@@ -79,7 +82,8 @@ class Lossy(Content):
         effort: Effort | None = None,
     ) -> None:
         super().__init__(LOSSY, format)
-        self.quantiser, self.effort = quantiser, effort or Effort()
+        self.quantiser = quantiser
+        self.effort = effort or Effort()
         self.sizes = Sizes()
 
     def header(self) -> dict[str, Json]:
@@ -106,25 +110,29 @@ class Lossy(Content):
         coded = [whole_column(np.ascontiguousarray(unit)) for unit in item.code.T]
         coded += self.beside(item)
         rows = len(item.inputs)
-        # decoded once here, to count what each column takes
         content, payload, after = blocks.encode(coded, rows, {}, self.effort, hints)
-        labels = [CODE] * len(self.quantiser.kept) + self.labels[len(self.quantiser.kept) :]
+        # decoded once here, to count what each column takes; the units of the code together
+        units = len(self.quantiser.kept)
+        labels = [CODE] * units
+        labels += self.labels[units:]
         self.sizes.add(labels, blocks.decode(payload, rows, content))
         return [Encoded(rows, content, payload, after)]
 
     def codes_of(self, block: Block) -> Code:
         """(rows, latent) float32: the code of a block's records, for the model's decoder;
         ArchiveError if the block has other columns than it should."""
-        width = len(self.quantiser.kept)
+        units = len(self.quantiser.kept)
+        # before memory is taken for what the decoder makes of it
         check_decoded(block.rows, len(self.quantiser.centre))
-        columns = block.columns[:width]
+        columns = block.columns[:units]
         if len(block.columns) != len(self.labels):
             raise ArchiveError("damaged: a block has not the columns that the header promises")
         if not all(isinstance(column.meta, WholeMeta) for column in columns):
             raise ArchiveError("damaged: a block's code is not stored as such")
-        if not columns:
-            return self.quantiser.restore(np.zeros((block.rows, 0), np.int64))
-        return self.quantiser.restore(np.stack([column.values for column in columns], axis=1))
+        code = np.zeros((block.rows, units), np.int64)
+        for place, column in enumerate(columns):
+            code[:, place] = column.values
+        return self.quantiser.restore(code)
 
     def codes(self, archive: Archive) -> Iterator[Code]:
         """Yield the code of each block, (rows, latent); the model is not needed."""
@@ -163,19 +171,32 @@ class LossyTable(Lossy):
         effort: Effort | None = None,
     ) -> None:
         super().__init__(format, quantiser, effort)
-        self.columns, self.dtypes, self.ranges = list(columns), dict(dtypes), dict(ranges)
+        self.columns = list(columns)
+        self.dtypes = dict(dtypes)
+        self.ranges = dict(ranges)
 
     def header(self) -> dict[str, Json]:
-        columns = [{"name": name, "stored": stored} for name, stored in self.columns]
-        facts = {"columns": columns, "dtypes": self.dtypes, "ranges": self.ranges}
-        return {**super().header(), **facts}
+        header = super().header()
+        header["columns"] = [{"name": name, "stored": stored} for name, stored in self.columns]
+        header["dtypes"] = self.dtypes
+        header["ranges"] = self.ranges
+        return header
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> LossyTable:
-        columns = [(str(c["name"]), str(c["stored"])) for c in header["columns"]]
-        ranges = {n: [float(low), float(high)] for n, (low, high) in header["ranges"].items()}
-        quantiser = Quantiser.from_json(header["quantiser"])
-        return cls(dict(header["format"]), quantiser, columns, dict(header["dtypes"]), ranges)
+        columns = []
+        for column in header["columns"]:
+            columns.append((str(column["name"]), str(column["stored"])))
+        ranges = {}
+        for name, (low, high) in header["ranges"].items():
+            ranges[name] = [float(low), float(high)]
+        return cls(
+            format=dict(header["format"]),
+            quantiser=Quantiser.from_json(header["quantiser"]),
+            columns=columns,
+            dtypes=dict(header["dtypes"]),
+            ranges=ranges,
+        )
 
     @property
     def exact(self) -> list[str]:
@@ -187,10 +208,13 @@ class LossyTable(Lossy):
         return [*super().labels, "gaps", *self.exact]
 
     def beside(self, item: CodedRecords) -> list[Coded]:
-        gaps = bytes_column(blobs.pack(decoding.gaps_of(item.inputs)))
         assert item.table is not None
+        gaps = blobs.pack(decoding.gaps_of(item.inputs))
+        columns = [bytes_column(gaps)]
         exact = item.table.only(self.exact)
-        return [gaps, *(encoded(values) for values in exact.values)]
+        for values in exact.values:
+            columns.append(encoded(values))
+        return columns
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
         names = [name for name, _ in self.columns]
@@ -207,27 +231,34 @@ class LossyTable(Lossy):
         modelled = schema.modelled if schema else ()
         check_decoded(block.rows, len(modelled))
         code = self.codes_of(block)
-        # the decoder is given whole blocks, so that rows do not depend on which are asked for
-        width = len(self.quantiser.kept)
-        exact = dict(zip(self.exact, map(restored, block.columns[width + 1 :]), strict=True))
+        # behind the units of the code: the gaps, then what is stored exactly
+        units = len(self.quantiser.kept)
+        exact: writers.Columns = {}
+        for name, column in zip(self.exact, block.columns[units + 1 :], strict=True):
+            exact[name] = restored(column)
         condition = self._condition(archive, exact)
+        # the decoder is given whole blocks, so that rows do not depend on which are asked for
         records = decoding.decode(archive.model, code, archive.device, self.ranges, condition)
         if schema is not None:
-            decoding.put_gaps(schema, records, blobs.unpack(block.columns[width].blobs[0]))
-        place = {column.name: i for i, column in enumerate(modelled)}
-        out: writers.Columns = {}
+            gaps = blobs.unpack(block.columns[units].blobs[0])
+            decoding.put_gaps(schema, records, gaps)
+        place_of = {column.name: place for place, column in enumerate(modelled)}
+        decoded: writers.Columns = {}
         for name, stored in self.columns:
-            if stored == "model":
-                values = modelled[place[name]].restored(records[:, place[name]])
-            else:
-                values = exact[name]
-            if wanted is None or name in wanted:
-                out[name] = values[inside]
-        return out
+            if wanted is not None and name not in wanted:
+                continue
+            if stored != "model":
+                decoded[name] = exact[name][inside]
+                continue
+            place = place_of[name]
+            values = modelled[place].restored(records[:, place])
+            decoded[name] = values[inside]
+        return decoded
 
     def _condition(self, archive: Archive, exact: Mapping[str, writers.Restored]) -> Float | None:
         """(rows, conditions) of the model's conditioning columns, which are stored exactly; None if
         its decoder takes none. exact: a block's exact columns by name."""
+        # what the decoder is told beside the code, such as the hour of a sensor's reading
         names = decoding.condition_names(archive.model)
         if not names:
             return None
@@ -235,7 +266,9 @@ class LossyTable(Lossy):
         if missing:
             raise ArchiveError(f"damaged: '{missing[0]}', which the decoder is told, is not stored")
         assert archive.model.schema is not None
-        cells = {n: Cells.of(v) if isinstance(v, list) else v for n, v in exact.items()}
+        cells = {}
+        for name, values in exact.items():
+            cells[name] = Cells.of(values) if isinstance(values, list) else values
         return decoding.condition_of(archive.model.schema, cells)
 
     def bytes_of(self, piece: writers.Columns) -> int:
@@ -245,12 +278,13 @@ class LossyTable(Lossy):
         """A batch of no records, with the table's columns."""
         schema = archive.model.schema
         modelled = schema.modelled if schema else ()
-        words = {c.name for c in modelled if not c.measured}
-        out: writers.Columns = {}
+        words = {column.name for column in modelled if not column.measured}
+        columns: writers.Columns = {}
         for name, stored in self.columns:
-            carried = "cells" if name in words else "floats"
-            out[name] = empty(carried if stored == "model" else stored)
-        return out
+            if stored == "model":
+                stored = "cells" if name in words else "floats"
+            columns[name] = empty(stored)
+        return columns
 
     def restore(
         self,
@@ -261,7 +295,10 @@ class LossyTable(Lossy):
         wanted: Sequence[str] | None = None,
     ) -> None:
         schema = archive.model.schema
-        written = {c.name: c.written() for c in schema.columns} if schema else {}
+        written = {}
+        if schema is not None:
+            written = {column.name: column.written() for column in schema.columns}
+        # a table of no records has its columns still
         batches = at_least_one(archive.pieces(first, last), self.nothing(archive))
         if wanted is not None:
             self.places(archive, wanted)
@@ -269,8 +306,10 @@ class LossyTable(Lossy):
         writers.write_table(file, batches, self._format, self.dtypes, written)
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
-        batches = list(at_least_one(archive.pieces(first, last), self.nothing(archive)))
-        return writers.frame_of(batches, self.dtypes, self._format.get("pandas", {}))
+        pieces = archive.pieces(first, last)
+        batches = list(at_least_one(pieces, self.nothing(archive)))
+        index = self._format.get("pandas", {})
+        return writers.frame_of(batches, self.dtypes, index)
 
 
 class LossyPictures(Lossy):
@@ -290,7 +329,11 @@ class LossyPictures(Lossy):
         self.named = named
 
     def header(self) -> dict[str, Json]:
-        return {**super().header(), **({"named": True} if self.named else {})}
+        header = super().header()
+        # only where it is true, so that archives of nameless pictures stay as they were
+        if self.named:
+            header["named"] = True
+        return header
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> LossyPictures:
@@ -303,12 +346,16 @@ class LossyPictures(Lossy):
 
     @property
     def labels(self) -> list[str]:
-        return [*super().labels, *(["names"] if self.named else [])]
+        labels = super().labels
+        if self.named:
+            return [*labels, "names"]
+        return labels
 
     def beside(self, item: CodedRecords) -> list[Coded]:
-        if self.named:
-            return [encoded(Cells.of(list(item.names)))]
-        return []
+        if not self.named:
+            return []
+        names = Cells.of(list(item.names))
+        return [encoded(names)]
 
     def decode(
         self,
@@ -318,9 +365,8 @@ class LossyPictures(Lossy):
         wanted: Sequence[str] | None,
     ) -> Pixels:
         check_decoded(block.rows, prod(self._shape(archive)))
-        pixels: Pixels = decoding.decode(
-            archive.model, self.codes_of(block)[inside], archive.device
-        )
+        code = self.codes_of(block)[inside]
+        pixels: Pixels = decoding.decode(archive.model, code, archive.device)
         return pixels
 
     def bytes_of(self, piece: Pixels) -> int:
@@ -328,12 +374,15 @@ class LossyPictures(Lossy):
         return int(piece.size)
 
     def picture_names(self, archive: Archive) -> list[str]:
-        out: list[str] = []
-        if self.named:
-            for block, _ in archive.blocks(0, archive.rows):
-                self.codes_of(block)
-                out += [name or "" for name in strings_of(block.columns[-1])]
-        return out
+        names: list[str] = []
+        if not self.named:
+            return names
+        for block, _ in archive.blocks(0, archive.rows):
+            # for its checks of the block's columns, of which the names are the last
+            self.codes_of(block)
+            for name in strings_of(block.columns[-1]):
+                names.append(name or "")
+        return names
 
     def pictures(self, archive: Archive, first: int, last: int) -> Iterator[Picture]:
         """Yield pictures first:last, each with its name."""
@@ -357,7 +406,8 @@ class LossyPictures(Lossy):
         if wanted is not None:
             super().places(archive, wanted)
         shape = self._shape(archive)
-        write_arrays(file, archive.pieces(first, last), self._format, last - first, shape)
+        pieces = archive.pieces(first, last)
+        write_arrays(file, pieces, self._format, last - first, shape)
 
     def frame(self, archive: Archive, first: int, last: int) -> Pixels:
         return stacked(archive.pieces(first, last), self._shape(archive))
@@ -366,7 +416,8 @@ class LossyPictures(Lossy):
 def stored_as(table: Table, by_model: set[str]) -> list[tuple[str, str]]:
     """(name, how it is stored) of each column: "model" for the columns in by_model, else the kind
     of its values."""
-    return [
-        (name, "model" if name in by_model else kind_of(values))
-        for name, values in zip(table.names, table.values, strict=True)
-    ]
+    stored = []
+    for name, values in zip(table.names, table.values, strict=True):
+        kind = "model" if name in by_model else kind_of(values)
+        stored.append((name, kind))
+    return stored

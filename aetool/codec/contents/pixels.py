@@ -22,6 +22,8 @@ from aetool.errors import DataError
 if TYPE_CHECKING:
     from aetool.codec.archive import Archive
 
+MOST_SIZE = 1 << 31  # of a picture in one direction, less 1
+
 
 class PixelArray(Content):
     """Pictures of one shape, (channels, height, width), stored pixel by pixel. source, effort: for
@@ -44,14 +46,18 @@ class PixelArray(Content):
         self.shape = shape_of(shape)
         self.model = model
         self.primed = primed or model is not None
-        self.source, self.effort = source, effort or Effort()
+        self.source = source
+        self.effort = effort or Effort()
 
     def header(self) -> dict[str, Json]:
-        return {**super().header(), "shape": list(self.shape), **primed_words(self.primed)}
+        header = super().header()
+        header["shape"] = list(self.shape)
+        return header | primed_words(self.primed)
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> PixelArray:
-        return cls(dict(header["format"]), header["shape"], primed=is_primed(header))
+        format = dict(header["format"])
+        return cls(format, header["shape"], primed=is_primed(header))
 
     @property
     def fidelity(self) -> str:
@@ -102,16 +108,20 @@ class PixelArray(Content):
     ) -> None:
         if wanted is not None:
             self.places(archive, wanted)
-        write_arrays(file, archive.pieces(first, last), self._format, last - first, self.shape)
+        pieces = archive.pieces(first, last)
+        write_arrays(file, pieces, self._format, last - first, self.shape)
 
     def frame(self, archive: Archive, first: int, last: int) -> Pixels:
         return stacked(archive.pieces(first, last), self.shape)
 
     # ---- of the source itself
 
+    # what `restore` and `frame` write of an archive is compared with these
     def rows_own(self) -> int:
         """How many pictures the source has."""
-        return self.source.count if self.source is not None else 0
+        if self.source is None:
+            return 0
+        return self.source.count
 
     def restore_own(
         self,
@@ -122,13 +132,15 @@ class PixelArray(Content):
     ) -> None:
         """Write pictures first:last of the source to a file, as `restore` writes those of an
         archive: to compare both. wanted: not used."""
-        write_arrays(file, self._own(first, last), self._format, last - first, self.shape)
+        pieces = self._own(first, last)
+        write_arrays(file, pieces, self._format, last - first, self.shape)
 
     def frame_own(self, first: int, last: int) -> Pixels:
         """(n, channels, height, width): pictures first:last of the source."""
         return stacked(self._own(first, last), self.shape)
 
     def _own(self, first: int, last: int) -> Iterator[Pixels]:
+        """Yield pictures first:last of the source, block by block."""
         for item, inside in cut(self.items(), first, last):
             yield item[inside]
 
@@ -147,7 +159,9 @@ def is_primed(header: dict[str, Json]) -> bool:
 def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
     """(channels, height, width) as a header has it; ValueError unless it is three whole numbers
     above 0."""
-    if len(shape) != 3 or any(type(size) is not int or not 0 < size < 1 << 31 for size in shape):
+    # bool is an int, too, and no size
+    are_whole = all(type(size) is int for size in shape)
+    if len(shape) != 3 or not are_whole or min(shape) <= 0 or max(shape) >= MOST_SIZE:
         raise ValueError(f"the shape of pictures cannot be {list(shape)}")
     channels, height, width = shape
     return channels, height, width
@@ -156,17 +170,20 @@ def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
 def pixels_of(source: ArrayFile) -> ArraySource | None:
     """The pictures of a file that has one array of bytes, in the shape of gray or coloured
     pictures; None for any other file."""
-    if len(source.members) != 1 or source.members[0].fortran:
+    if len(source.members) != 1:
         return None
     member = source.members[0]
-    if member.dtype != np.uint8 or len(member.shape) not in (3, 4) or not member.size:
+    # pictures lie one behind the other, not pixel by pixel
+    if member.fortran or member.dtype != np.uint8:
+        return None
+    if len(member.shape) not in (3, 4) or not member.size:
         return None
     try:
         suffix = source.format["suffix"]
         array = ArraySource(source.array(0), source.name, suffix, member.name)
-        return array if array.is_uniform else None
     except DataError:  # too large, or of another number of channels
         return None
+    return array if array.is_uniform else None
 
 
 def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
@@ -174,13 +191,15 @@ def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
     least one."""
     waiting: list[Pixels] = []
     for batch in batches:
-        most = max(1, BLOCK_BYTES // max(1, int(np.prod(batch.shape[1:]))))
+        size = int(np.prod(batch.shape[1:]))
+        most = max(1, BLOCK_BYTES // max(1, size))
         for first in range(0, len(batch), most):
             waiting.append(batch[first : first + most])
-            if sum(map(len, waiting)) >= most:
-                gathered_pictures = np.concatenate(waiting)
-                yield gathered_pictures[:most]
-                waiting = [gathered_pictures[most:]]
+            if sum(map(len, waiting)) < most:
+                continue
+            enough = np.concatenate(waiting)
+            yield enough[:most]
+            waiting = [enough[most:]]
     if sum(map(len, waiting)):
         yield np.concatenate(waiting)
 

@@ -11,7 +11,7 @@ from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded, sensible
 from aetool.codec.limits import check_records
 from aetool.codec.metas import Meta
-from aetool.codec.natives.arrow import Ends, kind_of
+from aetool.codec.natives.arrow import ColumnKind, Ends, kind_of
 from aetool.codec.natives.dictionaries import Dictionaries
 from aetool.errors import ArchiveError
 
@@ -34,7 +34,9 @@ class BatchCoder:
         bounds: Sequence[Fraction | None] | None = None,
     ) -> None:
         self.schema = schema
-        self.kinds = [kind_of(f.type, i, dictionaries) for i, f in enumerate(schema)]
+        self.kinds = []
+        for place, field in enumerate(schema):
+            self.kinds.append(kind_of(field.type, place, dictionaries))
         self.bounds = bounds or [None] * len(self.kinds)
 
     def encode(self, batch: pa.RecordBatch) -> list[list[Coded]]:
@@ -63,8 +65,10 @@ class BatchCoder:
         belongs to."""
         places: list[int] = []
         for kind in self.kinds:
-            if len(places) < len(metas):
-                places += [kind.place] * kind.width(metas[len(places) :])
+            # a block that is damaged may have fewer columns
+            left = metas[len(places) :]
+            if left:
+                places += [kind.place] * kind.width(left)
         return places
 
 
@@ -75,15 +79,22 @@ def ends_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> list[Ends |
     ends: list[Ends | None] = [None] * len(kinds)
     for batch in batches:
         for place, kind in enumerate(kinds):
-            both = kind.ends(batch.column(place)) if kind.numeric else None
-            known = ends[place]
-            if both is not None and known is not None:
-                both = min(both[0], known[0]), max(both[1], known[1])
-            ends[place] = both or known
+            if kind.numeric:
+                ends[place] = _wider(ends[place], kind.ends(batch.column(place)))
     return ends
 
 
+def _wider(known: Ends | None, more: Ends | None) -> Ends | None:
+    """The ends of two parts of a column together. Parts without numbers have none."""
+    if known is None or more is None:
+        return known or more
+    smallest = min(known[0], more[0])
+    largest = max(known[1], more[1])
+    return smallest, largest
+
+
 def _of_no_columns(schema: pa.Schema, rows: int) -> pa.RecordBatch:
+    """A batch of `rows` records and no columns, which Arrow makes of structures alone."""
     import pyarrow as pa
 
     empty_records = pa.array([{}] * rows, pa.struct([]))
@@ -102,6 +113,7 @@ def difference(
     NaN equals NaN of the same bits, and is never a gap; what lies in gaps is not looked at. bounds:
     by how much the numbers of each column may differ; None: by nothing.
     """
+    # values are compared whatever dictionaries they stand in
     kinds = BatchCoder(one.schema, Dictionaries(), bounds)
     if not one.schema.equals(other.schema, check_metadata=True):
         return "the schema"
@@ -111,7 +123,8 @@ def difference(
         left = one.column(place)
         right = other.column(place)
         if not kind.agree(left, right, kinds.bounds[place]):
-            return f"column {place + 1} '{one.schema.field(place).name}'"
+            name = one.schema.field(place).name
+            return f"column {place + 1} '{name}'"
     return None
 
 
@@ -124,16 +137,25 @@ def dictionaries_to_bytes(
 
     Of each: varint place of its column, varint rows, varint length, digest, payload of one column.
     """
-    parts = []
+    parts: list[bytes] = []
     for place, known in sorted(dictionaries.of.items()):
-        kind = kind_of(schema.field(place).type.value_type, place, Dictionaries())
+        kind = _kind_of_values(schema, place)
         for dictionary in known:
             rows = len(dictionary)
             coded = kind.encode(dictionary, None)
             ways.offer(coded, effort)
             content, payload, _ = blocks.encode(coded, rows, {}, effort)
-            parts += [varint(place), varint(rows), varint(len(payload)), content, payload]
+            numbers = (place, rows, len(payload))
+            parts += map(varint, numbers)
+            parts += [content, payload]
     return b"".join(parts)
+
+
+def _kind_of_values(schema: pa.Schema, place: int) -> ColumnKind:
+    """The kind of the values in the dictionary of a column; they have no dictionaries
+    themselves."""
+    value_type = schema.field(place).type.value_type
+    return kind_of(value_type, place, Dictionaries())
 
 
 @sensible()
@@ -146,12 +168,14 @@ def dictionaries_from_bytes(data: bytes, schema: pa.Schema) -> Dictionaries:
         place, at = read_varint(data, at)
         rows, at = read_varint(data, at)
         size, at = read_varint(data, at)
-        content = data[at : at + DIGEST]
-        payload = data[at + DIGEST : at + DIGEST + size]
-        at += DIGEST + size
+        begin = at + DIGEST
+        content = data[at:begin]
+        # the next dictionary begins behind this one's payload
+        at = begin + size
+        payload = data[begin:at]
         if at > len(data):
             raise ArchiveError("damaged: a dictionary is cut short")
-        kind = kind_of(schema.field(place).type.value_type, place, Dictionaries())
+        kind = _kind_of_values(schema, place)
         block = blocks.decode(payload, rows, content)
         array = kind.decode(iter(block.columns), rows)
         dictionaries.of.setdefault(place, []).append(array)

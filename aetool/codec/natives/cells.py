@@ -46,30 +46,34 @@ def encode_cells(buffer: Bytes, start: Int, stop: Int, gaps: Mask | None, utf8: 
     if last - first > MAX_TEXT:
         raise ArchiveError(f"a block of {last - first:,} bytes of text is too large")
     buffer = buffer[first:last]
-    start = start - first
-    stop = stop - first
+    # within the limit of a text, 32 bits are enough
+    begin = (start - first).astype(np.int32)
+    end = (stop - first).astype(np.int32)
     if gaps is None or not gaps.any():
-        return textual.encode(buffer, start.astype(np.int32), stop.astype(np.int32))
-    mark = NO_UTF8 if utf8 else _unused(buffer, start[~gaps], stop[~gaps])
-    buffer = np.concatenate([buffer, np.frombuffer(mark, np.uint8)])
+        return textual.encode(buffer, begin, end)
+    gap_mark = NO_UTF8
+    if not utf8:
+        gap_mark = _unused(buffer, begin[~gaps], end[~gaps])
     # all gaps look at the one mark, behind all cells
-    start = np.where(gaps, len(buffer) - len(mark), start)
-    stop = np.where(gaps, len(buffer), stop)
-    coded = textual.encode(buffer, start.astype(np.int32), stop.astype(np.int32))
+    begin[gaps] = len(buffer)
+    buffer = np.append(buffer, np.frombuffer(gap_mark, np.uint8))
+    end[gaps] = len(buffer)
+    coded = textual.encode(buffer, begin, end)
     for one in (coded, *coded.others):
         assert isinstance(one.meta, CellsMeta)
-        one.meta = dataclasses.replace(one.meta, gap=mark.decode("latin-1"))
+        one.meta = dataclasses.replace(one.meta, gap=gap_mark.decode("latin-1"))
     return coded
 
 
-def _unused(buffer: Bytes, start: Int, stop: Int) -> bytes:
+def _unused(buffer: Bytes, start: spans.I32, stop: spans.I32) -> bytes:
     """The first of the bytes FF, FE .. 00, FFFF, FFFE .. that no cell is equal to."""
     for size in count(1):
-        of_this_size = np.flatnonzero(stop - start == size)
-        seen = set(spans.cells_of(buffer, start[of_this_size], stop[of_this_size]))
+        rows = np.flatnonzero(stop - start == size)
+        cells = set(spans.cells_of(buffer, start[rows], stop[rows]))
         for letters in product(range(255, -1, -1), repeat=size):
-            if bytes(letters) not in seen:
-                return bytes(letters)
+            gap_mark = bytes(letters)
+            if gap_mark not in cells:
+                return gap_mark
     raise AssertionError("there are more cells than strings of bytes")
 
 
@@ -80,18 +84,21 @@ def decode_cells(column: Decoded) -> CellColumn:
     length = cells.length.astype(np.int64)
     gaps = None
     if isinstance(column.meta, CellsMeta) and column.meta.gap is not None:
-        gaps = _are(cells, column.meta.gap.encode("latin-1"))
+        gap_mark = column.meta.gap.encode("latin-1")
+        gaps = _equal_to(cells, gap_mark)
         length = np.where(gaps, 0, length)
     # before the cells are put behind one another
     check_text(int(length.sum()))
     joined = spans.weave(cells.pool, cells.start, length.astype(np.int32))
-    return CellColumn(joined, np.cumsum(length, dtype=np.int64), gaps)
+    ends = np.cumsum(length, dtype=np.int64)
+    return CellColumn(joined, ends, gaps)
 
 
-def _are(cells: spans.Spans, mark: bytes) -> Mask:
-    """(rows,) bool: which cells have the bytes `mark`, that of a gap."""
-    same: npt.NDArray[np.bool_] = cells.length == len(mark)
-    for place, byte in enumerate(mark):
-        candidates = np.flatnonzero(same)
-        same[candidates] = cells.pool[cells.start[candidates] + place] == byte
-    return same
+def _equal_to(cells: spans.Spans, gap_mark: bytes) -> Mask:
+    """(rows,) bool: which cells have the bytes `gap_mark`, those of a gap."""
+    is_equal: npt.NDArray[np.bool_] = cells.length == len(gap_mark)
+    for place, byte in enumerate(gap_mark):
+        candidates = np.flatnonzero(is_equal)
+        letters = cells.pool[cells.start[candidates] + place]
+        is_equal[candidates] = letters == byte
+    return is_equal
