@@ -295,3 +295,24 @@ def test_integers_that_float_has_not_are_text_from_the_first_batch_on(tmp_path, 
     for batch in batches:
         assert "id" in batch.typed and "few" not in batch.typed
     assert batches[-1]["id"].strings()[-1] == str(2**60 + 1)
+
+
+def test_one_odd_cell_makes_no_text_of_a_column_of_numbers(tmp_path):
+    """As pandas reads it: a table in memory and a typed file are judged as the text is."""
+    rng = np.random.default_rng(3)
+    cells = [f"{value:.1f}" for value in rng.normal(20, 3, 400)]
+    cells[100] = "ERR"
+    cells[200] = "-310.5"
+    lines = [f"{cell},{n % 7},0{n % 9}" for n, cell in enumerate(cells)]
+    (tmp_path / "t.csv").write_text("a,b,code\n" + "\n".join(lines) + "\n")
+    frame = pd.read_csv(tmp_path / "t.csv", dtype={"code": str})
+    assert not pd.api.types.is_numeric_dtype(frame["a"])
+    frame.to_parquet(tmp_path / "t.parquet")
+    expected = aetool.detect(tmp_path / "t.csv", plugin="pca", all_rows=True, drop=["code"])
+    assert list(expected.row[expected.anomaly]) == [101, 201]
+    for data in (frame, tmp_path / "t.parquet"):
+        result = aetool.detect(data, plugin="pca", all_rows=True, drop=["code"])
+        pd.testing.assert_series_equal(result.score, expected.score)
+    # texts of digits alone are what their type says
+    schema = aetool.fit(frame, plugin="pca").schema
+    assert [column.kind for column in schema.columns] == ["number", "number", "category"]

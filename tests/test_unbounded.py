@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -135,6 +136,49 @@ def test_a_table_without_a_header_has_a_row_number(tmp_path):
     figures = aetool.compress(path, tmp_path / "t.aez", max_error="1%")
     assert set(figures["errors"]) == {"c2", "c3"}
     assert len(figures["unbounded"]) == 1 and "identifier" in figures["unbounded"][0]
+
+
+def keyed(rng) -> pd.DataFrame:
+    """Numbers that name something, and numbers that measure."""
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, ROWS), "D")
+    return pd.DataFrame({
+        "user_id": rng.integers(100, 140, ROWS) * 7,
+        "order_number": rng.integers(10**6, 10**7, ROWS),
+        "zip": rng.integers(10_000, 99_999, ROWS),
+        "f_id": rng.integers(1, 10**6, ROWS) * 1.0,
+        "seen": rng.integers(2**53, 2**62, ROWS),
+        "day": days.strftime("%Y%m%d").astype(int),
+        "amount": rng.gamma(2, 50, ROWS).round(2),
+        "rooms": rng.integers(1, 400, ROWS),
+        "price_index": rng.normal(100, 5, ROWS).round(2),
+        "made": rng.integers(19_000_000, 21_000_000, ROWS),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_keys_that_repeat_and_days_are_exact_unless_they_are_named(tmp_path, run, suffix):
+    frame = keyed(np.random.default_rng(4))
+    path = tmp_path / f"t{suffix}"
+    if suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_parquet(path)
+    measured = {"amount", "rooms", "price_index", "made"}
+    figures = aetool.compress(path, tmp_path / "a.aez", max_error="1%")
+    assert set(figures["errors"]) == measured
+    with aetool.open(tmp_path / "a.aez") as archive:
+        restored = archive.to_pandas()
+    for name in set(frame) - measured - {"day"}:
+        assert np.array_equal(restored[name], frame[name])
+    assert [int(str(day).replace("-", "")[:8]) for day in restored["day"]] == list(frame["day"])
+    (line,) = [line for line in figures["unbounded"] if "by name or digits" in line]
+    assert "max_error={'user_id': ...}" in line
+    told = set(line.partition(":")[0].split(", "))
+    assert told | {"order_number", "f_id"} >= {"user_id", "zip", "order_number", "f_id"}
+    figures = aetool.compress(path, tmp_path / "b.aez", max_error={"": "1%", "zip": 5})
+    assert set(figures["errors"]) == measured | {"zip"} and figures["errors"]["zip"]["largest"] == 5
+    figures = aetool.compress(path, tmp_path / "c.aez", max_error={"": "1%", "amount": 0})
+    assert set(figures["errors"]) == measured - {"amount"}
 
 
 BOXES = {

@@ -24,6 +24,7 @@ from aetool.data.table_source import TableSource
 from aetool.errors import DataError
 from aetool.fits.fitting import FitOptions
 from aetool.fits.preparing import inferred
+from aetool.spelling import in_shell, option
 
 LOOKED_AT = 4096  # records that tell how a column writes its numbers
 GROUPED, COMMA = "thousands separators", "a decimal comma"
@@ -168,16 +169,30 @@ def _exact_identifiers(
     wanted: Mapping[str, str],
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
-    """Yield a line that names the identifiers which are not bounded, if there are any and all
-    numbers were to be."""
+    """Yield a line that names the identifiers, and one that names the keys, which are not bounded,
+    if there are any and all numbers were to be."""
+    if "" not in wanted:
+        return
     labels = beginning.labels()
     identifiers = []
+    keys = []
     for column in beginning.schema.columns:
         # rounded, one key would become another
-        if isinstance(column, Identifier) and labels[column.name] not in errors:
+        if labels[column.name] in errors:
+            continue
+        if isinstance(column, Identifier):
             identifiers.append(column.name)
-    if identifiers and "" in wanted:
-        listed = ", ".join(identifiers)
-        is_one = len(identifiers) == 1
-        kind = "is an identifier" if is_one else "are identifiers"
-        yield f"{listed} {kind}, stored exactly"
+        elif isinstance(column, Number) and quantities.is_key(column):
+            keys.append(column.name)
+    if identifiers:
+        kind = "is an identifier" if len(identifiers) == 1 else "are identifiers"
+        yield f"{', '.join(identifiers)} {kind}, stored exactly"
+    if keys:
+        kind = "a key or a day" if len(keys) == 1 else "keys or days"
+        bound = f"{option('--max-error')} {keys[0]}=..."
+        if not in_shell():
+            bound = f"max_error={{'{keys[0]}': ...}}"
+        yield (
+            f"{', '.join(keys)}: {kind} by name or digits, stored exactly, unless bounded by "
+            f"name: {bound}"
+        )

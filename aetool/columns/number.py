@@ -78,13 +78,16 @@ class Number(Modelled):
                 return None
             numbers = column.parse(values)
             return column._fitted(numbers, decimals_of(numbers))
-        if summary.typed and not asked:
-            return None
         notation = summary.asked_numbers() if asked else summary.numbers
         if notation is None:
             return None
         read = notation.read(values)
         is_number = read.state == VALUE
+        odd_cells = int((read.state == ODD_CELL).sum())
+        # a typed source that holds numbers as texts means texts, but one odd cell among numbers
+        # makes texts of a whole column, as pandas reads it
+        if summary.typed and not asked and not odd_cells:
+            return None
         if not is_number.any():
             if asked and len(summary.present):
                 text = summary.present.take(slice(0, 1)).strings()[0]
@@ -98,7 +101,7 @@ class Number(Modelled):
             column,
             notation=notation,
             token=summary.token,
-            odd=int((read.state == ODD_CELL).sum()),
+            odd=odd_cells,
         )
         return column._fitted(read.value, int(places.max()) if decimal else None)
 

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Sequence
 
 from aetool.columns.category import Category
 from aetool.columns.column import Column
 from aetool.columns.date import Date
-from aetool.columns.identifier import Identifier
+from aetool.columns.identifier import NAMED, Identifier
+from aetool.columns.number import Number
 from aetool.columns.schema import Schema
 from aetool.columns.text import Text
+from aetool.data.notation.patterns import Pattern
+
+# as people call a column that names something in digits, beside a record (identifier.NAMED)
+KEY = Pattern(
+    r"(?i)(?:^|[\W_])(?:ids|keys|code|zip|zip_?code|post_?code|postal_?code|plz|phone|telephone|tel|fax"
+    r"|mobile|ean|upc|gtin|isbn|sku|ssn|iban|pin|imei|account|serial)$|[\W_](?:num|number)$"
+)
+LARGEST_AMOUNT = 2.0**53  # above, a double does not hold every whole number
+FEWEST_DAYS = 4  # different numbers, all of which are days, to be taken for days
+FIRST_YEAR, LAST_YEAR = 1800, 2200
 
 
 def places_of_names(schema: Schema, names: Sequence[str]) -> frozenset[int]:
-    """Return the places, from 0, of the columns whose digits count nothing: identifiers, codes such
-    as P7890, dates, and words.
+    """Return the places, from 0, of the columns whose digits count nothing: identifiers, keys,
+    codes such as P7890, dates, and words.
 
     names: of all columns of the table in their order, those included that the schema leaves out.
 
@@ -32,7 +44,35 @@ def _is_name(column: Column) -> bool:
     if isinstance(column, Category):
         # few different amounts are read as levels, and are amounts all the same
         return not all(_is_amount(level) for level in column.levels)
+    if isinstance(column, Number):
+        return is_key(column)
     return isinstance(column, Identifier | Date | Text)
+
+
+def is_key(column: Number) -> bool:
+    """Whether the numbers of a column name records, places or days, though they are no row numbers
+    and may repeat: as its name says, or since they are days written as 20241231, or too long for
+    amounts."""
+    told = [column.low, column.high, *column.quantiles, *column.few]
+    if not all(math.isfinite(number) and number.is_integer() for number in told):
+        return False
+    if NAMED.search(column.name) or KEY.search(column.name):
+        return True
+    # nobody measures to sixteen digits
+    if max(abs(column.low), abs(column.high)) > LARGEST_AMOUNT:
+        return True
+    return len(set(told)) >= FEWEST_DAYS and all(_is_day(int(number)) for number in told)
+
+
+def _is_day(number: int) -> bool:
+    """Whether a whole number is a day written as 20241231."""
+    year, month_and_day = divmod(number, 10_000)
+    month, day = divmod(month_and_day, 100)
+    try:
+        datetime.date(year, month, day)
+    except ValueError:
+        return False
+    return FIRST_YEAR <= year <= LAST_YEAR
 
 
 def _is_amount(text: str) -> bool:
