@@ -19,7 +19,8 @@ SHARE = 0.001  # of the pixels of ordinary pictures that exceed the threshold
 # of a picture's side, the deviation of the Gaussian that maps are blurred by: of what was tried on
 # drawn pictures with defects (benchmarks/defect_pictures.py) the regions of defects stood out most
 # by about 1 to 1.5 pixels of 64
-BLUR, LEAST_BLUR = 1 / 56, 0.5
+BLUR = 1 / 56
+LEAST_BLUR = 0.5  # pixels
 AROUND = 1.6  # times that, to find the region around the worst
 TAIL = 0.9  # how far a pixel reaches ordinarily, as a part of the ordinary pictures
 CALMEST = 0.9  # of the ordinary pictures, which tell the threshold: a few odd ones must not
@@ -57,7 +58,7 @@ class PixelCalibration:
         next to nothing, so the mean of how far all pixels stray is added. The scale is such that
         one in 1,000 pixels of the calmest nine tenths of the pictures exceed 1.
         """
-        deviation = max(LEAST_BLUR, BLUR * min(height, width))
+        deviation = _deviation_for(height, width)
         every = len(parts) * height * width
         # evenly spaced ones of many
         step = max(1, -(-every // MOST_VALUES))
@@ -71,29 +72,42 @@ class PixelCalibration:
         strays = np.maximum(high - usual, 0.0)
         scale = strays + max(float(strays.mean()), QUIETEST)
         usual = _short(usual)
-        few = (few - usual) / scale
-        highest = np.quantile(few, 1 - SHARE, axis=(1, 2))
-        calmest_first = np.argsort(highest, kind="stable")
-        count = max(1, round(CALMEST * len(few)))
-        calm = few[calmest_first[:count]]
-        threshold = float(np.quantile(calm, 1 - SHARE))
-        # even of pixels that never differ
-        threshold = max(threshold, 1.0)
+        threshold = _threshold((few - usual) / scale)
         return cls(usual, _short(scale * threshold), deviation)
 
     @classmethod
     def of_medians(cls, typical: Float, height: int, width: int) -> PixelCalibration:
         """The calibration of a model of which no more is known than the median parts, typical:
         (pixels + 1,): maps are then in the unit of parts, and 1 means nothing special."""
-        usual = pixel_parts(typical[None], height, width)
-        deviation = max(LEAST_BLUR, BLUR * min(height, width))
-        return cls(blurred(usual, deviation)[0], np.ones((height, width)), deviation)
+        of_pixels = pixel_parts(typical[None], height, width)
+        deviation = _deviation_for(height, width)
+        usual, *_ = blurred(of_pixels, deviation)
+        return cls(usual, np.ones((height, width)), deviation)
 
     def maps(self, parts: Parts) -> Float:
         """(n, height, width): the maps of pictures whose parts are (n, pixels + 1); see this
         module."""
-        amounts = blurred(pixel_parts(parts, *self.shape), self.deviation)
+        by_pixel = pixel_parts(parts, *self.shape)
+        amounts = blurred(by_pixel, self.deviation)
         return np.asarray((amounts - self.usual) / self.scale)
+
+
+def _deviation_for(height: int, width: int) -> float:
+    """The deviation, in pixels, of the Gaussian that maps of pictures of this size are blurred
+    by."""
+    return max(LEAST_BLUR, BLUR * min(height, width))
+
+
+def _threshold(excess: Float) -> float:
+    """What one in 1,000 pixels of the calmest pictures exceeds, at least 1. excess: (n, H, W), how
+    far pixels lie above their usual amounts, in units of how far they stray."""
+    highest = np.quantile(excess, 1 - SHARE, axis=(1, 2))
+    calmest_first = np.argsort(highest, kind="stable")
+    count = max(1, round(CALMEST * len(excess)))
+    calm = excess[calmest_first[:count]]
+    threshold = float(np.quantile(calm, 1 - SHARE))
+    # even of pixels that never differ
+    return max(threshold, 1.0)
 
 
 def pixel_parts(parts: Parts, height: int, width: int) -> Float:
@@ -126,7 +140,9 @@ def excess_of(amounts: Float) -> Float:
     """(H, W) >= 0: by how much each amount of a map, (H, W), lies above 0.5, up to which it may be
     noise; if none does, by how much each lies above 0, the usual."""
     above = np.maximum(amounts - NOISE, 0.0)
-    return above if above.any() else np.maximum(amounts, 0.0)
+    if above.any():
+        return above
+    return np.maximum(amounts, 0.0)
 
 
 def box_of_worst(amounts: Float, deviation: float) -> Box | None:
@@ -147,4 +163,5 @@ def _short(values: Float) -> Float:
     """Values rounded to a mantissa of 1/4096, which is finer than they are known, so that they are
     stored in little space."""
     mantissa, exponent = np.frexp(values)
-    return np.ldexp(np.round(mantissa * MANTISSA) / MANTISSA, exponent)
+    rounded = np.round(mantissa * MANTISSA) / MANTISSA
+    return np.ldexp(rounded, exponent)

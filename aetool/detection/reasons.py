@@ -12,9 +12,11 @@ from aetool.data.table import Mask, Table
 from aetool.model import Float
 
 Scores = Callable[[Float], Float]  # (rows,) of what the graphs take, (rows, inputs)
-MOST, LEAST_SHARE = 3, 0.1
-# of a record of which no column is to be named
-NOTHING, TOGETHER = "nothing beyond the usual", "no value alone, but all of them together"
+MOST = 3  # columns that are named of a record
+LEAST_SHARE = 0.1  # of a record's excess, for a column to be named
+# of a record of which no column is to be named: an ordinary one, and an anomaly
+NOTHING = "nothing beyond the usual"
+TOGETHER = "no value alone, but all of them together"
 TRIED = 16  # values of a column, to see which fits best beside the others
 
 
@@ -40,12 +42,19 @@ def columns(
         others = np.where(alike, 0.0, excess)
         some = (others > 0).any(axis=1, keepdims=True)
         excess = np.where(some, others, excess)
-    ranked = excess if marginal is None else excess + np.where(excess > 0, marginal, 0)
-    order = np.argsort(-ranked, axis=1, kind="stable")[:, :MOST]
+    ranked = excess
+    if marginal is not None:
+        # how odd a value is on its own tells culprits apart, and makes none
+        ranked = excess + np.where(excess > 0, marginal, 0)
+    order = np.argsort(-ranked, axis=1, kind="stable")
     named = []
-    for row, best in zip(excess, order, strict=True):
-        whole = float(np.maximum(row, 0).sum())
-        named.append([int(j) for j in best if row[j] > 0 and row[j] >= LEAST_SHARE * whole])
+    for row, places in zip(excess, order[:, :MOST], strict=True):
+        least = LEAST_SHARE * float(np.maximum(row, 0).sum())
+        of_row = []
+        for place in places.tolist():
+            if row[place] > 0 and row[place] >= least:
+                of_row.append(place)
+        named.append(of_row)
     return named
 
 
@@ -64,20 +73,20 @@ def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Floa
     if not len(X):
         return surprise, best
     score = scores(X)
-    for j, column in enumerate(columns):
+    for place, column in enumerate(columns):
         lowest = np.full(len(X), np.inf)
         if column.predicted:
             tried = list(column.tried(TRIED))
         else:
-            tried = [column.mended(X[:, j], best[:, j])]
+            tried = [column.mended(X[:, place], best[:, place])]
         for value in tried:
             other = X.copy()
-            other[:, j] = value
+            other[:, place] = value
             trial_score = scores(other)
-            better = trial_score < lowest
-            lowest[better] = trial_score[better]
-            best[better, j] = other[better, j]
-        surprise[:, j] = np.maximum(score - lowest, 0.0)
+            is_better = trial_score < lowest
+            lowest[is_better] = trial_score[is_better]
+            best[is_better, place] = other[is_better, place]
+        surprise[:, place] = np.maximum(score - lowest, 0.0)
     return surprise, best
 
 
@@ -97,24 +106,36 @@ def by_mending(
     """
     score = scores(X)
     lowered = np.zeros((len(X), len(schema.modelled)))
-    for j in sorted({j for js in named for j in js}):
+    # each column once, however many records it is named of
+    of_any_record: set[int] = set()
+    of_any_record.update(*named)
+    for place in sorted(of_any_record):
+        column = schema.modelled[place]
         mended = X.copy()
-        mended[:, j] = schema.modelled[j].mended(X[:, j], expected[:, j])
-        lowered[:, j] = score - scores(mended)
-    return [sorted(js, key=(-row).__getitem__) for js, row in zip(named, lowered, strict=True)]
+        mended[:, place] = column.mended(X[:, place], expected[:, place])
+        lowered[:, place] = score - scores(mended)
+    ranked = []
+    for places, falls in zip(named, -lowered, strict=True):
+        # of equal falls the order stays as it is
+        ranked.append(sorted(places, key=falls.__getitem__))
+    return ranked
 
 
 def marginal_bits(schema: Schema, X: Float) -> Float:
     """(rows, columns): how rare each value is in its own column, in bits, whatever the record's
     other values. X: (rows, inputs)."""
-    surprises = [column.own_surprise(X[:, i]) for i, column in enumerate(schema.modelled)]
+    surprises = []
+    for place, column in enumerate(schema.modelled):
+        surprises.append(column.own_surprise(X[:, place]))
     return np.stack(surprises, axis=1)
 
 
 def as_expected(schema: Schema, X: Float, expected: Float) -> Mask:
     """(rows, columns): True where a value of X, (rows, inputs), would be written as the expected
     one is. expected: (rows, columns)."""
-    same = [c.alike(X[:, i], expected[:, i]) for i, c in enumerate(schema.modelled)]
+    same = []
+    for place, column in enumerate(schema.modelled):
+        same.append(column.alike(X[:, place], expected[:, place]))
     return np.stack(same, axis=1)
 
 

@@ -7,6 +7,7 @@ most `alpha`. A difference must be sure, and large enough to matter.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +17,17 @@ import numpy as np
 from aetool.columns.column import ODD, Modelled
 from aetool.columns.schema import Schema
 from aetool.detection.calibration import Calibration
-from aetool.model import Float
+from aetool.model import Float, Int
 
 SAME, SHIFTED, BROKEN, UNKNOWN = "same", "shifted", "broken", "unknown"
 FEWEST_ROWS = 20  # of fewer, on either side, nothing says that they are the same
 ALPHA = 0.01  # the chance that data which are the same are called shifted
 # what a difference must be, beside sure: parts of the cells, of the pairs of values, of the scores
-LEAST_GAPS, LEAST_NEW, LEAST_LOCATION, LEAST_SHAPE, LEAST_SCORE = 0.005, 0.002, 0.02, 0.03, 0.04
+LEAST_GAPS = 0.005
+LEAST_NEW = 0.002
+LEAST_LOCATION = 0.02
+LEAST_SHAPE = 0.03
+LEAST_SCORE = 0.04
 FEWEST_IN_A_BIN = 5.0  # expected of the smaller sample, for the chi-square to hold
 EXACT = 200  # marked cells up to which their probabilities are added up one by one
 P_BINS = 1000  # of conformal p-values
@@ -31,6 +36,8 @@ P_BINS = 1000  # of conformal p-values
 # 220 pairs of tables that are the same, of 2 and 20 columns, 300 and 2,000 rows: 1.35 to 1.39
 VARIANCE = 1.4
 MOST_BEYOND = 0.5  # of records above the threshold: more, and the model does not know these data
+FEWEST_STUCK = 20  # values of a column, of which fewer may all be the same by chance
+STUCK = 1e-6  # the chance below which values that are all the same are none
 
 
 @dataclass(frozen=True)
@@ -195,36 +202,42 @@ class Tally:
     def _fault(self, place: int, column: Modelled) -> str:
         """Why a column that the model uses cannot be used in the new data; empty if it can."""
         present = self.rows - int(self.gaps[place]) - int(self.odd[place])
-        before = self.schema.rows - column.missing - column.odd if self.schema else 0
+        before = 0
+        if self.schema:
+            before = self.schema.rows - column.missing - column.odd
         if not self.rows or before <= 0:
             return ""
         if not present:
-            all_gaps = self.gaps[place] == self.rows
-            # a gap or two of a column that has some are none
-            if all_gaps and self.rows < FEWEST_ROWS:
-                return ""
-            return f"every cell is {'a gap' if all_gaps else 'a gap or unreadable'}"
-        counts = self.bins[place]
-        stuck = present >= FEWEST_STUCK and len(counts) and counts.max() == present
-        expected = column.bin_counts.max() / max(column.bin_counts.sum(), 1) if stuck else 1.0
-        # the chance that so many values are all of the commonest bin
-        if stuck and _is_point(column, int(counts.argmax())) and expected**present < STUCK:
+            return self._fault_of_no_values(place)
+        if _is_stuck(column, self.bins[place], present):
             return "every value is the same"
         return ""
+
+    def _fault_of_no_values(self, place: int) -> str:
+        """The fault of a column that has no value in any new record; empty if there are few
+        records, and all are gaps."""
+        if self.gaps[place] < self.rows:
+            return "every cell is a gap or unreadable"
+        # a gap or two of a column that has some are none
+        if self.rows < FEWEST_ROWS:
+            return ""
+        return "every cell is a gap"
 
     def _tests(self, place: int, column: Modelled, before: int) -> list[Shift]:
         """The results of the tests of one column, without those that nothing was counted for.
         before: how many records the model was fitted on."""
         name = column.name
         rows = self.rows
+        gaps = int(self.gaps[place])
+        odd = int(self.odd[place])
         tests = []
         for what, old, new in (
-            ("gaps", column.missing, int(self.gaps[place])),
-            ("unreadable cells", column.odd, int(self.odd[place])),
+            ("gaps", column.missing, gaps),
+            ("unreadable cells", column.odd, odd),
         ):
             if old or new:
                 tests.append(share_test(name, what, (old, before), (new, rows), LEAST_GAPS))
-        present = rows - int(self.gaps[place]) - int(self.odd[place])
+        present = rows - gaps - odd
         reference = column.bin_counts
         counts = self.bins[place]
         if not len(reference) or not reference.sum() or not present:
@@ -234,11 +247,15 @@ class Tally:
             # words that were seen once are as many as those yet to be seen (Good & Turing)
             once = int((reference == 1).sum())
             known_values = int(reference.sum())
-            tests.append(
-                share_test(
-                    name, "new levels", (once, known_values), (new_words, present), LEAST_NEW, True
-                )
+            new_levels = share_test(
+                name,
+                "new levels",
+                (once, known_values),
+                (new_words, present),
+                LEAST_NEW,
+                more=True,
             )
+            tests.append(new_levels)
         if counts.sum():
             if column.measured:
                 tests.append(location_test(column, reference, counts))
@@ -258,14 +275,28 @@ class Tally:
         edges = np.arange(1, P_BINS + 1) / P_BINS
         distance = max(0.0, float((part - edges).max()))
         size = math.sqrt(rows * held_out / (rows + held_out) / VARIANCE)
-        tenth = 100 * float(self.p_counts[: P_BINS // 10].sum()) / rows
+        rare = float(self.p_counts[: P_BINS // 10].sum())
+        tenth = 100 * rare / rows
         before = "10 % of records as rare as one in 10"
         now = f"{tenth:.3g} % of records as rare"
         p = smirnov(size * distance)
         return Shift("", "score", before, now, distance, LEAST_SCORE, p)
 
 
-FEWEST_STUCK, STUCK = 20, 1e-6
+def _is_stuck(column: Modelled, counts: Float, present: int) -> bool:
+    """Whether all new values of a column are one, as training makes nearly impossible. counts:
+    (k,), how many fell in each bin; present: how many values there are."""
+    if present < FEWEST_STUCK or not len(counts):
+        return False
+    # not so where values lie in several bins, or in none
+    if counts.max() != present:
+        return False
+    if not _is_point(column, int(counts.argmax())):
+        return False
+    before = column.bin_counts
+    commonest = before.max() / max(before.sum(), 1)
+    # the chance that so many values are all of the commonest bin
+    return bool(commonest**present < STUCK)
 
 
 def _is_point(column: Modelled, place: int) -> bool:
@@ -278,15 +309,15 @@ def holm(shifts: Sequence[Shift]) -> list[Shift]:
     """The tests with `adjusted` set, in their order. If the data are the same, the least adjusted
     p-value is at most alpha with a chance of at most alpha, for each alpha (Holm 1979)."""
     order = sorted(range(len(shifts)), key=lambda place: shifts[place].p)
-    adjusted = [1.0] * len(shifts)
+    judged = list(shifts)
     highest = 0.0
     for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(shifts) - rank) * shifts[place].p))
-        adjusted[place] = highest
-    return [
-        Shift(s.column, s.what, s.before, s.now, s.effect, s.least, s.p, a)
-        for s, a in zip(shifts, adjusted, strict=True)
-    ]
+        shift = shifts[place]
+        # as many times as tests are left, and never below a smaller p-value's
+        raised = (len(shifts) - rank) * shift.p
+        highest = max(highest, min(1.0, raised))
+        judged[place] = dataclasses.replace(shift, adjusted=highest)
+    return judged
 
 
 def share_test(
@@ -300,47 +331,78 @@ def share_test(
     """The test of whether the part of marked cells differs. before, now: (marked cells, all cells).
     more: whether to test only that the part has grown. least: the effect that matters. It is
     Fisher's exact test, of many marked cells by the normal distribution."""
-    parts = [marked / max(every, 1) for marked, every in (before, now)]
-    effect = parts[1] - parts[0] if more else abs(parts[1] - parts[0])
-    old, new = (f"{100 * part:.3g} %" for part in parts)
-    return Shift(column, what, old, new, effect, least, _fisher(before, now, more))
+    part_before = _part(before)
+    part_now = _part(now)
+    effect = part_now - part_before
+    if not more:
+        effect = abs(effect)
+    p = _fisher(before, now, more)
+    old = f"{100 * part_before:.3g} %"
+    new = f"{100 * part_now:.3g} %"
+    return Shift(column, what, old, new, effect, least, p)
+
+
+def _part(cells: tuple[int, int]) -> float:
+    """The part of cells that is marked. cells: (marked cells, all cells)."""
+    marked, every = cells
+    return marked / max(every, 1)
 
 
 def _fisher(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
+    """The p-value of Fisher's exact test; arguments as of share_test."""
     marked = before[0] + now[0]
     every = before[1] + now[1]
     if not before[1] or not now[1] or marked in (0, every):
         return 1.0
-    if min(marked, every - marked) > EXACT:
-        part = marked / every
-        deviation = math.sqrt(part * (1 - part) * (1 / before[1] + 1 / now[1]))
-        continuity = 0.5 * (1 / before[1] + 1 / now[1])
-        difference = now[0] / now[1] - before[0] / before[1]
-        off = (difference if more else abs(difference)) - continuity
-        tail = 0.5 * math.erfc(off / deviation / math.sqrt(2))
-        return tail if more else min(1.0, 2 * tail)
-    if marked > every - marked:  # count the rarer kind of cells
+    unmarked = every - marked
+    if min(marked, unmarked) > EXACT:
+        return _normal_test(before, now, more)
+    # the rarer kind of cells is counted
+    if marked > unmarked:
         before = (before[1] - before[0], before[1])
         now = (now[1] - now[0], now[1])
-        marked = every - marked
+        marked = unmarked
     lowest = max(0, marked - before[1])
     most = min(marked, now[1])
-    logs = np.array(
-        [
-            _log_choose(now[1], k) + _log_choose(before[1], marked - k)
-            for k in range(lowest, most + 1)
-        ]
-    )
-    chances = np.exp(logs - _log_choose(every, marked))
+    logs = []
+    for new in range(lowest, most + 1):
+        old = marked - new
+        logs.append(_log_choose(now[1], new) + _log_choose(before[1], old))
+    chances = np.exp(np.array(logs) - _log_choose(every, marked))
     observed = now[0] - lowest
     if more:
-        return float(min(1.0, chances[observed:].sum()))
-    # as unlikely as this, or less likely; a little slack for rounding
-    return float(min(1.0, chances[chances <= chances[observed] * (1 + 1e-7)].sum()))
+        as_odd = chances[observed:]
+    else:
+        # as unlikely as this, or less likely; a little slack for rounding
+        limit = chances[observed] * (1 + 1e-7)
+        as_odd = chances[chances <= limit]
+    return float(min(1.0, as_odd.sum()))
+
+
+def _normal_test(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
+    """The p-value that stands for _fisher's where cells are many: by the normal distribution, with
+    a correction for whole numbers."""
+    marked = before[0] + now[0]
+    every = before[1] + now[1]
+    part = marked / every
+    inverse = 1 / before[1] + 1 / now[1]
+    deviation = math.sqrt(part * (1 - part) * inverse)
+    difference = now[0] / now[1] - before[0] / before[1]
+    if not more:
+        difference = abs(difference)
+    off = difference - 0.5 * inverse
+    tail = 0.5 * math.erfc(off / deviation / math.sqrt(2))
+    if more:
+        return tail
+    return min(1.0, 2 * tail)
 
 
 def _log_choose(every: int, chosen: int) -> float:
-    return math.lgamma(every + 1) - math.lgamma(chosen + 1) - math.lgamma(every - chosen + 1)
+    """The logarithm of the number of ways to choose `chosen` of `every` things."""
+    ways = math.lgamma(every + 1)
+    orders = math.lgamma(chosen + 1)
+    orders_of_rest = math.lgamma(every - chosen + 1)
+    return ways - orders - orders_of_rest
 
 
 def location_test(column: Modelled, reference: Float, counts: Float) -> Shift:
@@ -353,17 +415,28 @@ def location_test(column: Modelled, reference: Float, counts: Float) -> Shift:
     both = reference + counts
     ranks = np.cumsum(both) - (both - 1) / 2
     # the chance that a new value is larger than one before, ties counting half
-    larger = (float((ranks * counts).sum()) - now * (now + 1) / 2) / (before * now)
-    ties = float((both**3 - both).sum()) / (every * (every - 1)) if every > 1 else 0.0
+    rank_sum = float((ranks * counts).sum())
+    least_sum = now * (now + 1) / 2
+    larger = (rank_sum - least_sum) / (before * now)
+    ties = 0.0
+    if every > 1:
+        ties = float((both**3 - both).sum()) / (every * (every - 1))
     variance = (every + 1 - ties) / (12 * before * now)
     effect = abs(larger - 0.5)
-    p = math.erfc(effect / math.sqrt(2 * variance)) if variance > 0 else 1.0
-    old, new = (f"median {column.bin_name(_median_bin(c))}" for c in (reference, counts))
+    p = 1.0
+    # all values in one bin have none
+    if variance > 0:
+        p = math.erfc(effect / math.sqrt(2 * variance))
+    old = f"median {_median(column, reference)}"
+    new = f"median {_median(column, counts)}"
     return Shift(column.name, "location", old, new, effect, LEAST_LOCATION, p)
 
 
-def _median_bin(counts: Float) -> int:
-    return int(np.searchsorted(np.cumsum(counts), 0.5 * counts.sum()))
+def _median(column: Modelled, counts: Float) -> str:
+    """The name of the bin of a column in which the median lies; counts: (k,), by bin."""
+    below = np.cumsum(counts)
+    place = np.searchsorted(below, 0.5 * counts.sum())
+    return column.bin_name(int(place))
 
 
 def shape_test(column: Modelled, reference: Float, counts: Float) -> Shift:
@@ -376,13 +449,7 @@ def shape_test(column: Modelled, reference: Float, counts: Float) -> Shift:
     now = float(counts.sum())
     pooled = (reference + counts) / (before + now)
     expected = pooled * min(before, now)
-    group = np.zeros(len(expected), dtype=np.int64)
-    room = 0.0
-    for place, amount in enumerate(expected.tolist()):
-        if room >= FEWEST_IN_A_BIN and expected[place:].sum() >= FEWEST_IN_A_BIN:
-            group[place:] += 1
-            room = 0.0
-        room += amount
+    group = _joined_bins(expected)
     old = np.bincount(group, reference)
     new = np.bincount(group, counts)
     both = (old + new) / (before + now)
@@ -391,11 +458,27 @@ def shape_test(column: Modelled, reference: Float, counts: Float) -> Shift:
     effect = 0.5 * float(np.abs(difference).sum())
     p = chi_square(statistic, len(old) - 1)
     # told by the bin that has gained or lost most
-    parts = reference / before, counts / now
-    most = int(np.abs(parts[1] - parts[0]).argmax())
-    old_words = f"{100 * parts[0][most]:.3g} % {column.bin_name(most)}"
-    new_words = f"{100 * parts[1][most]:.3g} %"
+    parts_before = reference / before
+    parts_now = counts / now
+    most = int(np.abs(parts_now - parts_before).argmax())
+    old_words = f"{100 * parts_before[most]:.3g} % {column.bin_name(most)}"
+    new_words = f"{100 * parts_now[most]:.3g} %"
     return Shift(column.name, "shape", old_words, new_words, effect, LEAST_SHAPE, p)
+
+
+def _joined_bins(expected: Float) -> Int:
+    """(k,): the number of the group that each bin is in, so that as many values are expected in a
+    group as the chi-square needs; expected: (k,), how many are in each bin."""
+    group = np.zeros(len(expected), dtype=np.int64)
+    in_group = 0.0
+    for place, amount in enumerate(expected.tolist()):
+        # what is left must suffice for a group, too
+        left = expected[place:].sum()
+        if in_group >= FEWEST_IN_A_BIN and left >= FEWEST_IN_A_BIN:
+            group[place:] += 1
+            in_group = 0.0
+        in_group += amount
+    return group
 
 
 def chi_square(statistic: float, degrees: int) -> float:
@@ -406,7 +489,9 @@ def chi_square(statistic: float, degrees: int) -> float:
         return 1.0
     half = statistic / 2
     odd = degrees % 2
-    chance = math.erfc(math.sqrt(half)) if odd else 0.0
+    chance = 0.0
+    if odd:
+        chance = math.erfc(math.sqrt(half))
     # terms half^s / Gamma(s + 1) by their logarithms: of many degrees they overflow
     steps = [count + 0.5 * odd for count in range(degrees // 2)]
     for step in steps:

@@ -59,20 +59,25 @@ class ScoreTrace:
         self._last_moment = float(moments[-1])
         while (self.rows + len(scores)) > MOST_SPANS * self.span:
             self._double()
+        self._add_stretches(scores, moments)
+        self.rows += len(scores)
+        bins, counts = np.unique(bins_of(scores), return_counts=True)
+        for place, count in zip(bins.tolist(), counts.tolist(), strict=True):
+            self._bins[place] += count
+
+    def _add_stretches(self, scores: Float, moments: Float) -> None:
+        """Add the stretches of the next records, whose scores and times, (n,), these are."""
         stretch = (self.rows + np.arange(len(scores))) // self.span
         starts = np.flatnonzero(np.diff(stretch, prepend=-1))
         highest = np.maximum.reduceat(scores, starts)
         moment = moments[starts]
-        if int(stretch[0]) < len(self._highest):  # the last stretch goes on
+        # the last stretch goes on
+        if int(stretch[0]) < len(self._highest):
             self._highest[-1] = max(self._highest[-1], highest[0])
             highest = highest[1:]
             moment = moment[1:]
         self._highest = np.concatenate([self._highest, highest])
         self._moment = np.concatenate([self._moment, moment])
-        self.rows += len(scores)
-        bins, counts = np.unique(bins_of(scores), return_counts=True)
-        for place, count in zip(bins.tolist(), counts.tolist(), strict=True):
-            self._bins[place] += count
 
     def _double(self) -> None:
         """Merge stretches two by two in place, so that each stands for twice as many records."""

@@ -43,6 +43,7 @@ def prove(layers: Sequence[Layer], most_in: int = 1) -> None:
         weight = layer.weight
         bias = layer.bias
         fits = weight.ndim == 2 and bias.shape == (weight.shape[1],) and len(weight) == inputs
+        # too wide is told before damaged: the user can mend it
         if fits and max(weight.shape) > MAX_WIDTH:
             raise BundleError(
                 f"refused: layer {number} of a network is {max(weight.shape):,} wide, and at most "
@@ -51,9 +52,7 @@ def prove(layers: Sequence[Layer], most_in: int = 1) -> None:
             )
         if not fits or not weight.size or not 0 <= layer.shift < 53:
             raise BundleError(f"damaged: layer {number} of a network has not the shape it should")
-        # in Python's unbounded integers: the proof itself must not wrap
-        columns = zip(weight.T.tolist(), bias.tolist(), strict=True)
-        worst = max(sum(map(abs, w)) * most_in + abs(b) for w, b in columns)
+        worst = _largest_sum(layer, most_in)
         if worst >= LIMIT:
             raise BundleError(
                 f"refused: a sum in layer {number} of a network can reach {worst}, beyond 2^53: it "
@@ -63,37 +62,57 @@ def prove(layers: Sequence[Layer], most_in: int = 1) -> None:
         most_in = MOST
 
 
+def _largest_sum(layer: Layer, most_in: int) -> int:
+    """The largest size that a sum of the layer can have, for inputs of 0 .. most_in."""
+    # in Python's unbounded integers: the proof itself must not wrap
+    columns = layer.weight.T.tolist()
+    largest = 0
+    for weights, bias in zip(columns, layer.bias.tolist(), strict=True):
+        size = sum(map(abs, weights))
+        largest = max(largest, size * most_in + abs(bias))
+    return largest
+
+
 def reference(layers: Sequence[Layer], x: Int, ones: bool = False) -> Int:
     """(rows, outputs) int64: the norm, in integers. x: (rows, inputs); ones: or the places of ones
     among zeros, (rows, ones)."""
-    h: Int = _sums(layers[0].weight, x) if ones else x.astype(np.int64) @ layers[0].weight
+    first = layers[0].weight
+    sums: Int = _sums(first, x) if ones else x.astype(np.int64) @ first
     for layer, after in itertools.pairwise(layers):
-        h = np.clip((h + layer.bias) >> np.int64(layer.shift), 0, MOST) @ after.weight
-    return np.asarray(h + layers[-1].bias)
+        # a shift of whole numbers rounds down, of negative ones, too
+        shifted = (sums + layer.bias) >> np.int64(layer.shift)
+        hidden = np.clip(shifted, 0, MOST)
+        sums = hidden @ after.weight
+    return np.asarray(sums + layers[-1].bias)
 
 
 def in_floats(layers: Sequence[Layer], x: Int, ones: bool = False) -> npt.NDArray[np.float64]:
     """(rows, outputs): as `reference`, but computed in float64 by whatever BLAS there is."""
-    w, b = folded(layers[0])
-    h = _sums(w, x) if ones else x.astype(np.float64) @ w
+    weight, bias = folded(layers[0])
+    sums = _sums(weight, x) if ones else x.astype(np.float64) @ weight
     for layer in layers[1:]:
-        w, after = folded(layer)
-        h = np.clip(np.floor(h + b), 0, MOST) @ w
-        b = after
-    return np.asarray(h + b)
+        rounded = np.floor(sums + bias)
+        hidden = np.clip(rounded, 0, MOST)
+        weight, bias = folded(layer)
+        sums = hidden @ weight
+    return np.asarray(sums + bias)
 
 
 def _sums(weight: Array, places: Int) -> Array:
-    out: Array = np.zeros((len(places), weight.shape[1]), weight.dtype)
+    """(rows, outputs): the product of inputs with weight, (inputs, outputs), where `places`, (rows,
+    ones), says which inputs are 1, all others being 0."""
+    sums: Array = np.zeros((len(places), weight.shape[1]), weight.dtype)
     for place in places.T:
-        out += weight[place]
-    return out
+        sums += weight[place]
+    return sums
 
 
 def folded(layer: Layer) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Weight and bias with the shift in them: a power of two, so nothing is rounded."""
     scale = 2.0**-layer.shift
-    return layer.weight.astype(np.float64) * scale, layer.bias.astype(np.float64) * scale
+    weight = layer.weight.astype(np.float64)
+    bias = layer.bias.astype(np.float64)
+    return weight * scale, bias * scale
 
 
 def graph(layers: Sequence[Layer]) -> bytes:
