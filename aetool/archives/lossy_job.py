@@ -19,7 +19,8 @@ from aetool.codec.columns import whole_column
 from aetool.codec.container import Writer
 from aetool.codec.contents.content import BLOCK_BYTES
 from aetool.codec.contents.lossy import CodedRecords, Lossy, LossyPictures, LossyTable, stored_as
-from aetool.columns.column import ODD
+from aetool.columns.column import ODD, Modelled
+from aetool.columns.schema import Schema
 from aetool.data.images import ImageSource
 from aetool.data.pictures.framed import FramedSource
 from aetool.data.scaling import image_features
@@ -34,11 +35,12 @@ from aetool.fits import fitting
 from aetool.model import Array, Records
 from aetool.spelling import option
 
-SAMPLE = 4096
+SAMPLE = 4096  # records that the steps of the quantiser are chosen on
 EMBED_SHARE = 0.05  # a model up to this part of the source is embedded
 MOST_WRONG = 0.05  # a category restored wrongly more often than this is stored as it is
 FAITHFUL = 0.05  # of a deviation: a root mean square error nobody asks to be smaller by default
-TRIES = 6
+TRIES = 6  # times that an archive is written before its target is given up
+MARGIN = 0.98  # of the target that was missed: what the next try aims at
 
 
 @dataclass(frozen=True)
@@ -154,19 +156,24 @@ class LossyJob:
         for _ in range(TRIES):
             file.seek(0)
             file.truncate()
-            facts = self._write(file, self._choose(sample, target))
+            quantiser = self._choose(sample, target)
+            facts = self._write(file, quantiser)
             error = self.judge(facts)
             if wanted is None or target is None or error <= wanted:
-                file.flush()
-                with Archive(path_of(file), self.model, self.options.device) as archive:
-                    self.content.compare(archive)
-                    self.rows = archive.rows
+                self._verify(file)
                 return {**facts, "archive_bytes": file.tell(), "rows": self.rows}
-            target = 0.98 * target * wanted / error
+            target = MARGIN * target * wanted / error
         raise ParamError(
             f"{option('--target-error')} {wanted:g} holds on a sample but not on the whole file; "
             f"fit a model with a larger code ({option('-O ')}latent=...), or allow more"
         )
+
+    def _verify(self, file: BinaryIO) -> None:
+        """Read the archive back and compare it with what was encoded; sets rows."""
+        file.flush()
+        with Archive(path_of(file), self.model, self.options.device) as archive:
+            self.content.compare(archive)
+            self.rows = archive.rows
 
     def numbers(self, rows: int | None) -> Array:
         """(rows, columns) float64: the source's records as the model reads them. rows: draw so many
@@ -187,38 +194,73 @@ class LossyJob:
         if isinstance(self.source, FramedSource):
             return self.source.sample(SAMPLE, 0)
         assert self.model.schema is not None
-        low = np.full(len(self.modelled), np.inf)
-        high = -low
-        for table in self.source.batches():
-            x = self.model.schema.encode(table, self.source.name)
-            odd = x == ODD
-            # a code restores numbers, and would write one in place of such a cell
-            self.irregular |= {self.modelled[i].name for i in np.flatnonzero(odd.any(axis=0))}
-            finite = np.where(np.isfinite(x) & ~odd, x, np.nan)
-            if len(finite):
-                low = np.fmin(low, np.fmin.reduce(finite, axis=0))
-                high = np.fmax(high, np.fmax.reduce(finite, axis=0))
-        for i, column in enumerate(self.modelled):
-            if column.measured and np.isfinite(low[i]):
-                self.ranges[column.name] = [float(low[i]), float(high[i])]
-            elif column.measured:
-                self.ranges[column.name] = list(column.span)
+        self._read_ranges(self.source, self.model.schema)
         try:
             table, _ = self.source.sample(SAMPLE, 0)
         except DataError:  # no records: an empty archive of the right columns
             table = self.source.head(0)
         return self.model.schema.encode(table, self.source.name)
 
+    def _read_ranges(self, source: TableSource, schema: Schema) -> None:
+        """Read the whole table and set `ranges` and `irregular`."""
+        low = np.full(len(self.modelled), np.inf)
+        high = -low
+        for table in source.batches():
+            x = schema.encode(table, source.name)
+            odd = x == ODD
+            # a code restores numbers, and would write one in place of such a cell
+            for place in np.flatnonzero(odd.any(axis=0)).tolist():
+                self.irregular.add(self.modelled[place].name)
+            is_number = np.isfinite(x) & ~odd
+            finite = np.where(is_number, x, np.nan)
+            if len(finite):
+                # fmin and fmax pass over NaN, as min and max would not
+                low = np.fmin(low, np.fmin.reduce(finite, axis=0))
+                high = np.fmax(high, np.fmax.reduce(finite, axis=0))
+        for place, column in enumerate(self.modelled):
+            if not column.measured:
+                continue
+            if np.isfinite(low[place]):
+                self.ranges[column.name] = [float(low[place]), float(high[place])]
+            else:
+                self.ranges[column.name] = list(column.span)
+
     def _choose(self, sample: Records, target: float | None) -> lossy.Quantiser:
+        """The quantiser that codes the sample in the fewest bytes at no more error than `target`,
+        or by default; sets `not_carried`, the columns that are then stored exactly."""
         self.not_carried = self.irregular
-        if not len(sample) or "code_levels" in self.model.facts:  # codes that are whole numbers
+        has_whole_codes = "code_levels" in self.model.facts
+        if not len(sample) or has_whole_codes:
+            # such codes are stored as they are
             size = self.model.latent
             return lossy.Quantiser(np.zeros(size), np.ones(size), np.arange(size))
         encoder = self.model.session("encoder.onnx", self.options.device)
         z = encoder(sample)["z"]
+        decoded_sample = self._decode(z, sample)
+        candidates = []
+        refused: list[ParamError] = []
+        for apart in self._ways(sample, decoded_sample):
+            self.not_carried = apart
+            try:
+                quantiser = self._quantiser(sample, z, target)
+            except ParamError as unreachable:  # with other categories apart it may be reached
+                refused.append(unreachable)
+                continue
+            units = list(quantiser.quantise(z).T)
+            size = _coded_size(units) + self._size_apart(sample)
+            candidates.append((size, apart, quantiser))
+        if not candidates:
+            raise refused[-1]
+        _, self.not_carried, quantiser = min(candidates, key=lambda candidate: candidate[0])
+        return quantiser
+
+    def _quantiser(self, sample: Records, z: Array, target: float | None) -> lossy.Quantiser:
+        """The quantiser of the sample's codes z, (rows, latent), while the columns `not_carried`
+        are stored exactly; ParamError if the target is out of reach."""
 
         def decode(code: Array) -> Array:
-            return self._decode(code, sample[: len(code)])  # gains are probed on the first rows
+            # gains are probed on the first rows
+            return self._decode(code, sample[: len(code)])
 
         def error(decoded: Array) -> float:
             measured = _Errors()
@@ -228,96 +270,108 @@ class LossyJob:
         def distortion(decoded: Array) -> float:
             return float(self._distance(sample, decoded).mean())
 
-        candidates = []
-        refused: list[ParamError] = []
-        latent = self.options.latent
-        for apart in self._ways(sample, decode(z)):
-            self.not_carried = apart
-            judges = (self._distance, error, distortion, self._floor())
-            try:
-                chosen = lossy.choose(z, decode, *judges, latent, target)
-            except ParamError as unreachable:  # with other categories apart it may be reached
-                refused.append(unreachable)
-                continue
-            size = _coded_size(list(chosen.quantise(z).T)) + self._size_apart(sample)
-            candidates.append((size, apart, chosen))
-        if not candidates:
-            raise refused[-1]
-        _, self.not_carried, quantiser = min(candidates, key=lambda c: c[0])
-        return quantiser
+        return lossy.choose(
+            z,
+            decode,
+            self._distance,
+            error,
+            distortion,
+            self._floor(),
+            self.options.latent,
+            target,
+        )
 
     def _decode(self, code: Array, x: Array) -> Array:
         """The records that the archive will restore. code: (rows, latent), quantised; x: the
         source's records, whose gaps and conditions the archive stores."""
         schema = self.model.schema
-        condition = x[:, schema.conditions] if schema else None
-        decoded = decoding.decode(self.model, code, self.options.device, self.ranges, condition)
-        if schema is not None:
-            decoding.put_gaps(schema, decoded, decoding.gaps_of(x))
+        device = self.options.device
+        if schema is None:
+            return decoding.decode(self.model, code, device, self.ranges, None)
+        condition = x[:, schema.conditions]
+        decoded = decoding.decode(self.model, code, device, self.ranges, condition)
+        decoding.put_gaps(schema, decoded, decoding.gaps_of(x))
         return decoded
 
     def _ways(self, sample: Records, decoded: Array) -> list[set[str]]:
         """The sets of columns to try to store exactly: irregular ones with the categories that the
         code restores wrongly too often, and with all categories."""
-        wrong = set(self.irregular)
-        every = set(self.irregular)
-        for i, column in enumerate(self.modelled):
-            if column.predicted and not column.measured:
-                every.add(column.name)
-                if _differ(sample[:, i], decoded[:, i]).mean() > MOST_WRONG:
-                    wrong.add(column.name)
-        return [wrong, every] if wrong != every else [every]
+        with_wrong = set(self.irregular)
+        with_all = set(self.irregular)
+        for place, column in enumerate(self.modelled):
+            if column.measured or not column.predicted:
+                continue
+            with_all.add(column.name)
+            is_wrong = _differ(sample[:, place], decoded[:, place])
+            if is_wrong.mean() > MOST_WRONG:
+                with_wrong.add(column.name)
+        if with_wrong == with_all:
+            return [with_all]
+        return [with_wrong, with_all]
 
     def _floor(self) -> float:
         """The squared error of a record, in standardised units, below which finer steps are of no
         use unless asked for."""
-        numbers = sum(
-            c.measured and c.predicted and c.name not in self.irregular for c in self.modelled
-        )
-        pixels = 0 if self.model.schema else self.model.spec.features
-        return FAITHFUL**2 * (numbers + pixels)
+        values = 0
+        for column in self.modelled:
+            is_number = column.measured and column.predicted
+            values += is_number and column.name not in self.irregular
+        if self.model.schema is None:
+            values += self.model.spec.features
+        return FAITHFUL**2 * values
 
     def _size_apart(self, sample: Records) -> int:
         """About how many bytes the sample's categories take that are stored exactly, beside the
         code."""
         total = 0
-        for i, column in enumerate(self.modelled):
+        for place, column in enumerate(self.modelled):
             # irregular numbers are stored exactly in any case, and make no difference
             if column.name in self.not_carried and not column.measured:
-                index = np.nan_to_num(sample[:, i], nan=255).astype(np.int64)
-                total += _coded_size([index])
+                levels = np.nan_to_num(sample[:, place], nan=255)
+                total += _coded_size([levels.astype(np.int64)])
         return total
 
     def _distance(self, a: Array, b: Array) -> Array:
         """(rows,): the squared difference of records a and b, summed over the columns that the code
         carries, each on its own scale."""
         if self.model.schema is None:
-            d = image_features(a).reshape(len(a), -1) - image_features(b).reshape(len(b), -1)
-            return np.asarray((d.astype(np.float64) ** 2).sum(axis=1))
+            of_a = image_features(a).reshape(len(a), -1)
+            of_b = image_features(b).reshape(len(b), -1)
+            difference = (of_a - of_b).astype(np.float64)
+            return np.asarray((difference**2).sum(axis=1))
         total = np.zeros(len(a))
-        for i, column in enumerate(self.modelled):
-            if column.predicted and column.name not in self.not_carried:
-                total += column.distance(a[:, i], b[:, i])
+        for place, column in enumerate(self.modelled):
+            if self._carries(column):
+                total += column.distance(a[:, place], b[:, place])
         return total
+
+    def _carries(self, column: Modelled) -> bool:
+        """Whether the code restores this column, and the archive does not store it exactly."""
+        return column.predicted and column.name not in self.not_carried
 
     def _measure(self, measured: _Errors, x: Array, decoded: Array) -> None:
         """Add the errors of these rows to `measured`, in place: of numbers their difference, of
         other columns whether they are wrong. x: the source's records; decoded: those restored."""
         measured.rows += len(x)
         if self.model.schema is None:
-            d = x.astype(np.float64) - decoded
-            measured.square = measured.square + float((d**2).sum())
-            measured.largest = max(measured.largest, float(np.abs(d).max(initial=0.0)))
-            measured.compared = measured.compared + d.size
+            difference = x.astype(np.float64) - decoded
+            measured.square = measured.square + float((difference**2).sum())
+            farthest = float(np.abs(difference).max(initial=0.0))
+            measured.largest = max(measured.largest, farthest)
+            measured.compared = measured.compared + difference.size
             return
-        number = np.array([c.measured and c.predicted for c in self.modelled])
-        both = np.isfinite(x) & np.isfinite(decoded) & number
-        d = np.where(both, np.where(both, x, 0.0) - np.where(both, decoded, 0.0), 0.0)
-        same = (x == decoded) | (np.isnan(x) & np.isnan(decoded))
-        wrong = np.where(number, ~both & ~same, ~same)
+        is_number = np.array([column.measured and column.predicted for column in self.modelled])
+        both = np.isfinite(x) & np.isfinite(decoded) & is_number
+        # the difference of two infinities would be a warning, though nobody reads it
+        original = np.where(both, x, 0.0)
+        restored = np.where(both, decoded, 0.0)
+        difference = np.where(both, original - restored, 0.0)
+        differ = _differ(x, decoded)
+        wrong = np.where(is_number, ~both & differ, differ)
         with np.errstate(over="ignore"):  # said by _summary
-            measured.square = measured.square + (d**2).sum(axis=0)
-        measured.largest = np.maximum(measured.largest, np.abs(d).max(axis=0, initial=0.0))
+            measured.square = measured.square + (difference**2).sum(axis=0)
+        largest = np.abs(difference).max(axis=0, initial=0.0)
+        measured.largest = np.maximum(measured.largest, largest)
         measured.compared = measured.compared + both.sum(axis=0)
         measured.wrong = measured.wrong + wrong.sum(axis=0)
 
@@ -326,62 +380,79 @@ class LossyJob:
         cells that is wrong; of pictures RMSE / 255. "errors": by column its "rmse", "largest" and
         "wrong"."""
         if self.model.schema is None:
-            rmse = (measured.square / max(measured.compared, 1)) ** 0.5
-            psnr = 20 * np.log10(255 / rmse) if rmse else None
-            facts: dict[str, Json] = {
-                "error": rmse / 255,
-                "rmse": rmse,
-                "largest": measured.largest,
-            }
-            return facts | ({"psnr_db": round(float(psnr), 3)} if psnr is not None else {})
+            return _summary_of_pictures(measured)
         columns = {}
         errors = []
-        for i, column in enumerate(self.modelled):
-            if not column.predicted or column.name in self.not_carried or not measured.rows:
+        for place, column in enumerate(self.modelled):
+            if not measured.rows or not self._carries(column):
                 continue
-            entry: dict[str, float] = {"wrong": float(measured.wrong[i]) / measured.rows}
-            errors.append(entry["wrong"])
+            wrong = float(measured.wrong[place]) / measured.rows
+            entry: dict[str, float] = {"wrong": wrong}
+            error = wrong
             if column.measured:
-                rmse = float(measured.square[i] / max(measured.compared[i], 1)) ** 0.5
-                if not np.isfinite(rmse):
-                    raise DataError(
-                        f"{self.source.name}: the numbers of '{column.name}' are too large for "
-                        f"their errors to be added up: leave this column out "
-                        f"({option('--drop')}), or store the table without a model's code"
-                    )
+                rmse = self._rmse(measured, place)
+                entry["rmse"] = rmse
+                entry["largest"] = float(measured.largest[place])
                 low, high = self.ranges[column.name]
-                entry |= {"rmse": rmse, "largest": float(measured.largest[i])}
-                errors[-1] = min(1.0, rmse / (high - low or 1.0) + entry["wrong"])
+                # a column of one value has no range to measure by
+                extent = high - low or 1.0
+                error = min(1.0, rmse / extent + wrong)
+            errors.append(error)
             columns[column.name] = entry
-        return {"error": float(np.mean(errors)) if errors else 0.0, "errors": columns}
+        mean = float(np.mean(errors)) if errors else 0.0
+        return {"error": mean, "errors": columns}
+
+    def _rmse(self, measured: _Errors, place: int) -> float:
+        """The root mean squared error of a column of numbers; DataError where it overflows."""
+        compared = max(measured.compared[place], 1)
+        mean_square = float(measured.square[place] / compared)
+        rmse: float = mean_square**0.5
+        if not np.isfinite(rmse):
+            raise DataError(
+                f"{self.source.name}: the numbers of '{self.modelled[place].name}' are too large "
+                f"for their errors to be added up: leave this column out "
+                f"({option('--drop')}), or store the table without a model's code"
+            )
+        return rmse
 
     def _write(self, file: BinaryIO, quantiser: lossy.Quantiser) -> dict[str, Json]:
+        """Write the archive once, with this quantiser; returns its figures."""
         measured = _Errors()
         self.content = self._content(quantiser)
         named = "" if self._embed() else self.model.sha256
         writer = Writer(file, self.content.header(), self._sections(), named)
         encoder = self.model.session("encoder.onnx", self.options.device)
-        whole = hashlib.sha256()
+        digest = hashlib.sha256()
         hints = blocks.NO_HINTS
         for x, table, names in self._blocks():
-            q = quantiser.quantise(encoder(x)["z"])
-            self._measure(measured, x, self._decode(quantiser.restore(q), x))
-            encoded = self.content.encode(CodedRecords(x, q, table, names), hints)
-            for block in encoded:
-                whole.update(block.content)
+            z = encoder(x)["z"]
+            code = quantiser.quantise(z)
+            restored = self._decode(quantiser.restore(code), x)
+            self._measure(measured, x, restored)
+            coded_records = CodedRecords(x, code, table, names)
+            for block in self.content.encode(coded_records, hints):
+                digest.update(block.content)
                 writer.add(block.rows, block.content, block.payload)
+                # plans of a block are the first guess for the next
                 hints = block.hints
-        carried = [c.predicted and c.name not in self.not_carried for c in self.modelled]
-        for i, column in enumerate(self.modelled):
-            if column.measured and carried[i] and measured.rows:
-                self.squares[column.name] = float(measured.square[i])
-                self.compared[column.name] = int(measured.compared[i])
+        self._keep_sums(measured)
         sizes = self.content.sizes.of
         facts = {"fidelity": "lossy", "bytes": sizes, **self._summary(measured)}
-        writer.finish(facts, whole.digest())
+        writer.finish(facts, digest.digest())
         return facts
 
+    def _keep_sums(self, measured: _Errors) -> None:
+        """Set `squares` and `compared` by the errors of the whole source."""
+        if not measured.rows:
+            return
+        for place, column in enumerate(self.modelled):
+            if column.measured and self._carries(column):
+                self.squares[column.name] = float(measured.square[place])
+                self.compared[column.name] = int(measured.compared[place])
+
     def _blocks(self) -> Iterator[tuple[Records, Table | None, list[str]]]:
+        """The source piece by piece, as model inputs: yields (records, their table or None, the
+        names of pictures)."""
         if isinstance(self.source, FramedSource):
             yield from self._picture_blocks(self.source)
             return
@@ -391,33 +462,51 @@ class LossyJob:
                 yield self.model.schema.encode(table, self.source.name), table, []
 
     def _picture_blocks(self, source: ImageSource) -> Iterator[tuple[Records, None, list[str]]]:
+        """As `_blocks`, of pictures, so many at once as a block holds."""
         pending: list[Records] = []
+        pending_bytes = 0
         first = 0
         for batch in source.batches():
             pending.append(batch)
-            if sum(b.size for b in pending) >= BLOCK_BYTES:
-                pixels = np.concatenate(pending)
-                yield pixels, None, source.names[first : first + len(pixels)]
-                first = first + len(pixels)
-                pending = []
+            pending_bytes += batch.size
+            if pending_bytes < BLOCK_BYTES:
+                continue
+            pixels = np.concatenate(pending)
+            last = first + len(pixels)
+            yield pixels, None, source.names[first:last]
+            first = last
+            pending = []
+            pending_bytes = 0
         if pending:
             yield np.concatenate(pending), None, source.names[first:]
 
     def _content(self, quantiser: lossy.Quantiser) -> Lossy:
+        """The content of the archive, with nothing in it yet."""
         format = {**self.source.format, "name": inner_name(self.source.name)}
         effort = self.options.effort
         if isinstance(self.source, FramedSource):
-            return LossyPictures(format, quantiser, bool(self.source.names), effort)
-        carried = {c.name for c in self.modelled if c.predicted} - self.not_carried
+            has_names = bool(self.source.names)
+            return LossyPictures(format, quantiser, has_names, effort)
+        carried = {column.name for column in self.modelled if self._carries(column)}
         columns = stored_as(self.source.head(1), carried)
-        dtypes = self.source.dtypes
-        return LossyTable(format, quantiser, columns, dtypes, self.ranges, effort)
+        return LossyTable(
+            format,
+            quantiser,
+            columns,
+            self.source.dtypes,
+            self.ranges,
+            effort,
+        )
 
     def _embed(self) -> bool:
+        """Whether the archive shall hold the model's decoder: as asked for, else where it is
+        needed or small."""
         if self.options.embed is not None:
             return self.options.embed
-        size = _source_size(self.source)
-        return self.learned or len(self._decoder_only()) <= EMBED_SHARE * size
+        if self.learned:
+            return True
+        most = EMBED_SHARE * _source_size(self.source)
+        return len(self._decoder_only()) <= most
 
     @property
     def model_bytes(self) -> int:
@@ -434,30 +523,54 @@ class LossyJob:
         ).to_bytes()
 
     def _sections(self) -> dict[str, bytes]:
-        if self._embed():
-            return {"model": packed_models.packed(self._decoder_only())}
-        return {}
+        """The sections of the archive beside its blocks: the model, where it is embedded."""
+        if not self._embed():
+            return {}
+        model = packed_models.packed(self._decoder_only())
+        return {"model": model}
+
+
+def _summary_of_pictures(measured: _Errors) -> dict[str, Json]:
+    """The figures of errors of pictures, in grey levels; "error" is the RMSE as a share of 255."""
+    mean_square = measured.square / max(measured.compared, 1)
+    rmse = mean_square**0.5
+    facts: dict[str, Json] = {
+        "error": rmse / 255,
+        "rmse": rmse,
+        "largest": measured.largest,
+    }
+    # without an error the ratio would be infinite, which JSON does not know
+    if rmse:
+        psnr = 20 * np.log10(255 / rmse)
+        facts["psnr_db"] = round(float(psnr), 3)
+    return facts
 
 
 def _coded_size(values: list[Array]) -> int:
     """About how many bytes columns of whole numbers, one array each, take once they are encoded."""
-    coded = [whole_column(np.ascontiguousarray(unit)) for unit in values]
-    if values:
-        return len(blocks.encode(coded, len(values[0]), {}, planning.FAST)[1])
-    return 0
+    if not values:
+        return 0
+    columns = [whole_column(np.ascontiguousarray(unit)) for unit in values]
+    rows = len(values[0])
+    _, payload, _ = blocks.encode(columns, rows, {}, planning.FAST)
+    return len(payload)
 
 
 def _differ(a: Array, b: Array) -> Array:
-    differing: Array = ~((a == b) | (np.isnan(a) & np.isnan(b)))
+    """Where two arrays of one shape differ; two NaN are equal."""
+    both_missing = np.isnan(a) & np.isnan(b)
+    differing: Array = ~((a == b) | both_missing)
     return differing
 
 
 def _source_size(source: Source) -> int:
+    """Bytes of a source: of its file, or of its pixels; 0 where neither is known."""
     if isinstance(source, FramedSource):
         return _source_size(source.source)
     path = getattr(source, "path", None) or getattr(source, "_path", None)
     if path is not None:
         return int(Path(path).stat().st_size)
     if isinstance(source, ImageSource):
-        return source.count * int(np.prod(source.shape))
+        pixels = int(np.prod(source.shape))
+        return source.count * pixels
     return 0

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from aetool.bundle import Bundle
+from aetool.canonical import Json
 from aetool.codec import decoding
 from aetool.columns.column import Modelled
 from aetool.columns.layout import table_features
@@ -19,7 +20,7 @@ from aetool.data import sources, writers
 from aetool.data.images import ImageSource
 from aetool.data.scaling import PIXEL_MEAN
 from aetool.data.sources import Source
-from aetool.data.table import Cells, Mask, Table
+from aetool.data.table import Cells, Mask, Table, Values
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Records
 from aetool.scoring.inputs import Laid, inputs_of, seen_by
@@ -28,7 +29,8 @@ from aetool.writing import records
 from aetool.writing.pictures import write_pictures_like
 
 ROUNDS = 24  # of filling, at most: each sees what the one before has put in the gaps
-TRIED, HIDDEN = 256, 0.1  # records, and the part of their known values, that tell how many are best
+TRIED = 256  # first records, in which known values are hidden to see how many rounds are best
+HIDDEN = 0.1  # the part of their known values that is hidden
 Region = tuple[int, int, int, int]
 
 
@@ -66,8 +68,9 @@ def denoise(
     source = seen_by(sources.open_source(data, model.reading), model, strict=True)
     if "decoder.onnx" not in model.graphs:
         raise ParamError(f"{model.plugin} has no decoder to restore records with")
-    if (options.region is not None) != (options.fill_missing and isinstance(source, ImageSource)):
-        # gaps of tables are where they are; of pictures somebody has to say it
+    # gaps of tables are where they are; of pictures somebody has to say it
+    needs_region = options.fill_missing and isinstance(source, ImageSource)
+    if needs_region != (options.region is not None):
         fill = option("--fill-missing")
         raise ParamError(
             f"{option('--region')} says what {fill} fills in pictures: give both, or for a table "
@@ -80,11 +83,15 @@ def denoise(
     else:
         schema = model.schema
         assert schema is not None
-        written = {c.name: c.written() for c in schema.columns}
+        written = {column.name: column.written() for column in schema.columns}
         records.write_records(
-            target, job.tables(), source.format,
-            dtypes=source.dtypes, written=written, force=options.force,
-        )  # fmt: skip
+            target,
+            job.tables(),
+            source.format,
+            dtypes=source.dtypes,
+            written=written,
+            force=options.force,
+        )
     return job.figures()
 
 
@@ -96,27 +103,36 @@ class _Job:
         self.model = model
         self.options = options
         # sums for the figures, over all batches
-        self.rows = self.filled = self.compared = 0
-        self.before = self.after = 0.0
+        self.rows = 0
+        self.filled = 0
+        self.compared = 0
+        self.before = 0.0
+        self.after = 0.0
         self.clean: Iterator[Laid] | None = None
         if options.clean is not None:
             clean = seen_by(sources.open_source(options.clean, model.reading), model, strict=True)
             self.clean = inputs_of(clean, model)
-        self.columns: tuple[Modelled, ...] = model.schema.modelled if model.schema else ()
+        self.columns: tuple[Modelled, ...] = ()
+        if model.schema is not None:
+            self.columns = model.schema.modelled
         # context, such as dates, is not restored: models do not predict it
-        self.restored = np.array([c.predicted for c in self.columns], bool)
+        self.restored = np.array([column.predicted for column in self.columns], bool)
         # what a gap holds at first is what models are trained with in place of what is blanked: the
-        # mean of the laid-out values (gray 96), or the commonest level; and what it is measured by
-        self.blank = np.array([c.blank for c in self.columns])
-        self.naive = np.array([c.usual for c in self.columns])
+        # mean of the laid-out values (gray 96), or the commonest level
+        self.blank = np.array([column.blank for column in self.columns])
+        # what the errors of filled gaps are compared with
+        self.usual = np.array([column.usual for column in self.columns])
         self.rounds: int | None = None
 
     def _round(self, x: Records) -> Records:
-        z = self.model.session("encoder.onnx", self.options.device)(x)["z"]
+        """Records x encoded and decoded once."""
+        device = self.options.device
+        encoder = self.model.session("encoder.onnx", device)
+        z = encoder(x)["z"]
         schema = self.model.schema
-        # what is given of a record is given to its decoder, too
+        # the columns that a record is judged by are inputs of its decoder, too
         condition = x[:, schema.conditions] if schema else None
-        restored: Records = decoding.decode(self.model, z, self.options.device, condition=condition)
+        restored: Records = decoding.decode(self.model, z, device, condition=condition)
         return restored
 
     def _filled(self, x: Records, gaps: Mask, blank: Records | np.uint8) -> Iterator[Records]:
@@ -128,8 +144,9 @@ class _Job:
         y = np.where(gaps, blank, x)
         while True:
             restored = self._round(y)
-            # restored != restored is NaN: the model takes the value for a gap
-            y = np.where(gaps & (restored == restored), restored, y)
+            # NaN, which alone differs from itself: the model takes the value for a gap
+            has_value = restored == restored
+            y = np.where(gaps & has_value, restored, y)
             yield y
 
     def _fill(self, x: Records, gaps: Mask, blank: Records | np.uint8, more: Mask) -> Records:
@@ -141,17 +158,27 @@ class _Job:
         all.
         """
         if self.rounds is None:
-            more = more & ~gaps[:TRIED]
-            # known values are hidden, filled like gaps, and compared with what they were
-            few = next(self._filled(x[:TRIED], gaps[:TRIED], blank))
-            wanted = self._standard(few)
-            fill = itertools.islice(self._filled(few, more, blank), ROUNDS)
+            few_gaps = gaps[:TRIED]
+            few = next(self._filled(x[:TRIED], few_gaps, blank))
+            self.rounds = self._best_rounds(few, more & ~few_gaps, blank)
+        rounds = self._filled(x, gaps, blank)
+        return next(itertools.islice(rounds, self.rounds - 1, None))
+
+    def _best_rounds(self, x: Records, hidden: Mask, blank: Records | np.uint8) -> int:
+        """How many rounds of filling restore known values of the records x best. hidden: which
+        values are hidden, filled like gaps, and compared with what they were."""
+        wanted = self._standard(x)
+        laid = self._laid(hidden)
+        errors = []
+        for filled in itertools.islice(self._filled(x, hidden, blank), ROUNDS):
             # in standard deviations, so that no column counts for more than others
-            off = [np.nan_to_num(self._standard(y) - wanted)[self._laid(more)] for y in fill]
-            errors = [float((v**2).mean()) if v.size else 0.0 for v in off]
-            # of equal errors the fewest rounds
-            self.rounds = 1 + int(np.argmin(errors))
-        return next(itertools.islice(self._filled(x, gaps, blank), self.rounds - 1, None))
+            difference = np.nan_to_num(self._standard(filled) - wanted)[laid]
+            error = 0.0
+            if difference.size:
+                error = float((difference**2).mean())
+            errors.append(error)
+        # of equal errors the fewest rounds
+        return 1 + int(np.argmin(errors))
 
     def _laid(self, where: Mask) -> Mask:
         """A mask of gaps in the layout of _standard: for a table one truth a column; for pictures
@@ -172,11 +199,15 @@ class _Job:
             raise DataError(
                 f"{option('--clean')} does not hold the same records as {self.source.name}"
             )
-        x, y, wanted = (self._standard(v) for v in (x, y, clean.inputs))
+        damaged = self._standard(x)
+        restored = self._standard(y)
+        wanted = self._standard(clean.inputs)
         # a gap in any of the three has no error
-        comparable = np.isfinite(x) & np.isfinite(y) & np.isfinite(wanted)
-        self.before += float(((x - wanted)[comparable] ** 2).sum())
-        self.after += float(((y - wanted)[comparable] ** 2).sum())
+        comparable = np.isfinite(damaged) & np.isfinite(restored) & np.isfinite(wanted)
+        error_before = (damaged - wanted)[comparable]
+        error_after = (restored - wanted)[comparable]
+        self.before += float((error_before**2).sum())
+        self.after += float((error_after**2).sum())
         self.compared += int(comparable.sum())
 
     def _standard(self, x: Records) -> Float:
@@ -185,9 +216,11 @@ class _Job:
         if self.model.schema is None:
             return x.astype(np.float64)
         spec = self.model.spec
-        z = table_features(self.model.schema, x)[:, spec.numeric].astype(np.float64)
+        features = table_features(self.model.schema, x)
+        numbers = features[:, spec.numeric].astype(np.float64)
         # features have 0 for a gap, which is no value here
-        return np.where(np.isnan(x[:, spec.owner]), np.nan, z)
+        is_gap = np.isnan(x[:, spec.owner])
+        return np.where(is_gap, np.nan, numbers)
 
     def tables(self) -> Iterator[writers.Columns]:
         """Restore a table batch by batch: yields the columns to write."""
@@ -196,49 +229,50 @@ class _Job:
             table = laid.table
             assert table is not None
             y = self._table(x)
-            # what somebody without a model would fill gaps with is what it has to beat
-            naive = np.where(np.isnan(x) & self.restored, self.naive, x)
-            self._measure(naive if self.options.fill_missing else x, y, len(x))
+            before = x
+            if self.options.fill_missing:
+                # what somebody without a model would fill gaps with is what it has to beat
+                gaps = np.isnan(x) & self.restored
+                before = np.where(gaps, self.usual, x)
+            self._measure(before, y, len(x))
             yield self._columns(table, x, y)
 
     def _table(self, x: Float) -> Float:
+        """Records of a table, (rows, columns), restored: their gaps alone, or all values."""
         if self.options.fill_missing:
             gaps = np.isnan(x) & self.restored
             self.filled += int(gaps.sum())
+            few = x[:TRIED]
             # always the same cells: a second run gives the same file
-            more = np.random.default_rng(0).random(x[:TRIED].shape) < HIDDEN
-            more &= self.restored & ~np.isnan(x[:TRIED])
-            return np.asarray(self._fill(x, gaps, self.blank, more))
+            rng = np.random.default_rng(0)
+            hidden = rng.random(few.shape) < HIDDEN
+            hidden &= self.restored & ~np.isnan(few)
+            return np.asarray(self._fill(x, gaps, self.blank, hidden))
         restored = self._round(x)
         # where the model expects a gap, the value that is there stays
-        return np.where(np.isnan(restored) | ~self.restored, x, restored)
+        stays = np.isnan(restored) | ~self.restored
+        return np.where(stays, x, restored)
 
     def _columns(self, table: Table, x: Float, y: Float) -> writers.Columns:
         """The columns of a batch as they are written: a cell that the model changed has its new
         value, and any other cell the text that it had."""
-        place = {c.name: i for i, c in enumerate(self.columns)}
-        out: writers.Columns = {}
+        places = {column.name: place for place, column in enumerate(self.columns)}
+        columns: writers.Columns = {}
         for name, values in zip(table.names, table.values, strict=True):
-            i = place.get(name)
-            original: writers.Restored
-            if isinstance(values, Cells):
-                pairs = zip(values.strings(), values.null, strict=True)
-                original = [None if null else text for text, null in pairs]
-            else:
-                original = values
-            if i is None or not self.restored[i]:
-                out[name] = original
+            original = _as_written(values)
+            place = places.get(name)
+            if place is None or not self.restored[place]:
+                columns[name] = original
                 continue
-            column = self.columns[i]
-            restored = column.restored(column.rounded(y[:, i]))
+            column = self.columns[place]
+            before = x[:, place]
+            after = y[:, place]
             # two gaps are equal, though NaN is not NaN
-            changed = ~((x[:, i] == y[:, i]) | (np.isnan(x[:, i]) & np.isnan(y[:, i])))
-            if isinstance(original, list):
-                text = writers.text_of(restored, column.written())
-                out[name] = [t if c else o for t, o, c in zip(text, original, changed, strict=True)]
-            else:
-                out[name] = np.where(changed, np.asarray(restored, np.float64), original)
-        return out
+            both_missing = np.isnan(before) & np.isnan(after)
+            changed = ~((before == after) | both_missing)
+            restored = column.restored(column.rounded(after))
+            columns[name] = _replaced(original, restored, changed, column.written())
+        return columns
 
     def pictures(self) -> Iterator[Records]:
         """Restore pictures batch by batch: yields (n, C, H, W) uint8."""
@@ -249,55 +283,93 @@ class _Job:
                 self.filled += int(hole.sum()) * len(x)
                 hole = np.broadcast_to(hole, (len(x), 1, *x.shape[2:]))
                 # the region before it is filled, for the figures: the mean of what is left
-                x = np.where(hole, np.uint8(x[:, :, ~hole[0, 0]].mean()), x)
-                y = self._fill(x, hole, np.uint8(PIXEL_MEAN), self._elsewhere(hole[:TRIED]))
+                rest = x[:, :, ~hole[0, 0]]
+                x = np.where(hole, np.uint8(rest.mean()), x)
+                hidden = self._elsewhere(hole[:TRIED])
+                y = self._fill(x, hole, np.uint8(PIXEL_MEAN), hidden)
             else:
                 y = self._round(x)
             self._measure(x, y, len(x))
             yield y.astype(np.uint8)
 
     def _hole(self, shape: tuple[int, ...]) -> Mask:
+        """A mask of the region to fill, (1, 1, H, W). shape: of the pictures, (n, C, H, W);
+        ParamError if the region does not lie within them."""
         assert self.options.region is not None
         left, top, width, height = self.options.region
-        # shape is (n, C, H, W)
-        inside = 0 <= left < left + width <= shape[3] and 0 <= top < top + height <= shape[2]
-        if not inside or width * height >= shape[2] * shape[3]:
+        full_height, full_width = shape[2:]
+        right = left + width
+        bottom = top + height
+        across = 0 <= left < right <= full_width
+        down = 0 <= top < bottom <= full_height
+        leaves_some = width * height < full_width * full_height
+        if not (across and down and leaves_some):
             raise ParamError(
                 f"{option('--region')} {left},{top},{width},{height} must lie within "
-                f"{shape[3]} x {shape[2]} pixels, and leave some"
+                f"{full_width} x {full_height} pixels, and leave some"
             )
-        hole = np.zeros((1, 1, *shape[2:]), np.bool_)
-        hole[:, :, top : top + height, left : left + width] = True
+        hole = np.zeros((1, 1, full_height, full_width), np.bool_)
+        hole[:, :, top:bottom, left:right] = True
         return hole
 
     def _elsewhere(self, hole: Mask) -> Mask:
         """A mask of a region as large as `hole` at a random place of each picture: known pixels, by
         which it is tested how well the model fills regions."""
         rng = np.random.default_rng(0)
-        out = np.zeros_like(hole)
+        masks = np.zeros_like(hole)
         _, _, width, height = self.options.region or (0, 0, 0, 0)
-        for mask in out:
-            top = rng.integers(0, hole.shape[2] - height + 1)
-            left = rng.integers(0, hole.shape[3] - width + 1)
+        last_top = hole.shape[2] - height
+        last_left = hole.shape[3] - width
+        for mask in masks:
+            top = rng.integers(0, last_top + 1)
+            left = rng.integers(0, last_left + 1)
             mask[:, top : top + height, left : left + width] = True
-        return out
+        return masks
 
     def figures(self) -> dict[str, int | float]:
         """The figures of the finished run: records, values filled, and the errors where clean data
         are known."""
-        out: dict[str, int | float] = {"rows": self.rows}
+        figures: dict[str, int | float] = {"rows": self.rows}
         if self.options.fill_missing:
-            out["filled"] = self.filled
-        if self.clean is not None:
-            # all batches matched, and yet there are more
-            if next(self.clean, None) is not None:
-                raise DataError(f"{option('--clean')} has more records than {self.source.name}")
-            count = max(self.compared, 1)
-            out["mse_before"] = self.before / count
-            out["mse_after"] = self.after / count
-            if self.before > 0 and self.after > 0:
-                out["psnr_gain_db"] = 10 * math.log10(self.before / self.after)
-        return out
+            figures["filled"] = self.filled
+        if self.clean is None:
+            return figures
+        # all batches matched, and yet there are more
+        if next(self.clean, None) is not None:
+            raise DataError(f"{option('--clean')} has more records than {self.source.name}")
+        count = max(self.compared, 1)
+        figures["mse_before"] = self.before / count
+        figures["mse_after"] = self.after / count
+        if self.before > 0 and self.after > 0:
+            figures["psnr_gain_db"] = 10 * math.log10(self.before / self.after)
+        return figures
+
+
+def _as_written(values: Values) -> writers.Restored:
+    """The values of a column as they are written again: of cells of text their texts, None where
+    a cell is missing."""
+    if not isinstance(values, Cells):
+        return values
+    pairs = zip(values.strings(), values.null, strict=True)
+    return [None if is_null else text for text, is_null in pairs]
+
+
+def _replaced(
+    original: writers.Restored,
+    restored: writers.Restored,
+    changed: Mask,
+    written: Mapping[str, Json],
+) -> writers.Restored:
+    """A column with restored values where `changed`, (rows,), is true, and the original ones
+    elsewhere. written: how a text of the column is written."""
+    if not isinstance(original, list):
+        numbers = np.asarray(restored, np.float64)
+        return np.where(changed, numbers, original)
+    texts = writers.text_of(restored, written)
+    out = list(original)
+    for place in np.flatnonzero(changed):
+        out[place] = texts[place]
+    return out
 
 
 def default_name(data: str) -> str:

@@ -17,6 +17,7 @@ from aetool.bundle import Bundle
 from aetool.codec import decoding
 from aetool.codec.decoding import condition_names
 from aetool.columns.column import Modelled
+from aetool.columns.schema import Schema
 from aetool.data import sources, writers
 from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
 from aetool.data.table import Cells, Mask
@@ -57,23 +58,21 @@ class Sampler:
         self.model = model
         self.device = device
         self.spec = model.spec
-        self.columns = model.schema.modelled if model.schema else ()
-        self.places = model.schema.conditions if model.schema else []
+        self.columns: tuple[Modelled, ...] = ()
+        self.places: list[int] = []
+        if model.schema is not None:
+            self.columns = model.schema.modelled
+            self.places = model.schema.conditions
         self.chosen = _chosen(model, condition or {})
         self.recipe = Recipe.of(model)
-        if self.chosen and self.recipe.prior != "features" and not condition_names(model):
+        draws_codes = self.recipe.prior != "features"
+        if self.chosen and draws_codes and not condition_names(model):
             raise ParamError(
                 f"{model.plugin} decodes codes without a condition: {option('--condition')} "
                 "takes a model that decodes them together with it"
             )
         if prior:
-            if self.recipe.prior != "normal":
-                raise ParamError(
-                    f"{model.plugin} has no prior N(0, I) to draw from: no {option('--prior')}"
-                )
-            # a recipe without codes draws N(0, I)
-            no_codes = np.zeros((len(SCORES), 0))
-            self.recipe = dataclasses.replace(self.recipe, codes=no_codes, factor=np.zeros((0, 0)))
+            self.recipe = _standard_normal(model, self.recipe)
         self.rng = np.random.default_rng(seed)
         self._tail: runtime.Session | None = None
 
@@ -98,25 +97,37 @@ class Sampler:
         spread: how near, from 0 (the same code) to 1 (any record).
         """
         kind = self.recipe.prior
-        condition = self._as_chosen(x[:, self.places].astype(np.float64)) if self.columns else None
+        condition = None
+        if self.columns:
+            of_records = x[:, self.places].astype(np.float64)
+            condition = self._as_chosen(of_records)
         if kind == "features":
-            keep = self.rng.random((len(x), len(self.spec.columns))) >= spread
+            drawn = self.rng.random((len(x), len(self.spec.columns)))
+            keep = drawn >= spread
             x = np.array(x)
             if condition is not None:
                 x[:, self.places] = condition
             return self._settled(x, keep)
-        z = self.model.session("encoder.onnx", self.device)(x)["z"].astype(np.float64)
+        encoder = self.model.session("encoder.onnx", self.device)
+        z = encoder(x)["z"].astype(np.float64)
         if kind == "graph":
             keep = self.rng.random(z.shape) >= spread
-            return self.records(self._codes(z, keep), condition)
+            codes = self._codes(z, keep)
+        else:
+            codes = self._moved(z, spread)
+        return self.records(codes, condition)
+
+    def _moved(self, z: Float, spread: float) -> Float:
+        """Codes drawn near the codes z, (rows, latent). spread: how far, as in `near`."""
         # scores y move to sqrt(1 - s^2) y + s eps: whatever s, they are distributed as before
         scores = self.recipe.scores_of(z)
         drawn = self._correlated(self.rng.standard_normal(z.shape))
         moved = math.sqrt(1 - spread**2) * scores + spread * drawn
         # z itself, not the code of its scores, which tables cut off at their ends: a spread of 0
         # must give the very record
-        codes = z + self.recipe.from_scores(moved) - self.recipe.from_scores(scores)
-        return self.records(codes, condition)
+        target = self.recipe.from_scores(moved)
+        origin = self.recipe.from_scores(scores)
+        return z + target - origin
 
     def manifold(self, side: int) -> tuple[Records, Float]:
         """Decode a grid of side x side codes, to show what two numbers of the code do: (records,
@@ -130,21 +141,39 @@ class Sampler:
                 f"{self.model.plugin} has no plane of codes: {option('--grid')} takes two "
                 "numbers of a code"
             )
+        across, up = self._widest_units()
         scores = np.zeros((side * side, self.model.latent))
         centre = self.recipe.from_scores(scores[:1])
-        # under a prior N(0, I) all units vary alike: the first two
-        ranges = np.ptp(self.recipe.codes, axis=0) if self.recipe.codes.size else -np.arange(2.0)
-        across, up = sorted(np.argsort(-ranges, kind="stable")[:2].tolist())
+        at_medians = self.recipe.from_scores(scores * 0)
         # steps of equal probability, so that the grid is dense where codes are
-        steps = np.interp((np.arange(side) + 0.5) / side, BELOW, SCORES)
+        shares = (np.arange(side) + 0.5) / side
+        steps = np.interp(shares, BELOW, SCORES)
         scores[:, across] = np.tile(steps, side)
         scores[:, up] = np.repeat(steps[::-1], side)
-        z = centre + self.recipe.from_scores(scores) - self.recipe.from_scores(scores * 0)
+        z = centre + self.recipe.from_scores(scores) - at_medians
         # all under one condition, so that they can be compared
-        usual = [[self.columns[place].usual] * len(z) for place in self.places]
-        condition = self._as_chosen(np.array(usual).T) if usual else None
+        condition = self._usual_condition(len(z))
         x = decoding.decode(self.model, z, self.device, condition=condition)
-        return self._beside(x, condition), z[:, [across, up]]
+        plane = z[:, [across, up]]
+        return self._beside(x, condition), plane
+
+    def _widest_units(self) -> tuple[int, int]:
+        """The indices of the two code units that vary most between records, rising."""
+        if not self.recipe.codes.size:
+            # under a prior N(0, I) all units vary alike
+            return 0, 1
+        ranges = np.ptp(self.recipe.codes, axis=0)
+        widest_first = np.argsort(-ranges, kind="stable").tolist()
+        first, second = sorted(widest_first[:2])
+        return first, second
+
+    def _usual_condition(self, count: int) -> Float | None:
+        """The same condition for this many records, (count, conditions): what the user chose, else
+        each column's usual value. None for a model without such columns."""
+        if not self.places:
+            return None
+        usual = [self.columns[place].usual for place in self.places]
+        return self._as_chosen(np.tile(np.array(usual), (count, 1)))
 
     def records(self, z: Float, condition: Float | None) -> Records:
         """Draw a record for each code: numbers scattered about what is decoded, categories and gaps
@@ -158,7 +187,8 @@ class Sampler:
         outputs = decoding.decoded(self.model, z, self.device, condition)
         if "likely" not in outputs:
             raise BundleError(f"{self.model.name}: says nothing of samples: fit it again")
-        x = self._finished(self._logits(outputs["likely"]) + self._noise(len(z)))
+        logits = self._logits(outputs["likely"])
+        x = self._finished(logits + self._noise(len(z)))
         return self._beside(x, condition)
 
     def _told(self, count: int) -> Float | None:
@@ -167,7 +197,10 @@ class Sampler:
         without such columns."""
         if not self.places:
             return None
-        drawn = [self.columns[place].begun(count, self.rng) for place in self.places]
+        drawn = []
+        for place in self.places:
+            column = self.columns[place]
+            drawn.append(column.begun(count, self.rng))
         return self._as_chosen(np.stack(drawn, axis=1))
 
     def _as_chosen(self, condition: Float) -> Float:
@@ -184,68 +217,77 @@ class Sampler:
         return x
 
     def _correlated(self, eps: Float) -> Float:
-        if self.recipe.codes.size:
-            return eps @ self.recipe.factor.T
-        return eps
+        """Normal scores that are correlated as those of the data's codes are. eps: (rows, latent),
+        independent ones."""
+        if not self.recipe.codes.size:
+            return eps
+        return eps @ self.recipe.factor.T
 
     def _noise(self, count: int) -> Float:
         """Random numbers, (count, features), that turn likely values into draws when they are
         added: normal for numbers, Gumbel for logits (the Gumbel-max trick)."""
         spec = self.spec
-        recipe = self.recipe
-        out = np.zeros((count, spec.features))
-        if recipe.noise.size:
+        noise = np.zeros((count, spec.features))
+        if self.recipe.noise.size:
             scores = self.rng.standard_normal((count, len(spec.numeric)))
-            out[:, spec.numeric] = through(scores, SCORES, recipe.noise)
+            noise[:, spec.numeric] = through(scores, SCORES, self.recipe.noise)
         levels = _features_of_levels(spec)
         # logits with Gumbel noise are largest at each level by its own probability; of a flag,
         # where only a sign counts, the difference of two such noises is logistic
-        out[:, levels] = self.rng.gumbel(size=(count, len(levels)))
-        flags = [feature for feature, _ in spec.flags]
-        out[:, flags] = self.rng.logistic(size=(count, len(flags)))
-        return out
+        noise[:, levels] = self.rng.gumbel(size=(count, len(levels)))
+        flags = _features_of_flags(spec)
+        noise[:, flags] = self.rng.logistic(size=(count, len(flags)))
+        return noise
 
     def _logits(self, likely: Float) -> Float:
         """A copy of decoded features in which probabilities have become logits, (rows,
         features)."""
         if not self.recipe.linear:
             return likely
-        out = np.array(likely, dtype=np.float64)
+        logits = np.array(likely, dtype=np.float64)
         levels = _features_of_levels(self.spec)
         # a linear model may estimate a probability of 0 or less
-        out[:, levels] = np.log(np.clip(likely[:, levels], LEAST, None))
-        flags = [feature for feature, _ in self.spec.flags]
-        part = np.clip(likely[:, flags], LEAST, 1 - LEAST)
-        out[:, flags] = np.log(part) - np.log1p(-part)
-        return out
+        of_levels = np.clip(likely[:, levels], LEAST, None)
+        logits[:, levels] = np.log(of_levels)
+        flags = _features_of_flags(self.spec)
+        of_flags = np.clip(likely[:, flags], LEAST, 1 - LEAST)
+        logits[:, flags] = np.log(of_flags) - np.log1p(-of_flags)
+        return logits
 
     def _finished(self, values: Float) -> Records:
         """Features as values in the units of the data, rounded to the decimals of each column and
         kept within its range."""
         schema = self.model.schema
         if schema is None:
-            pixels = values.reshape(-1, *(self.spec.shape or ())) * PIXEL_SPREAD + PIXEL_MEAN
-            return np.asarray(np.rint(pixels.clip(0, 255)), np.uint8)
+            shape = self.spec.shape or ()
+            pixels = values.reshape(-1, *shape) * PIXEL_SPREAD + PIXEL_MEAN
+            rounded = np.rint(pixels.clip(0, 255))
+            return np.asarray(rounded, np.uint8)
         if self._tail is None:
-            from aetool import graphs
-
-            data = graphs.tail(schema, self.spec)
-            where = f"{self.model.name}: samples"
-            self._tail = runtime.Session(data, where, "cpu", runtime.TABLE_BATCH)
+            self._tail = self._tail_session(schema)
         x = self._tail(values.astype(np.float32))["x_hat"]
-        for i, column in enumerate(schema.modelled):
-            x[:, i] = column.drawn(x[:, i], self.rng)
+        for place, column in enumerate(schema.modelled):
+            x[:, place] = column.drawn(x[:, place], self.rng)
         return x
+
+    def _tail_session(self, schema: Schema) -> runtime.Session:
+        """The graph that turns features into values in the units of the data, ready to run."""
+        from aetool import graphs
+
+        tail = graphs.tail(schema, self.spec)
+        where = f"{self.model.name}: samples"
+        return runtime.Session(tail, where, "cpu", runtime.TABLE_BATCH)
 
     def _nothing(self, count: int) -> Records:
         """Blank records to start a draw from: dates drawn evenly over their range, everything else
         missing."""
         schema = self.model.schema
         if schema is None:
-            return np.zeros((count, *(self.spec.shape or ())), np.uint8)
+            shape = self.spec.shape or ()
+            return np.zeros((count, *shape), np.uint8)
         x = np.zeros((count, len(self.spec.columns)))
-        for i, column in enumerate(schema.modelled):
-            x[:, i] = column.begun(count, self.rng)
+        for place, column in enumerate(schema.modelled):
+            x[:, place] = column.begun(count, self.rng)
         if self.places:
             x[:, self.places] = self._as_chosen(x[:, self.places])
         return x
@@ -260,16 +302,18 @@ class Sampler:
         """
         noise = self._noise(len(x))
         session = self.model.session("score.onnx", self.device)
-        schema = self.model.schema
-        is_given = [not c.predicted for c in (schema.modelled if schema else ())]
-        hold = np.zeros((len(x), len(self.spec.columns)), np.bool_) if keep is None else keep
-        hold = hold | np.array(is_given or [False])
+        if keep is None:
+            keep = np.zeros((len(x), len(self.spec.columns)), np.bool_)
+        # the model does not predict these columns, so they stay in any case
+        is_given = [not column.predicted for column in self.columns]
+        hold = keep | np.array(is_given or [False])
         if self.spec.shape is not None:
             hold = hold.reshape(-1, 1, *self.spec.shape[1:])
 
         def again(x: Records) -> Records:
-            likely = self._logits(_flat(session(x)["likely"]))
-            return np.where(hold, x, self._finished(likely + noise))
+            likely = _flat(session(x)["likely"])
+            drawn = self._finished(self._logits(likely) + noise)
+            return np.where(hold, x, drawn)
 
         return _fixed_point(again, x, self.spec.features)
 
@@ -282,42 +326,74 @@ class Sampler:
         def again(z: Records) -> Records:
             nonlocal gumbel
             logits = session(z.astype(np.float32))["logits"]
-            gumbel = self.rng.gumbel(size=logits.shape) if gumbel is None else gumbel
-            drawn = (logits + gumbel).argmax(axis=-1).astype(np.float64)
-            return drawn if keep is None else np.where(keep, z, drawn)
+            if gumbel is None:
+                # drawn once: only under fixed noise does the map come to rest
+                gumbel = self.rng.gumbel(size=logits.shape)
+            likeliest = (logits + gumbel).argmax(axis=-1)
+            drawn: Float = likeliest.astype(np.float64)
+            if keep is None:
+                return drawn
+            return np.where(keep, z, drawn)
 
-        return np.asarray(_fixed_point(again, z, z.shape[1]))
+        codes = _fixed_point(again, z, z.shape[1])
+        return np.asarray(codes)
+
+
+def _standard_normal(model: Bundle, recipe: Recipe) -> Recipe:
+    """The recipe changed to draw codes from N(0, I); ParamError for a model without such a
+    prior."""
+    if recipe.prior != "normal":
+        raise ParamError(
+            f"{model.plugin} has no prior N(0, I) to draw from: no {option('--prior')}"
+        )
+    # a recipe without codes draws N(0, I)
+    no_codes = np.zeros((len(SCORES), 0))
+    no_factor = np.zeros((0, 0))
+    return dataclasses.replace(recipe, codes=no_codes, factor=no_factor)
 
 
 def _chosen(model: Bundle, condition: Mapping[str, str]) -> dict[int, float]:
     """The values that the user has chosen for conditioning columns, as numbers in the units of the
     data, by the place of the column. ParamError for a column that is not one, or a value that it
     never has."""
-    columns = model.schema.modelled if model.schema else ()
-    places = {columns[i].name: i for i in (model.schema.conditions if model.schema else ())}
+    columns: tuple[Modelled, ...] = ()
+    places: dict[str, int] = {}
+    if model.schema is not None:
+        columns = model.schema.modelled
+        places = {columns[place].name: place for place in model.schema.conditions}
     chosen = {}
     for name, text in condition.items():
         if name not in places:
-            allowed = f"its conditions are {', '.join(places)}" if places else "it has none"
+            allowed = "it has none"
+            if places:
+                allowed = f"its conditions are {', '.join(places)}"
             raise ParamError(
                 f"{option('--condition')} {name}: no condition of {model.name}; {allowed}"
             )
-        column = columns[places[name]]
-        value = float(column.parse(Cells.of([text]))[0])
+        place = places[name]
+        column = columns[place]
+        parsed = column.parse(Cells.of([text]))
+        value = float(parsed[0])
         if not column.knows(value):
             raise ParamError(
                 f"{option('--condition')} {name}={text}: no {column.kind} that the model knows: "
                 f"{column.understood()}"
             )
-        chosen[places[name]] = value
+        chosen[place] = value
     return chosen
 
 
 def _features_of_levels(spec: Spec) -> list[int]:
     """The numbers of the features that stand for the levels of categories."""
-    return [
-        feature for _, first, width in spec.categories for feature in range(first, first + width)
-    ]
+    features: list[int] = []
+    for _, first, width in spec.categories:
+        features += range(first, first + width)
+    return features
+
+
+def _features_of_flags(spec: Spec) -> list[int]:
+    """The numbers of the features that are one truth each, such as whether a value is missing."""
+    return [feature for feature, _ in spec.flags]
 
 
 def _fixed_point(again: Callable[[Records], Records], x: Records, most: int) -> Records:
@@ -327,9 +403,10 @@ def _fixed_point(again: Callable[[Records], Records], x: Records, most: int) -> 
     If the i-th feature of the result depends only on features before the i-th, it stops changing
     within as many rounds as there are features.
     """
+    has_nan = x.dtype.kind == "f"
     for _ in range(most + 1):
         new = again(x)
-        if np.array_equal(new, x, equal_nan=x.dtype.kind == "f"):
+        if np.array_equal(new, x, equal_nan=has_nan):
             break
         x = new
     return x
@@ -368,8 +445,12 @@ def sample(model: Bundle, options: SampleOptions | None = None) -> pd.DataFrame 
     batches = list(_batches(model, options or SampleOptions()))
     if model.schema is None:
         return np.concatenate([x for _, x in batches])
-    dtypes = {c.name: c.dtype for c in model.schema.modelled if c.dtype}
-    return writers.frame_of([columns for columns, _ in batches], dtypes, {})
+    dtypes = {}
+    for column in model.schema.modelled:
+        if column.dtype:
+            dtypes[column.name] = column.dtype
+    written_columns = [columns for columns, _ in batches]
+    return writers.frame_of(written_columns, dtypes, {})
 
 
 def write_samples(
@@ -389,15 +470,7 @@ def write_samples(
     if model.schema is None:
         return _write_pictures(model, target, options, png)
     if png:
-        if not options.grid:
-            raise ParamError(
-                f"{target}: a table is drawn as .csv or .parquet; a .png takes {option('--grid')}"
-            )
-        side = _side(options)
-        x, z = _sampler(model, options).manifold(side)
-        with atomic(target, options.force) as file:
-            drawing.maps(file, model.schema, x, z, side)
-        return len(x)
+        return _write_maps(model, model.schema, target, options)
     count = 0
 
     def tables() -> Iterator[writers.Columns]:
@@ -406,14 +479,35 @@ def write_samples(
             count += len(x)
             yield columns
 
-    written = {c.name: c.written() for c in model.schema.columns}
+    written = {column.name: column.written() for column in model.schema.columns}
     kind = "parquet" if target.suffix == ".parquet" else "csv"
     format = {**CSV, "format": kind}
-    records.write_records(target, tables(), format, written=written, force=options.force)
+    records.write_records(
+        target,
+        tables(),
+        format,
+        written=written,
+        force=options.force,
+    )
     return count
 
 
+def _write_maps(model: Bundle, schema: Schema, target: Path, options: SampleOptions) -> int:
+    """Write a PNG file that shows every column of a table over a plane of codes; returns how many
+    records were decoded. ParamError without options.grid."""
+    if not options.grid:
+        raise ParamError(
+            f"{target}: a table is drawn as .csv or .parquet; a .png takes {option('--grid')}"
+        )
+    side = _side(options)
+    x, z = _sampler(model, options).manifold(side)
+    with atomic(target, options.force) as file:
+        drawing.maps(file, schema, x, z, side)
+    return len(x)
+
+
 def _write_pictures(model: Bundle, target: Path, options: SampleOptions, png: bool) -> int:
+    """Draw pictures and write them, as one PNG sheet if png is true; returns how many."""
     batches = list(_batches(model, options))
     pixels = np.concatenate([x for _, x in batches])
     if not png:
@@ -424,15 +518,20 @@ def _write_pictures(model: Bundle, target: Path, options: SampleOptions, png: bo
     if options.like is not None:
         each = options.count or PER_ROW
         originals = np.concatenate([columns["like"] for columns, _ in batches])
-        rows = pixels.reshape(len(originals), each, *pixels.shape[1:])
-        sheet = np.concatenate([originals[:, None], rows], axis=1).reshape(-1, *originals.shape[1:])
+        shape = originals.shape[1:]
+        drawn = pixels.reshape(len(originals), each, *pixels.shape[1:])
+        # a row of the sheet: the original, then what was drawn near it
+        rows = np.concatenate([originals[:, None], drawn], axis=1)
+        sheet = rows.reshape(-1, *shape)
         across = 1 + each
     drawing.write_sheet(target, sheet, across, options.force)
     return len(pixels)
 
 
 def _side(options: SampleOptions) -> int:
-    return max(1, math.ceil(math.sqrt(options.count or UNASKED)))
+    """How many records a side of a square of the records asked for has."""
+    count = options.count or UNASKED
+    return max(1, math.ceil(math.sqrt(count)))
 
 
 def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Columns, Records]]:
@@ -447,7 +546,8 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Co
         if options.like is not None:
             raise ParamError(f"{option('--grid')} and {option('--like')} exclude each other")
         x, z = sampler.manifold(_side(options))
-        yield (_columns(model, x, {}, {"z_across": z[:, 0], "z_up": z[:, 1]}), x)
+        plane: writers.Columns = {"z_across": z[:, 0], "z_up": z[:, 1]}
+        yield _columns(model, x, {}, plane), x
     elif options.like is None:
         remaining = options.count or UNASKED
         while remaining:
@@ -455,32 +555,52 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Co
             remaining -= len(x)
             yield _columns(model, x, {}, {}), x
     else:
-        source = seen_by(sources.open_source(options.like, model.reading), model)
-        each = options.count or PER_ROW
-        for laid in inputs_of(source, model):
-            originals = laid.inputs
-            table = laid.table
-            x = sampler.near(np.repeat(originals, each, axis=0), options.spread)
-            if model.schema is None or table is None:
-                yield {"like": originals}, x
-                continue
-            drawn = {c.name for c in model.schema.modelled if c.predicted} | {*options.condition}
-            originals_columns = {
-                n: _repeated(cells(table, n, source.name), each)
-                for n in table.names
-                if n not in drawn
-            }
-            yield _columns(model, x, originals_columns, {}), x
+        yield from _batches_near(model, sampler, options)
+
+
+def _batches_near(
+    model: Bundle, sampler: Sampler, options: SampleOptions
+) -> Iterator[tuple[writers.Columns, Records]]:
+    """As `_batches`, for records near those of options.like."""
+    source = seen_by(sources.open_source(options.like, model.reading), model)
+    each = options.count or PER_ROW
+    drawn_names = set(options.condition)
+    if model.schema is not None:
+        drawn_names |= {column.name for column in model.schema.modelled if column.predicted}
+    for laid in inputs_of(source, model):
+        originals = laid.inputs
+        x = sampler.near(np.repeat(originals, each, axis=0), options.spread)
+        table = laid.table
+        if model.schema is None or table is None:
+            yield {"like": originals}, x
+            continue
+        kept_columns: writers.Columns = {}
+        for name in table.names:
+            if name not in drawn_names:
+                values = cells(table, name, source.name)
+                kept_columns[name] = _repeated(values, each)
+        yield _columns(model, x, kept_columns, {}), x
 
 
 def _sampler(model: Bundle, options: SampleOptions) -> Sampler:
-    return Sampler(model, options.device, options.seed, options.prior, options.condition)
+    """A sampler of the model by these options."""
+    return Sampler(
+        model,
+        options.device,
+        options.seed,
+        options.prior,
+        options.condition,
+    )
 
 
 def _repeated(values: writers.Restored, times: int) -> writers.Restored:
-    if isinstance(values, list):
-        return [v for v in values for _ in range(times)]
-    return values.repeat(times)
+    """Each value so many times in a row."""
+    if not isinstance(values, list):
+        return values.repeat(times)
+    repeated = []
+    for value in values:
+        repeated += [value] * times
+    return repeated
 
 
 def _columns(
@@ -496,11 +616,16 @@ def _columns(
     """
     if model.schema is None:
         return {}
-    place = {c.name: i for i, c in enumerate(model.schema.modelled)}
-    out: writers.Columns = dict(beside)
+    places = {column.name: place for place, column in enumerate(model.schema.modelled)}
+    columns: writers.Columns = dict(beside)
     for column in model.schema.columns:
-        if column.name in kept_columns:
-            out[column.name] = kept_columns[column.name]
-        elif isinstance(column, Modelled) and (column.predicted or column.condition or not beside):
-            out[column.name] = column.restored(x[:, place[column.name]])
-    return out
+        name = column.name
+        if name in kept_columns:
+            columns[name] = kept_columns[name]
+            continue
+        if not isinstance(column, Modelled):
+            continue
+        # on a grid, whose records are decoded, what the model does not predict has no value
+        if column.predicted or column.condition or not beside:
+            columns[name] = column.restored(x[:, places[name]])
+    return columns

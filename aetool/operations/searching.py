@@ -25,7 +25,7 @@ from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int, Records
 from aetool.printing import in_utf8
 from aetool.scoring.costing import is_archive
-from aetool.scoring.inputs import inputs_of, seen_by
+from aetool.scoring.inputs import Source, inputs_of, seen_by
 from aetool.spelling import option
 from aetool.writing import drawing
 from aetool.writing.codes import cells, encoder_of
@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 QUERIES = 64  # searched at once
-MOST_BITS = 64
-LEARNED_FROM, TURNS = 20_000, 50  # rows and rounds of the rotation
-ONES = np.array([bin(i).count("1") for i in range(256)], np.uint8)
+MOST_BITS = 64  # of a binary code: it is looked up as one whole number
+LEARNED_FROM = 20_000  # records, about, that the rotation of binary codes is learned from
+TURNS = 50  # rounds in which it is learned
+# how many bits of each byte are 1
+ONES = np.array([byte.bit_count() for byte in range(256)], np.uint8)
 Keys = npt.NDArray[np.uint64]
 
 
@@ -72,12 +74,16 @@ class Neighbours:
 
     def columns(self) -> dict[str, list[object]]:
         """The neighbours as columns by name, in the order in which they are printed."""
-        integers = {"query": self.query, "rank": self.rank, "row": self.row}
-        # whole numbers and texts of Python, as CSV and JSON have them
-        shown = {k: v.tolist() for k, v in integers.items()}
         # six digits: what is beyond them differs between processors
-        distance = [float(f"{v:.6g}") for v in self.distance.tolist()]
-        return {**shown, "distance": distance, **self.beside}
+        distances = [float(f"{distance:.6g}") for distance in self.distance.tolist()]
+        # lists of Python's own numbers, as CSV and JSON have them
+        return {
+            "query": self.query.tolist(),
+            "rank": self.rank.tolist(),
+            "row": self.row.tolist(),
+            "distance": distances,
+            **self.beside,
+        }
 
     def frame(self) -> pd.DataFrame:
         """The neighbours as a DataFrame, with the columns that are printed."""
@@ -115,23 +121,25 @@ def similar(
         nearest = _by_bits(query_codes, codes, levels, k)
     else:
         nearest = by_distance(query_codes, codes, bool(levels), k)
-    rows = np.concatenate([r for r, _ in nearest])
+    rows = np.concatenate([near for near, _ in nearest])
     beside: dict[str, list[object]] = {}
     if names:
-        beside["picture"] = [names[r] for r in rows]
+        beside["picture"] = [names[row] for row in rows]
     if options.columns:
         beside |= _columns(data, rows, options.columns, model.reading)
+    ranks = np.arange(1, k + 1)
+    # people count records from 1
     return Neighbours(
-        # people count records from 1
-        np.repeat(numbers, k) + 1,
-        np.tile(np.arange(1, k + 1), len(numbers)),
-        records[rows] + 1,
-        np.concatenate([d for _, d in nearest]),
-        beside,
+        query=np.repeat(numbers, k) + 1,
+        rank=np.tile(ranks, len(numbers)),
+        row=records[rows] + 1,
+        distance=np.concatenate([distances for _, distances in nearest]),
+        beside=beside,
     )
 
 
 def _name(data: object) -> str:
+    """How a message names the data: by the path, if they have one."""
     if isinstance(data, str | os.PathLike):
         return os.fspath(data)
     return "data"
@@ -145,24 +153,7 @@ def _codes_of_data(
     """The codes of all records that are searched: (codes, the model, the records' names or [], the
     records' numbers from 0)."""
     if is_archive(data):
-        if options.columns:
-            raise ParamError(
-                f"{option('--id')} is for tables: an archive's records are not decoded"
-            )
-        with Archive(data, model, options.device) as archive:
-            content = archive.content
-            if not isinstance(content, Lossy):
-                raise ParamError(
-                    f"{_name(data)}: holds no codes, being {archive.mode}; search the file itself, "
-                    f"or compress it with {option('--lossy-only')}"
-                )
-            codes = list(content.codes(archive))
-            # a code means something to its own decoder alone
-            names = content.picture_names(archive)
-            whole = archive.model if model is None else model
-            if whole.graphs.get("decoder.onnx") != archive.model.graphs["decoder.onnx"]:
-                raise ParamError(f"{_name(data)}: written by another model than {whole.name}")
-            return np.concatenate(codes), whole, names, np.arange(archive.rows)
+        return _codes_of_archive(data, model, options)
     if model is None:
         raise ParamError(f"a model is needed: give one with {option('-m')}, or set $AETOOL_MODEL")
     source = seen_by(sources.open_source(data, model.reading), model)
@@ -174,9 +165,38 @@ def _codes_of_data(
         numbers.append(laid.records)
     places = np.concatenate(numbers)
     # of tables none have names
-    every = list(getattr(source, "record_names", []))
-    names = [in_utf8(every[place]) for place in places.tolist()] if every else []
+    every_name = list(getattr(source, "record_names", []))
+    names = []
+    if every_name:
+        names = [in_utf8(every_name[place]) for place in places.tolist()]
     return np.concatenate(codes), model, names, places
+
+
+def _codes_of_archive(
+    path: str | os.PathLike[str],
+    model: Bundle | None,
+    options: SearchOptions,
+) -> tuple[Float, Bundle, list[str], Int]:
+    """As `_codes_of_data`, of an archive that stores codes; ParamError for any other archive."""
+    if options.columns:
+        raise ParamError(f"{option('--id')} is for tables: an archive's records are not decoded")
+    with Archive(path, model, options.device) as archive:
+        content = archive.content
+        if not isinstance(content, Lossy):
+            raise ParamError(
+                f"{_name(path)}: holds no codes, being {archive.mode}; search the file itself, "
+                f"or compress it with {option('--lossy-only')}"
+            )
+        codes = list(content.codes(archive))
+        names = content.picture_names(archive)
+        decoder = archive.model.graphs["decoder.onnx"]
+        if model is None:
+            model = archive.model
+        # a code means something to its own decoder alone
+        if model.graphs.get("decoder.onnx") != decoder:
+            raise ParamError(f"{_name(path)}: written by another model than {model.name}")
+        records = np.arange(archive.rows)
+    return np.concatenate(codes), model, names, records
 
 
 def _queries(query: object, model: Bundle, options: SearchOptions) -> tuple[Float, Int]:
@@ -191,25 +211,35 @@ def _queries(query: object, model: Bundle, options: SearchOptions) -> tuple[Floa
     codes = []
     numbers = []
     # from 0, as records are counted inside
-    only = np.array(options.rows, dtype=np.int64) - 1
+    wanted = np.array(options.rows, dtype=np.int64) - 1
     count = 0
     for laid in inputs_of(source, model):
-        keep = np.isin(laid.records, only) if len(only) else np.ones(len(laid.inputs), np.bool_)
+        keep = np.ones(len(laid.inputs), np.bool_)
+        if len(wanted):
+            keep = np.isin(laid.records, wanted)
         codes.append(session(laid.inputs[keep])["z"])
         numbers.append(laid.records[keep])
         if len(laid.records):
-            count = max(count, int(laid.records[-1]) + 1)
+            last = int(laid.records[-1])
+            count = max(count, last + 1)
+    read = np.concatenate(numbers)
     # a row that was asked for and is not there is said, not passed over
-    missing = np.setdiff1d(only, np.concatenate(numbers))
+    missing = np.setdiff1d(wanted, read)
     if len(missing):
-        there = f"has records 1 .. {count}"
-        if 0 <= missing[0] < count:
-            there = "has a comment there"
-        if isinstance(source, FramedSource) and missing[0] in source.unread:
-            record = int(missing[0])
-            there = f"has {in_utf8(source.title(record))} there, {source.unread[record]}"
-        raise ParamError(f"{option('--row')} {missing[0] + 1}: {source.name} {there}")
-    return np.concatenate(codes), np.concatenate(numbers)
+        raise _no_such_row(source, int(missing[0]), count)
+    return np.concatenate(codes), read
+
+
+def _no_such_row(source: Source, record: int, count: int) -> ParamError:
+    """The error for a query record that cannot be read. record: its number, from 0; count: how many
+    records the source has."""
+    there = f"has records 1 .. {count}"
+    if 0 <= record < count:
+        there = "has a comment there"
+    if isinstance(source, FramedSource) and record in source.unread:
+        title = in_utf8(source.title(record))
+        there = f"has {title} there, {source.unread[record]}"
+    return ParamError(f"{option('--row')} {record + 1}: {source.name} {there}")
 
 
 def by_distance(
@@ -230,27 +260,48 @@ def by_distance(
     for first in range(0, len(query_codes), QUERIES):
         queries = query_codes[first : first + QUERIES]
         if discrete:
-            distances = np.stack([(codes != code).sum(axis=1) for code in queries])
+            rough = np.stack([_entries_that_differ(codes, code) for code in queries])
         else:
             # one product of matrices for many queries, and rough: it cancels for near codes
-            distances = norms - 2 * queries @ codes.T
-        for code, rough in zip(queries, distances, strict=True):
-            most = np.partition(rough, k - 1)[k - 1]  # rounding is made good below
-            # all that rounding may have moved across the k-th place are compared exactly
-            near = np.flatnonzero(rough <= most + 1e-4 * (abs(most) + float(code @ code)))
-            exact = (codes[near] != code).sum(axis=1) if discrete else _euclid(codes[near], code)
+            rough = norms - 2 * queries @ codes.T
+        for code, rough_distances in zip(queries, rough, strict=True):
+            near = _near_enough(rough_distances, code, k)
+            exact: Int | Float
+            if discrete:
+                exact = _entries_that_differ(codes[near], code)
+            else:
+                exact = _euclid(codes[near], code)
             # the last key counts first: distance, then the earlier row
             order = np.lexsort((near, exact))[:k]
-            neighbours.append((near[order], exact[order].astype(np.float64)))
+            distances = exact[order].astype(np.float64)
+            neighbours.append((near[order], distances))
     return neighbours
 
 
+def _near_enough(rough: Float, code: Float, k: int) -> Int:
+    """The numbers of the codes that may be among the k nearest to a query's code. rough: (n,), how
+    far each is, but for rounding."""
+    most = np.partition(rough, k - 1)[k - 1]
+    # all that rounding may have moved across the k-th place are compared exactly afterwards
+    slack = 1e-4 * (abs(most) + float(code @ code))
+    return np.flatnonzero(rough <= most + slack)
+
+
+def _entries_that_differ(codes: Float, code: Float) -> Int:
+    """(n,): in how many entries each of the codes, (n, latent), differs from one code."""
+    return np.asarray((codes != code).sum(axis=1))
+
+
 def _euclid(codes: Float, code: Float) -> Float:
+    """(n,): the Euclidean distance of each of the codes, (n, latent), from one code."""
     difference = codes.astype(np.float64) - code
-    return np.asarray(np.sqrt(np.einsum("ij,ij->i", difference, difference)))
+    squares = np.einsum("ij,ij->i", difference, difference)
+    return np.asarray(np.sqrt(squares))
 
 
 def _by_bits(query_codes: Float, codes: Float, levels: int, k: int) -> list[tuple[Int, Float]]:
+    """As `by_distance`, of binary codes: by how many bits differ, then by Euclidean distance.
+    levels: how many values an entry of a discrete code has; 0 for numbers."""
     if levels > 2:
         raise ParamError(
             f"{option('--binary')} needs codes of numbers, or of two levels "
@@ -262,13 +313,17 @@ def _by_bits(query_codes: Float, codes: Float, levels: int, k: int) -> list[tupl
         centre = np.full(codes.shape[1], 0.5)
     else:
         rotate, centre = rotation(codes)
-    keys, query_keys = (packed((v - centre) @ rotate >= 0) for v in (codes, query_codes))
+    keys = packed((codes - centre) @ rotate >= 0)
+    query_keys = packed((query_codes - centre) @ rotate >= 0)
     index = Index(keys, rotate.shape[1])
     neighbours = []
     for key, code in zip(query_keys, query_codes, strict=True):
-        near, distances = index.nearest(key, k)
-        order = np.lexsort((near, _euclid(codes[near], code), distances))[:k]
-        neighbours.append((near[order], distances[order].astype(np.float64)))
+        near, bits = index.nearest(key, k)
+        euclid = _euclid(codes[near], code)
+        # the last key counts first
+        order = np.lexsort((near, euclid, bits))[:k]
+        distances = bits[order].astype(np.float64)
+        neighbours.append((near[order], distances))
     return neighbours
 
 
@@ -279,18 +334,21 @@ def rotation(codes: Float) -> tuple[Float, Float]:
     codes: (n, latent). matrix: (latent, bits). centre: (latent,).
     """
     # evenly spaced rows: the rotation hangs on few numbers
-    few = codes[:: -(-len(codes) // LEARNED_FROM)].astype(np.float64)
+    step = math.ceil(len(codes) / LEARNED_FROM)
+    few = codes[::step].astype(np.float64)
     centre = few.mean(axis=0)
-    _, _, axes = np.linalg.svd(few - centre, full_matrices=False)
-    axes = axes[:MOST_BITS].T
-    v = (few - centre) @ axes
+    _, _, rows_of_axes = np.linalg.svd(few - centre, full_matrices=False)
+    axes = rows_of_axes[:MOST_BITS].T
+    components = (few - centre) @ axes
     # any rotation will do to begin with, but always the same one
-    turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((v.shape[1],) * 2))
+    bits = components.shape[1]
+    random_matrix = np.random.default_rng(0).standard_normal((bits, bits))
+    turn, _ = np.linalg.qr(random_matrix)
     for _ in range(TURNS):
         # in turns: the nearest signs to the rotated codes, then the nearest rotation to the signs
         # (orthogonal Procrustes)
-        signs = np.where(v @ turn >= 0, 1.0, -1.0)
-        left, _, right = np.linalg.svd(signs.T @ v)
+        signs = np.where(components @ turn >= 0, 1.0, -1.0)
+        left, _, right = np.linalg.svd(signs.T @ components)
         turn = (left @ right).T
     return axes @ turn, centre
 
@@ -298,8 +356,10 @@ def rotation(codes: Float) -> tuple[Float, Float]:
 def packed(bits: Mask) -> Keys:
     """Each row of bits, (rows, bits), as one whole number, (rows,) uint64."""
     # a bit has the place of its column
-    weights = np.uint64(1) << np.arange(bits.shape[1], dtype=np.uint64)
-    return np.asarray(np.where(bits, weights, np.uint64(0)).sum(axis=1, dtype=np.uint64))
+    places = np.arange(bits.shape[1], dtype=np.uint64)
+    weights = np.uint64(1) << places
+    set_weights = np.where(bits, weights, np.uint64(0))
+    return np.asarray(set_weights.sum(axis=1, dtype=np.uint64))
 
 
 class Index:
@@ -316,7 +376,7 @@ class Index:
         """The codes at least as near as the k-th nearest one: (their numbers, their Hamming
         distances)."""
         rows = []
-        far = []
+        distances = []
         count = 0
         for flips in range(self.bits + 1):
             # more flips than codes: it is cheaper to look at all codes
@@ -324,20 +384,25 @@ class Index:
                 return self.scanned(key, k)
             # every code that differs from the query in just so many bits
             probes = self.masks(flips) ^ key
-            low, high = (np.searchsorted(self.keys, probes, side) for side in ("left", "right"))
-            for a, b in zip(low[low < high].tolist(), high[low < high].tolist(), strict=True):
-                rows.append(self.order[a:b])
-                far.append(np.full(b - a, flips))
-                count += b - a
+            firsts = np.searchsorted(self.keys, probes, "left")
+            ends = np.searchsorted(self.keys, probes, "right")
+            occurs = firsts < ends
+            pairs = zip(firsts[occurs].tolist(), ends[occurs].tolist(), strict=True)
+            for first, end in pairs:
+                rows.append(self.order[first:end])
+                distances.append(np.full(end - first, flips))
+                count += end - first
             if count >= k:
                 break
-        return np.concatenate(rows), np.concatenate(far)
+        return np.concatenate(rows), np.concatenate(distances)
 
     def masks(self, flips: int) -> Keys:
         """Every whole number of the code's length that has exactly `flips` bits set."""
         while len(self._masks) <= flips:
-            bits_set = itertools.combinations(range(self.bits), len(self._masks))
-            masks = [sum(1 << b for b in places) for places in bits_set]
+            count = len(self._masks)
+            masks = []
+            for places in itertools.combinations(range(self.bits), count):
+                masks.append(sum(1 << place for place in places))
             self._masks.append(np.array(masks, dtype=np.uint64))
         return self._masks[flips]
 
@@ -345,10 +410,12 @@ class Index:
         """The same result as `nearest`, by comparing the query with every code: faster where very
         many bits would have to be changed."""
         # bits are counted byte by byte, by a table of 256
-        flat = (self.keys ^ key).view(np.uint8).reshape(len(self.keys), 8)
-        far = ONES[flat].sum(axis=1, dtype=np.int64)
-        near = np.flatnonzero(far <= np.partition(far, k - 1)[k - 1])
-        return self.order[near], far[near]
+        differing = self.keys ^ key
+        eight_bytes = differing.view(np.uint8).reshape(len(self.keys), 8)
+        distances = ONES[eight_bytes].sum(axis=1, dtype=np.int64)
+        most = np.partition(distances, k - 1)[k - 1]
+        near = np.flatnonzero(distances <= most)
+        return self.order[near], distances[near]
 
 
 def _columns(
@@ -357,20 +424,27 @@ def _columns(
     names: Sequence[str],
     reading: Reading,
 ) -> dict[str, list[object]]:
+    """Read the columns to return beside neighbours, by name. rows: (n,), the neighbours' places in
+    the table, from 0."""
     source = sources.open_source(data, reading)
     if not isinstance(source, TableSource):
         raise ParamError(f"{option('--id')} is for tables")
-    columns: dict[str, list[object]] = {n: [None] * len(rows) for n in names}
+    columns: dict[str, list[object]] = {name: [None] * len(rows) for name in names}
     first = 0
     for table in source.batches():
+        end = first + len(table)
         # neighbours come in the order of nearness, tables in that of the file
-        wanted = np.flatnonzero((rows >= first) & (rows < first + len(table)))
+        in_table = (rows >= first) & (rows < end)
+        wanted = np.flatnonzero(in_table)
         for name in names:
             values = cells(table, name, source.name)
-            for i in wanted:
-                value = values[rows[i] - first]
-                columns[name][i] = value.item() if isinstance(value, np.generic) else value
-        first += len(table)
+            for place in wanted:
+                value = values[rows[place] - first]
+                # numbers and texts of Python, as JSON has them
+                if isinstance(value, np.generic):
+                    value = value.item()
+                columns[name][place] = value
+        first = end
     return columns
 
 
@@ -396,8 +470,12 @@ def write_sheet(
     right = _pictures(data, model, neighbours.row - 1)
     k = len(neighbours.row) // len(asked)
     # a row of the sheet is a query and its k neighbours
-    rows = [p for i in range(len(asked)) for p in (left[i], *right[i * k : (i + 1) * k])]
-    drawing.write_sheet(Path(path), np.stack(rows), k + 1, force)
+    sheet = []
+    for place, picture in enumerate(left):
+        first = place * k
+        sheet.append(picture)
+        sheet += right[first : first + k]
+    drawing.write_sheet(Path(path), np.stack(sheet), k + 1, force)
 
 
 def _pictures(data: object, model: Bundle, wanted: Int) -> list[Records]:
