@@ -1,0 +1,137 @@
+"""Figures of a finished training: its length, its fit, and what its code is good for."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aetool.canonical import Json
+from aetool.model import Continuous, Discrete, Spec
+from aetool.nn.autoencoder import AutoEncoder
+from aetool.nn.usage import code_use
+from aetool.training.rows import Examples, Features
+from aetool.training.settings import LEAST_STEPS, Length, Settings
+
+if TYPE_CHECKING:
+    from aetool.training.run import Run
+
+COPIES = 0.05  # nats a column: less than this between real and mixed rows, and a code copies
+
+
+def facts_of_length(run: Run, settings: Settings, length: Length) -> dict[str, Json]:
+    """Facts about a training that was shorter than a network needs; empty if it was long enough."""
+    facts: dict[str, Json] = {}
+    if not run.team.is_alone:
+        # the same seed gives another network on another number of them
+        facts["processes"] = run.team.size
+    if run.timed_out:
+        facts["stopped_by_max_time"] = {"steps": run.step, "of": run.planned}
+    if settings.epochs is not None and length.steps < LEAST_STEPS:
+        enough = math.ceil(LEAST_STEPS / length.steps_per_epoch)
+        facts["few_steps"] = {
+            "epochs": settings.epochs,
+            "steps": length.steps,
+            "least": LEAST_STEPS,
+            "enough_epochs": enough,
+        }
+    return facts
+
+
+def facts_of_fit(run: Run, fitted: Examples) -> dict[str, Json]:
+    """The loss of fitted rows, and by how much the loss of held-out rows is above it."""
+    fitted_loss = run.evaluate(fitted)
+    gap = float(run.best_loss) - fitted_loss
+    weights = sum(parameter.numel() for parameter in run.model.parameters())
+    return {
+        "train_loss_nats": round(fitted_loss, 4),
+        "gap_nats": round(gap, 4),
+        "weights": weights,
+    }
+
+
+@torch.no_grad()
+def facts_of_code(
+    model: AutoEncoder,
+    spec: Spec,
+    first_rows: Tensor,
+    held_out: Tensor,
+    seen: Tensor,
+) -> dict[str, Json]:
+    """Figures about the code on held-out rows: the model's own report, and how many of its numbers
+    are used.
+
+    first_rows: some rows that were fitted. seen: the held-out rows as the encoder gets them.
+    """
+    facts: dict[str, Json] = {}
+    values_of_a_row = math.prod(spec.shape or (spec.features,))
+    # only a code as large as a row can be a mere copy of it
+    if code_size(model) >= values_of_a_row and _copies(model, held_out):
+        facts["copies"] = True
+    report = model.report(held_out)
+    facts |= report
+    if model.code is None or spec.given:
+        return facts
+    use = code_use(model, first_rows, held_out, seen, report)
+    if use:
+        facts["code"] = use
+    return facts
+
+
+def _copies(model: AutoEncoder, x: Tensor) -> bool:
+    """Whether a model copies its input column by column: rows mixed from columns of different rows
+    then cost hardly more than real ones, and its code says nothing about how columns belong
+    together."""
+    rng = np.random.default_rng(0)
+    flat = x.flatten(1)
+    owners = model.spec.owners()
+    mixed = flat.clone()
+    for column in range(int(owners.max()) + 1):
+        features = torch.from_numpy(np.flatnonzero(owners == column))
+        other_rows = torch.from_numpy(rng.permutation(len(flat)))
+        mixed[:, features] = flat[other_rows][:, features]
+    real_cost = _mean_cost(model, x)
+    mixed_cost = _mean_cost(model, mixed.reshape(x.shape))
+    return mixed_cost - real_cost < COPIES
+
+
+def _mean_cost(model: AutoEncoder, x: Tensor) -> float:
+    """What a column of the rows x costs on average, in nats."""
+    # the last part belongs to no column
+    of_columns = model.parts(x)[:, :-1]
+    return float(of_columns.mean())
+
+
+def code_size(model: AutoEncoder) -> int:
+    """How many numbers the code of a row has; 0 without a code."""
+    if isinstance(model.code, Continuous):
+        return model.code.size
+    if isinstance(model.code, Discrete):
+        return math.prod(model.code.shape)
+    return 0
+
+
+@torch.no_grad()
+def for_samples(
+    net: AutoEncoder, features: Features
+) -> tuple[Features | None, Features, tuple[Features, Features] | None]:
+    """What sampling needs to know of rows: (their codes, the decoded features, the mixture of the
+    likelihood if one was learned)."""
+    x = torch.from_numpy(features)
+    codes: Features | None = None
+    if net.code is None:
+        likely = net.expected(x)
+    else:
+        # always the same draws: a second fit gives the same bundle
+        z = net.draw(x, torch.Generator().manual_seed(0))
+        likely = net.decoded(z, x)
+        codes = z.numpy()
+    mixture = None
+    is_learned = net.prior != "codes" and net.likelihood.error == "bits"
+    if is_learned:
+        scales, weights = net.likelihood.mixture()
+        mixture = (scales.numpy(), weights.numpy())
+    return codes, likely.numpy(), mixture

@@ -1,0 +1,308 @@
+"""One training under way: its stages and steps, its best weights, and how it is saved."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aetool.canonical import Json
+from aetool.errors import DataError
+from aetool.model import Progress
+from aetool.nn.autoencoder import AutoEncoder
+from aetool.nn.calls import loss_of
+from aetool.nn.checkpoints import Checkpoint
+from aetool.nn.processes import Team
+from aetool.training.rows import CHUNK, Batches, Examples
+from aetool.training.settings import Settings
+
+LEARNING_RATE = 2e-3
+SCALE_RATE = 5.0  # times the learning rate, for the likelihood's scales: means move, scales follow
+WEIGHT_DECAY = 1e-4
+CLIP_NORM = 5.0  # of a gradient: a longer one is shortened to it
+WARM_UP = 50  # steps until the learning rate is at its full height
+CHECKS = 25  # looks at the held-out rows in a stage
+PATIENCE = 12  # looks without gain that end it
+LEAST_GAIN = 1e-4  # of the best loss: a smaller gain is noise
+
+
+class Run:
+    """The state of one training: counts, clock, and the best weights so far.
+
+    rng: what losses draw from. validation: the rows that decide about the best weights. steps: of
+    each stage at most. team: the processes that train together.
+    """
+
+    def __init__(
+        self,
+        model: AutoEncoder,
+        rng: torch.Generator,
+        validation: Examples,
+        steps: int,
+        settings: Settings,
+        progress: Progress | None,
+        team: Team,
+    ) -> None:
+        self.model = model
+        self.rng = rng
+        self.validation = validation
+        self.steps = max(1, steps)
+        self.seconds = settings.max_time
+        self.progress = progress
+        self.team = team
+        self.started = time.monotonic()  # for the line of progress, and --max-time
+        self.step = 0
+        self.planned = 0
+        self.timed_out = False
+        self.seed = settings.seed
+        self.best_loss = math.inf
+        self.best = copy.deepcopy(model.state_dict())
+        self.ends: list[dict[str, Tensor]] = []  # the best weights of each stage that is over
+        self.checkpoint: Checkpoint | None = None
+        self.shuffle: np.random.Generator | None = None
+        self._saved: dict[str, Json] | None = None  # what a checkpoint holds, until it is restored
+        self._past: list[dict[str, Tensor]] = []  # the best weights of the stages that it holds
+
+    # ---- going on where another process was killed
+
+    def resume(self, checkpoint: Checkpoint, shuffle: np.random.Generator) -> None:
+        """Save this training in a file from now on, and continue the one that is saved there.
+        shuffle: the generator that draws batches."""
+        self.checkpoint = checkpoint
+        self.shuffle = shuffle
+        self._saved = checkpoint.saved()
+        if self._saved:
+            self._past = list(self._saved["ends"])
+
+    def was_trained(self) -> bool:
+        """Whether the saved training had finished the next stage already."""
+        if self._saved is None or len(self.ends) == len(self._past):
+            return False
+        self.best = self._past[len(self.ends)]
+        return True
+
+    def end_of_stage(self) -> dict[str, Tensor]:
+        """Finish a stage: returns its best weights."""
+        self.ends.append(self.best)
+        return self.best
+
+    def _restore(self, optimiser: torch.optim.Optimizer) -> tuple[int, int]:
+        """Restore the saved state of a stage: (steps done, checks without improvement); zeros where
+        nothing was saved."""
+        saved = self._saved
+        self._saved = None
+        if saved is None:
+            self.planned += self.steps
+            # the first weights may be good
+            self._check()
+            return 0, 0
+        assert self.shuffle is not None
+        with torch.no_grad():
+            for name, tensor in self._tensors().items():
+                tensor.copy_(saved["model"][name])
+        optimiser.load_state_dict(saved["optimiser"])
+        self.rng.set_state(saved["rngs"][self.team.rank])
+        self.shuffle.bit_generator.state = json.loads(saved["shuffle"])
+        self.best = saved["best"]
+        self.best_loss = saved["best_loss"]
+        self.step = saved["step"]
+        self.planned = saved["planned"]
+        # time that the killed process took counts, too
+        self.started = time.monotonic() - saved["seconds"]
+        return saved["step_of_stage"], saved["patience"]
+
+    def _save(self, optimiser: torch.optim.Optimizer, step_of_stage: int, patience: int) -> None:
+        """Save the training in the checkpoint's file, if there is one."""
+        if self.checkpoint is None or self.shuffle is None:
+            return
+        # every process draws noise of its own
+        rngs = self.team.gathered(self.rng.get_state())
+        if self.team.rank:
+            return
+        state: dict[str, Json] = {
+            "model": self._tensors(),
+            "optimiser": optimiser.state_dict(),
+            "rngs": rngs,
+            "shuffle": json.dumps(self.shuffle.bit_generator.state),
+            "ends": self.ends,
+            "best": self.best,
+            "best_loss": self.best_loss,
+            "step": self.step,
+            "planned": self.planned,
+            "seconds": time.monotonic() - self.started,
+            "step_of_stage": step_of_stage,
+            "patience": patience,
+        }
+        self.checkpoint.save(state)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """All weights and buffers by name, also those that state_dict leaves out, such as running
+        means: training needs them to continue."""
+        weights = dict(self.model.named_parameters())
+        buffers = dict(self.model.named_buffers())
+        return {**weights, **buffers}
+
+    # ---- training
+
+    def all_stages(self, ordinary: Batches, draw: Callable[[], Examples]) -> None:
+        """Train the model's stages one after the other, each from the best weights of the one
+        before. ordinary: all rows that are fitted and no known anomalies; draw: gives a batch."""
+        for stage in self.model.stages():
+            with torch.no_grad():
+                self.model.eval().begin(ordinary)
+            if not self.was_trained():
+                self.stage(stage, draw)
+            self.model.load_state_dict(self.end_of_stage())
+        with torch.no_grad():
+            self.model.eval().finish(ordinary)
+
+    def stage(self, parameters: Sequence[Tensor], draw: Callable[[], Examples]) -> None:
+        """Train these parameters until steps or patience run out, or the time that was asked for;
+        keeps the best weights."""
+        self.best_loss = math.inf
+        fastest = self.model.learning_rate or LEARNING_RATE
+        optimiser = torch.optim.AdamW(
+            self._groups(parameters),
+            lr=fastest,
+            weight_decay=WEIGHT_DECAY,
+            fused=True,
+        )
+        steps_between_checks = max(1, self.steps // CHECKS)
+        steps_before, patience = self._restore(optimiser)
+        for step in range(steps_before + 1, self.steps + 1):
+            done = max(step / self.steps, self._time_used())
+            rate = _rate(fastest, step, done)
+            for group in optimiser.param_groups:
+                group["lr"] = rate * group["times"]
+            self.model.train()
+            self.model.progress = min(1.0, done)
+            self._learn(draw(), parameters, optimiser)
+            self.step += 1
+            is_over = done >= 1
+            if step % steps_between_checks and not is_over:
+                continue
+            if self._check():
+                patience = 0
+            else:
+                patience += 1
+            self.timed_out |= is_over and step < self.steps
+            if is_over or patience >= PATIENCE:
+                return
+            self._save(optimiser, step, patience)
+
+    def _groups(self, parameters: Sequence[Tensor]) -> list[dict[str, Json]]:
+        """The parameters in groups of one speed each; "times": how many times the learning rate."""
+        scales = {id(scale) for scale in self.model.likelihood.parameters()}
+        usual = [parameter for parameter in parameters if id(parameter) not in scales]
+        fast = [parameter for parameter in parameters if id(parameter) in scales]
+        return [
+            {"params": usual, "times": 1.0},
+            {"params": fast, "times": SCALE_RATE},
+        ]
+
+    def _time_used(self) -> float:
+        """The share of the time limit that has passed; 0 without a limit."""
+        if self.seconds is None:
+            return 0.0
+        used = (time.monotonic() - self.started) / self.seconds
+        if self.team.is_alone:
+            return used
+        # clocks differ, and all processes must stop at the same step
+        return self.team.agreed(used)
+
+    def _learn(
+        self,
+        batch: Examples,
+        parameters: Sequence[Tensor],
+        optimiser: torch.optim.Optimizer,
+    ) -> None:
+        """Do one step along the gradient of a batch, of which each process computes its own
+        share."""
+        own = batch
+        if not self.team.is_alone:
+            own = batch.at(self.team.part())
+        loss = self._loss(own, self.rng).mean()
+        self.model.progress = 1.0
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if not self.team.is_alone:
+            self.team.average(parameters, len(own), len(batch))
+        torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
+        optimiser.step()
+        self.model.after_step(self.rng)
+        if not self.team.is_alone:
+            self.team.make_alike(self._tensors().values())
+
+    def _loss(self, examples: Examples, rng: torch.Generator) -> Tensor:
+        """The loss of each of the examples, (rows,), in nats."""
+        return loss_of(
+            self.model,
+            examples.rows,
+            rng,
+            examples.seen,
+            examples.labels,
+        )
+
+    def _check(self) -> bool:
+        """Compute the loss of the rows that are held out, and keep the weights if it is the lowest
+        so far; returns whether it is."""
+        held_out_loss = self.evaluate(self.validation)
+        if not self.team.is_alone:
+            held_out_loss = self.team.agreed(held_out_loss)
+        if not math.isfinite(held_out_loss) and self.best_loss == math.inf:
+            raise DataError(
+                "training diverged: the held-out loss is not finite; "
+                "look for extreme values, or drop the column that holds them"
+            )
+        least_gain = 0.0
+        # infinity, before the first look, is beaten by all
+        if self.best_loss < 1e30:
+            least_gain = LEAST_GAIN * abs(self.best_loss)
+        is_better = held_out_loss < self.best_loss - least_gain
+        if held_out_loss < self.best_loss:
+            self.best_loss = held_out_loss
+            self.best = copy.deepcopy(self.model.state_dict())
+        # one process tells of the progress of all
+        if self.progress and self.team.rank == 0:
+            self._tell(held_out_loss, self.progress)
+        return is_better
+
+    def _tell(self, held_out_loss: float, progress: Progress) -> None:
+        """Report how far the training is, and the loss that was just computed."""
+        seconds = time.monotonic() - self.started
+        progress(
+            {
+                "step": self.step,
+                "steps": self.planned,
+                "words": f"held-out loss {held_out_loss:.4g} nats, {seconds:.0f} s",
+                "held_out": held_out_loss,
+            }
+        )
+
+    @torch.no_grad()
+    def evaluate(self, examples: Examples) -> float:
+        """Mean loss per row, with the same random draws every time."""
+        self.model.eval()
+        device = next(self.model.parameters()).device
+        rng = torch.Generator(device=device).manual_seed(self.seed)
+        total = 0.0
+        for first in range(0, len(examples), CHUNK):
+            chunk = slice(first, first + CHUNK)
+            part = examples.at(chunk).to(device)
+            total += float(self._loss(part, rng).sum())
+        return total / max(len(examples), 1)
+
+
+def _rate(fastest: float, step: int, done: float) -> float:
+    """The learning rate of a step: it rises in the first steps to the fastest, then falls as a
+    cosine. done: the share of the stage that is over."""
+    # a short warm-up: the first gradients are of weights that fit nothing yet
+    warmth = min(1.0, step / WARM_UP)
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return fastest * warmth * cosine

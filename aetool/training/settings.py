@@ -1,0 +1,84 @@
+"""How long a network is trained and on which device, and what a training gives back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+
+from aetool.canonical import Json
+from aetool.errors import ParamError
+from aetool.model import Int, Spec
+from aetool.nn.autoencoder import AutoEncoder
+from aetool.spelling import option
+
+TABLE_BATCH = 256  # rows of a batch of a table
+IMAGE_BATCH = 128  # pictures of a batch
+TABLE_STEPS = 2500  # by default; --epochs says otherwise
+IMAGE_STEPS = 4000
+LEAST_STEPS = 1000  # that a network learns in; --epochs that amount to fewer are remarked on
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long to train, and on what.
+
+    epochs, batch_size: None for the defaults. max_time: seconds after which training ends early;
+    None for no limit. checkpoint: a file in which the training is saved at each check of the
+    held-out rows, and from which it goes on after an interruption; None for no file.
+    """
+
+    epochs: int | None = None
+    batch_size: int | None = None
+    max_time: float | None = None
+    seed: int = 0
+    device: str = "auto"
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network (on the CPU, in eval mode), the numbers of the rows that were held out, and
+    figures of the training."""
+
+    net: AutoEncoder
+    held_out: Int
+    latent: int
+    facts: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Length:
+    """How long a training is: the rows of a batch, and how many steps of one batch each."""
+
+    batch: int
+    steps: int
+    steps_per_epoch: int
+
+    @classmethod
+    def of(cls, model: AutoEncoder, spec: Spec, settings: Settings, rows: int) -> Length:
+        """The length that the settings ask for, else the model, else the default for the kind of
+        data."""
+        # tables have no shape
+        usual_batch = IMAGE_BATCH if spec.shape else TABLE_BATCH
+        wanted_batch = settings.batch_size or model.batch_size or usual_batch
+        batch = min(wanted_batch, rows)
+        steps_per_epoch = math.ceil(rows / batch)
+        steps = IMAGE_STEPS if spec.shape else TABLE_STEPS
+        if settings.epochs is not None:
+            steps = settings.epochs * steps_per_epoch
+        return cls(batch, steps, steps_per_epoch)
+
+
+def torch_device(name: str) -> torch.device:
+    """The torch device for auto, cpu, cuda or cuda:<n>; ParamError if it is not there."""
+    has_cuda = torch.cuda.is_available()
+    if name == "auto":
+        return torch.device("cuda" if has_cuda else "cpu")
+    if name.startswith("cuda") and not has_cuda:
+        raise ParamError(
+            f"{option('--device')} {name}: this torch sees no CUDA device; use "
+            f"{option('--device')} cpu"
+        )
+    return torch.device(name)
