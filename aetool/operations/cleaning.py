@@ -122,6 +122,7 @@ class _Job:
         self.blank = np.array([column.blank for column in self.columns])
         # what the errors of filled gaps are compared with
         self.usual = np.array([column.usual for column in self.columns])
+        # of filling: found out with the first batch, and the same for all others
         self.rounds: int | None = None
 
     def _round(self, x: Records) -> Records:
@@ -300,6 +301,7 @@ class _Job:
         full_height, full_width = shape[2:]
         right = left + width
         bottom = top + height
+        # an empty region is not within: nothing would be filled
         across = 0 <= left < right <= full_width
         down = 0 <= top < bottom <= full_height
         leaves_some = width * height < full_width * full_height
@@ -315,6 +317,7 @@ class _Job:
     def _elsewhere(self, hole: Mask) -> Mask:
         """A mask of a region as large as `hole` at a random place of each picture: known pixels, by
         which it is tested how well the model fills regions."""
+        # always the same places: a second run gives the same file
         rng = np.random.default_rng(0)
         masks = np.zeros_like(hole)
         _, _, width, height = self.options.region or (0, 0, 0, 0)
@@ -337,6 +340,7 @@ class _Job:
         # all batches matched, and yet there are more
         if next(self.clean, None) is not None:
             raise DataError(f"{option('--clean')} has more records than {self.source.name}")
+        # where nothing can be compared, both errors are 0
         count = max(self.compared, 1)
         figures["mse_before"] = self.before / count
         figures["mse_after"] = self.after / count
@@ -366,6 +370,7 @@ def _replaced(
         numbers = np.asarray(restored, np.float64)
         return np.where(changed, numbers, original)
     texts = writers.text_of(restored, written)
+    # cells that did not change keep their texts, whatever form those have
     out = list(original)
     for place in np.flatnonzero(changed):
         out[place] = texts[place]
