@@ -73,8 +73,14 @@ class Column:
 
     def same(self, other: Column) -> bool:
         """Whether every cell has the same bytes as the other column's in its row."""
-        here = self.text, self.start, self.stop
-        return spans.same(*here, other.text, other.start, other.stop)
+        return spans.same(
+            self.text,
+            self.start,
+            self.stop,
+            other.text,
+            other.start,
+            other.stop,
+        )
 
     def numbers(self, prefix: bytes, suffix: bytes) -> tuple[Int, I8]:
         """(digits, form), (n,) each, of the numbers that stand between prefix and suffix in the
@@ -97,7 +103,8 @@ class Column:
         odd_again = other.only(~number)
         if not odd.same(odd_again):
             pairs = zip(odd.cells(), odd_again.cells(), strict=True)
-            if not all(_near(cell, again, affixes, bound) for cell, again in pairs):
+            are_near = [_near(cell, again, affixes, bound) for cell, again in pairs]
+            if not all(are_near):
                 return False
         before = Decimals(value[number], form[number])
         after = Decimals(value_again[number], form_again[number])
@@ -120,8 +127,13 @@ def _exactly(cell: bytes, affixes: tuple[bytes, bytes]) -> Fraction | None:
     """The number of a cell as an exact fraction; None if there is no number between the affixes,
     (prefix, suffix)."""
     prefix, suffix = affixes
-    inner = cell[len(prefix) : len(cell) - len(suffix)]
-    if prefix + inner + suffix != cell or NUMBER.fullmatch(inner) is None:
+    begin = len(prefix)
+    end = len(cell) - len(suffix)
+    inner = cell[begin:end]
+    # a cell may be too short for both affixes
+    if prefix + inner + suffix != cell:
+        return None
+    if NUMBER.fullmatch(inner) is None:
         return None
     return Fraction(inner.decode())
 
@@ -138,7 +150,8 @@ class Decimals:
         """Whether each number differs from the other's at its place by at most the bound,
         exactly."""
         most = self.places.max(initial=0)
-        most = int(max(most, other.places.max(initial=0)))
+        most_again = other.places.max(initial=0)
+        most = int(max(most, most_again))
         # both at the scale of the most decimals, where that fits into 64 bits
         factor = 10 ** (most - self.places)
         factor_again = 10 ** (most - other.places)
@@ -156,4 +169,6 @@ class Decimals:
 
     def fraction(self, row: int) -> Fraction:
         """Number `row` as an exact fraction."""
-        return Fraction(int(self.digits[row]), 10 ** int(self.places[row]))
+        digits = int(self.digits[row])
+        places = int(self.places[row])
+        return Fraction(digits, 10**places)

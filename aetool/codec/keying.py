@@ -44,37 +44,8 @@ class Keying:
     def plans(self, stream: Stream, parents: Sequence[int], known: Known) -> Iterator[Plan]:
         """Yield plans that predict a value of the stream by the last one under the same key; they
         have no bins and no features yet. parents: the numbers of the streams to try as keys."""
-        own = np.zeros(known.rows, np.int64)
-        own[slice(None) if stream.present is None else stream.present] = stream.values
-        here = own[:ROWS]
-        judged = np.arange(len(here)) if stream.present is None else np.flatnonzero(stream.present)
-        judged = judged[judged < len(here)]
-        judged = judged[:: max(1, len(judged) // JUDGED)]
-        if len(judged) < FEWEST:
-            return
-        values = here[judged]
-        steps = values - here[np.maximum(judged - 1, 0)]
-        # what is foretold without keys: by the row before, or by what is usual
-        equal = max(int((steps == 0).sum()), int(np.unique(values, return_counts=True)[1].max()))
-        size = min(_size(steps), _size(values - np.int64(np.median(values))))
-        least_equal = equal + LEAST_EQUAL * len(judged)
-        most_size = LEAST_GAIN * size
-        by_hits: list[tuple[float, int]] = []
-        by_size: list[tuple[float, int]] = []
-        for parent in parents:
-            keys = self._keys(parent, known)
-            if keys is None:
-                continue
-            before = keys.before[judged]
-            r = np.where(before != judged, values - here[before], values)
-            hits = int(((r == 0) & (before != judged)).sum())
-            if hits >= least_equal:
-                by_hits.append((-hits, parent))
-            if size > 1 and _size(r) < most_size:
-                by_size.append((_size(r), parent))
-        best = [parent for ranked in (by_hits, by_size) for _, parent in sorted(ranked)[:MOST_KEYS]]
         number = len(known.values)
-        for parent in dict.fromkeys(best):
+        for parent in self._best_keys(stream, parents, known):
             yield Plan(transform=Transform.KEYED, of=parent)
             for keys_of_other in self._alike(parent, number):
                 # what is told of a winner stands where it stands of a loser, as far from the key
@@ -82,6 +53,43 @@ class Keying:
                 if 0 <= value < number and value != keys_of_other:
                     pair = (keys_of_other, value)
                     yield Plan(transform=Transform.KEYED, of=parent, pair=pair)
+
+    def _best_keys(self, stream: Stream, parents: Sequence[int], known: Known) -> list[int]:
+        """The numbers of at most 2 MOST_KEYS parents: those that foretell most rows exactly, and
+        those that leave least of them."""
+        # a row for each of the block's, 0 where the stream has no value
+        own = stream.values
+        rows = np.arange(known.rows)
+        if stream.present is not None:
+            own = np.zeros(known.rows, np.int64)
+            own[stream.present] = stream.values
+            rows = np.flatnonzero(stream.present)
+        judged = rows[rows < ROWS]
+        every = max(1, len(judged) // JUDGED)
+        judged = judged[::every]
+        if len(judged) < FEWEST:
+            return []
+        values = own[judged]
+        least_equal, size = _without_keys(values, own[np.maximum(judged - 1, 0)])
+        by_hits: list[tuple[float, int]] = []
+        by_size: list[tuple[float, int]] = []
+        for parent in parents:
+            keys = self._keys(parent, known)
+            if keys is None:
+                continue
+            before = keys.before[judged]
+            # the first row of a key is foretold by nothing
+            has_before = before != judged
+            r = np.where(has_before, values - own[before], values)
+            hits = int(((r == 0) & has_before).sum())
+            if hits >= least_equal:
+                by_hits.append((-hits, parent))
+            size_by_key = _size(r)
+            if size > 1 and size_by_key < LEAST_GAIN * size:
+                by_size.append((size_by_key, parent))
+        ranked = sorted(by_hits)[:MOST_KEYS]
+        ranked += sorted(by_size)[:MOST_KEYS]
+        return list(dict.fromkeys(parent for _, parent in ranked))
 
     def _keys(self, number: int, known: Known) -> _Keys | None:
         """Stream `number` as keys; None if it has fewer than FEWEST_KEYS different values, or less
@@ -99,24 +107,42 @@ class Keying:
         for other, keys in self.looked_at.items():
             if keys is None or other == number or other >= before:
                 continue
-            common = len(np.intersect1d(own.different, keys.different, assume_unique=True))
-            if common >= IN_COMMON * min(len(own.different), len(keys.different)):
+            common = np.intersect1d(own.different, keys.different, assume_unique=True)
+            smaller = min(len(own.different), len(keys.different))
+            if len(common) >= IN_COMMON * smaller:
                 alike.append(other)
         return alike
 
 
+def _without_keys(values: Int, before: Int) -> tuple[float, float]:
+    """(how many rows keys must foretell exactly to be worth a look, the bits that a value takes
+    without keys). before: for each value the one in the row before it."""
+    steps = values - before
+    # what is foretold without keys: by the row before, or by what is usual
+    unchanged = int((steps == 0).sum())
+    _, counts = np.unique(values, return_counts=True)
+    equal = max(unchanged, int(counts.max()))
+    off = values - np.int64(np.median(values))
+    size = min(_size(steps), _size(off))
+    return equal + LEAST_EQUAL * len(values), size
+
+
 def _size(r: Int) -> float:
     """About how many bits a residual takes, the mean of all. r: (n,)."""
-    return float(np.log2(1.0 + np.abs(r.astype(np.float64))).mean())
+    magnitude = np.abs(r.astype(np.float64))
+    return float(np.log2(1.0 + magnitude).mean())
 
 
 def _keys_of(values: Int) -> _Keys | None:
+    """Values as keys; None if they are too few different ones, or repeat too seldom."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]
-    same = np.append(False, ordered[1:] == ordered[:-1])[: len(ordered)]
-    different = ordered[~same]
-    if len(different) < FEWEST_KEYS or len(values) < LEAST_REPEATED * len(different):
+    came_before = np.zeros(len(ordered), np.bool_)
+    came_before[1:] = ordered[1:] == ordered[:-1]
+    different = ordered[~came_before]
+    count = len(different)
+    if count < FEWEST_KEYS or len(values) < LEAST_REPEATED * count:
         return None
     before = order.copy()
-    before[order] = np.where(same, np.roll(order, 1), order)
+    before[order] = np.where(came_before, np.roll(order, 1), order)
     return _Keys(before, different)

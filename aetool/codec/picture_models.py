@@ -22,6 +22,9 @@ KEPT_BITS = 12  # of a probability
 USES = (0, 1, 2, 3, 4, 6, 9, 13, 19, 28, 42, 63, 94, 141, 212, 255)  # of a counter, by class
 KEY = "pictures"  # in the words of the member
 
+Counters = npt.NDArray[np.uint32]  # as a coder has them
+Kept = npt.NDArray[np.uint16]  # as a bundle stores them
+
 
 @dataclass(eq=False)
 class PictureModel:
@@ -32,7 +35,10 @@ class PictureModel:
 
 def blank() -> PictureModel:
     """A model of pictures that has learned nothing yet."""
-    return PictureModel({preset.number: State.fresh(preset, BITS) for preset in LEARNED})
+    model = PictureModel()
+    for preset in LEARNED:
+        model.states[preset.number] = State.fresh(preset, BITS)
+    return model
 
 
 def model_of(bundle: Bundle) -> PictureModel | None:
@@ -47,9 +53,10 @@ def to_bytes(model: PictureModel) -> bytes:
     """Write a model of pictures as the member CODEC of a bundle."""
     arrays: dict[str, npt.NDArray[np.generic]] = {}
     for number, state in model.states.items():
-        arrays[f"{KEY}.{number}.counters"] = _kept(state.counters)
-        arrays[f"{KEY}.{number}.weights"] = state.weights
-        arrays[f"{KEY}.{number}.last"] = state.last
+        name = f"{KEY}.{number}"
+        arrays[f"{name}.counters"] = _kept(state.counters)
+        arrays[f"{name}.weights"] = state.weights
+        arrays[f"{name}.last"] = state.last
     return packed(arrays, {KEY: sorted(model.states)})
 
 
@@ -60,17 +67,24 @@ def from_bytes(data: bytes, name: str) -> PictureModel:
         arrays, words = unpacked(data)
         model = PictureModel()
         for number in words[KEY]:
-            parts = [arrays[f"{KEY}.{number}.{part}"] for part in ("counters", "weights", "last")]
-            model.states[int(number)] = _state(PRESETS[number], *parts)
+            name = f"{KEY}.{number}"
+            model.states[int(number)] = _state(
+                PRESETS[number],
+                arrays[f"{name}.counters"],
+                arrays[f"{name}.weights"],
+                arrays[f"{name}.last"],
+            )
         return model
 
 
 def _state(
     preset: Preset,
-    kept: npt.NDArray[np.uint16],
+    kept: Kept,
     weights: npt.NDArray[np.int16],
     last: npt.NDArray[np.int32],
 ) -> State:
+    """The state that a coder with this preset begins with; ValueError if the arrays do not suit the
+    preset. kept: counters as they are stored."""
     state = State.fresh(preset, BITS)
     shapes = (state.counters.shape, state.weights.shape, state.last.shape)
     if (kept.shape, weights.shape, last.shape) != shapes:
@@ -86,19 +100,22 @@ def _state(
     return state
 
 
-def _kept(counters: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint16]:
+def _kept(counters: Counters) -> Kept:
     """Round counters to the 16 bits in which they are stored: 12 of the probability, 4 of a class
     of uses."""
+    # the lowest byte of a counter is how often it was used
     uses = np.searchsorted(USES, counters & 255, "right") - 1
     chances = counters >> (32 - KEPT_BITS)
     return (chances << 4 | uses).astype(np.uint16)
 
 
-def _counters(kept: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint32]:
+def _counters(kept: Kept) -> Counters:
     """Restore counters that `_kept` has rounded; probabilities in the middle of what rounds to the
     same."""
+    lost_bits = 32 - KEPT_BITS - COUNT_BITS
+    middle = 1 << (lost_bits - 1)
     chances = kept.astype(np.uint32) >> 4
-    middle = 1 << (31 - KEPT_BITS - COUNT_BITS)
-    whole = chances << (32 - KEPT_BITS - COUNT_BITS) | middle
-    counters: npt.NDArray[np.uint32] = whole << COUNT_BITS | np.array(USES, np.uint32)[kept & 15]
+    probabilities = chances << lost_bits | middle
+    uses = np.array(USES, np.uint32)[kept & 15]
+    counters: Counters = probabilities << COUNT_BITS | uses
     return counters

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 from aetool import kernel
 from aetool.codec import blocks, picture_blobs, picture_coding, picture_models, planning
@@ -43,23 +44,23 @@ def encode(
     if by_reference:
         coded = picture_blobs.squeezed(pixels)
     else:
-        tries = [picture_blobs.encode(pixels, preset, model) for preset in presets_of(effort)]
-        coded = min(tries, key=len)
-    values = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes()
-    columns = [pixels_column(coded, values, pixels.dtype.itemsize)]
-    words = {**(words or {}), "shape": list(pixels.shape[1:])}
-    content, payload, after = blocks.encode(columns, len(pixels), words, effort)
-    return Encoded(len(pixels), content, payload, after)
+        coded = picture_blobs.encode(pixels, preset_of(effort), model)
+    # the digest is of the pixels, lowest byte first on every machine
+    little_endian = pixels.dtype.newbyteorder("<")
+    values = np.ascontiguousarray(pixels, little_endian).tobytes()
+    column = pixels_column(coded, values, pixels.dtype.itemsize)
+    words = dict(words or {})
+    words["shape"] = list(pixels.shape[1:])
+    count = len(pixels)
+    content, payload, after = blocks.encode([column], count, words, effort)
+    return Encoded(count, content, payload, after)
 
 
-def presets_of(effort: planning.Effort) -> list[Preset]:
-    """The presets of contexts that an effort tries on pictures, of which the smallest is kept."""
+def preset_of(effort: planning.Effort) -> Preset:
+    """The preset of contexts that an effort codes pictures with."""
     if effort.quick:
-        return [QUICK]
-    if effort.also_usual:
-        # few pixels teach many contexts little: the default's preset may well be smaller
-        return [THOROUGH, USUAL]
-    return [USUAL]
+        return QUICK
+    return THOROUGH if effort.also_usual else USUAL
 
 
 def learn(batches: Iterable[Pixels], most: int) -> PictureModel:
@@ -85,33 +86,43 @@ def as_columns(
 ) -> Encoded:
     """Encode pictures, (n, channels, height, width) of uint8, as a block whose columns are rows of
     pixels."""
-    n, channels, height, width = pixels.shape
-    flat = pixels.transpose(2, 1, 0, 3).reshape(height * channels, n * width).astype(np.int64)
+    count, channels, height, width = pixels.shape
+    rows = count * width
+    # (height, channels, n, width): a row of all pictures is a column of the block
+    by_row = pixels.transpose(2, 1, 0, 3)
+    flat = by_row.reshape(height * channels, rows).astype(np.int64)
     coded = [whole_column(row) for row in flat]
-    words = {**(words or {}), "shape": [channels, height, width]}
-    content, payload, after = blocks.encode(coded, n * width, words, effort, hints, period=channels)
-    return Encoded(n, content, payload, after)
+    words = dict(words or {})
+    words["shape"] = [channels, height, width]
+    content, payload, after = blocks.encode(
+        coded,
+        rows,
+        words,
+        effort,
+        hints,
+        period=channels,
+    )
+    return Encoded(count, content, payload, after)
 
 
 @sensible()
 def decode(content: Block, n: int) -> Pixels:
     """(n, channels, height, width): the n pictures of a decoded block; ArchiveError if it does not
     have them."""
-    channels, height, width = (int(v) for v in content.words["shape"])
-    if isinstance(content.columns[0].meta, PixelsMeta):
-        dtype = "<u2" if content.columns[0].meta.width == 2 else np.uint8
-        values = np.frombuffer(content.columns[0].blobs[0], dtype)
+    channels, height, width = (int(size) for size in content.words["shape"])
+    first = content.columns[0]
+    if isinstance(first.meta, PixelsMeta):
+        dtype: npt.DTypeLike = "<u2" if first.meta.width == 2 else np.uint8
+        values = np.frombuffer(first.blobs[0], dtype)
         # a copy: what comes of bytes cannot be written to
         return values.reshape(n, channels, height, width).copy()
     if len(content.columns) != channels * height:
         raise ArchiveError("damaged: a block has not the rows of pixels it claims")
-    flat = np.array([c.values for c in content.columns])
-    if (
-        flat.size != n * channels * height * width
-        or flat.min(initial=0) < 0
-        or flat.max(initial=0) > 255
-    ):
+    flat = np.array([column.values for column in content.columns])
+    low = flat.min(initial=0)
+    high = flat.max(initial=0)
+    if flat.size != n * channels * height * width or low < 0 or high > 255:
         raise ArchiveError("damaged: a block of pictures is out of range")
-    return np.ascontiguousarray(
-        flat.reshape(height, channels, n, width).transpose(2, 1, 0, 3).astype(np.uint8)
-    )
+    by_row = flat.reshape(height, channels, n, width)
+    by_picture = by_row.transpose(2, 1, 0, 3)
+    return np.ascontiguousarray(by_picture.astype(np.uint8))

@@ -31,21 +31,32 @@ class _Candidate:
         return isinstance(meta, RealMeta) and meta.numerals == Bits(64)
 
 
+def _no_values() -> Int:
+    return np.zeros(0, np.int64)
+
+
 @dataclass(eq=False)
 class _Group:
     """Columns that are to share one dictionary. book: the different values of all members,
     ascending."""
 
     members: list[_Candidate] = field(default_factory=list)
-    book: Int = field(default_factory=lambda: np.zeros(0, np.int64))
+    book: Int = field(default_factory=_no_values)
 
     def fits(self, candidate: _Candidate) -> bool:
         """Whether the group and a column hold the same sort of numbers, and share at least
         IN_COMMON of the values of the smaller of both."""
         if self.members[0].are_floats != candidate.are_floats:
             return False
-        common = len(np.intersect1d(self.book, candidate.different, assume_unique=True))
-        return common >= IN_COMMON * min(len(self.book), len(candidate.different))
+        different = candidate.different
+        common = np.intersect1d(self.book, different, assume_unique=True)
+        smaller = min(len(self.book), len(different))
+        return len(common) >= IN_COMMON * smaller
+
+    def add(self, candidate: _Candidate) -> None:
+        """Take in one more column."""
+        self.members.append(candidate)
+        self.book = np.union1d(self.book, candidate.different)
 
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
@@ -58,22 +69,36 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
         candidate = _candidate(column)
         if candidate is None:
             continue
-        group = next((group for group in groups if group.fits(candidate)), _Group())
-        if not group.members:
+        group = _group_for(candidate, groups)
+        if group is None:
+            group = _Group()
             groups.append(group)
-        group.members.append(candidate)
-        group.book = np.union1d(group.book, candidate.different)
+        group.add(candidate)
     for group in groups:
-        are_floats = group.members[0].are_floats
-        book = Book(blocks.book_to_bytes(group.book, effort, are_floats))
-        for member in group.members:
-            place_in_book = np.searchsorted(group.book, member.different)
-            # of columns with few of the values none need take the others' part in the book
-            share = max(len(member.different) / len(group.book), 1 / len(group.members))
-            way = _ranked(member, place_in_book)
-            way.book = book
-            way.share = share
-            member.column.others.append(way)
+        _offer_book(group, effort)
+
+
+def _group_for(candidate: _Candidate, groups: Sequence[_Group]) -> _Group | None:
+    """The first of the groups that a column fits into; None if it fits into none."""
+    for group in groups:
+        if group.fits(candidate):
+            return group
+    return None
+
+
+def _offer_book(group: _Group, effort: planning.Effort) -> None:
+    """Add to `others` of each column of a group its encoding as ranks in one dictionary."""
+    are_floats = group.members[0].are_floats
+    blob = blocks.book_to_bytes(group.book, effort, are_floats)
+    book = Book(blob)
+    for member in group.members:
+        place_in_book = np.searchsorted(group.book, member.different)
+        way = _ranked(member, place_in_book)
+        way.book = book
+        # of columns with few of the values none need take the others' part in the book
+        share = len(member.different) / len(group.book)
+        way.share = max(share, 1 / len(group.members))
+        member.column.others.append(way)
 
 
 def _place(column: Coded) -> int:
@@ -87,27 +112,35 @@ def _candidate(column: Coded) -> _Candidate | None:
     if not isinstance(column.meta, NumberedMeta) or column.error:
         return None
     values = column.streams[_place(column)].values
-    most = min(MOST, len(values) // LEAST_REPEATED)
-    # of a column of noise a few values tell that they are all different
-    some = values[:: max(1, len(values) // (8 * FEWEST))]
-    if len(values) < LEAST_REPEATED * FEWEST or len(np.unique(some)) < FEWEST // 4:
+    count = len(values)
+    if count < LEAST_REPEATED * FEWEST:
         return None
+    # a few values tell that most columns have too few different ones
+    every = max(1, count // (8 * FEWEST))
+    few = np.unique(values[::every])
+    if len(few) < FEWEST // 4:
+        return None
+    most = min(MOST, count // LEAST_REPEATED)
     # sorted, which is what a book is
     different, ranks = np.unique(values, return_inverse=True)
     if not FEWEST <= len(different) <= most:
         return None
-    divisor = max(1, int(np.gcd.reduce(np.diff(different))))
-    span = (float(different[-1]) - float(different[0])) / divisor + 1
-    if span < LEAST_GAPS * len(different):
+    unit = int(np.gcd.reduce(np.diff(different)))
+    low = float(different[0])
+    high = float(different[-1])
+    units = (high - low) / max(1, unit) + 1
+    if units < LEAST_GAPS * len(different):
         return None
-    return _Candidate(column, different, ranks.reshape(-1).astype(np.int64))
+    ranks = ranks.reshape(-1).astype(np.int64)
+    return _Candidate(column, different, ranks)
 
 
 def _ranked(member: _Candidate, place_in_book: Int) -> Coded:
     """The column with ranks in place of its values. place_in_book: for each different value its
     place in the dictionary."""
     column = member.column
-    streams = [*column.streams]
     place = _place(column)
-    streams[place] = Stream(place_in_book[member.ranks], streams[place].present)
+    streams = list(column.streams)
+    present = streams[place].present
+    streams[place] = Stream(place_in_book[member.ranks], present)
     return Coded(column.meta, streams, [])

@@ -20,7 +20,9 @@ def gaps_of(array: pa.Array) -> Mask | None:
     """(n,) bool: True where a value of the array is missing; None if none is."""
     if not array.null_count:
         return None
-    return np.asarray(array.is_null().to_numpy(zero_copy_only=False), np.bool_)
+    is_gap = array.is_null()
+    # Arrow packs eight of them into a byte: they have to be copied
+    return np.asarray(is_gap.to_numpy(zero_copy_only=False), np.bool_)
 
 
 def validity(gaps: Mask | None) -> pa.Buffer | None:
@@ -30,7 +32,8 @@ def validity(gaps: Mask | None) -> pa.Buffer | None:
 
     if gaps is None:
         return None
-    return pa.py_buffer(np.packbits(~gaps, bitorder="little"))
+    bits = np.packbits(~gaps, bitorder="little")
+    return pa.py_buffer(bits)
 
 
 def array_from(kind: pa.DataType, rows: int, gaps: Mask | None, *contents: Raw) -> pa.Array:
@@ -40,7 +43,8 @@ def array_from(kind: pa.DataType, rows: int, gaps: Mask | None, *contents: Raw) 
 
     buffers = [validity(gaps)]
     for content in contents:
-        buffers.append(pa.py_buffer(np.ascontiguousarray(content)))
+        contiguous = np.ascontiguousarray(content)
+        buffers.append(pa.py_buffer(contiguous))
     return pa.Array.from_buffers(kind, rows, buffers)
 
 
@@ -66,7 +70,9 @@ def buffer_of(array: pa.Array, stored: np.dtype[Number]) -> npt.NDArray[Number]:
     buffer = array.buffers()[1]
     if buffer is None:
         return np.zeros(len(array), stored)
-    return np.frombuffer(buffer, stored, len(array), array.offset * stored.itemsize)
+    # an array may be a part of its buffer
+    first = array.offset * stored.itemsize
+    return np.frombuffer(buffer, stored, len(array), first)
 
 
 def same_values(one: pa.Array, other: pa.Array) -> bool:
@@ -76,16 +82,25 @@ def same_values(one: pa.Array, other: pa.Array) -> bool:
     if one.type != other.type or len(one) != len(other):
         return False
     if types.is_dictionary(one.type):
-        return one.indices.equals(other.indices) and same_values(one.dictionary, other.dictionary)
-    if types.is_floating(one.type):
-        # Arrow's own comparison takes NaN for unequal, and -0.0 for 0.0
-        gaps = gaps_of(one)
-        others = gaps_of(other)
-        if (gaps is None) != (others is None):
+        if not one.indices.equals(other.indices):
             return False
-        stored = np.dtype(f"<i{one.type.bit_width // 8}")
-        different = buffer_of(one, stored) != buffer_of(other, stored)
-        if gaps is None or others is None:
-            return not different.any()
-        return bool((gaps == others).all() and not different[~gaps].any())
+        return same_values(one.dictionary, other.dictionary)
+    if types.is_floating(one.type):
+        return _same_floats(one, other)
     return bool(one.equals(other))
+
+
+def _same_floats(one: pa.Array, other: pa.Array) -> bool:
+    """Whether two arrays of floats of one type have the same gaps, and the same bits everywhere
+    else. Arrow's own comparison takes NaN for unequal, and -0.0 for 0.0."""
+    gaps = gaps_of(one)
+    other_gaps = gaps_of(other)
+    stored = np.dtype(f"<i{one.type.bit_width // 8}")
+    differs = buffer_of(one, stored) != buffer_of(other, stored)
+    if gaps is None or other_gaps is None:
+        have_no_gaps = gaps is None and other_gaps is None
+        return have_no_gaps and not differs.any()
+    if not np.array_equal(gaps, other_gaps):
+        return False
+    # whatever stands in a gap means nothing
+    return not differs[~gaps].any()
