@@ -247,6 +247,21 @@ def parts(air, tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("rows", [1, 2, 7, 40])
+@pytest.mark.parametrize("model,table", [("m", "two"), ("few", "next")])
+def test_an_archive_under_a_model_is_never_larger_than_without(parts, tmp_path, model, table, rows):
+    lines = (parts / f"{table}.csv").read_text().splitlines(keepends=True)
+    source = tmp_path / "some.csv"
+    source.write_text("".join(lines[: 1 + rows]))
+    bundle = bundles.load(parts / f"{model}.aem")
+    plain = operations.compress(source, tmp_path / "plain.aez")
+    under = operations.compress(source, tmp_path / "under.aez", bundle)
+    assert under["archive_bytes"] == (tmp_path / "under.aez").stat().st_size
+    assert under["archive_bytes"] <= plain["archive_bytes"]
+    back = operations.decompress(tmp_path / "under.aez", tmp_path / "back.csv", model=bundle)
+    assert back.read_bytes() == source.read_bytes()
+
+
 def test_a_model_is_used_for_lossless_archives_where_it_pays(parts, tmp_path, run):
     model = parts / "m.aem"
     plain = run("compress", parts / "two.csv", "-o", tmp_path / "plain.aez")
