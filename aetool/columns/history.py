@@ -9,7 +9,7 @@ import numpy as np
 from aetool.columns.schema import Schema
 from aetool.data.table import Table, as_cells
 from aetool.errors import DataError
-from aetool.model import Float
+from aetool.model import Float, Int
 
 
 class History:
@@ -45,28 +45,39 @@ class History:
             # a group may go on from the batch before
             earlier = self.last.get(name, np.zeros((0, columns)))
             records = np.concatenate([earlier, X[rows]])
-            for k in range(steps + 1):
-                first = max(0, k - len(earlier))  # rows that have one k before them begin here
+            for step in range(steps + 1):
+                # rows that have one so many steps before them begin here
+                first = max(0, step - len(earlier))
                 # no row of the batch has that many before it
                 if first >= len(rows):
                     break
-                # the same rows, k earlier
-                whole = records[len(earlier) + first - k : len(records) - k]
-                out[rows[first:], k * columns : (k + 1) * columns] = whole
+                # the same rows, so many steps earlier
+                first_before = len(earlier) + first - step
+                behind_last = len(records) - step
+                left = step * columns
+                right = left + columns
+                out[rows[first:], left:right] = records[first_before:behind_last]
             # no more is ever looked at again
-            self.last[name] = records[max(0, len(records) - steps) :]
+            first_kept = max(0, len(records) - steps)
+            self.last[name] = records[first_kept:]
         return out
 
-    def _groups(self, table: Table) -> list[tuple[str, np.ndarray]]:
-        if not self.schema.group:
+    def _groups(self, table: Table) -> list[tuple[str, Int]]:
+        """(name, the rows in their order) of each group of a table; one group without a name, if
+        the schema has no column of groups."""
+        group = self.schema.group
+        if not group:
+            # a row's history is then whatever rows come before it
             return [("", np.arange(len(table)))]
-        if self.schema.group not in table.names:
-            raise DataError(f"no column '{self.schema.group}', by which the model groups rows")
-        levels, index = as_cells(table[self.schema.group]).distinct()
+        if group not in table.names:
+            raise DataError(f"no column '{group}', by which the model groups rows")
+        levels, index = as_cells(table[group]).distinct()
         # stable: within a group rows stay in their order
         order = np.argsort(index, kind="stable")
-        ends = np.cumsum(np.bincount(index, minlength=len(levels)))
-        return [(str(v), r) for v, r in zip(levels, np.split(order, ends[:-1]), strict=True)]
+        sizes = np.bincount(index, minlength=len(levels))
+        ends = np.cumsum(sizes)
+        rows_of_groups = np.split(order, ends[:-1])
+        return list(zip(levels, rows_of_groups, strict=True))
 
 
 def whole(schema: Schema, table: Table, name: str) -> Float:
@@ -77,8 +88,10 @@ def whole(schema: Schema, table: Table, name: str) -> Float:
         return X
     order = np.arange(len(table))
     if schema.order:
-        names = [c.name for c in schema.modelled]
-        order = np.argsort(X[:, names.index(schema.order)], kind="stable")
+        names = [column.name for column in schema.modelled]
+        place = names.index(schema.order)
+        # stable: rows with equal values stay in the order of the source
+        order = np.argsort(X[:, place], kind="stable")
     out = np.empty((len(X), schema.inputs))
     # laid out in order, and put back to where each row stands
     out[order] = History(schema).wide(X[order], table.take(order))

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from aetool.data.notation.calendar import civil, days_of
-from aetool.model import Float
+from aetool.model import Float, Int
 
 # Day-first and month-first are told apart by the values; a column that fits both is ambiguous
 # and is not taken for dates.
 BAR = "|"  # between the fields of a format in one text
+DAY = 86400.0
 _DATES = {
     "ymd": r"(?P<y>\d{4})(?P<s>[-/.])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})",
     "dmy": r"(?P<d>\d{1,2})(?P<s>[-/.])(?P<m>\d{1,2})(?P=s)(?P<y>\d{4})",
@@ -66,23 +67,43 @@ def detect_format(samples: Iterable[str]) -> str | None:
     if not samples:
         return None
     for order in _PATTERNS:
-        formats = {f for s in samples for f in _formats(order, s)}
-        for candidate in sorted(formats, key=lambda f: f.endswith("|1")):
+        formats: set[str] = set()
+        for sample in samples:
+            formats.update(_formats(order, sample))
+        # padded ones first: they are the usual ones
+        for candidate in sorted(formats, key=lambda format_text: format_text.endswith("|1")):
             seconds = parse(samples, candidate)
-            if np.isfinite(seconds).all() and render(seconds, candidate) == samples:
-                if order != "ymd" and _ambiguous(samples, candidate):
-                    return None
-                return candidate
+            if not np.isfinite(seconds).all() or render(seconds, candidate) != samples:
+                continue
+            if order != "ymd" and _ambiguous(samples, candidate):
+                return None
+            return candidate
     return None
 
 
 def _formats(order: str, text: str) -> list[str]:
-    m = _PATTERNS[order].fullmatch(text)
-    if not m:
+    """The formats that a text may be written in, if its numbers are in this order: padded and not;
+    none if it is no date."""
+    match = _PATTERNS[order].fullmatch(text)
+    if match is None:
         return []
-    fields = "" if m["h"] is None else "hm" if m["e"] is None else "hms"
-    facts = (order, m["s"], m["t"] or "", fields, len(m["f"] or ""), m["z"] or "")
-    return [str(DateFormat(*facts, padded)) for padded in "01"]
+    facts = _facts_of(match)
+    formats = []
+    for padded in "01":
+        date_format = DateFormat(order, *facts, padded)
+        formats.append(str(date_format))
+    return formats
+
+
+def _facts_of(match: re.Match[str]) -> tuple[str, str, str, int, str]:
+    """(separator, joint, fields, digits, zone), as of DateFormat, of a text that matched."""
+    fields = "hms"
+    if match["h"] is None:
+        fields = ""
+    elif match["e"] is None:
+        fields = "hm"
+    digits = len(match["f"] or "")
+    return match["s"], match["t"] or "", fields, digits, match["z"] or ""
 
 
 def is_format(fmt: object) -> bool:
@@ -101,6 +122,7 @@ def is_format(fmt: object) -> bool:
 
 
 def _ambiguous(samples: Sequence[str], fmt: str) -> bool:
+    """Whether all samples are dates, too, if day and month change places."""
     date_format = DateFormat.of(fmt)
     other = {"dmy": "mdy", "mdy": "dmy"}[date_format.order]
     swapped = str(dataclasses.replace(date_format, order=other))
@@ -114,31 +136,41 @@ def parse(texts: Sequence[str], fmt: str) -> Float:
     pattern = _PATTERNS[date_format.order]
     parts = np.zeros((len(texts), 7))
     good = np.zeros(len(texts), dtype=np.bool_)
-    for i, text in enumerate(texts):
-        m = pattern.fullmatch(text)
-        if not m or m["s"] != date_format.separator:
+    facts = (
+        date_format.separator,
+        date_format.joint,
+        date_format.fields,
+        date_format.digits,
+        date_format.zone,
+    )
+    for place, text in enumerate(texts):
+        match = pattern.fullmatch(text)
+        if match is None or _facts_of(match) != facts:
             continue
-        if (m["t"] or "") != date_format.joint or (m["z"] or "") != date_format.zone:
-            continue
-        if len(m["f"] or "") != date_format.digits or (m["h"] is None) != (not date_format.fields):
-            continue
-        if (m["e"] is None) != (date_format.fields != "hms"):
-            continue
-        fraction = float("0." + m["f"]) if m["f"] else 0.0
-        clock = (m["h"] or 0, m["i"] or 0, m["e"] or 0, fraction)
-        parts[i] = (m["y"], m["m"], m["d"], *clock)
-        good[i] = True
-    year, month, day = (parts[:, i].astype(np.int64) for i in range(3))
-    good &= (month >= 1) & (month <= 12) & (day >= 1) & (year >= 1) & (day <= 31)
-    good &= (parts[:, 3] < 24) & (parts[:, 4] < 60) & (parts[:, 5] < 60)
-    days = days_of(np.where(good, year, 1970), np.where(good, month, 1), np.where(good, day, 1))
+        date = (match["y"], match["m"], match["d"])
+        clock = (match["h"] or 0, match["i"] or 0, match["e"] or 0)
+        fraction = float("0." + match["f"]) if match["f"] else 0.0
+        parts[place] = (*date, *clock, fraction)
+        good[place] = True
+    year = parts[:, 0].astype(np.int64)
+    month = parts[:, 1].astype(np.int64)
+    day = parts[:, 2].astype(np.int64)
+    good &= year >= 1
+    good &= (month >= 1) & (month <= 12)
+    good &= (day >= 1) & (day <= 31)
+    hour = parts[:, 3]
+    minute = parts[:, 4]
+    second = parts[:, 5]
+    good &= (hour < 24) & (minute < 60) & (second < 60)
+    sane_year = np.where(good, year, 1970)
+    sane_month = np.where(good, month, 1)
+    sane_day = np.where(good, day, 1)
+    days = days_of(sane_year, sane_month, sane_day)
+    # a day beyond the end of its month, 31 April, comes back in the next one
     back_year, back_month, _ = civil(days)
     good &= (back_year == year) & (back_month == month)
-    seconds = (
-        days * 86400.0
-        + parts[:, 3:] @ np.array([3600.0, 60.0, 1.0, 1.0])
-        - _offset(date_format.zone)
-    )
+    clock_seconds = parts[:, 3:] @ np.array([3600.0, 60.0, 1.0, 1.0])
+    seconds = days * DAY + clock_seconds - _offset(date_format.zone)
     return np.where(good, seconds, np.nan)
 
 
@@ -146,33 +178,66 @@ def render(seconds: Float, fmt: str) -> list[str]:
     """Write each moment, epoch seconds (n,), in this format, rounded to the format's last field."""
     date_format = DateFormat.of(fmt)
     unit = 10**date_format.digits
-    step = {"": 86400 * unit, "hm": 60 * unit, "hms": 1}[date_format.fields]
-    local = np.rint((seconds + _offset(date_format.zone)) * unit / step).astype(np.int64) * step
-    days, clock = np.divmod(local, 86400 * unit)
-    year, month, day = civil(days)
-    date = {"y": [f"{v:04d}" for v in year.tolist()]}
-    pad = "02d" if date_format.padded == "0" else "d"
-    date["m"] = [format(v, pad) for v in month.tolist()]
-    date["d"] = [format(v, pad) for v in day.tolist()]
-    out = [
-        date_format.separator.join(p)
-        for p in zip(*(date[c] for c in date_format.order), strict=True)
-    ]
+    # ticks, units of the second's last digit, in the last field that is written
+    steps = {"": 86400 * unit, "hm": 60 * unit, "hms": 1}
+    step = steps[date_format.fields]
+    local = seconds + _offset(date_format.zone)
+    counts = np.rint(local * unit / step)
+    ticks = counts.astype(np.int64) * step
+    days, clock = np.divmod(ticks, 86400 * unit)
+    dates = _dates_as_texts(days, date_format)
     if not date_format.fields:
-        return out
+        return dates
+    clocks = _clocks_as_texts(clock, date_format)
+    between = date_format.joint
+    behind = date_format.zone
+    return [
+        date + between + clock_text + behind for date, clock_text in zip(dates, clocks, strict=True)
+    ]
+
+
+def _padding(date_format: DateFormat) -> str:
+    """How Python is to write days, months and hours in this format."""
+    return "02d" if date_format.padded == "0" else "d"
+
+
+def _dates_as_texts(days: Int, date_format: DateFormat) -> list[str]:
+    """The text of each day, since 1970-01-01, in this format."""
+    year, month, day = civil(days)
+    padding = _padding(date_format)
+    written = {
+        "y": [format(number, "04d") for number in year.tolist()],
+        "m": [format(number, padding) for number in month.tolist()],
+        "d": [format(number, padding) for number in day.tolist()],
+    }
+    first, second, third = (written[field] for field in date_format.order)
+    numbers = zip(first, second, third, strict=True)
+    return [date_format.separator.join(date) for date in numbers]
+
+
+def _clocks_as_texts(clock: Int, date_format: DateFormat) -> list[str]:
+    """The text of each time of a day in this format, without its zone. clock: since midnight, in
+    units of the second's last digit."""
+    unit = 10**date_format.digits
     hour, rest = np.divmod(clock, 3600 * unit)
     minute, rest = np.divmod(rest, 60 * unit)
     second, fraction = np.divmod(rest, unit)
-    tail = f".{{3:0{date_format.digits}d}}" if date_format.digits else ""
-    last = ":{2:02d}" + tail if date_format.fields == "hms" else ""
-    shape = f"{{0:{pad}}}:{{1:02d}}" + last + date_format.zone
-    clocks = zip(hour.tolist(), minute.tolist(), second.tolist(), fraction.tolist(), strict=True)
-    return [d + date_format.joint + shape.format(*c) for d, c in zip(out, clocks, strict=True)]
+    # one template for all, filled with the four numbers
+    template = f"{{0:{_padding(date_format)}}}:{{1:02d}}"
+    if date_format.fields == "hms":
+        template += ":{2:02d}"
+        if date_format.digits:
+            template += f".{{3:0{date_format.digits}d}}"
+    columns = (hour.tolist(), minute.tolist(), second.tolist(), fraction.tolist())
+    return [template.format(*numbers) for numbers in zip(*columns, strict=True)]
 
 
 def _offset(zone: str) -> float:
+    """Seconds by which the clocks of a zone, as it is written, are ahead of UTC."""
     if zone in ("", "Z"):
         return 0.0
+    # with or without a colon between
     hours = int(zone[1:3])
     minutes = int(zone[-2:])
-    return (1 if zone[0] == "+" else -1) * (hours * 3600.0 + minutes * 60.0)
+    size = hours * 3600.0 + minutes * 60.0
+    return size if zone[0] == "+" else -size
