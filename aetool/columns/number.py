@@ -70,40 +70,48 @@ class Number(Modelled):
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
         values = summary.values
+        if isinstance(values, Cells):
+            return cls._of_texts(summary, values, asked)
+        if values.dtype.kind == "M":
+            if asked:
+                raise DataError(f"{option('--type')} {summary.name}=number: it holds dates")
+            return None
         column = cls(summary.name, summary.dtype, gap_words=summary.gap_words)
-        if not isinstance(values, Cells):
-            if values.dtype.kind == "M":
-                if asked:
-                    raise DataError(f"{option('--type')} {summary.name}=number: it holds dates")
-                return None
-            numbers = column.parse(values)
-            return column._fitted(numbers, decimals_of(numbers))
+        numbers = column.parse(values)
+        return column._fitted(numbers, decimals_of(numbers))
+
+    @classmethod
+    def _of_texts(cls, summary: Summary, values: Cells, asked: bool) -> Self | None:
+        """As `infer`, of a column whose values are texts."""
         notation = summary.asked_numbers() if asked else summary.numbers
         if notation is None:
             return None
         read = notation.read(values)
         is_number = read.state == VALUE
-        odd_cells = int((read.state == ODD_CELL).sum())
+        is_odd = read.state == ODD_CELL
+        odd_cells = int(is_odd.sum())
         # a typed source that holds numbers as texts means texts, but one odd cell among numbers
         # makes texts of a whole column, as pandas reads it
         if summary.typed and not asked and not odd_cells:
             return None
         if not is_number.any():
             if asked and len(summary.present):
-                text = summary.present.take(slice(0, 1)).strings()[0]
+                first_cell = summary.present.take(slice(0, 1))
+                (text,) = first_cell.strings()
                 raise DataError(
                     f"{option('--type')} {summary.name}=number: no cell is one; it holds {text!r}"
                 )
             return None
-        places = read.decimals[is_number & np.isfinite(read.value)]
-        decimal = len(places) > 0 and places.min() >= 0 and places.max() <= MOST_READ
-        column = dataclasses.replace(
-            column,
+        is_finite = is_number & np.isfinite(read.value)
+        column = cls(
+            summary.name,
+            summary.dtype,
+            gap_words=summary.gap_words,
             notation=notation,
             token=summary.token,
             odd=odd_cells,
         )
-        return column._fitted(read.value, int(places.max()) if decimal else None)
+        return column._fitted(read.value, _common_decimals(read.decimals[is_finite]))
 
     def _fitted(self, values: Float, decimals: int | None) -> Self:
         """The column with the statistics of these values, (n,), NaN for what is no number;
@@ -120,17 +128,18 @@ class Number(Modelled):
         different = np.unique(finite[: 4 * FEW])
         if len(different) <= FEW:
             different = np.unique(finite)
+        quantiles = np.quantile(finite, TOLD, method="nearest")
         column = dataclasses.replace(
             column,
             scale=Scale.of(finite, quantum),
             low=float(finite.min()),
             high=float(finite.max()),
             few=tuple(different.tolist()) if len(different) <= FEW else (),
-            quantiles=tuple(np.quantile(finite, TOLD, method="nearest").tolist()),
+            quantiles=tuple(quantiles.tolist()),
         )
-        return dataclasses.replace(
-            column, counts=tuple(np.bincount(column.bins_of(finite)).tolist())
-        )
+        # bins are between landmarks, which the column has only now
+        counts = np.bincount(column.bins_of(finite))
+        return dataclasses.replace(column, counts=tuple(counts.tolist()))
 
     @cached_property
     def features(self) -> Features:
@@ -148,54 +157,68 @@ class Number(Modelled):
     def landmarks(self) -> Float:
         """(r,), rising: the numbers between and at which bins lie: the different numbers that
         training saw, if they are few, else those of their quantiles that differ."""
-        return np.array(self.few or sorted(set(self.quantiles)), dtype=np.float64)
+        different = self.few or sorted(set(self.quantiles))
+        return np.array(different, dtype=np.float64)
 
     def bins_of(self, values: Float) -> Int:
         """(n,): 2 i + 1 for a value that equals landmark i, 2 i for one between landmarks i - 1 and
         i, so that a number which many records have is a bin of its own."""
         landmarks = self.landmarks
         below = np.searchsorted(landmarks, values, side="left")
-        return np.asarray(below + np.searchsorted(landmarks, values, side="right"), dtype=np.int64)
+        # a value that equals a landmark counts it once more
+        not_above = np.searchsorted(landmarks, values, side="right")
+        return np.asarray(below + not_above, dtype=np.int64)
 
     @property
     def bin_counts(self) -> Float:
+        if not self.counts:
+            return np.zeros(0)
+        # counts end with the last bin that is not empty
         counts = np.zeros(2 * len(self.landmarks) + 1)
         counts[: len(self.counts)] = self.counts
-        return counts if self.counts else counts[:0]
+        return counts
 
     def bin_name(self, place: int) -> str:
         landmarks = self.landmarks.tolist()
         below, is_landmark = divmod(place, 2)
-        if is_landmark:
-            return self.show(landmarks[below])
-        if below == 0:
-            return f"below {self.show(landmarks[0])}"
         if below == len(landmarks):
-            return f"above {self.show(landmarks[-1])}"
-        return f"between {self.show(landmarks[below - 1])} and {self.show(landmarks[below])}"
+            highest = self.show(landmarks[-1])
+            return f"above {highest}"
+        upper = self.show(landmarks[below])
+        if is_landmark:
+            return upper
+        if below == 0:
+            return f"below {upper}"
+        lower = self.show(landmarks[below - 1])
+        return f"between {lower} and {upper}"
 
     def outside(self, values: Float) -> Mask:
         """(n,): True for a value below `low` or above `high`, infinities among them."""
-        return np.asarray(((values < self.low) | (values > self.high)) & (values != ODD))
+        is_outside = (values < self.low) | (values > self.high)
+        # the mark of a cell that is no number is a number, too
+        is_outside &= values != ODD
+        return np.asarray(is_outside)
 
     def place(self, value: float) -> float | None:
         """The position, as of Column, of standardised numbers, so that a heavy tail does not press
         all others together."""
         if math.isnan(value) or value == ODD or self.high <= self.low:
             return None
-        ends = self.scale.standardised(np.array([self.low, self.high, value]))
-        low, high, own = (float(end) for end in ends)
-        return (own - low) / (high - low) if high > low else None
+        numbers = np.array([self.low, self.high, value])
+        low, high, own = self.scale.standardised(numbers).tolist()
+        if high > low:
+            return float((own - low) / (high - low))
+        return None
 
     @property
     def middle(self) -> tuple[float, float] | None:
         if not self.quantiles:
             return None
-        quartiles = (self.quantiles[TOLD.index(part)] for part in (0.25, 0.75))
-        lower, upper = (self.place(quartile) for quartile in quartiles)
+        lower = self.place(self.quantiles[TOLD.index(0.25)])
+        upper = self.place(self.quantiles[TOLD.index(0.75)])
         if lower is None or upper is None:
             return None
-        return (lower, upper)
+        return lower, upper
 
     @property
     def usual(self) -> float:
@@ -203,10 +226,10 @@ class Number(Modelled):
 
     @property
     def blank(self) -> float:
-        mean = self.scale.mean
-        return self.scale.center + self.scale.unit * (
-            math.sinh(mean) if self.scale.curved else mean
-        )
+        units = self.scale.mean
+        if self.scale.curved:
+            units = math.sinh(units)
+        return self.scale.center + self.scale.unit * units
 
     def parse(self, values: Values) -> Float:
         if isinstance(values, Cells):
@@ -221,10 +244,11 @@ class Number(Modelled):
         if values.dtype.kind == "M":
             return np.where(np.isnat(values), np.nan, ODD)
         numbers = np.asarray(values, dtype=np.float64)
-        gaps = [word for word in map(_number, self.gap_words) if word is not None]
-        if gaps:
-            return np.where(np.isin(numbers, gaps), np.nan, numbers)
-        return numbers
+        gaps = [number for number in map(_number, self.gap_words) if number is not None]
+        if not gaps:
+            return numbers
+        is_gap = np.isin(numbers, gaps)
+        return np.where(is_gap, np.nan, numbers)
 
     def as_written(self, cells: Cells, decimal: str) -> Self:
         if not (self.parse(cells) == ODD).any():
@@ -237,6 +261,7 @@ class Number(Modelled):
 
     @property
     def _says_truth(self) -> bool:
+        """Whether training saw no other numbers than 0 and 1."""
         return bool(self.few) and set(self.few) <= {0.0, 1.0}
 
     def show(self, value: float) -> str:
@@ -270,9 +295,14 @@ class Number(Modelled):
         inside = np.clip(expected, self.low, self.high)
         if not self.few:
             return inside
+        return np.where(np.isnan(expected), np.nan, self._nearest_of_few(inside))
+
+    def _nearest_of_few(self, values: Float) -> Float:
+        """(n,): of the few different numbers that training saw the nearest to each value, (n,)."""
         few = np.array(self.few)
-        nearest = np.abs(few - inside[:, None]).argmin(axis=1)
-        return np.where(np.isnan(expected), np.nan, few[nearest])
+        distances = np.abs(few - values[:, None])
+        nearest = distances.argmin(axis=1)
+        return np.asarray(few[nearest])
 
     def restored(self, values: Float) -> Restored:
         return values
@@ -288,7 +318,7 @@ class Number(Modelled):
         return np.asarray(np.where(np.isfinite(rounded_values), rounded_values, values))
 
     def within(self, values: Float, ends: Sequence[float] | None = None) -> Float:
-        low, high = (self.low, self.high) if ends is None else ends
+        low, high = self.span if ends is None else ends
         return np.clip(self.rounded(values), low, high)
 
     def random(self, count: int, rng: np.random.Generator) -> Float:
@@ -304,8 +334,7 @@ class Number(Modelled):
             return np.full(count, np.nan)
         values = np.interp(rng.random(count), TOLD, self.quantiles)
         if self.few:
-            few = np.array(self.few)
-            return np.asarray(few[np.abs(few - values[:, None]).argmin(axis=1)])
+            return self._nearest_of_few(values)
         return self.rounded(values)
 
     def tried(self, most: int) -> Float:
@@ -323,15 +352,15 @@ class Number(Modelled):
         return np.asarray(np.nan_to_num(off) ** 2)
 
     def facts(self) -> dict[str, Json]:
-        resolution = self.scale.resolution
-        unit = {"unit": self.notation.unit} if self.notation.unit else {}
-        return {
+        facts = {
             **super().facts(),
             "low": self.low,
             "high": self.high,
-            "resolution": resolution,
-            **unit,
+            "resolution": self.scale.resolution,
         }
+        if self.notation.unit:
+            facts["unit"] = self.notation.unit
+        return facts
 
     def understood(self) -> str:
         if not self.quantiles:
@@ -352,15 +381,20 @@ class Number(Modelled):
         if places is None:
             needed = max(0, math.ceil(-math.log10(self.scale.resolution)))
             places = min(MOST_PLACES, needed)
-        plain = dataclasses.replace(self.notation, gap_words=()) == PLAIN
-        show = {} if plain else {"show": self.notation.show}
-        return {**super().written(), "decimals": places, **show}
+        written = {**super().written(), "decimals": places}
+        # gaps are not shown: words for them make no notation
+        without_words = dataclasses.replace(self.notation, gap_words=())
+        if without_words != PLAIN:
+            written["show"] = self.notation.show
+        return written
 
     def to_json(self) -> dict[str, Json]:
+        data = super().to_json()
         notation = self.notation.to_json()
         if notation:
-            return {**super().to_json(), "notation": notation}
-        return super().to_json()
+            # in place of the object that the base class has there
+            data["notation"] = notation
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:
@@ -384,7 +418,17 @@ class Number(Modelled):
         self._refuse_unless(all(type(count) is int and count >= 0 for count in self.counts))
 
 
+def _common_decimals(decimals: Int) -> int | None:
+    """How many decimals to take numbers for, by those that each is written with, below 0 where that
+    cannot be told; None for true floats."""
+    if not len(decimals) or decimals.min() < 0:
+        return None
+    most = int(decimals.max())
+    return most if most <= MOST_READ else None
+
+
 def _number(word: str) -> float | None:
+    """A word as a number; None if it is none."""
     try:
         return float(word)
     except ValueError:

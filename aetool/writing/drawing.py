@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from aetool.columns.schema import Schema
 from aetool.csv.cells import is_gap_word
@@ -18,9 +18,16 @@ from aetool.model import Array, Float, Records
 from aetool.spelling import option
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
 
-MOST_PANELS, MOST_LEVELS, MOST_POINTS = 25, 10, 20_000
+    from aetool.columns.column import Modelled
+
+MOST_PANELS = 25
+MOST_LEVELS = 10
+MOST_POINTS = 20_000
+OTHERS = "#bbbbbb"  # colour of the points whose text is none of the commonest
 
 
 def write_sheet(target: Path, pixels: Records, across: int, force: bool) -> None:
@@ -38,51 +45,79 @@ def scatter(
 ) -> None:
     """A PNG of points z, (rows, 2), coloured by values, one for each or none at all: numbers by a
     scale, texts (and numbers of few values) by their ten commonest."""
-    figure, plot = _figure(1, 7.0)
-    place = plot[0]
-    keep = np.linspace(0, len(z) - 1, min(len(z), MOST_POINTS)).astype(np.int64)
-    z = z[keep]
-    look: dict[str, Any] = {"s": 9, "linewidths": 0, "alpha": 0.7}
-    shown = _numbers(values)
+    figure, panels = _figure(1, 7.0)
+    panel = panels[0]
+    # evenly spread over the rows, so that no part of the source is left out
+    count = min(len(z), MOST_POINTS)
+    shown_rows = np.linspace(0, len(z) - 1, count).astype(np.int64)
+    z = z[shown_rows]
+    numbers = _numbers(values)
     if not len(values):
-        place.scatter(z[:, 0], z[:, 1], color="#0072b2", **look)
-    elif shown is not None:
-        shown = shown[keep]
+        _draw_points(panel, z, color="#0072b2")
+    elif numbers is not None:
+        shown = numbers[shown_rows]
+        # the outermost hundredths would leave one colour for all others
         low, high = np.nanpercentile(shown, [1, 99])
-        dots = place.scatter(
-            z[:, 0], z[:, 1], c=shown, cmap="viridis", vmin=low, vmax=high,
-            plotnonfinite=True, **look,
-        )  # fmt: skip
-        figure.colorbar(dots, ax=place, label=label)
+        dots = _draw_points(
+            panel,
+            z,
+            c=shown,
+            cmap="viridis",
+            vmin=low,
+            vmax=high,
+            plotnonfinite=True,
+        )
+        figure.colorbar(dots, ax=panel, label=label)
     else:
-        texts = np.array(["" if v is None else str(v) for v in values])[keep]
-        names, counts = np.unique(texts, return_counts=True)
-        common = names[np.argsort(-counts, kind="stable")][:MOST_LEVELS].tolist()
-        rest = ~np.isin(texts, common)
-        if rest.any():
-            place.scatter(*z[rest].T, color="#bbbbbb", label="others", **look)
-        for i, name in enumerate(sorted(common)):
-            place.scatter(*z[texts == name].T, color=f"C{i}", label=name or "(missing)", **look)
-        place.legend(title=label, markerscale=2.5, fontsize=8, loc="best")
-    place.set_xlabel(axes[0])
-    place.set_ylabel(axes[1])
+        texts = np.array(["" if value is None else str(value) for value in values])
+        _draw_by_text(panel, z, texts[shown_rows])
+        panel.legend(title=label, markerscale=2.5, fontsize=8, loc="best")
+    across, up = axes
+    panel.set_xlabel(across)
+    panel.set_ylabel(up)
     _save(figure, file)
+
+
+def _draw_points(panel: Axes, z: Float, **look: Any) -> PathCollection:
+    """Draw points z, (rows, 2), as dots without outlines. look: further arguments of matplotlib's
+    scatter."""
+    return panel.scatter(z[:, 0], z[:, 1], s=9, linewidths=0, alpha=0.7, **look)
+
+
+def _draw_by_text(panel: Axes, z: Float, texts: npt.NDArray[np.str_]) -> None:
+    """Draw points z, (rows, 2), in a colour for each of the commonest texts, (rows,), and in gray
+    for all others."""
+    names, counts = np.unique(texts, return_counts=True)
+    # stable: of equally common ones the first in the alphabet
+    commonest_first = names[np.argsort(-counts, kind="stable")]
+    common = commonest_first[:MOST_LEVELS].tolist()
+    is_other = ~np.isin(texts, common)
+    if is_other.any():
+        _draw_points(panel, z[is_other], color=OTHERS, label="others")
+    for number, name in enumerate(sorted(common)):
+        points = z[texts == name]
+        _draw_points(panel, points, color=f"C{number}", label=name or "(missing)")
 
 
 def _numbers(values: Sequence[object]) -> Float | None:
     """The values as numbers, if they are numbers and have more than ten different values; else
     None."""
-    try:
-        numbers = [math.nan if v is None or _is_gap(v) else float(v) for v in values]  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
-    shown = np.array(numbers, dtype=np.float64)
-    if len(np.unique(shown[np.isfinite(shown)])) > MOST_LEVELS:
-        return shown
+    numbers = np.full(len(values), np.nan)
+    for place, value in enumerate(values):
+        if value is None or _is_gap(value):
+            continue
+        try:
+            numbers[place] = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            return None
+    finite = numbers[np.isfinite(numbers)]
+    if len(np.unique(finite)) > MOST_LEVELS:
+        return numbers
     return None
 
 
 def _is_gap(value: object) -> bool:
+    """Whether a value is a word for a missing one."""
     return isinstance(value, str) and is_gap_word(value)
 
 
@@ -90,26 +125,35 @@ def maps(file: BinaryIO, schema: Schema, x: Float, z: Float, side: int) -> None:
     """A PNG of one panel for each of the first columns: its value over a plane of codes.
 
     x: (side x side, columns) records, z: (side x side, 2) their codes, from the top down."""
-    shown = [(i, c) for i, c in enumerate(schema.modelled) if c.predicted]
-    shown = shown[:MOST_PANELS]
-    figure, places = _figure(len(shown), 2.6)
+    predicted = [place for place, column in enumerate(schema.modelled) if column.predicted]
+    shown = predicted[:MOST_PANELS]
+    figure, panels = _figure(len(shown), 2.6)
+    # the codes are a grid: its first row has all places across, each row begins with its own up
     across = z[:side, 0]
     up = z[::side, 1]
-    for place, (i, column) in zip(places, shown, strict=False):
-        values = x[:, i].reshape(side, side)
+    for panel, place in zip(panels, shown, strict=False):
+        column = schema.modelled[place]
+        values = x[:, place].reshape(side, side)
         if column.measured:
-            dots = place.pcolormesh(across, up, values, cmap="viridis")
-            figure.colorbar(dots, ax=place)
+            colours = panel.pcolormesh(across, up, values, cmap="viridis")
+            figure.colorbar(colours, ax=panel)
         else:
-            place.pcolormesh(across, up, values % 10, cmap="tab10", vmin=0, vmax=9)
-            levels = sorted({int(v) for v in values.ravel() if v == v})
-            for k in levels[:4]:
-                place.scatter([], [], color=f"C{k % 10}", label=column.show(k))
-            place.legend(fontsize=6, loc="best")
-        place.set_title(column.name, fontsize=9)
-    for place in places[len(shown) :]:
-        place.axis("off")
+            panel.pcolormesh(across, up, values % 10, cmap="tab10", vmin=0, vmax=9)
+            _add_legend(panel, column, values)
+        panel.set_title(column.name, fontsize=9)
+    for unused in panels[len(shown) :]:
+        unused.axis("off")
     _save(figure, file)
+
+
+def _add_legend(panel: Axes, column: Modelled, values: Float) -> None:
+    """Say which colours stand for the first four levels among these values of a column of words."""
+    known = values[~np.isnan(values)]
+    levels = sorted({int(level) for level in known})
+    for level in levels[:4]:
+        # a legend names what is drawn: a set of no points in the level's colour
+        panel.scatter([], [], color=f"C{level % 10}", label=column.show(level))
+    panel.legend(fontsize=6, loc="best")
 
 
 def plane(z: Float) -> tuple[Float, tuple[str, str]]:
@@ -123,12 +167,16 @@ def plane(z: Float) -> tuple[Float, tuple[str, str]]:
             f"{option('-O ')}latent=2"
         )
     centred = z - z.mean(axis=0)
-    _, _, axes = np.linalg.svd(centred[: 4 * MOST_POINTS], full_matrices=False)
-    both = ("first component of the code", "second component of the code")
-    return centred @ axes[:2].T, both
+    # of many rows the first tell the axes, too
+    sample = centred[: 4 * MOST_POINTS]
+    _, _, axes = np.linalg.svd(sample, full_matrices=False)
+    names = ("first component of the code", "second component of the code")
+    return centred @ axes[:2].T, names
 
 
 def _figure(panels: int, size: float) -> tuple[Figure, Array]:
+    """(a figure with room for so many panels, in rows; (places,), its axes, the last of them not
+    needed). size: inches of a panel's height."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -136,10 +184,16 @@ def _figure(panels: int, size: float) -> tuple[Figure, Array]:
             "a plot needs matplotlib, which is not installed; run: pip install 'aetool[plot]'"
         ) from None
     across = int(np.ceil(np.sqrt(panels)))
+    # rounded up: the last row may not be full
     down = -(-panels // across)
-    figure = Figure(figsize=(size * 1.15 * across, size * down), layout="constrained")
-    return figure, figure.subplots(down, across, squeeze=False).ravel()
+    # wider than high, as a scale of colours stands beside
+    width = size * 1.15 * across
+    height = size * down
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(down, across, squeeze=False)
+    return figure, axes.ravel()
 
 
 def _save(figure: Figure, file: BinaryIO) -> None:
+    """Write a figure as a PNG, without the name of the program, which changes with its version."""
     figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
