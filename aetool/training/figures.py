@@ -87,6 +87,7 @@ def _copies(model: AutoEncoder, x: Tensor) -> bool:
     together."""
     rng = np.random.default_rng(0)
     flat = x.flatten(1)
+    # features of one column stay together: what they are to each other is its own affair
     owners = model.spec.owners()
     mixed = flat.clone()
     for column in range(int(owners.max()) + 1):
