@@ -101,6 +101,10 @@ def one_of(mode):
     if mode == "CMYK":
         return Image.frombytes(mode, (13, 9), flat.tobytes())
     picture = Image.fromarray(flat)
+    if mode == "P":
+        picture = Image.frombytes("P", (13, 9), (flat % 2).tobytes())
+        picture.putpalette([0, 10, 20, 200, 100, 0])
+        return picture
     return picture.convert("1") if mode == "1" else picture
 
 

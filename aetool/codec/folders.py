@@ -16,12 +16,14 @@ from aetool.codec.columns import bytes_column, sensible
 from aetool.codec.picture_models import PictureModel
 from aetool.codec.records import Encoded
 from aetool.data import images
+from aetool.data.pictures.palettes import Palette
 from aetool.errors import ArchiveError, DataError
 from aetool.model import Array
 
 USUAL = 0o644  # the permission bits of a file that has none of its own
 MOST = 0o7777  # all of them, with those that lend the owner's rights, or keep what is of others
 PIECE = 64 << 20  # bytes of a large file in one block
+LEAST_PIXELS = 16  # for each byte of a palette, which is told with every block of its pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +32,7 @@ class Picture:
     of their mode and format, or the file's bytes, `raw`, with pixels None.
 
     permissions: mode bits; None if they are not known. offset: where in the file `raw` begins, if
-    it is only a piece of it.
+    it is only a piece of it. palette: of mode P, whose pixels are places in it.
     """
 
     name: str
@@ -40,13 +42,14 @@ class Picture:
     format: str = ""
     permissions: int | None = None
     offset: int = 0
+    palette: Palette | None = None
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What files of one block have in common: format, mode and shape of pictures, the offset of
-        bytes."""
+        """What files of one block have in common: format, mode, palette and shape of pictures, the
+        offset of bytes."""
         if self.pixels is not None:
-            return self.format, self.mode, *self.pixels.shape
+            return self.format, self.mode, self.palette, *self.pixels.shape
         return (self.offset,)
 
     def same(self, other: Picture) -> bool:
@@ -57,6 +60,14 @@ class Picture:
         if self.pixels is None:
             return self.raw == other.raw
         return other.pixels is not None and bool((self.pixels == other.pixels).all())
+
+    @property
+    def seen(self) -> Array | None:
+        """The picture as it is looked at, (channels, height, width): the colours of places in a
+        palette; None of a file that is kept as bytes."""
+        if self.palette is None or self.pixels is None:
+            return self.pixels
+        return self.palette.seen(self.pixels)
 
     @property
     def size(self) -> int:
@@ -73,13 +84,14 @@ def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
     try:
         permissions = stat.S_IMODE(path.stat().st_mode)
         picture = None if keep else images.plain_picture(path)
-        if picture is not None:
+        if picture is not None and _is_worth(picture):
             yield Picture(
                 name,
                 picture.mode,
                 picture.pixels,
                 format=picture.format,
                 permissions=permissions,
+                palette=picture.palette,
             )
             return
         with path.open("rb") as file:
@@ -93,6 +105,14 @@ def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
                     return
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _is_worth(picture: images.PlainPicture) -> bool:
+    """Whether a picture has enough pixels for its palette: icons are smaller as files, and are then
+    in blocks together."""
+    if picture.palette is None:
+        return True
+    return picture.pixels.size >= LEAST_PIXELS * len(picture.palette.colours)
 
 
 def encode(
@@ -117,6 +137,10 @@ def encode(
     words["mode"] = first.mode
     if first.format != "PNG":
         words["format"] = first.format
+    if first.palette is not None:
+        words["palette"] = first.palette.colours.hex()
+        if first.palette.opacity:
+            words["opacity"] = first.palette.opacity.hex()
     pixels = np.stack([file.pixels for file in files if file.pixels is not None])
     return pictures.encode(pixels, effort, words=words, model=model)
 
@@ -141,8 +165,13 @@ def decode(content: Block, rows: int) -> list[Picture]:
         pixels = pictures.decode(content, rows)
         if (pixels.dtype != np.uint8) != (mode == "I;16"):
             raise ArchiveError(f"damaged: pictures of mode {mode} have values of another size")
+        palette = None
+        if mode == "P":
+            palette = _palette(content.words)
+            if pixels.shape[1] != 1:
+                raise ArchiveError("damaged: places in a palette have several channels")
         return [
-            Picture(name, mode, picture, format=format, permissions=bits)
+            Picture(name, mode, picture, format=format, permissions=bits, palette=palette)
             for (name, bits), picture in zip(named, pixels, strict=True)
         ]
     offset = int(content.words.get("offset", 0))
@@ -153,3 +182,11 @@ def decode(content: Block, rows: int) -> list[Picture]:
         Picture(name, raw=raw, permissions=bits, offset=offset)
         for (name, bits), raw in zip(named, cells, strict=True)
     ]
+
+
+def _palette(words: dict[str, Json]) -> Palette:
+    """The palette that a block of pictures of mode P says."""
+    colours = str(words["palette"])
+    # absent where all colours are opaque
+    opacity = str(words.get("opacity", ""))
+    return Palette(bytes.fromhex(colours), bytes.fromhex(opacity))

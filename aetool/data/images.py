@@ -20,6 +20,7 @@ from aetool import files
 from aetool.canonical import Json
 from aetool.data.pictures import decoding, png_chunks
 from aetool.data.pictures.decoding import Decoded, Sight, UnreadableError
+from aetool.data.pictures.palettes import Palette, palette_of
 from aetool.errors import DataError
 from aetool.model import Array
 
@@ -364,7 +365,7 @@ class FolderSource(PictureFiles):
 
 # Formats that hold pixels, and hold them exactly, and the modes in which pixels say everything.
 PLAIN = {
-    "PNG": ("1", "L", "LA", "RGB", "RGBA", "I;16"),
+    "PNG": ("1", "L", "LA", "RGB", "RGBA", "P", "I;16"),
     "BMP": ("1", "L", "RGB"),
     "PPM": ("1", "L", "RGB"),
     "TIFF": ("L", "RGB", "RGBA", "CMYK", "I;16"),
@@ -374,11 +375,13 @@ PLAIN = {
 @dataclass(frozen=True, eq=False)
 class PlainPicture:
     """A picture file that is fully told by its format and mode (Pillow's names of them) and its
-    pixels, (C, H, W) uint8, or uint16 of mode I;16."""
+    pixels, (C, H, W) uint8, or uint16 of mode I;16. palette: of mode P, whose pixels are places in
+    it."""
 
     format: str
     mode: str
     pixels: Pixels | Deep
+    palette: Palette | None = None
 
 
 def pillow_picture(pixels: Pixels | Deep, mode: str = "") -> Image.Image:
@@ -398,8 +401,8 @@ def pillow_picture(pixels: Pixels | Deep, mode: str = "") -> Image.Image:
 
 def plain_picture(path: Path) -> PlainPicture | None:
     """The format, mode and pixels of a picture file that has nothing else to restore; None for
-    others: palettes, several channels of 16 bits, animations, lossy formats, rotation or text
-    beside the pixels, damaged files."""
+    others: palettes of other formats than PNG, several channels of 16 bits, animations, lossy
+    formats, rotation or text beside the pixels, damaged files."""
     from PIL import Image
 
     try:
@@ -408,9 +411,13 @@ def plain_picture(path: Path) -> PlainPicture | None:
             plain = plain and getattr(picture, "n_frames", 1) == 1
             # a TIFF has its sizes there, and is written again to see what else it says
             plain = plain and (picture.format == "TIFF" or not picture.getexif())
-            plain = plain and not CHANGING & picture.info.keys()
+            of_palette = picture.mode == "P"
+            changing = CHANGING - {"transparency"} if of_palette else CHANGING
+            plain = plain and not changing & picture.info.keys()
             plain = plain and not (picture.format == "PNG" and _is_deeper(picture.mode, path))
-            plain = plain and not (picture.format == "PNG" and png_chunks.has_more(path))
+            plain = plain and not (
+                picture.format == "PNG" and png_chunks.has_more(path, of_palette)
+            )
             if not plain or picture.width * picture.height > MAX_PIXELS:
                 return None
             pixels = np.asarray(picture.convert("L") if picture.mode == "1" else picture)
@@ -422,7 +429,10 @@ def plain_picture(path: Path) -> PlainPicture | None:
                 pillow_picture(pixels, picture.mode).save(again, picture.format)
                 if again.getvalue() != path.read_bytes():
                     return None
-            return PlainPicture(str(picture.format), picture.mode, pixels)
+            palette = palette_of(picture) if of_palette else None
+            if of_palette and palette is None:
+                return None
+            return PlainPicture(str(picture.format), picture.mode, pixels, palette)
     except Exception:
         # Pillow raises whatever a damaged header leads it to, a TypeError for a size that is no
         # number among them; such a file, or a bomb, is kept as the bytes it is

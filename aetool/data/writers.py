@@ -16,6 +16,7 @@ from aetool.csv import encodings, writing
 from aetool.csv.fields import ODD, Fields, Rule, fields
 from aetool.data import images
 from aetool.data.images import Deep, Pixels
+from aetool.data.pictures.palettes import Palette
 from aetool.errors import DataError
 from aetool.model import Array
 
@@ -341,8 +342,18 @@ def write_idx(file: BinaryIO, batches: Iterator[Pixels], count: int, shape: Sequ
         file.write(np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)).tobytes())
 
 
-def write_picture(path: Path, pixels: Pixels | Deep, mode: str = "", format: str = "PNG") -> None:
+def write_picture(
+    path: Path,
+    pixels: Pixels | Deep,
+    mode: str = "",
+    format: str = "PNG",
+    palette: Palette | None = None,
+) -> None:
     """Write a picture, (channels, height, width), to a file. mode, format: Pillow's names; mode "":
-    gray or colour, by the channels."""
+    gray or colour, by the channels. palette: of pixels that are places in it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    images.pillow_picture(pixels, mode).save(path, format=format)
+    if palette is None:
+        picture = images.pillow_picture(pixels, mode)
+    else:
+        picture = palette.picture(pixels.astype(np.uint8, copy=False))
+    picture.save(path, format=format)

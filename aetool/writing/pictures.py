@@ -71,7 +71,13 @@ def write_folder(
                     file.write(picture.raw)
             elif picture.format:
                 _check_free(path, picture.name, target)
-                writers.write_picture(path, picture.pixels, picture.mode, picture.format)
+                writers.write_picture(
+                    path,
+                    picture.pixels,
+                    picture.mode,
+                    picture.format,
+                    picture.palette,
+                )
             else:
                 path = _inside(folder, _as_png(picture.name, taken), target)
                 _check_free(path, picture.name, target)

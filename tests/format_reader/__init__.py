@@ -27,7 +27,7 @@ def restore(data, model=None):
     """What an archive restores. model: the bytes of the bundle that it names.
 
     The bytes of a text or a file; pixels (n, C, H, W); of a folder {name: (mode, pixels), or
-    bytes}; of a table {column: values}, as Arrow stores them; of arrays {name: rows}.
+    bytes}, mode P being (P, colours, opacity); of a table {column: values}, as Arrow stores them; of arrays {name: rows}.
     """
     archive = opened(data)
     header, name = archive.header, archive.header["content"][0]
@@ -78,7 +78,11 @@ def folder(archive, blocks, model):
     files = {}
     for rows, about, columns in blocks:
         if "shape" in about:
-            restored = [(about["mode"], picture) for picture in pixels_of(rows, about, columns)]
+            mode = about["mode"]
+            if mode == "P":
+                opacity = bytes.fromhex(about.get("opacity", ""))
+                mode = (mode, bytes.fromhex(about["palette"]), opacity)
+            restored = [(mode, picture) for picture in pixels_of(rows, about, columns)]
         else:
             restored = cells(columns[0].blob, rows)
         files |= dict(zip(about["names"], restored, strict=True))

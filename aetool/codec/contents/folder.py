@@ -97,15 +97,37 @@ class Folder(Content):
             yield from folders.read(self.source.path / name, name, keep=True)
 
     def encode(self, item: list[Picture], hints: Hints) -> list[Encoded]:
-        return [folders.encode(item, self.effort, self.model)]
+        encoded = folders.encode(item, self.effort, self.model)
+        # palettes take space of their own: small icons can be smaller as the files they are
+        if item[0].palette is not None:
+            as_files = self._as_files(item)
+            if len(as_files.payload) < len(encoded.payload):
+                return [as_files]
+        return [encoded]
+
+    def _as_files(self, item: list[Picture]) -> Encoded:
+        """Pictures as a block of the bytes of their files."""
+        assert self.source is not None
+        kept = [
+            piece
+            for picture in item
+            for piece in folders.read(self.source.path / picture.name, picture.name, keep=True)
+            if not piece.offset
+        ]
+        return folders.encode(kept, self.effort)
 
     def bytes_of(self, piece: list[Picture]) -> int:
         return sum(picture.size for picture in piece)
 
     def compare(self, archive: Archive) -> None:
+        assert self.source is not None
         restored = self.pictures(archive, 0, archive.rows)
         for picture in self._pictures():
             again = next(restored, None)
+            if again is not None and again.pixels is None and picture.pixels is not None:
+                # stored as the file it is, all of which must then be there
+                path = self.source.path / picture.name
+                picture = next(folders.read(path, picture.name, keep=True))
             if again is None or not picture.same(again):
                 raise self.differs(f"{picture.name}:")
         if next(restored, None) is not None:
@@ -136,8 +158,8 @@ class Folder(Content):
         raise DataError(f"{archive.reader.path}: holds a folder, which no single file can hold")
 
     def frame(self, archive: Archive, first: int, last: int) -> list[Pixels]:
-        pictures = self.pictures(archive, first, last)
-        return [picture.pixels for picture in pictures if picture.pixels is not None]
+        seen = (picture.seen for picture in self.pictures(archive, first, last))
+        return [pixels for pixels in seen if pixels is not None]
 
 
 def _worth_saying(source: FolderSource) -> dict[str, int]:

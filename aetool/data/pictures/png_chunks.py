@@ -20,11 +20,16 @@ NOTE_KINDS = frozenset((
     b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs", b"eXIf", b"gAMA", b"cHRM", b"sRGB", b"sBIT",
     b"bKGD", b"hIST", b"sPLT", b"PLTE",
 ))  # fmt: skip
+# of a palette the opacity of its colours; else the one colour that is clear
+OPACITY_KIND = b"tRNS"
 
 
-def has_more(path: Path) -> bool:
+def has_more(path: Path, of_palette: bool = False) -> bool:
     """Whether a file is no PNG, or one with more than a picture and notes: chunks of other kinds,
-    or bytes that are of no chunk."""
+    or bytes that are of no chunk. of_palette: the opacity of colours is of the picture, too."""
+    known_kinds = PICTURE_KINDS | NOTE_KINDS
+    if of_palette:
+        known_kinds = known_kinds | {OPACITY_KIND}
     file_size = path.stat().st_size
     with path.open("rb") as picture_file:
         if picture_file.read(len(SIGNATURE)) != SIGNATURE:
@@ -34,7 +39,7 @@ def has_more(path: Path) -> bool:
             if len(chunk_head) < HEAD_BYTES:
                 return True
             content_length, chunk_kind = struct.unpack(">I4s", chunk_head)
-            if chunk_kind not in PICTURE_KINDS and chunk_kind not in NOTE_KINDS:
+            if chunk_kind not in known_kinds:
                 return True
             # only where chunks begin is read
             place_behind = picture_file.seek(content_length + CHECKSUM_BYTES, os.SEEK_CUR)

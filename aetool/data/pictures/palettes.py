@@ -1,0 +1,113 @@
+"""Pictures of few colours: places in a palette, its colours, and how opaque these are."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Places: TypeAlias = npt.NDArray[np.uint8]  # pixels, each a number from 0 to 255
+
+COLOUR_BYTES = 3  # red, green and blue
+MOST_COLOURS = 256  # a place is a byte
+OPAQUE = 255
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of a picture whose pixels are places in this list.
+
+    colours: three bytes each, red, green and blue. opacity: a byte each, of the first colours; the
+    others are opaque.
+    """
+
+    colours: bytes
+    opacity: bytes = b""
+
+    def __post_init__(self) -> None:
+        colour_count, odd_bytes = divmod(len(self.colours), COLOUR_BYTES)
+        is_full = odd_bytes == 0 and 1 <= colour_count <= MOST_COLOURS
+        if not is_full or len(self.opacity) > colour_count:
+            raise ValueError("the colours of a palette")
+
+    def seen(self, places: Places) -> Places:
+        """(3 or 4, height, width): the colours of places, (1, height, width), and their opacity if
+        the palette has any."""
+        # a place without a colour is black, as Pillow shows it
+        table = np.zeros((MOST_COLOURS, COLOUR_BYTES + 1), np.uint8)
+        table[:, COLOUR_BYTES] = OPAQUE
+        colours = np.frombuffer(self.colours, np.uint8)
+        colours = colours.reshape(-1, COLOUR_BYTES)
+        table[: len(colours), :COLOUR_BYTES] = colours
+        opacity = np.frombuffer(self.opacity, np.uint8)
+        table[: len(opacity), COLOUR_BYTES] = opacity
+        if not self.opacity:
+            table = table[:, :COLOUR_BYTES]
+        pixels = table[places[0]]
+        # channels come first, as in all pictures here
+        channels_first = pixels.transpose(2, 0, 1)
+        return np.ascontiguousarray(channels_first)
+
+    def picture(self, places: Places) -> Image.Image:
+        """A Pillow image of mode P of places, (1, height, width)."""
+        from PIL import Image
+
+        _, height, width = places.shape
+        picture = Image.frombytes("P", (width, height), places.tobytes())
+        picture.putpalette(self.colours)
+        if self.opacity:
+            # a writer of PNG takes it from here
+            picture.info["transparency"] = self.opacity
+        return picture
+
+
+def palette_of(picture: Image.Image) -> Palette | None:
+    """The palette of a PNG of mode P; None if a PNG written anew from it and from the places would
+    not say the same."""
+    palette = _read(picture)
+    if palette is None:
+        return None
+    places = np.asarray(picture)[None]
+    # Pillow alone knows what it writes of a palette: unused colours, or more bits a place
+    if _is_written_alike(palette, places):
+        return palette
+    return None
+
+
+def _is_written_alike(palette: Palette, places: Places) -> bool:
+    """Whether a PNG of these places, (1, height, width), has this palette and them again."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    picture = palette.picture(places)
+    # quickly: its size does not matter
+    picture.save(file, "PNG", compress_level=1)
+    file.seek(0)
+    with Image.open(file) as written:
+        if written.mode != "P" or _read(written) != palette:
+            return False
+        places_again = np.asarray(written)[None]
+    return np.array_equal(places_again, places)
+
+
+def _read(picture: Image.Image) -> Palette | None:
+    """The palette that Pillow has read of a picture; None if PNG has no such."""
+    if picture.palette is None or picture.palette.mode != "RGB":
+        return None
+    transparency = picture.info.get("transparency", b"")
+    # of one colour that is wholly clear, and no other, Pillow gives the number
+    if isinstance(transparency, int):
+        opacity = bytes([OPAQUE] * transparency + [0])
+    else:
+        opacity = bytes(transparency)
+    colours = bytes(picture.palette.palette)
+    try:
+        return Palette(colours, opacity)
+    except ValueError:
+        return None
