@@ -26,7 +26,7 @@ from aetool.detection.quantiles import ScoreQuantiles
 from aetool.errors import AetoolError, BundleError, ParamError
 from aetool.files import atomic, read_all
 from aetool.model import Spec
-from aetool.spelling import option
+from aetool.spelling import in_shell, option
 
 FORMAT = 2
 MAX_BUNDLE = 1 << 30
@@ -230,10 +230,9 @@ def from_bytes(data: bytes, name: str) -> Bundle:
     if len(data) > MAX_BUNDLE:
         raise BundleError(f"{name}: larger than a bundle may be ({MAX_BUNDLE >> 20} MiB)")
     if not data.startswith(_ZIP[: len(data)]) or not data:
-        raise BundleError(
-            f"{name}: damaged, or no model, as fit writes them (.aem); the data stand alone, and "
-            f"the model behind {option('-m')}"
-        )
+        # who takes a table for a model has often left out the word before the model
+        where = f": data stand alone, and the model behind {option('-m')}" if in_shell() else ""
+        raise BundleError(f"{name}: damaged, or no model, as fit writes them (.aem){where}")
     try:
         members = _unpack(data, name)
         manifest = parse_canonical(members.pop("manifest.json"))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from aetool.canonical import Json
 from aetool.errors import ParamError
-from aetool.spelling import option
+from aetool.spelling import did_you_mean, option
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -218,7 +218,8 @@ def make_params(model: Model, params: Mapping[str, object]) -> Any:
             has = f"it has: {', '.join(fields)}"
         else:
             has = f"it has none; choose another with {option('-p')}"
-        raise ParamError(f"{model.name} has no parameter '{unknown[0]}'; {has}")
+        guess = did_you_mean(unknown[0], fields)
+        raise ParamError(f"{model.name} has no parameter '{unknown[0]}'; {has}{guess}")
     return model.Params(**{k: _checked(model.name, fields[k], v) for k, v in params.items()})
 
 

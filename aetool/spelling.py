@@ -36,6 +36,7 @@ FLAGS = {
     "--all-rows", "--binary", "--codec", "--fill-missing", "--grey", "--grid", "--index",
     "--keep-files", "--lossy", "--lossy-only", "--parts", "--prior", "--robust", "--students",
 }  # fmt: skip
+MOST_LISTED = 20  # of the words that there are, in one message
 _in_shell: ContextVar[bool] = ContextVar("in_shell", default=False)
 
 
@@ -65,6 +66,20 @@ def did_you_mean(
     for similar_word in similar_words:
         return f"; did you mean '{similar_word}'?"
     return ""
+
+
+def there_are(
+    unknown_word: str,
+    known_words: Iterable[str],
+) -> str:
+    """The end of a message on a word that is none of those known: "; there are a, b and 9 more; did
+    you mean 'b'?"."""
+    all_words = list(known_words)
+    listed_words = ", ".join(all_words[:MOST_LISTED]) or "none"
+    if len(all_words) > MOST_LISTED:
+        left_out = len(all_words) - MOST_LISTED
+        listed_words += f" and {left_out} more"
+    return f"; there are {listed_words}{did_you_mean(unknown_word, all_words)}"
 
 
 def in_shell() -> bool:

@@ -7,8 +7,10 @@ import subprocess
 import sys
 import zipfile
 
+import pandas as pd
 import pytest
 
+import aetool
 from aetool.arguments import part_of
 from aetool.cli import status
 from aetool.errors import ParamError
@@ -263,3 +265,32 @@ def test_little_and_much_effort_exclude_each_other(tmp_path, capsys):
     said = capsys.readouterr().err
     assert said == "aetool: error: --fast and --best exclude each other: leave one of them out\n"
     assert not (tmp_path / "plant.csv.aez").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("fit", "{t}", "-o", "m.aem", "--drop", "preshure"), "did you mean 'pressure'?"),
+        (("fit", "{t}", "-o", "m.aem", "--type", "presure=number"), "did you mean 'pressure'?"),
+        (("fit", "{t}", "-o", "m.aem", "--condition", "temp"), "there are temperature, pressure"),
+        (("fit", "{t}", "-o", "m.aem", "-p", "pca", "-O", "latnt=3"), "did you mean 'latent'?"),
+        (("compress", "{t}", "--max-error", "presure=1"), "did you mean 'pressure'?"),
+        (("detect", "{t}", "--threshold", "0.5%"), "write --fpr 0.5%"),
+        (("detect", "{t}", "-m", "{t}"), "no model, as fit writes them"),
+    ],
+)
+def test_a_word_nearly_right_is_answered_by_the_right_one(tmp_path, run, arguments, expected):
+    path = tmp_path / "t.csv"
+    lines = [f"{n % 17},{n * n % 301}" for n in range(60)]
+    path.write_text("temperature,pressure\n" + "\n".join(lines) + "\n")
+    done = run(*(word.format(t=path) for word in arguments))
+    assert done.status == 2 and expected in done.err
+    assert not (tmp_path / "m.aem").exists()
+
+
+def test_of_many_columns_some_are_listed():
+    frame = pd.DataFrame({f"v{n}": [float(n), 1.0, 2.0] * 10 for n in range(50)})
+    with pytest.raises(
+        ParamError, match=r"no column 'zz' in .*; there are v0, v1, .*, v19 and 30 more$"
+    ):
+        aetool.fit(frame, "pca", drop=["zz"])

@@ -56,7 +56,7 @@ class DetectGiven(options.FitGiven, total=False):
 @texts.text_options("data", "calibration")
 @options.context_options
 @click.option("--top", type=click.IntRange(0), help="The N highest scores, highest first.")
-@click.option("--threshold", type=float, help="Anomaly: score above this.")
+@click.option("--threshold", type=options.ScoreType(), help="Anomaly: score above this.")
 @click.option("--fpr", help="Part of ordinary records that may be flagged, such as 1%.")
 @click.option("--fdr", help="Part of the flagged records that may be ordinary, such as 10%.")
 @click.option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
 
@@ -55,6 +55,26 @@ class FitGiven(TypedDict, total=False):
     stride: str | None
     crop: str | None
     grey: bool
+
+
+class ScoreType(click.types.FloatParamType):
+    """A score on the command line; a share, such as 0.5%, is refused with the option to use."""
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        text = str(value)
+        if text.endswith("%"):
+            self.fail(
+                f"{text!r} is a share, and a threshold is a score; for a share of ordinary records "
+                f"write --fpr {text}",
+                param,
+                ctx,
+            )
+        return super().convert(value, param, ctx)
 
 
 class _Seconds(click.FloatRange):

@@ -20,7 +20,7 @@ from aetool.errors import DataError
     "--label", metavar="COL", help="The column of labels, for curves: folder of pictures."
 )
 @click.option("--normal", metavar="VALUE[,VALUE]", help="Labels of ordinary records.")
-@click.option("--threshold", type=float, help="Anomaly: score above this.")
+@click.option("--threshold", type=options.ScoreType(), help="Anomaly: score above this.")
 @click.option("--fpr", help="Part of ordinary records that may be flagged, such as 1%.")
 @click.option("--fdr", help="Part of the flagged records that may be ordinary, such as 10%.")
 @click.option("--contamination", help="Part of these records to flag, such as 1%.")

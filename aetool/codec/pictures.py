@@ -44,7 +44,8 @@ def encode(
     if by_reference:
         coded = picture_blobs.squeezed(pixels)
     else:
-        coded = picture_blobs.encode(pixels, preset_of(effort), model)
+        tries = [picture_blobs.encode(pixels, preset, model) for preset in presets_of(effort)]
+        coded = min(tries, key=len)
     # the digest is of the pixels, lowest byte first on every machine
     little_endian = pixels.dtype.newbyteorder("<")
     values = np.ascontiguousarray(pixels, little_endian).tobytes()
@@ -56,11 +57,14 @@ def encode(
     return Encoded(count, content, payload, after)
 
 
-def preset_of(effort: planning.Effort) -> Preset:
-    """The preset of contexts that an effort codes pictures with."""
+def presets_of(effort: planning.Effort) -> list[Preset]:
+    """The presets of contexts that an effort tries on pictures, of which the smallest is kept."""
     if effort.quick:
-        return QUICK
-    return THOROUGH if effort.also_usual else USUAL
+        return [QUICK]
+    if effort.also_usual:
+        # few pixels teach many contexts little: the default's preset may well be smaller
+        return [THOROUGH, USUAL]
+    return [USUAL]
 
 
 def learn(batches: Iterable[Pixels], most: int) -> PictureModel:

@@ -15,7 +15,7 @@ from aetool.csv.dialect import BOX
 from aetool.csv.fields import fields
 from aetool.data import sources
 from aetool.errors import ParamError
-from aetool.spelling import option
+from aetool.spelling import option, there_are
 
 MOST_DIGITS = 400  # of an error, and the most that its exponent may be: as of the largest floats
 
@@ -43,10 +43,8 @@ def allowed_by_place(
     numeric = {name for name, both in zip(names, ends, strict=True) if both is not None}
     for name in wanted:
         if name and name not in names:
-            raise ParamError(
-                f"{option('--max-error')} {name}=...: no column '{name}'; there are "
-                f"{', '.join(names)}"
-            )
+            guess = there_are(name, names)
+            raise ParamError(f"{option('--max-error')} {name}=...: no column '{name}'{guess}")
         if name and name not in numeric:
             raise ParamError(
                 f"{option('--max-error')} {name}=...: column '{name}' does not hold numbers"

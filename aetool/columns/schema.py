@@ -17,7 +17,7 @@ from aetool.data.notation.gaps import DOUBTFUL
 from aetool.data.table import Cells, Table, Values
 from aetool.errors import DataError, ParamError
 from aetool.model import Float
-from aetool.spelling import in_shell, option
+from aetool.spelling import in_shell, option, there_are
 
 MOST_CONTEXT = 256  # rows
 LOOKED_AT = 1000  # records that tell how another file writes its columns
@@ -196,9 +196,8 @@ def decided(summaries: Sequence[Summary], chosen: Mapping[str, str] | None = Non
     names = [summary.name for summary in summaries]
     for name in chosen:
         if name not in names:
-            raise ParamError(
-                f"{option('--type')} {name}: no such column; there are {', '.join(names)}"
-            )
+            guess = there_are(name, names)
+            raise ParamError(f"{option('--type')} {name}: no such column{guess}")
     columns = [kinds.decide(summary, chosen.get(summary.name)) for summary in summaries]
     for place, words in _values_among_gaps(columns, summaries).items():
         summary = dataclasses.replace(summaries[place], values_here=words)
@@ -299,7 +298,8 @@ def drop(schema: Schema, names: Sequence[str]) -> Schema:
     ParamError for a name that is not there."""
     for name in names:
         if name not in {c.name for c in schema.columns}:
-            raise ParamError(f"{option('--drop')} {name}: no such column")
+            guess = there_are(name, [column.name for column in schema.columns])
+            raise ParamError(f"{option('--drop')} {name}: no such column{guess}")
     columns = tuple(Skip(c.name, c.dtype) if c.name in names else c for c in schema.columns)
     return Schema(columns, schema.rows)
 
@@ -312,9 +312,8 @@ def conditioned(schema: Schema, names: Sequence[str]) -> Schema:
     for name in names:
         column = column_of.get(name)
         if column is None:
-            raise ParamError(
-                f"{option('--condition')} {name}: no such column; there are {', '.join(column_of)}"
-            )
+            guess = there_are(name, column_of)
+            raise ParamError(f"{option('--condition')} {name}: no such column{guess}")
         if not isinstance(column, Modelled):
             raise ParamError(
                 f"{option('--condition')} {name}: models do not see it "

@@ -31,7 +31,7 @@ from aetool.data.table_source import TableSource
 from aetool.engine import Chosen, opened
 from aetool.errors import DataError, ParamError
 from aetool.model import Int, Model, Records, Spec
-from aetool.spelling import option
+from aetool.spelling import option, there_are
 
 if TYPE_CHECKING:
     from aetool.fits.fitting import FitOptions
@@ -263,10 +263,10 @@ def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepar
 def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Schema:
     """The schema of a table, as `inferred`; ParamError for a column to drop or keep that is not
     there, DataError if no column is left that a model can score."""
-    columns = set(table.names)
     for name in [*options.drop, *options.keep]:
-        if name not in columns:
-            raise ParamError(f"no column '{name}' in {source.name}; there are {', '.join(columns)}")
+        if name not in table.names:
+            guess = there_are(name, table.names)
+            raise ParamError(f"no column '{name}' in {source.name}{guess}")
     schema = inferred(source, table, options)
     # dates, keys and conditions alone leave nothing to be judged
     if not any(c.predicted for c in schema.columns):

@@ -19,6 +19,7 @@ from aetool.mapping import pixels_of
 from aetool.model import Float, Int
 from aetool.printing import in_utf8
 from aetool.scoring.batches import Pictured, Scored, ScoreGraph
+from aetool.spelling import there_are
 
 # of one record, for each column that says why: its name, what was found, what was expected
 Reasons = list[tuple[str, str, str]]
@@ -258,4 +259,4 @@ def check_columns(wanted: Sequence[str], there: Sequence[str]) -> None:
     """Raise ParamError for the first of the `wanted` columns that is not among those `there`."""
     for name in wanted:
         if name not in there:
-            raise ParamError(f"no column '{name}'; there are {', '.join(there) or 'none'}")
+            raise ParamError(f"no column '{name}'{there_are(name, there)}")

@@ -23,7 +23,7 @@ from aetool.codec.records import Encoded
 from aetool.data.located import BytesAt, FileAt, Located
 from aetool.errors import ArchiveError, DataError, ParamError
 from aetool.model import Int
-from aetool.spelling import option
+from aetool.spelling import option, there_are
 
 if TYPE_CHECKING:
     from aetool.codec.archive import Archive, Decoder
@@ -424,9 +424,8 @@ def places_in(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
     """The place of each wanted name among the names; ParamError for one that is not there."""
     for name in wanted:
         if name not in names:
-            raise ParamError(
-                f"{option('--columns')}: no column '{name}'; there are {', '.join(names)}"
-            )
+            guess = there_are(name, names)
+            raise ParamError(f"{option('--columns')}: no column '{name}'{guess}")
     return [names.index(name) for name in wanted]
 
 
