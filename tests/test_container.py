@@ -495,3 +495,18 @@ def test_a_small_archive_that_was_cut_says_where_it_ends(tmp_path, run):
         f"(here, at byte {size}); decompress with --recover brings back what is whole of it, if "
         "anything\n"
     )
+
+
+def test_of_a_single_damaged_block_nothing_is_brought_back(tmp_path, run):
+    """And that is said, where the error of reading it told to try."""
+    path = tmp_path / "t.csv"
+    rng = random.Random(0)
+    path.write_text("a,b\n" + "".join(f"{n},{rng.random()}\n" for n in range(2000)))
+    archive = tmp_path / "t.aez"
+    operations.compress(path, archive)
+    archive.write_bytes(archive.read_bytes()[:-300])
+    told = run("decompress", archive, "-o", tmp_path / "back.csv")
+    assert told.status == 1 and "--recover" in told.err
+    done = run("decompress", archive, "--recover", "-o", tmp_path / "back.csv")
+    assert done.status == 1 and "of which nothing can be brought back" in done.err
+    assert not (tmp_path / "back.csv").exists()

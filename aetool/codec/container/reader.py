@@ -111,7 +111,11 @@ class Reader:
         """Raise ArchiveError unless `whole`, the digest of what was restored, begins with the
         stored one."""
         if not self.sha256 or not whole.startswith(self.sha256):
-            raise self.damaged("the whole does not match its digest")
+            why = "the whole does not match its digest"
+            if self.unsealed:
+                # its one block was tried as it is, and came out as something else
+                why += "; it is a single block, of which nothing can be brought back"
+            raise self.damaged(why)
 
     # ---- all but the blocks
 
