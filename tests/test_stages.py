@@ -519,7 +519,8 @@ def test_any_sentences_come_back_from_their_parts(cells):
 
 def parts_of(*columns):
     """A column of skeletons and parts, as it may stand in an archive."""
-    coded = [skeletons._column(list(column)) for column in columns]
+    places = [spans.behind_another(list(column)).places() for column in columns]
+    coded = [textual.encode(*column) for column in places]
     _, payload, _ = blocks.encode(coded, len(columns[0]), {}, planning.FAST)
     return payload
 
