@@ -152,6 +152,12 @@ def keyed(rng) -> pd.DataFrame:
         "rooms": rng.integers(1, 400, ROWS),
         "price_index": rng.normal(100, 5, ROWS).round(2),
         "made": rng.integers(19_000_000, 21_000_000, ROWS),
+        "OrderNumber": rng.integers(10**6, 10**7, ROWS),
+        "storeCode": rng.integers(10_000, 99_999, ROWS),
+        "seen_on": np.where(rng.random(ROWS) < 0.05, 0, days.strftime("%Y%m%d").astype(int)),
+        "flux": rng.integers(10**4, 10**5, ROWS) * 1e13,
+        "paid": rng.integers(10**4, 10**6, ROWS),
+        "wave_number": rng.integers(400, 4000, ROWS),
     })  # fmt: skip
 
 
@@ -163,14 +169,16 @@ def test_keys_that_repeat_and_days_are_exact_unless_they_are_named(tmp_path, run
         frame.to_csv(path, index=False)
     else:
         frame.to_parquet(path)
-    measured = {"amount", "rooms", "price_index", "made"}
+    measured = {"amount", "rooms", "price_index", "made", "flux", "paid", "wave_number"}
     figures = aetool.compress(path, tmp_path / "a.aez", max_error="1%")
     assert set(figures["errors"]) == measured
     with aetool.open(tmp_path / "a.aez") as archive:
         restored = archive.to_pandas()
-    for name in set(frame) - measured - {"day"}:
+    for name in set(frame) - measured - {"day", "seen_on"}:
         assert np.array_equal(restored[name], frame[name])
-    assert [int(str(day).replace("-", "")[:8]) for day in restored["day"]] == list(frame["day"])
+    for name in ("day", "seen_on"):
+        days = [int(str(day).replace("-", "")[:8]) for day in restored[name]]
+        assert days == list(frame[name])
     (line,) = [line for line in figures["unbounded"] if "by name or digits" in line]
     assert "max_error={'user_id': ...}" in line
     told = set(line.partition(":")[0].split(", "))
@@ -257,3 +265,21 @@ def test_a_bound_that_moves_nothing_leaves_all_ways_to_store_a_column():
     bound = textual.encode(buffer, start, stop, bound=Fraction(5))
     assert bound.meta == free.meta == TextMeta() and bound.cells is not None
     assert (bound.cells.start == free.cells.start).all() and bound.error == 0
+
+
+def test_a_word_that_ends_like_a_key_names_no_records(tmp_path):
+    """Whole numbers that all differ: those called userId are no measurements, those called paid
+    are, and models see them."""
+    numbers = np.random.default_rng(2).permutation(ROWS) * 7 + 1000
+    frame = pd.DataFrame({"paid": numbers, "userId": numbers, "USER_ID": numbers})
+    frame["grid"] = numbers[::-1]
+    frame["x"] = np.arange(ROWS) % 17
+    schema = aetool.fit(frame, "pca").schema
+    kinds = {column.name: column.kind for column in schema.columns}
+    assert kinds == {
+        "paid": "number",
+        "userId": "identifier",
+        "USER_ID": "identifier",
+        "grid": "number",
+        "x": "number",
+    }

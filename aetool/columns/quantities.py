@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import datetime
 import math
+import re
 from collections.abc import Sequence
 
 from aetool.columns.category import Category
 from aetool.columns.column import Column
 from aetool.columns.date import Date
-from aetool.columns.identifier import NAMED, Identifier
-from aetool.columns.number import Number
+from aetool.columns.identifier import Identifier
+from aetool.columns.number import INTEGERS, Number
 from aetool.columns.schema import Schema
 from aetool.columns.text import Text
 from aetool.data.notation.patterns import Pattern
 
-# as people call a column that names something in digits, beside a record (identifier.NAMED)
+# as people call a column that names something in digits: user_id, zip, order_number, phone
 KEY = Pattern(
-    r"(?i)(?:^|[\W_])(?:ids|keys|code|zip|zip_?code|post_?code|postal_?code|plz|phone|telephone|tel|fax"
-    r"|mobile|ean|upc|gtin|isbn|sku|ssn|iban|pin|imei|account|serial)$|[\W_](?:num|number)$"
+    r"(?:^|[\W_])(?:ids?|uuid|guid|keys?|nr|no|hash|code|zip|zip_?code|post_?code|postal_?code|plz"
+    r"|phone|telephone|tel|fax|mobile|ean|upc|gtin|isbn|sku|ssn|iban|pin|imei|account|serial)$"
+    r"|^id[\W_]"
+    r"|(?:account|batch|card|case|customer|flight|house|invoice|item|lot|order|part|phone|policy"
+    r"|room|serial|ticket|user)[\W_]?(?:num|number)$",
+    re.IGNORECASE,
 )
+# userId and orderNo, but not paid and piano
+KEY_AFTER_SMALL_LETTER = Pattern(r"[a-z](?:I[dD]|No|Nr|Code|Key|Zip|Phone)$")
 LARGEST_AMOUNT = 2.0**53  # above, a double does not hold every whole number
 FEWEST_DAYS = 4  # different numbers, all of which are days, to be taken for days
 FIRST_YEAR, LAST_YEAR = 1800, 2200
+NO_DAYS = frozenset((-1, 0, 99_999_999))  # what stands for a day that is not known
 
 
 def places_of_names(schema: Schema, names: Sequence[str]) -> frozenset[int]:
@@ -56,12 +64,14 @@ def is_key(column: Number) -> bool:
     told = [column.low, column.high, *column.quantiles, *column.few]
     if not all(math.isfinite(number) and number.is_integer() for number in told):
         return False
-    if NAMED.search(column.name) or KEY.search(column.name):
+    if KEY.search(column.name) or KEY_AFTER_SMALL_LETTER.search(column.name):
         return True
-    # nobody measures to sixteen digits
+    # nobody measures to sixteen digits, but large floats are whole whatever they measure
+    is_integer = column.dtype is None or column.dtype.startswith(INTEGERS)
     if max(abs(column.low), abs(column.high)) > LARGEST_AMOUNT:
-        return True
-    return len(set(told)) >= FEWEST_DAYS and all(_is_day(int(number)) for number in told)
+        return column.decimals == 0 and is_integer
+    days = {int(number) for number in told} - NO_DAYS
+    return len(days) >= FEWEST_DAYS and all(map(_is_day, days))
 
 
 def _is_day(number: int) -> bool:
