@@ -92,7 +92,11 @@ class Bundle(bundles.Bundle):
         skip_rows: int | None = None,
         comment: str | None = None,
     ) -> Frame:
-        """aetool.detect with this model."""
+        """Score every record of data with this model and flag anomalies: a DataFrame with the
+        columns row, score, p, why and anomaly, on the data's own index.
+
+        The arguments mean what they mean in aetool.detect. Raises AetoolError.
+        """
         return detect(
             data,
             self,

@@ -184,7 +184,9 @@ Yardstick = TableYardstick | PictureYardstick
 
 
 class _Columns:
-    """Sums over the records of a table, from which its yardstick is made."""
+    """Sums over the records of a table, taken batch by batch, from which its yardstick is made:
+    count, mean and variance of each column of numbers, and how often each word of the other columns
+    occurs."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
@@ -198,7 +200,8 @@ class _Columns:
         self.levels: list[dict[float, int]] = [{} for _ in self.words]
 
     def add(self, records: Float) -> None:
-        """Add a batch of records, (rows, columns), as models take them."""
+        """Count a batch of encoded records in the sums. records: (rows, columns), float64, as
+        models take them: a number's value, a word's number, NaN for a missing cell."""
         records = _without_odd(records)
         self.moments.add(records[:, self.numbers])
         for counts, place in zip(self.levels, self.words, strict=True):

@@ -223,8 +223,12 @@ class ContextSearch:
         return candidates
 
     def _sample(self) -> Known:
-        """The values and symbols of the parents in the sample's rows; those of other streams are
-        empty."""
+        """The earlier streams of the block, cut down to the sampled rows in which this stream has a
+        value.
+
+        Only the parents, the streams that may serve as context for this one, have values and
+        symbols there, (sampled rows,) each; all other streams are empty.
+        """
         rows = self.rows
         if self.stream.present is not None:
             rows = np.flatnonzero(self.stream.present)[rows]

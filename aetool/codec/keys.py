@@ -1,9 +1,11 @@
-"""Values by their keys: what a stream held when the same key came last.
+"""Prediction of a stream's values by their keys: a row's value from the row before it with the same
+key.
 
-The rows of a stream are put in the order of another stream, its keys, those of equal keys in their
-own order. A row is foretold by the row before it in this order, if that has the same key. Another
-pair of streams, keys and values, may lie among them, ahead of the stream's own row: what it says of
-a key in the rows so far counts as well, and if nothing came yet, what it says of it first.
+The rows of a stream are sorted by another stream, its keys; rows with equal keys stay in order.
+Each is predicted by the row before it in this order, if that has the same key. Another pair of
+streams, keys and values that are known already, may be sorted in among them, each of its rows ahead
+of the stream's row with the same number: its value predicts the next row of that key as well, and
+the first row of a key is predicted by the first value that the pair has for it.
 """
 
 from __future__ import annotations
@@ -21,13 +23,15 @@ SEEN = (1, 2, 4)  # times, from which on the next class is
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """The rows of a stream in the order of their keys, rows of one key in the order of the block;
-    those of another pair of streams, keys and values, may lie among them.
+    """The rows of a stream sorted by key, so that each value can be predicted from the row before
+    it with the same key. Rows with equal keys stay in the order of the block; the rows of another
+    pair of streams, keys and values already known, may lie among them.
 
-    own: the place in this order of each of the stream's rows. begins: the places where a new key
-    begins, ascending. key: for each place the number of its key. known: for each place whether it
-    is the other pair's; values: the other pair's value there, else 0. guesses: for each key the
-    first value that the other pair has of it, or 0; told: whether it has any.
+    own: for each row of the stream its place in this order. begins: the places at which a new key
+    begins, ascending. key: for each place the number of its key, from 0. known: for each place
+    whether its row is one of the other pair. values: for each place the value of the other pair
+    there, else 0. guesses: for each key the first value that the other pair has for it, or 0. told:
+    for each key whether the other pair has it.
     """
 
     own: Int
@@ -45,11 +49,12 @@ class Course:
         rows: Int,
         others: tuple[Int, Int] | None = None,
     ) -> Course:
-        """Put the rows of a stream in the order of their keys.
+        """Sort the rows of a stream by key, so that each value can be predicted from the row before
+        it with the same key.
 
-        keys: (n,), of the stream's rows; rows: (n,), the ascending numbers of these rows in the
-        block; others: (keys, values) of another pair of streams, (rows of the block,) each, or
-        None.
+        keys: (n,), of the stream's rows. rows: (n,), the numbers of these rows in the block,
+        ascending. others: another pair of streams whose rows are sorted in among them, as (keys,
+        values), each (rows of the block,); None if there is none.
         """
         if others is None:
             others = np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -77,8 +82,9 @@ class Course:
         known: npt.NDArray[np.bool_],
         values: Int,
     ) -> Course:
-        """The course of places that are sorted by key already. own: the places of the stream's
-        rows; keys, known, values: of each place."""
+        """The course of rows that are sorted by key already. own: for each row of the stream its
+        place in the order; keys, known, values: for each place its key, whether it is of the other
+        pair, and the other pair's value there."""
         fresh = np.ones(len(keys), np.bool_)
         fresh[1:] = keys[1:] != keys[:-1]
         begins = np.flatnonzero(fresh)

@@ -76,7 +76,12 @@ NEAR = (
 
 
 def _squash_table() -> list[int]:
-    """Probabilities, in 65,536ths, of votes -2048 .. 2047: straight lines between fixed nodes."""
+    """For each vote from -2048 to 2047, in order, the probability of a 1 bit in 65,536ths: 4,096
+    whole numbers from 1 to 65,535.
+
+    A vote is a log-odds, log(p / (1 - p)), in 170ths of a nat. The table is linear between every
+    64th vote, where HALF_OF_SQUASH has the probabilities up to vote 0; those above mirror them.
+    """
     # P(-vote) = 1 - P(vote)
     nodes = [*HALF_OF_SQUASH, *(65536 - node for node in HALF_OF_SQUASH[-2::-1])]
     table = []
@@ -89,8 +94,9 @@ def _squash_table() -> list[int]:
 
 
 def _stretch_table(table: Sequence[int]) -> list[int]:
-    """For each probability in 4096ths the lowest vote whose probability rounds to it. table: as of
-    _squash_table."""
+    """The inverse of the squash table: for each probability of a 1 bit, 0 to 4095 in 4096ths, the
+    lowest vote (-2048 .. 2047) whose probability is as high after rounding. table: what
+    `_squash_table` returns, probabilities in 65,536ths."""
     votes = []
     vote = 0
     for probability in range(4096):

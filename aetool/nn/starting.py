@@ -219,8 +219,13 @@ def _decoder_weights(
 
 
 def _start_logits(weight: Float, bias: Float, spec: Spec, flat: Float, code: Float) -> None:
-    """Write into the decoder's weight and bias, in place, those of the logits of flags and levels,
-    from the rows flat, (rows, features), and their codes, (rows, k)."""
+    """Set the decoder's starting weights and biases for flags and for levels of categories, in
+    place: each logit starts from how often its flag or level occurs in the rows and from the mean
+    code of the rows that have it.
+
+    weight: (features, latent and more), bias: (features,); only the rows of flags and levels
+    change. flat: (rows, features), the rows; code: (rows, k), their codes.
+    """
     count = code.shape[1]
     # a flag has two levels and one logit: that of a gap less that of a number
     for feature, _ in spec.flags:

@@ -239,7 +239,13 @@ class _Job:
             yield self._columns(table, x, y)
 
     def _table(self, x: Float) -> Float:
-        """Records of a table, (rows, columns), restored: their gaps alone, or all values."""
+        """Restore encoded records of a table: x and the result are (rows, columns), float64, NaN
+        for a gap.
+
+        With fill_missing only gaps are filled; some known cells of the first records are hidden for
+        it, to choose by them how often filling is repeated. Otherwise all values are restored, but
+        for those that the model would make gaps.
+        """
         if self.options.fill_missing:
             gaps = np.isnan(x) & self.restored
             self.filled += int(gaps.sum())

@@ -55,7 +55,9 @@ class Author:
         return f"{self.author_class.__name__}.{member}"
 
     def _line(self, code: CodeType, number: int = 0) -> str:
-        """A line of a function, such as "package/file.py:12"; number 0 for its first line."""
+        """The text "package/file.py:12" for a line of the file in which a function is defined; the
+        path begins at the author's package if the file is in it. number: the line in the file, from
+        1; 0 means the line on which the function begins. code: the function's."""
         number = number or code.co_firstlineno
         file = Path(code.co_filename)
         for root in self.places:
@@ -64,8 +66,8 @@ class Author:
         return f"{file.as_posix()}:{number}"
 
     def _within(self, code: CodeType, number: int) -> str:
-        """A line of a function with the function's name, such as "Class.member
-        (package/file.py:12)"."""
+        """The text "Class.member (package/file.py:12)": a function's name and a line of its file.
+        number: the line in the file; 0 means the line on which the function begins."""
         return f"{code.co_qualname.partition('.<locals>')[0]} ({self._line(code, number)})"
 
     def is_own(self, filename: str) -> bool:

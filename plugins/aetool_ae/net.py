@@ -6,8 +6,12 @@ from aetool.nn import Stacked, backbone
 
 
 class Plain(Stacked):
-    """The likelihood of x under its own reconstruction. depth=0 makes it linear: under the squared
-    error its code then spans the principal subspace (Baldi & Hornik 1989)."""
+    """A plain autoencoder: trained to make x as likely as possible under the decoder's
+    reconstruction of it.
+
+    With depth=0 it is linear: under the squared error its code then spans the principal subspace
+    (Baldi & Hornik 1989).
+    """
 
     def build(self) -> None:
         self.encoder, self.decoder = backbone(

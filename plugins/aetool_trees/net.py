@@ -218,8 +218,11 @@ class _Growing:
         return features
 
     def done(self) -> tuple[list[Level], Half]:
-        """(the levels, with `left` set; (leaves,) how many more cuts the rows of each leaf take on
-        average)."""
+        """The trees, once all levels are cut: (levels, leaves).
+
+        levels: those that were cut, from the root down, with `left` filled in. leaves: (leaves,),
+        how many further random cuts it would take, on average, until a row of that leaf is alone.
+        """
         leaves = _cuts_of(self.counts[-1])
         cuts_left = leaves
         levels: list[Level] = []

@@ -67,9 +67,9 @@ class TypedFile(KeptBytes):
     # ---- writing
 
     def is_smaller(self, most: int, rows: int) -> bool:
-        """Whether the file's bytes can be compressed to fewer than `most` bytes; keeps the
-        compressed bytes for `encode`. rows: how many the file has. False for files that are
-        large."""
+        """Compress the file's bytes as they are, keep the result for `encode`, and return whether
+        it is shorter than `most` bytes. rows: how many the file has. Files that are large are not
+        tried: False."""
         with self.opened() as stream:
             raw = read_exactly(stream, LARGEST + 1)
         if not 0 < len(raw) <= LARGEST or rows > MOST_ROWS:
@@ -137,8 +137,12 @@ class TypedFile(KeptBytes):
 
     @contextmanager
     def _in_types(self, archive: Archive) -> Iterator[InTypes | None]:
-        """A context with the restored file as a content of its own types; None if its types are not
-        carried, or it has another number of rows than the archive."""
+        """Context manager: restore the stored file to a scratch file and yield that, opened as a
+        table, arrays or pixels.
+
+        Yields None where it has a type that tables and arrays cannot hold, or where its number of
+        rows is not the archive's.
+        """
         with files.scratch() as spool:
             for piece in archive.pieces(0, archive.rows):
                 spool.write(piece)
@@ -152,8 +156,9 @@ class TypedFile(KeptBytes):
 
 
 def content_of(path: Path, name: str, format: dict[str, Json]) -> InTypes:
-    """The content of a file of arrays or a table; UnsuitedError for types that cannot be stored
-    natively. name: for messages; format: as of the archive."""
+    """Open a file of arrays or a Parquet or Arrow table as a content of its own types. name: the
+    file's, for messages; format: what the archive says of it. Raises UnsuitedError where the file
+    has a type that tables or arrays cannot hold."""
     if format["format"] in ARRAYS:
         arrays = array_files.open_arrays(path, name)
         pixels = pixels_of(arrays)

@@ -51,12 +51,8 @@ class TextOrigin:
 
 
 class TextTable(ByteContent):
-    """A table in text. head: the bytes before the first record (byte-order mark, blank lines,
-    header record), in UTF-8; names: of the columns.
-
-    With a shared model the header leaves out what the model says: head and names may be None then,
-    and format has only what differs from the model's.
-    """
+    """A table in text, such as CSV, as the content of an archive: records are stored column by
+    column and restored byte for byte, or with numbers within a bound."""
 
     name = "text"
     part = "a record"
@@ -71,6 +67,15 @@ class TextTable(ByteContent):
         shared: bool = False,
         origin: TextOrigin | None = None,
     ) -> None:
+        """mode, format: as of every content. head: the bytes before the first record (byte-order
+        mark, blank lines, header record) in UTF-8. names: the columns' names; None reads them from
+        the head.
+
+        shared: the archive refers to a model that is stored elsewhere; what the model knows is left
+        out here: head and names may be None, and format has only what differs from the model's.
+        origin: how to read the text, for an archive that is to be written; None for one that is
+        read.
+        """
         super().__init__(mode, format, origin.stream if origin is not None else None)
         if not shared and head is None:
             raise ValueError("a table in text has a head")

@@ -364,7 +364,8 @@ def _fitting(kinds: Mapping[tuple[str, ...], int], order: str) -> int:
 
 
 def _united(one: Mapping[str, Varied], other: Mapping[str, Varied]) -> dict[str, Varied]:
-    """For each separator the numbers that either of the two has, place by place."""
+    """The union of two mappings from a separator to the numbers that dates written with it have in
+    their first, second and third place (three sets each)."""
     united: dict[str, Varied] = {}
     for separator in sorted({*one, *other}):
         numbers = one.get(separator, NOTHING_VARIED)
@@ -375,7 +376,8 @@ def _united(one: Mapping[str, Varied], other: Mapping[str, Varied]) -> dict[str,
 
 
 def _varied(numbers: Iterable[Iterable[int]]) -> Varied:
-    """The different numbers of each of the three places, unchangeable."""
+    """Three collections of numbers, one for each place of a date, as frozen sets without
+    repetitions."""
     first, second, third = map(frozenset, numbers)
     return first, second, third
 

@@ -91,10 +91,11 @@ def _beginnings(words: frozenset[str]) -> tuple[Mask, int]:
 
 @dataclass(frozen=True)
 class GapEvidence:
-    """What tells whether NA is a country in a column: mergeable by `+` in any order.
+    """Counts of the country codes in a column, which decide whether its cells NA mean Namibia or a
+    gap. Counts of parts of a column are added by `+`, in any order.
 
-    copies: how often each country code is there, in lower case, NA not counted. others: how many
-    cells are neither codes nor gaps.
+    copies: for each country code in lower case how many cells hold it; NA is not counted. others:
+    how many cells are neither country codes nor gaps.
     """
 
     copies: Mapping[str, int] = field(default_factory=dict)
@@ -102,7 +103,8 @@ class GapEvidence:
 
     @classmethod
     def of(cls, cells: Cells) -> GapEvidence:
-        """The evidence of these cells: how many are country codes, and which."""
+        """Count the country codes among cells, each code by itself, and the other cells that are no
+        gaps."""
         gap = is_gap(cells)
         short = np.asarray(cells.stop - cells.start == 2)
         texts, index = different_texts(cells, np.flatnonzero(short & ~gap))
