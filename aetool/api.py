@@ -145,11 +145,13 @@ class Bundle(bundles.Bundle):
         skip_rows: int | None = None,
         comment: str | None = None,
     ) -> operations.Detection:
-        """Write what this model finds in data as an HTML page that needs nothing but itself;
-        returns what was detected.
+        """Score data with this model and write what it finds to path, as one HTML page that loads
+        nothing else; returns the Detection.
 
-        most: records to show. label and normal: a column and its ordinary values, for curves.
-        force: replace a page that is there. All others as aetool.detect.
+        most: how many records the page shows. label, normal: the column that says which records are
+        anomalies, and its ordinary values; the page then has ROC and precision-recall curves.
+        force: replace a page that is there. All other arguments mean what they mean in
+        aetool.detect. Raises AetoolError.
         """
         said = _with_parts("report", dict(locals()))
         options = _chosen(said, operations.report, "data", "path", "model", "fit")
@@ -172,7 +174,11 @@ class Bundle(bundles.Bundle):
         skip_rows: int | None = None,
         comment: str | None = None,
     ) -> Comparison:
-        """aetool.drift of new data from those that this model was fitted on."""
+        """Compare new data with those that this model was fitted on: same, shifted, broken or
+        unknown, and how they differ.
+
+        The arguments and the returned Comparison are those of aetool.drift. Raises AetoolError.
+        """
         return drift(
             self,
             new,
@@ -187,8 +193,13 @@ class Bundle(bundles.Bundle):
         )
 
     def calibrate(self, data: Data = None, fpr: Part | None = None) -> Bundle:
-        """This model with a threshold that flags this part of ordinary records, counted on data, a
-        DataFrame or a path of ordinary records that were not fitted; or on those held out."""
+        """A copy of this model with a new threshold, above which this share of ordinary records has
+        its score.
+
+        data: ordinary records that the model was not fitted on, a DataFrame or a path; thresholds
+        and p-values are then counted on them. None: on the rows that the fit held out. fpr: that
+        share, 0.01 or "1%"; None: the default of aetool.detect. Raises AetoolError.
+        """
         if data is not None:
             data = _data("calibrate", data, {})
         chosen = None if fpr is None else as_part("calibrate", "fpr", fpr)
@@ -214,9 +225,12 @@ class Bundle(bundles.Bundle):
         return operations.score(_data("score", data, _text(locals())), self, device, executor)
 
     def map(self, pictures: Data, device: str = "auto") -> Float | list[Float]:
-        """(n, H, W) float64: where each picture is odd, in multiples of the pixel threshold: 0 is
-        what a pixel ordinarily has, 1 what about one in 1,000 pixels of ordinary pictures exceed.
-        Pictures of several sizes, in tiles, give a list of maps. DataError for tables."""
+        """Heat maps: where each picture is odd, (n, H, W) float64, in multiples of the pixel
+        threshold. 0 is what a pixel ordinarily has; 1 is exceeded by about one in 1,000 pixels of
+        ordinary pictures.
+
+        Pictures of several sizes, in tiles, give a list of maps, (H, W) each. DataError for tables.
+        """
         return operations.maps_of(_data("map", pictures, {}), self, device)
 
     @property
@@ -228,13 +242,14 @@ class Bundle(bundles.Bundle):
         return np.array([column.name for column in self.schema.columns], dtype=object)
 
     def explain(self, row: Data, device: str = "auto") -> pd.DataFrame:
-        """Why a record has the score it has: a row for each column, those that detect would name
-        first, then by their surprise.
+        """Why a record has its score: a DataFrame with a row for each column, first those that
+        detect would name as reasons, then the others by surprise.
 
-        row: a record as a dictionary by column, a Series, or a table of one row; for a model that
-        is given rows before each, those and the record last. Returns column, found, expected,
-        surprise (beyond the usual, in `unit`) and named; its attrs hold score, p, threshold and
-        anomaly. DataError for pictures.
+        row: one record as a dictionary by column, a Series, or a table of one row; for a model that
+        is given context, a table of the rows before it and the record last. The columns are column,
+        found (the value), expected (by the model), surprise (bits above the column's usual, in
+        `unit`) and named (whether detect names it); attrs of the DataFrame hold score, p, threshold
+        and anomaly. DataError for pictures.
         """
         record = _data("explain", operations.as_record(row), {})
         return operations.explain(record, self, device).frame()
@@ -255,13 +270,14 @@ class Bundle(bundles.Bundle):
         comment: str | None = None,
         executor: Chosen = None,
     ) -> dict[str, float]:
-        """Figures of the score against labels: auroc, average_precision, and precision and recall
-        at the threshold; with masks those of maps, too: pixel_auroc, pro, box_hits.
+        """Judge the score against labels: a dictionary of auroc, average_precision, and precision
+        and recall at the threshold, each from 0 to 1; with masks also pixel_auroc, pro and box_hits
+        of the heat maps.
 
-        label: the column of data that holds them; of pictures they are their folders. normal: its
-        values that mean an ordinary record [of pictures: good]. masks: a folder of masks of what is
-        wrong in pictures, known by their names: of scratch/003.png scratch/003_mask.png. header to
-        comment, executor: as score.
+        label: the column of data that says what each record is; pictures are labelled by their
+        folders. normal: the labels that mean an ordinary record [of pictures: good]. masks: a
+        folder of pictures that mark what is wrong: for scratch/003.png the mask
+        scratch/003_mask.png. header to comment, executor: as in score. Raises AetoolError.
         """
         text = _text(locals())
         if masks is not None:
@@ -287,7 +303,11 @@ class Bundle(bundles.Bundle):
         comment: str | None = None,
         executor: Chosen = None,
     ) -> Records:
-        """(rows, latent) float32: the code of each record. header to executor: as score."""
+        """The code of each record, (rows, latent) float32, by the model's encoder.
+
+        header to comment: how a path's text is written, as in aetool.fit; executor: as in
+        aetool.detect. Raises AetoolError, as for a model without an encoder.
+        """
         return operations.encode(_data("encode", data, _text(locals())), self, device, executor)
 
     def decode(
@@ -296,9 +316,13 @@ class Bundle(bundles.Bundle):
         device: str = "auto",
         condition: Data = None,
     ) -> pd.DataFrame | Records:
-        """The records of codes (rows, latent): a DataFrame, or pictures (rows, C, H, W) uint8.
+        """The records that the model's decoder makes of codes: a DataFrame of the table's columns,
+        or pictures (rows, C, H, W) uint8.
 
-        condition: a DataFrame of the columns that the model decodes codes together with."""
+        codes: (rows, latent), as `encode` returns them. condition: a DataFrame of (rows,) with the
+        columns that the model was fitted with as conditions; only for such a model. Raises
+        AetoolError.
+        """
         return operations.decode(codes, self, device, condition)
 
     def denoise(
@@ -318,11 +342,14 @@ class Bundle(bundles.Bundle):
         skip_rows: int | None = None,
         comment: str | None = None,
     ) -> Figures:
-        """Write the restored records of data; returns figures.
+        """Write the records of data to path as this model restores them, and return figures: rows,
+        filled (how many values were missing), and with clean the mean squared errors before and
+        after.
 
-        fill_missing: change gaps alone, of pictures the region (left, top, width, height, in
-        pixels). clean: the same records undamaged, to measure the gain. force: replace a file that
-        is there. header to comment: as score.
+        fill_missing: change nothing but gaps: missing cells of tables, and of pictures the region
+        (left, top, width, height, in pixels). clean: the same records undamaged, against which the
+        error before and after is measured. force: replace a file that is there. header to comment:
+        as in score. Raises AetoolError.
         """
         said = dict(locals())
         options = _chosen(said, operations.DenoiseOptions)
@@ -343,13 +370,14 @@ class Bundle(bundles.Bundle):
         condition: Mapping[str, str] | None = None,
         device: str = "auto",
     ) -> pd.DataFrame | Records:
-        """New records, or with like=data records near those: a DataFrame, or pictures (rows, C, H,
-        W) uint8.
+        """Draw new records from what the model has learned, or with like=data records near those: a
+        DataFrame, or pictures (rows, C, H, W) uint8.
 
-        count: in all, or near each record of like. spread: how far from those, 0 (the same code) ..
-        1 (any). grid: records of codes on a grid over a plane of the code, not drawn ones. seed: of
-        every random number. prior: by the N(0, I) that a variational model is trained to have.
-        condition: values of the columns that records are judged by.
+        count: how many in all; with like, how many near each of its records. spread: how far from
+        those, from 0 (the same code) to 1 (anywhere). grid: decode codes on a regular grid over a
+        plane of the code instead of random ones. seed: of every random number. prior: draw codes
+        from N(0, I), which a variational model is trained to have. condition: for a model with
+        conditions, the value of each such column. Raises AetoolError.
         """
         options = _chosen(locals(), operations.SampleOptions)
         options["condition"] = condition or {}
@@ -373,12 +401,13 @@ class Bundle(bundles.Bundle):
         skip_rows: int | None = None,
         comment: str | None = None,
     ) -> pd.DataFrame:
-        """The k records of data nearest to each record of query: query, rank and row (from 1) and
-        distance.
+        """Find the k records of data whose codes are nearest to those of each record of query: a
+        DataFrame with the columns query, rank and row (all from 1) and distance.
 
-        data: a DataFrame, a path, or an archive that stores codes. rows: which records of query,
-        from 1 (none: all of them). binary: by binary codes, compared by how many bits differ.
-        columns: of data, beside each neighbour. header to comment: as score.
+        data: a DataFrame, a path, or an archive that stores codes. rows: which records of query to
+        look for, from 1; () means all. binary: compare binary codes, by the number of bits that
+        differ. columns: of data, to show beside each neighbour. header to comment: as in score.
+        Raises AetoolError.
         """
         said = dict(locals())
         options = _chosen(said, operations.SearchOptions)
@@ -412,7 +441,11 @@ class Bundle(bundles.Bundle):
         budget: int | str | None = None,
         bytes_per_picture: float | None = None,
     ) -> Figures:
-        """aetool.compress with this model: lossless, and with lossy=True by this model's code."""
+        """Write an archive of data: lossless, made smaller by what this model knows of them, or
+        with lossy=True of this model's codes; returns its figures.
+
+        The arguments mean what they mean in aetool.compress. Raises AetoolError.
+        """
         return compress(
             data,
             path,
@@ -487,26 +520,30 @@ def detect(
     grey: bool = False,
     **params: Option,
 ) -> Frame:
-    """Every record of data, on the caller's own index: row (from 1), score, p, why, and anomaly,
-    whether it is flagged. A DataFrame of pandas; of polars, where the data are.
+    """Score every record of data and flag anomalies: a DataFrame with a row for each record, on the
+    caller's own index, and the columns row (from 1), score, p (the share of ordinary records that
+    score as high), why (the columns that stand out) and anomaly (whether it is flagged). A
+    DataFrame of pandas; of polars, where the data are.
 
-    data: a path, a DataFrame, or whatever else holds a table or pictures; see aetool.fit.
+    data: a path, a DataFrame, or whatever else holds a table or pictures; see aetool.fit. model: a
+    fitted model or its path. Without one a model is fitted to the data themselves: plugin to params
+    then mean what they mean in aetool.fit; with a model they are refused.
 
-    Without a model one is learned from the data themselves, as plugin to params say; they mean what
-    they mean in aetool.fit, and go with no model.
-    At most one of these says what is flagged: threshold: a score; fpr: the part of ordinary records
-    that may be; fdr: the part of those flagged that may be ordinary; contamination: the part of
-    these records; top: how many. Parts are numbers such as 0.01, or texts such as "1%".
-    calibration: ordinary records that the model has not seen, which make fpr and fdr exact.
-    all_rows: False gives the anomalies alone, the highest first with top [True, but with top
-    False]. append: columns of the data to carry along ([]: all). heatmap, sheet: of pictures a
-    folder for files that say where each flagged one is odd, and a PNG file that shows the worst;
-    force: to replace them. executor: what computes scores, the same wherever: any of
-    concurrent.futures, the executor of a Dask client, or a name such as "processes:4". header to
-    comment: how the text of a path is written, as aetool.fit.
+    At most one of the next five says what is flagged. threshold: records of a higher score. fpr:
+    the share of ordinary records that may be flagged by mistake. fdr: the share of the flagged
+    records that may be ordinary. contamination: the share of these records to flag. top: how many
+    to flag. Shares are numbers such as 0.01 or texts such as "1%". calibration: ordinary records
+    that the model has not seen, which make fpr and fdr exact.
 
-    data may be an archive, too: its records are judged by the bits that they cost in it, without a
-    model; columns: by these alone. The column bits then says what each took in the file.
+    all_rows: False returns the anomalies alone, with top the highest first [True, but with top
+    False]. append: columns of the data to copy into the result ([]: all). heatmap: for pictures, a
+    folder for files that show where each flagged one is odd; sheet: a PNG file that shows the
+    worst; force: replace these where they exist. executor: what computes the scores, with the same
+    result: any of concurrent.futures, the executor of a Dask client, or a name such as
+    "processes:4". header to comment: how the text of a path is written, as in aetool.fit.
+
+    data may also be an archive: without a model, its records are judged by the bits that they take
+    in it, a column "bits" says how many, and columns limits the judgement to some of its columns.
     Raises AetoolError.
     """
     said = _with_parts("detect", dict(locals()))
@@ -574,12 +611,13 @@ def drift(
     all_rows: bool = False,
     **params: Option,
 ) -> Comparison:
-    """Whether new data are like others: .word is same, shifted or broken, .shifted says how they
-    differ, .to_json() tells all.
+    """Compare new data with others: the returned Comparison has .word, "same", "shifted", "broken"
+    or "unknown" (too few records), .shifted, how they differ, and .to_json(), everything that was
+    measured.
 
-    reference: a model, its path, or data that one is fitted on first, as plugin to params say.
-    alpha: how often data that are the same may be called shifted. header to comment: how the text
-    of paths is written. All others as aetool.fit. Raises AetoolError.
+    reference: a model, its path, or data to which one is fitted first, as plugin to params say.
+    alpha: how often data that are the same may be called shifted, 0.01 or "1%". header to comment:
+    how the text of paths is written. All others as in aetool.fit. Raises AetoolError.
     """
     said = dict(locals())
     new = _data("drift", new, _text(said))
@@ -617,26 +655,33 @@ def compress(
     budget: int | str | None = None,
     bytes_per_picture: float | None = None,
 ) -> Figures:
-    """Write an archive of one file, folder or table, and return its figures. Lossless, unless
-    max_error or lossy says otherwise.
+    """Write an archive of one file, folder or table to path, and return its figures as a
+    dictionary. The archive is lossless, unless max_error, lossy or a goal (rmse to
+    bytes_per_picture) is given.
 
-    path: where to [data.aez, for a path; of a shard data.2of4.aez]. model: what a model knows makes
-    the archive smaller. lossy: take the model's code, or an exact or bounded archive where that is
-    smaller at no more error; lossy_only: the code in any case. latent: code units kept, or target:
-    the mean error allowed, 0.01 is 1 %. max_error: "1%" or 0.5 for all columns, or a dictionary by
-    column. keep_files: the very bytes of any file. effort: "fast", "default" or "best". embed: put
-    the model into the archive (None: if it is small beside the data). fit: how to learn a model
-    where none is given. flag: how many records to name that cost most in the archive: figures then
-    has costliest, as detect returns them. force: replace a file that is there. executor: what
-    encodes an exact archive, as aetool.detect: the bytes are the same. shard: "2/4": the second of
-    four parts of a table alone, for aetool.merge. parts: each table of a folder in an archive of
-    its own, in a folder beside the index that is written at path, which is read as one archive.
-    rmse: the smallest archive whose root mean squared error, over columns of numbers and of words
-    that are changed, is at most this part of a standard deviation, 0.02 or "2%"; target_psnr: the
-    same of pictures, in dB; budget: the nearest archive within so many bytes, 10_000 or "10kB";
-    bytes_per_picture: within so many for each. It is exact, bounded, or the code of the model,
-    which is counted unless embed=False; figures say which was taken, its rmse_of_deviation, and the
-    prices of all. Raises AetoolError.
+    path: the archive's file [data.aez for the path data; of a shard data.2of4.aez]. model: makes
+    the archive smaller by what it knows of such data. keep_files: store the bytes of any file as
+    they are. effort: "fast", "default" or "best". embed: whether the model is put into the archive
+    (None: if it is small beside the data). fit: how to fit a model where one is needed and none
+    given. force: replace a file that is there. executor: what encodes a lossless archive, as in
+    aetool.detect; the bytes are the same.
+
+    lossy: store the model's codes, or a lossless or bounded archive where that is smaller at no
+    more error; lossy_only: the codes in any case. latent: how many units of the code are kept; or
+    target: the mean error allowed, 0.01 for 1 %. max_error: the largest error of each number, 0.5
+    in its unit or as a percentage such as "1%", for all columns or as a dictionary by column.
+
+    rmse: the smallest archive whose root mean squared error, over the columns that are changed, is
+    at most this part of a standard deviation, 0.02 or "2%". target_psnr: the same for pictures, in
+    dB. budget: the most exact archive of at most so many bytes, 10_000 or "10kB";
+    bytes_per_picture: of at most so many for each picture. Such an archive is lossless, bounded or
+    of codes (the model's bytes count unless embed=False); the figures say which, its
+    rmse_of_deviation, and the bytes of the best of each kind under prices.
+
+    flag: how many records to name that take most bits: the figures then have costliest, as detect
+    returns them. shard: "2/4" writes the second of four parts of a table alone, for aetool.merge.
+    parts: write each table of a folder to an archive of its own, in a folder beside path, and at
+    path an index by which they are read as one. Raises AetoolError.
     """
     said = dict(locals())
     kind = type(data).__name__
@@ -682,15 +727,15 @@ def tradeoff(
     fit: FitOptions | None = None,
     device: str = "auto",
 ) -> Tradeoff:
-    """Measure what data take at which error by each way to store them: exact, bounded, the code of
-    each model, of each plugin fitted here, and other programs.
+    """Measure the size and the error of every way to store data: lossless, bounded, the codes of
+    each model and of each plugin (fitted here), and files of other programs.
 
-    Returns points, each with bytes, bytes of its model, error (root mean squared, a part of each
-    column's standard deviation), psnr of pictures, the command that writes it, and what betters it;
-    pick, the archive to take; and drawing(), of all points. rmse, target_psnr, budget,
-    bytes_per_picture: what the pick must keep, as of aetool.compress [everything]. embed: whether
-    models are counted. others: whether xz, WebP and the like are measured. fit: how plugins are
-    fitted. Raises AetoolError.
+    Returns a Tradeoff. Its points each have bytes, bytes of the model, error (root mean squared, in
+    standard deviations of each column), psnr of pictures, the command that writes it, and which
+    point betters it; pick is the archive to take; drawing() draws all points. rmse, target_psnr,
+    budget, bytes_per_picture: what the pick must keep, as in aetool.compress [it must be lossless].
+    embed: whether the bytes of models count. others: whether xz, WebP and the like are measured.
+    fit: how plugins are fitted. Raises AetoolError.
     """
     said = dict(locals())
     data = _data("tradeoff", data, {})
@@ -716,13 +761,13 @@ def merge(
     executor: Chosen = None,
     index: bool = False,
 ) -> Figures:
-    """Put the archives of all shards of a table together: byte for byte what aetool.compress writes
-    of the whole; returns its figures.
+    """Join the archives of all shards of a table into one, byte for byte what aetool.compress
+    writes of the whole table; returns its figures.
 
-    paths: what compress wrote with shard, in any order. path: where to. force: replace a file that
-    is there. executor: what decodes texts, whose digest is of the whole. index: copy nothing, but
-    write an index of the archives, which lie beside it or below; they may be whole tables of one
-    kind with the same columns, too. Raises AetoolError.
+    paths: what compress wrote with shard, in any order. path: the archive to write. force: replace
+    a file that is there. executor: what decodes texts, whose digest is of the whole table. index:
+    copy nothing, but write at path an index of the archives, which must lie beside it or below;
+    they may then also be whole tables of one kind with the same columns. Raises AetoolError.
     """
     for one in paths:
         check_path("merge", "paths", one)
@@ -743,13 +788,14 @@ def decompress(
     max_output: int | None = None,
     executor: Chosen = None,
 ) -> pathlib.Path:
-    """Restore an archive to a file, or to a folder; returns where.
+    """Restore an archive to a file or folder, and return its path.
 
-    out: where to [path without .aez]. model: the one that it was made with, where it is not in the
-    archive. rows: slice(a, b), records counted from 0, without b. columns: only these, of a table.
-    lost: a list that takes what is damaged and left out; without one, damage is an error. force:
-    replace a file that is there. max_output: bytes that may be restored at most. executor:
-    what decodes, as aetool.detect. Raises AetoolError. To have records in Python, see aetool.open.
+    path: the archive. out: where to write [path without .aez]. model: the one that the archive was
+    made with, where it is not inside. rows: slice(a, b) or (a, b): records a to b - 1, counted from
+    0. columns: of a table only these. lost: a list to which messages on damaged blocks are added,
+    which are then left out; without it damage is an error. force: replace a file that is there.
+    max_output: the most bytes that may be restored. executor: what decodes, as in aetool.detect. To
+    have records in Python, see aetool.open. Raises AetoolError.
     """
     options = _chosen(locals(), operations.decompress, "path", "out", "model", "rows")
     check_path("decompress", "path", path)
@@ -807,10 +853,10 @@ def _text(said: Mapping[str, Option]) -> dict[str, Option]:
 def _chosen(
     said: Mapping[str, Option], declared: Callable[..., object], *others: str
 ) -> dict[str, Option]:
-    """The arguments of a verb that an operation, or a dataclass of options, takes under the same
+    """Those arguments of a verb that an operation, or a dataclass of options, takes under the same
     name.
 
-    declared: the operation or dataclass. others: names to leave out.
+    said: all arguments by name. declared: the operation or dataclass. others: names to leave out.
     """
     known = inspect.signature(declared).parameters
     return {name: said[name] for name in known if name in said and name not in others}
@@ -822,8 +868,9 @@ def _one_shot(
     said: Mapping[str, Option],
     has_model: bool,
 ) -> FitOptions | None:
-    """The options of the fit that a verb begins with, of its arguments; ParamError for any that is
-    not as it is declared where a model is there already."""
+    """The options for the fit with which a verb begins, chosen from its arguments; None if there is
+    a model already, beside which any argument of a fit that is not left at its default is a
+    ParamError."""
     _refuse_misspelt(verb, declared, said["plugin"], said["params"])
     parameters = inspect.signature(declared).parameters
     of_fit = {name for name in _OF_FIT if name in parameters} | {"plugin"}
@@ -961,7 +1008,8 @@ def fit(
 
 
 def _told(progress: Told) -> Progress:
-    """A progress callback of the user in the form in which fits call it."""
+    """A user's progress function, called with step, steps and words, wrapped in the form in which
+    fits report progress."""
     return lambda state: progress(state["step"], state["steps"], state["words"])
 
 
@@ -971,7 +1019,8 @@ def _refuse_misspelt(
     plugin: Option,
     params: Mapping[str, Option],
 ) -> None:
-    """ParamError for a parameter that is nearly an argument of the verb, or one of its model."""
+    """Raise ParamError where the name of a model's parameter looks like a misspelt argument of the
+    verb or a misspelt parameter. params: the parameters given, by name; plugin: the model."""
     if not params:
         return
     model = plugins.get_model(plugin) if isinstance(plugin, str) else plugin
@@ -997,9 +1046,11 @@ def load(path: Path | bytes | BinaryIO) -> Bundle:
 
 
 def open_archive(path: Path, model: Model | None = None, device: str = "auto") -> Archive:
-    """An archive, verified, for archive[a:b] and archive.to_pandas(); close it, or use `with`.
+    """Open an archive after checking its digests: archive[a:b] and archive.to_pandas() then restore
+    records. Close it after use, or open it by `with`.
 
-    model: the one that it needs, where it is not in it, or the path of that. Raises AetoolError.
+    model: the model that it needs, where it is not inside, or that model's path. Raises
+    AetoolError.
     """
     check_path("open", "path", path)
     check_type("open", "device", device, "str")

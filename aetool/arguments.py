@@ -1,4 +1,5 @@
-"""What the verbs of Python take: an argument of another type is refused in one line, by name."""
+"""Checks of the arguments of Python's verbs: one of a wrong type or an unknown name is refused in
+one line that names it."""
 
 from __future__ import annotations
 
@@ -53,8 +54,8 @@ TAKEN: dict[str, tuple[str, Callable[[object], bool]]] = {
 
 
 def check_options(verb: str, declared: Callable[..., object], options: Options) -> None:
-    """ParamError for an option that a function or dataclass does not declare, or whose value is not
-    of the type that it declares. Types that are not simple ones are left to whoever uses them."""
+    """Raise ParamError for an option that a function or dataclass does not declare, or whose value
+    is not of the type that it declares. Only simple types are checked."""
     known = inspect.signature(declared).parameters
     for name, value in options.items():
         if name not in known:
@@ -70,8 +71,9 @@ def refuse_misspelt(
     given: Sequence[str],
     parameters: Sequence[str],
 ) -> None:
-    """ParamError for a name that is nearly an argument of a verb or a parameter of its model, or is
-    what the command line calls one. parameters: of the model; other names are left to it."""
+    """Raise ParamError for a name that is nearly an argument of a verb or a parameter of its model,
+    or is what the command line calls one. given: the names used; parameters: of the model. Other
+    names are left to the model."""
     arguments = [name for name in inspect.signature(declared).parameters if name != "params"]
     for name in given:
         if name in parameters:

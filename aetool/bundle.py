@@ -92,7 +92,8 @@ class Bundle:
 
     @property
     def view(self) -> Framing:
-        """How a picture is framed before the graphs get it; only for models of pictures."""
+        """How pictures are framed (resized, cropped, cut into tiles) before the graphs take them;
+        only for models of pictures."""
         assert self.shape is not None
         channels, height, width = self.shape
         return self.framing or Framing(channels, width, height)
@@ -170,7 +171,7 @@ class Bundle:
         return table + "\n" + hypertext.table("columns", rows, ("column", "how it was read"))
 
     def _outline(self) -> dict[str, str]:
-        """A few facts about the model by name, which a notebook shows."""
+        """A few facts about the model by name, as a notebook shows them for this object."""
         if self.shape is not None:
             channels, height, width = self.shape
             data = f"pictures of {width} x {height}, {channels} channel{'s' * (channels > 1)}"
@@ -220,13 +221,15 @@ def _pack(manifest: dict[str, Json], graphs: dict[str, bytes]) -> bytes:
 
 
 def _arrived(kind: type[Bundle], data: bytes, name: str) -> Bundle:
-    """Load the bundle that another process has pickled, as an object of the same class."""
+    """Load a bundle that another process pickled, given the bytes of its file, as an object of its
+    class `kind`."""
     plain = from_bytes(data, name)
     return kind(**{field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)})
 
 
 def from_bytes(data: bytes, name: str) -> Bundle:
-    """The bundle in these bytes; BundleError if they are not exactly what save writes."""
+    """Read a bundle from the bytes of an .aem file; BundleError if they are not exactly what `save`
+    writes. name: for messages."""
     if len(data) > MAX_BUNDLE:
         raise BundleError(f"{name}: larger than a bundle may be ({MAX_BUNDLE >> 20} MiB)")
     if not data.startswith(_ZIP[: len(data)]) or not data:
@@ -333,8 +336,8 @@ def _lineage(stored: dict[str, Json]) -> dict[str, str]:
 
 
 def load(path: str | os.PathLike[str] | bytes | BinaryIO) -> Bundle:
-    """The bundle in a file, which may be open for reading bytes, or in bytes; runs no code of
-    it."""
+    """Read a bundle from a path, from a file opened for reading bytes, or from bytes; nothing in it
+    is executed. BundleError if it is damaged."""
     if isinstance(path, bytes):
         return from_bytes(path, IN_MEMORY)
     if isinstance(path, str | os.PathLike):

@@ -10,7 +10,8 @@ Json: TypeAlias = Any
 
 
 def canonical(value: Json) -> bytes:
-    """The one way we write JSON: sorted keys, no blanks, no NaN."""
+    """A JSON value as bytes in the one form that aetool writes: keys sorted, no blanks; ValueError
+    for NaN and infinity."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.encode()
 

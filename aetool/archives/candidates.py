@@ -55,13 +55,15 @@ class Candidate:
     bounds: dict[str, Fraction] = dataclasses.field(default_factory=dict)
 
     def better_than(self, other: Candidate) -> bool:
-        """Whether the archive takes fewer bytes than the other, or as many at less error."""
+        """Whether this archive takes fewer bytes than the other, or as many bytes at a smaller
+        error."""
         return (self.size, self.error) < (other.size, other.error)
 
 
 def yardstick_of(source: Source, fit: fitting.FitOptions) -> Yardstick:
-    """What measures the errors of a source's archives, as a part of its columns' spread. ParamError
-    for pictures of different forms, DataError for one that cannot be read."""
+    """The yardstick for a source's archives: it measures their errors in standard deviations of the
+    source's columns or pixels. Raises ParamError for pictures of different forms, DataError for one
+    that cannot be read."""
     if isinstance(source, TableSource):
         return TableYardstick.of(source, fit)
     assert isinstance(source, ImageSource)
@@ -160,8 +162,9 @@ class Candidates:
         return rivals.priced_every(path.stat().st_size)
 
     def judged(self, error: float) -> Candidate | None:
-        """An estimate, by pieces of a large source, of what `bounded_once` returns; nothing is
-        written. None if there is nothing to bound."""
+        """Estimate the size and error of the archive that `bounded_once` would write, by encoding
+        some pieces of a large source; nothing is written. None if the source has nothing to
+        bound."""
         assert isinstance(self.yardstick, TableYardstick)
         bounds = self._in_archive(self.yardstick.bounds(error))
         if not bounds:

@@ -165,11 +165,12 @@ def _best(found: list[Candidate], goal: Goal) -> Candidate:
 
 
 def within(make: Maker, budget: int) -> Candidate | None:
-    """Search for the archive of least error that takes at most `budget` bytes; the smallest one
-    found where none is that small.
+    """Search for the archive of least error that takes at most `budget` bytes; where none is that
+    small, the smallest one that was made.
 
-    Bytes fall with the logarithm of the error, nearly along a line: the next error is where a line
-    through the two nearest archives, one too large and one within, meets the bytes allowed.
+    make: writes an archive of at most a given error. Bytes fall with the logarithm of the error,
+    nearly along a line: the next error to try is where a line through the two nearest archives, one
+    too large and one within, meets the budget.
     """
     nearest = make(COARSEST)
     if nearest is None or nearest.size > budget:
@@ -218,7 +219,8 @@ def _within_by_pieces(candidates: Candidates, budget: int) -> Candidate | None:
 
 
 def _suits_better(one: Candidate, other: Candidate, budget: int) -> bool:
-    """Whether `one` errs less than `other`, if both are within the budget, or else is smaller."""
+    """Whether archive `one` suits a budget of bytes better than `other`: by its smaller error if
+    both are within the budget, else by its smaller size."""
     if max(one.size, other.size) <= budget:
         return _by_error(one) < _by_error(other)
     return one.size < other.size

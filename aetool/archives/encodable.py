@@ -18,8 +18,9 @@ def as_the_model_takes_it(
     model: Bundle,
     in_any_case: bool = False,
 ) -> TableSource | FramedSource:
-    """The source in the form that the model's encoder takes. ParamError for a model without a code,
-    or with a dead one, unless in_any_case."""
+    """Wrap a source so that its records come in the form that the model's encoder takes, such as
+    pictures framed to its size. ParamError for a model without a code, or whose code is the same
+    for all records, unless in_any_case."""
     source = _as_they_are(source, model)
     if "decoder.onnx" not in model.graphs:
         raise ParamError(

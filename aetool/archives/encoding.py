@@ -30,8 +30,11 @@ Sent = tuple[Piece, Located | None]
 
 @dataclass(eq=False)
 class Tally:
-    """Sums over the items of a content: size, the bytes of the source; facts, for the archive's
-    footer; whole, the SHA-256 of what the archive restores."""
+    """Sums over the items of a content while an archive is written.
+
+    size: bytes of the source so far. facts: what the archive's footer says of the content. whole:
+    the running SHA-256 of what the archive restores.
+    """
 
     content: Content
     size: int = 0
@@ -81,9 +84,12 @@ def encoded(
     engine: Engine | None,
     decoder: Decoder | None = None,
 ) -> Iterator[list[Encoded]]:
-    """Yield the blocks of each item, in order, encoded by threads, or by an engine's workers.
-    hints: of an earlier item, for all of these. decoder: what workers check blocks with; None: they
-    do not."""
+    """Encode the items of a content by threads, or by an engine's workers, and yield each item's
+    list of blocks, in the order of the items.
+
+    hints: plans of an earlier item, tried for all of these. decoder: with which workers check what
+    they encoded; None: they do not check.
+    """
     if engine is None:
         yield from records.ahead(lambda sent: content.encode(sent[0], hints), items)
         return
@@ -111,8 +117,9 @@ class Checks:
         shared: Shared | None,
         sections: Mapping[str, bytes],
     ) -> Checks | None:
-        """The checks of a content; None if it can only be compared once all is written. sections:
-        of the archive, by name."""
+        """Prepare the checks of a content that can be made while it is encoded; None if it can only
+        be compared once all is written. shared: the model's knowledge that decoding needs;
+        sections: of the archive, by name."""
         if not content.checks_items:
             return None
         learned_students = shared.students if shared else None

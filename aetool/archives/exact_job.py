@@ -367,7 +367,8 @@ def _job_of(
 
 
 def can_be_bounded(source: Opened) -> bool:
-    """Whether a source has numbers that --max-error can bound."""
+    """Whether a source holds numbers whose errors can be bounded: a table in text or typed columns,
+    or an array."""
     # the original file is stored, and not what was read of it
     if isinstance(source, CopiedTable) and source.original is not None:
         return False
@@ -376,7 +377,8 @@ def can_be_bounded(source: Opened) -> bool:
 
 
 def names_of(source: Any) -> list[str]:
-    """The names of a table's columns, as its exact archive has them."""
+    """The names of a table's columns as its lossless archive has them. source: a table in text,
+    Arrow or numpy."""
     source = opening.of_source(source)
     if isinstance(source, sources.CsvSource):
         return source_texts.header_of(source)[1]
@@ -452,8 +454,8 @@ def _text_by_model(
     shared: Shared,
     options: CompressOptions,
 ) -> ExactJob:
-    """A text table coded with what a model knows of its columns; what the model says already is
-    left out of the archive's header."""
+    """The job of a lossless archive of a text table that is coded with what a model knows of its
+    columns (shared); what the model says already is left out of the archive's header."""
     head, names = source_texts.header_of(source)
     bounded = bool(options.max_error)
     labels = labels_of(names)
@@ -526,8 +528,8 @@ def _arrays(
 
 
 def _as_file(source: ArrowTable | ArrayFile, options: CompressOptions) -> TypedFile | None:
-    """The source's file as a content of its bytes, to compare sizes with; None if there is no file,
-    or it is large."""
+    """The source's file as a content that stores its bytes compressed as they are, to see whether
+    that is smaller; None if there is no file, or it is large."""
     path = source.path
     # a large file is hardly smaller as it is
     if not options.effort.whole_files or path is None or path.stat().st_size > LARGEST:

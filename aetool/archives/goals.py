@@ -33,8 +33,9 @@ class Asked(Protocol):
 
 @dataclass(frozen=True)
 class Goal:
-    """What an archive must meet: an error, as a part of the columns' standard deviation, or a
-    budget of bytes; the other one is None. told: the option that asked for it, for messages."""
+    """What an archive must meet: error, the most that it may have in standard deviations of the
+    columns, or budget, the most bytes; the other one is None. told: the option that asked for it,
+    as messages name it."""
 
     told: str
     error: float | None = None
@@ -69,8 +70,9 @@ def is_asked(options: Asked) -> bool:
 
 
 def goal_of(options: Asked, yardstick: Yardstick, pictures: int) -> Goal | None:
-    """The error or the bytes that the options ask for; None if they ask for neither. yardstick: of
-    the source's errors; pictures: how many the source has, 0 of a table."""
+    """The goal that the options set: the error allowed, or the bytes; None if they set neither.
+    Decibels become an error by the yardstick, and bytes of each picture a budget by the number of
+    pictures, 0 of a table."""
     if not is_asked(options):
         return None
     # a table has neither a peak nor pictures

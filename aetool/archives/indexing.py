@@ -181,8 +181,8 @@ def _name_of(archive: Archive, file: str) -> str:
 
 
 def _below(archive: Path, folder: Path) -> str:
-    """The archive's path from the folder of its index, with /; ParamError if it is not inside of
-    it."""
+    """The path of an archive relative to the folder of its index, with / between names; ParamError
+    if it is not in that folder or below."""
     # by links, too, all has to lie together: who moves the folder moves the parts
     try:
         file = archive.resolve().relative_to(folder.resolve()).as_posix()

@@ -119,8 +119,9 @@ class LossyJob:
         learned: bool,
         judge: Judge | None = None,
     ) -> None:
-        """learned: the model was learned of the source itself. judge: what an archive's figures
-        say of its error [the mean error of all columns], of which options.target is about."""
+        """source: in the form that the model's encoder takes. learned: whether the model was fitted
+        to this very source. judge: computes from an archive's figures the error that options.target
+        limits [the mean error of all columns]."""
         self.judge = judge or mean_error
         self.source = source
         self.model = model
@@ -226,8 +227,9 @@ class LossyJob:
                 self.ranges[column.name] = list(column.span)
 
     def _choose(self, sample: Records, target: float | None) -> lossy.Quantiser:
-        """The quantiser that codes the sample in the fewest bytes at no more error than `target`,
-        or by default; sets `not_carried`, the columns that are then stored exactly."""
+        """Choose the quantiser that codes the sample in the fewest bytes at an error of at most
+        `target`; None: at the default fineness. Sets `not_carried`, the columns that the archive
+        then stores exactly beside the code."""
         self.not_carried = self.irregular
         has_whole_codes = "code_levels" in self.model.facts
         if not len(sample) or has_whole_codes:
@@ -255,8 +257,9 @@ class LossyJob:
         return quantiser
 
     def _quantiser(self, sample: Records, z: Array, target: float | None) -> lossy.Quantiser:
-        """The quantiser of the sample's codes z, (rows, latent), while the columns `not_carried`
-        are stored exactly; ParamError if the target is out of reach."""
+        """Fit a quantiser to the sample's codes z, (rows, latent), with the columns in
+        `not_carried` stored exactly and not counted as errors. ParamError if `target` cannot be
+        reached."""
 
         def decode(code: Array) -> Array:
             # gains are probed on the first rows
@@ -294,8 +297,9 @@ class LossyJob:
         return decoded
 
     def _ways(self, sample: Records, decoded: Array) -> list[set[str]]:
-        """The sets of columns to try to store exactly: irregular ones with the categories that the
-        code restores wrongly too often, and with all categories."""
+        """The sets of columns that may be stored exactly beside the code, to be tried one after the
+        other: the irregular columns with the categories that the code restores wrongly too often,
+        and those with all categories. decoded: the sample as the code restores it."""
         with_wrong = set(self.irregular)
         with_all = set(self.irregular)
         for place, column in enumerate(self.modelled):
@@ -310,8 +314,8 @@ class LossyJob:
         return [with_wrong, with_all]
 
     def _floor(self) -> float:
-        """The squared error of a record, in standardised units, below which finer steps are of no
-        use unless asked for."""
+        """The squared error of a record, in standardised units, below which no finer quantiser
+        steps are chosen by default, because it is small enough for any use."""
         values = 0
         for column in self.modelled:
             is_number = column.measured and column.predicted

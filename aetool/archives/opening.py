@@ -1,7 +1,8 @@
-"""What `compress` takes a path or data in memory for: in its own types where it can be, else bytes.
+"""How `compress` opens a path or data in memory: in the source's own types where these can be
+stored, else as bytes.
 
-Detection reads numbers and categories; an archive must not: it opens what has types of its own
-here, and takes detection's sources for the rest.
+Detection reads numbers and categories; an archive must restore every type: it opens what has types
+of its own here, and takes detection's sources for the rest.
 """
 
 from __future__ import annotations
@@ -129,7 +130,8 @@ def _refuse_own(place: files.Place) -> None:
 
 
 def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
-    """Open a Parquet, Arrow, npy or npz file in its own types; None for any other kind.
+    """Open a Parquet, Arrow, npy or npz file in its own types, for an archive that restores these;
+    None for any other kind of file.
 
     UnsuitedError, with the reason, where its types cannot be stored.
     """

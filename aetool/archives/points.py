@@ -64,12 +64,12 @@ class Point:
 
 @dataclass(frozen=True, eq=False)
 class Tradeoff:
-    """All points of a source, and which to take.
+    """All measured points of one source, and the one to take.
 
     name: of the source. is_picture: whether it is of pictures. pick: the point to take; None if
-    none meets what was asked for. asked: that, in words. embed: whether bytes of models count.
-    skipped: lines on what could not be measured, and why. goal: what was asked for; None for what
-    loses nothing.
+    none meets the goal. asked: the goal in words. embed: whether bytes of models count. skipped:
+    lines on what could not be measured, and why. goal: the error or bytes asked for; None:
+    lossless.
     """
 
     name: str
@@ -168,7 +168,8 @@ def picked(points: Iterable[Point], goal: Goal | None, embed: bool) -> Point | N
 
 
 def _best(points: Sequence[Point], goal: Goal | None, embed: bool) -> Point | None:
-    """The first of those points, of any program, that meet the goal best; None if none meets it."""
+    """Of points of any program the one that meets the goal best; None if none meets it. goal None:
+    the smallest lossless one."""
 
     def by_error(point: Point) -> tuple[float, int]:
         return point.error, point.counted(embed)

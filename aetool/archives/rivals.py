@@ -1,7 +1,8 @@
-"""What else an archive could be: exact, or bounded at the error of a model's code; and its size.
+"""Rivals of an archive of codes: the lossless one, and the bounded one of no more error; how large
+they are.
 
-A small source is priced whole. Of a large one some pieces are; where they say that a rival may be
-the smaller, it is written whole and counted.
+Each piece of a small source is encoded for it. Of a large one some pieces are; where they say that
+a rival may be the smaller, it is written as a whole and counted.
 """
 
 from __future__ import annotations
@@ -154,19 +155,21 @@ def with_or_without(
 
 
 def priced_every(size: int) -> int:
-    """The n for which every n-th piece of a source is encoded to estimate a price; 1
-    encodes all."""
+    """The n for which every n-th piece of a source is encoded to estimate an archive's size; 1
+    means all pieces. size: bytes of the source."""
     return max(2, size // PRICED) if size > LARGE else 1
 
 
 def in_pieces(options: CompressOptions) -> CompressOptions:
-    """The options with blocks so small that some of them tell an archive's bytes."""
+    """A copy of the options with blocks small enough that some of them suffice to estimate an
+    archive's bytes."""
     effort = dataclasses.replace(options.effort, block=min(options.effort.block, STRETCH))
     return dataclasses.replace(options, effort=effort)
 
 
 def _judged(make: Make, options: CompressOptions, every: int) -> Rival:
-    """An estimate of the archive that `make` prepares, by every `every`-th piece of the source."""
+    """Estimate the size and errors of the archive that `make` prepares, by encoding every
+    `every`-th piece of the source."""
     job = make(in_pieces(options))
     return Rival(round(job.estimate(every)), job.squares)
 
@@ -273,7 +276,8 @@ def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
 
 
 def names_in_archive(source: Source) -> dict[str, str]:
-    """By name of the source's columns, the name that exact archives give them."""
+    """A mapping from each of the source's column names to the name that a lossless archive gives
+    that column."""
     ours = source.head(0).names  # type: ignore[union-attr]
     theirs = exact_job.names_of(source)
     if isinstance(source, CsvSource) and source.dialect.edge == BOX:

@@ -1,4 +1,5 @@
-"""What a bound on the errors of all numbers leaves exact, though people read it as numbers."""
+"""Which numbers a bound on the errors of all numbers leaves exact, though people read them as
+numbers: identifiers, keys and numbers written in another way."""
 
 from __future__ import annotations
 
@@ -54,8 +55,8 @@ class Beginning:
 
 
 def places_of_names(source: CsvSource | ArrowTable) -> frozenset[int]:
-    """Return the places, from 0, of the columns of a table that a bound of all numbers does not
-    mean: those that name records, places or days rather than measure them. Empty for what is no
+    """The positions, from 0, of the columns that `--max-error` for all numbers leaves exact,
+    because their numbers name records, places or days and measure nothing. Empty for what is no
     table."""
     beginning = _beginning_of(source)
     if beginning is None:

@@ -1,4 +1,4 @@
-"""How large an error is beside what there is to know: one number for archives of every kind.
+"""A yardstick of errors: one number, by which archives of every kind can be compared.
 
 An error of 0 is exact. An error of 1 is what a table has whose numbers are all their column's mean
 and whose words are all their column's commonest, or a picture that is gray all over: nothing of the
@@ -42,8 +42,8 @@ class NumberColumn:
     sample: Float
 
     def can_lose(self, part: float) -> bool:
-        """Whether there is an error bound that loses at most this part of the variance, and yet
-        something."""
+        """Whether some error bound changes the column's numbers, and yet loses at most this part (0
+        .. 1) of their variance."""
         return self.bound(part * self.variance) > 0
 
     def bound(self, mean_square: float) -> Fraction:
@@ -72,8 +72,8 @@ class TableYardstick:
         return columns.yardstick(table, source.name)
 
     def of_squares(self, squares: Mapping[str, float]) -> float:
-        """The error of an archive. squares: by column of numbers the sum of squared errors; all
-        other columns are exact."""
+        """The error of an archive, 0 or more, that loses nothing but precision of numbers. squares:
+        by column of numbers the sum of squared errors."""
         of_numbers = {}
         of_others = []
         for name, square in squares.items():
@@ -104,8 +104,9 @@ class TableYardstick:
         return self._mean_root(of_numbers, of_others)
 
     def bounds(self, error: float) -> dict[str, Fraction]:
-        """By column of numbers the largest error that makes its relative error `error`, the same
-        for all columns; columns that can only be exact are left out."""
+        """The error bound of each column of numbers, in its own unit, at which its root mean
+        squared error is about `error` standard deviations, the same for all. Columns that can only
+        be exact are left out."""
         bounds = {}
         for name, column in self.numbers.items():
             bound = column.bound(error**2 * column.variance)

@@ -13,8 +13,8 @@ WAYS = {"exact": "exact", "bounded": "bounded", "code": "the model's code"}
 
 
 def in_words(figures: Mapping[str, Json]) -> str:
-    """The line that says which archive was chosen, how many bytes it has, and how many others would
-    have. figures: of compress."""
+    """The line that says which archive a goal of error or bytes led to, its size, and the sizes of
+    the other kinds. figures: what compress returned."""
     relative_error = figures["rmse_of_deviation"]
     description = "nothing is lost"
     if relative_error:

@@ -115,7 +115,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def data_options(command: Command) -> Command:
-    """Add the options --type, --na, --drop, --keep, --seed and -O to a command."""
+    """Decorator: add the options --type, --na, --drop, --keep, --seed and -O to a command."""
     for option in (
         click.option(
             "--seed", type=SEED, default=0, show_default=True, help="Seed of every random draw."),
@@ -133,8 +133,8 @@ def data_options(command: Command) -> Command:
 
 
 def goals(command: Command) -> Command:
-    """Add the options --rmse, --target-psnr, --budget and --bytes-per-picture to a command: what an
-    archive must keep."""
+    """Decorator: add the options --rmse, --target-psnr, --budget and --bytes-per-picture to a
+    command, by which users limit an archive's error or size."""
     for option in (
         click.option(
             "--bytes-per-picture", type=float, metavar="B",
@@ -190,7 +190,7 @@ explain_columns = click.option(
 
 
 def read_columns(data: list[str], given: FitGiven) -> list[str]:
-    """A line for each column of the data: how a fit with these options would read it."""
+    """Say how a fit with these options would read data: a line for each column."""
     from aetool import operations
 
     return operations.explained(data, fit_options(given))

@@ -15,7 +15,8 @@ BETTER = 0.001  # of the variance that PCA must explain beyond a network, to be 
 
 
 def of_left_out(facts: Mapping[str, Json]) -> Iterator[str]:
-    """A line on each member that is not of a joined model: why, and what would bring it in."""
+    """Yield a line for each kind of detector that a joined model leaves out: why, and what would
+    bring it in. facts: of the fit."""
     needed = facts.get("seconds_needed", {})
     for name, why in facts.get("left_out", {}).items():
         more = f": --max-time {needed[name]:g} brings it in" if name in needed else ""

@@ -106,8 +106,8 @@ def _refuse_other_forms(path: Path) -> None:
 
 
 def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:
-    """The command line that writes the archive of a point; where its model is fitted first and
-    stored apart, with the command before it that fits."""
+    """The shell command that writes the archive of a point. Where its model must be fitted and
+    stored apart, a command that fits stands before it."""
     named = _argument(file)
     arguments = dict(point.arguments or {})
     before = ""
@@ -225,8 +225,8 @@ def _say_pick(measured: Tradeoff, command: str, picture_path: Path) -> None:
 
 
 def _told(other: Point, measured: Tradeoff) -> str:
-    """The bytes of a file of another program and its error, beside the error of the recommended
-    archive."""
+    """Words for another program's file: its bytes and error, beside the error of the archive that
+    is recommended."""
     if measured.pick is None or other.error <= measured.pick.error:
         return f"{other.size:,} bytes at no more error"
     reached = f"an error of {100 * other.error:.3g} %"
