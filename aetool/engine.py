@@ -139,8 +139,10 @@ class Engine:
             try:
                 return future.result(timeout=patience)
             except NotYetError:
-                if future.done():  # it is the result that says so
-                    raise
+                # the answer may come between the end of this wait and here; what a task itself
+                # raised of this kind is raised again
+                if future.done():
+                    return future.result()
             silent = 0.0 if self._is_there() else silent + patience
             if silent >= PATIENCE:
                 raise self.gone("its scheduler does not answer")

@@ -323,6 +323,36 @@ def test_few_pieces_are_under_way_at_once():
     assert Counting.most <= 2 * engine.SUBMITTED * counting.workers
 
 
+class Late(Future):
+    """An answer that comes just as the wait for it has ended."""
+
+    def result(self, timeout=None):
+        if timeout is None:
+            return super().result()
+        self.set_result(self.late)
+        raise TimeoutError
+
+
+def test_an_answer_that_comes_as_the_wait_ends_is_taken():
+    class Tardy(Executor):
+        def submit(self, function, /, *args, **keywords):
+            future = Late()
+            future.late = function(*args, **keywords)
+            return future
+
+    with engine.opened(Tardy()) as tardy:
+        assert list(tardy.map(twice, range(9))) == [2 * number for number in range(9)]
+
+
+def timed_out(number: int) -> int:
+    raise TimeoutError(110, "no answer", "/far/away")
+
+
+def test_a_task_that_waited_in_vain_says_for_what():
+    with engine.opened("threads:2") as threads, pytest.raises(DataError, match="/far/away"):
+        list(threads.map(timed_out, range(3)))
+
+
 @dataclasses.dataclass(frozen=True)
 class DiesOnce:
     """Ends the process that computes with it, once for each file that is there."""

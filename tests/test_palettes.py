@@ -95,6 +95,21 @@ def test_a_dot_is_kept_as_the_file_it_is(tmp_path):
     assert (back / "a.png").read_bytes() == (folder / "a.png").read_bytes()
 
 
+def test_all_of_a_large_file_is_compared_with_its_pixels(tmp_path, monkeypatch):
+    """Its first piece takes fewer bytes than its pixels do."""
+    monkeypatch.setattr(folders, "PIECE", 300)
+    folder = tmp_path / "large"
+    folder.mkdir()
+    places = np.random.default_rng(2).integers(0, 256, (128, 128), np.uint8)
+    colours = np.random.default_rng(1).integers(0, 256, 768, np.uint8).tobytes()
+    save(folder / "a.png", places, colours)
+    operations.compress(folder, tmp_path / "l.aez")
+    back = operations.decompress(tmp_path / "l.aez", tmp_path / "back")
+    restored = Image.open(back / "a.png")
+    np.testing.assert_array_equal(np.asarray(restored), places)
+    assert bytes(restored.palette.palette) == colours
+
+
 def test_an_archive_shows_colours_not_places(tmp_path):
     folder = tmp_path / "maps"
     folder.mkdir()

@@ -431,7 +431,7 @@ def _text(source: sources.CsvSource, options: CompressOptions, bounds: Bounds | 
     labels = labels_of(names)
     layout = Layout(source.dialect.rule, labels, options.effort, exact=not bounded)
     if options.max_error and bounds is None:
-        apart = unbounded.places_of_names(source)
+        apart = _places_of_keys(source, options)
         bounds = source_texts.bounds_of(source, layout, options.max_error, names, apart)
     if bounds:
         layout = dataclasses.replace(layout, bounds=bounds)
@@ -461,7 +461,7 @@ def _text_by_model(
     labels = labels_of(names)
     layout = Layout(source.dialect.rule, labels, options.effort, shared=shared, exact=not bounded)
     if bounded:  # what the model's numbers are rounded to, to be compared with the source
-        apart = unbounded.places_of_names(source)
+        apart = _places_of_keys(source, options)
         wanted = source_texts.bounds_of(source, layout, options.max_error, names, apart)
         layout = dataclasses.replace(layout, bounds=wanted)
     format = {"name": inner_name(source.name)}
@@ -493,15 +493,25 @@ def _table(source: ArrowTable, options: CompressOptions, bounds: Bounds | None) 
     def ends() -> list[Ends | None]:
         return batches.ends_of(source.schema, source.batches())
 
-    # what no bound was asked for needs no look
-    is_of_all = bounds is None and "" in options.max_error
-    apart = unbounded.places_of_names(source) if is_of_all else ()
+    apart = _places_of_keys(source, options) if bounds is None else ()
     chosen = _bounds_by_place(labels, source.schema.names, options, bounds, ends, apart)
     try:
         content = ArrowContent.of_source(source, _format(source), options.effort, chosen)
     except UnsuitedError as error:
         return _job_of(_as_bytes(source, str(error)), options, None, None, bounds)
     return ExactJob(content, file=_as_file(source, options) if chosen is None else None)
+
+
+def _places_of_keys(
+    source: sources.CsvSource | ArrowTable,
+    options: CompressOptions,
+) -> Collection[int]:
+    """Places of the columns that a bound of all numbers leaves exact, since they name things, not
+    amounts; none where bounds are of named columns alone."""
+    # reading the first records takes time
+    if "" not in options.max_error:
+        return ()
+    return unbounded.places_of_names(source)
 
 
 def _arrays(

@@ -8,8 +8,10 @@ that numbers in it are coded by small differences. Columns with many cells in co
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 
@@ -28,6 +30,35 @@ LEAST_REPEATED = 2  # rows for each different cell
 LEAST_GAPS = 2.0  # of whole numbers in a range, for each that occurs: a dense range needs no ranks
 IN_COMMON = 0.3  # of the cells of the smaller of two dictionaries that are one
 
+Member = TypeVar("Member")
+
+
+class Group(ABC, Generic[Member]):
+    """Columns that are to share one dictionary."""
+
+    @abstractmethod
+    def fits(self, candidate: Member) -> bool:
+        """Whether the dictionary has enough in common with that of a further column."""
+
+    @abstractmethod
+    def add(self, candidate: Member) -> None:
+        """Take in one more column."""
+
+    @classmethod
+    def all_of(cls, candidates: Iterable[Member | None]) -> list[Self]:
+        """The groups of some columns: each goes into the first group that it fits into, or else
+        into a new one; None among the candidates is passed over."""
+        groups: list[Self] = []
+        for candidate in candidates:
+            if candidate is None:
+                continue
+            group = next((group for group in groups if group.fits(candidate)), None)
+            if group is None:
+                group = cls()
+                groups.append(group)
+            group.add(candidate)
+        return groups
+
 
 @dataclass(eq=False)
 class _Candidate:
@@ -40,7 +71,7 @@ class _Candidate:
 
 
 @dataclass(eq=False)
-class _Group:
+class _Group(Group[_Candidate]):
     """Columns that are to share one dictionary. cells: those of all members."""
 
     members: list[_Candidate] = field(default_factory=list)
@@ -62,26 +93,9 @@ class _Group:
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
     """Add to `others` of each column, in place, its encoding as ranks, if it has cells that repeat
     enough. Columns with many cells in common share a dictionary."""
-    groups: list[_Group] = []
-    for column in columns:
-        candidate = _candidate(column)
-        if candidate is None:
-            continue
-        group = _group_for(candidate, groups)
-        if group is None:
-            group = _Group()
-            groups.append(group)
-        group.add(candidate)
-    for group in groups:
+    candidates = [_candidate(column) for column in columns]
+    for group in _Group.all_of(candidates):
         _offer_book(group, effort)
-
-
-def _group_for(candidate: _Candidate, groups: Sequence[_Group]) -> _Group | None:
-    """The first of the groups that a column fits into; None if it fits into none."""
-    for group in groups:
-        if group.fits(candidate):
-            return group
-    return None
 
 
 def _offer_book(group: _Group, effort: planning.Effort) -> None:

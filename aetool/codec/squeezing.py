@@ -38,15 +38,15 @@ def squeeze(
     ]
     text_columns.sort(key=_size_of_text)
     for column in text_columns:
-        before, packed_text = _head_and_text(column)
-        text = blobs.unpack(packed_text)
-        if len(text) > bytes_left:
+        size_of_text = _size_of_text(column)
+        if size_of_text > bytes_left:
             return
-        if len(text) <= stages.FEW:
+        if size_of_text <= stages.FEW:
             # such a text was mixed as it was packed
             continue
-        bytes_left -= len(text)
-        mixed = blobs.pack(text, wanted=(stages.MIXED,))
+        bytes_left -= size_of_text
+        before, packed_text = _head_and_text(column)
+        mixed = blobs.pack(blobs.unpack(packed_text), wanted=(stages.MIXED,))
         if len(mixed) < len(packed_text):
             column.blobs[0] = before + mixed
 

@@ -8,7 +8,7 @@ from aetool.csv.dialect import Dialect
 from aetool.data import writers
 from aetool.data.table import Cells, Table
 from aetool.errors import ParamError
-from aetool.spelling import did_you_mean, option
+from aetool.spelling import option, there_are
 
 CSV = {"format": "csv", **Dialect().to_json()}
 
@@ -27,10 +27,9 @@ def encoder_of(model: Bundle, device: str) -> runtime.Session:
 def cells(table: Table | None, name: str, where: str) -> writers.Restored:
     """A column as it is written beside codes; ParamError if there is none of this name."""
     if table is None or name not in table.names:
-        column_names = ", ".join(table.names) if table is not None else "none"
+        column_names = table.names if table is not None else ()
         raise ParamError(
-            f"{option('--id')} {name}: no such column in {where}; there are {column_names}"
-            f"{did_you_mean(name, table.names if table is not None else ())}"
+            f"{option('--id')} {name}: no such column in {where}{there_are(name, column_names)}"
         )
     values = table[name]
     if isinstance(values, Cells):

@@ -51,7 +51,9 @@ class Folder(Content):
         self.model = model
         self.primed = primed or model is not None
         self.folders = _worth_saying(source) if source is not None else folders or {}
-        self.source, self.effort, self.keep_files = source, effort or Effort(), keep_files
+        self.source = source
+        self.effort = effort or Effort()
+        self.keep_files = keep_files
 
     def header(self) -> dict[str, Json]:
         folders = {"folders": self.folders} if self.folders else {}
@@ -101,35 +103,39 @@ class Folder(Content):
         # palettes take space of their own: small icons can be smaller as the files they are
         if item[0].palette is not None:
             as_files = self._as_files(item)
-            if len(as_files.payload) < len(encoded.payload):
+            if as_files is not None and len(as_files.payload) < len(encoded.payload):
                 return [as_files]
         return [encoded]
 
-    def _as_files(self, item: list[Picture]) -> Encoded:
-        """Pictures as a block of the bytes of their files."""
-        assert self.source is not None
-        kept = [
-            piece
-            for picture in item
-            for piece in folders.read(self.source.path / picture.name, picture.name, keep=True)
-            if not piece.offset
-        ]
+    def _as_files(self, item: list[Picture]) -> Encoded | None:
+        """Pictures as a block of the bytes of their files; None if a file is so large that it takes
+        several blocks."""
+        kept = [piece for picture in item for piece in self._bytes_of_file(picture)]
+        if len(kept) > len(item):
+            return None
         return folders.encode(kept, self.effort)
+
+    def _bytes_of_file(self, picture: Picture) -> Iterator[Picture]:
+        """The bytes of a picture's file, in pieces."""
+        assert self.source is not None
+        return folders.read(self.source.path / picture.name, picture.name, keep=True)
 
     def bytes_of(self, piece: list[Picture]) -> int:
         return sum(picture.size for picture in piece)
 
     def compare(self, archive: Archive) -> None:
-        assert self.source is not None
         restored = self.pictures(archive, 0, archive.rows)
         for picture in self._pictures():
             again = next(restored, None)
+            expected = [picture]
             if again is not None and again.pixels is None and picture.pixels is not None:
                 # stored as the file it is, all of which must then be there
-                path = self.source.path / picture.name
-                picture = next(folders.read(path, picture.name, keep=True))
-            if again is None or not picture.same(again):
-                raise self.differs(f"{picture.name}:")
+                expected = list(self._bytes_of_file(picture))
+            for piece in expected:
+                if again is None or not piece.same(again):
+                    raise self.differs(f"{picture.name}:")
+                if piece is not expected[-1]:
+                    again = next(restored, None)
         if next(restored, None) is not None:
             raise self.differs("the number of files")
 

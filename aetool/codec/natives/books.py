@@ -11,7 +11,7 @@ from aetool.codec import blocks, planning
 from aetool.codec.columns import Book, Coded
 from aetool.codec.integers import Stream
 from aetool.codec.metas import Bits, NumberedMeta, RealMeta
-from aetool.codec.ranks import FEWEST, IN_COMMON, LEAST_GAPS, LEAST_REPEATED, MOST
+from aetool.codec.ranks import FEWEST, IN_COMMON, LEAST_GAPS, LEAST_REPEATED, MOST, Group
 from aetool.model import Int
 
 
@@ -36,7 +36,7 @@ def _no_values() -> Int:
 
 
 @dataclass(eq=False)
-class _Group:
+class _Group(Group[_Candidate]):
     """Columns that are to share one dictionary. book: the different values of all members,
     ascending."""
 
@@ -64,26 +64,9 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
     that repeat enough. Columns with many values in common share a dictionary."""
     if not effort.ranks:
         return
-    groups: list[_Group] = []
-    for column in columns:
-        candidate = _candidate(column)
-        if candidate is None:
-            continue
-        group = _group_for(candidate, groups)
-        if group is None:
-            group = _Group()
-            groups.append(group)
-        group.add(candidate)
-    for group in groups:
+    candidates = [_candidate(column) for column in columns]
+    for group in _Group.all_of(candidates):
         _offer_book(group, effort)
-
-
-def _group_for(candidate: _Candidate, groups: Sequence[_Group]) -> _Group | None:
-    """The first of the groups that a column fits into; None if it fits into none."""
-    for group in groups:
-        if group.fits(candidate):
-            return group
-    return None
 
 
 def _offer_book(group: _Group, effort: planning.Effort) -> None:
