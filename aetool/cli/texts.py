@@ -46,7 +46,7 @@ def text_options(*paths: str) -> Callable[[Command], Command]:
 
 
 def _options() -> list[Callable[[Callable[..., object]], Callable[..., object]]]:
-    """The options themselves, as decorators."""
+    """The options about how text is written, such as --delimiter, each as a click decorator."""
     return [
         click.option(
             "--comment",
@@ -87,9 +87,11 @@ def _described(
     paths: tuple[str, ...],
     said: Mapping[str, object],
 ) -> dict[str, object]:
-    """The arguments of a command, in which each path of data knows how its text is written.
+    """The arguments of a command by name, in which each path of data is a TextPath: the path
+    together with how its text is written.
 
-    given: all arguments by name. paths: which of them are data. said: the options about text.
+    given: all arguments. paths: the names of those that are data. said: the values of the options
+    about text; unchanged arguments come back if all are None.
     """
     if all(value is None for value in said.values()):
         return given

@@ -43,14 +43,14 @@ def in_blocks(batches: Batches, numbers: int | None = None) -> Iterator[Features
 
 
 def rows_of_numbers(numbers: int, features: int, most: int) -> int:
-    """How many rows of this many features hold at most `numbers` numbers: at most `most` rows, at
-    least FEWEST_ROWS."""
+    """How many rows of `features` features a block may have so that it holds at most `numbers`
+    numbers: from FEWEST_ROWS to `most`."""
     return max(FEWEST_ROWS, min(most, numbers // max(1, features)))
 
 
 def few_rows(batches: Batches) -> Float:
-    """(n, features) float64: evenly spaced ones of the rows in batches, at most about 8,000, of
-    wide rows about as many as hold FEW_NUMBERS numbers."""
+    """A sample of rows at even distances, (n, features) float64: at most about 8,000 of them, and
+    of wide rows only as many as hold FEW_NUMBERS numbers."""
     rows = sum(len(batch) for batch in batches)
     features = max((batch[:1].size for batch in batches), default=1)
     most = rows_of_numbers(FEW_NUMBERS, features, FEW_ROWS)

@@ -163,11 +163,11 @@ class Builder:
         return self.op("Gather", table, index, axis=0)
 
     def steps(self, x: Value, edges: Float, heights: Float) -> Value:
-        """(batch, n): for each number of x, (batch, n), the height of the step of its column on
-        which it lies.
+        """Evaluate a step function for each column, (batch, n): for each number of x, (batch, n),
+        the height of the step on which it lies.
 
-        edges: (n, k), rising, infinite after the last edge of a column. heights: (n, k + 1): below
-        the first edge, from the first edge on, and so on, as a histogram has them.
+        edges: (n, k), ascending for each column, infinite after its last edge. heights: (n, k + 1):
+        that below the first edge, that from the first edge on, and so on, as a histogram has them.
         """
         columns, count = edges.shape
         # as many steps as a power of two, so that every halving of them has equal halves
@@ -181,8 +181,8 @@ class Builder:
         return self.look_up(steps_of_columns.ravel(), self.as_index(position + first))
 
     def _count_below(self, x: Value, edges: Float) -> Value:
-        """(batch, n): how many edges of its column are at or below each number of x, (batch, n), by
-        bisection. edges: (n, 2^m - 1), rising."""
+        """For each number of x, (batch, n), how many edges of its column are less than or equal to
+        it, found by bisection. edges: (n, 2^m - 1), ascending for each column."""
         columns, count = edges.shape
         first = np.arange(columns) * count
         position = x * 0.0
@@ -207,22 +207,22 @@ class Builder:
         return self.op("ReduceMax", x, self.const([1], np.int64), keepdims=1)
 
     def number_of_least(self, x: Value) -> Value:
-        """(batch, 1) int64: the number of the column of x, (batch, n), that is smallest in each
-        record."""
+        """The position of the smallest number in each record, (batch, 1) int64. x: (batch, n)."""
         return self.op("ArgMin", x, axis=1, keepdims=1)
 
     def numbers_of_least(self, x: Value, count: int) -> Value:
-        """(batch, count) int64: the numbers of the columns of x, (batch, n), that are smallest in
-        each record, the smallest first; of equal ones the first column."""
+        """The positions of the `count` smallest numbers of each record, the smallest first, (batch,
+        count) int64; of equal numbers the first column. x: (batch, n)."""
         name = self.graph.smallest(x.name, count)
         return Value(self, name)
 
     def nothing(self, x: Value) -> Value:
-        """(batch, 1): a zero for each record of x."""
+        """A zero for each record of x: (batch, 1)."""
         return self.columns_of(x, [0]) * 0.0
 
     def scored(self, x: Value) -> Value:
-        """(batch, features): features x with those that are context set to 0."""
+        """Features x, (batch, features), with 0 in place of those that are context and are not
+        judged."""
         return x * (self.spec.owners() >= 0)
 
     def numbers(self, x: Value) -> Value:
@@ -230,14 +230,15 @@ class Builder:
         return self.columns_of(x, self.spec.numeric)
 
     def squared_distances(self, x: Value, rows: Float) -> Value:
-        """(batch, k): for each record the squared distance of its features x, context left out, to
-        each of `rows`, (k, features), whose context is 0, less the record's own sum of squares."""
+        """For each record the squared distance of its features x, (batch, features), to each of
+        `rows`, (k, features), without context and less the record's own sum of squares, which is
+        the same for all rows: (batch, k)."""
         square = (rows**2).sum(axis=1)
         return self.op("Gemm", self.scored(x), rows, square, transB=1, alpha=-2.0)
 
     def unseen_nats(self) -> Value | None:
-        """(batch, columns), in nats: what is added for cells that features do not show: a gap where
-        training saw none, and values that stand out by themselves. None for pictures."""
+        """The cost of cells that the features do not show, (batch, columns), in nats: of a gap
+        where training saw none, and of values that stand out by themselves. None for pictures."""
         if self._schema is None:
             return None
         name = graphs.unexpected(self.graph, self._schema, self._records)

@@ -1,4 +1,4 @@
-"""What records cost: nats of numbers, flags and levels, summed by column and turned into bits."""
+"""Costs of records: nats of numbers, flags and levels, summed by column and turned into bits."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ PRIOR_ROWS = 10  # of one deviation each, for what few rows hold
 
 
 def deviations(spec: Spec, x: Float, expected: Float) -> Float:
-    """(numbers,): the root mean square difference of numbers in rows x from the expected ones, both
-    (rows, features): one for all numbers, so that what counts is how far they are off together.
+    """The root mean square difference of numbers from the expected ones, (numbers,); x, expected:
+    (rows, features). All numbers share one value, so that what counts is how far a record's numbers
+    are off together.
 
     A number that is missing from some rows gets at least its own, over the rows where it is
     present: what is rarely there is hardly learned, which makes it no anomaly.
@@ -50,12 +51,13 @@ def about(
     prior: Float,
     shared: float = 0.0,
 ) -> Value:
-    """(batch, columns + 1), in nats: what features x cost, given the expected ones, both (batch,
-    features).
+    """What features x cost, given the expected ones: (batch, columns + 1), in nats; x, expected:
+    (batch, features).
 
-    A number costs the mass of its bucket under a Gaussian of its deviation, (numbers,); flags and
-    levels what `of_flags` and `of_levels` say. prior: (features,), how often each flag or level
-    occurs. shared: a cost of the record that belongs to no column, put last.
+    A number costs minus the logarithm of its bucket's mass under a Gaussian about the expected
+    number; deviation: (numbers,), of these. Flags and levels cost what `of_flags` and `of_levels`
+    say; prior: (features,), how often each flag or level occurs. shared: a cost of the record that
+    belongs to no column, put last.
     """
     spec = g.spec
     numbers = None
@@ -105,11 +107,12 @@ def where_present(g: Builder, x: Value, cost: Value) -> Value:
 
 
 def of_flags(g: Builder, x: Value, expected: Value, prior: Float) -> Value | None:
-    """(batch, flags), in nats: what the flags among features x cost, the expected features being
-    their probabilities; None where no column has a flag. prior: (features,), how often each occurs.
+    """What the flags among features x cost, (batch, flags), in nats: minus the logarithm of the
+    probability that the expected features give to what is there; None where no column has a flag.
+    x, expected: (batch, features); prior: (features,), how often each flag occurs.
 
-    A flag extrapolates from far values of other columns, and linear probabilities leave (0, 1): it
-    is never taken for less likely than half of how often it occurs, or would if once.
+    Expected values may leave (0, 1), as linear models extrapolate: no flag is taken for less likely
+    than half of how often it occurs, or would if it had occurred once.
     """
     if not g.spec.flags:
         return None
@@ -126,13 +129,14 @@ def of_flags(g: Builder, x: Value, expected: Value, prior: Float) -> Value | Non
 
 
 def of_levels(g: Builder, x: Value, expected: Value, prior: Float) -> Value | None:
-    """(batch, categories), in nats: what the levels among features x cost, the expected features
-    being their probabilities; None where no column has levels. prior: (features,), how often each
+    """What the levels of categories among features x cost, (batch, categories), in nats: minus the
+    logarithm of the probability that the expected features give to the record's level; None where
+    no column has levels. x, expected: (batch, features); prior: (features,), how often each level
     occurs.
 
-    A level is never taken for less likely than a tenth of how often it occurs, or would if once:
-    what is rare costs what its rarity is worth. One that never occurred is taken for a thousandth
-    of one that did once.
+    No level is taken for less likely than a tenth of how often it occurs, or would if it had
+    occurred once: what is rare costs what its rarity is worth. One that never occurred is taken for
+    a thousandth of one that did once.
     """
     if not g.spec.categories:
         return None
@@ -146,8 +150,8 @@ def of_levels(g: Builder, x: Value, expected: Value, prior: Float) -> Value | No
 
 
 def levels_of(spec: Spec) -> tuple[list[int], Float]:
-    """(the indices of the features that are levels; (levels, categories), 1 where a level is of a
-    category, else 0)."""
+    """Which features are levels of categories: (their indices; a matrix (levels, categories), 1
+    where a level belongs to a category, else 0)."""
     index: list[int] = []
     block = np.zeros((spec.features, len(spec.categories)))
     for category, (_, first, width) in enumerate(spec.categories):
@@ -210,8 +214,8 @@ def capped(g: Builder, bits: Value) -> Value:
 
 
 def plain_error(g: Builder, x: Value, expected: Value, error: str) -> Value:
-    """(batch, columns + 1): the sum by column of squared ("mse") or absolute ("mae") differences of
-    features x from the expected ones, both (batch, features), context left out."""
+    """The squared ("mse") or absolute ("mae") differences of features x from the expected ones,
+    summed by column, context left out: (batch, columns + 1). x, expected: (batch, features)."""
     owners = g.spec.owners()
     index = np.flatnonzero(owners >= 0)
     off = g.columns_of(x - expected, index)
@@ -220,7 +224,7 @@ def plain_error(g: Builder, x: Value, expected: Value, error: str) -> Value:
 
 
 def _at_least_once(g: Builder, prior: Float) -> Float:
-    """(features,): prior, (features,), how often each flag or level occurs, but at least what it
-    would be if it had occurred once."""
+    """How often each flag or level occurs, (features,), raised where it never did to what it would
+    be had it occurred once. prior: (features,), the shares of rows."""
     once = 1 / (g.rows + 1) if g.rows else NEVER
     return np.maximum(prior, once)

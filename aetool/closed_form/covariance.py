@@ -111,8 +111,8 @@ def moments(batches: Batches, weights: Float | None = None) -> Moments:
 
 
 def _put_together(waiting: list[_Sums | None], sums: _Sums) -> None:
-    """Add the sums of one more block to `waiting`, in place, as a binary number is counted on: sums
-    of equally many blocks are put together."""
+    """Add the sums of one more block to the list `waiting`, in place, as a binary counter is
+    increased: sums of equally many blocks are merged."""
     for place, other in enumerate(waiting):
         if other is None:
             waiting[place] = sums
@@ -123,8 +123,8 @@ def _put_together(waiting: list[_Sums | None], sums: _Sums) -> None:
 
 
 def mostly_one(spec: Spec, few: Float) -> npt.NDArray[np.bool_]:
-    """(numbers,): True for a number that has the same value in more than half of the rows `few`,
-    (rows, features); a missing one has the value 0."""
+    """Which numbers have one value in more than half of the rows, (numbers,) bool. few: (rows,
+    features), a sample, with 0 for a missing number."""
     most = np.zeros(len(spec.numeric), dtype=np.int64)
     for number, feature in enumerate(spec.numeric):
         _, counts = np.unique(few[:, feature], return_counts=True)

@@ -38,7 +38,8 @@ class Leading:
 
     @classmethod
     def of(cls, whole: Moments) -> Leading:
-        """The Leading of rows whose covariance matrix is known in full: all its principal axes."""
+        """Make a Leading from rows whose covariance matrix is known in full, keeping all principal
+        axes. whole: the moments of these rows."""
         variances, axes = np.linalg.eigh(whole.cov)
         variances = np.maximum(variances[::-1], 0)
         return cls(whole.rows, whole.mean, variances, axes[:, ::-1], float(variances.sum()))
@@ -81,8 +82,8 @@ class Leading:
 
 
 def _least(rounding: Float | None) -> float:
-    """What is added to the variance along each axis: AXIS_NOISE, and the mean of rounding,
-    (features,), unless that is None."""
+    """The variance that is added along each axis: AXIS_NOISE plus the mean of `rounding`,
+    (features,), or AXIS_NOISE alone for None."""
     return AXIS_NOISE + (0.0 if rounding is None else float(rounding.mean()))
 
 

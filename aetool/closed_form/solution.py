@@ -1,4 +1,4 @@
-"""What an author of a closed form writes: how it is fitted, and how its solution scores records."""
+"""What an author of a closed form writes: its fit, and a solution that scores records."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Solution:
         raise NotImplementedError
 
     def decode(self, g: Builder, z: Value) -> Value:
-        """(batch, features): what codes z, (batch, k), stand for; flags and levels as
-        probabilities."""
+        """The features that the model restores from codes z, (batch, k): (batch, features), flags
+        and levels as probabilities."""
         raise NotImplementedError
 
     def expected(self, g: Builder, x: Value) -> Value:
@@ -72,10 +72,12 @@ class Solution:
         return self.decode(g, self.encode(g, x))
 
     def parts(self, g: Builder, x: Value) -> Value:
-        """(batch, columns + 1), in nats: what each column costs, and last what belongs to none.
+        """What each column of a record costs, and last what belongs to no column: (batch, columns +
+        1), in nats.
 
-        By default that of x about `expected`, by `deviation`, (numbers,), of each number, and
-        `prior`, (features,), how often a flag or level occurs.
+        By default the cost of features x, (batch, features), about `expected`, with `deviation`,
+        (numbers,), the standard deviation of each number, and `prior`, (features,), how often a
+        flag or level occurs.
         """
         return costs.about(g, x, self.expected(g, x), self.deviation, self.prior)
 
@@ -95,8 +97,8 @@ class Solution:
         return None
 
     def without(self, rows: Int) -> Solution | None:
-        """The solution of a fit without some rows; None where only another fit can tell. rows: the
-        indices, rising, of these rows among those that were fitted.
+        """The solution that the fit would have had without some rows; None where only another fit
+        can tell. rows: the ascending indices of these rows among those that were fitted.
 
         Where leaving rows out is as easy as not looking at them (a memory of records), scores of
         rows that were held out cost one fit, and few rows need to be left out at a time.

@@ -1,7 +1,8 @@
-"""Columns that are alike, as those of a wide array: a plan that was found for one serves others.
+"""Columns that are alike, as those of a wide array: the coding plan found for one column is reused
+for others.
 
-To search a plan for every column takes time that none of them gets back where their plans are the
-same. So a plan is taken over from the column one period before, and searched anew now and then.
+A search of a plan for every column takes time that is lost where their plans are the same. So a
+plan is taken over from the column one period before, and searched anew now and then.
 """
 
 from __future__ import annotations
@@ -15,12 +16,11 @@ LONGEST_STRETCH = 64
 
 
 class AlikeColumns:
-    """Decides which columns of a wide block reuse the coding plan of an earlier column instead of
-    searching for their own.
+    """Decides which columns of a wide block reuse the coding plan of an earlier column and which
+    search for their own.
 
-    period: at what distance columns are alike. Plans without features differ by their transform
-    alone. Each time that a search finds the transform of the column before once more, twice as many
-    columns take it over before the next search.
+    period: how many columns before a column the one is whose plan it may reuse. After each search
+    that finds the reused transform again, twice as many columns reuse it before the next search.
     """
 
     def __init__(self, period: int) -> None:
@@ -47,9 +47,9 @@ class AlikeColumns:
         return moved(plan, self.period)
 
     def found(self, plans: list[Plan], plan: Plan) -> None:
-        """Take in that a search for the next column chose `plan`; if that is the adapted plan of
-        the column one period before, more columns will be offered theirs. plans: of all columns
-        before it."""
+        """Note that a search chose `plan` for the next column. If that equals the plan it would
+        have reused, more columns are offered a plan before the next search. plans: of all columns
+        before it, in order."""
         before = len(plans) - self.period
         place = len(plans) % self.period
         stretch = 0
@@ -62,8 +62,8 @@ class AlikeColumns:
 
 
 def _are_equal_but_for_bins(one: Plan, other: Plan) -> bool:
-    """Whether two plans have equal transforms, neither has features, and each has at least two
-    bins; what the bins are may differ. False for values that are packed as bytes."""
+    """Whether two plans may stand for each other: equal transforms, no features, and at least two
+    bins each, whatever these are. False for values that are packed as bytes."""
     if one.features or other.features:
         return False
     if min(one.bins, other.bins) < 2:

@@ -66,9 +66,12 @@ class Decoder:
         stored: StoredBlock | ArchiveError,
         ledger: Ledger | None = None,
     ) -> Block | ArchiveError:
-        """Decode a stored block; returns the block, or, not raised, the error that damage caused.
-        An error that is given in place of a block is returned. ledger: collects the bits that each
-        value took."""
+        """Decode a stored block and return it; damage is returned as an ArchiveError, not raised,
+        so that it can travel from a worker.
+
+        An error in place of a block is returned as it is. ledger: collects the bits that each value
+        took.
+        """
         if isinstance(stored, ArchiveError):
             return stored
         try:
@@ -85,7 +88,8 @@ class Decoder:
             return error
 
     def again(self, encoded: Encoded) -> Block:
-        """Decode a block that was just encoded, as a reader will; ArchiveError if that fails."""
+        """Decode a block that was encoded a moment ago, exactly as a reader of the archive will, to
+        check it; ArchiveError if that fails."""
         block = self(StoredBlock(0, 0, encoded.rows, encoded.content, encoded.payload))
         if isinstance(block, ArchiveError):
             raise block
@@ -301,8 +305,8 @@ class Archive:
 
     @property
     def foreseen(self) -> Shared:
-        """As `shared`, but ArchiveError in place of None: for an archive that cannot be read
-        without."""
+        """What the model knows about the columns, for an archive that cannot be read without it:
+        ArchiveError where `shared` is None."""
         if self.shared is None:
             raise self.reader.damaged("its header says too little")
         return self.shared
@@ -329,8 +333,8 @@ class Archive:
     # ---- the parts of an index
 
     def beside(self, file: str) -> Archive:
-        """Open the archive `file` of this archive's folder, with the same options; DataError if
-        this one came through a pipe, and so lies in no folder."""
+        """Open another archive in the folder of this one, with the same options. file: its name.
+        DataError if this archive came through a pipe, and so lies in no folder."""
         if self.piped:
             raise DataError(
                 f"{self.reader.path}: is an index of archives that lie beside it; give its path"
@@ -438,8 +442,8 @@ class Archive:
             return self._named(number, error)
 
     def _named(self, number: int, block: Block | ArchiveError) -> tuple[int, Block | ArchiveError]:
-        """(number, block); an error in place of the block gets the archive's name and the block's
-        number. Nothing is raised."""
+        """(number, block) with the archive's name and the block's number added to an error that
+        stands in place of the block; nothing is raised."""
         if not isinstance(block, ArchiveError):
             return number, block
         why = str(block).removeprefix("damaged: ")
@@ -547,8 +551,8 @@ class Archive:
 
     @contextmanager
     def sensible(self) -> Iterator[None]:
-        """A context in which errors from values that make no sense become ArchiveError with the
-        archive's name: such values are damage, not a bug."""
+        """Context manager: ValueError and the like, which values that make no sense raise, become
+        ArchiveError with the archive's name, since such values are damage and no bug."""
         try:
             yield
         except ArchiveError as error:

@@ -1,7 +1,8 @@
-"""Which cells the blobs of a block are of, and what each of these takes: texts, levels, books.
+"""Attribution of a block's blobs to cells: how many bits of the texts, category names and
+dictionaries that are stored belong to each cell.
 
-A dictionary's entry is shared by the cells that are that entry: a word that stands in one record
-alone is that record's.
+The bits of a dictionary's entry are shared by the cells that hold it: a word that stands in one
+record alone counts for that record only.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def between(
     bits: Float,
     edges: Int,
 ) -> Float:
-    """(n - 1,): the sum of bits from each edge to the next. bits: (m,), of bytes; edges: (n,),
-    ascending positions among the bytes."""
+    """The sums of bits between successive edges, (n - 1,). bits: (m,), one for each byte; edges:
+    (n,), ascending positions among the bytes."""
     summed = np.append(0.0, np.cumsum(bits))
     return np.asarray(np.diff(summed[edges]))
 

@@ -56,8 +56,11 @@ def _histogram(r: Int) -> tuple[Int, Int]:
 
 
 def _origin(cells: Int, counts: Int) -> int:
-    """The number that intervals are aligned to: the median of the residuals; 0 where a bin could
-    then leave 64 bits. cells, counts: as of `_histogram`."""
+    """The number from which intervals of 2^m numbers are counted: the median of the residuals, or 0
+    where residuals are so far apart that bins about the median could leave 64 bits.
+
+    cells: the different residuals, ascending; counts: how often each occurs.
+    """
     low = int(cells[0])
     high = int(cells[-1])
     if low <= -FAR or high >= FAR:
@@ -89,8 +92,9 @@ SKIPPED = _Level(NO_NODES, NO_NODES == 0, NO_NODES)
 
 @dataclass(frozen=True, eq=False)
 class _Tree:
-    """The intervals that hold each other, from single numbers on. levels: those of 1, 2, 4 ...
-    numbers. alone: the first level on which two of them meet."""
+    """A tree of intervals of 2^m numbers, from those of a single residual up to wide ones. levels:
+    the intervals of 1, 2, 4 ... numbers. alone: the first level on which two residuals share an
+    interval."""
 
     levels: list[_Level]
     alone: int
@@ -157,8 +161,8 @@ def _tree(cells: Int, counts: Int, penalty: float) -> _Tree:
 
 
 def _may_meet(nodes: Int) -> bool:
-    """Whether nodes have a common parent on some level: what is below 0 and what is not never
-    meet, and are best cut before that."""
+    """Whether all nodes have a common ancestor. Negative numbers and others never have, and are
+    best cut apart first."""
     if len(nodes) != 2:
         return len(nodes) > 1
     first, last = nodes.tolist()
@@ -167,7 +171,8 @@ def _may_meet(nodes: Int) -> bool:
 
 
 def _levels_alone(nodes: Int) -> int:
-    """How often ascending nodes can be halved before the first two of them meet; at most 62."""
+    """How many levels up each ascending node still has an interval to itself: how often all can be
+    halved before the first two are equal; at most 62."""
     if len(nodes) < 2:
         return 0
     differing = nodes[1:] ^ nodes[:-1]

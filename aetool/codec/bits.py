@@ -46,7 +46,8 @@ def unpack(data: bytes, widths: U8) -> U64:
 
 
 def search(values: npt.NDArray[np.int64], edges: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
-    """(n,): for each value how many of the edges are not above it. edges: ascending."""
+    """For each value how many edges are less than or equal to it, (n,) uint32. edges: (m,),
+    ascending."""
     if kernel.C is None:
         return np.searchsorted(edges, values, "right").astype(np.uint32)
     out = np.empty(len(values), np.uint32)
@@ -55,7 +56,7 @@ def search(values: npt.NDArray[np.int64], edges: npt.NDArray[np.int64]) -> npt.N
 
 
 def _ramp(widths: U8) -> npt.NDArray[np.int64]:
-    """0, 1 .. width - 1 for each width in turn, in one array: the place of each bit in its
-    value."""
+    """For each width w in turn the numbers 0 .. w - 1, all in one array: for every bit its place
+    within its value."""
     size = widths.astype(np.int64)
     return np.arange(int(size.sum())) - np.repeat(np.cumsum(size) - size, size)

@@ -1,4 +1,5 @@
-"""Encodes the columns of one block, one after the other, each by what those before it tell."""
+"""Encoder of one block: codes its columns one after the other, each predicted by those before
+it."""
 
 from __future__ import annotations
 
@@ -63,8 +64,9 @@ class BlockEncoder:
     # ---- ways to store a column
 
     def cheapest(self, column: Coded) -> tuple[Coded, list[Plan]]:
-        """(the encoding of the column that takes fewest bits, the plans of its streams as they were
-        found on the way). No plans, an empty list, of a column that has no other encoding."""
+        """Choose among a column's encodings the one that takes fewest bits: (that encoding, the
+        plans of its streams). The plans are [] where there is only one encoding and nothing was
+        searched."""
         if not column.others:
             return column, []
         least = np.inf
@@ -85,8 +87,8 @@ class BlockEncoder:
         return taken, plans
 
     def _bits_of_blobs(self, column: Coded) -> float:
-        """Bits of a column's description and blobs. Of a dictionary that no column before refers
-        to, the column's share is added; of any other, nothing."""
+        """Bits that a column's description and blobs take. A dictionary counts by the column's
+        share of it, if no column before has stored it, else not at all."""
         size = len(deflate(column.meta.to_json()))
         size += sum(map(len, column.blobs))
         bits = 8.0 * size
@@ -96,8 +98,8 @@ class BlockEncoder:
         return bits + 8.0 * len(book.blob) * column.share
 
     def _tried(self, column: Coded) -> tuple[float, list[Plan]]:
-        """(the bits that the column would take next, the plans of its streams); the encoder stays
-        as it is."""
+        """Estimate what a column would take if it were encoded next: (bits, the plans of its
+        streams). The encoder stays as it is."""
         bits = self._bits_of_blobs(column)
         known = self.known.copy()
         planner = planning.Planner(known, self.planner.effort)
@@ -158,8 +160,9 @@ class BlockEncoder:
         return dataclasses.replace(meta, of=owner), blobs
 
     def _add_stream(self, stream: Stream, foreseen: bool, chosen: Plan | None) -> None:
-        """Encode the next stream of the block. foreseen: whether its column's meta is the one the
-        shared model has; chosen: the stream's plan, where it was found before."""
+        """Encode the next stream of the block. foreseen: whether the shared model describes its
+        column in the same way, so that its plan may serve; chosen: the stream's plan, where one was
+        searched already."""
         self.content.append(digest_of_values(stream.values))
         number = len(self.plans)
         shared = self.shared

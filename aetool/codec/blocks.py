@@ -109,8 +109,9 @@ def encode(
 
 @dataclass(frozen=True, eq=False)
 class _Coding:
-    """A block's coding, as `encode` has it. is_doubtful: whether its combinations of columns save
-    so little, by what their search saw, that the block may be smaller without them."""
+    """One way in which a whole block was coded. content: the digest of what it holds; payload: its
+    bytes; hints: for the next block. is_doubtful: whether combinations of columns save so little,
+    by an estimate, that the block may be smaller without them."""
 
     content: bytes
     payload: bytes
@@ -167,26 +168,27 @@ def _encoded(
 
 
 def _shape_of(columns: Sequence[Coded]) -> tuple[int, ...]:
-    """For each column how many streams it has."""
+    """How many streams each column has, as a tuple."""
     return tuple(len(column.streams) for column in columns)
 
 
 def _in_way(column: Coded, way: int) -> Coded:
-    """One of the encodings of a column: the first for way 0, others[way - 1] for another; the first
-    if there is no such."""
+    """Encoding number `way` of a column: 0 is its first, n its others[n - 1]; the first where there
+    is no such number."""
     if 0 < way <= len(column.others):
         return column.others[way - 1]
     return column
 
 
 def _way_of(column: Coded, taken: Coded) -> int:
-    """The number, as of `_in_way`, of the encoding of a column that was taken."""
+    """The number of the encoding of a column that was chosen: 0 for its first, n for others[n - 1];
+    the inverse of `_in_way`."""
     return [column, *column.others].index(taken)
 
 
 def _head(words: dict[str, Json], encoder: BlockEncoder) -> bytes:
-    """The description of a block, deflated: words, and what the encoder has to say of columns; b""
-    if it says nothing that a decoder would not assume."""
+    """The description of a block as deflated bytes: `words`, and for each column what the encoder
+    stores of it. b"" where a decoder would assume just that without being told."""
     description = encoder.description()
     parts = itertools.chain.from_iterable(description.values())
     is_foreseen = encoder.shared is not None and all(part is None for part in parts)
@@ -394,7 +396,9 @@ class _Decoder:
         return self.cell_books[meta.of]
 
     def _chosen(self, where: int, blobs: list[bytes], ranks: Int) -> Int:
-        """The dictionary's numbers at these positions."""
+        """Look up ranks in a dictionary of numbers: (n,), the number at each position. where: the
+        column that the dictionary is stored with, or OWN_BOOK. ArchiveError for a position or
+        dictionary that is not there."""
         if where == OWN_BOOK:
             where = len(self.out.columns)
             self.books[where] = book_from_bytes(blobs[0])

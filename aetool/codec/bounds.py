@@ -1,4 +1,5 @@
-"""Whether text that came back holds its bounds: numbers in exact arithmetic, all else by bytes."""
+"""Checks that restored text keeps its error bounds: numbers are compared in exact arithmetic, all
+other bytes must be equal."""
 
 from __future__ import annotations
 
@@ -64,7 +65,8 @@ class Column:
         self.stop = stop
 
     def only(self, rows: Rows) -> Column:
-        """The column of those rows alone that the mask `rows` has."""
+        """A column of some of this column's cells: those where the mask `rows`, (n,) bool, is
+        True."""
         return Column(self.text, self.start[rows], self.stop[rows])
 
     def cells(self) -> list[bytes]:
@@ -124,8 +126,8 @@ def _near(cell: bytes, again: bytes, affixes: tuple[bytes, bytes], bound: Fracti
 
 
 def _exactly(cell: bytes, affixes: tuple[bytes, bytes]) -> Fraction | None:
-    """The number of a cell as an exact fraction; None if there is no number between the affixes,
-    (prefix, suffix)."""
+    """The number that a cell holds between a prefix and a suffix, as an exact fraction; None if it
+    holds none. affixes: (prefix, suffix)."""
     prefix, suffix = affixes
     begin = len(prefix)
     end = len(cell) - len(suffix)

@@ -1,4 +1,5 @@
-"""What a column of a block is made of: a meta, streams of whole numbers, blobs of bytes."""
+"""The parts that a column of a block is stored as: a description (meta), streams of whole numbers,
+and blobs of bytes."""
 
 from __future__ import annotations
 
@@ -83,8 +84,8 @@ def whole_column(values: Int) -> Coded:
 
 @contextmanager
 def sensible() -> Iterator[None]:
-    """A context in which errors from values that make no sense become ArchiveError: such values are
-    damage, not a bug."""
+    """Context manager: ValueError and the like, which values that make no sense raise, become
+    ArchiveError, since such values are damage and no bug."""
     try:
         yield
     except MemoryError:

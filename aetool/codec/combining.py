@@ -1,8 +1,9 @@
-"""Finds combinations of columns that come near to another: totals, differences, products.
+"""Finds combinations of columns that predict another column: totals, differences, products.
 
-Columns are taken one by one, always the one that goes most like what is left (orthogonal matching
-pursuit, Pati et al. 1993), with factors by least squares. Nothing here is needed to decode, so
-floating point is welcome: what is stored are whole factors and a divisor.
+Columns are taken one by one, always the one that correlates best with what the ones before leave
+unexplained (orthogonal matching pursuit, Pati et al. 1993), with factors by least squares. Nothing
+here is needed to decode, so floating point is welcome: what is stored are whole factors and a
+divisor.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ MATCHING = 0.9  # of the rows must a product be near to
 
 @dataclass(frozen=True, eq=False)
 class _Regressor:
-    """The values that a stream has `lag` rows earlier, as floats, in the sampled rows."""
+    """A possible predictor: the values of stream number `stream`, `lag` rows before each sampled
+    row, as floats, (sampled rows,)."""
 
     stream: int
     lag: int
@@ -64,8 +66,8 @@ def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterat
 
 
 def _rows(stream: Stream, rows: int) -> Int:
-    """The row numbers to sample: all that the stream has values in, or four stretches of them,
-    together ROWS, if they are more. rows: of the block."""
+    """The numbers of the rows to sample, of those in which the stream has a value: all of them, or,
+    if they are many, four stretches of together ROWS. rows: of the block."""
     all_rows = np.arange(rows) if stream.present is None else np.flatnonzero(stream.present)
     if len(all_rows) <= ROWS:
         return all_rows
@@ -78,8 +80,9 @@ def _lagged(values: Int, rows: Int, lag: int) -> Float:
 
 
 def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
-    """The weighted sum of at most MOST_TERMS regressors that comes nearest to the target, as far as
-    each makes the mean error smaller; None if none does, or factors are too large to store."""
+    """Choose at most MOST_TERMS regressors and factors whose weighted sum comes nearest to the
+    target, (sampled rows,), adding one as long as it lowers the mean error. None if none does, or
+    factors are too large to store."""
     if not regressors:
         return None
     columns = np.stack([one.values - one.values.mean() for one in regressors])

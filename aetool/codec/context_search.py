@@ -1,8 +1,8 @@
-"""Finds the context of a column's symbols: which features of other columns, of the symbol before
-and of repeats together make them take fewest bits.
+"""Search for the contexts that code a column's symbols in fewest bits: which features of other
+columns, of the symbol before and of repeats are combined.
 
-Features are added one by one, always the one that lowers the bits of a sample most. Nothing here
-is needed to decode, so floating point is welcome.
+Features are added one by one, always the one that lowers the bits of a sample most. Nothing here is
+needed to decode, so floating point is welcome.
 """
 
 from __future__ import annotations
@@ -98,8 +98,9 @@ class ContextSearch:
     parents: Sequence[int]
 
     def best(self, plan: Plan, residuals: Int) -> tuple[float, Plan]:
-        """(the bits of the sample and of the plan, the plan with the features and the strength that
-        make these fewest). residuals: of the whole stream, under the plan."""
+        """Choose the features for a plan: (bits that the sample and the plan's description then
+        take, the plan with these features and the best strength). residuals: (n,), of the whole
+        stream, under the plan."""
         symbols = integers.symbols_of(plan, residuals)
         part = symbols[self.rows]
         # bits that no context changes
@@ -155,9 +156,11 @@ class ContextSearch:
         chosen: Sequence[Candidate],
         strength: int = 8,
     ) -> float:
-        """Bits that the sample's symbols take with these features, and the features in the plan;
-        infinite if the frequency tables have too many cells. part: the sample's symbols; strength:
-        how strongly a table is drawn to the one above it."""
+        """Estimate the bits of coding the sample's symbols with these features, added to the bits
+        of the features' description; infinite if the frequency tables would have too many cells.
+
+        part: the sample's symbols; strength: how strongly a table is drawn to the one above it.
+        """
         base: rans.U32 | None = None
         radices: list[int] = []
         own = None
@@ -176,8 +179,8 @@ class ContextSearch:
         return coded + sum(one.bits for one in chosen)
 
     def _of_itself(self, plan: Plan, symbols: integers.U16) -> Iterator[Candidate]:
-        """Yield the candidates that depend on the plan: the stream's own symbol before, its
-        repeats, and how often a key came before."""
+        """Yield the features of the stream itself that may become context, which depend on the
+        plan: its symbol before, its repeats, and how often a key came before."""
         for most in self.limits.classes:
             own = OwnSymbol(classes_of(symbols, plan.bins, most))
             yield Candidate.of(own, None, own.radix)
@@ -193,9 +196,9 @@ class ContextSearch:
 
     @cached_property
     def _of_others(self) -> list[Candidate]:
-        """The candidates that look at earlier streams, which are the same under every plan: classes
-        of their symbols, of their values, and whether they have not changed. Of features with the
-        same marks only the first is among them."""
+        """The features of earlier streams that may become context: classes of their symbols or
+        values, and whether they changed. They are the same under every plan. Of features with equal
+        values in the sample only the first is kept."""
         sample = self._sample()
         here = Stream(NO_INTEGERS)
         candidates: list[Candidate] = []

@@ -1,4 +1,5 @@
-"""A model's code back to records: values on their columns' grids, gaps, categories, pixels."""
+"""Decoding of a model's codes to records: values on their columns' grids, gaps, categories,
+pixels."""
 
 from __future__ import annotations
 

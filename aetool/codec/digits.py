@@ -35,8 +35,8 @@ def _affixes(meta: DigitsMeta) -> tuple[bytes, bytes]:
 
 
 def read(meta: DigitsMeta, cells: Cells) -> tuple[Int, Mask]:
-    """(values, mask), (n,) each: the number that a cell of digits stands for, and whether a cell is
-    such: just meta.width digits between the affixes. What a number is elsewhere means nothing."""
+    """Read cells of digits as numbers: (values, mask), (n,) each, mask being True where a cell is
+    exactly meta.width digits between the affixes. Elsewhere the value means nothing."""
     buffer, start, stop = cells
     before, behind = _affixes(meta)
     size = len(before) + meta.width + len(behind)

@@ -35,8 +35,9 @@ def sample_rows(count: int, size: int) -> Rows:
 
 
 def outline(values: Int) -> Float32:
-    """(OUTLINE,): some of the values, in order, as a vector of length 1 and mean 0; the product of
-    two such vectors is how alike two streams are."""
+    """A short vector that outlines a column, (OUTLINE,) float32: some of its values in order,
+    shifted to mean 0 and scaled to length 1. The product of two outlines is the correlation of
+    their columns."""
     part = _some_of(values, OUTLINE)[:OUTLINE]
     part -= np.median(part)
     # of long tails the order of magnitude counts
@@ -51,8 +52,8 @@ def outline(values: Int) -> Float32:
 
 
 def bits_a_value(r: Int) -> float:
-    """About how many bits a residual takes on average: those of its place among others of its
-    magnitude, and those that say which magnitude it has. r: (n,)."""
+    """Estimate the mean bits of a residual: those that say its magnitude, and those of its place
+    within that magnitude. r: (n,), the residuals."""
     rows = sample_rows(len(r), MOST_LOOKED_AT)
     part = r[rows].astype(np.float64)
     off = part - np.median(part)

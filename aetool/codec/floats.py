@@ -91,8 +91,8 @@ def told(numbers: Doubles, bare: bool) -> tuple[FloatMeta, Int, Int, Mask]:
 
 
 def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
-    """(decimals, (n,) whole numbers over 10^decimals, (n,) how many floats each lies above that) of
-    floats that are all near decimals; None if any is not.
+    """Take floats that all lie near decimals apart: (decimals, (n,) whole numbers over 10^decimals,
+    (n,) how many floats each lies above that); None if any is not near.
 
     bits: (n,), the bits of 64-bit floats, as whole numbers that are in the floats' order.
     """
@@ -111,7 +111,8 @@ def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
 
 
 def from_decimals(places: int, wholes: Int, above: Int) -> Int:
-    """The `bits` that near_decimals took apart. places: decimals; wholes, above: (n,) each."""
+    """The inverse of `near_decimals`: (n,), the bits of floats, from wholes / 10^places and
+    `above`, how many floats each lies above that, (n,) each."""
     nearest = wholes / np.float64(10**places)
     return _ordered(nearest) + above
 
@@ -128,8 +129,8 @@ def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
 
 
 def _places(sample: Doubles) -> int | None:
-    """The fewest decimals with which nearly all (98 %) of the numbers lie near a decimal; None if
-    there is no such."""
+    """The fewest decimals with which nearly all (98 %) of the sample's numbers lie within a few
+    floats of a decimal; None if no number of decimals will do."""
     for places in range(MOST_DECIMALS + 1):
         _, distance = _by_decimals(sample, places)
         if (np.abs(distance) <= NEAR).mean() >= NEARLY_ALL:
@@ -138,8 +139,9 @@ def _places(sample: Doubles) -> int | None:
 
 
 def _by_decimals(numbers: Doubles, places: int) -> tuple[Int, Int]:
-    """(wholes, distance), (n,) each: wholes / 10^places is the decimal nearest to the number,
-    distance how many floats the number lies above it; more than NEAR where there is no such."""
+    """Write numbers as decimals of so many places: (wholes, distance), (n,) each. wholes /
+    10^places is the decimal nearest to the number, distance how many floats the number lies above
+    it; more than NEAR where it is far from any."""
     scale = np.float64(10**places)
     # a number so large that its product is infinite has no whole number either
     with np.errstate(over="ignore"):
@@ -162,6 +164,6 @@ def _ordered(numbers: Doubles) -> Int:
 
 
 def _from_ordered(ordered: Int) -> Doubles:
-    """The floats whose bits `_ordered` returned."""
+    """The inverse of `_ordered`: floats, (n,), from whole numbers that sort as the floats do."""
     bits = np.where(ordered < 0, ordered ^ SIGN, ordered)
     return np.ascontiguousarray(bits).view(np.float64)

@@ -46,8 +46,8 @@ class Picture:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What files of one block have in common: format, mode, palette and shape of pictures, the
-        offset of bytes."""
+        """The properties that the files of one block share: of pictures format, mode, palette and
+        shape, of bytes their offset."""
         if self.pixels is not None:
             return self.format, self.mode, self.palette, *self.pixels.shape
         return (self.offset,)
@@ -63,8 +63,8 @@ class Picture:
 
     @property
     def seen(self) -> Array | None:
-        """The picture as it is looked at, (channels, height, width): the colours of places in a
-        palette; None of a file that is kept as bytes."""
+        """The picture in its colours, (channels, height, width), also where its pixels are places
+        in a palette; None for a file stored as bytes."""
         if self.palette is None or self.pixels is None:
             return self.pixels
         return self.palette.seen(self.pixels)
@@ -108,8 +108,8 @@ def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
 
 
 def _is_worth(picture: images.PlainPicture) -> bool:
-    """Whether a picture has enough pixels for its palette: icons are smaller as files, and are then
-    in blocks together."""
+    """Whether a picture with a palette has enough pixels to be stored by pixel; icons have not, and
+    are smaller as bytes of files."""
     if picture.palette is None:
         return True
     return picture.pixels.size >= LEAST_PIXELS * len(picture.palette.colours)

@@ -34,8 +34,9 @@ class OpenPart:
         index: Archive,
         items_of_part: Iterator[ItemOfPart],
     ) -> Iterator[ItemOfPart] | None:
-        """The items that are read from this part; None if it is damaged and nothing but the digest
-        of the whole, which does not match, could tell which items are right: the part is lost."""
+        """Read the items of this part and yield them; None if the part is damaged and only the
+        digest of the whole could tell which items are right, so that all of it is lost. index: the
+        archive of which it is a part."""
         if not (index.lenient and self.archive.reader.unsealed):
             return items_of_part
         try:

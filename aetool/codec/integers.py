@@ -163,12 +163,13 @@ def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
 
 
 def _differences(values: Int) -> Int:
-    """(n,): each value less the one before it, the first less 0, modulo 2^64."""
+    """The difference of each value to the one before it, (n,), modulo 2^64; the first value itself
+    comes first."""
     return np.diff(values, prepend=np.int64(0))
 
 
 def _sums(differences: Int) -> Int:
-    """(n,): the values whose `_differences` these are."""
+    """The inverse of `_differences`: the running sums of differences, (n,), modulo 2^64."""
     return np.cumsum(differences, dtype=np.int64)
 
 
@@ -188,7 +189,8 @@ def combination(combined: Combination, stream: Stream, known: Known) -> Int:
 
 
 def _where_present(full: Array, stream: Stream) -> Array:
-    """(n,): of what every row has, (rows,), those of the rows that the stream has values in."""
+    """Pick, from an array with an entry for each row of the block, those of the rows in which the
+    stream has values: (n,)."""
     if stream.present is None:
         return full
     return full[stream.present]
@@ -204,8 +206,9 @@ def _earlier(values: Int, lag: int) -> Int:
 
 
 def course(plan: Plan, stream: Stream, known: Known) -> keys.Course:
-    """The rows of a stream in the order of the keys that its plan names; ArchiveError if one of the
-    streams that the plan names is not known. stream: only its mask is read."""
+    """Sort the rows of a stream by the keys that its plan names, to predict each value from the
+    last one with the same key. stream: only its mask is read. ArchiveError if a stream that the
+    plan names is not known."""
     row_keys = _of(known.values, plan.of, stream)
     rows = _where_present(np.arange(known.rows), stream)
     if plan.pair is None:
@@ -224,8 +227,8 @@ def _order(plan: Plan, stream: Stream, known: Known) -> Int:
 
 
 def beginning(plan: Plan, stream: Stream, known: Known) -> Int:
-    """The places of those values of a stream that its transform predicts by nothing, as there is no
-    value before them: the first one or two, or none, by the transform."""
+    """The positions of those values of a stream that its transform cannot predict, since no value
+    stands before them: the first one or two, or none, by the transform."""
     if plan.transform is Transform.GROUPED:
         return _order(plan, stream, known)[:1]
     first = VALUES_AT_THE_BEGINNING.get(plan.transform, 0)
@@ -240,8 +243,8 @@ def _student(known: Known) -> Int:
 
 
 def _of(columns: Sequence[Array], which: int, stream: Stream) -> Array:
-    """(n,): one of the columns, in those rows that the stream has values in; ArchiveError if there
-    is no such column."""
+    """One of the block's columns, in the rows in which the stream has values: (n,). columns:
+    (rows,) each; which: the number of the column. ArchiveError if there is no such column."""
     if which >= len(columns):
         raise ArchiveError("damaged: a column's plan refers to a column that is not there")
     return _where_present(columns[which], stream)
@@ -278,13 +281,13 @@ def symbols_of(plan: Plan, r: Int) -> U16:
 def contexts(
     plan: Plan, stream: Stream, known: Known, prime: Counts = None, symbols: U16 | None = None
 ) -> tuple[npt.NDArray[np.uint32] | None, rans.Contexts]:
-    """(base, layout) of a plan's features. base: (n,), the number that the features make together
-    in each row of the stream; None without features to look at ahead. layout: of the frequency
-    tables.
+    """Compute the contexts of a stream's symbols by its plan's features: (base, layout). base: (n,)
+    uint32, all features combined into one number for each value; None if no feature can be computed
+    ahead. layout: how contexts choose frequency tables.
 
-    symbols: the stream's own, which the encoder has; the repeats in them are then a part of base.
-    None: the decoder finds repeats symbol by symbol, as layout says. prime: counts that tables
-    begin with.
+    symbols: the stream's own, which only the encoder has; the repeats in them are then part of
+    base. None: the decoder finds repeats symbol by symbol, as layout says. prime: counts that
+    tables begin with.
     """
     alphabet = plan.alphabet
     own: npt.NDArray[np.uint8] | None = None
@@ -328,15 +331,16 @@ def contexts(
 
 
 def classes_of_symbols(edges: Int, alphabet: int) -> npt.NDArray[np.uint8]:
-    """(alphabet,): for each symbol how many of the ascending edges are not above it."""
+    """For each symbol 0 .. alphabet - 1 the number of its class: how many of the ascending edges
+    are less than or equal to it. (alphabet,) uint8."""
     return np.searchsorted(edges, np.arange(alphabet), "right").astype(np.uint8)
 
 
 def feature_of(
     feature: Feature, stream: Stream, known: Known
 ) -> tuple[npt.NDArray[np.uint32], int]:
-    """((n,) value of a feature in each row of the stream, how many values it can have): of features
-    that look at other streams, or at the student."""
+    """Compute a feature of other streams, or of the student, as part of a context: ((n,) its value
+    for each row of the stream, how many different values it can have)."""
     if isinstance(feature, Verdict):
         verdicts = _where_present(_student(known), stream)
         return verdicts.astype(np.uint32), MAX_CLASSES
@@ -363,7 +367,7 @@ def feature_of(
 
 @dataclass(frozen=True, eq=False)
 class Pushed:
-    """A stream ready for the entropy coder. pairs: (n,), the frequency and start of each symbol;
+    """A stream as the entropy coder takes it. pairs: (n,), the frequency and start of each symbol;
     raw: the bits within bins; lanes: how many coders take turns. usual: whether all symbols are the
     most common one and there are no raw bits, so that nothing need be stored."""
 
@@ -438,8 +442,8 @@ def encode(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> by
 
 
 def stillness(values: Int, usual: int) -> int:
-    """How constant values are: USUAL if all are `usual`, or there are none; STILL if all are
-    another number; MOVING if they differ."""
+    """How constant a stream is: USUAL if every value is `usual`, or there are none; STILL if all
+    are one other number; MOVING if they differ."""
     if not len(values) or (values == usual).all():
         return USUAL
     is_moving = (values != values[0]).any()
@@ -447,8 +451,9 @@ def stillness(values: Int, usual: int) -> int:
 
 
 def marked(marks: Sequence[int], numbers: Sequence[int], counts: rans.U32) -> Pushed:
-    """Make the marks (see `stillness`) of the streams of these numbers ready for the entropy coder.
-    counts: (streams, 3), how often the model's training saw each mark of each stream."""
+    """Prepare the marks of streams, their `stillness`, for the entropy coder. marks: USUAL, STILL
+    or MOVING of each stream, numbers: the stream's number. counts: (streams, 3), how often the
+    model's training saw each mark of each stream."""
     layout, base = _marks_layout(counts, numbers)
     pairs = rans.forward(np.array(marks, np.uint16), base, layout)
     return Pushed(pairs, b"", 1, False)
@@ -467,8 +472,8 @@ def _marks_layout(counts: rans.U32, numbers: Sequence[int]) -> tuple[rans.Contex
 
 
 def still(plan: Plan, stream: Stream, known: Known, usual: int) -> Pushed:
-    """Make a constant stream ready for the entropy coder, and add it to `known`: only the
-    difference of its value to `usual` is stored, which is nothing if it is 0."""
+    """Prepare a constant stream for the entropy coder, and add it to `known`. Only the difference
+    of its value to `usual` is stored, nothing where that is 0."""
     _know(plan, stream, known)
     difference = 0
     if len(stream.values):
@@ -480,14 +485,15 @@ def still(plan: Plan, stream: Stream, known: Known, usual: int) -> Pushed:
 
 
 def _folded(number: int) -> int:
-    """A whole number as one of 0, 1, 2 ...: 0, -1, 1, -2, 2 ... in turn."""
+    """Map a whole number of any sign to 0, 1, 2 ... ("zigzag"): 0, -1, 1, -2, 2 become 0, 1, 2, 3,
+    4."""
     if number >= 0:
         return 2 * number
     return -2 * number - 1
 
 
 def _unfolded(folded: int) -> int:
-    """The number that `_folded` was given."""
+    """The inverse of `_folded`: 0, 1, 2, 3, 4 become 0, -1, 1, -2, 2."""
     if folded % 2:
         return -((folded + 1) // 2)
     return folded // 2
@@ -504,11 +510,11 @@ class Account(Protocol):
     def symbols(
         self, plan: Plan, stream: Stream, symbols: U16, known: Known, prime: Counts
     ) -> None:
-        """Take in the symbols that were decoded of a stream, with plan and counts, of which bits
-        follow."""
+        """Count the bits of the symbols that were decoded of a stream, from its plan and counts."""
 
     def packed(self, packed: Packed, stream: Stream, data: bytes) -> None:
-        """Take in that a stream was decoded from `data`, its values squeezed as bytes."""
+        """Count the bits of a stream that was decoded from `data`, in which its values were
+        compressed as bytes."""
 
 
 class Source:
@@ -608,8 +614,8 @@ def joined(streams: Sequence[Pushed]) -> bytes:
 
 
 def _usual(plan: Plan, layout: rans.Contexts) -> int:
-    """The symbol that a stream without any bytes consists of; ArchiveError if it is no symbol, or
-    one that takes raw bits."""
+    """The symbol that every value of a stream has for which no bytes are stored; ArchiveError if
+    the plan has no such symbol, or it would take raw bits."""
     usual = plan.usual
     if usual >= layout.alphabet or (usual < plan.bins and plan.widths[usual]):
         raise ArchiveError("damaged: an empty column has no usual value")

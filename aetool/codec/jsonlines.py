@@ -1,4 +1,5 @@
-"""Lines of JSON by their values, byte for byte: what is the same in many lines is told once.
+"""Coding of JSON lines by their values, byte for byte: what is the same in many lines is stored
+once.
 
 A line is cut into values (strings, numbers, true, false, null; not keys) and what stands between
 them, its frame. Lines of the same keys, blanks and nesting have the same frame. Values of one key

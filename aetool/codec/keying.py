@@ -1,4 +1,4 @@
-"""Finds which streams are keys of another: names by numbers, the last price of an article.
+"""Finds which columns are keys of another column, such as article numbers of names or prices.
 
 Nothing here is needed to decode.
 """
@@ -55,8 +55,9 @@ class Keying:
                     yield Plan(transform=Transform.KEYED, of=parent, pair=pair)
 
     def _best_keys(self, stream: Stream, parents: Sequence[int], known: Known) -> list[int]:
-        """The numbers of at most 2 MOST_KEYS parents: those that foretell most rows exactly, and
-        those that leave least of them."""
+        """Choose at most 2 MOST_KEYS parents that serve best as keys of a stream: those under which
+        most values equal the last one of their key, and those whose differences to it take fewest
+        bits."""
         # a row for each of the block's, 0 where the stream has no value
         own = stream.values
         rows = np.arange(known.rows)
@@ -99,8 +100,8 @@ class Keying:
         return self.looked_at[number]
 
     def _alike(self, number: int, before: int) -> list[int]:
-        """The numbers of those streams below `before` that share at least IN_COMMON of their keys
-        with stream `number`; only of streams that `plans` has looked at."""
+        """The numbers of the streams below `before` whose keys are at least to the share IN_COMMON
+        also keys of stream `number`. Only streams that `plans` has looked at are compared."""
         own = self.looked_at[number]
         assert own is not None
         alike = []
@@ -115,8 +116,9 @@ class Keying:
 
 
 def _without_keys(values: Int, before: Int) -> tuple[float, float]:
-    """(how many rows keys must foretell exactly to be worth a look, the bits that a value takes
-    without keys). before: for each value the one in the row before it."""
+    """How well a stream is predicted without keys: (how many rows keys must predict exactly to be
+    worth a look, the bits that a value takes). before: for each value the one in the row before
+    it."""
     steps = values - before
     # what is foretold without keys: by the row before, or by what is usual
     unchanged = int((steps == 0).sum())
@@ -128,13 +130,14 @@ def _without_keys(values: Int, before: Int) -> tuple[float, float]:
 
 
 def _size(r: Int) -> float:
-    """About how many bits a residual takes, the mean of all. r: (n,)."""
+    """Estimate the mean bits of a residual. r: (n,), the residuals."""
     magnitude = np.abs(r.astype(np.float64))
     return float(np.log2(1.0 + magnitude).mean())
 
 
 def _keys_of(values: Int) -> _Keys | None:
-    """Values as keys; None if they are too few different ones, or repeat too seldom."""
+    """Values prepared as keys: for each row the row before it with the same value; None if there
+    are too few different ones, or they repeat too seldom."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     came_before = np.zeros(len(ordered), np.bool_)

@@ -1,4 +1,5 @@
-"""What each cell of a block takes of its bits, as told by whoever decodes it.
+"""A ledger of bits: how many of a block's bits each of its cells took, counted while the block is
+decoded.
 
 A decoder that is given a ledger reports what every symbol took (log2 of 2^14 over the frequency
 that it was decoded with), raw bits, and squeezed text. Whatever a part of the payload has beyond
@@ -89,8 +90,8 @@ class Ledger:
         size: int,
         name: str = CODERS,
     ) -> None:
-        """End a part of the payload of `size` bytes: add to the overhead `name` what of its bits
-        was not reported since the last part."""
+        """End a part of the payload: its bits that were not reported for any cell since the last
+        part are added to the overhead `name`. size: of the part, in bytes."""
         self.overhead[name] += 8 * size - self._reported
         self._reported = 0.0
 
@@ -226,8 +227,9 @@ def by_all_others(
     contexts: Int,
     layout: rans.Contexts,
 ) -> Float:
-    """(n,): the bits of each symbol by the frequencies of all other symbols in its context, which
-    are smoothed as rans.tables does. symbols, contexts: (n,)."""
+    """The bits that each symbol would take if its frequency table were learned from all other
+    symbols in its context, (n,): rare ones are dear wherever they stand. symbols, contexts: (n,).
+    Counts are smoothed as rans.tables does."""
     alphabet = layout.alphabet
     cells = contexts * alphabet + symbols
     counts = np.bincount(cells, minlength=layout.size * alphabet)
@@ -256,8 +258,9 @@ def by_all_others(
 
 
 def without_learning(bits: Float) -> Float:
-    """(n,): bits of cells in order, those of the first half scaled down, by stretches of 1, 1, 2, 4
-    ... cells: where a stretch's median is above that of the second half, to that one."""
+    """Bits of cells in order, (n,), without the extra that the first cells take while frequencies
+    are still being learned. The first half is scaled down in stretches of 1, 1, 2, 4 ... cells: a
+    stretch whose median is above that of the second half is brought down to it."""
     judged = bits.copy()
     half = len(bits) // 2
     if not half:

@@ -1,4 +1,4 @@
-"""The code of an encoder, quantised: how coarse, and what that costs."""
+"""Quantisation of a model's codes: how coarse it may be for an allowed error."""
 
 from __future__ import annotations
 
@@ -153,8 +153,9 @@ def _gains(
     decode: Callable[[Code], Decoded],
     distance: Callable[[Decoded, Decoded], Float],
 ) -> Float:
-    """(latent,): the root mean square change of decoded records for each code unit, over the change
-    of that unit, which is moved by a quarter of its deviation."""
+    """How strongly each unit of the code changes the decoded records, (latent,): their root mean
+    square change, divided by the change of the unit, which is moved by a quarter of its
+    deviation."""
     base = decode(z)
     units = z.shape[1]
     gains = np.empty(units)
@@ -206,8 +207,8 @@ def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fracti
 
 
 def _ladder(first: float, last: float) -> Float:
-    """Error bounds from `first` to `last`, ascending, each LADDER times the one before; `last`
-    alone if that is the smaller one."""
+    """Error bounds to try, ascending from `first` to `last`, each LADDER times the one before;
+    `last` alone if it is the smaller one."""
     if first > last:
         return np.array([last])
     ratio = np.log(last / first) / np.log(LADDER)

@@ -1,9 +1,10 @@
-"""Bytes of text, bit by bit, by a mixture of contexts: for small tables, and what is left as text.
+"""Compression of text, bit by bit, by a mixture of contexts, for small tables and texts that no
+other coder suits.
 
-Each bit is foretold by how often it came in ten contexts (the last bytes, the field so far, what
+Each bit is predicted by how often it came in ten contexts (the last bytes, the field so far, what
 stands above it in the record before), and by the longest match. A small network that learns as it
-goes mixes them (Mahoney 2005, "Adaptive weighing of context models"), and an arithmetic coder
-takes the rest. All numbers are whole. This file is the norm; the C kernel computes the same.
+goes mixes them (Mahoney 2005, "Adaptive weighing of context models"), and an arithmetic coder codes
+the bit by the result. All numbers are whole. This file is the norm; the C kernel computes the same.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ LEAST_CHANCE, MOST_CHANCE = 24, 65512  # of a bit, of 65536
 
 
 def squash(logit: int) -> int:
-    """4096 / (1 + exp(-logit / 256)), rounded: straight lines between the values, in a table, of
-    every 128th logit."""
+    """The probability of a 1 bit, in 4096ths, for a logit in 256ths: 4096 / (1 + exp(-logit /
+    256)), linear between table values at every 128th logit."""
     if logit > 2047:
         return 4095
     if logit < -2047:
@@ -48,7 +49,8 @@ def squash(logit: int) -> int:
 
 
 def _stretched() -> list[int]:
-    """For each probability in 4096ths its logit in 256ths: the inverse of `squash`."""
+    """The inverse of `squash` as a table: for each probability 0 .. 4095, in 4096ths, its logit in
+    256ths."""
     table: list[int] = []
     for logit in range(-2047, 2048):
         table += [logit] * (squash(logit) + 1 - len(table))
@@ -143,8 +145,8 @@ class Mixer:
 
     @property
     def node(self) -> int:
-        """The number of the statistics, 1 .. 15, in a slot: a 1 and the bits, so far, of this half
-        of the byte."""
+        """Which of the 15 statistics of a slot the next bit has: 1 followed by the bits of this
+        half byte so far, read as a binary number, 1 .. 15."""
         count = self.count % 4
         return self.bits & (1 << count) - 1 | 1 << count
 
@@ -175,8 +177,8 @@ class Mixer:
             self._take(self.bits & 255)
 
     def _find_slots(self) -> None:
-        """Set `slots`: for each context its slot for the next half of a byte; a slot that another
-        context had is emptied."""
+        """Set `slots`: for each context the slot of statistics for the next half byte. A slot that
+        belonged to another context is emptied."""
         bits = self.bits if self.count else 0
         self.slots = []
         for context, table in zip(self.hashes, self.tables, strict=True):
@@ -189,8 +191,9 @@ class Mixer:
             self.slots.append(slot)
 
     def _foretold_by_match(self) -> int:
-        """The logit of the next bit, as it came after the longest earlier stretch like the last
-        bytes; 0 without such a stretch, or if this byte differs from its byte already."""
+        """The logit of the next bit by the longest earlier stretch that equals the last bytes: the
+        bit that followed there is expected here. 0 without such a stretch, or if this byte already
+        differs from the one there."""
         self.foretold: tuple[int, int] | None = None
         if not self.length:
             return 0
@@ -274,8 +277,9 @@ class Mixer:
         ]
 
     def _follow(self, byte: int) -> None:
-        """Update `match` and `length`: where in the text the bytes like the last ones ended before,
-        and how many are alike; length 0 if there is no such place."""
+        """Update `match` and `length` for a byte that was added: the earlier place in the text
+        whose preceding bytes equal the last ones, and how many do; length 0 if there is no such
+        place."""
         text = self.text
         if self.length and text[self.match] == byte:
             self.length += self.length < LONGEST_MATCH

@@ -50,8 +50,8 @@ def unpacked(data: bytes) -> tuple[dict[str, Array], Json]:
 
 @contextmanager
 def sensible(name: str) -> Iterator[None]:
-    """A context in which errors that damaged bytes cause become BundleError, its message led by
-    `name`."""
+    """Context manager: errors that damaged bytes cause become BundleError, with `name` at the front
+    of the message."""
     try:
         yield
     except (ArchiveError, BundleError) as error:

@@ -1,6 +1,7 @@
-"""The bytes of a block: its description, the lengths of its parts, the parts.
+"""The bytes of a block, its payload: a description in JSON, the lengths of its parts, and the
+parts.
 
-    payload = varint n | n bytes: what to know, JSON | lengths of parts | parts
+    payload = varint n | n bytes: the description, JSON | lengths of parts | parts
 
 Lengths: a bit for each part, whether it has any bytes, then a varint for each that has, but the
 last one: it ends with the payload.

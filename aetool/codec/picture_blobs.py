@@ -1,4 +1,5 @@
-"""Pictures of one size as one run of bytes and back: the way that takes fewest, and its words.
+"""Pictures of one size as one blob of bytes and back: each of several ways to code them is tried,
+and the shortest is taken.
 
 A way is tried on a part of the pictures, so that what it costs to choose does not grow with them.
 """
@@ -86,8 +87,8 @@ class Way:
 
 
 def _green_first(planes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
-    """A copy of planes, (n, planes, height, width), whose first two planes have changed places if
-    there are at least three."""
+    """Exchange the first two planes (red and green) of planes, (n, planes, height, width), if there
+    are at least three; returns a copy, and undoes itself."""
     if planes.shape[1] < 3:
         return planes.copy()
     return planes[:, [1, 0, *range(2, planes.shape[1])]]
@@ -151,8 +152,9 @@ def palette_of(pictures: Samples) -> Samples | None:
 
 
 def _part(pictures: Samples) -> Samples:
-    """About TRIED values of the pictures, to try ways on: pictures from the middle, or, if one has
-    more values than that, rows from the middle of one."""
+    """A sample of pictures of about TRIED values on which ways to code them are tried: pictures
+    from the middle, or rows from the middle of one if a single picture has more values than
+    that."""
     size = math.prod(pictures.shape[1:])
     if size >= TRIED:
         # of one picture
@@ -178,8 +180,8 @@ class _Tried:
     bits: int
 
     def bytes_of(self, scale: float) -> float:
-        """About how many bytes `scale` times the pictures tried would take, the palette once;
-        infinite if the code was too long."""
+        """Estimate the bytes of pictures `scale` times as many as those tried, a palette counted
+        once; infinite if the code was too long."""
         # none at all are those of values that had no room: never the fewest
         if self.data:
             return len(self.way.head()) + scale * len(self.data)

@@ -71,9 +71,9 @@ class State:
         return State(self.preset, self.bits, counters, self.weights.copy(), self.last.copy())
 
     def grown(self, bits: int) -> State:
-        """A copy with 2^bits counters for each context, to begin with on other pictures. Each
-        counter is repeated where there is more room, and counts as used at most MOST_LEARNED
-        times."""
+        """A copy with 2^bits counters for each context, from which the coding of other pictures
+        begins. Where there is more room each counter is repeated; each counts as used at most
+        MOST_LEARNED times."""
         wider = 1 << (bits - self.bits)
         lines = self.counters.reshape(len(self.preset.contexts), -1, LINE)
         counters = _aligned(lines.size * wider, 0)
@@ -85,7 +85,8 @@ class State:
 
 
 def _aligned(count: int, value: int) -> npt.NDArray[np.uint32]:
-    """(count,): counters of this value, in memory that begins where a line of the cache does."""
+    """An array of `count` counters, all of this value, whose memory begins at the start of a line
+    of the processor's cache."""
     room = np.full(count + 16, value, np.uint32)
     first = -room.ctypes.data % 64 // 4
     return room[first : first + count]

@@ -1,4 +1,5 @@
-"""A block as it stands in the file: its head, which binds it to its archive and place."""
+"""A block as its bytes lie in the file: its head, which binds it to its archive and place, and its
+payload."""
 
 from __future__ import annotations
 

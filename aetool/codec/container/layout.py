@@ -1,4 +1,4 @@
-"""Marks, layouts and sizes of the container, and what is wrong with a file that has others.
+"""Marks, layouts and sizes of the container, and the error for a file that has others.
 
 Every part of an archive is a class that knows its bytes (block, footer, piece). Their `from_bytes`
 is where what a file claims is checked, as far as the part alone can tell: marks, digests, limits.

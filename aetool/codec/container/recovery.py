@@ -1,4 +1,5 @@
-"""Reads what is left of a damaged archive, whatever lies before, between and behind its parts."""
+"""Reader for damaged archives: recovers every block that is undamaged, whatever lies before,
+between and behind the parts."""
 
 from __future__ import annotations
 
@@ -132,7 +133,8 @@ class RecoveringReader(Reader):
             self.lost.append(f"all records behind record {self.rows}, if there were any")
 
     def _gaps(self) -> list[BlockPlace]:
-        """The records missing between the blocks found, each gap as a BlockPlace of no bytes."""
+        """The records that are missing between the blocks that were recovered: for each gap a
+        BlockPlace of no bytes with its first record and their number."""
         row = 0
         gaps = []
         for place in self.blocks:

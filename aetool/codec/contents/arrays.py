@@ -44,8 +44,8 @@ MembersWithValues = Iterator[tuple[Member, Iterator[Array]]]
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows of some arrays of a file. first: the number of the first of them in the archive; parts:
-    for each array its place in the file and its rows."""
+    """Successive rows of some arrays of a file, as one item of an archive. first: the number of its
+    first row in the archive; parts: for each array (its position in the file, its rows)."""
 
     first: int
     parts: list[tuple[int, Array]]
@@ -187,7 +187,8 @@ class ArrayContent(Content):
     # ---- which rows are whose
 
     def _array_at(self, row: int) -> int:
-        """The place of the array that a row of the archive belongs to, if arrays are not joint."""
+        """The position, in the file, of the array that contains row number `row` of the archive,
+        whose rows are those of its arrays one after the other (arrays that are not joint)."""
         for place, tensor in enumerate(self.arrays):
             if row < tensor.rows:
                 return place
@@ -195,7 +196,8 @@ class ArrayContent(Content):
         raise ArchiveError("damaged: a block of no array")
 
     def _rows_of_all(self) -> int:
-        """How many rows the archive has if it is whole."""
+        """How many rows all arrays have together, by their shapes: those of an archive that is
+        complete."""
         if self.joint:
             return self.arrays[0].rows
         return sum(tensor.rows for tensor in self.arrays)
@@ -263,8 +265,8 @@ class ArrayContent(Content):
         return [Encoded(len(item), content, payload, after, errors, squares=squares)]
 
     def _shape_of_block(self, place: int) -> tuple[int, int]:
-        """(how many cells of a column one row has, at what distance columns are alike) of the array
-        at this place."""
+        """How the array at this position is laid out in a block: (how many cells of each column one
+        row has, the distance at which columns are alike)."""
         tensor = self.arrays[place]
         return tensors.cells_of(tensor, 1), tensors.period_of(tensor)
 
@@ -397,7 +399,7 @@ class ArrayContent(Content):
         return self._gathered(self._restored(rows, last - first))
 
     def _own(self, first: int, last: int) -> Iterator[Rows]:
-        """Yield rows first:last of the source, block by block."""
+        """Read rows first .. last - 1 of the source and yield them, block by block."""
         is_part = (first, last) != (0, self._rows_of_all())
         if is_part and self.source is not None:
             self._check_has_rows(self.source.name)
@@ -457,7 +459,8 @@ class ArrayContent(Content):
             yield Member(tensor.name, dtype, shape, tensor.fortran, 0), iter(parts)
 
     def _member(self, tensor: Tensor, rows: int) -> Member:
-        """An array as it is written to a file, with `rows` rows if not all are asked for."""
+        """An array as it is written to a file: its type and shape, with `rows` rows if not all are
+        restored."""
         shape = tensor.shape
         if rows != self._rows_of_all() and shape:
             shape = (rows, *shape[1:])
@@ -470,8 +473,8 @@ class ArrayContent(Content):
         return self._gathered(self._members(archive, pieces, last - first))
 
     def _gathered(self, members: MembersWithValues) -> pd.DataFrame | Array | Json:
-        """All arrays in one form: a frame of joint ones, an array that is alone, else arrays by
-        name."""
+        """All arrays as one object: a DataFrame of joint ones, a single array as it is, else a
+        dictionary of arrays by name."""
         arrays = {}
         for member, parts in members:
             arrays[member.name] = array_files.gathered(member, parts)
@@ -484,8 +487,8 @@ class ArrayContent(Content):
 
 
 def _taken(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
-    """Yield the values of the next pieces until they are `rows` rows; ArchiveError if there are
-    fewer."""
+    """Take pieces from the iterator until they have `rows` rows together, and yield the values of
+    each; ArchiveError if there are fewer."""
     while rows > 0:
         piece = next(pieces, None)
         if piece is None:
@@ -529,8 +532,8 @@ def column_labels(source: ArrayFile) -> list[str]:
 
 
 def ends_of(source: ArrayFile) -> list[tuple[Fraction, Fraction] | None]:
-    """For each of the column labels the (smallest, largest) finite number; None if there is
-    none."""
+    """For each column label of an array file its (smallest, largest) finite number, as exact
+    fractions; None for one without finite numbers."""
     ends: list[tuple[Fraction, Fraction] | None] = []
     for place, member in enumerate(source.members):
         ends += tensors.ends(tensor_of(member), source.array(place))

@@ -1,4 +1,5 @@
-"""What every kind of content can do: say itself in a header, become blocks, come back, be compared.
+"""The interface of every kind of content: how it is described in a header, cut into blocks,
+restored and compared with its source.
 
 An archive holds one content. Made from a source it knows how to write itself (`items`, `encode`)
 and how to be compared with what came back (`compare`); made from a header it knows how to be read
@@ -110,8 +111,8 @@ class Content:
         return self._format
 
     def owners(self, block: Block) -> list[int] | None:
-        """For each column of a block the place, among `names`, of what it belongs to; None if the
-        columns of a block do not belong to names."""
+        """For each column of a block the position, among `names`, of the name that its bytes are
+        counted for; None if a block's columns belong to no names."""
         return None
 
     def sections(self) -> Mapping[str, bytes]:
@@ -126,8 +127,8 @@ class Content:
         self._stamps = [Stamp.of(path) for path in paths]
 
     def changed(self) -> Path | None:
-        """The first of the source's files whose size or time differs from what `watch` saw; None if
-        none does."""
+        """Find out whether the source was written to since `watch`: the first of its files with
+        another size or time, or None."""
         for path, before in zip(self.paths, self._stamps, strict=True):
             if Stamp.of(path) != before:
                 return path
@@ -178,8 +179,8 @@ class Content:
         return ()
 
     def facts_of(self, item: Piece) -> dict[str, Json]:
-        """The facts of the footer if this item is the last. To be called for each item, in
-        order."""
+        """What the archive's footer says of the source's items up to this one, as a dictionary. To
+        be called once for each item, in order; the result for the last item is stored."""
         return {}
 
     @property
@@ -265,8 +266,8 @@ class Content:
 
     @property
     def holding(self) -> str:
-        """What the archive holds, in words for a message: "pictures", "a folder" ...; never of a
-        table that is stored by columns."""
+        """Words for a message on what the archive holds, such as "pictures" or "a folder"; not
+        asked of tables that are stored by columns."""
         return HOLDINGS.get(self.kind, "the code of a model")
 
     def is_like(self, other: Content) -> bool:
@@ -280,8 +281,8 @@ class Content:
         raise NotImplementedError
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
-        """Yield everything that `restore` would write, without writing it: damage raises an
-        error."""
+        """Restore everything and yield it piece by piece without writing it to a file, so that
+        damage raises an error."""
         yield from archive.pieces(0, archive.rows)
 
     def restore(
@@ -404,8 +405,7 @@ class ByteContent(Content):
 
 @dataclass(frozen=True)
 class Stamp:
-    """A file's size and time of last change, in nanoseconds: another stamp tells that it was
-    written to."""
+    """A file's size and time of last change in nanoseconds, by which a later change is noticed."""
 
     size: int
     changed: int
@@ -430,7 +430,8 @@ def places_in(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
 
 
 def cut(items: Iterable[Piece], first: int, last: int) -> Iterator[tuple[Piece, slice]]:
-    """Yield each item that has some of rows first:last, with the slice of these within it."""
+    """Yield those items that hold some of the rows first .. last - 1, each with the slice of its
+    rows that do."""
     begin = 0
     for item in items:
         end = begin + len(item)

@@ -1,4 +1,5 @@
-"""Columns that an archive of a model's code stores as they are: floats, moments, text."""
+"""Columns that an archive of a model's code stores exactly, beside the code: floats, moments and
+text."""
 
 from __future__ import annotations
 

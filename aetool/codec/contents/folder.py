@@ -169,8 +169,8 @@ class Folder(Content):
 
 
 def _worth_saying(source: FolderSource) -> dict[str, int]:
-    """Permission bits by path of those folders that have other than the usual ones, or no file in
-    them."""
+    """Which folders an archive must list: permission bits by path, of folders that have unusual
+    ones or hold no file."""
     full = {path.rpartition("/")[0] for path in [*source.names, *source.others, *source.folders]}
     return {
         path: mode for path, mode in source.folders.items() if mode != USUAL or path not in full

@@ -1,4 +1,5 @@
-"""What columns are called where names do not tell them apart, and what bounds did to them."""
+"""Labels of columns, different even where names repeat, and the errors that bounds caused in
+them."""
 
 from __future__ import annotations
 

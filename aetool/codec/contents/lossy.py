@@ -1,4 +1,5 @@
-"""The code of a model, quantised, and what it does not carry: gaps, dates, text, names."""
+"""Archives of a model's quantised codes, with what the code does not restore stored beside it:
+gaps, dates, text, names."""
 
 from __future__ import annotations
 
@@ -91,8 +92,8 @@ class Lossy(Content):
 
     @property
     def labels(self) -> list[str]:
-        """For each column of a block what it holds: a unit of the code, or what is stored beside
-        it."""
+        """For each column of a block the name of what it holds: a unit of the code, or a column
+        that is stored beside the code."""
         return [f"{CODE} {unit}" for unit in self.quantiser.kept]
 
     def names(self, archive: Archive) -> list[str]:
@@ -256,8 +257,8 @@ class LossyTable(Lossy):
         return decoded
 
     def _condition(self, archive: Archive, exact: Mapping[str, writers.Restored]) -> Float | None:
-        """(rows, conditions) of the model's conditioning columns, which are stored exactly; None if
-        its decoder takes none. exact: a block's exact columns by name."""
+        """The conditioning columns of a block, (rows, conditions), as the model's decoder takes
+        them; None if it takes none. exact: the columns that the block stores exactly, by name."""
         # what the decoder is told beside the code, such as the hour of a sensor's reading
         names = decoding.condition_names(archive.model)
         if not names:
@@ -414,8 +415,8 @@ class LossyPictures(Lossy):
 
 
 def stored_as(table: Table, by_model: set[str]) -> list[tuple[str, str]]:
-    """(name, how it is stored) of each column: "model" for the columns in by_model, else the kind
-    of its values."""
+    """For each column of a table (its name, how the archive stores it): "model" for those in
+    by_model, which the code restores, else the kind of its values."""
     stored = []
     for name, values in zip(table.names, table.values, strict=True):
         kind = "model" if name in by_model else kind_of(values)

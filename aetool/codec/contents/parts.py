@@ -144,8 +144,8 @@ class Parts(Content):
     # ---- reading: what all parts have in common, the first one tells
 
     def lead(self, archive: Archive) -> Content:
-        """The content of the first part, which tells what all parts have in common; its file is
-        opened once. If lenient, of the first that can be opened."""
+        """The content of the first part, from which all parts' common format is read; its file is
+        opened once. In a lenient reading, the first part that can be opened."""
         if self._lead is None:
             with self._first_part(archive) as first_part:
                 self._lead = first_part.content
@@ -197,8 +197,9 @@ class Parts(Content):
             yield from itertools.chain.from_iterable(of_each_part)
 
     def _of_each(self, archive: Archive, first: int, last: int, read: Read) -> Iterator[Pieces]:
-        """Yield for each part the pieces of its records among first:last; the header record only of
-        the first. read(part, first, last): returns the pieces of a part's records."""
+        """Read records first .. last - 1 part after part and yield for each part its pieces; the
+        header record comes from the first part alone. read(part, first, last): returns the pieces
+        of a part's records."""
         is_first = True
         for opened in archive.parts(first, last):
             own_pieces = read(opened.archive, opened.inside.start, opened.inside.stop)

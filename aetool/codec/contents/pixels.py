@@ -146,8 +146,8 @@ class PixelArray(Content):
 
 
 def primed_words(primed: bool) -> dict[str, Json]:
-    """The header's entry for a content that can only be read with its model; {} if it can be
-    without."""
+    """The header's entry which says that the pictures can only be decoded with the model; {} if
+    they can be without."""
     return {"primed": 1} if primed else {}
 
 
@@ -187,8 +187,8 @@ def pixels_of(source: ArrayFile) -> ArraySource | None:
 
 
 def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
-    """Yield batches of pictures again, joined or cut so that each has as many as a block holds, at
-    least one."""
+    """Regroup batches of pictures, (n, channels, height, width), so that each has as many pictures
+    as a block holds, at least one."""
     waiting: list[Pixels] = []
     for batch in batches:
         size = int(np.prod(batch.shape[1:]))

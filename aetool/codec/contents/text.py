@@ -342,8 +342,8 @@ class TextTable(ByteContent):
         return before + writing.selected(head_records, places, line_end)
 
     def _written_names(self, archive: Archive, places: Sequence[int], line_end: bytes) -> bytes:
-        """Write a header record of the names at these places: for a head that is not a header
-        record alone. b"" if the table has no header."""
+        """Write a header record with the names of the columns at these positions, where the head is
+        more than a header record and cannot be cut. b"" if the table has no header."""
         format = self.format(archive)
         if not format.get("header", True):
             return b""
@@ -391,8 +391,8 @@ def _no_bytes() -> BinaryIO:
 
 
 def names_told(head: bytes, format: Mapping[str, Json]) -> list[str]:
-    """The names that the head's first record has, read by an archive's format; [] if the format
-    does not say whether there is a header."""
+    """The column names that the head's first record gives, read by an archive's format; [] if the
+    format does not say whether that record is a header. head: the bytes before the first record."""
     known = {one.name for one in dataclasses.fields(Dialect)}
     told = {name: value for name, value in format.items() if name in known}
     if "header" not in told:
@@ -401,8 +401,8 @@ def names_told(head: bytes, format: Mapping[str, Json]) -> list[str]:
 
 
 def cut_as(rows: Sequence[int], text: bytes, rule: Rule) -> list[bytes]:
-    """Cut a text into parts of rows[i] records each; [] if it has another number of records in
-    all."""
+    """Cut a text into consecutive parts, part i of rows[i] records; [] if the text has another
+    number of records in all."""
     if len(rows) == 1:
         return [text]
     places = [*begins(text, rule).tolist(), len(text)]

@@ -279,8 +279,8 @@ class WideDecimals(WholeNumbers):
 
 
 def _needed(limbs: Int64) -> int:
-    """How many of the limbs, (n, limbs), are needed: the higher ones only repeat the sign in every
-    row."""
+    """How many of the limbs, (n, limbs), must be stored: higher ones that in every row only repeat
+    the sign of the limb below can be left out."""
     count: int = limbs.shape[1]
     while count > 1 and (limbs[:, count - 1] == limbs[:, count - 2] >> 63).all():
         count -= 1

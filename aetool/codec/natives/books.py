@@ -1,4 +1,5 @@
-"""Columns of numbers as ranks in books of their different values, as ranks does for text."""
+"""Columns of numbers stored as ranks in a dictionary of their different values, which several
+columns may share."""
 
 from __future__ import annotations
 
@@ -54,7 +55,7 @@ class _Group(Group[_Candidate]):
         return len(common) >= IN_COMMON * smaller
 
     def add(self, candidate: _Candidate) -> None:
-        """Take in one more column."""
+        """Add one more column to those that share the dictionary, and its values to that."""
         self.members.append(candidate)
         self.book = np.union1d(self.book, candidate.different)
 
@@ -85,7 +86,7 @@ def _offer_book(group: _Group, effort: planning.Effort) -> None:
 
 
 def _place(column: Coded) -> int:
-    """The place of the stream of values among the column's streams."""
+    """The position of the stream that holds a column's values among the column's streams."""
     return int(column.meta.kinds > 1)
 
 

@@ -1,4 +1,5 @@
-"""Values moved by at most a bound, in their own dtype; what cannot be proved is left alone."""
+"""Rounding of numbers within an error bound, in their own dtype; a number whose error cannot be
+proved to keep it stays as it is."""
 
 from __future__ import annotations
 

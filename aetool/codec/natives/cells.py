@@ -66,7 +66,8 @@ def encode_cells(buffer: Bytes, start: Int, stop: Int, gaps: Mask | None, utf8: 
 
 
 def _unused(buffer: Bytes, start: spans.I32, stop: spans.I32) -> bytes:
-    """The first of the bytes FF, FE .. 00, FFFF, FFFE .. that no cell is equal to."""
+    """A short text that no cell is equal to: the first of the bytes FF, FE .. 00, FFFF, FFFE ..
+    that is free."""
     for size in count(1):
         rows = np.flatnonzero(stop - start == size)
         cells = set(spans.cells_of(buffer, start[rows], stop[rows]))

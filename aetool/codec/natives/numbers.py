@@ -262,11 +262,12 @@ class _FloatColumn:
         sure: Mask,
         bound: Fraction,
     ) -> Coded | None:
-        """Encode as numbers those floats that are restored within the bound, others as their bits;
-        None if more than MOST_ODD of the finite floats are others.
+        """Encode as numbers the floats that `restored` brings back within the bound, and the others
+        as their bits; None if more than MOST_ODD of the finite floats are others.
 
-        numbers, restored, sure: (n,), what is stored, what it restores, and where that is exact
-        arithmetic. -0.0 and values such as the largest float may be moved like any other.
+        numbers: (n,), what would be stored; restored: (n,), the floats that it restores; sure:
+        (n,), where this is exact arithmetic. -0.0 and values such as the largest float may be moved
+        like any other.
         """
         finite = ~self.gaps & np.isfinite(self.values)
         good = finite & sure & within(self.values, restored, bound)
@@ -339,15 +340,15 @@ def _floats_behind(numerals: Numerals, values: Int, kind: FloatType) -> Floats:
 
 
 def ordered(bits: Int, width: int) -> Int:
-    """Bits of floats, as whole numbers, to numbers that sort as the floats do; applied twice it
-    gives the bits again. width: how many bits a float has."""
+    """Map the bits of floats, as whole numbers, to numbers that sort as the floats do; applied
+    twice it gives the bits again. bits: (n,); width: how many bits a float has."""
     sign = width - 1
     return np.asarray(bits ^ ((bits >> np.int64(sign)) & np.int64((1 << sign) - 1)))
 
 
 def _scaled(values: Floats, places: int, kind: FloatType) -> tuple[Int, Mask]:
-    """((n,) values as whole numbers of 10^-places, rounded, 0 where not small; (n,) bool: small
-    enough for the dtype to hold exactly)."""
+    """Floats as whole numbers of 10^-places: ((n,) rounded numbers, 0 where too large; (n,) bool:
+    where they are small enough for the dtype to hold exactly)."""
     with np.errstate(all="ignore"):
         scaled = np.rint(values.astype(np.float64) * float(10**places))
         sure = np.abs(scaled) < 2.0**kind.digits

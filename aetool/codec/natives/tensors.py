@@ -73,8 +73,8 @@ class Tensor:
 
     @property
     def bounds(self) -> int:
-        """How many error bounds the array may have: one for each column of a table, else one for
-        all values."""
+        """How many error bounds may be set for the array: one for each column of a table, else a
+        single one for all values."""
         is_table = len(self.shape) == 2 and 0 < self.shape[1] <= MOST_COLUMNS
         return self.shape[1] if is_table else 1
 
@@ -134,7 +134,8 @@ class Tensor:
 
 
 def lead_of(count: int) -> int:
-    """The fewest axes that can count as rows, of an array of `count` axes: 1, or 0 for a scalar."""
+    """The least number of first axes that count as rows in an array of `count` axes: 1, or 0 for a
+    scalar."""
     return min(1, count)
 
 
@@ -301,8 +302,8 @@ def encode(
 
 
 def _columns_first(tensor: Tensor, array: Array) -> Array:
-    """A view of rows, (rows, *row_shape), with the axes of columns first: (*columns, rows,
-    *others)."""
+    """Rows of an array, (rows, *row_shape), as a view with the axes that become columns in front:
+    (*columns, rows, *other axes)."""
     shift = tensor.lead - 1  # all leading axes have become one
     chosen = [axis - shift for axis in tensor.axes]
     return np.moveaxis(array, chosen, range(len(chosen)))
@@ -453,7 +454,7 @@ def _padded(units: Array, length: Array, dtype: DType) -> Array:
 
 
 def _prefixes(length: Array, width: int) -> Mask:
-    """(n, width) bool: True in the first length[i] places of row i."""
+    """A mask, (n, width) bool, that is True in the first length[i] places of row i."""
     return np.asarray(np.arange(width) < length[:, None])
 
 
