@@ -166,8 +166,9 @@ class Coder:
         self.chosen = chosen
 
     def open_lines(self, key: int) -> None:
-        """Set `lines`: for each context where the sixteen counters begin that the next few bits
-        use. key: which bits of the value these are."""
+        """Set `lines` for the next few bits of a value: for each context the place in the array of
+        counters where the sixteen counters begin that these bits use. key: a number for which bits
+        of the value they are."""
         bits = self.state.bits
         self.lines = []
         for place, hashed in enumerate(self.hashes):
@@ -244,13 +245,13 @@ class Coder:
         return bit
 
     def side(self, middle: int, bit: int) -> int:
-        """The next bit: 1 if the code lies at or below `middle`. An encoder returns the bit that is
-        given."""
+        """The next bit as the code has it: 1 if it lies at or below `middle`, the place where the
+        interval is cut. An encoder, which chooses the side, returns `bit`."""
         raise NotImplementedError
 
     def settle(self, byte: int) -> None:
-        """Move the interval's leading byte, which cannot change any more, out of it: write it, or
-        read one more byte of the code."""
+        """Move the interval on by a byte: its leading byte `byte`, which cannot change any more, is
+        written by an encoder, and replaced by the next byte of the code by a decoder."""
         raise NotImplementedError
 
     def _keep(self) -> None:
@@ -312,5 +313,6 @@ def _joined(network: list[int], inputs: list[int]) -> int:
 
 
 def squashed(vote: int) -> int:
-    """The probability, in 65,536ths, of a vote of -SCALE - 1 .. SCALE."""
+    """The probability of a 1 bit, in 65,536ths, for a vote: a log-odds in 170ths of a nat, -2048 ..
+    2047."""
     return SQUASHED[vote + SCALE + 1]

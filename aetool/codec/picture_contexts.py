@@ -1,4 +1,5 @@
-"""What is known of a pixel before it is coded: its prediction, and the features of its contexts.
+"""The context of a pixel's value: its prediction from values coded before, and the features that
+choose its statistics.
 
 Pictures are walked one after the other, their rows from the top, their columns from the left, the
 planes of a pixel one after the other. FORMAT.md says what every feature is, in this order.
@@ -132,8 +133,8 @@ class Preset:
         return -(-(len(self.contexts) + 1) // 8) * 8
 
     def lists(self) -> bytes:
-        """The contexts, then the selectors, as bytes for the kernel: each its length and the
-        numbers of its features."""
+        """The numbers of the features in each context, then in each selector, as bytes for the C
+        kernel; the length of each stands before it."""
         packed = bytearray()
         for names in (*self.contexts, *self.selectors):
             # each list is its length and the numbers of its features
@@ -183,8 +184,8 @@ PRESETS = (QUICK, USUAL, THOROUGH)
 
 @dataclass(frozen=True)
 class About:
-    """The values around a pixel in one plane, by compass: w is the pixel to the west, nn the second
-    to the north, nne that one's neighbour to the east."""
+    """The values of the pixels around a pixel, in one plane, named by compass: w is the pixel to
+    the west, nn the second to the north, nne the one to the east of that."""
 
     w: int
     n: int
@@ -201,7 +202,7 @@ class About:
 
 
 def magnitude_class(value: int) -> int:
-    """The class, 0 .. 15, of a magnitude: how many of THRESHOLDS are not above it."""
+    """The class of a magnitude, 0 .. 15: the number of THRESHOLDS that it reaches or exceeds."""
     return sum(value >= threshold for threshold in THRESHOLDS)
 
 
@@ -219,7 +220,8 @@ def coarsely(value: int, shift: int) -> int:
 
 
 def median(w: int, n: int, nw: int) -> int:
-    """The median of w, n and w + n - nw."""
+    """The median of three guesses of a pixel from its neighbours: w, n and w + n - nw (the
+    predictor of LOCO-I)."""
     ordered = sorted((w, n, w + n - nw))
     return ordered[1]
 
@@ -233,7 +235,7 @@ def hashed(seed: int, terms: Sequence[int]) -> int:
 
 
 def truncated(dividend: int, divisor: int) -> int:
-    """The quotient rounded towards 0. divisor: above 0."""
+    """The quotient dividend / divisor, rounded towards 0, as C divides. divisor: above 0."""
     size = abs(dividend) // divisor
     return -size if dividend < 0 else size
 

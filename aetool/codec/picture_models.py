@@ -1,4 +1,5 @@
-"""What a model has learned of pictures, for archives of others like them: states of the coder.
+"""What a model has learned of pictures, so that archives of pictures like them are smaller: states
+from which the coder begins.
 
 In a bundle it is the member `codec.safetensors.xz`. Counters are stored with 12 bits of their
 probability and a class of how often they were used; both sides begin with what that restores.
@@ -42,8 +43,8 @@ def blank() -> PictureModel:
 
 
 def model_of(bundle: Bundle) -> PictureModel | None:
-    """What a bundle's model has learned of pictures; None if it is not of pictures, or has no such
-    part."""
+    """The part of a bundle that has learned to code pictures; None if its model is not of pictures,
+    or has no such part."""
     if CODEC not in bundle.graphs or bundle.kind != "image":
         return None
     return from_bytes(bundle.graphs[CODEC], bundle.name)
@@ -101,8 +102,8 @@ def _state(
 
 
 def _kept(counters: Counters) -> Kept:
-    """Round counters to the 16 bits in which they are stored: 12 of the probability, 4 of a class
-    of uses."""
+    """Round a coder's counters to 16 bits each, as they are stored: 12 bits of the probability, 4
+    for a class of how often it was used."""
     # the lowest byte of a counter is how often it was used
     uses = np.searchsorted(USES, counters & 255, "right") - 1
     chances = counters >> (32 - KEPT_BITS)
@@ -110,8 +111,8 @@ def _kept(counters: Counters) -> Kept:
 
 
 def _counters(kept: Kept) -> Counters:
-    """Restore counters that `_kept` has rounded; probabilities in the middle of what rounds to the
-    same."""
+    """Restore counters from the 16 bits that `_kept` made of each: the probability in the middle of
+    those that round to the same."""
     lost_bits = 32 - KEPT_BITS - COUNT_BITS
     middle = 1 << (lost_bits - 1)
     chances = kept.astype(np.uint32) >> 4

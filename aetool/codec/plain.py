@@ -1,4 +1,5 @@
-"""Text squeezed whole by general compressors: what every coding of its columns must beat."""
+"""Text compressed as a whole by general compressors, a size that every coding by columns must
+beat."""
 
 from __future__ import annotations
 

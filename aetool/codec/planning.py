@@ -1,4 +1,5 @@
-"""Chooses how a column of whole numbers is coded: the plan that takes fewest bits on a sample.
+"""Choice of the plan by which a column of whole numbers is coded: the one that takes fewest bits on
+a sample.
 
 Nothing here is needed to decode, so floating point is welcome.
 """
@@ -104,8 +105,9 @@ class Hints:
     ways: tuple[int, ...] = ()
 
     def moved(self, shape: tuple[int, ...]) -> Sequence[Plan | None]:
-        """The plans, their streams renumbered for a block whose columns have `shape` streams each;
-        None for those of columns with another number of streams. () if there are other columns."""
+        """The plans of all streams, adapted to a block whose columns have `shape` streams each:
+        streams are renumbered, and a plan is None if its column has another number of streams
+        there. () if the number of columns differs."""
         if shape == self.shape:
             return self.plans
         if len(shape) != len(self.shape):
@@ -117,8 +119,8 @@ class Hints:
         return moved
 
     def _new_numbers(self, shape: tuple[int, ...]) -> dict[int, int]:
-        """For the number of each stream its number in a block of this shape; streams of columns
-        that have another number of streams there are left out."""
+        """A mapping from each stream's number to its number in a block of this shape; streams of
+        columns that have another number of streams there are left out."""
         numbers: dict[int, int] = {}
         old = 0
         new = 0
@@ -132,8 +134,8 @@ class Hints:
 
 
 def _renumbered(plan: Plan, numbers: dict[int, int]) -> Plan | None:
-    """A plan with its streams renumbered, features of streams that are not in `numbers` left out;
-    None if its transform needs such a stream. numbers: old number to new."""
+    """A copy of a plan with its streams renumbered; None if its transform uses a stream that is not
+    in `numbers`, whose features are left out. numbers: old number to new."""
     of = plan.of
     if plan.transform.looks_aside:
         if of not in numbers:
@@ -225,10 +227,13 @@ class Planner:
         self._outlines: list[estimates.Float32] = []  # of the streams before, in wide tables
 
     def plan(self, stream: Stream, number: int, like: Plan | None = None) -> Plan:
-        """The plan for stream `number`, the next. From `like`, or else from the hint (the plan of
-        this stream in the block before), transform and features are taken; bins are found anew. A
-        hint whose bins still hold is taken whole if the effort reuses. Without either, or if `like`
-        does not suit, a plan is searched."""
+        """Choose the plan for stream `number`, which comes next: adapted from another plan if there
+        is one that suits, else searched.
+
+        like: the plan of another column, whose transform and features are tried; without it the
+        hint is, the plan of this stream in the block before. Bins are found anew, but for a hint
+        whose bins still hold where the effort reuses.
+        """
         values = stream.values
         if not len(values):
             return Plan()
@@ -283,8 +288,8 @@ class Planner:
         return plan.but(starts=start, widths=width, complete=complete)
 
     def _with_strength(self, plan: Plan, symbols: integers.U16) -> Plan:
-        """The plan, which has no features, with the strength that takes fewest bits on a sample of
-        symbols."""
+        """A copy of the plan, which has no features, with the one of STRENGTHS that takes fewest
+        bits on a sample of symbols."""
         if plan.bins < 2:
             return plan
         part = symbols[sample_rows(len(symbols), self.effort.sample)]
@@ -296,9 +301,12 @@ class Planner:
         return plan.but(strength=min(STRENGTHS, key=bits))
 
     def _still_suits(self, like: Plan, stream: Stream) -> bool:
-        """Whether another column's transform leaves as little of this column as its own values or
-        differences do. It is asked of combinations, whose factors may be those of the other column
-        alone, and of plans without features, which are taken over by many columns."""
+        """Whether another column's plan also suits this stream: its transform leaves residuals
+        about as small as the stream's own values or differences are.
+
+        Only combinations are tested, whose factors may suit the other column alone, and plans
+        without features, which many columns take over; other plans suit.
+        """
         if like.combined is None and like.features:
             return True
         sizes = []
@@ -311,8 +319,8 @@ class Planner:
         return size <= min(simple_sizes) + ABOUT_AS_LITTLE
 
     def _same_features(self, plan: Plan, hint: Plan, symbols: integers.U16) -> Plan:
-        """The plan with the features and the strength of `hint`; the classes of symbols are cut
-        anew, by symbols of this plan."""
+        """A copy of the plan with the features and the strength of `hint`; where a feature is a
+        class of the stream's own symbols, the classes are cut anew by `symbols`."""
         features: list[Feature] = []
         for feature in hint.features:
             if isinstance(feature, OwnSymbol | Repeat):
@@ -370,8 +378,9 @@ class Planner:
     def _with_features(
         self, choices: Sequence[_Choice], search: ContextSearch
     ) -> tuple[_Choice, float]:
-        """(the best choice with features, the bits of the best one that asks no other stream;
-        infinite if none was tried). choices: as of `_transformed`."""
+        """Add features to the most promising plans: (the best choice, the bits of the best one that
+        predicts neither by a combination nor by keys; infinite if none was tried). choices: as
+        `_transformed` returns them."""
         # features may tell more of what a combination does not
         alone = [choice for choice in choices if not choice.plan.asks_others][:2]
         combined = [choice for choice in choices[:3] if choice.plan.asks_others][:2]
@@ -410,9 +419,12 @@ class Planner:
         return _Choice(bits, plan, values)
 
     def _squeezed(self, plan: Plan, stream: Stream, promise: float) -> Plan:
-        """The plan, or its copy that stores values as bytes, compressed by LZMA2 or a mixture of
-        contexts, if these take fewer bytes. promise: try LZMA2 on all values if a quick look at two
-        parts takes at most so many times what the plan takes; 0: always."""
+        """Choose between a plan and storing the values as compressed bytes: the plan, or a copy
+        that stores them by LZMA2 or a mixture of contexts, if these take fewer bytes.
+
+        promise: LZMA2 is tried on all values if a quick look at two parts takes at most so many
+        times the plan's bytes; 0: always.
+        """
         if self.known.rows <= SMALL_BLOCK or not self.complete:
             return plan
         size = bits_of(plan, stream, self.known) / 8 + 2 * plan.bins
@@ -522,8 +534,8 @@ class Planner:
         return best[:most]
 
     def _with_lanes(self, plan: Plan, stream: Stream, r: Int) -> Plan:
-        """The plan with the number of lanes that the size of the residuals r lets it have. One lane
-        if it looks for repeats."""
+        """A copy of the plan with as many lanes, coders that take turns, as the number of residuals
+        r allows; one lane if it looks for repeats."""
         symbols = integers.symbols_of(plan, r)
         if any(isinstance(feature, Repeat) for feature in plan.features):
             return plan  # which has one lane
@@ -538,8 +550,8 @@ class Planner:
 
 
 def _still_holds(plan: Plan, r: Int) -> bool:
-    """Whether the plan's bins hold residuals r, but for one in FEW; all of them if the plan can
-    store no others."""
+    """Whether a plan's bins still hold these residuals: all but at most one in FEW, or all of them
+    if the plan can store no others."""
     symbols = integers.symbols_of(plan, r)
     outside = int((symbols == plan.bins).sum())
     if plan.complete:
@@ -548,7 +560,8 @@ def _still_holds(plan: Plan, r: Int) -> bool:
 
 
 def _bytes_of_values(values: Int) -> Packed:
-    """How values are written as bytes: each above their least, in as few bytes as hold all."""
+    """How to write values as bytes: the least value, and the fewest bytes (1, 2, 4 or 8) that hold
+    every value's distance from it."""
     low = int(values.min())
     high = int(values.max())
     size = next(size for size in (1, 2, 4, 8) if high - low < 1 << 8 * size)

@@ -1,4 +1,4 @@
-"""How a stream of whole numbers is coded: its plan, in typed parts.
+"""The plan of a stream of whole numbers: how it is coded, in typed parts.
 
 The letters that FORMAT.md has for these parts stand in `to_json` and `from_json` alone. `from_json`
 is where what an archive or a bundle says is checked: every length, count and index that needs no
@@ -55,8 +55,9 @@ def deltas(values: Sequence[int] | Int) -> list[int]:
 
 
 def summed(raw: Json, most: int, what: str) -> Int:
-    """(n,): the numbers whose `deltas` are `raw`; ArchiveError unless they are ascending, and at
-    most `most`."""
+    """The inverse of `deltas`: (n,), ascending numbers from a list of the first one and the steps
+    to the next. raw: from JSON; ArchiveError unless the numbers are ascending, and at most `most`.
+    what: the field's name in the message."""
     if not isinstance(raw, list) or len(raw) > most:
         raise refused(f"{what} must be at most {most} numbers")
     if not all(type(step) is int and -(1 << 63) <= step < 1 << 63 for step in raw):
@@ -68,14 +69,15 @@ def summed(raw: Json, most: int, what: str) -> Int:
 
 
 class Transform(Enum):
-    """What makes residuals of values.
+    """How residuals, the numbers that are coded, are computed from a stream's values.
 
-    NONE: they are the values. DIFFERENCE: to the value before, for what drifts or grows. GROUPED:
-    to the value before in the same group of another stream, for series that are interleaved.
-    COLUMN: to another stream's value in the same row, for columns that follow one another. SECOND:
-    the difference between differences, for what moves steadily. LINEAR: to a combination of other
-    streams, for totals and products. LINEAR_DIFFERENCE: the difference of that to the row before.
-    KEYED: to the value when the same value of another stream, its key, came last.
+    NONE: they are the values. DIFFERENCE: the difference to the value before, for what drifts or
+    grows. GROUPED: to the value before in the same group of another stream, for series that are
+    interleaved. COLUMN: to another stream's value in the same row, for columns that follow one
+    another. SECOND: the difference between differences, for what moves steadily. LINEAR: to a
+    combination of other streams, for totals and products. LINEAR_DIFFERENCE: the difference of that
+    to the row before. KEYED: to the value when the same value of another stream, its key, came
+    last.
     """
 
     NONE = "v"
@@ -383,8 +385,8 @@ class Plan:
 
     @property
     def asks_others(self) -> bool:
-        """Whether the plan predicts by a combination or by keys, of whose gain a search's estimate
-        is least certain."""
+        """Whether the plan predicts by a combination of other streams or by keys, whose savings a
+        search estimates least reliably."""
         return self.combined is not None or self.transform is Transform.KEYED
 
     def but(self, **changes: Any) -> Plan:

@@ -1,4 +1,4 @@
-"""Columns as ranks among their different cells, which are coded once: a sorted dictionary.
+"""Columns stored as ranks in a sorted dictionary of their different cells, which is coded once.
 
 A few thousand long numbers that come again and again cost their digits once, and their ranks little
 more than the numbers' order tells. The dictionary is a column of a block of its own, sorted, so
@@ -85,7 +85,7 @@ class _Group(Group[_Candidate]):
         return len(common) >= IN_COMMON * smaller
 
     def add(self, candidate: _Candidate) -> None:
-        """Take in one more column."""
+        """Add one more column to those that share the dictionary, and its cells to that."""
         self.members.append(candidate)
         self.cells.update(candidate.cells)
 

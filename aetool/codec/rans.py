@@ -125,8 +125,8 @@ class Contexts:
         return 1 <= self.size_of_repeats <= MAX_REPEAT
 
     def _c(self) -> tuple[bytes, bytes, bytes]:
-        """(own, prime, numbers), as the C kernel takes them: it reads fixed types in their order,
-        and b"" for what is not there."""
+        """The parts as the C kernel takes them: (own, prime, numbers) as bytes of fixed types, b""
+        for what is not there."""
         own = b""
         if self.own is not None:
             own = self.own.tobytes()
@@ -173,7 +173,8 @@ class Repeats:
         return 1 + predicted
 
     def add(self, symbols: U16, i: int) -> None:
-        """Take in symbol i, of symbols (n,) of which only those up to i are read."""
+        """Update the prediction with symbol i, which is known now. symbols: (n,), of which only
+        those up to i are read."""
         symbol = int(symbols[i])
         if self.source >= 0:
             self._judge(symbol, symbols)
@@ -193,7 +194,8 @@ class Repeats:
         self.table[slot] = i + 1
 
     def _judge(self, symbol: int, symbols: U16) -> None:
-        """See whether the prediction was right, and go on to the next symbol of its source."""
+        """Count whether the prediction of a symbol was right, and move on to the symbol that is
+        predicted next. symbols: (n,), all that are known."""
         if int(symbols[self.source]) == symbol:
             self.length += 1
             self.misses = 0
@@ -261,7 +263,8 @@ def epochs(n: int, lanes: int) -> list[tuple[int, int]]:
 
 
 def _steps(n: int, lanes: int) -> int:
-    """How many symbols the longest lane has of n: ceil(n / lanes)."""
+    """The number of steps in which n symbols are coded by so many lanes: ceil(n / lanes), the
+    symbols of the longest lane."""
     return -(-n // lanes)
 
 
@@ -320,7 +323,8 @@ def forward(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> U32:
 
 
 def _counts(c: Contexts) -> Int:
-    """(contexts, alphabet): the counts before the first symbol."""
+    """The counts that frequency tables begin with, before the first symbol: (contexts, alphabet),
+    the prime or zeros."""
     if c.prime is None:
         return np.zeros((c.size, c.alphabet), np.int64)
     return c.prime.astype(np.int64)
@@ -413,8 +417,8 @@ class Chain:
             raise ArchiveError("damaged: a coded stream does not end where it should")
 
     def _decode(self, out: U16, base: U32 | None, c: Contexts) -> int:
-        """Decode len(out) symbols into `out`, and return how many bytes of the words they took;
-        -1 if there are too few."""
+        """Decode len(out) symbols into `out`, in place; returns how many bytes of the code they
+        took, or -1 if the code is too short."""
         n = len(out)
         state = self.state.astype(np.uint64)
         # a last byte alone is no word: it is found to be left over

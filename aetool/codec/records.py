@@ -105,7 +105,8 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
 
 
 def _as_it_is(piece: bytes, cells: Fields, layout: Layout) -> Encoded:
-    """A block that stores a piece of text as one text."""
+    """Store a piece of text in a block as one compressed text, not by columns. cells: its fields,
+    by which its records are counted."""
     quick = layout.effort.quick
     promising = plain.promising(piece, len(piece), quick)
     if len(piece) <= LONGEST_MIXED and not quick:
@@ -189,8 +190,8 @@ def _line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
 
 
 def _columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
-    """Each column of the cells as textual.encode codes it, other ways to store it beside. apart:
-    leave the shared model's metas out."""
+    """Encode each column of the cells: for each one the encoding by `textual.encode`, with other
+    ways to store it beside. apart: do not use the shared model's metas."""
     width = cells.columns
     text = np.frombuffer(cells.text, np.uint8)
 
@@ -244,8 +245,8 @@ def _block(coded: list[Coded], rows: int, words: Words, layout: Layout, hints: H
 
 
 def _middle(cells: Fields) -> int:
-    """The offset at which a record near the middle of the text begins; 0 if the text is at most
-    SMALLEST bytes, or one record."""
+    """The offset, near the middle of the text, at which a record begins and the text can be cut in
+    two; 0 if the text is at most SMALLEST bytes, or one record."""
     if len(cells.text) <= SMALLEST or len(cells) < 2:
         return 0
     return int(cells.begin[len(cells) // 2])

@@ -1,8 +1,8 @@
-"""What a model knows of its columns beforehand, for many small files that it codes: how each is
-written, plans, counts to begin with, and students where they pay.
+"""Knowledge of a table's columns that a model shares with archives of many small files: how each
+column is written, plans, counts to begin with, and students where they pay.
 
 In a bundle it is the member `codec.safetensors.xz`: arrays, and a JSON of everything else in the
-safetensors metadata, compressed whole.
+safetensors metadata, compressed as a whole.
 """
 
 from __future__ import annotations
@@ -73,13 +73,14 @@ class Shared:
 
     @property
     def nothing(self) -> list[None]:
-        """The metas that a block stores if all its columns are as the model has them: None for
-        each."""
+        """What a block stores of its columns' metas if all are as in the model: a list of None, one
+        for each column."""
         return [None] * len(self.metas)
 
     def in_units(self, errors: Mapping[str, float]) -> list[int] | None:
-        """The largest errors as whole numbers, one for each column on a grid, in their order: error
-        * 10^decimals. None if that does not give the errors back exactly. errors: by column."""
+        """Turn the largest errors by column into whole numbers, error * 10^decimals, one for each
+        column on a grid, in the order of columns; None if `in_numbers` would not give the errors
+        back exactly."""
         units = []
         for name, scale in self._grids().items():
             error = errors.get(name, 0.0)
@@ -90,8 +91,8 @@ class Shared:
         return units
 
     def in_numbers(self, units: Sequence[int]) -> dict[str, float]:
-        """The largest errors by column, from the whole numbers of `in_units`; columns without error
-        are left out."""
+        """The inverse of `in_units`: the largest error of each column by its name; columns without
+        error are left out."""
         errors = {}
         grids = self._grids()
         for name, count in zip(grids, units, strict=True):
@@ -100,7 +101,8 @@ class Shared:
         return errors
 
     def _grids(self) -> dict[str, int]:
-        """10^decimals of each column whose numbers lie on a grid, by its name."""
+        """For each column whose numbers are rounded to a grid, by its name, 10^decimals: the units
+        that make 1."""
         grids = {}
         for name, meta in zip(self.names, self.metas, strict=True):
             if isinstance(meta, NumberMeta) and meta.step > 1:
@@ -115,9 +117,10 @@ class Shared:
         foreseen: bool,
         planner: planning.Planner,
     ) -> tuple[Plan, rans.U32] | None:
-        """(plan, prime) of the model for stream `number`; None if the column is not written as in
-        the model, or if in a large block another plan takes fewer bits. foreseen: whether the
-        column has the model's meta."""
+        """The model's plan for stream `number` with its counts, (plan, prime), if it suits the
+        block; None if the column is not written as in the model, or if in a large block another
+        plan takes fewer bits. foreseen: whether the column is stored in the way that the model has
+        for it."""
         if not foreseen or number >= len(self.plans):
             return None
         plan = self.plans[number]
@@ -205,8 +208,8 @@ def learn(
 
 
 def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
-    """(the value that a stream most often has in stretches of STRETCH rows in which it does not
-    change; how many stretches are MOVING, USUAL, STILL)."""
+    """How often a stream does not change within stretches of STRETCH rows: (the value that it most
+    often has there, how many stretches are MOVING, USUAL and STILL)."""
     edges = np.arange(0, rows + STRETCH, STRETCH)
     if stream.present is not None:
         # how many values there are before each row
@@ -229,8 +232,8 @@ def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
 
 
 def _foreseeing(meta: Meta, text: Bytes, start: I32, stop: I32) -> Meta:
-    """The meta, changed so that other files' cells fit it, too: with the most frequent cells as
-    levels, or with a kind for odd cells."""
+    """Widen a meta so that it can also store the cells of other files: the most frequent cells
+    become levels, or a kind for odd cells is added."""
     if isinstance(meta, LevelMeta):
         levels = spans.levels(text, start, stop, len(start))
         assert levels is not None
@@ -278,8 +281,9 @@ def _learn_stream(
 
 
 def _prime(plan: Plan, stream: Stream, symbols: integers.U16, known: Known) -> rans.U32:
-    """(contexts, alphabet): how often each symbol came in each context; contexts whose counts
-    exceed MOST_COUNT are scaled down to it."""
+    """Count how often each symbol came in each context, (contexts, alphabet) uint32, as counts that
+    an archive's tables begin with; contexts whose counts add up to more than MOST_COUNT are scaled
+    down to it."""
     base, layout = integers.contexts(plan, stream, known, None, symbols)
     shape = (layout.size, layout.alphabet)
     counts = np.zeros(shape, np.float64)

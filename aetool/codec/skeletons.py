@@ -1,4 +1,5 @@
-"""Columns of sentences: each cell as its skeleton, and the numbers in it as columns of their own.
+"""Columns of sentences: each cell is stored as its skeleton, and the numbers in it as columns of
+their own.
 
     order 1041 sent by node3, 12.5 ms    =    order _ sent by node_, _ ms  |  1041  |  3  |  12.5
 

@@ -1,4 +1,5 @@
-"""Cells as spans of a buffer: read as decimals, told apart, written, woven.
+"""Functions on cells that are spans of one buffer of text: read as decimals, told apart, written,
+joined.
 
 Every function has a twin in the C kernel; what stands here is the norm.
 """
@@ -28,11 +29,12 @@ ZERO_AT_END = 32  # the bit of a form that says that the last of these digits is
 
 
 def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tuple[Int, I8]:
-    """(digits, form), (n,) each, of cells text[start:stop] without `prefix` bytes at their begin
-    and `suffix` bytes at their end. digits: the number without its point.
+    """Read cells as decimal numbers: (digits, form), (n,) each. digits: the number without its
+    point, int64; form: how many digits follow the point, + 32 if the last of them is 0; -1 where
+    the cell is no plain decimal (leading zeros, "-0", "+1", exponents, over 18 digits).
 
-    form: how many digits follow the point, + 32 if the last of them is 0; -1 where the cell is no
-    plain decimal (leading zeros, "-0", "+1", exponents, over 18 digits).
+    Cell i is text[start[i]:stop[i]], of which `prefix` bytes at the begin and `suffix` bytes at the
+    end are skipped.
     """
     n = len(start)
     value = np.zeros(n, np.int64)
@@ -105,8 +107,9 @@ def ends_in_zero(form: Array) -> Mask:
 
 
 def levels(text: Bytes, start: I32, stop: I32, most: int) -> tuple[I32, I32] | None:
-    """(first, index): the row in which each different cell comes first, in that order; for each row
-    the number of its cell among them. None if there are more than `most` different cells."""
+    """Find the different cells of text[start[i]:stop[i]], in the order in which they first come:
+    (for each different cell its first row, for each row the number of its cell among them). None if
+    there are more than `most` different cells."""
     n = len(start)
     if kernel.C is not None:
         first = np.empty(max(most, 1), np.int32)
@@ -244,7 +247,7 @@ def behind_another(cells: Sequence[bytes]) -> Spans:
 
 
 def chained(*parts: Spans) -> Spans:
-    """The cells of all these, in one pool."""
+    """All cells of several Spans, one after the other, as Spans of a single pool."""
     # each part begins in the common pool where the parts before it end
     shift = 0
     starts = []

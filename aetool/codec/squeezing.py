@@ -68,8 +68,8 @@ def _size_of_text(column: Coded) -> int:
 
 
 def _head_and_text(column: Coded) -> tuple[bytes, bytes]:
-    """(what leads the blob of a column of texts or levels, the packed text behind it): levels are
-    led by how many they are."""
+    """Split the blob of a column of texts or levels: (the bytes at its head, the packed text behind
+    them). Levels have their number at the head, texts nothing."""
     blob = column.blobs[0]
     if isinstance(column.meta, LevelMeta):
         _, begin_of_text = blobs.read_varint(blob, 0)

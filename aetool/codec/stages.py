@@ -1,4 +1,4 @@
-"""Stages: general ways to make bytes fewer, each known by a number that stands for a name and a
+"""Stages, general ways to compress bytes, each known by a number that stands for a name and a
 version. A later version is another number, so that older archives stay readable."""
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ class Stage:
 
 
 class Guessed(Stage):
-    """A stage whose data do not show which bits belong to which byte: `costs` shares them out in
-    the proportions of a mixture of contexts."""
+    """A stage whose compressed data do not show how many bits each byte took: `costs` divides the
+    total in the proportions of a mixture of contexts."""
 
     def costs(self, data: bytes, text: bytes) -> Float:
         likely = mixing.costs(text, mixing.delimiter_of(text))

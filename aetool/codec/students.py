@@ -1,4 +1,5 @@
-"""Students of a table's streams: who has one, what it sees, how it is learned and stored.
+"""Students, small networks that predict streams of a table: which streams have one, its inputs,
+training and storage.
 
 A student is kept for a stream only where its verdict, as a context of the coder, saves more bits
 than its weights take.
@@ -57,7 +58,8 @@ class Students:
     exact: bool = False
 
     def by_reference(self) -> Students:
-        """The same networks, run in whole numbers, as the archive's format defines them."""
+        """The same students, but computed by whole numbers as the archive's format defines them,
+        not by the faster floats."""
         return dataclasses.replace(self, exact=True)
 
     def predict(self, number: int, known: Known) -> Int:
@@ -144,7 +146,8 @@ def _with_verdict(plan: Plan) -> list[Plan]:
 
 
 def _marks(features: Sequence[Feature], known: Known) -> tuple[Int, list[int]]:
-    """((rows, features) values of the features, how many values each can have)."""
+    """The values of a student's inputs in all rows: ((rows, features), how many values each feature
+    can have)."""
     all_rows = Stream(np.zeros(known.rows, np.int64))
     columns = []
     radices = []
@@ -156,14 +159,15 @@ def _marks(features: Sequence[Feature], known: Known) -> tuple[Int, list[int]]:
 
 
 def _answers(layers: Sequence[Layer]) -> Int:
-    """What a network puts out for the fixed inputs."""
+    """Compute a network's outputs for the eight fixed inputs of `_probe`, by which it is checked on
+    another machine: (8, outputs)."""
     inputs = len(layers[0].weight)
     return network.reference(layers, _probe(inputs))
 
 
 def _probe(inputs: int) -> Int:
-    """(8, inputs): fixed inputs of zeros and ones, for which a network's outputs are stored with
-    it."""
+    """Eight fixed inputs of zeros and ones for a network, (8, inputs): its outputs for them are
+    stored with it, to check that another machine computes the same."""
     # Knuth's multiplicative hash, of which one bit is taken
     hashes = np.arange(8 * inputs) * 2654435761
     bits = (hashes >> 7) & 1

@@ -1,4 +1,5 @@
-"""The cells of one column of text, and what all ways to store them share.
+"""The cells of one column of text, and the odd cells, which every way to store a column treats
+alike.
 
 Most cells of a column are of one form, such as numbers. The odd cells, which are not, become
 specials (a few short texts that come often, named in the meta) or are stored as their text.
@@ -98,23 +99,24 @@ def evenly_spread(count: int, most: int) -> Int:
 
 
 def text_of(cell: bytes) -> str:
-    """A cell as a text of a meta."""
+    """A cell's bytes as a text that a meta can hold: one character for each byte (latin-1)."""
     return cell.decode("latin-1")
 
 
 def bytes_of_texts(texts: Iterable[str]) -> list[bytes]:
-    """Each text of a meta as the bytes that it was in the source."""
+    """The inverse of `text_of` for several texts of a meta: the cells' bytes."""
     return [text.encode("latin-1") for text in texts]
 
 
 def affixes_in(meta: NumberMeta) -> Affixes:
-    """The affixes of a meta as the bytes that they were in the source."""
+    """The texts before and behind each number that a meta names, as bytes."""
     prefix, suffix = bytes_of_texts(meta.affixes)
     return prefix, suffix
 
 
 def texts_of_affixes(affixes: Affixes) -> tuple[str, str]:
-    """Affixes as a meta has them."""
+    """The bytes before and behind each number, as texts that a meta can hold: the inverse of
+    `affixes_in`."""
     prefix, suffix = affixes
     return text_of(prefix), text_of(suffix)
 
@@ -123,8 +125,9 @@ def texts_of_affixes(affixes: Affixes) -> tuple[str, str]:
 
 
 def specials_of(text: TextCells, good: Mask) -> tuple[str, ...] | None:
-    """The different cells outside of the mask `good`, without long ones; () if they are more than
-    MAX_SPECIAL, None if they are also more than a twentieth of all cells."""
+    """Choose the short texts among the cells outside of the mask `good` that become specials of the
+    column; () if there are more than MAX_SPECIAL different ones. None if they are also more than a
+    twentieth of all cells: then the column does not suit."""
     odd = np.flatnonzero(~good)
     if not len(odd):
         return ()
@@ -137,13 +140,14 @@ def specials_of(text: TextCells, good: Mask) -> tuple[str, ...] | None:
 
 
 def kind_of_rest(meta: Pattern) -> int:
-    """The kind of the cells that are stored as their text: the one behind all specials'."""
+    """The number of the kind of cells that are stored as their text: it follows the kinds of the
+    specials."""
     return meta.valued + len(meta.specials)
 
 
 def kinds_of(cells: Sequence[bytes], meta: Pattern) -> Int:
-    """(n,): the kind of each of these cells, none of which is written as the meta says: that of its
-    special, else that of the rest."""
+    """The kind of each odd cell, (n,): the number of its special, or else that of cells stored as
+    their text. cells: none is of the form that the meta describes."""
     specials = bytes_of_texts(meta.specials)
     kind_of_special = {}
     for kind, special in enumerate(specials, meta.valued):
@@ -163,8 +167,9 @@ def with_odd_cells(
     good: Mask,
     kinds: Int,
 ) -> Coded:
-    """Put a column together. value: of the cells in the mask `good`; kinds: of every row, changed
-    in place for the other cells, which become specials of the meta, or are stored as their text."""
+    """Build a column from the values of its usual cells and the text of its odd ones. value: (m,),
+    for the cells in the mask `good`; kinds: (n,), changed in place for the odd cells, which become
+    specials of the meta or are stored as their text."""
     odd = np.flatnonzero(~good)
     if not len(odd):
         return put_together(meta, Stream(value), kinds, [])
@@ -177,8 +182,8 @@ def with_odd_cells(
 
 
 def put_together(meta: Pattern, values: Stream, kinds: Int, rest: list[bytes]) -> Coded:
-    """The column as a meta stores it. kinds: of every row; rest: the cells of the kind that is
-    stored as its text, in their order."""
+    """Build a column from its parts. kinds: (n,), the kind of each row's cell; values: for the
+    cells whose kind has one; rest: the cells that are stored as their text, in order."""
     if rest:
         meta = dataclasses.replace(meta, has_rest=True)
     streams = [values]

@@ -70,8 +70,8 @@ def _around_digits(cell: bytes) -> Affixes | None:
 
 
 def parsed(text: TextCells, affixes: Affixes) -> tuple[Int, Array]:
-    """(digits, form), (n,) each, as of spans.numbers, of what stands between the affixes; form is
-    -1 for cells that have not both."""
+    """Read the numbers between the affixes of a column's cells: (digits, form), (n,) each, as
+    spans.numbers returns them; form is -1 for a cell without both affixes."""
     prefix, suffix = affixes
     buffer = text.buffer
     value, form = spans.numbers(*text.spans, len(prefix), len(suffix))
@@ -109,8 +109,9 @@ class ParsedCells:
 
 
 def forms_of(form: Array) -> tuple[int, ...]:
-    """The forms that write all these numbers: SHORT or SHORT_ONE if one of them does, else each
-    number of digits behind the point, the most frequent first. form: as of spans.numbers."""
+    """Which forms, ways to write a number, are needed for all these numbers: a single SHORT or
+    SHORT_ONE if one of them writes all, else each number of digits behind the point, the most
+    frequent first. form: (n,), from spans.numbers."""
     behind = digits_behind(form)
     padded = ends_in_zero(form)
     used = np.unique(behind)
@@ -127,16 +128,16 @@ def forms_of(form: Array) -> tuple[int, ...]:
 
 
 def one_form(forms: tuple[int, ...]) -> int:
-    """The form that all numbers take if they are rounded: theirs if they have one form, else as few
-    digits as tell the number."""
+    """The form that all numbers of a column take once they are rounded: the column's own if it has
+    just one, else SHORT or SHORT_ONE, as few digits as tell the number."""
     if len(forms) == 1:
         return forms[0]
     return SHORT if 0 in forms else SHORT_ONE
 
 
 def _kinds_of_forms(forms: tuple[int, ...], form: Array, behind: Int) -> Int:
-    """(n,): the place among forms of the form that writes each number; -1 if none does. form: as of
-    spans.numbers; behind: its digits behind the point."""
+    """For each number which of the forms writes it, as an index, (n,); -1 if none does. form: (n,),
+    from spans.numbers; behind: (n,), its digits behind the point."""
     padded = ends_in_zero(form)
     if forms == (SHORT,):
         return np.where(padded, -1, 0)
@@ -184,7 +185,8 @@ def as_decimals(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
 
 
 def _step_within(bound: Fraction, decimals: int) -> int:
-    """To multiples of what the whole numbers of a column are rounded; 1: to none."""
+    """The step s such that whole numbers of 10^-decimals may be rounded to multiples of s within
+    the error bound; 1: they cannot be rounded."""
     allowed = int(bound * 10**decimals)
     if allowed >= LARGEST_ALLOWED:
         return 1

@@ -1,4 +1,5 @@
-"""The text of each cell of a column, from the whole numbers and blobs that `textual` stored."""
+"""Restores the text of each cell of a column from the whole numbers and blobs that `textual`
+stored."""
 
 from __future__ import annotations
 
@@ -150,7 +151,7 @@ def _between(affixes: Affixes, texts: Spans) -> Spans:
 
 
 def _one_behind_the_other(pool: Bytes, length: I32) -> Spans:
-    """The cells of these lengths that a pool has, without gaps."""
+    """Cells whose bytes follow each other in the pool without gaps. length: (n,), bytes of each."""
     start = begins(length)
     return Spans(pool, start, length)
 

@@ -45,7 +45,8 @@ class Grid:
     step: int
 
     def of_decimals(self, value: Int, behind: int) -> _Rounded:
-        """Round the numbers value / 10^behind, (n,)."""
+        """Round the numbers value / 10^behind, value being (n,), to the nearest multiples of the
+        grid; those that would not fit 64 bits are left out."""
         fits = np.ones(len(value), np.bool_)
         divisor = self.step
         if behind < self.decimals:
@@ -82,8 +83,9 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class _Rounded:
-    """Numbers that were rounded. fits: which of those given could be; multiples: of each of these;
-    off: how far each is off, in 1 / unit."""
+    """The result of rounding numbers to a grid. fits: (n,) bool, which of them could be rounded;
+    multiples: (m,), for each of these the multiple of the grid's step; off: (m,), its error, in 1 /
+    unit."""
 
     fits: Mask
     multiples: Int
@@ -101,7 +103,8 @@ class UnevenNumbers:
 
     @classmethod
     def of(cls, cells: ParsedCells) -> UnevenNumbers:
-        """Read also what is no plain decimal."""
+        """Read the numbers of a column, also those that are no plain decimals: with exponents or
+        too many digits for 64 bits."""
         others = np.flatnonzero(cells.form < 0)
         long_numbers = _long_numbers(cells.text, others, cells.affixes)
         return cls(cells, long_numbers)
@@ -113,8 +116,8 @@ class UnevenNumbers:
         return plain + len(self.long_numbers) < LEAST_NUMBERS * len(form)
 
     def plain_scales(self) -> Iterator[tuple[int, Int]]:
-        """By digits behind the point: (how many, the rows of the plain decimals that have so
-        many)."""
+        """Group the plain decimals by their digits behind the point: yields (how many digits, the
+        rows of the numbers with so many)."""
         plain = self.parsed.form >= 0
         behind = digits_behind(self.parsed.form)
         for places in np.unique(behind[plain]).tolist():
@@ -122,8 +125,8 @@ class UnevenNumbers:
             yield places, rows
 
     def grid(self, bound: Fraction) -> Grid | None:
-        """The decimals and the step that the bound allows; None if the column has too few numbers,
-        if plain decimals can keep the bound, or if no step can."""
+        """Choose the grid to which an error bound lets the numbers be rounded; None if the column
+        has too few numbers, if plain decimals can keep the bound, or if no step can."""
         if self.are_few():
             return None
         plain = self.parsed.form >= 0
@@ -166,8 +169,8 @@ class UnevenNumbers:
 
 @dataclass(eq=False)
 class _Column:
-    """A column of which some numbers have been rounded. multiples, good: (n,), good being of which
-    rows; error: the largest so far, exactly; square: the sum of the squares of all errors."""
+    """A column while its numbers are rounded. multiples: (n,), of the grid; good: (n,) bool, which
+    rows have one so far; error: the largest error, exact; square: the sum of squared errors."""
 
     multiples: Int
     good: Mask
@@ -182,7 +185,8 @@ class _Column:
         return cls(multiples, good)
 
     def put(self, rows: Int, rounded: _Rounded) -> None:
-        """Take over the numbers of these rows, as far as they could be rounded."""
+        """Enter the rounded numbers of these rows into the column, as far as they could be
+        rounded."""
         rows = rows[rounded.fits]
         self.multiples[rows] = rounded.multiples
         self.good[rows] = True
@@ -194,7 +198,8 @@ class _Column:
         self.square += float(np.square(errors).sum())
 
     def put_exactly(self, row: int, number: Fraction, grid: Grid) -> None:
-        """Take over the number of one row, unless its multiple would not fit into 64 bits."""
+        """Round one number, given as a fraction, to the grid and enter it in its row, unless its
+        multiple would not fit 64 bits."""
         multiple = grid.of_fraction(number)
         if multiple is None:
             return
@@ -236,7 +241,8 @@ def _long_numbers(text: TextCells, rows: Int, affixes: Affixes) -> dict[int, Fra
 
 
 def _exact_numbers(text: TextCells, rows: Int, affixes: Affixes) -> dict[int, Fraction]:
-    """By row what exact_number reads in these cells."""
+    """The numbers of these rows' cells as exact fractions, by row; cells that exact_number does not
+    read are left out."""
     numbers: dict[int, Fraction] = {}
     cells = text.only(rows).cells()
     for row, cell in zip(rows.tolist(), cells, strict=True):

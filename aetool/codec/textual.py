@@ -216,8 +216,8 @@ def _digits_of_sample(sample: list[bytes]) -> DigitsMeta | None:
 
 
 def _shape_of(cell: bytes) -> tuple[Affixes, int] | None:
-    """(text before and behind, how many digits) of a cell with one run of digits; None for any
-    other cell."""
+    """Split a cell with exactly one run of digits: ((the text before it, the text behind it), how
+    many digits); None for any other cell."""
     match = DIGITS_AMONG.fullmatch(cell)
     if match is None:
         return None
@@ -285,7 +285,7 @@ def _as_dates(levels: Levels) -> Coded | None:
 
 
 def _inside(cell: bytes, quote: str) -> str:
-    """The text of a cell between its quotes; "" if it has not both."""
+    """The text of a cell without its quotes; "" if it does not both begin and end with one."""
     text = cell.decode("latin-1")
     if not quote:
         return text

@@ -1,4 +1,5 @@
-"""Columns in which numbers of few digits behind the point stand among others of many.
+"""Columns of numbers in which some have few digits behind the point and others many: each kind is
+stored in units of its own last digit.
 
 Whole numbers among ratios of nine digits, say, where something could not be divided: in units of
 the last digit they are large, and their digits behind the point, of which nothing is known to the
@@ -91,7 +92,8 @@ def _counted(
     kinds: Int,
     values: Int,
 ) -> Coded:
-    """The column with another meta, these kinds, (rows,), and these values; its blobs stay."""
+    """A copy of the column with another meta, these kinds, (rows,), and these values; its blobs
+    stay the same."""
     present = column.streams[-1].present
     streams = [
         Stream(kinds),

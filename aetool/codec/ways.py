@@ -1,4 +1,5 @@
-"""Other ways to store columns of text than the one at first sight, for all who have such columns.
+"""All further ways to store columns of text, beyond the first that suits, for every content that
+has such columns.
 
 A table's text, its Parquet file, an array of strings and lines of JSON hold the same cells, and
 what makes them smaller in one makes them smaller in all.

@@ -1,4 +1,5 @@
-"""Columns of cells to records of text: each cell, then a delimiter or what ends the record."""
+"""Joins columns of cells to the text of records: each cell, then a delimiter or the end of the
+record."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from aetool.model import Int
 
 
 def alike(rows: int, line_end: str, last_end: str) -> Spans:
-    """The line end of each of `rows` records: line_end, and last_end for the last one."""
+    """The ends of `rows` records as cells: line_end for each, but last_end for the last one."""
     both_ends = (line_end + last_end).encode()
     pool = np.frombuffer(both_ends, np.uint8)
     start = np.zeros(rows, np.int64)

@@ -1,4 +1,5 @@
-"""JSON squeezed with a preset dictionary: what headers, footers and descriptions often say.
+"""Compression of JSON with a preset dictionary of words that headers, footers and descriptions
+often contain.
 
 It makes those of small archives small, and is part of the format: FORMAT.md repeats it.
 """

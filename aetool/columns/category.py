@@ -84,7 +84,8 @@ class Category(Modelled):
         return self.levels
 
     def bins_of(self, values: Float) -> Int:
-        """(n,): the place of each value's word among the levels; len(levels) for any other word."""
+        """For each value the index of its word among the levels, (n,); len(levels) for any other
+        word."""
         return values.astype(np.int64)
 
     @property
@@ -221,8 +222,8 @@ def _by_meaning(texts: list[str], counts: Int, truth: bool) -> tuple[list[str], 
 
 
 def _repeats_itself(summary: Summary) -> bool:
-    """Whether no present text is longer than LONGEST bytes, and they differ in at most half as many
-    texts as there are cells, or in two."""
+    """Whether a column's texts repeat enough to be categories: none is longer than LONGEST bytes,
+    and the different ones are at most half as many as the cells, or two."""
     present = summary.present
     if present.width() > LONGEST:
         return False

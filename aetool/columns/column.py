@@ -71,7 +71,7 @@ class Column(ABC):
         return ""
 
     def facts(self) -> dict[str, Json]:
-        """What `aetool info` prints about the column, by name."""
+        """Facts about the column by name, as `aetool info` prints them."""
         return {"name": self.name, "kind": self.kind}
 
     def written(self) -> dict[str, Json]:
@@ -245,8 +245,8 @@ class Modelled(Column):
         where a cell holds something that is not of this kind. No cell raises an error."""
 
     def knows(self, value: float) -> bool:
-        """Whether models can tell a value, in user units and not missing, from others: it is a
-        finite number or a listed word."""
+        """Whether the column's features distinguish a value from others: it is a finite number or a
+        listed word. value: in user units, not missing."""
         return math.isfinite(value) and value != ODD
 
     def as_written(self, cells: Cells, decimal: str) -> Self:
@@ -259,8 +259,9 @@ class Modelled(Column):
         """A value in user units as text, in the source's notation."""
 
     def found(self, values: Values, row: int, value: float) -> str:
-        """The cell of a row as the source writes it, cut to 60 characters. values: the source's,
-        (n,); value: the cell's in user units."""
+        """The text that a message shows for a cell: as the source writes it, cut to 60 characters.
+        values: the source's column, (n,); row: the cell's index; value: what the cell holds, in
+        user units."""
         if np.isnan(value):
             return self.show(value)
         if isinstance(values, Cells):
@@ -293,8 +294,8 @@ class Modelled(Column):
         """Values in user units, (n,), as the source's type has them: numbers, moments, or texts."""
 
     def mended(self, values: Float, expected: Float) -> Float:
-        """(n,): for each value one that would not stand out in its place: the expected one, or the
-        value itself where `expected`, (n,), the model's prediction, is NaN."""
+        """Replacements that make values inconspicuous, (n,): for each value the one that the model
+        expected, or the value itself where `expected`, (n,), is NaN."""
         return np.where(np.isnan(expected), values, expected)
 
     def drawn(self, values: Float, rng: np.random.Generator) -> Float:
@@ -316,11 +317,12 @@ class Modelled(Column):
 
     @abstractmethod
     def usually(self, count: int, rng: np.random.Generator) -> Float:
-        """(count,): values drawn at random, each about as often as training saw it."""
+        """Values drawn at random, (count,), each about as often as training saw it; rng: draws
+        them."""
 
     def begun(self, count: int, rng: np.random.Generator) -> Float:
-        """(count,): the values that records to be drawn start from: 0, or for a context column
-        usual values drawn by rng."""
+        """Starting values, (count,), for records that are about to be drawn: zeros, which the model
+        replaces, or for a context column usual values drawn by rng."""
         if self.predicted:
             return np.zeros(count)
         return self.usually(count, rng)
@@ -361,13 +363,14 @@ class Modelled(Column):
 
 
 def reads_better(column: Modelled, than: Modelled, cells: Cells) -> bool:
-    """Whether `column` finds at most half as many of the cells odd as the column `than` does."""
+    """Whether one reading of a column's cells is clearly better than another: `column` finds at
+    most half as many of them odd as the column `than` does."""
     odd = [int((c.parse(cells) == ODD).sum()) for c in (column, than)]
     return 2 * odd[0] <= odd[1]
 
 
 def words(values: object) -> bool:
-    """Whether a value that was read from a file is a tuple of texts."""
+    """Whether a value read from a file is a tuple of texts, as lists of words must be."""
     return isinstance(values, tuple) and all(isinstance(value, str) for value in values)
 
 

@@ -89,8 +89,8 @@ class Date(Modelled):
         return column._fitted(moments, summary.closed)
 
     def _fitted(self, seconds: Float, closed: bool) -> Self:
-        """The column with the counts, range and cycles of these moments, (n,), in epoch seconds,
-        NaN and ODD among them. closed: whether no later records will come."""
+        """A copy of the column with counts, range and cycles computed from moments, (n,), in epoch
+        seconds, NaN and ODD among them. closed: whether no later records will come."""
         missing = int(np.isnan(seconds).sum())
         odd = int((seconds == ODD).sum())
         present = seconds[seconds > ODD]

@@ -1,4 +1,5 @@
-"""The rows before a row, of the same group, laid beside it."""
+"""Adds to each row of a table the rows before it in its group, which models with context are
+given."""
 
 from __future__ import annotations
 
@@ -81,8 +82,9 @@ class History:
 
 
 def whole(schema: Schema, table: Table, name: str) -> Float:
-    """(rows, inputs): all rows of a table, encoded and in the table's order, each with the rows
-    that come before it when they are sorted by the schema's column `order`. name: of the source."""
+    """Encode all rows of a table, each with the rows before it when they are sorted by the schema's
+    column `order`: (rows, inputs) float64, in the table's own order. name: of the source, for
+    messages."""
     X = schema.encode(table, name)
     if not schema.context:
         return X

@@ -1,4 +1,5 @@
-"""Identifiers: what names a record and says nothing about it."""
+"""Identifiers: columns that name a record, such as row numbers and keys, and say nothing about
+it."""
 
 from __future__ import annotations
 
@@ -40,8 +41,8 @@ class Identifier(Column):
 
 
 def _counts(summary: Summary) -> bool:
-    """Whether values are row numbers: the first is whole, and nearly all others are one more than
-    the value before them."""
+    """Whether values count rows: the first is a whole number, and nearly all others are one more
+    than the value before them."""
     values = summary.values
     if len(values) < FEWEST or (not isinstance(values, Cells) and values.dtype.kind == "M"):
         return False

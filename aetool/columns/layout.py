@@ -115,7 +115,7 @@ class Layout:
 
     @property
     def told(self) -> list[int]:
-        """The indices of those features of an earlier row that a model with context is given: all
+        """Which features of an earlier row a model with context is given, as ascending indices: all
         but the cycles of dates."""
         # cycles of an earlier row's date hardly say more than the row's own
         first_wave = self.numbers.width + self.flags.width

@@ -82,7 +82,7 @@ class Number(Modelled):
 
     @classmethod
     def _of_texts(cls, summary: Summary, values: Cells, asked: bool) -> Self | None:
-        """As `infer`, of a column whose values are texts."""
+        """The column if its texts are numbers, else None; see `infer`. values: its cells."""
         notation = summary.asked_numbers() if asked else summary.numbers
         if notation is None:
             return None
@@ -155,14 +155,15 @@ class Number(Modelled):
 
     @property
     def landmarks(self) -> Float:
-        """(r,), rising: the numbers between and at which bins lie: the different numbers that
-        training saw, if they are few, else those of their quantiles that differ."""
+        """The numbers, ascending, (r,), at and between which the bins of the column lie: the
+        different numbers that training saw, if they are few, else their different quantiles."""
         different = self.few or sorted(set(self.quantiles))
         return np.array(different, dtype=np.float64)
 
     def bins_of(self, values: Float) -> Int:
-        """(n,): 2 i + 1 for a value that equals landmark i, 2 i for one between landmarks i - 1 and
-        i, so that a number which many records have is a bin of its own."""
+        """The number of the bin in which each value falls, (n,): 2 i + 1 for a value that equals
+        landmark i, 2 i for one between landmarks i - 1 and i, so that a number which many records
+        have is a bin of its own."""
         landmarks = self.landmarks
         below = np.searchsorted(landmarks, values, side="left")
         # a value that equals a landmark counts it once more
@@ -290,8 +291,8 @@ class Number(Modelled):
         return np.asarray(values == self.rounded(self._told(expected)))
 
     def _told(self, expected: Float) -> Float:
-        """(n,): expected values as they are shown to a person: within the range seen and, where
-        only few different numbers were seen, the nearest of these."""
+        """Expected values as a person is shown them, (n,): moved into the range that training saw
+        and, where that saw only few different numbers, to the nearest of these."""
         inside = np.clip(expected, self.low, self.high)
         if not self.few:
             return inside
