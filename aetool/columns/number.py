@@ -420,8 +420,8 @@ class Number(Modelled):
 
 
 def _common_decimals(decimals: Int) -> int | None:
-    """How many decimals to take numbers for, by those that each is written with, below 0 where that
-    cannot be told; None for true floats."""
+    """How many decimals a column's numbers are taken to have; None if they are true floats.
+    decimals: (n,), how many each number is written with, below 0 where that cannot be told."""
     if not len(decimals) or decimals.min() < 0:
         return None
     most = int(decimals.max())

@@ -1,4 +1,5 @@
-"""Which columns of a table hold amounts, and which hold names that are written in digits."""
+"""Tells which columns of a table hold amounts, and which hold names written in digits, such as
+keys."""
 
 from __future__ import annotations
 
@@ -34,8 +35,8 @@ NO_DAYS = frozenset((-1, 0, 99_999_999))  # what stands for a day that is not kn
 
 
 def places_of_names(schema: Schema, names: Sequence[str]) -> frozenset[int]:
-    """Return the places, from 0, of the columns whose digits count nothing: identifiers, keys,
-    codes such as P7890, dates, and words.
+    """The positions, from 0, of the columns whose values name something instead of measuring it:
+    identifiers, keys, codes such as P7890, dates, and words.
 
     names: of all columns of the table in their order, those included that the schema leaves out.
 
@@ -48,7 +49,7 @@ def places_of_names(schema: Schema, names: Sequence[str]) -> frozenset[int]:
 
 
 def _is_name(column: Column) -> bool:
-    """Whether the cells of a column name something, rather than measure it."""
+    """Whether the cells of a column name something and do not measure it."""
     if isinstance(column, Category):
         # few different amounts are read as levels, and are amounts all the same
         return not all(_is_amount(level) for level in column.levels)
@@ -58,9 +59,9 @@ def _is_name(column: Column) -> bool:
 
 
 def is_key(column: Number) -> bool:
-    """Whether the numbers of a column name records, places or days, though they are no row numbers
-    and may repeat: as its name says, or since they are days written as 20241231, or too long for
-    amounts."""
+    """Whether a column of whole numbers holds keys rather than amounts: its name says so, or the
+    numbers are days written as 20241231, or too long for amounts. Keys may repeat, and are no row
+    numbers."""
     told = [column.low, column.high, *column.quantiles, *column.few]
     if not all(math.isfinite(number) and number.is_integer() for number in told):
         return False

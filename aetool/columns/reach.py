@@ -1,4 +1,4 @@
-"""How far moments reach, and how surprising those are that lie far outside of all others."""
+"""The usual range of a column of dates, and how surprising a moment far outside of it is."""
 
 from __future__ import annotations
 
@@ -62,13 +62,14 @@ class Reach:
         return np.nan_to_num(np.maximum(np.maximum(before_first, after_last), 0.0))
 
     def bits(self, moments: Float) -> Float:
-        """(n,): the surprise of each moment in bits, 6 log2 of its distance in tails; 0 for those
-        less than one tail away."""
+        """How surprising each moment is by its distance from the usual range, (n,), in bits: 6 log2
+        of the distance in tails; 0 for those less than one tail away. moments: (n,), epoch
+        seconds."""
         return np.asarray(POWER * np.log2(np.maximum(self.away(moments), 1.0)))
 
     def inside(self, moments: Float) -> Float:
-        """(n,): moments, (n,), with `first` in place of those before it and `last` in place of
-        those after it."""
+        """Move moments into the usual range, (n,): `first` in place of those before it, `last` in
+        place of those after it."""
         return np.clip(moments, self.first, self.last)
 
     def check(self) -> None:

@@ -1,4 +1,4 @@
-"""Numbers in user units to standardised ones, and back."""
+"""The map from a column's numbers in user units to standardised ones, and back."""
 
 from __future__ import annotations
 
@@ -54,12 +54,13 @@ class Scale:
 
     @property
     def half(self) -> float:
-        """Half of `resolution` as a difference of z, near the median, where u is 0."""
+        """Half of `resolution` in standardised units: half the difference of two z, near the
+        median, below which numbers are taken for equal."""
         return 0.5 * self.resolution / (self.unit * self.deviation)
 
     @cached_property
     def zero(self) -> float:
-        """z of the number 0."""
+        """The standardised value z of the number 0."""
         return float(self.standardised(np.zeros(1))[0])
 
     def standardised(self, numbers: Float) -> Float:
@@ -88,8 +89,9 @@ class Scale:
 
 
 def decimals_of(value: Float, most: int = 6) -> int | None:
-    """The fewest decimals, at most `most`, with which all finite numbers of `value`, (n,), can be
-    written to within 1e-9 of themselves; None where none suffice, or one is 2^52 or larger."""
+    """How many decimals numbers are written with: the fewest, at most `most`, that write all finite
+    ones of `value`, (n,), to within 1e-9; None where none suffice, or a number is 2^52 or
+    larger."""
     finite = value[np.isfinite(value)]
     if len(finite) and float(np.abs(finite).max()) >= 2.0**52:
         return None

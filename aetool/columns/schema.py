@@ -1,4 +1,5 @@
-"""What a table's columns are: inferred once, stored with the model, checked ever after."""
+"""The schema of a table: what its columns are, inferred once, stored with the model, and checked
+whenever the model is used."""
 
 from __future__ import annotations
 
@@ -96,8 +97,9 @@ class Schema:
         return cls(tuple(columns), int(data["rows"]), context, group, order)
 
     def as_written(self, table: Table, decimal: str) -> Schema:
-        """The same schema, but of columns that read text as another file writes it. table: first
-        records of that file; decimal: the file's usual decimal mark."""
+        """A copy of the schema that reads the text of another file, in which numbers or dates may
+        be written in another way. table: first records of that file; decimal: the file's usual
+        decimal mark."""
         # the first records tell how all of them are written
         few = table.take(slice(0, LOOKED_AT)) if len(table) > LOOKED_AT else table
         columns = list(self.columns)
@@ -190,8 +192,8 @@ def summarise(
 
 
 def decided(summaries: Sequence[Summary], chosen: Mapping[str, str] | None = None) -> Schema:
-    """The schema of columns, each of the kind that its summary says, or that the user names in
-    `chosen`, by column."""
+    """Make a schema from the columns' summaries: each column has the kind that its summary says, or
+    that the user names in `chosen`, by column."""
     chosen = chosen or {}
     names = [summary.name for summary in summaries]
     for name in chosen:
@@ -208,9 +210,9 @@ def decided(summaries: Sequence[Summary], chosen: Mapping[str, str] | None = Non
 def _values_among_gaps(
     columns: Sequence[Column], summaries: Sequence[Summary]
 ) -> dict[int, frozenset[str]]:
-    """By the index of a column of categories: those words, in lower case, that were read as gaps
-    but are values, as None is where the file writes its gaps otherwise. Columns without such a word
-    are left out."""
+    """Find words that were read as gaps but are values, such as None where the file writes its gaps
+    otherwise: for each column of categories, by its index, these words in lower case. Columns
+    without such a word are left out."""
     gaps: dict[int, frozenset[str]] = {}
     for place, (column, summary) in enumerate(zip(columns, summaries, strict=True)):
         if isinstance(column, Modelled) and column.gaps:
@@ -280,8 +282,8 @@ def _modelled_lines(schema: Schema) -> list[str]:
 
 
 def _asides(column: Modelled) -> list[str]:
-    """What else to say of a modelled column in its line: that it is a condition, its gaps, its odd
-    cells, its remark."""
+    """Further remarks for a modelled column's line: that it is a condition, its gaps, its odd
+    cells, its own remark."""
     asides = []
     if column.condition:
         asides.append("a condition, not scored")

@@ -89,9 +89,9 @@ class Standardised(Section):
         return [graph.cast(clipped)]
 
     def restore(self, graph: Graph, expected: str, spec: Spec) -> str:
-        """Add to a graph the way back to numbers; returns their name, (B, width) float64 in user
-        units, NaN for a number that is more likely missing than not. expected: (B, features), means
-        of numbers and logits of flags."""
+        """Add to a graph the nodes that turn expected features back into numbers; returns their
+        name, (B, width) float64 in user units, NaN for a number that is more likely missing than
+        not. expected: (B, features), means of numbers and logits of flags."""
         op = graph.op
         standard = graph.take(expected, spec.numeric)
         standard = op("Clip", standard, graph.const(-CLIP), graph.const(CLIP))
@@ -155,8 +155,8 @@ def _sinh(graph: Graph, bent: str) -> str:
 
 @dataclass(frozen=True)
 class GapFlags(Section):
-    """A feature for each column that had gaps in training: 1 where the value is missing, else 0.
-    places: of these columns."""
+    """One feature for each column that had gaps in training, a flag: 1 where the value is missing,
+    else 0. places: the indices of these columns."""
 
     places: tuple[int, ...]
 
@@ -259,9 +259,10 @@ class OneHot(Section):
         return [graph.cast(hot)]
 
     def restore(self, graph: Graph, expected: str, first: int) -> list[str]:
-        """Add to a graph the way back to words; returns a name for each block, (B, 1) float64: the
-        index of the likeliest level, NaN where missing is likelier. expected: (B, features), in
-        which the logits of the blocks begin at index `first`."""
+        """Add to a graph the nodes that turn expected one-hot features back into words; returns a
+        name for each block, (B, 1) float64: the index of the likeliest level, NaN where missing is
+        likelier. expected: (B, features), in which the logits of the blocks begin at index
+        `first`."""
         op = graph.op
         out = []
         for block in self.blocks:

@@ -1,4 +1,5 @@
-"""The summary of a column in a piece of data: pieces are added up before the kind is decided."""
+"""Summary of a column in a piece of data; those of all pieces are added up before the column's kind
+is decided."""
 
 from __future__ import annotations
 
@@ -117,7 +118,8 @@ class Summary:
 
     @cached_property
     def numbers(self) -> NumberNotation | None:
-        """The notation of numbers, if nearly all cells are numbers; else None."""
+        """How the column's numbers are written, if nearly all of its cells are numbers; else
+        None."""
         if not self._early_numbers:
             return None
         every = self._early_evidence if self._early is self.text else NumberEvidence.of(self.text)
@@ -125,18 +127,20 @@ class Summary:
 
     @cached_property
     def dates(self) -> DateNotation | None:
-        """The notation of dates, if nearly all cells are dates; else None."""
+        """How the column's dates are written, if nearly all of its cells are dates; else None."""
         if DateEvidence.of(self._early).decide(self.gap_words) is None:
             return None
         return DateEvidence.of(self.text).decide(self.gap_words)
 
     def asked_numbers(self) -> NumberNotation | None:
-        """The notation of numbers, where the user says that the column holds numbers."""
+        """How the column's numbers are written, for a column of which the user says that it holds
+        numbers; other cells are odd then."""
         evidence = NumberEvidence.of(self.text)
         return evidence.decide(None, self.gap_words, usual=self.decimal, asked=True)
 
     def asked_dates(self) -> DateNotation | None:
-        """The notation of dates, where the user says that the column holds dates."""
+        """How the column's dates are written, for a column of which the user says that it holds
+        dates; other cells are odd then."""
         return DateEvidence.of(self.text).decide(self.gap_words, asked=True)
 
     @cached_property

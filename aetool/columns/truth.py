@@ -1,4 +1,4 @@
-"""True and false, in any spelling."""
+"""Truth values: words that say true and false, in any spelling."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRUTH_OF = {word: truth for truth, words in SPELLINGS.items() for word in words}
 
 
 def truth_of(text: str) -> str | None:
-    """What a text says in any spelling, as "true" or "false"; None if it says neither."""
+    """Read a text as a truth value in any spelling: "true" or "false"; None if it is neither."""
     return TRUTH_OF.get(text.strip().casefold())
 
 

@@ -1,4 +1,5 @@
-"""What a cell looks like, before anything is known of its column: a gap, a figure, a unit, a name.
+"""Tells what a single cell of text looks like, before anything is known of its column: a gap, a
+figure, a unit, a name.
 
 This is how a header, a row of units and the lines around a table are told from its records; what a
 column is, and which values it has, is not decided here.
@@ -78,7 +79,8 @@ def is_figure(cell: str) -> bool:
 
 
 def is_plain_number(cell: str) -> bool:
-    """Whether the cell is digits, a sign, a decimal mark and an exponent alone."""
+    """Whether the cell is a number written with nothing but digits, a sign, a decimal mark and an
+    exponent."""
     return bool(PLAIN_NUMBER.fullmatch(cell.strip()))
 
 

@@ -16,12 +16,12 @@ NO_NAME = "row.names"  # what R calls the column that its header leaves out
 
 
 def pieces(stream: BinaryIO, dialect: Dialect, size: int) -> Iterator[bytes]:
-    """Cut a stream of text into pieces of whole records, of about `size` bytes each; before them
-    comes one with everything above the first record.
+    """Cut a stream of text into pieces of whole records, of about `size` bytes each. The first
+    piece is everything above the first record: byte-order mark, preamble, blank lines, header
+    record and what stands below it, whichever there are.
 
-    That one is the byte-order mark, the preamble, blank lines, the header record and what stands
-    below it, whichever there are. stream: UTF-8, or what is cut like it. NoTableError where a
-    record has more than MAX_RECORD bytes.
+    stream: UTF-8, or an encoding with ASCII in its lower half. NoTableError where a record has more
+    than MAX_RECORD bytes.
     """
     text, first = _with_first_record(stream, dialect, size)
     yield text[:first]
@@ -76,8 +76,8 @@ def _with_first_record(stream: BinaryIO, dialect: Dialect, size: int) -> tuple[b
 
 
 def begin_of_table(text: bytes, dialect: Dialect) -> int:
-    """The offset behind the byte-order mark and the preamble: the header's, or the first record's,
-    or that of blank lines before these."""
+    """The offset at which the table begins, behind the byte-order mark and the preamble: that of
+    its header, first record, or a blank line before these."""
     mark = len(BOM) if text.startswith(BOM) else 0
     if dialect.preamble:
         return mark + behind_lines(text[mark:], dialect.preamble)
@@ -126,7 +126,7 @@ def _behind_marker(names: list[str], dialect: Dialect) -> list[str]:
 
 
 def names_of_record(text: bytes, rule: Rule) -> list[str]:
-    """The values of the text's first record, trimmed."""
+    """The values of the fields of a text's first record, without blanks around them."""
     record = fields(text, rule).records()[:1]
     return [_text(cell).strip() for row in record for cell in row]
 

@@ -1,4 +1,4 @@
-"""How a table in text is written, and what may be said of it beforehand."""
+"""The dialect of a table in text, how it is written, and what a user may say of it beforehand."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ _OF_READING = ("preamble", "below", "comment", "edge", "shared", "padded", "read
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a table is written.
+    """How a table in text is written: delimiter, line end, encoding, and where its records begin.
 
+    newline: the line end of the first record. header: whether there is a header record.
+    final_newline: whether the last record has a line end; bom: whether there is a byte-order mark.
     space: blanks follow delimiters, and are no part of the values. preamble: lines before the
     header, or before the first record where there is none. below: records under the header that
     hold units or a ruled line. comment: what lines that are no records begin with, "" if nothing
@@ -124,7 +126,7 @@ class Reading:
         return cls(**dict(said), names=names)  # type: ignore[arg-type]
 
     def over(self, other: Reading) -> Reading:
-        """A Reading with these settings, and those of `other` where these are None."""
+        """Combine two Readings: these settings, and those of `other` where these are None."""
         settings = {**other.to_json(), **self.to_json()}
         return Reading.from_json(settings, self.names or other.names)
 

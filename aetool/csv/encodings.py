@@ -88,7 +88,8 @@ codecs.register_error("aetool.single_bytes", _single_bytes)
 
 
 def mended(text: bytes) -> bytes:
-    """The text as UTF-8; each byte that is not part of UTF-8 is read as Windows-1252.
+    """Turn text that may hold stray bytes into valid UTF-8: each byte that is not part of UTF-8 is
+    read as Windows-1252.
 
     Byte by byte, so that the same text is read the same wherever a stream is cut, and one stray
     byte changes nothing else.

@@ -30,8 +30,8 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Rule:
-    """How fields are separated. delimiter: one character; space: whether blanks at the start of a
-    field are no part of its value."""
+    """How a text is cut into fields. delimiter: the one character between fields; space: whether
+    blanks at the start of a field are no part of its value."""
 
     delimiter: str = ","
     space: bool = False
@@ -66,15 +66,15 @@ class Fields:
         return len(self.begin)
 
     def tails(self) -> tuple[Positions, Positions]:
-        """(start, stop), (records,) each: the span behind each record's last field, with its line
-        end and blank lines."""
+        """Where the ends of records stand: (start, stop), (records,) each, of the span behind each
+        record's last field, with its line end and the blank lines after it."""
         last_field = np.cumsum(self.width, dtype=np.int64) - 1
         following = np.append(self.begin[1:], len(self.text)).astype(np.int32)
         return self.stop[last_field], following[: len(self)]
 
     def usual_end(self, otherwise: str) -> str:
-        """The line end of records; if they differ, that of the last record, or `otherwise` if it
-        has none."""
+        """The line end that all records have; where they differ, that of the last record, or
+        `otherwise` if it has none."""
         if self.ends:
             return self.ends
         start, _ = self.tails()
@@ -100,13 +100,14 @@ class Fields:
         return records
 
     def only(self, records: Mask) -> Fields:
-        """The fields of those records alone that the mask `records`, (records,), has."""
+        """A Fields of some records alone: those where the mask `records`, (records,) bool, is
+        True."""
         is_chosen = np.repeat(records, self.width)
         return self._chosen(is_chosen, self.begin[records], self.width[records])
 
     def without_last(self, records: Mask) -> Fields:
-        """The fields without the last one of each record that the mask `records`, (records,),
-        has."""
+        """A Fields of some records without the last field of each. records: (records,) bool, which
+        of them."""
         is_chosen = np.ones(len(self.start), np.bool_)
         last = np.cumsum(self.width, dtype=np.int64) - 1
         is_chosen[last[records]] = False
@@ -114,8 +115,8 @@ class Fields:
         return self._chosen(is_chosen, self.begin, width.astype(np.int32))
 
     def inner(self, records: Mask) -> Fields:
-        """The fields without the first and the last one of each record that the mask `records`,
-        (records,), has; these have at least two."""
+        """A Fields of some records without the first and the last field of each; all of them have
+        at least two. records: (records,) bool, which of them."""
         is_chosen = np.ones(len(self.start), np.bool_)
         end = np.cumsum(self.width, dtype=np.int64)
         first = end - self.width
@@ -125,8 +126,8 @@ class Fields:
         return self._chosen(is_chosen, self.begin, width.astype(np.int32))
 
     def _chosen(self, is_chosen: Mask, begin: Positions, width: Positions) -> Fields:
-        """The fields that the mask is_chosen, (fields,), has. begin, width: of the records that
-        they make up."""
+        """A Fields of some fields alone. is_chosen: (fields,) bool, which of them; begin, width:
+        where each record that they make up begins, and how many fields it has."""
         return dataclasses.replace(
             self,
             start=self.start[is_chosen],
@@ -138,8 +139,8 @@ class Fields:
         )
 
     def values(self) -> tuple[Bytes, Positions, Positions]:
-        """(bytes, start, stop): the value of field i is bytes[start[i]:stop[i]], without quotes,
-        and without the blanks that the rule skips."""
+        """The values of all fields, without quotes and the blanks that the rule skips: (bytes,
+        start, stop), value i being bytes[start[i]:stop[i]]."""
         data = np.frombuffer(self.text, np.uint8)
         start = self.start.copy()
         stop = self.stop.copy()
@@ -174,8 +175,8 @@ class Fields:
 
 
 def _common_width(widths: list[int]) -> int:
-    """The number of fields of every record; 0 if they differ, or there are no records. widths: of
-    each record."""
+    """How many fields every record has; 0 if they differ, or there are no records. widths: fields
+    of each record."""
     if len(set(widths)) == 1:
         return widths[0]
     return 0
@@ -208,7 +209,8 @@ def _skip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
 
 
 def value(raw: bytes, rule: Rule) -> bytes:
-    """The value of a field. raw: its bytes in the text, quotes included."""
+    """The value that a field stands for: its text without quotes, and without the blanks that the
+    rule skips. raw: the field's bytes in the text."""
     if rule.space:
         raw = raw.lstrip(b" ")
     if not raw.startswith(b'"'):
@@ -258,8 +260,8 @@ def fields(text: bytes, rule: Rule) -> Fields:
 
 
 def _likely_sizes(text: bytes, rule: Rule) -> tuple[int, int]:
-    """(fields, records) to take memory for: of a long text more than its beginning makes likely, of
-    a short one the most it can have."""
+    """For how many fields and records to take memory before a text is cut, (fields, records): of a
+    long text more than its beginning makes likely, of a short one the most it can have."""
     head = text[:SAMPLE]
     most_fields, most_records = _most(head, rule)
     if len(head) == len(text):
@@ -438,7 +440,8 @@ def _behind_quotes(text: bytes, at: int) -> tuple[int, int]:
 
 
 def _with_ends(cut: Fields) -> Fields:
-    """These fields with `ends` set to the line end that all records have."""
+    """A copy of these fields in which `ends` is the line end that all records but the last have, or
+    "" if they differ."""
     tail_start, tail_stop = cut.tails()
     spans = list(zip(tail_start.tolist(), tail_stop.tolist(), strict=True))
     # the last record of several may have no line end

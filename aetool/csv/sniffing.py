@@ -1,5 +1,5 @@
-"""Tells how a table in text is written from its first bytes: what parts its fields, where its
-records begin, and whether the columns have names."""
+"""Detects the dialect of a table in text from its first bytes: the delimiter, where its records
+begin, and whether the columns have names."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Cut:
-    """Records of a text, cut at a delimiter. line: the number of the first line; clean: the share
-    of cells that have no other delimiter in them."""
+    """The first records of a text, cut by trying a delimiter. line: the number of the line where
+    the first begins; clean: the share of cells in which no other delimiter occurs."""
 
     line: int
     delimiter: str
@@ -78,12 +78,13 @@ class Cut:
 
     @property
     def columns(self) -> int:
-        """How many fields the first record has, and with it nearly all."""
+        """How many fields the first record has, and nearly all others too."""
         return len(self.records[0])
 
 
 class Beginning:
-    """The first characters of a text. starts: where each of its first lines begins."""
+    """The first characters of a text, in which its dialect is looked for. starts: where each of its
+    first lines begins."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -245,8 +246,12 @@ def _body(
     model_reading: Reading,
     likely: str | None,
 ) -> tuple[Cut | None, str]:
-    """Find the table below blank lines and comments: (its records, None if no delimiter makes any
-    regular; the marker that comments begin with, or "")."""
+    """Find where the table begins below blank lines and comments, and its delimiter: (its first
+    records, None if no delimiter makes any regular; the marker that comments begin with, or "").
+
+    reading: what the user says; model_reading: how a model's tables were written; likely: the
+    delimiter that the file's name suggests.
+    """
     delimiters: Iterable[str] = reading.delimiter or DELIMITERS + BLANK
     if reading.delimiter is None and model_reading.delimiter is not None:
         delimiters = [model_reading.delimiter, *delimiters]
@@ -303,8 +308,8 @@ def _best_cut(
 
 
 def _parts_by_blanks(beginning: Beginning, line: int) -> bool:
-    """Whether blanks may be the delimiter from this line on: records are regular then, and have at
-    least three fields, or only figures."""
+    """Whether blanks may be the table's delimiter from this line on: cut by them, records are
+    regular, and have at least three fields, or only figures."""
     cut = beginning.cut(line, BLANK)
     if cut is None:
         return False
@@ -318,8 +323,8 @@ def _by_names(
     model_reading: Reading,
     delimiters: Iterable[str],
 ) -> Cut | None:
-    """The records from the first line on that has at least half of a model's column names; None if
-    there is no such line."""
+    """Find the table by a model's column names: its records from the first line on that has at
+    least half of them; None if there is no such line."""
     names = set(model_reading.names)
     if not names or all(NUMBERED.fullmatch(name) for name in names):
         return None
@@ -346,7 +351,7 @@ def _marker_of(line: str, reading: Reading, model_reading: Reading) -> str:
 
 
 def _behind_comments(beginning: Beginning, line: int, comment: str) -> int:
-    """The number of the first line, from `line` on, that is neither blank nor a comment."""
+    """The first line, from number `line` on, that is neither blank nor a comment, as its number."""
     while line < len(beginning.starts):
         text = beginning.line(line).strip()
         if text and not text.startswith(comment):
@@ -356,7 +361,8 @@ def _behind_comments(beginning: Beginning, line: int, comment: str) -> int:
 
 
 def _with_marked_records(beginning: Beginning, cut: Cut, comment: str) -> tuple[Cut, str]:
-    """(the records, with lines above that only look like comments; the marker of comments, or "").
+    """Find records that only look like comments above the table: (the records with these, the
+    marker of comments or "").
 
     A line that is as wide as the table, without a blank behind the marker, is of the table.
     """
@@ -411,8 +417,8 @@ def _shown(delimiter: str) -> str:
 
 
 class _Table:
-    """What the cut records are: whether there is a header, what stands below it, the decimal mark,
-    and which fields have no name."""
+    """Decides what the first records of a table are: whether there is a header, what stands below
+    it, the decimal mark, and which fields have no name."""
 
     def __init__(
         self,
@@ -472,8 +478,8 @@ class _Table:
         )
 
     def _look_above(self, beginning: Beginning, cut: Cut, comment: str) -> None:
-        """Take the line above the first record as header, if it has as many names, or one more or
-        less, and no figures."""
+        """Use the line above the first record as header, if it has as many names as records have
+        fields, or one more or less, and no figures."""
         line = cut.line - 1
         while line > 0 and not beginning.line(line).strip():
             line -= 1
@@ -499,8 +505,9 @@ class _Table:
         self.header = True
 
     def _edge_of_records(self, cut: Cut) -> str:
-        """Which field has no name, if records have one field more than there are names:
-        RECORD_TAIL, SHARED_NAME or ROW_NAMES; "" if that cannot be told."""
+        """Where records have one field more than there are names, which field has none: the last,
+        which is empty (RECORD_TAIL), a time beside a date (SHARED_NAME), or the first, which tells
+        rows apart (ROW_NAMES); "" if that cannot be told."""
         columns = list(zip(*(row for row in cut.records if len(row) == cut.columns), strict=True))
         if set(columns[-1]) == {""}:
             return RECORD_TAIL
@@ -611,8 +618,8 @@ def _column_of_figures(records: Sequence[Record], place: int) -> bool:
 
 
 def _stands_out(cell: str, records: Sequence[Record], place: int) -> bool:
-    """Whether the cell is no plain number, and all other cells of its column are plain numbers or
-    gaps."""
+    """Whether a cell of the first record looks like a name: it is no plain number, and all other
+    cells of its column are plain numbers or gaps. place: the index of the column."""
     if cells.is_plain_number(cell):
         return False
     column = [record[place] for record in records if place < len(record)]
@@ -632,7 +639,7 @@ def _are_in_sequence(figures: Record) -> bool:
 
 
 def _below(body: list[list[str]]) -> int:
-    """How many records directly below the header are units or drawn lines."""
+    """How many records directly below the header are no data but units or drawn lines."""
     count = 0
     while body[count:] and cells.is_ruler(body[count]):
         count += 1
@@ -666,7 +673,8 @@ def _are_units(record: Record, under: Sequence[Record]) -> bool:
 
 
 def _is_box(cut: Cut) -> bool:
-    """Whether each record begins and ends with a bar, drawn lines left out."""
+    """Whether the table is drawn as a box: each record begins and ends with a bar, drawn lines left
+    out."""
     if cut.delimiter != BAR or cut.columns < LEAST_BY_BLANKS:
         return False
     rows = [row for row in cut.records if len(row) == cut.columns and not cells.is_ruler(row)]

@@ -1,4 +1,4 @@
-"""Fields back to text that csv.reader reads as the same values."""
+"""Writes values as fields and records of text, which csv.reader reads as the same values."""
 
 from __future__ import annotations
 

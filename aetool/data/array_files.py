@@ -158,7 +158,8 @@ def _mapped(file: BinaryIO, member: Member) -> Array:
 
 @contextmanager
 def written(file: BinaryIO, format: Format) -> Iterator[ArrayWriter]:
-    """A context that writes an .npy or .npz file, as format says: a writer to add its arrays to."""
+    """Context manager: write an .npy or .npz file, as format says; yields a writer to which its
+    arrays are added in order."""
     if format["format"] == "npy":
         yield ArrayWriter(file, None, [])
         return
@@ -227,7 +228,8 @@ class Gathering:
         self._count = 0
 
     def add(self, part: Array) -> None:
-        """Add the next rows to the array."""
+        """Append the next rows of the array. part: (rows, ...), of the array's type and row
+        shape."""
         values = part.reshape(-1)
         self._flat[self._count : self._count + len(values)] = values
         self._count += len(values)

@@ -390,7 +390,7 @@ def _written_as(wanted: pq.ParquetSchema, schema: pa.Schema, described: Format) 
 
 
 def _said(column: pq.ColumnSchema) -> str:
-    """The types and nesting levels that a Parquet file declares for a column, for a message."""
+    """The types and nesting levels of a column of a Parquet file, as a text for a message."""
     levels = f"{column.max_definition_level}/{column.max_repetition_level}"
     return f"{column.physical_type} {column.logical_type} {levels}"
 
@@ -518,8 +518,8 @@ class _Mapped:
             self.forget()
 
     def forget(self) -> None:
-        """Release the memory of the mapped pages; they are read again when something looks at
-        them."""
+        """Release the memory of the file's mapped pages; they are read again from the disk when
+        they are looked at."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._bytes.madvise(mmap.MADV_DONTNEED)
 
@@ -531,7 +531,8 @@ def _valid(batch: WithMetadata) -> WithMetadata:
 
 
 def _counted(sizes: list[int]) -> list[list[int]]:
-    """Sizes of groups as pairs (how many in a row, size); groups of size 0 are left out."""
+    """Group equal sizes that follow one another: pairs (how many in a row, size); sizes of 0 are
+    left out."""
     counted: list[list[int]] = []
     for size in filter(None, sizes):
         if counted and counted[-1][1] == size:

@@ -156,7 +156,8 @@ class ArrowFileSource(ArrowSource):
 
 
 class ArrowMemorySource(ArrowSource):
-    """A DataFrame or an Arrow table in memory. in_memory: the object that was given."""
+    """A DataFrame or an Arrow table in memory as a source of records. in_memory: the object that
+    the user passed."""
 
     def __init__(self, name: str, data: arrow_files.InMemory) -> None:
         self.in_memory = data

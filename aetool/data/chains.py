@@ -1,4 +1,4 @@
-"""Several tables as one: a list of them, or a folder's, of whose paths parts may be columns."""
+"""Several tables read as one: a list of them, or a folder's, whose paths may add columns."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ class ChainSource(TableSource):
         self._all_texts = any(in_text) and not all(in_text)
 
     def with_paths(self) -> Iterator[tuple[TableSource, Mapping[str, str | None]]]:
-        """Yield each table with the columns that the path of its file adds, as column=value."""
+        """Yield each table with the values of columns that the path of its file adds: a folder
+        year=2024 is the value 2024 of a column year."""
         yield from zip(self.sources, self._added, strict=True)
 
     def without_tables(self) -> ChainSource:
@@ -119,7 +120,7 @@ def is_part(path: str) -> bool:
 
 
 def parts_of_path(path: str) -> dict[str, str | None]:
-    """The columns that a path adds, by name: of year=2024/month=05/part.parquet year and month.
-    None for Hive's mark of a gap."""
+    """The columns that the folders of a path add, by name: year=2024/month=05/part.parquet gives
+    year 2024 and month 05. None for Hive's mark of a gap."""
     found = {unquote(name): unquote(value) for name, value in HIVE.findall(path)}
     return {name: None if value == HIVE_GAP else value for name, value in found.items()}

@@ -1,4 +1,4 @@
-"""Batches of Arrow that are neither small nor large: the small ones put together, the large cut."""
+"""Batches of Arrow brought to a moderate size: small ones are joined, large ones cut."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Placed: TypeAlias = "tuple[pa.RecordBatch, Raw]"
 def put_together(
     batches: Iterable[Placed], most_rows: int
 ) -> Iterator[tuple[pa.RecordBatch, tuple[Raw, ...]]]:
-    """Join small batches to ones of at most most_rows records; yields each with where its parts
-    came from."""
+    """Join small batches that follow one another, to at most most_rows records each; yields each
+    joined batch with the places in the file from which its parts came."""
     parts: list[pa.RecordBatch] = []
     raws: list[Raw] = []
     rows = size = 0

@@ -1,4 +1,4 @@
-"""Dates and times as they are written, to epoch seconds (UTC) and back."""
+"""Dates and times in text to epoch seconds (UTC) and back, by one format for all of them."""
 
 from __future__ import annotations
 
@@ -197,7 +197,8 @@ def render(seconds: Float, fmt: str) -> list[str]:
 
 
 def _padding(date_format: DateFormat) -> str:
-    """How Python is to write days, months and hours in this format."""
+    """How Python formats days, months and hours for this date format: "02d", with a zero before one
+    digit, or "d"."""
     return "02d" if date_format.padded == "0" else "d"
 
 

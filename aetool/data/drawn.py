@@ -44,8 +44,8 @@ class Sample:
     bound: float = float("inf")  # records of keys above it are not in the sample
 
     def add(self, table: Table, keys: Keys) -> None:
-        """Add records, with their keys, (n,). Records with keys above the bound may be left out of
-        them."""
+        """Offer records to the sample. table: of n records; keys: (n,), their random keys; records
+        with a key above `bound` may be left out, as they are not drawn."""
         self.tables.append(table)
         self.keys = np.concatenate([self.keys, keys])
         if len(self.keys) > 2 * self.most:

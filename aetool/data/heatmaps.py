@@ -127,8 +127,8 @@ def _rgb(picture: Pixels) -> npt.NDArray[np.uint8]:
 
 
 def _times(picture: Pixels, least: int) -> int:
-    """The whole factor by which to enlarge a picture so that its longer side has about `least`
-    pixels; at least 1."""
+    """The whole factor by which to enlarge a picture, (channels, height, width), so that its longer
+    side has about `least` pixels; at least 1."""
     longest = int(max(picture.shape[1:]))
     return max(1, round(least / longest))
 
@@ -267,7 +267,8 @@ def _fitting(
     most: int,
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
 ) -> str:
-    """The text, cut and ended by "..." if it would be wider than `most` pixels."""
+    """Cut a text to at most `most` pixels as it is drawn, and end it with "..." where anything was
+    cut."""
     if draw.textlength(text, font) <= most:
         return text
     while text and draw.textlength(text + "...", font) > most:

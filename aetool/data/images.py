@@ -1,4 +1,4 @@
-"""What holds pictures: a folder or files of any kinds of them, an idx file, arrays.
+"""Sources of pictures: a folder or files of any kinds of them, an idx file, arrays.
 
 aetool.data.pictures brings them to the form that a model sees.
 """
@@ -374,9 +374,11 @@ PLAIN = {
 
 @dataclass(frozen=True, eq=False)
 class PlainPicture:
-    """A picture file that is fully told by its format and mode (Pillow's names of them) and its
-    pixels, (C, H, W) uint8, or uint16 of mode I;16. palette: of mode P, whose pixels are places in
-    it."""
+    """A picture file that its format, mode and pixels restore completely.
+
+    format, mode: by Pillow's names. pixels: (C, H, W) uint8, or uint16 of mode I;16. palette: of
+    mode P, whose pixels are places in it.
+    """
 
     format: str
     mode: str

@@ -1,7 +1,7 @@
-"""Where a part of a file lies, so that whoever is to work with it reads it there.
+"""Places of data in files, which travel to a worker instead of the data, so that the worker reads
+them itself.
 
-What travels to a worker is such a place instead of the data. Files are known by their size: one
-that has another is another file, and that is told.
+Files are known by their size: one that has another is another file, and that is told.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def _digest_of(content: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Raw:
-    """A batch of a Parquet file: the number of its row group, and of the batch within it, both from
-    0."""
+    """The place of a batch in a Parquet file: the number of its row group, and of the batch within
+    that, both from 0."""
 
     group: int
     number: int

@@ -1,4 +1,4 @@
-"""Masks of what is wrong in pictures, found by the pictures' names in a folder beside them."""
+"""Masks that mark what is wrong in pictures, looked up by the pictures' names in a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What people hold in Python, as data that can be read again and again.
+"""Accepts whatever Python users hold their data in, and turns it into data that can be read again
+and again.
 
 A stream, an open file or a one-way protocol is read once, to a file without a name: little of it is
 in memory at any time. What is in memory already stays where it is.
@@ -46,9 +47,9 @@ Held: TypeAlias = "str | os.PathLike[str] | files.Place | CopiedTable | InMemory
 
 
 def held(data: object) -> Held:
-    """Turn data of any kind that Python people hold into what can be read again and again: a path,
-    the place of a copy, a DataFrame, an Arrow table or an array. DataError, which lists what is
-    accepted, for anything else."""
+    """Turn data of any kind that Python users have into data that can be read again and again: a
+    path, the place of a copy, a DataFrame, an Arrow table or an array. DataError, which lists what
+    is accepted, for anything else."""
     if isinstance(data, files.Place | CopiedTable):
         return data
     if isinstance(data, str | os.PathLike) and isinstance(os.fspath(data), str):
@@ -71,8 +72,8 @@ def held(data: object) -> Held:
 
 
 def _read_once(data: object) -> Held:
-    """As `held`, of data that may be readable only once: an iterator, an open file, or an object
-    that offers Arrow's protocol."""
+    """Turn data that may be readable only once into data that can be read again: an iterator, an
+    open file, or an object that offers Arrow's protocol, each read to its end here."""
     if is_iterator(data):
         return cast(Held, begun(data))
     if not isinstance(data, type) and hasattr(data, "read"):
@@ -118,7 +119,7 @@ def is_polars(data: object) -> bool:
 
 
 def not_taken(data: object) -> DataError:
-    """The DataError for an object that holds no data aetool can read."""
+    """Return, not raise, the DataError for an object that holds no data aetool can read."""
     return DataError(f"data must be {TAKEN}; got {shown(data)}")
 
 
@@ -268,7 +269,8 @@ def _common_schema(schemas: Sequence[pa.Schema], name: str) -> pa.Schema:
 
 
 def _as_in(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
-    """A table with the columns and types of a schema; columns that it has not are gaps."""
+    """A copy of a table with the columns and types of a schema; columns that the table lacks are
+    all gaps. name: of the data, for messages."""
     import pyarrow as pa
 
     known = set(table.column_names)
@@ -321,7 +323,7 @@ def _array(array: Array) -> Held:
 
 
 def _by_place(array: Array) -> pd.DataFrame:
-    """An array, (rows,) or (rows, columns), as a DataFrame with columns c1, c2 ..."""
+    """An array without names, (rows,) or (rows, columns), as a DataFrame with columns c1, c2 ..."""
     import pandas as pd
 
     wide = array.reshape(len(array), -1) if array.ndim == 1 else array
@@ -368,7 +370,7 @@ def _read_to_the_end(stream: object) -> files.Place:
 
 
 class _Bytes:
-    """An open file whose text, if it gives text, is given as UTF-8."""
+    """An open file, of bytes or text, read as bytes: text is encoded as UTF-8."""
 
     def __init__(self, stream: object) -> None:
         self._stream = stream

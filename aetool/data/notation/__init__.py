@@ -1,1 +1,2 @@
-"""How the cells of a column are written: what its evidence says, then how every cell is read."""
+"""Notations: how the cells of a column of text are written, told from evidence, and by which every
+cell is read."""

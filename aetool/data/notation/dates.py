@@ -79,9 +79,12 @@ class Untold(NamedTuple):
 
 
 class DateStyle(NamedTuple):
-    """How a moment is written. layout, separator: of its day; joint: the text between day and time;
-    fields: 0 without time, 2 (h:m) or 3 (h:m:s); digits: of the second's fraction; zoned: whether
-    with an offset, which is shown as Z; widths: characters of each of the day's three numbers."""
+    """The style in which a moment is written as text.
+
+    layout, separator: of its day; joint: the text between day and time; fields: 0 without time, 2
+    (h:m) or 3 (h:m:s); digits: of the second's fraction; zoned: whether with an offset, which is
+    shown as Z; widths: characters of each of the day's three numbers.
+    """
 
     layout: str = YEAR_FIRST
     separator: str = "-"
@@ -168,7 +171,7 @@ def taken_apart(cells: Cells, rows: Int) -> Parts:
 
 
 def _style(apart: moments.Apart) -> DateStyle:
-    """How the moment of this cell is written."""
+    """The style, layout, separators and widths, in which a cell that was taken apart is written."""
     clock = apart.clock
     return DateStyle(
         layout=apart.layout,
@@ -196,13 +199,14 @@ class DateReading:
 
 @dataclass(frozen=True)
 class DateEvidence:
-    """What the cells of a column say of dates: added by `+`, in any order to the same sum.
+    """Counts of how the cells of a column are written, by which it is decided whether and how they
+    are dates. Evidence of parts of a column is added by `+`, in any order to the same sum.
 
     sure: how many cells have each layout that no other could be. untold: how many have each kind of
     three numbers whose order the column must tell. varied: for each separator the different first,
     second and third numbers of cells that several orders fit. styles: how often dates are written
-    in each style. gaps: how often each word for a gap is there. numbers: cells
-    that are plain numbers and no dates. odd: all other cells.
+    in each style. gaps: how often each word for a gap is there. numbers: cells that are plain
+    numbers and no dates. odd: all other cells.
     """
 
     sure: Mapping[str, int] = field(default_factory=dict)
@@ -215,7 +219,7 @@ class DateEvidence:
 
     @classmethod
     def of(cls, cells: Cells) -> DateEvidence:
-        """The evidence of these cells: counts of how they are written."""
+        """Count how these cells are written, as evidence for or against dates."""
         return _Collector(cells).evidence()
 
     def __add__(self, other: DateEvidence) -> DateEvidence:
@@ -268,8 +272,8 @@ class DateEvidence:
         return DateNotation(orders, only_time, is_ambiguous, style, words)
 
     def _dated(self, orders: Mapping[str, tuple[str, ...]]) -> int:
-        """How many cells are days, with or without a time, if those with a separator are read in
-        its orders."""
+        """How many cells are days, with or without a time, if the three numbers of a day are read
+        in these orders. orders: for each separator those to try."""
         dated = 0
         for layout, count in self.sure.items():
             if layout != TIME:
@@ -318,8 +322,8 @@ class DateEvidence:
         best: list[str],
         usual: str | None,
     ) -> tuple[str, bool]:
-        """(the likeliest of the orders in `best`, which fit equally many cells with this separator;
-        whether it is only a guess)."""
+        """Choose one of the orders in `best`, which fit equally many cells with this separator:
+        (the likeliest, whether it is only a guess). usual: the order to assume, or None."""
         if usual in best:
             return str(usual), False
         # cells with other separators that tell are written by the same hand
@@ -484,8 +488,9 @@ class _Collector:
                 self._vary(style, first_order, moments_of[first_order][chosen])
 
     def _vary(self, style: DateStyle, order: str, value: Float) -> None:
-        """Add to `varied` the three numbers of dates that several orders fit. value: (n,), their
-        moments if they are read in `order`."""
+        """Add the three numbers of dates that several orders fit to those seen with their
+        separator. style: in which they are written; value: (n,), their moments in epoch seconds if
+        they are read in `order`."""
         days = (value // DAY).astype(np.int64)
         year, month, day = civil(days)
         if style.widths[2] == 2:
@@ -498,7 +503,8 @@ class _Collector:
             place.update(np.unique(values).tolist())
 
     def _varied_at(self, separator: str) -> tuple[set[int], set[int], set[int]]:
-        """The different first, second and third numbers counted so far, to which to add."""
+        """The sets of first, second and third numbers seen so far in dates with this separator;
+        more are added to them in place."""
         return self.varied.setdefault(separator, (set(), set(), set()))
 
     def _one_by_one(self, rows: Int) -> None:
@@ -539,7 +545,8 @@ class _Collector:
                     numbers_of_place.add(number)
 
     def _no_date(self, text: str, count: int) -> None:
-        """Count cells with this text, which is no date: as plain numbers, or as odd."""
+        """Count `count` cells with this text, which is no date, among the plain numbers or among
+        the odd cells."""
         if _LIKE_A_NUMBER.fullmatch(text):
             self.numbers += count
         else:
@@ -547,7 +554,7 @@ class _Collector:
 
 
 def _shapes(cells: Cells) -> Cells:
-    """These cells with 0 for every digit."""
+    """A copy of the cells with 0 in place of every digit, by which cells of one style are equal."""
     shape_of_byte = np.arange(256, dtype=np.uint8)
     shape_of_byte[ord("0") : ord("9") + 1] = ord("0")
     buffer = shape_of_byte[cells.buffer]
@@ -658,7 +665,8 @@ class DateNotation:
         return value, good
 
     def _orders_tried(self) -> dict[str, tuple[str, ...]]:
-        """For each separator the orders to try on its cells.
+        """For each separator the orders of day, month and year that are tried on cells with it, as
+        a dictionary.
 
         A separator that the column did not have has the order of the others, or its usual one.
         """
@@ -777,7 +785,8 @@ def _day(days: int, style: DateStyle) -> str:
 
 
 def _three_numbers(year: int, month: int, day: int, style: DateStyle) -> str:
-    """The text of a day as three numbers, in the order that the style's layout says."""
+    """A day as a text of three numbers with the style's separator, in the order that its layout
+    says."""
     short_year = f"{year % 100:02d}"
     full_year = f"{year:04d}"
     first_width, second_width, third_width = style.widths

@@ -1,4 +1,5 @@
-"""What the kinds of notation share: odd cells, the weight of evidence, cells apart from copies."""
+"""What evidence of numbers and evidence of dates share: odd cells, the decision, and the different
+texts of cells."""
 
 from __future__ import annotations
 
@@ -48,7 +49,7 @@ class OddCells:
 
     @classmethod
     def of(cls, copies: Mapping[str, int]) -> OddCells:
-        """The odd cells of these texts. copies: by text how often it is there."""
+        """Make OddCells from counts. copies: for each odd text how often it is there."""
         shortened: Counter[str] = Counter()
         for text, count in copies.items():
             shortened[text[:LONGEST_KEPT]] += count
@@ -83,15 +84,15 @@ def _hash(text: str) -> bytes:
 
 
 def nearly_all(fitting: int, odd: OddCells, few_values: bool, others: int = 0) -> bool:
-    """Whether a column is of a kind, by the weight of its cells that are no gaps.
+    """Decide whether a column is of a kind, numbers or dates, from counts of its cells without
+    gaps.
 
     fitting: cells of the kind. few_values: they have at most FEW_VALUES different values. others:
-    odd cells that are not among `odd`, all different.
-    It is, if one of these holds:
-    - at most MOST_ODD of the cells are odd;
-    - a single cell is, of LEAST_CELLS or more;
-    - the odd cells are at most MOST_WORDS different words, however often they come, beside many
-      different values in at least as many cells: they are marks (`T` for a trace of rain).
+    odd cells that are not among `odd`, all different. It is, if one of these holds:
+      - at most MOST_ODD of the cells are odd;
+      - a single cell is, of LEAST_CELLS or more;
+      - the odd cells are at most MOST_WORDS different words, however often they come, beside many
+        different values in at least as many cells: they are marks (`T` for a trace of rain).
     It is not, where values are few and an odd word comes often: that is one level among levels.
     """
     amount = odd.total + others

@@ -1,4 +1,5 @@
-"""Which cells hold nothing, by words (see `csv.cells`), and whether NA is a country."""
+"""Tells which cells of a column hold no value, by words (see `csv.cells`), and whether NA means
+Namibia there."""
 
 from __future__ import annotations
 
@@ -73,8 +74,9 @@ def are_words(cells: Cells, words: Collection[str]) -> Mask:
 
 @functools.cache
 def _beginnings(words: frozenset[str]) -> tuple[Mask, int]:
-    """((256, 256) bool: whether a cell of one of these words may begin with this byte and that;
-    bytes of the longest word)."""
+    """The pairs of first bytes by which cells that may be one of these words are found quickly:
+    ((256, 256) bool, True where a cell may begin with this byte and that; bytes of the longest
+    word)."""
     pairs = np.zeros((256, 256), dtype=np.bool_)
     for word in words:
         first_bytes = [spelling.encode()[0] for spelling in (word, word.upper()) if spelling]

@@ -1,5 +1,5 @@
-"""Magnitudes behind numbers, `10k` and `1.5M`, `12 kB` and `3 GiB`: multiplied out where they are
-mixed in a column."""
+"""Magnitudes written behind numbers, such as `10k` and `1.5M` or `12 kB` and `3 GiB`: multiplied
+out where a column mixes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOSTLY = 0.9  # of the numbers of a column are written in a family, so that it i
 
 
 class Factor(NamedTuple):
-    """The factor 10^tens * 2^twos."""
+    """A factor by which a magnitude multiplies a number: 10^tens * 2^twos."""
 
     tens: int = 0
     twos: int = 0
@@ -52,8 +52,8 @@ class Family:
         return Magnitude(word, self.factors[word], f" {unit}")
 
     def has(self, counts: Mapping[str, int]) -> bool:
-        """Whether the numbers of a column are written with this family's words, and more than one
-        factor. counts: by text behind a number how often it is there."""
+        """Whether a column's numbers are mostly written with this family's words, and with more
+        than one factor. counts: for each text behind a number how often it is there."""
         of_family = {after: self.magnitude(after) for after in counts}
         written = {
             after: magnitude for after, magnitude in of_family.items() if magnitude is not None

@@ -1,4 +1,4 @@
-"""One cell as a moment: its three numbers or a month's name, the clock, the zone.
+"""Parses one cell as a moment: its three numbers or a month's name, the clock, the zone.
 
 What the three numbers of 01/02/03 are is for the column to say: a text is only taken apart here.
 """
@@ -92,7 +92,7 @@ class Clock(NamedTuple):
 
 
 class Apart(NamedTuple):
-    """A date cell taken apart.
+    """A date cell taken apart into its numbers and its time.
 
     layout: one that tells year, month and day, which first, second and third then are; "" if only
     the column can tell, and they are as written. separator: between the numbers. widths: their

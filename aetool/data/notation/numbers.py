@@ -56,8 +56,8 @@ Facts = dict[str, Json]  # what JSON holds
 
 
 class Marks(NamedTuple):
-    """How a number's marks can be read. point, comma: whether it is a number with this decimal
-    mark; marked: whether it has a mark at all."""
+    """Which decimal marks a number as written may have. point, comma: whether it is a number if
+    that is its decimal mark; marked: whether it has a mark at all."""
 
     point: bool
     comma: bool
@@ -72,8 +72,8 @@ EITHER_WAY = Marks(point=True, comma=True, marked=True)  # 1.234 or 1,234
 
 class Manner(NamedTuple):
     """How a number is written, apart from its digits. before, after: the text around it; group: the
-    mark between thousands; marks: what decimal marks fit; either_comma: whether it is like
-    `1,234`."""
+    mark between thousands; marks: which decimal marks fit; either_comma: whether it is like
+    `1,234`, whose comma may be of thousands or decimal."""
 
     before: str
     after: str
@@ -114,7 +114,8 @@ class Reading:
 
 @dataclass(frozen=True)
 class NumberEvidence:
-    """What the cells of a column say of numbers: added by `+`, in any order to the same sum.
+    """Counts of how the cells of a column are written, by which it is decided whether and how they
+    are numbers. Evidence of parts of a column is added by `+`, in any order to the same sum.
 
     manners: how many numbers are written in each manner. gaps: how often each word for a gap is
     there, as written. infinite: cells that say infinity. padded: numbers like 007. shortest,
@@ -134,7 +135,7 @@ class NumberEvidence:
 
     @classmethod
     def of(cls, cells: Cells) -> NumberEvidence:
-        """The evidence of these cells: counts of how they are written."""
+        """Count how these cells are written, as evidence for or against numbers."""
         return _Collector(cells).evidence()
 
     def __add__(self, other: NumberEvidence) -> NumberEvidence:
@@ -152,8 +153,9 @@ class NumberEvidence:
 
     @property
     def sure_marks(self) -> dict[str, int]:
-        """For each decimal mark how many cells are numbers with it alone. Sums over the columns of
-        a file tell the mark of columns whose own cells do not."""
+        """How many cells can only be numbers with a point, and how many only with a comma, by
+        decimal mark. Sums over the columns of a file tell the mark of columns whose own cells do
+        not."""
         sure: dict[str, int] = {POINT: 0, COMMA: 0}
         for manner, count in self.manners.items():
             if manner.marks == SURE_POINT:
