@@ -94,7 +94,8 @@ def check_reader(reader: Reader, owner: str) -> None:
 
 
 def _listed(name: str, hook: str, kind: type, results: list[object]) -> list[object]:
-    """What the implementations of a hook declare, as one list; PluginError for what is no kind."""
+    """Join what all implementations of a hook return into one list; PluginError for an item that is
+    not of the class `kind`. name: the plugin's, hook: the hook's."""
     declared: list[object] = []
     for result in results:
         if isinstance(result, kind) or not isinstance(result, Iterable):
@@ -182,7 +183,7 @@ def _place(module: ModuleType, line: int) -> str:
 
 
 def _shown(value: object) -> str:
-    """A declaration in messages: only its kind, since it may be long; other values in full."""
+    """A declaration for a message: of a long one only its class, of other values all."""
     if value is None:
         return "nothing"
     if isinstance(value, Model | Reader):

@@ -1,4 +1,5 @@
-"""Where work that can be cut into pieces is computed: threads, processes, or a cluster of Dask.
+"""Engines: where work that can be cut into pieces is computed, by threads, processes, or a cluster
+of Dask.
 
 An engine takes a job, a function of one piece, and gives its results in the order of the pieces,
 whoever computed them. A few pieces are under way at any time, so that memory is bounded. A job
@@ -88,7 +89,8 @@ class Engine:
         self.is_here = isinstance(executor, ThreadPoolExecutor)
 
     def map(self, job: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
-        """job(piece) for each piece, in order.
+        """Compute job(piece) for each piece by the executor, and yield the results in the order of
+        the pieces.
 
         job and pieces must be such as can be pickled, but for threads. An AetoolError of a job is
         raised in the place of its result; EngineError where the workers are gone.
@@ -115,7 +117,8 @@ class Engine:
                 self.executor.submit(_load, tuple(modules))
 
     def renewed(self) -> bool:
-        """Whether there is an executor again in place of one that broke."""
+        """Replace an executor that broke, if that can be done here; returns whether there is one
+        again."""
         if self._renew is None:
             return False
         self.executor.shutdown(wait=False, cancel_futures=True)
@@ -123,15 +126,16 @@ class Engine:
         return True
 
     def gone(self, why: str) -> EngineError:
-        """The EngineError for workers that no longer answer."""
+        """Return, not raise, the EngineError for workers that no longer answer. why: what
+        happened."""
         return EngineError(
             f"{option('--engine')} {self.called}: {why}; nothing was written; start it again, or "
             f"use {option('--engine')} threads:N on this machine"
         )
 
     def answer(self, future: Future[Answer], look: Callable[[], None]) -> Answer:
-        """What a future holds, once it is there; EngineError where no scheduler answers. look: is
-        called now and then while it is not."""
+        """Wait for a worker's answer and return it; EngineError where no scheduler answers. look: a
+        function that is called now and then during the wait."""
         silent = 0.0
         # soon at first: what has to be done anew is mostly found at the begin
         patience = LOOK / 64
@@ -181,7 +185,8 @@ class _Sending(Generic[Piece, Result]):
         return Task(piece, task)
 
     def result(self, waiting: deque[Task[Piece]]) -> Result:
-        """The result of the piece that has waited longest, which is taken out."""
+        """Wait for the result of the piece that has waited longest, take it off `waiting`, and
+        return it."""
         while True:
             answer = self._answer(waiting)
             if answer is not None and not answer.is_missing:
@@ -194,7 +199,8 @@ class _Sending(Generic[Piece, Result]):
                 waiting[0] = self.begun(waiting[0].piece, self.content)
 
     def _answer(self, waiting: deque[Task[Piece]]) -> Answer | None:
-        """The first answer; None where workers were lost, and all pieces are under way again."""
+        """Wait for the answer to the piece that has waited longest; None where workers were lost,
+        after which all pieces are sent anew."""
         try:
             return self.engine.answer(waiting[0].future, lambda: self._teach(waiting))
         except EngineError:
@@ -214,8 +220,8 @@ class _Sending(Generic[Piece, Result]):
         return None
 
     def _teach(self, waiting: deque[Task[Piece]]) -> None:
-        """Gives the job to workers that said that they do not know it, so that none waits for its
-        piece to be the first."""
+        """Send the job to the workers whose answers say that they do not know it, so that later
+        pieces need not wait for that."""
         for place, task in enumerate(waiting):
             if _is_answered(task.future) and task.future.result().is_missing:
                 waiting[place] = self.begun(task.piece, self.content)
@@ -226,7 +232,7 @@ def _is_answered(future: Future[Answer]) -> bool:
 
 
 def _one_line(error: BaseException) -> str:
-    """What an error says, or else its kind, on one line."""
+    """The message of an error on one line; its class where it has no message."""
     said = " ".join(str(error).split())
     return said[:200] or type(error).__name__
 
@@ -238,7 +244,8 @@ _jobs_lock = threading.Lock()
 
 
 def _run(key: str, content: bytes | None, piece: object) -> Answer:
-    """What a worker of another process does: computes a piece by a job that it may know already."""
+    """Compute a piece in another process. key: the hash of the job, which the worker may know
+    already; content: the job itself, or None. The Answer says if the job is missing."""
     with _jobs_lock:
         if key not in _jobs:
             if content is None:
@@ -252,7 +259,8 @@ def _run(key: str, content: bytes | None, piece: object) -> Answer:
 
 
 def _load(modules: tuple[str, ...]) -> None:
-    """Loads modules; one that cannot be is missed by who needs it."""
+    """Import modules in a worker in advance; one that cannot be imported raises its error only
+    where it is used."""
     for name in modules:
         with suppress(ImportError):
             importlib.import_module(name)
@@ -279,7 +287,8 @@ Chosen: TypeAlias = "str | Executor | Engine | None"
 
 @contextmanager
 def opened(chosen: Chosen) -> Iterator[Engine | None]:
-    """Within the block, the engine that was asked for; None if none was.
+    """Context manager: open the engine that the user chose for the block; yields None if none was
+    chosen.
 
     chosen: one of KINDS, or an executor, which stays open. ParamError for any other text;
     EngineError where it cannot be reached.

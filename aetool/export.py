@@ -29,8 +29,8 @@ MOST_ROWS = 1 << 20  # of a batch that a graph is traced for
 
 
 class Whole(nn.Module):
-    """All members of a network that are exported, as one module, so that shared layers are traced
-    once. members: the outputs, in this order."""
+    """One torch module that computes all exported members of a network (encode, decode, parts ...),
+    so that shared layers are traced once. members: the names of the outputs, in this order."""
 
     def __init__(self, net: AutoEncoder) -> None:
         super().__init__()
@@ -42,7 +42,8 @@ class Whole(nn.Module):
             self.members.append("prior_logits")
 
     def inputs(self, x: Tensor) -> dict[str, Tensor]:
-        """What it takes, by name, for rows x as the network takes them."""
+        """Example inputs by name for the module: x, rows as the network takes them, and where
+        members need them z, their codes, and their condition."""
         inputs = {"x": x}
         if self.net.code is None:
             return inputs
@@ -58,7 +59,8 @@ class Whole(nn.Module):
         z: Tensor | None = None,
         condition: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """What each of the members gives, of rows x, and of codes z beside a condition."""
+        """Compute every member, in order: those of rows x, (batch, ...), and those of codes z,
+        (batch, latent), beside a condition."""
         results = []
         for name in self.members:
             member = getattr(self.net, name)
@@ -76,7 +78,8 @@ class Whole(nn.Module):
 
 
 def is_told(net: AutoEncoder) -> bool:
-    """Whether a network's decode takes a condition, and the data have conditioning columns."""
+    """Whether the decoder takes a condition: the network's decode has an argument for it, and the
+    data have conditioning columns."""
     return bool(net.spec.conditions) and "condition" in takes(net.decode)
 
 
@@ -233,8 +236,8 @@ def _in_bits(g: Graph, schema: Schema | None, parts: str, columns: int) -> str:
 
 
 def _keep(g: Graph, net: AutoEncoder) -> None:
-    """Stores the weights that the exporter has folded into others, so that `aetool.nn.load` finds
-    all of them."""
+    """Store, in the score graph g, weights that the exporter has merged into others, so that
+    `aetool.nn.load` finds all of the network's weights."""
     state = net.state_dict()
     # by address: tied weights are one tensor of two names
     stored = set()
@@ -251,10 +254,10 @@ def _keep(g: Graph, net: AutoEncoder) -> None:
 
 
 def traced(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) -> onnx.ModelProto:
-    """The module as an ONNX model with these inputs, by name, and outputs.
+    """Convert a torch module to an ONNX model with these inputs, by name, and these outputs.
 
-    inputs: an example of each, (rows, ...); the number of rows is left open. Raises what torch does
-    where it cannot, and lets it say nothing by itself.
+    inputs: an example of each, (rows, ...); the number of rows is left open. Raises torch's errors
+    where it cannot be converted; torch's own warnings and prints are suppressed.
     """
     module.eval()
     buffer = io.BytesIO()
@@ -273,8 +276,8 @@ def traced(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) -> 
 
 
 def _captured(module: nn.Module, inputs: dict[str, Tensor]) -> torch.export.ExportedProgram:
-    """The module as torch traces it. Of torch's ways only the first is tried: where it fails, so do
-    the others, with pages of reasons."""
+    """The module's computation as a torch.export program. Only the first of torch's strategies is
+    tried: where it fails, so do the others, with pages of reasons."""
     # some operators are not sure of one row when they are traced, but are when they run
     rows = torch.export.Dim("batch", min=2, max=MOST_ROWS)
     shapes = tuple({0: rows} for _ in inputs)
@@ -289,7 +292,7 @@ def _captured(module: nn.Module, inputs: dict[str, Tensor]) -> torch.export.Expo
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Silences warnings, logs and prints of torch's exporter."""
+    """Context manager: suppress the warnings, log lines and prints of torch's exporter."""
     # put back afterwards, whatever it was
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

@@ -1,4 +1,5 @@
-"""Which of several models scores a record: the one that was fitted without records like it.
+"""Cross-fitting: a record is scored by the one of several models that was fitted without records
+like it.
 
 A model remembers the rows that it was fitted on, and finds nothing odd about them: an outlier among
 them has bent the model towards itself. So the score of a closed form is several models, each fitted
@@ -59,12 +60,13 @@ def staying(
     features: npt.NDArray[np.float32],
     kept: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.bool_]:
-    """(rows,) bool: of the rows that are kept, those that stay when their fold is left out.
+    """Which rows are kept in the fit although their fold is left out, (rows,) bool.
 
-    Rows that equal each other are left out together, for a few that lie apart would vouch for one
-    another; unless there are so many that to be like them is usual: more than a tenth of all rows.
-    Where more than half of the rows repeat others, as where columns hold few values, to repeat is
-    usual, and of equal rows all but one stay: each is judged by the others.
+    features: (rows, features); kept: (rows,) bool, the rows to fit. Rows that equal each other are
+    left out together, for a few that lie apart would vouch for one another; unless there are so
+    many that to be like them is usual: more than a tenth of all rows. Where more than half of the
+    rows repeat others, as where columns hold few values, to repeat is usual, and of equal rows all
+    but one stay: each is judged by the others.
     """
     rows = np.flatnonzero(kept)
     flat = features.reshape(len(features), -1)[rows]
@@ -81,8 +83,8 @@ def staying(
 
 
 def _equal_rows(flat: npt.NDArray[np.float32]) -> tuple[Int, Int]:
-    """(the index of the first row of each kind; for each row how many are like it, itself
-    included). flat: (rows, features)."""
+    """Find rows that are equal: (the index of the first row of each kind; for each row how many are
+    equal to it, itself included). flat: (rows, features)."""
     contiguous = np.ascontiguousarray(flat)
     size = contiguous.dtype.itemsize * contiguous.shape[1]
     # a row as one key of bytes: sorted at once, and not column by column
@@ -129,7 +131,8 @@ def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
 
 
 def _mask_of_axes(g: Graph, mask: str, value: onnx.ValueInfoProto) -> str:
-    """Add to graph g a mask of records, (B, 1), in as many axes as a value has."""
+    """Add to graph g nodes that give a mask of records, (B, 1), as many axes as a value has, so
+    that both can be combined; returns the name of the result."""
     axes = len(value.type.tensor_type.shape.dim)
     ones = [1] * (axes - 1)
     return g.op("Reshape", mask, g.const([-1, *ones], np.int64))

@@ -72,7 +72,8 @@ class Graph:
         return self._computed(helper.make_node(kind, list(inputs), [], **attributes))
 
     def _stored(self, tensor: onnx.TensorProto) -> str:
-        """The name of the constant that holds the contents of a nameless tensor."""
+        """Add a constant to the graph, unless one of equal contents is there; returns its name.
+        tensor: without a name."""
         # the bytes themselves are the key: equal constants have equal ones
         key = b"constant" + tensor.SerializeToString(deterministic=True)
         if key not in self._known:
@@ -83,7 +84,8 @@ class Graph:
         return self._known[key]
 
     def _computed(self, node: onnx.NodeProto) -> str:
-        """The name of what a nameless node without outputs computes."""
+        """Add a node without name and outputs to the graph, unless an equal one is there; returns
+        the name of its result."""
         key = b"node" + node.SerializeToString(deterministic=True)
         if key not in self._known:
             self._known[key] = self.name(node.op_type.lower())
@@ -230,7 +232,8 @@ def weights_of(data: bytes) -> dict[str, Array]:
 
 
 def tail(schema: Schema, spec: Spec) -> bytes:
-    """A graph of restore_table alone: "likely" (B, features) to "x_hat"."""
+    """An ONNX graph, as bytes, that only restores tables: "likely", (B, features), to "x_hat", (B,
+    columns) in user units."""
     g = Graph()
     value = restore_table(g, schema, g.input("likely", TensorProto.FLOAT, [spec.features]))
     g.output("x_hat", value, TensorProto.DOUBLE, [len(spec.columns)])
@@ -311,16 +314,20 @@ def _far_out(g: Graph, schema: Schema, x: str, places: list[int], reaches: list[
 
 
 def _own(g: Graph, schema: Schema, x: str) -> str:
-    """The columns of a row without those of the rows before it."""
+    """Add to graph g the columns of a row itself, without those of the rows before it that stand
+    beside it in x; returns the name of the result."""
     if schema.context:
         return g.take(x, list(range(len(schema.modelled))))
     return x
 
 
 def nats_of_odd(cells: int, rows: int) -> float:
-    """What a cell costs that is not of its column's kind, where training saw so many among its
-    rows: its rarity, and where none or a single one was seen, which may be this very one, as much
-    more as a level of a category that was never seen costs; less the more there were."""
+    """The cost, in nats, of a cell that is not of its column's kind: the rarer such cells were in
+    training, the more. cells: how many there were; rows: of the training.
+
+    It is the rarity of such cells, and where none or a single one was seen, which may be this very
+    one, as much more as a level of a category that was never seen costs.
+    """
     never = math.log(rows + 1)
     rarity = math.log((rows + 1) / max(cells, 1))
     if rows:
@@ -358,7 +365,9 @@ def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: Float) -> str:
 
 
 def _half_of_curved(g: Graph, spec: Spec, z: str, half: str) -> str:
-    """Half-widths of buckets, which asinh squeezes where numbers are curved: by cosh(asinh(u))."""
+    """Add to graph g the half-widths of buckets, (B, numbers), for numbers that asinh has curved:
+    half / cosh(asinh(u)); returns their name. z: standardised numbers; half: the half-widths where
+    nothing is curved."""
     scaled = g.op("Mul", z, g.const(spec.deviation))
     t = g.op("Add", scaled, g.const(spec.mean))
     # 0 for numbers that are not curved, so that they are divided by cosh(0) = 1
@@ -474,13 +483,14 @@ def sum_by_column(g: Graph, costs: str, owner: Sequence[int], columns: int) -> s
 
 
 def _zero(g: Graph, costs: str) -> str:
-    """(B, 1): a zero for each record of costs, (B, n), whose number is known only at run time."""
+    """Add to graph g a zero for each record of costs, (B, n): (B, 1), whose B is known only at run
+    time; returns its name."""
     return g.op("Mul", g.take(costs, [0]), g.const(0.0))
 
 
 def _sum_of_many(g: Graph, costs: str, owner: Sequence[int], columns: int) -> str:
-    """sum_by_column without a matrix: the first cost of each column, and the second, and so on, are
-    taken together and added."""
+    """As sum_by_column, but without a matrix, which would be large: the first cost of each column,
+    then the second, and so on, are taken together and added."""
     # a 0 behind the costs stands where a column has no more of them
     costs = g.op("Concat", costs, _zero(g, costs), axis=1)
     nothing = len(owner)

@@ -1,4 +1,5 @@
-"""Which hot loops are in use: the C kernel, or the numpy references, which are the norm."""
+"""Chooses between the C kernel and the numpy references for hot loops; the references are the
+norm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Maps of pictures: what each pixel ordinarily costs, learned, stored in a bundle, and applied."""
+"""Heat maps of pictures: what each pixel ordinarily costs, learned, stored in a bundle, and
+subtracted."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ def pixels_of(model: Bundle) -> PixelCalibration:
 
 
 def write(g: Graph, parts: str, pixels: PixelCalibration, dtype: npt.DTypeLike) -> str:
-    """PixelCalibration.maps as nodes of a graph, on parts (B, pixels + 1) of this type."""
+    """Add to graph g the nodes that turn parts, (B, pixels + 1), into heat maps, as
+    PixelCalibration.maps does; returns their name. dtype: the type of the parts."""
     height, width = pixels.shape
     flat = g.columns_between(parts, 0, height * width)
     amounts = g.op("Reshape", flat, g.const([-1, height, width], np.int64))

@@ -49,15 +49,16 @@ class NoParams:
 
 @dataclass(frozen=True)
 class Member:
-    """A model that another joins: its name, and parameters that differ from its own defaults.
+    """A model that another joins: the name of its model, and parameters that differ from its own
+    defaults.
 
-    data: kinds it is tried on. seconds: it is tried where the time budget is at least this. fits:
-    kinds of fits it is tried in: "plain"; "robust", if it withstands anomalies among the rows;
-    "context", if it gains by the rows before a row. It must be in all that are asked for.
-    withstands: in a robust fit it is given all rows, for the farthest sway it little. in_bits: its
-    score is -log2 p already, p being the part of ordinary records that are as odd, or more than
-    that part; it joins the others as it is. weight: how many members of weight 1 it counts for.
-    least, most: it is tried where a record has so many features; most 0: or any more.
+    data: kinds it is tried on, "table" or "image". seconds: it is tried where the time budget is at
+    least this. fits: kinds of fits it is tried in: "plain"; "robust", if it withstands anomalies
+    among the rows; "context", if it gains by the rows before a row. It must be in all that are
+    asked for. withstands: in a robust fit it is given all rows, for the farthest sway it little.
+    in_bits: its score is -log2 p already, p being the part of ordinary records that are as odd, or
+    more than that part; it joins the others as it is. weight: how many members of weight 1 it
+    counts for. least, most: it is tried where a record has so many features; most 0: or any more.
     """
 
     model: str
@@ -72,7 +73,7 @@ class Member:
     most: int = 0
 
     def suits(self, features: int) -> bool:
-        """Whether it is tried where a record has so many features."""
+        """Whether the member is tried on records of this many features: from `least` to `most`."""
         return self.least <= features <= (self.most or features)
 
 
@@ -185,8 +186,9 @@ class Spec:
     told: tuple[int, ...] = ()
 
     def steps(self) -> Int:
-        """(rows, told): the features of each step in time, from the row farthest back to the row
-        itself, which is the last; one row where no rows before it are given.
+        """The features as a sequence in time: (rows, told), for each of the successive rows, the
+        one farthest back first and the row itself last, the indices of its features in x. One row
+        where no earlier rows are given.
 
         What is at one place is the same of every step, so that x.index_select(1, steps.flatten())
         .reshape(-1, *steps.shape) is a sequence. Of pictures all features are one step.

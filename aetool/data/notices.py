@@ -1,4 +1,4 @@
-"""What is worth saying of data that were read, and is no error.
+"""Notices: remarks on data that were read, which are worth saying and are no errors.
 
 The command line listens and prints it; else it goes to the log of this name, with which a program
 that uses aetool may do what it likes.
@@ -32,7 +32,8 @@ def say(source: str, line: str) -> None:
 
 @contextmanager
 def heard_by(listener: Listener) -> Iterator[None]:
-    """A context in which remarks go to the listener."""
+    """Context manager: within the block every notice is passed to the listener, a function of
+    (source, line)."""
     token = _listener.set(listener)
     try:
         yield
@@ -50,7 +51,8 @@ def advance(begins: bool, line: str) -> None:
 
 @contextmanager
 def watched_by(watcher: Watcher) -> Iterator[None]:
-    """A context in which the progress of long readings goes to the watcher."""
+    """Context manager: within the block the progress of long readings is passed to the watcher, a
+    function of (begins, line)."""
     token = _watcher.set(watcher)
     try:
         yield

@@ -1,4 +1,5 @@
-"""What other programs make of the same bytes and pixels: how small, and how far from the source.
+"""Measures what other programs make of the same bytes and pixels: how small, and how far from the
+source.
 
 They are measured, never written: xz, bzip2 and zstd without loss; PNG, WebP, AVIF and JPEG as far
 as Pillow has them here, each picture in a file of its own, and many of them on one sheet.
@@ -60,7 +61,8 @@ FORMATS = (
 
 
 def squeezed(content: bytes) -> Iterator[Packed]:
-    """Yield how many bytes xz, bzip2 and zstd make of these, at their strongest settings."""
+    """Yield the size to which each of xz, bzip2 and zstd compresses the content, at its strongest
+    setting; zstd is left out where pyarrow lacks it."""
     strongest = 9 | lzma.PRESET_EXTREME
     by_xz = lzma.compress(content, preset=strongest)
     yield Packed("xz", "-9e", len(by_xz))
@@ -104,8 +106,8 @@ def pictured(pixels: Pixels) -> Iterator[Packed]:
 
 
 def _evenly(pictures: Pixels, values: int) -> Pixels:
-    """Every so-many-th picture, so that they have about this many values together; all, if they
-    have no more."""
+    """A sample of pictures at even distances with about `values` values together; all of them if
+    they have no more."""
     every = max(1, round(pictures.size / values))
     return pictures[::every]
 

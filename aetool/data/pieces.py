@@ -1,4 +1,5 @@
-"""Tables cut into pieces that are read where they are needed: an address, a place, a first record.
+"""Pieces of tables that another process can read where they lie: an address, a place, a first
+record.
 
 A piece travels to whoever computes with it, and reads its own part of a file there. Cuts are such
 that the records of all pieces, one after the other, are those of the whole.
@@ -271,8 +272,8 @@ class Remarks:
         self._left = text.LeftOut()
 
     def add(self, piece: Piece, left: text.LeftOut) -> None:
-        """Take in what reading the next piece left out. DataError if a line that is no record turns
-        out to stand between records."""
+        """Note which lines the next piece left out, in order. DataError if a line that is no record
+        turns out to stand between records."""
         part = piece.piece if isinstance(piece, ChainedPiece) else piece
         if not isinstance(part, TextPiece):
             return

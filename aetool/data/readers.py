@@ -1,4 +1,5 @@
-"""Files and folders that plugins read: they are asked before our own kinds of file are tried.
+"""Files and folders that readers of plugins open; they are asked before aetool's own kinds of file
+are tried.
 
 What a plugin's reader yields is checked and written once to a file without a name, from where it is
 read as often as one likes: a reader is asked for its records once. Whatever goes wrong in it is one

@@ -1,4 +1,4 @@
-"""Pictures to the features networks see, and the Spec that describes them."""
+"""Pictures as features for networks: standardised pixels, and the Spec that describes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Opens whatever holds records and gives them as batches, tables or pictures, again and again."""
+"""Opens whatever holds records, tables or pictures, as a source that yields them in batches, again
+and again."""
 
 from __future__ import annotations
 
@@ -113,7 +114,7 @@ class CsvSource(TableSource):
             yield from text.tables(stream, self.name, self.dialect, self.tell)
 
     def tell(self, line: str) -> None:
-        """Pass a line on this source on as a notice, unless it was before."""
+        """Say a line on this source as a notice, but each line only once."""
         if line not in self._told:
             self._told.add(line)
             notices.say(self.name, line)
@@ -428,8 +429,8 @@ def places_of(data: str | os.PathLike[str]) -> list[files.Place]:
 
 
 def inside_of(data: str | os.PathLike[str]) -> tuple[Path, str] | None:
-    """(the file's path, what is wanted of it) of a path such as file.db::table; None if it is no
-    such path."""
+    """Split a path such as file.db::table into (the file's path, the name of what is wanted in it);
+    None for a path without "::"."""
     path, sign, wanted = os.fspath(data).partition(INSIDE)
     if not sign or os.path.lexists(os.fspath(data)) or not Path(path).is_file():
         return None

@@ -22,8 +22,10 @@ Offsets = npt.NDArray[np.signedinteger[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """n cells of text: cell i is buffer[start[i]:stop[i]], in UTF-8. null: (n,) bool, which cells a
-    typed source has as missing."""
+    """n cells of text in one buffer of UTF-8: cell i is buffer[start[i]:stop[i]].
+
+    start, stop: (n,). null: (n,) bool, which cells a source with types of its own has as missing.
+    """
 
     buffer: Bytes
     start: Offsets
@@ -35,7 +37,7 @@ class Cells:
 
     @classmethod
     def of(cls, values: Sequence[str | None]) -> Cells:
-        """The cells of these strings; None is a missing one."""
+        """Put these strings into a buffer as cells; None becomes a missing cell."""
         encoded = [b"" if value is None else value.encode() for value in values]
         lengths = np.array([len(cell) for cell in encoded], np.int64)
         # cells lie behind one another: where one ends the next begins
@@ -160,7 +162,7 @@ class Table:
         return np.arange(self.first_row, behind)
 
     def take(self, rows: Int | slice) -> Table:
-        """The batch with only these rows, counted within it."""
+        """A batch of some of the records alone. rows: their positions within this batch, from 0."""
         values = tuple(taken(column, rows) for column in self.values)
         numbers = None
         if self.numbers is not None:
@@ -208,7 +210,7 @@ def concat(tables: Sequence[Table]) -> Table:
 
 
 def taken(values: Values, rows: Int | slice) -> Values:
-    """The values of a column in these rows."""
+    """Pick some rows of a column: cells, numbers or moments. rows: positions, or a slice."""
     if isinstance(values, Cells):
         return values.take(rows)
     return values[rows]

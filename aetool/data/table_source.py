@@ -1,4 +1,4 @@
-"""What every source of records with named columns can do, whatever is behind it."""
+"""The interface of every source of records with named columns, whatever is behind it."""
 
 from __future__ import annotations
 

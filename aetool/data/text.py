@@ -41,8 +41,8 @@ class LeftOut:
     has_records: bool = False
 
     def add(self, following: LeftOut) -> None:
-        """Add what the following part left out, in place. DataError if that shows that lines taken
-        for a footer stand between records."""
+        """Join what the following part of the text left out to this, in place. DataError if that
+        shows that lines taken for a footer stand between records."""
         # what looked like a footer has records behind it
         if self.footer_error is not None and following.has_records:
             raise self.footer_error
@@ -237,8 +237,9 @@ class _Reader:
         return piece
 
     def _of_wide(self, piece: bytes, error: UnicodeDecodeError) -> bytes:
-        """The piece, of a text that was in another encoding, with half characters replaced;
-        DataError if UTF-8 was asked for."""
+        """Re-encode a piece of text whose file was in UTF-16 or UTF-32 so that it is valid UTF-8,
+        half characters replaced; DataError if UTF-8 was asked for. error: the one that decoding
+        raised."""
         if self.dialect.read_as == encodings.UTF8:
             row, line = self._place(piece, error.start)
             raise DataError(
@@ -248,8 +249,8 @@ class _Reader:
         return piece.decode("utf-8", encodings.LONE).encode("utf-8", "replace")
 
     def _place(self, piece: bytes, byte: int) -> tuple[int, int]:
-        """(about which row, which line) the byte at this offset of the piece is in, both counted
-        from 1 in the text."""
+        """Where in the text a byte of this piece stands, for messages: (about which row, which
+        line), counted from 1. byte: its offset in the piece."""
         before = piece[:byte]
         records = 0
         if self.names:
@@ -293,7 +294,8 @@ class _Reader:
         return found
 
     def _only(self, found: Fields, chosen: Mask) -> Fields:
-        """The records that the mask has, with their numbers kept in `numbers`."""
+        """Keep only the records where the mask `chosen` is True, with their numbers kept in
+        `numbers`."""
         if chosen.all():
             return found
         numbers = self.rows + np.arange(len(found)) if self.numbers is None else self.numbers
@@ -393,8 +395,8 @@ def _quoted(text: str) -> str:
 
 
 def apart(names: Sequence[str], tell: Tell = lambda line: None) -> tuple[str, ...]:
-    """The names, each different: of equal ones the second and later get a number, a, a.2, a.3.
-    tell: is passed a line on each name that repeats."""
+    """Make column names different from each other: the second and later of equal ones get a number,
+    a, a.2, a.3. tell: is passed a line on each name that repeats."""
     taken = set(names)
     seen: dict[str, int] = {}
     different = []

@@ -1,4 +1,4 @@
-"""Typed columns back to the kind of file they came from."""
+"""Writes restored columns as the kind of file that they came from."""
 
 from __future__ import annotations
 
@@ -300,8 +300,8 @@ def frame_of_text(body: bytes, format: Mapping[str, Json], names: Sequence[str])
 
 
 def _cut_alike(records: Fields, columns: int) -> bool:
-    """Whether pandas, which strips and skips more than csv.reader does, would cut these records
-    alike."""
+    """Whether pandas would cut these records into the same fields, although it strips and skips
+    more than csv.reader does. columns: how many the table has."""
     first_bytes = np.frombuffer(records.text, np.uint8)[records.begin]
     blank = (first_bytes == ord(" ")) | (first_bytes == ord("\t"))
     return (

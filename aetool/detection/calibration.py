@@ -1,4 +1,5 @@
-"""What scores of ordinary records look like: thresholds and p-values from held-out scores."""
+"""Calibration: how scores of ordinary, held-out records are distributed, from which thresholds and
+p-values follow."""
 
 from __future__ import annotations
 
@@ -25,8 +26,9 @@ LEAST_SPREAD = 1e-5  # of the scores, beside their size: equal scores are all us
 
 
 def tail_scale(excess: Float) -> float:
-    """The mean of excesses over the start of a tail, (n,), each cut at five times that mean; 0 of
-    none. It is about the scale of an exponential tail, and a few far outliers move it little."""
+    """A robust scale of the tail of scores: the mean of the excesses over its start, (n,), each cut
+    at five times that mean; 0 if there are none. It is about the scale of an exponential tail, and
+    a few far outliers move it little."""
     scale = float(excess.mean()) if len(excess) else 0.0
     for _ in range(ROUNDS if len(excess) else 0):
         scale = float(np.minimum(excess, CUT * scale).mean())
@@ -35,7 +37,7 @@ def tail_scale(excess: Float) -> float:
 
 @dataclass(frozen=True)
 class Expected:
-    """What is assumed of the tail of scores before any are seen.
+    """Prior assumptions about the tail of scores, made before any score is seen.
 
     shape: of the generalised Pareto distribution; weight: as how many excesses this shape counts
     beside the observed ones. doubt: a score is taken for an anomaly if fewer than one in `doubt`
@@ -196,7 +198,8 @@ class Calibration:
         return too_few_for(self.rows, self.rate(fpr))
 
     def at(self, rank: float) -> float:
-        """The score of a rank, from 1, interpolated between the stored ones."""
+        """The score with this rank among the held-out ones, the lowest having rank 1; interpolated
+        between those that are stored."""
         return float(np.interp(rank, self.ranks, self.scores))
 
     def p_values(self, scores: Float) -> Float:
@@ -295,8 +298,8 @@ def _tail_of_kept(data: Mapping[str, Json]) -> Tail:
 
 
 def _short(value: float) -> float:
-    """A score rounded to seven digits, and never to below itself, so that the record which it is of
-    still counts among those that score as high."""
+    """Round a score up to seven digits, so that it takes less room and yet the record that it
+    belongs to still counts among those that score as high."""
     near = float(f"{value:.7g}")
     if near >= value or not math.isfinite(near):
         return near
@@ -309,8 +312,8 @@ def in_words(rate: float) -> str:
 
 
 def least_rate(rows: int) -> float:
-    """The smallest fpr for which `rows` held-out records, at least one, tell a threshold:
-    1 / (rows + 1), rounded up to two digits."""
+    """The smallest fpr (0 to 1) for which `rows` held-out records, at least one, determine a
+    threshold: 1 / (rows + 1), rounded up to two digits."""
     rank = 1 / (rows + 1)
     unit = 10.0 ** (math.floor(math.log10(rank)) - 1)
     steps = math.ceil(rank / unit)
@@ -331,8 +334,8 @@ def too_few_for(rows: int, rate: float) -> str:
 
 
 def discoveries(p: Float, fdr: float) -> npt.NDArray[np.bool_]:
-    """(n,): True for the p-values, (n,), to call anomalies, so that of those called a part of at
-    most fdr is expected to be ordinary.
+    """Choose the anomalies so that at most a share fdr of them is expected to be ordinary: (n,)
+    bool. p: (n,), p-values.
 
     Benjamini & Hochberg 1995. It holds for conformal p-values of records that are independent of
     the held-out ones: Bates, Candes, Lei, Romano & Sesia 2023, theorem 1.

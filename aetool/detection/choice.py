@@ -64,8 +64,8 @@ class Choice:
 
 
 def highest(scores: Float, count: int) -> tuple[list[int], float]:
-    """(the indices of the `count` highest of the scores, (n,), highest first and of equal ones the
-    first; the highest of the other scores, minus infinity where there are no others)."""
+    """The `count` highest scores: (their indices, highest first and of equal ones the first; the
+    highest of all other scores, minus infinity where there are none). scores: (n,)."""
     # of equal scores the first ones
     order = np.argsort(-scores, kind="stable")
     least = float(scores[order[count]]) if count < len(scores) else -math.inf

@@ -1,4 +1,5 @@
-"""Where a picture is odd: what each pixel costs, compared with what it costs in ordinary ones.
+"""Heat maps: where a picture is odd, by comparing what each pixel costs with what it costs in
+ordinary pictures.
 
 A map is in multiples of the pixel threshold: 1 is what about one in 1,000 pixels of ordinary
 pictures exceed, and 0 what a pixel ordinarily has.
@@ -77,8 +78,8 @@ class PixelCalibration:
 
     @classmethod
     def of_medians(cls, typical: Float, height: int, width: int) -> PixelCalibration:
-        """The calibration of a model of which no more is known than the median parts, typical:
-        (pixels + 1,): maps are then in the unit of parts, and 1 means nothing special."""
+        """The calibration for a model that stores nothing but the median parts, (pixels + 1,): maps
+        are then in the unit of parts, and 1 means nothing special."""
         of_pixels = pixel_parts(typical[None], height, width)
         deviation = _deviation_for(height, width)
         usual, *_ = blurred(of_pixels, deviation)
@@ -99,8 +100,9 @@ def _deviation_for(height: int, width: int) -> float:
 
 
 def _threshold(excess: Float) -> float:
-    """What one in 1,000 pixels of the calmest pictures exceeds, at least 1. excess: (n, H, W), how
-    far pixels lie above their usual amounts, in units of how far they stray."""
+    """The excess that one in 1,000 pixels of the calmest nine tenths of pictures exceed, at least
+    1. excess: (n, H, W), how far pixels lie above their usual amounts, in units of how far they
+    stray."""
     highest = np.quantile(excess, 1 - SHARE, axis=(1, 2))
     calmest_first = np.argsort(highest, kind="stable")
     count = max(1, round(CALMEST * len(excess)))
@@ -137,8 +139,9 @@ def blurred(amounts: Float, deviation: float) -> Float:
 
 
 def excess_of(amounts: Float) -> Float:
-    """(H, W) >= 0: by how much each amount of a map, (H, W), lies above 0.5, up to which it may be
-    noise; if none does, by how much each lies above 0, the usual."""
+    """The part of a map that counts as odd, (H, W) >= 0: by how much each amount lies above 0.5, up
+    to which it may be noise; if none does, by how much it lies above 0, the usual. amounts: (H, W),
+    a map."""
     above = np.maximum(amounts - NOISE, 0.0)
     if above.any():
         return above
@@ -160,8 +163,8 @@ def box_of_worst(amounts: Float, deviation: float) -> Box | None:
 
 
 def _short(values: Float) -> Float:
-    """Values rounded to a mantissa of 1/4096, which is finer than they are known, so that they are
-    stored in little space."""
+    """Round values to 13 significant bits (multiples of 1/4096 of their power of two), so that they
+    take little room when stored."""
     mantissa, exponent = np.frexp(values)
     rounded = np.round(mantissa * MANTISSA) / MANTISSA
     return np.ldexp(rounded, exponent)

@@ -48,7 +48,8 @@ def line(
 
 
 def place(box: Box, height: int, width: int) -> str:
-    """The name of that ninth of a picture of this size in which the middle of a box lies."""
+    """Name the ninth of a picture in which the middle of a box lies, such as "top left". height,
+    width: of the picture."""
     down = (box.top + box.height / 2) / height
     across = (box.left + box.width / 2) / width
     return PLACES[min(int(3 * down), 2)][min(int(3 * across), 2)]

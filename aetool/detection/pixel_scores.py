@@ -54,8 +54,8 @@ class PixelTally:
         self._hits = 0
 
     def add(self, amounts: Float, mask: Mask, box: Box | None) -> None:
-        """Count in the pixels of one picture. amounts, mask: (H, W), its map, and True where it is
-        defective; box: the one drawn around the worst region of the map, or None."""
+        """Count the pixels of one picture. amounts: (H, W), its map; mask: (H, W) bool, True where
+        it is defective; box: the one drawn around the worst region of the map, or None."""
         self._pictures += 1
         place = bins_of(amounts)
         self._ordinary.add(place[~mask], 1.0)

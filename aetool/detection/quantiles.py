@@ -19,8 +19,8 @@ DIGITS = 7
 
 @dataclass(frozen=True, eq=False)
 class ScoreQuantiles:
-    """Held-out scores in brief. rows: how many there were; scores: (16,), rising, the quantile at
-    each of PARTS."""
+    """The distribution of held-out scores in a few numbers. rows: how many there were; scores:
+    (16,), ascending, the quantile at each of PARTS."""
 
     rows: int
     scores: Float

@@ -1,4 +1,5 @@
-"""Why a record is an anomaly: the columns that cost more than usual, found and expected values."""
+"""Reasons for an anomaly: the columns that cost more than usual, with the values found and
+expected."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ def columns(
     marginal: Float | None = None,
     alike: Mask | None = None,
 ) -> list[list[int]]:
-    """For each record the indices of at most three columns to name, the most surprising first.
+    """Choose the columns to name as reasons: for each record the indices of at most three, the most
+    surprising first.
 
     parts: (rows, columns), what each column costs, given the others where the model offers
     conditionals; a column counts by its cost beyond the usual, typical: (columns,). marginal,
@@ -59,13 +61,14 @@ def columns(
 
 
 def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Float]:
-    """(surprise, best), (rows, columns) both: best is for each value that one of those tried in its
-    place with which the record scores lowest, surprise how much lower than as it is, at least 0.
-    X: (rows, inputs).
+    """How surprising each value is given the record's other values, found by trying other values in
+    its place: (surprise, best), (rows, columns) both. best: of the values tried the one with which
+    the record scores lowest; surprise: how much lower than as it is, at least 0.
 
-    Under an exact density the difference is how much less likely the value is, given all others,
-    than the likeliest of those tried: 16 over the range where numbers lie, or the 16 most frequent
-    levels. In context columns, such as dates, only the column's own mended value is tried.
+    X: (rows, inputs), the records; scores: computes the scores of such records. Under an exact
+    density the difference is how much less likely the value is, given all others, than the
+    likeliest of those tried: 16 over the range where numbers lie, or the 16 most frequent levels.
+    In context columns, such as dates, only the column's own mended value is tried.
     """
     columns = schema.modelled
     surprise = np.zeros((len(X), len(columns)))
@@ -97,9 +100,9 @@ def by_mending(
     named: Sequence[Sequence[int]],
     scores: Scores,
 ) -> list[list[int]]:
-    """`named`, the column indices of each record, sorted by how much the record's score falls if
-    that column's value is replaced by the expected one, the most first. X: (rows, inputs);
-    expected: (rows, columns).
+    """Sort each record's named columns by how much its score falls if that column's value is
+    replaced by the expected one, the largest fall first. named: column indices by record; X: (rows,
+    inputs); expected: (rows, columns).
 
     Where one value is wrong, those that it predicts look wrong too; but to mend one of those makes
     two wrong values of one.
@@ -146,7 +149,8 @@ def explain(
     named: Sequence[Sequence[int]],
     table: Table,
 ) -> list[list[tuple[str, str, str]]]:
-    """For each record a (column, value, expected value) for each of its `named` columns, as texts.
+    """Turn the named columns of each record into texts: a list of (column, value, expected value)
+    for each record.
 
     X, expected: in user units; named: column indices by record; table: the same records as they
     were read.

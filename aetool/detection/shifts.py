@@ -1,4 +1,4 @@
-"""Whether new data are like those a model was fitted on: tests of each column, and of the score.
+"""Tests of whether new data are like those a model was fitted on: of each column, and of the score.
 
 Each test compares counts of two samples, the model's and the new one's, so that both may vary. All
 together are judged by Holm's rule: the chance that any of them calls the same data shifted is at
@@ -65,9 +65,12 @@ class Shift:
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
-    """How new data differ from those a model was fitted on. rows, rows_before: how many records
-    these and those are; alpha: the chance of a false alarm; shifts: the results of all tests;
-    faults: (column, why it cannot be used), the column "" for the data as a whole."""
+    """The result of comparing new data with those a model was fitted on.
+
+    rows, rows_before: how many records these and those are; alpha: the chance of a false alarm;
+    shifts: the results of all tests; faults: (column, why it cannot be used), the column "" for the
+    data as a whole.
+    """
 
     rows: int
     rows_before: int
@@ -153,8 +156,8 @@ class Tally:
         self.p_counts = np.zeros(P_BINS)
 
     def add(self, inputs: Float, scores: Float) -> None:
-        """Count in a batch of new records. inputs: what the graphs took, (n, columns or more);
-        scores: (n,), or (0,) where the records cannot be scored."""
+        """Count a batch of new records. inputs: what the graphs took, (n, columns or more); scores:
+        (n,), or (0,) where the records cannot be scored."""
         self.rows += len(inputs)
         self.beyond += int((scores > self.threshold).sum())
         if len(scores):
@@ -284,8 +287,9 @@ class Tally:
 
 
 def _is_stuck(column: Modelled, counts: Float, present: int) -> bool:
-    """Whether all new values of a column are one, as training makes nearly impossible. counts:
-    (k,), how many fell in each bin; present: how many values there are."""
+    """Whether a column holds one single value in all new records, though its values in training
+    make that nearly impossible. counts: (k,), how many values fell in each bin; present: how many
+    there are."""
     if present < FEWEST_STUCK or not len(counts):
         return False
     # not so where values lie in several bins, or in none
@@ -306,8 +310,9 @@ def _is_point(column: Modelled, place: int) -> bool:
 
 
 def holm(shifts: Sequence[Shift]) -> list[Shift]:
-    """The tests with `adjusted` set, in their order. If the data are the same, the least adjusted
-    p-value is at most alpha with a chance of at most alpha, for each alpha (Holm 1979)."""
+    """Adjust the p-values of several tests for their number by Holm's rule: the tests in their
+    order, with `adjusted` set. If the data are the same, the least adjusted p-value is at most
+    alpha with a chance of at most alpha, for each alpha (Holm 1979)."""
     order = sorted(range(len(shifts)), key=lambda place: shifts[place].p)
     judged = list(shifts)
     highest = 0.0

@@ -1,4 +1,5 @@
-"""The scores of a whole source in bounded memory: their course over the records, their spread."""
+"""A summary of the scores of a whole source in bounded memory: their course over the records, their
+distribution."""
 
 from __future__ import annotations
 

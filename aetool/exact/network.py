@@ -74,8 +74,9 @@ def _largest_sum(layer: Layer, most_in: int) -> int:
 
 
 def reference(layers: Sequence[Layer], x: Int, ones: bool = False) -> Int:
-    """(rows, outputs) int64: the norm, in integers. x: (rows, inputs); ones: or the places of ones
-    among zeros, (rows, ones)."""
+    """Run a network in whole numbers, the norm of what it computes: (rows, outputs) int64. x:
+    (rows, inputs); with ones, x is instead (rows, n): the indices of the inputs that are 1, all
+    others being 0."""
     first = layers[0].weight
     sums: Int = _sums(first, x) if ones else x.astype(np.int64) @ first
     for layer, after in itertools.pairwise(layers):
@@ -87,7 +88,8 @@ def reference(layers: Sequence[Layer], x: Int, ones: bool = False) -> Int:
 
 
 def in_floats(layers: Sequence[Layer], x: Int, ones: bool = False) -> npt.NDArray[np.float64]:
-    """(rows, outputs): as `reference`, but computed in float64 by whatever BLAS there is."""
+    """Run a network in float64 by whatever BLAS there is: (rows, outputs), the same numbers as
+    `reference`. Arguments as of that."""
     weight, bias = folded(layers[0])
     sums = _sums(weight, x) if ones else x.astype(np.float64) @ weight
     for layer in layers[1:]:
@@ -108,7 +110,8 @@ def _sums(weight: Array, places: Int) -> Array:
 
 
 def folded(layer: Layer) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Weight and bias with the shift in them: a power of two, so nothing is rounded."""
+    """The weight and bias of a layer divided by 2^shift, as float64: the division is by a power of
+    two, so nothing is rounded."""
     scale = 2.0**-layer.shift
     weight = layer.weight.astype(np.float64)
     bias = layer.bias.astype(np.float64)

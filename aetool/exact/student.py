@@ -1,4 +1,5 @@
-"""The student: predicts, from what the decoder already has, which table codes a symbol best.
+"""The student: a small network that predicts, from what the decoder already has, which frequency
+table codes a symbol best.
 
 A network of one hidden layer sees other columns in classes, one-hot, and votes for one of C
 verdicts; each verdict has a table of frequencies of its own, which the coder goes on adapting. It
@@ -29,8 +30,8 @@ WEIGHT_MOST = 127  # weights are stored in 8 bits
 
 
 def places(marks: Int, radices: list[int]) -> Int:
-    """One-hot positions of each row's features, (rows, features): which inputs of the network are
-    1. radices: the number of values of each feature."""
+    """The indices of the inputs that are 1 in one-hot form, (rows, features) int64. marks: (rows,
+    features), the values of the features; radices: how many values each can have."""
     return np.asarray(marks + np.cumsum([0, *radices[:-1]]))
 
 
@@ -94,9 +95,10 @@ def _first_parameters(
 
 
 def _adam_step(step: int, gradient: Float, mean: Float, square: Float) -> Float:
-    """What a step of Adam (Kingma & Ba 2015) takes from a parameter.
+    """The step of Adam (Kingma & Ba 2015), to be subtracted from a parameter. step: its number,
+    from 1.
 
-    mean, square: the moving means of gradients and of their squares, which are moved in place.
+    mean, square: the moving means of gradients and of their squares, which are updated in place.
     """
     # 0.1 and 0.01 are what is not remembered, written out: as differences they would be rounded
     mean += 0.1 * (gradient - mean)
@@ -150,7 +152,7 @@ def _gradients(
 
 
 def _softmax(logits: Float) -> Float:
-    """The probabilities whose logits, (rows, n), are given, row by row."""
+    """Probabilities from logits, (rows, n), by softmax in each row."""
     # the largest taken out, so that no exponential overflows
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     odds /= odds.sum(axis=1, keepdims=True)
@@ -194,5 +196,6 @@ def _weights(weight: Float, shift: int) -> Int:
 
 
 def verdicts(votes: npt.NDArray[np.number]) -> Int:
-    """The output with most votes, the first of equals. votes (rows, C), whole numbers."""
+    """The index of the output with most votes in each row, (rows,), the first of equal ones. votes:
+    (rows, C), whole numbers."""
     return np.asarray(votes.argmax(axis=1), dtype=np.int64)

@@ -1,4 +1,5 @@
-"""What a file hands on to the file that is made of it: mode, owner and times, as gzip and xz do."""
+"""The mode, owner and times that a new file takes over from the file that it is made of, as gzip
+and xz do."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ class Attributes:
 
 
 def looked_up(path: Path) -> os.stat_result | None:
-    """What is at a path, links followed; None if nothing is. DataError if one cannot know."""
+    """The stat of what is at a path, links followed; None if nothing is there. DataError if that
+    cannot be known."""
     try:
         return path.stat()
     except FileNotFoundError:
@@ -38,7 +40,8 @@ def looked_up(path: Path) -> os.stat_result | None:
 
 
 def attributes_of(path: str | os.PathLike[str], timed: bool = True) -> Attributes | None:
-    """What a file, or an archive of a folder, inherits from path; None from anything else."""
+    """The attributes that a restored file or an archive takes over from the file, or from the
+    archive of a folder, at path; None for anything else. timed: whether times are among them."""
     there = looked_up(Path(path))
     if there is None or os.fspath(path) == "-":
         return None

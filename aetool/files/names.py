@@ -1,4 +1,4 @@
-"""What the name of a file says of it."""
+"""The suffix of a file's name, which says what kind of file it is."""
 
 from __future__ import annotations
 

@@ -94,8 +94,8 @@ def standard_output() -> Iterator[BinaryIO]:
 
 
 def scratch_folder(target: Path) -> Path:
-    """Where files for a while may lie that are as large as target: beside it, or where the system
-    keeps such files if it is no file."""
+    """The folder for temporary files that are as large as target: target's own, or the system's
+    where target is no file."""
     plain = os.fspath(target) != "-" and _open_file(target) is None
     there = looked_up(target) if plain else None
     if plain and (there is None or stat.S_ISREG(there.st_mode)):
@@ -113,19 +113,21 @@ def sync_folder(folder: Path) -> None:
 
 
 def stray_name(target: Path) -> str:
-    """How the names begin under which target is made. Of one length, whatever its own."""
+    """The beginning of the temporary names under which target is written: a digest, so that it has
+    one length, however long target's name is."""
     digest = hashlib.blake2b(os.fsencode(target.name), digest_size=6).hexdigest()
     return f".aetool-{digest}."
 
 
 def new_name(target: Path) -> str:
-    """A name under which target may be made beside it, which no other writer takes."""
+    """A temporary name beside target, under which it can be written and which no other writer
+    uses."""
     # the process and a count: two writers never meet
     return f"{stray_name(target)}{os.getpid()}-{next(_count)}.part"
 
 
 def strays_of(target: Path) -> Iterator[Path]:
-    """What killed writers of target left beside it.
+    """Yield the temporary files that killed writers of target left beside it.
 
     A writer holds a lock on what it makes for as long as it lives.
     """
@@ -174,7 +176,8 @@ def _standard_output() -> BinaryIO:
 
 @contextmanager
 def _handed_over(name: str, opened: Callable[[], BinaryIO]) -> Iterator[BinaryIO]:
-    """A file for a while; its bytes go to what `opened` opens, if the block ends well."""
+    """Context manager: a temporary file to write to, whose bytes are copied to what `opened` opens
+    if the block ends without an error."""
     with scratch() as spool:
         yield spool
         spool.flush()
@@ -200,7 +203,8 @@ def _replacing(
     replaced: os.stat_result | None,
     named_by: str | None,
 ) -> Iterator[BinaryIO]:
-    """A new file that gets the name of target, or of the file that target leads to."""
+    """Context manager: a new file that is renamed to target, or to the file that target leads to,
+    when the block ends without an error. replaced: the stat of the file that is there, or None."""
     # the link stays, and the file behind it is replaced
     resolved = Path(os.path.realpath(target))
     part: Path | None = None
@@ -253,7 +257,8 @@ def _no_folder(target: Path, error: OSError) -> DataError:
 
 
 def _name_of_part(target: Path) -> str:
-    """A name beside target, where nothing is left of what killed writers of target had."""
+    """A temporary name beside target, after what killed writers of it left there has been
+    removed."""
     _remove_strays(target)
     return new_name(target)
 

@@ -32,9 +32,10 @@ class NoRoomError(DataError):
 
 @dataclass(frozen=True)
 class Place:
-    """Where data can be read as often as one likes: path, and what they are called in messages.
+    """A path at which data can be read as often as needed, and what messages call the data.
 
-    spool: keeps the bytes of a pipe for as long as the place is in use.
+    spool: the temporary file that keeps the bytes of a pipe, for as long as the place is in use;
+    None for a file or folder where it lies.
     """
 
     path: Path
@@ -48,7 +49,8 @@ _spooled: ContextVar[dict[Key, Place] | None] = ContextVar("_spooled", default=N
 
 @contextmanager
 def one_reading() -> Iterator[None]:
-    """Within the block all users of a pipe share one reading of it. Blocks may be nested."""
+    """Context manager: within the block a pipe is read once, and all who open it share the copy.
+    Blocks may be nested."""
     if _spooled.get() is not None:
         yield
         return
@@ -60,7 +62,8 @@ def one_reading() -> Iterator[None]:
 
 
 def place_of(data: str | os.PathLike[str]) -> Place:
-    """Where the data of a path, or of `-` (standard input), can be read again and again.
+    """Make the data of a path, or of `-` (standard input), readable again and again, and return
+    their place.
 
     Files and folders stay where they are; anything else is read to its end, once. DataError if
     there is nothing at the path, or nothing came.
@@ -96,7 +99,8 @@ def place_of(data: str | os.PathLike[str]) -> Place:
 
 
 def read_once(key: str, read: Callable[[], Place]) -> Place:
-    """Where a copy lies that `read` makes; within one_reading it is made once for each key."""
+    """The place of a copy that `read` makes; within a block of one_reading it is made once for each
+    key."""
     known = _spooled.get()
     if known is None:
         return read()
@@ -106,7 +110,7 @@ def read_once(key: str, read: Callable[[], Place]) -> Place:
 
 
 def is_read(there: os.stat_result) -> bool:
-    """Whether this file, or this folder, is what the command reads."""
+    """Whether a file or folder, by its stat, is one that the running command reads."""
     known = _spooled.get()
     return known is not None and (there.st_dev, there.st_ino) in known
 
@@ -167,7 +171,8 @@ def _read_to_end(stream: BinaryIO, name: str) -> Place:
 
 
 def copied(stream: BinaryIO, name: str) -> Place:
-    """Where what a stream has can be read again and again, for as long as the place is in use.
+    """Copy a stream to a temporary file, and return its place, which lasts for as long as it is in
+    use.
 
     NoRoomError where the copy cannot be written.
     """
@@ -188,7 +193,8 @@ def _fill(spool: BinaryIO, stream: BinaryIO, name: str) -> None:
 
 
 def kept(write: Callable[[BinaryIO], None], name: str) -> Place:
-    """Where what is written to a file for a while can be read, for as long as the place is in use.
+    """Write a temporary file by calling `write`, and return its place, which lasts for as long as
+    it is in use.
 
     NoRoomError where it cannot be written; whatever else `write` raises goes through.
     """
@@ -201,7 +207,8 @@ def kept(write: Callable[[BinaryIO], None], name: str) -> Place:
 
 
 def _place_of(fill: Callable[[BinaryIO], None], name: str) -> Place:
-    """A spool that was filled, which is closed when the place is out of use or filling failed."""
+    """The place of a new temporary file that `fill` has written; the file is closed when the place
+    is out of use or filling failed."""
     spool = new_spool()
     try:
         fill(spool)
@@ -215,7 +222,7 @@ def _place_of(fill: Callable[[BinaryIO], None], name: str) -> Place:
 
 
 class _Spool:
-    """A file for a while, for one to write to who does not know how much room there is."""
+    """A temporary file whose writes check that there is room: a full disk becomes a NoRoomError."""
 
     closed = False
 

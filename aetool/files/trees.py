@@ -81,7 +81,8 @@ def new_folder(target: Path, force: bool = False, named_by: str | None = None) -
 
 
 def repair(target: Path) -> None:
-    """Bring what killed writers of the folder target left to an end: the old one, or the new."""
+    """Finish what killed writers of the folder target left undone, so that target is the old folder
+    or the new one."""
     try:
         strays = list(strays_of(target))
     except OSError:  # no such parent, or none that can be read: nothing can have been left
@@ -125,7 +126,8 @@ def _check_replaceable(
 
 
 def _files_in(tree: Path) -> Files:
-    """What is in a folder: files, and folders with a / behind their names."""
+    """The relative paths of everything in a folder: files, and folders with a / behind their
+    names."""
     found: Files = set()
     # a list that is cut short would have the old files take the place of the new ones
     for folder, folders, files in os.walk(tree, onerror=_raise):
@@ -140,7 +142,8 @@ def _raise(error: OSError) -> None:
 
 
 def _keep_others(old: Path, new: Path, shown: Path) -> None:
-    """Give a new folder what the old one has besides: the same files, by a second name."""
+    """Link the files of the old folder that the new one lacks into the new one. shown: the target,
+    for messages."""
     device = old.stat().st_dev
     with os.scandir(old) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
@@ -167,7 +170,8 @@ def _keep_others(old: Path, new: Path, shown: Path) -> None:
 
 
 def _write_journal(wrapper: Path, brought: Files) -> None:
-    """Say that the tree is whole. Written under another name, so that it is there whole or not."""
+    """Record that the new tree is complete, and which files it brought. Written under another name
+    first, so that the journal is complete or not there."""
     journal = {"inode": (wrapper / TREE).stat().st_ino, "brought": sorted(brought)}
     draft = wrapper / "draft"
     with draft.open("w", encoding="ascii", newline="\n") as file:
@@ -198,7 +202,8 @@ def _put_in_place(wrapper: Path, target: Path) -> None:
 
 
 def _settle(wrapper: Path, target: Path) -> None:
-    """Leave the old folder or the new one as target, and nothing beside it."""
+    """Bring an interrupted replacement to an end: leave the old folder or the new one as target,
+    and remove everything beside it."""
     tree = wrapper / TREE
     old = wrapper / OLD
     try:

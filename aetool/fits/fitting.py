@@ -179,8 +179,9 @@ def fit_source(
     executor: Chosen = None,
     checkpoint: str | None = None,
 ) -> Bundle:
-    """Fit a model on a source that is open already; returns its bundle. samples: whether a closed
-    form, or the first of several models, is also to be drawn from. checkpoint: as of fit."""
+    """Fit a model on a source that is open already; returns its bundle. samples: whether `sample`
+    must be able to draw from a closed form, or from the first of several models. progress,
+    executor, checkpoint: as of fit."""
     options = options or FitOptions()
     started = time.monotonic()
     model = declared(options, DEFAULT)
@@ -248,8 +249,8 @@ def _say_what_was_understood(name: str, schema: Schema) -> None:
 
 
 def explained(data: object, options: FitOptions | None = None) -> list[str]:
-    """One line for each column that says how it would be read; nothing is fitted. ParamError for
-    pictures."""
+    """Say how each column of data would be read, a line each, without fitting anything. ParamError
+    for pictures."""
     options = options or FitOptions()
     source = open_source(data)
     if isinstance(source, ImageSource):
@@ -260,8 +261,8 @@ def explained(data: object, options: FitOptions | None = None) -> list[str]:
 
 
 def _lineage(prepared: Prepared) -> dict[str, str]:
-    """The version of this program, and a digest of the rows that a model was fitted on, by name.
-    The same table in another file format has the same digest."""
+    """Facts on where a model comes from, by name: the version of this program, and a digest of the
+    rows that were fitted. The same table in another file format has the same digest."""
     values = np.ascontiguousarray(prepared.inputs)
     return {"aetool": __version__, "data": hashlib.sha256(values.data).hexdigest()}
 
@@ -372,20 +373,22 @@ def _joint(
 
 
 def _seconds_of(member: Member, spec: Spec, kind: str) -> float:
-    """The whole seconds that a member is expected to take on records of this many features."""
+    """The time that fitting a member is expected to take on records of this many features, in whole
+    seconds."""
     return float(round(member.seconds * max(1.0, spec.features / USUAL_FEATURES[kind])))
 
 
 def declared(options: FitOptions, otherwise: str) -> Model:
-    """The declaration of the model that the options name, or if they name none of `otherwise`."""
+    """The declaration of the model that the options name; if they name none, of the model called
+    `otherwise`."""
     if isinstance(options.plugin, Model):
         return options.plugin
     return plugins.get_model(options.plugin or otherwise)
 
 
 def on_the_spot(data: object, options: FitOptions | None) -> Bundle:
-    """Fit on data the model that the options name, else the default one with a code, for an
-    operation that needs codes and was given no model."""
+    """Fit a model with a code on data, for an operation that needs codes and was given no model:
+    the one that the options name, else a default one."""
     options = options or FitOptions()
     return fit(data, dataclasses.replace(options, plugin=options.plugin or CODE_ON_THE_SPOT))
 
@@ -396,7 +399,7 @@ def _by_all_tiles(
     prepared: Prepared,
     device: str,
 ) -> Bundle:
-    """The model calibrated by all tiles of all pictures, if it was fitted on some of them, since
+    """A copy of the model calibrated by all tiles of all pictures, if only some were fitted, since
     the worst of all tiles of a picture is worse than the worst of some; else the model as it is."""
     if not framed_source.has_sampled:
         return model

@@ -1,4 +1,5 @@
-"""Models of models: one score graph that joins those of members fitted one by one."""
+"""Joins several models that were fitted one by one into one: a single score graph that combines
+their scores."""
 
 from __future__ import annotations
 
@@ -99,8 +100,8 @@ def join(
 
 
 def _names(bundles: Sequence[Bundle]) -> list[str]:
-    """A name for each bundle: that of its model, and if an earlier one is of the same model also
-    the parameters in which it differs from the first such."""
+    """A different name for each bundle: that of its model, and where an earlier bundle is of the
+    same model also the parameters in which it differs from that one."""
     names: list[str] = []
     for bundle in bundles:
         first = next(b for b in bundles if b.plugin == bundle.plugin)

@@ -1,4 +1,5 @@
-"""Learns from a table what archives of many small files share, to be stored with a model."""
+"""Learns from a table what archives of many small files have in common, to be stored with a
+model."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ def with_codec(
     students: bool,
     seed: int,
 ) -> Bundle:
-    """The model with an archive codec that is learned from the source; without one, if its records
-    are not regular. Arguments as of `learn`."""
+    """A copy of the model to which an archive codec is added that was learned from the source;
+    without one if its records are not regular. Arguments as of `learn`."""
     member = learn(source, max_error, students, seed, model.schema)
     if member is None:
         return model

@@ -1,4 +1,4 @@
-"""Learns from pictures what archives of such pictures share, to be stored with a model."""
+"""Learns from pictures what archives of such pictures have in common, to be stored with a model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ GROUPED = 256  # pictures
 
 
 def with_pictures(model: Bundle, source: ImageSource) -> Bundle:
-    """The model with statistics that the coder of pictures learns from the pictures of a source."""
+    """A copy of the model to which statistics are added that the coder of pictures learned from
+    those of a source."""
     values = 0
     for sight in source.sights:
         # what cannot be read is told in words

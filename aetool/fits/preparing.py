@@ -217,8 +217,8 @@ def _with_context(
     options: FitOptions,
     signs: Labels | None,
 ) -> Prepared:
-    """Rows prepared with those before each, whether these are normal or not; which rows to fit is
-    chosen afterwards. signs: (rows,), labels that the model learns from, or None."""
+    """Prepare rows together with the rows before each, whether these are normal or not; which rows
+    to fit is marked afterwards. signs: (rows,), labels that the model learns from, or None."""
     chosen = np.arange(len(table))
     if options.label is not None:
         label_texts = labels(table, options.label, source.name)
@@ -324,8 +324,9 @@ def normal_rows(
 
 
 def labels(table: Table, label: str, name: str) -> npt.NDArray[np.str_]:
-    """(rows,): the values of the label column as texts; numbers with all digits, whole ones without
-    a point. ParamError if name, the source, has no such column."""
+    """The label of each row as text, (rows,); numbers with all digits, whole ones without a point.
+    label: the column's name. ParamError if the table lacks it; name: of the source, for
+    messages."""
     if label not in table.names:
         raise ParamError(f"no label column '{label}' in {name}; it has {', '.join(table.names)}")
     values = table[label]

@@ -1,4 +1,5 @@
-"""Recipes, by which records are drawn: the distribution of codes, and the noise about values."""
+"""Recipes for drawing new records: the distribution of codes, and the noise about decoded
+values."""
 
 from __future__ import annotations
 
@@ -69,14 +70,14 @@ class Recipe:
             return cls(prior, bool(words["linear"]), codes, factor, noise)
 
     def from_scores(self, scores: Float) -> Float:
-        """(rows, latent): the codes that have these normal scores, (rows, latent)."""
+        """Map normal scores to codes, unit by unit: (rows, latent), the inverse of `scores_of`."""
         if not self.codes.size:
             return scores
         return through(scores, SCORES, self.codes)
 
     def scores_of(self, z: Float) -> Float:
-        """(rows, latent): the normal scores of codes z, (rows, latent): each unit mapped so that it
-        is distributed normally."""
+        """Map codes z, (rows, latent), to normal scores, (rows, latent): each unit is transformed
+        so that it is distributed as N(0, 1)."""
         if not self.codes.size:
             return z
         scores = [np.interp(z[:, unit], self.codes[:, unit], SCORES) for unit in range(z.shape[1])]
@@ -139,8 +140,8 @@ def _copula(z: Float) -> Float:
 
 
 def _quantiles(off: Float, x: Float, spec: Spec) -> Float:
-    """(29, numbers): for each number the quantiles of `off`, (rows, numbers), how far it is off,
-    over those rows x, (rows, features), where it is not missing."""
+    """The quantiles of each number's error, (29, numbers), over the rows where it is not missing.
+    off: (rows, numbers), the errors; x: (rows, features), which say what is missing."""
     gates = np.asarray(spec.gate, dtype=np.int64)
     tables = np.zeros((len(SCORES), off.shape[1]))
     always = np.flatnonzero(gates < 0)

@@ -1,4 +1,5 @@
-"""How one model is fitted: a closed form, with scores out of fold, or a network; its bundle."""
+"""The fit of one model, a closed form with scores out of fold or a network, and the bundle made of
+it."""
 
 from __future__ import annotations
 
@@ -49,8 +50,8 @@ def folds_of(rows: int, features: int) -> int:
 
 
 def written(solution: closed_form.Solution, params: object, prepared: Prepared) -> dict[str, bytes]:
-    """The ONNX graphs of a solution, as bytes by file name. params: its `error` is what they score
-    by."""
+    """Write the ONNX graphs of a closed form's solution, as bytes by file name. params: its `error`
+    is what the score adds up, "bits", "mse" or "mae"."""
     error = getattr(params, "error", "bits")
     return writing.write(solution, prepared.spec, prepared.schema, error)
 
@@ -71,8 +72,8 @@ def solve(
 
 
 def _fitted_among(prepared: Prepared, asked: Mask) -> Int:
-    """(n,), rising: the indices, counted among the rows to fit alone, of those rows where asked,
-    (rows,), is True."""
+    """Translate a choice of rows into indices among the rows to fit, (n,), ascending. asked:
+    (rows,) bool, which rows."""
     return np.flatnonzero(asked[prepared.kept])
 
 
@@ -85,11 +86,11 @@ def out_of_fold(
     solution: closed_form.Solution,
     steps: telling.Steps,
 ) -> tuple[Features, Features | None]:
-    """(parts, surprise) of every row, by a closed form fitted without the row's fold, (rows,).
+    """Score every row by a closed form that was fitted without the row's fold: (parts, surprise).
 
-    parts: (rows, columns + 1). surprise: (rows, columns), or None if the model tells none.
-    solution: that of all rows, which may know the one without a fold, so that no other fit is
-    needed. steps: advanced by one for each fold.
+    parts: (rows, columns + 1), nats. surprise: (rows, columns), or None if the model tells none.
+    fold: (rows,), the number of each row's fold. solution: that of all rows, which may know the one
+    without a fold, so that no other fit is needed. steps: advanced by one for each fold.
     """
     rows = len(prepared.features)
     parts = np.zeros((rows, len(prepared.spec.columns) + 1), dtype=np.float32)
@@ -202,10 +203,11 @@ def fit_closed_form(
 
 
 def _stretches(prepared: Prepared, folds: int, leaves_out: bool) -> Int:
-    """(rows,): the fold of each row; those of a fold are scored by what was found without them.
+    """Assign each row to a fold, (rows,), in stretches of neighbouring rows, by whose models
+    without the fold it is scored.
 
-    leaves_out: whether that needs no other fit; then the folds of few rows are small, for two
-    thirds of few rows say little of what all of them tell.
+    leaves_out: whether the solution can leave rows out without another fit; then the folds of few
+    rows are small, for two thirds of few rows say little of what all of them tell.
     """
     records = np.arange(len(prepared.features))
     if prepared.owner is not None:

@@ -9,7 +9,8 @@ MEMBER_STEPS = 100  # steps of progress that a member of a joint model counts fo
 
 
 def tell(progress: Progress | None, step: int, steps: int, words: str) -> None:
-    """Call progress, if it is not None, with how many of all steps are done, and with words."""
+    """Report progress to a callback, if there is one: how many of all steps are done, and words on
+    the current one."""
     if progress is not None:
         progress({"step": step, "steps": steps, "words": words})
 
@@ -29,7 +30,8 @@ def of_member(progress: Progress | None, place: int, members: int, name: str) ->
 
 
 def to_the_reader(state: State) -> None:
-    """A callback of fit that shows its progress as a notice, in the way of the reading of data."""
+    """A progress callback for fits that shows progress in the way in which the reading of data is
+    shown."""
     part = state["step"] / state["steps"]
     line = f"{100 * part:3.0f} %  learning what is usual: {state['words']}"
     notices.advance(state["step"] == 0, line)

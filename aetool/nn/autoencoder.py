@@ -68,7 +68,8 @@ class AutoEncoder(nn.Module):
         call(self.build, rng=torch.Generator().manual_seed(seed % 2**63))
 
     def latent_size(self) -> int:
-        """Size of the code: the parameter, or if that is 0 a size fit for the data."""
+        """The size of the code: the parameter `latent`, or if that is 0 a size that suits the
+        data."""
         if self.params.latent:
             return int(self.params.latent)
         if self.spec.shape:
@@ -76,7 +77,8 @@ class AutoEncoder(nn.Module):
         return max(1, min(16, len(self.spec.columns) // 2))
 
     def width(self) -> int:
-        """Units of a hidden layer: the parameter, or if that is 0 what keeps a model small."""
+        """The number of units of a hidden layer: the parameter `width`, or if that is 0 a number
+        that keeps the model small."""
         return int(self.params.width) or (64 if self.spec.shape else 48)
 
     def build(self) -> None:
@@ -90,12 +92,13 @@ class AutoEncoder(nn.Module):
         )
 
     def start(self, x: Tensor) -> None:
-        """Called once before training with training rows x: better first weights than random ones.
-        By default those of PCA, where encoder and decoder are a backbone."""
+        """Called once before training, with training rows x, to set better first weights than
+        random ones: by default those of PCA, where encoder and decoder are a backbone."""
         start_at_pca(self.encoder, self.decoder, self.spec, self.latent, x)
 
     def begin(self, batches: Iterable[Tensor]) -> None:
-        """Called before each stage of training: what must be known of all rows that are trained on.
+        """Called before each stage of training, to learn what must be known of all training rows,
+        such as statistics; by default nothing.
 
         batches: those rows, (batch, ...) each, which can be iterated again and again. The network
         is in eval mode, and takes no gradients. What is learned belongs in buffers.
@@ -105,16 +108,18 @@ class AutoEncoder(nn.Module):
         """Called once after training, with the best weights; all else is as in begin."""
 
     def encode(self, x: Tensor) -> Tensor:
-        """(batch, latent): what is stored."""
+        """The codes of rows x: (batch, latent) float32. x: (batch, features), or pictures (batch,
+        C, H, W)."""
         return self.encoder(x)
 
     def draw(self, x: Tensor, rng: torch.Generator) -> Tensor:
-        """(batch, latent): the codes that training decodes for x, drawn by rng where they are
-        random; `sample` learns from them how codes are distributed."""
+        """The codes that training decodes for rows x, (batch, latent), drawn by rng where a model's
+        codes are random; `sample` learns from them how codes are distributed."""
         return self.encode(x)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Parameters of the likelihood, laid out as x.
+        """The parameters of the likelihood for codes z, (batch, latent), laid out as x: means, and
+        logits for flags and one-hot blocks.
 
         With an argument condition, (batch, spec.conditions), the model is one of records given
         their condition: it is what condition(x) gives, and is there whenever a code is decoded.
@@ -133,21 +138,23 @@ class AutoEncoder(nn.Module):
         return call(self.decode, z, condition=self.condition(x))
 
     def expected(self, x: Tensor) -> Tensor:
-        """The parameters of the likelihood that the model expects for x, laid out as x."""
+        """The parameters of the likelihood that the model expects for rows x, laid out as x: by
+        default those that the code of x is decoded to."""
         return self.decoded(self.encode(x), x)
 
     def corrupt(self, x: Tensor, rng: torch.Generator) -> Tensor:
-        """What the encoder sees in training instead of x: of the shape of x, damaged by rng if the
-        model damages rows."""
+        """A damaged copy of rows x, of the same shape, which the encoder sees in training instead
+        of x; x itself for a model that damages nothing. rng: draws the damage."""
         return x
 
     def parts(self, x: Tensor) -> Tensor:
-        """(batch, columns + 1), in nats: the cost of each column, and last what belongs to none."""
+        """The cost of each column of rows x, and last what belongs to no column: (batch, columns +
+        1), in nats."""
         return self.likelihood(x, self.expected(x))
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
-        """(batch,): what training lowers. seen: a damaged x from the user; None for that of
-        corrupt.
+        """The loss of each row, (batch,), whose mean training lowers. x: (batch, ...); rng: of
+        every draw; seen: damaged copies of the rows from the user, or None for those of `corrupt`.
 
         With an argument labels, (batch,), the model learns from known anomalies, too: 1 where the
         user says that a record is ordinary (--label, --normal), -1 where it is none, 0 where the
@@ -157,8 +164,8 @@ class AutoEncoder(nn.Module):
         return self.likelihood(x, self.decoded(z, x)).sum(dim=1) + call(self.penalty, z, rng=rng)
 
     def prior_logits(self, z: Tensor) -> Tensor:
-        """(batch, *code.shape, code.size): the logits of each code, of those before it alone; asked
-        for only where `prior` is "graph"."""
+        """The logits of each discrete code, predicted from those before it alone: (batch,
+        *code.shape, code.size). z: codes; asked for only where `prior` is "graph"."""
         raise NotImplementedError
 
     def penalty(self, z: Tensor) -> Tensor:
@@ -182,7 +189,8 @@ class AutoEncoder(nn.Module):
 
 
 class Stacked(AutoEncoder):
-    """With params.stacked, levels are trained one after the other before all of them together.
+    """An autoencoder whose levels are trained one after the other before all of them together, if
+    params.stacked.
 
     Greedy layer-wise pre-training (Bengio, Lamblin, Popovici & Larochelle 2007): level i learns to
     restore what the levels below make of x, from a damaged copy of it if the model damages x.
@@ -205,8 +213,9 @@ class Stacked(AutoEncoder):
         yield list(self.parameters())
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
-        """(batch,): as AutoEncoder.loss; in the stage of one level above the first, the squared
-        distance of what that level restores from what the levels below it make of x."""
+        """The loss of each row, (batch,): as AutoEncoder.loss; but while one level above the first
+        is trained, the squared distance between what that level restores and what the levels below
+        it make of x."""
         if self.level is None:
             return super().loss(x, rng, seen)
         i = self.level

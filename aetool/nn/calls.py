@@ -48,7 +48,7 @@ def loss_of(
 
 
 def takes(member: Callable[..., object]) -> frozenset[str]:
-    """The names of a member's arguments."""
+    """The names of the arguments that a member of an author's class takes."""
     return _names(getattr(member, "__func__", member))
 
 

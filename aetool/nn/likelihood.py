@@ -194,7 +194,8 @@ class Likelihood(nn.Module):
         return scale, torch.softmax(self.weight_logit, dim=0)
 
     def _there(self, x: Tensor) -> Tensor:
-        """(batch, numbers): 0 for a number of x that its flag calls missing, else 1."""
+        """Which numbers are present in x, (batch, numbers): 0 for one that its flag calls missing,
+        else 1."""
         flags = x.index_select(1, self.gate)
         return 1 - flags * self.gated
 
@@ -238,8 +239,8 @@ class Likelihood(nn.Module):
         return surprise + loss - loss.detach()
 
     def _half_of_curved(self, z: Tensor, half: Tensor) -> Tensor:
-        """Half-widths of buckets, which asinh squeezes where numbers are curved: by
-        cosh(asinh(u))."""
+        """The half-widths of buckets for numbers z that asinh has curved: half / cosh(asinh(u)),
+        (batch, numbers). half: those where nothing is curved."""
         t = (z * self.deviation + self.mean) * self.curved
         # no cosh: few runtimes have it on a GPU
         cosh = 0.5 * (t.exp() + (-t).exp())
@@ -281,7 +282,8 @@ class Likelihood(nn.Module):
         return self._plain_error(off).sum(dim=1, keepdim=True)
 
     def _plain_error(self, off: Tensor) -> Tensor:
-        """Differences, squared or without their sign, as the error is "mse" or "mae"."""
+        """The error of differences, element by element: their squares for "mse", their absolute
+        values for "mae"."""
         if self.error == "mse":
             return off.square()
         return off.abs()
@@ -316,7 +318,8 @@ def _likeliest_mixture(squares: Tensor, there: Tensor, mean: Tensor) -> tuple[Te
 
 
 def _bernoulli_nats(z: Tensor, mean: Tensor) -> Tensor:
-    """The cross-entropy of the intensities of pixels z, standardised, under those expected."""
+    """The cross-entropy, in nats, between the intensities (0 .. 1) of pixels z and those expected,
+    mean; both standardised."""
     true = (PIXEL_MEAN + PIXEL_SPREAD * z) / PIXEL_LEVELS
     likely = (PIXEL_MEAN + PIXEL_SPREAD * mean) / PIXEL_LEVELS
     likely = likely.clamp(LEAST_INTENSITY, 1 - LEAST_INTENSITY)

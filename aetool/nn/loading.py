@@ -1,4 +1,4 @@
-"""A bundle's network as torch again, for people who fine-tune it."""
+"""Loads a bundle's network as a torch module again, for people who fine-tune it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Several processes that train one network together, as torchrun begins them.
+"""Training of one network by several processes, as torchrun starts them.
 
 Every process holds the same network and draws the same batch, of which it takes its own part. The
-gradients of the parts are averaged, so that a step is the step that one process would make, but
-for rounding and for the noise that a loss draws.
+gradients of the parts are averaged, so that a step is the step that one process would make, but for
+rounding and for the noise that a loss draws.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Where training starts: at principal components, so that a network can only improve on them."""
+"""Starting weights: training begins at principal components, so that a network can only improve on
+them."""
 
 from __future__ import annotations
 
@@ -57,12 +58,13 @@ def _subspace(centred: Float, directions: int) -> Float:
 
 
 class _Components(NamedTuple):
-    """The principal components of rows, of which a condition has taken what it explains.
+    """The principal components of rows, after a linear prediction from the condition has been
+    subtracted from them.
 
     scored: (n,), the indices of the features that are scored. conditions: (c,), those of the
-    condition's features. explained: (c, n), the matrix by which the condition explains the scored
-    features. mean: (n,), of what it leaves of them; axes: (n, k), of this; variance: (k,), along
-    the axes. left: the mean variance along all other axes.
+    condition's features. explained: (c, n), the matrix that predicts scored features from the
+    condition. mean: (n,), of the rows after that; axes: (n, k), their principal axes; variance:
+    (k,), along these. left: the mean variance along all other axes.
     """
 
     scored: Int
@@ -166,9 +168,12 @@ def _encoder_weights(
     stretch: Float,
     latent: int,
 ) -> tuple[Float, Float]:
-    """(weight, bias) of the encoder's linear map: from a row to its place along each component, in
-    units of `stretch`, (k,); the other units of the code keep the weights of `linear`, and nothing
-    comes out behind the code."""
+    """The starting weight and bias of the encoder's linear map, which takes a row to its
+    coordinates along the principal axes, in units of `stretch`, (k,): (weight (outputs, features),
+    bias (outputs,)).
+
+    The other units of the code keep the weights of `linear`, and outputs behind the code are 0.
+    """
     count = len(stretch)
     weight = linear.weight.detach().double().numpy().copy()
     bias = linear.bias.detach().double().numpy().copy()
@@ -187,7 +192,8 @@ def _encoder_weights(
 
 
 def _still(flat: Float) -> npt.NDArray[np.bool_]:
-    """(features,): True for a feature that is the same in all rows of flat, (rows, features)."""
+    """Which features are constant: (features,) bool, True for one that has the same value in all
+    rows of flat, (rows, features)."""
     return np.asarray(flat.min(axis=0) == flat.max(axis=0))
 
 
@@ -243,8 +249,8 @@ def _start_logits(weight: Float, bias: Float, spec: Spec, flat: Float, code: Flo
 
 
 def _condition_features(spec: Spec, beside: int) -> Int:
-    """(conditions,): the indices of the condition's features, if a decoder that takes `beside`
-    inputs after the code takes just these; else empty."""
+    """The indices of the condition's features, (conditions,), if a decoder that takes `beside`
+    inputs after the code takes exactly these; else (0,)."""
     if beside != spec.conditions:
         return np.zeros(0, dtype=np.int64)
     end = spec.features - spec.given

@@ -1,4 +1,5 @@
-"""How well a trained code is used: what it explains of rows that were not fitted, beside PCA."""
+"""Measures whether a trained network uses its code: how much it explains of held-out rows, compared
+with PCA."""
 
 from __future__ import annotations
 
@@ -141,7 +142,7 @@ def _counted(spec: Spec, flat: Float) -> tuple[Int, Float] | tuple[None, None]:
 
 
 def _varies(values: Float) -> bool:
-    """Whether any column of values, (rows, n), holds different ones."""
+    """Whether any column of values, (rows, n), is not constant."""
     # numpy warns of the variance of nothing
     if not values.size:
         return False

@@ -231,8 +231,8 @@ def _bytes_of_some(job: exact_job.ExactJob) -> int:
 
 
 def _for_a_goal(data: object, model: Bundle | None, options: CompressOptions) -> opening.Opened:
-    """Open data for --rmse, --budget and the like: as records where they can be read as records,
-    else as bytes for a lossless archive."""
+    """Open data for an archive that must meet a goal of error or bytes: as records where they can
+    be read as such, else as bytes for a lossless archive."""
     try:
         return sources.open_source(data)
     except DataError:
@@ -242,8 +242,8 @@ def _for_a_goal(data: object, model: Bundle | None, options: CompressOptions) ->
 
 
 def _may_be_exact_alone(model: Bundle | None, options: CompressOptions) -> bool:
-    """Whether a goal can be met for data that are no records: no model and nothing of pictures is
-    asked for, so a lossless archive may do."""
+    """Whether data that are no records can meet a goal: a lossless archive will do where neither a
+    model nor anything of pictures is asked for."""
     if model is not None:
         return False
     # a model that is still to be fitted
@@ -305,7 +305,7 @@ def _lossy(
 
 
 def _inherited(data: object) -> Attributes | None:
-    """The file mode, owner and times of the source, which its archive takes over; None for data in
+    """The file mode, owner and times of the source, to be given to its archive; None for data in
     memory."""
     return attributes_of(data) if isinstance(data, str | os.PathLike) else None
 

@@ -1,4 +1,5 @@
-"""calibrate: a model with thresholds by other ordinary records, or with another default one."""
+"""calibrate: a copy of a model with thresholds by other ordinary records, or with another default
+one."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class _Job:
         self.rounds: int | None = None
 
     def _round(self, x: Records) -> Records:
-        """Records x encoded and decoded once."""
+        """Encode and decode records x once, all values."""
         device = self.options.device
         encoder = self.model.session("encoder.onnx", device)
         z = encoder(x)["z"]
@@ -137,7 +137,7 @@ class _Job:
         return restored
 
     def _filled(self, x: Records, gaps: Mask, blank: Records | np.uint8) -> Iterator[Records]:
-        """Records x with their gaps filled by the model, in rounds; yields the records after each
+        """Fill the gaps of records x by the model, round after round: yields the records after each
         round.
 
         gaps: what is missing, in the shape of x. blank: what stands in gaps before the first round.
@@ -182,8 +182,8 @@ class _Job:
         return 1 + int(np.argmin(errors))
 
     def _laid(self, where: Mask) -> Mask:
-        """A mask of gaps in the layout of _standard: for a table one truth a column; for pictures
-        as it is."""
+        """Bring a mask of gaps into the layout of `_standard`: for a table (rows, numbers), for
+        pictures unchanged."""
         if self.model.schema is None:
             return where
         return where[:, self.model.spec.owner]
@@ -212,8 +212,8 @@ class _Job:
         self.compared += int(comparable.sum())
 
     def _standard(self, x: Records) -> Float:
-        """Numbers of a table in standard deviations of their columns, NaN where missing; pictures
-        unchanged."""
+        """The values by which errors are measured: of a table its numbers in standard deviations of
+        their columns, NaN where missing; of pictures the pixels."""
         if self.model.schema is None:
             return x.astype(np.float64)
         spec = self.model.spec
@@ -300,8 +300,8 @@ class _Job:
             yield y.astype(np.uint8)
 
     def _hole(self, shape: tuple[int, ...]) -> Mask:
-        """A mask of the region to fill, (1, 1, H, W). shape: of the pictures, (n, C, H, W);
-        ParamError if the region does not lie within them."""
+        """A mask, (1, 1, H, W) bool, of the region that is to be filled. shape: of the pictures,
+        (n, C, H, W). ParamError if the region does not lie within them."""
         assert self.options.region is not None
         left, top, width, height = self.options.region
         full_height, full_width = shape[2:]

@@ -140,8 +140,8 @@ def plot_codes(
 
 
 def _numbered(batch: writers.Columns) -> writers.Columns:
-    """The columns of a table of codes with row numbers and codes as numbers, where CSV takes texts:
-    Parquet files have types."""
+    """Convert the columns of a table of codes from texts, as CSV takes them, to numbers, for a
+    Parquet file: row numbers to integers, codes to floats."""
     numbers = {
         name: np.array(column, np.float64)
         for name, column in batch.items()

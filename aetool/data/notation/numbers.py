@@ -264,8 +264,8 @@ def _are_labels(numbers: Mapping[Manner, int]) -> bool:
 
 
 def _few(one: frozenset[float] | None, other: frozenset[float] | None) -> frozenset[float] | None:
-    """The union of both sets; None if either is None, or the union has more than FEW_VALUES
-    values."""
+    """The union of two sets of numbers, as long as it is small: None if either is None, or if it
+    has more than FEW_VALUES numbers."""
     if one is None or other is None:
         return None
     union = one | other
@@ -273,7 +273,8 @@ def _few(one: frozenset[float] | None, other: frozenset[float] | None) -> frozen
 
 
 def _group(numbers: Mapping[Manner, int], mark: str) -> str:
-    """The commonest mark between thousands, other than the decimal mark; "" if there is none."""
+    """The commonest mark between thousands that is not the decimal mark `mark`; "" if there is
+    none. numbers: how many numbers are written in each manner."""
     groups: Counter[str] = Counter()
     for manner, count in numbers.items():
         if manner.group and manner.group != mark:
@@ -292,7 +293,8 @@ def _family(manners: Mapping[Manner, int]) -> Family | None:
 
 
 def _multiplied_out(manners: Mapping[Manner, int], family: Family) -> dict[Manner, int]:
-    """The counts of manners once magnitudes (k, M) are multiplied out, and no longer written."""
+    """Counts of manners in which magnitudes (k, M) are taken off the text behind numbers, as if
+    they were multiplied out. family: of these magnitudes."""
     written: Counter[Manner] = Counter()
     for manner, count in manners.items():
         magnitude = family.magnitude(manner.after)
@@ -395,8 +397,8 @@ class _Collector:
         return rows[left]
 
     def _other(self, text: str, count: int) -> None:
-        """Count a text that is no plain number: a gap, infinity, a number, or odd. count: how often
-        the column has it."""
+        """Count cells with this text, which is no plain number, as a gap, infinity, a number or
+        odd. count: how many cells have it."""
         if is_gap_word(text):
             self.gaps[text.strip()] += count
             return
@@ -442,7 +444,8 @@ def _commonest_affixes(manners: Mapping[Manner, int]) -> tuple[str, str]:
 
 
 def _manner_of_form(form: int, style: Style) -> Manner:
-    """The manner of cells that a scan in this style found to have this form."""
+    """The manner in which cells are written that a scan in this style classified by this form.
+    form: a sum of the constants from MARKED to SEVERAL."""
     attached = bool(form & ATTACHED)
     before = style.before if attached else ""
     after = style.after if attached else ""

@@ -1,4 +1,4 @@
-"""One cell as a number: sign, currency or unit, digits in groups, decimal mark, exponent.
+"""Parses one cell as a number: sign, currency or unit, digits in groups, decimal mark, exponent.
 
 This is the norm of what a number may look like. `scanning` reads the plainest of them faster.
 """
@@ -50,8 +50,8 @@ _SAME = {"EUR": "€", "Euro": "€", "euro": "€", "GBP": "£", "Rs.": "Rs", "
 
 
 class Read(NamedTuple):
-    """A cell's number. decimals: digits behind the mark, -1 where there is an exponent; padded:
-    whether zeros stand in front, as in 007."""
+    """The number that a cell was read as. decimals: digits behind the mark, -1 where there is an
+    exponent; padded: whether zeros stand in front, as in 007."""
 
     value: float
     decimals: int
@@ -112,7 +112,7 @@ def unit_of(before: str, after: str) -> str:
 
 
 def infinity(text: str) -> float | None:
-    """Infinity or -infinity, if that is what the text says; else None."""
+    """Read a text as infinity: inf or -inf if it says so in any spelling; else None."""
     match = _INFINITE.fullmatch(text.strip())
     if match is None:
         return None

@@ -1,4 +1,5 @@
-"""Plain numbers, many at once: what is left is for `numerals`, a cell at a time."""
+"""Reads plain numbers of many cells at once; other cells are left for `numerals`, which reads one
+at a time."""
 
 from __future__ import annotations
 
@@ -98,9 +99,11 @@ def spans(cells: Cells) -> tuple[Offsets, Offsets, bool]:
 
 @functools.cache
 def powers_of_ten() -> bytes:
-    """The leading 128 bits of 10^-64 .. 10^64 (of 5^q, which has the same), the high word first.
+    """The table of powers of ten from which the kernel computes floats: the leading 128 bits of
+    10^q for q from -64 to 64, the high word first, as bytes.
 
-    Cut off; those of 10^-27 .. 10^-1 rounded up (Lemire 2021, arXiv:2101.11408, section 5).
+    Cut off; those of 10^-27 .. 10^-1 rounded up (Lemire 2021, arXiv:2101.11408, section 5). They
+    are the bits of 5^q, which has the same.
     """
     words = []
     for power in range(-LARGEST_POWER, LARGEST_POWER + 1):

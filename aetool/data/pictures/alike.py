@@ -17,8 +17,8 @@ from aetool.errors import DataError, ParamError
 
 
 class _Form(NamedTuple):
-    """What all pictures of a source must have in common. has_more_bits: whether a value has more
-    than 8 bits."""
+    """The properties in which all pictures of a source must agree. has_more_bits: whether a value
+    has more than 8 bits."""
 
     width: int
     height: int
@@ -27,7 +27,7 @@ class _Form(NamedTuple):
 
     @classmethod
     def of(cls, sight: Sight) -> _Form:
-        """The form of a picture, by what its header tells."""
+        """Read the form of a picture off its header."""
         return cls(sight.width, sight.height, sight.coloured, sight.deep or sight.cut)
 
     def told(self, other: _Form) -> str:
@@ -43,8 +43,8 @@ class _Form(NamedTuple):
 
 
 def of_one_form(source: ImageSource) -> ImageSource:
-    """The source itself, if its batches have all pictures as they are, else one whose batches have
-    their pixels.
+    """Make sure that all pictures of a source have one form, and return a source whose batches have
+    their pixels: the source itself where its batches do.
 
     ParamError for pictures of several sizes, gray ones among those in colour, any with more than 8
     bits a value or with transparent parts, and those that no single archive holds; DataError where

@@ -1,4 +1,5 @@
-"""Which framing pictures get when a model is fitted: what the user asks for, else what serves them.
+"""Chooses the framing of pictures when a model is fitted: what the user asks for, else what suits
+them.
 
 Pictures of one size that are not large are seen as they are. Others are brought to one size, and
 that is said in a line.
@@ -39,7 +40,7 @@ EIGHTH = 8  # sides of pictures of several sizes become multiples of this
 
 @dataclass(frozen=True)
 class Asked:
-    """Options for how pictures are framed; () and False where an option is not given.
+    """The user's options for how pictures are framed; () and False where an option is left out.
 
     resize, tile, stride: (width,) or (width, height); crop: (width, height) or (left, top, width,
     height).
@@ -53,7 +54,7 @@ class Asked:
 
     @classmethod
     def of(cls, resize: Size, tile: Size, stride: Size, crop: Size, grey: bool) -> Asked:
-        """The options as a user writes them, each as numbers of pixels. ParamError for those that
+        """Parse the options as a user writes them into numbers of pixels. ParamError for those that
         contradict each other."""
         asked = cls(
             size_of(option("--resize"), resize),
@@ -196,7 +197,8 @@ def _target(
 
 
 def _middle(sizes: Sequence[Pair]) -> Pair:
-    """(width, height) of the median ratio of width to height, and the median area."""
+    """A typical size, (width, height), for pictures of different sizes: it has the median of their
+    ratios of width to height, and the median of their areas."""
     wide, high = np.array(sizes, np.float64).T
     shape = float(np.exp(np.median(np.log(wide / high))))
     area = float(np.median(wide * high))
@@ -204,8 +206,8 @@ def _middle(sizes: Sequence[Pair]) -> Pair:
 
 
 def _smaller(size: Pair, most: int) -> Pair:
-    """The size itself, if it has at most `most` pixels; else a smaller one of the same shape, width
-    and height divided by a whole number if that leaves no rest."""
+    """Shrink a size, (width, height), to at most `most` pixels, keeping its shape: both sides
+    divided by a whole number if that leaves no rest. A size that is small enough stays."""
     wide, high = size
     if wide * high <= most:
         return size
@@ -220,14 +222,15 @@ def _smaller(size: Pair, most: int) -> Pair:
 
 
 def _probed(source: ImageSource, wanted: Sequence[int]) -> Iterator[int]:
-    """Yield at most about PROBED of these record numbers, evenly spaced."""
+    """Choose about PROBED pictures to look at, evenly spaced: yields their record numbers. wanted:
+    the numbers to choose from."""
     step = -(-len(wanted) // PROBED) if wanted else 1
     yield from wanted[::step]
 
 
 def _range(source: ImageSource) -> tuple[float, float]:
-    """(the value that becomes black, the value that becomes white) of pictures with more than 8
-    bits a value; equal if there are none."""
+    """Which values of pictures with more than 8 bits a value become black and white, (low, high),
+    from a look at some of them; equal if there are no such pictures."""
     deep = [i for i, sight in enumerate(source.sights) if isinstance(sight, Sight) and sight.deep]
     some = []
     whole = True

@@ -77,8 +77,8 @@ class Decoded:
 
 @contextmanager
 def _quietly(path: Path) -> Iterator[None]:
-    """A context in which warnings of Pillow are not shown, and any error becomes an
-    UnreadableError."""
+    """Context manager: warnings of Pillow are not shown, and any error in the block becomes an
+    UnreadableError. path: of the picture."""
     try:
         with warnings.catch_warnings():
             # what Pillow warns of is either an error later, or does no harm

@@ -108,8 +108,8 @@ def _unfiltered(rows: Bytes, kinds: Bytes) -> Bytes:
 
 
 def _paeth(left: Wide, above: Wide, corner: Wide) -> Wide:
-    """PNG's Paeth filter: whichever neighbour is nearest to left + above - corner; of equals the
-    first in this order."""
+    """The Paeth predictor of PNG, element by element: whichever of left, above and corner is
+    nearest to left + above - corner; of equals the first in this order."""
     # how far each is from that sum
     by_left = np.abs(above - corner)
     by_above = np.abs(left - corner)

@@ -71,7 +71,7 @@ class FramedSource(ImageSource):
         return f"picture {record + 1}"
 
     def whole(self) -> Iterator[tuple[int, Pixels]]:
-        """Yield (number, (channels, height, width)) of each readable picture, framed but not yet
+        """Yield (number, (channels, height, width) uint8) for each readable picture, framed but not
         cut into tiles."""
         if self._kept is not None:
             yield from self._kept
@@ -190,7 +190,8 @@ class FramedSource(ImageSource):
         ]
 
     def owners(self, numbers: Int) -> Int:
-        """(n,): the numbers of the pictures that have the records of these numbers."""
+        """The picture to which each record belongs, (n,). numbers: (n,), of records, which are
+        pictures or tiles of them."""
         if not self.is_tiled:
             return numbers
         return np.asarray(np.searchsorted(self.starts, numbers, side="right") - 1)

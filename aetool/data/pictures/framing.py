@@ -1,5 +1,6 @@
-"""How a picture, whatever its size, mode and depth, becomes what a model sees: one rule, which is
-chosen when a model is fitted, stored with it, and applied to every picture that it is ever shown.
+"""The framing of pictures: how one of any size, mode and depth becomes what a model sees. The rule
+is chosen when a model is fitted, stored with it, and applied to every picture that it is ever
+shown.
 
 The order is: 8 bits a value, opaque, gray or colour, cropped, resized, cut into tiles.
 """
@@ -144,7 +145,8 @@ class Framing:
         return np.asarray(total / count)
 
     def told(self) -> str:
-        """What the framing does to pictures, in words; "" if it does nothing."""
+        """Say in words what the framing does to pictures, such as "resized to 256 x 192"; "" if it
+        does nothing."""
         phrases = []
         if self.low < self.high:
             phrases.append(f"values {self.low:g} to {self.high:g} as black to white")
@@ -211,8 +213,9 @@ def in_words(size: Sequence[int]) -> str:
 
 
 def usual_range(pixels: Values) -> tuple[float, float]:
-    """(black, white) values of pixels where a model has none of its own: of unsigned numbers the
-    range of their type; of others 0 and 1, or a larger usual end if they exceed it."""
+    """Which values become black and white, (low, high), for pixels of a type other than bytes where
+    a model has no range of its own: of unsigned numbers the range of their type; of others 0 and 1,
+    or a larger usual end if they exceed it."""
     if pixels.dtype.kind == "u":
         return 0.0, float(np.iinfo(pixels.dtype).max)
     highest = float(pixels.max(initial=0))

@@ -1,4 +1,4 @@
-"""What the folders of pictures say of them: good/ and others, train/ and test/, and masks.
+"""Labels of pictures by their folders: good/ and others, train/ and test/, and masks.
 
     parts/good/001.png          parts/scratch/001.png
     bottle/train/good/001.png   bottle/test/good/001.png
@@ -108,8 +108,8 @@ def say_parts(source: ImageSource) -> None:
 
 
 def _only(source: PictureFiles, parts: Sequence[str], verb: str) -> PictureFiles:
-    """The pictures in one of the folders `parts`; all, if there are none in these, or none in other
-    parts. verb: what is done with them, for the notice."""
+    """A source of the pictures in one of the folders `parts`; all pictures, if there are none in
+    these, or none elsewhere. verb: what is done with them, for the notice."""
     inside = [_part_of(name) in parts for name in source.names]
     if not any(inside) or not any(_part_of(name) not in ("", *parts) for name in source.names):
         return source

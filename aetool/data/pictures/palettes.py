@@ -81,7 +81,8 @@ def palette_of(picture: Image.Image) -> Palette | None:
 
 
 def _is_written_alike(palette: Palette, places: Places) -> bool:
-    """Whether a PNG of these places, (1, height, width), has this palette and them again."""
+    """Whether a PNG written from this palette and these places, (1, height, width), is read back
+    with the same palette and places."""
     from PIL import Image
 
     file = io.BytesIO()
