@@ -1,4 +1,5 @@
-"""Graphs of float64, written again in float32 alone: each number as a pair, high and low part.
+"""Rewrites graphs of float64 in float32 alone: each number becomes a pair, its high and its low
+part.
 
 Many runtimes know no float64, and a float32 has no room for the seconds since 1970, nor for numbers
 whose digits all lie behind a large constant. The sum of a pair has 48 bits, and its arithmetic is
@@ -38,7 +39,7 @@ LOW = "_low"  # behind the name of an input or output: its low part
 
 
 class Pair(NamedTuple):
-    """A number as two values of a graph: the nearest float32, and what is left."""
+    """A float64 number as two float32 values of a graph: the nearest float32, and the remainder."""
 
     high: str
     low: str
@@ -56,8 +57,8 @@ def wide_kinds(model: onnx.ModelProto) -> frozenset[str]:
 
 
 def makes_choices(model: onnx.ModelProto, output: str) -> bool:
-    """Whether whole numbers made of float32 decide what an output is: the least or largest of
-    several, or an index into a table, such as that of the cell that a value lies in."""
+    """Whether an output of a graph depends on choices between float32 numbers: the index of the
+    least or largest of several, or an index into a table that was computed from them."""
     kinds = _element_types(model)
     needed = {output}
     for node in reversed(model.graph.node):
@@ -75,8 +76,9 @@ def makes_choices(model: onnx.ModelProto, output: str) -> bool:
 
 
 def narrowed(content: bytes, name: str, low: bool) -> bytes:
-    """A graph without any float64. low: what it took or gave as float64 are two, `x` and `x_low`;
-    else the low part is left out. BundleError, with the name, where it cannot be written so."""
+    """Rewrite a graph without any float64. low: whether its float64 inputs and outputs become two,
+    `x` and `x_low`, or only the high part. BundleError, with the name, where it cannot be
+    rewritten."""
     model = onnx.ModelProto.FromString(content)
     return _Narrowing(model, name, low).graph.build(model.graph.name)
 
@@ -127,7 +129,7 @@ class Arithmetic:
         return Pair(single, self.zero)
 
     def full(self, pair: Pair) -> str:
-        """The low part, in the shape of the high one: a float32 has a plain 0."""
+        """The low part of a pair, broadcast to the shape of the high part where it is a plain 0."""
         if pair.low != self.zero:
             return pair.low
         op = self.graph.op
@@ -156,7 +158,7 @@ class Arithmetic:
         return Pair(*self._ordered(total, error))
 
     def negative(self, a: Pair) -> Pair:
-        """-a."""
+        """The negative of a pair, -a."""
         return self.each(lambda part: self.graph.op("Neg", part), a)
 
     def subtract(self, a: Pair, b: Pair) -> Pair:
@@ -201,7 +203,8 @@ class Arithmetic:
         return Pair(*self._ordered(root, error))
 
     def logarithm(self, a: Pair) -> Pair:
-        """log a: 2^n times that of its root of order 2^n, which is 2 artanh((w - 1) / (w + 1)).
+        """The natural logarithm of a pair, accurate to its 48 bits: 2^n times that of the root of
+        order 2^n, which is 2 artanh((w - 1) / (w + 1)).
 
         The logarithm that a runtime has is right in 24 bits, which is not enough.
         """
@@ -248,7 +251,7 @@ class Arithmetic:
         return Pair(*self._ordered(high, low))
 
     def size(self, a: Pair) -> Pair:
-        """|a|."""
+        """The absolute value of a pair, |a|."""
         below = self.graph.op("Less", a.high, self.zero)
         return self.choice(below, self.negative(a), a)
 
@@ -286,7 +289,8 @@ class Arithmetic:
         return self.choice(other, b, a)
 
     def sum_of_middle(self, a: Pair, width: int) -> Pair:
-        """(B, n) of (B, width, n): halves are added until one is left."""
+        """Sum over the middle axis: (B, n) from (B, width, n), by adding halves until one is
+        left."""
         while width > 1:
             half = width // 2
             first = self._between(a, 0, half)
@@ -318,7 +322,8 @@ class Arithmetic:
         return total, self._number(error)
 
     def _ordered(self, large: str, small: str) -> tuple[str, str]:
-        """_sum, where the first is not the smaller one."""
+        """The sum a + b without error, as `_sum` but with fewer operations: (s, e), for `large`
+        whose magnitude is at least that of `small`."""
         op = self.graph.op
         small = self._number(small)
         total = op("Add", large, small)
@@ -351,7 +356,8 @@ class Arithmetic:
         return high, low
 
     def _number(self, error: str) -> str:
-        """An error of rounding; 0 where it is none, for the number is infinite, or no number."""
+        """An error of rounding with NaN replaced by 0, as arises where the number itself is
+        infinite or NaN. error: the name of its value."""
         op = self.graph.op
         none = op("IsNaN", error)
         return op("Where", none, self.zero, error)
@@ -440,7 +446,8 @@ class _Narrowing:
         self.plain.update(zip(node.output, outputs, strict=True))
 
     def _written(self, node: onnx.NodeProto) -> Pair | str:
-        """The nodes that compute one operator of float64 on pairs of float32 instead."""
+        """Add nodes that compute an operator of float64 on pairs of float32 instead; returns the
+        result."""
         attributes = {a.name: get_attribute_value(a) for a in node.attribute}
         kind = node.op_type
         if kind == "Cast":
@@ -522,7 +529,7 @@ class _Narrowing:
         return self._pair(source).high
 
     def _matrix_product(self, left: str, right: str) -> Pair:
-        """(B, n) of (B, k) and a stored (k, n)."""
+        """The product of two matrices as a pair: (B, n) from (B, k) and a stored (k, n)."""
         if right not in self.constants or self.constants[right].ndim != 2:
             raise BundleError(f"{self.name}: a product of two matrices of float64 is not known")
         weight = self.constants[right]

@@ -1,4 +1,4 @@
-"""Finds plugins by their entry points and imports one only when it is asked for by name."""
+"""Finds plugins by their entry points, and imports each only when it is asked for by name."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def models_installed() -> Iterator[Model | PluginError]:
 
 
 def _clash(model: str, first: EntryPoint, second: EntryPoint) -> PluginError:
-    """The error for two plugins that declare one model."""
+    """Return, not raise, the error for a model that two plugins declare."""
     return PluginError(
         f"model '{model}' is declared by {_described(first)} and by {_described(second)}; "
         "uninstall one of them, or rename its model"

@@ -1,4 +1,5 @@
-"""Names and values of strangers as text that steers neither a terminal nor a page."""
+"""Makes names and values of strangers safe to print: text that changes neither a terminal nor a
+page."""
 
 from __future__ import annotations
 

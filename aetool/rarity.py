@@ -65,14 +65,15 @@ class Rarity:
 
     @classmethod
     def of_few(cls, held_out: Float) -> Rarity:
-        """The same of scores that may be few: four excesses that happen to lie close together would
-        make every higher score seem impossible."""
+        """The rarity of scores, (n,), of which there may be few: four excesses that happen to lie
+        close together would make every higher score seem impossible, so the scale of the tail
+        counts more."""
         return cls.of(held_out, EXPECTED_EXCESSES)
 
     @classmethod
     def told(cls, rows: int) -> Rarity:
-        """The scale for scores that already are -log2 p. rows: how many records the model was
-        fitted on."""
+        """The rarity of scores that already are -log2 p: the identity, but for the bend. rows: how
+        many records the model was fitted on."""
         return cls(np.zeros(1), np.zeros(1), 1.0, knee(rows))
 
     def of_scores(self, scores: Float) -> Float:
@@ -83,7 +84,8 @@ class Rarity:
         return cap(bits, self.bend)
 
     def write(self, g: Graph, scores: str) -> str:
-        """Write of_scores as nodes of a graph; scores: (B, 1)."""
+        """Add nodes to graph g that compute `of_scores`; returns the name of the result, (B, 1)
+        bits. scores: the name of a value (B, 1)."""
         # straight lines between knots as a sum of ramps, each of which turns the line at its knot:
         # graphs have no interpolation, and this one needs no branch
         # no division by 0, however close two knots lie
@@ -126,7 +128,8 @@ def knee(rows: int) -> float:
 
 
 def cap(bits: Float, bend: float) -> Float:
-    """Bits as they are up to the bend; beyond it they grow ever more slowly, to bend + 8."""
+    """Limit bits smoothly: unchanged up to the bend; beyond it they grow ever more slowly, and
+    never exceed bend + 8."""
     over = np.maximum(bits - bend, 0.0)
     # at the bend its slope is 1, so that no two scores change places
     rest = ROOM * over / (ROOM + over)
@@ -153,7 +156,8 @@ def joined(
     rarities: Sequence[Rarity],
     weights: Sequence[float],
 ) -> Float:
-    """(rows, columns + 1) bits: the parts of several models' scores, joined.
+    """Join the scores of several models into one, divided among columns: (rows, columns + 1), in
+    bits.
 
     parts: of each model, (rows, columns + 1); usual: its medians, (columns + 1,); weights: how much
     each counts. With b the bits of the models, and means weighed, a record's score is
@@ -192,7 +196,8 @@ def write_joined(
     rarities: Sequence[Rarity],
     weights: Sequence[float],
 ) -> str:
-    """Add `joined` to a graph; returns the name of the result."""
+    """Add nodes to graph g that compute `joined`; returns the name of the result, (B, columns + 1).
+    parts: the name of each model's parts; other arguments as of `joined`."""
     columns = np.ones(len(usual[0]))
     bits = []
     for model_parts, rarity in zip(parts, rarities, strict=True):

@@ -192,7 +192,7 @@ def _load_cuda() -> None:
 
 
 def _starts(chosen: list[Provider]) -> bool:
-    """Whether ONNX Runtime can use these providers, tried on a graph of one operator."""
+    """Whether ONNX Runtime can use these providers, found by running a graph of one operator."""
     import onnxruntime as ort
     from onnx import TensorProto, helper
 
@@ -272,7 +272,8 @@ class Session:
         )
 
     def __call__(self, *rows: Array) -> Mapping[str, Array]:
-        """All outputs by name for rows, (rows, ...): an array for each of the graph's inputs."""
+        """Run the graph: all outputs by name, (rows, ...) each. rows: an array (rows, ...) for each
+        of the graph's inputs."""
         if len(rows) != len(self.inputs):
             raise BundleError(
                 f"{self.name}: takes {' and '.join(self.inputs)}, and not {len(rows)} "
@@ -292,7 +293,7 @@ class Session:
             yield {k: v[:count] for k, v in zip(self.outputs, values, strict=True)}
 
     def _whole(self, part: Array) -> Array:
-        """The rows filled up with zeros to a full batch."""
+        """Fill rows up with zeros to a full batch, the one size with which the graph is run."""
         missing = self.batch - len(part)
         if missing:
             part = np.concatenate([part, np.zeros((missing, *part.shape[1:]), part.dtype)])

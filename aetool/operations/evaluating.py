@@ -1,4 +1,5 @@
-"""evaluate, score and maps: figures of a model beside labels, and its bare scores."""
+"""evaluate, score and maps: figures of a model compared with labels, its scores alone, and its heat
+maps."""
 
 from __future__ import annotations
 
@@ -121,8 +122,9 @@ def _without_label(source: Source, label: str | None) -> FitOptions:
 
 
 def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: Int) -> Truth:
-    """Which of these records are labelled as anomalies, (records,) bool. numbers: of the records,
-    from 0. ParamError where all are, or none."""
+    """Whether each of these records is labelled as an anomaly, (records,) bool. numbers:
+    (records,), their positions in the source, from 0. ParamError where all are anomalies, or
+    none."""
     if isinstance(source, ImageSource):
         found = _labels_of_pictures(source, label, numbers)
         normal = normal or labels.ordinary_in(source.name, found.tolist())

@@ -1,4 +1,5 @@
-"""export: a model's graphs for other runtimes, and how far what those compute is from the model."""
+"""export: a model's graphs as files for other runtimes, and how much the results differ there from
+the model's."""
 
 from __future__ import annotations
 
@@ -167,7 +168,8 @@ def takes_low_part(model: Bundle) -> bool:
 
 
 def _is_fine(column: Modelled) -> bool:
-    """Whether float32 is too coarse to tell the values of this column apart."""
+    """Whether a column's values differ by so little, beside their size, that float32 cannot tell
+    them apart."""
     laid = column.features
     if laid.cycles or column.far_out is not None:
         return True
@@ -207,8 +209,9 @@ def _said(value: object) -> str:
 
 
 def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
-    """The bytes of the score graph with two more outputs: the total score, first, and whether it is
-    above a threshold, an input with a default. Of pictures it also gives the heat map."""
+    """The score graph, as bytes, with two outputs added: the total score, which comes first, and
+    whether it is above a threshold, an input with a default. Of pictures it also gives the heat
+    map."""
     inner = onnx.ModelProto.FromString(content)
     g = Graph()
     # the records keep their names
@@ -241,8 +244,8 @@ def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
 
 
 def _plain(content: bytes) -> bytes:
-    """The graph without constants that no node reads: bundles keep some for further training, and
-    runtimes warn of them."""
+    """A copy of a graph, as bytes, without constants that no node reads: bundles keep some for
+    further training, and runtimes warn of them."""
     model = onnx.ModelProto.FromString(content)
     read = {name for node in model.graph.node for name in node.input}
     # a constant may be an output itself
@@ -256,7 +259,8 @@ def _plain(content: bytes) -> bytes:
 
 
 def inputs_of(path: Path, records: Records) -> Inputs:
-    """Records as the inputs of an exported graph, by the names of its inputs. path: the graph."""
+    """Records as the inputs of an exported graph: a dictionary of arrays by the names of its
+    inputs. path: the graph's file."""
     graph = onnx.load(path).graph
     # an input with a default need not be given
     optional = {constant.name for constant in graph.initializer}

@@ -1,4 +1,4 @@
-"""info and verify: what a model or an archive holds, and whether it is whole."""
+"""info and verify: what a model or an archive holds, and whether it is intact."""
 
 from __future__ import annotations
 
@@ -124,8 +124,9 @@ def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Json
 
 
 def _linear_decoder(graphs: Mapping[str, bytes]) -> Float | None:
-    """The matrix of a linear decoder, (latent, features): by how many standard deviations each
-    number of the code changes each feature. None for a decoder that is not one linear map."""
+    """The matrix of a decoder that is one linear map, (latent, features): by how many standard
+    deviations each unit of the code changes each feature. None for any other decoder. graphs: of
+    the bundle, by name."""
     import onnx
 
     if "decoder.onnx" not in graphs:

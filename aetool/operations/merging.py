@@ -1,4 +1,4 @@
-"""merge: archives that were written apart, each of part of one table, as one archive."""
+"""merge: joins archives of parts of one table, which were written separately, into one archive."""
 
 from __future__ import annotations
 

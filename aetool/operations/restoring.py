@@ -1,4 +1,4 @@
-"""decompress: an archive back to the file, or the folder, that it was made of."""
+"""decompress: restores the file or folder that an archive was made of."""
 
 from __future__ import annotations
 
@@ -147,7 +147,8 @@ def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
 
 
 def _nameless_part(path: str | os.PathLike[str]) -> ParamError:
-    """The error for a part of an archive that is to be restored without a name for the file."""
+    """Return, not raise, the error for restoring only some rows or columns of an archive without
+    saying where to."""
     chosen = f"{option('--rows')} and {option('--columns')} restore a part"
     where = f"with {option('-o')} FILE (-: standard output)" if in_shell() else "with out"
     return ParamError(f"{os.fspath(path)}: {chosen}: say where to {where}")
@@ -203,8 +204,8 @@ def _notes_on_bits(target: Path, unlent: Sequence[str]) -> list[str]:
 
 
 def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int, int]:
-    """The range of rows that is asked for as (first, end) from 0, without end; ParamError where the
-    archive has no such rows."""
+    """The range of records to restore, (first, end), counted from 0, end excluded. rows: as the
+    user asked, or None for all. ParamError where the archive has no such records."""
     if rows is None:
         return 0, archive.rows
     first = rows[0]

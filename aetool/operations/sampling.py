@@ -1,4 +1,4 @@
-"""sample: new records as a model holds them likely, or near given ones."""
+"""sample: draws new records that a model holds likely, or records near ones that the user gives."""
 
 from __future__ import annotations
 
@@ -176,8 +176,8 @@ class Sampler:
         return self._as_chosen(np.tile(np.array(usual), (count, 1)))
 
     def records(self, z: Float, condition: Float | None) -> Records:
-        """Draw a record for each code: numbers scattered about what is decoded, categories and gaps
-        by their probabilities; pictures as they are decoded.
+        """Draw a record for each code from what the decoder makes of it: numbers with noise,
+        categories and gaps by their probabilities; pictures as they are decoded.
 
         z: (rows, latent). condition: (rows, conditions), or None.
         """
@@ -192,9 +192,9 @@ class Sampler:
         return self._beside(x, condition)
 
     def _told(self, count: int) -> Float | None:
-        """Values of the conditioning columns for this many records, (count, conditions): those that
-        the user chose, and for other columns values drawn from the usual ones. None for a model
-        without such columns."""
+        """Values of the conditioning columns for `count` records, (count, conditions): those that
+        the user chose; in other columns usual values, drawn at random. None for a model without
+        such columns."""
         if not self.places:
             return None
         drawn = []
@@ -204,14 +204,16 @@ class Sampler:
         return self._as_chosen(np.stack(drawn, axis=1))
 
     def _as_chosen(self, condition: Float) -> Float:
-        """A copy of conditioning values in which the values that the user chose stand."""
+        """A copy of conditioning values, (rows, conditions), with the values that the user chose
+        put in their columns."""
         for column, place in enumerate(self.places):
             if place in self.chosen:
                 condition[:, column] = self.chosen[place]
         return condition
 
     def _beside(self, x: Float, condition: Float | None) -> Float:
-        """A copy of records x with the values of their conditioning columns filled in."""
+        """Put `condition`, (rows, conditions), into the conditioning columns of records x, (rows,
+        columns), in place; nothing for None. Returns x."""
         if condition is not None:
             x[:, self.places] = condition
         return x
@@ -240,8 +242,8 @@ class Sampler:
         return noise
 
     def _logits(self, likely: Float) -> Float:
-        """A copy of decoded features in which probabilities have become logits, (rows,
-        features)."""
+        """A copy of decoded features, (rows, features), in which probabilities of flags and levels
+        are turned into logits."""
         if not self.recipe.linear:
             return likely
         logits = np.array(likely, dtype=np.float64)
@@ -279,8 +281,8 @@ class Sampler:
         return runtime.Session(tail, where, "cpu", runtime.TABLE_BATCH)
 
     def _nothing(self, count: int) -> Records:
-        """Blank records to start a draw from: dates drawn evenly over their range, everything else
-        missing."""
+        """Blank records from which drawing starts, `count` of them: dates drawn evenly over their
+        range, everything else missing."""
         schema = self.model.schema
         if schema is None:
             shape = self.spec.shape or ()
@@ -293,12 +295,13 @@ class Sampler:
         return x
 
     def _settled(self, x: Records, keep: Mask | None) -> Records:
-        """Draw records one feature after another, each given those before it.
+        """Draw records feature by feature, each given those before it, by repeating a map until
+        nothing changes.
 
         With the noise fixed, the draw is a map of x whose i-th feature depends only on features
         before it. Repeating that map, it stops changing after at most as many rounds as there are
-        features, and what it then gives is the draw. keep: (rows, columns), what of x stays as it
-        is; of pictures, which pixels.
+        features, and what it then gives is the draw. x: the records to begin with. keep: (rows,
+        columns), what of x stays as it is; of pictures, which pixels.
         """
         noise = self._noise(len(x))
         session = self.model.session("score.onnx", self.device)
@@ -384,7 +387,7 @@ def _chosen(model: Bundle, condition: Mapping[str, str]) -> dict[int, float]:
 
 
 def _features_of_levels(spec: Spec) -> list[int]:
-    """The numbers of the features that stand for the levels of categories."""
+    """The indices of the features that stand for the levels of categories."""
     features: list[int] = []
     for _, first, width in spec.categories:
         features += range(first, first + width)
@@ -392,13 +395,14 @@ def _features_of_levels(spec: Spec) -> list[int]:
 
 
 def _features_of_flags(spec: Spec) -> list[int]:
-    """The numbers of the features that are one truth each, such as whether a value is missing."""
+    """The indices of the features that are flags, 0 or 1 each, such as whether a value is
+    missing."""
     return [feature for feature, _ in spec.flags]
 
 
 def _fixed_point(again: Callable[[Records], Records], x: Records, most: int) -> Records:
-    """Apply a map to x again and again until nothing changes, at most `most` + 1 times; returns the
-    result.
+    """Apply a function to x again and again until its result no longer changes, at most `most` + 1
+    times; returns the result.
 
     If the i-th feature of the result depends only on features before the i-th, it stops changing
     within as many rounds as there are features.
@@ -529,7 +533,7 @@ def _write_pictures(model: Bundle, target: Path, options: SampleOptions, png: bo
 
 
 def _side(options: SampleOptions) -> int:
-    """How many records a side of a square of the records asked for has."""
+    """The number of records along a side of the square grid that the options ask for."""
     count = options.count or UNASKED
     return max(1, math.ceil(math.sqrt(count)))
 
@@ -594,7 +598,7 @@ def _sampler(model: Bundle, options: SampleOptions) -> Sampler:
 
 
 def _repeated(values: writers.Restored, times: int) -> writers.Restored:
-    """Each value so many times in a row."""
+    """A column in which each value is repeated `times` times in a row."""
     if not isinstance(values, list):
         return values.repeat(times)
     repeated = []

@@ -139,7 +139,7 @@ def similar(
 
 
 def _name(data: object) -> str:
-    """How a message names the data: by the path, if they have one."""
+    """The name that messages give to the data: their path, or a word for data in memory."""
     if isinstance(data, str | os.PathLike):
         return os.fspath(data)
     return "data"
@@ -279,8 +279,8 @@ def by_distance(
 
 
 def _near_enough(rough: Float, code: Float, k: int) -> Int:
-    """The numbers of the codes that may be among the k nearest to a query's code. rough: (n,), how
-    far each is, but for rounding."""
+    """The numbers of the codes that may be among the k nearest to a query, with some to spare for
+    rounding. rough: (n,), about how far each of the codes is; code: (latent,), the query's."""
     most = np.partition(rough, k - 1)[k - 1]
     # all that rounding may have moved across the k-th place are compared exactly afterwards
     slack = 1e-4 * (abs(most) + float(code @ code))
@@ -328,8 +328,8 @@ def _by_bits(query_codes: Float, codes: Float, levels: int, k: int) -> list[tupl
 
 
 def rotation(codes: Float) -> tuple[Float, Float]:
-    """Learn the rotation by which signs say most about codes: (matrix, centre) with bits
-    sign((codes - centre) @ matrix).
+    """Learn binary codes, (matrix, centre): the rotation after which the signs of codes keep most
+    of them. The bits of codes are sign((codes - centre) @ matrix).
 
     codes: (n, latent). matrix: (latent, bits). centre: (latent,).
     """
@@ -373,8 +373,8 @@ class Index:
         self._masks: list[Keys] = []
 
     def nearest(self, key: np.uint64, k: int) -> tuple[Int, Int]:
-        """The codes at least as near as the k-th nearest one: (their numbers, their Hamming
-        distances)."""
+        """Look up the codes that are at least as near to a query as its k-th nearest: (their
+        numbers, their Hamming distances). key: the query's bits as one number."""
         rows = []
         distances = []
         count = 0

@@ -1,4 +1,4 @@
-"""tradeoff: what a source takes at which error, by each way to store it, and which to take."""
+"""tradeoff: measures the size and the error of each way to store a source, and recommends one."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def tradeoff(
 
 
 def _named(data: object, otherwise: str) -> str:
-    """The name that a command line gives the data: their path, or `otherwise` for data in
+    """The name by which a command line refers to the data: their path, or `otherwise` for data in
     memory."""
     if isinstance(data, str | os.PathLike):
         return os.fspath(data)
@@ -114,13 +114,13 @@ class _Trial:
 
 
 def _given(value: float | None) -> list[float]:
-    """A list of the number, or an empty one for None."""
+    """A list of this number alone, or an empty list for None."""
     return [] if value is None else [value]
 
 
 class _Survey:
-    """Measures one way to store a source after another, and collects a point of size and error for
-    each."""
+    """Measures the ways to store a source, one after another, and collects a point of size and
+    error for each."""
 
     def __init__(
         self,
@@ -239,7 +239,8 @@ class _Survey:
         )
 
     def _trials(self) -> list[_Trial]:
-        """The errors to try, from small to large, with one that the user asks for."""
+        """The errors at which codes are tried, ascending, with the one that the user asks for among
+        them."""
         # by their errors: what is tried anyhow may be asked for, too
         trials = {}
         if isinstance(self.yardstick, PictureYardstick):
@@ -257,7 +258,7 @@ class _Survey:
         return [trials[error] for error in errors]
 
     def _of_budget(self) -> dict[str, float]:
-        """The goal in bytes as an argument of compress."""
+        """The user's goal in bytes as a keyword argument of compress, {} if the goal is another."""
         if self.options.bytes_per_picture is not None:
             return {"bytes_per_picture": self.options.bytes_per_picture}
         assert self.options.budget is not None
@@ -276,8 +277,8 @@ class _Survey:
             return None
 
     def _is_again(self, found: Candidate, way: str) -> bool:
-        """Whether the last point is of this way and has the same size and error: one archive, asked
-        for twice."""
+        """Whether an archive equals the last measured point in way, size and error: different
+        errors may lead to one archive."""
         if not self.points:
             return False
         last = self.points[-1]

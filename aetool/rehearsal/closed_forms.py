@@ -1,4 +1,5 @@
-"""The dry run of a closed form: fitted to a few rows, and what it writes run on them."""
+"""Dry run of an author's closed form: it is fitted to a few rows, and the graphs that it writes are
+run on them."""
 
 from __future__ import annotations
 
@@ -177,7 +178,8 @@ class _Written:
             self._checked("surprise", self.rows, columns, "columns")
 
     def _own(self, *members: str) -> str:
-        """The first of these members that the author's class defines itself."""
+        """Which of these members a message should name: the first that the author's class defines
+        itself, or else the first of all."""
         return next((m for m in members if self.author.wrote(m)), members[0])
 
     def _checked(self, member: str, rows: Features | Float, width: int | None, words: str) -> Float:

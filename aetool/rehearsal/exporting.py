@@ -1,4 +1,4 @@
-"""The dry run of an export: which line of a network cannot be written as a graph, and why."""
+"""Dry run of an export: finds the line of a network that cannot be written as a graph, and why."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def check_export(author: Author, net: AutoEncoder, batches: list[Tensor]) -> Non
 
 
 def _refused(author: Author, net: AutoEncoder, x: Tensor, error: Exception) -> PluginError:
-    """The error for the author where torch cannot export the network: the reason and, if it is
+    """Return the PluginError for a network that torch cannot export: the reason and, if it is
     known, the author's line."""
     line = author.line_of(error)
     reasons = _reasons(error)
@@ -176,8 +176,8 @@ def differ(first: Array, second: Array, discrete: bool, tolerance: float = TOLER
 
 
 def _unknown_operator(author: Author, net: AutoEncoder, x: Tensor, name: str) -> PluginError:
-    """The error for the author about an operator of torch that graphs may not have. name: its name
-    in ONNX."""
+    """Return the PluginError for an operator of torch that graphs may not have, with the author's
+    line that uses it. name: its name in ONNX."""
     plain = name.strip("_")
     lines = _Operators(author).lines_of(net, x)
     line = lines.get(plain) or _Functions(author).lines_of(net, x).get(plain, "")
@@ -187,8 +187,8 @@ def _unknown_operator(author: Author, net: AutoEncoder, x: Tensor, name: str) ->
 
 
 def _asks_for_rows(author: Author, net: AutoEncoder, x: Tensor) -> PluginError:
-    """The error for the author about code that reads the number of rows when the graph runs, with
-    the line that most likely does."""
+    """Return the PluginError for code that reads the number of rows when the graph runs, with the
+    line that most likely does."""
     functions = _Functions(author)
     functions.lines_of(net, x)
     lines = functions.by_the_author
@@ -203,8 +203,8 @@ def _asks_for_rows(author: Author, net: AutoEncoder, x: Tensor) -> PluginError:
 
 
 def _at(author: Author, line: str, words: str) -> PluginError:
-    """An error for the author that begins with a place in the code, or with the class where line is
-    ""."""
+    """Return a PluginError that begins with a place in the author's code, or with the author's
+    class where line is "". words: the rest of the message."""
     return PluginError(f"{author.model.name}: {line or author.author_class.__name__} {words}")
 
 

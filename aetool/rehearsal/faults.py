@@ -1,4 +1,4 @@
-"""Whose code is at fault, at which line, and how it is said."""
+"""Errors for authors of plugins: whose code is at fault, at which line, and what is wrong."""
 
 from __future__ import annotations
 
@@ -99,7 +99,8 @@ class Author:
         return ""
 
     def fault(self, member: str, words: str, line: str = "") -> PluginError:
-        """A PluginError about a member. words: the sentence that follows the member's name.
+        """Return a PluginError about a member of the author's class. words: the sentence that
+        follows the member's name.
 
         The message begins with the place of the member; where the author's class inherits it, with
         the place of build, which has made the layers it uses. line: another place to begin with.
@@ -248,7 +249,7 @@ def _global_states() -> dict[str, object]:
 
 
 def _nothing() -> None:
-    """A function that stands for a member that an author's class does not have."""
+    """Does nothing: stands for a member that an author's class does not have."""
 
 
 def _package(owner: type) -> str:

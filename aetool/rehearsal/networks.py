@@ -77,7 +77,8 @@ def _built(author: Author, params: object, spec: Spec) -> AutoEncoder:
 
 
 class _Stage:
-    """A network that is being tried, and the rows that it is tried on."""
+    """A network that is being tried, together with the random rows on which its members are
+    called."""
 
     def __init__(self, author: Author, net: AutoEncoder, spec: Spec) -> None:
         self.author = author

@@ -1,4 +1,4 @@
-"""Remembers which code has passed its dry run, so that the same code is not asked again.
+"""Remembers which code has passed its dry run, so that the same code is not tried again.
 
 What is remembered are digests, in a file of the user's cache folder. Anyone's code is in them
 alike: every Python file of the author's package, those of this one that a dry run goes through, the

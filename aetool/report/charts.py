@@ -31,8 +31,8 @@ FIFTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 @dataclass(frozen=True)
 class Mark:
-    """A record to point out in a drawing. record: its number from 0; words: shown where one points
-    at it; target: the id of its entry in the page, "" for none."""
+    """A record to mark in a drawing. record: its number from 0; words: shown where one points at
+    the mark; target: the id of the record's entry in the page, "" for none."""
 
     record: int
     score: float
@@ -287,7 +287,8 @@ def _draw_bars(frame: Frame, counts: Sequence[int], is_odd: Sequence[bool]) -> N
 
 
 def _height(count: float) -> float:
-    """The height of a count on a logarithmic axis: log10, of less than a half that of a half."""
+    """The height of a bar for a count on a logarithmic axis: log10 of the count, or of 1/2 for
+    counts below that."""
     return math.log10(max(count, 0.5))
 
 

@@ -13,12 +13,12 @@ from aetool.detection.trace import ScoreTrace
 
 @dataclass(frozen=True)
 class Reason:
-    """A column that says why a record stands out, with the record's value there, found, and the
-    expected one, both as text.
+    """A column that is named as a reason why a record stands out. found: the record's value there;
+    expected: by the model; both as text.
 
     own, wanted: the positions of both values between the column's lowest and highest, see
-    `Modelled.place`; middle: the positions of its quartiles; often: the part of the column that has
-    the value found. Each is None where it is not known.
+    `Modelled.place`; middle: the positions of its quartiles; often: the share of records in which
+    the column has the value found. Each is None where it is not known.
     """
 
     column: str
@@ -105,8 +105,8 @@ class ColumnRead:
 
 @dataclass(frozen=True)
 class Curves:
-    """How well the score finds labelled anomalies. anomalies: how many; roc, precision_recall: the
-    points of both curves; auroc, average_precision: the areas below them."""
+    """Curves of how well the score finds labelled anomalies. anomalies: how many; roc,
+    precision_recall: the points of both curves; auroc, average_precision: the areas below them."""
 
     anomalies: int
     auroc: float
@@ -117,8 +117,9 @@ class Curves:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a report tells. held_out: the calibration of the model; None without a model;
-    parts_seen: where all flagged pictures together cost more than usual, as a PNG, or empty."""
+    """All that a report shows about a detection. held_out: the calibration of the model; None
+    without a model; parts_seen: where all flagged pictures together cost more than usual, as a PNG,
+    or empty."""
 
     name: str
     model: str

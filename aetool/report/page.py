@@ -94,7 +94,7 @@ def _cut(words: str) -> str:
 
 
 def _told(words: str) -> str:
-    """Text from the data made safe for HTML: shortened, escaped, and its writing direction
+    """Make text from the data safe for HTML: shortened, escaped, and its writing direction
     isolated."""
     return f"<bdi>{text_of(_cut(words))}</bdi>"
 
@@ -120,7 +120,7 @@ def _row(cells: Sequence[Cell], name: str = "") -> str:
 
 
 def _with_room(pieces: Iterable[str], most: int) -> list[str]:
-    """The first pieces of HTML, as many as take at most `most` bytes together."""
+    """The first of the pieces of HTML, as many as take at most `most` bytes together."""
     shown = []
     room = most
     for piece in pieces:
@@ -150,8 +150,8 @@ def _table(headings: Sequence[str], rows: Iterable[str], most: int, of: int, kin
 
 
 def _both(wide: Drawing, narrow: Drawing) -> str:
-    """The HTML of a drawing for wide windows and of one for narrow ones; the page shows the one
-    that fits."""
+    """The HTML of a drawing in two widths, for wide and narrow windows; the page shows the one that
+    fits."""
     return wide.inline("wide") + narrow.inline("narrow")
 
 
@@ -191,7 +191,8 @@ def _word(comparison: Comparison) -> str:
 
 
 def _shown(findings: Findings) -> list[tuple[Finding, str]]:
-    """(record, its HTML) for those that the page lists: the first ones, as many as have room."""
+    """The findings that the page lists, (finding, its HTML): the first ones, as many as have
+    room."""
     if findings.pictures:
         # pictures weigh more: they have a room of their own
         markups = _with_room(map(_figure, findings.records), PICTURES)

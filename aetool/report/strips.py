@@ -59,8 +59,8 @@ def _arrow(strip: Drawing, tip: float, back: float) -> None:
 
 
 def _across(place: float) -> float:
-    """The horizontal coordinate on a strip of a position in the range 0 to 1; one beyond is moved
-    to its end."""
+    """The horizontal coordinate on a strip for a position from 0 to 1; a position beyond is moved
+    to the end."""
     inside = min(max(place, 0.0), 1.0)
     return EDGE + REACH * inside
 

@@ -64,9 +64,9 @@ def variables(colours: dict[str, str]) -> str:
 
 
 def _by_day_first(rules: str) -> str:
-    """CSS rules in which each declaration by a variable follows the same by the colour of light
-    pages: a program that knows no variables leaves out what it does not understand, and would draw
-    all shapes black."""
+    """Repeat each CSS declaration that uses a variable, with the colour of light pages in place of
+    the variable before it: a program that knows no variables leaves out what it does not
+    understand, and would draw all shapes black."""
     return re.sub(
         r"([a-z-]+):var\(--d-([a-z]+)\)",
         lambda found: f"{found[1]}:{LIGHT[found[2]]};{found[0]}",
@@ -86,9 +86,9 @@ class Drawing:
         self._shapes: list[str] = []
 
     def shape(self, name: str, kind: str, tip: str = "", **attributes: Number | str) -> Self:
-        """Add an element of SVG of this name, and of the class kind; returns the drawing. tip:
-        words shown where one points at it. attributes: numbers, which are rounded to a tenth, or
-        text."""
+        """Add an SVG element to the drawing, which is returned. name: the element's, such as
+        "circle"; kind: its class; tip: words shown where one points at it; attributes: numbers,
+        which are rounded to a tenth, or text."""
         opened = f"<{name}{_written(attributes)}{_class(kind)}"
         inside = f"<title>{text_of(tip)}</title>" if tip else ""
         self._shapes.append(f"{opened}>{inside}</{name}>")

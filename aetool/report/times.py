@@ -1,4 +1,4 @@
-"""Round moments along an axis of time, and how they are written."""
+"""Round moments for the ticks of an axis of time, and their words."""
 
 from __future__ import annotations
 

@@ -27,9 +27,9 @@ POLYGONS = ((4, 45), (3, 90), (4, 0), (3, 270), (5, 90), (6, 0))
 
 @dataclass(frozen=True)
 class Shown:
-    """An archive in a drawing. error: as a part of 1; size: in bytes; words: shown where one points
-    at it; is_dominated: whether another archive is better in both; is_picked: whether it is the one
-    to take."""
+    """An archive as it is marked in a drawing. error: as a part of 1; size: in bytes; words: shown
+    where one points at the mark; is_dominated: whether another archive is better in both;
+    is_picked: whether it is the one to take."""
 
     error: float
     size: float
@@ -142,8 +142,8 @@ class _Plane:
 
 
 def _hues_of(ways: Sequence[Way]) -> Iterator[int]:
-    """The number of the hue of each way: different ones for this program's, and one for all other
-    programs."""
+    """The number of the colour of each way to store data: a different one for each of this
+    program's, and one for all other programs."""
     own = 0
     for way in ways:
         if way.is_own:

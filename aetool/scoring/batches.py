@@ -37,10 +37,10 @@ class TileParts:
 
 @dataclass(frozen=True, eq=False)
 class Pictured:
-    """A picture, and where it is odd. picture: as the model sees it, (C, H, W) uint8; expected:
-    what the model expects in its place, (C, H, W), 0 to 255, or None; amounts: its map, (H, W), as
-    aetool.detection.maps says; box: around the worst region of the map, or None where no pixel is
-    above the usual."""
+    """A picture together with its heat map. picture: as the model sees it, (C, H, W) uint8;
+    expected: what the model expects in its place, (C, H, W), 0 to 255, or None; amounts: its map,
+    (H, W), as aetool.detection.maps defines it; box: around the worst region of the map, or None
+    where no pixel is above the usual."""
 
     picture: Pixels
     expected: Float | None
@@ -50,15 +50,15 @@ class Pictured:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A batch of records with what the score graph says of each of them.
+    """A batch of records with the results of the score graph for each of them.
 
     first: the first record's number, from 0. inputs: what the graph took. parts: (rows, columns or
     pixels + 1), what each column or pixel adds to the score, and last what belongs to none.
     surprise: (rows, columns), what reasons are ranked by. expected: what the model expects in place
     of the inputs, or None. table: the rows as they were read; None for pictures. names: of all
     pictures of the source. Of pictures in tiles, parts are those of the worst tile of each, inputs
-    whole pictures, tiles the parts of all tiles, and numbers, (rows,), which of the source they
-    are.
+    the pictures before they are cut, tiles the parts of all tiles, and numbers, (rows,), the
+    pictures' positions in the source.
     """
 
     first: int
@@ -175,8 +175,8 @@ def looker(
     graph: ScoreGraph,
     pixels: PixelCalibration | None,
 ) -> Callable[[Int], list[Pictured]] | None:
-    """A function that scores the pictures of the given row numbers, (n,), again, and returns each
-    with its map and box; None for tables, where `pixels` is None."""
+    """Make a function that scores pictures a second time, by their row numbers, (n,), and returns
+    each with its map and box; None for tables, where `pixels` is None."""
     if pixels is None:
         return None
     return functools.partial(_looked_at, source, bundle, graph, pixels)
@@ -189,8 +189,8 @@ def _looked_at(
     pixels: PixelCalibration,
     rows: Int,
 ) -> list[Pictured]:
-    """The pictures of these row numbers of a source, (n,), with their maps and boxes, in that
-    order."""
+    """Score the pictures of these row numbers, (n,), once more, and return them with their maps and
+    boxes, in that order."""
     wanted = set(rows.tolist())
     pictured: dict[int, Pictured] = {}
     for batch in scored(source, bundle, graph):

@@ -1,4 +1,5 @@
-"""What is kept of scored batches: the records to report, with their reasons, and nothing else."""
+"""Collects from scored batches the records to report, with their reasons; everything else is
+dropped."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ Reasons = list[tuple[str, str, str]]
 
 @dataclass(frozen=True, eq=False)
 class Wishes:
-    """What the caller wants kept of scored records.
+    """Which scored records the caller wants to be reported, and how.
 
     calibration: what p-values are computed by; append: names of input columns to carry along ([]:
     all, None: none); decimal: the usual decimal mark of the source; all_rows: keep all records, not
@@ -43,10 +44,13 @@ class Wishes:
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """What is kept of one batch. scores: (n,), of all its records; moments: (n,), their times in
-    epoch seconds, or None. The other fields have one entry for each of the k records to report:
-    row, its number from 0; anomaly, whether it is flagged; why, its reasons on one line; named, the
-    same by columns; boxes, of pictures alone; tables: one table of the k rows, or none."""
+    """The results of one batch that a detection needs. scores: (n,), of all its records; moments:
+    (n,), their times in epoch seconds, or None.
+
+    The other fields have one entry for each of the k records to report: row, its number from 0;
+    anomaly, whether it is flagged; why, its reasons on one line; named, the same by columns; boxes,
+    of pictures alone; tables: one table of the k rows, or none.
+    """
 
     scores: Float
     moments: Float | None
@@ -61,9 +65,9 @@ class Share:
 
 @dataclass(frozen=True, eq=False)
 class Blame:
-    """Which columns the scores of records come from. inputs, expected: (records, columns) in user
-    units; surprise: (records, columns), by how much each column costs more than usual; named: for
-    each record the indices of the columns that are given as reasons."""
+    """How much each column is to blame for the scores of records. inputs, expected: (records,
+    columns) in user units; surprise: (records, columns), by how much each column costs more than
+    usual; named: for each record the indices of the columns that are given as reasons."""
 
     schema: Schema
     inputs: Float
@@ -145,9 +149,9 @@ class Collector:
             self.pixels = pixels_of(bundle)
 
     def share(self, batch: Scored, flagged: Mask | None) -> tuple[Share, Mask, Explained]:
-        """(what to keep of a scored batch, (rows,) True for flagged records, the records to
-        report). flagged: (rows,), where it depends on the scores of all batches, and is returned as
-        it is; None for all scores above the cut."""
+        """Choose the records of a scored batch to report, and explain them: (the share of the
+        batch, (rows,) True for flagged records, the records to report). flagged: (rows,) bool,
+        given where it depends on the scores of all batches; None flags all scores above the cut."""
         scores = batch.scores
         if flagged is None:
             flagged = scores > self.wishes.cut
@@ -207,9 +211,9 @@ class Collector:
         return explained, why, [picture.box for picture in pictures]
 
     def blame(self, batch: Scored, keep: Int, odd: Mask) -> Blame:
-        """Which columns the scores of some records of a table's batch come from. keep: (kept,), the
-        indices of these records; odd: (kept,), True for those that are worth many further scores.
-        """
+        """Find the columns from which the scores of some records of a table's batch come. keep:
+        (kept,), the indices of these records; odd: (kept,) bool, True for those that are worth many
+        further scores."""
         assert batch.table is not None and batch.expected is not None
         assert self.bundle.schema is not None
         if self.schema is None:

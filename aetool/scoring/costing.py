@@ -1,4 +1,4 @@
-"""What records cost in an archive: the scores of `detect FILE.aez`, without any model.
+"""Scores of records in an archive by the bits that they take: `detect FILE.aez`, without any model.
 
 A record's score is what its cells cost given all others, in bits (codec.ledger: `judged`); beside
 it stands what they took in the file. Both are the same but for what the first records of a block
@@ -202,8 +202,9 @@ def refuse_engine(data: str | os.PathLike[str], executor: Chosen) -> None:
 
 @dataclass(eq=False)
 class _Read:
-    """What the first reading remembers, a list entry for each block: of its records scores, bits
-    taken and p-values, (rows,) each; and of the archive its bits by column and by other names."""
+    """Results of the first reading of an archive, a list entry for each block: of its records
+    scores, bits taken and p-values, (rows,) each; and for the archive its bits by column and by
+    other names."""
 
     scores: list[Float] = field(default_factory=list)
     bits: list[Float] = field(default_factory=list)
@@ -390,8 +391,8 @@ def _line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
 
 
 def _carried(names: Sequence[str], cells: Sequence[Sequence[str]], append: Sequence[str]) -> Table:
-    """The cells of the columns in `append`, or of all if it is empty, as a table. names, cells: of
-    all columns. ParamError for a column that is not there.
+    """The columns of cells that the user wants in the result, as a table: those in `append`, or all
+    if it is empty. names, cells: of all columns. ParamError for a column that is not there.
 
     Columns of the same name are numbered as in a text that is read: x, x.2, x.3.
     """

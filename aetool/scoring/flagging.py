@@ -1,4 +1,4 @@
-"""From data, and a model or none, to the records that are flagged: what detect and report share."""
+"""Finds the records to flag, from data and a model or none: what detect and report share."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def detected(
     watch: Watch | None = None,
     executor: engines.Chosen = None,
 ) -> Detection:
-    """The records of data that `choice` flags, or all, with scores, p-values and reasons.
+    """Score the records of data and return those that `choice` flags, or all, with scores, p-values
+    and reasons.
 
     The arguments are those of `operations.detect`, where they are described; choice holds its
     threshold, fpr, fdr, contamination and top.

@@ -76,11 +76,13 @@ class Heatmaps:
         self._stems: list[str] = []
 
     def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
-        """ParamError for a model of tables."""
+        """Called before the first batch: raise ParamError for a model of tables, which has no heat
+        maps."""
         _check_pictures(name, bundle, option("--heatmap"))
 
     def begin_archive(self, name: str) -> None:
-        """ParamError, since detection in an archive looks at no pictures."""
+        """Called before detection in an archive: raise ParamError, since it looks at no
+        pictures."""
         raise ParamError(f"{option('--heatmap')} is of pictures, and {name} is an archive")
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
@@ -116,11 +118,13 @@ class Worst:
         self._kept: list[tuple[float, int, Pictured, str]] = []
 
     def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
-        """ParamError for a model of tables."""
+        """Called before the first batch: raise ParamError for a model of tables, which has no
+        pictures."""
         _check_pictures(name, bundle, option("--sheet"))
 
     def begin_archive(self, name: str) -> None:
-        """ParamError, since detection in an archive looks at no pictures."""
+        """Called before detection in an archive: raise ParamError, since it looks at no
+        pictures."""
         raise ParamError(f"{option('--sheet')} is of pictures, and {name} is an archive")
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
@@ -181,7 +185,8 @@ def title(names: Sequence[str], record: int) -> str:
 
 
 def shown(one: Pictured, name: str, why: str) -> Shown:
-    """A picture as sheets show it, its expected values as bytes. name, why: the words beside it."""
+    """A picture with its map in the form that sheets draw, its expected values rounded to bytes.
+    name, why: the words beside it."""
     expected = None
     if one.expected is not None:
         expected = np.clip(np.round(one.expected), 0, 255).astype(np.uint8)
