@@ -43,15 +43,14 @@ class EstimatorError(AetoolError, ValueError):
 class AnomalyDetector(
     ClassNamePrefixFeaturesOutMixin, OutlierMixin, TransformerMixin, BaseEstimator
 ):
-    """Any model of aetool as an outlier detector, and its code as a transformer.
+    """Any model of aetool as an outlier detector of scikit-learn, and its code as a transformer.
 
     plugin: the name of an installed model. params: its parameters, such as {"latent": 8}.
     contamination: the part of the fitted rows that lie beyond the threshold, in (0, 0.5]; "auto"
     for the model's own threshold, beyond which about one ordinary record in 1,000 lies, and of few
-    rows perhaps none. robust:
-    anomalies are among the rows that are fitted. types: column to kind, as aetool.fit. epochs,
-    max_time: how long a network is trained. random_state: of every random number. device: auto,
-    cpu, cuda or cuda:<n>.
+    rows perhaps none. robust: anomalies are among the rows that are fitted. types: column to kind,
+    as aetool.fit. epochs, max_time: how long a network is trained, in passes over the rows and in
+    seconds. random_state: seed of every random number. device: auto, cpu, cuda or cuda:<n>.
 
     A table of pandas, polars or Arrow is read as aetool.fit reads it: numbers, categories, dates
     and gaps are told apart. The columns of an array are numbers; NaN is a gap, and infinities are
@@ -88,7 +87,8 @@ class AnomalyDetector(
         self.device = device
 
     def fit(self, X: object, y: object = None) -> Self:
-        """Learn what is usual. X: a table or an array, (rows, columns); y: ignored."""
+        """Fit the model, and set the threshold, on rows X: a table or an array, (rows, columns). y:
+        ignored. Returns the estimator. EstimatorError for what cannot be fitted."""
         part = self._part()
         if not isinstance(self.params, Mapping | None):
             raise EstimatorError(f"params must be a dictionary or None; got {self.params!r}")
@@ -114,21 +114,25 @@ class AnomalyDetector(
         return self
 
     def score_samples(self, X: object) -> Floats:
-        """(rows,): minus the score of each record: the higher, the more usual it is."""
+        """Minus the score of each record, (rows,) float64: the higher, the more usual it is. X:
+        (rows, columns), with the columns that were fitted."""
         check_is_fitted(self)
         table, _ = self._table(X, reset=False)
         return self._usual(table)
 
     def decision_function(self, X: object) -> Floats:
-        """(rows,): score_samples above offset_; negative for an anomaly."""
+        """How far each record is from the threshold, (rows,) float64: score_samples less offset_,
+        negative for an anomaly. X: (rows, columns)."""
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: object) -> Signs:
-        """(rows,): -1 for an anomaly, 1 for any other record."""
+        """Whether each record is an anomaly, (rows,): -1 for an anomaly, 1 for any other. X: (rows,
+        columns)."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def transform(self, X: object) -> npt.NDArray[np.float32]:
-        """(rows, latent): the code of each record; EstimatorError for a model that has none."""
+        """The code of each record, (rows, latent) float32, by the model's encoder. X: (rows,
+        columns). EstimatorError for a model that has no code."""
         check_is_fitted(self)
         table, _ = self._table(X, reset=False)
         if not self.model_.latent:
@@ -153,7 +157,7 @@ class AnomalyDetector(
         return -np.asarray(scores, dtype=np.float64)
 
     def _part(self) -> float | None:
-        """The contamination, if it is a number; EstimatorError for what can be none."""
+        """The contamination as a number; None for "auto". EstimatorError for any other value."""
         part = self.contamination
         if isinstance(part, str) and part == AUTO:
             return None
@@ -169,8 +173,8 @@ class AnomalyDetector(
         return int(check_random_state(self.random_state).randint(MOST_SEED))
 
     def _table(self, X: object, reset: bool) -> tuple[object, dict[str, str]]:
-        """X as aetool takes it, and what its columns are known to be. reset: it is fitted; else its
-        columns must be those that were."""
+        """Convert X to what aetool takes: (the data, for each column the kind that it is known to
+        have). reset: whether X is being fitted; if not, its columns must be those that were."""
         if _has_columns(X):
             if isinstance(X, pd.DataFrame) and not X.columns.is_unique:
                 twice = X.columns[X.columns.duplicated()][0]

@@ -1,4 +1,4 @@
-"""How messages name an option: as one types it on the command line, or as one writes it in Python.
+"""How messages name an option: as it is typed on the command line, or as it is written in Python.
 
 A message says `option("--max-error")` where it names one, and reads right in both. The command line
 says once that it is there; everybody else is in Python.
@@ -41,8 +41,8 @@ _in_shell: ContextVar[bool] = ContextVar("in_shell", default=False)
 
 
 def option(name: str) -> str:
-    """An option of the command line, given with its dashes, as the user of this moment knows it:
-    "--max-error" there, and "max_error" in Python, "--robust" and "robust=True"."""
+    """The name of an option in the way in which the user of this moment writes it: "--max-error" on
+    the command line, "max_error" in Python; "--robust" and "robust=True". name: with its dashes."""
     if _in_shell.get():
         return name
     if name in PYTHON:
@@ -89,7 +89,7 @@ def in_shell() -> bool:
 
 @contextmanager
 def of_the_shell() -> Iterator[None]:
-    """Within the block messages are for people at the command line."""
+    """Context manager: within the block messages are worded for people at the command line."""
     token = _in_shell.set(True)
     try:
         yield

@@ -1,4 +1,5 @@
-"""What operating systems do differently: each thing in one function, with what stands in for it.
+"""The differences between operating systems: each in one function, with what stands in where a
+system lacks something.
 
 Linux, macOS and Windows are meant. No other file calls what one of them lacks; a test holds to it.
 Where a system lacks something, the next best is done: no law about bytes depends on it, only what
@@ -72,8 +73,8 @@ def close_folder(handle: int | None) -> None:
 
 
 def sync_tree(tree: Path) -> None:
-    """Have everything of a folder's file system written to the disk, in one call if there is one;
-    else file by file. OSError if it cannot be."""
+    """Write everything in a folder's file system to the disk, in one call if there is one; else
+    file by file. OSError if it cannot be."""
     system = _c_library()
     if hasattr(system, "syncfs"):
         handle = os.open(tree, os.O_RDONLY)
@@ -92,7 +93,8 @@ def sync_tree(tree: Path) -> None:
 
 
 def exchange(first: Path, second: Path) -> bool:
-    """Whether the system exchanged two names in one step; False if it never can."""
+    """Exchange the names of two files or folders in one step; returns whether it was done, False if
+    the system never can."""
     system = _c_library()
     names = os.fsencode(first), os.fsencode(second)
     if hasattr(system, "renamex_np"):  # macOS
@@ -110,8 +112,8 @@ def exchange(first: Path, second: Path) -> bool:
 
 
 def give_second_name(path: str | Path, second: Path) -> None:
-    """Have a file, or a link as it is, in another place, too: the same file, or where the file
-    system knows no second names, a copy."""
+    """Give a file, or a link as it is, a second name: a hard link, or a copy where the file system
+    knows no second names."""
     try:
         if os.link in os.supports_follow_symlinks:
             os.link(path, second, follow_symlinks=False)
@@ -188,9 +190,11 @@ def unclaimed(path: Path) -> Iterator[None]:
 
 
 def new_part(folder: Path, name: Callable[[], str]) -> tuple[BinaryIO, Path | None]:
-    """(a new file of a folder, open for reading and writing, its path). Only its owner may open it.
+    """Create a new file in a folder, open for reading and writing, for its owner alone: (the file,
+    its path).
 
-    Where the file system can, it has no name and its path is None; elsewhere `name` is asked.
+    Where the file system can, it has no name and its path is None; elsewhere `name` is called for
+    one.
     """
     if hasattr(os, "O_TMPFILE") and OPEN_FILES.is_dir():
         try:
@@ -213,7 +217,8 @@ def name_nameless(handle: int, name: str, folder: int | None) -> None:
 
 
 def replace_in(folder: int | None, part: str, name: str) -> None:
-    """Have a file of an open folder take the place of another; if it cannot, it is removed."""
+    """Rename the file `part` of an open folder to `name`, in place of what has that name; if that
+    fails, `part` is removed."""
     try:
         os.rename(part, name, src_dir_fd=folder, dst_dir_fd=folder)
     except OSError:
@@ -227,8 +232,9 @@ def renames_open_files() -> bool:
 
 
 def temporary_file(prefix: str) -> BinaryIO:
-    """A file for a while, whose path_of can be opened a second time. Nothing is left of it when it
-    is closed or this process ends; on Windows, when it is closed and nobody uses it any more."""
+    """Create a temporary file, whose path_of can be opened a second time. Nothing is left of it
+    when it is closed or this process ends; on Windows, when it is closed and nobody uses it any
+    more."""
     if OPEN_FILES.is_dir():
         return cast(BinaryIO, tempfile.TemporaryFile(prefix=prefix))
     if not WINDOWS:
@@ -250,14 +256,15 @@ def _discard(file: BinaryIO, path: Path) -> None:
 
 
 def path_of(file: BinaryIO) -> Path:
-    """Where an open file can be opened again, be it without a name."""
+    """A path by which an open file can be opened once more, even if it has no name."""
     if OPEN_FILES.is_dir():
         return OPEN_FILES / str(file.fileno())
     return Path(file.name)
 
 
 def read_at(file: BinaryIO, length: int, offset: int) -> bytes:
-    """Bytes of a file from an offset, fewer at its end; several threads may read at once."""
+    """Read at most `length` bytes of a file from an offset, fewer at its end; several threads may
+    do so at once."""
     if hasattr(os, "pread"):
         return os.pread(file.fileno(), length, offset)
     with _one_reader:
@@ -309,7 +316,8 @@ def give_user(handle: int, user: int) -> None:
 
 
 def give_group(handle: int, group: int) -> bool:
-    """Whether an open file is now of this group; True where there are no groups."""
+    """Give an open file to a group; returns whether it is now of this group, True where there are
+    no groups."""
     if not hasattr(os, "fchown"):
         return True
     try:
@@ -345,6 +353,7 @@ def usable_cores() -> int:
 
 
 def after_fork_in_child(step: Callable[[], None]) -> None:
-    """Have each child that this process forks do a step first, where processes are forked."""
+    """Register a function that each child process calls first after a fork, on systems where
+    processes are forked."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=step)

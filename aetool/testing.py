@@ -88,7 +88,8 @@ class Case:
         return f"{self.kind} {self.title}".replace(" ", "-")
 
     def advice(self, failure: Exception) -> str:
-        """What an author can do about this failure of the check."""
+        """Advice to an author about this failure of the check; "" where the failure's message says
+        enough."""
         if isinstance(failure, CheckError):
             return failure.advice
         if isinstance(failure, AssertionError):
@@ -107,7 +108,8 @@ class Case:
 
 
 def conformance(model: str | Model) -> Iterator[Case]:
-    """A case for every check of the model: an installed plugin's name, or a Model.
+    """Yield a Case for every check that the model must pass. model: an installed plugin's name, or
+    a Model.
 
     Raises PluginError where its declaration cannot be used.
     """
@@ -154,7 +156,8 @@ def pictures(count: int = PICTURES, seed: int = 0) -> Pixels:
 
 
 class _Bench:
-    """A model, the data to try it on, and what has been fitted so far."""
+    """A model under test with the data to try it on, and what was fitted so far, which checks
+    share."""
 
     def __init__(self, model: Model, kind: str) -> None:
         self.model = model
@@ -174,7 +177,7 @@ class _Bench:
 
     @cached_property
     def folder(self) -> Path:
-        """A folder that goes when the bench does."""
+        """A temporary folder for the files of the checks, removed with the bench."""
         path = tempfile.mkdtemp(prefix="aetool-check-")
         weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
         return Path(path)
@@ -185,7 +188,7 @@ class _Bench:
         return self.write("train", table_rows(), pictures())
 
     def write(self, name: str, table: Table, pixels: Pixels | None) -> Path:
-        """A file of these records, of the bench's kind."""
+        """Write these records to a file of the bench's kind, and return its path."""
         if pixels is not None and self.kind == "image":
             path = self.folder / f"{name}.npy"
             np.save(path, pixels[:, 0])
@@ -208,8 +211,8 @@ class _Bench:
 
     @cached_property
     def condition(self) -> tuple[str, ...]:
-        """The columns of the table that records are judged by: one, if the network decodes codes
-        together with a condition."""
+        """The columns that records are judged by in the checks: one column of the table if the
+        network decodes codes together with a condition, else none."""
         if self.kind != "table" or not self.deep:
             return ()
         from aetool.nn.calls import takes
@@ -241,7 +244,7 @@ class _Bench:
         return make_params(self.model, {})
 
     def fresh(self, seed: int = 0) -> Any:
-        """The network with its first weights."""
+        """A new network of the model with its first weights. seed: of these."""
         from aetool import training
 
         return training.make(self.net_class, self.prepared.spec, self.params, seed).eval()
@@ -261,7 +264,8 @@ class _Bench:
         )
 
     def small_fit(self) -> list[bytes]:
-        """The arrays that a short fit on few records has learned, as bytes."""
+        """Fit the model briefly on few records, and return the arrays that it learned, as bytes, to
+        compare two fits."""
         if self.model.members:
             name = f"few-{self.kind}"
             path = self.write(name, table_rows(FEW), pictures(FEW))
@@ -276,7 +280,7 @@ class _Bench:
         return [v.numpy().tobytes() for v in trained.net.state_dict().values()]
 
     def loss(self, net: AutoEncoder, rows: Tensor, rng: Generator) -> Tensor:
-        """The network's loss of rows that nothing is known of, (rows,)."""
+        """The network's loss of each row, (rows,), none of them labelled."""
         from aetool.nn.calls import loss_of
 
         return loss_of(net, rows, rng)
@@ -655,8 +659,8 @@ def _only_for_networks(bench: _Bench) -> None:
 
 @contextlib.contextmanager
 def _global_seed(torch_too: bool, seed: int) -> Iterator[None]:
-    """Within the block the global random generators of Python, numpy (and torch) have another seed;
-    then they are as before."""
+    """Context manager: within the block the global random generators of Python, numpy (and torch)
+    have another seed; afterwards their states are restored."""
     numpy_state = np.random.get_state()
     python_state = random.getstate()
     np.random.seed(seed)
@@ -676,7 +680,7 @@ def _global_seed(torch_too: bool, seed: int) -> Iterator[None]:
 
 
 def told(error: Exception) -> str:
-    """An exception that is no AetoolError, on one line."""
+    """The class and message of an exception that is no AetoolError, on one line."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"
 

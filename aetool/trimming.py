@@ -1,4 +1,4 @@
-"""Which rows lie farthest out, where a fit is to withstand anomalies among its rows."""
+"""Finds the rows that lie farthest out, which a robust fit leaves out as possible anomalies."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ class _Winsorised:
             self._measure(number, values, len(few))
 
     def _measure(self, number: int, values: Float, rows: int) -> None:
-        """Take the centre and the deviation of one number from its values. number: its place. rows:
-        how many rows there are."""
+        """Set the centre and the deviation of one number from its values. number: its index;
+        values: (n,), those that count; rows: how many rows there are."""
         different, counts = np.unique(values, return_counts=True)
         if len(different) and counts.max() > 0.5 * rows:
             usual = different[counts.argmax()]

@@ -49,15 +49,15 @@ class Laid:
 
 
 def known_of(model: Bundle | None) -> Reading:
-    """How the tables that a model was fitted on are written (separator, decimal mark, ...), to read
-    others alike; empty without a model."""
+    """How the text of the tables that a model was fitted on is written (separator, decimal mark,
+    ...), so that other tables are read alike; an empty Reading without a model."""
     return Reading() if model is None else model.reading
 
 
 def seen_by(source: Source, model: Bundle, strict: bool = False) -> Source:
-    """The source as the model takes it: pictures are resized, cropped or cut into tiles as they
-    were for the fit, tables stay as they are. strict: whether a picture that cannot be read is an
-    error.
+    """Wrap a source so that its records come as the model takes them: pictures resized, cropped or
+    cut into tiles as they were for the fit; tables as they are. strict: whether a picture that
+    cannot be read is an error.
 
     DataError if the model was fitted on other data than these.
     """
@@ -97,7 +97,7 @@ def _check_size(source: ImageSource, model: Bundle) -> None:
 
 
 def inputs_of(source: Source, bundle: Bundle) -> Iterator[Laid]:
-    """The records of a source as the graphs of a model take them, batch by batch."""
+    """Yield the records of a source as a model's graphs take them, batch by batch."""
     if isinstance(source, ImageSource):
         framed_pictures = seen_by(source, bundle)
         assert isinstance(framed_pictures, FramedSource)
@@ -112,8 +112,9 @@ def inputs_of(source: Source, bundle: Bundle) -> Iterator[Laid]:
 
 
 def _ordered_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
-    """Rows in the source's order, each with those that come before it in the order of a column.
-    That order is known only when all rows are read, so the whole table is kept in memory."""
+    """Yield the rows of a table in the source's order, each with the rows that come before it when
+    all are sorted by a column. That order is known only when all rows are read, so the whole table
+    is kept in memory."""
     everything = concat(list(source.batches()))
     schema = schema.as_written(everything, source.decimal)
     inputs = whole(schema, everything, source.name)
@@ -122,7 +123,8 @@ def _ordered_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
 
 
 def _rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
-    """Rows in the source's order, each with the rows before it if the model takes such."""
+    """Yield the rows of a table in the source's order, encoded, each with the rows before it if the
+    model takes such."""
     history = History(schema) if schema.context else None
     for first, part in enumerate_batches(source.batches()):
         if first == 0:

@@ -1,4 +1,5 @@
-"""What judges the records of a source: a model that is given, or one learned from these records."""
+"""Prepares what judges the records of a source: a model that the user gives, or one fitted to these
+records."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ EXACT = 1_000_000  # scores kept of a calibration that is not stored
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """What judges the records of a source: the source in the form that the model takes, the model,
-    its score graph, and the calibration that gives p-values and thresholds."""
+    """A model that is ready to score a source. source: in the form that the model takes; bundle:
+    the model; graph: its score graph; calibration: gives p-values and thresholds."""
 
     source: Source
     graph: ScoreGraph
@@ -117,8 +118,8 @@ def _are_fitted(source: Source, model: Bundle) -> bool:
 
 
 def _by_scores(scores: Float, model: Bundle, kept: int) -> Calibration:
-    """A calibration by these scores, (n,), of which at most `kept` are stored; what it assumes of
-    the tail and the usual parts of columns are those of the model's own."""
+    """Make a calibration from these scores, (n,), of which at most `kept` are stored; what it
+    assumes of the tail, and the usual parts of columns, are those of the model's own."""
     before = model.calibration
     calibration = Calibration.of(scores[:, None], kept=kept, expected=before.expected)
     return dataclasses.replace(calibration, typical=before.typical)

@@ -1,4 +1,4 @@
-"""How well maps say where pictures are defective, by masks that people drew."""
+"""Judges heat maps: how well they say where pictures are defective, by masks that people drew."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What detection finds, gathered while records are scored, and shown as a page."""
+"""Gathers the findings of a detection while records are scored, and writes them as a page."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ Kept = tuple[float, int, Float, Float]
 
 
 class Watcher:
-    """A watch that gathers what a page tells, in memory that grows with labelled records alone.
+    """A watch that gathers, batch by batch, what a page shows, in memory that grows with labelled
+    records alone.
 
     most: how many records to show. label: the column of labels, for curves, or "folder" for
     pictures; None for no curves. normal: the labels of ordinary records.
@@ -69,7 +70,8 @@ class Watcher:
         self.truth: list[Mask] = []
 
     def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
-        """Take the name of the source, the model, and the calibration that gives p-values."""
+        """Called before the first batch: note the name of the source, the model, and the
+        calibration that gives p-values."""
         self.name = name
         self.bundle = bundle
         self.calibration = calibration
@@ -78,7 +80,8 @@ class Watcher:
         self.names: Sequence[str] = ()
 
     def begin_archive(self, name: str) -> None:
-        """Take the name of an archive; all else on its page comes from `of_archive`."""
+        """Called for an archive in place of `begin`: note its name; all else on its page comes from
+        `of_archive`."""
         self.name = name
 
     def batch(
@@ -88,7 +91,7 @@ class Watcher:
         flagged: Mask,
         explained: Explained,
     ) -> None:
-        """Gather what a page tells of a batch. scores, flagged: (rows,), flagged ones being the
+        """Gather what a page shows of a batch. scores, flagged: (rows,), flagged ones being the
         anomalies; explained: the records to report."""
         self.tally.add(batch.inputs, scores)
         self.names = batch.names
@@ -328,7 +331,7 @@ def of_archive(name: str, detection: Detection, most: int) -> Findings:
 
 
 def manner(column: Modelled, value: float, expected: float) -> str:
-    """Say in what manner a value is odd, in words that follow the column's name, such as "is
+    """Describe in what way a value is odd, in words that follow the column's name, such as "is
     missing". value, expected: in user units."""
     if math.isnan(value):
         return "is missing"
@@ -384,7 +387,8 @@ def curves(scores: Float, truth: Mask) -> Curves:
 
 @dataclass(frozen=True)
 class Page:
-    """A page to be written: its file, and the watcher that gathers what it tells."""
+    """An HTML page that is to be written: its open file, and the watcher that gathers its
+    findings."""
 
     watcher: Watcher
     file: BinaryIO
@@ -406,8 +410,8 @@ def opened(
     watcher: Watcher | None = None,
     named_by: str | None = None,
 ) -> Iterator[Page]:
-    """Open a page at a path; the file gets its name once it is complete. DataError for a file that
-    exists, unless force. watcher: who gathers; None for a new Watcher. named_by: the option that
-    the path comes from, if not -o."""
+    """Context manager: open a page at a path; the file gets its name once it is complete. DataError
+    for a file that exists, unless force. watcher: which gathers the findings; None for a new
+    Watcher. named_by: the option that the path comes from, if not -o."""
     with atomic(Path(path), force, named_by=named_by) as file:
         yield Page(watcher or Watcher(), file)

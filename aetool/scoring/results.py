@@ -1,4 +1,5 @@
-"""What detect reports: the records asked for, with scores and reasons, and how it is shown."""
+"""The result of detect: the records that were asked for, with scores and reasons, and how it is
+shown."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ FEW = 100  # records that hardly tell what one in 1,000 of them is
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Detection:
-    """The records asked for: of `top` the highest score first, else in input order.
+    """The result of a detection: the records that were asked for, with `top` the highest score
+    first, else in input order.
 
     row: 0-based; score in `unit`; p: conformal p-value; named: (column, found, expected) of the
     columns that say why; why: the same on one line; table: the records' own columns, if asked.
@@ -83,7 +85,7 @@ class Detection:
     has_idle_model: bool = False
 
     def ranked(self) -> Detection:
-        """The same result with the highest score first."""
+        """A copy of the result with the highest score first."""
         order = np.argsort(-self.score, kind="stable")
         return dataclasses.replace(
             self,
@@ -180,10 +182,10 @@ class Detection:
         return charts.score_over_records(trace, self.threshold, self.unit, marks)
 
     def columns(self, everything: bool = False, boxes: bool = True) -> Columns:
-        """The output table: row (1-based), score, p, why; of pictures the box around the worst, in
-        pixels, and its share of the excess; anomaly when not only anomalies are in it; then the
-        input's own columns; error where pictures could not be read, which have neither score nor p.
-        boxes: whether those of pictures are in it."""
+        """The result as a table of columns by name: row (1-based), score, p, why; of pictures the
+        box around the worst, in pixels, and its share of the excess; anomaly when not only
+        anomalies are in it; then the input's own columns; error where pictures could not be read,
+        which have neither score nor p. boxes: whether those of pictures are in it."""
         out: Columns = {
             "row": (self.row + 1).tolist(),
             "score": [float(f"{v:.6g}") for v in self.score],
@@ -204,9 +206,8 @@ class Detection:
         return self._with_unread(out) if self.unread else out
 
     def _with_unread(self, columns: Columns) -> Columns:
-        """The output table with a column `error`, and a row for each picture that could not be
-        read: in the source's order, or at the end where records are ranked. columns stays as it is.
-        """
+        """A copy of the table `columns` with a column `error`, and a row for each picture that
+        could not be read: in the source's order, or at the end where records are ranked."""
         out = {name: list(values) for name, values in columns.items()}
         out["error"] = [""] * len(self.row)
         for record, name, reason in self.unread:

@@ -1,4 +1,5 @@
-"""A source scored by a model: in this process, or in pieces by workers of an engine, equally."""
+"""Scores a source by a model: in this process, or in pieces by workers of an engine, with equal
+results."""
 
 from __future__ import annotations
 
@@ -30,8 +31,9 @@ from aetool.scoring.watching import Watch
 
 @dataclass(frozen=True, eq=False)
 class Continued:
-    """A piece of a source whose rows need the rows before them. before: for each group that occurs
-    in the piece, by its name, the last rows of it that come before the piece, (rows, columns)."""
+    """A piece of a source with the rows that its first rows need before them. before: for each
+    group that occurs in the piece, by its name, the last rows of it that come before the piece,
+    (rows, columns)."""
 
     piece: pieces.Piece
     before: Mapping[str, Float]
@@ -56,8 +58,8 @@ class Worker:
     names: Sequence[str] = ()
 
     def laid(self, item: Item, left: LeftOut) -> Iterator[Laid]:
-        """The records of an item as graph inputs, batch by batch; a piece is read here, a Laid was
-        read by the sender. left: gets what reading left out."""
+        """Yield the records of an item as graph inputs, batch by batch. A piece is read here; an
+        item that the sender has read comes as a Laid. left: collects which lines are no records."""
         if isinstance(item, Laid):
             yield item
             return
@@ -124,28 +126,30 @@ def coded(graph: ScoreGraph, laid: Laid, columns: Sequence[str]) -> Coded:
 
 
 def _scores_of(worker: Worker, item: Item) -> tuple[list[tuple[Int, Float]], LeftOut]:
-    """Score an item: ((record numbers, scores), (rows,) both, for each batch; what reading left
-    out)."""
+    """Score an item in a worker: ((record numbers, scores), both (rows,), for each batch; which
+    lines are no records)."""
     left = LeftOut()
     return [(batch.places, batch.scores) for batch in worker.batches(item, left)], left
 
 
 def _codes_of(columns: Sequence[str], worker: Worker, item: Item) -> tuple[list[Coded], LeftOut]:
-    """Encode an item: (each batch with its codes and these columns; what reading left out)."""
+    """Encode an item in a worker: (each batch with its codes and these columns; which lines are no
+    records)."""
     left = LeftOut()
     session = worker.bundle.session("encoder.onnx", worker.device)
     return [coded(session, laid, columns) for laid in worker.laid(item, left)], left
 
 
 def _scored_of(worker: Worker, item: Item) -> tuple[list[Scored], LeftOut]:
-    """Score an item: (each batch with all that the score graph says; what reading left out)."""
+    """Score an item in a worker: (each batch with all results of the score graph; which lines are
+    no records)."""
     left = LeftOut()
     return list(worker.batches(item, left)), left
 
 
 def _shares_of(wishes: Wishes, worker: Worker, item: Item) -> tuple[list[Share], LeftOut]:
-    """Score an item, where a record's own score decides whether it is flagged: (what is to be kept
-    of each batch; what reading left out)."""
+    """Score an item in a worker and choose the records to report, where a record's own score
+    decides whether it is flagged: (the share of each batch; which lines are no records)."""
     left = LeftOut()
     collector = _collector_of(worker, wishes)
     return [collector.share(batch, None)[0] for batch in worker.batches(item, left)], left
@@ -156,8 +160,8 @@ def _shares_of_flagged(
     worker: Worker,
     sent: Flagged,
 ) -> tuple[list[Share], LeftOut]:
-    """Score an item that is sent with the flags of its records, (rows,): (what is to be kept of
-    each batch; what reading left out)."""
+    """Score an item that is sent with the flags of its records, (rows,), and choose those to
+    report: (the share of each batch; which lines are no records)."""
     item, flags = sent
     left = LeftOut()
     collector = _collector_of(worker, wishes)
@@ -333,8 +337,8 @@ class Scoring:
     def _continued(
         self, worker: Worker, every_piece: Sequence[pieces.Piece]
     ) -> Iterator[Continued]:
-        """Each piece with the rows before it. Workers read all pieces once for their last rows, so
-        every row is read twice, and none in this process."""
+        """Yield each piece together with the rows before it. Workers read all pieces once for their
+        last rows, so every row is read twice, and none in this process."""
         assert self.engine is not None and worker.schema is not None
         steps = worker.schema.context
         last: dict[str, Float] = {}

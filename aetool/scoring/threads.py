@@ -26,8 +26,9 @@ def engine_for(
     bundle: Bundle,
     graph: object,
 ) -> Iterator[engines.Engine | None]:
-    """Within the block, the engine that was asked for; where none was, threads if the source is a
-    large table in files, to be scored on a processor; else None. Results are the same.
+    """Context manager: the engine with which to score a source: the one that the user chose, or
+    else threads if the source is a large table in files and a processor computes; else None.
+    Results are the same.
 
     bundle: the model; graph: the session of it that is run on the records.
     """
@@ -40,8 +41,8 @@ def engine_for(
 
 
 def _threads_for(source: Source, bundle: Bundle, graph: object) -> int:
-    """How many threads pay for scoring a source: 1 where it is small, or cannot be read in pieces
-    at once, or where something else than a processor computes."""
+    """The number of threads that make scoring a source faster: 1 where it is small, or cannot be
+    read in pieces at once, or where something else than a processor computes."""
     if not isinstance(source, TableSource):
         return 1
     if not isinstance(graph, Session) or graph.device != "cpu":

@@ -15,7 +15,8 @@ from aetool.scoring.collecting import Explained
 
 
 class Watch(Protocol):
-    """What sees every batch of records on its way through detect."""
+    """The interface of objects that see every batch of records on its way through detect, such as
+    those that make pages and heat maps."""
 
     def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
         """Called first, with the name of the source, the model, and the calibration that gives
@@ -37,16 +38,16 @@ class Watches:
     watches: Sequence[Watch]
 
     def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
-        """Tells all of them."""
+        """Pass the call on to every watch."""
         for watch in self.watches:
             watch.begin(name, bundle, calibration)
 
     def begin_archive(self, name: str) -> None:
-        """Tells all of them."""
+        """Pass the call on to every watch."""
         for watch in self.watches:
             watch.begin_archive(name)
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
-        """Shows it to all of them."""
+        """Pass the batch on to every watch."""
         for watch in self.watches:
             watch.batch(batch, scores, flagged, explained)

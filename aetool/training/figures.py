@@ -1,4 +1,4 @@
-"""Figures of a finished training: its length, its fit, and what its code is good for."""
+"""Figures about a finished training: its length, its fit, and the use of its code."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _copies(model: AutoEncoder, x: Tensor) -> bool:
 
 
 def _mean_cost(model: AutoEncoder, x: Tensor) -> float:
-    """What a column of the rows x costs on average, in nats."""
+    """The mean cost of a column over rows x, in nats."""
     # the last part belongs to no column
     of_columns = model.parts(x)[:, :-1]
     return float(of_columns.mean())
@@ -119,8 +119,8 @@ def code_size(model: AutoEncoder) -> int:
 def for_samples(
     net: AutoEncoder, features: Features
 ) -> tuple[Features | None, Features, tuple[Features, Features] | None]:
-    """What sampling needs to know of rows: (their codes, the decoded features, the mixture of the
-    likelihood if one was learned)."""
+    """Collect what a recipe for samples is learned from: (the codes of rows or None, the decoded
+    features, the mixture of the likelihood if one was learned)."""
     x = torch.from_numpy(features)
     codes: Features | None = None
     if net.code is None:

@@ -1,4 +1,4 @@
-"""A new network is trained: rows divided, the loop run, and its figures collected."""
+"""Trains a new network: divides the rows, runs the loop, and collects the figures."""
 
 from __future__ import annotations
 
@@ -130,7 +130,8 @@ def train(
 
 @contextmanager
 def _threads_for(spec: Spec) -> Iterator[None]:
-    """Within the block torch uses one thread for tables, and its usual number for pictures."""
+    """Context manager: within the block torch uses one thread for tables, and its usual number for
+    pictures."""
     usual = torch.get_num_threads()
     if not spec.shape:
         # small layers: a second thread costs more than it brings

@@ -43,8 +43,9 @@ def split(rows: int, seed: int, owner: Int | None = None) -> tuple[Int, Int]:
 
 
 def _split_records(records: Int, owner: Int, seed: int) -> tuple[Int, Int]:
-    """As `split`, by records: all pieces of a record are fitted, or all held out. records: (n,),
-    the different owners."""
+    """Divide records at random into (rows to fit, rows to hold out), so that all pieces of a record
+    are in the same part. records: (n,), the different owners; owner: (rows,), the record of each
+    row."""
     # their highest pieces are what is calibrated by: of few records more are held out
     part = round(HELD_OUT * len(records))
     wanted = min(len(records) // 2, max(FEWEST_TO_HOLD, part))
@@ -121,7 +122,7 @@ class Examples:
         return len(self.rows)
 
     def at(self, places: Int | slice) -> Examples:
-        """The examples with these row numbers."""
+        """The examples in these places: row numbers, or a slice."""
         if isinstance(places, slice):
             return self._each(lambda tensor: tensor[places])
         index = torch.from_numpy(places)
@@ -132,7 +133,7 @@ class Examples:
         return self._each(lambda tensor: tensor.to(device))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Examples:
-        """Examples in which every tensor was replaced by its change."""
+        """A copy of the examples with a function applied to each of their tensors."""
         rows = change(self.rows)
         seen = None if self.seen is None else change(self.seen)
         labels = None if self.labels is None else change(self.labels)

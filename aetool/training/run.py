@@ -1,4 +1,4 @@
-"""One training under way: its stages and steps, its best weights, and how it is saved."""
+"""The state of one training: its stages and steps, its best weights, and how it is saved."""
 
 from __future__ import annotations
 
@@ -222,8 +222,8 @@ class Run:
         parameters: Sequence[Tensor],
         optimiser: torch.optim.Optimizer,
     ) -> None:
-        """Do one step along the gradient of a batch, of which each process computes its own
-        share."""
+        """Do one optimiser step along the gradient of a batch; with several processes each computes
+        its own share of the batch."""
         own = batch
         if not self.team.is_alone:
             own = batch.at(self.team.part())
@@ -250,8 +250,8 @@ class Run:
         )
 
     def _check(self) -> bool:
-        """Compute the loss of the rows that are held out, and keep the weights if it is the lowest
-        so far; returns whether it is."""
+        """Compute the loss of the held-out rows, keep the weights if it is the lowest so far, and
+        return whether it is."""
         held_out_loss = self.evaluate(self.validation)
         if not self.team.is_alone:
             held_out_loss = self.team.agreed(held_out_loss)

@@ -1,4 +1,4 @@
-"""How long a network is trained and on which device, and what a training gives back."""
+"""Settings of a training: how long, on which device; and its results."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Length:
 
     @classmethod
     def of(cls, model: AutoEncoder, spec: Spec, settings: Settings, rows: int) -> Length:
-        """The length that the settings ask for, else the model, else the default for the kind of
-        data."""
+        """Work out how long to train: as the settings ask, else the model, else by the default for
+        the kind of data. rows: how many are fitted."""
         # tables have no shape
         usual_batch = IMAGE_BATCH if spec.shape else TABLE_BATCH
         wanted_batch = settings.batch_size or model.batch_size or usual_batch

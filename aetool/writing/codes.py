@@ -1,4 +1,5 @@
-"""Tables of codes: how they are written, and the columns of a source that stand beside them."""
+"""Columns of tables of codes: the encoder that gives them, and the columns of a source that stand
+beside them."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ CSV = {"format": "csv", **Dialect().to_json()}
 
 
 def encoder_of(model: Bundle, device: str) -> runtime.Session:
-    """The session that gives codes "z"; ParamError for a model that has none."""
+    """The runtime session of a model's encoder, whose output "z" is the code; ParamError for a
+    model without one."""
     if "encoder.onnx" not in model.graphs:
         if model.spec.given:
             raise ParamError(
@@ -25,7 +27,8 @@ def encoder_of(model: Bundle, device: str) -> runtime.Session:
 
 
 def cells(table: Table | None, name: str, where: str) -> writers.Restored:
-    """A column as it is written beside codes; ParamError if there is none of this name."""
+    """A column of a table as texts or numbers, to be written beside codes; ParamError if there is
+    no column of this name. where: the source's name, for messages."""
     if table is None or name not in table.names:
         column_names = table.names if table is not None else ()
         raise ParamError(

@@ -43,8 +43,8 @@ def scatter(
     label: str,
     values: Sequence[object],
 ) -> None:
-    """A PNG of points z, (rows, 2), coloured by values, one for each or none at all: numbers by a
-    scale, texts (and numbers of few values) by their ten commonest."""
+    """Draw points z, (rows, 2), and write them as a PNG, coloured by values, one for each point or
+    none at all: numbers by a scale, texts (and numbers of few values) by their ten commonest."""
     figure, panels = _figure(1, 7.0)
     panel = panels[0]
     # evenly spread over the rows, so that no part of the source is left out
@@ -122,9 +122,11 @@ def _is_gap(value: object) -> bool:
 
 
 def maps(file: BinaryIO, schema: Schema, x: Float, z: Float, side: int) -> None:
-    """A PNG of one panel for each of the first columns: its value over a plane of codes.
+    """Draw each of the first columns as a panel that shows its value over a plane of codes, and
+    write all as a PNG.
 
-    x: (side x side, columns) records, z: (side x side, 2) their codes, from the top down."""
+    x: (side x side, columns) records, z: (side x side, 2) their codes, from the top down.
+    """
     predicted = [place for place, column in enumerate(schema.modelled) if column.predicted]
     shown = predicted[:MOST_PANELS]
     figure, panels = _figure(len(shown), 2.6)
@@ -157,8 +159,8 @@ def _add_legend(panel: Axes, column: Modelled, values: Float) -> None:
 
 
 def plane(z: Float) -> tuple[Float, tuple[str, str]]:
-    """(rows, 2) of codes (rows, latent), and the names of the axes: the code itself if it has two
-    numbers, else its first two principal components."""
+    """Bring codes, (rows, latent), to two dimensions: ((rows, 2) points, the names of both axes).
+    It is the code itself if it has two numbers, else its first two principal components."""
     if z.shape[1] == 2:
         return z, ("z0", "z1")
     if z.shape[1] < 2:
@@ -175,7 +177,7 @@ def plane(z: Float) -> tuple[Float, tuple[str, str]]:
 
 
 def _figure(panels: int, size: float) -> tuple[Figure, Array]:
-    """(a figure with room for so many panels, in rows; (places,), its axes, the last of them not
+    """Create a figure for a number of panels in rows: (the figure, its axes, some of the last not
     needed). size: inches of a panel's height."""
     try:
         from matplotlib.figure import Figure

@@ -1,4 +1,5 @@
-"""Pictures to files: a folder of them in their own formats, a PNG file each, or one array."""
+"""Writes pictures to files: a folder of them in their own formats, a PNG file each, or one
+array."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ def write_folder(
     permissions: Mapping[str, int] | None = None,
     unlent: list[str] | None = None,
 ) -> Path:
-    """Files in a new folder, moved into place when whole: pictures in their format, or as PNG.
+    """Write files into a new folder that is moved into place when it is complete: pictures in their
+    own format, or as PNG. Returns its path.
 
     names: of all pictures, where their formats are not known. permissions: of folders, by path.
     unlent: a list that takes the names of files and folders whose setuid bits, or of files setgid
@@ -112,8 +114,8 @@ def _inside(folder: Path, name: str, target: Path) -> Path:
 
 
 def _check_free(path: Path, name: str, target: Path) -> None:
-    """ArchiveError if a picture is there, as a.png is for A.png where the system tells no capital
-    from a small letter."""
+    """Raise ArchiveError if a picture has this path already, as a.png has for A.png where the
+    system does not tell capital from small letters."""
     if os.path.lexists(path):
         raise ArchiveError(f"{target}: two files of one name here: {name!r}")
 

@@ -1,4 +1,5 @@
-"""Records to a file: of a kind that we write, or of one that an installed plugin writes."""
+"""Writes records to a file, of a kind that aetool writes itself, or of one that an installed plugin
+writes."""
 
 from __future__ import annotations
 

@@ -11,10 +11,11 @@ EXTREMES = {"table": (-3.0, 3.0), "image": (-1.0, 159 / 96)}  # standard deviati
 
 
 class Denoising(Stacked):
-    """Numbers get N(shift, noise^2) and, some, an extreme value; columns are swapped with another
-    record's, or blanked: some by chance, and one run of neighbours (of pictures, a rectangle).
+    """An autoencoder that is trained to restore records from damaged copies.
 
-    A blanked number is 0, its mean; a blanked category has no level at all. Context is not damaged.
+    Numbers get N(shift, noise^2) and, some, an extreme value; columns are swapped with another
+    record's, or blanked: some by chance, and one run of neighbours (of pictures, a rectangle). A
+    blanked number is 0, its mean; a blanked category has no level at all. Context is not damaged.
     Swap noise keeps each column's own distribution (as in tabular Kaggle practice, Jahrer 2017).
     """
 
@@ -60,8 +61,8 @@ class Denoising(Stacked):
         return torch.where(blank, 0.0, corrupted).reshape(x.shape)
 
     def _block(self, rows: int, rng: torch.Generator, device: torch.device) -> Tensor:
-        """(rows, features): True in each row for one stretch of columns, or one rectangle of
-        pixels, drawn by rng, of about the part `block` of all."""
+        """Choose one run of neighbouring columns, or one rectangle of pixels, in each row: (rows,
+        features) bool, of about the part `block` of all. rng: draws it."""
 
         def inside(size: int, part: float) -> Tensor:
             length = max(1, round(part * size))

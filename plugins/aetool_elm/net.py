@@ -39,8 +39,9 @@ class Hidden(Solution):
 
 
 class ELM(ClosedForm):
-    """Each hidden unit has random weights N(0, I / features) and a random bias N(0, 1); the decoder
-    is the least-squares one that restores rows from damaged copies of them."""
+    """An autoencoder with random hidden units that is solved, not trained: each unit has random
+    weights N(0, I / features) and a random bias N(0, 1); the decoder is the least-squares one that
+    restores rows from damaged copies of them."""
 
     def fit(self, batches: Batches) -> Hidden:
         """Solve for the decoder that restores damaged rows, and measure its errors on rows kept
@@ -76,8 +77,8 @@ class ELM(ClosedForm):
         return Hidden(weight, bias, decoder, offset, deviation, prior)
 
     def _damage(self, rng: np.random.Generator, weight: Float, rows: int) -> Float:
-        """(rows, units): noise N(0, I) of the scored features times weight, (features, units), that
-        is what it adds to the input of each unit."""
+        """What noise on the features adds to the input of each hidden unit: (rows, units), noise
+        N(0, I) of the scored features times weight, (features, units)."""
         visible = weight * (self.spec.owners() >= 0)[:, None]
         features, units = weight.shape
         if features <= units:

@@ -54,7 +54,8 @@ class Histograms(Solution):
     fair: bool = True  # no row counts itself
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """(batch, features): the same usual values for every record."""
+        """The same usual values for every record, (batch, features): medians, and how often flags
+        and levels occur."""
         return x * 0.0 + self.centre
 
     def parts(self, g: Builder, x: Value) -> Value:
@@ -91,7 +92,8 @@ class Histograms(Solution):
 
 
 class Histogram(ClosedForm):
-    """Columns of few values are counted value by value, others in bins of one width."""
+    """Fits a histogram for each column: columns of few values are counted value by value, others in
+    bins of one width."""
 
     def fit(self, batches: Batches) -> Histograms:
         """Count a histogram for every column, of all rows in batches. DataError without rows."""
@@ -201,8 +203,9 @@ def _of_levels(spec: Spec, x: Float) -> Float:
 
 
 def _nats(counts: Float | Int) -> Float:
-    """-log p of each cell, by counts, (cells, ...), how many rows are in it: p is that for a row
-    which is one of those counted, and does not count itself."""
+    """The surprise of each cell of a histogram, -log p in nats. counts: (cells, ...), how many rows
+    are in each; p is the probability for a row which is one of those counted, and does not count
+    itself."""
     rows = counts.sum(axis=0) - 1
     others = np.maximum(counts - 1, 0)
     part: Float = (others + PRIOR / len(counts)) / (rows + PRIOR)

@@ -13,8 +13,8 @@ from aetool.nn import AutoEncoder, MaskedLinear, spread
 
 
 class MADE(AutoEncoder):
-    """-log p(x) = sum over columns of -log p(x_c | columns before it), exactly; of pictures, over
-    the channels of pixels.
+    """A masked autoencoder that computes an exact density, column by column: -log p(x) = sum over
+    columns of -log p(x_c | columns before it); of pictures, over the channels of pixels.
 
     Features of the c-th column in order have degree c; context has degree 0, and all see it. A
     hidden unit of degree d sees columns up to the d-th, and columns after the d-th see it. There is
@@ -47,7 +47,7 @@ class MADE(AutoEncoder):
         self.straight = MaskedLinear(degree, degree, False)
 
     def start(self, x: Tensor) -> None:
-        """Keep the random first weights."""
+        """Keep the random first weights, instead of those of PCA."""
 
     def expected(self, x: Tensor) -> Tensor:
         """The likelihood's parameters of each column given those before it, laid out as x."""

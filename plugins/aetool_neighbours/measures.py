@@ -26,14 +26,15 @@ class Measure(Protocol):
         """The number of coordinates."""
 
     def lay(self, x: Float) -> Float:
-        """(rows, coordinates): the coordinates of rows x, (rows, features)."""
+        """The coordinates of rows x, (rows, features), by which they are compared: (rows,
+        coordinates)."""
 
     def write(self, g: Builder, x: Value) -> Value:
         """Add the same computation as `lay` to a graph; returns (batch, coordinates)."""
 
     def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
-        """(batch, features): what each feature adds to the squared distance of two records, whose
-        features differ by `difference` and whose coordinates by `apart`."""
+        """How much each feature adds to the squared distance of two records: (batch, features).
+        difference: of their features; apart: of their coordinates."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,8 +126,8 @@ class Ranked:
 
 @dataclass(frozen=True, eq=False)
 class Whitened:
-    """The measure whose coordinates are those along principal axes, each of deviation 1
-    (Mahalanobis 1936), so that what columns say of each other counts once. axes: (features,
+    """The measure whose coordinates lie along principal axes, each scaled to deviation 1
+    (Mahalanobis 1936), so that columns that vary together count once. axes: (features,
     coordinates)."""
 
     axes: Float

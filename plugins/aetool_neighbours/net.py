@@ -83,8 +83,9 @@ class Neighbours(Solution):
         return costs.in_bits(g, parts * (1 / costs.IN_BITS))
 
     def _other(self, g: Builder, x: Value, measure: Measure) -> Value:
-        """(batch, 1): the number of the row nearest to features x by a measure, or of the next
-        where that may be the record itself: its equal, unless it is usual."""
+        """The number of the remembered row that is nearest to features x by a measure, (batch, 1);
+        of the next nearest where the nearest equals the record and may be it, unless that row is
+        usual."""
         scored = g.scored(x)
         others = measure.write(g, g.const(self.rows))
         length = g.sum_of(others * others, np.ones(measure.width))
@@ -106,7 +107,8 @@ class Neighbours(Solution):
 
 
 class Nearest(ClosedForm):
-    """Remembers rows, each once, and where there are too many a random sample of them.
+    """Fits a memory of rows: each different row once, and where there are too many a random sample
+    of them.
 
     A record at the place of a row is compared with the next nearest, so that no row vouches for
     itself, unless several rows were there; and where most rows repeat others, any row may vouch.

@@ -34,12 +34,13 @@ MAP = 4.0  # power of distances that the score falls on pixels by
 
 @dataclass(frozen=True, eq=False)
 class Places(Solution):
-    """Pictures remembered, place by place, in whole steps: low + step * levels.
+    """Pictures that are remembered place by place, and with which others are compared; coordinates
+    are stored in whole steps, low + step * levels.
 
     levels: (places, coordinates, pictures) uint8. cells: places in every direction of which the
     nearest counts. usual, deviation: (places,), the distance that is usual at each, and how far it
-    strays. mean: (channels * places,) what pictures usually look like. compared: what tells what is
-    usual, and what would be without some of the pictures.
+    strays. mean: (channels * places,) what pictures usually look like. compared: distances between
+    fitted pictures, from which it follows what is usual, also without some of them.
 
     A picture that is remembered itself is not compared with itself. Score: how rare the power mean
     of the distances over all places is, in bits; it falls on the pixels by these distances.
@@ -161,9 +162,10 @@ class Places(Solution):
         return g.minimum(beyond, FARTHEST) + 1.0
 
     def _itself(self, g: Builder, square: Value, own: Value, offsets: int) -> Value:
-        """(batch, 1, 1, pictures): APART for a remembered picture that is the record itself, else
-        0. square: what `distances` has of squared distances, less own, (batch, places), the
-        records' squared lengths; offsets: how many neighbouring places were compared."""
+        """Mark the remembered picture that is the record itself, so that it is not compared with
+        itself: (batch, 1, 1, pictures), APART for it, else 0. square: what `distances` has of
+        squared distances, less own, (batch, places), the records' squared lengths; offsets: how
+        many neighbouring places were compared."""
         place, _, pictures = self.levels.shape
         here = g.op("Gather", square, g.const(offsets // 2, np.int64), axis=2)
         here = here + g.op("Reshape", own, g.const([-1, place, 1], np.int64))
@@ -285,10 +287,14 @@ def _rounding(coordinates: int, step: float) -> float:
 
 
 def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
-    """(seen, found), (places, offsets) both, for a grid (height, width) and offsets of at most
-    `cells` in each direction. seen: the place at each offset from each place, at the edge the
-    nearest one. found: for each place the indices, in an array (places, offsets) made flat, of the
-    comparisons that another place made with it."""
+    """The neighbouring places of each place of a grid, as tables of indices: (seen, found),
+    (places, offsets) both, for a grid (height, width) and offsets of at most `cells` in each
+    direction.
+
+    seen: the place at each offset from each place, at the edge the nearest one. found: for each
+    place the indices, in an array (places, offsets) made flat, of the comparisons that another
+    place made with it.
+    """
     height, width = grid
     down, right = np.meshgrid(
         np.arange(height),

@@ -28,15 +28,17 @@ WHITE, BLACK = 96 / 255, 96 / 255  # a feature is levels less 96, divided by 96
 
 @dataclass(frozen=True)
 class Frame:
-    """How pictures are looked at: their size, and that of the grid of places. shape: (channels,
-    height, width); brightness: whether each channel is brought to one mean first."""
+    """The geometry of pictures: their size, and that of the grid of places at which they are
+    described. shape: (channels, height, width); brightness: whether each channel is brought to one
+    mean first."""
 
     shape: tuple[int, int, int]
     brightness: bool = True
 
     @property
     def small(self) -> tuple[int, int]:
-        """(height, width) in pixels of the reduced pictures that filters are applied to."""
+        """The size in pixels, (height, width), of the reduced pictures to which filters are
+        applied."""
         _, height, width = self.shape
         part = min(1.0, LONGEST / max(height, width))
         return max(1, round(part * height)), max(1, round(part * width))
@@ -250,7 +252,7 @@ class Texture:
 
 
 def described(g: Builder, x: Value, frame: Frame, layers: Layers) -> Value:
-    """(batch, places, descriptors): what all layers give for features x."""
+    """Describe every place of pictures by all layers: (batch, places, descriptors). x: features."""
     picture = frame.write(g, x)
     seen = [layer.write(g, picture, frame) for layer in layers]
     every = g.op("Concat", *seen, axis=1) if len(seen) > 1 else seen[0]
@@ -258,8 +260,8 @@ def described(g: Builder, x: Value, frame: Frame, layers: Layers) -> Value:
 
 
 def learned(frame: Frame, spec: Spec, rows: Float) -> list[Layer | Tint]:
-    """Layers whose filters are the principal axes of patches of pictures (rows, features), and
-    layers of colours."""
+    """Learn the layers that describe places: filters, the principal axes of patches of pictures,
+    (rows, features), and layers of colours."""
     small = evaluated(
         lambda g, x: g.op("Flatten", frame.write(g, x), axis=1),
         spec,
@@ -311,8 +313,8 @@ def learned(frame: Frame, spec: Spec, rows: Float) -> list[Layer | Tint]:
 
 
 def _whitening(rows: Float) -> Float:
-    """(n, n): the matrix that, multiplied from the right, gives rows, (rows, n), about the same
-    variance along all axes, but for axes along which they hardly vary."""
+    """The whitening matrix of rows, (rows, n): multiplied from the right, (n, n), it gives them
+    about the same variance along all axes, but for axes along which they hardly vary."""
     deviation = np.maximum(rows.std(axis=0), 0.02)
     correlation = np.cov(rows / deviation, rowvar=False, bias=True)
     variance, axes = np.linalg.eigh(correlation.reshape(len(deviation), -1))
@@ -348,7 +350,7 @@ def window_means(size: int, places: int, deviation: float = 0.0, whole: int = 0)
 
 
 def both_axes(g: Builder, picture: Value, down: Float, right: Float) -> Value:
-    """The matrix product down picture right^T for each channel: filters both axes of a picture."""
+    """Filter both axes of a picture by matrices: down picture right^T for each channel."""
     return g.op("MatMul", g.op("MatMul", down, picture), right.T)
 
 

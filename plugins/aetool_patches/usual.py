@@ -49,9 +49,10 @@ class Compared:
         remembered: Int,
         rounding: float,
     ) -> Compared:
-        """asked, rows: (judged, places, coordinates), (remembered, places, coordinates). cells: how
-        many places in every direction are searched. rounding: the mean squared distance up to which
-        a picture is one that is remembered, and not compared with it."""
+        """Compare pictures with remembered ones, place by place. asked: (judged, places,
+        coordinates), the pictures; rows: (remembered, places, coordinates). cells: how many places
+        in every direction are searched. rounding: the mean squared distance up to which a picture
+        is one that is remembered, and not compared with it."""
         squares, here = _nearest_within(frame.grid, cells, asked, rows)
         if len(rows) > 1:
             squares[here.mean(axis=2) <= rounding] = APART
@@ -120,7 +121,7 @@ def _usual(
 
 
 def _about(frame: Frame, values: Float) -> Float:
-    """(..., places): the weighted mean of values, (..., places), over the places around each."""
+    """Average values, (..., places), over the places around each, by weights: (..., places)."""
     height, width = frame.grid
     down = window_means(height, height, AROUND)
     right = window_means(width, width, AROUND)
@@ -164,7 +165,8 @@ def _nearest_within(
 
 
 def _by_pictures(squares: Squares) -> Squares:
-    """(pictures, others, places): squares, (height, width, pictures, others), with axes moved."""
+    """Move the axes of squares, (height, width, pictures, others), to (pictures, others,
+    places)."""
     height, width, pictures, others = squares.shape
     laid = squares.transpose(2, 3, 0, 1)
     laid = laid.reshape(pictures, others, height * width)

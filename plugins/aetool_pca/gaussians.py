@@ -99,11 +99,12 @@ def with_tails(
     spec: Spec,
     batches: Batches,
 ) -> Components:
-    """The maps with this prediction, and a scale mixture fitted to each feature's residuals by EM.
+    """A copy of the maps with this prediction, and a mixture of Gaussians of different scales
+    fitted to each feature's residuals by EM.
 
-    One Gaussian would call every shower an outlier: residuals of real columns are a sharp
-    bulk and a wide, thin rest. Dempster, Laird & Rubin 1977 for mixtures of one mean. The
-    largest 0.25 % of each feature are left out: an outlier must not make itself at home.
+    One Gaussian would call every shower an outlier: residuals of real columns are a sharp bulk and
+    a wide, thin rest. Dempster, Laird & Rubin 1977 for mixtures of one mean. The largest 0.25 % of
+    each feature are left out: an outlier must not make itself at home.
     """
     few = few_rows(batches)
     square = prediction.residual(few) ** 2
@@ -130,7 +131,7 @@ def with_joint(
     trim: float,
     amount: float,
 ) -> Components:
-    """The maps with a density of all numbers together, which counts by this amount.
+    """A copy of the maps to which a density of all numbers together is added, weighed by `amount`.
 
     The axes are the whitened principal ones of a covariance from which the `trim` farthest rows are
     weighed down (Maronna 1976), and the tails along them are fitted as those of columns are. A row
@@ -230,7 +231,8 @@ def with_companions(prediction: LowRank, spec: Spec, few: Float) -> Prediction:
 
 
 def spread(batches: Batches, most: int | None, weights: Float | None = None) -> Moments | Leading:
-    """The mean and covariance of rows in batches. weights: (rows,), or None for 1 each.
+    """The mean and covariance of rows in batches, in full or by leading axes. weights: (rows,), or
+    None for 1 each.
 
     most: how many leading axes of the covariance to find; None for the whole matrix.
     """
@@ -240,8 +242,8 @@ def spread(batches: Batches, most: int | None, weights: Float | None = None) -> 
 
 
 def nearness(far: Float, trim: float) -> Float:
-    """(rows,): weights for rows of squared distances far, (rows,): 1, but for the part `trim` of
-    the farthest, whose weight falls in inverse proportion to the squared distance."""
+    """Weights for rows by their squared distances far, (rows,): 1, but for the part `trim` of the
+    farthest, whose weight falls in inverse proportion to the squared distance."""
     cut = np.quantile(far, 1 - trim)
     # rows that are all equal have no distances
     weights = (cut + 1e-9) / (far + 1e-9)
@@ -249,8 +251,9 @@ def nearness(far: Float, trim: float) -> Float:
 
 
 class Columns:
-    """Iterates over batches of some features alone, (rows, k). index: (k,), which; lean: (features,
-    k), by which all features predict these, and the prediction is taken off; None for none."""
+    """Batches of some features alone, (rows, k), which can be iterated again and again. index:
+    (k,), which features; lean: (features, k), a linear prediction of these from all features, which
+    is subtracted; None for none."""
 
     def __init__(self, batches: Batches, index: Int, lean: Float | None = None) -> None:
         self.batches = batches
@@ -266,8 +269,8 @@ class Columns:
 
 
 def _lean(spec: Spec, batches: Batches) -> Float | None:
-    """(features, numbers): the matrix by which the rows before a row predict its numbers, by ridge
-    regression; None where no rows before are given."""
+    """The linear prediction of a row's numbers from the rows before it, (features, numbers), by
+    ridge regression; None where no rows before are given."""
     if not spec.given:
         return None
     told = np.arange(spec.features - spec.given, spec.features)
@@ -285,7 +288,8 @@ def _mixture(
     least: Float,
     present: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[Float, Float]:
-    """(scales, weights), (components, k) both, of zero-mean values whose squares are (rows, k).
+    """Fit a mixture of zero-mean Gaussians to each column by EM: (scales, weights), (components, k)
+    both. square: (rows, k), the squares of the values.
 
     least: (k,), the smallest scale. present: (rows, k), which of the values count; all if None.
     """
@@ -314,8 +318,8 @@ def _mixture(
 
 
 def _grouped(square: Float) -> tuple[Float, Float]:
-    """(means, counts), (groups, k) both: the values of each column of (rows, k), in order, taken
-    together in groups of as many; infinite ones are left out.
+    """Group values of each column, in order, so that fewer stand for all: (means, counts), (groups,
+    k) both, from squares, (rows, k); infinite ones are left out.
 
     Values side by side have nearly the same shares in every component, and a few hundred groups
     take a tenth of the time of thousands of rows.

@@ -30,7 +30,8 @@ FEATURE_NOISE = 1e-6  # likewise, for the others: a column may repeat another
 
 
 class PCA(ClosedForm):
-    """Code: the leading eigenvectors of the covariance (Pearson 1901; Hotelling 1933).
+    """Principal components analysis as a model: its code are the leading eigenvectors of the
+    covariance (Pearson 1901; Hotelling 1933).
 
     Score: every column given all others under a Gaussian with that covariance, which is
     re-estimated twice with the `trim` farthest rows weighed down in inverse proportion to their
@@ -171,7 +172,7 @@ def _explained(variances: Float, total: float) -> list[float]:
 
 
 def _enough(variances: Float, total: float) -> int:
-    """How many of the components explain 95 % of the total variance; one more than there are if all
-    explain less."""
+    """The number of leading components that together explain 95 % of the total variance; one more
+    than there are if all explain less."""
     part = np.cumsum(variances) / max(total, 1e-12)
     return int(np.searchsorted(part, 0.95) + 1)

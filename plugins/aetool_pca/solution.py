@@ -57,7 +57,8 @@ class Prediction(Protocol):
     """A linear prediction of every feature of a record from the other columns."""
 
     def residual(self, x: Float) -> Float:
-        """(rows, features): rows x, (rows, features), less what is predicted of them."""
+        """The part of rows x, (rows, features), that is not predicted: x less its prediction,
+        (rows, features)."""
 
     def write(self, g: Builder, x: Value) -> Value:
         """(batch, features): the prediction of each feature of x, (batch, features)."""
@@ -127,18 +128,19 @@ class WithCompanions(Prediction):
 
 @dataclass(frozen=True, eq=False)
 class Components(Solution):
-    """Affine maps over x - mean, (features,).
+    """A fitted PCA: affine maps over x - mean, (features,), to the code and back, and a prediction
+    of each column.
 
-    encoder: (features, k), decoder: (k, features): the code.
-    prediction: of every feature from the other columns; None where only the code restores it.
-    What the prediction leaves is a mixture of zero-mean Gaussians, tails and all: scale and weight
-    are (components, features). prior: (features,), how often a flag or level occurs.
+    encoder: (features, k), decoder: (k, features): the code. prediction: of every feature from the
+    other columns; None where only the code restores it. What the prediction leaves is a mixture of
+    zero-mean Gaussians, tails and all: scale and weight are (components, features). prior:
+    (features,), how often a flag or level occurs.
 
     shared: the code has a density of its own, and is part of the score: numbers are surprising
     beside what the code says of them, and half the square of the code plus `shared` nats is what
-    all columns share. For probabilistic PCA that adds up to -log N(x; mean, covariance).
-    joint: what records are rare as a whole by is added to what each column is given the others.
-    restores: what is expected is what the code restores, rather than the prediction.
+    all columns share. For probabilistic PCA that adds up to -log N(x; mean, covariance). joint:
+    what records are rare as a whole by is added to what each column is given the others. restores:
+    what is expected is what the code restores, rather than the prediction.
     """
 
     mean: Float
@@ -168,9 +170,8 @@ class Components(Solution):
         return self.prediction.write(g, x)
 
     def parts(self, g: Builder, x: Value) -> Value:
-        """Nats of each column, given all the others; or given the code, beside the nats of the
-        code.
-        """
+        """The cost of each column given all others, (batch, columns + 1), in nats, the last 0; or,
+        with `shared`, given the code, the last being the nats of the code."""
         expected = self.expected(g, x)
         numbers = None
         index = g.spec.numeric
@@ -199,8 +200,9 @@ class Components(Solution):
         return costs.capped(g, bits)
 
     def surprise(self, g: Builder, x: Value) -> Value | None:
-        """As parts, but that numbers have no most. Where one value is wrong, those that it predicts
-        look wrong too, and only how far off they are tells which it is."""
+        """How surprising each column is given the others, (batch, columns), in bits: by the parts,
+        but numbers are not capped; None without a joint density. Where one value is wrong, those
+        that it predicts look wrong too, and only how far off they are tells which it is."""
         if self.joint is None:
             return None
         spec = g.spec
@@ -223,8 +225,8 @@ class Components(Solution):
 
 
 def rarer_nats(g: Builder, square: Value, scale: Float, weight: Float) -> Value:
-    """How much less dense a zero-mean mixture of Gaussians is at values of these squares,
-    (batch, k), than at 0; scale, weight: (components, k)."""
+    """By how many nats the density of a zero-mean mixture of Gaussians is lower at values than at
+    0: (batch, k). square: (batch, k), the values' squares; scale, weight: (components, k)."""
     costs = []
     for s, w in zip(scale, weight, strict=True):
         costs.append(square * (0.5 / s**2) + np.log(s / w))

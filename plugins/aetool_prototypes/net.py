@@ -19,8 +19,7 @@ AT_ONCE = 4096  # rows whose distances are computed together
 
 @dataclass(frozen=True, eq=False)
 class Prototypes(Solution):
-    """Prototypes, which records are compared with; a record's code is the number of the nearest
-    one.
+    """Prototypes with which records are compared; a record's code is the number of the nearest one.
 
     centres: (k, features), context features 0.
 
@@ -51,8 +50,9 @@ class Prototypes(Solution):
 
 
 class KMeans(ClosedForm):
-    """Lloyd's rounds from rows drawn by chance; a prototype of one row alone is let go, for an
-    outlier must not make itself at home. One row of ten is kept aside for the deviation."""
+    """Finds prototypes by k-means: Lloyd's rounds from rows drawn by chance. A prototype of one row
+    alone is let go, for an outlier must not make itself at home. One row of ten is kept aside for
+    the deviation."""
 
     def fit(self, batches: Batches) -> Prototypes:
         """Find the prototypes of rows in batches by rounds of k-means. DataError without rows."""

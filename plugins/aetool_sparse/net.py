@@ -23,7 +23,8 @@ def bernoulli_kl(rho: float, mean: Tensor) -> Tensor:
 
 
 class Sparse(AutoEncoder):
-    """x_hat = D z + b with a dictionary D of columns of norm 1, and z mostly exact zeros.
+    """A sparse autoencoder: x_hat = D z + b with a dictionary D of columns of norm 1, and z mostly
+    exact zeros.
 
     z keeps of the encoder's output u what lies beyond a threshold. In training that is the part
     `active` of a whole batch, and the threshold in use is its moving mean (BatchTopK: Bussmann,
@@ -103,15 +104,14 @@ class Sparse(AutoEncoder):
         self.threshold.copy_(gain * cut)
 
     def cut(self, u: Tensor) -> Tensor:
-        """Scalar: the threshold above which the part `active` of |u|, (batch, latent), lies, each
-        unit eased."""
+        """The threshold, a scalar, above which the part `active` of |u|, (batch, latent), lies,
+        after the ease of each unit is added."""
         size = (u.detach().abs() * self.ease.exp()).flatten()
         return size.kthvalue(max(1, round(len(size) * (1 - self.share)))).values
 
     def sparse(self, u: Tensor, threshold: Tensor) -> Tensor:
-        """(batch, latent): u where it is large, 0 elsewhere: the k largest of a record, or those
-        above the threshold.
-        """
+        """A code with only its large entries, (batch, latent), 0 elsewhere: the k largest of each
+        record, or those above the threshold. u: (batch, latent), the encoder's output."""
         if self.params.kl:
             u = torch.sigmoid(u)
         size = u.abs() * self.ease.exp()

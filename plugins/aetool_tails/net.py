@@ -29,12 +29,12 @@ IN_BITS = 1 / math.log(2)
 
 @dataclass(frozen=True, eq=False)
 class TailsOfColumns(Solution):
-    """What is known of each number x of a record: start, scale, shape, part, each (2, numbers): of
-    the UPPER tails, and of the LOWER ones, which are upper tails of -x.
+    """The fitted tails of each number x of a record: start, scale, shape, part, each (2, numbers):
+    of the UPPER tails, and of the LOWER ones, which are upper tails of -x.
 
-    The part of a column's values beyond x is, where x lies beyond start,
-    part * (1 + shape (x - start) / scale)^(-1 / shape); of a column without tails the part is 0.
-    centre: (features,), medians of the numbers, and how often a flag or level occurs.
+    The part of a column's values beyond x is, where x lies beyond start, part * (1 + shape (x -
+    start) / scale)^(-1 / shape); of a column without tails the part is 0. centre: (features,),
+    medians of the numbers, and how often a flag or level occurs.
     """
 
     start: Float
@@ -49,10 +49,10 @@ class TailsOfColumns(Solution):
         return x * 0.0 + self.centre
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """A record's score is that of its rarest value: -log2 of the part p of values as far out,
-        times the number of tails, as one of so many is the rarest by chance (Bonferroni), less
-        MARGIN; or 0 where that is below 0. So a score of s bits has p <= 2^-s.
-        """
+        """The score of each record, divided among columns, (batch, columns + 1): that of its rarest
+        value, -log2 of the part p of values as far out, times the number of tails, as one of so
+        many is the rarest by chance (Bonferroni), less MARGIN; or 0 where that is below 0. So a
+        score of s bits has p <= 2^-s."""
         tails = int((self.part > 0).sum())
         if not tails:
             return costs.summed(g, g.nothing(x), [0])
@@ -68,8 +68,9 @@ class TailsOfColumns(Solution):
         return costs.summed(g, beyond * is_rarest / count, g.spec.owner.tolist())
 
     def _bits(self, g: Builder, side: int, numbers: Value) -> Value:
-        """(batch, numbers): -log2 of the part of a column's values that lie as far out on a side,
-        UPPER or LOWER, as each number; 0 for one that is not in that tail."""
+        """How rare each number is on one side of its column, (batch, numbers): -log2 of the part of
+        the column's values that lie as far out; 0 for one that is not in that tail. side: UPPER or
+        LOWER."""
         scale = self.scale[side]
         shape = self.shape[side]
         part = self.part[side]
@@ -85,8 +86,7 @@ class TailsOfColumns(Solution):
 
 
 class Tails(ClosedForm):
-    """The author's class: measures where the tails of each column begin, and how fast they fall
-    off."""
+    """Fits the two tails of each column: measures where they begin, and how fast they fall off."""
 
     def fit(self, batches: Batches) -> TailsOfColumns:
         rows = sum(len(batch) for batch in batches)

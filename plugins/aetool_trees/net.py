@@ -28,11 +28,13 @@ Half = npt.NDArray[np.float16]
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """The nodes of all trees at one depth, (nodes,): 2^depth of each tree, tree by tree.
+    """The nodes of all trees at one depth, 2^depth of each tree, tree by tree, with the cut of
+    each; arrays (nodes,) if not said otherwise.
 
-    features: (trees,), which is cut. cut: a value above it goes right; NO_CUT where all rows of a
-    node have one value. low, high: the lowest and highest value of a node's rows. least: (trees,),
-    the least width of a node. left: how many cuts more its rows take on the average.
+    features: (trees,), the feature that each tree cuts. cut: a value above it goes right; NO_CUT
+    where all rows of a node have one value. low, high: the lowest and highest value of a node's
+    rows. least: (trees,), the least width of a node. left: how many cuts more its rows take on the
+    average.
     """
 
     features: Int
@@ -105,18 +107,19 @@ class Forest(Solution):
 
 
 def _read(g: Builder, table: Half, node: Value, trees: int) -> Value:
-    """(batch, trees): the entries of a table of all nodes of a level, (nodes,), at the node of each
-    tree, (batch, trees), counted within its tree."""
+    """Look up a table of all nodes of a level, (nodes,), at the node in which each tree has the
+    record: (batch, trees). node: (batch, trees), counted within its tree."""
     first = np.arange(trees) * (len(table) // trees)
     stored = g.const(table, np.float16)
     return g.as_number(g.look_up(stored, g.as_index(node + first)))
 
 
 class Trees(ClosedForm):
-    """Grows all trees side by side, level by level."""
+    """Grows an isolation forest: all trees side by side, level by level."""
 
     def fit(self, batches: Batches) -> Forest:
-        """Grow the forest on random samples of the rows."""
+        """Grow the forest on random samples of the rows in batches. DataError without rows,
+        ParamError for too many leaves."""
         no_rows = np.zeros((0, self.spec.features), np.float32)
         x = np.concatenate([no_rows, *batches])
         if not len(x):
@@ -271,8 +274,8 @@ def _rounded(values: Features, towards: float) -> Half:
 
 
 def _centre(spec: Spec, x: Features) -> Float:
-    """(features,): medians of the numbers, where they are not missing, and how often a flag or
-    level occurs."""
+    """The usual value of each feature, (features,): of numbers the median, where they are not
+    missing; of flags and levels how often they occur."""
     centre = x.mean(axis=0, dtype=np.float64).clip(0, 1)
     for feature, gate in zip(spec.numeric, spec.gate, strict=True):
         values = x[:, feature]

@@ -19,10 +19,10 @@ LOGISTIC_DEVIATION = math.pi / math.sqrt(3)
 
 
 class CodePrior(nn.Module):
-    """Each unit of a code, in steps, is logistic, with a mean and a scale that the units before it
-    tell; a step about a value has the mass of an interval of length 1 (Balle, Laparra & Simoncelli
-    2017, arXiv:1611.01704; masks as Germain, Gregor, Murray & Larochelle 2015, arXiv:1502.03509).
-    """
+    """A learned distribution of codes of whole steps: each unit is logistic, with a mean and a
+    scale that are predicted from the units before it; a step about a value has the mass of an
+    interval of length 1 (Balle, Laparra & Simoncelli 2017, arXiv:1611.01704; masks as Germain,
+    Gregor, Murray & Larochelle 2015, arXiv:1502.03509)."""
 
     def __init__(self, latent: int) -> None:
         super().__init__()
@@ -35,7 +35,8 @@ class CodePrior(nn.Module):
         self.tells = MaskedLinear(degrees, told_order, hidden=False)
 
     def nats(self, codes: Tensor) -> Tensor:
-        """(batch, latent): -log P of each unit of codes, (batch, latent), in steps."""
+        """The cost of each unit of codes, -log P in nats, (batch, latent). codes: (batch, latent),
+        in steps."""
         hidden = torch.tanh(self.reads(codes))
         told = self.tells(hidden)
         centred = codes - told[:, : self.latent]

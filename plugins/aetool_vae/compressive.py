@@ -53,7 +53,7 @@ class Compressive(AutoEncoder):
 
     @property
     def noise(self) -> Tensor:
-        """Scalar: s^2, in standardised pixels."""
+        """The allowed squared error s^2 of a pixel, a scalar, in standardised pixels."""
         return self.params.rmse**2 * self.variance
 
     @torch.no_grad()
@@ -69,8 +69,8 @@ class Compressive(AutoEncoder):
         self.code_prior.start(deviations)
 
     def rounded(self, codes: Tensor, rng: torch.Generator) -> Tensor:
-        """Codes in whole steps; in training anywhere within half a step of where they are.
-        Gradients take no notice of either."""
+        """Round codes to whole steps; in training move them anywhere within half a step instead.
+        Gradients pass as if neither were done. codes: (batch, latent)."""
         if not self.training:
             shifts = codes.round() - codes
             return codes + shifts.detach()

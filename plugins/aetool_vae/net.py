@@ -19,13 +19,13 @@ MOST_FULL = 64  # code units of a full covariance
 
 
 class VAE(AutoEncoder):
-    """q(z|x) as params.posterior says, p(z) = N(0, I). What is stored is q's mean.
+    """A variational autoencoder: q(z|x) as params.posterior says, p(z) = N(0, I). What is stored is
+    q's mean.
 
     parts is the negative ELBO, E_q[-log p(x|z)] + KL(q || p): the expected cost of each column,
     over fixed quasi-random draws so that the score is deterministic, and the KL as what all columns
-    share. With score=iwae it is the bound of Burda, Grosse & Salakhutdinov 2015
-    (arXiv:1509.00519), -log mean_s w_s with w_s = p(x|z_s) p(z_s) / q(z_s|x), each column's cost
-    being weighed by w_s.
+    share. With score=iwae it is the bound of Burda, Grosse & Salakhutdinov 2015 (arXiv:1509.00519),
+    -log mean_s w_s with w_s = p(x|z_s) p(z_s) / q(z_s|x), each column's cost being weighed by w_s.
 
     With pixels=logistic the decoder tells a mixture of discretised logistics for each pixel
     (aetool_vae.pixels), by z alone: parts in bits are a bound of the mass of 8-bit pictures. Scores

@@ -48,7 +48,8 @@ def standardised(levels: Tensor) -> Tensor:
 
 
 class LogisticPixels(nn.Module):
-    """A decoder that gives a mixture for every pixel, and what pixels cost under these.
+    """A decoder whose output is a mixture of logistic distributions for every pixel, by which the
+    cost of pixels is computed.
 
     latent: units of a code; shape: (channels, height, width) of pictures; width: channels of the
     layer of full size; depth: how often sides are halved below it, and 0 makes what is told linear
@@ -107,8 +108,8 @@ class LogisticPixels(nn.Module):
         scales.fill_(START_LOG_SCALE)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Parameters of the distribution of each pixel, (batch, parameters, height, width), of
-        codes (batch, latent)."""
+        """Decode codes, (batch, latent), to the parameters of each pixel's distribution: (batch,
+        parameters, height, width)."""
         h = self.first(z)
         h = h.reshape(-1, self.wide, *self.sides[0])
         if self.mix is None:
@@ -125,7 +126,7 @@ class LogisticPixels(nn.Module):
         return self.head(h)
 
     def nats(self, x: Tensor, told: Tensor) -> Tensor:
-        """(batch, pixels): -log P of each pixel, all its channels together, in nats.
+        """The cost of each pixel, all its channels together, -log P in nats: (batch, pixels).
 
         x: standardised pictures, (batch, channels, height, width); told: what forward gave.
         """
@@ -174,9 +175,9 @@ class LogisticPixels(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class Mixtures:
-    """Of every pixel: logits of components, (batch, components, height, width), and of the same
-    shape for each channel means and log scales, and for each pair of channels how the earlier one
-    moves the mean of the later."""
+    """The parameters of every pixel's mixture, taken apart: logits of components, (batch,
+    components, height, width), and of the same shape for each channel means and log scales, and for
+    each pair of channels how the earlier one moves the mean of the later."""
 
     logits: Tensor
     means: Sequence[Tensor]
@@ -184,8 +185,9 @@ class Mixtures:
     moves: Sequence[Tensor]
 
     def mean_of(self, channel: int, levels: Sequence[Tensor]) -> Tensor:
-        """The means of a channel where those before it have these levels, each (batch, components,
-        height, width), or with one level for all components."""
+        """The means of a channel's components, moved by the channels before it: (batch, components,
+        height, width). levels: the values of those channels, each of this shape, or with one level
+        for all components."""
         mean = self.means[channel]
         first = pairs_before(channel)
         for before in range(channel):

@@ -1,4 +1,5 @@
-"""Posteriors q(z | x): how noise becomes a code, and what that says in nats.
+"""Posteriors q(z | x): how the encoder's output and noise become a code, and what the code costs in
+nats.
 
 Each maps the encoder's output h, (batch, size), and noise eps ~ N(0, I), (batch, draws, latent), to
 codes z of the same shape and log q(z | x), one term for each unit; `mean` is what is stored.
@@ -24,7 +25,8 @@ def log_normal(v: Tensor) -> Tensor:
 
 
 class Diagonal(nn.Module):
-    """N(mean, diag(sigma^2)): Kingma & Welling 2013 (arXiv:1312.6114)."""
+    """A normal posterior with independent units, N(mean, diag(sigma^2)): Kingma & Welling 2013
+    (arXiv:1312.6114)."""
 
     def __init__(self, latent: int, params: object) -> None:
         super().__init__()
@@ -32,7 +34,8 @@ class Diagonal(nn.Module):
         self.size = 2 * latent
 
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """What the encoder says of a posterior: (mean, log sigma), each (batch, latent)."""
+        """Split the encoder's output h into the moments of the posterior: (mean, log sigma), each
+        (batch, latent)."""
         return h[:, : self.latent], h[:, self.latent : 2 * self.latent].clamp(LOWEST, HIGHEST)
 
     def mean(self, h: Tensor) -> Tensor:
@@ -46,14 +49,15 @@ class Diagonal(nn.Module):
         return z, log_normal(eps) - log_sigma[:, None]
 
     def kl(self, h: Tensor) -> Tensor | None:
-        """(batch, latent), in nats, whose sum is KL(q || N(0, I)); None without a closed form."""
+        """The divergence of the posterior from N(0, I) by unit, (batch, latent), in nats, whose sum
+        is KL(q || N(0, I)); None without a closed form. h: the encoder's output."""
         mean, log_sigma = self.moments(h)
         return kl_to_standard_normal(mean, 2 * log_sigma)
 
 
 class Fixed(Diagonal):
-    """N(mean, sigma^2 I) with a sigma that is given: with beta = 0 a vanilla probabilistic
-    autoencoder, z = f(x) + sigma eps, else a regularised one."""
+    """A normal posterior with the same fixed sigma for all units, N(mean, sigma^2 I): with beta = 0
+    a vanilla probabilistic autoencoder, z = f(x) + sigma eps, else a regularised one."""
 
     def __init__(self, latent: int, params: object) -> None:
         super().__init__(latent, params)
@@ -96,9 +100,9 @@ class Full(Diagonal):
 
 
 class Flow(Diagonal):
-    """Inverse autoregressive flow (Kingma et al. 2016, arXiv:1606.04934): each transformation is
-    z_i <- s_i z_i + (1 - s_i) m_i with s and m of the units before i, so that its Jacobian is
-    triangular with diagonal s; the order is reversed from one to the next."""
+    """A posterior by inverse autoregressive flow (Kingma et al. 2016, arXiv:1606.04934): each
+    transformation is z_i <- s_i z_i + (1 - s_i) m_i with s and m of the units before i, so that its
+    Jacobian is triangular with diagonal s; the order is reversed from one to the next."""
 
     backwards: Tensor
 
@@ -113,7 +117,8 @@ class Flow(Diagonal):
         self.register_buffer("backwards", torch.arange(latent - 1, -1, -1), persistent=False)
 
     def mean(self, h: Tensor) -> Tensor:
-        """(batch, latent): the code that noise of 0 becomes."""
+        """The code that is stored, (batch, latent): the one to which noise of 0 is transformed. h:
+        the encoder's output."""
         return self.sample(h, h[:, None, : self.latent] * 0)[0].flatten(1)
 
     def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,5 @@
-"""Pictures to codes and back, with a decoder of few weights: an archive pays for each of them.
+"""Encoder and decoder of pictures with few weights in the decoder, since an archive pays for each
+of them.
 
 What belongs to a place is told by one linear map to a coarse grid; how that becomes pixels is the
 same at every place, so that convolutions learn it with few weights.
@@ -26,7 +27,7 @@ LEAST_SPREAD = 1e-3  # of a unit of the code, in steps
 
 @dataclass(frozen=True)
 class Sizes:
-    """What decides how many weights there are.
+    """The sizes that determine how many weights encoder and decoder have.
 
     shape: (channels, height, width) of pictures. latent: units of a code. width: of hidden layers.
     depth: how often sides are halved down to the coarse grid; 0 makes both maps linear, but for
@@ -62,13 +63,13 @@ class Sizes:
         return -(-height // side), -(-width // side)
 
     def channels(self, part: float) -> int:
-        """How many channels a part of the width is, at least one."""
+        """The number of channels that this part, 0 to 1, of the width is: at least one."""
         return max(1, round(part * self.width))
 
 
 class PictureEncoder(nn.Module):
-    """Pictures (batch, channels, height, width) to codes (batch, latent): a linear map, which
-    starts at PCA, and layers that learn what it leaves."""
+    """An encoder of pictures, (batch, channels, height, width), to codes, (batch, latent): a linear
+    map, which starts at PCA, and layers that learn what it leaves."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -115,7 +116,8 @@ class PictureEncoder(nn.Module):
 
 
 class PictureDecoder(nn.Module):
-    """Codes (batch, latent) to standardised pictures (batch, channels, height, width)."""
+    """A decoder of codes, (batch, latent), to standardised pictures, (batch, channels, height,
+    width)."""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()

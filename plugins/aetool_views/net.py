@@ -27,7 +27,8 @@ LITTLE = 1e-6  # difference of pixels, so that shares are defined
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """The coordinates of pictures in one view, in whole steps: low + step * levels.
+    """The coordinates of remembered pictures in one view, stored in whole steps: low + step *
+    levels.
 
     levels: (k, coordinates) uint8.
     """
@@ -95,7 +96,7 @@ class Compared:
 
 @dataclass(frozen=True, eq=False)
 class Neighbours(Solution):
-    """Pictures remembered by their views.
+    """Remembered pictures in several views, by which other pictures are scored.
 
     count: how many of the nearest a picture is compared with; rarity: how rare the sum over views
     of the logarithm of their mean distance is. moves: by which pixels a picture is moved, of which
@@ -167,8 +168,9 @@ class Neighbours(Solution):
         return g.side_by_side(share * rare, g.nothing(x))
 
     def _distance(self, g: Builder, view: Value, memory: Memory) -> tuple[Value, Value]:
-        """((batch, 1): the mean distance from the nearest pictures; (batch, coordinates): the
-        nearest), by one view, (batch, coordinates)."""
+        """Compare pictures with the remembered ones in one view: ((batch, 1), the mean distance
+        from the nearest pictures; (batch, coordinates), the nearest one). view: (batch,
+        coordinates)."""
         rows = memory.write(g)
         width = memory.levels.shape[1]
         length = (memory.coordinates**2).sum(axis=1)
@@ -194,11 +196,11 @@ class Neighbours(Solution):
 
 
 class Nearest(ClosedForm):
-    """Remembers pictures by their views; a random sample of them where they are too many."""
+    """Fits a memory of pictures in several views; of too many pictures it keeps a random sample."""
 
     def fit(self, batches: Batches) -> Neighbours:
-        """Remember pictures, and measure how far pictures lie from the others. DataError without
-        pictures."""
+        """Remember the pictures in batches, and measure how far each lies from the others.
+        DataError without pictures."""
         total = sum(len(batch) for batch in batches)
         if not total:
             raise DataError("no pictures to fit")
@@ -243,7 +245,8 @@ class Nearest(ClosedForm):
         return Neighbours(views, memories, count, rarity, self._moves(), compared, report)
 
     def _moves(self) -> list[tuple[int, int]]:
-        """No move, and moves by all of the shift and by half of it, in every direction."""
+        """The shifts, (down, right) in pixels, at which a picture is compared: none, and by all of
+        the parameter `shift` and by half of it, in every direction."""
         most = self.params.shift
         steps = sorted({0, most, most // 2}, key=abs)
         line = [sign * step for step in steps for sign in ((1, -1) if step else (1,))]
@@ -251,7 +254,7 @@ class Nearest(ClosedForm):
 
 
 def _count(remembered: int) -> int:
-    """With how many of the nearest remembered pictures a picture is compared."""
+    """The number of nearest remembered pictures with which a picture is compared."""
     return max(1, round(NEIGHBOURS * math.sqrt(remembered)))
 
 
@@ -265,7 +268,8 @@ def _some(total: int, most: int, seed: int) -> Int:
 
 
 def _chosen(batches: Batches, rows: Int) -> Iterator[Float]:
-    """Yield the rows in batches whose numbers are rows, rising, batch by batch, as float64."""
+    """Yield, batch by batch as float64, the rows in batches whose numbers are in rows, (n,),
+    ascending."""
     first = 0
     for batch in batches:
         own = rows[(rows >= first) & (rows < first + len(batch))]
@@ -275,8 +279,9 @@ def _chosen(batches: Batches, rows: Int) -> Iterator[Float]:
 
 
 def _nearer(views: Sequence[Float], part: float) -> Int:
-    """The numbers, rising, of the part of pictures that lie nearest to others, by their coordinates
-    in each view, (pictures, coordinates): those that lie far may be no ordinary ones."""
+    """Choose the part of pictures that lies nearest to others: their numbers, ascending; those that
+    lie far may be no ordinary ones. views: for each view the coordinates, (pictures,
+    coordinates)."""
     total = len(views[0])
     count = _count(total)
     apart = ~np.eye(total, dtype=bool)
@@ -288,8 +293,8 @@ def _nearer(views: Sequence[Float], part: float) -> Int:
 
 
 def _mean_distance(square: Float, apart: npt.NDArray[np.bool_], count: int) -> Float:
-    """(n,): the mean distance from the nearest `count` of others that are apart, (n, k), by their
-    squared distances, (n, k)."""
+    """The mean distance of each picture from the nearest `count` of others, (n,). square: (n, k),
+    squared distances; apart: (n, k) bool, which pairs may be compared."""
     square = np.where(apart, square, np.inf)
     count = min(count, square.shape[1])
     nearest = np.partition(square, count - 1, axis=1)[:, :count]

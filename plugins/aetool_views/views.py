@@ -1,5 +1,5 @@
-"""What pictures are compared by: colours, blurred, and edges, by direction, in fine and coarse
-cells."""
+"""The views in which pictures are compared: colours, blurred, and edges, by direction, in fine and
+coarse cells."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class Views:
 
     @property
     def small(self) -> tuple[int, int]:
-        """(height, width) at which pictures are looked at."""
+        """The size in pixels, (height, width), to which pictures are reduced before they are
+        compared."""
         _, height, width = self.shape
         part = min(1.0, LONGEST / max(height, width))
         return max(1, round(part * height)), max(1, round(part * width))
@@ -120,7 +121,8 @@ class Views:
         return [self.shape[0] * math.prod(self.blurred), *cells]
 
     def enlarged(self, g: Builder, colours: Value, channels: int) -> Value:
-        """(batch, channels * height * width) of values laid out as the first view is."""
+        """Spread values laid out as the first view over the pixels of whole pictures: (batch,
+        channels * height * width)."""
         _, height, width = self.shape
         sides = self.blurred
         picture = g.op("Reshape", colours, g.const([-1, channels, *sides], np.int64))
@@ -156,12 +158,13 @@ def slopes(size: int, deviation: float) -> Float:
 
 
 def _moved(size: int, by: int) -> Float:
-    """(size,): the places whose values come to lie at each place."""
+    """For each place of a line, the place whose value it has after the values are moved by so many
+    places, the end repeated: (size,)."""
     return np.clip(np.arange(size) - by, 0, size - 1)
 
 
 def _both_axes(g: Builder, picture: Value, down: Float, right: Float) -> Value:
-    """down picture right^T, channel by channel."""
+    """Multiply pictures by a matrix along each axis, channel by channel: down picture right^T."""
     return g.op("MatMul", g.op("MatMul", down, picture), right.T)
 
 

@@ -19,8 +19,8 @@ HOTTEST, COOLEST, COOLING = 1.0, 0.3, 0.998  # temperature of the Gumbel-softmax
 
 
 class VQ(AutoEncoder):
-    """The encoder gives `latent` vectors of `dim` numbers; each is replaced by the nearest entry of
-    a code book of its own, whose number is the code.
+    """A vector-quantised autoencoder: the encoder gives `latent` vectors of `dim` numbers; each is
+    replaced by the nearest entry of a code book of its own, whose number is the code.
 
     Gradients pass straight through; entries are moving averages of what chose them (appendix A.1),
     and one that is hardly chosen takes the place of a vector of the batch. With relax=gumbel the
@@ -97,7 +97,8 @@ class VQ(AutoEncoder):
         return torch.cat([top, self.down(torch.cat([top + (e - top).detach(), h], dim=1))], dim=1)
 
     def chosen(self, h: Tensor) -> Tensor:
-        """(batch, codes) numbers of entries for vectors h, (batch, codes x dim): the first ones."""
+        """Choose the nearest entry of each code book: its number for each vector, (batch, codes).
+        h: (batch, codes x dim), the vectors, of the first code books."""
         if self.gumbel:
             return h.reshape(-1, self.latent, self.size).argmax(dim=2)
         v = h.reshape(-1, h.shape[1] // self.params.dim, self.params.dim).transpose(0, 1)
@@ -106,7 +107,8 @@ class VQ(AutoEncoder):
         return far.argmin(dim=2).transpose(0, 1)
 
     def entries(self, codes: Tensor) -> Tensor:
-        """(batch, codes x dim) of codes (batch, codes): the first ones."""
+        """The entries of the code books that codes, (batch, codes), are the numbers of: (batch,
+        codes x dim)."""
         places = codes + self.offset[: codes.shape[1]]
         flat = self.book.flatten(0, 1).index_select(0, places.flatten())
         return flat.reshape(-1, codes.shape[1] * self.params.dim)
@@ -122,7 +124,7 @@ class VQ(AutoEncoder):
         return self.out(F.silu(self.hidden(entries))).reshape(-1, self.latent, self.size)
 
     def told(self, codes: Tensor) -> Tensor:
-        """(batch, latent): the nats of each code, given the codes before it."""
+        """The cost of each code, given the codes before it, -log p in nats: (batch, latent)."""
         logits = F.log_softmax(self.prior_logits(codes.float()), dim=2)
         return -torch.gather(logits, 2, codes[:, :, None])[:, :, 0]
 
