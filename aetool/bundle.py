@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import math
 import os
 import zipfile
 from dataclasses import dataclass, field
@@ -184,7 +185,9 @@ class Bundle:
             outline["fitted on"] = f"{self.facts['rows']:,} records"
         if self.latent:
             outline["code of"] = f"{self.latent:,}"
-        outline["threshold"] = f"{self.threshold:.4g} {self.unit}"
+        outline["threshold"] = "none"
+        if self.threshold < math.inf:
+            outline["threshold"] = f"{self.threshold:.4g} {self.unit}"
         return outline
 
     def _manifest(self) -> dict[str, Json]:

@@ -33,10 +33,21 @@ def test_a_rate_that_so_few_cannot_tell_is_said(few, run):
     assert "cannot tell" not in run("detect", "t.csv", "--fpr", "2.5%").err
     done = run("fit", "t.csv", "--fpr", "0.01%")
     assert done.status == 0 and f"records {said}" in done.err
-    assert "none: " in run("info", "t.aem").out and said in run("info", "t.aem").out
-    assert said in run("detect", "t.csv", "-m", "t.aem").err
+    assert "s; no threshold\n" in done.err and "inf" not in done.err
+    told = run("info", "t.aem").out
+    assert "none: " in told and said in told and "inf\n" not in told
+    judged = run("detect", "t.csv", "-m", "t.aem").err
+    assert said in judged
+    assert judged.startswith("0 of 40 records flagged (0 %): no score is high enough\n")
+    assert "; threshold none>" in repr(aetool.load("t.aem"))
     assert "cannot tell" not in run("detect", "t.csv", "-m", "t.aem", "--fpr", "10%").err
     assert said in run("report", "t.aem", "t.csv").err
+
+
+def test_a_rate_of_all_records_is_refused_as_it_was_written(few, run):
+    done = run("detect", "t.csv", "--fpr", "150%")
+    said = "--fpr 150%: write a share below 100 %, such as 1% or 0.1%"
+    assert (done.status, done.err) == (2, f"aetool: error: {said}\n")
 
 
 def test_nothing_flagged_among_few_says_what_shows_the_highest(few, run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,10 +127,12 @@ def _summary(bundle: Bundle, target: Path, seconds: float) -> str:
     if bundle.framing and bundle.framing.stride:
         fitted = f" ({used} tiles fitted)"
     code = f"code of {bundle.latent}, " if bundle.latent else ""
+    threshold = f"threshold {bundle.threshold:.4g} {bundle.unit}"
+    if bundle.threshold == math.inf:
+        threshold = "no threshold"
     return (
         f"{target}: {bundle.plugin}, {facts['rows']} rows{fitted}, {what}, "
-        f"{code}{target.stat().st_size:,} bytes, {seconds:.2f} s; "
-        f"threshold {bundle.calibration.threshold():.4g} {bundle.unit}"
+        f"{code}{target.stat().st_size:,} bytes, {seconds:.2f} s; {threshold}"
     )
 
 

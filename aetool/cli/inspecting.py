@@ -60,6 +60,9 @@ def _shown(value: object) -> str:
     # before whole numbers, since True is one
     if isinstance(value, bool):
         return "yes" if value else "no"
+    # a threshold that no score is above
+    if value == float("inf"):
+        return "none"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, int):

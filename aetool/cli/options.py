@@ -328,6 +328,8 @@ def percent(text: str | None, option: str, doubtful: float = math.inf) -> float 
     if text is None:
         return None
     part = part_of(text, option)
+    if part >= 1 and text.endswith("%") and doubtful < math.inf:
+        raise ParamError(f"{option} {text}: write a share below 100 %, such as 1% or 0.1%")
     # half of all records is hardly meant
     if not text.endswith("%") and doubtful <= part < 1:
         raise ParamError(

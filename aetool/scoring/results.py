@@ -125,6 +125,8 @@ class Detection:
         least = f"score above {self.threshold:.4g} {self.unit}"
         if self.threshold == float("-inf"):
             least = "whatever their score"
+        if self.threshold == float("inf"):
+            least = "no score is high enough"
         return f"{self.flagged} of {self.total} records flagged ({part:.3g} %): {least}{rare}{rest}"
 
     def notes(self) -> list[str]:
