@@ -669,7 +669,8 @@ def compress(
     lossy: store the model's codes, or a lossless or bounded archive where that is smaller at no
     more error; lossy_only: the codes in any case. latent: how many units of the code are kept; or
     target: the mean error allowed, 0.01 for 1 %. max_error: the largest error of each number, 0.5
-    in its unit or as a percentage such as "1%", for all columns or as a dictionary by column.
+    in its unit or as a percentage such as "1%", for all columns or as a dictionary by column; of
+    each pixel, in levels.
 
     rmse: the smallest archive whose root mean squared error, over the columns that are changed, is
     at most this part of a standard deviation, 0.02 or "2%". target_psnr: the same for pictures, in

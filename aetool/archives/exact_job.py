@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from aetool import files
 from aetool.archives import encoding, opening, unbounded
 from aetool.archives.encoding import Checks, Tally
+from aetool.archives.levels import DEEP, SHALLOW, Levels
 from aetool.archives.lossy_job import CompressOptions, inner_name
 from aetool.archives.opening import FileBytes, Opened
 from aetool.bundle import Bundle
@@ -25,12 +26,13 @@ from aetool.codec.contents.arrays import ArrayContent, column_labels, ends_of
 from aetool.codec.contents.arrow import ArrowContent
 from aetool.codec.contents.content import BOUNDED, LOSSLESS, ByteContent, Content
 from aetool.codec.contents.file import LARGEST, TypedFile
-from aetool.codec.contents.folder import Folder
+from aetool.codec.contents.folder import BoundedFolder, Folder
 from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.labels import labels_of
 from aetool.codec.contents.lines import JsonLines
-from aetool.codec.contents.pixels import PixelArray, pixels_of
+from aetool.codec.contents.pixels import BoundedPixels, PixelArray, pixels_of
 from aetool.codec.contents.text import TextOrigin, TextTable
+from aetool.codec.folders import EXACT, Bounds
 from aetool.codec.natives import batches
 from aetool.codec.natives.arrow import Ends
 from aetool.codec.picture_models import PictureModel
@@ -49,7 +51,7 @@ from aetool.errors import ArchiveError, DataError, ParamError
 from aetool.files import path_of
 from aetool.spelling import option
 
-Bounds = Mapping[str, Fraction]
+ByColumn = Mapping[str, Fraction]
 LEAST_GAIN = 8  # bytes; for fewer, a table in its own types is not worth giving up
 
 
@@ -290,7 +292,7 @@ def job_of(
     options: CompressOptions,
     model: Bundle | None = None,
     shared: Shared | None = None,
-    bounds: Bounds | None = None,
+    bounds: ByColumn | None = None,
     pictures: PictureModel | None = None,
 ) -> ExactJob:
     """The lossless archive of a source, or the one within --max-error, by its kind.
@@ -321,7 +323,7 @@ def _job_of(
     options: CompressOptions,
     model: Bundle | None,
     shared: Shared | None,
-    bounds: Bounds | None,
+    bounds: ByColumn | None,
     pictures: PictureModel | None = None,
 ) -> ExactJob:
     source = opening.of_source(source)
@@ -331,24 +333,10 @@ def _job_of(
         return _table(source, options, bounds)
     if isinstance(source, ArrayFile):
         return _arrays(source, options, bounds, by_model, pictures)
+    if isinstance(source, FolderSource):
+        return ExactJob(_folder(source, options, pictures), by_model)
     if isinstance(source, ImageSource):
-        # a folder without pictures may hold tables, which have bounds one by one
-        if bounded and isinstance(source, FolderSource) and not source.names:
-            raise ParamError(
-                f"{option('--max-error')}: {source.name} is a folder, whose files are stored as "
-                "they are; give one table of it"
-            )
-        if bounded:
-            raise ParamError(
-                f"{option('--max-error')} is for tables; for pictures there is {option('--lossy')}"
-            )
-        if isinstance(source, FolderSource):
-            folder = Folder(
-                _format(source), source, options.effort, options.keep_files, model=pictures
-            )
-            return ExactJob(folder, by_model)
-        array = PixelArray(_format(source), source.shape, source, options.effort, pictures)
-        return ExactJob(array, by_model)
+        return ExactJob(_pixels(source, options, pictures), by_model)
     if isinstance(source, sources.CsvSource):
         return _text_job(source, options, model, shared, bounds)
     if isinstance(source, sources.JsonLinesSource) and not bounded:
@@ -413,7 +401,7 @@ def _text_job(
     options: CompressOptions,
     model: Bundle | None,
     shared: Shared | None,
-    bounds: Bounds | None,
+    bounds: ByColumn | None,
 ) -> ExactJob:
     try:
         if shared is not None and model is not None:
@@ -425,7 +413,7 @@ def _text_job(
         return ExactJob(_bytes(source, source.path), kept=str(why))
 
 
-def _text(source: sources.CsvSource, options: CompressOptions, bounds: Bounds | None) -> ExactJob:
+def _text(source: sources.CsvSource, options: CompressOptions, bounds: ByColumn | None) -> ExactJob:
     head, names = source_texts.header_of(source)
     bounded = bool(options.max_error or bounds)
     labels = labels_of(names)
@@ -487,7 +475,7 @@ def _origin(source: sources.CsvSource, layout: Layout) -> TextOrigin:
     return TextOrigin(pieces, stream, layout, source.dialect.encoding)
 
 
-def _table(source: ArrowTable, options: CompressOptions, bounds: Bounds | None) -> ExactJob:
+def _table(source: ArrowTable, options: CompressOptions, bounds: ByColumn | None) -> ExactJob:
     labels = labels_of(source.schema.names)
 
     def ends() -> list[Ends | None]:
@@ -514,21 +502,59 @@ def _places_of_keys(
     return unbounded.places_of_names(source)
 
 
+def _pixels(
+    source: ImageSource,
+    options: CompressOptions,
+    learned: PictureModel | None,
+    name: str = "",
+) -> PixelArray:
+    """The content of pictures of one size: exactly, or within --max-error. name: of the array that
+    they are, as --max-error may name it."""
+    levels = Levels.asked(options.max_error, source.name, name)
+    bound = levels.of(SHALLOW)
+    kind = BoundedPixels if bound else PixelArray
+    return kind(_format(source), source.shape, source, options.effort, learned, bound=bound)
+
+
+def _folder(
+    source: FolderSource,
+    options: CompressOptions,
+    learned: PictureModel | None,
+) -> Folder:
+    """The content of a folder: its pictures exactly, or within --max-error. ParamError for a folder
+    without pictures within a bound."""
+    # it may hold tables, which have bounds one by one
+    if options.max_error and not source.names:
+        raise ParamError(
+            f"{option('--max-error')}: {source.name} is a folder, whose files are stored as "
+            "they are; give one table of it"
+        )
+    levels = Levels.asked(options.max_error, source.name)
+    bounds = Bounds(levels.of(SHALLOW), levels.of(DEEP))
+    kind = Folder if bounds == EXACT else BoundedFolder
+    return kind(
+        _format(source),
+        source,
+        options.effort,
+        options.keep_files,
+        model=learned,
+        bounds=bounds,
+    )
+
+
 def _arrays(
     source: ArrayFile,
     options: CompressOptions,
-    bounds: Bounds | None,
+    bounds: ByColumn | None,
     model: Bundle | None = None,
     learned: PictureModel | None = None,
 ) -> ExactJob:
     bounded = bool(options.max_error or bounds)
     try:
         pictures = pixels_of(source)
-        if pictures is not None and not bounded:
-            content = PixelArray(
-                _format(pictures), pictures.shape, pictures, options.effort, learned
-            )
-            return ExactJob(content, model, file=_as_file(source, options))
+        if pictures is not None and bounds is None:
+            content = _pixels(pictures, options, learned, source.members[0].name)
+            return ExactJob(content, model, file=None if bounded else _as_file(source, options))
         labels = column_labels(source)
         chosen = _bounds_by_place(labels, labels, options, bounds, lambda: ends_of(source))
         arrays = ArrayContent.of_source(source, _format(source), options.effort, chosen)
@@ -564,7 +590,7 @@ def _bounds_by_place(
     labels: Sequence[str],
     names: Sequence[str],
     options: CompressOptions,
-    bounds: Bounds | None,
+    bounds: ByColumn | None,
     ends: Callable[[], list[Ends | None]],
     apart: Collection[int] = (),
 ) -> list[Fraction | None] | None:

@@ -1,5 +1,5 @@
 """Which numbers a bound on the errors of all numbers leaves exact, though people read them as
-numbers: identifiers, keys and numbers written in another way."""
+numbers: identifiers, keys and numbers written in another way; and which files of a folder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from aetool.archives.opening import Opened
 from aetool.canonical import Json
 from aetool.codec import source_texts
+from aetool.codec.contents.folder import FILES
 from aetool.codec.contents.labels import labels_of
 from aetool.codec.planning import Effort
 from aetool.columns import quantities
@@ -112,6 +113,26 @@ def remarks(
     # numbers of a typed table are not written in any way
     if isinstance(source, CsvSource):
         lines.extend(_otherwise_written(beginning, wanted, errors))
+    return lines
+
+
+def of_folder(stored_exactly: Mapping[str, int]) -> list[str]:
+    """Lines that say which files of a folder are stored exactly within a bound all the same, and
+    why. stored_exactly: how many, by what they are."""
+    lines = []
+    for kind, count in stored_exactly.items():
+        # of many files as of one
+        one = count == 1
+        if kind == FILES:
+            lines.append(
+                f"{count:,} {'file is' if one else 'files are'} stored byte for byte: a bound is "
+                "for pictures that are stored by pixel, such as plain PNG, and not for JPEG"
+            )
+        else:
+            lines.append(
+                f"{count:,} {'picture' if one else 'pictures'} {kind} {'is' if one else 'are'} "
+                "stored exactly: a bound is for levels, and there are none"
+            )
     return lines
 
 

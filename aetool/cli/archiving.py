@@ -15,6 +15,7 @@ from aetool.errors import AetoolError, ParamError
 if TYPE_CHECKING:
     from aetool.operations import Detection
 
+PIXELS = "pixels"  # of the errors, those of pictures
 FEW = 8  # names of files that are said
 
 
@@ -33,7 +34,7 @@ FEW = 8  # names of files that are said
     "--max-error",
     multiple=True,
     metavar="[COL=]E[%]",
-    help="Numbers may differ by E, or by E % of their column's range in FILE.",
+    help="Numbers may differ by E, or by E % of their column's range in FILE; pixels by E levels.",
 )
 @click.option(
     "--flag",
@@ -181,7 +182,11 @@ def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
     if before and size > before:
         what = "the files have" if "parts" in facts else "the file has"
         ratio = f", {size - before:,} more than {what}"
-    fidelity = remarks.FIDELITY.get(facts["fidelity"], facts["fidelity"])
+    fidelity = str(remarks.FIDELITY.get(facts["fidelity"], facts["fidelity"]))
+    off = facts.get("errors", {}).get(PIXELS)
+    if facts["fidelity"] == "bounded" and off is not None:
+        levels = "1 level" if off["largest"] == 1 else f"{off['largest']:g} levels"
+        fidelity += f", pixels at most {levels} off"
     rows = f"{facts['rows']:,} rows, " if is_shard or "parts" in facts else ""
     if "parts" in facts:
         rows = f"{facts['parts']:,} parts, {rows}"

@@ -44,7 +44,7 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
         elif key == "fidelity":
             said = remarks.FIDELITY.get(str(value), value)
             terminal.say(f"{title:16} {said}")
-        elif value is not None:
+        elif value is not None and value != {}:
             terminal.say(f"{title:16} {_shown(value)}")
     if "fit_steps" in found:
         # as the fit itself has said them

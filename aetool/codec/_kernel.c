@@ -2004,7 +2004,6 @@ static PyObject *unmix_text(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-
 #include "_pixels.h"
 
 static PyMethodDef methods[] = {

@@ -68,6 +68,7 @@ static void px_tables(void) {
 
 typedef struct {
     int count, planes, height, width, most, bits; /* most: the largest value */
+    int bound, step; /* a restored value is at most bound off; step = 2 bound + 1 */
     int contexts, selectors, inputs, limit, rate;
     const uint8_t *context; /* of each, how many terms, and which features they are */
     const uint8_t *selector;
@@ -174,20 +175,28 @@ static inline int px_bit(Px *m, int slot, int node, int bit, const int inputs) {
     return bit;
 }
 
-/* The value, coded by its distance from the predicted one: none, side, magnitude. */
+/* The number of steps that comes nearest to a distance of 0 or more. */
+static inline int px_steps(const Px *m, int distance) {
+    return m->bound ? (distance + m->bound) / m->step : distance;
+}
+
+/* The value as it is restored, coded by its distance from the predicted one: none, side, steps. */
 static inline int px_value(Px *m, int predicted, int value, const int inputs) {
-    int distance = value - predicted, negative;
-    px_lines(m, 0);
-    if (px_bit(m, 0, 0, distance == 0, inputs))
+    int distance = value - predicted, negative, k = 0;
+    int magnitude = px_steps(m, distance < 0 ? -distance : distance);
+    int below = px_steps(m, predicted), above = px_steps(m, m->most - predicted);
+    if (!below && !above)
         return predicted;
-    if (predicted == 0)
+    px_lines(m, 0);
+    if (px_bit(m, 0, 0, magnitude == 0, inputs))
+        return predicted;
+    if (!below)
         negative = 0;
-    else if (predicted == m->most)
+    else if (!above)
         negative = 1;
     else
         negative = px_bit(m, 1, 1, distance < 0, inputs);
-    int largest = negative ? predicted : m->most - predicted;
-    int magnitude = distance < 0 ? -distance : distance, k = 0;
+    int largest = negative ? below : above;
     while (2 << k <= largest) {
         int node = 2 + 7 * negative + (k < 6 ? k : 6);
         if (!px_bit(m, node, node, magnitude >= 2 << k, inputs))
@@ -213,7 +222,8 @@ static inline int px_value(Px *m, int predicted, int value, const int inputs) {
             result += bit << b;
         }
     }
-    return negative ? predicted - result : predicted + result;
+    result *= m->step;
+    return px_clip(negative ? predicted - result : predicted + result, 0, m->most);
 }
 
 /* The values of one plane about a pixel. */
@@ -280,6 +290,8 @@ static inline int px_run(Px *m, uint16_t *values, const int inputs) {
     int planes = m->planes, height = m->height, width = m->width, most = m->most;
     ptrdiff_t stride = width + 2 * PX_PAD, plane = stride * (height + 1), all = plane * planes;
     int shift = px_length(most) > 8 ? px_length(most) - 8 : 0;
+    /* classes of differences are coarser where values are */
+    int classes = shift + (m->bound ? px_length(m->bound) - 1 : 0);
     int steps_x = px_length(width - 1) > 6 ? px_length(width - 1) - 6 : 0;
     int steps_y = px_length(height - 1) > 6 ? px_length(height - 1) - 6 : 0;
     size_t missing = (size_t)planes * 2 * (size_t)stride;
@@ -422,11 +434,11 @@ static inline int px_run(Px *m, uint16_t *values, const int inputs) {
                     f[PX_PREDICTED_COARSE] = predicted >> (shift + 4);
                     f[PX_X] = x >> steps_x;
                     f[PX_Y] = y >> steps_y;
-                    f[PX_ENERGY] = px_coarsely((errors + slopes) / 6, shift);
-                    f[PX_ENERGY_FINE] = 2 * px_classed((errors + 2 * slopes) >> 3, shift) +
+                    f[PX_ENERGY] = px_coarsely((errors + slopes) / 6, classes);
+                    f[PX_ENERGY_FINE] = 2 * px_classed((errors + 2 * slopes) >> 3, classes) +
                                         (errors > slopes);
-                    f[PX_TEXTURE] = px_classed(slopes >> 1, shift);
-                    f[PX_SPREAD] = px_classed(largest - least, shift);
+                    f[PX_TEXTURE] = px_classed(slopes >> 1, classes);
+                    f[PX_SPREAD] = px_classed(largest - least, classes);
                     int ends = 0;
                     const int about[8] = {a.w, a.n, a.nw, a.ne, a.ww, a.nn, a.nee, p};
                     for (int k = 0; k < 8; k++)
@@ -435,28 +447,28 @@ static inline int px_run(Px *m, uint16_t *values, const int inputs) {
                     f[PX_W_EXACT] = a.w;
                     f[PX_N_EXACT] = a.n;
                     f[PX_REPEATED] = (int32_t)*repeat;
-                    f[PX_W] = px_classed(a.w - predicted, shift);
-                    f[PX_N] = px_classed(a.n - predicted, shift);
-                    f[PX_NW] = px_classed(a.nw - predicted, shift);
-                    f[PX_NE] = px_classed(a.ne - predicted, shift);
-                    f[PX_WW] = px_classed(a.ww - predicted, shift);
-                    f[PX_NN] = px_classed(a.nn - predicted, shift);
-                    f[PX_BEFORE] = px_classed(p - predicted, shift);
-                    f[PX_LINEAR] = px_classed(by_line - predicted, shift);
-                    f[PX_MEDIAN] = px_classed((int)guess[0] - predicted, shift);
+                    f[PX_W] = px_classed(a.w - predicted, classes);
+                    f[PX_N] = px_classed(a.n - predicted, classes);
+                    f[PX_NW] = px_classed(a.nw - predicted, classes);
+                    f[PX_NE] = px_classed(a.ne - predicted, classes);
+                    f[PX_WW] = px_classed(a.ww - predicted, classes);
+                    f[PX_NN] = px_classed(a.nn - predicted, classes);
+                    f[PX_BEFORE] = px_classed(p - predicted, classes);
+                    f[PX_LINEAR] = px_classed(by_line - predicted, classes);
+                    f[PX_MEDIAN] = px_classed((int)guess[0] - predicted, classes);
                     int other = c ? first + a.w - of[0].w : p;
-                    f[PX_PLANE] = px_classed(other - predicted, shift);
-                    f[PX_ERROR_W] = px_classed(ew, shift);
-                    f[PX_ERROR_N] = px_classed(en, shift);
+                    f[PX_PLANE] = px_classed(other - predicted, classes);
+                    f[PX_ERROR_W] = px_classed(ew, classes);
+                    f[PX_ERROR_N] = px_classed(en, classes);
                     f[PX_ERROR_BEFORE] =
-                        picture ? px_classed(error_before[c * plane + row + x], shift) : 0;
+                        picture ? px_classed(error_before[c * plane + row + x], classes) : 0;
                     f[PX_ERROR_FIRST] = c > 0 ? told[0] : 0;
                     f[PX_ERROR_SECOND] = c > 1 ? told[1] : 0;
                     f[PX_FIRST] = first;
-                    f[PX_W_COARSE] = px_coarsely(a.w - predicted, shift);
-                    f[PX_N_COARSE] = px_coarsely(a.n - predicted, shift);
-                    f[PX_NW_COARSE] = px_coarsely(a.nw - predicted, shift);
-                    f[PX_NE_COARSE] = px_coarsely(a.ne - predicted, shift);
+                    f[PX_W_COARSE] = px_coarsely(a.w - predicted, classes);
+                    f[PX_N_COARSE] = px_coarsely(a.n - predicted, classes);
+                    f[PX_NW_COARSE] = px_coarsely(a.nw - predicted, classes);
+                    f[PX_NE_COARSE] = px_coarsely(a.ne - predicted, classes);
                     const uint8_t *terms_of = m->context;
                     for (int i = 0; i < m->contexts; i++) {
                         uint32_t seed = (uint32_t)(i + 1) * 0x9E3779B1u + (uint32_t)c * 0x85EBCA6Bu;
@@ -474,7 +486,7 @@ static inline int px_run(Px *m, uint16_t *values, const int inputs) {
                     uint16_t *place = values +
                         (((ptrdiff_t)picture * planes + c) * height + y) * width + x;
                     int value = px_value(m, predicted, m->decoding ? 0 : *place, inputs);
-                    if (m->decoding)
+                    if (m->decoding || m->bound)
                         *place = (uint16_t)value;
                     *here = value;
                     *wrong = told[c] = value - predicted;
@@ -503,23 +515,25 @@ static int px_whole(Px *m, uint16_t *values) {
 }
 
 /* (values, params, lists, counters, weights, last, data): values are coded into data, or decoded from
- * it. params: i32 count, planes, height, width, most, bits, limit, rate, contexts, selectors,
- * inputs. Returns how many bytes were written or read; -1 where there is no room for them. */
+ * it; coded within a bound they become the restored ones. params: i32 count, planes, height, width,
+ * most, bits, limit, rate, contexts, selectors, inputs; and bound, if it is not 0. Returns how many bytes were written or read; -1 where there is no room for them. */
 static PyObject *px_call(PyObject *args, int decoding) {
     Py_buffer values, params, lists, counters, weights, last, data;
-    if (!PyArg_ParseTuple(args, decoding ? "w*y*y*w*w*w*y*" : "y*y*y*w*w*w*w*", &values, &params,
+    if (!PyArg_ParseTuple(args, decoding ? "w*y*y*w*w*w*y*" : "w*y*y*w*w*w*w*", &values, &params,
                           &lists, &counters, &weights, &last, &data))
         return NULL;
     Px *m = calloc(1, sizeof(Px));
     const int32_t *of = params.buf;
-    int ok = m && params.len == 11 * 4;
+    int ok = m && (params.len == 11 * 4 || params.len == 12 * 4);
     if (ok) {
         m->count = of[0], m->planes = of[1], m->height = of[2], m->width = of[3], m->most = of[4];
         m->bits = of[5], m->limit = of[6], m->rate = of[7];
         m->contexts = of[8], m->selectors = of[9], m->inputs = of[10];
+        m->bound = params.len == 12 * 4 ? of[11] : 0;
         m->counters = counters.buf, m->weights = weights.buf, m->last = last.buf;
         ok = m->count > 0 && m->planes > 0 && m->planes <= PX_MOST_PLANES && m->height > 0 &&
-             m->width > 0 && m->most > 0 && m->most < 65536 && m->bits >= 4 && m->bits <= 22 &&
+             m->width > 0 && m->most > 0 && m->most < 65536 && m->bound >= 0 &&
+             m->bound < 65536 && m->bits >= 4 && m->bits <= 22 &&
              m->limit > 0 && m->limit < 256 && m->rate > 0 && m->rate <= 16 && m->contexts > 0 &&
              m->contexts <= PX_MOST_CONTEXTS && m->selectors >= 0 &&
              m->selectors <= PX_MOST_SELECTORS && m->inputs > m->contexts && m->inputs <= 32 &&
@@ -551,6 +565,7 @@ static PyObject *px_call(PyObject *args, int decoding) {
     if (ok) {
         Py_BEGIN_ALLOW_THREADS
         m->decoding = decoding;
+        m->step = 2 * m->bound + 1;
         m->high = UINT32_MAX;
         m->to = data.buf, m->to_end = m->to + data.len;
         m->from = data.buf, m->from_end = m->from + data.len;

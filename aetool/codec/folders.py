@@ -23,6 +23,8 @@ from aetool.model import Array
 USUAL = 0o644  # the permission bits of a file that has none of its own
 MOST = 0o7777  # all of them, with those that lend the owner's rights, or keep what is of others
 PIECE = 64 << 20  # bytes of a large file in one block
+# modes whose values are no levels, as one in between would be none: what such pictures are
+LEVELLESS = {"1": "of two colours", "P": "with a palette"}
 LEAST_PIXELS = 16  # for each byte of a palette, which is told with every block of its pictures
 
 
@@ -52,14 +54,14 @@ class Picture:
             return self.format, self.mode, self.palette, *self.pixels.shape
         return (self.offset,)
 
-    def same(self, other: Picture) -> bool:
+    def same(self, other: Picture, bound: int = 0) -> bool:
         """Whether two files are equal by name, mode, format, permissions, offset, and pixels or
-        bytes."""
+        bytes. bound: how many levels off the other's pixels may be."""
         if (self.name, self.key, self.permissions) != (other.name, other.key, other.permissions):
             return False
         if self.pixels is None:
             return self.raw == other.raw
-        return other.pixels is not None and bool((self.pixels == other.pixels).all())
+        return other.pixels is not None and pictures.near(self.pixels, other.pixels, bound)
 
     @property
     def seen(self) -> Array | None:
@@ -75,6 +77,24 @@ class Picture:
         if self.pixels is not None:
             return int(self.pixels.nbytes)
         return len(self.raw)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How many levels off the values of a folder's pictures may be: of 8 and of 16 bits."""
+
+    shallow: int = 0
+    deep: int = 0
+
+    def of(self, picture: Picture) -> int:
+        """The bound of a picture: 0 for bytes of a file, places in a palette, and black and white,
+        which have no levels."""
+        if picture.pixels is None or picture.mode in LEVELLESS:
+            return 0
+        return self.shallow if picture.pixels.dtype == np.uint8 else self.deep
+
+
+EXACT = Bounds()
 
 
 def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
@@ -119,9 +139,10 @@ def encode(
     files: list[Picture],
     effort: planning.Effort,
     model: PictureModel | None = None,
+    bounds: Bounds = EXACT,
 ) -> Encoded:
     """Encode files that have one key as a block. model: what a model has learned of pictures, as of
-    pictures.encode; None without."""
+    pictures.encode; None without. bounds: how many levels off restored values may be."""
     first = files[0]
     words: dict[str, Json] = {"names": [file.name for file in files]}
     permissions = [USUAL if file.permissions is None else file.permissions for file in files]
@@ -142,7 +163,7 @@ def encode(
         if first.palette.opacity:
             words["opacity"] = first.palette.opacity.hex()
     pixels = np.stack([file.pixels for file in files if file.pixels is not None])
-    return pictures.encode(pixels, effort, words=words, model=model)
+    return pictures.encode(pixels, effort, words=words, model=model, bound=bounds.of(first))
 
 
 @sensible()

@@ -25,6 +25,8 @@ from aetool.model import Array
 Samples = Array  # (n, channels, height, width) of uint8 or uint16
 SQUEEZED = 0  # the way of bytes without contexts; others say preset, colours and model
 PLANES, DIFFERENCES, PALETTE = 0, 1, 2  # what becomes of colours
+WITHIN = 3  # planes, of which each value is restored within a bound
+MOST_BOUND = (1 << 16) - 1
 PRIMED = 1 << 6  # in the way: begins with what a model has learned
 GROWN = 1 << 7  # and: in tables whose size follows
 MOST_COLOURS = 256
@@ -38,11 +40,13 @@ MAX_PADDED = 1 << 25  # values with what stands about each row
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """How the channels of pictures become planes to code. colours: PLANES, DIFFERENCES or PALETTE;
-    palette: (colours, channels), for PALETTE alone."""
+    """How the channels of pictures become planes to code. colours: PLANES, DIFFERENCES, PALETTE or
+    WITHIN; palette: (colours, channels), for PALETTE alone; bound: for WITHIN alone, how far off a
+    restored value may be."""
 
     colours: int
     palette: Samples | None = None
+    bound: int = 0
 
     def planes(self, pictures: Samples, most: int) -> tuple[npt.NDArray[np.uint16], int]:
         """(planes, (n, planes, height, width); their largest possible value) of pictures, (n,
@@ -50,7 +54,8 @@ class Way:
         if self.palette is not None:
             return _indices(pictures, self.palette), max(1, len(self.palette) - 1)
         planes = _green_first(pictures.astype(np.uint16))
-        if self.colours == PLANES:
+        # sums of bounded planes would be off by more than the bound
+        if self.colours in (PLANES, WITHIN):
             return planes, most
         size = most + 1
         half = size // 2
@@ -79,8 +84,10 @@ class Way:
         return _green_first(planes)
 
     def head(self) -> bytes:
-        """The palette as bytes at the head of a blob, as a decoder needs it first; b"" without a
-        palette."""
+        """What a decoder needs first, at the head of a blob: the palette or the bound as bytes; b""
+        without either."""
+        if self.colours == WITHIN:
+            return varint(self.bound)
         if self.palette is None:
             return b""
         return varint(len(self.palette)) + _sized(pack(_bytes_of(self.palette)))
@@ -172,12 +179,14 @@ def _part(pictures: Samples) -> Samples:
 @dataclass(frozen=True, eq=False)
 class _Tried:
     """A way tried on some pictures. primed: whether the coder began in a model's state; data: the
-    code, b"" if it was too long; bits: logarithm of the size of the coder's tables."""
+    code, b"" if it was too long; bits: logarithm of the size of the coder's tables; planes: as
+    they are restored."""
 
     way: Way
     primed: bool
     data: bytes
     bits: int
+    planes: npt.NDArray[np.uint16]
 
     def bytes_of(self, scale: float) -> float:
         """Estimate the bytes of pictures `scale` times as many as those tried, a palette counted
@@ -188,16 +197,30 @@ class _Tried:
         return math.inf
 
 
-def encode(pictures: Samples, preset: Preset, model: PictureModel | None = None) -> bytes:
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """Pictures as a blob, and the pictures that decoding it gives."""
+
+    blob: bytes
+    restored: Samples
+
+
+def encode(
+    pictures: Samples,
+    preset: Preset,
+    model: PictureModel | None = None,
+    bound: int = 0,
+) -> Coded:
     """Encode pictures, (n, channels, height, width), as a blob, in the way that takes fewest bytes
-    on a part of them. model: what has been learned of other pictures, to begin with."""
+    on a part of them. model: what has been learned of other pictures, to begin with. bound: how far
+    off a restored value may be, at most MOST_BOUND."""
     most = _most_of(pictures)
     part = _part(pictures)
     learned = model.states.get(preset.number) if model is not None else None
     scale = pictures.size / part.size
 
     def best_of(state: State | None) -> _Tried:
-        tries = [_tried(part, way, preset, most, state) for way in _ways(pictures)]
+        tries = [_tried(part, way, preset, most, state) for way in _ways(pictures, bound)]
         return min(tries, key=lambda one: one.bytes_of(scale))
 
     def whole(one: _Tried) -> _Tried:
@@ -221,19 +244,22 @@ def encode(pictures: Samples, preset: Preset, model: PictureModel | None = None)
     coded = head + bytes([taken.bits]) + taken.way.head() + taken.data
     if not taken.data or len(coded) > pictures.nbytes:
         coded = b""
-    if coded and not _may_be_squeezed(pictures, len(coded)):
-        return coded
-    without = squeezed(pictures)
-    if coded and len(coded) <= len(without):
-        return coded
-    return without
+    without = b""
+    if not coded or _may_be_squeezed(pictures, len(coded)):
+        without = squeezed(pictures)
+    if not coded or 0 < len(without) < len(coded):
+        return Coded(without, pictures)
+    if taken.way.colours != WITHIN:
+        return Coded(coded, pictures)
+    restored = taken.way.pictures(taken.planes, most).astype(pictures.dtype)
+    return Coded(coded, np.ascontiguousarray(restored))
 
 
 def way_for(pictures: Samples) -> tuple[npt.NDArray[np.uint16], int]:
     """(planes, their largest value) of pictures in the way that takes fewest bytes on a part of
     them; palettes are not tried, as other pictures have other colours."""
     most, part = _most_of(pictures), _part(pictures)
-    ways = [way for way in _ways(pictures) if way.palette is None]
+    ways = [way for way in _ways(pictures, 0) if way.palette is None]
     best = min(ways, key=lambda way: len(_tried(part, way, USUAL, most, None).data))
     return best.planes(pictures, most)
 
@@ -244,7 +270,10 @@ def _most_of(pictures: Samples) -> int:
     return max(1, int(pictures.max(initial=1)))
 
 
-def _ways(pictures: Samples) -> Iterator[Way]:
+def _ways(pictures: Samples, bound: int) -> Iterator[Way]:
+    if bound:
+        yield Way(WITHIN, bound=bound)
+    # drawings of few colours may well be smaller exactly
     yield Way(PLANES)
     if pictures.shape[1] >= 3:
         yield Way(DIFFERENCES)
@@ -261,7 +290,8 @@ def _tried(pictures: Samples, way: Way, preset: Preset, most: int, learned: Stat
     else:
         bits = max(bits, learned.bits)
         state = learned.grown(bits)
-    return _Tried(way, learned is not None, picture_coding.encode(planes, largest, state), bits)
+    data = picture_coding.encode(planes, largest, state, way.bound)
+    return _Tried(way, learned is not None, data, bits, planes)
 
 
 def squeezed(pictures: Samples) -> bytes:
@@ -305,7 +335,7 @@ def decode(
     colours = head >> 4 & 3
     primed = bool(head & PRIMED)
     grown = bool(head & GROWN)
-    if not 0 <= number < len(PRESETS) or colours > PALETTE or (grown and not primed):
+    if not 0 <= number < len(PRESETS) or (grown and not primed):
         raise ArchiveError("damaged: pictures are coded in an unknown way")
     most = 255
     if width == 2:
@@ -333,12 +363,17 @@ def decode(
         assert way.palette is not None
         planes = 1
         largest = max(1, len(way.palette) - 1)
+    elif colours == WITHIN:
+        bound, at = read_varint(data, at)
+        if not 0 < bound <= MOST_BOUND:
+            raise ArchiveError("damaged: pictures within a bound that is none")
+        way = Way(colours, bound=bound)
     elif colours == DIFFERENCES and planes < 3:
         raise ArchiveError("damaged: differences of colours that are none")
     if not 0 < largest < 1 << 16:
         raise ArchiveError("damaged: pictures with values of another size")
     sizes = (shape[0], planes, *shape[2:])
-    values = picture_coding.decode(data[at:], sizes, largest, state)
+    values = picture_coding.decode(data[at:], sizes, largest, state, way.bound)
     return np.ascontiguousarray(way.pictures(values, most).astype(dtype))
 
 

@@ -7,6 +7,9 @@ by small networks that learn with each bit, and the result drives an arithmetic 
 "Adaptive weighing of context models for lossless data compression", 2005; predictors as in CALIC,
 Wu & Memon 1997, and TMW, Meyer & Tischer 1997.) Whole numbers alone: the same on every machine.
 
+Within a bound N distances are counted in steps of 2 N + 1, as in JPEG-LS: what is predicted from is
+what a reader restores, and each value is at most N off.
+
 This file is the norm; the C kernel computes the same integers.
 """
 
@@ -98,32 +101,45 @@ def bits_for(values: int) -> int:
     return min(max(values.bit_length(), LEAST_BITS), MOST_BITS)
 
 
-def encode(values: Values, most: int, state: State) -> bytes:
+def encode(values: Values, most: int, state: State, bound: int = 0) -> bytes:
     """Encode planes, (n, planes, height, width), of values 0 .. most; `state` goes on learning in
-    place. b"" if the code would take far more bytes than the values."""
-    values = np.ascontiguousarray(values, "<u2")
+    place. b"" if the code would take far more bytes than the values.
+
+    bound: how far off a restored value may be; above 0, `values` become the restored ones.
+    """
+    own = np.require(values, "<u2", ["C", "W"])
     if kernel.C is None:
         coder = Encoder(state)
-        Walk(values, most, state.preset).run(coder)
-        return coder.finish()
-    # more than this is no gain, and few values take less than half of it even at the worst
-    room = np.empty(4 * values.size + (1 << 16), np.uint8)
-    size = kernel.C.code_pixels(values, *_for_c(values.shape, most, state), room)
-    if size < 0:  # far more than the values themselves take
-        return b""
-    return room[:size].tobytes()
+        Walk(own, most, state.preset, bound).run(coder)
+        code = coder.finish()
+    else:
+        # more than this is no gain, and few values take less than half of it even at the worst
+        room = np.empty(4 * own.size + (1 << 16), np.uint8)
+        size = kernel.C.code_pixels(own, *_for_c(own.shape, most, state, bound), room)
+        # below 0 where the code takes far more than the values themselves
+        code = room[: max(size, 0)].tobytes()
+    if own is not values and bound:
+        values[...] = own
+    return code
 
 
-def decode(data: bytes, shape: Sequence[int], most: int, state: State) -> Values:
+def decode(
+    data: bytes,
+    shape: Sequence[int],
+    most: int,
+    state: State,
+    bound: int = 0,
+) -> Values:
     """(n, planes, height, width): the planes that `encode` was given with an equal state, which
-    goes on learning in place; ArchiveError if the code is longer or shorter than theirs."""
+    goes on learning in place, or those that it restored within the bound; ArchiveError if the code
+    is longer or shorter than theirs."""
     values = np.zeros(tuple(shape), "<u2")
     if kernel.C is None:
         coder = Decoder(state, data)
-        Walk(values, most, state.preset).run(coder)
+        Walk(values, most, state.preset, bound).run(coder)
         used = coder.finish()
     else:
-        used = kernel.C.decode_pixels(values, *_for_c(shape, most, state), data)
+        used = kernel.C.decode_pixels(values, *_for_c(shape, most, state, bound), data)
     if used != len(data):
         raise ArchiveError("damaged: coded pictures do not end where they should")
     return values
@@ -133,10 +149,12 @@ def _for_c(
     shape: Sequence[int],
     most: int,
     state: State,
+    bound: int,
 ) -> tuple[bytes, bytes, npt.NDArray[np.uint32], npt.NDArray[np.int16], npt.NDArray[np.int32]]:
     preset = state.preset
     rule = (preset.limit, preset.rate, len(preset.contexts), len(preset.selectors), preset.inputs)
-    params = np.array([*shape, most, state.bits, *rule], "<i4").tobytes()
+    within = [bound] if bound else []
+    params = np.array([*shape, most, state.bits, *rule, *within], "<i4").tobytes()
     return params, preset.lists(), state.counters, state.weights, state.last
 
 

@@ -254,11 +254,18 @@ def clipped(value: int, low: int, high: int) -> int:
 
 class Walk:
     """Goes over pictures, (n, planes, height, width), of values 0 .. most, and codes every value by
-    a coder; a decoder fills in the values in place."""
+    a coder. The values become what a decoder restores, in place. bound: how far off that may be."""
 
-    def __init__(self, values: npt.NDArray[np.uint16], most: int, preset: Preset) -> None:
+    def __init__(
+        self,
+        values: npt.NDArray[np.uint16],
+        most: int,
+        preset: Preset,
+        bound: int = 0,
+    ) -> None:
         self.values = values
         self.most = most
+        self.bound = bound
         self.preset = preset
         self.count: int = values.shape[0]
         self.planes: int = values.shape[1]
@@ -266,6 +273,8 @@ class Walk:
         self.width: int = values.shape[3]
         # classes are of 8 bits, whatever the depth
         self.shift = max(0, most.bit_length() - 8)
+        # and those of differences coarser where values are
+        self.classes = self.shift + max(0, bound.bit_length() - 1)
         # places in at most 64 classes
         self.steps_x = max(0, (self.width - 1).bit_length() - 6)
         self.steps_y = max(0, (self.height - 1).bit_length() - 6)
@@ -350,7 +359,8 @@ class Walk:
         slot = (hashed(plane * PLANE_SEED & WORD, seen) * CONTEXT_SEED & WORD) >> 16
         features = self._features(plane, y, x, a, others, here, earlier, predicted, guesses, slot)
         self._contexts(coder, plane, features)
-        value = code_value(coder, predicted, self.most, int(self.values[self.picture, plane, y, x]))
+        given = int(self.values[self.picture, plane, y, x])
+        value = code_value(coder, predicted, self.most, given, self.bound)
         # what is learned of it
         self.values[self.picture, plane, y, x] = value
         self.now[plane][y][x] = value
@@ -439,7 +449,7 @@ class Walk:
         guesses: list[int],
         slot: int,
     ) -> dict[str, int]:
-        shift = self.shift
+        classes = self.classes
         error_w = self._error(plane, y, x - 1)
         error_n = self._error(plane, y - 1, x)
         # how far off the prediction was nearby
@@ -457,13 +467,13 @@ class Walk:
         other = here[0] + a.w - others[0].w if plane else earlier[0]
         features = {
             "predicted": predicted,
-            "predicted coarse": predicted >> (shift + 4),
+            "predicted coarse": predicted >> (self.shift + 4),
             "x": x >> self.steps_x,
             "y": y >> self.steps_y,
-            "energy": coarsely((errors + slopes) // 6, shift),
-            "energy fine": 2 * classed((errors + 2 * slopes) >> 3, shift) + (errors > slopes),
-            "texture": classed(slopes >> 1, shift),
-            "spread": classed(max(guesses) - min(guesses), shift),
+            "energy": coarsely((errors + slopes) // 6, classes),
+            "energy fine": 2 * classed((errors + 2 * slopes) >> 3, classes) + (errors > slopes),
+            "texture": classed(slopes >> 1, classes),
+            "spread": classed(max(guesses) - min(guesses), classes),
             "ends": ends,
             "w exact": a.w,
             "n exact": a.n,
@@ -474,7 +484,7 @@ class Walk:
         }
         error_before = self.error_before[plane][y][x] if self.picture else 0
         wrong = {"error w": error_w, "error n": error_n, "error before": error_before}
-        features |= {name: classed(error, shift) for name, error in wrong.items()}
+        features |= {name: classed(error, classes) for name, error in wrong.items()}
         near = {
             "w": a.w,
             "n": a.n,
@@ -488,9 +498,9 @@ class Walk:
             "plane": other,
         }
         for name, value in near.items():
-            features[name] = classed(value - predicted, shift)
+            features[name] = classed(value - predicted, classes)
         for name in ("w", "n", "nw", "ne"):
-            features[f"{name} coarse"] = coarsely(near[name] - predicted, shift)
+            features[f"{name} coarse"] = coarsely(near[name] - predicted, classes)
         return features
 
     def _contexts(self, coder: Coder, plane: int, features: dict[str, int]) -> None:
@@ -508,23 +518,33 @@ class Walk:
         coder.begin(hashes, chosen)
 
 
-def code_value(coder: Coder, predicted: int, most: int, value: int) -> int:
+def code_value(coder: Coder, predicted: int, most: int, value: int, bound: int = 0) -> int:
     """Code a value of 0 .. most by its distance to `predicted`: zero or not, its side, its
-    magnitude bit by bit; returns the value. A decoder does not look at `value`."""
-    distance = value - predicted
-    coder.open_lines(0)
-    if coder.bit(0, 0, int(distance == 0)):
+    magnitude bit by bit; returns the value as it is restored. A decoder does not look at `value`.
+    bound: how far off the restored value may be; distances are in steps of twice that and 1."""
+    step = 2 * bound + 1
+    distance = abs(value - predicted)
+    steps = (distance + bound) // step
+    below = (predicted + bound) // step
+    above = (most - predicted + bound) // step
+    # all that a value can be lies within the bound
+    if not below and not above:
         return predicted
-    if predicted in (0, most):
-        negative = int(predicted == most)
+    coder.open_lines(0)
+    if coder.bit(0, 0, int(steps == 0)):
+        return predicted
+    if not below:
+        negative = 0
+    elif not above:
+        negative = 1
     else:
-        negative = coder.bit(1, 1, int(distance < 0))
-    largest = predicted if negative else most - predicted
+        negative = coder.bit(1, 1, int(value < predicted))
+    largest = below if negative else above
     # how many bits the magnitude has, then those below its highest
     length = 0
     while 2 << length <= largest:
         node = 2 + 7 * negative + min(length, 6)
-        if not coder.bit(node, node, int(abs(distance) >= 2 << length)):
+        if not coder.bit(node, node, int(steps >= 2 << length)):
             break
         length += 1
     magnitude = 1 << length
@@ -542,9 +562,8 @@ def code_value(coder: Coder, predicted: int, most: int, value: int) -> int:
         # a bit that would lead out of the range is 0
         if magnitude + (1 << place) <= largest:
             node = 16 + 4 * min(length, 7) + min(depth, 3)
-            bit = coder.bit(slot, node, abs(distance) >> place & 1)
+            bit = coder.bit(slot, node, steps >> place & 1)
         slot = 2 * slot + bit
         magnitude += bit << place
-    if negative:
-        return predicted - magnitude
-    return predicted + magnitude
+    restored = predicted - step * magnitude if negative else predicted + step * magnitude
+    return clipped(restored, 0, most)

@@ -1,4 +1,4 @@
-"""Pictures of one size to blocks and back, every pixel exactly.
+"""Pictures of one size to blocks and back, every pixel exactly or within a bound.
 
 They are coded together, bit by bit. Only where the kernel was not built, the reference of the coder
 is too slow for many pixels: those of 16 bits are bytes as they are, and others are rows as columns.
@@ -25,6 +25,7 @@ from aetool.codec.records import Encoded, Words
 from aetool.data.images import Pixels
 from aetool.errors import ArchiveError
 
+PIXELS = "pixels"  # what errors are told of
 MOST_BY_REFERENCE = 1 << 15  # values: more take the reference more than some seconds
 
 
@@ -34,27 +35,54 @@ def encode(
     hints: Hints = NO_HINTS,
     words: Words | None = None,
     model: PictureModel | None = None,
+    bound: int = 0,
 ) -> Encoded:
     """Encode pictures, (n, channels, height, width) of uint8 or uint16, as a block. words: JSON to
     store beside them; model: what has been learned of other pictures, if the archive may name that
-    model."""
+    model. bound: how many levels off a restored value may be."""
     by_reference = kernel.C is None and pixels.size > MOST_BY_REFERENCE
     if by_reference and pixels.dtype == np.uint8:
         return as_columns(pixels, effort, hints, words)
     if by_reference:
-        coded = picture_blobs.squeezed(pixels)
+        coded = picture_blobs.Coded(picture_blobs.squeezed(pixels), pixels)
     else:
-        tries = [picture_blobs.encode(pixels, preset, model) for preset in presets_of(effort)]
-        coded = min(tries, key=len)
+        presets = presets_of(effort)
+        tries = [picture_blobs.encode(pixels, preset, model, bound) for preset in presets]
+        coded = min(tries, key=lambda one: len(one.blob))
     # the digest is of the pixels, lowest byte first on every machine
     little_endian = pixels.dtype.newbyteorder("<")
-    values = np.ascontiguousarray(pixels, little_endian).tobytes()
-    column = pixels_column(coded, values, pixels.dtype.itemsize)
+    values = np.ascontiguousarray(coded.restored, little_endian).tobytes()
+    column = pixels_column(coded.blob, values, pixels.dtype.itemsize)
     words = dict(words or {})
     words["shape"] = list(pixels.shape[1:])
     count = len(pixels)
     content, payload, after = blocks.encode([column], count, words, effort)
-    return Encoded(count, content, payload, after)
+    largest, square = _errors(pixels, coded.restored)
+    errors = {PIXELS: largest} if largest else {}
+    squares = {PIXELS: square} if square else {}
+    return Encoded(count, content, payload, after, errors, squares=squares)
+
+
+def near(pixels: Pixels, restored: Pixels, bound: int) -> bool:
+    """Whether restored pictures have the shape and the type of the original ones, and each value is
+    at most `bound` off."""
+    if restored.shape != pixels.shape or restored.dtype != pixels.dtype.newbyteorder("="):
+        return False
+    return _errors(pixels, restored)[0] <= bound
+
+
+def _errors(pixels: Pixels, restored: Pixels) -> tuple[float, float]:
+    """(the largest error, the sum of squared errors) of restored pictures."""
+    if restored is pixels:
+        return 0.0, 0.0
+    largest = 0
+    square = 0
+    # picture by picture, as the differences take more room than the pictures
+    for before, after in zip(pixels, restored, strict=True):
+        off = after.astype(np.int64) - before
+        largest = max(largest, int(np.abs(off).max()))
+        square += int((off * off).sum())
+    return float(largest), float(square)
 
 
 def presets_of(effort: planning.Effort) -> list[Preset]:

@@ -57,11 +57,11 @@ def allowed_by_place(
         if asked is None or both is None:
             bounds.append(None)
         else:
-            bounds.append(_bound_of(asked, *both))
+            bounds.append(bound_of(asked, *both))
     return bounds
 
 
-def _bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
+def bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
     """The error bound that a text asks for, "0.5" or "1%", which is of high - low; ParamError for
     any other text, or a bound below 0."""
     try:

@@ -83,7 +83,9 @@ def compress(
     # what a shard alone leaves exact, the whole may not
     if options.max_error and options.shard is None:
         table = opening.of_source(source)
-        exact = unbounded.remarks(table, options.max_error, figures["errors"], options.effort)
+        errors = figures.get("errors", {})
+        exact = unbounded.remarks(table, options.max_error, errors, options.effort)
+        exact += unbounded.of_folder(figures.get("stored_exactly", {}))
         if exact:
             figures["unbounded"] = exact
     if options.flag is not None:

@@ -137,12 +137,16 @@ class Bits:
             self.counters[place] = chance, min(uses + 1, 255)
         return bit
 
-    def value(self, predicted, most):
+    def value(self, predicted, most, bound=0):
+        step = 2 * bound + 1
+        under, over = (predicted + bound) // step, (most - predicted + bound) // step
+        if not under and not over:
+            return predicted
         self.aim(0)
         if self.next(0, 0):
             return predicted
-        below = int(predicted == most) if predicted in (0, most) else self.next(1, 1)
-        largest = predicted if below else most - predicted
+        below = self.next(1, 1) if under and over else int(not over)
+        largest = under if below else over
         length = 0
         while 2 ** (length + 1) <= largest:
             node = 2 + 7 * below + min(length, 6)
@@ -159,19 +163,21 @@ class Bits:
             if distance + worth <= largest:
                 bit = self.next(slot, 16 + 4 * min(length, 7) + min(depth, 3))
             slot, distance = 2 * slot + bit, distance + bit * worth
-        return predicted - distance if below else predicted + distance
+        return clip(predicted + (-step if below else step) * distance, 0, most)
 
 
 class Planes:
     """Decodes the planes of pictures, (n, planes, height, width), 0 .. most."""
 
-    def __init__(self, shape, most, bits):
+    def __init__(self, shape, most, bits, bound=0):
         self.out = np.zeros(shape, int).tolist()
         self.shape, self.most, self.bits = shape, most, bits
         self.wrong = np.zeros(shape, int).tolist()
         self.missed, self.marks = {}, {}
         self.linear = [[20000, 20000] + [0] * 20 for _ in range(shape[1])]
+        self.bound = bound
         self.less = max(0, most.bit_length() - 8)
+        self.coarser = self.less + (bound.bit_length() - 1 if bound else 0)
         _, _, height, width = shape
         self.less_y = max(0, (height - 1).bit_length() - 6)
         self.less_x = max(0, (width - 1).bit_length() - 6)
@@ -183,7 +189,7 @@ class Planes:
         return np.array(self.out, np.int64).reshape(self.shape)
 
     def cl(self, number):
-        size = sum(step <= abs(number) >> self.less for step in STEPS)
+        size = sum(step <= abs(number) >> self.coarser for step in STEPS)
         return -size if number < 0 else size
 
     def co(self, number):
@@ -278,7 +284,7 @@ class Planes:
             for name in names:
                 number = 19 * number + f[name]
             self.bits.numbers.append(number % 256)
-        value = self.bits.value(at, self.most)
+        value = self.bits.value(at, self.most, self.bound)
         self.out[n][c][y][x], self.wrong[n][c][y][x] = value, value - at
         self.marks[mark] = value + 1
         for k, guess in enumerate(guesses):
@@ -329,7 +335,7 @@ def pictures(data, shape, width, learned=None):
         return np.frombuffer(blob(rest), dtype).reshape(shape)
     preset, colours, most, bits, palette = (way & 15) - 1, way >> 4 & 3, 255, 16, None
     grown = way >> 7
-    check(colours < 3 and (way & 64 or not grown), "an unknown way")
+    check(way & 64 or not grown, "an unknown way")
     if width == 2:
         most, rest = varint(rest)
     state = learned_of(learned, preset) if way & 64 else None
@@ -341,8 +347,11 @@ def pictures(data, shape, width, learned=None):
         size, rest = varint(rest)
         palette = np.frombuffer(blob(rest[:size]), dtype).reshape(count, shape[1])
         planes, largest, rest = 1, max(1, count - 1), rest[size:]
+    bound = 0
+    if colours == 3:
+        bound, rest = varint(rest)
     coder = Bits(rest, preset, bits, state, grown)
-    values = Planes((shape[0], planes, *shape[2:]), largest, coder).decoded()
+    values = Planes((shape[0], planes, *shape[2:]), largest, coder, bound).decoded()
     check(coder.at == len(rest) + 3, "the end of coded pictures")
     if palette is not None:
         return palette[values[:, 0]].transpose(0, 3, 1, 2)

@@ -7,11 +7,11 @@ from aetool.codec.contents.arrays import ArrayContent
 from aetool.codec.contents.arrow import ArrowContent
 from aetool.codec.contents.content import Content
 from aetool.codec.contents.file import TypedFile
-from aetool.codec.contents.folder import Folder
+from aetool.codec.contents.folder import BoundedFolder, Folder
 from aetool.codec.contents.lines import JsonLines
 from aetool.codec.contents.lossy import LossyPictures, LossyTable
 from aetool.codec.contents.parts import Parts
-from aetool.codec.contents.pixels import PixelArray
+from aetool.codec.contents.pixels import BoundedPixels, PixelArray
 from aetool.codec.contents.text import TextTable
 from aetool.errors import ArchiveError
 
@@ -26,7 +26,9 @@ KNOWN: dict[tuple[str, int], type[Content]] = {
         LossyTable,
         LossyPictures,
         PixelArray,
+        BoundedPixels,
         Folder,
+        BoundedFolder,
         Parts,
         TypedFile,  # or KeptBytes, by what is kept
     )

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from aetool.canonical import Json
 from aetool.codec import folders
 from aetool.codec.blocks import Block
-from aetool.codec.contents.content import BLOCK_BYTES, LOSSLESS, Content
-from aetool.codec.contents.pixels import is_primed, primed_words
-from aetool.codec.folders import MOST, Picture
+from aetool.codec.contents.content import BLOCK_BYTES, BOUNDED, LOSSLESS, Content
+from aetool.codec.contents.pixels import bound_of, is_primed, primed_words
+from aetool.codec.folders import EXACT, LEVELLESS, MOST, Bounds, Picture
 from aetool.codec.picture_models import PictureModel
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 USUAL = 0o755  # permission bits of a folder that has none of its own
+FILES = "files"  # stored as they are, in a bounded archive
 
 
 class Folder(Content):
@@ -31,7 +32,7 @@ class Folder(Content):
 
     folders: permission bits by path, of folders that are empty, or whose bits are not the usual; ""
     is the folder itself. source, effort, keep_files (store all files by their bytes): for writing.
-    model, primed: as of PixelArray.
+    model, primed: as of PixelArray. bounds: how many levels off restored values may be.
     """
 
     name = "folder"
@@ -46,14 +47,17 @@ class Folder(Content):
         folders: dict[str, int] | None = None,
         model: PictureModel | None = None,
         primed: bool = False,
+        bounds: Bounds = EXACT,
     ) -> None:
-        super().__init__(LOSSLESS, format)
+        super().__init__(LOSSLESS if bounds == EXACT else BOUNDED, format)
+        self.bounds = bounds
         self.model = model
         self.primed = primed or model is not None
         self.folders = _worth_saying(source) if source is not None else folders or {}
         self.source = source
         self.effort = effort or Effort()
         self.keep_files = keep_files
+        self._exact: dict[str, int] = {}
 
     def header(self) -> dict[str, Json]:
         folders = {"folders": self.folders} if self.folders else {}
@@ -61,13 +65,13 @@ class Folder(Content):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> Folder:
-        folders = {str(path): int(mode) for path, mode in header.get("folders", {}).items()}
-        if any(not 0 <= mode <= MOST for mode in folders.values()):
-            raise ValueError("the permissions of a folder")
+        folders = _folders_of(header)
         return cls(dict(header["format"]), folders=folders, primed=is_primed(header))
 
     @property
     def fidelity(self) -> str:
+        if self.mode == BOUNDED:
+            return self.mode
         # where no file is a picture, each comes back byte for byte
         if self.source is not None and not self.source.names:
             return super().fidelity
@@ -99,7 +103,7 @@ class Folder(Content):
             yield from folders.read(self.source.path / name, name, keep=True)
 
     def encode(self, item: list[Picture], hints: Hints) -> list[Encoded]:
-        encoded = folders.encode(item, self.effort, self.model)
+        encoded = folders.encode(item, self.effort, self.model, self.bounds)
         # palettes take space of their own: small icons can be smaller as the files they are
         if item[0].palette is not None:
             as_files = self._as_files(item)
@@ -132,7 +136,7 @@ class Folder(Content):
                 # stored as the file it is, all of which must then be there
                 expected = list(self._bytes_of_file(picture))
             for piece in expected:
-                if again is None or not piece.same(again):
+                if again is None or not piece.same(again, self.bounds.of(piece)):
                     raise self.differs(f"{picture.name}:")
                 if piece is not expected[-1]:
                     again = next(restored, None)
@@ -166,6 +170,49 @@ class Folder(Content):
     def frame(self, archive: Archive, first: int, last: int) -> list[Pixels]:
         seen = (picture.seen for picture in self.pictures(archive, first, last))
         return [pixels for pixels in seen if pixels is not None]
+
+
+class BoundedFolder(Folder):
+    """As Folder, pictures of levels within a bound, which the header says."""
+
+    version = 2
+
+    def header(self) -> dict[str, Json]:
+        return {**super().header(), "bounds": [self.bounds.shallow, self.bounds.deep]}
+
+    @classmethod
+    def from_header(cls, header: dict[str, Json]) -> BoundedFolder:
+        format = dict(header["format"])
+        folders = _folders_of(header)
+        primed = is_primed(header)
+        shallow, deep = header["bounds"]
+        # a share of the levels may be less than one of the fewer levels
+        if shallow:
+            shallow = bound_of(shallow)
+        bounds = Bounds(shallow, bound_of(deep))
+        return cls(format, folders=folders, primed=primed, bounds=bounds)
+
+    def facts_of(self, item: list[Picture]) -> dict[str, Json]:
+        """How many files are stored exactly all the same, by why: they have no levels."""
+        first = item[0]
+        kind = LEVELLESS.get(first.mode)
+        if first.pixels is None:
+            kind = FILES
+        # a large file comes in several pieces
+        if kind is not None and not first.offset:
+            before = self._exact.get(kind, 0)
+            self._exact[kind] = before + len(item)
+        if not self._exact:
+            return {}
+        return {"stored_exactly": dict(self._exact)}
+
+
+def _folders_of(header: dict[str, Json]) -> dict[str, int]:
+    """The permission bits of folders by path that a header says."""
+    folders = {str(path): int(mode) for path, mode in header.get("folders", {}).items()}
+    if any(not 0 <= mode <= MOST for mode in folders.values()):
+        raise ValueError("the permissions of a folder")
+    return folders
 
 
 def _worth_saying(source: FolderSource) -> dict[str, int]:

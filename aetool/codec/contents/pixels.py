@@ -1,4 +1,4 @@
-"""Pictures of one size from an array or an idx file, every pixel exactly."""
+"""Pictures of one size from an array or an idx file, every pixel exactly or within a bound."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from aetool.canonical import Json
 from aetool.codec import pictures
 from aetool.codec.blocks import Block
-from aetool.codec.contents.content import BLOCK_BYTES, LOSSLESS, Content, cut
+from aetool.codec.contents.content import BLOCK_BYTES, BOUNDED, LOSSLESS, Content, cut
+from aetool.codec.picture_blobs import MOST_BOUND
 from aetool.codec.picture_models import PictureModel
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
@@ -28,7 +29,7 @@ MOST_SIZE = 1 << 31  # of a picture in one direction, less 1
 class PixelArray(Content):
     """Pictures of one shape, (channels, height, width), stored pixel by pixel. source, effort: for
     writing. model: what a model has learned of other pictures; primed: whether the archive can only
-    be read with that model."""
+    be read with that model. bound: how many levels off a restored value may be; 0 for exactly."""
 
     name = "pixels"
     kind = "image"
@@ -41,8 +42,10 @@ class PixelArray(Content):
         effort: Effort | None = None,
         model: PictureModel | None = None,
         primed: bool = False,
+        bound: int = 0,
     ) -> None:
-        super().__init__(LOSSLESS, format)
+        super().__init__(BOUNDED if bound else LOSSLESS, format)
+        self.bound = bound
         self.shape = shape_of(shape)
         self.model = model
         self.primed = primed or model is not None
@@ -61,14 +64,14 @@ class PixelArray(Content):
 
     @property
     def fidelity(self) -> str:
-        return "values"
+        return BOUNDED if self.bound else "values"
 
     def items(self) -> Iterator[Pixels]:
         assert self.source is not None
         yield from gathered(self.source.batches())
 
     def encode(self, item: Pixels, hints: Hints) -> list[Encoded]:
-        return [pictures.encode(item, self.effort, hints, model=self.model)]
+        return [pictures.encode(item, self.effort, hints, model=self.model, bound=self.bound)]
 
     def size_of(self, item: Pixels) -> int:
         return int(item.size)
@@ -81,7 +84,7 @@ class PixelArray(Content):
         restored = archive.pieces(0, archive.rows)
         for item in self.items():
             again = next(restored, None)
-            if again is None or again.shape != item.shape or not (again == item).all():
+            if again is None or not pictures.near(item, again, self.bound):
                 raise self.differs("a picture")
         if next(restored, None) is not None:
             raise self.differs("the number of pictures")
@@ -143,6 +146,29 @@ class PixelArray(Content):
         """Yield pictures first:last of the source, block by block."""
         for item, inside in cut(self.items(), first, last):
             yield item[inside]
+
+
+class BoundedPixels(PixelArray):
+    """As PixelArray, each value within a bound, which the header says."""
+
+    version = 2
+
+    def header(self) -> dict[str, Json]:
+        return {**super().header(), "bound": self.bound}
+
+    @classmethod
+    def from_header(cls, header: dict[str, Json]) -> BoundedPixels:
+        format = dict(header["format"])
+        bound = bound_of(header["bound"])
+        return cls(format, header["shape"], primed=is_primed(header), bound=bound)
+
+
+def bound_of(said: Json) -> int:
+    """The bound that a header says; ValueError unless it is a whole number of levels, 1 at
+    least."""
+    if type(said) is not int or not 0 < said <= MOST_BOUND:
+        raise ValueError(f"pictures within {said} levels")
+    return said
 
 
 def primed_words(primed: bool) -> dict[str, Json]:
