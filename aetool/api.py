@@ -218,9 +218,11 @@ class Bundle(bundles.Bundle):
         comment: str | None = None,
         executor: Chosen = None,
     ) -> Float:
-        """(rows,) float64: the score of each record, in `unit`; larger is more anomalous.
+        """Score each record of data: (rows,) float64, in `unit`; larger is more anomalous; NaN for
+        a picture that cannot be read.
 
-        header to comment: how a path's text is written, as aetool.fit; executor: as aetool.detect.
+        header to comment: how a path's text is written, as in aetool.fit; executor: as in
+        aetool.detect. Raises AetoolError.
         """
         return operations.score(_data("score", data, _text(locals())), self, device, executor)
 
@@ -235,8 +237,8 @@ class Bundle(bundles.Bundle):
 
     @property
     def feature_names_in_(self) -> Texts:
-        """(columns,) of texts: the columns of the table that was fitted, in their order, those that
-        are left out among them. AttributeError for a model of pictures."""
+        """The names of the columns of the table that was fitted, in their order, (columns,) of
+        texts, those that models leave out among them. AttributeError for a model of pictures."""
         if self.schema is None:
             raise AttributeError("feature_names_in_: a model of pictures has no columns")
         return np.array([column.name for column in self.schema.columns], dtype=object)

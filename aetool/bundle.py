@@ -101,8 +101,8 @@ class Bundle:
 
     @property
     def reading(self) -> Reading:
-        """What the model knows of the text of its tables: the options about text when it was
-        fitted, and its columns' names."""
+        """How the text of the model's tables is read: the options about text when it was fitted,
+        and its columns' names."""
         if self.schema is None:
             return Reading()
         names = tuple(column.name for column in self.schema.columns)

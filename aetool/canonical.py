@@ -17,7 +17,8 @@ def canonical(value: Json) -> bytes:
 
 
 def parse_canonical(data: bytes) -> Json:
-    """JSON written by `canonical`; ValueError for anything else, duplicate keys included."""
+    """Parse JSON that `canonical` wrote; ValueError for bytes in any other form, duplicate keys
+    included."""
     try:
         value = json.loads(data)
     except RecursionError:

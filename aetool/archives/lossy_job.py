@@ -45,7 +45,9 @@ MARGIN = 0.98  # of the target that was missed: what the next try aims at
 
 @dataclass(frozen=True)
 class CompressOptions:
-    """lossy: a model's code, or an exact or bounded archive where that is smaller at no more error;
+    """Options of compress: in which way data are stored, and what an archive must keep.
+
+    lossy: a model's code, or an exact or bounded archive where that is smaller at no more error;
     lossy_only: the code in any case. latent: code units kept, or target: the error allowed (a part:
     0.01 is 1 %), at most one. max_error: "E" or "E%" by column, "" for all the others. keep_files:
     the bytes of any source. rmse, target_psnr, budget, bytes_per_picture: the smallest archive of

@@ -34,7 +34,7 @@ GROUPED, COMMA = "thousands separators", "a decimal comma"
 
 @dataclass(frozen=True)
 class Beginning:
-    """What the first records of a table tell of its columns.
+    """The columns of a table by its first records: how they are read and called.
 
     schema: how they are read. names: of all columns in their order, as the schema calls them, ""
     for what is a column of the archive alone (see `source_texts.names_by_field`); header: as the
@@ -66,8 +66,8 @@ def places_of_names(source: CsvSource | ArrowTable) -> frozenset[int]:
 
 
 def _beginning_of(source: CsvSource | ArrowTable) -> Beginning | None:
-    """What the first records of a table tell; None if there are none, or they are read as no
-    table."""
+    """Read the first records of a table, and return what they say of its columns; None if there are
+    no records, or they cannot be read as a table."""
     # reading them may fail already, as of records of several widths
     try:
         records: TableSource

@@ -33,8 +33,8 @@ SAMPLE = 1 << 16  # rows of a large table that bounds are chosen on
 
 @dataclass(frozen=True, eq=False)
 class NumberColumn:
-    """What measures the errors of a column of numbers. variance, count: of its numbers; decimals:
-    of the grid that they lie on, None if on none; sample: some of them."""
+    """The statistics of a column of numbers by which its errors are measured. variance, count: of
+    its numbers; decimals: of the grid that they lie on, None if on none; sample: some of them."""
 
     variance: float
     count: int

@@ -30,7 +30,7 @@ def _operation(kind: str, *, reflected: bool = False) -> Operation:
 
 
 class Value:
-    """What nodes of a graph compute of a batch of records: (batch, n), float32 unless it is cast.
+    """The result of nodes of a graph for a batch of records: (batch, n), float32 unless it is cast.
 
     Values are added, subtracted, multiplied and divided like arrays, with each other, with arrays
     and with numbers, which are stored as float32; `value @ matrix` is a product, and a comparison
@@ -107,11 +107,11 @@ class Builder:
         return Value(self, self.graph.const(array, dtype))
 
     def affine(self, x: Value, weight: Float, bias: Float) -> Value:
-        """x weight + bias; x: (batch, n), weight: (n, k), bias: (k,)."""
+        """The affine map x weight + bias, (batch, k); x: (batch, n), weight: (n, k), bias: (k,)."""
         return self.op("Gemm", x, weight, bias)
 
     def relu(self, x: Value) -> Value:
-        """max(x, 0)."""
+        """The positive part of x, max(x, 0), element by element."""
         return self.op("Relu", x)
 
     def log(self, x: Value) -> Value:
@@ -153,13 +153,13 @@ class Builder:
         return Value(self, self.graph.take(x.name, index))
 
     def rows_of(self, table: npt.ArrayLike, number: Value) -> Value:
-        """(batch, n): for each record the row of a table, (k, n), whose number is in `number`,
-        (batch, 1) int64."""
+        """Look up a row of a table, (k, n), for each record: (batch, n). number: (batch, 1) int64,
+        the index of the row."""
         flat = self.op("Reshape", number, self.const([-1], np.int64))
         return self.op("Gather", np.asarray(table), flat, axis=0)
 
     def look_up(self, table: npt.ArrayLike | Value, index: Value) -> Value:
-        """(batch, n): the entries of a table, (k,), at the places index, (batch, n) int64."""
+        """Look up the entries of a table, (k,), by their indices, (batch, n) int64: (batch, n)."""
         return self.op("Gather", table, index, axis=0)
 
     def steps(self, x: Value, edges: Float, heights: Float) -> Value:

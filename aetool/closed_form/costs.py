@@ -94,8 +94,8 @@ def of_mixture(
 
 
 def where_present(g: Builder, x: Value, cost: Value) -> Value:
-    """(batch, numbers): costs, (batch, numbers), with 0 where features x say that a number is
-    missing."""
+    """Costs of numbers, (batch, numbers), with 0 in place of those that features x call missing:
+    (batch, numbers)."""
     spec = g.spec
     gated = spec.gate >= 0
     if not gated.any():
@@ -167,9 +167,8 @@ def by_column(
     flags: Value | None = None,
     levels: Value | None = None,
 ) -> Value:
-    """(batch, columns + 1): the sum of costs by column; the last, of no column, is 0. numbers:
-    (batch, numbers), flags: (batch, flags), levels: (batch, categories), each None if there are
-    none."""
+    """Sum costs by column: (batch, columns + 1); the last, of no column, is 0. numbers: (batch,
+    numbers), flags: (batch, flags), levels: (batch, categories), each None if there are none."""
     spec = g.spec
     costs: list[Value] = []
     owner: list[int] = []
@@ -188,8 +187,8 @@ def by_column(
 
 
 def summed(g: Builder, cost: Value, owner: list[int]) -> Value:
-    """(batch, columns + 1): the sum by column of costs, (batch, n), whose columns are owner, n of
-    them; the last is 0."""
+    """Sum costs, (batch, n), by the columns that they belong to: (batch, columns + 1); the last is
+    0. owner: n indices, the column of each cost."""
     columns = len(g.spec.columns)
     name = graphs.sum_by_column(g.graph, cost.name, owner, columns)
     return Value(g, name)

@@ -59,7 +59,7 @@ class Solution:
         return type(self).encode is not Solution.encode
 
     def encode(self, g: Builder, x: Value) -> Value:
-        """(batch, k): the codes of features x, (batch, features)."""
+        """The codes of features x, (batch, features): (batch, k)."""
         raise NotImplementedError
 
     def decode(self, g: Builder, z: Value) -> Value:
@@ -68,7 +68,8 @@ class Solution:
         raise NotImplementedError
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """(batch, features): what the model expects instead of features x, (batch, features)."""
+        """What the model expects in place of features x, (batch, features): (batch, features),
+        flags and levels as probabilities."""
         return self.decode(g, self.encode(g, x))
 
     def parts(self, g: Builder, x: Value) -> Value:
@@ -92,8 +93,8 @@ class Solution:
         return costs.capped(g, costs.in_bits(g, self.parts(g, x)))
 
     def surprise(self, g: Builder, x: Value) -> Value | None:
-        """(batch, columns), in bits: how surprising each column is given the others, by which
-        reasons are ranked; None to rank them by the parts."""
+        """How surprising each column is given the others, (batch, columns), in bits, by which
+        reasons are ranked; None to rank them by the parts. x: (batch, features)."""
         return None
 
     def without(self, rows: Int) -> Solution | None:

@@ -110,7 +110,8 @@ class Known:
 
 
 def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
-    """(n,): the values of a stream less what the plan's transform predicts of each, modulo 2^64."""
+    """The residuals of a stream: its values less what the plan's transform predicts of each, (n,),
+    modulo 2^64."""
     values = stream.values
     transform = plan.transform
     if transform is Transform.DIFFERENCE:
@@ -137,8 +138,8 @@ def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
 
 
 def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
-    """(n,): the values of a stream from their residuals r, (n,), the inverse of `residuals`.
-    stream: only its mask is read."""
+    """The inverse of `residuals`: the values of a stream, (n,), from its residuals r, (n,). stream:
+    only its mask is read."""
     transform = plan.transform
     if transform is Transform.DIFFERENCE:
         return _sums(r)
@@ -197,7 +198,8 @@ def _where_present(full: Array, stream: Stream) -> Array:
 
 
 def _earlier(values: Int, lag: int) -> Int:
-    """(rows,): the value `lag` rows earlier, 0 in the first `lag` rows."""
+    """The values shifted by `lag` rows: for each row the value `lag` rows before it, (rows,), 0 in
+    the first `lag` rows."""
     if not lag:
         return values
     earlier = np.zeros_like(values)
@@ -220,7 +222,8 @@ def course(plan: Plan, stream: Stream, known: Known) -> keys.Course:
 
 
 def _order(plan: Plan, stream: Stream, known: Known) -> Int:
-    """(n,): the places of the stream's values, group by group, in the order of rows within each."""
+    """The order that sorts a stream's values by group: (n,), their positions, group by group, in
+    the order of rows within each. The groups are those of the stream that the plan names."""
     groups = _of(known.values, plan.of, stream)
     # any other sort could put rows of a group in another order elsewhere, and restore other values
     return np.argsort(groups, kind="stable")

@@ -93,8 +93,8 @@ class Keying:
         return list(dict.fromkeys(parent for _, parent in ranked))
 
     def _keys(self, number: int, known: Known) -> _Keys | None:
-        """Stream `number` as keys; None if it has fewer than FEWEST_KEYS different values, or less
-        than LEAST_REPEATED rows for each."""
+        """Prepare stream `number` as possible keys, once; None if it has fewer than FEWEST_KEYS
+        different values, or less than LEAST_REPEATED rows for each."""
         if number not in self.looked_at:
             self.looked_at[number] = _keys_of(known.values[number][:ROWS])
         return self.looked_at[number]

@@ -98,8 +98,9 @@ class Course:
         return cls(own, begins, key, known, values, guesses, told)
 
     def residuals(self, values: Int) -> Int:
-        """(n,): each value less its prediction, modulo 2^64: the value before it under its key, or
-        the key's guess if it is the first. values: (n,), of the stream's rows."""
+        """The difference of each value to its prediction, (n,), modulo 2^64: to the value before it
+        with the same key, or to the key's guess if it is the first. values: (n,), of the stream's
+        rows."""
         ordered = self.values.copy()
         ordered[self.own] = values
         foretold = np.zeros_like(ordered)
@@ -108,8 +109,8 @@ class Course:
         return np.asarray(values - foretold[self.own])
 
     def restored(self, r: Int) -> Int:
-        """(n,): the values of the stream from their residuals r, (n,): the inverse of
-        `residuals`."""
+        """The inverse of `residuals`: the values of the stream, (n,), from their residuals r,
+        (n,)."""
         size = len(self.known)
         steps = np.zeros(size, np.int64)
         steps[self.own] = r
@@ -125,9 +126,9 @@ class Course:
         return np.asarray(ordered[self.own])
 
     def seen(self) -> npt.NDArray[np.uint32]:
-        """(n,): a class of how often the key of each of the stream's rows came before: 0 for never,
-        1 for once, 2 for two or three times, 3 for more. A key that the other pair has anywhere
-        gets at least 1."""
+        """How often the key of each of the stream's rows came before, as a class, (n,): 0 for
+        never, 1 for once, 2 for two or three times, 3 for more. A key that the other pair has
+        anywhere gets at least 1."""
         key = self.key[self.own]
         often = self.own - self.begins[key]
         classes = np.searchsorted(SEEN, often, "right")

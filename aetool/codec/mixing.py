@@ -252,7 +252,8 @@ class Mixer:
         self.in_field = 0
 
     def _contexts(self) -> None:
-        """Set `hashes`: one for each of the ten contexts that the next byte is predicted by."""
+        """Compute the ten contexts by which the next byte is predicted, and set `hashes` to a hash
+        of each."""
         text = self.text
         order = 0
         last = [*text[: -max(ORDERS) - 1 : -1], *[0] * max(ORDERS)]

@@ -44,9 +44,12 @@ WORD = (1 << 32) - 1
 
 @dataclass(eq=False)
 class State:
-    """What a coder has learned so far. counters: (contexts << bits,), each a probability and how
-    often it was used. weights: (selectors + 1, SETS, inputs), of the networks; last: (NODES,
-    selectors + 1), of the network that joins these."""
+    """The adaptive state of a coder of pictures: what it has learned from the pixels so far.
+
+    counters: (contexts << bits,), each a probability and how often it was used. weights: (selectors
+    + 1, SETS, inputs), of the networks; last: (NODES, selectors + 1), of the network that joins
+    these.
+    """
 
     preset: Preset
     bits: int

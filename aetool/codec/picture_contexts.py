@@ -401,8 +401,9 @@ class Walk:
         here: list[int],
         earlier: tuple[int, ...],
     ) -> list[int]:
-        """What each predictor but the linear one guesses of a pixel's value; guesses may lie
-        outside of 0 .. most."""
+        """Guesses of a pixel's value by all predictors but the linear one, as a list; they may lie
+        outside of 0 .. most. a: the neighbours in this plane; others: those in planes coded before;
+        here: the pixel's values in these; earlier: in the picture before."""
         guesses = [
             # the predictors of LOCO-I and CALIC, and plain gradients
             median(a.w, a.n, a.nw),

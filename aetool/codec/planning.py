@@ -94,7 +94,7 @@ class Effort:
 
 @dataclass(frozen=True, eq=False)
 class Hints:
-    """What was chosen for one block, to be tried first on the next.
+    """Choices made for one block, which are tried first on the next.
 
     shape: for each column how many streams it has. plans: of all streams. ways: for each column
     which of its encodings was taken.

@@ -104,8 +104,8 @@ class Transform(Enum):
 
 @dataclass(frozen=True)
 class Term:
-    """Part of a combination: `factor` times the value of one stream, or times the product of two,
-    each as it was `lag` rows before."""
+    """One term of a combination of streams: `factor` times the value of one stream, or times the
+    product of two, each as it was `lag` rows before."""
 
     factor: int
     streams: tuple[tuple[int, int], ...]  # a stream and its lag; of two the product counts
@@ -301,7 +301,7 @@ class Unchanged(Feature):
 
 @dataclass(frozen=True, eq=False)
 class Verdict(Feature):
-    """What the student, a small network, of this stream predicts for the row, as a class."""
+    """The class that the stream's student, a small network, predicts for the row."""
 
     letter = "n"
 
@@ -346,7 +346,7 @@ class Packed:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How a stream is coded.
+    """The plan by which a stream is coded.
 
     starts, widths: (bins,) int64, the first residual of each bin, ascending, and the bits of a
     place within it. complete: all residuals lie in bins, so that there is no escape symbol.

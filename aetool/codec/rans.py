@@ -269,8 +269,8 @@ def _steps(n: int, lanes: int) -> int:
 
 
 def contexts_of(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> Int:
-    """(n,): the number of each symbol's context. base: (n,), the part of it that does not depend on
-    the stream's own symbols; None: 0."""
+    """The number of each symbol's context, (n,), by which its frequency table is chosen. base:
+    (n,), the part of it that does not depend on the stream's own symbols; None: 0."""
     n = len(symbols)
     contexts = _bases(base, n)
     if c.own is None or not n:
@@ -297,8 +297,8 @@ def _base_for_c(base: U32 | None) -> U32 | bytes:
 
 
 def forward(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> U32:
-    """(n,): for each symbol its frequency << 16 | the sum of the frequencies of lower symbols, in
-    the table of its context and epoch."""
+    """Look up the frequency of each symbol in the table of its context and epoch: (n,) uint32,
+    frequency << 16 | the sum of the frequencies of lower symbols."""
     n = len(symbols)
     out = np.empty(n, dtype=np.uint32)
     if not n:
@@ -463,8 +463,8 @@ class Chain:
 
 
 def _contexts_of_step(out: U16, rows: Int, step: int, base: U32 | None, c: Contexts) -> Int:
-    """(lanes,): the context of the next symbol of each lane, but for repeats. out: the symbols, of
-    which those before this step are decoded; rows: the places of the next ones."""
+    """The context of the next symbol of each lane, (lanes,), without the mark of repeats. out: the
+    symbols, of which those before this step are decoded; rows: the places of the next ones."""
     contexts = _bases(None if base is None else base[rows], len(rows))
     if c.own is None:
         return contexts

@@ -50,8 +50,8 @@ def _no_marks() -> rans.U32:
 
 @dataclass(eq=False)
 class Shared:
-    """What a model knows of the columns of many small tables, so that their archives need not say
-    it.
+    """Knowledge of the columns of many small tables, which a model stores so that their archives
+    need not.
 
     names, head, format: the column names, the header record and how the text is written. spec: the
     --max-error it was learned for. metas: of each column. plans, primes: of each stream the plan,
@@ -142,8 +142,8 @@ def shared_of(
     names: Sequence[str] | None = None,
     spec: Mapping[str, str] | None = None,
 ) -> Shared | None:
-    """What a model knows of columns; None if it knows nothing. names, spec: if given, None also
-    unless the model was made for just these columns and this --max-error."""
+    """The knowledge of columns that a model stores; None if it has none. names, spec: if given,
+    None also unless it was learned for just these columns and this --max-error."""
     if CODEC not in model.graphs or model.kind != "table":
         return None
     shared = from_bytes(model.graphs[CODEC], model.name)

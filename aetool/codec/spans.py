@@ -97,7 +97,8 @@ def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tup
 
 
 def digits_behind(form: Array) -> Array:
-    """(n,): how many digits follow the point, by forms that `numbers` returned; 31 for -1."""
+    """How many digits follow each number's point, (n,), by the forms that `numbers` returned; 31
+    for form -1."""
     return form & MOST_BEHIND
 
 
@@ -186,7 +187,7 @@ def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
 
 
 def begins(length: I32) -> Int:
-    """(n,): where spans of these lengths begin, if they stand one behind the other."""
+    """Where each of consecutive spans begins, (n,). length: (n,), bytes of each."""
     return np.cumsum(length, dtype=np.int64) - length
 
 

@@ -64,8 +64,8 @@ class Stage:
         return data[: size + 1]
 
     def costs(self, data: bytes, text: bytes) -> Float:
-        """(bytes of the text,): how many bits of the data each byte of the text takes; bits of the
-        data that belong to no byte are in none. text: what the data restore."""
+        """How many bits of the compressed data each byte of the text takes, (bytes of the text,);
+        bits that belong to no byte are in none. text: what the data restore."""
         # bytes that are stored as they are take eight bits each
         return np.full(len(text), 8.0)
 
@@ -98,9 +98,9 @@ class Lzma2(Stage):
         return inflater.decompress(data, size + 1)
 
     def costs(self, data: bytes, text: bytes) -> Float:
-        """As of a stage. The decoder is fed byte by byte, and takes one whenever it has spent the
-        eight bits of another: these are shared by all that came out of it in between, a match by
-        all that it covers."""
+        """How many bits each byte of the text takes, see Stage.costs. The decoder is fed byte by
+        byte, and takes one whenever it has spent the eight bits of another: these are shared by all
+        that came out of it in between, a match by all that it covers."""
         inflater = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA2)
         # how many bytes of the text are there after each byte of the data
         known = np.zeros(len(data), np.int64)

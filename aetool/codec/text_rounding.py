@@ -143,8 +143,8 @@ class UnevenNumbers:
         return Grid(decimals, 2 * allowed)
 
     def _decimals_for(self, bound: Fraction) -> int:
-        """As few decimals as lose hardly anything of the bound; fewer if the largest number would
-        else not fit into 64 bits."""
+        """Choose the number of decimals for a grid: as few as lose hardly anything of the error
+        bound; fewer if the largest number would else not fit into 64 bits."""
         decimals = 0
         while decimals < spans.DIGITS and bound * 10**decimals < FINE_ENOUGH:
             decimals += 1

@@ -241,8 +241,9 @@ class Modelled(Column):
 
     @abstractmethod
     def parse(self, values: Values) -> Float:
-        """(n,): the values of a source, cells or numbers, in user units; NaN where missing, ODD
-        where a cell holds something that is not of this kind. No cell raises an error."""
+        """Read a column of the source, cells or numbers, as values in user units, (n,) float64: NaN
+        where missing, ODD where a cell holds something that is not of this kind. No cell raises an
+        error."""
 
     def knows(self, value: float) -> bool:
         """Whether the column's features distinguish a value from others: it is a finite number or a
@@ -250,8 +251,8 @@ class Modelled(Column):
         return math.isfinite(value) and value != ODD
 
     def as_written(self, cells: Cells, decimal: str) -> Self:
-        """The same column with the notation of another file, or itself if it can read that file's
-        cells. cells: some of the file's; decimal: the file's usual decimal mark."""
+        """A copy of the column that reads the notation of another file, or the column itself if it
+        can. cells: some of the file's; decimal: the file's usual decimal mark."""
         return self
 
     @abstractmethod
@@ -299,8 +300,9 @@ class Modelled(Column):
         return np.where(np.isnan(expected), values, expected)
 
     def drawn(self, values: Float, rng: np.random.Generator) -> Float:
-        """(n,): values that a model drew, (n,), rounded and limited to what the column can hold;
-        for a context column, which models do not draw, usual values drawn by rng instead."""
+        """Make values that a model drew, (n,), such as the column can hold: rounded and limited,
+        (n,). For a context column, which models do not draw, they are usual values drawn by rng
+        instead."""
         if self.predicted:
             return self.within(values)
         return self.usually(len(values), rng)
@@ -311,8 +313,8 @@ class Modelled(Column):
         with; of words also those that are not listed."""
 
     def tried(self, most: int) -> Float:
-        """(n,), n <= most: values to try in this column of a record, of which one should fit the
-        record's other values; empty for context columns."""
+        """Values, at most `most`, to try in this column of a record in place of its own, one of
+        which should fit the record's other values; empty for context columns."""
         return np.zeros(0)
 
     @abstractmethod
@@ -332,12 +334,13 @@ class Modelled(Column):
         return values
 
     def within(self, values: Float, ends: Sequence[float] | None = None) -> Float:
-        """(n,): decoded values, (n,), rounded, and then limited to `ends`, (lowest, highest), or to
-        the range seen in training."""
+        """Limit decoded values, (n,), to `ends`, (lowest, highest), or to the range seen in
+        training, after rounding them."""
         return values
 
     def own_surprise(self, values: Float) -> Float:
-        """(n,): how rare each value is by itself, in bits; 0 where the column cannot tell."""
+        """How rare each value is in its column alone, (n,), in bits; 0 where the column cannot
+        tell."""
         return np.zeros(len(values))
 
     def distance(self, values: Float, others: Float) -> Float:

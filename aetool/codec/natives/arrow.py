@@ -437,8 +437,8 @@ class Indices(WholeNumbers):
 
 
 def kind_of(kind: pa.DataType, place: int, dictionaries: Dictionaries) -> ColumnKind:
-    """What encodes columns of an Arrow type, one that schemas.type_to_json has JSON for. place: of
-    the column in its table."""
+    """The object that encodes and decodes columns of an Arrow type, by its class. kind: a type that
+    schemas.type_to_json has JSON for; place: of the column in its table."""
     return _class_of(kind)(kind, place, dictionaries)
 
 

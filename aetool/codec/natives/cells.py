@@ -96,7 +96,7 @@ def decode_cells(column: Decoded) -> CellColumn:
 
 
 def _equal_to(cells: spans.Spans, gap_mark: bytes) -> Mask:
-    """(rows,) bool: which cells have the bytes `gap_mark`, those of a gap."""
+    """Which cells equal the bytes by which a gap is stored, (rows,) bool."""
     is_equal: npt.NDArray[np.bool_] = cells.length == len(gap_mark)
     for place, byte in enumerate(gap_mark):
         candidates = np.flatnonzero(is_equal)

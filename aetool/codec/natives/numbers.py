@@ -178,8 +178,9 @@ def encode_floats(values: Floats, gaps: Mask | None = None, bound: Fraction | No
 
 @dataclass(frozen=True, eq=False)
 class _FloatColumn:
-    """Floats to be encoded. bits: the same as whole numbers; gaps, usual_nan, plain: masks of
-    missing ones, of NaNs of the usual bits, and of finite ones other than -0.0."""
+    """Floats that are to be encoded, in one of several ways. bits: the same as whole numbers; gaps,
+    usual_nan, plain: masks of missing ones, of NaNs of the usual bits, and of finite ones other
+    than -0.0."""
 
     kind: FloatType
     values: Floats
@@ -282,7 +283,7 @@ class _FloatColumn:
         return coded
 
     def _coded(self, numerals: Numerals, numbers: Int, good: Mask) -> Coded:
-        """Put the column together: numbers where the mask `good` is True, then a kind each for
+        """Build the encoded column: `numbers` where the mask `good` is True, and a kind each for
         gaps, usual NaNs and floats stored as their bits, if there are such."""
         odd = ~good & ~self.gaps & ~self.usual_nan
         present = [bool(mask.any()) for mask in (self.gaps, self.usual_nan, odd)]
