@@ -83,10 +83,10 @@ def test_a_folder_of_tables_is_said_to_be_one(tmp_path, run):
         lines = "".join(f"{n},{n * n % 97}\n" for n in range(2000))
         (folder / f"{name}.csv").write_text(f"a,b\n{lines}", encoding="utf-8")
     first, second = run("compress", folder, "-o", tmp_path / "d.aez").err.splitlines()
-    assert first.endswith(" bytes, lossless")
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    assert first.endswith(f" times smaller than {size:,}")
     assert second.startswith("note: 2 tables are stored as files, byte for byte; --parts ")
     stored = run("compress", folder, "--parts", "-o", tmp_path / "p.aez").err
-    size = sum(path.stat().st_size for path in folder.iterdir())
     assert "2 parts, 4,000 rows, lossless, " in stored
     assert f" times smaller than {size:,}" in stored
 
@@ -298,3 +298,15 @@ def test_a_damaged_tiff_is_kept_as_the_bytes_it_is(tmp_path):
     operations.compress(folder, tmp_path / "in.aez")
     operations.decompress(tmp_path / "in.aez", tmp_path / "out")
     assert (tmp_path / "out" / "damaged.tif").read_bytes() == (folder / "damaged.tif").read_bytes()
+
+
+def test_a_folder_is_compared_with_the_size_of_its_files(mixed, tmp_path, run):
+    size = sum(path.stat().st_size for path in mixed.rglob("*") if path.is_file())
+    done = run("compress", mixed, "-o", tmp_path / "m.aez")
+    taken = (tmp_path / "m.aez").stat().st_size
+    summary, note, *_ = done.err.splitlines()
+    more = f"{taken - size:,} more than the files have"
+    assert summary == f"{tmp_path / 'm.aez'}: {taken:,} bytes, lossless by pixel, {more}"
+    assert note.startswith("note: pictures come back by pixel, without notes in their files")
+    figures = operations.compress(mixed, tmp_path / "n.aez")
+    assert (figures["source_bytes"], figures["archive_bytes"]) == (size, taken)

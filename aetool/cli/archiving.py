@@ -163,6 +163,8 @@ def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
             f"{facts['tables']:,} tables are stored as files, byte for byte; --parts stores tables "
             "of the same columns by column, which mostly takes fewer bytes"
         )
+    if facts["fidelity"] == "pixels" and "unread" not in facts:
+        yield remarks.BY_PIXEL
     yield from facts.get("unbounded", ())
 
 
@@ -171,16 +173,17 @@ def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
     keeps."""
     size = facts["archive_bytes"]
     path = Path(name)
-    # of a folder or a pipe there is no one size to compare with
+    # of a pipe there is no size to compare with
     before = path.stat().st_size if path.is_file() else None
     is_shard = "shard" in facts
-    if "parts" in facts:
-        before = facts["source_bytes"]
+    # of a folder, that of all its files
+    if "parts" in facts or path.is_dir():
+        before = facts.get("source_bytes")
     if is_shard:  # compared with the part of the file that it holds
         before = facts["source_bytes"] if facts["rows"] else None
     ratio = f", {before / size:.1f} times smaller than {before:,}" if before else ""
     if before and size > before:
-        what = "the files have" if "parts" in facts else "the file has"
+        what = "the file has" if path.is_file() else "the files have"
         ratio = f", {size - before:,} more than {what}"
     fidelity = str(remarks.FIDELITY.get(facts["fidelity"], facts["fidelity"]))
     off = facts.get("errors", {}).get(PIXELS)

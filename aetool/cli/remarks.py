@@ -8,9 +8,12 @@ from aetool.canonical import Json
 
 FIDELITY = {
     "values": "lossless by value",
-    "pixels": "lossless: pictures by pixel, without notes in their files such as text, times and "
-    "resolution; other files by byte (--keep-files: all by byte)",
+    "pixels": "lossless by pixel",
 }  # else as it is
+BY_PIXEL = (
+    "pictures come back by pixel, without notes in their files such as text, times and resolution; "
+    "other files by byte (--keep-files: all by byte)"
+)
 BETTER = 0.001  # of the variance that PCA must explain beyond a network, to be said to do better
 
 

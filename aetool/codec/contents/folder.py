@@ -124,6 +124,16 @@ class Folder(Content):
         assert self.source is not None
         return folders.read(self.source.path / picture.name, picture.name, keep=True)
 
+    def size_of(self, item: list[Picture]) -> int:
+        assert self.source is not None
+        size = 0
+        for picture in item:
+            if picture.pixels is None:
+                size += len(picture.raw)
+            else:
+                size += (self.source.path / picture.name).stat().st_size
+        return size
+
     def bytes_of(self, piece: list[Picture]) -> int:
         return sum(picture.size for picture in piece)
 
