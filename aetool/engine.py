@@ -58,7 +58,7 @@ class Task(Generic[Piece]):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker returns for a piece. is_missing: it does not have the job and must be sent it;
+    """The answer of a worker to a piece. is_missing: it does not have the job and must be sent it;
     error: a fault of the data, not of the worker."""
 
     result: object = None

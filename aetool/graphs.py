@@ -55,16 +55,16 @@ class Graph:
         self._known: dict[bytes, str] = {}  # the contents of a constant or node, and its name
 
     def name(self, stem: str) -> str:
-        """A name not used yet."""
+        """A name for a node or constant that is not used yet. stem: how it begins."""
         self._count += 1
         return f"{stem}_{self._count}"
 
     def const(self, value: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
-        """A stored array."""
+        """Store an array as a constant of this dtype; returns its name."""
         return self._stored(numpy_helper.from_array(np.asarray(value, dtype=dtype)))
 
     def exact(self, value: npt.ArrayLike) -> str:
-        """A stored array of float64."""
+        """Store an array as a constant of float64; returns its name."""
         return self.const(value, np.float64)
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
@@ -94,11 +94,11 @@ class Graph:
         return self._known[key]
 
     def take(self, x: str, index: Sequence[int] | npt.NDArray[np.int64]) -> str:
-        """Columns `index` of x."""
+        """Add nodes that pick columns of x by their indices; returns the name of the result."""
         return self.op("Gather", x, self.const(index, np.int64), axis=1)
 
     def columns_between(self, x: str, first: int, end: int) -> str:
-        """Columns first:end of x."""
+        """Add nodes that pick columns first .. end - 1 of x; returns the name of the result."""
         bounds = [self.const([place], np.int64) for place in (first, end, 1)]
         return self.op("Slice", x, *bounds)
 
@@ -187,7 +187,8 @@ class Graph:
         return _sizes(model.graph.output[0])
 
     def width_of(self, value: str) -> int:
-        """n of a value (batch, n); PluginError where it is none."""
+        """The number n of columns of a value (batch, n); PluginError for a value of another
+        shape."""
         sizes = self.shape_of(value)
         if len(sizes) != 2 or sizes[1] is None:
             told = ["unknown" if size is None else str(size) for size in sizes[1:]]
@@ -456,7 +457,8 @@ def log_tail(g: Graph, v: str) -> str:
 
 
 def weighed_sum(g: Graph, x: str, weight: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
-    """(B, 1): the sum of the columns of x, (B, n), each times its weight, (n,).
+    """Add a weighted sum of the columns of x, (B, n), to a graph: (B, 1); returns its name. weight:
+    (n,).
 
     A product with a matrix of several equal columns, of which one is kept: sums over rows, and
     products with a single column, round by where a record stands in its batch.

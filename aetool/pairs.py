@@ -106,7 +106,8 @@ class Arithmetic:
         self.zero = graph.const(0.0)
 
     def constant(self, values: Float, name: str) -> Pair:
-        """A stored array of float64. BundleError where a float32 has no room for it."""
+        """Store an array of float64 as a constant pair. BundleError for numbers that float32 cannot
+        hold."""
         size = np.abs(values)
         # bounds, of values that are clipped
         values = np.where(size == LARGEST, np.sign(values) * MOST, values)
@@ -191,7 +192,8 @@ class Arithmetic:
         return Pair(*self._ordered(total, error))
 
     def root(self, a: Pair) -> Pair:
-        """The square root of a."""
+        """The square root of a pair: that of the high part, corrected by one step of Newton's
+        method."""
         op = self.graph.op
         root = op("Sqrt", a.high)
         single = self.wide(root)
@@ -256,7 +258,7 @@ class Arithmetic:
         return self.choice(below, self.negative(a), a)
 
     def is_less(self, a: Pair, b: Pair) -> str:
-        """A truth for each element: a < b."""
+        """Whether a < b, for each element of two pairs, as the name of a bool value."""
         op = self.graph.op
         less = op("Less", a.high, b.high)
         equal = op("Equal", a.high, b.high)
@@ -264,25 +266,25 @@ class Arithmetic:
         return op("Or", less, op("And", equal, lower))
 
     def is_greater(self, a: Pair, b: Pair) -> str:
-        """A truth for each element: a > b."""
+        """Whether a > b, for each element of two pairs, as the name of a bool value."""
         return self.is_less(b, a)
 
     def is_equal(self, a: Pair, b: Pair) -> str:
-        """A truth for each element: a = b."""
+        """Whether a = b, for each element of two pairs, as the name of a bool value."""
         op = self.graph.op
         highs = op("Equal", a.high, b.high)
         lows = op("Equal", a.low, b.low)
         return op("And", highs, lows)
 
     def largest(self, a: Pair, b: Pair) -> Pair:
-        """The larger of a and b; what is no number wins."""
+        """The larger of two pairs, a or b, element by element; NaN wins."""
         op = self.graph.op
         none = op("IsNaN", b.high)
         other = op("Or", self.is_less(a, b), none)
         return self.choice(other, b, a)
 
     def smallest(self, a: Pair, b: Pair) -> Pair:
-        """The smaller of a and b; what is no number wins."""
+        """The smaller of two pairs, a or b, element by element; NaN wins."""
         op = self.graph.op
         none = op("IsNaN", b.high)
         other = op("Or", self.is_less(b, a), none)

@@ -344,8 +344,8 @@ class Modelled(Column):
         return np.zeros(len(values))
 
     def distance(self, values: Float, others: Float) -> Float:
-        """(n,): the squared difference of two values, in standard deviations of the column; for
-        words 0 where they are the same, else 1; for dates always 0."""
+        """The squared difference of each two values, (n,), in standard deviations of the column;
+        for words 0 where they are the same, else 1; for dates always 0."""
         same = (values == others) | (np.isnan(values) & np.isnan(others))
         return np.asarray(~same, dtype=np.float64)
 

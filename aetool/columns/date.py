@@ -241,9 +241,9 @@ class Date(Modelled):
 
 
 def _epoch(numbers: Float) -> Float:
-    """(n,): the epoch seconds that numbers stand for, by their size a count of seconds, or of their
-    thousandths, millionths or billionths, since 1970; ODD for a number that can be none of these.
-    """
+    """Read numbers as moments, (n,), in epoch seconds: by its size a number is a count of seconds,
+    or of thousandths, millionths or billionths of one, since 1970; ODD for a number that can be
+    none of these."""
     seconds = np.full(len(numbers), ODD)
     for parts in PARTS:
         counted = numbers / parts

@@ -187,9 +187,8 @@ def table_spec(schema: Schema) -> Spec:
 
 
 def table_features(schema: Schema, records: Float) -> Features:
-    """(rows, features) float32: the features of a table's records, (rows, inputs) in user units,
-    each record with the rows before it.
-    """
+    """Compute the features of a table's records, (rows, features) float32. records: (rows, inputs)
+    in user units, each record with the rows before it."""
     layout = Layout.of(schema.modelled)
     columns = len(layout.names)
     current = layout.lay(records[:, :columns])

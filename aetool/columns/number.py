@@ -299,7 +299,8 @@ class Number(Modelled):
         return np.where(np.isnan(expected), np.nan, self._nearest_of_few(inside))
 
     def _nearest_of_few(self, values: Float) -> Float:
-        """(n,): of the few different numbers that training saw the nearest to each value, (n,)."""
+        """Move each value, (n,), to the nearest of the few different numbers that training saw:
+        (n,)."""
         few = np.array(self.few)
         distances = np.abs(few - values[:, None])
         nearest = distances.argmin(axis=1)
@@ -343,8 +344,8 @@ class Number(Modelled):
         return np.unique(np.clip(values, self.low, self.high))
 
     def own_surprise(self, values: Float) -> Float:
-        """(n,): z^2 / (2 ln 2) for each value, z being its standardised number: how many bits less
-        likely it is than the mean under a normal distribution; at most 32; 0 for gaps."""
+        """How many bits less likely each value is than the mean under a normal distribution, (n,):
+        z^2 / (2 ln 2), z being its standardised number; at most 32; 0 for gaps."""
         z = np.nan_to_num(self.scale.standardised(values))
         return np.minimum(0.5 * z**2 / math.log(2), MOST_BITS)
 
@@ -429,7 +430,7 @@ def _common_decimals(decimals: Int) -> int | None:
 
 
 def _number(word: str) -> float | None:
-    """A word as a number; None if it is none."""
+    """Parse a word as a number; None if it is none."""
     try:
         return float(word)
     except ValueError:

@@ -64,7 +64,8 @@ class Scale:
         return float(self.standardised(np.zeros(1))[0])
 
     def standardised(self, numbers: Float) -> Float:
-        """(n,): z of each number, (n,) in user units, clipped to -CLIP .. CLIP; NaN stays NaN."""
+        """Standardise numbers, (n,) in user units: z of each, (n,), clipped to -CLIP .. CLIP; NaN
+        stays NaN."""
         units = np.clip(numbers, -LARGEST, LARGEST)
         units = (units - self.center) / self.unit
         if self.curved:
@@ -72,7 +73,7 @@ class Scale:
         return np.clip((units - self.mean) / self.deviation, -CLIP, CLIP)
 
     def restored(self, standard: Float) -> Float:
-        """(n,): the number in user units of each z in `standard`, (n,)."""
+        """The inverse of `standardised`: numbers in user units, (n,), from z, (n,)."""
         units = standard * self.deviation + self.mean
         if self.curved:
             units = np.sinh(np.clip(units, -MOST_BENT, MOST_BENT))

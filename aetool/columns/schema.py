@@ -111,9 +111,10 @@ class Schema:
         return dataclasses.replace(self, columns=tuple(columns))
 
     def encode(self, table: Table, name: str) -> Float:
-        """(rows, columns) float64: a table's modelled columns; numbers in user units, words as
-        indices of levels (len(levels): any other word), dates as epoch seconds; NaN where missing,
-        ODD where a cell is not of the column's kind. name: of the source, for errors.
+        """Encode a table's modelled columns as numbers: (rows, columns) float64, numbers in user
+        units, words as indices of levels (len(levels): any other word), dates as epoch seconds; NaN
+        where missing, ODD where a cell is not of the column's kind. name: of the source, for
+        errors.
 
         Columns are matched by name. DataError names a missing column, or one that holds nothing of
         its kind.

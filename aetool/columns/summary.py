@@ -72,7 +72,7 @@ class Summary:
 
     @cached_property
     def missing(self) -> Mask:
-        """(n,): True where a cell's text means that there is no value."""
+        """Which cells mean that there is no value, (n,) bool, by their text."""
         missing = is_gap(self.text, self.gap_words, self.country_codes)
         if self.values_here:
             rows = np.flatnonzero(missing)

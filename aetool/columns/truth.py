@@ -28,6 +28,7 @@ def are_truths(words: Iterable[str]) -> bool:
 
 
 def as_truth(cells: Cells) -> Float:
-    """(n,): 1 where a cell says true, 0 where it says false, NaN elsewhere."""
+    """Read cells as truth values, (n,) float64: 1 where a cell says true, 0 where it says false,
+    NaN elsewhere."""
     number = {TRUE: 1.0, FALSE: 0.0, None: np.nan}
     return np.array([number[truth_of(text)] for text in cells.strings()])

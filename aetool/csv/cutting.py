@@ -132,7 +132,7 @@ def names_of_record(text: bytes, rule: Rule) -> list[str]:
 
 
 def _text(cell: bytes) -> str:
-    """The bytes of a cell as text: UTF-8, or, if they are not, Latin-1."""
+    """Decode the bytes of a cell: UTF-8, or Latin-1 if they are not UTF-8."""
     try:
         return cell.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:

@@ -271,8 +271,8 @@ def _likely_sizes(text: bytes, rule: Rule) -> tuple[int, int]:
 
 
 def _most(text: bytes, rule: Rule) -> tuple[int, int]:
-    """(fields, records): the most that a text can hold, by its delimiters and line ends, as if none
-    of these were in quotes."""
+    """The most (fields, records) that a text can hold, counted by its delimiters and line ends as
+    if none of these were in quotes."""
     records = _most_records(text)
     delimiters = count_of(text, rule.byte)
     return delimiters + records, records
@@ -318,7 +318,8 @@ def count_of(text: bytes, byte: int) -> int:
 
 
 def begins(text: bytes, rule: Rule, most: int | None = None) -> Positions:
-    """(records,): the offsets at which the first `most` records begin; None: all."""
+    """The offsets at which records begin, (records,): of the first `most` records, or of all for
+    None."""
     if kernel.C is None:
         return fields(text, rule).begin[:most]
     if most is None:
@@ -348,7 +349,8 @@ def last_begin(text: bytes, rule: Rule, following: bytes = b"") -> int:
 
 
 def _last_begin_without_quotes(text: bytes, following: bytes) -> int:
-    """What `last_begin` returns for a text without quotes: every line end there ends a record."""
+    """As `last_begin`, for a text without quotes, in which every line end ends a record: the offset
+    at which the last record begins, or -1."""
     goes_on = following and following not in LINE_ENDS
     if goes_on and text.endswith((b"\n", b"\r")):
         return len(text)

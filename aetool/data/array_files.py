@@ -45,7 +45,7 @@ class Member:
 
     @property
     def size(self) -> int:
-        """Bytes of the array's values."""
+        """How many bytes the array's values take."""
         return prod(self.shape) * self.dtype.itemsize
 
 

@@ -297,8 +297,8 @@ def one_line(error: Exception) -> str:
 
 
 def _checked(table: ArrowTable) -> ArrowTable:
-    """Return the table; UnsuitedError if a file written with its schema and format reads as another
-    schema, metadata included."""
+    """Check that a file written with the table's schema and format reads as the same schema,
+    metadata included, and return the table; else UnsuitedError."""
     import pyarrow as pa
 
     names_of(table.schema)

@@ -89,7 +89,8 @@ class ArrowSource(TableSource):
         return found
 
     def as_table(self, batch: pa.RecordBatch, row: int) -> Table:
-        """A batch as a Table. row: the number of its first record."""
+        """Convert a batch in Arrow's types to a Table of columns. row: the number of its first
+        record in the source."""
         values: list[Values] = []
         texts: set[str] = set()
         for place, (name, array) in enumerate(zip(self._names, batch.columns, strict=True)):

@@ -58,8 +58,8 @@ def _texts(array: pa.Array) -> Cells:
 
 
 def _of_dictionary(array: pa.DictionaryArray, is_wide: bool) -> tuple[Values, bool]:
-    """As `values_of`, of a dictionary array: each level is converted once, and repeated where it
-    stands."""
+    """Convert a dictionary array as `values_of` does any other: (a column of values, whether it is
+    text). Each level is converted once, and repeated where it stands."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -90,8 +90,8 @@ def wide_integers(schema: pa.Schema, read: ReadColumns) -> set[int]:
 
 
 def wide_integers_of_parquet(file: pq.ParquetFile) -> set[int]:
-    """As `wide_integers`, by the statistics of a Parquet file; columns without statistics are
-    read."""
+    """The positions of a Parquet file's columns that have an integer beyond 2^53, by the file's
+    statistics; columns without statistics are read."""
     schema = file.schema_arrow
     # columns inside others are leaves as well: a column's leaf is not at its own place
     leaves = {column.path: leaf for leaf, column in enumerate(file.schema)}

@@ -130,8 +130,8 @@ def _ambiguous(samples: Sequence[str], fmt: str) -> bool:
 
 
 def parse(texts: Sequence[str], fmt: str) -> Float:
-    """(n,) float64: the epoch seconds, UTC, of each text; NaN for a text that is not in this
-    format."""
+    """Parse texts as dates of a format: (n,) float64, epoch seconds, UTC; NaN for a text that is
+    not in this format."""
     date_format = DateFormat.of(fmt)
     pattern = _PATTERNS[date_format.order]
     parts = np.zeros((len(texts), 7))

@@ -24,8 +24,8 @@ Keys = npt.NDArray[np.float64]
 
 
 def keys_of(seed: int, first_row: int, rows: int) -> Keys:
-    """(rows,): the random keys of consecutive records, each between 0 and 1, which depend on the
-    seed and the record's number alone. first_row: the number of the first record, from 0."""
+    """Random keys of consecutive records, (rows,), each between 0 and 1, which depend on the seed
+    and the record's number alone. first_row: the number of the first record, from 0."""
     # a key takes one step of the generator, which can be at any step at once
     generator = np.random.PCG64(seed).advance(first_row)
     return np.random.Generator(generator).random(rows)
@@ -120,8 +120,9 @@ def _gathered(
     cut_pieces: Iterator[pieces.Piece],
     drawer: Drawer,
 ) -> tuple[Table, int] | None:
-    """As `sampled`, put together of all pieces; None if there are no records, or if a piece has
-    another number of them than was counted when it was cut, as in a text with comments."""
+    """Draw a sample on an engine and put it together from all pieces, as `sampled` returns it; None
+    if there are no records, or if a piece has another number of them than was counted when it was
+    cut, as in a text with comments."""
     sample = Sample(drawer.most)
     under_way: deque[pieces.Piece] = deque()
     remarks_in_order: list[tuple[pieces.Piece, LeftOut]] = []

@@ -70,7 +70,7 @@ class Shown:
 
 
 def strength(amounts: Amounts) -> Amounts:
-    """(height, width): how strongly each pixel of a map is coloured, 0 to 1: 0 up to 0.7
+    """How strongly each pixel of a map is coloured, (height, width), 0 to 1: 0 up to 0.7
     thresholds, or a twelfth of the map's peak if that is more, and 1 at four thresholds, or at the
     peak if that is higher."""
     peak = float(amounts.max(initial=0.0))

@@ -41,7 +41,7 @@ IDX = {b"\0\0\x08\x03": 1, b"\0\0\x08\x04": 3}
 
 
 class ImageSource:
-    """Pictures to be read. names: one for each picture, or none; format: how to write them again.
+    """A source of pictures. names: one for each picture, or none; format: how to write them again.
 
     If `is_uniform`, `batches` yields them as (n, channels, height, width) uint8; any others
     `sights` and `pictures` tell one by one. remarks: notices on the pictures as a whole.

@@ -94,9 +94,9 @@ NOWHERE = Raw(-1, -1)  # of a batch that is not of a Parquet file
 
 @dataclass(frozen=True)
 class BatchAt:
-    """Records of a Parquet file. step: how many rows pyarrow reads at a time; raw_batches: the
-    batches, read so, that have the records; first_row, rows: which rows of these batches, joined,
-    they are."""
+    """The place of records in a Parquet file, from which they can be read. step: how many rows
+    pyarrow reads at a time; raw_batches: the batches, read so, that have the records; first_row,
+    rows: which rows of these batches, joined, they are."""
 
     file: FileAt
     step: int

@@ -50,7 +50,8 @@ class Masks:
         return None
 
     def of(self, picture: str, framing: Framing, height: int, width: int) -> Mask | None:
-        """(height, width): where a picture is defective, as a model sees it; None without a mask.
+        """The mask of a picture, (height, width) bool: where it is defective, as a model sees it;
+        None without a mask.
 
         A mask goes the way of its picture: it is cropped and resized by the framing, unless it has
         the wanted size already. DataError where that cannot be.

@@ -171,7 +171,8 @@ class _Encoder:
 
 @dataclass(frozen=True)
 class _Sheet:
-    """A sheet of equal tiles: how many down and across, and height, width and channels of each."""
+    """The layout of a sheet of equal tiles, one for each picture: how many down and across, and
+    height, width and channels of each."""
 
     down: int
     across: int

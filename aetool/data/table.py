@@ -63,7 +63,7 @@ class Cells:
         return Cells(buffer, begin.astype(offset), end.astype(offset), null)
 
     def fixed(self, width: int) -> npt.NDArray[np.bytes_]:
-        """(n,) 'S<width>': the cells as bytes of one width, longer ones cut."""
+        """The cells as bytes of one width, longer ones cut: (n,), dtype 'S<width>'."""
         width = max(width, 1)
         if not len(self.buffer):
             return np.zeros(len(self), dtype=f"S{width}")

@@ -69,8 +69,8 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Before:
-    """What comes before a part of a text. names: of the columns; rows: how many records, comments
-    counted; lines: how many lines; is_last: whether the text ends with the part."""
+    """The part of a text before a piece of it. names: of the columns; rows: how many records,
+    comments counted; lines: how many lines; is_last: whether the text ends with the piece."""
 
     names: tuple[str, ...]
     rows: int
@@ -199,8 +199,8 @@ class _Reader:
         return apart(names, self.tell)
 
     def _numbered(self, found: Fields) -> tuple[str, ...]:
-        """The names c1, c2 ... of a table without header, as many as the first record has
-        fields."""
+        """Names for the columns of a table without header: c1, c2 ..., as many as the first record
+        has fields."""
         width = int(found.width[0])
         if self.dialect.delimiter == BLANK and width > 1 and _last_is_empty(found)[0]:
             width -= 1
@@ -366,8 +366,8 @@ class _Reader:
 
 
 def _without_end_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the pieces; from the last one the bytes 0x1A at its end, by which CP/M and DOS marked
-    the end of a text, are taken off."""
+    """Yield the pieces of a text without the bytes 0x1A at its very end, by which CP/M and DOS
+    marked the end of a text."""
     piece = next(pieces)
     for following in pieces:
         yield piece

@@ -203,8 +203,8 @@ class Calibration:
         return float(np.interp(rank, self.ranks, self.scores))
 
     def p_values(self, scores: Float) -> Float:
-        """(n,): of each score, (n,), the conformal p-value (1 + h) / (1 + rows), where h held-out
-        scores are at least as high; 1 without held-out scores.
+        """The conformal p-value of each score, (n,): (1 + h) / (1 + rows), where h held-out scores
+        are at least as high; 1 without held-out scores. scores: (n,).
 
         Between the stored scores h is interpolated. Vovk, Gammerman & Shafer 2005, section 2.2.
         """
@@ -278,7 +278,7 @@ def _beside_defaults(expected: Expected) -> dict[str, Json]:
 
 
 def highest_of_each(scores: Float, owner: Int) -> Float:
-    """(records,): of each record the highest score of its rows. scores: (rows,); owner: (rows,),
+    """The highest score among the rows of each record, (records,). scores: (rows,); owner: (rows,),
     the number of each row's record, by which the result is sorted."""
     records, place = np.unique(owner, return_inverse=True)
     highest = np.full(len(records), -np.inf)

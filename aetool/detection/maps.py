@@ -33,7 +33,8 @@ MANTISSA = 1 << 12  # steps in which ordinary amounts are stored, to each power 
 
 @dataclass(frozen=True, eq=False)
 class PixelCalibration:
-    """What each pixel of a map costs in ordinary pictures, and how far that cost strays.
+    """The calibration of heat maps: what each pixel costs in ordinary pictures, and how far that
+    cost strays.
 
     usual, scale: (H, W), the median of the blurred part, and what 1 in a map stands for above it,
     in the unit of parts; scale > 0. deviation: of the Gaussian that parts are blurred by, in
@@ -86,8 +87,8 @@ class PixelCalibration:
         return cls(usual, np.ones((height, width)), deviation)
 
     def maps(self, parts: Parts) -> Float:
-        """(n, height, width): the maps of pictures whose parts are (n, pixels + 1); see this
-        module."""
+        """Compute the heat maps of pictures, (n, height, width), in multiples of the pixel
+        threshold, from their parts, (n, pixels + 1)."""
         by_pixel = pixel_parts(parts, *self.shape)
         amounts = blurred(by_pixel, self.deviation)
         return np.asarray((amounts - self.usual) / self.scale)

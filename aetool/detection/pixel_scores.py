@@ -76,8 +76,8 @@ class PixelTally:
         return bool(self._defective) and bool(self._ordinary)
 
     def figures(self) -> PixelFigures:
-        """What the maps of all pictures together are worth; to be asked only once the tally is
-        `complete`."""
+        """Figures of how well the maps of all pictures together find the defects; to be asked only
+        once the tally is `complete`."""
         bins = np.union1d(self._ordinary.bins, self._defective.bins)[::-1]
         # from the highest amount down: what lies at or above each
         false_rate = _rising(self._ordinary.at(bins))

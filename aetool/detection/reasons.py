@@ -134,8 +134,8 @@ def marginal_bits(schema: Schema, X: Float) -> Float:
 
 
 def as_expected(schema: Schema, X: Float, expected: Float) -> Mask:
-    """(rows, columns): True where a value of X, (rows, inputs), would be written as the expected
-    one is. expected: (rows, columns)."""
+    """Which values would be written just as the expected ones are, (rows, columns) bool. X: (rows,
+    inputs), the values; expected: (rows, columns)."""
     same = []
     for place, column in enumerate(schema.modelled):
         same.append(column.alike(X[:, place], expected[:, place]))

@@ -44,8 +44,8 @@ class Box:
 
 
 def labelled(mask: Mask) -> tuple[Int, int]:
-    """(labels, count): labels, (H, W), numbers each connected region of True in a mask, (H, W),
-    from 1 to count, and is 0 elsewhere.
+    """Number the connected regions of True in a mask, (H, W): (labels, count), labels being (H, W),
+    from 1 to count in regions and 0 elsewhere.
 
     Pixels that touch by a side or a corner are connected. Runs of pixels within a row are joined
     with those that they touch in the next row (union-find: Galler & Fischer 1964), so that time
@@ -87,8 +87,8 @@ def labelled(mask: Mask) -> tuple[Int, int]:
 
 
 def region_of_peak(amounts: Float, reach: float) -> Mask:
-    """(H, W): True for the highest pixel of a map, (H, W), and those connected with it by pixels
-    that have at least `reach`, 0 to 1, times as much."""
+    """The region around the highest pixel of a map, (H, W) bool: that pixel and those connected
+    with it by pixels that have at least `reach`, 0 to 1, times as much."""
     peak = np.unravel_index(int(amounts.argmax()), amounts.shape)
     labels, _ = labelled(amounts >= reach * amounts[peak])
     return np.asarray(labels == labels[peak])

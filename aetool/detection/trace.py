@@ -89,8 +89,9 @@ class ScoreTrace:
         self._moment = self._moment[::2]
 
     def counted(self, edges: Float) -> Float:
-        """(k,): how many records score in each interval between two rising edges, (k + 1,); scores
-        beyond the ends count in the first and the last. Scores are known to 0.02 % of 1 + score."""
+        """Count scores by intervals: (k,), how many records score between each two of the rising
+        edges, (k + 1,); scores beyond the ends count in the first and the last. Scores are known to
+        0.02 % of 1 + score."""
         intervals = len(edges) - 1
         bins = list(self._bins)
         counts = list(self._bins.values())

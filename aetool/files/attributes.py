@@ -16,10 +16,10 @@ ALL, OTHERS = 0o777, 0o077  # permission bits of everybody, and of all but the o
 
 @dataclass(frozen=True)
 class Attributes:
-    """What a restored file takes over from the one that it is restored from.
+    """The mode, owner and times that a restored file takes over from the one that it is made of.
 
-    mode: permission bits; user, group: numbers of the owner; times: (access, change of the
-    content) in ns, or None where they are not handed on.
+    mode: permission bits; user, group: numbers of the owner; times: (access, change of the content)
+    in ns, or None where they are not handed on.
     """
 
     mode: int

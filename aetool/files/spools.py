@@ -139,7 +139,7 @@ def read_all(data: str | os.PathLike[str], most: int) -> bytes | None:
 
 
 def new_spool() -> BinaryIO:
-    """A new file for a while. It has no name: nothing is left of it, however this process ends."""
+    """Create a temporary file. It has no name: nothing is left of it, however this process ends."""
     try:
         return system.temporary_file("aetool-")
     except OSError as error:
@@ -180,7 +180,7 @@ def copied(stream: BinaryIO, name: str) -> Place:
 
 
 def _fill(spool: BinaryIO, stream: BinaryIO, name: str) -> None:
-    """Copy a stream to its end."""
+    """Copy a stream to its end into a temporary file. name: of the data, for messages."""
     size = 0
     while piece := stream.read(PIECE):
         size += len(piece)
@@ -232,7 +232,7 @@ class _Spool:
         self._size = 0
 
     def write(self, data: bytes) -> int:
-        """Write all of it."""
+        """Write data to the file and return its length; DataError where there is no room for it."""
         length = memoryview(data).nbytes
         self._size += length
         _check_room(self._name, self._size, length)

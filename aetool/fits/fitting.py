@@ -64,21 +64,23 @@ MOST_SAID = 12  # lines on how columns were read
 
 @dataclass(frozen=True)
 class FitOptions:
-    """How to fit.
+    """Options of a fit: the model, the columns, the rows, and how long it may take.
 
-    plugin: the name of an installed model, or a declaration; None for the default. types: column
-    to kind; na: words that mean a gap, beside the usual ones; drop / keep: columns; label and
-    normal: the column kept out of the model, and its values that are fitted (empty: all).
-    condition: columns that records are judged by, and that are not judged themselves: models see
-    them, and score all else given them. max_time in seconds. codec: learn also what archives of
-    many small files share, for `compress -m`; max_error: for this bound (see CompressOptions)
-    instead of for lossless ones; students: with small exact networks that predict columns, which
-    takes a second for each.
+    plugin: the name of an installed model, or a declaration; None for the default. types: column to
+    kind; na: words that mean a gap, beside the usual ones; drop / keep: columns; label and normal:
+    the column kept out of the model, and its values that are fitted (empty: all). condition:
+    columns that records are judged by, and that are not judged themselves: models see them, and
+    score all else given them. max_time in seconds. codec: learn also what archives of many small
+    files share, for `compress -m`; max_error: for this bound (see CompressOptions) instead of for
+    lossless ones; students: with small exact networks that predict columns, which takes a second
+    for each.
+
     context: give the model this many rows before each, of the same group, in the order of the
     column `order` (else as they come). robust: anomalies are among the rows: leave out the
     twentieth of them that lies farthest out, and members that would learn anomalies. closed: no
     other records are to come. target: a source of the same records, clean, where the data are
     damaged (for models of pairs).
+
     resize, tile, stride, crop: sizes of pictures in pixels, such as 256, "256x192" or (256, 192):
     what they are brought to, what they are cut into and how far apart, and what is left of them (of
     four numbers the first are left and top); grey: they are seen without colour.

@@ -38,7 +38,8 @@ class Fitted:
 
     @property
     def rarity(self) -> Rarity:
-        """What turns the model's scores into rarities when it is joined with others."""
+        """The Rarity by which the model's scores are turned into bits when it is joined with
+        others."""
         if self.in_bits:
             return Rarity.told(len(self.parts))
         return Rarity.of(self.scores)

@@ -78,8 +78,8 @@ class Prepared:
 
 @one_thread()
 def trimmed(prepared: Prepared) -> Prepared:
-    """The same rows, with the 5 % that lie farthest out marked as not to be fitted, for --robust;
-    known anomalies are never marked so."""
+    """A copy of prepared rows in which the 5 % that lie farthest out are marked as not to be
+    fitted, for --robust; known anomalies are never marked so."""
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[i : i + BLOCK] for i in range(0, len(flat), BLOCK)]
     keep = trimming.nearest(chunks, prepared.spec, 1 - TRIMMED)
@@ -200,8 +200,8 @@ def _prepared_pictures(source: ImageSource, options: FitOptions, most: int) -> P
 
 
 def known_labels(table: Table, options: FitOptions, name: str) -> Labels:
-    """(rows,) float32: 1 where a row's label is one of options.normal, -1 where it is another, 0
-    where it is a gap. name: of the source, for errors."""
+    """The sign of each row's label, (rows,) float32: 1 where it is one of options.normal, -1 where
+    it is another, 0 where it is a gap. name: of the source, for errors."""
     assert options.label is not None
     label_texts = labels(table, options.label, name)
     # a label that is missing says nothing, neither ordinary nor odd

@@ -85,8 +85,9 @@ class Recipe:
 
 
 def through(x: Float, at: Float, tables: Float) -> Float:
-    """(rows, columns): every column of x, (rows, columns), mapped by linear interpolation through
-    its column of tables, (points, columns), the values at the points `at`, (points,), rising."""
+    """Map every column of x, (rows, columns), by linear interpolation through its own table: (rows,
+    columns). at: (points,), ascending; tables: (points, columns), the values of each column at
+    these points."""
     columns = [np.interp(x[:, place], at, tables[:, place]) for place in range(x.shape[1])]
     return np.stack(columns, axis=1)
 

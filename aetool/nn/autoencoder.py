@@ -199,7 +199,8 @@ class Stacked(AutoEncoder):
     level: int | None = None
 
     def start(self, x: Tensor) -> None:
-        """As AutoEncoder.start, but not where levels are trained one by one."""
+        """Set first weights as AutoEncoder.start does, but only where levels are not trained one by
+        one."""
         if not self.params.stacked:
             super().start(x)
 

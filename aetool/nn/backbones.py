@@ -74,13 +74,14 @@ def backbone(
     tied: bool = False,
     straight: bool = True,
 ) -> tuple[Backbone, Backbone]:
-    """(encoder, decoder): x to (batch, out or latent), and (batch, latent) to the layout of x.
+    """Build an encoder and a decoder: (encoder, decoder), x to (batch, out or latent), and (batch,
+    latent) to the layout of x.
 
-    Both have depth + 1 levels, and decoder[-1 - i] goes back over what encoder[i] maps.
-    width: units of a hidden layer (channels of the first convolution are a quarter of it).
-    depth: hidden layers, or for pictures halvings of the sides; 0 makes both maps linear.
-    tied: the decoder's weights are the encoder's, transposed (out must then be latent).
-    straight: a linear map goes beside the levels, so that training can start from PCA.
+    Both have depth + 1 levels, and decoder[-1 - i] goes back over what encoder[i] maps. width:
+    units of a hidden layer (channels of the first convolution are a quarter of it). depth: hidden
+    layers, or for pictures halvings of the sides; 0 makes both maps linear. tied: the decoder's
+    weights are the encoder's, transposed (out must then be latent). straight: a linear map goes
+    beside the levels, so that training can start from PCA.
     """
     out = out or latent
     if spec.shape is not None:

@@ -38,9 +38,9 @@ def loss_of(
     seen: Tensor | None = None,
     labels: Tensor | None = None,
 ) -> Tensor:
-    """(batch,): a network's loss of rows, which gets their labels if it takes such. seen: damaged
-    rows, or None for those of the network. labels: (batch,), 1 for a record that the user says is
-    ordinary, -1 for an anomaly, 0 for neither; None for 0 everywhere."""
+    """Compute a network's loss of each row, (batch,), passing it labels if it takes them. seen:
+    damaged rows, or None for those of the network. labels: (batch,), 1 for a record that the user
+    says is ordinary, -1 for an anomaly, 0 for neither; None for 0 everywhere."""
     if labels is None:
         labels = torch.zeros(len(rows), device=rows.device)
     damaged = () if seen is None else (seen,)

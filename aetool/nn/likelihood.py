@@ -200,7 +200,8 @@ class Likelihood(nn.Module):
         return 1 - flags * self.gated
 
     def _numbers(self, x: Tensor, parameters: Tensor) -> Tensor:
-        """(batch, numbers): the cost of each number; nothing where it is missing."""
+        """The cost of each number of x, (batch, numbers), 0 where it is missing: in nats, or the
+        squared or absolute error for mse and mae."""
         z = x.index_select(1, self.numeric)
         mean = parameters.index_select(1, self.numeric)
         if self.error == "mse":
@@ -247,8 +248,8 @@ class Likelihood(nn.Module):
         return half / cosh
 
     def _surprise(self, z: Tensor, mean: Tensor, half: Tensor) -> Tensor:
-        """(batch, numbers), in nats: the surprise at z under the Gaussians about mean; half: the
-        half-widths of buckets."""
+        """The surprise at numbers z under the Gaussians about mean, (batch, numbers), in nats.
+        half: the half-widths of the numbers' buckets."""
         if self.shared:
             sigma = self.log_scale[0].exp()
             width = math.sqrt(2 * math.pi) * sigma

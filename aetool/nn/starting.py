@@ -258,8 +258,9 @@ def _condition_features(spec: Spec, beside: int) -> Int:
 
 
 def _explained(condition: Float, x: Float) -> Float:
-    """(conditions, features): the matrix that, multiplied by a condition, (rows, conditions), comes
-    closest to x, (rows, features), both about their means, by least squares."""
+    """The linear prediction of x from a condition, (conditions, features): the matrix that,
+    multiplied by a condition, (rows, conditions), comes closest to x, (rows, features), both about
+    their means, by least squares."""
     if not condition.shape[1]:
         return np.zeros((0, x.shape[1]))
     condition_mean = condition.mean(axis=0, dtype=np.float64)

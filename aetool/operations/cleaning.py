@@ -36,7 +36,7 @@ Region = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class DenoiseOptions:
-    """What `denoise` changes, and what it measures.
+    """Options of `denoise`: what it changes, and what it measures.
 
     fill_missing: only gaps are changed (of pictures: only the region left, top, width, height, in
     pixels). clean: the same records without damage, by which the gain is measured.

@@ -40,8 +40,7 @@ def encode(
     device: str = "auto",
     executor: engines.Chosen = None,
 ) -> Records:
-    """The code of every record: (records, latent) float32, the numbers that the model's encoder
-    gives."""
+    """Encode every record by the model's encoder: its code, (records, latent) float32."""
     source = seen_by(sources.open_source(data, known_of(model)), model)
     session = model.session("encoder.onnx", device)
     with threads.engine_for(executor, source, model, session) as engine:

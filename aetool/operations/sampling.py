@@ -417,13 +417,13 @@ def _fixed_point(again: Callable[[Records], Records], x: Records, most: int) -> 
 
 
 def _flat(x: Records) -> Records:
-    """x as a matrix: (rows, all other axes in one)."""
+    """Flatten x to a matrix: (rows, all other axes in one)."""
     return x.reshape(len(x), -1)
 
 
 @dataclass(frozen=True)
 class SampleOptions:
-    """What `sample` draws.
+    """Options of `sample`: how many records to draw, and from what.
 
     count: how many in all, or near each record of `like`. like: records to draw near to. spread:
     how far from those, 0 .. 1. grid: no random records, but those of a grid over a plane of the

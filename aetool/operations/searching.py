@@ -177,7 +177,8 @@ def _codes_of_archive(
     model: Bundle | None,
     options: SearchOptions,
 ) -> tuple[Float, Bundle, list[str], Int]:
-    """As `_codes_of_data`, of an archive that stores codes; ParamError for any other archive."""
+    """The codes that an archive stores, in the form of `_codes_of_data`: (codes, the model, the
+    records' names or [], the records' numbers from 0). ParamError for any other archive."""
     if options.columns:
         raise ParamError(f"{option('--id')} is for tables: an archive's records are not decoded")
     with Archive(path, model, options.device) as archive:
@@ -300,8 +301,9 @@ def _euclid(codes: Float, code: Float) -> Float:
 
 
 def _by_bits(query_codes: Float, codes: Float, levels: int, k: int) -> list[tuple[Int, Float]]:
-    """As `by_distance`, of binary codes: by how many bits differ, then by Euclidean distance.
-    levels: how many values an entry of a discrete code has; 0 for numbers."""
+    """Find the k codes nearest to each query by binary codes: by how many bits differ, then by
+    Euclidean distance. The result is as of `by_distance`. levels: how many values an entry of a
+    discrete code has; 0 for numbers."""
     if levels > 2:
         raise ParamError(
             f"{option('--binary')} needs codes of numbers, or of two levels "

@@ -11,8 +11,8 @@ MONTHS, DAYS = "datetime64[M]", "datetime64[D]"  # numpy's own counts from 1970
 
 
 def days_of(year: Int, month: Int, day: Int) -> Int:
-    """(n,): days from 1970-01-01 to year, month and day, (n,) each; a day beyond the end of its
-    month counts into the next."""
+    """The days from 1970-01-01 to dates, (n,). year, month, day: (n,) each; a day beyond the end of
+    its month counts into the next."""
     first_day = _days_before(_months(year, month))
     return first_day + day - 1
 
@@ -26,7 +26,8 @@ def civil(days: Int) -> tuple[Int, Int, Int]:
 
 
 def are_days(year: Int, month: Int, day: Int) -> Mask:
-    """(n,) bool: where year, month and day are a day of the calendar, from year 1 to 9999."""
+    """Which dates exist, (n,) bool: where year, month and day are a day of the calendar, from year
+    1 to 9999."""
     possible = year >= 1
     possible &= year <= 9999
     possible &= month >= 1

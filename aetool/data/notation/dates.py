@@ -136,7 +136,8 @@ class Parts:
 
 
 def taken_apart(cells: Cells, rows: Int) -> Parts:
-    """Take the cells of these rows apart; each different text is parsed once."""
+    """Parse the cells of these rows into their numbers, separators and clocks; each different text
+    is parsed once."""
     texts, index = different_texts(cells, rows)
     count = len(texts)
     layout = np.full(count, NO_MOMENT, np.uint8)

@@ -29,7 +29,7 @@ LONGEST_KEPT = 100  # characters of an odd cell by which it is told from others
 
 
 def added(one: Mapping[Counted, int], other: Mapping[Counted, int]) -> dict[Counted, int]:
-    """The sum of two counts: for each thing how often it is in both together."""
+    """Add two counts: for each key how often it occurs in both together."""
     together = Counter(one)
     together.update(other)
     return dict(together)

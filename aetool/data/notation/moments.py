@@ -79,9 +79,12 @@ _NAMES = (_DAY_NAMED, _NAMED_DAY, _YEAR_NAMED, _CTIME)
 
 
 class Clock(NamedTuple):
-    """The time of a moment. seconds: since midnight UTC, so that they may be below 0 or beyond a
-    day; fraction: of a second. joint: the text between day and time. fields: 0 without time, 2
-    (h:m) or 3 (h:m:s). digits: of the fraction. zoned: whether a zone is written."""
+    """The time of day of a moment, as written in a cell.
+
+    seconds: since midnight UTC, so that they may be below 0 or beyond a day; fraction: of a second.
+    joint: the text between day and time. fields: 0 without time, 2 (h:m) or 3 (h:m:s). digits: of
+    the fraction. zoned: whether a zone is written.
+    """
 
     seconds: int = 0
     fraction: float = 0.0
@@ -112,7 +115,8 @@ MIDNIGHT = Clock()
 
 
 def taken_apart(text: str) -> Apart | None:
-    """Take a text apart that may be a date, a time, or both; None if it is neither."""
+    """Parse a text that may be a date, a time, or both, into its numbers, separator and clock; None
+    if it is neither."""
     text = text.strip()
     if not 4 <= len(text) <= LONGEST or not text[0].isalnum() or not _DIGIT.search(text):
         return None

@@ -122,7 +122,7 @@ def infinity(text: str) -> float | None:
 
 
 def numeral(text: str) -> Numeral | None:
-    """Take a cell apart into sign, digits, marks and unit; None unless it may be a number with some
+    """Split a cell into sign, digits, marks and unit; None unless it may be a number with some
     decimal mark."""
     if len(text) > LONGEST:
         return None

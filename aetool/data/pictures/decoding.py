@@ -50,7 +50,7 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class Sight:
-    """What the header of a picture tells.
+    """The facts that the header of a picture tells.
 
     width, height: in pixels, upright. coloured: whether it is in colour, not gray. deep: whether
     its values have more than 8 bits. alpha: whether it has a channel of opacity. cut: whether its
@@ -67,9 +67,9 @@ class Sight:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A picture, upright. pixels: (height, width) if it is gray, else (height, width, 3), as deep
-    as they are stored. alpha: (height, width) uint8, how opaque, 255 for fully; None if all pixels
-    are."""
+    """The pixels of a picture, upright. pixels: (height, width) if it is gray, else (height, width,
+    3), as deep as they are stored. alpha: (height, width) uint8, how opaque, 255 for fully; None if
+    all pixels are."""
 
     pixels: Values
     alpha: Bytes | None = None

@@ -62,7 +62,8 @@ class Framing:
         return self == Framing(self.channels, self.width, self.height)
 
     def seen(self, picture: Decoded) -> Bytes:
-        """(channels, height, width): a picture as the model takes it, not yet cut into tiles.
+        """Bring a picture to the form that the model takes, not yet cut into tiles: (channels,
+        height, width) uint8.
 
         UnreadableError if it is then of another size than the model's, or smaller than a tile.
         """
@@ -133,8 +134,8 @@ class Framing:
         return np.stack(parts)
 
     def stitched(self, amounts: Amounts, wide: int, high: int) -> Amounts:
-        """(high, wide): the map of a picture, joined from the maps of its tiles, (tiles, height,
-        width); their mean where tiles overlap."""
+        """Join the maps of a picture's tiles, (tiles, height, width), into the map of the picture,
+        (high, wide); their mean where tiles overlap."""
         total = np.zeros((high, wide))
         count = np.zeros((high, wide))
         for part, (left, top) in zip(amounts, self.corners(wide, high), strict=True):
