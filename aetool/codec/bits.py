@@ -18,18 +18,22 @@ def pack(values: U64, widths: U8) -> bytes:
     n = len(values)
     if kernel.C is not None:
         out = np.empty(8 * n + 8, np.uint8)
-        return out[: kernel.C.pack(np.ascontiguousarray(values), widths, out)].tobytes()
-    offset = _ramp(widths)
+        size = kernel.C.pack(np.ascontiguousarray(values), widths, out)
+        return out[:size].tobytes()
+    place = _ramp(widths).astype(np.uint64)
     # each value once for each of its bits, moved so that the bit is the lowest
-    bits = np.repeat(values, widths) >> offset.astype(np.uint64) & np.uint64(1)
-    return np.packbits(bits.astype(np.uint8), bitorder="little").tobytes()
+    value_of_bit = np.repeat(values, widths)
+    bits = (value_of_bit >> place) & np.uint64(1)
+    packed = np.packbits(bits.astype(np.uint8), bitorder="little")
+    return packed.tobytes()
 
 
 def unpack(data: bytes, widths: U8) -> U64:
     """The values, (n,), that `pack` has written with these widths; ArchiveError if the widths add
     up to another number of bytes than data has."""
+    total = int(widths.sum(dtype=np.int64))
     # the last byte may have bits to spare, and no byte more
-    if (int(widths.sum(dtype=np.int64)) + 7) // 8 != len(data):
+    if (total + 7) // 8 != len(data):
         raise ArchiveError("damaged: the raw bits of a column do not add up")
     out = np.zeros(len(widths), np.uint64)
     if not data:
@@ -37,11 +41,13 @@ def unpack(data: bytes, widths: U8) -> U64:
     if kernel.C is not None:
         kernel.C.unpack(data, widths, out)
         return out
-    total = int(widths.sum(dtype=np.int64))
-    raw = np.unpackbits(np.frombuffer(data, np.uint8), count=total, bitorder="little")
-    # the number that each bit belongs to
+    stored = np.frombuffer(data, np.uint8)
+    bits = np.unpackbits(stored, count=total, bitorder="little")
+    place = _ramp(widths).astype(np.uint64)
+    in_place = bits.astype(np.uint64) << place
+    # the value that each bit belongs to
     owner = np.repeat(np.arange(len(widths)), widths)
-    np.bitwise_or.at(out, owner, raw.astype(np.uint64) << _ramp(widths).astype(np.uint64))
+    np.bitwise_or.at(out, owner, in_place)
     return out
 
 
@@ -59,4 +65,7 @@ def _ramp(widths: U8) -> npt.NDArray[np.int64]:
     """For each width w in turn the numbers 0 .. w - 1, all in one array: for every bit its place
     within its value."""
     size = widths.astype(np.int64)
-    return np.arange(int(size.sum())) - np.repeat(np.cumsum(size) - size, size)
+    first = np.cumsum(size) - size
+    # bits are numbered through, and each counts from the first one of its value
+    number = np.arange(int(size.sum()))
+    return number - np.repeat(first, size)

@@ -44,14 +44,18 @@ class Denoising(Stacked):
             draw = torch.rand(columns, generator=rng, device=x.device)
             return (draw < part)[:, self.owner] & ~self.context
 
-        noise = p.shift + p.noise * torch.randn(flat.shape, generator=rng, device=x.device)
-        corrupted = flat + noise * self.number if p.noise or p.shift else flat
+        # drawn in any case, so that what is drawn after it does not depend on it
+        normal = torch.randn(flat.shape, generator=rng, device=x.device)
+        corrupted = flat
+        if p.noise or p.shift:
+            noise = p.shift + p.noise * normal
+            corrupted = flat + noise * self.number
         if p.salt:
             low, high = EXTREMES["image" if self.spec.shape else "table"]
-            side = torch.rand(flat.shape, generator=rng, device=x.device) < 0.5
-            corrupted = torch.where(
-                chosen(p.salt) & self.number, torch.where(side, low, high), corrupted
-            )
+            is_low = torch.rand(flat.shape, generator=rng, device=x.device) < 0.5
+            extreme = torch.where(is_low, low, high)
+            salted = chosen(p.salt) & self.number
+            corrupted = torch.where(salted, extreme, corrupted)
         if p.swap:
             other = torch.randperm(len(x), generator=rng, device=x.device)
             corrupted = torch.where(chosen(p.swap), flat[other], corrupted)
