@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import aetool
+from aetool.archives.candidates import Candidates
 from aetool.errors import ParamError
 from aetool.fits import fitting
 from aetool.operations import FitOptions, surveying
@@ -86,6 +87,8 @@ def test_a_model_that_is_embedded_may_be_learned(table, run):
 
 def test_tradeoff_says_how_to_keep_the_model_of_its_pick(tmp_path, run, monkeypatch):
     monkeypatch.setattr(surveying, "RATIOS", ())
+    # few pictures within levels take fewer bytes than a code, where levels can be bounded
+    monkeypatch.setattr(Candidates, "can_be_bounded", False)
     shapes, model = tmp_path / "s.npy", tmp_path / "s.aem"
     pixels = pictures(150)[:, 0]
     np.save(shapes, pixels)

@@ -14,6 +14,7 @@ from PIL import Image
 import aetool
 from aetool import bundle as bundles
 from aetool import operations
+from aetool.archives.candidates import Candidates
 from aetool.archives.goals import Goal
 from aetool.archives.points import Point, Tradeoff, marked, picked
 from aetool.archives.yardstick import NumberColumn, TableYardstick
@@ -402,7 +403,11 @@ def test_pictures_and_their_formats(shapes, tmp_path):
         assert point.error == pytest.approx(noise / levels.std(), rel=1e-6)
 
 
-def test_another_program_that_betters_an_exact_pick_of_pictures_is_said(shapes, tmp_path, run):
+def test_another_program_that_betters_an_exact_pick_of_pictures_is_said(
+    shapes, tmp_path, run, monkeypatch
+):
+    # as of pictures that are stored by their bytes, which have no levels to bound
+    monkeypatch.setattr(Candidates, "can_be_bounded", False)
     done = run("tradeoff", shapes, "--target-psnr", "20", "-o", tmp_path / "t.svg", "--json")
     facts = json.loads(done.out)
     assert facts["pick"]["way"] == "exact"
@@ -416,11 +421,48 @@ def test_another_program_that_betters_an_exact_pick_of_pictures_is_said(shapes, 
     )
 
 
-def test_compress_of_pictures_says_that_no_lossy_way_was_tried(shapes, tmp_path, run):
+def test_levels_are_points_of_pictures_and_the_pick_is_what_compress_writes(shapes, tmp_path, run):
+    found = aetool.tradeoff(shapes, target_psnr=30, others=False)
+    bounded = {point.setting: point for point in found.points if point.way == "bounded"}
+    assert {"max_error 1", "max_error 2", "max_error 4"} < set(bounded)
+    levels = np.load(shapes).astype(float)
+    for point in bounded.values():
+        bound = int(point.arguments["max_error"])
+        path = tmp_path / f"{bound}.aez"
+        figures = aetool.compress(shapes, path, max_error=bound)
+        assert figures["archive_bytes"] == point.size
+        restored = np.load(operations.decompress(path, path.with_suffix(".npy"))).astype(float)
+        rmse = ((restored - levels) ** 2).mean() ** 0.5
+        assert point.error == pytest.approx(rmse / levels.std(), rel=1e-9)
+        assert np.abs(restored - levels).max() <= bound
+    assert found.pick.way == "bounded" and found.pick.psnr >= 30
+    # finer points take more bytes, and none is in vain
+    by_size = sorted(bounded.values(), key=lambda point: point.size)
+    assert [point.error for point in by_size] == sorted((p.error for p in by_size), reverse=True)
+    figures = aetool.compress(shapes, tmp_path / "goal.aez", target_psnr=30)
+    assert figures["taken"] == "bounded" and figures["archive_bytes"] == found.pick.size
+    assert figures["bounds"] == {"pixels": float(found.pick.arguments["max_error"])}
+    aetool.decompress(tmp_path / "goal.aez", tmp_path / "goal.npy")
+    assert psnr_of(shapes, tmp_path / "goal.npy") == pytest.approx(figures["psnr_db"], abs=1e-3)
+
+
+def test_levels_fill_a_budget_of_pictures(shapes, tmp_path):
+    exact = aetool.compress(shapes, tmp_path / "exact.aez")["archive_bytes"]
+    budget = exact // 2
+    figures = aetool.compress(shapes, tmp_path / "a.aez", budget=budget)
+    assert figures["taken"] == "bounded" and figures["fidelity"] == "bounded"
+    assert (tmp_path / "a.aez").stat().st_size == figures["archive_bytes"] <= budget
+    # one level less would not fit
+    finer = int(figures["bounds"]["pixels"]) - 1
+    one = aetool.compress(shapes, tmp_path / "b.aez", max_error=finer)
+    assert one["archive_bytes"] > 0.97 * budget
+
+
+def test_compress_of_pictures_says_that_no_code_was_tried(shapes, tmp_path, run):
     words = ("compress", shapes, "--target-psnr", "20", "-o", tmp_path / "a.aez", "-f")
-    note = "note: no lossy way was tried: -p pca or -m MODEL adds the code of a model"
+    note = "note: no code was tried: -p pca or -m MODEL adds that of a model"
     assert note in run(*words).err.splitlines()
-    assert "no lossy way" not in run(*words, "-p", "pca").err
+    assert "no code was tried" not in run(*words, "-p", "pca").err
 
 
 def test_an_archive_that_several_errors_ask_for_is_one_point_of_a_code(walk, model, monkeypatch):

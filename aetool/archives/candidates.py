@@ -7,6 +7,7 @@ a yardstick, so that those of different kinds can be compared.
 from __future__ import annotations
 
 import dataclasses
+import math
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from aetool.archives.small_weights import with_small_decoder
 from aetool.archives.yardstick import PictureYardstick, TableYardstick, Yardstick
 from aetool.bundle import Bundle
 from aetool.canonical import Json
+from aetool.codec.pictures import PIXELS
+from aetool.data.array_files import ArrayFile
 from aetool.data.images import ImageSource
 from aetool.data.pictures.alike import of_one_form
 from aetool.data.sources import Source
@@ -33,6 +36,7 @@ EXACT, BOUNDED, CODE = "exact", "bounded", "code"
 TRIES = 4  # at bounds that keep an error
 TIGHTER = 0.98  # of what a bound that missed the error should have been
 NEARBY = (0.96,)  # of the error asked for: what is tried beside it
+SPREAD = 1.9  # levels of a bound, for each level of its root mean squared error: at most
 
 
 @dataclass(eq=False)
@@ -93,14 +97,16 @@ class Candidates:
         self.options = dataclasses.replace(
             options, lossy=False, lossy_only=False, latent=None, target=None, max_error={}
         )
+        self._last_of_levels: tuple[int, Candidate] | None = None
 
     @property
     def can_be_bounded(self) -> bool:
-        """Whether the source is a table whose archive can have error bounds for numbers."""
-        if not isinstance(self.yardstick, TableYardstick):
-            return False
+        """Whether the source is a table whose archive can have error bounds for numbers, or an
+        array of pictures, whose levels can have one; of a folder's files some have no levels."""
         # a folder of tables is a table to learn of, but an archive holds its files
         stored = opening.of_source(self.source)
+        if isinstance(self.source, ImageSource):
+            return self.source.is_uniform and isinstance(stored, ImageSource | ArrayFile)
         return exact_job.can_be_bounded(stored)
 
     def exact(self) -> Candidate:
@@ -131,7 +137,8 @@ class Candidates:
         relative error."""
         if not self.can_be_bounded:
             return None
-        assert isinstance(self.yardstick, TableYardstick)
+        if isinstance(self.yardstick, PictureYardstick):
+            return self._of_levels_at(aim, most)
         bounds = self.yardstick.bounds(aim)
         for _ in range(TRIES):
             if not bounds:
@@ -142,6 +149,34 @@ class Candidates:
             tighter = Fraction(TIGHTER * most / candidate.error)
             bounds = {name: tighter * bound for name, bound in bounds.items()}
         return None
+
+    def _of_levels_at(self, aim: float, most: float) -> Candidate | None:
+        """As bounded_at, of pictures, whose bounds are whole levels."""
+        assert isinstance(self.yardstick, PictureYardstick)
+        # the errors of a bound are about evenly spread within it
+        bound = int(SPREAD * aim * self.yardstick.deviation)
+        for _ in range(TRIES):
+            if bound < 1:
+                return None
+            candidate = self.of_levels(bound)
+            # a folder of JPEG has no levels to bound
+            if not candidate.error:
+                return None
+            if candidate.error <= most:
+                bounds = {PIXELS: Fraction(bound)}
+                return dataclasses.replace(candidate, asked=most, bounds=bounds)
+            tighter = int(TIGHTER * bound * most / candidate.error)
+            bound = min(tighter, bound - 1)
+        return None
+
+    def of_levels(self, bound: int) -> Candidate:
+        """Write the archive of pictures that are at most so many levels off; what was written last
+        within the same bound is not written again."""
+        last = self._last_of_levels
+        if last is None or last[0] != bound:
+            last = bound, self.within(str(bound))
+            self._last_of_levels = last
+        return last[1]
 
     def bounded_once(self, error: float) -> Candidate | None:
         """Write one bounded archive of at most this error; takes a third of the time of
@@ -157,7 +192,8 @@ class Candidates:
     @property
     def _priced_every(self) -> int:
         path = exact_job.file_of(self.source)
-        if path is None:
+        # pictures have few bounds, each of which is written
+        if path is None or isinstance(self.source, ImageSource):
             return 1
         return rivals.priced_every(path.stat().st_size)
 
@@ -249,7 +285,11 @@ class Candidates:
 
     def _error_of(self, job: ExactJob) -> float:
         """The error of a bounded archive, from its job's squared errors by column."""
-        assert isinstance(self.yardstick, TableYardstick)
+        if isinstance(self.yardstick, PictureYardstick):
+            assert isinstance(self.source, ImageSource)
+            count = self.source.count * math.prod(self.source.shape)
+            square = job.squares.get(PIXELS, 0.0)
+            return float((square / max(1, count)) ** 0.5 / self.yardstick.deviation)
         names = {theirs: ours for ours, theirs in rivals.names_in_archive(self.source).items()}
         squares = {names.get(name, name): square for name, square in job.squares.items()}
         return self.yardstick.of_squares(squares)

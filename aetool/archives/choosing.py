@@ -66,10 +66,8 @@ def write_chosen(
         if decibels is not None:
             told["psnr_db"] = round(decibels, 3)
         if model is None and goal.error and isinstance(source, ImageSource):
-            told["untried"] = (
-                f"no lossy way was tried: {option('-p')} pca or {option('-m')} MODEL adds the code "
-                "of a model"
-            )
+            wanted = f"{option('-p')} pca or {option('-m')} MODEL"
+            told["untried"] = f"no code was tried: {wanted} adds that of a model"
         if best.bounds:
             told["bounds"] = {name: float(bound) for name, bound in best.bounds.items()}
         return {**best.figures, **told}

@@ -19,6 +19,7 @@ from aetool.archives.points import Point, Tradeoff, marked, picked
 from aetool.archives.yardstick import PictureYardstick
 from aetool.bundle import Bundle
 from aetool.canonical import Json
+from aetool.codec.pictures import PIXELS
 from aetool.data import packers, sources
 from aetool.data.images import ImageSource, Pixels
 from aetool.data.packers import Packed
@@ -33,6 +34,7 @@ from aetool.spelling import option
 ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6)
 RATIOS = (40.0, 35.0, 30.0, 25.0, 22.0, 20.0, 18.0, 15.0)
 BOUNDS = ("0.5%", "1%", "2%", "5%")  # of a column's range
+LEVELS = (1, 2, 4)  # that pixels may be off
 MOST_READ = 64 << 20  # bytes of a file that other programs are tried on
 MOST_VALUES = 1 << 24  # of pixels that other programs are tried on
 
@@ -144,9 +146,12 @@ class _Survey:
         self._add(self.candidates.exact(), "exact", "", {})
 
     def add_bounded(self) -> None:
-        """Measure bounded archives of a table: by one error of all columns, and by a share of each
-        column's range."""
+        """Measure bounded archives: of a table by one error of all columns, and by a share of each
+        column's range; of pictures by levels."""
         if not self.candidates.can_be_bounded:
+            return
+        if isinstance(self.source, ImageSource):
+            self._add_levels()
             return
         for trial in self._trials():
             found = self.candidates.bounded(trial.error)
@@ -159,6 +164,28 @@ class _Survey:
             found = choosing.within(self.candidates.bounded_once, self.goal.budget)
             if found is not None:
                 self._add(found, "bounded", self.goal.told, self._of_budget())
+
+    def _add_levels(self) -> None:
+        """Measure archives of pictures that are at most some levels off, and of the error or bytes
+        that the goal asks for."""
+        for bound in LEVELS:
+            found = self.candidates.of_levels(bound)
+            # none of the files has levels
+            if not found.error:
+                return
+            told = f"{option('--max-error')} {bound}"
+            self._add(found, "bounded", told, {"max_error": str(bound)})
+        if self.goal is None:
+            return
+        if self.goal.budget is not None:
+            found_within = choosing.within(self.candidates.bounded_once, self.goal.budget)
+        else:
+            assert self.goal.error is not None
+            found_within = self.candidates.bounded(self.goal.error)
+        if found_within is not None:
+            arguments = {"max_error": str(int(found_within.bounds[PIXELS]))}
+            told = f"{option('--max-error')} {arguments['max_error']}"
+            self._add(found_within, "bounded", told, arguments)
 
     def add_plugin(self, data: object, plugin: str) -> None:
         """Fit a model of this plugin on the data, and measure its code."""
