@@ -1,5 +1,7 @@
 """The nearest of rows remembered: by which measures, which row is the record itself, who is blamed."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,10 +12,18 @@ from aetool.data.sources import open_source
 from aetool.detection.ranking import auroc
 from aetool.fits import preparing
 from aetool.operations import FitOptions
-from aetool_neighbours.measures import Plain, Ranked, Whitened
+from aetool_neighbours.measures import Plain, Ranked, Straight, Whitened
 from aetool_neighbours.net import Nearest
 
 ROWS = 3000
+
+
+class Params(NamedTuple):
+    """What the plugin takes, of the same defaults."""
+
+    size: int = 0
+    own_units: bool = False
+    error: str = "bits"
 
 
 @pytest.fixture(scope="module")
@@ -55,24 +65,30 @@ def test_a_row_that_was_there_more_than_once_may_vouch(ring):
     assert scores[:3].max() < np.quantile(scores, 0.05)
 
 
-def test_the_score_is_the_mean_rarity_of_the_distances():
+@pytest.mark.parametrize(
+    ("params", "measures"),
+    [
+        (Params(), [Plain, Ranked, Whitened]),
+        (Params(own_units=True), [Plain, Ranked, Whitened, Straight]),
+    ],
+)
+def test_the_score_is_the_mean_rarity_of_the_distances(params, measures):
     """By brute force, for records that were not fitted."""
     rng = np.random.default_rng(1)
     frame = pd.DataFrame(rng.normal(size=(400, 3)), columns=list("abc"))
     prepared = preparing.prepare(open_source(frame), FitOptions("neighbours"))
-    net = Nearest(prepared.spec, type("Params", (), {"size": 0, "error": "bits"}))
-    solution = net.fit([prepared.features[:350]])
-    kinds = [type(measure) for measure in solution.measures]
-    assert kinds == [Plain, Ranked, Whitened]
+    solution = Nearest(prepared.spec, params).fit([prepared.features[:350]])
+    assert [type(measure) for measure in solution.measures] == measures
     x = prepared.features[350:]
     total = np.zeros(len(x))
     for measure, rarity in zip(solution.measures, solution.rarities, strict=True):
         apart = measure.lay(x.astype(float))[:, None] - measure.lay(solution.rows)[None]
         distance = np.sqrt((apart**2).sum(axis=2)).min(axis=1)
-        total += rarity.of_scores(np.sqrt(distance))
+        degree = 8 if isinstance(measure, Straight) else 2
+        total += rarity.of_scores(distance ** (1 / degree))
     bits = evaluated(solution.bits, prepared.spec, x)
     assert bits.shape == (50, 4)
-    np.testing.assert_allclose(bits.sum(axis=1), total / 3, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(bits.sum(axis=1), total / len(measures), rtol=1e-3, atol=1e-3)
     assert (bits >= 0).all()
 
 
@@ -104,3 +120,37 @@ def test_whitened_coordinates_have_unit_covariance():
     x = rng.normal(size=(5000, 3)) @ np.array([[1.0, 0.5, 0], [0, 1, 0.3], [0, 0, 0.5]])
     laid = Whitened.of(x).lay(x)
     np.testing.assert_allclose(np.cov(laid, rowvar=False), np.eye(3), atol=1e-9)
+
+
+def heavy_tailed():
+    """A column that passes through asinh: most values near 0, a few of thousands."""
+    rng = np.random.default_rng(4)
+    wild = np.sinh(3 * rng.standard_normal(800))
+    frame = pd.DataFrame({"wild": wild, "calm": rng.normal(size=800)})
+    prepared = preparing.prepare(open_source(frame), FitOptions("neighbours"))
+    assert prepared.spec.curved.tolist() == [True, False]
+    return frame, prepared
+
+
+def test_straight_coordinates_are_the_users_own_units():
+    frame, prepared = heavy_tailed()
+    x = prepared.features.astype(float)
+    laid = Straight.of(x, prepared.spec).lay(x)
+    numeric = prepared.spec.numeric
+    wild = frame["wild"].to_numpy()
+    np.testing.assert_allclose(
+        laid[:, numeric[0]], (wild - wild.mean()) / wild.std(), rtol=1e-3, atol=1e-4
+    )
+    np.testing.assert_array_equal(laid[:, numeric[1]], x[:, numeric[1]])
+
+
+def test_straight_coordinates_in_a_graph_are_those_of_numpy():
+    _, prepared = heavy_tailed()
+    measure = Straight.of(prepared.features.astype(float), prepared.spec)
+    x = prepared.features[:5].copy()
+    # as far out as features go, where sinh leaves float32
+    x[0] = 12.0
+    x[1] = -12.0
+    laid = evaluated(measure.write, prepared.spec, x)
+    np.testing.assert_allclose(laid, measure.lay(x.astype(float)), rtol=1e-4, atol=1e-4)
+    assert np.abs(laid).max() <= 100.0

@@ -9,8 +9,12 @@ from aetool import Member, Model, hookimpl
 DEEP = {"latent": 64, "width": 128, "mask": 0.0, "scale": "shared"}
 # of the pictures remembered, those farthest from others are left out
 WITHOUT_FARTHEST = {"trim": 0.2}
+# also what is far out in the user's own units; not among rows of which some may be anomalies, for
+# the gain is known of ordinary rows alone
+FAR_OUT = {"own_units": True}
 ROBUST = frozenset({"robust"})
 BOTH = ROBUST | {"plain"}
+STEADY = ROBUST | {"context"}
 TABLES = frozenset({"table"})
 # pictures
 IMAGES = frozenset({"image"})
@@ -24,8 +28,9 @@ def aetool_models() -> Iterable[Model]:
         "several models joined: columns that contradict each other, records far from all others, "
         "records that a wide denoising autoencoder cannot restore, rare values and values far out",
         members=(
-            # of few rows, or rows with anomalies among them, a linear model is the steadiest
-            Member("pca", data=TABLES, fits=BOTH | {"context"}, withstands=True, weight=2.0),
+            Member("pca", data=TABLES),
+            # of rows with anomalies among them a linear model is the steadiest
+            Member("pca", data=TABLES, fits=STEADY, withstands=True, weight=2.0),
             # of pictures it gives the code, and what is expected; large ones take it long
             Member("pca", data=IMAGES, seconds=5.0, weight=0.05),
             # pictures are alike as a whole, or each place of them is like that of others; of large
@@ -55,7 +60,7 @@ def aetool_models() -> Iterable[Model]:
             # small ones have few places, and what they show is told as a whole
             Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=0.5, most=SMALL),
             Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=4.0, least=SMALL + 1),
-            Member("neighbours", data=TABLES, in_bits=True, weight=3.0),
+            Member("neighbours", FAR_OUT, data=TABLES, in_bits=True, weight=3.0),
             # its own bits are those of the rows that were kept, and rows that were not lie beyond
             Member("neighbours", data=TABLES, fits=ROBUST, weight=3.0),
             Member("elm", {"latent": 128}, data=TABLES, weight=0.05),

@@ -11,6 +11,7 @@ from aetool import Model, hookimpl, param
 @dataclass(frozen=True)
 class Params:
     size: int = param(0, "rows remembered; 0: chosen by the data", min=0, max=20_000)
+    own_units: bool = param(False, "whether a fourth measure takes long-tailed numbers as written")
     error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))
 
 
@@ -18,8 +19,8 @@ class Params:
 def aetool_models() -> Iterable[Model]:
     yield Model(
         "neighbours",
-        "the nearest of many rows remembered, by three measures; a closed form that knows where "
-        "records lie close",
+        "the nearest of many rows remembered, by three measures or four; a closed form that "
+        "knows where records lie close",
         net="aetool_neighbours.net:Nearest",
         Params=Params,
     )

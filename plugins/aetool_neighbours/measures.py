@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
 from aetool.closed_form import DENSE, Builder, Value, leading
-from aetool.model import Float, Int
+from aetool.model import Float, Int, Spec
 
 PIECES = 16  # straight pieces of a column's distribution
 CLOSEST = 1e-3  # deviations between the ends of a piece
 UNIFORM = math.sqrt(12.0)  # numbers spread evenly over 0 .. 1, times this, have a deviation of 1
 AXES = 64  # most principal axes
+MOST_BENT = 20.0  # argument of sinh that is bent back: 240 million robust deviations
+FARTHEST = 100.0  # deviations, beyond which all numbers lie equally far out
 LEAST_VARIANCE = 1e-3  # of an axis, beside the largest
 
 
 class Measure(Protocol):
-    """Turns the features of records into coordinates, by whose differences records are compared."""
+    """Turns the features of records into coordinates, by whose differences records are compared.
+
+    root: the degree of the root, a power of 2, whose tail is about that of an exponential, taken of
+    distances of ordinary records; the heavier the tails of the coordinates, the higher.
+    """
+
+    root: ClassVar[int]
 
     @property
     def width(self) -> int:
@@ -42,6 +50,7 @@ class Plain:
     """The measure whose coordinates are the features themselves."""
 
     width: int
+    root: ClassVar[int] = 2
 
     def lay(self, x: Float) -> Float:
         return x
@@ -69,6 +78,7 @@ class Ranked:
     turns: Float
     lowest: Float
     order: Int
+    root: ClassVar[int] = 2
 
     @property
     def width(self) -> int:
@@ -125,12 +135,76 @@ class Ranked:
 
 
 @dataclass(frozen=True, eq=False)
+class Straight:
+    """The measure by the user's own units: numbers with heavy tails, which the host lays out
+    through asinh, are bent back and standardised. What lies far out on such a column lies far from
+    all others, and the many small values count as one place.
+
+    slope, offset: (features,), by which a feature becomes the argument of sinh, where `curved`,
+    (features,), is 1; mean, deviation: (features,), of the result. What is not curved stays as it
+    is.
+    """
+
+    slope: Float
+    offset: Float
+    curved: Float
+    mean: Float
+    deviation: Float
+    # what asinh had bent has tails that square roots leave heavy: a day of rain would be as rare as
+    # a fault
+    root: ClassVar[int] = 8
+
+    @property
+    def width(self) -> int:
+        """The number of coordinates: one for each feature."""
+        return len(self.curved)
+
+    @classmethod
+    def of(cls, x: Float, spec: Spec) -> Straight:
+        """The measure that bends back the heavy-tailed numbers of rows x, (rows, features)."""
+        curved = np.zeros(spec.features)
+        curved[spec.numeric] = spec.curved
+        slope = np.zeros(spec.features)
+        slope[spec.numeric] = spec.deviation * spec.curved
+        offset = np.zeros(spec.features)
+        offset[spec.numeric] = spec.mean * spec.curved
+        bent_back = _sinh(x * slope + offset)
+        spread = bent_back.std(axis=0)
+        deviation = np.where((curved > 0) & (spread > 0), spread, 1.0)
+        return cls(slope, offset, curved, bent_back.mean(axis=0) * curved, deviation)
+
+    def lay(self, x: Float) -> Float:
+        standard = (_sinh(x * self.slope + self.offset) - self.mean) / self.deviation
+        within = np.clip(standard, -FARTHEST, FARTHEST)
+        return np.asarray(np.where(self.curved > 0, within, x))
+
+    def write(self, g: Builder, x: Value) -> Value:
+        argument = x * self.slope + self.offset
+        argument = g.minimum(g.maximum(argument, -MOST_BENT), MOST_BENT)
+        rising = g.op("Exp", argument)
+        falling = g.op("Exp", argument * -1.0)
+        bent_back = (rising - falling) * 0.5
+        standard = (bent_back - self.mean) * (1 / self.deviation)
+        within = g.minimum(g.maximum(standard, -FARTHEST), FARTHEST)
+        return within * self.curved + x * (1 - self.curved)
+
+    def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
+        return apart * apart
+
+
+def _sinh(argument: Float) -> Float:
+    """sinh, of arguments within MOST_BENT: beyond, float32 would hold too few of the digits."""
+    return np.asarray(np.sinh(np.clip(argument, -MOST_BENT, MOST_BENT)))
+
+
+@dataclass(frozen=True, eq=False)
 class Whitened:
     """The measure whose coordinates lie along principal axes, each scaled to deviation 1
     (Mahalanobis 1936), so that columns that vary together count once. axes: (features,
     coordinates)."""
 
     axes: Float
+    root: ClassVar[int] = 2
 
     @property
     def width(self) -> int:

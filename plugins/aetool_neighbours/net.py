@@ -1,5 +1,5 @@
 """The nearest neighbour (Ramaswamy, Rastogi & Shim 2000, with k = 1) of a sample of the rows, by
-three measures of distance."""
+three or four measures of distance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aetool.errors import DataError
 from aetool.folds import stretch_folds
 from aetool.model import Float, Int
 from aetool.rarity import Rarity
-from aetool_neighbours.measures import Measure, Plain, Ranked, Whitened
+from aetool_neighbours.measures import Measure, Plain, Ranked, Straight, Whitened
 
 MOST, NUMBERS = 4096, 1 << 16  # rows remembered, and numbers in all of them, by default
 FEWEST = 16  # rows remembered, of however many numbers
@@ -32,8 +32,9 @@ class Neighbours(Solution):
     rows: (k, features), each different from the others, context features 0. usual: (k,) bool: a
     record at the very place of a row is compared with the next nearest, for it may be that row
     itself, unless the row is usual, which many others equal. measures: what records compare by;
-    rarities: how rare the root of a distance is by each. The root, for distances have heavy tails:
-    few rows of a kind of their own lie farther apart, and are no rarer than they are few.
+    rarities: how rare the root of a distance is by each, of the measure's `root`. A root, for
+    distances have heavy tails: few rows of a kind of their own lie farther apart, and are no rarer
+    than they are few.
 
     Score: how rare the distances to the nearest rows are, in bits: the mean over the measures. It
     falls on the columns by what they add to the squared distances.
@@ -72,7 +73,8 @@ class Neighbours(Solution):
             # as a difference of squares the distance of near records would be lost in rounding
             apart = measure.write(g, scored) - other
             square = g.sum_of(apart * apart, np.ones(measure.width))
-            root = g.op("Sqrt", g.op("Sqrt", square))
+            distance = g.op("Sqrt", square)
+            root = _root(g, distance, measure.root)
             rare = Value(g, rarity.write(g.graph, root.name))
             difference = scored - g.op("Gather", rows, number, axis=0)
             share = measure.squares(g, difference, apart) + LEAST_SHARE * is_scored
@@ -106,6 +108,14 @@ class Neighbours(Solution):
         return g.where(is_itself, g.columns_of(nearest, [1]), first)
 
 
+def _root(g: Builder, distance: Value, degree: int) -> Value:
+    """The root of a distance; degree: a power of 2."""
+    while degree > 1:
+        distance = g.op("Sqrt", distance)
+        degree //= 2
+    return distance
+
+
 class Nearest(ClosedForm):
     """Fits a memory of rows: each different row once, and where there are too many a random sample
     of them.
@@ -133,8 +143,12 @@ class Nearest(ClosedForm):
         measures: list[Measure] = [Plain(self.spec.features)]
         if self.spec.shape is None and len(x) >= FEWEST_TO_SPLIT:
             measures += [Ranked.of(x, self.spec.numeric), Whitened.of(x)]
-        distances = [_held_out_distances(measure.lay(x)) for measure in measures]
-        rarities = [Rarity.of(np.sqrt(far)) for far in distances]
+            if self.params.own_units:
+                measures.append(Straight.of(x, self.spec))
+        rarities = []
+        for measure in measures:
+            distances = _held_out_distances(measure.lay(x))
+            rarities.append(Rarity.of(distances ** (1 / measure.root)))
         return Neighbours(rows, usual, measures, rarities, {"code_levels": len(rows)})
 
 
