@@ -11,10 +11,10 @@ DEEP = {"latent": 64, "width": 128, "mask": 0.0, "scale": "shared"}
 WITHOUT_FARTHEST = {"trim": 0.2}
 # also what is far out in the user's own units; not among rows of which some may be anomalies, for
 # the gain is known of ordinary rows alone
-FAR_OUT = {"own_units": True}
+IN_OWN_UNITS = {"own_units": True}
 ROBUST = frozenset({"robust"})
 BOTH = ROBUST | {"plain"}
-STEADY = ROBUST | {"context"}
+ROBUST_OR_CONTEXT = ROBUST | {"context"}
 TABLES = frozenset({"table"})
 # pictures
 IMAGES = frozenset({"image"})
@@ -30,7 +30,7 @@ def aetool_models() -> Iterable[Model]:
         members=(
             Member("pca", data=TABLES),
             # of rows with anomalies among them a linear model is the steadiest
-            Member("pca", data=TABLES, fits=STEADY, withstands=True, weight=2.0),
+            Member("pca", data=TABLES, fits=ROBUST_OR_CONTEXT, withstands=True, weight=2.0),
             # of pictures it gives the code, and what is expected; large ones take it long
             Member("pca", data=IMAGES, seconds=5.0, weight=0.05),
             # pictures are alike as a whole, or each place of them is like that of others; of large
@@ -60,7 +60,7 @@ def aetool_models() -> Iterable[Model]:
             # small ones have few places, and what they show is told as a whole
             Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=0.5, most=SMALL),
             Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=4.0, least=SMALL + 1),
-            Member("neighbours", FAR_OUT, data=TABLES, in_bits=True, weight=3.0),
+            Member("neighbours", IN_OWN_UNITS, data=TABLES, in_bits=True, weight=3.0),
             # its own bits are those of the rows that were kept, and rows that were not lie beyond
             Member("neighbours", data=TABLES, fits=ROBUST, weight=3.0),
             Member("elm", {"latent": 128}, data=TABLES, weight=0.05),
