@@ -50,6 +50,7 @@ META = st.one_of(
         STEP,
         st.tuples(LATIN, LATIN),
         st.booleans(),
+        st.none() | st.integers(0, 18),
     ),
     st.builds(RankMeta, GAP, st.none() | st.integers(0, 9)),
     st.builds(PartsMeta, GAP),

@@ -57,7 +57,8 @@ from tests.format_reader.streams import Streams
 HOME = Path(__file__).parent / "golden" / "3.1"
 LATER = HOME.parent / "3.3"
 LAST = HOME.parent / "3.5"
-EVERY = sorted(path for home in (HOME, LATER, LAST) for path in home.glob("*.aez"))
+FLOATS = HOME.parent / "3.6"
+EVERY = sorted(path for home in (HOME, LATER, LAST, FLOATS) for path in home.glob("*.aez"))
 ARCHIVES = [path for path in EVERY if path.with_suffix(".csv").exists()]
 
 

@@ -6,7 +6,8 @@ Where there is no such decimal the float's bits are stored, in their order.
 
 Division of whole numbers below 2^53 by a power of ten is exactly rounded everywhere (IEEE 754), and
 so is what Python's repr writes (David Gay's algorithm): both decide bytes, neither depends on the
-machine.
+machine. Numbers that were 32-bit floats once lie far from their decimals: 130.28 became
+130.27999877929688. Their decimals are rounded to such a float first, which IEEE 754 decides, too.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ Mask = npt.NDArray[np.bool_]
 SAMPLE = 1024  # numbers that tell how many decimals all have
 NEAR = 8  # floats between a decimal and a number that still is told by it
 NEARLY_ALL = 0.98  # of the sample must be near decimals, for numbers to be told by decimals
+FEWER_PLACES = 2  # must decimals of 32-bit floats have, to be taken for such
+MOST_SINGLE = 8  # decimals that are tried of 32-bit floats, which have seven or eight digits
 LARGEST_WHOLE = float(1 << 53)  # below it every whole number is a float
 SIGN = np.int64((1 << 63) - 1)
 POINT = ".0"
@@ -70,15 +73,23 @@ def told(numbers: Doubles, bare: bool) -> tuple[FloatMeta, Int, Int, Mask]:
     which floats can be stored so).
 
     numbers: (n,). Stored is a decimal as a whole number, the kind being the distance to it; a float
-    more than NEAR floats away cannot be stored so. If not nearly all are near decimals, the bits of
-    each are stored, of kind 0.
+    more than NEAR floats away cannot be stored so. If not nearly all are near decimals, or near
+    these as 32-bit floats, the bits of each are stored, of kind 0.
     """
-    places = _places(numbers[:: max(1, len(numbers) // SAMPLE)])
+    sample = numbers[:: max(1, len(numbers) // SAMPLE)]
+    places = _places(sample)
+    places_of_single = _places(sample, single=True)
+    # decimals of thirteen places lie near any such float, too
+    single = places_of_single is not None and (
+        places is None or places_of_single + FEWER_PLACES <= places
+    )
+    if single:
+        places = places_of_single
     kinds = np.zeros(len(numbers), np.int64)
     if places is None:
         everything = np.ones(len(numbers), np.bool_)
         return FloatMeta(bare=bare), _ordered(numbers), kinds, everything
-    wholes, distance = _by_decimals(numbers, places)
+    wholes, distance = _by_decimals(numbers, places, single)
     near = np.abs(distance) <= NEAR
     used, counts = np.unique(distance[near], return_counts=True)
     # the commonest distance is the first kind
@@ -86,7 +97,7 @@ def told(numbers: Doubles, bare: bool) -> tuple[FloatMeta, Int, Int, Mask]:
     offsets = used[by_use].tolist() or [0]
     for kind, offset in enumerate(offsets):
         kinds[distance == offset] = kind
-    meta = FloatMeta(places=places, offsets=tuple(offsets), bare=bare)
+    meta = FloatMeta(places=places, offsets=tuple(offsets), bare=bare, single=single)
     return meta, wholes, kinds, near
 
 
@@ -100,7 +111,7 @@ def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
     if not np.isfinite(numbers).all():
         return None
     meta, wholes, kinds, near = told(numbers, bare=False)
-    if meta.places is None or not near.all():
+    if meta.places is None or meta.single or not near.all():
         return None
     above = np.array(meta.offsets, np.int64)[kinds]
     again = from_decimals(meta.places, wholes, above)
@@ -122,26 +133,38 @@ def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
     cells alone."""
     ordered = stored
     if meta.places is not None:
-        base = stored.astype(np.float64) / np.float64(10**meta.places)
+        base = _decimals(stored, meta.places, meta.single)
         offsets = np.array(meta.offsets, np.int64)
         ordered = _ordered(base) + offsets[kinds]
     return written(_from_ordered(ordered), meta.bare)
 
 
-def _places(sample: Doubles) -> int | None:
+def _places(sample: Doubles, single: bool = False) -> int | None:
     """The fewest decimals with which nearly all (98 %) of the sample's numbers lie within a few
-    floats of a decimal; None if no number of decimals will do."""
-    for places in range(MOST_DECIMALS + 1):
-        _, distance = _by_decimals(sample, places)
+    floats of a decimal; None if no number of decimals will do. single: of a decimal that is rounded
+    to a 32-bit float."""
+    most = MOST_SINGLE if single else MOST_DECIMALS
+    for places in range(most + 1):
+        _, distance = _by_decimals(sample, places, single)
         if (np.abs(distance) <= NEAR).mean() >= NEARLY_ALL:
             return places
     return None
 
 
-def _by_decimals(numbers: Doubles, places: int) -> tuple[Int, Int]:
+def _decimals(wholes: Int, places: int, single: bool) -> Doubles:
+    """The floats nearest to wholes / 10^places, (n,). single: rounded to 32-bit floats."""
+    decimals = wholes.astype(np.float64) / np.float64(10**places)
+    if not single:
+        return decimals
+    # beyond the range of 32-bit floats they are infinite, which is no number's decimal
+    with np.errstate(over="ignore"):
+        return decimals.astype(np.float32).astype(np.float64)
+
+
+def _by_decimals(numbers: Doubles, places: int, single: bool = False) -> tuple[Int, Int]:
     """Write numbers as decimals of so many places: (wholes, distance), (n,) each. wholes /
     10^places is the decimal nearest to the number, distance how many floats the number lies above
-    it; more than NEAR where it is far from any."""
+    it; more than NEAR where it is far from any. single: as of `_decimals`."""
     scale = np.float64(10**places)
     # a number so large that its product is infinite has no whole number either
     with np.errstate(over="ignore"):
@@ -149,7 +172,7 @@ def _by_decimals(numbers: Doubles, places: int) -> tuple[Int, Int]:
     small = np.abs(scaled) < LARGEST_WHOLE
     # whole numbers have no -0, which so lies one float under 0
     wholes = np.where(small, scaled, 0).astype(np.int64)
-    distance = _ordered(numbers) - _ordered(wholes.astype(np.float64) / scale)
+    distance = _ordered(numbers) - _ordered(_decimals(wholes, places, single))
     # whatever has no such whole number is far from any
     distance[~small] = NEAR + 1
     # the lowest of all numbers has no absolute value

@@ -303,15 +303,18 @@ class NumberMeta(PatternMeta):
     forms: the ways in which numbers are written, a kind for each: with so many digits behind the
     point, SHORT or SHORT_ONE. affixes: the text before and behind each number. own_units: a whole
     number of a form with fewer digits counts in units of its own last digit, not of `decimals`.
+    single: numbers of the first form were 32-bit floats once: their whole numbers count in units of
+    10^-single, and are written as such floats are (see singles); None: they were not.
     """
 
     kind = "number"
-    letters = "d f q a s r u gap"
+    letters = "d f q a s r u o gap"
     decimals: int = 0
     forms: tuple[int, ...] = (0,)
     step: int = 1
     affixes: tuple[str, str] = ("", "")
     own_units: bool = False
+    single: int | None = None
 
     @property
     def valued(self) -> int:
@@ -329,6 +332,8 @@ class NumberMeta(PatternMeta):
         stored = {**super().to_json(), "d": self.decimals, "f": list(self.forms)}
         if self.own_units:
             stored["u"] = 1
+        if self.single is not None:
+            stored["o"] = self.single
         if self.step != 1:
             stored["q"] = self.step
         if any(self.affixes):
@@ -343,6 +348,9 @@ class NumberMeta(PatternMeta):
         if any(type(form) is not int or form not in FORMS for form in forms):
             raise refused("an unknown form of numbers")
         before, behind = texts(stored.get("a", ["", ""]), "what stands around numbers")
+        single = None
+        if "o" in stored:
+            single = whole(stored["o"], 0, DIGITS, "the digits of 32-bit floats")
         return cls(
             gap=gap_of(stored),
             specials=texts(stored["s"], "special cells"),
@@ -352,6 +360,7 @@ class NumberMeta(PatternMeta):
             step=whole(stored.get("q", 1), 1, LARGEST_STEP, "the step"),
             affixes=(before, behind),
             own_units=flag(stored, "u"),
+            single=single,
         )
 
 
@@ -362,13 +371,15 @@ class FloatMeta(PatternMeta):
     places: the value is the whole number that over 10^places is nearest to the float; None: the
     value is the float's bits, as a number in the order of floats. offsets: how many floats above
     that decimal the number lies, a kind for each. bare: whole numbers are written without ".0".
+    single: the decimal is first rounded to a 32-bit float.
     """
 
     kind = "float"
-    letters = "d f i s r gap"
+    letters = "d f i s r o gap"
     places: int | None = None
     offsets: tuple[int, ...] = (0,)
     bare: bool = False
+    single: bool = False
 
     @property
     def valued(self) -> int:
@@ -380,7 +391,11 @@ class FloatMeta(PatternMeta):
             stored["d"] = self.places
         if self.offsets != FloatMeta.offsets:
             stored["f"] = list(self.offsets)
-        return stored | ({"i": 1} if self.bare else {})
+        if self.bare:
+            stored["i"] = 1
+        if self.single:
+            stored["o"] = 1
+        return stored
 
     @classmethod
     def parsed(cls, stored: Stored) -> FloatMeta:
@@ -395,6 +410,7 @@ class FloatMeta(PatternMeta):
             places=places,
             offsets=tuple(whole(o, -MOST_OFFSET, MOST_OFFSET, "an offset") for o in offsets),
             bare=flag(stored, "i"),
+            single=flag(stored, "o"),
         )
 
 

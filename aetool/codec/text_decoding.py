@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aetool.codec import digits, floats, spans
+from aetool.codec import digits, floats, singles, spans
 from aetool.codec.blobs import read_varint
 from aetool.codec.columns import Decoded, sensible
 from aetool.codec.limits import MAX_ROWS, check_text
@@ -124,6 +124,9 @@ def _written_numbers(meta: NumberMeta, kinds: Int, values: Int) -> Spans:
     units_of_cells = units[kinds]
     forms_of_cells = forms[kinds]
     wholes = values * units_of_cells
+    if meta.single is not None:
+        is_single = kinds == 0
+        wholes[is_single] = singles.printed(values[is_single], meta.single, meta.decimals)
     pool, length = spans.write(wholes, forms_of_cells, meta.decimals)
     written = _one_behind_the_other(pool, length)
     if not around:

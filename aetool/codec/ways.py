@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aetool.codec import planning, ranks, skeletons, squeezing, units
+from aetool.codec import planning, ranks, singles, skeletons, squeezing, units
 from aetool.codec.columns import Coded
 
 
@@ -23,5 +23,6 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
         return
     squeezing.squeeze(columns, effort)
     units.offer(columns)
+    singles.offer(columns)
     ranks.offer(columns, effort)
     skeletons.offer(columns, effort)

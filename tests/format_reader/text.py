@@ -93,7 +93,10 @@ def text_cells(column):
         elif meta["k"] == "digits":
             found.append(digits(next(numbers), meta).encode("latin-1"))
         elif meta["k"] == "number":
-            found.append(number(next(numbers), meta["f"][kind], meta).encode("latin-1"))
+            value = next(numbers)
+            if kind == 0 and "o" in meta:
+                value = printed_single(value, meta)
+            found.append(number(value, meta["f"][kind], meta).encode("latin-1"))
         else:
             found.append(date(next(numbers), meta).encode("latin-1"))
     return found
@@ -111,9 +114,18 @@ def number(value, form, meta):
     return f"{before}{sign}{whole}{point}{behind}{after}"
 
 
+def printed_single(value, meta):
+    """The whole number that is written for a float of 32 bits."""
+    (single,) = struct.unpack("<f", struct.pack("<f", float(value) / 10.0 ** meta["o"]))
+    return round(single * 10.0 ** meta["d"])
+
+
 def float_text(value, kind, meta):
     if "d" in meta:
-        (value,) = struct.unpack("<q", struct.pack("<d", value / 10 ** meta["d"]))
+        decimal = value / 10 ** meta["d"]
+        if "o" in meta:
+            (decimal,) = struct.unpack("<f", struct.pack("<f", decimal))
+        (value,) = struct.unpack("<q", struct.pack("<d", decimal))
         value = ordered(value) + meta.get("f", [0])[kind]
     (number,) = struct.unpack("<d", struct.pack("<q", ordered(value)))
     text = repr(number)

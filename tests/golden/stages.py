@@ -17,6 +17,7 @@ from aetool.operations import CompressOptions
 HOME = Path(__file__).parent / "3.1"
 LATER = Path(__file__).parent / "3.3"
 LAST = Path(__file__).parent / "3.5"
+FLOATS = Path(__file__).parent / "3.6"
 
 
 def prices(rows=900):
@@ -159,14 +160,29 @@ def ratios(rows=900):
     return "ratio,measured,dated\n" + "".join(lines)
 
 
+def singles(rows=900):
+    """Prices that were floats of 32 bits once: printed with six digits behind the point, a few of
+    them by another program, and with all the digits that a float of 64 bits needs; gaps."""
+    rng = np.random.default_rng(23)
+    prices = (np.cumsum(rng.integers(-40, 41, (rows, 2)), axis=0) + 90000) / 100
+    lines = []
+    for row, (bid, ask) in enumerate(prices.astype(np.float32).astype(float).tolist()):
+        six = f"{bid:.6f}".rstrip("0").rstrip(".") if row % 29 else f"{row}.123457"
+        lines.append(f"{six},{ask!r},{row * 7919 % 1000003}\n")
+    lines[5], lines[6] = ",,0\n", "NA,1e-05,1\n"
+    return "bid,ask,volume\n" + "".join(lines)
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
 LATER_SOURCES = {"keys": keys, "sentences": sentences}
 LAST_SOURCES = {"ratios": ratios}
+FLOAT_SOURCES = {"singles": singles}
 TYPED_SOURCES = {"numbers": numbers, "remarks": remarks}
 
 
 def main(names):
     """Write NAME.csv and NAME.aez."""
+    sources = SOURCES | LATER_SOURCES | LAST_SOURCES | FLOAT_SOURCES
     for name in names:
         if name in TYPED_SOURCES:
             import pyarrow.parquet as pq
@@ -176,9 +192,11 @@ def main(names):
             operations.compress(source, LATER / f"{name}.aez", None, CompressOptions(force=True))
             continue
         home = LAST if name in LAST_SOURCES else LATER if name in LATER_SOURCES else HOME
+        if name in FLOAT_SOURCES:
+            home = FLOATS
         home.mkdir(exist_ok=True)
         source = home / f"{name}.csv"
-        source.write_text((SOURCES | LATER_SOURCES | LAST_SOURCES)[name]())
+        source.write_text(sources[name]())
         operations.compress(source, home / f"{name}.aez", None, CompressOptions(force=True))
 
 

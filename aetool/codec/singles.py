@@ -1,0 +1,130 @@
+"""Columns of numbers that were 32-bit floats once, and were printed with more digits than such a
+float holds: stored as the few digits they stand for.
+
+    2207.540039    2233.570068    2251.77002
+
+No 32-bit float is just 2207.54. The nearest one lies at 2207.5400390625, and its last digits, which
+look like noise to a coder, follow from the first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from aetool.codec.columns import Coded
+from aetool.codec.integers import Stream
+from aetool.codec.metas import NumberMeta
+from aetool.errors import ArchiveError
+from aetool.model import Int
+
+FEWEST = 32  # numbers of a column that is tried
+LEAST_SAVED = 2  # digits behind the point: of fewer the dictionary of ranks is as small
+LEAST_SHARE = 0.9  # of the numbers must be such floats
+LOOK = 256  # numbers by which it is seen how many digits they stand for
+LARGEST = 2.0**62  # in units of the last digit that is printed
+
+
+def printed(values: Int, single: int, decimals: int) -> Int:
+    """What numbers become as 32-bit floats that are printed with `decimals` digits behind the
+    point.
+
+    values: (n,), the numbers in units of 10^-single. Returns (n,), what is printed, in units of
+    10^-decimals. Exact wherever floats are those of IEEE 754: both steps are single operations.
+    ArchiveError for numbers beyond 64 bits.
+    """
+    with np.errstate(over="ignore"):
+        floats = (values / 10.0**single).astype(np.float32).astype(np.float64)
+        scaled = np.rint(floats * 10.0**decimals)
+    if not (np.abs(scaled) <= LARGEST).all():
+        raise ArchiveError("damaged: a column of 32-bit floats has one that is too large")
+    return scaled.astype(np.int64)
+
+
+def offer(columns: Sequence[Coded]) -> None:
+    """Add to `others` of each column of printed 32-bit floats, in place, its encoding by the few
+    digits that these stand for; other columns stay as they are."""
+    for column in columns:
+        meta = column.meta
+        if not isinstance(meta, NumberMeta):
+            continue
+        # a bound has rounded its numbers, or they are written in several forms
+        if meta.step > 1 or meta.valued > 1:
+            continue
+        values = column.streams[-1].values
+        if len(values) < FEWEST:
+            continue
+        if np.abs(values).max() > LARGEST:
+            continue
+        single = _digits_of(values, meta.decimals)
+        if single is None:
+            continue
+        way = _by_digits(column, meta, single)
+        if way is not None:
+            column.others.append(way)
+
+
+def _digits_of(values: Int, decimals: int) -> int | None:
+    """How many digits behind the point the numbers had before they were printed as 32-bit floats:
+    the fewest that give nearly all of the first LOOK numbers; None if none are few enough. values:
+    (n,), in units of 10^-decimals."""
+    first = values[:LOOK]
+    most = decimals - LEAST_SAVED
+    for single in range(most + 1):
+        short = _rounded(first, decimals - single)
+        again = printed(short, single, decimals)
+        if (again == first).mean() >= LEAST_SHARE:
+            return single
+    return None
+
+
+def _rounded(values: Int, digits: int) -> Int:
+    """Whole numbers without their last `digits` digits, rounded; both (n,)."""
+    scaled = values / 10.0**digits
+    return np.rint(scaled).astype(np.int64)
+
+
+def _by_digits(
+    column: Coded,
+    meta: NumberMeta,
+    single: int,
+) -> Coded | None:
+    """The column with its values in units of 10^-single; numbers that are no such floats stay as
+    they are and become a second kind. None if there are too many of these, or if all numbers are
+    short as they stand."""
+    values = column.streams[-1].values
+    present = column.streams[-1].present
+    digits_saved = meta.decimals - single
+    short = _rounded(values, digits_saved)
+    is_single = printed(short, single, meta.decimals) == values
+    is_short = short * 10**digits_saved == values
+    if is_single.mean() < LEAST_SHARE:
+        return None
+    if is_short.mean() >= LEAST_SHARE:
+        return None
+    counted = Stream(
+        np.where(is_single, short, values),
+        present,
+    )
+    own = dataclasses.replace(meta, single=single)
+    if is_single.all():
+        kinds_before = column.streams[:-1]
+        return Coded(own, [*kinds_before, counted], column.blobs)
+    form = meta.forms[0]
+    own = dataclasses.replace(own, forms=(form, form))
+    kinds = _kinds_of(column)
+    has_value = kinds == 0
+    # special cells, and raw ones, are the kinds behind those with a value
+    kinds = kinds + 1
+    kinds[has_value] = ~is_single
+    return Coded(own, [Stream(kinds), counted], column.blobs)
+
+
+def _kinds_of(column: Coded) -> Int:
+    """(rows,): the kind of each cell of a column."""
+    first = column.streams[0].values
+    if column.meta.kinds > 1:
+        return first
+    return np.zeros(len(first), np.int64)
