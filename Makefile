@@ -34,7 +34,7 @@ slim: $(VENV)-slim/.base $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(PIP) install -e ".[bench]" -c constraints.txt
 	cd benchmarks && for b in startup reading planted sensors thresholds kdd adult skab detect throughput family oneclass \
-		defects lossless_pictures lossy compress; do \
+		defects lossless_pictures near_pictures lossy compress; do \
 		../$(BIN)/python $$b.py --data ../$(DATA) || exit 1; done
 
 # A million rows on two workers of Dask: the same bytes, how fast, in how much memory.

@@ -340,6 +340,29 @@ def lossless_pictures() -> list[str]:
             markdown(rows, {k: v for k, v in shown.items() if k in rows}), provenance(rows)]  # fmt: skip
 
 
+def near_pictures() -> list[str]:
+    """Pictures within a few levels beside other formats."""
+    rows = read("near_pictures", ["name", "bound"])
+    if rows.empty:
+        return []
+    for format in ("avif", "webp", "jxl"):
+        if format in rows:
+            pairs = zip(rows[format], rows[f"{format}_furthest"], strict=True)
+            rows[format] = [
+                f"{size:,.0f} ({worst:.0f})" if size == size else "" for size, worst in pairs
+            ]
+    rows["jpeg_ls"] = [f"{size:,.0f}" if size == size else "" for size in rows["jpeg_ls"]]
+    rows["bytes"] = [f"{size:,}" for size in rows["bytes"]]
+    rows["decibels"] = [f"{ratio:.2f}" if ratio == ratio else "" for ratio in rows["decibels"]]
+    shown = {"name": "pictures", "bound": "levels", "bytes": "bytes", "decibels": "dB", "jpeg_ls": "JPEG-LS",
+             "avif": "AVIF", "webp": "WebP", "jxl": "JPEG XL"}  # fmt: skip
+    return ["\n## Pictures within a few levels (`near_pictures.py`)\n",
+            "Every restored value is at most so many levels off (0: none), and was compared. JPEG-LS keeps the same bound. The others\n"
+            "keep none: told are the least bytes with at least our signal-to-noise ratio, and in brackets how far off the worst\n"
+            "value then is; empty where no quality tried reaches the ratio.\n",
+            markdown(rows, {k: v for k, v in shown.items() if k in rows}), provenance(rows)]  # fmt: skip
+
+
 def archives() -> list[str]:
     """Exact and bounded archives beside classical codecs."""
     parts: list[str] = []
@@ -684,6 +707,7 @@ def main() -> None:
     parts += one_class()
     parts += defects()
     parts += lossless_pictures()
+    parts += near_pictures()
     lossy = read("lossy", ["data", "plugin", "latent"])
     if not lossy.empty:
         lossy["ratio"] = lossy["error"] / lossy["pca_error"]
