@@ -31,6 +31,7 @@ STEP = st.integers(1, metas.LARGEST_STEP)
 FORMAT = st.sampled_from(["ymd|-| |hms|0||0", "dmy|.|T|hms|9|Z|1", "mdy|/|||0||0"])
 NUMERALS = st.one_of(
     st.builds(Decimals, st.integers(0, 15), st.just(0) | STEP),
+    st.builds(Decimals, st.integers(0, 15), st.just(0), st.booleans()),
     st.builds(Multiples, st.floats(5e-324, 1e300)),
     st.builds(Bits, st.sampled_from(metas.WIDTHS)),
 )
@@ -148,6 +149,8 @@ REFUSED = [
     ({"k": "real", "b": 32, "q": 1}, "told in one way"),
     ({"k": "real", "d": 16}, "decimals must be"),
     ({"k": "real", "d": 1, "q": 0}, "the largest error must be"),
+    ({"k": "real", "d": 1, "q": 1, "o": 1}, "exact 32-bit ones, or on a grid, not both"),
+    ({"k": "real", "b": 64, "o": 1}, "told in one way"),
     ({"k": "real", "b": 33}, "floats of a width"),
     ({"k": "real", "b": "32"}, "floats of a width"),
     ({"k": "real", "g": "inf"}, "out of range"),

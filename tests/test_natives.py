@@ -313,9 +313,10 @@ def test_decimals_of_float32_are_told_as_decimals():
     coded = numbers.encode_floats(values)
     assert coded.meta.to_json() == {"k": "real", "d": 2}
     wide = numbers.encode_floats(values.astype(np.float64))
-    assert wide.meta.to_json() == {"k": "real", "b": 32}, (
-        "of float64 32 bits say all, but no decimal does"
-    )
+    assert wide.meta.to_json() == {"k": "real", "d": 2, "o": 1}
+    noise = np.random.default_rng(0).normal(0, 30, 3000).astype(np.float32)
+    wide = numbers.encode_floats(noise.astype(np.float64))
+    assert wide.meta.to_json() == {"k": "real", "b": 32}, "32 bits say all, but no decimal does"
 
 
 def test_moments_of_whole_hours_are_told_in_hours():

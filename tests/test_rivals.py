@@ -11,6 +11,7 @@ import aetool
 from aetool import bundle as bundles
 from aetool import operations
 from aetool.archives import exact_job, rivals
+from aetool.cli import remarks
 from aetool.codec.archive import Archive
 from aetool.codec.lossy import bound_of_error
 from aetool.errors import ArchiveError, DataError, ParamError
@@ -105,7 +106,8 @@ def test_exact_is_taken_byte_for_byte(folder, pca_pictures, tmp_path, run):
     )
     line = (f"exact is smaller: {len(data):,} bytes against {code:,} of the code "
             "(use --lossy-only to keep the code)")  # fmt: skip
-    assert done.status == 0 and done.err.splitlines()[1:] == [line]
+    note = f"note: {remarks.BY_PIXEL}"
+    assert done.status == 0 and done.err.splitlines()[1:] == [note, line]
     assert (tmp_path / "b.aez").read_bytes() == data
 
 

@@ -1,21 +1,25 @@
 """Numbers that were 32-bit floats once are stored as the few digits that they stand for."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aetool.codec import blocks, floats, planning, records, singles, text_decoding, textual, ways
 from aetool.codec.archive import Archive
-from aetool.codec.metas import FloatMeta, NumberMeta
+from aetool.codec.metas import Bits, Decimals, FloatMeta, NumberMeta
+from aetool.codec.natives import numbers as natives
 from aetool.codec.records import Layout
 from aetool.csv.fields import Rule
 from aetool.errors import ArchiveError
 from tests import format_reader
 
 GOLDEN = Path(__file__).parent / "golden" / "3.6" / "singles.aez"
+TYPED_GOLDEN = GOLDEN.with_name("doubles.aez")
 RNG = np.random.default_rng(7)
 PRICES = (np.cumsum(RNG.integers(-40, 41, 400)) + 220754) / 100
 
@@ -99,11 +103,11 @@ def test_any_such_numbers_come_back(wholes, places, decimals, odd):
 
 
 def test_all_digits_of_a_double_are_stored_as_two():
-    numbers = PRICES.astype(np.float32).astype(np.float64)
-    meta, stored, kinds, fits = floats.told(numbers, bare=False)
+    doubles = PRICES.astype(np.float32).astype(np.float64)
+    meta, stored, kinds, fits = floats.told(doubles, bare=False)
     assert (meta.places, meta.single, meta.offsets) == (2, True, (0,)) and fits.all()
     assert stored.tolist() == np.rint(PRICES * 100).astype(int).tolist() and not kinds.any()
-    assert floats.restored(meta, stored, kinds) == [repr(number) for number in numbers.tolist()]
+    assert floats.restored(meta, stored, kinds) == [repr(number) for number in doubles.tolist()]
 
 
 @pytest.mark.parametrize(
@@ -157,3 +161,72 @@ def test_the_other_reader_knows_them():
     assert [meta.single for meta in metas] == [2, True, None]
     text = format_reader.restore(GOLDEN.read_bytes())
     assert text == GOLDEN.with_suffix(".csv").read_bytes()
+
+
+# ---- columns of doubles
+
+
+def typed(values, gaps=None, bound=None):
+    """The meta of a column of doubles, which comes back bit for bit, and its streams."""
+    coded = natives.encode_floats(values, gaps, bound)
+    block = blocks.as_decoded([coded], len(values), {})
+    again, missing = natives.decode_floats(block.columns[0], 64)
+    if bound is None:
+        here = np.ones(len(values), bool) if gaps is None else ~gaps
+        assert again[here].tobytes() == values[here].tobytes()
+        assert gaps is None or (missing == gaps).all()
+    else:
+        assert np.abs(again - values).max() <= bound
+    return coded.meta, coded.streams
+
+
+def test_doubles_that_were_floats_are_stored_as_their_decimals():
+    values = PRICES.astype(np.float32).astype(np.float64)
+    meta, (stream,) = typed(values)
+    assert meta.numerals == Decimals(2, single=True)
+    assert stream.values.tolist() == np.rint(PRICES * 100).astype(int).tolist()
+
+
+def test_gaps_and_odd_numbers_among_them_come_back():
+    values = PRICES.astype(np.float32).astype(np.float64)
+    gaps = np.arange(len(values)) % 9 == 2
+    values[5], values[6], values[7], values[8] = np.nan, -0.0, np.inf, 1e300
+    meta, streams = typed(values, gaps)
+    assert meta.numerals.single and len(streams) == 3 and len(streams[-1].values) == 3
+
+
+@pytest.mark.parametrize(
+    "values",
+    [PRICES, np.round(PRICES * 4) / 4, np.arange(400.0), RNG.normal(size=400), np.zeros(0)],
+    ids=["decimals", "quarters", "whole", "noise", "none"],
+)
+def test_other_doubles_are_stored_as_before(values):
+    meta, _ = typed(values)
+    assert not getattr(meta.numerals, "single", False)
+
+
+def test_noise_of_32_bits_is_stored_as_its_bits():
+    meta, _ = typed(RNG.normal(size=400).astype(np.float32).astype(np.float64))
+    assert meta.numerals == Bits(32)
+
+
+def test_a_bound_rounds_them_as_before():
+    values = PRICES.astype(np.float32).astype(np.float64)
+    meta, _ = typed(values, bound=Fraction(1, 2))
+    assert not getattr(meta.numerals, "single", False)
+
+
+@given(st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=60), st.integers(0, 7))
+def test_any_such_doubles_come_back(wholes, places):
+    typed((np.array(wholes) / 10**places).astype(np.float32).astype(np.float64))
+
+
+def test_the_other_reader_knows_doubles():
+    source = pq.read_table(TYPED_GOLDEN.with_suffix(".parquet"))
+    with Archive(TYPED_GOLDEN) as archive:
+        (piece,) = archive.blocks(0, archive.rows)
+        assert all(column.meta.numerals.single for column in piece[0].columns)
+    frame = format_reader.restore(TYPED_GOLDEN.read_bytes())
+    for name in source.column_names:
+        expected = source[name].to_pylist()
+        np.testing.assert_equal(list(frame[name]), expected)

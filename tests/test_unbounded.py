@@ -283,3 +283,23 @@ def test_a_word_that_ends_like_a_key_names_no_records(tmp_path):
         "grid": "number",
         "x": "number",
     }
+
+
+def test_labels_beside_pictures_are_exact_unless_they_are_named(tmp_path, run):
+    rng = np.random.default_rng(4)
+    pictures = rng.integers(0, 256, (60, 9, 9), np.uint8)
+    labels = rng.integers(0, 10, 60)
+    np.savez(
+        tmp_path / "a.npz", x=pictures, y=labels, weights=rng.normal(size=60), only=np.arange(7)
+    )
+    for bound, is_exact in (("3", True), ("y=3", False)):
+        done = run("compress", tmp_path / "a.npz", "--max-error", bound, "-f")
+        assert ("y has a whole number for each record of another array" in done.err) == is_exact
+        back = tmp_path / "b.npz"
+        operations.decompress(tmp_path / "a.npz.aez", back, force=True)
+        with np.load(back) as restored:
+            assert (restored["y"] == labels).all() == is_exact
+            assert (restored["x"] == pictures).all() != is_exact
+            assert np.abs(restored["x"].astype(int) - pictures).max() <= 3
+            # of seven numbers none labels a picture
+            assert (restored["only"] == np.arange(7)).all() != is_exact

@@ -556,7 +556,8 @@ def _arrays(
             content = _pixels(pictures, options, learned, source.members[0].name)
             return ExactJob(content, model, file=None if bounded else _as_file(source, options))
         labels = column_labels(source)
-        chosen = _bounds_by_place(labels, labels, options, bounds, lambda: ends_of(source))
+        apart = unbounded.labels_of_arrays(source) if "" in options.max_error else {}
+        chosen = _bounds_by_place(labels, labels, options, bounds, lambda: ends_of(source), apart)
         arrays = ArrayContent.of_source(source, _format(source), options.effort, chosen)
     except UnsuitedError as error:
         return _job_of(_as_bytes(source, str(error)), options, None, None, bounds)

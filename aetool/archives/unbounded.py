@@ -11,6 +11,7 @@ import numpy as np
 from aetool.archives.opening import Opened
 from aetool.canonical import Json
 from aetool.codec import source_texts
+from aetool.codec.contents import arrays
 from aetool.codec.contents.folder import FILES
 from aetool.codec.contents.labels import labels_of
 from aetool.codec.planning import Effort
@@ -19,6 +20,7 @@ from aetool.columns.identifier import Identifier
 from aetool.columns.number import PLAIN, Number
 from aetool.columns.schema import Schema
 from aetool.csv.fields import fields
+from aetool.data.array_files import ArrayFile
 from aetool.data.arrow_files import ArrowTable
 from aetool.data.arrow_source import ArrowMemorySource
 from aetool.data.sources import CsvSource
@@ -65,6 +67,26 @@ def places_of_names(source: CsvSource | ArrowTable) -> frozenset[int]:
     return quantities.places_of_names(beginning.schema, beginning.names)
 
 
+def labels_of_arrays(source: ArrayFile) -> dict[int, str]:
+    """The arrays of a file that a bound of all numbers leaves exact, because they label the records
+    of another one: of whole numbers, one for each of its rows. Their names by their positions among
+    what `arrays.column_labels` lists, from 0."""
+    tables = [member for member in source.members if len(member.shape) > 1]
+    rows_of_tables = {member.shape[0] for member in tables}
+    found: dict[int, str] = {}
+    position = 0
+    for member in source.members:
+        # a class or a number of its own: rounded, it would be that of another record
+        is_whole = member.dtype.kind in "iu"
+        is_label = is_whole and len(member.shape) == 1 and member.shape[0] in rows_of_tables
+        if is_label:
+            found[position] = member.name
+        # an array that stands alone is a table, each of whose columns has a bound of its own
+        tensor = arrays.tensor_of(member)
+        position += len(tensor.column_names(alone=len(source.members) == 1))
+    return found
+
+
 def _beginning_of(source: CsvSource | ArrowTable) -> Beginning | None:
     """Read the first records of a table, and return what they say of its columns; None if there are
     no records, or they cannot be read as a table."""
@@ -98,7 +120,8 @@ def remarks(
     wanted: the bounds that were asked for, by column; "" for all others. errors: the archive's
     errors, by column: the columns in it were bounded.
     """
-    # arrays name nothing: their columns are numbers
+    if isinstance(source, ArrayFile):
+        return list(_exact_labels(source, wanted, errors))
     if not isinstance(source, CsvSource | ArrowTable):
         return []
     if isinstance(source, CsvSource):
@@ -126,7 +149,8 @@ def of_folder(stored_exactly: Mapping[str, int]) -> list[str]:
         if kind == FILES:
             lines.append(
                 f"{count:,} {'file is' if one else 'files are'} stored byte for byte: a bound is "
-                "for pictures that are stored by pixel, such as plain PNG, and not for JPEG"
+                "for pictures that are stored by pixel, such as plain PNG, and not for JPEG or for "
+                "small pictures with a palette"
             )
         else:
             lines.append(
@@ -183,6 +207,26 @@ def _otherwise_written(
         yield (
             f"{', '.join(columns)}: numbers with {way} are stored exactly (only those written like "
             "1234.5 are bounded)"
+        )
+
+
+def _exact_labels(
+    source: ArrayFile,
+    wanted: Mapping[str, str],
+    errors: Mapping[str, Json],
+) -> Iterator[str]:
+    """Yield a line that names the arrays of labels, which are not bounded, if there are any and all
+    numbers were to be."""
+    if "" not in wanted:
+        return
+    # an array that was named has a bound, and so an error
+    exact = [name for name in labels_of_arrays(source).values() if name not in errors]
+    if exact:
+        kind = "has a whole number" if len(exact) == 1 else "have whole numbers"
+        bound = f"{option('--max-error')} {exact[0]}=..."
+        yield (
+            f"{', '.join(exact)} {kind} for each record of another array, taken for labels and "
+            f"stored exactly; {bound} bounds them"
         )
 
 

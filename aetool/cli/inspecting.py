@@ -44,6 +44,8 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
         elif key == "fidelity":
             said = remarks.FIDELITY.get(str(value), value)
             terminal.say(f"{title:16} {said}")
+            if value == "pixels":
+                terminal.say(f"{'by pixel':16} {remarks.BY_PIXEL}")
         elif value is not None and value != {}:
             terminal.say(f"{title:16} {_shown(value)}")
     if "fit_steps" in found:

@@ -581,10 +581,11 @@ class IntegerMeta(NumberedMeta):
 @dataclass(frozen=True)
 class Decimals:
     """Floats stored as whole numbers over 10^places. allowed: the largest error, as of
-    IntegerMeta."""
+    IntegerMeta. single: the quotient is first rounded to a 32-bit float."""
 
     places: int
     allowed: int = 0
+    single: bool = False
 
 
 @dataclass(frozen=True)
@@ -612,7 +613,7 @@ class RealMeta(NumberedMeta):
     bits."""
 
     kind = "real"
-    letters = "d q g b z n r u c"
+    letters = "d q o g b z n r u c"
     numerals: Numerals = Bits(64)
     has_gaps: bool = False
     has_nans: bool = False
@@ -632,6 +633,8 @@ class RealMeta(NumberedMeta):
             stored["d"] = self.numerals.places
             if self.numerals.allowed:
                 stored["q"] = self.numerals.allowed
+            if self.numerals.single:
+                stored["o"] = 1
         elif isinstance(self.numerals, Multiples):
             stored["g"] = self.numerals.spacing.hex()
         else:
@@ -654,12 +657,14 @@ def numerals_of(stored: Stored) -> Numerals:
     """Read from a meta's JSON how floats are stored; ArchiveError unless it is just one of three
     ways."""
     ways = [letter for letter in "dgb" if letter in stored]
-    if len(ways) != 1 or ("q" in stored and ways != ["d"]):
+    if len(ways) != 1 or (ways != ["d"] and ("q" in stored or "o" in stored)):
         raise refused("floats must be told in one way")
+    if "q" in stored and "o" in stored:
+        raise refused("floats are exact 32-bit ones, or on a grid, not both")
     if ways == ["d"]:
         places = whole(stored["d"], 0, MOST_DECIMALS, "decimals")
         allowed = whole(stored["q"], 1, LARGEST_STEP, "the largest error") if "q" in stored else 0
-        return Decimals(places, allowed)
+        return Decimals(places, allowed, flag(stored, "o"))
     if ways == ["g"]:
         spacing = float.fromhex(text(stored["g"], "the distance of floats"))
         if not math.isfinite(spacing) or spacing <= 0:

@@ -56,6 +56,8 @@ def real(column, bits):
     else:
         step = 2 * meta["q"] + 1 if "q" in meta else 1
         numbers = values * step / float(10 ** meta["d"])
+        if "o" in meta:
+            numbers = numbers.astype("<f4")
     floats = np.zeros(len(kinds), form)
     floats[kinds == 0] = numbers.astype(form)
     if "n" in meta:

@@ -173,10 +173,23 @@ def singles(rows=900):
     return "bid,ask,volume\n" + "".join(lines)
 
 
+def doubles(rows=900):
+    """The same in columns of doubles, some values missing, not a number, or of more digits."""
+    import pyarrow as pa
+
+    rng = np.random.default_rng(29)
+    bid = ((np.cumsum(rng.integers(-40, 41, rows)) + 90000) / 100).astype(np.float32).astype(float)
+    ask = bid.copy()
+    ask[::90] += rng.random(10) / 1000
+    ask[5], ask[6] = np.nan, -0.0
+    return pa.table({"bid": bid, "ask": pa.array(ask, mask=np.arange(rows) % 70 == 3)})
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
 LATER_SOURCES = {"keys": keys, "sentences": sentences}
 LAST_SOURCES = {"ratios": ratios}
 FLOAT_SOURCES = {"singles": singles}
+TYPED_FLOAT_SOURCES = {"doubles": doubles}
 TYPED_SOURCES = {"numbers": numbers, "remarks": remarks}
 
 
@@ -184,12 +197,14 @@ def main(names):
     """Write NAME.csv and NAME.aez."""
     sources = SOURCES | LATER_SOURCES | LAST_SOURCES | FLOAT_SOURCES
     for name in names:
-        if name in TYPED_SOURCES:
+        typed = TYPED_SOURCES | TYPED_FLOAT_SOURCES
+        if name in typed:
             import pyarrow.parquet as pq
 
-            source = LATER / f"{name}.parquet"
-            pq.write_table(TYPED_SOURCES[name](), source)
-            operations.compress(source, LATER / f"{name}.aez", None, CompressOptions(force=True))
+            home = FLOATS if name in TYPED_FLOAT_SOURCES else LATER
+            source = home / f"{name}.parquet"
+            pq.write_table(typed[name](), source)
+            operations.compress(source, home / f"{name}.aez", None, CompressOptions(force=True))
             continue
         home = LAST if name in LAST_SOURCES else LATER if name in LATER_SOURCES else HOME
         if name in FLOAT_SOURCES:

@@ -31,6 +31,7 @@ from aetool.model import Int
 NEARLY_ALL = 0.98  # of the floats are decimals: then the others are kept as their bits
 MOST_ODD = 0.25  # of the values may be kept as they are before a bound is not worth its grid
 GRID_SHARE = 1.99  # of the bound: the distance of a grid's points; less than 2 leaves room to round
+FEWER_PLACES = 2  # must decimals of 32-bit floats have, for doubles to be taken for such
 LEAST_MULTIPLE = 10  # a smaller common divisor saves nothing
 FEW = 64  # values looked at before all are
 
@@ -163,7 +164,7 @@ def encode_floats(values: Floats, gaps: Mask | None = None, bound: Fraction | No
     usual_nan = ~missing & (bits == kind.usual_nan)
     plain = ~missing & np.isfinite(values) & ~((values == 0) & np.signbit(values))
     column = _FloatColumn(kind, values, bits, missing, usual_nan, plain)
-    decimals = column.decimals()
+    decimals = column.decimals(kind)
     # a bound of less than one unit of the last decimal leaves nothing to save
     least = 0 if decimals is None else Fraction(1, 10**decimals)
     if bound is not None and bound > 0 and bound >= least:
@@ -171,8 +172,14 @@ def encode_floats(values: Floats, gaps: Mask | None = None, bound: Fraction | No
         bounded = bounded or column.on_grid(bound)
         if bounded is not None:
             return bounded
+    # 130.28 as a 32-bit float is 130.27999877929688, as a double
+    decimals_of_single = column.decimals(FLOATS[32]) if kind.bits == 64 else None
+    if decimals_of_single is not None:
+        most = np.inf if decimals is None else decimals - FEWER_PLACES
+        if decimals_of_single <= most:
+            return column.as_decimals(decimals_of_single, FLOATS[32])
     if decimals is not None:
-        return column.as_decimals(decimals)
+        return column.as_decimals(decimals, kind)
     return column.as_bits()
 
 
@@ -189,29 +196,30 @@ class _FloatColumn:
     usual_nan: Mask
     plain: Mask
 
-    def decimals(self) -> int | None:
-        """The fewest decimals that restore more than NEARLY_ALL of the plain floats bit for bit;
-        None if no number of decimals does."""
+    def decimals(self, kind: FloatType) -> int | None:
+        """The fewest decimals that, as floats of this kind, restore more than NEARLY_ALL of the
+        plain floats bit for bit; None if no number of decimals does."""
         some = self.values[self.plain]
         for part in (some[:: max(1, len(some) // 1024)], some):
-            for places in range(self.kind.most_decimals + 1):
-                numbers, sure = _scaled(part, places, self.kind)
+            for places in range(kind.most_decimals + 1):
+                numbers, sure = _scaled(part, places, kind)
                 if (
                     not len(part)
-                    or (sure & (_decimal(numbers, places, self.kind) == part)).mean() > NEARLY_ALL
+                    or (sure & (_decimal(numbers, places, kind) == part)).mean() > NEARLY_ALL
                 ):
                     break
             else:
                 return None
         return places
 
-    def as_decimals(self, places: int) -> Coded:
-        """Encode the floats as whole numbers over 10^places; those that this does not restore, as
-        their bits."""
-        numbers, sure = _scaled(self.values, places, self.kind)
-        restored = _decimal(numbers, places, self.kind)
+    def as_decimals(self, places: int, kind: FloatType) -> Coded:
+        """Encode the floats as whole numbers over 10^places, which are floats of this kind; those
+        that this does not restore, as their bits."""
+        numbers, sure = _scaled(self.values, places, kind)
+        restored = _decimal(numbers, places, kind)
         good = self.plain & sure & (restored == self.values)
-        return self._coded(Decimals(places), numbers, good)
+        single = kind is not self.kind
+        return self._coded(Decimals(places, single=single), numbers, good)
 
     def as_bits(self) -> Coded:
         """Encode the floats as their bits, as whole numbers in the floats' order; float64 as the
@@ -330,6 +338,8 @@ def _floats_behind(numerals: Numerals, values: Int, kind: FloatType) -> Floats:
         if numerals.allowed:
             grid = Grid(numerals.allowed, -(1 << 53), 1 << 53)
             values = grid.restore(values, unsigned=False).astype(np.int64, copy=False)
+        if numerals.single:
+            return _decimal(values, numerals.places, FLOATS[32]).astype(kind.dtype)
         return _decimal(values, numerals.places, kind)
     if isinstance(numerals, Multiples):
         return _multiple(values, numerals.spacing, kind)
