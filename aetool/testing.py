@@ -626,8 +626,9 @@ def odd_tables_are_fitted_or_refused(bench: _Bench) -> None:
 
 
 def samples_are_of_the_kind_of_the_data(bench: _Bench) -> None:
-    """`prior` says what is drawn: "codes" suits any decoder; "graph" and "features" need each code
-    or feature to depend on those before it alone."""
+    """Samples repeat under a seed, differ from one another, and can be scored; those of a table
+    have its categories and whole counts. `prior` says what is drawn: "codes" suits any decoder;
+    "graph" and "features" need each code or feature to depend on those before it alone."""
 
     asked = operations.SampleOptions(40, seed=1, device="cpu")
     drawn = operations.sample(bench.bundle, asked)

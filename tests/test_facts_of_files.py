@@ -45,6 +45,17 @@ def test_types_and_order_of_parquet(tmp_path, table, options):
     assert ours.column(0).physical_type == theirs.column(0).physical_type
 
 
+def test_some_of_the_columns_are_not_said_to_be_sorted_by_another(tmp_path):
+    path = tmp_path / "t.parquet"
+    pq.write_table(NUMBERS, path, sorting_columns=[pq.SortingColumn(0)])
+    operations.compress(path, tmp_path / "t.aez")
+    part = tmp_path / "p.parquet"
+    names = NUMBERS.column_names[1:]
+    operations.decompress(tmp_path / "t.aez", part, columns=names)
+    assert pq.read_table(part).equals(NUMBERS.select(names))
+    assert not pq.ParquetFile(part).metadata.row_group(0).sorting_columns
+
+
 def test_groups_sorted_by_different_columns_are_kept(tmp_path):
     path = tmp_path / "t.parquet"
     parts = []

@@ -197,9 +197,9 @@ def _below(archive: Path, folder: Path) -> str:
 
 
 def _check(first: Archive, other: Archive, names: tuple[Path, Path]) -> None:
-    """Raise ParamError unless `other` may be a part of the same index as `first`: a lossless
-    archive without a model, of a table of the same kind and columns. names: of both, for
-    messages."""
+    """Raise ParamError unless `other` may stand in one index with `first`: both lossless archives
+    of tables of the same kind and columns, without a model; neither an index itself; both shards,
+    or both whole. names: of both, for messages."""
     name = names[1]
     if isinstance(other.content, Parts):
         raise ParamError(f"{name}: is an index itself; give its parts")

@@ -119,8 +119,9 @@ class TableYardstick:
         return None
 
     def _mean_root(self, of_numbers: Mapping[str, float], of_others: Sequence[float]) -> float:
-        """The root of the mean loss over all columns that lost something, and those of numbers that
-        could have lost as much as these did on average; but not less than over numbers alone.
+        """The root of the mean loss over all columns that lost something; a column of numbers that
+        lost nothing counts as 0, if some bound would change it at a loss of at most the mean of the
+        other columns of numbers. Never less than over columns of numbers alone.
 
         of_numbers: by column what its numbers lost, in variances; of_others: what other columns
         lost.

@@ -115,7 +115,8 @@ def _finite(value: Json) -> Json:
 @options.max_output
 @options.quiet
 def verify(files: tuple[str, ...], model: str | None, max_output: str | None, quiet: bool) -> int:
-    """Check every byte of each FILE, a model or an archive. Exit status 1 if one is damaged."""
+    """Read each FILE, a model or an archive, to its end: all of an archive is decoded, a model is
+    loaded and run. Exit status 1 if one is damaged."""
     from aetool.cli import say_error
     from aetool.errors import AetoolError
     from aetool.operations import inspecting

@@ -43,7 +43,8 @@ Rows = Int | slice  # of a stream, that are looked at
 
 
 class Limits(Protocol):
-    """How far a search for contexts goes; planning.Effort says what each number is."""
+    """The limits of a search for contexts: how many features, classes and frequencies are tried,
+    and how often. planning.Effort says what each number is."""
 
     @property
     def features(self) -> int: ...

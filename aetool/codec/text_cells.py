@@ -88,8 +88,8 @@ class Levels:
 
 
 def evenly_spread(count: int, most: int) -> Int:
-    """At most `most` different numbers below count, evenly spread, the first and the last among
-    them."""
+    """At most `most` different numbers below count, evenly spread, from the first to the last; of
+    `most` 1 the first alone."""
     number = min(count, most)
     places = np.linspace(0, count - 1, number)
     return np.unique(places.astype(np.int64))

@@ -110,7 +110,7 @@ class UnevenNumbers:
         return cls(cells, long_numbers)
 
     def are_few(self) -> bool:
-        """Whether less than LEAST_NUMBERS of the cells are numbers."""
+        """Whether the part of the cells that are numbers is below LEAST_NUMBERS."""
         form = self.parsed.form
         plain = int((form >= 0).sum())
         return plain + len(self.long_numbers) < LEAST_NUMBERS * len(form)
@@ -274,8 +274,8 @@ def exact_number(cell: bytes, affixes: Affixes) -> Fraction | None:
 
 
 def ends(buffer: Bytes, start: I32, stop: I32) -> tuple[Fraction, Fraction] | None:
-    """(smallest, largest number) of a column; None if less than LEAST_NUMBERS of its cells are
-    numbers."""
+    """(smallest, largest number) of a column; None if the part of its cells that are numbers is
+    below LEAST_NUMBERS."""
     text = TextCells(buffer, start, stop)
     cells = ParsedCells.of(text)
     column = UnevenNumbers.of(cells)

@@ -210,8 +210,9 @@ def sniff(
 
 
 def _decoded(head: bytes, reading: Reading, model_reading: Reading) -> tuple[str, str, bytes, bool]:
-    """(the text's encoding, the encoding that was asked for or "", the text in UTF-8 without
-    byte-order mark, whether it has one)."""
+    """Decode the first bytes of a text: (the encoding that its bytes suggest; the one to read it
+    by: the user's, or the model's where the bytes are no UTF-8, else ""; the bytes in UTF-8 without
+    byte-order mark; whether there was one)."""
     encoding = encodings.encoding_of(head)
     read_as = reading.encoding or ""
     if not read_as and model_reading.encoding and encoding == encodings.UTF8:
@@ -582,7 +583,8 @@ def is_quoted_otherwise(
     """Whether the first record is quoted as no other is, as names are and records are not.
 
     Either all of it is, and half of the columns never are; or nothing is, and half of the columns
-    always are. Cells with the delimiter in them have to be quoted, which says less.
+    always are. Cells with the delimiter in them have to be quoted, which says less: below an
+    unquoted first record they do not count, and beside a quoted one they are not enough.
     """
     filled = [cell for cell in first if not cells.is_gap(cell.text)]
     if not filled or not body or len({cell.quoted for cell in filled}) > 1:

@@ -135,8 +135,9 @@ Piece: TypeAlias = ParquetPiece | TextPiece | ChainedPiece
 
 
 def pieces_of(source: TableSource, finer: int = 1) -> Iterator[Piece] | None:
-    """Yield the pieces of a table, in order. None, instead, if other processes cannot read it: a
-    table in memory, from a pipe or a compressed file, or text in another encoding than UTF-8.
+    """Yield the pieces of a Parquet file, of a plain CSV file in UTF-8, or of a chain of such, in
+    order. None for any other source, which other processes cannot read by pieces: a table in
+    memory, from a pipe or a compressed file, JSON lines, text in another encoding.
 
     finer: how many times smaller the pieces are to be than suits records that are only read, which
     is 1.

@@ -117,7 +117,8 @@ class Kept:
 
 
 class Collector:
-    """Decides, batch by batch, which records are kept, and finds the reasons of those."""
+    """Chooses, batch by batch, the records to report: those flagged, or all if asked for; and finds
+    the reasons for each."""
 
     def __init__(
         self,

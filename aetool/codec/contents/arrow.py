@@ -260,7 +260,11 @@ class ArrowContent(Content):
         schema = self.schema
         if wanted is not None:
             schema = _part_of(schema, places_in(self.labels, wanted))
-        arrow_files.write_table(file, schema, pieces, self._format, whole)
+        format = self._format
+        if wanted is not None:
+            # it names columns by their places among all
+            format = {key: value for key, value in format.items() if key != "sorted"}
+        arrow_files.write_table(file, schema, pieces, format, whole)
 
     def restore_own(
         self,

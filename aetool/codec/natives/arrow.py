@@ -73,8 +73,8 @@ class ColumnKind:
         return None
 
     def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:
-        """Whether the restored array has the source's values and gaps: bit for bit, or, with a
-        bound, values that differ by at most that."""
+        """Whether the restored array has the source's values and gaps, bit for bit. Kinds that can
+        be stored within a bound allow for it, and for values that differ by at most that."""
         return same_values(source, restored)
 
 
