@@ -316,9 +316,10 @@ def _joint(
         for member in model.members
         if kind in member.data and member.suits(prepared.spec.features)
     ]
-    for place, member in enumerate(suited):
+    # progress is told of those that are for such a fit
+    meant = [member for member in suited if asked <= member.fits]
+    for member in suited:
         name = member.model
-        member_progress = telling.of_member(progress, place, len(suited), name)
         seconds = _seconds_of(member, prepared.spec, kind)
         if budget < seconds:
             left_out[name] = f"takes {seconds:g} s"
@@ -328,6 +329,8 @@ def _joint(
             if "plain" in member.fits and name not in left_out:
                 left_out[name] = WHY_NOT[min(asked - member.fits)]
             continue
+        place = meant.index(member)
+        member_progress = telling.of_member(progress, place, len(meant), name)
         try:
             member_model = plugins.get_model(name)
             params = make_params(member_model, member.params)
