@@ -169,8 +169,8 @@ def _encoder_weights(
     latent: int,
 ) -> tuple[Float, Float]:
     """The starting weight and bias of the encoder's linear map, which takes a row to its
-    coordinates along the principal axes, in units of `stretch`, (k,): (weight (outputs, features),
-    bias (outputs,)).
+    coordinates along the principal axes, in units of `stretch`, (k,), less what the condition
+    explains of them: (weight (outputs, features), bias (outputs,)). Still features weigh nothing.
 
     The other units of the code keep the weights of `linear`, and outputs behind the code are 0.
     """
