@@ -58,6 +58,7 @@ def held(folder):
 def test_every_file_of_a_folder_comes_back(mixed, tmp_path, keep):
     figures = operations.compress(mixed, tmp_path / "m.aez", None, CompressOptions(keep_files=keep))
     assert figures["left_out"] == [] and figures["rows"] == 11
+    assert figures["fidelity"] == ("lossless" if keep else "pixels")
     back = operations.decompress(tmp_path / "m.aez", tmp_path / "back")
     assert held(back) == held(mixed)
 

@@ -71,6 +71,14 @@ def test_other_numbers_among_them_are_of_a_kind_of_their_own(odd):
     assert 123457 in way.streams[-1].values
 
 
+@pytest.mark.parametrize("largest", [2**62, 2**63 - 1, -(2**62), -(2**63) + 1])
+def test_numbers_that_floats_would_print_beyond_64_bits_are_left_as_they_are(largest):
+    cells = [str(number) for number in PRICES.astype(int)]
+    text = f"{largest // 100}.{abs(largest) % 100:02d}"
+    assert way_of([*cells, text]) is None
+    assert way_of([f"{cell}.00" for cell in cells] + [text] * 40) is None
+
+
 def test_numbers_of_six_digits_always_are_printed_so():
     cells = [f"{as_single(price):.6f}" for price in PRICES]
     assert way_of(cells).meta.forms == (6,)

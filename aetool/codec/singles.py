@@ -56,7 +56,8 @@ def offer(columns: Sequence[Coded]) -> None:
         values = column.streams[-1].values
         if len(values) < FEWEST:
             continue
-        if np.abs(values).max() > LARGEST:
+        # as floats they may be printed a little larger
+        if values.min() < -LARGEST // 2 or values.max() > LARGEST // 2:
             continue
         single = _digits_of(values, meta.decimals)
         if single is None:

@@ -72,8 +72,8 @@ class Folder(Content):
     def fidelity(self) -> str:
         if self.mode == BOUNDED:
             return self.mode
-        # where no file is a picture, each comes back byte for byte
-        if self.source is not None and not self.source.names:
+        # where no file is stored by pixel, each comes back byte for byte
+        if self.source is not None and (self.keep_files or not self.source.names):
             return super().fidelity
         return "pixels"
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.codec.columns import Coded, Decoded, sensible
+from aetool.codec.floats import FEWER_PLACES
 from aetool.codec.integers import Stream
 from aetool.codec.metas import (
     LARGEST_STEP,
@@ -31,7 +32,6 @@ from aetool.model import Int
 NEARLY_ALL = 0.98  # of the floats are decimals: then the others are kept as their bits
 MOST_ODD = 0.25  # of the values may be kept as they are before a bound is not worth its grid
 GRID_SHARE = 1.99  # of the bound: the distance of a grid's points; less than 2 leaves room to round
-FEWER_PLACES = 2  # must decimals of 32-bit floats have, for doubles to be taken for such
 LEAST_MULTIPLE = 10  # a smaller common divisor saves nothing
 FEW = 64  # values looked at before all are
 
