@@ -359,7 +359,7 @@ def _joint(
         except (PluginError, DataError) as error:
             left_out[name] = f"failed: {error}"
     # members that were left out have not told of their part
-    all_steps = telling.MEMBER_STEPS * len(suited)
+    all_steps = telling.MEMBER_STEPS * max(1, len(meant))
     telling.tell(progress, all_steps, all_steps, model.name)
     if not members:
         why = "; ".join(f"{name}: {words}" for name, words in left_out.items())
