@@ -64,10 +64,10 @@ def main() -> None:
     recalls, named = [], []
     for seed in range(seeds):
         frame, moved = plant(clean, seed, options.farthest)
-        found = operations.detect(frame, top=CELLS).frame()
-        rows = found["row"].to_numpy() - 1
+        found = operations.detect(frame, top=CELLS)
+        rows = found.row.tolist()
         hits = [r for r in rows if r in moved]
-        first = dict(zip(rows, found["why"].str.partition("=")[0], strict=True))
+        first = {r: why.partition("=")[0] for r, why in zip(rows, found.why, strict=True)}
         recalls.append(len(hits) / CELLS)
         named.append(sum(first[r] == moved[r] for r in hits) / CELLS)
         print(f"seed {seed}: recall {recalls[-1]:.2f}, planted column first {named[-1]:.2f}")

@@ -14,6 +14,9 @@ import common
 import numpy as np
 import pandas as pd
 
+from aetool import operations
+from aetool.operations import Detection
+
 DAY, CLEAN_DAYS, DAYS = 1440, 14, 21
 PART = 0.01  # of the rows of the last week
 LEAST = 4.0  # deviations of a sensor about what the others say: less is no tampering
@@ -92,19 +95,18 @@ def plant(
     return week, moved
 
 
-def figures(found: pd.DataFrame, moved: dict[int, tuple[str, str]]) -> dict[str, float]:
+def figures(found: Detection, moved: dict[int, tuple[str, str]]) -> dict[str, float]:
     """Precision, recall (also of each kind), and how often the tampered column is named."""
-    rows = (found["row"].to_numpy() - 1).tolist()
+    rows = found.row.tolist()
     named = {
-        r: [w.partition("=")[0] for w in why.split("; ")]
-        for r, why in zip(rows, found["why"], strict=True)
+        r: [name for name, _, _ in reasons] for r, reasons in zip(rows, found.named, strict=True)
     }
     hits = [r for r in rows if r in moved]
     out = {
         "flagged": len(rows),
         "precision": len(hits) / max(len(rows), 1),
         "recall": len(hits) / len(moved),
-        "first": np.mean([named[r][0] == moved[r][0] for r in hits]) if hits else 0.0,
+        "first": np.mean([named[r][:1] == [moved[r][0]] for r in hits]) if hits else 0.0,
         "among_three": np.mean([moved[r][0] in named[r] for r in hits]) if hits else 0.0,
     }
     for kind in ("spike", "stuck", "broken"):
@@ -115,8 +117,6 @@ def figures(found: pd.DataFrame, moved: dict[int, tuple[str, str]]) -> dict[str,
 
 def main() -> None:
     """Plants, detects, prints."""
-    from aetool import operations
-
     parser = common.parser(__doc__)
     parser.set_defaults(seeds=3)
     parser.add_argument("--plugins", default="auto,pca,denoising,masked")
@@ -133,7 +133,7 @@ def main() -> None:
             for fpr in (None, 0.001):
                 found = operations.detect(week, bundle, fpr=fpr)
                 row = {"detector": plugin, "seed": seed, "threshold": fpr or "default"}
-                row |= {"rows": len(week), "planted": len(moved), **figures(found.frame(), moved)}
+                row |= {"rows": len(week), "planted": len(moved), **figures(found, moved)}
                 common.record("sensors", row, seeds=seed, data=frame)
                 print(row, flush=True)
 

@@ -134,6 +134,38 @@ def test_each_table_of_the_page_says_where_its_rows_are_from():
         assert "\ncommit " in part or " commits** (" in part or "**commit " in part, part[:60]
 
 
+def test_sensors_tell_hits_from_false_alarms_and_count_columns_named(bench):
+    import sensors
+
+    from aetool.operations import Detection
+
+    named = [[("flow", 9, 1), ("load", 2, 1)], [("load", 2, 1), ("power", 7, 1)], []]
+    rows = np.array([4, 7, 9])
+    found = Detection(
+        row=rows,
+        score=np.array([9.0, 8.0, 7.0]),
+        p=np.full(3, 0.1),
+        anomaly=np.ones(3, bool),
+        why=["", "", ""],
+        named=named,
+        threshold=6.0,
+        total=20,
+        flagged=3,
+        unit="bits",
+    )
+    moved = {4: ("flow", "spike"), 7: ("power", "stuck"), 12: ("load", "stuck")}
+    assert sensors.figures(found, moved) == {
+        "flagged": 3.0,
+        "precision": 0.6667,
+        "recall": 0.6667,
+        "first": 0.5,
+        "among_three": 1.0,
+        "recall_spike": 1.0,
+        "recall_stuck": 0.5,
+        "recall_broken": 0.0,
+    }
+
+
 def test_stages_are_off_only_while_a_table_is_measured(rivals):
     for off, changes in rivals.SWITCHES.items():
         for owner, attribute, _ in changes:
