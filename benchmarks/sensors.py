@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from aetool import operations
+from aetool.detection.ranking import average_precision
 from aetool.operations import Detection
 
 DAY, CLEAN_DAYS, DAYS = 1440, 14, 21
@@ -130,10 +131,13 @@ def main() -> None:
             if plugin != "one-shot":
                 chosen = operations.FitOptions(plugin=plugin, seed=seed)
                 bundle = operations.fit(frame.iloc[: CLEAN_DAYS * DAY], chosen)
+            every = operations.detect(week, bundle, all_rows=True)
+            average = average_precision(every.score, np.isin(every.row, list(moved)))
             for fpr in (None, 0.001):
                 found = operations.detect(week, bundle, fpr=fpr)
                 row = {"detector": plugin, "seed": seed, "threshold": fpr or "default"}
                 row |= {"rows": len(week), "planted": len(moved), **figures(found, moved)}
+                row["auprc"] = round(average, 4)
                 common.record("sensors", row, seeds=seed, data=frame)
                 print(row, flush=True)
 

@@ -216,7 +216,7 @@ def mean_over(name: str, keys: list[str], by: list[str], columns: list[str]) -> 
 def trust() -> list[str]:
     """Thresholds, reasons, time and scale."""
     parts = []
-    figures = ["planted", "flagged", "precision", "recall", "first", "among_three"]
+    figures = ["auprc", "planted", "flagged", "precision", "recall", "first", "among_three"]
     found = mean_over(
         "sensors", ["detector", "seed", "threshold"], ["detector", "threshold"], figures
     )
@@ -224,7 +224,8 @@ def trust() -> list[str]:
         parts += ["\n## Planted sensors: what is flagged, and the column named first (`sensors.py`)\n",
                   "One week of a pump a minute, 1 % of the rows with one tampered value; fitted on the two weeks before it\n"
                   "(one-shot: on nothing else). first, among three: of the true hits. Means over seeds.\n",
-                  markdown(found, {"detector": "detector", "threshold": "--fpr", **{c: c.replace("_", " ") for c in figures}}),
+                  markdown(found, {"detector": "detector", "threshold": "--fpr", "auprc": "average precision",
+                                   **{c: c.replace("_", " ") for c in figures[1:]}}),
                   provenance(read("sensors", ["detector", "seed", "threshold"]))]  # fmt: skip
     rows = read("thresholds", ["dataset", "detector", "seed"])
     if not rows.empty:
