@@ -1,0 +1,40 @@
+"""The class of fitted models that Python users hold, with all its methods."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from aetool import bundle as bundles
+from aetool import operations
+from aetool.api.coding import CodingModel
+from aetool.api.conversion import Data, Part, data_of
+from aetool.api.judging import JudgingModel
+from aetool.arguments import as_part
+
+
+class Bundle(JudgingModel, CodingModel):
+    """A fitted model; see aetool.fit and aetool.load, which make one."""
+
+    # a pickle names its class by this module: what was pickled before can still be loaded, and
+    # what is pickled now by an older aetool
+    __module__ = "aetool.api"
+
+    def calibrate(self, data: Data = None, fpr: Part | None = None) -> Bundle:
+        """A copy of this model with a new threshold, above which this share of ordinary records has
+        its score.
+
+        data: ordinary records that the model was not fitted on, a DataFrame or a path; thresholds
+        and p-values are then counted on them. None: on the rows that the fit held out. fpr: that
+        share, 0.01 or "1%"; None: the default of aetool.detect. Raises AetoolError.
+        """
+        if data is not None:
+            data = data_of("calibrate", data, {})
+        share = None if fpr is None else as_part("calibrate", "fpr", fpr)
+        return dressed(operations.calibrated(self, data, share))
+
+
+def dressed(plain: bundles.Bundle) -> Bundle:
+    """A bundle as one that has the methods for Python users."""
+    fields = dataclasses.fields(plain)
+    values = {field.name: getattr(plain, field.name) for field in fields}
+    return Bundle(**values)

@@ -1,0 +1,214 @@
+"""A fitted model with the methods that use its code: encode, decode, sample, similar, compress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy.typing as npt
+
+from aetool import bundle as bundles
+from aetool import operations
+from aetool.api.archiving import compress
+from aetool.api.conversion import Data, Figures, Path, data_of, options_of, text_options
+from aetool.arguments import check_options, check_path
+from aetool.codec import planning
+from aetool.engine import Chosen
+from aetool.model import Records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class CodingModel(bundles.Bundle):
+    """A fitted model that encodes and restores records: the half of aetool.Bundle for codes."""
+
+    def encode(
+        self,
+        data: Data,
+        device: str = "auto",
+        *,
+        # how the text of a path is written
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
+        executor: Chosen = None,
+    ) -> Records:
+        """The code of each record, (rows, latent) float32, by the model's encoder.
+
+        header to comment: how a path's text is written, as in aetool.fit; executor: as in
+        aetool.detect. Raises AetoolError, as for a model without an encoder.
+        """
+        return operations.encode(
+            data_of("encode", data, text_options(locals())), self, device, executor
+        )
+
+    def decode(
+        self,
+        codes: npt.ArrayLike,
+        device: str = "auto",
+        condition: Data = None,
+    ) -> pd.DataFrame | Records:
+        """The records that the model's decoder makes of codes: a DataFrame of the table's columns,
+        or pictures (rows, C, H, W) uint8.
+
+        codes: (rows, latent), as `encode` returns them. condition: a DataFrame of (rows,) with the
+        columns that the model was fitted with as conditions; only for such a model. Raises
+        AetoolError.
+        """
+        return operations.decode(codes, self, device, condition)
+
+    def denoise(
+        self,
+        data: Data,
+        path: Path,
+        *,
+        fill_missing: bool = False,
+        region: tuple[int, int, int, int] | None = None,
+        clean: Data = None,
+        force: bool = False,
+        device: str = "auto",
+        # how the text of a path is written
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
+    ) -> Figures:
+        """Write the records of data to path as this model restores them, and return figures: rows,
+        filled (how many values were missing), and with clean the mean squared errors before and
+        after.
+
+        fill_missing: change nothing but gaps: missing cells of tables, and of pictures the region
+        (left, top, width, height, in pixels). clean: the same records undamaged, against which the
+        error before and after is measured. force: replace a file that is there. header to comment:
+        as in score. Raises AetoolError.
+        """
+        # before any name but those of the arguments is set
+        arguments = dict(locals())
+        options = options_of(arguments, operations.DenoiseOptions)
+        data = data_of("denoise", data, text_options(arguments))
+        check_path("denoise", "path", path)
+        check_options("denoise", operations.DenoiseOptions, options)
+        return operations.denoise(data, path, self, operations.DenoiseOptions(**options))
+
+    def sample(
+        self,
+        count: int | None = None,
+        *,
+        like: Data = None,
+        spread: float = 0.25,
+        grid: bool = False,
+        seed: int = 0,
+        prior: bool = False,
+        condition: Mapping[str, str] | None = None,
+        device: str = "auto",
+    ) -> pd.DataFrame | Records:
+        """Draw new records from what the model has learned, or with like=data records near those: a
+        DataFrame, or pictures (rows, C, H, W) uint8.
+
+        count: how many in all; with like, how many near each of its records. spread: how far from
+        those, from 0 (the same code) to 1 (anywhere). grid: decode codes on a regular grid over a
+        plane of the code instead of random ones. seed: of every random number. prior: draw codes
+        from N(0, I), which a variational model is trained to have. condition: for a model with
+        conditions, the value of each such column. Raises AetoolError.
+        """
+        options = options_of(locals(), operations.SampleOptions)
+        options["condition"] = condition or {}
+        check_options("sample", operations.SampleOptions, options)
+        return operations.sample(self, operations.SampleOptions(**options))
+
+    def similar(
+        self,
+        query: Data,
+        data: Data,
+        k: int = 10,
+        *,
+        rows: Sequence[int] = (),
+        binary: bool = False,
+        columns: Sequence[str] = (),
+        device: str = "auto",
+        # how the text of a path is written
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
+    ) -> pd.DataFrame:
+        """Find the k records of data whose codes are nearest to those of each record of query: a
+        DataFrame with the columns query, rank and row (all from 1) and distance.
+
+        data: a DataFrame, a path, or an archive that stores codes. rows: which records of query to
+        look for, from 1; () means all. binary: compare binary codes, by the number of bits that
+        differ. columns: of data, to show beside each neighbour. header to comment: as in score.
+        Raises AetoolError.
+        """
+        # before any name but those of the arguments is set
+        arguments = dict(locals())
+        options = options_of(arguments, operations.SearchOptions)
+        query = data_of("similar", query, text_options(arguments))
+        data = data_of("similar", data, text_options(arguments))
+        check_options("similar", operations.SearchOptions, options)
+        chosen = operations.SearchOptions(**options)
+        return operations.similar(query, data, self, chosen).frame()
+
+    def compress(
+        self,
+        data: Data,
+        path: Path | None = None,
+        *,
+        # what may be lost
+        lossy: bool = False,
+        lossy_only: bool = False,
+        latent: int | None = None,
+        target: float | None = None,
+        max_error: str | float | Mapping[str, str | float] | None = None,
+        # how it is stored
+        keep_files: bool = False,
+        effort: str | planning.Effort = "default",
+        embed: bool | None = None,
+        flag: int | None = None,
+        force: bool = False,
+        device: str = "auto",
+        executor: Chosen = None,
+        shard: str | None = None,
+        parts: bool = False,
+        # the goals, of which at most one is given
+        rmse: float | str | None = None,
+        target_psnr: float | None = None,
+        budget: int | str | None = None,
+        bytes_per_picture: float | None = None,
+    ) -> Figures:
+        """Write an archive of data: lossless, made smaller by what this model knows of them, or
+        with lossy=True of this model's codes; returns its figures.
+
+        The arguments mean what they mean in aetool.compress. Raises AetoolError.
+        """
+        return compress(
+            data,
+            path,
+            self,
+            lossy=lossy,
+            lossy_only=lossy_only,
+            latent=latent,
+            target=target,
+            max_error=max_error,
+            keep_files=keep_files,
+            effort=effort,
+            embed=embed,
+            flag=flag,
+            force=force,
+            device=device,
+            executor=executor,
+            shard=shard,
+            parts=parts,
+            rmse=rmse,
+            target_psnr=target_psnr,
+            budget=budget,
+            bytes_per_picture=bytes_per_picture,
+        )

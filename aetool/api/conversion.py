@@ -1,0 +1,216 @@
+"""What Python users hand over, converted to what operations take: data, models, options, shares."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool import bundle as bundles
+from aetool import plugins
+from aetool.arguments import (
+    as_part,
+    bytes_of,
+    check_options,
+    check_path,
+    part_of,
+    refuse_misspelt,
+)
+from aetool.canonical import Json
+from aetool.csv.dialect import OPTIONS, Reading
+from aetool.data import memory
+from aetool.data.pictures import decoding
+from aetool.data.sources import TextPath
+from aetool.errors import DataError, ParamError
+from aetool.files import Place
+from aetool.model import Model as Declared
+from aetool.operations import FitOptions
+
+Path = str | os.PathLike[str]
+Model = bundles.Bundle | Path  # a fitted model, or where it is
+Data: TypeAlias = object  # whatever aetool.fit takes
+Frame: TypeAlias = Any  # a DataFrame of pandas; of polars, where the data are
+Option: TypeAlias = Any  # what each takes is said where it is declared
+Figures: TypeAlias = dict[str, Json]
+Part: TypeAlias = float | str  # of records: 0.01, or "1%"
+Texts: TypeAlias = npt.NDArray[np.object_]
+
+PARTS = ("fpr", "fdr", "contamination")  # options that are parts of records
+# options of a fit that have a name of their own; all others are parameters of the model
+FIT_OPTIONS = {field.name for field in dataclasses.fields(FitOptions)} - {"plugin", "params"}
+
+
+def share_of(name: str, value: float | str | None) -> float | None:
+    """A share as a number, from 0.01 or "1%". name: the argument's, for errors."""
+    if isinstance(value, str):
+        return part_of(value, name)
+    return value
+
+
+def bytes_from(name: str, value: int | str | None) -> int | None:
+    """A number of bytes, from 10_000 or "10kB". name: the argument's, for errors."""
+    if isinstance(value, str):
+        return bytes_of(value, name)
+    return value
+
+
+def bundle_of(model: Model | None, verb: str) -> bundles.Bundle | None:
+    """A model, loaded where it is given by its path; None for None. verb: for errors."""
+    if model is None or isinstance(model, bundles.Bundle):
+        return model
+    check_path(verb, "model", model)
+    return bundles.load(model)
+
+
+def with_parts(verb: str, arguments: dict[str, Option]) -> dict[str, Option]:
+    """The arguments of a verb in which every share is a number: 0.01 for "1%"."""
+    shares = dict(arguments)
+    for name in PARTS:
+        value = arguments[name]
+        if value is not None:
+            shares[name] = as_part(verb, name, value)
+    return shares
+
+
+def text_options(arguments: Mapping[str, Option]) -> dict[str, Option]:
+    """The arguments that say how the text of a path is written, but for those that are None.
+
+    arguments: all those of a verb, by name.
+    """
+    options = {}
+    for name in OPTIONS:
+        value = arguments[name]
+        # None leaves it to the reader of texts to find out
+        if value is not None:
+            options[name] = value
+    return options
+
+
+def options_of(
+    arguments: Mapping[str, Option],
+    declared: Callable[..., object],
+    *others: str,
+) -> dict[str, Option]:
+    """Those arguments of a verb that an operation, or a dataclass of options, takes under the same
+    name.
+
+    arguments: all those of the verb, by name. declared: the operation or dataclass. others: names
+    to leave out.
+    """
+    options = {}
+    for name in inspect.signature(declared).parameters:
+        if name in arguments and name not in others:
+            options[name] = arguments[name]
+    return options
+
+
+def one_shot_fit(
+    verb: str,
+    declared: Callable[..., object],
+    arguments: Mapping[str, Option],
+    has_model: bool,
+) -> FitOptions | None:
+    """The options for the fit with which a verb begins, chosen from its arguments; None if there is
+    a model already, beside which any argument of a fit that is not left at its default is a
+    ParamError."""
+    refuse_misspelt_parameter(verb, declared, arguments["plugin"], arguments["params"])
+    parameters = inspect.signature(declared).parameters
+    of_fit = FIT_OPTIONS & parameters.keys() | {"plugin"}
+    # a device is of any computation, and all_rows of detect is of what it returns
+    of_fit -= {"device"}
+    if verb == "detect":
+        of_fit -= {"all_rows"}
+    changed = {}
+    for name in of_fit:
+        # by identity: a default of several types may not be comparable with what was given
+        if arguments[name] is not parameters[name].default:
+            changed[name] = arguments[name]
+    changed |= arguments["params"]
+    if not has_model:
+        return fit_options(verb, **changed, device=arguments["device"])
+    if changed:
+        words = ", ".join(sorted(changed))
+        raise ParamError(f"{words}: of a fit; they cannot change the model given")
+    return None
+
+
+def listed(values: str | Sequence[str]) -> Sequence[str]:
+    """A list of values, where a single one may be given as a text."""
+    if isinstance(values, str):
+        return [values]
+    return values
+
+
+def data_of(verb: str, data: Data, text: Mapping[str, Option]) -> Data:
+    """Data in the form that operations take: a path with what is known of its text; an open file,
+    which can be read only once, as a copy.
+
+    text: how the text of a path is written, as `text_options` has it. verb: for errors. DataError
+    for what holds no data.
+    """
+    reading = Reading(**text)
+    try:
+        data = memory.begun(data)
+        # one picture is data of one record; an array may be a table
+        if decoding.is_picture(data) and not isinstance(data, np.ndarray):
+            return [data]
+        if isinstance(data, list | tuple) and data and all(map(decoding.is_picture, data)):
+            return list(data)
+        if memory.is_several(data):
+            return [_readable(item, reading, text) for item in data]
+        return _readable(data, reading, text)
+    except DataError as error:
+        raise DataError(f"{verb}: {error}") from None
+
+
+def _readable(data: Data, reading: Reading, text: Mapping[str, Option]) -> Data:
+    """One item of data as operations take it. reading, text: how the text of a path is written."""
+    # what can be read only once is read here, into a copy
+    content = memory.held(data)
+    if isinstance(content, str | os.PathLike | Place):
+        return TextPath(content, reading) if text else content
+    if text:
+        words = ", ".join(text)
+        kind = type(data).__name__
+        raise ParamError(f"{words}: of text in a file, not of a {kind}")
+    return content
+
+
+def refuse_misspelt_parameter(
+    verb: str,
+    declared: Callable[..., object],
+    plugin: Option,
+    params: Mapping[str, Option],
+) -> None:
+    """Raise ParamError where the name of a model's parameter looks like a misspelt argument of the
+    verb or a misspelt parameter. params: the parameters given, by name; plugin: the model."""
+    if not params:
+        return
+    # a declaration is a model itself; None, or what is no model at all, is judged later
+    model = plugin
+    if isinstance(plugin, str):
+        model = plugins.get_model(plugin)
+    known = []
+    if isinstance(model, Declared):
+        fields = dataclasses.fields(model.Params)
+        known = [field.name for field in fields]
+    refuse_misspelt(verb, declared, list(params), known)
+
+
+def fit_options(verb: str, plugin: str | Declared | None = None, **named: Option) -> FitOptions:
+    """The options of a fit from keyword arguments, of which those that are no option of every fit
+    are parameters of the model. verb: for errors."""
+    options = {}
+    params = {}
+    for name, value in named.items():
+        if name in FIT_OPTIONS:
+            options[name] = value
+        else:
+            params[name] = value
+    check_options(verb, FitOptions, options)
+    return FitOptions(plugin=plugin, params=params, **options)

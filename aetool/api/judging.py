@@ -1,0 +1,260 @@
+"""A fitted model with the methods that judge records: detect, report, drift, explain, evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aetool import bundle as bundles
+from aetool import operations
+from aetool.api.conversion import (
+    Data,
+    Frame,
+    Part,
+    Path,
+    Texts,
+    data_of,
+    listed,
+    options_of,
+    text_options,
+    with_parts,
+)
+from aetool.api.detecting import detect, drift
+from aetool.arguments import check_options, check_path, check_type
+from aetool.engine import Chosen
+from aetool.model import Float
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aetool.detection.shifts import Comparison
+
+
+class JudgingModel(bundles.Bundle):
+    """A fitted model that scores records and says why: the half of aetool.Bundle for anomalies."""
+
+    def detect(
+        self,
+        data: Data,
+        *,
+        # what is flagged, by one of these
+        threshold: float | None = None,
+        fpr: Part | None = None,
+        fdr: Part | None = None,
+        contamination: Part | None = None,
+        top: int | None = None,
+        calibration: Data = None,
+        # what is returned and drawn
+        all_rows: bool | None = None,
+        append: Sequence[str] | None = None,
+        columns: Sequence[str] = (),
+        heatmap: Path | None = None,
+        sheet: Path | None = None,
+        force: bool = False,
+        device: str = "auto",
+        executor: Chosen = None,
+        # how the text of a path is written
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
+    ) -> Frame:
+        """Score every record of data with this model and flag anomalies: a DataFrame with the
+        columns row, score, p, why and anomaly, on the data's own index.
+
+        The arguments mean what they mean in aetool.detect. Raises AetoolError.
+        """
+        return detect(
+            data,
+            self,
+            threshold=threshold,
+            fpr=fpr,
+            fdr=fdr,
+            contamination=contamination,
+            top=top,
+            calibration=calibration,
+            all_rows=all_rows,
+            append=append,
+            columns=columns,
+            heatmap=heatmap,
+            sheet=sheet,
+            force=force,
+            device=device,
+            executor=executor,
+            header=header,
+            delimiter=delimiter,
+            decimal=decimal,
+            encoding=encoding,
+            skip_rows=skip_rows,
+            comment=comment,
+        )
+
+    def report(
+        self,
+        data: Data,
+        path: Path,
+        *,
+        # what the page shows
+        most: int = 200,
+        label: str | None = None,
+        normal: str | Sequence[str] = (),
+        # what is flagged, by one of these
+        threshold: float | None = None,
+        fpr: Part | None = None,
+        fdr: Part | None = None,
+        contamination: Part | None = None,
+        top: int | None = None,
+        calibration: Data = None,
+        device: str = "auto",
+        force: bool = False,
+        # how the text of a path is written
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
+    ) -> operations.Detection:
+        """Score data with this model and write what it finds to path, as one HTML page that loads
+        nothing else; returns the Detection.
+
+        most: how many records the page shows. label, normal: the column that says which records are
+        anomalies, and its ordinary values; the page then has ROC and precision-recall curves.
+        force: replace a page that is there. All other arguments mean what they mean in
+        aetool.detect. Raises AetoolError.
+        """
+        # before any name but those of the arguments is set
+        arguments = with_parts("report", dict(locals()))
+        options = options_of(arguments, operations.report, "data", "path", "model", "fit")
+        data = data_of("report", data, text_options(arguments))
+        check_path("report", "path", path)
+        options["normal"] = listed(normal)
+        check_options("report", operations.report, options)
+        return operations.report(data, path, self, **options)
+
+    def drift(
+        self,
+        new: Data,
+        alpha: Part = 0.01,
+        device: str = "auto",
+        *,
+        # how the text of a path is written
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
+    ) -> Comparison:
+        """Compare new data with those that this model was fitted on: same, shifted, broken or
+        unknown, and how they differ.
+
+        The arguments and the returned Comparison are those of aetool.drift. Raises AetoolError.
+        """
+        return drift(
+            self,
+            new,
+            alpha,
+            device,
+            header=header,
+            delimiter=delimiter,
+            decimal=decimal,
+            encoding=encoding,
+            skip_rows=skip_rows,
+            comment=comment,
+        )
+
+    def score(
+        self,
+        data: Data,
+        device: str = "auto",
+        *,
+        # how the text of a path is written
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
+        executor: Chosen = None,
+    ) -> Float:
+        """Score each record of data: (rows,) float64, in `unit`; larger is more anomalous; NaN for
+        a picture that cannot be read.
+
+        header to comment: how a path's text is written, as in aetool.fit; executor: as in
+        aetool.detect. Raises AetoolError.
+        """
+        return operations.score(
+            data_of("score", data, text_options(locals())), self, device, executor
+        )
+
+    def map(self, pictures: Data, device: str = "auto") -> Float | list[Float]:
+        """Heat maps: where each picture is odd, (n, H, W) float64, in multiples of the pixel
+        threshold. 0 is what a pixel ordinarily has; 1 is exceeded by about one in 1,000 pixels of
+        ordinary pictures.
+
+        Pictures of several sizes, in tiles, give a list of maps, (H, W) each. DataError for tables.
+        """
+        return operations.maps_of(data_of("map", pictures, {}), self, device)
+
+    @property
+    def feature_names_in_(self) -> Texts:
+        """The names of the columns of the table that was fitted, in their order, (columns,) of
+        texts, those that models leave out among them. AttributeError for a model of pictures."""
+        if self.schema is None:
+            raise AttributeError("feature_names_in_: a model of pictures has no columns")
+        return np.array([column.name for column in self.schema.columns], dtype=object)
+
+    def explain(self, row: Data, device: str = "auto") -> pd.DataFrame:
+        """Why a record has its score: a DataFrame with a row for each column, first those that
+        detect would name as reasons, then the others by surprise.
+
+        row: one record as a dictionary by column, a Series, or a table of one row; for a model that
+        is given context, a table of the rows before it and the record last. The columns are column,
+        found (the value), expected (by the model), surprise (bits above the column's usual, in
+        `unit`) and named (whether detect names it); attrs of the DataFrame hold score, p, threshold
+        and anomaly. DataError for pictures.
+        """
+        record = data_of("explain", operations.as_record(row), {})
+        return operations.explain(record, self, device).frame()
+
+    def evaluate(
+        self,
+        data: Data,
+        label: str | None = None,
+        normal: str | Sequence[str] = (),
+        device: str = "auto",
+        *,
+        masks: Path | None = None,
+        # how the text of a path is written
+        header: bool | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        encoding: str | None = None,
+        skip_rows: int | None = None,
+        comment: str | None = None,
+        executor: Chosen = None,
+    ) -> dict[str, float]:
+        """Judge the score against labels: a dictionary of auroc, average_precision, and precision
+        and recall at the threshold, each from 0 to 1; with masks also pixel_auroc, pro and box_hits
+        of the heat maps.
+
+        label: the column of data that says what each record is; pictures are labelled by their
+        folders. normal: the labels that mean an ordinary record [of pictures: good]. masks: a
+        folder of pictures that mark what is wrong: for scratch/003.png the mask
+        scratch/003_mask.png. header to comment, executor: as in score. Raises AetoolError.
+        """
+        text = text_options(locals())
+        if masks is not None:
+            check_path("evaluate", "masks", masks)
+        check_type("evaluate", "label", label, "str | None")
+        ordinary = listed(normal)
+        check_type("evaluate", "normal", ordinary, "Sequence[str]")
+        data = data_of("evaluate", data, text)
+        return operations.evaluate(
+            data, self, label, ordinary, device, masks=masks, executor=executor
+        )
