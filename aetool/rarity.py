@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aetool.detection.calibration import Expected, tail_scale
-from aetool.graphs import Graph, weighed_sum
+from aetool.graphs import Graph, Term
 from aetool.model import Float
 
 TAIL = 0.1  # part of the held-out scores whose mean excess is the tail's scale
@@ -92,12 +92,11 @@ class Rarity:
         lengths = np.maximum(np.diff(self.scores), 1e-300)
         slopes = np.diff(self.bits) / lengths
         turns = np.diff(slopes, prepend=0.0, append=self.slope)
-        off_knots = g.op("Sub", scores, g.const(self.scores))
-        beyond_knots = g.op("Relu", off_knots)
-        above_first = weighed_sum(g, beyond_knots, turns)
-        lowest = g.const(self.bits[0])
-        bits = g.op("Add", above_first, lowest)
-        return write_cap(g, bits, self.bend)
+        off_knots = g.term(scores) - self.scores
+        beyond_knots = off_knots.positive_part()
+        above_first = beyond_knots.weighed_sum(turns)
+        bits = above_first + self.bits[0]
+        return write_cap(g, bits.name, self.bend)
 
 
 def _scale_beyond(held_out: Float, tail: float, expected: float) -> float:
@@ -139,15 +138,15 @@ def cap(bits: Float, bend: float) -> Float:
 
 def write_cap(g: Graph, bits: str, bend: float, room: float = ROOM) -> str:
     """Add `cap` to a graph: bits that never exceed bend + room; returns the name of the result."""
+    value = g.term(bits)
     # below the bend nothing is over, and the second term is 0
-    bend_bits = g.const(bend)
-    over = g.op("Relu", g.op("Sub", bits, bend_bits))
-    room_bits = g.const(room)
-    scaled = g.op("Mul", over, room_bits)
-    most = g.op("Add", over, room_bits)
-    rest = g.op("Div", scaled, most)
-    below = g.op("Min", bits, bend_bits)
-    return g.op("Add", below, rest)
+    over = (value - bend).positive_part()
+    scaled = over * room
+    most = over + room
+    rest = scaled / most
+    below = value.at_most(bend)
+    capped = below + rest
+    return capped.name
 
 
 def joined(
@@ -198,55 +197,63 @@ def write_joined(
 ) -> str:
     """Add nodes to graph g that compute `joined`; returns the name of the result, (B, columns + 1).
     parts: the name of each model's parts; other arguments as of `joined`."""
-    columns = np.ones(len(usual[0]))
+    parts_of_models = [g.term(name) for name in parts]
     bits = []
-    for model_parts, rarity in zip(parts, rarities, strict=True):
-        score = weighed_sum(g, model_parts, columns)
-        bits.append(rarity.write(g, score))
-    every = g.op("Concat", *bits, axis=1)
-    top = bits[0]
-    if len(bits) > 1:
-        top = g.op("Max", *bits)
+    for model_parts, medians, rarity in zip(parts_of_models, usual, rarities, strict=True):
+        every_column = np.ones(len(medians))
+        model_score = model_parts.weighed_sum(every_column)
+        model_bits = rarity.write(g, model_score.name)
+        bits.append(g.term(model_bits))
+    first = bits[0]
+    side_by_side = first.op("Concat", *bits, axis=1)
+    # ONNX has no maximum, and no sum, of one value alone
+    top = first.op("Max", *bits) if len(bits) > 1 else first
+    weight, mean_bits = _write_mean(side_by_side, top, weights)
+    score = top + mean_bits
+    blame = _write_blame(side_by_side, weight, weights)
+    shares = []
+    for number, (model_parts, medians) in enumerate(zip(parts_of_models, usual, strict=True)):
+        share = _write_share(model_parts, medians)
+        model_blame = blame.columns([number])
+        shares.append(share * model_blame)
+    share = shares[0]
+    if len(shares) > 1:
+        share = share.op("Sum", *shares)
+    together = share * score
+    return together.name
+
+
+def _write_mean(bits: Term, top: Term, weights: Sequence[float]) -> tuple[Term, Term]:
+    """Add to a graph the power of each model's bits beside the top ones, (B, models), and by how
+    many bits their mean is above the top, (B, 1), at most 0: (powers, bits)."""
     # powers of 2 as powers of e, and back: ONNX has no Exp2
     base = SHARPNESS * math.log(2)
-    below_top = g.op("Sub", every, top)
-    exponent = g.op("Mul", below_top, g.const(base))
-    weight = g.op("Exp", exponent)
-    mean = weighed_sum(g, weight, np.asarray(weights) / sum(weights))
-    logarithm = g.op("Log", mean)
-    mean_bits = g.op("Mul", logarithm, g.const(1 / base))
-    score = g.op("Add", top, mean_bits)
-    blame = _write_blame(g, every, weight, weights)
-    shares = []
-    for number, (model_parts, medians) in enumerate(zip(parts, usual, strict=True)):
-        share = _write_share(g, model_parts, medians)
-        model_blame = g.take(blame, [number])
-        shares.append(g.op("Mul", share, model_blame))
-    together = shares[0]
-    if len(shares) > 1:
-        together = g.op("Sum", *shares)
-    return g.op("Mul", together, score)
+    below_top = bits - top
+    exponent = below_top * base
+    power = exponent.exp()
+    parts = np.asarray(weights) / sum(weights)
+    mean = power.weighed_sum(parts)
+    return power, mean.log() * (1 / base)
 
 
-def _write_blame(g: Graph, bits: str, weight: str, weights: Sequence[float]) -> str:
+def _write_blame(bits: Term, power: Term, weights: Sequence[float]) -> Term:
     """Add to a graph how much of a record's score is each model's, (B, models), whose sum is 1.
 
-    bits: (B, models), the rarity that each model finds; weight: the same, its power; weights: how
+    bits: (B, models), the rarity that each model finds; power: the same, its power; weights: how
     much each model counts.
     """
-    weighed = g.op("Mul", weight, g.const(weights))
+    weighed = power * weights
     # of a record that no model finds rare, models share as they count
-    some_bits = g.op("Add", bits, g.const(LITTLE))
-    blame = g.op("Mul", weighed, some_bits)
-    total = weighed_sum(g, blame, np.ones(len(weights)))
-    return g.op("Div", blame, total)
+    some_bits = bits + LITTLE
+    blame = weighed * some_bits
+    every_model = np.ones(len(weights))
+    return blame / blame.weighed_sum(every_model)
 
 
-def _write_share(g: Graph, parts: str, usual: Float) -> str:
+def _write_share(parts: Term, usual: Float) -> Term:
     """Add to a graph how much of one model's score is each column's, (B, columns + 1), whose sum is
     1: by what parts, (B, columns + 1), exceed the usual ones, (columns + 1,)."""
-    off = g.op("Sub", parts, g.const(usual))
-    above_usual = g.op("Relu", off)
-    excess = g.op("Add", above_usual, g.const(LITTLE))
-    total = weighed_sum(g, excess, np.ones(len(usual)))
-    return g.op("Div", excess, total)
+    off = parts - usual
+    excess = off.positive_part() + LITTLE
+    every_column = np.ones(len(usual))
+    return excess / excess.weighed_sum(every_column)

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from aetool import graphs
 from aetool.closed_form import Builder, Solution, Value, costs, evaluated
 from aetool.errors import PluginError
-from aetool.graphs import Graph
+from aetool.graphs import Graph, sums
 from aetool.model import Spec
 
 
@@ -102,7 +101,7 @@ def test_steps_are_those_of_a_histogram(count):
 def test_costs_are_added_up_without_a_matrix_where_it_would_be_large(x, monkeypatch):
     owner = [1, 1, 0, 3, 1, 0]
     small = run(lambda g, v: costs.summed(g, v, owner), x)
-    monkeypatch.setattr(graphs, "MOST_SUMMED", 0)
+    monkeypatch.setattr(sums, "MOST_SUMMED", 0)
     large = run(lambda g, v: costs.summed(g, v, owner), x)
     np.testing.assert_allclose(large, small, rtol=1e-6)
     assert large.shape == (40, 7) and not large[:, [2, 4, 5, 6]].any()

@@ -12,7 +12,7 @@ from aetool import graphs
 from aetool.columns import layout
 from aetool.columns.column import ODD
 from aetool.columns.schema import infer
-from aetool.graphs import Graph
+from aetool.graphs import Graph, Term
 from aetool.model import Spec
 from aetool.nn.likelihood import Likelihood, bucket_nats
 from aetool.testing import table_rows
@@ -147,3 +147,52 @@ def test_an_odd_cell_costs_less_the_more_there_were():
     costs = [graphs.nats_of_odd(cells, 1000) for cells in (0, 1, 2, 30, 500, 1001)]
     assert costs[0] == costs[1] == pytest.approx(math.log(1001) + math.log(1000))
     assert costs == sorted(costs, reverse=True) and costs[-1] == 0
+
+
+VALUES = np.array([[-2.5, -1.0, 0.0, 0.5, 3.0]])
+BESIDE = np.array([2.0, -1.0, 0.5, 4.0, 0.25])
+
+ON_TERMS = {
+    "sum": lambda x: BESIDE + x + 1.0,
+    "difference": lambda x: BESIDE - x - 1.0,
+    "product": lambda x: BESIDE * x * 3.0,
+    "quotient": lambda x: x / BESIDE,
+    "reflected quotient": lambda x: 1.0 / (x - 10.0),
+    "negative": lambda x: -x,
+    "absolute value": abs,
+    "matrix product": lambda x: x @ np.diag(BESIDE),
+}
+
+
+@pytest.mark.parametrize("formula", ON_TERMS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_formulas_of_terms_are_those_of_arrays(formula, dtype):
+    """Numbers beside a term are constants of the term's own dtype."""
+    kind = TensorProto.FLOAT if dtype == np.float32 else TensorProto.DOUBLE
+    g = Graph()
+    x = Term(g, g.input("x", kind, [5]), dtype)
+    g.output("y", ON_TERMS[formula](x).name, kind, [5])
+    rounding = np.finfo(dtype).eps
+    expected = ON_TERMS[formula](VALUES)
+    np.testing.assert_allclose(run(g, x=VALUES.astype(dtype)), expected, rtol=4 * rounding)
+
+
+@pytest.mark.parametrize(("formula", "expected"), [
+    (lambda x: (x > 0.0).choose(x, 7.0), [7.0, 7.0, 7.0, 0.5, 3.0]),
+    (lambda x: (x >= 0.0).choose(1.0, x), [-2.5, -1.0, 1.0, 1.0, 1.0]),
+    (lambda x: ((x < 0.0) & (x <= -2.0)).single(), [1, 0, 0, 0, 0]),
+    (lambda x: (x.equals(0.5) | x.is_nan()).single(), [0, 0, 0, 1, 0]),
+    (lambda x: x.at_least(-1.0).at_most(1.0), [-1.0, -1.0, 0.0, 0.5, 1.0]),
+    (lambda x: x.clipped(-1.0, 1.0), [-1.0, -1.0, 0.0, 0.5, 1.0]),
+    (lambda x: x.floor() + x.sign() + x.positive_part(), [-4.0, -2.0, 0.0, 1.5, 7.0]),
+    (lambda x: (abs(x) + 1.0).log().exp().sqrt(), np.sqrt(np.abs(VALUES[0]) + 1)),
+    (lambda x: x.columns([4, 0]), [3.0, -2.5]),
+    (lambda x: x.columns_between(1, 3), [-1.0, 0.0]),
+    (lambda x: x.weighed_sum(BESIDE), [-1.25]),
+])  # fmt: skip
+def test_what_terms_are_turned_into(formula, expected):
+    g = Graph()
+    x = g.exact_term(g.input("x", TensorProto.DOUBLE, [5]))
+    value = formula(x).double()
+    g.output("y", value.name, TensorProto.DOUBLE, [len(expected)])
+    np.testing.assert_allclose(run(g, x=VALUES)[0], expected, rtol=1e-12)

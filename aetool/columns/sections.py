@@ -18,7 +18,7 @@ from aetool.columns.scale import CLIP, LARGEST, MOST_BENT, Scale
 from aetool.model import Float, Int, Spec
 
 if TYPE_CHECKING:
-    from aetool.graphs import Graph
+    from aetool.graphs import Graph, Term
 
 Features = npt.NDArray[np.float32]
 
@@ -66,91 +66,87 @@ class Standardised(Section):
             out[:, feature] = np.where(np.isnan(standard), 0.0, standard)
 
     def write(self, graph: Graph, records: str) -> list[str]:
-        op = graph.op
-        numbers = graph.take(records, self.places)
-        least = graph.exact(-LARGEST)
-        most = graph.exact(LARGEST)
+        table = graph.exact_term(records)
+        numbers = table.columns(self.places)
         # infinities would be NaN behind the subtraction
-        bounded = op("Clip", numbers, least, most)
-        off = op("Sub", bounded, self._constants(graph, "center"))
-        units = op("Div", off, self._constants(graph, "unit"))
+        bounded = numbers.clipped(-LARGEST, LARGEST)
+        off = bounded - self._of_scales("center")
+        units = off / self._of_scales("unit")
         if self.curved.any():
-            bent = _asinh(graph, units)
-            units = self._where_curved(graph, bent, units)
-        off = op("Sub", units, self._constants(graph, "mean"))
-        standard = op("Div", off, self._constants(graph, "deviation"))
-        missing = op("IsNaN", numbers)
+            bent = _asinh(units)
+            units = self._where_curved(bent, units)
+        off = units - self._of_scales("mean")
+        standard = off / self._of_scales("deviation")
+        missing = numbers.is_nan()
         # 0 is the mean: a gap pulls nowhere
-        standard = op("Where", missing, graph.exact(0.0), standard)
+        standard = missing.choose(0.0, standard)
         # clipped in float64: what is far out has no float32
-        lowest = graph.exact(-CLIP)
-        highest = graph.exact(CLIP)
-        clipped = op("Clip", standard, lowest, highest)
-        return [graph.cast(clipped)]
+        clipped = standard.clipped(-CLIP, CLIP)
+        return [clipped.single().name]
 
     def restore(self, graph: Graph, expected: str, spec: Spec) -> str:
         """Add to a graph the nodes that turn expected features back into numbers; returns their
         name, (B, width) float64 in user units, NaN for a number that is more likely missing than
         not. expected: (B, features), means of numbers and logits of flags."""
-        op = graph.op
-        standard = graph.take(expected, spec.numeric)
-        standard = op("Clip", standard, graph.const(-CLIP), graph.const(CLIP))
-        wide = graph.double(standard)
-        units = op("Mul", wide, self._constants(graph, "deviation"))
-        units = op("Add", units, self._constants(graph, "mean"))
+        features = graph.term(expected)
+        standard = features.columns(spec.numeric)
+        standard = standard.clipped(-CLIP, CLIP)
+        units = standard.double() * self._of_scales("deviation")
+        units = units + self._of_scales("mean")
         if self.curved.any():
-            least_bent = graph.exact(-MOST_BENT)
-            most_bent = graph.exact(MOST_BENT)
-            bent = op("Clip", units, least_bent, most_bent)
-            bent = _sinh(graph, bent)
-            units = self._where_curved(graph, bent, units)
-        numbers = op("Mul", units, self._constants(graph, "unit"))
-        numbers = op("Add", numbers, self._constants(graph, "center"))
-        least = graph.exact(-LARGEST)
-        most = graph.exact(LARGEST)
-        numbers = op("Clip", numbers, least, most)
+            bent = units.clipped(-MOST_BENT, MOST_BENT)
+            bent = _sinh(bent)
+            units = self._where_curved(bent, units)
+        numbers = units * self._of_scales("unit")
+        numbers = numbers + self._of_scales("center")
+        numbers = numbers.clipped(-LARGEST, LARGEST)
         gated = spec.gate >= 0
         if not gated.any():
-            return numbers
+            return numbers.name
+        missing = self._likely_missing(features, spec)
+        nothing = numbers.constant(np.nan)
+        return numbers.op("Where", missing, nothing, numbers).name
+
+    def _likely_missing(self, features: Term, spec: Spec) -> Term:
+        """(B, width): whether each number is more likely missing than not, by the logits of flags
+        among expected features, (B, features)."""
+        gated = spec.gate >= 0
         # the flags of numbers that have none are read, too, and not looked at
-        logit = graph.take(expected, np.maximum(spec.gate, 0))
+        flags = np.maximum(spec.gate, 0)
+        logit = features.columns(flags)
         # a logit above 0 is a probability above a half
-        likely_missing = op("Greater", logit, graph.const(0.0))
-        gone = op("And", likely_missing, graph.const(gated, np.bool_))
-        nothing = graph.exact(np.nan)
-        return op("Where", gone, nothing, numbers)
+        is_likely = logit > 0.0
+        has_flag = features.constant(gated, np.bool_)
+        return is_likely & has_flag
 
-    def _constants(self, graph: Graph, name: str) -> str:
-        values = [getattr(scale, name) for scale in self.scales]
-        return graph.exact(values)
+    def _of_scales(self, name: str) -> list[float]:
+        """(width,): a member of the scale of each column, by its name."""
+        return [getattr(scale, name) for scale in self.scales]
 
-    def _where_curved(self, graph: Graph, bent: str, straight: str) -> str:
+    def _where_curved(self, bent: Term, straight: Term) -> Term:
         # no choice is to be written where all are alike
         if self.curved.all():
             return bent
-        mask = graph.const(self.curved, np.bool_)
-        return graph.op("Where", mask, bent, straight)
+        is_curved = bent.constant(self.curved, np.bool_)
+        return bent.op("Where", is_curved, bent, straight)
 
 
-def _asinh(graph: Graph, units: str) -> str:
-    """Add asinh(u) to a graph; returns its name. units: the name of u. It is written as
-    sign(u) log(|u| + sqrt(u^2 + 1)), as the form without |u| cancels where u is far below 0."""
-    op = graph.op
-    size = op("Abs", units)
-    square = op("Mul", units, units)
-    above = op("Add", square, graph.exact(1.0))
-    root = op("Sqrt", above)
-    logarithm = op("Log", op("Add", size, root))
-    sign = op("Sign", units)
-    return op("Mul", sign, logarithm)
+def _asinh(units: Term) -> Term:
+    """asinh(u), of units u, written as sign(u) log(|u| + sqrt(u^2 + 1)), as the form without |u|
+    cancels where u is far below 0."""
+    size = abs(units)
+    square = units * units
+    above = square + 1.0
+    root = above.sqrt()
+    logarithm = (size + root).log()
+    return units.sign() * logarithm
 
 
-def _sinh(graph: Graph, bent: str) -> str:
-    op = graph.op
-    rising = op("Exp", bent)
-    falling = op("Exp", op("Neg", bent))
-    both = op("Sub", rising, falling)
-    return op("Mul", both, graph.exact(0.5))
+def _sinh(bent: Term) -> Term:
+    rising = bent.exp()
+    falling = (-bent).exp()
+    both = rising - falling
+    return both * 0.5
 
 
 @dataclass(frozen=True)
@@ -169,9 +165,9 @@ class GapFlags(Section):
             out[:, feature] = np.isnan(records[:, place])
 
     def write(self, graph: Graph, records: str) -> list[str]:
-        values = graph.take(records, self.places)
-        missing = graph.op("IsNaN", values)
-        return [graph.cast(missing)]
+        values = graph.exact_term(records).columns(self.places)
+        flags = values.is_nan().single()
+        return [flags.name]
 
 
 @dataclass(frozen=True)
@@ -198,17 +194,19 @@ class Waves(Section):
             out[:, wave + len(self.pairs)] = np.cos(angle)
 
     def write(self, graph: Graph, records: str) -> list[str]:
-        op = graph.op
-        moments = graph.take(records, [place for place, _ in self.pairs])
-        periods = graph.exact([period for _, period in self.pairs])
-        phase = op("Div", moments, periods)
-        turn = op("Sub", phase, op("Floor", phase))
-        missing = op("IsNaN", turn)
-        turn = op("Where", missing, graph.exact(0.0), turn)
+        places = [place for place, _ in self.pairs]
+        periods = [period for _, period in self.pairs]
+        moments = graph.exact_term(records).columns(places)
+        phase = moments / periods
+        turn = phase - phase.floor()
+        missing = turn.is_nan()
+        turn = missing.choose(0.0, turn)
         # the turn is a float64, for epoch seconds have no room in a float32; the angle has
-        angle = op("Mul", turn, graph.exact(2 * np.pi))
-        angle = graph.cast(angle)
-        return [op("Sin", angle), op("Cos", angle)]
+        angle = turn * (2 * np.pi)
+        angle = angle.single()
+        sine = angle.op("Sin", angle)
+        cosine = angle.op("Cos", angle)
+        return [sine.name, cosine.name]
 
 
 class Block(NamedTuple):
@@ -241,44 +239,51 @@ class OneHot(Section):
             first += block.width
 
     def write(self, graph: Graph, records: str) -> list[str]:
-        op = graph.op
-        values = graph.take(records, [block.place for block in self.blocks])
-        missing = op("IsNaN", values)
-        last = graph.exact([block.width - 1 for block in self.blocks])
-        other = graph.exact([block.levels for block in self.blocks])
-        index = op("Max", values, graph.exact(0.0))
-        index = op("Min", index, other)
-        index = op("Where", missing, last, index)
-        index = op("Floor", index)
+        places = [block.place for block in self.blocks]
+        values = graph.exact_term(records).columns(places)
+        missing = values.is_nan()
+        last = values.constant([block.width - 1 for block in self.blocks])
+        other = values.constant([block.levels for block in self.blocks])
+        index = values.at_least(0.0)
+        index = index.at_most(other)
+        index = missing.choose(last, index)
+        index = index.floor()
         # every feature compares the index of its block with its own place in it
         widths = [block.width for block in self.blocks]
         owner = np.repeat(np.arange(len(widths)), widths)
         level = np.concatenate([np.arange(width) for width in widths])
-        spread_out = graph.take(index, owner)
-        hot = op("Equal", spread_out, graph.exact(level))
-        return [graph.cast(hot)]
+        spread_out = index.columns(owner)
+        is_hot = spread_out.equals(level)
+        return [is_hot.single().name]
 
     def restore(self, graph: Graph, expected: str, first: int) -> list[str]:
         """Add to a graph the nodes that turn expected one-hot features back into words; returns a
         name for each block, (B, 1) float64: the index of the likeliest level, NaN where missing is
         likelier. expected: (B, features), in which the logits of the blocks begin at index
         `first`."""
-        op = graph.op
-        out = []
+        features = graph.term(expected)
+        words = []
         for block in self.blocks:
-            levels = block.levels
-            allowed = list(range(first, first + levels))
-            if block.width > levels + 1:
-                allowed.append(first + levels + 1)
-            # a block without a level has but "another" to choose
-            logits = graph.take(expected, allowed if levels else [first])
-            best = op("ArgMax", logits, axis=1, keepdims=1)
-            index = graph.double(best)
-            gone = op("Greater", index, graph.exact(levels - 0.5))
-            nothing = graph.exact(np.nan)
-            out.append(op("Where", gone, nothing, index))
+            word = self._likeliest(features, block, first)
+            words.append(word.name)
             first += block.width
-        return out
+        return words
+
+    def _likeliest(self, features: Term, block: Block, first: int) -> Term:
+        """(B, 1) float64: the index of a block's likeliest level, NaN where missing is likelier;
+        features, (B, features), have its logits from index `first` on."""
+        levels = block.levels
+        allowed = list(range(first, first + levels))
+        has_gaps = block.width > levels + 1
+        if has_gaps:
+            allowed.append(first + levels + 1)
+        # a block without a level has but "another" to choose
+        choices = allowed if levels else [first]
+        logits = features.columns(choices)
+        best = logits.op("ArgMax", logits, axis=1, keepdims=1)
+        index = best.double()
+        gone = index > levels - 0.5
+        return gone.choose(np.nan, index)
 
 
 def _place_in_block(values: Float, block: Block) -> Int:

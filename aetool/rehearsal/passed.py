@@ -20,7 +20,7 @@ from aetool.model import Spec
 from aetool.rehearsal.faults import Author
 
 HOME = Path(__file__).parent.parent
-OWN_CODE = ("nn", "rehearsal", "export.py", "graphs.py", "runtime.py", "closed_form", "model.py")
+OWN_CODE = ("nn", "rehearsal", "export.py", "graphs", "runtime.py", "closed_form", "model.py")
 RUN_ON = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy")
 MOST_REMEMBERED = 2000  # digests; when there are more, the older half is forgotten
 

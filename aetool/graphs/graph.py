@@ -1,0 +1,258 @@
+"""ONNX graphs under construction, and their values, which are reckoned with like arrays.
+
+Everything here is plain operators at opset 20 that the CUDA provider runs in full, with no Shape
+operator (those are placed on the CPU) and the batch as the only dynamic dimension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import TensorProto, helper, numpy_helper
+
+from aetool.errors import PluginError
+from aetool.graphs.term import Index, Term
+from aetool.model import Array
+
+OPSET, IR_VERSION = 20, 9
+BATCH = "batch"  # the name of the first size of every input and output
+
+
+class Graph:
+    """A graph under construction: `op` adds a node and returns the name of its output.
+
+    Equal constants are stored once, and an operator asked for twice with the same inputs and
+    attributes is one node (hash consing: Ershov 1958). Models that are joined share the layers
+    that prepare their input that way, without knowing of each other.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self.inputs: list[onnx.ValueInfoProto] = []
+        self.outputs: list[onnx.ValueInfoProto] = []
+        self._count = 0
+        self._known: dict[bytes, str] = {}  # the contents of a constant or node, and its name
+
+    def name(self, stem: str) -> str:
+        """A name for a node or constant that is not used yet. stem: how it begins."""
+        self._count += 1
+        return f"{stem}_{self._count}"
+
+    def const(self, value: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
+        """Store an array as a constant of this dtype; returns its name."""
+        array = np.asarray(value, dtype=dtype)
+        return self._stored(numpy_helper.from_array(array))
+
+    def exact(self, value: npt.ArrayLike) -> str:
+        """Store an array as a constant of float64; returns its name."""
+        return self.const(value, np.float64)
+
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """Add an operator of ONNX with one output; returns the output's name."""
+        node = helper.make_node(kind, list(inputs), [], **attributes)
+        return self._computed(node)
+
+    def term(self, name: str) -> Term:
+        """A float32 value of the graph, by its name, to be reckoned with like an array."""
+        return Term(self, name)
+
+    def exact_term(self, name: str) -> Term:
+        """A float64 value of the graph, by its name: constants beside it are stored as float64."""
+        return Term(self, name, np.float64)
+
+    def _stored(self, tensor: onnx.TensorProto) -> str:
+        """Add a constant to the graph, unless one of equal contents is there; returns its name.
+        tensor: without a name."""
+        # the bytes themselves are the key: equal constants have equal ones
+        contents = tensor.SerializeToString(deterministic=True)
+        key = b"constant" + contents
+        if key not in self._known:
+            name = self.name("c")
+            tensor.name = name
+            self._known[key] = name
+            self.constants.append(tensor)
+        return self._known[key]
+
+    def _computed(self, node: onnx.NodeProto) -> str:
+        """Add a node without name and outputs to the graph, unless an equal one is there; returns
+        the name of its result."""
+        contents = node.SerializeToString(deterministic=True)
+        key = b"node" + contents
+        if key not in self._known:
+            stem = node.op_type.lower()
+            self._known[key] = self.name(stem)
+            node.output.append(self._known[key])
+            self.nodes.append(node)
+        return self._known[key]
+
+    def take(self, x: str, index: Index) -> str:
+        """Add nodes that pick columns of x by their indices; returns the name of the result."""
+        places = self.const(index, np.int64)
+        return self.op("Gather", x, places, axis=1)
+
+    def columns_between(self, x: str, first: int, end: int) -> str:
+        """Add nodes that pick columns first .. end - 1 of x; returns the name of the result."""
+        axis = 1
+        bounds = [self.const([place], np.int64) for place in (first, end, axis)]
+        return self.op("Slice", x, *bounds)
+
+    def smallest(self, x: str, count: int) -> str:
+        """Which columns of x hold the smallest numbers of a row, (B, count) int64, the least
+        first."""
+        size = self.const([count], np.int64)
+        key = f"smallest {x} {count}".encode()
+        if key not in self._known:
+            values = self.name("values")
+            index = self.name("smallest")
+            outputs = [values, index]
+            node = helper.make_node("TopK", [x, size], outputs, axis=1, largest=0)
+            self.nodes.append(node)
+            self._known[key] = index
+        return self._known[key]
+
+    def cast(self, x: str, to: int = TensorProto.FLOAT) -> str:
+        """Convert x to another element type; returns the name of the result."""
+        return self.op("Cast", x, to=to)
+
+    def double(self, x: str) -> str:
+        """Convert x to float64; returns the name of the result."""
+        return self.cast(x, TensorProto.DOUBLE)
+
+    def input(self, name: str, kind: int, shape: Sequence[int]) -> str:
+        """Declares an input (batch, *shape)."""
+        declared = helper.make_tensor_value_info(name, kind, [BATCH, *shape])
+        self.inputs.append(declared)
+        return name
+
+    def output(self, name: str, value: str, kind: int, shape: Sequence[int]) -> None:
+        """Declares `value` as the output called name, (batch, *shape)."""
+        node = helper.make_node("Identity", [value], [name])
+        self.nodes.append(node)
+        declared = helper.make_tensor_value_info(name, kind, [BATCH, *shape])
+        self.outputs.append(declared)
+
+    def embed(
+        self,
+        model: onnx.ModelProto,
+        inputs: Mapping[str, str],
+        keep_names: bool = False,
+    ) -> dict[str, str]:
+        """Copies another graph's nodes in; returns what its outputs are called here.
+
+        inputs: what stands here for each of its inputs. keep_names: its constants keep their names
+        behind a prefix, and are not shared with equal ones.
+        """
+        prefix = self.name("net") + "."
+        names = _NamesHere(prefix, inputs)
+        for tensor in model.graph.initializer:
+            copy = onnx.TensorProto()
+            copy.CopyFrom(tensor)
+            if keep_names:  # a network's weights are looked for by name when it is loaded again
+                copy.name = names[tensor.name]
+                self.constants.append(copy)
+            else:
+                copy.ClearField("name")
+                names[tensor.name] = self._stored(copy)
+        for node in model.graph.node:
+            self._embed_node(node, names)
+        return {output.name: names[output.name] for output in model.graph.output}
+
+    def _embed_node(self, node: onnx.NodeProto, names: _NamesHere) -> None:
+        """Copy a node of another graph in, and note what its outputs are called here."""
+        copy = onnx.NodeProto()
+        copy.op_type = node.op_type
+        copy.attribute.extend(node.attribute)
+        copy.input.extend(names[name] for name in node.input)
+        if len(node.output) == 1:
+            names[node.output[0]] = self._computed(copy)
+            return
+        copy.output.extend(names[name] for name in node.output)
+        self.nodes.append(copy)
+
+    def shape_of(self, value: str) -> tuple[int | None, ...]:
+        """The shape of a value, by those of what it is computed from; None for a size that is
+        known only when the graph runs, as that of the batch. PluginError where they do not fit."""
+        declared = {graph_input.name: graph_input for graph_input in self.inputs}
+        if value in declared:
+            return _sizes(declared[value])
+        output = helper.make_empty_tensor_value_info(value)
+        model = self._model("so far", [output])
+        try:
+            model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+        except Exception as error:  # the library raises what it likes
+            reason = str(error)[:200]
+            raise PluginError(f"shapes do not fit together ({reason})") from None
+        (inferred,) = model.graph.output
+        return _sizes(inferred)
+
+    def width_of(self, value: str) -> int:
+        """The number n of columns of a value (batch, n); PluginError for a value of another
+        shape."""
+        sizes = self.shape_of(value)
+        if len(sizes) != 2 or sizes[1] is None:
+            words = ["unknown" if size is None else str(size) for size in sizes[1:]]
+            described = ", ".join(words)
+            raise PluginError(
+                f"it has the shape (batch, {described}); wanted is (batch, n), n known beforehand"
+            )
+        return sizes[1]
+
+    def build(self, name: str) -> bytes:
+        """The finished model, checked, as the bytes of one file."""
+        model = self._model(name, self.outputs)
+        model.producer_name = "aetool"
+        model.ir_version = IR_VERSION
+        onnx.checker.check_model(model)
+        return bytes(model.SerializeToString(deterministic=True))
+
+    def _model(self, name: str, outputs: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
+        """What was added so far as a model of this name, with these outputs."""
+        graph = helper.make_graph(self.nodes, name, self.inputs, outputs, self.constants)
+        opset = helper.make_opsetid("", OPSET)
+        return helper.make_model(graph, opset_imports=[opset])
+
+
+class _NamesHere(dict[str, str]):
+    """What the values of an embedded graph are called in the graph that embeds it: behind a prefix,
+    if nothing else is said."""
+
+    def __init__(self, prefix: str, names: Mapping[str, str]) -> None:
+        super().__init__(names)
+        self._prefix = prefix
+
+    def __missing__(self, name: str) -> str:
+        # an optional input that is left out has no name, here neither
+        if not name:
+            return ""
+        return self._prefix + name
+
+
+def _sizes(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
+    """The sizes of a declared value; None for those that are known only when the graph runs."""
+    sizes = []
+    for size in value.type.tensor_type.shape.dim:
+        is_known = size.HasField("dim_value")
+        sizes.append(size.dim_value if is_known else None)
+    return tuple(sizes)
+
+
+def weights_of(data: bytes) -> dict[str, Array]:
+    """The stored arrays of an embedded network, by the names they had there; empty for bytes that
+    are no graph."""
+    try:
+        graph = onnx.ModelProto.FromString(data).graph
+    except DecodeError:
+        return {}
+    weights = {}
+    for tensor in graph.initializer:
+        # the exporter calls them net_1.net.decoder.0.weight and the like
+        _, separator, name = tensor.name.partition(".net.")
+        if separator:
+            weights[name] = numpy_helper.to_array(tensor)
+    return weights

@@ -1,0 +1,103 @@
+"""What stands out by itself in a row, as nodes of a graph: cells that models do not see, or see as
+gaps."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from aetool.columns.column import ODD
+from aetool.columns.reach import POWER, Reach
+from aetool.columns.schema import Schema
+from aetool.graphs.graph import Graph
+from aetool.graphs.term import Term
+
+NEVER_SEEN = math.log(1000)  # nats beyond its rarity that what was never seen costs
+
+
+def unexpected(g: Graph, schema: Schema, x: str) -> str:
+    """(B, columns) nats for what models do not see: a value missing where training saw none, and
+    cells that stand out by themselves."""
+    costs = g.term(standing_out(g, schema, x))
+    never = math.log(schema.rows + 1)
+    nats_of_gaps = [0.0 if column.gaps else never for column in schema.modelled]
+    if any(nats_of_gaps):
+        values = _row_itself(g, schema, x)
+        missing = values.is_nan().single()
+        costs = costs + missing * nats_of_gaps
+    return costs.name
+
+
+def standing_out(g: Graph, schema: Schema, x: str) -> str:
+    """(B, columns) nats for cells that are not of their column's kind, and for moments far outside
+    of all others."""
+    values = _row_itself(g, schema, x)
+    nats = [nats_of_odd(column.odd, schema.rows) for column in schema.modelled]
+    is_odd = values.equals(ODD).single()
+    costs = is_odd * nats
+    reaches = {}
+    for place, column in enumerate(schema.modelled):
+        if column.far_out is not None:
+            reaches[place] = column.far_out
+    if not reaches:
+        return costs.name
+    costs = costs + _far_out(schema, values, reaches)
+    return costs.name
+
+
+def _far_out(schema: Schema, values: Term, reaches: dict[int, Reach]) -> Term:
+    """(B, columns) nats for values outside the reach of their columns. reaches: by the place of
+    each column that has one.
+
+    The same arithmetic as Reach.bits, to which a test holds it, but for the most: what a cell costs
+    that is odd.
+    """
+    places = list(reaches)
+    limits = list(reaches.values())
+    moments = values.columns(places)
+    first = moments.constant([reach.first for reach in limits])
+    last = moments.constant([reach.last for reach in limits])
+    early = first - moments
+    early = early / [reach.before for reach in limits]
+    late = moments - last
+    late = late / [reach.after for reach in limits]
+    # at most one of the two is above 1, the length of a tail, and log 1 costs nothing
+    away = early.op("Max", early, late, 1.0)
+    # a gap is nowhere, and an odd cell has its own cost
+    is_gap = moments.is_nan()
+    is_odd = moments.equals(ODD)
+    nowhere = is_gap | is_odd
+    away = nowhere.choose(1.0, away)
+    nats = away.log() * POWER
+    most = [nats_of_odd(reach.beyond, schema.rows) for reach in limits]
+    nats = nats.at_most(most)
+    # a matrix of ones and zeros puts each cost into its own column
+    column = np.zeros((len(places), len(schema.modelled)))
+    column[np.arange(len(places)), places] = 1
+    return nats.single() @ column
+
+
+def _row_itself(g: Graph, schema: Schema, x: str) -> Term:
+    """The columns of a row, (B, columns) float64, without those of the rows before it that stand
+    beside it in x."""
+    row = g.exact_term(x)
+    if schema.context:
+        columns = range(len(schema.modelled))
+        return row.columns(list(columns))
+    return row
+
+
+def nats_of_odd(cells: int, rows: int) -> float:
+    """The cost, in nats, of a cell that is not of its column's kind: the rarer such cells were in
+    training, the more. cells: how many there were; rows: of the training.
+
+    It is the rarity of such cells, and where none or a single one was seen, which may be this very
+    one, as much more as a level of a category that was never seen costs.
+    """
+    never = math.log(rows + 1)
+    counted = max(cells, 1)
+    rarity = math.log((rows + 1) / counted)
+    if not rows:
+        return NEVER_SEEN
+    return rarity * (1 + NEVER_SEEN / never)
