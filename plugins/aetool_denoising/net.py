@@ -34,50 +34,73 @@ class Denoising(Stacked):
         self.register_buffer("number", number, persistent=False)
 
     def corrupt(self, x: Tensor, rng: torch.Generator) -> Tensor:
-        p = self.params
+        damage = self.params
         flat = x.flatten(1)
-        columns = (len(x), len(self.spec.columns))
-
-        def chosen(part: float) -> Tensor:
-            """(rows, features) bool: in each row every column is drawn with the probability `part`,
-            and all of its features are True; those of the context never are."""
-            draw = torch.rand(columns, generator=rng, device=x.device)
-            return (draw < part)[:, self.owner] & ~self.context
-
         # drawn in any case, so that what is drawn after it does not depend on it
         normal = torch.randn(flat.shape, generator=rng, device=x.device)
-        corrupted = flat
-        if p.noise or p.shift:
-            noise = p.shift + p.noise * normal
-            corrupted = flat + noise * self.number
-        if p.salt:
-            low, high = EXTREMES["image" if self.spec.shape else "table"]
-            is_low = torch.rand(flat.shape, generator=rng, device=x.device) < 0.5
-            extreme = torch.where(is_low, low, high)
-            salted = chosen(p.salt) & self.number
-            corrupted = torch.where(salted, extreme, corrupted)
-        if p.swap:
-            other = torch.randperm(len(x), generator=rng, device=x.device)
-            corrupted = torch.where(chosen(p.swap), flat[other], corrupted)
-        blank = chosen(p.mask)
-        if p.block:
-            blank |= self._block(len(x), rng, x.device) & ~self.context
-        return torch.where(blank, 0.0, corrupted).reshape(x.shape)
+        damaged = flat
+        if damage.noise or damage.shift:
+            noise = damage.shift + damage.noise * normal
+            damaged = flat + noise * self.number
+        if damage.salt:
+            extreme = self._extremes(flat, rng)
+            is_salted = self._columns_by_chance(flat, damage.salt, rng) & self.number
+            damaged = torch.where(is_salted, extreme, damaged)
+        if damage.swap:
+            other = torch.randperm(len(flat), generator=rng, device=x.device)
+            is_swapped = self._columns_by_chance(flat, damage.swap, rng)
+            damaged = torch.where(is_swapped, flat[other], damaged)
+        blank = self._columns_by_chance(flat, damage.mask, rng)
+        if damage.block:
+            block = self._block(len(x), rng, x.device)
+            blank |= block & ~self.context
+        return torch.where(blank, 0.0, damaged).reshape(x.shape)
+
+    def _columns_by_chance(self, flat: Tensor, part: float, rng: torch.Generator) -> Tensor:
+        """(rows, features) bool: in each of the rows every column is drawn with the probability
+        `part`, and all of its features are True; those of the context never are."""
+        shape = (len(flat), len(self.spec.columns))
+        uniform = torch.rand(shape, generator=rng, device=flat.device)
+        drawn = uniform < part
+        return drawn[:, self.owner] & ~self.context
+
+    def _extremes(self, flat: Tensor, rng: torch.Generator) -> Tensor:
+        """The lowest or the highest value for every feature, by chance: (rows, features)."""
+        kind = "image" if self.spec.shape else "table"
+        low, high = EXTREMES[kind]
+        uniform = torch.rand(flat.shape, generator=rng, device=flat.device)
+        return torch.where(uniform < 0.5, low, high)
 
     def _block(self, rows: int, rng: torch.Generator, device: torch.device) -> Tensor:
         """Choose one run of neighbouring columns, or one rectangle of pixels, in each row: (rows,
         features) bool, of about the part `block` of all. rng: draws it."""
+        part = float(self.params.block)
+        shape = self.spec.shape
+        if shape is None:
+            columns = _run(rows, len(self.spec.columns), part, rng, device)
+            return columns[:, self.owner]
+        channels, height, width = shape
+        # of a rectangle both sides are as long a part
+        side = part**0.5
+        down = _run(rows, height, side, rng, device)
+        right = _run(rows, width, side, rng, device)
+        hole = down[:, :, None] & right[:, None, :]
+        every_channel = hole[:, None].expand(-1, channels, -1, -1)
+        return every_channel.flatten(1)
 
-        def inside(size: int, part: float) -> Tensor:
-            length = max(1, round(part * size))
-            draw = torch.rand((rows, 1), generator=rng, device=device)
-            first = (draw * (size - length + 1)).floor()
-            place = torch.arange(size, device=device)
-            return (place >= first) & (place < first + length)
 
-        if self.spec.shape is None:
-            return inside(len(self.spec.columns), self.params.block)[:, self.owner]
-        channels, height, width = self.spec.shape
-        side = float(self.params.block) ** 0.5
-        hole = inside(height, side)[:, :, None] & inside(width, side)[:, None, :]
-        return hole[:, None].expand(-1, channels, -1, -1).flatten(1)
+def _run(
+    rows: int,
+    size: int,
+    part: float,
+    rng: torch.Generator,
+    device: torch.device,
+) -> Tensor:
+    """(rows, size) bool: in each row one run of neighbours, of this part of all, at a place that
+    rng draws."""
+    length = max(1, round(part * size))
+    places = size - length + 1
+    uniform = torch.rand((rows, 1), generator=rng, device=device)
+    first = (uniform * places).floor()
+    place = torch.arange(size, device=device)
+    return (place >= first) & (place < first + length)

@@ -46,23 +46,12 @@ class ELM(ClosedForm):
     def fit(self, batches: Batches) -> Hidden:
         """Solve for the decoder that restores damaged rows, and measure its errors on rows kept
         aside."""
-        rows = sum(len(batch) for batch in batches)
-        if not rows:
-            raise DataError("no rows to fit")
         units = self.params.latent
         features = self.spec.features
-        most = rows_of_numbers(NUMBERS, features, ROWS + ROWS // ASIDE)
-        step = -(-rows // most)
         rng = np.random.default_rng(0)
-        x = np.concatenate([batch[::step] for batch in batches]).astype(np.float64)
+        x = _sample(batches, features)
         x = x[rng.permutation(len(x))]
-        held_out = x
-        fitted = x
-        if len(x) > 3:
-            # of few rows more of them, for those that the decoder restores by heart tell nothing
-            every = ASIDE if len(x) > 2 * ASIDE else 3
-            held_out = x[::every]
-            fitted = np.delete(x, slice(None, None, every), axis=0)
+        held_out, fitted = _split(x)
         weight = rng.standard_normal((features, units)) / np.sqrt(features)
         bias = rng.standard_normal(units)
         # few rows are damaged several times, each time otherwise
@@ -71,7 +60,8 @@ class ELM(ClosedForm):
         z = np.repeat(fitted @ weight + bias, copies, axis=0)
         z = np.maximum(z + self.params.noise * damage, 0.0)
         decoder, offset = _ridge(z, fitted, copies)
-        expected = np.maximum(held_out @ weight + bias, 0.0) @ decoder + offset
+        codes = np.maximum(held_out @ weight + bias, 0.0)
+        expected = codes @ decoder + offset
         deviation = costs.deviations(self.spec, held_out, expected)
         prior = x.mean(axis=0).clip(0, 1)
         return Hidden(weight, bias, decoder, offset, deviation, prior)
@@ -79,13 +69,39 @@ class ELM(ClosedForm):
     def _damage(self, rng: np.random.Generator, weight: Float, rows: int) -> Float:
         """What noise on the features adds to the input of each hidden unit: (rows, units), noise
         N(0, I) of the scored features times weight, (features, units)."""
-        visible = weight * (self.spec.owners() >= 0)[:, None]
+        scored = self.spec.owners() >= 0
+        visible = weight * scored[:, None]
         features, units = weight.shape
         if features <= units:
-            return np.asarray(rng.standard_normal((rows, features)) @ visible)
-        # of fewer units than features it is drawn as they see it: N(0, seen^T seen)
+            noise = rng.standard_normal((rows, features))
+            return np.asarray(noise @ visible)
+        # of fewer units than features it is drawn as they see it: N(0, visible^T visible)
         _, factor = np.linalg.qr(visible)
-        return np.asarray(rng.standard_normal((rows, units)) @ factor)
+        noise = rng.standard_normal((rows, units))
+        return np.asarray(noise @ factor)
+
+
+def _sample(batches: Batches, features: int) -> Float:
+    """(rows, features): of the rows in batches as many, spread evenly, as the decoder is solved
+    from, and those kept aside. DataError without rows."""
+    rows = sum(len(batch) for batch in batches)
+    if not rows:
+        raise DataError("no rows to fit")
+    most = rows_of_numbers(NUMBERS, features, ROWS + ROWS // ASIDE)
+    step = -(-rows // most)
+    chosen = [batch[::step] for batch in batches]
+    return np.concatenate(chosen).astype(np.float64)
+
+
+def _split(x: Float) -> tuple[Float, Float]:
+    """(rows that are kept aside, the others) of rows x, (rows, features); all rows twice, where
+    there are hardly any."""
+    if len(x) <= 3:
+        return x, x
+    # of few rows more of them, for those that the decoder restores by heart tell nothing
+    every = ASIDE if len(x) > 2 * ASIDE else 3
+    others = np.delete(x, slice(None, None, every), axis=0)
+    return x[::every], others
 
 
 def _ridge(z: Float, rows: Float, copies: int) -> tuple[Float, Float]:
@@ -93,10 +109,14 @@ def _ridge(z: Float, rows: Float, copies: int) -> tuple[Float, Float]:
     features), on z, (rows * copies, units), where each row's copies follow one another."""
     mean = z.mean(axis=0)
     centre = rows.mean(axis=0)
+    # float32 halves the time of the largest product; what is solved is float64
     z = (z - mean).astype(np.float32)
     gram = (z.T @ z).astype(np.float64)
     penalty = RIDGE * float(np.trace(gram)) / len(gram) + 1e-9
     of_each_row = z.reshape(len(rows), copies, -1).sum(axis=1)
-    cross = (of_each_row.T @ (rows - centre).astype(np.float32)).astype(np.float64)
-    weights = np.linalg.solve(gram + penalty * np.eye(len(gram)), cross)
-    return weights, centre - mean @ weights
+    centred = (rows - centre).astype(np.float32)
+    cross = (of_each_row.T @ centred).astype(np.float64)
+    ridge = penalty * np.eye(len(gram))
+    weights = np.linalg.solve(gram + ridge, cross)
+    intercept = centre - mean @ weights
+    return weights, intercept

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aetool.model import Int
 from aetool.nn import AutoEncoder, MaskedLinear, spread
 
 
@@ -33,18 +34,28 @@ class MADE(AutoEncoder):
         columns = len(self.spec.columns)
         if self.spec.shape is not None:
             # each channel of a pixel is told by itself
-            owners = np.arange(self.spec.features)
             columns = self.spec.features
+            owners = np.arange(columns)
+        degree = torch.from_numpy(self._degrees(owners, columns))
+        usual_width = 256 if self.spec.shape else 96
+        width = self.params.width or usual_width
+        hidden = [spread(width, columns)] * self.params.depth
+        degrees = [degree, *hidden]
+        layers = [MaskedLinear(before, after, True) for before, after in pairwise(degrees)]
+        self.hidden = nn.ModuleList(layers)
+        self.out = MaskedLinear(degrees[-1], degree, False) if layers else None
+        self.straight = MaskedLinear(degree, degree, False)
+
+    def _degrees(self, owners: Int, columns: int) -> Int:
+        """(features,): the degree of each feature, 0 for those of the context. owners: (features,),
+        the column of each, below 0 for the context."""
         place = np.arange(columns)
         if self.params.order == "random":
-            place = np.random.default_rng(self.params.seed).permutation(columns)
-        degree = torch.from_numpy(np.where(owners < 0, 0, place[np.maximum(owners, 0)] + 1))
-        width = self.params.width or (256 if self.spec.shape else 96)
-        sizes = [degree, *[spread(width, columns)] * self.params.depth]
-        layers = [MaskedLinear(a, b, True) for a, b in pairwise(sizes)]
-        self.hidden = nn.ModuleList(layers)
-        self.out = MaskedLinear(sizes[-1], degree, False) if layers else None
-        self.straight = MaskedLinear(degree, degree, False)
+            rng = np.random.default_rng(self.params.seed)
+            place = rng.permutation(columns)
+        is_context = owners < 0
+        place_of_feature = place[np.maximum(owners, 0)]
+        return np.where(is_context, 0, place_of_feature + 1)
 
     def start(self, x: Tensor) -> None:
         """Keep the random first weights, instead of those of PCA."""
@@ -52,15 +63,15 @@ class MADE(AutoEncoder):
     def expected(self, x: Tensor) -> Tensor:
         """The likelihood's parameters of each column given those before it, laid out as x."""
         flat = x.flatten(1)
-        found = self.straight(flat)
+        parameters = self.straight(flat)
         h = flat
         for layer in self.hidden:
             h = F.silu(layer(h))
         if self.out is not None:
-            found = found + self.out(h)
+            parameters = parameters + self.out(h)
         if self.spec.shape:
-            return found.reshape(-1, *self.spec.shape)
-        return found
+            return parameters.reshape(-1, *self.spec.shape)
+        return parameters
 
     def parts(self, x: Tensor) -> Tensor:
         return self.likelihood(x, self.expected(x))

@@ -48,41 +48,54 @@ class Neighbours(Solution):
     fair: bool = True
 
     def encode(self, g: Builder, x: Value) -> Value:
-        return g.as_number(g.number_of_least(g.squared_distances(x, self.rows)))
+        distances = g.squared_distances(x, self.rows)
+        return g.as_number(g.number_of_least(distances))
 
     def decode(self, g: Builder, z: Value) -> Value:
-        whole = g.maximum(g.op("Round", z), 0.0)
-        whole = g.minimum(whole, len(self.rows) - 1.0)
-        return g.rows_of(self.rows, g.as_index(whole))
+        last = len(self.rows) - 1.0
+        number = g.maximum(g.op("Round", z), 0.0)
+        number = g.minimum(number, last)
+        return g.rows_of(self.rows, g.as_index(number))
 
     def expected(self, g: Builder, x: Value) -> Value:
         """(batch, features): the remembered row nearest to each record, itself left out."""
-        return g.rows_of(self.rows, self._other(g, x, self.measures[0]))
+        first_measure = self.measures[0]
+        return g.rows_of(self.rows, self._other(g, x, first_measure))
 
     def bits(self, g: Builder, x: Value) -> Value:
         """(batch, columns + 1): the cost of each column in bits; the last is 0."""
         scored = g.scored(x)
-        rows = g.const(self.rows)
-        is_scored = g.spec.owners() >= 0
-        every = np.ones(g.spec.features)
+        # stored before all else: constants are numbered in the order in which they come
+        g.const(self.rows)
         bits = scored * 0.0
         for measure, rarity in zip(self.measures, self.rarities, strict=True):
-            number = self._other(g, x, measure)
-            number = g.op("Reshape", number, g.const([-1], np.int64))
-            other = g.op("Gather", measure.write(g, rows), number, axis=0)
-            # as a difference of squares the distance of near records would be lost in rounding
-            apart = measure.write(g, scored) - other
-            square = g.sum_of(apart * apart, np.ones(measure.width))
-            distance = g.op("Sqrt", square)
-            root = _root(g, distance, measure.root)
-            rare = Value(g, rarity.write(g.graph, root.name))
-            difference = scored - g.op("Gather", rows, number, axis=0)
-            share = measure.squares(g, difference, apart) + LEAST_SHARE * is_scored
-            bits = bits + rare * share / g.sum_of(share, every)
-        index = np.flatnonzero(is_scored)
+            bits = bits + self._bits_by(g, x, measure, rarity)
+        owners = g.spec.owners()
+        index = np.flatnonzero(owners >= 0)
         mean = g.columns_of(bits, index) * (1 / len(self.measures))
-        parts = costs.summed(g, mean, g.spec.owners()[index].tolist())
+        parts = costs.summed(g, mean, owners[index].tolist())
         return costs.in_bits(g, parts * (1 / costs.IN_BITS))
+
+    def _bits_by(self, g: Builder, x: Value, measure: Measure, rarity: Rarity) -> Value:
+        """(batch, features): how rare the distance is by one measure, in bits, divided among the
+        features."""
+        scored = g.scored(x)
+        rows = g.const(self.rows)
+        number = self._other(g, x, measure)
+        number = g.op("Reshape", number, g.const([-1], np.int64))
+        other = g.op("Gather", measure.write(g, rows), number, axis=0)
+        # as a difference of squares the distance of near records would be lost in rounding
+        apart = measure.write(g, scored) - other
+        square = g.sum_of(apart * apart, np.ones(measure.width))
+        distance = g.op("Sqrt", square)
+        root = _root(g, distance, measure.root)
+        rare = Value(g, rarity.write(g.graph, root.name))
+        difference = scored - g.op("Gather", rows, number, axis=0)
+        is_scored = g.spec.owners() >= 0
+        share = measure.squares(g, difference, apart) + LEAST_SHARE * is_scored
+        bits = rare * share
+        every_feature = np.ones(g.spec.features)
+        return bits / g.sum_of(share, every_feature)
 
     def _other(self, g: Builder, x: Value, measure: Measure) -> Value:
         """The number of the remembered row that is nearest to features x by a measure, (batch, 1);
@@ -127,29 +140,46 @@ class Nearest(ClosedForm):
     def fit(self, batches: Batches) -> Neighbours:
         """Choose the rows to remember, and measure how far rows lie from the nearest other one.
         DataError without rows."""
+        x = self._sample(batches)
+        rows, count = np.unique(x, axis=0, return_counts=True)
+        repeated = count > 1
+        most_repeat = count[repeated].sum() > USUAL * len(x)
+        usual = repeated | bool(most_repeat)
+        measures = self._measures(x)
+        rarities = []
+        for measure in measures:
+            distances = _held_out_distances(measure.lay(x))
+            root = distances ** (1 / measure.root)
+            rarities.append(Rarity.of(root))
+        report = {"code_levels": len(rows)}
+        return Neighbours(rows, usual, measures, rarities, report)
+
+    def _sample(self, batches: Batches) -> Float:
+        """(rows, features): of the rows in batches as many as are remembered, drawn by chance, in
+        the order of the table; context features 0. DataError without rows."""
         scored = self.spec.owners() >= 0
         no_rows = np.zeros((0, self.spec.features), np.float32)
         x = np.concatenate([no_rows, *batches]).astype(np.float64) * scored
         if not len(x):
             raise DataError("no rows to fit")
-        most = max(FEWEST, min(MOST, NUMBERS // max(1, int(scored.sum()))))
-        most = self.params.size or most
-        if len(x) > most:
-            drawn = np.random.default_rng(0).choice(len(x), most, replace=False)
-            x = x[np.sort(drawn)]
-        rows, count = np.unique(x, axis=0, return_counts=True)
-        repeated = count > 1
-        usual = repeated | bool(count[repeated].sum() > USUAL * len(x))
+        numbers = max(1, int(scored.sum()))
+        usual_size = max(FEWEST, min(MOST, NUMBERS // numbers))
+        size = self.params.size or usual_size
+        if len(x) <= size:
+            return x
+        drawn = np.random.default_rng(0).choice(len(x), size, replace=False)
+        return x[np.sort(drawn)]
+
+    def _measures(self, x: Float) -> list[Measure]:
+        """What rows x, (rows, features), are compared by: pictures, and few rows, as they are."""
         measures: list[Measure] = [Plain(self.spec.features)]
-        if self.spec.shape is None and len(x) >= FEWEST_TO_SPLIT:
-            measures += [Ranked.of(x, self.spec.numeric), Whitened.of(x)]
-            if self.params.own_units:
-                measures.append(Straight.of(x, self.spec))
-        rarities = []
-        for measure in measures:
-            distances = _held_out_distances(measure.lay(x))
-            rarities.append(Rarity.of(distances ** (1 / measure.root)))
-        return Neighbours(rows, usual, measures, rarities, {"code_levels": len(rows)})
+        if self.spec.shape is not None or len(x) < FEWEST_TO_SPLIT:
+            return measures
+        measures.append(Ranked.of(x, self.spec.numeric))
+        measures.append(Whitened.of(x))
+        if self.params.own_units:
+            measures.append(Straight.of(x, self.spec))
+        return measures
 
 
 def _held_out_distances(x: Float) -> Float:
@@ -160,16 +190,21 @@ def _held_out_distances(x: Float) -> Float:
     """
     if len(x) < 2:
         return np.zeros(1)
-    few = len(x) < FEWEST_TO_SPLIT
-    stretch = np.arange(len(x)) if few else stretch_folds(len(x), STRETCHES)
-    judged = np.arange(0, len(x), -(-len(x) // JUDGED))
+    rows = np.arange(len(x))
+    # of few rows each is a stretch by itself
+    stretch = rows
+    if len(x) >= FEWEST_TO_SPLIT:
+        stretch = stretch_folds(len(x), STRETCHES)
+    step = -(-len(x) // JUDGED)
+    judged = rows[::step]
     distances = np.zeros(len(judged))
     for held_out_stretch in np.unique(stretch[judged]):
         in_stretch = stretch[judged] == held_out_stretch
         others = x[stretch != held_out_stretch]
         part = x[judged[in_stretch]]
         off = part - others[_nearest(part, others)]
-        distances[in_stretch] = np.sqrt((off**2).sum(axis=1))
+        square = (off**2).sum(axis=1)
+        distances[in_stretch] = np.sqrt(square)
     return distances
 
 
@@ -177,4 +212,6 @@ def _nearest(x: Float, others: Float) -> Int:
     """(rows,): for each row of x, (rows, coordinates), the index of the nearest of others, (k,
     coordinates)."""
     length = (others**2).sum(axis=1)
-    return np.asarray((length - 2 * x @ others.T).argmin(axis=1))
+    # less the squared length of the row itself, which is the same for all others
+    square = length - 2 * x @ others.T
+    return np.asarray(square.argmin(axis=1))

@@ -33,20 +33,26 @@ class Prototypes(Solution):
     report: Mapping[str, int] = field(default_factory=dict)
 
     def encode(self, g: Builder, x: Value) -> Value:
-        return g.as_number(g.number_of_least(g.squared_distances(x, self.centres)))
+        return g.as_number(self._nearest(g, x))
 
     def decode(self, g: Builder, z: Value) -> Value:
-        whole = g.maximum(g.op("Round", z), 0.0)
-        whole = g.minimum(whole, len(self.centres) - 1.0)
-        return g.rows_of(self.centres, g.as_index(whole))
+        last = len(self.centres) - 1.0
+        number = g.maximum(g.op("Round", z), 0.0)
+        number = g.minimum(number, last)
+        return g.rows_of(self.centres, g.as_index(number))
 
     def expected(self, g: Builder, x: Value) -> Value:
-        nearest = g.number_of_least(g.squared_distances(x, self.centres))
-        return g.rows_of(self.centres, nearest)
+        return g.rows_of(self.centres, self._nearest(g, x))
 
     def parts(self, g: Builder, x: Value) -> Value:
         shared = math.log(len(self.centres))
-        return costs.about(g, x, self.expected(g, x), self.deviation, self.prior, shared)
+        expected = self.expected(g, x)
+        return costs.about(g, x, expected, self.deviation, self.prior, shared)
+
+    def _nearest(self, g: Builder, x: Value) -> Value:
+        """(batch, 1) int64: the number of the prototype nearest to features x."""
+        distances = g.squared_distances(x, self.centres)
+        return g.number_of_least(distances)
 
 
 class KMeans(ClosedForm):
@@ -56,28 +62,44 @@ class KMeans(ClosedForm):
 
     def fit(self, batches: Batches) -> Prototypes:
         """Find the prototypes of rows in batches by rounds of k-means. DataError without rows."""
-        rows = sum(len(batch) for batch in batches)
-        if not rows:
-            raise DataError("no rows to fit")
-        step = -(-rows // ROWS)
         scored = self.spec.owners() >= 0
-        x = np.concatenate([batch[::step] for batch in batches]).astype(np.float64) * scored
-        x = x[np.random.default_rng(0).permutation(len(x))]
+        x = _sample(batches) * scored
+        rng = np.random.default_rng(0)
+        x = x[rng.permutation(len(x))]
         held_out = x
         fitted = x
         if len(x) > 2 * ASIDE:
             held_out = x[::ASIDE]
             fitted = np.delete(x, slice(None, None, ASIDE), axis=0)
-        most = max(16, min(MOST, NUMBERS // max(1, int(scored.sum()))))
-        size = self.params.size or most
-        centres = np.unique(fitted[: min(size, len(fitted))], axis=0)
-        # where there are few rows for each prototype, one row is as good as several
-        fewest = 2 if len(fitted) > 4 * size else 1
-        for _ in range(ROUNDS):
-            centres = _moved(centres, fitted, fewest)
-        deviation = costs.deviations(self.spec, held_out, centres[_nearest(centres, held_out)])
+        centres = self._centres(fitted, int(scored.sum()))
+        nearest = centres[_nearest(centres, held_out)]
+        deviation = costs.deviations(self.spec, held_out, nearest)
         prior = x.mean(axis=0).clip(0, 1)
-        return Prototypes(centres, deviation, prior, {"code_levels": len(centres)})
+        report = {"code_levels": len(centres)}
+        return Prototypes(centres, deviation, prior, report)
+
+    def _centres(self, rows: Float, numbers: int) -> Float:
+        """(k, features): the prototypes of rows, (n, features), of which so many features count."""
+        usual_size = max(16, min(MOST, NUMBERS // max(1, numbers)))
+        size = self.params.size or usual_size
+        # equal rows make one prototype
+        centres = np.unique(rows[:size], axis=0)
+        # where there are few rows for each prototype, one row is as good as several
+        fewest = 2 if len(rows) > 4 * size else 1
+        for _ in range(ROUNDS):
+            centres = _moved(centres, rows, fewest)
+        return centres
+
+
+def _sample(batches: Batches) -> Float:
+    """(rows, features): at most ROWS of the rows in batches, spread evenly. DataError without
+    rows."""
+    rows = sum(len(batch) for batch in batches)
+    if not rows:
+        raise DataError("no rows to fit")
+    step = -(-rows // ROWS)
+    chosen = [batch[::step] for batch in batches]
+    return np.concatenate(chosen).astype(np.float64)
 
 
 def _moved(centres: Float, rows: Float, fewest: int) -> Float:
@@ -87,9 +109,12 @@ def _moved(centres: Float, rows: Float, fewest: int) -> Float:
     count = np.bincount(number, minlength=len(centres))
     order = np.argsort(number, kind="stable")
     first = np.cumsum(count) - count
-    total = np.add.reduceat(rows[order], first[count > 0])
-    count = count[count > 0]
-    return np.asarray((total / count[:, None])[count >= fewest])
+    is_nearest = count > 0
+    # a sum over no rows would be that of one
+    total = np.add.reduceat(rows[order], first[is_nearest])
+    count = count[is_nearest]
+    means = total / count[:, None]
+    return np.asarray(means[count >= fewest])
 
 
 def _nearest(centres: Float, rows: Float) -> Int:
@@ -99,5 +124,7 @@ def _nearest(centres: Float, rows: Float) -> Int:
     square = (centres**2).sum(axis=1)
     for first in range(0, len(rows), AT_ONCE):
         part = rows[first : first + AT_ONCE]
-        nearest.append((square - 2 * part @ centres.T).argmin(axis=1))
+        # less the squared length of the row, which is the same for all centres
+        distances = square - 2 * part @ centres.T
+        nearest.append(distances.argmin(axis=1))
     return np.concatenate(nearest)

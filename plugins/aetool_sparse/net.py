@@ -13,13 +13,16 @@ TABLE_UNITS, IMAGE_UNITS = 8, 4  # times the code of a dense autoencoder
 MEMORY = 0.98  # of the moving means behind the threshold and the use of each unit
 LEAST_USE = 0.1  # of the mean use of a unit: one with less is let in at smaller values
 LEAST_RATE = 1e-3  # at which a unit counts as active, at least
+FEW = 1000  # rows that the first threshold is read off
 EASE = 0.05  # how fast, in nats a step
 
 
 def bernoulli_kl(rho: float, mean: Tensor) -> Tensor:
     """KL(Bernoulli(rho) || Bernoulli(mean)) of each unit, in nats; mean within 0 .. 1."""
     mean = mean.clamp(1e-6, 1 - 1e-6)
-    return rho * (rho / mean).log() + (1 - rho) * ((1 - rho) / (1 - mean)).log()
+    active = (rho / mean).log()
+    silent = ((1 - rho) / (1 - mean)).log()
+    return rho * active + (1 - rho) * silent
 
 
 class Sparse(AutoEncoder):
@@ -55,82 +58,116 @@ class Sparse(AutoEncoder):
         return size
 
     def build(self) -> None:
-        self.encoder, _ = backbone(
-            self.spec, self.latent, width=self.width(), depth=self.params.depth
-        )
-        _, self.decoder = backbone(self.spec, self.latent, depth=0)
+        params = self.params
+        units = self.latent
+        width = self.width()
+        self.encoder, _ = backbone(self.spec, units, width=width, depth=params.depth)
+        _, self.decoder = backbone(self.spec, units, depth=0)
         self.register_buffer("threshold", torch.zeros(()))
         # of units that are equal, as two drawn from one row are, the first is taken everywhere
-        order = 1 - 1e-3 * torch.arange(self.latent) / self.latent
+        order = 1 - 1e-3 * torch.arange(units) / units
         self.register_buffer("order", order, persistent=False)
-        self.register_buffer("ease", torch.zeros(self.latent))
-        k = self.params.k
-        self.share = min(1.0, k / self.latent) if k else self.params.active
-        self.register_buffer("use", torch.full((self.latent,), self.share))
+        self.register_buffer("ease", torch.zeros(units))
+        self.share = params.active
+        if params.k:
+            self.share = min(1.0, params.k / units)
+        self.register_buffer("use", torch.full((units,), self.share))
         self.register_buffer("taken", self.use.clone(), persistent=False)
 
     @torch.no_grad()
     def start(self, x: Tensor) -> None:
         """Set the dictionary's columns, in place, to directions of random rows of x, and the
         encoder to products with these."""
-        flat = x.flatten(1)
-        mean = flat.mean(dim=0)
-        rng = torch.Generator(device=x.device).manual_seed(0)
-        rows = flat[torch.randint(len(flat), (self.latent,), generator=rng, device=x.device)]
-        scored = torch.from_numpy(self.spec.owners() >= 0).to(flat)
-        noise = 1e-3 * torch.randn(rows.shape, generator=rng, device=x.device)
-        axes = F.normalize((rows - mean + noise) * scored, dim=1)
-        there = self.encoder.linear
-        back = self.decoder.linear
-        there.weight.copy_(axes)
-        there.bias.copy_(-(axes @ mean))
+        mean = x.flatten(1).mean(dim=0)
+        axes = self._random_axes(x, mean)
+        encoder = self.encoder.linear
+        encoder.weight.copy_(axes)
+        encoder.bias.copy_(-(axes @ mean))
         self.encoder.silence()
-        back.weight.copy_(axes.T)
-        back.bias.copy_(mean)
-        for feature, _ in self.spec.flags:
-            back.bias[feature] = torch.logit(mean[feature].clamp(1e-3, 1 - 1e-3))
-        for _, first, width in self.spec.categories:
-            back.bias[first : first + width] = mean[first : first + width].clamp(min=1e-3).log()
-        few = x[:1000]
+        self._start_decoder(axes, mean)
+        few = x[:FEW]
         u = self.encoder(few)
         cut = self.cut(u)
-        # columns are alike, so that what they measure adds up to too much: by one factor less
-        numbers = torch.from_numpy(self.spec.numeric).to(x.device)
-        wanted = (few.flatten(1) - mean).index_select(1, numbers)
-        got = (self.sparse(u, cut) @ back.weight.T).index_select(1, numbers)
-        gain = ((wanted * got).sum() / got.square().sum().clamp(min=1e-9)).clamp(1e-3, 1.0)
-        there.weight.mul_(gain)
-        there.bias.mul_(gain)
+        gain = self._gain(few.flatten(1) - mean, self.sparse(u, cut))
+        encoder.weight.mul_(gain)
+        encoder.bias.mul_(gain)
         self.threshold.copy_(gain * cut)
+
+    def _random_axes(self, x: Tensor, mean: Tensor) -> Tensor:
+        """(latent, features): directions from the mean to random rows of x, of length 1."""
+        flat = x.flatten(1)
+        rng = torch.Generator(device=x.device).manual_seed(0)
+        drawn = torch.randint(len(flat), (self.latent,), generator=rng, device=x.device)
+        rows = flat[drawn]
+        scored = torch.from_numpy(self.spec.owners() >= 0).to(flat)
+        # a row that is drawn twice, or is the mean itself, has a direction of its own by it
+        noise = 1e-3 * torch.randn(rows.shape, generator=rng, device=x.device)
+        return F.normalize((rows - mean + noise) * scored, dim=1)
+
+    def _start_decoder(self, axes: Tensor, mean: Tensor) -> None:
+        """Set the decoder to a dictionary of these axes about a mean: as it is for numbers, as
+        logits for flags and levels."""
+        decoder = self.decoder.linear
+        decoder.weight.copy_(axes.T)
+        decoder.bias.copy_(mean)
+        for feature, _ in self.spec.flags:
+            share = mean[feature].clamp(1e-3, 1 - 1e-3)
+            decoder.bias[feature] = torch.logit(share)
+        for _, first, width in self.spec.categories:
+            block = slice(first, first + width)
+            shares = mean[block].clamp(min=1e-3)
+            decoder.bias[block] = shares.log()
+
+    def _gain(self, wanted: Tensor, code: Tensor) -> Tensor:
+        """By which factor codes, (rows, latent), restore the numbers among wanted features, (rows,
+        features), best: at most 1."""
+        # columns are alike, so that what they measure adds up to too much: by one factor less
+        numbers = torch.from_numpy(self.spec.numeric).to(code.device)
+        wanted = wanted.index_select(1, numbers)
+        restored = code @ self.decoder.linear.weight.T
+        restored = restored.index_select(1, numbers)
+        square = restored.square().sum()
+        # nothing restored leaves the factor at its least
+        gain = (wanted * restored).sum() / square.clamp(min=1e-9)
+        return gain.clamp(1e-3, 1.0)
 
     def cut(self, u: Tensor) -> Tensor:
         """The threshold, a scalar, above which the part `active` of |u|, (batch, latent), lies,
         after the ease of each unit is added."""
         size = (u.detach().abs() * self.ease.exp()).flatten()
-        return size.kthvalue(max(1, round(len(size) * (1 - self.share)))).values
+        below = round(len(size) * (1 - self.share))
+        rank = max(1, below)
+        return size.kthvalue(rank).values
 
     def sparse(self, u: Tensor, threshold: Tensor) -> Tensor:
         """A code with only its large entries, (batch, latent), 0 elsewhere: the k largest of each
         record, or those above the threshold. u: (batch, latent), the encoder's output."""
+        k = self.params.k
         if self.params.kl:
             u = torch.sigmoid(u)
         size = u.abs() * self.ease.exp()
-        if 0 < self.params.k < self.latent:
+        if 0 < k < self.latent:
             # indices, not a threshold, so that ties cannot keep more than k
-            largest = torch.topk(size * self.order, self.params.k, dim=1).indices
-            return (u * 0).scatter(1, largest, torch.gather(u, 1, largest))
+            largest = torch.topk(size * self.order, k, dim=1).indices
+            values = torch.gather(u, 1, largest)
+            return (u * 0).scatter(1, largest, values)
         if self.share == 1 or self.params.kl:
             return u
         return u * (size > threshold)
 
     def encode(self, x: Tensor) -> Tensor:
-        return self.sparse(self.encoder(x), self.threshold)
+        u = self.encoder(x)
+        return self.sparse(u, self.threshold)
 
     def parts(self, x: Tensor) -> Tensor:
         z = self.encode(x)
         use = self.use.clamp(LEAST_RATE, 0.5)
-        told = ((z != 0).to(z) * ((1 - use) / use).log()).sum(dim=1, keepdim=True)
-        return torch.cat([self.likelihood(x, self.decode(z))[:, :-1], told], dim=1)
+        # by how much more an active unit costs than a silent one
+        nats = ((1 - use) / use).log()
+        is_active = (z != 0).to(z)
+        shared = (is_active * nats).sum(dim=1, keepdim=True)
+        columns = self.likelihood(x, self.decode(z))[:, :-1]
+        return torch.cat([columns, shared], dim=1)
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         u = self.encoder(x if seen is None else seen)
@@ -139,14 +176,20 @@ class Sparse(AutoEncoder):
             threshold = self.cut(u)
             self.threshold.lerp_(threshold, 1 - MEMORY)
         z = self.sparse(u, threshold)
-        self.taken = (z.detach() != 0).float().mean(dim=0)
-        return self.likelihood(x, self.decode(z)).sum(dim=1) + self.penalty(z)
+        is_active = z.detach() != 0
+        self.taken = is_active.float().mean(dim=0)
+        cost = self.likelihood(x, self.decode(z))
+        return cost.sum(dim=1) + self.penalty(z)
 
     def penalty(self, z: Tensor) -> Tensor:
-        cost = self.params.l1 * z.abs().sum(dim=1).mean()
-        cost = cost + self.params.l2 * z.square().sum(dim=1).mean()
-        if self.params.kl:
-            cost = cost + self.params.kl * bernoulli_kl(self.params.rho, z.mean(dim=0)).sum()
+        params = self.params
+        size = z.abs().sum(dim=1)
+        cost = params.l1 * size.mean()
+        square = z.square().sum(dim=1)
+        cost = cost + params.l2 * square.mean()
+        if params.kl:
+            divergence = bernoulli_kl(params.rho, z.mean(dim=0))
+            cost = cost + params.kl * divergence.sum()
         return cost
 
     @torch.no_grad()
@@ -154,13 +197,18 @@ class Sparse(AutoEncoder):
         weight = self.decoder.linear.weight
         weight.copy_(F.normalize(weight, dim=0))
         self.use.lerp_(self.taken, 1 - MEMORY)
-        wanted = 1 - self.use / (LEAST_USE * self.share)
-        self.ease.add_(EASE * wanted.clamp(min=-1)).clamp_(min=0)
+        # 1 for a unit that no record takes, below 0 for one that is used enough
+        lack = 1 - self.use / (LEAST_USE * self.share)
+        step = EASE * lack.clamp(min=-1)
+        self.ease.add_(step).clamp_(min=0)
 
     def report(self, x: Tensor) -> dict[str, float]:
         z = self.encode(x)
+        is_active = z != 0
+        count = is_active.float().sum(dim=1)
+        never_active = (z == 0).all(dim=0)
         return {
-            "active_units": round(float((z != 0).float().sum(dim=1).mean()), 3),
+            "active_units": round(float(count.mean()), 3),
             "mean_activation": round(float(z.abs().mean()), 4),
-            "units_never_active": int((z == 0).all(dim=0).sum()),
+            "units_never_active": int(never_active.sum()),
         }

@@ -16,6 +16,7 @@ from aetool_vae.posteriors import KINDS, log_normal
 
 ACTIVE = 0.01  # nats of KL, on average: a unit with less says nothing
 MOST_FULL = 64  # code units of a full covariance
+DRAWS_REPORTED = 8  # of a row's code, that figures of training are read off
 
 
 class VAE(AutoEncoder):
@@ -36,42 +37,57 @@ class VAE(AutoEncoder):
     draws: Tensor
 
     def build(self) -> None:
-        if self.params.posterior == "full" and self.latent > MOST_FULL:
+        params = self.params
+        if params.posterior == "full" and self.latent > MOST_FULL:
             raise ParamError(
                 f"posterior=full takes latent up to {MOST_FULL}, got {self.latent}; use flow"
             )
-        shared = self.params.scale == "shared"
         self.likelihood = Likelihood(
-            self.spec, self.params.error, self.params.pixels, shared, self.means
+            self.spec,
+            params.error,
+            params.pixels,
+            shared=params.scale == "shared",
+            means=self.means,
         )
-        self.prior = "normal" if self.params.beta else "codes"
-        self.q = KINDS[self.params.posterior](self.latent, self.params)
+        self.prior = "normal" if params.beta else "codes"
+        self.q = KINDS[params.posterior](self.latent, params)
         width = self.width()
-        depth = self.params.depth
-        shape = self.spec.shape
         self.encoder, self.decoder = backbone(
-            self.spec, self.latent, out=self.q.size, width=width, depth=depth
+            self.spec,
+            self.latent,
+            out=self.q.size,
+            width=width,
+            depth=params.depth,
         )
-        samples = self.params.samples
+        samples = params.samples
+        shape = self.spec.shape
         # plain errors are of means alone
-        if shape and self.params.pixels == "logistic" and self.params.error == "bits":
+        if shape and params.pixels == "logistic" and params.error == "bits":
+            channels = max(4, width // 4)
             self.decoder = LogisticPixels(
-                self.latent, shape, max(4, width // 4), depth, self.params.components
+                self.latent,
+                shape,
+                channels,
+                params.depth,
+                params.components,
             )
-            samples = max(1, min(samples, MOST_DRAWN // (shape[1] * shape[2])))
-        sobol = torch.quasirandom.SobolEngine(self.latent, scramble=True, seed=0)  # type: ignore[no-untyped-call]
-        uniform = sobol.draw(samples).clamp(1e-6, 1 - 1e-6)
-        self.register_buffer("draws", torch.special.ndtri(uniform), persistent=False)
+            _, height, width = shape
+            most = MOST_DRAWN // (height * width)
+            samples = max(1, min(samples, most))
+        self.register_buffer("draws", _fixed_draws(self.latent, samples), persistent=False)
 
     def start(self, x: Tensor) -> None:
         """Set the maps, in place, to probabilistic PCA of x: means to PCA's code, deviations to its
         posterior's. Nothing where the decoder gives no means."""
-        if self.likelihood.bernoulli or self.logistic is not None:  # the decoder gives no means
+        if self.likelihood.bernoulli or self.logistic is not None:
             return
         noise = start_at_pca(self.encoder, self.decoder, self.spec, self.latent, x)
-        if noise is not None and self.q.size >= 2 * self.latent:
+        # a posterior of one fixed deviation has none to set
+        has_deviations = self.q.size >= 2 * self.latent
+        if noise is not None and has_deviations:
+            deviations = slice(self.latent, 2 * self.latent)
             with torch.no_grad():
-                self.encoder.linear.bias[self.latent : 2 * self.latent] = 0.5 * noise.log()
+                self.encoder.linear.bias[deviations] = 0.5 * noise.log()
 
     @property
     def logistic(self) -> LogisticPixels | None:
@@ -93,23 +109,30 @@ class VAE(AutoEncoder):
         if self.logistic is not None:
             return self.logistic.mean(out)
         if self.likelihood.bernoulli:
-            out = (255 * torch.sigmoid(out) - PIXEL_MEAN) / PIXEL_SPREAD
+            level = 255 * torch.sigmoid(out)
+            return (level - PIXEL_MEAN) / PIXEL_SPREAD
         return out
 
     def bound(self, x: Tensor, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
         """For noise eps (batch, draws, latent): -log p(x|z) by column (batch, draws, columns + 1),
         and log q(z|x) - log p(z) by unit (batch, draws, latent). h: encoder(x), or of damaged x."""
         z, log_q = self.q.sample(h, eps)
-        ones = torch.ones(eps.shape[1], *(1 for _ in x.shape[1:]), device=x.device)
-        cost = self.cost((x[:, None] * ones).flatten(0, 1), z.flatten(0, 1))
-        return cost.reshape(-1, eps.shape[1], cost.shape[1]), log_q - log_normal(z)
+        draws = eps.shape[1]
+        # a product repeats rows without asking how many the batch has
+        axes = [1] * (x.dim() - 1)
+        ones = torch.ones(draws, *axes, device=x.device)
+        repeated = x[:, None] * ones
+        cost = self.cost(repeated.flatten(0, 1), z.flatten(0, 1))
+        cost = cost.reshape(-1, draws, cost.shape[1])
+        return cost, log_q - log_normal(z)
 
     def cost(self, x: Tensor, z: Tensor) -> Tensor:
         """-log p(x|z) by column, (batch, columns + 1), of as many rows as codes; last is 0."""
         if self.logistic is None:
             return self.likelihood(x, self.decode(z))
         pixels = self.logistic.nats(x, self.logistic(z))
-        return torch.cat([pixels, pixels[:, :1] * 0.0], dim=1)
+        nothing = pixels[:, :1] * 0.0
+        return torch.cat([pixels, nothing], dim=1)
 
     def finish(self, batches: Iterable[Tensor]) -> None:
         """For a decoder of mixtures, set the likelihood's scales, by which `sample` adds noise, to
@@ -119,50 +142,92 @@ class VAE(AutoEncoder):
             self.likelihood.start(x, self.decode(self.encode(x)))
 
     def draw(self, x: Tensor, rng: torch.Generator) -> Tensor:
-        eps = torch.randn((len(x), 1, self.latent), generator=rng, device=x.device)
-        return self.q.sample(self.encoder(x), eps)[0].flatten(1)
+        shape = (len(x), 1, self.latent)
+        eps = torch.randn(shape, generator=rng, device=x.device)
+        z, _ = self.q.sample(self.encoder(x), eps)
+        return z.flatten(1)
 
     def parts(self, x: Tensor) -> Tensor:
         h = self.encoder(x)
-        cost, ratio = self.bound(x, h, h[:, None, : self.latent] * 0 + self.draws)
-        kl = self.q.kl(h)
+        # the same draws for every row, however many there are
+        eps = h[:, None, : self.latent] * 0 + self.draws
+        cost, ratio = self.bound(x, h, eps)
         if self.params.score == "iwae":
-            log_w = -cost.sum(dim=2) - ratio.sum(dim=2)
-            share = torch.softmax(log_w, dim=1)[:, :, None]
-            columns = (share * cost).sum(dim=1)[:, :-1]
-            total = math.log(len(self.draws)) - torch.logsumexp(log_w, dim=1, keepdim=True)
-            return torch.cat([columns, total - columns.sum(dim=1, keepdim=True)], dim=1)
-        spent = ratio.mean(dim=1) if kl is None else kl
-        return torch.cat([cost.mean(dim=1)[:, :-1], spent.sum(dim=1, keepdim=True)], dim=1)
+            return self._weighed_parts(cost, ratio)
+        columns = cost.mean(dim=1)[:, :-1]
+        spent = self._nats_of_code(h, ratio)
+        shared = spent.sum(dim=1, keepdim=True)
+        return torch.cat([columns, shared], dim=1)
+
+    def _weighed_parts(self, cost: Tensor, ratio: Tensor) -> Tensor:
+        """The parts under the bound of importance weights, of what `bound` returns."""
+        log_w = -cost.sum(dim=2) - ratio.sum(dim=2)
+        share = torch.softmax(log_w, dim=1)[:, :, None]
+        weighed = (share * cost).sum(dim=1)
+        columns = weighed[:, :-1]
+        log_sum = torch.logsumexp(log_w, dim=1, keepdim=True)
+        total = math.log(len(self.draws)) - log_sum
+        shared = total - columns.sum(dim=1, keepdim=True)
+        return torch.cat([columns, shared], dim=1)
+
+    def _nats_of_code(self, h: Tensor, ratio: Tensor) -> Tensor:
+        """What the code costs by unit, (batch, latent), in nats: the divergence of the posterior
+        from the prior; where that has no closed form the mean of `ratio`, as `bound` returns it."""
+        kl = self.q.kl(h)
+        if kl is None:
+            return ratio.mean(dim=1)
+        return kl
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
+        params = self.params
         h = self.encoder(x if seen is None else seen)
-        shape = (len(x), self.params.draws, self.latent)
+        shape = (len(x), params.draws, self.latent)
         eps = torch.randn(shape, generator=rng, device=x.device)
         cost, ratio = self.bound(x, h, eps)
-        kl = self.q.kl(h)
-        spent = ratio.mean(dim=1) if kl is None else kl
-        if self.params.free_bits:  # Kingma et al. 2016, appendix C.8: of the batch's mean, by unit
-            free = self.params.free_bits * math.log(2)
-            spent = spent.mean(dim=0, keepdim=True).clamp(min=free)
-        beta = self.params.beta
-        if self.params.warmup:  # Bowman et al. 2016 (arXiv:1511.06349), section 3.1
-            beta *= min(1.0, self.progress / self.params.warmup)
-        return cost.sum(dim=2).mean(dim=1) + beta * spent.sum(dim=1)
+        spent = self._nats_of_code(h, ratio)
+        if params.free_bits:  # Kingma et al. 2016, appendix C.8: of the batch's mean, by unit
+            free = params.free_bits * math.log(2)
+            mean = spent.mean(dim=0, keepdim=True)
+            spent = mean.clamp(min=free)
+        beta = params.beta
+        if params.warmup:  # Bowman et al. 2016 (arXiv:1511.06349), section 3.1
+            beta *= min(1.0, self.progress / params.warmup)
+        expected_cost = cost.sum(dim=2).mean(dim=1)
+        return expected_cost + beta * spent.sum(dim=1)
 
     def report(self, x: Tensor) -> dict[str, float]:
         """Figures of training: KL, units in use, and how far all codes together are from the prior:
         KL(N(m, S) || N(0, I)) with the mean m and covariance S of the posteriors' mixture."""
         h = self.encoder(x)
-        eps = torch.randn((len(x), 8, self.latent), generator=torch.Generator().manual_seed(0))
+        shape = (len(x), DRAWS_REPORTED, self.latent)
+        rng = torch.Generator().manual_seed(0)
+        eps = torch.randn(shape, generator=rng)
         z, log_q = self.q.sample(h, eps)
-        kl = self.q.kl(h)
-        kl = (log_q - log_normal(z)).mean(dim=1) if kl is None else kl
-        z = z.flatten(0, 1).double()
-        cov = torch.cov(z.T).reshape(self.latent, self.latent) + 1e-9 * torch.eye(self.latent)
-        off = cov.trace() + z.mean(dim=0).square().sum() - self.latent - torch.logdet(cov)
+        kl = self._nats_of_code(h, log_q - log_normal(z))
+        kl_of_units = kl.mean(dim=0)
+        mismatch = _nats_from_standard_normal(z.flatten(0, 1))
         return {
             "kl_nats": round(float(kl.sum(dim=1).mean()), 4),
-            "active_units": int((kl.mean(dim=0) > ACTIVE).sum()),
-            "prior_mismatch_nats": round(0.5 * float(off), 4),
+            "active_units": int((kl_of_units > ACTIVE).sum()),
+            "prior_mismatch_nats": round(mismatch, 4),
         }
+
+
+def _fixed_draws(latent: int, samples: int) -> Tensor:
+    """(samples, latent): quasi-random numbers that are spread as N(0, I) is, always the same."""
+    sobol = torch.quasirandom.SobolEngine(latent, scramble=True, seed=0)  # type: ignore[no-untyped-call]
+    uniform = sobol.draw(samples)
+    # 0 and 1 stand for infinite numbers
+    uniform = uniform.clamp(1e-6, 1 - 1e-6)
+    return torch.special.ndtri(uniform)
+
+
+def _nats_from_standard_normal(z: Tensor) -> float:
+    """KL(N(m, S) || N(0, I)) with the mean m and covariance S of codes z, (rows, latent)."""
+    codes = z.double()
+    latent = z.shape[1]
+    # a little on the diagonal, for units that never change
+    cov = torch.cov(codes.T).reshape(latent, latent) + 1e-9 * torch.eye(latent)
+    square = codes.mean(dim=0).square().sum()
+    off = cov.trace() + square - latent - torch.logdet(cov)
+    return 0.5 * float(off)

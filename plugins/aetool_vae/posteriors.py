@@ -36,17 +36,22 @@ class Diagonal(nn.Module):
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Split the encoder's output h into the moments of the posterior: (mean, log sigma), each
         (batch, latent)."""
-        return h[:, : self.latent], h[:, self.latent : 2 * self.latent].clamp(LOWEST, HIGHEST)
+        mean = h[:, : self.latent]
+        log_sigma = h[:, self.latent : 2 * self.latent]
+        return mean, log_sigma.clamp(LOWEST, HIGHEST)
 
     def mean(self, h: Tensor) -> Tensor:
         """(batch, latent): the code that is stored, the mean of the posterior."""
-        return self.moments(h)[0]
+        mean, _ = self.moments(h)
+        return mean
 
     def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
         """(codes z, log q(z | x) by unit), both (batch, draws, latent), drawn by noise eps."""
         mean, log_sigma = self.moments(h)
-        z = mean[:, None] + log_sigma.exp()[:, None] * eps
-        return z, log_normal(eps) - log_sigma[:, None]
+        sigma = log_sigma.exp()
+        z = mean[:, None] + sigma[:, None] * eps
+        log_q = log_normal(eps) - log_sigma[:, None]
+        return z, log_q
 
     def kl(self, h: Tensor) -> Tensor | None:
         """The divergence of the posterior from N(0, I) by unit, (batch, latent), in nats, whose sum
@@ -61,7 +66,8 @@ class Fixed(Diagonal):
 
     def __init__(self, latent: int, params: object) -> None:
         super().__init__(latent, params)
-        self.size, self.log_sigma = latent, math.log(params.sigma)  # type: ignore[attr-defined]
+        self.size = latent
+        self.log_sigma = math.log(params.sigma)  # type: ignore[attr-defined]
 
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
         return h, h * 0 + self.log_sigma
@@ -76,27 +82,32 @@ class Full(Diagonal):
 
     def __init__(self, latent: int, params: object) -> None:
         super().__init__(latent, params)
-        below = torch.tril_indices(latent, latent, -1)
-        self.size = 2 * latent + below.shape[1]
+        row, column = torch.tril_indices(latent, latent, -1)
+        entries = len(row)
+        self.size = 2 * latent + entries
         # a matrix product puts the entries where they belong, which every runtime can do
-        place = torch.zeros(below.shape[1], latent * latent)
-        place[torch.arange(below.shape[1]), below[0] * latent + below[1]] = 1
+        place = torch.zeros(entries, latent * latent)
+        place[torch.arange(entries), row * latent + column] = 1
         self.register_buffer("place", place, persistent=False)
 
     def factor(self, h: Tensor) -> Tensor:
         """(batch, latent, latent): the entries below the diagonal of L, the covariance being L L^T;
         0 on the diagonal and above. h: what the encoder returns."""
-        flat = 0.1 * h[:, 2 * self.latent :] @ self.place
+        entries = 0.1 * h[:, 2 * self.latent :]
+        flat = entries @ self.place
         return flat.reshape(-1, self.latent, self.latent)
 
     def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
         z, log_q = super().sample(h, eps)
-        return z + eps @ self.factor(h).transpose(1, 2), log_q
+        correlated = eps @ self.factor(h).transpose(1, 2)
+        # the factor has 0 on its diagonal, so that the density is that of independent units
+        return z + correlated, log_q
 
     def kl(self, h: Tensor) -> Tensor | None:
         plain = super().kl(h)
         assert plain is not None
-        return plain + 0.5 * self.factor(h).square().sum(dim=2)
+        square = self.factor(h).square()
+        return plain + 0.5 * square.sum(dim=2)
 
 
 class Flow(Diagonal):
@@ -108,25 +119,29 @@ class Flow(Diagonal):
 
     def __init__(self, latent: int, params: object) -> None:
         super().__init__(latent, params)
-        self.size, self.steps = 2 * latent + CONTEXT, params.flow  # type: ignore[attr-defined]
+        self.size = 2 * latent + CONTEXT
+        steps = range(params.flow)  # type: ignore[attr-defined]
         order = torch.arange(latent)
-        self.before = nn.ModuleList(
-            MaskedLinear(order, order.repeat(2), False) for _ in range(self.steps)
-        )
-        self.context = nn.ModuleList(nn.Linear(CONTEXT, 2 * latent) for _ in range(self.steps))
-        self.register_buffer("backwards", torch.arange(latent - 1, -1, -1), persistent=False)
+        moments = order.repeat(2)
+        self.before = nn.ModuleList(MaskedLinear(order, moments, False) for _ in steps)
+        self.context = nn.ModuleList(nn.Linear(CONTEXT, len(moments)) for _ in steps)
+        backwards = torch.arange(latent - 1, -1, -1)
+        self.register_buffer("backwards", backwards, persistent=False)
 
     def mean(self, h: Tensor) -> Tensor:
         """The code that is stored, (batch, latent): the one to which noise of 0 is transformed. h:
         the encoder's output."""
-        return self.sample(h, h[:, None, : self.latent] * 0)[0].flatten(1)
+        no_noise = h[:, None, : self.latent] * 0
+        z, _ = self.sample(h, no_noise)
+        return z.flatten(1)
 
     def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
         z, log_q = super().sample(h, eps)
         context = torch.tanh(h[:, 2 * self.latent :])
-        for before, told in zip(self.before, self.context, strict=True):
-            both = before(z) + told(context)[:, None]
+        for from_units, from_context in zip(self.before, self.context, strict=True):
+            both = from_units(z) + from_context(context)[:, None]
             m = both[..., : self.latent]
+            # a transformation begins as nearly none: s is near 1
             gate = both[..., self.latent :] + 2.0
             s = torch.sigmoid(gate)
             z = s * z + (1 - s) * m

@@ -50,40 +50,74 @@ class VQ(AutoEncoder):
         return max(2, min(8, len(self.spec.columns) // 2))
 
     def build(self) -> None:
-        m = self.latent
-        d = self.params.dim
-        self.top = max(1, m // 3) if self.params.levels == 2 else 0
-        if self.top and (m < 2 or self.params.relax == "gumbel"):
+        params = self.params
+        codes = self.latent
+        self.top = 0
+        if params.levels == 2:
+            self.top = max(1, codes // 3)
+        self.gumbel = params.relax == "gumbel"
+        if self.top and (codes < 2 or self.gumbel):
             raise ParamError("levels=2 takes latent of 2 or more, and relax=nearest")
-        k = self.params.size or (256 if self.spec.shape else 64)
-        self.size = k
-        self.gumbel = self.params.relax == "gumbel"
-        self.code = Discrete(k, (m,))
+        usual_size = 256 if self.spec.shape else 64
+        self.size = params.size or usual_size
+        self.code = Discrete(self.size, (codes,))
+        # layers draw their first weights in this order, which decides what a seed gives
+        self._build_backbone()
+        self._build_books()
+        self._build_prior()
+        self.batch: tuple[Tensor, Tensor] | None = None
+
+    def _build_backbone(self) -> None:
+        """Make the encoder and the decoder, and for two levels the layers between these."""
+        dim = self.params.dim
+        vectors = self.latent * dim
+        below = (self.latent - self.top) * dim
+        encoded = below
+        if self.gumbel:
+            encoded = self.latent * self.size
+        width = self.width()
         self.encoder, self.decoder = backbone(
-            self.spec, m * d, out=m * k if self.gumbel else (m - self.top) * d,
-            width=self.width(), depth=self.params.depth, straight=False,
-        )  # fmt: skip
-        if self.top:
-            below = (m - self.top) * d
-            wide = self.width()
-            up = nn.Linear(below, wide), nn.SiLU(), nn.Linear(wide, self.top * d)
-            self.up = nn.Sequential(*up)
-            self.down = nn.Linear(m * d, below)
-        book = torch.randn(m, k, d)
+            self.spec,
+            vectors,
+            out=encoded,
+            width=width,
+            depth=self.params.depth,
+            straight=False,
+        )
+        if not self.top:
+            return
+        into = nn.Linear(below, width)
+        out_of = nn.Linear(width, self.top * dim)
+        self.up = nn.Sequential(into, nn.SiLU(), out_of)
+        self.down = nn.Linear(vectors, below)
+
+    def _build_books(self) -> None:
+        """Make the code books, and the moving averages that they are."""
+        codes = self.latent
+        shape = (codes, self.size, self.params.dim)
+        book = torch.randn(*shape)
         if self.gumbel:
             self.book = nn.Parameter(book)
         else:
             self.register_buffer("book", book)
-        self.register_buffer("count", torch.zeros(m, k), persistent=False)
-        self.register_buffer("total", torch.zeros(m, k, d), persistent=False)
-        self.register_buffer("offset", k * torch.arange(m), persistent=False)
-        self.register_buffer("heat", torch.tensor(HOTTEST), persistent=False)
-        degree = torch.arange(1, m + 1)
-        inner = spread(self.width(), m)
-        outer = degree.repeat_interleave(k)
-        self.hidden = MaskedLinear(degree.repeat_interleave(d), inner, True)
-        self.out = MaskedLinear(inner, outer, False)
-        self.batch: tuple[Tensor, Tensor] | None = None
+        # what only training needs is not stored
+        averages = {
+            "count": torch.zeros(codes, self.size),
+            "total": torch.zeros(*shape),
+            "offset": self.size * torch.arange(codes),
+            "heat": torch.tensor(HOTTEST),
+        }
+        for name, start in averages.items():
+            self.register_buffer(name, start, persistent=False)
+
+    def _build_prior(self) -> None:
+        """Make the masked network that tells each code from those before it."""
+        degree = torch.arange(1, self.latent + 1)
+        inputs = degree.repeat_interleave(self.params.dim)
+        hidden = spread(self.width(), self.latent)
+        outputs = degree.repeat_interleave(self.size)
+        self.hidden = MaskedLinear(inputs, hidden, True)
+        self.out = MaskedLinear(hidden, outputs, False)
 
     def vectors(self, x: Tensor) -> Tensor:
         """(batch, latent x dim): what the encoder makes of x, to be replaced by entries of the
@@ -93,63 +127,104 @@ class VQ(AutoEncoder):
         if not self.top:
             return h
         top = self.up(h)
-        e = self.entries(self.chosen(top))
-        return torch.cat([top, self.down(torch.cat([top + (e - top).detach(), h], dim=1))], dim=1)
+        entries = self.entries(self.chosen(top))
+        both = torch.cat([_straight_through(top, entries), h], dim=1)
+        below = self.down(both)
+        return torch.cat([top, below], dim=1)
 
     def chosen(self, h: Tensor) -> Tensor:
         """Choose the nearest entry of each code book: its number for each vector, (batch, codes).
         h: (batch, codes x dim), the vectors, of the first code books."""
         if self.gumbel:
-            return h.reshape(-1, self.latent, self.size).argmax(dim=2)
-        v = h.reshape(-1, h.shape[1] // self.params.dim, self.params.dim).transpose(0, 1)
-        book = self.book[: len(v)]
-        far = book.square().sum(dim=2)[:, None] - 2 * v @ book.transpose(1, 2)
-        return far.argmin(dim=2).transpose(0, 1)
+            logits = self._by_code(h)
+            return logits.argmax(dim=2)
+        dim = self.params.dim
+        codes = h.shape[1] // dim
+        vectors = h.reshape(-1, codes, dim).transpose(0, 1)
+        book = self.book[:codes]
+        # less the squared length of the vector, which is the same for all entries
+        length = book.square().sum(dim=2)[:, None]
+        far = length - 2 * vectors @ book.transpose(1, 2)
+        nearest = far.argmin(dim=2)
+        return nearest.transpose(0, 1)
+
+    def _by_code(self, logits: Tensor) -> Tensor:
+        """(batch, latent, size): logits of the entries, code by code."""
+        return logits.reshape(-1, self.latent, self.size)
 
     def entries(self, codes: Tensor) -> Tensor:
         """The entries of the code books that codes, (batch, codes), are the numbers of: (batch,
         codes x dim)."""
-        places = codes + self.offset[: codes.shape[1]]
-        flat = self.book.flatten(0, 1).index_select(0, places.flatten())
-        return flat.reshape(-1, codes.shape[1] * self.params.dim)
+        count = codes.shape[1]
+        places = codes + self.offset[:count]
+        # all books one behind the other
+        shelf = self.book.flatten(0, 1)
+        entries = shelf.index_select(0, places.flatten())
+        return entries.reshape(-1, count * self.params.dim)
+
+    def _entries_of_numbers(self, z: Tensor) -> Tensor:
+        """As entries, of codes that are float32, and may be none of a book."""
+        last = self.size - 1
+        codes = z.round().clamp(0, last)
+        return self.entries(codes.long())
 
     def encode(self, x: Tensor) -> Tensor:
-        return self.chosen(self.vectors(x)).float()
+        codes = self.chosen(self.vectors(x))
+        return codes.float()
 
     def decode(self, z: Tensor) -> Tensor:
-        return self.decoder(self.entries(z.round().clamp(0, self.size - 1).long()))
+        entries = self._entries_of_numbers(z)
+        return self.decoder(entries)
 
     def prior_logits(self, z: Tensor) -> Tensor:
-        entries = self.entries(z.round().clamp(0, self.size - 1).long()).detach()
-        return self.out(F.silu(self.hidden(entries))).reshape(-1, self.latent, self.size)
+        # the prior learns what the codes are, and does not change them
+        entries = self._entries_of_numbers(z).detach()
+        hidden = F.silu(self.hidden(entries))
+        return self._by_code(self.out(hidden))
 
-    def told(self, codes: Tensor) -> Tensor:
+    def nats_of_codes(self, codes: Tensor) -> Tensor:
         """The cost of each code, given the codes before it, -log p in nats: (batch, latent)."""
-        logits = F.log_softmax(self.prior_logits(codes.float()), dim=2)
-        return -torch.gather(logits, 2, codes[:, :, None])[:, :, 0]
+        logits = self.prior_logits(codes.float())
+        log_p = F.log_softmax(logits, dim=2)
+        chosen = torch.gather(log_p, 2, codes[:, :, None])
+        return -chosen[:, :, 0]
 
     def parts(self, x: Tensor) -> Tensor:
         codes = self.chosen(self.vectors(x))
-        cost = self.likelihood(x, self.decoder(self.entries(codes)))
-        return torch.cat([cost[:, :-1], self.told(codes).sum(dim=1, keepdim=True)], dim=1)
+        expected = self.decoder(self.entries(codes))
+        columns = self.likelihood(x, expected)[:, :-1]
+        shared = self.nats_of_codes(codes).sum(dim=1, keepdim=True)
+        return torch.cat([columns, shared], dim=1)
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         h = self.vectors(x if seen is None else seen)
         codes = self.chosen(h)
-        nats_told = self.told(codes).sum(dim=1)
+        prior = self.nats_of_codes(codes).sum(dim=1)
         if self.gumbel:
-            logits = h.reshape(-1, self.latent, self.size)
-            draw = torch.rand(logits.shape, generator=rng, device=x.device).clamp(1e-6, 1 - 1e-6)
-            share = torch.softmax((logits - (-draw.log()).log()) / self.heat, dim=2)
-            mixed = torch.einsum("bmk,mkd->bmd", share, self.book).flatten(1)
-            log_p = F.log_softmax(logits, dim=2)
-            nats_spent = (log_p.exp() * (log_p + math.log(self.size))).sum(dim=(1, 2))
-            return self.likelihood(x, self.decoder(mixed)).sum(dim=1) + nats_spent + nats_told
-        e = self.entries(codes)
+            return self._relaxed_loss(x, h, rng) + prior
+        entries = self.entries(codes)
         if self.training:
             self.batch = h.detach(), codes
-        cost = self.likelihood(x, self.decoder(h + (e - h).detach())).sum(dim=1)
-        return cost + self.params.commitment * (h - e).square().sum(dim=1) + nats_told
+        expected = self.decoder(_straight_through(h, entries))
+        cost = self.likelihood(x, expected).sum(dim=1)
+        off = (h - entries).square()
+        return cost + self.params.commitment * off.sum(dim=1) + prior
+
+    def _relaxed_loss(self, x: Tensor, h: Tensor, rng: torch.Generator) -> Tensor:
+        """The loss of rows without the prior's, (batch,), for codes that are mixtures of entries:
+        of what they are decoded to, and of how far from uniform they are chosen."""
+        logits = self._by_code(h)
+        uniform = torch.rand(logits.shape, generator=rng, device=x.device)
+        # of 0 and 1 there would be no logarithm
+        uniform = uniform.clamp(1e-6, 1 - 1e-6)
+        gumbel_noise = (-uniform.log()).log()
+        share = torch.softmax((logits - gumbel_noise) / self.heat, dim=2)
+        mixed = torch.einsum("bmk,mkd->bmd", share, self.book)
+        expected = self.decoder(mixed.flatten(1))
+        log_p = F.log_softmax(logits, dim=2)
+        nats = log_p.exp() * (log_p + math.log(self.size))
+        cost = self.likelihood(x, expected).sum(dim=1)
+        return cost + nats.sum(dim=(1, 2))
 
     @torch.no_grad()
     def after_step(self, rng: torch.Generator) -> None:
@@ -159,23 +234,39 @@ class VQ(AutoEncoder):
         if self.batch is None:
             return
         h, codes = self.batch
-        v = h.reshape(-1, self.latent, self.params.dim).transpose(0, 1)
+        rows = len(h)
+        vectors = h.reshape(-1, self.latent, self.params.dim)
+        vectors = vectors.transpose(0, 1)
         chose = F.one_hot(codes.T, self.size).float()
         self.count.lerp_(chose.sum(dim=1), 1 - DECAY)
-        self.total.lerp_(chose.transpose(1, 2) @ v, 1 - DECAY)
-        dead = self.count < DEAD * len(h) / self.size
-        other = torch.randint(len(h), dead.shape, generator=rng, device=h.device)
-        fresh = torch.gather(v, 1, other[:, :, None].expand(-1, -1, self.params.dim))
-        self.count[dead] = len(h) / self.size
-        self.total[dead] = fresh[dead] * len(h) / self.size
+        self.total.lerp_(chose.transpose(1, 2) @ vectors, 1 - DECAY)
+        alike = rows / self.size  # how many rows choose an entry if all are used alike
+        dead = self.count < DEAD * rows / self.size
+        # drawn for all entries, so that the draws do not depend on which are dead
+        row = torch.randint(rows, dead.shape, generator=rng, device=h.device)
+        row_of_numbers = row[:, :, None].expand(-1, -1, self.params.dim)
+        fresh = torch.gather(vectors, 1, row_of_numbers)
+        self.count[dead] = alike
+        self.total[dead] = fresh[dead] * rows / self.size
         self.book.copy_(self.total / self.count[:, :, None])
 
     def report(self, x: Tensor) -> dict[str, float]:
         codes = self.encode(x).long()
-        used = F.one_hot(codes, self.size).float().mean(dim=0)
-        entropy = -(used * used.clamp(min=1e-12).log()).sum(dim=1)
+        use = F.one_hot(codes, self.size).float()
+        use = use.mean(dim=0)
+        # an entry that is never used adds nothing
+        log_use = use.clamp(min=1e-12).log()
+        entropy = -(use * log_use).sum(dim=1)
+        perplexity = float(entropy.exp().mean())
+        nats = self.nats_of_codes(codes).sum(dim=1)
+        bits = float(nats.mean()) / math.log(2)
         return {
             "code_levels": self.size,
-            "codebook_perplexity": round(float(entropy.exp().mean()), 2),
-            "code_bits": round(float(self.told(codes).sum(dim=1).mean()) / math.log(2), 3),
+            "codebook_perplexity": round(perplexity, 2),
+            "code_bits": round(bits, 3),
         }
+
+
+def _straight_through(vectors: Tensor, entries: Tensor) -> Tensor:
+    """The entries, but with gradients that pass to the vectors as if they had not been replaced."""
+    return vectors + (entries - vectors).detach()
