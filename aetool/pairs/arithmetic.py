@@ -1,0 +1,299 @@
+"""The arithmetic of pairs of float32, each of which stands for a float64, as nodes of a graph.
+
+It is that of error-free transformations: sums by Knuth (TAOCP 4.2.2), products by splitting factors
+(Dekker 1971). A runtime that rounds otherwise than IEEE 754 says, or takes sums apart, spoils them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from aetool.columns.column import ODD
+from aetool.columns.scale import LARGEST
+from aetool.errors import BundleError
+from aetool.graphs import Graph, Term
+from aetool.model import Float
+
+ODD_SINGLE = float(np.finfo(np.float32).min)  # what stands for ODD in float32
+MOST = 1e30  # stands for what is larger: the products of parts stay within float32
+LEAST = 1e-30
+SPLIT = 4097.0  # 2^12 + 1: cuts the 24 bits of a float32 in two
+ROOTS = 8  # square roots before a logarithm, so that its series is short
+TERMS = 8  # of that series
+
+
+class Pair(NamedTuple):
+    """A float64 number as two float32 values of a graph: the nearest float32, and the remainder."""
+
+    high: Term
+    low: Term
+
+
+class Arithmetic:
+    """The arithmetic of pairs, as nodes of a graph."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.zero = graph.term(graph.const(0.0))
+
+    def constant(self, values: Float, name: str) -> Pair:
+        """Store an array of float64 as a constant pair. BundleError for numbers that float32 cannot
+        hold."""
+        # bounds, of values that are clipped
+        is_bound = np.abs(values) == LARGEST
+        values = np.where(is_bound, np.sign(values) * MOST, values)
+        odd = values == ODD
+        size = np.abs(values)
+        unsuited = (size > MOST) | (size < LEAST)
+        unsuited &= np.isfinite(values)
+        unsuited &= (values != 0) & ~odd
+        if unsuited.any():
+            unsuited_value = float(values[unsuited].flat[0])
+            raise BundleError(f"{name}: a constant of {unsuited_value:g} has no room in float32")
+        high = np.where(odd, ODD_SINGLE, values).astype(np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):
+            low = (values - high).astype(np.float32)
+        has_no_low = odd | ~np.isfinite(low)
+        low = np.where(has_no_low, np.float32(0), low)
+        return Pair(self.zero.constant(high), self.zero.constant(low))
+
+    def wide(self, single: Term) -> Pair:
+        """A float32 as a pair whose second part is 0."""
+        return Pair(single, self.zero)
+
+    def is_zero(self, part: Term) -> bool:
+        """Whether a part is the plain 0, which has no shape of its own."""
+        return part.name == self.zero.name
+
+    def full(self, pair: Pair) -> Term:
+        """The low part of a pair, broadcast to the shape of the high part where it is a plain 0."""
+        if not self.is_zero(pair.low):
+            return pair.low
+        missing = pair.high.is_nan()
+        return missing.choose(self.zero, self.zero)
+
+    def each(self, change: Callable[[Term], Term], pair: Pair) -> Pair:
+        """Apply an operator that only moves values, as a transpose does, to both parts."""
+        high = change(pair.high)
+        low = change(pair.low)
+        return Pair(high, low)
+
+    def choice(self, mask: Term, yes: Pair, no: Pair) -> Pair:
+        """A pair for each element: `yes` where the mask is true, `no` elsewhere."""
+        high = mask.choose(yes.high, no.high)
+        low = mask.choose(yes.low, no.low)
+        return Pair(high, low)
+
+    def add(self, a: Pair, b: Pair) -> Pair:
+        """The sum of two pairs, a + b."""
+        total, error = self._sum(a.high, b.high)
+        lows, rest = self._sum(a.low, b.low)
+        total, error = self._ordered(total, error + lows)
+        return self._normal(total, error + rest)
+
+    def negative(self, a: Pair) -> Pair:
+        """The negative of a pair, -a."""
+        return self.each(lambda part: -part, a)
+
+    def subtract(self, a: Pair, b: Pair) -> Pair:
+        """The difference of two pairs, a - b."""
+        return self.add(a, self.negative(b))
+
+    def multiply(self, a: Pair, b: Pair) -> Pair:
+        """The product of two pairs, a b."""
+        product, error = self._product(a.high, b.high)
+        # the product of both low parts is below the last bit
+        first = a.high * b.low
+        second = a.low * b.high
+        crossed = first + second
+        return self._normal(product, error + crossed)
+
+    def divide(self, a: Pair, b: Pair) -> Pair:
+        """The quotient of two pairs, a / b, by long division."""
+        quotient = a.high / b.high
+        covered = self.multiply(self.wide(quotient), b)
+        rest = self.subtract(a, covered)
+        second = rest.high / b.high
+        covered = self.multiply(self.wide(second), b)
+        rest = self.subtract(rest, covered)
+        third = rest.high / b.high
+        total, error = self._ordered(quotient, second)
+        return self._normal(total, error + third)
+
+    def root(self, a: Pair) -> Pair:
+        """The square root of a pair: that of the high part, corrected by one step of Newton's
+        method."""
+        root = a.high.sqrt()
+        single = self.wide(root)
+        square = self.multiply(single, single)
+        rest = self.subtract(a, square)
+        # one step of Newton's
+        twice = root + root
+        return self._normal(root, rest.high / twice)
+
+    def logarithm(self, a: Pair) -> Pair:
+        """The natural logarithm of a pair, accurate to its 48 bits: 2^n times that of the root of
+        order 2^n, which is 2 artanh((w - 1) / (w + 1)).
+
+        The logarithm that a runtime has is right in 24 bits, which is not enough.
+        """
+        root = a
+        for _ in range(ROOTS):
+            root = self.root(root)
+        unity = self.wide(self.zero.constant(1.0))
+        below = self.subtract(root, unity)
+        above = self.add(root, unity)
+        s = self.divide(below, above)
+        series = self._artanh_series(s)
+        # twice artanh, times two for each root
+        scale = self.zero.constant(2.0 ** (ROOTS + 1))
+        fine = self.multiply(s, series)
+        fine = self.multiply(fine, self.wide(scale))
+        # of what is no number, not finite, or nearly nothing, the plain one
+        is_some = a.high > LEAST
+        is_bounded = a.high < MOST
+        is_usual = is_some & is_bounded
+        plain = self.wide(a.high.log())
+        return self.choice(is_usual, fine, plain)
+
+    def _artanh_series(self, s: Pair) -> Pair:
+        """artanh(s) / s of a small s: 1 + s^2 / 3 + s^4 / 5 + ..."""
+        square = self.multiply(s, s)
+        last = np.array(1 / (2 * TERMS - 1))
+        series = self.constant(last, "")
+        # Horner's scheme, from the highest power down
+        for term in range(TERMS - 2, -1, -1):
+            series = self.multiply(series, square)
+            coefficient = np.array(1 / (2 * term + 1))
+            series = self.add(series, self.constant(coefficient, ""))
+        return series
+
+    def exponential(self, a: Pair) -> Pair:
+        """exp a, accurate to 24 bits only, which is enough for values that are shown."""
+        power = a.high.exp()
+        return self._normal(power, power * a.low)
+
+    def floor(self, a: Pair) -> Pair:
+        """The floor of a pair: the largest whole number that is not above it."""
+        high = a.high.floor()
+        is_whole = high.equals(a.high)
+        # the low part says more only where the high one is whole
+        low = a.low.floor()
+        low = is_whole.choose(low, self.zero)
+        return self._normal(high, low)
+
+    def size(self, a: Pair) -> Pair:
+        """The absolute value of a pair, |a|."""
+        is_below = a.high < self.zero
+        return self.choice(is_below, self.negative(a), a)
+
+    def is_less(self, a: Pair, b: Pair) -> Term:
+        """Whether a < b, for each element of two pairs."""
+        is_less = a.high < b.high
+        is_equal = a.high.equals(b.high)
+        is_lower = a.low < b.low
+        return is_less | (is_equal & is_lower)
+
+    def is_greater(self, a: Pair, b: Pair) -> Term:
+        """Whether a > b, for each element of two pairs."""
+        return self.is_less(b, a)
+
+    def is_equal(self, a: Pair, b: Pair) -> Term:
+        """Whether a = b, for each element of two pairs."""
+        highs = a.high.equals(b.high)
+        lows = a.low.equals(b.low)
+        return highs & lows
+
+    def largest(self, a: Pair, b: Pair) -> Pair:
+        """The larger of two pairs, a or b, element by element; NaN wins."""
+        missing = b.high.is_nan()
+        is_other = self.is_less(a, b) | missing
+        return self.choice(is_other, b, a)
+
+    def smallest(self, a: Pair, b: Pair) -> Pair:
+        """The smaller of two pairs, a or b, element by element; NaN wins."""
+        missing = b.high.is_nan()
+        is_other = self.is_less(b, a) | missing
+        return self.choice(is_other, b, a)
+
+    def sum_of_middle(self, a: Pair, width: int) -> Pair:
+        """Sum over the middle axis: (B, n) from (B, width, n), by adding halves until one is
+        left."""
+        while width > 1:
+            half = width // 2
+            first = self._between(a, 0, half)
+            second = self._between(a, half, 2 * half)
+            total = self.add(first, second)
+            is_odd = width % 2
+            if is_odd:
+                last = self._between(a, width - 1, width)
+                total = self._joined(total, last)
+            a = total
+            width = half + is_odd
+        axis = Term(self.graph, self.graph.const([1], np.int64))
+        return self.each(lambda part: part.op("Squeeze", part, axis), a)
+
+    def _joined(self, a: Pair, b: Pair) -> Pair:
+        """Two pairs one behind the other, along the first axis behind the batch."""
+        high = a.high.op("Concat", a.high, b.high, axis=1)
+        low = a.low.op("Concat", a.low, b.low, axis=1)
+        return Pair(high, low)
+
+    def _between(self, a: Pair, first: int, end: int) -> Pair:
+        return self.each(lambda part: part.columns_between(first, end), a)
+
+    def _normal(self, large: Term, small: Term) -> Pair:
+        """The pair of this sum, `large` being the larger in magnitude: its low part is no more than
+        the high one's rounding."""
+        high, low = self._ordered(large, small)
+        return Pair(high, low)
+
+    def _sum(self, a: Term, b: Term) -> tuple[Term, Term]:
+        """The sum a + b without error: (s, e), s rounded to float32 and s + e = a + b."""
+        total = a + b
+        part = total - a
+        other = total - part
+        first = a - other
+        second = b - part
+        error = first + second
+        return total, self._number(error)
+
+    def _ordered(self, large: Term, small: Term) -> tuple[Term, Term]:
+        """The sum a + b without error, as `_sum` but with fewer operations: (s, e), for `large`
+        whose magnitude is at least that of `small`."""
+        small = self._number(small)
+        total = large + small
+        part = total - large
+        error = small - part
+        return total, self._number(error)
+
+    def _product(self, a: Term, b: Term) -> tuple[Term, Term]:
+        """The product a b without error: (p, e), p rounded to float32 and p + e = a b."""
+        product = a * b
+        a_high, a_low = self._split(a)
+        b_high, b_low = self._split(b)
+        highs = a_high * b_high
+        error = highs - product
+        # in this order each sum is exact
+        error = error + a_high * b_low
+        error = error + a_low * b_high
+        error = error + a_low * b_low
+        return product, self._number(error)
+
+    def _split(self, a: Term) -> tuple[Term, Term]:
+        """A float32 as the sum of two numbers of twelve bits each, whose products are exact."""
+        factor = self.zero.constant(SPLIT)
+        raised = a * factor
+        rest = raised - a
+        high = raised - rest
+        low = a - high
+        return high, low
+
+    def _number(self, error: Term) -> Term:
+        """An error of rounding with NaN replaced by 0, as arises where the number itself is
+        infinite or NaN."""
+        missing = error.is_nan()
+        return missing.choose(self.zero, error)

@@ -1,0 +1,55 @@
+"""What a graph says of its values: their types, and what its results depend on."""
+
+from __future__ import annotations
+
+import onnx
+from onnx import TensorProto
+
+CHOICES = frozenset({"ArgMax", "ArgMin", "TopK"})  # operators that say which number, or of which
+
+
+def wide_kinds(model: onnx.ModelProto) -> frozenset[str]:
+    """The kinds of operators of a graph that take or give float64."""
+    kinds = element_types(model)
+    wide = set()
+    for node in model.graph.node:
+        names = [*node.input, *node.output]
+        if any(kinds.get(name) == TensorProto.DOUBLE for name in names):
+            wide.add(node.op_type)
+    return frozenset(wide)
+
+
+def makes_choices(model: onnx.ModelProto, output: str) -> bool:
+    """Whether an output of a graph depends on choices between float32 numbers: the index of the
+    least or largest of several, or an index into a table that was computed from them."""
+    kinds = element_types(model)
+    needed = {output}
+    for node in reversed(model.graph.node):
+        if not needed.intersection(node.output):
+            continue
+        if node.op_type in CHOICES:
+            return True
+        if node.op_type == "Cast":
+            source = kinds.get(node.input[0])
+            result = kinds.get(node.output[0])
+            if source == TensorProto.FLOAT and result == TensorProto.INT64:
+                return True
+        needed.update(node.input)
+    return False
+
+
+def element_types(model: onnx.ModelProto) -> dict[str, int]:
+    """The element type of each value of a graph, by its name, as ONNX numbers types."""
+    typed = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    inferred = typed.graph
+    kinds = {}
+    for value in [*inferred.value_info, *inferred.input, *inferred.output]:
+        kinds[value.name] = value.type.tensor_type.elem_type
+    for tensor in inferred.initializer:
+        kinds[tensor.name] = tensor.data_type
+    return kinds
+
+
+def sizes_behind_batch(value: onnx.ValueInfoProto) -> list[int]:
+    """The sizes of a value but the first, which is that of the batch."""
+    return [size.dim_value for size in value.type.tensor_type.shape.dim][1:]

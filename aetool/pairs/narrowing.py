@@ -1,0 +1,248 @@
+"""A graph written again, node by node, with a pair of float32 in place of each float64."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+from onnx.helper import get_attribute_value, make_node
+from onnx.numpy_helper import to_array
+
+from aetool.errors import BundleError
+from aetool.graphs import Graph, Term
+from aetool.pairs.arithmetic import Arithmetic, Pair
+from aetool.pairs.looking import element_types, sizes_behind_batch
+
+LOW = "_low"  # behind the name of an input or output: its low part
+Attributes = dict[str, object]
+
+
+def narrowed(content: bytes, name: str, low: bool) -> bytes:
+    """Rewrite a graph without any float64. low: whether its float64 inputs and outputs become two,
+    `x` and `x_low`, or only the high part. BundleError, with the name, where it cannot be
+    rewritten."""
+    model = onnx.ModelProto.FromString(content)
+    return _Narrowing(model, name, low).graph.build(model.graph.name)
+
+
+class _Narrowing:
+    """A graph being written again, node by node."""
+
+    # which move values about
+    MOVES = frozenset("Gather Identity Reshape Flatten Slice Transpose Squeeze Unsqueeze".split())
+
+    def __init__(self, model: onnx.ModelProto, name: str, low: bool) -> None:
+        self.graph = Graph()
+        self.name = name
+        self.pairs: dict[str, Pair] = {}
+        self.plain: dict[str, str] = {}  # values that are no float64, and what they are called here
+        self.kinds = element_types(model)
+        self.arithmetic = Arithmetic(self.graph)
+        self.constants = {t.name: to_array(t) for t in model.graph.initializer}
+        for value in model.graph.input:
+            self._declare(value, low)
+        for node in model.graph.node:
+            self._write(node)
+        for value in model.graph.output:
+            self._give(value, low)
+
+    def _is_wide(self, name: str) -> bool:
+        """Whether a value of the first graph is of float64."""
+        return self.kinds.get(name) == TensorProto.DOUBLE
+
+    def _declare(self, value: onnx.ValueInfoProto, low: bool) -> None:
+        """Add an input of the first graph to this one: as two, if it is wide and `low` is set."""
+        name = value.name
+        kind = value.type.tensor_type.elem_type
+        sizes = sizes_behind_batch(value)
+        if not self._is_wide(name):
+            self.plain[name] = self.graph.input(name, kind, sizes)
+            return
+        high = self._single_input(name, sizes)
+        rest = self.arithmetic.zero
+        if low:
+            rest = self._single_input(name + LOW, sizes)
+        self.pairs[name] = Pair(high, rest)
+
+    def _single_input(self, name: str, sizes: list[int]) -> Term:
+        single = self.graph.input(name, TensorProto.FLOAT, sizes)
+        return self.graph.term(single)
+
+    def _give(self, value: onnx.ValueInfoProto, low: bool) -> None:
+        """Add an output of the first graph to this one: as two, if it is wide and `low` is set."""
+        name = value.name
+        kind = value.type.tensor_type.elem_type
+        sizes = sizes_behind_batch(value)
+        if not self._is_wide(name):
+            self.graph.output(name, self.plain[name], kind, sizes)
+            return
+        pair = self.pairs[name]
+        self.graph.output(name, pair.high.name, TensorProto.FLOAT, sizes)
+        if low:
+            rest = self.arithmetic.full(pair)
+            self.graph.output(name + LOW, rest.name, TensorProto.FLOAT, sizes)
+
+    def _pair(self, name: str) -> Pair:
+        """What stands here for a float64 of the first graph; constants are stored at first use."""
+        if name not in self.pairs:
+            values = self.constants[name]
+            self.pairs[name] = self.arithmetic.constant(values, self.name)
+        return self.pairs[name]
+
+    def _plain(self, name: str) -> str:
+        """What a value that is no float64 is called here; constants are stored at first use."""
+        # an optional input that is left out has no name
+        if not name:
+            return ""
+        if name not in self.plain:
+            values = self.constants[name]
+            self.plain[name] = self.graph.const(values, values.dtype)
+        return self.plain[name]
+
+    def _write(self, node: onnx.NodeProto) -> None:
+        """Add to this graph what computes the results of a node of the first one."""
+        names = [*node.input, *node.output]
+        if not any(self._is_wide(name) for name in names):
+            self._copy(node)
+            return
+        (result,) = node.output
+        written = self._written(node)
+        if isinstance(written, Pair):
+            self.pairs[result] = written
+        else:
+            self.plain[result] = written.name
+
+    def _copy(self, node: onnx.NodeProto) -> None:
+        """Add a node without any float64 as it is."""
+        kind = node.op_type
+        inputs = [self._plain(name) for name in node.input]
+        attributes = _attributes(node)
+        if len(node.output) == 1:
+            (result,) = node.output
+            self.plain[result] = self.graph.op(kind, *inputs, **attributes)
+            return
+        stem = kind.lower()
+        outputs = [self.graph.name(stem) for _ in node.output]
+        copy = make_node(kind, inputs, outputs, **attributes)  # type: ignore[arg-type]
+        self.graph.nodes.append(copy)
+        self.plain.update(zip(node.output, outputs, strict=True))
+
+    def _written(self, node: onnx.NodeProto) -> Pair | Term:
+        """Add nodes that compute an operator of float64 on pairs of float32 instead; returns the
+        result."""
+        kind = node.op_type
+        attributes = _attributes(node)
+        if kind == "Cast":
+            return self._cast(node, attributes["to"])
+        if kind == "Where":
+            return self._where(*node.input)
+        if kind in self.MOVES:
+            moved, *others = node.input
+            rest = [self._plain(name) for name in others]
+            move = functools.partial(self._moved, kind, rest, attributes)
+            return self.arithmetic.each(move, self._pair(moved))
+        if kind == "Concat":
+            return self._concatenated(node, attributes)
+        if kind == "MatMul":
+            return self._matrix_product(*node.input)
+        pairs = [self._pair(name) for name in node.input if name]
+        return self._computed(kind, pairs)
+
+    def _where(self, mask: str, yes: str, no: str) -> Pair:
+        condition = self.graph.term(self._plain(mask))
+        return self.arithmetic.choice(condition, self._pair(yes), self._pair(no))
+
+    def _concatenated(self, node: onnx.NodeProto, attributes: Attributes) -> Pair:
+        pairs = [self._pair(name) for name in node.input]
+        # a plain 0 has no places, so that it cannot stand beside others
+        lows = [self.arithmetic.full(pair) for pair in pairs]
+        highs = [pair.high for pair in pairs]
+        high = highs[0].op("Concat", *highs, **attributes)
+        low = lows[0].op("Concat", *lows, **attributes)
+        return Pair(high, low)
+
+    def _moved(self, kind: str, rest: list[str], attributes: Attributes, part: Term) -> Term:
+        """A part of a pair, moved by an operator of this kind. rest: its other inputs."""
+        # a part that is 0 throughout has no places
+        if self.arithmetic.is_zero(part):
+            return part
+        moved = self.graph.op(kind, part.name, *rest, **attributes)
+        return self.graph.term(moved)
+
+    def _computed(self, kind: str, pairs: list[Pair]) -> Pair | Term:
+        """Add nodes that compute an operator element by element; returns the result."""
+        arithmetic = self.arithmetic
+        several: dict[str, Callable[[Pair, Pair], Pair]] = {
+            "Add": arithmetic.add,
+            "Sub": arithmetic.subtract,
+            "Mul": arithmetic.multiply,
+            "Div": arithmetic.divide,
+            "Max": arithmetic.largest,
+            "Min": arithmetic.smallest,
+            "Sum": arithmetic.add,
+        }
+        single: dict[str, Callable[[Pair], Pair]] = {
+            "Neg": arithmetic.negative,
+            "Abs": arithmetic.size,
+            "Sqrt": arithmetic.root,
+            "Log": arithmetic.logarithm,
+            "Exp": arithmetic.exponential,
+            "Floor": arithmetic.floor,
+        }
+        compared: dict[str, Callable[[Pair, Pair], Term]] = {
+            "Equal": arithmetic.is_equal,
+            "Less": arithmetic.is_less,
+            "Greater": arithmetic.is_greater,
+        }
+        if kind in several:
+            return functools.reduce(several[kind], pairs)
+        if kind in single:
+            return single[kind](pairs[0])
+        if kind in compared:
+            return compared[kind](*pairs)
+        if kind == "Clip":
+            return self._clipped(*pairs)
+        # both are of the high part alone: the low one is smaller, and a number where that is one
+        if kind == "Sign":
+            return arithmetic.wide(pairs[0].high.sign())
+        if kind == "IsNaN":
+            return pairs[0].high.is_nan()
+        raise BundleError(f"{self.name}: {kind} of float64 is not known in float32")
+
+    def _clipped(self, value: Pair, least: Pair, most: Pair) -> Pair:
+        arithmetic = self.arithmetic
+        is_below = arithmetic.is_less(value, least)
+        value = arithmetic.choice(is_below, least, value)
+        is_above = arithmetic.is_less(most, value)
+        return arithmetic.choice(is_above, most, value)
+
+    def _cast(self, node: onnx.NodeProto, to: object) -> Pair | Term:
+        (source,) = node.input
+        if not self._is_wide(source):
+            single = self.graph.cast(self._plain(source))
+            return self.arithmetic.wide(self.graph.term(single))
+        if to == TensorProto.DOUBLE:
+            return self._pair(source)
+        if to != TensorProto.FLOAT:
+            raise BundleError(f"{self.name}: a float64 that becomes no float is not known")
+        return self._pair(source).high
+
+    def _matrix_product(self, left: str, right: str) -> Pair:
+        """The product of two matrices as a pair: (B, n) from (B, k) and a stored (k, n)."""
+        if right not in self.constants or self.constants[right].ndim != 2:
+            raise BundleError(f"{self.name}: a product of two matrices of float64 is not known")
+        weight = self.constants[right]
+        last_axis = self.graph.const([2], np.int64)
+        unsqueeze = functools.partial(self._moved, "Unsqueeze", [last_axis], {})
+        column = self.arithmetic.each(unsqueeze, self._pair(left))
+        stored = self.arithmetic.constant(weight[None], self.name)
+        products = self.arithmetic.multiply(column, stored)
+        return self.arithmetic.sum_of_middle(products, len(weight))
+
+
+def _attributes(node: onnx.NodeProto) -> Attributes:
+    """The attributes of a node, by their names."""
+    return {attribute.name: get_attribute_value(attribute) for attribute in node.attribute}

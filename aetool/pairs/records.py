@@ -1,0 +1,35 @@
+"""Records in float64 as the pairs of float32 that a rewritten graph takes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.columns.column import ODD
+from aetool.model import Float
+from aetool.pairs.arithmetic import MOST, ODD_SINGLE
+
+Single = npt.NDArray[np.float32]
+BITS_TOLD = 10  # of a number, at least, by which numbers must differ for float32 to tell them well
+
+
+def parts_of(values: Float) -> tuple[Single, ...]:
+    """(high, low) of inputs in float64, any shape, as a graph of pairs takes them."""
+    odd = values == ODD
+    bounded = np.clip(values, -MOST, MOST)
+    wide = np.where(odd, ODD_SINGLE, bounded)
+    # infinities stay what they are
+    wide = np.where(np.isinf(values), values, wide)
+    high = wide.astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        low = (bounded - high).astype(np.float32)
+    has_no_low = odd | ~np.isfinite(low)
+    low = np.where(has_no_low, np.float32(0), low)
+    return high, low
+
+
+def spread_is_narrow(spread: float, size: float) -> bool:
+    """Whether numbers of this size differ by less than a float32 tells well."""
+    return spread < math.ldexp(size, -BITS_TOLD)
