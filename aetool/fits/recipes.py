@@ -18,6 +18,7 @@ SCORES = np.linspace(-2.8, 2.8, 29)  # normal scores at which a distribution is 
 # the part of a normal distribution below each of these
 BELOW = np.array([0.5 * (1 + math.erf(score / math.sqrt(2))) for score in SCORES])
 DRAWS = 8192  # of a mixture, whose quantiles have no closed form
+TABLES = ("codes", "factor", "noise")  # the arrays of a recipe, in the order they are stored
 PRIORS = ("codes", "normal", "graph", "features")
 
 
@@ -41,8 +42,9 @@ class Recipe:
 
     def to_bytes(self) -> bytes:
         """The recipe as bytes, as a bundle stores it."""
-        arrays = {name: np.float32(getattr(self, name)) for name in ("codes", "factor", "noise")}
-        return packed(arrays, {"prior": self.prior, "linear": self.linear})
+        arrays = {name: np.float32(getattr(self, name)) for name in TABLES}
+        words = {"prior": self.prior, "linear": self.linear}
+        return packed(arrays, words)
 
     @classmethod
     def of(cls, model: Bundle) -> Recipe:
@@ -51,23 +53,30 @@ class Recipe:
             raise BundleError(f"{model.name}: says nothing of samples: fit it again")
         with sensible(f"{model.name}: {SAMPLING}"):
             arrays, words = unpacked(model.graphs[SAMPLING])
-            codes = arrays["codes"].astype(np.float64)
-            factor = arrays["factor"].astype(np.float64)
-            noise = arrays["noise"].astype(np.float64)
-            prior = words["prior"]
-            is_finite = all(np.isfinite(table).all() for table in (codes, factor, noise))
-            if prior not in PRIORS or not is_finite:
-                raise ValueError("sampling")
-            width = codes.shape[1]
-            # a prior N(0, I) may stand without the codes of data; other priors have no use for any
-            allowed = {"codes": (model.latent,), "normal": (0, model.latent)}
-            if width not in allowed.get(prior, (0,)):
-                raise ValueError("codes")
-            if codes.shape != (len(SCORES), width) or factor.shape != (width, width):
-                raise ValueError("codes")
-            if noise.shape[0] != len(SCORES) or noise.shape[1] not in (0, len(model.spec.numeric)):
-                raise ValueError("noise")
-            return cls(prior, bool(words["linear"]), codes, factor, noise)
+            tables = {name: arrays[name].astype(np.float64) for name in TABLES}
+            recipe = cls(words["prior"], bool(words["linear"]), **tables)
+            recipe._check(model)
+            return recipe
+
+    def _check(self, model: Bundle) -> None:
+        """ValueError where no recipe of this model can be as this one is."""
+        tables = (self.codes, self.factor, self.noise)
+        is_finite = all(np.isfinite(table).all() for table in tables)
+        if self.prior not in PRIORS or not is_finite:
+            raise ValueError("sampling")
+        width = self.codes.shape[1]
+        # a prior N(0, I) may stand without the codes of data; other priors have no use for any
+        widths_of_priors = {"codes": (model.latent,), "normal": (0, model.latent)}
+        widths = widths_of_priors.get(self.prior, (0,))
+        points = len(SCORES)
+        if width not in widths or self.codes.shape != (points, width):
+            raise ValueError("codes")
+        if self.factor.shape != (width, width):
+            raise ValueError("codes")
+        numbers = len(model.spec.numeric)
+        count, columns = self.noise.shape
+        if count != points or columns not in (0, numbers):
+            raise ValueError("noise")
 
     def from_scores(self, scores: Float) -> Float:
         """Map normal scores to codes, unit by unit: (rows, latent), the inverse of `scores_of`."""
@@ -80,7 +89,8 @@ class Recipe:
         so that it is distributed as N(0, 1)."""
         if not self.codes.size:
             return z
-        scores = [np.interp(z[:, unit], self.codes[:, unit], SCORES) for unit in range(z.shape[1])]
+        units = zip(z.T, self.codes.T, strict=True)
+        scores = [np.interp(values, table, SCORES) for values, table in units]
         return np.stack(scores, axis=1)
 
 
@@ -88,7 +98,8 @@ def through(x: Float, at: Float, tables: Float) -> Float:
     """Map every column of x, (rows, columns), by linear interpolation through its own table: (rows,
     columns). at: (points,), ascending; tables: (points, columns), the values of each column at
     these points."""
-    columns = [np.interp(x[:, place], at, tables[:, place]) for place in range(x.shape[1])]
+    pairs = zip(x.T, tables.T, strict=True)
+    columns = [np.interp(values, at, table) for values, table in pairs]
     return np.stack(columns, axis=1)
 
 
@@ -111,32 +122,53 @@ def learn(
     x = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
     rng = np.random.default_rng(0)
     noise = np.zeros((len(SCORES), 0))
+    # pictures are decoded without noise, but where features are drawn one after the other
     if spec.shape is None or prior == "features":
-        if mixture is not None:
-            noise = _mixed(*mixture, rng)
-        else:
-            expected = np.asarray(likely).reshape(len(x), -1)
-            noise = _quantiles(x[:, spec.numeric] - expected[:, spec.numeric], x, spec)
+        noise = _noise(spec, x, likely, mixture, rng)
+    has_codes = z is not None and prior in ("codes", "normal")
     # a linear model's prior is exact: its codes are N(0, I), and none need be remembered
-    if z is None or prior not in ("codes", "normal") or (linear and prior == "normal"):
+    is_exact = linear and prior == "normal"
+    if z is None or not has_codes or is_exact:
         no_codes = np.zeros((len(SCORES), 0))
-        return Recipe(prior, linear, no_codes, np.zeros((0, 0)), noise).to_bytes()
+        no_factor = np.zeros((0, 0))
+        return Recipe(prior, linear, no_codes, no_factor, noise).to_bytes()
     z = np.asarray(z, dtype=np.float64)
     z = z[rng.permutation(len(z))]  # equal codes take their ranks by chance
     codes = np.quantile(z, BELOW, axis=0)
-    return Recipe(prior, linear, codes, _copula(z), noise).to_bytes()
+    factor = _copula(z)
+    return Recipe(prior, linear, codes, factor, noise).to_bytes()
+
+
+def _noise(
+    spec: Spec,
+    x: Float,
+    likely: Records,
+    mixture: tuple[Records, Records] | None,
+    rng: np.random.Generator,
+) -> Float:
+    """(29, numbers): how the numbers of rows lie about what is decoded; arguments as of `learn`."""
+    if mixture is not None:
+        scales, weights = mixture
+        return _mixed(scales, weights, rng)
+    expected = np.asarray(likely).reshape(len(x), -1)
+    off = x[:, spec.numeric] - expected[:, spec.numeric]
+    return _quantiles(off, x, spec)
 
 
 def _copula(z: Float) -> Float:
     """(latent, latent), lower triangular: the factor of the correlation of the normal scores of
     codes, (rows, latent)."""
     # sorting the order of a column gives the rank of each of its values
-    ranks = np.argsort(np.argsort(z, axis=0, kind="stable"), axis=0, kind="stable")
-    scores = np.interp((ranks + 0.5) / len(z), BELOW, SCORES)
+    order = np.argsort(z, axis=0, kind="stable")
+    ranks = np.argsort(order, axis=0, kind="stable")
+    part_below = (ranks + 0.5) / len(z)
+    scores = np.interp(part_below, BELOW, SCORES)
     # of units that always move together there would be no factor without the diagonal
-    covariance = scores.T @ scores / len(z) + 1e-6 * np.eye(z.shape[1])
+    units = z.shape[1]
+    covariance = scores.T @ scores / len(z) + 1e-6 * np.eye(units)
     deviation = np.sqrt(np.diag(covariance))
-    factor: Float = np.linalg.cholesky(covariance / np.outer(deviation, deviation))
+    correlation = covariance / np.outer(deviation, deviation)
+    factor: Float = np.linalg.cholesky(correlation)
     return factor
 
 
@@ -150,9 +182,10 @@ def _quantiles(off: Float, x: Float, spec: Spec) -> Float:
         tables[:, always] = np.quantile(off[:, always], BELOW, axis=0)
     for number in np.flatnonzero(gates >= 0):
         # the gate is 1 where the value is missing, of which nothing is known
-        there = off[x[:, gates[number]] == 0, number]
-        if len(there):
-            tables[:, number] = np.quantile(there, BELOW)
+        is_present = x[:, gates[number]] == 0
+        errors = off[is_present, number]
+        if len(errors):
+            tables[:, number] = np.quantile(errors, BELOW)
     return tables
 
 

@@ -75,27 +75,26 @@ class Forest(Solution):
         trees = len(self.levels[0].features)
         node = g.columns_of(x, [0] * trees) * 0.0
         alive = node + 1.0  # the probability that a record is not alone yet
-        tables = [level.left for level in self.levels] + [self.leaves]
-        left = _read(g, tables[0], node, trees)
+        cuts_left = [level.left for level in self.levels]
+        tables = [*cuts_left, self.leaves]
+        expected = _read(g, tables[0], node, trees)
         changes = []
         owner: list[int] = []
-        for level, table in zip(self.levels, tables[1:], strict=True):
+        for level, table_below in zip(self.levels, tables[1:], strict=True):
             value = g.columns_of(x, level.features)
             cut = _read(g, level.cut, node, trees)
-            low = _read(g, level.low, node, trees)
-            high = _read(g, level.high, node, trees)
-            width = g.maximum(high - low, level.least)
-            beyond = g.relu(g.maximum(low - value, value - high))
-            stays = width / (width + beyond)
+            stays = _staying(g, level, value, node)
             # where rows of one value are not cut, only a record of another value makes a cut of it
             is_cut = g.as_number(cut < LARGEST)
             spent = is_cut * stays + (1.0 - stays)
+            # the children of node n are 2 n and 2 n + 1
             node = node * 2.0 + g.as_number(value > cut)
-            after = _read(g, table, node, trees)
-            changes.append(alive * (left - stays * after - spent))
+            expected_below = _read(g, table_below, node, trees)
+            change = expected - stays * expected_below - spent
+            changes.append(alive * change)
             owner += self.owner[level.features].tolist()
             alive = alive * stays
-            left = after
+            expected = expected_below
         total = costs.summed(g, g.side_by_side(*changes), owner)
         # in nats, and on the average of all trees
         return total * (math.log(2) / trees)
@@ -104,6 +103,18 @@ class Forest(Solution):
         """(batch, columns), in bits: what each column adds to the score."""
         columns = list(range(len(g.spec.columns)))
         return g.columns_of(self.bits(g, x), columns)
+
+
+def _staying(g: Builder, level: Level, value: Value, node: Value) -> Value:
+    """The probability that a cut does not part a record from all rows of its node, for each tree:
+    (batch, trees). value: of the feature that each tree cuts; node: as of `_read`."""
+    trees = len(level.features)
+    low = _read(g, level.low, node, trees)
+    high = _read(g, level.high, node, trees)
+    width = g.maximum(high - low, level.least)
+    gap = g.maximum(low - value, value - high)
+    beyond = g.relu(gap)
+    return width / (width + beyond)
 
 
 def _read(g: Builder, table: Half, node: Value, trees: int) -> Value:
@@ -133,7 +144,8 @@ class Trees(ClosedForm):
                 "are stored: lower one of the two"
             )
         rng = np.random.default_rng(0)
-        rows = _samples(rng, len(x), trees, self.params.sample)
+        most = self.params.sample
+        rows = _samples(rng, len(x), trees, most)
         growing = _Growing(self.spec, x, rows, rng)
         for _ in range(depth):
             growing.cut()
@@ -173,26 +185,24 @@ class _Growing:
         """Split every node that still can be split, each tree along one feature drawn for it."""
         trees = len(self.rows)
         nodes = trees << len(self.levels)
+        of_a_tree = nodes // trees
         features = self._features()
         values = self.x[self.rows, features[:, None]]
-        place = self.tree * (nodes // trees) + self.node
-        low = np.full(nodes, np.inf, dtype=np.float32)
-        high = np.full(nodes, -np.inf, dtype=np.float32)
-        np.minimum.at(low, place.ravel(), values.ravel())
-        np.maximum.at(high, place.ravel(), values.ravel())
-        # nothing comes to a node without rows
-        empty = self.counts[-1] == 0
-        low[empty] = high[empty] = 0.0
+        place = self.tree * of_a_tree + self.node
+        low, high = self._ends(place, values, nodes)
         part = self.rng.random(nodes)
-        at_half = np.repeat(~self.is_number[features], nodes // trees)
+        at_half = np.repeat(~self.is_number[features], of_a_tree)
         part[at_half] = 0.5
-        wanted = (low + part * (high - low)).astype(np.float16)
+        wanted = low + part * (high - low)
+        wanted = wanted.astype(np.float16)
+        # rounded, a cut may lie at or beyond the highest value, and would part nothing
         between = (wanted >= low) & (wanted < high)
         cut = np.where(between, wanted, np.float16(NO_CUT))
         goes_right = values > cut[place]
         self.node = 2 * self.node + goes_right
         place = 2 * place + goes_right
-        self.counts.append(np.bincount(place.ravel(), minlength=2 * nodes))
+        counts = np.bincount(place.ravel(), minlength=2 * nodes)
+        self.counts.append(counts)
         level = Level(
             features,
             cut,
@@ -203,6 +213,19 @@ class _Growing:
             left=np.zeros(0, np.float16),
         )
         self.levels.append(level)
+
+    def _ends(self, place: Int, values: Features, nodes: int) -> tuple[Features, Features]:
+        """(lowest, highest), (nodes,) both, of the values in each node; 0 in one without rows.
+        place: (trees, sample), the node in which each of the values is."""
+        low = np.full(nodes, np.inf, dtype=np.float32)
+        high = np.full(nodes, -np.inf, dtype=np.float32)
+        np.minimum.at(low, place.ravel(), values.ravel())
+        np.maximum.at(high, place.ravel(), values.ravel())
+        # nothing comes to a node without rows
+        is_empty = self.counts[-1] == 0
+        low[is_empty] = 0.0
+        high[is_empty] = 0.0
+        return low, high
 
     def _features(self) -> Int:
         """(trees,): a feature drawn for each tree to cut: a number, a flag, or of a category the
@@ -260,17 +283,19 @@ def _cuts_of(counts: Int) -> Float:
     harmonic = np.zeros(most + 1)
     harmonic[1:] = np.cumsum(1 / np.arange(1, most + 1))
     others = np.maximum(counts - 1, 0)
-    cuts: Float = 2 * harmonic[others] - 2 * others / np.maximum(counts, 1)
+    parts = 2 * others / np.maximum(counts, 1)
+    cuts: Float = 2 * harmonic[others] - parts
     return cuts
 
 
 def _rounded(values: Features, towards: float) -> Half:
     """Values as float16, rounded towards `towards`, so that none passes its own value."""
     rounded = values.astype(np.float16)
-    off = rounded > values
+    has_passed = rounded > values
     if towards > 0:
-        off = rounded < values
-    return np.where(off, np.nextafter(rounded, np.float16(towards)), rounded)
+        has_passed = rounded < values
+    neighbour = np.nextafter(rounded, np.float16(towards))
+    return np.where(has_passed, neighbour, rounded)
 
 
 def _centre(spec: Spec, x: Features) -> Float:

@@ -135,37 +135,38 @@ class Neighbours(Solution):
 
     def expected(self, g: Builder, x: Value) -> Value:
         """(batch, features): the nearest remembered picture, blurred."""
-        _, nearest = self._distance(
-            g,
-            self.views.write(g, x)[0],
-            self.memories[0],
-        )
-        return self.views.enlarged(
-            g,
-            nearest,
-            self.views.shape[0],
-        ) * (1 / SCALE)
+        colours = self.views.write(g, x)[0]
+        _, nearest = self._distance(g, colours, self.memories[0])
+        channels = self.views.shape[0]
+        features = self.views.enlarged(g, nearest, channels)
+        return features * (1 / SCALE)
 
     def bits(self, g: Builder, x: Value) -> Value:
         """(batch, pixels + 1), in bits: what each pixel adds to the score; the last is 0."""
-        channels = self.views.shape[0]
-        seen = [self.views.write(g, x, move) for move in self.moves]
+        views_of_moves = [self.views.write(g, x, move) for move in self.moves]
         total = g.nothing(x)
         for view, memory in enumerate(self.memories):
-            far = [self._distance(g, one[view], memory)[0] for one in seen]
-            least = far[0]
-            for other in far[1:]:
-                least = g.minimum(least, other)
+            distances = [self._distance(g, views[view], memory)[0] for views in views_of_moves]
+            least = distances[0]
+            for distance in distances[1:]:
+                least = g.minimum(least, distance)
             total = total + g.log(least)
         rare = Value(g, self.rarity.write(g.graph, total.name))
+        share = self._shares(g, x)
+        return g.side_by_side(share * rare, g.nothing(x))
+
+    def _shares(self, g: Builder, x: Value) -> Value:
+        """(batch, pixels): how much each pixel adds to the squared distance from the nearest
+        picture, both blurred, as a part of all."""
+        channels = self.views.shape[0]
         colours = self.views.write(g, x)[0]
         _, nearest = self._distance(g, colours, self.memories[0])
         off = self.views.enlarged(g, colours - nearest, channels)
-        parts = costs.summed(g, off * off + LITTLE**2, g.spec.owner.tolist())
+        square = off * off + LITTLE**2
+        parts = costs.summed(g, square, g.spec.owner.tolist())
         columns = len(g.spec.columns)
         pixels = g.columns_of(parts, list(range(columns)))
-        share = pixels / g.sum_of(pixels, np.ones(columns))
-        return g.side_by_side(share * rare, g.nothing(x))
+        return pixels / g.sum_of(pixels, np.ones(columns))
 
     def _distance(self, g: Builder, view: Value, memory: Memory) -> tuple[Value, Value]:
         """Compare pictures with the remembered ones in one view: ((batch, 1), the mean distance

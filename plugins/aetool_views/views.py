@@ -36,63 +36,95 @@ class Views:
         """The size in pixels, (height, width), to which pictures are reduced before they are
         compared."""
         _, height, width = self.shape
-        part = min(1.0, LONGEST / max(height, width))
-        return max(1, round(part * height)), max(1, round(part * width))
+        longest = max(height, width)
+        part = min(1.0, LONGEST / longest)
+        small_height = max(1, round(part * height))
+        small_width = max(1, round(part * width))
+        return small_height, small_width
 
     def write(self, g: Builder, x: Value, move: tuple[int, int] = (0, 0)) -> list[Value]:
         """(batch, coordinates) of each view of features x; move: by how many pixels the pictures
         are moved down and to the right first, their edges repeated."""
-        channels, height, width = self.shape
-        small = self.small
         if self.brightness:
             x = _of_one_contrast(g, x)
-        picture = g.op("Reshape", x * SCALE, g.const([-1, *self.shape], np.int64))
-        picture = _both_axes(
-            g,
-            picture,
-            smoothing(height, small[0])[:, _moved(height, move[0])],
-            smoothing(width, small[1])[:, _moved(width, move[1])],
-        )
-        colours = _both_axes(
-            g,
-            picture,
-            *(smoothing(n, -(-n // EVERY), BLUR) for n in small),
-        )
-        grey = picture
-        if channels > 1:
-            grey = g.op("Conv", picture, np.full((1, channels, 1, 1), 1 / channels))
-        edges = self._edges(g, grey)
-        cells = [[min(count, n) for n in small] for count in (FINE, COARSE)]
-        fine, coarse = (
-            _both_axes(
-                g,
-                edges,
-                *(
-                    smoothing(n, k, n / k / 2)
-                    for n, k in zip(
-                        small,
-                        c,
-                        strict=True,
-                    )
-                ),
-            )
-            for c in cells
-        )
+        picture = self._reduced(g, x, move)
+        colours = self._colours(g, picture)
+        edges = self._edges(g, self._grey(g, picture))
+        fine = self._pooled(g, edges, FINE)
+        coarse = self._pooled(g, edges, COARSE)
         # coarse cells beside the edges of all directions there: shapes without their contrast
-        every = np.ones((DIRECTIONS, DIRECTIONS, 1, 1))
-        size = g.op("Sqrt", g.op("Conv", coarse * coarse, every)) + LEAST_EDGES
-        views = (colours, g.op("Sqrt", fine), g.op("Sqrt", coarse / size))
+        every_direction = np.ones((DIRECTIONS, DIRECTIONS, 1, 1))
+        square = g.op("Conv", coarse * coarse, every_direction)
+        size = g.op("Sqrt", square) + LEAST_EDGES
+        fine_view = g.op("Sqrt", fine)
+        coarse_view = g.op("Sqrt", coarse / size)
+        views = (colours, fine_view, coarse_view)
         return [g.op("Flatten", view, axis=1) for view in views]
+
+    def _reduced(self, g: Builder, x: Value, move: tuple[int, int]) -> Value:
+        """(batch, channels, *small): pictures of features x, 0 .. 1, moved and made smaller."""
+        _, height, width = self.shape
+        small_height, small_width = self.small
+        down, right = move
+        intensity = x * SCALE
+        sizes = g.const([-1, *self.shape], np.int64)
+        picture = g.op("Reshape", intensity, sizes)
+        rows = smoothing(height, small_height)
+        columns = smoothing(width, small_width)
+        # a picture is moved by moving the weights of its places
+        rows = rows[:, _moved(height, down)]
+        columns = columns[:, _moved(width, right)]
+        return _both_axes(g, picture, rows, columns)
+
+    def _colours(self, g: Builder, picture: Value) -> Value:
+        """(batch, channels, *blurred): reduced pictures, blurred, of which some places are kept."""
+        height, width = self.small
+        blurred_height, blurred_width = self.blurred
+        rows = smoothing(height, blurred_height, BLUR)
+        columns = smoothing(width, blurred_width, BLUR)
+        return _both_axes(g, picture, rows, columns)
+
+    def _grey(self, g: Builder, picture: Value) -> Value:
+        """(batch, 1, height, width): the mean over the channels of reduced pictures."""
+        channels = self.shape[0]
+        if channels == 1:
+            return picture
+        mean = np.full((1, channels, 1, 1), 1 / channels)
+        return g.op("Conv", picture, mean)
+
+    def _grid(self, count: int) -> tuple[int, int]:
+        """(cells down, cells across): `count` each, but no more than there are pixels."""
+        height, width = self.small
+        return min(count, height), min(count, width)
+
+    def _pooled(self, g: Builder, edges: Value, count: int) -> Value:
+        """(batch, DIRECTIONS, cells down, cells across): the mean of edges about each cell."""
+        height, width = self.small
+        down, across = self._grid(count)
+        # a cell's weights reach as far as half a cell
+        rows = smoothing(height, down, height / down / 2)
+        columns = smoothing(width, across, width / across / 2)
+        return _both_axes(g, edges, rows, columns)
 
     def _edges(self, g: Builder, grey: Value) -> Value:
         """(batch, DIRECTIONS, height, width): how steep each place is, told apart by direction."""
-        flat = [smoothing(n, n, EDGE) for n in self.small]
-        steep = [slopes(n, EDGE) for n in self.small]
-        down = _both_axes(g, grey, steep[0], flat[1])
-        right = _both_axes(g, grey, flat[0], steep[1])
+        height, width = self.small
+        down = _both_axes(
+            g,
+            grey,
+            slopes(height, EDGE),
+            smoothing(width, width, EDGE),
+        )
+        right = _both_axes(
+            g,
+            grey,
+            smoothing(height, height, EDGE),
+            slopes(width, EDGE),
+        )
         turn = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS
-        compass = np.stack([np.sin(turn), np.cos(turn)], axis=1)[:, :, None, None]
-        along = g.op("Conv", g.op("Concat", down, right, axis=1), compass)
+        compass = np.stack([np.sin(turn), np.cos(turn)], axis=1)
+        both = g.op("Concat", down, right, axis=1)
+        along = g.op("Conv", both, compass[:, :, None, None])
         along = g.relu(along)
         square = down * down + right * right
         # the cosine's third power, times the slope: a direction, and hardly its neighbours
@@ -107,31 +139,22 @@ class Views:
     @property
     def widths(self) -> list[int]:
         """How many coordinates each view has."""
-        grids = [
-            [
-                min(
-                    count,
-                    side,
-                )
-                for side in self.small
-            ]
-            for count in (FINE, COARSE)
-        ]
-        cells = [DIRECTIONS * down * right for down, right in grids]
-        return [self.shape[0] * math.prod(self.blurred), *cells]
+        channels = self.shape[0]
+        colours = channels * math.prod(self.blurred)
+        fine = math.prod(self._grid(FINE))
+        coarse = math.prod(self._grid(COARSE))
+        return [colours, DIRECTIONS * fine, DIRECTIONS * coarse]
 
     def enlarged(self, g: Builder, colours: Value, channels: int) -> Value:
         """Spread values laid out as the first view over the pixels of whole pictures: (batch,
         channels * height * width)."""
         _, height, width = self.shape
-        sides = self.blurred
-        picture = g.op("Reshape", colours, g.const([-1, channels, *sides], np.int64))
-        picture = _both_axes(
-            g,
-            picture,
-            smoothing(sides[0], height),
-            smoothing(sides[1], width),
-        )
+        blurred_height, blurred_width = self.blurred
+        sizes = g.const([-1, channels, blurred_height, blurred_width], np.int64)
+        picture = g.op("Reshape", colours, sizes)
+        rows = smoothing(blurred_height, height)
+        columns = smoothing(blurred_width, width)
+        picture = _both_axes(g, picture, rows, columns)
         return g.op("Flatten", picture, axis=1)
 
 
@@ -144,28 +167,35 @@ def smoothing(size: int, places: int, deviation: float = 0.0) -> Float:
     middle = (np.arange(places) + 0.5) * size / places
     off = np.arange(size) + 0.5 - middle[:, None]
     weight = np.exp(-0.5 * (off / deviation) ** 2)
-    return np.asarray(weight / weight.sum(axis=1, keepdims=True))
+    total = weight.sum(axis=1, keepdims=True)
+    return np.asarray(weight / total)
 
 
 def slopes(size: int, deviation: float) -> Float:
     """(size, size): weights of the slope at each place of a line, that of the straight line which
     fits about it best; no edge is seen where the picture ends."""
     weight = smoothing(size, size, deviation)
-    off = np.arange(size) - np.arange(size)[:, None]
-    off = off - (weight * off).sum(axis=1, keepdims=True)
+    place = np.arange(size)
+    off = place - place[:, None]
+    mean = (weight * off).sum(axis=1, keepdims=True)
+    off = off - mean
     square = (weight * off**2).sum(axis=1, keepdims=True)
+    # of a single place there is no slope
     return np.asarray(weight * off / np.maximum(square, 1e-12))
 
 
 def _moved(size: int, by: int) -> Float:
     """For each place of a line, the place whose value it has after the values are moved by so many
     places, the end repeated: (size,)."""
-    return np.clip(np.arange(size) - by, 0, size - 1)
+    last = size - 1
+    place = np.arange(size) - by
+    return np.clip(place, 0, last)
 
 
 def _both_axes(g: Builder, picture: Value, down: Float, right: Float) -> Value:
     """Multiply pictures by a matrix along each axis, channel by channel: down picture right^T."""
-    return g.op("MatMul", g.op("MatMul", down, picture), right.T)
+    along_columns = g.op("MatMul", down, picture)
+    return g.op("MatMul", along_columns, right.T)
 
 
 def _of_one_contrast(g: Builder, x: Value) -> Value:
