@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aetool import operations
 from aetool.closed_form import blocks, in_blocks, moments
-from aetool.data import sources, text
+from aetool.data import arrow_source, sources, text
 from aetool.errors import DataError
 from aetool.operations import FitOptions
 
@@ -108,7 +108,7 @@ def test_neither_files_nor_batches_change_a_bit_of_a_bundle(
     expected = operations.fit(whole, options).to_bytes()
     assert operations.fit(pieces, options).to_bytes() == expected
     monkeypatch.setattr(text, "CHUNK", 5_000)  # bytes
-    monkeypatch.setattr(sources, "ROWS", 700)
+    monkeypatch.setattr(arrow_source, "ROWS", 700)
     assert sum(1 for _ in sources.open_source(whole).batches()) > 5
     assert operations.fit(whole, options).to_bytes() == expected
     frame = pd.read_csv(whole)

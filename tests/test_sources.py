@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from aetool.columns.schema import infer
-from aetool.data import sources
+from aetool.data import json_sources, sources
 from aetool.data.pictures.choosing import Asked, chosen
 from aetool.data.pictures.framed import framed
 from aetool.errors import DataError
@@ -147,6 +147,7 @@ def bad_npz() -> bytes:
         ("t.npz", bad_npz(), "promises"),
         ("t.jsonl", b'{"a": 1}\nnope\n', "line 2 is not JSON"),
         ("t.jsonl", b"[1]\n", "line 1 is not an object"),
+        ("t.json", b'{"columns": [], "data": []}', "no records"),
         ("t.parquet", b"PAR1 not really", "Parquet"),
         (
             "p-idx3-ubyte",
@@ -175,7 +176,7 @@ def test_no_such_file_and_empty_folder(tmp_path):
 
 
 def test_json_keys_that_come_late(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "ROWS", 2)
+    monkeypatch.setattr(json_sources, "ROWS", 2)
     path = tmp_path / "t.jsonl"
     path.write_text(
         "\n".join(json.dumps({"a": i, **({"z": 1} if i == 3 else {})}) for i in range(5))

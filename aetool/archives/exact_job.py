@@ -40,7 +40,7 @@ from aetool.codec.records import Encoded, Layout
 from aetool.codec.shared import Shared
 from aetool.csv import encodings
 from aetool.csv.encodings import NoTableError
-from aetool.data import arrow_files, sources
+from aetool.data import arrow_files, json_sources, sources, streams
 from aetool.data.array_files import ArrayFile
 from aetool.data.arrow_files import ArrowTable, UnsuitedError
 from aetool.data.arrow_source import CopiedTable
@@ -339,9 +339,9 @@ def _job_of(
         return ExactJob(_pixels(source, options, pictures), by_model)
     if isinstance(source, sources.CsvSource):
         return _text_job(source, options, model, shared, bounds)
-    if isinstance(source, sources.JsonLinesSource) and not bounded:
+    if isinstance(source, json_sources.JsonLinesSource) and not bounded:
         path = source.path
-        lines = JsonLines(_format(source), lambda: sources.open_stream(path), options.effort)
+        lines = JsonLines(_format(source), lambda: streams.open_stream(path), options.effort)
         return ExactJob(lines)
     if bounded:
         why = f" ({source.reason})" if isinstance(source, FileBytes) else ""
@@ -360,7 +360,7 @@ def can_be_bounded(source: Opened) -> bool:
     # the original file is stored, and not what was read of it
     if isinstance(source, CopiedTable) and source.original is not None:
         return False
-    never = ImageSource | sources.JsonLinesSource | sources.UnreadSource
+    never = ImageSource | json_sources.JsonLinesSource | sources.UnreadSource
     return not isinstance(source, never)
 
 
@@ -384,7 +384,7 @@ def _seen_by_others(source: Opened, path: Path) -> FileAt | None:
     spooled = source.place is not None and source.place.spool is not None
     dialect = getattr(source, "dialect", None)
     in_utf8 = dialect is None or dialect.encoding == encodings.UTF8
-    if spooled or not in_utf8 or not sources.is_uncompressed(path):
+    if spooled or not in_utf8 or not streams.is_uncompressed(path):
         return None
     return FileAt.of(path, source.name)
 
@@ -470,7 +470,7 @@ def _origin(source: sources.CsvSource, layout: Layout) -> TextOrigin:
         yield from behind_the_head
 
     def stream() -> BinaryIO:
-        return sources.open_stream(source.path)
+        return streams.open_stream(source.path)
 
     return TextOrigin(pieces, stream, layout, source.dialect.encoding)
 
@@ -605,4 +605,4 @@ def _bounds_by_place(
 
 
 def _bytes(source: Opened, path: Path) -> KeptBytes:
-    return KeptBytes(_format(source), lambda: sources.open_stream(path))
+    return KeptBytes(_format(source), lambda: streams.open_stream(path))

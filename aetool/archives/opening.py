@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from aetool import files
-from aetool.data import array_files, arrow_files, images, memory, sources
+from aetool.data import array_files, arrow_files, images, memory, numpy_files, sources, streams
 from aetool.data.array_files import ArrayFile
 from aetool.data.arrow_files import ArrowTable, UnsuitedError
 from aetool.data.arrow_source import ArrowFileSource, ArrowMemorySource, CopiedTable
@@ -50,7 +50,7 @@ class FileBytes:
             return io.BytesIO(self.content)
         if self.is_raw:
             return self.path.open("rb")
-        return sources.open_stream(self.path)
+        return streams.open_stream(self.path)
 
     @property
     def is_raw(self) -> bool:
@@ -59,7 +59,7 @@ class FileBytes:
         if self.path is None:
             return False
         try:
-            with sources.open_stream(self.path) as inside:
+            with streams.open_stream(self.path) as inside:
                 while inside.read(1 << 20):
                     pass
         except DataError:
@@ -135,14 +135,14 @@ def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
 
     UnsuitedError, with the reason, where its types cannot be stored.
     """
-    with sources.open_stream(path) as stream:
+    with streams.open_stream(path) as stream:
         head = stream.read(8)
     is_table = bool(arrow_files.kind_of(head))
     # an .npz is a zip of arrays
     is_array = head.startswith((array_files.MAGIC, array_files.ZIP_MAGIC))
     if not is_table and not is_array:
         return None
-    place = sources.unpacked(path, name)
+    place = streams.unpacked(path, name)
     if is_table:
         table = arrow_files.open_table(place.path, name)
         table.place = place
@@ -202,7 +202,7 @@ def of_source(source: Opened) -> Opened:
         return original(source.original)
     if isinstance(source, CopiedTable):
         return in_memory(source.table())
-    has_types = isinstance(source, ArrowFileSource | sources.ArraySource | images.ArraySource)
+    has_types = isinstance(source, ArrowFileSource | numpy_files.ArraySource | images.ArraySource)
     if not has_types or source.place is None:
         return source
     place = source.place

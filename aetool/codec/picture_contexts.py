@@ -84,11 +84,15 @@ def _squash_table() -> list[int]:
     64th vote, where HALF_OF_SQUASH has the probabilities up to vote 0; those above mirror them.
     """
     # P(-vote) = 1 - P(vote)
-    nodes = [*HALF_OF_SQUASH, *(65536 - node for node in HALF_OF_SQUASH[-2::-1])]
+    mirrored = [65536 - node for node in HALF_OF_SQUASH[-2::-1]]
+    nodes = [*HALF_OF_SQUASH, *mirrored]
     table = []
     for vote in range(4096):
         node, part = divmod(vote, 64)
-        mean = (nodes[node] * (64 - part) + nodes[node + 1] * part + 32) >> 6
+        lower = nodes[node] * (64 - part)
+        upper = nodes[node + 1] * part
+        # with half of the divisor, so that it is rounded
+        mean = (lower + upper + 32) >> 6
         # a probability of 1 would leave nothing for the other bit
         table.append(min(mean, 65535))
     return table
@@ -101,8 +105,10 @@ def _stretch_table(table: Sequence[int]) -> list[int]:
     votes = []
     vote = 0
     for probability in range(4096):
+        # halfway to the next probability, as both are rounded
+        least = 16 * probability + 8
         # probabilities rise, so the search goes on where it ended
-        while vote < 4095 and table[vote] < 16 * probability + 8:
+        while vote < 4095 and table[vote] < least:
             vote += 1
         votes.append(vote - 2048)
     return votes
@@ -130,7 +136,9 @@ class Preset:
     def inputs(self) -> int:
         """How many inputs a network has room for: a vote of each context and a constant, rounded up
         to a multiple of eight."""
-        return -(-(len(self.contexts) + 1) // 8) * 8
+        votes = len(self.contexts) + 1
+        eights = -(-votes // 8)
+        return eights * 8
 
     def lists(self) -> bytes:
         """The numbers of the features in each context, then in each selector, as bytes for the C
@@ -201,6 +209,24 @@ class About:
     www: int
 
 
+@dataclass(frozen=True)
+class Pixel:
+    """Everything that is known of a pixel before its value in one plane is coded.
+
+    plane, y, x: where it is. near: the values around it in this plane. others: around it in the
+    planes coded before, at most two; values: the pixel's own values in these. earlier: the values
+    in the picture before at the same pixel and to its west, north, east and south.
+    """
+
+    plane: int
+    y: int
+    x: int
+    near: About
+    others: list[About]
+    values: list[int]
+    earlier: tuple[int, int, int, int, int]
+
+
 def magnitude_class(value: int) -> int:
     """The class of a magnitude, 0 .. 15: the number of THRESHOLDS that it reaches or exceeds."""
     return sum(value >= threshold for threshold in THRESHOLDS)
@@ -216,13 +242,16 @@ def classed(value: int, shift: int) -> int:
 def coarsely(value: int, shift: int) -> int:
     """The coarse class, -7 .. 7, of a signed difference. shift: as of `classed`."""
     size = classed(value, shift)
-    return -COARSE[-size] if size < 0 else COARSE[size]
+    if size < 0:
+        return -COARSE[-size]
+    return COARSE[size]
 
 
 def median(w: int, n: int, nw: int) -> int:
     """The median of three guesses of a pixel from its neighbours: w, n and w + n - nw (the
     predictor of LOCO-I)."""
-    ordered = sorted((w, n, w + n - nw))
+    gradient = w + n - nw
+    ordered = sorted((w, n, gradient))
     return ordered[1]
 
 
@@ -243,8 +272,12 @@ def truncated(dividend: int, divisor: int) -> int:
 def linear_guess(w: int, weights: Sequence[int], terms: Sequence[int]) -> int:
     """A guess of a pixel's value: its west neighbour w, and the sum of terms, each by its weight in
     65,536ths."""
-    total = sum(weight * term for weight, term in zip(weights, terms, strict=False))
-    return w + ((total + (1 << 15)) >> 16)
+    total = 0
+    # there may be more weights than terms
+    for weight, term in zip(weights, terms, strict=False):
+        total += weight * term
+    half = 1 << 15
+    return w + ((total + half) >> 16)
 
 
 def clipped(value: int, low: int, high: int) -> int:
@@ -274,93 +307,118 @@ class Walk:
         # classes are of 8 bits, whatever the depth
         self.shift = max(0, most.bit_length() - 8)
         # and those of differences coarser where values are
-        self.classes = self.shift + max(0, bound.bit_length() - 1)
+        coarser = max(0, bound.bit_length() - 1)
+        self.classes = self.shift + coarser
         # places in at most 64 classes
-        self.steps_x = max(0, (self.width - 1).bit_length() - 6)
-        self.steps_y = max(0, (self.height - 1).bit_length() - 6)
+        bits_x = (self.width - 1).bit_length()
+        bits_y = (self.height - 1).bit_length()
+        self.steps_x = max(0, bits_x - 6)
+        self.steps_y = max(0, bits_y - 6)
         # weights for each plane; they go on learning from picture to picture
-        self.linear = [[*FIRST_LINEAR, *[0] * 20] for _ in range(self.planes)]
+        first = [*FIRST_LINEAR, *[0] * 20]
+        self.linear = [list(first) for _ in range(self.planes)]
         self.repeated = [0] * REPEATS
         self.before = self._blank()
         self.error_before = self._blank()
 
     def _blank(self) -> list[list[list[int]]]:
-        return [[[0] * self.width for _ in range(self.height)] for _ in range(self.planes)]
+        """A picture of zeros, as lists of its planes, rows and columns."""
+        blank = []
+        for _ in range(self.planes):
+            blank.append([[0] * self.width for _ in range(self.height)])
+        return blank
 
     def run(self, coder: Coder) -> None:
         """Encode all values, or decode them into `values`, pixel by pixel."""
         for picture in range(self.count):
-            self.now, self.error = self._blank(), self._blank()
+            self.now = self._blank()
+            self.error = self._blank()
             # of each plane and row, the misses of the predictors at each pixel
-            self.missed: list[list[dict[int, list[int]]]] = [
-                [{} for _ in range(self.height)] for _ in range(self.planes)
-            ]
+            self.missed: list[list[dict[int, list[int]]]] = []
+            for _ in range(self.planes):
+                self.missed.append([{} for _ in range(self.height)])
             self.picture = picture
             for y in range(self.height):
                 for x in range(self.width):
                     for plane in range(self.planes):
-                        self._pixel(coder, plane, y, x)
-            self.before, self.error_before = self.now, self.error
+                        self._code(coder, plane, y, x)
+            self.before = self.now
+            self.error_before = self.error
 
     def _at(self, plane: int, y: int, x: int) -> int:
         """The value at (y, x) of a plane of this picture. Left of a row: the first value of the row
         above, 0 in the first row; right of it: the row's last value."""
         rows = self.now[plane]
+        rows = self.now[plane]
         if x < 0:
             return rows[y - 1][0] if y else 0
-        return rows[y][min(x, self.width - 1)]
+        last = self.width - 1
+        return rows[y][min(x, last)]
+
+    def _row_of(self, plane: int, y: int, first: int, last: int) -> list[int]:
+        """The values of a row from column `first` to `last`, which may both lie outside of it."""
+        return [self._at(plane, y, x) for x in range(first, last + 1)]
 
     def _about(self, plane: int, y: int, x: int) -> About:
-        w, ww, www = (self._at(plane, y, x - step) for step in (1, 2, 3))
+        """The values around (y, x) of a plane of this picture."""
+        www, ww, w = self._row_of(plane, y, x - 3, x - 1)
         # above the first row there is nothing: the west stands for all of it
         if y == 0:
             return About(w, w, w, w, ww, w, w, w, w, w, w, www)
         # rows above are whole
-        nww, nw, n, ne, nee = (self._at(plane, y - 1, x + step) for step in range(-2, 3))
+        nww, nw, n, ne, nee = self._row_of(plane, y - 1, x - 2, x + 2)
         if y == 1:
             return About(w, n, nw, ne, ww, n, ne, nw, nee, nww, n, www)
-        nnw, nn, nne = (self._at(plane, y - 2, x + step) for step in range(-1, 2))
-        nnn = self._at(plane, y - 3, x) if y > 2 else nn
+        nnw, nn, nne = self._row_of(plane, y - 2, x - 1, x + 1)
+        nnn = nn
+        if y > 2:
+            nnn = self._at(plane, y - 3, x)
         return About(w, n, nw, ne, ww, nn, nne, nnw, nee, nww, nnn, www)
 
-    def _of_picture_before(self, plane: int, y: int, x: int, w: int) -> tuple[int, ...]:
+    def _earlier(self, plane: int, y: int, x: int, w: int) -> tuple[int, int, int, int, int]:
         """The values in the picture before at the same pixel and to its west, north, east and
         south; five times w in the first picture."""
         if not self.picture:
-            return (w,) * 5
+            return w, w, w, w, w
         rows = self.before[plane]
-        right = self.width - 1
-        low = self.height - 1
+        # at its edges the picture goes on as it ends
+        left = max(x - 1, 0)
+        right = min(x + 1, self.width - 1)
+        above = max(y - 1, 0)
+        below = min(y + 1, self.height - 1)
         row = rows[y]
-        west = row[max(x - 1, 0)]
-        east = row[min(x + 1, right)]
-        return row[x], west, rows[max(y - 1, 0)][x], east, rows[min(y + 1, low)][x]
+        return row[x], row[left], rows[above][x], row[right], rows[below][x]
 
     def _error(self, plane: int, y: int, x: int) -> int:
-        inside = y >= 0 and 0 <= x < self.width
-        return self.error[plane][y][x] if inside else 0
+        """How far off the prediction was at (y, x) of a plane; 0 outside of the picture."""
+        is_inside = y >= 0 and 0 <= x < self.width
+        return self.error[plane][y][x] if is_inside else 0
 
-    def _pixel(self, coder: Coder, plane: int, y: int, x: int) -> None:
-        a = self._about(plane, y, x)
-        # planes of the same pixel that are coded already
-        others = [self._about(k, y, x) for k in range(min(plane, 2))]
-        here = [self.now[k][y][x] for k in range(min(plane, 2))]
-        earlier = self._of_picture_before(plane, y, x, a.w)
-        terms = self._terms(a, others, here, earlier)
-        weights = self.linear[plane]
-        guesses = self._guesses(a, others, here, earlier)
-        guesses.append(linear_guess(a.w, weights, terms))
+    def _pixel(self, plane: int, y: int, x: int) -> Pixel:
+        """What is known of the pixel at (y, x) before its value in this plane is coded."""
+        near = self._about(plane, y, x)
+        others = []
+        values = []
+        for coded in range(min(plane, 2)):
+            others.append(self._about(coded, y, x))
+            values.append(self.now[coded][y][x])
+        earlier = self._earlier(plane, y, x, near.w)
+        return Pixel(plane, y, x, near, others, values, earlier)
+
+    def _code(self, coder: Coder, plane: int, y: int, x: int) -> None:
+        """Code the value at (y, x) of a plane, and learn from it."""
+        pixel = self._pixel(plane, y, x)
+        terms = self._terms(pixel)
+        guesses = self._guesses(pixel)
+        guesses.append(linear_guess(pixel.near.w, self.linear[plane], terms))
         # a guess may lie outside of what pixels can be
         guesses = [clipped(guess, 0, self.most) for guess in guesses]
-        linear = guesses[-1]
         predicted = self._mean(plane, y, x, guesses)
-        seen = (a.w, a.n, a.nw, a.ne, a.ww, a.nn)
-        # where the value is remembered that followed such neighbours
-        slot = (hashed(plane * PLANE_SEED & WORD, seen) * CONTEXT_SEED & WORD) >> 16
-        features = self._features(plane, y, x, a, others, here, earlier, predicted, guesses, slot)
+        slot = self._slot(pixel)
+        features = self._features(pixel, predicted, guesses, slot)
         self._contexts(coder, plane, features)
-        given = int(self.values[self.picture, plane, y, x])
-        value = code_value(coder, predicted, self.most, given, self.bound)
+        exact = int(self.values[self.picture, plane, y, x])
+        value = code_value(coder, predicted, self.most, exact, self.bound)
         # what is learned of it
         self.values[self.picture, plane, y, x] = value
         self.now[plane][y][x] = value
@@ -368,55 +426,74 @@ class Walk:
         # 0 stands for nothing remembered
         self.repeated[slot] = value + 1
         self.missed[plane][y][x] = [abs(value - guess) for guess in guesses]
-        # normalised least mean squares: steps do not depend on the contrast
+        # the last guess is the one of the linear predictor
+        self._learn(plane, terms, value - guesses[-1])
+
+    def _slot(self, pixel: Pixel) -> int:
+        """Where the value is remembered that last followed such neighbours: 0 .. REPEATS - 1."""
+        a = pixel.near
+        neighbours = (a.w, a.n, a.nw, a.ne, a.ww, a.nn)
+        seed = pixel.plane * PLANE_SEED & WORD
+        mixed = hashed(seed, neighbours) * CONTEXT_SEED & WORD
+        return mixed >> 16
+
+    def _learn(self, plane: int, terms: list[int], miss: int) -> None:
+        """Move the weights of a plane's linear predictor towards what would have guessed right.
+
+        terms: what it guessed by. miss: how far above its guess the value is.
+        """
+        weights = self.linear[plane]
+        # normalised least mean squares: steps do not depend on the contrast, nor does a flat area
+        # divide by nothing
         norm = 64 + sum(term * term for term in terms)
-        step = truncated((value - linear) << 20, norm)
+        step = truncated(miss << 20, norm)
         for place, term in enumerate(terms):
             moved = weights[place] + (step * term >> 10)
             # bounded, so that sums stay within 64 bits
             weights[place] = clipped(moved, -LARGEST_LINEAR, LARGEST_LINEAR)
 
-    def _terms(
-        self,
-        a: About,
-        others: list[About],
-        here: list[int],
-        earlier: tuple[int, ...],
-    ) -> list[int]:
+    def _terms(self, pixel: Pixel) -> list[int]:
         """The terms of the linear predictor: differences of neighbours to the west one, in this
         plane, in the picture before, and in the planes of this pixel coded before."""
-        around = (a.n, 2 * a.w - a.ww, a.nw, a.ne, a.nn, a.nne, a.nnw, a.nee, a.nww, a.nnn, a.www)
+        a = pixel.near
+        west_goes_on = 2 * a.w - a.ww
+        north = (a.nw, a.ne, a.nn, a.nne, a.nnw, a.nee, a.nww, a.nnn)
+        around = (a.n, west_goes_on, *north, a.www)
         terms = [value - a.w for value in around]
         if self.count > 1:
-            terms += [value - a.w for value in earlier]
-        for place, (other, value) in enumerate(zip(others, here, strict=True)):
-            known = (value, other.n) if place else (value, other.n, other.nw, other.ne)
-            terms += [near - other.w for near in known]
+            terms += [value - a.w for value in pixel.earlier]
+        planes = zip(pixel.others, pixel.values, strict=True)
+        for place, (other, value) in enumerate(planes):
+            # of the first plane more than of the second
+            neighbours = [value, other.n]
+            if place == 0:
+                neighbours += [other.nw, other.ne]
+            terms += [neighbour - other.w for neighbour in neighbours]
         return terms
 
-    def _guesses(
-        self,
-        a: About,
-        others: list[About],
-        here: list[int],
-        earlier: tuple[int, ...],
-    ) -> list[int]:
+    def _guesses(self, pixel: Pixel) -> list[int]:
         """Guesses of a pixel's value by all predictors but the linear one, as a list; they may lie
-        outside of 0 .. most. a: the neighbours in this plane; others: those in planes coded before;
-        here: the pixel's values in these; earlier: in the picture before."""
+        outside of 0 .. most."""
+        a = pixel.near
+        # the predictors of LOCO-I and CALIC, and plain gradients
+        mean = (a.w + a.n) >> 1
+        slope = (a.ne - a.nw) >> 2
+        change = (a.w - a.ww) >> 1
         guesses = [
-            # the predictors of LOCO-I and CALIC, and plain gradients
             median(a.w, a.n, a.nw),
-            ((a.w + a.n) >> 1) + ((a.ne - a.nw) >> 2),
+            mean + slope,
             a.w + a.ne - a.n,
             a.n + a.ne - a.nne,
-            a.w + ((a.w - a.ww) >> 1),
+            a.w + change,
         ]
+        # what another picture or plane has here, and how much this one differs around it
         if self.count > 1:
-            same, west, north, _, _ = earlier
-            guesses.append(same + ((a.w - west + a.n - north) >> 1))
-        for other, value in zip(others, here, strict=True):
-            guesses.append(value + ((a.w - other.w + a.n - other.n) >> 1))
+            same, west, north, _, _ = pixel.earlier
+            difference = a.w - west + a.n - north
+            guesses.append(same + (difference >> 1))
+        for other, value in zip(pixel.others, pixel.values, strict=True):
+            difference = a.w - other.w + a.n - other.n
+            guesses.append(value + (difference >> 1))
         return guesses
 
     def _mean(self, plane: int, y: int, x: int, guesses: list[int]) -> int:
@@ -429,9 +506,11 @@ class Walk:
                 row = y - up
                 column = x + right
                 if row >= 0 and 0 <= column < self.width:
-                    missed += factor * self.missed[plane][row][column][place]
+                    misses = self.missed[plane][row][column]
+                    missed += factor * misses[place]
             # in whole numbers, so that every machine has the same
-            reciprocal = (1 << 24) // clipped(missed >> self.shift, 1, LARGEST_MISS)
+            scaled = clipped(missed >> self.shift, 1, LARGEST_MISS)
+            reciprocal = (1 << 24) // scaled
             weight = (reciprocal * reciprocal >> 16) + 1
             total += weight
             weighed += weight * guess
@@ -439,53 +518,43 @@ class Walk:
 
     def _features(
         self,
-        plane: int,
-        y: int,
-        x: int,
-        a: About,
-        others: list[About],
-        here: list[int],
-        earlier: tuple[int, ...],
+        pixel: Pixel,
         predicted: int,
         guesses: list[int],
         slot: int,
     ) -> dict[str, int]:
+        """The FEATURES of a pixel by name, whole numbers.
+
+        predicted: its value as all guesses together have it. slot: where a value is remembered.
+        """
+        a = pixel.near
+        plane = pixel.plane
+        y = pixel.y
+        x = pixel.x
         classes = self.classes
-        error_w = self._error(plane, y, x - 1)
-        error_n = self._error(plane, y - 1, x)
-        # how far off the prediction was nearby
-        errors = 2 * abs(error_w) + 2 * abs(error_n)
-        errors += abs(self._error(plane, y - 1, x - 1))
-        errors += abs(self._error(plane, y - 1, x + 1))
-        # how rough the picture is here
-        slopes = abs(a.w - a.nw) + abs(a.n - a.nw)
-        slopes += abs(a.n - a.ne) + abs(a.w - a.ww)
-        slopes += abs(a.n - a.nn)
-        about = (a.w, a.n, a.nw, a.ne, a.ww, a.nn, a.nee, earlier[0])
-        # black and white come in areas, in drawings above all
-        ends = sum((value in (0, self.most)) << place for place, value in enumerate(about))
-        # what the first plane's change from the west lets expect
-        other = here[0] + a.w - others[0].w if plane else earlier[0]
+        errors = self._errors(pixel)
+        slopes = self._slopes(a)
+        fine = classed((errors + 2 * slopes) >> 3, classes)
         features = {
             "predicted": predicted,
             "predicted coarse": predicted >> (self.shift + 4),
             "x": x >> self.steps_x,
             "y": y >> self.steps_y,
             "energy": coarsely((errors + slopes) // 6, classes),
-            "energy fine": 2 * classed((errors + 2 * slopes) >> 3, classes) + (errors > slopes),
+            "energy fine": 2 * fine + (errors > slopes),
             "texture": classed(slopes >> 1, classes),
             "spread": classed(max(guesses) - min(guesses), classes),
-            "ends": ends,
+            "ends": self._at_ends(pixel),
             "w exact": a.w,
             "n exact": a.n,
             "repeated": self.repeated[slot],
             "error first": self.error[0][y][x] if plane > 0 else 0,
             "error second": self.error[1][y][x] if plane > 1 else 0,
-            "first": here[0] if plane else 0,
+            "first": pixel.values[0] if plane else 0,
+            "error w": classed(self._error(plane, y, x - 1), classes),
+            "error n": classed(self._error(plane, y - 1, x), classes),
+            "error before": classed(self._error_before(pixel), classes),
         }
-        error_before = self.error_before[plane][y][x] if self.picture else 0
-        wrong = {"error w": error_w, "error n": error_n, "error before": error_before}
-        features |= {name: classed(error, classes) for name, error in wrong.items()}
         near = {
             "w": a.w,
             "n": a.n,
@@ -493,23 +562,63 @@ class Walk:
             "ne": a.ne,
             "ww": a.ww,
             "nn": a.nn,
-            "before": earlier[0],
+            "before": pixel.earlier[0],
             "linear": guesses[-1],
             "median": guesses[0],
-            "plane": other,
+            "plane": _by_first_plane(pixel),
         }
         for name, value in near.items():
             features[name] = classed(value - predicted, classes)
         for name in ("w", "n", "nw", "ne"):
-            features[f"{name} coarse"] = coarsely(near[name] - predicted, classes)
+            difference = near[name] - predicted
+            features[f"{name} coarse"] = coarsely(difference, classes)
         return features
 
+    def _errors(self, pixel: Pixel) -> int:
+        """How far off the prediction was at four pixels nearby, those beside this one twice."""
+        plane = pixel.plane
+        above = pixel.y - 1
+        x = pixel.x
+        west = abs(self._error(plane, pixel.y, x - 1))
+        north = abs(self._error(plane, above, x))
+        northwest = abs(self._error(plane, above, x - 1))
+        northeast = abs(self._error(plane, above, x + 1))
+        return 2 * west + 2 * north + northwest + northeast
+
+    def _error_before(self, pixel: Pixel) -> int:
+        """How far off the prediction was at this pixel of the picture before; 0 in the first."""
+        if not self.picture:
+            return 0
+        return self.error_before[pixel.plane][pixel.y][pixel.x]
+
+    def _slopes(self, a: About) -> int:
+        """How rough the picture is here: the sum of five differences between neighbours."""
+        slopes = abs(a.w - a.nw)
+        slopes += abs(a.n - a.nw)
+        slopes += abs(a.n - a.ne)
+        slopes += abs(a.w - a.ww)
+        slopes += abs(a.n - a.nn)
+        return slopes
+
+    def _at_ends(self, pixel: Pixel) -> int:
+        """Which of eight neighbours are black or white, a bit for each: these come in areas, in
+        drawings above all."""
+        a = pixel.near
+        neighbours = (a.w, a.n, a.nw, a.ne, a.ww, a.nn, a.nee, pixel.earlier[0])
+        bits = 0
+        for place, value in enumerate(neighbours):
+            if value in (0, self.most):
+                bits |= 1 << place
+        return bits
+
     def _contexts(self, coder: Coder, plane: int, features: dict[str, int]) -> None:
+        """Tell the coder the contexts of the next value, and which networks mix their votes."""
         hashes = []
         for place, names in enumerate(self.preset.contexts):
             # the same features in another list are another context
             seed = (place + 1) * CONTEXT_SEED + plane * PLANE_SEED & WORD
-            hashes.append(hashed(seed, [features[name] for name in names]))
+            values = [features[name] for name in names]
+            hashes.append(hashed(seed, values))
         chosen = []
         for names in self.preset.selectors:
             number = plane
@@ -517,6 +626,15 @@ class Walk:
                 number = number * 19 + features[name]
             chosen.append(number & 255)
         coder.begin(hashes, chosen)
+
+
+def _by_first_plane(pixel: Pixel) -> int:
+    """What the first plane's change from the west lets expect of this one; in the first plane
+    itself, the value in the picture before."""
+    if not pixel.plane:
+        return pixel.earlier[0]
+    change = pixel.values[0] - pixel.others[0].w
+    return pixel.near.w + change
 
 
 def code_value(coder: Coder, predicted: int, most: int, value: int, bound: int = 0) -> int:
@@ -545,7 +663,8 @@ def code_value(coder: Coder, predicted: int, most: int, value: int, bound: int =
     length = 0
     while 2 << length <= largest:
         node = 2 + 7 * negative + min(length, 6)
-        if not coder.bit(node, node, int(steps >= 2 << length)):
+        is_longer = steps >= 2 << length
+        if not coder.bit(node, node, int(is_longer)):
             break
         length += 1
     magnitude = 1 << length
@@ -563,8 +682,10 @@ def code_value(coder: Coder, predicted: int, most: int, value: int, bound: int =
         # a bit that would lead out of the range is 0
         if magnitude + (1 << place) <= largest:
             node = 16 + 4 * min(length, 7) + min(depth, 3)
-            bit = coder.bit(slot, node, steps >> place & 1)
+            wanted = steps >> place & 1
+            bit = coder.bit(slot, node, wanted)
         slot = 2 * slot + bit
         magnitude += bit << place
-    restored = predicted - step * magnitude if negative else predicted + step * magnitude
+    distance = step * magnitude
+    restored = predicted - distance if negative else predicted + distance
     return clipped(restored, 0, most)

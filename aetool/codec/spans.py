@@ -20,7 +20,12 @@ from aetool.model import Array, Int
 
 I8 = npt.NDArray[np.int8]
 I32 = npt.NDArray[np.int32]
+# characters as bytes
 LF = 10
+MINUS = 45
+POINT = 46
+ZERO = 48
+NINE = 57
 DIGITS = 18  # of a decimal; more are kept as text
 BYTES_A_SLICE = 1000  # that are copied in the time a slice of a view takes beyond one of bytes
 SHORT, SHORT_ONE = 64, 65  # forms: as few decimals as say it; the same, but at least one
@@ -42,58 +47,82 @@ def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tup
     if kernel.C is not None:
         kernel.C.numbers(text, start, stop, 1, prefix, suffix, value, form)
         return value, form
+    _read(text, start.astype(np.int64) + prefix, stop.astype(np.int64) - suffix, value, form)
+    return value, form
+
+
+def _read(text: Bytes, begin: Int, end: Int, value: Int, form: I8) -> None:
+    """Read the cells text[begin[i]:end[i]] as `numbers` does, into value and form, (n,) each."""
     # the digits alone: what all cells of a column have in common is set apart
-    begin = start.astype(np.int64) + prefix
-    end = stop.astype(np.int64) - suffix
-    width = end - begin
-    some = np.flatnonzero((width > 0) & (width <= DIGITS + 2))
-    if not len(some):
-        return value, form
+    widths = end - begin
     # longer cells are not among these: one of them would make the rows of all others as wide
-    offset = np.arange(int(width[some].max()))
+    rows = np.flatnonzero((widths > 0) & (widths <= DIGITS + 2))
+    if not len(rows):
+        return
+    width = widths[rows]
+    widest = int(width.max())
     # one row of bytes for each cell, all as wide as the longest; zeros behind its end
+    offset = np.arange(widest)
     last = max(len(text) - 1, 0)
-    at = np.minimum(begin[some, None] + offset, last)
-    width = width[some]
+    places = begin[rows, None] + offset
     inside = offset < width[:, None]
-    cell = np.where(inside, text[at], 0)
-    # 45 is the minus sign, 46 the point, 48 .. 57 are digits
-    negative = cell[:, 0] == 45
-    digit = (cell >= 48) & (cell <= 57)
-    point = cell == 46
-    sign = inside & (offset == 0) & negative[:, None]
+    cell = np.where(inside, text[np.minimum(places, last)], 0)
+    negative = cell[:, 0] == MINUS
+    digit = (cell >= ZERO) & (cell <= NINE)
+    point = cell == POINT
+    is_first = inside & (offset == 0)
+    sign = is_first & negative[:, None]
     allowed = digit | point | sign | ~inside
     good = allowed.all(axis=1)
     # where the point stands; behind the last digit if there is none
-    count = digit.sum(axis=1)
     points = point.sum(axis=1)
     where = np.where(points > 0, point.argmax(axis=1), width)
     first = negative.astype(np.int64)
-    # more digits than 18 do not fit into 64 bits
-    good &= (count > 0) & (count <= DIGITS)
+    good &= _is_usual(cell, digit, where, first, width)
     good &= points <= 1
-    # digits stand on both sides of a point: neither ".5" nor "5."
-    good &= (where > first) & (where != width - 1)
-    rows = np.arange(len(some))
-    widest = cell.shape[1]
-    lead = cell[rows, np.minimum(first, widest - 1)]
-    # "007" would come back as "7"
-    good &= ~((lead == 48) & (where - first > 1))
-    total = np.zeros(len(some), np.int64)
-    for place in range(widest):
-        # the column has other characters in some cells, whose number goes on behind them
-        here = digit[:, place] & good
-        units = cell[here, place].astype(np.int64) - 48
-        total[here] = total[here] * 10 + units
+    total = _sum_of_digits(cell, digit, good)
     # "-0" would come back as "0"
     good &= ~(negative & (total == 0))
+    # without a point it stands behind the cell, and nothing follows
     after = np.maximum(width - where - 1, 0)
     # "1.50" has a zero that its value does not tell
-    zero = (after > 0) & (text[end[some] - 1] == 48)
+    last_character = text[end[rows] - 1]
+    zero = (after > 0) & (last_character == ZERO)
     signed = np.where(negative, -total, total)
-    value[some] = np.where(good, signed, 0)
-    form[some] = np.where(good, after + ZERO_AT_END * zero, -1)
-    return value, form
+    value[rows] = np.where(good, signed, 0)
+    form_of_cells = after + ZERO_AT_END * zero
+    form[rows] = np.where(good, form_of_cells, -1)
+
+
+def _is_usual(cell: Bytes, digit: Mask, where: Int, first: Int, width: Int) -> Mask:
+    """(n,): whether cells, a row of characters each, are written as `write` would write them.
+
+    digit: which characters are digits. where: the place of the point, first: of the first digit,
+    width: how many characters the cell has, (n,) each.
+    """
+    # more digits than 18 do not fit into 64 bits
+    count = digit.sum(axis=1)
+    usual = (count > 0) & (count <= DIGITS)
+    # digits stand on both sides of a point: neither ".5" nor "5."
+    usual &= (where > first) & (where != width - 1)
+    # "007" would come back as "7"
+    rows = np.arange(len(cell))
+    in_row = np.minimum(first, cell.shape[1] - 1)
+    leading = cell[rows, in_row]
+    has_several = where - first > 1
+    return np.asarray(usual & ~((leading == ZERO) & has_several))
+
+
+def _sum_of_digits(cell: Bytes, digit: Mask, good: Mask) -> Int:
+    """(n,): the digits of each row of characters as one number; 0 for rows that are not good."""
+    total = np.zeros(len(cell), np.int64)
+    for place in range(cell.shape[1]):
+        # the column has other characters in some cells, whose number goes on behind them
+        here = digit[:, place] & good
+        # at most 18 digits, so that nothing goes beyond 64 bits
+        units = cell[here, place].astype(np.int64) - ZERO
+        total[here] = total[here] * 10 + units
+    return total
 
 
 def digits_behind(form: Array) -> Array:
@@ -113,7 +142,8 @@ def levels(text: Bytes, start: I32, stop: I32, most: int) -> tuple[I32, I32] | N
     there are more than `most` different cells."""
     n = len(start)
     if kernel.C is not None:
-        first = np.empty(max(most, 1), np.int32)
+        room = max(most, 1)
+        first = np.empty(room, np.int32)
         index = np.empty(n, np.int32)
         count = kernel.C.levels(text, start, stop, 1, most, first, index)
         if count < 0:
@@ -142,13 +172,16 @@ def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
     if kernel.C is not None:
         # the kernel asks for as much a cell: 19 digits, a sign and a point are less than half
         out = np.empty(48 * n, np.uint8)
-        size = kernel.C.write(np.ascontiguousarray(value), form, decimals, out, length)
+        contiguous = np.ascontiguousarray(value)
+        size = kernel.C.write(contiguous, form, decimals, out, length)
         return out[:size], length
     cells = []
-    for whole, form_of_cell in zip(value.tolist(), form.tolist(), strict=True):
-        cells.append(_decimal(whole, form_of_cell, decimals))
+    pairs = zip(value.tolist(), form.tolist(), strict=True)
+    for number, form_of_cell in pairs:
+        cells.append(_decimal(number, form_of_cell, decimals))
     length[:] = [len(cell) for cell in cells]
-    return np.frombuffer("".join(cells).encode(), np.uint8), length
+    joined = "".join(cells).encode()
+    return np.frombuffer(joined, np.uint8), length
 
 
 def _decimal(whole: int, form: int, decimals: int) -> str:
@@ -159,7 +192,8 @@ def _decimal(whole: int, form: int, decimals: int) -> str:
     if form >= SHORT:
         least = form - SHORT
     # 5 with two decimals is 0.05: at least one digit before the point
-    digits = str(abs(whole)).rjust(places + 1, "0")
+    digits = str(abs(whole))
+    digits = digits.rjust(places + 1, "0")
     while places > least and digits.endswith("0"):
         digits = digits[:-1]
         places -= 1
@@ -178,17 +212,22 @@ def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
     total = int(length.sum(dtype=np.int64))
     if kernel.C is not None:
         out = np.empty(total, np.uint8)
-        kernel.C.weave(pool, np.ascontiguousarray(start, np.int64), length, out)
+        begin = np.ascontiguousarray(start, np.int64)
+        kernel.C.weave(pool, begin, length, out)
         return out
     size = length.astype(np.int64)
     # for each byte of the result its place in the pool, without a loop over spans
     begin = np.cumsum(size) - size
-    return np.asarray(pool[np.repeat(start - begin, size) + np.arange(total)])
+    # how far each byte lies behind its place in the result
+    shift = np.repeat(start - begin, size)
+    places = shift + np.arange(total)
+    return np.asarray(pool[places])
 
 
 def begins(length: I32) -> Int:
     """Where each of consecutive spans begins, (n,). length: (n,), bytes of each."""
-    return np.cumsum(length, dtype=np.int64) - length
+    ends = np.cumsum(length, dtype=np.int64)
+    return ends - length
 
 
 def same(text: Bytes, start: I32, stop: I32, other: Bytes, first: I32, last: I32) -> bool:
@@ -198,10 +237,12 @@ def same(text: Bytes, start: I32, stop: I32, other: Bytes, first: I32, last: I32
     if not np.array_equal(length, last - first):
         return False
     if kernel.C is not None:
-        places = [np.ascontiguousarray(at, np.int32) for at in (start, stop, first, last)]
-        return bool(kernel.C.same(text, *places[:2], other, *places[2:]))
-    own = weave(text, start.astype(np.int64), length)
-    return np.array_equal(own, weave(other, first.astype(np.int64), length))
+        one = [np.ascontiguousarray(place, np.int32) for place in (start, stop)]
+        two = [np.ascontiguousarray(place, np.int32) for place in (first, last)]
+        return bool(kernel.C.same(text, *one, other, *two))
+    cells = weave(text, start.astype(np.int64), length)
+    other_cells = weave(other, first.astype(np.int64), length)
+    return np.array_equal(cells, other_cells)
 
 
 def cells_of(text: Bytes, start: Array, stop: Array) -> list[bytes]:
@@ -228,11 +269,14 @@ class Spans:
 
     def take(self, rows: Int) -> Spans:
         """The cells in these rows, in this order; a row may come more than once."""
-        return Spans(self.pool, self.start[rows], self.length[rows])
+        start = self.start[rows]
+        length = self.length[rows]
+        return Spans(self.pool, start, length)
 
     def bytes(self) -> list[bytes]:
         """Each cell as a bytes object."""
-        return cells_of(self.pool, self.start, self.start + self.length)
+        stop = self.start + self.length
+        return cells_of(self.pool, self.start, stop)
 
     def places(self) -> tuple[Bytes, I32, I32]:
         """(the pool, where each cell begins in it, where it ends)."""
@@ -242,8 +286,10 @@ class Spans:
 
 def behind_another(cells: Sequence[bytes]) -> Spans:
     """Put cells one behind the other into a pool of their own."""
-    length = np.array([len(cell) for cell in cells], np.int32)
-    pool = np.frombuffer(b"".join(cells), np.uint8)
+    lengths = [len(cell) for cell in cells]
+    length = np.array(lengths, np.int32)
+    joined = b"".join(cells)
+    pool = np.frombuffer(joined, np.uint8)
     return Spans(pool, begins(length), length)
 
 
@@ -265,24 +311,28 @@ def pack_cells(cells: Sequence[bytes]) -> bytes:
     u8 1, the u32 lengths, and the cells."""
     joined = b"\n".join(cells)
     # no cell holds a line feed itself
-    if joined.count(b"\n") == len(cells) - 1:
+    separators = len(cells) - 1
+    if joined.count(b"\n") == separators:
         return pack(b"\0" + joined)
     lengths = np.array([len(cell) for cell in cells], "<u4")
-    return pack(b"\1" + lengths.tobytes() + b"".join(cells))
+    texts = b"".join(cells)
+    return pack(b"\1" + lengths.tobytes() + texts)
 
 
 def unpack_cells(data: bytes, count: int) -> Spans:
     """The `count` cells that pack_cells packed; ArchiveError if they are damaged."""
     if not count:
-        return Spans(np.zeros(0, np.uint8), np.zeros(0, np.int64), np.zeros(0, np.int32))
+        return behind_another([])
     raw = unpack(data)
     body = np.frombuffer(raw, np.uint8)
     if raw[:1] == b"\0":
-        line_feeds = np.flatnonzero(body[1:] == LF) + 1
+        separators = np.flatnonzero(body[1:] == LF)
+        line_feeds = separators + 1
         # the last cell has no line feed behind it
         ends = np.append(line_feeds, len(body))
         if len(ends) != count:
             raise ArchiveError("damaged: a column has not the texts it should have")
+        # behind the byte that tells the form, and behind each line feed
         start = np.concatenate([[1], line_feeds + 1])
         length = (ends - start).astype(np.int32)
         return Spans(body, start, length)
@@ -290,7 +340,8 @@ def unpack_cells(data: bytes, count: int) -> Spans:
     if raw[:1] != b"\1" or len(raw) < head:
         raise ArchiveError("damaged: a column of text is cut short")
     length = np.frombuffer(raw, "<u4", count, 1).astype(np.int64)
-    start = head + np.cumsum(length) - length
+    ends = head + np.cumsum(length)
+    start = ends - length
     # before anything is read by lengths that may be damaged
     if int(length.sum()) != len(raw) - head:
         raise ArchiveError("damaged: the lengths of a text column do not add up")

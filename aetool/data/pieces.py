@@ -21,7 +21,8 @@ from aetool.data import arrow_files, notices, text
 from aetool.data.arrow_source import ArrowFileSource, CopiedTable
 from aetool.data.chains import ChainSource
 from aetool.data.located import FileAt
-from aetool.data.sources import CsvSource, is_uncompressed
+from aetool.data.sources import CsvSource
+from aetool.data.streams import is_uncompressed
 from aetool.data.table import Table
 from aetool.data.table_source import ROWS, TableSource
 from aetool.errors import DataError

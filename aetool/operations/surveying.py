@@ -20,7 +20,7 @@ from aetool.archives.yardstick import PictureYardstick
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec.pictures import PIXELS
-from aetool.data import packers, sources
+from aetool.data import packers, sources, streams
 from aetool.data.images import ImageSource, Pixels
 from aetool.data.packers import Packed
 from aetool.data.pictures.alike import of_one_form
@@ -246,7 +246,7 @@ class _Survey:
         if path is None or path.stat().st_size > MOST_READ:
             self.skipped.append(f"other programs: no file of at most {MOST_READ >> 20} MB")
             return
-        with sources.open_stream(path) as stream:
+        with streams.open_stream(path) as stream:
             self._add_others(packers.squeezed(stream.read()))
 
     def result(self) -> Tradeoff:

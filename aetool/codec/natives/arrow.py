@@ -98,11 +98,16 @@ class Booleans(ColumnKind):
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
         values = bits_of(array).astype(np.int64)
-        return [numbers.encode_integers(values, gaps_of(array))]
+        gaps = gaps_of(array)
+        coded = numbers.encode_integers(values, gaps)
+        return [coded]
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
-        values, gaps = numbers.decode_integers(next(columns), 0, 1)
-        packed = np.packbits(values.astype(np.uint8), bitorder="little")
+        column = next(columns)
+        values, gaps = numbers.decode_integers(column, 0, 1)
+        bits = values.astype(np.uint8)
+        # Arrow has the first value in the lowest bit
+        packed = np.packbits(bits, bitorder="little")
         return array_from(self.kind, rows, gaps, packed)
 
 
@@ -119,38 +124,52 @@ class WholeNumbers(ColumnKind):
         from pyarrow import types
 
         super().__init__(kind, place, dictionaries)
-        self.numeric = types.is_integer(kind) or types.is_decimal(kind)
+        is_integer = types.is_integer(kind)
+        self.numeric = is_integer or types.is_decimal(kind)
         self.scale = int(getattr(kind, "scale", 0))
         self.stored = self._stored_as()
         limits = np.iinfo(self.stored)
-        self.low, self.high = int(limits.min), int(limits.max)
+        self.low = int(limits.min)
+        self.high = int(limits.max)
         # what a moved value may be: a decimal of no more digits than its type says
-        self.first, self.last = self.low, self.high
+        self.first = self.low
+        self.last = self.high
         if hasattr(kind, "precision"):
-            self.last = min(10**kind.precision - 1, self.high)
+            largest = 10**kind.precision - 1
+            self.last = min(largest, self.high)
             self.first = -self.last
 
     def _stored_as(self) -> Stored:
         from pyarrow import types
 
-        sign = "u" if types.is_unsigned_integer(self.kind) else "i"
-        return np.dtype(f"<{sign}{self.kind.bit_width // 8}")
+        is_unsigned = types.is_unsigned_integer(self.kind)
+        sign = "u" if is_unsigned else "i"
+        width = self.kind.bit_width // 8
+        return np.dtype(f"<{sign}{width}")
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
         values = buffer_of(array, self.stored)
-        return [self._encoded(self._widened(values), gaps_of(array), bound)]
+        widened = self._widened(values)
+        coded = self._encoded(widened, gaps_of(array), bound)
+        return [coded]
 
     def _widened(self, values: Integers) -> Integers:
-        return values.astype(np.uint64 if self.high >= 1 << 63 else np.int64)
+        """The numbers as 64 bits: with a sign, unless their type goes beyond what these hold."""
+        if self.high >= 1 << 63:
+            return values.astype(np.uint64)
+        return values.astype(np.int64)
 
     def _encoded(self, values: Integers, gaps: Mask | None, bound: Bound) -> Coded:
         unit = Fraction(10) ** self.scale
         grid = None
         if bound is not None and self._are_valid(values, gaps):
-            grid = Grid.of(bound * unit, self.first, self.last)
+            allowed = bound * unit
+            grid = Grid.of(allowed, self.first, self.last)
         coded = numbers.encode_integers(values, gaps, grid)
-        coded.error /= float(unit)
-        coded.square /= float(unit) ** 2
+        # measured in stored numbers: an error in the column's unit is that part of it
+        scale = float(unit)
+        coded.error /= scale
+        coded.square /= scale**2
         return coded
 
     def _are_valid(self, values: Integers, gaps: Mask | None) -> bool:
@@ -165,18 +184,21 @@ class WholeNumbers(ColumnKind):
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
         values, gaps = self._decoded(next(columns))
-        return array_from(self.kind, rows, gaps, values.astype(self.stored))
+        stored = values.astype(self.stored)
+        return array_from(self.kind, rows, gaps, stored)
 
     def _decoded(self, column: Decoded) -> tuple[Integers, Mask | None]:
-        is_moved = isinstance(column.meta, IntegerMeta) and column.meta.allowed > 0
-        if is_moved:
+        meta = column.meta
+        # only values that were moved within a bound keep to the digits of their type
+        if isinstance(meta, IntegerMeta) and meta.allowed > 0:
             return numbers.decode_integers(column, self.first, self.last)
         return numbers.decode_integers(column, self.low, self.high)
 
     def ends(self, array: pa.Array) -> Ends | None:
         gaps = gaps_of(array)
         values = buffer_of(array, self.stored)
-        return self._ends(values if gaps is None else values[~gaps])
+        present = values if gaps is None else values[~gaps]
+        return self._ends(present)
 
     def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:
         if bound is None or same_values(source, restored):
@@ -189,8 +211,14 @@ class WholeNumbers(ColumnKind):
         if gaps is not None:
             before = before[~gaps]
             after = after[~gaps]
-        largest = int(distances(before, after).max(initial=0))
-        return largest <= bound * Fraction(10) ** self.scale
+        return self._are_near(before, after, bound)
+
+    def _are_near(self, before: Integers, after: Integers, bound: Fraction) -> bool:
+        """Whether stored numbers differ from others by at most the bound, in the column's unit."""
+        off = distances(before, after)
+        largest = int(off.max(initial=0))
+        allowed = bound * Fraction(10) ** self.scale
+        return largest <= allowed
 
     def _ends(self, values: Integers) -> Ends | None:
         if not len(values):
@@ -219,13 +247,17 @@ class WideDecimals(WholeNumbers):
         limbs, gaps = self._limbs(array)
         count = _needed(limbs)
         if count == 1:
-            return [self._encoded(limbs[:, 0].copy(), gaps, bound)]
-        first = numbers.encode_integers(limbs[:, 0].copy(), gaps)
-        first.meta = dataclasses.replace(integer_meta(first.meta), limbs=count)
+            only = limbs[:, 0].copy()
+            return [self._encoded(only, gaps, bound)]
+        lowest = limbs[:, 0].copy()
+        first = numbers.encode_integers(lowest, gaps)
+        meta = integer_meta(first.meta)
+        first.meta = dataclasses.replace(meta, limbs=count)
         coded = [first]
         for place in range(1, count):
             # the gaps are told by the first limb; here stands 0
-            coded.append(whole_column(limbs[:, place].copy()))
+            limb = limbs[:, place].copy()
+            coded.append(whole_column(limb))
         return coded
 
     def _limbs(self, array: pa.Array) -> tuple[Int64, Mask | None]:
@@ -233,8 +265,12 @@ class WideDecimals(WholeNumbers):
         without)."""
         gaps = gaps_of(array)
         size = 8 * self.limbs
-        raw = bytes_of(array.buffers()[1])[array.offset * size :]
-        limbs = raw[: len(array) * size].view("<i8").reshape(-1, self.limbs).copy()
+        # an array may be a part of its buffer
+        first = array.offset * size
+        last = first + len(array) * size
+        buffer = array.buffers()[1]
+        raw = bytes_of(buffer)[first:last]
+        limbs = raw.view("<i8").reshape(-1, self.limbs).copy()
         if gaps is not None:
             limbs[gaps] = 0
         return limbs, gaps
@@ -248,6 +284,7 @@ class WideDecimals(WholeNumbers):
         limbs[:, 0], gaps = self._decoded(column)
         for place in range(1, count):
             limbs[:, place] = whole_of(next(columns))
+        # the limbs that were left out repeat the sign of the highest that was stored
         sign = limbs[:, count - 1] >> 63
         limbs[:, count:] = sign[:, None]
         return array_from(self.kind, rows, gaps, limbs)
@@ -262,27 +299,38 @@ class WideDecimals(WholeNumbers):
             return same_values(source, restored)
         before, _ = self._limbs(source)
         after, _ = self._limbs(restored)
-        if not _same_gaps(source, restored) or _needed(before) > 1 or _needed(after) > 1:
+        if not _same_gaps(source, restored):
             return False
-        largest = int(distances(before[:, 0], after[:, 0]).max(initial=0))
-        return largest <= bound * Fraction(10) ** self.scale
+        # what takes several limbs is stored exactly
+        if _needed(before) > 1 or _needed(after) > 1:
+            return False
+        return self._are_near(before[:, 0], after[:, 0], bound)
 
     def ends(self, array: pa.Array) -> Ends | None:
         limbs, gaps = self._limbs(array)
-        here = limbs if gaps is None else limbs[~gaps]
-        if _needed(here) == 1:
-            return self._ends(here[:, 0])
+        present = limbs if gaps is None else limbs[~gaps]
+        if _needed(present) == 1:
+            return self._ends(present[:, 0])
         unit = Fraction(10) ** self.scale
         # rare, and Python's own integers have no end
-        values = [int.from_bytes(row.tobytes(), "little", signed=True) for row in here]
-        return min(values) / unit, max(values) / unit
+        values = []
+        for row in present:
+            raw = row.tobytes()
+            values.append(int.from_bytes(raw, "little", signed=True))
+        smallest = min(values)
+        largest = max(values)
+        return smallest / unit, largest / unit
 
 
 def _needed(limbs: Int64) -> int:
     """How many of the limbs, (n, limbs), must be stored: higher ones that in every row only repeat
     the sign of the limb below can be left out."""
     count: int = limbs.shape[1]
-    while count > 1 and (limbs[:, count - 1] == limbs[:, count - 2] >> 63).all():
+    while count > 1:
+        highest = limbs[:, count - 1]
+        below = limbs[:, count - 2]
+        if (highest != below >> 63).any():
+            break
         count -= 1
     return count
 
@@ -293,13 +341,18 @@ class FloatNumbers(ColumnKind):
     numeric = True
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
-        return [numbers.encode_floats(self._values(array), gaps_of(array), bound)]
+        values = self._values(array)
+        gaps = gaps_of(array)
+        return [numbers.encode_floats(values, gaps, bound)]
 
     def _values(self, array: pa.Array) -> Floats:
-        return buffer_of(array, np.dtype(f"<f{self.kind.bit_width // 8}"))
+        size = self.kind.bit_width // 8
+        return buffer_of(array, np.dtype(f"<f{size}"))
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
-        values, gaps = numbers.decode_floats(next(columns), self.kind.bit_width)
+        column = next(columns)
+        width = self.kind.bit_width
+        values, gaps = numbers.decode_floats(column, width)
         return array_from(self.kind, rows, gaps, values)
 
     def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:
@@ -309,12 +362,14 @@ class FloatNumbers(ColumnKind):
             return False
         before = self._values(source)
         after = self._values(restored)
-        whole = np.dtype(f"<i{before.dtype.itemsize}")
-        same = before.view(whole) == after.view(whole)
+        # NaN equals nothing, not itself either: bits are compared
+        as_bits = np.dtype(f"<i{before.dtype.itemsize}")
+        same = before.view(as_bits) == after.view(as_bits)
         gaps = gaps_of(source)
         if gaps is not None:
             same |= gaps
-        return bool((same | within(before, after, bound)).all())
+        near = within(before, after, bound)
+        return bool((same | near).all())
 
     def ends(self, array: pa.Array) -> Ends | None:
         values = self._values(array)
@@ -324,8 +379,10 @@ class FloatNumbers(ColumnKind):
             finite &= ~gaps
         if not finite.any():
             return None
-        here = values[finite].astype(np.float64)
-        return Fraction(float(here.min())), Fraction(float(here.max()))
+        present = values[finite].astype(np.float64)
+        smallest = float(present.min())
+        largest = float(present.max())
+        return Fraction(smallest), Fraction(largest)
 
 
 class Strings(ColumnKind):
@@ -338,46 +395,58 @@ class Strings(ColumnKind):
         from pyarrow import types
 
         super().__init__(kind, place, dictionaries)
-        self.fixed = kind.byte_width if types.is_fixed_size_binary(kind) else None
-        self.utf8 = kind in (pa.string(), pa.large_string(), pa.string_view())
+        self.fixed = None
+        if types.is_fixed_size_binary(kind):
+            self.fixed = kind.byte_width
+        texts = (pa.string(), pa.large_string(), pa.string_view())
+        self.utf8 = kind in texts
         self.laid_out = kind
         if kind == pa.string_view():
             self.laid_out = pa.large_string()
         if kind == pa.binary_view():
             self.laid_out = pa.large_binary()
-        large = self.laid_out in (pa.large_string(), pa.large_binary())
-        self.offsets = np.dtype("<i8" if large else "<i4")
+        large_kinds = (pa.large_string(), pa.large_binary())
+        is_large = self.laid_out in large_kinds
+        self.offsets = np.dtype("<i8" if is_large else "<i4")
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
         gaps = gaps_of(array)
         if array.type != self.laid_out:
             array = array.cast(self.laid_out)
-        data = bytes_of(array.buffers()[-1])
+        # the last buffer has the bytes; one of ends is before it, but where all are of one length
+        buffers = array.buffers()
+        data = bytes_of(buffers[-1])
         places = self._ends_of_cells(array)
         start = places[:-1]
         stop = places[1:]
-        return [cells.encode_cells(data, start, stop, gaps, self.utf8)]
+        coded = cells.encode_cells(data, start, stop, gaps, self.utf8)
+        return [coded]
 
     def _ends_of_cells(self, array: pa.Array) -> Int64:
         """(n + 1,): where each value begins in the buffer of bytes, and where the last one ends."""
         if self.fixed is not None:
             first = array.offset
-            places = np.arange(first, first + len(array) + 1, dtype=np.int64)
+            last = first + len(array)
+            places = np.arange(first, last + 1, dtype=np.int64)
             return places * np.int64(self.fixed)
         buffer = array.buffers()[1]
         if buffer is None:
             return np.zeros(1, np.int64)
         first = array.offset * self.offsets.itemsize
-        ends = np.frombuffer(buffer, self.offsets, len(array) + 1, first)
+        count = len(array) + 1
+        ends = np.frombuffer(buffer, self.offsets, count, first)
         return ends.astype(np.int64)
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
         cell_column = cells.decode_cells(next(columns))
+        gaps = cell_column.gaps
         if self.fixed is not None:
-            return array_from(self.kind, rows, cell_column.gaps, self._padded(cell_column))
+            padded = self._padded(cell_column)
+            return array_from(self.kind, rows, gaps, padded)
         offsets = np.zeros(rows + 1, self.offsets)
         offsets[1:] = cell_column.ends
-        array = array_from(self.laid_out, rows, cell_column.gaps, offsets, cell_column.bytes)
+        text = cell_column.bytes
+        array = array_from(self.laid_out, rows, gaps, offsets, text)
         if self.utf8:
             # Arrow trusts its buffers: bytes that are no text would be found out much later
             array.validate(full=True)
@@ -390,15 +459,17 @@ class Strings(ColumnKind):
         one has another length."""
         lengths = cell_column.lengths()
         width = self.fixed or 0
-        if cell_column.gaps is not None:
-            lengths = lengths[~cell_column.gaps]
+        gaps = cell_column.gaps
+        if gaps is not None:
+            lengths = lengths[~gaps]
         if (lengths != width).any():
             raise ArchiveError("damaged: bytes have not the length of their type")
-        if cell_column.gaps is None:
+        if gaps is None:
             return cell_column.bytes
-        check_text(len(cell_column.gaps) * width)
-        padded = np.zeros((len(cell_column.gaps), width), np.uint8)
-        padded[~cell_column.gaps] = cell_column.bytes.reshape(len(lengths), width)
+        # before memory is taken for as many rows as the archive claims
+        check_text(len(gaps) * width)
+        padded = np.zeros((len(gaps), width), np.uint8)
+        padded[~gaps] = cell_column.bytes.reshape(len(lengths), width)
         return padded
 
 
@@ -407,13 +478,15 @@ class Indices(WholeNumbers):
     blocks."""
 
     def _stored_as(self) -> Stored:
-        index: Stored = np.dtype(self.kind.index_type.to_pandas_dtype())
+        plain = self.kind.index_type.to_pandas_dtype()
+        index: Stored = np.dtype(plain)
         return index.newbyteorder("<")
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
         (coded,) = super().encode(array.indices, None)
         number = self.dictionaries.number(self.place, array.dictionary)
-        coded.meta = dataclasses.replace(integer_meta(coded.meta), dictionary=number)
+        meta = integer_meta(coded.meta)
+        coded.meta = dataclasses.replace(meta, dictionary=number)
         return [coded]
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
@@ -427,13 +500,19 @@ class Indices(WholeNumbers):
         dictionary = known[number]
         values, gaps = self._decoded(column)
         # in gaps stands 0, which an empty dictionary has not
-        beyond = (values < 0) | (values >= max(1, len(dictionary)))
+        count = max(1, len(dictionary))
+        beyond = (values < 0) | (values >= count)
         if beyond.any():
             raise ArchiveError("damaged: a column points beyond its dictionary")
         stored = values.astype(self.stored)
         indices = array_from(self.kind.index_type, rows, gaps, stored)
-        is_ordered = self.kind.ordered
-        return pa.DictionaryArray.from_arrays(indices, dictionary, ordered=is_ordered, safe=False)
+        # not safe: the indices were checked just now
+        return pa.DictionaryArray.from_arrays(
+            indices,
+            dictionary,
+            ordered=self.kind.ordered,
+            safe=False,
+        )
 
 
 def kind_of(kind: pa.DataType, place: int, dictionaries: Dictionaries) -> ColumnKind:
@@ -464,7 +543,9 @@ def _same_gaps(one: pa.Array, other: pa.Array) -> bool:
     """Whether two arrays have the same length, and missing values in the same places."""
     if len(one) != len(other):
         return False
-    return bool(one.is_null().equals(other.is_null()))
+    gaps = one.is_null()
+    other_gaps = other.is_null()
+    return bool(gaps.equals(other_gaps))
 
 
 def whole_of(column: Decoded) -> Int64:

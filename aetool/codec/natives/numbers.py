@@ -48,7 +48,8 @@ class FloatType:
     @property
     def usual_nan(self) -> int:
         """The bits, as a whole number, of the NaN that numpy, Arrow and processors write."""
-        return int(np.array(np.nan, self.dtype).view(self.whole))
+        usual = np.array(np.nan, self.dtype)
+        return int(usual.view(self.whole))
 
     @property
     def most_decimals(self) -> int:
@@ -73,29 +74,45 @@ def encode_integers(values: Integers, gaps: Mask | None = None, grid: Grid | Non
 
     grid: rounds the numbers within an error bound; None: they come back exactly.
     """
-    present = None if gaps is None or not gaps.any() else ~gaps
-    multiple = 1
-    here = values if present is None else values[present]
-    error = square = 0.0
-    if grid is not None:
-        stored = grid.quantise(here)
-        restored = grid.restore(stored, here.dtype == np.uint64)
-        off = distances(here, restored)
-        if int(off.max(initial=0)) > grid.allowed:
-            raise ArchiveError("a bound could not be kept; nothing was written")
-        error = float(off.max(initial=0))
-        square = float(np.square(off.astype(np.float64)).sum())
+    present = None
+    if gaps is not None and gaps.any():
+        present = ~gaps
+    has_gaps = present is not None
+    numbers = values if present is None else values[present]
+    if grid is None:
+        stored, multiple = _multiples(numbers)
+        coded = Coded(IntegerMeta(has_gaps, multiple))
     else:
-        stored = here.view(np.int64)
-        multiple = _common_divisor(stored)
-        if multiple > 1:
-            stored = stored // multiple
-    allowed = 0 if grid is None else grid.allowed
-    meta = IntegerMeta(present is not None, multiple, allowed)
-    if present is None:
-        return Coded(meta, [Stream(stored)], [], error, square)
-    kinds = (~present).astype(np.int64)
-    return Coded(meta, [Stream(kinds), Stream(stored, present)], [], error, square)
+        stored = grid.quantise(numbers)
+        coded = Coded(IntegerMeta(has_gaps, 1, grid.allowed))
+        coded.error, coded.square = _errors_of(numbers, stored, grid)
+    if present is not None:
+        kinds = (~present).astype(np.int64)
+        coded.streams.append(Stream(kinds))
+    coded.streams.append(Stream(stored, present))
+    return coded
+
+
+def _multiples(numbers: Integers) -> tuple[Int, int]:
+    """(numbers divided by what divides them all, that divisor; 1 where it would save nothing)."""
+    # without a sign, as with one: the bits of 64 are the same
+    stored = numbers.view(np.int64)
+    multiple = _common_divisor(stored)
+    if multiple > 1:
+        stored = stored // multiple
+    return stored, multiple
+
+
+def _errors_of(numbers: Integers, stored: Int, grid: Grid) -> tuple[float, float]:
+    """(the largest error, the sum of squared errors) of numbers that are rounded to a grid."""
+    restored = grid.restore(stored, numbers.dtype == np.uint64)
+    off = distances(numbers, restored)
+    largest = off.max(initial=0)
+    # the last check before a promise is written down
+    if int(largest) > grid.allowed:
+        raise ArchiveError("a bound could not be kept; nothing was written")
+    squares = np.square(off.astype(np.float64))
+    return float(largest), float(squares.sum())
 
 
 @sensible()
@@ -109,13 +126,17 @@ def decode_integers(column: Decoded, low: int, high: int) -> tuple[Integers, Mas
     unsigned = high >= 1 << 63
     values: Integers = column.values
     if meta.allowed:
-        values = Grid(meta.allowed, low, high).restore(column.values, unsigned)
+        grid = Grid(meta.allowed, low, high)
+        values = grid.restore(column.values, unsigned)
     elif meta.multiple > 1:
         values = column.values * np.int64(meta.multiple)
     if unsigned:
         values = values.view(np.uint64)
-    if len(values) and not low <= int(values.min()) <= int(values.max()) <= high:
-        raise ArchiveError("damaged: a whole number is beyond the range of its type")
+    if len(values):
+        smallest = int(values.min())
+        largest = int(values.max())
+        if smallest < low or largest > high:
+            raise ArchiveError("damaged: a whole number is beyond the range of its type")
     return _spread(values, column)
 
 
@@ -129,9 +150,11 @@ def integer_meta(meta: Meta) -> IntegerMeta:
 def _common_divisor(values: Int) -> int:
     """The greatest common divisor of all values; 1 if it is below LEAST_MULTIPLE, which would save
     nothing."""
+    # a few of them tell most columns that have no divisor
     if len(values) < 2 or int(np.gcd.reduce(values[:FEW])) == 1:
         return 1
-    divisor = abs(int(np.gcd.reduce(values)))
+    common = int(np.gcd.reduce(values))
+    divisor = abs(common)
     if LEAST_MULTIPLE <= divisor <= LARGEST_STEP:
         return divisor
     return 1
@@ -160,20 +183,21 @@ def encode_floats(values: Floats, gaps: Mask | None = None, bound: Fraction | No
     kind = FLOATS[8 * values.dtype.itemsize]
     values = np.ascontiguousarray(values)
     bits = values.view(kind.whole).astype(np.int64)
-    missing = np.zeros(len(values), np.bool_) if gaps is None else gaps
-    usual_nan = ~missing & (bits == kind.usual_nan)
-    plain = ~missing & np.isfinite(values) & ~((values == 0) & np.signbit(values))
-    column = _FloatColumn(kind, values, bits, missing, usual_nan, plain)
+    if gaps is None:
+        gaps = np.zeros(len(values), np.bool_)
+    usual_nan = ~gaps & (bits == kind.usual_nan)
+    # as a decimal -0.0 would come back as 0.0
+    is_minus_zero = (values == 0) & np.signbit(values)
+    plain = ~gaps & np.isfinite(values) & ~is_minus_zero
+    column = _FloatColumn(kind, values, bits, gaps, usual_nan, plain)
     decimals = column.decimals(kind)
-    # a bound of less than one unit of the last decimal leaves nothing to save
-    least = 0 if decimals is None else Fraction(1, 10**decimals)
-    if bound is not None and bound > 0 and bound >= least:
-        bounded = column.in_steps(decimals, bound) if decimals is not None else None
-        bounded = bounded or column.on_grid(bound)
-        if bounded is not None:
-            return bounded
+    bounded = column.within_bound(decimals, bound)
+    if bounded is not None:
+        return bounded
     # 130.28 as a 32-bit float is 130.27999877929688, as a double
-    decimals_of_single = column.decimals(FLOATS[32]) if kind.bits == 64 else None
+    decimals_of_single = None
+    if kind.bits == 64:
+        decimals_of_single = column.decimals(FLOATS[32])
     if decimals_of_single is not None:
         most = np.inf if decimals is None else decimals - FEWER_PLACES
         if decimals_of_single <= most:
@@ -199,18 +223,30 @@ class _FloatColumn:
     def decimals(self, kind: FloatType) -> int | None:
         """The fewest decimals that, as floats of this kind, restore more than NEARLY_ALL of the
         plain floats bit for bit; None if no number of decimals does."""
-        some = self.values[self.plain]
-        for part in (some[:: max(1, len(some) // 1024)], some):
+        plain = self.values[self.plain]
+        # a thousand of them rule out most numbers of decimals
+        every = max(1, len(plain) // 1024)
+        for part in (plain[::every], plain):
             for places in range(kind.most_decimals + 1):
-                numbers, sure = _scaled(part, places, kind)
-                if (
-                    not len(part)
-                    or (sure & (_decimal(numbers, places, kind) == part)).mean() > NEARLY_ALL
-                ):
+                if _are_decimals(part, places, kind):
                     break
             else:
                 return None
         return places
+
+    def within_bound(self, decimals: int | None, bound: Fraction | None) -> Coded | None:
+        """Encode the floats within a bound; None where there is none, or it does not pay.
+
+        decimals: those that restore the floats exactly, None if none do.
+        """
+        if bound is None or bound <= 0:
+            return None
+        if decimals is None:
+            return self.on_grid(bound)
+        # a bound of less than one unit of the last decimal leaves nothing to save
+        if bound < Fraction(1, 10**decimals):
+            return None
+        return self.in_steps(decimals, bound) or self.on_grid(bound)
 
     def as_decimals(self, places: int, kind: FloatType) -> Coded:
         """Encode the floats as whole numbers over 10^places, which are floats of this kind; those
@@ -219,7 +255,8 @@ class _FloatColumn:
         restored = _decimal(numbers, places, kind)
         good = self.plain & sure & (restored == self.values)
         single = kind is not self.kind
-        return self._coded(Decimals(places, single=single), numbers, good)
+        numerals = Decimals(places, single=single)
+        return self._coded(numerals, numbers, good)
 
     def as_bits(self) -> Coded:
         """Encode the floats as their bits, as whole numbers in the floats' order; float64 as the
@@ -233,19 +270,24 @@ class _FloatColumn:
             narrow = single.astype(np.float64) == self.values
             if narrow[good].all():
                 width = 32
-                numbers = ordered(single.view(np.int32).astype(np.int64), 32)
+                bits = single.view(np.int32).astype(np.int64)
+                numbers = ordered(bits, 32)
         return self._coded(Bits(width), numbers, good)
 
     def in_steps(self, places: int, bound: Fraction) -> Coded | None:
         """Encode the floats as decimals, rounded to as many units of the last of `places` decimals
         as the bound allows; None if it allows none, or too many floats cannot be kept within it."""
-        grid = Grid.of(bound * 10**places, -(1 << 53), 1 << 53)
+        # all whole numbers up to here are floats of 64 bits
+        most = 1 << 53
+        grid = Grid.of(bound * 10**places, -most, most)
         if grid is None:
             return None
         numbers, sure = _scaled(self.values, places, self.kind)
         quantised = grid.quantise(numbers)
-        restored = _decimal(grid.restore(quantised, unsigned=False), places, self.kind)
-        return self._bounded(Decimals(places, grid.allowed), quantised, restored, sure, bound)
+        on_grid = grid.restore(quantised, unsigned=False)
+        restored = _decimal(on_grid, places, self.kind)
+        numerals = Decimals(places, grid.allowed)
+        return self._bounded(numerals, quantised, restored, sure, bound)
 
     def on_grid(self, bound: Fraction) -> Coded | None:
         """Encode the floats as multiples of a float a little below twice the bound; None if too
@@ -257,11 +299,13 @@ class _FloatColumn:
         if not 0 < spacing < np.inf:
             return None
         with np.errstate(all="ignore"):
-            steps = np.rint(np.where(self.plain, self.values, 0).astype(np.float64) / spacing)
+            plain = np.where(self.plain, self.values, 0)
+            steps = np.rint(plain.astype(np.float64) / spacing)
             sure = np.abs(steps) < 2.0**53
             numbers = np.where(sure, steps, 0).astype(np.int64)
         restored = _multiple(numbers, spacing, self.kind)
-        return self._bounded(Multiples(spacing), numbers, restored, sure, bound)
+        numerals = Multiples(spacing)
+        return self._bounded(numerals, numbers, restored, sure, bound)
 
     def _bounded(
         self,
@@ -280,27 +324,33 @@ class _FloatColumn:
         """
         finite = ~self.gaps & np.isfinite(self.values)
         good = finite & sure & within(self.values, restored, bound)
-        odd = int(finite.sum()) - int(good.sum())
-        if odd > MOST_ODD * max(1, int(finite.sum())):
+        finite_count = int(finite.sum())
+        odd_count = finite_count - int(good.sum())
+        if odd_count > MOST_ODD * max(1, finite_count):
             return None
         coded = self._coded(numerals, numbers, good)
-        off = np.abs(restored[good].astype(np.float64) - self.values[good].astype(np.float64))
+        before = self.values[good].astype(np.float64)
+        after = restored[good].astype(np.float64)
+        off = np.abs(after - before)
         coded.error = float(off.max(initial=0))
         with np.errstate(over="ignore"):
-            coded.square = float(np.square(off).sum())
+            squares = np.square(off)
+            coded.square = float(squares.sum())
         return coded
 
     def _coded(self, numerals: Numerals, numbers: Int, good: Mask) -> Coded:
         """Build the encoded column: `numbers` where the mask `good` is True, and a kind each for
         gaps, usual NaNs and floats stored as their bits, if there are such."""
         odd = ~good & ~self.gaps & ~self.usual_nan
-        present = [bool(mask.any()) for mask in (self.gaps, self.usual_nan, odd)]
+        special = (self.gaps, self.usual_nan, odd)
+        present = [bool(mask.any()) for mask in special]
         meta = RealMeta(numerals, *present)
         if meta.kinds == 1:
             return Coded(meta, [Stream(numbers)])
         kinds = np.zeros(len(numbers), np.int64)
+        # kinds that no row has take no number
         count = 0
-        for mask in (self.gaps, self.usual_nan, odd):
+        for mask in special:
             if mask.any():
                 count += 1
                 kinds[mask] = count
@@ -323,9 +373,12 @@ def decode_floats(column: Decoded, bits: int) -> tuple[Floats, Mask | None]:
     if len(numbers) == len(column.kinds):
         return numbers, None
     everywhere = np.full(len(column.kinds), kind.usual_nan, kind.whole)
-    everywhere[column.kinds == 0] = numbers.view(kind.whole)
+    is_number = column.kinds == 0
+    everywhere[is_number] = numbers.view(kind.whole)
     if meta.has_odd:
-        everywhere[column.kinds == meta.kinds - 1] = column.raws.astype(kind.whole)
+        # the last of the kinds
+        is_odd = column.kinds == meta.kinds - 1
+        everywhere[is_odd] = column.raws.astype(kind.whole)
     if not meta.has_gaps:
         return everywhere.view(kind.dtype), None
     gaps = column.kinds == 1
@@ -334,12 +387,16 @@ def decode_floats(column: Decoded, bits: int) -> tuple[Floats, Mask | None]:
 
 
 def _floats_behind(numerals: Numerals, values: Int, kind: FloatType) -> Floats:
+    """The floats that whole numbers stand for, (n,). numerals: how."""
     if isinstance(numerals, Decimals):
         if numerals.allowed:
-            grid = Grid(numerals.allowed, -(1 << 53), 1 << 53)
-            values = grid.restore(values, unsigned=False).astype(np.int64, copy=False)
+            most = 1 << 53
+            grid = Grid(numerals.allowed, -most, most)
+            on_grid = grid.restore(values, unsigned=False)
+            values = on_grid.astype(np.int64, copy=False)
         if numerals.single:
-            return _decimal(values, numerals.places, FLOATS[32]).astype(kind.dtype)
+            singles = _decimal(values, numerals.places, FLOATS[32])
+            return singles.astype(kind.dtype)
         return _decimal(values, numerals.places, kind)
     if isinstance(numerals, Multiples):
         return _multiple(values, numerals.spacing, kind)
@@ -354,16 +411,21 @@ def ordered(bits: Int, width: int) -> Int:
     """Map the bits of floats, as whole numbers, to numbers that sort as the floats do; applied
     twice it gives the bits again. bits: (n,); width: how many bits a float has."""
     sign = width - 1
-    return np.asarray(bits ^ ((bits >> np.int64(sign)) & np.int64((1 << sign) - 1)))
+    # all ones where the sign bit is set: then the other bits are turned over
+    below_sign = np.int64((1 << sign) - 1)
+    is_negative = bits >> np.int64(sign)
+    return np.asarray(bits ^ (is_negative & below_sign))
 
 
 def _scaled(values: Floats, places: int, kind: FloatType) -> tuple[Int, Mask]:
     """Floats as whole numbers of 10^-places: ((n,) rounded numbers, 0 where too large; (n,) bool:
     where they are small enough for the dtype to hold exactly)."""
     with np.errstate(all="ignore"):
-        scaled = np.rint(values.astype(np.float64) * float(10**places))
+        unit = float(10**places)
+        scaled = np.rint(values.astype(np.float64) * unit)
         sure = np.abs(scaled) < 2.0**kind.digits
-    return np.where(sure, scaled, 0).astype(np.int64), sure
+    numbers = np.where(sure, scaled, 0).astype(np.int64)
+    return numbers, sure
 
 
 def _decimal(numbers: Integers, places: int, kind: FloatType) -> Floats:
@@ -373,9 +435,23 @@ def _decimal(numbers: Integers, places: int, kind: FloatType) -> Floats:
     10^places is exact in float64 up to 22 places, and a division rounds correctly (IEEE 754).
     """
     with np.errstate(over="ignore"):
-        return np.asarray((numbers / float(10**places)).astype(kind.dtype))
+        quotients = numbers / float(10**places)
+        return np.asarray(quotients.astype(kind.dtype))
+
+
+def _are_decimals(values: Floats, places: int, kind: FloatType) -> bool:
+    """Whether more than NEARLY_ALL of the floats, or all of none, come back bit for bit as decimals
+    of so many places."""
+    if not len(values):
+        return True
+    numbers, sure = _scaled(values, places, kind)
+    same = _decimal(numbers, places, kind) == values
+    share = (sure & same).mean()
+    return bool(share > NEARLY_ALL)
 
 
 def _multiple(numbers: Int, spacing: float, kind: FloatType) -> Floats:
+    """(n,): numbers * spacing, in float64, as floats of the dtype."""
     with np.errstate(over="ignore"):
-        return np.asarray((numbers * spacing).astype(kind.dtype))
+        products = numbers * spacing
+        return np.asarray(products.astype(kind.dtype))

@@ -59,7 +59,10 @@ class Tensor:
     @property
     def rows(self) -> int:
         """How many rows the array has: the product of its leading axes; 0 if it has no values."""
-        return prod(self.shape[: self.lead]) if self.size else 0
+        if not self.size:
+            return 0
+        leading = self.shape[: self.lead]
+        return prod(leading)
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -69,14 +72,18 @@ class Tensor:
     @property
     def columns(self) -> int:
         """How many columns of a block the array has, if a complex number counts as one."""
-        return prod(self.shape[axis] for axis in self.axes)
+        sides = [self.shape[axis] for axis in self.axes]
+        return prod(sides)
 
     @property
     def bounds(self) -> int:
         """How many error bounds may be set for the array: one for each column of a table, else a
         single one for all values."""
-        is_table = len(self.shape) == 2 and 0 < self.shape[1] <= MOST_COLUMNS
-        return self.shape[1] if is_table else 1
+        if len(self.shape) != 2:
+            return 1
+        columns = self.shape[1]
+        is_table = 0 < columns <= MOST_COLUMNS
+        return columns if is_table else 1
 
     def column_names(self, alone: bool) -> list[str]:
         """The name of each part that may have an error bound: c1, c2 ... for the columns of a
@@ -123,12 +130,17 @@ class Tensor:
         """Raise ArchiveError unless the axes are ascending axes behind the leading ones, and the
         type is one that can be stored."""
         count = len(self.shape)
-        if lead_of(count) > self.lead or self.lead > count:
+        least = lead_of(count)
+        if not least <= self.lead <= count:
             raise ArchiveError("damaged: an array without rows")
-        if list(self.axes) != sorted(set(self.axes)):
+        ascending = sorted(set(self.axes))
+        if list(self.axes) != ascending:
             raise ArchiveError("damaged: an array's axes are out of order")
-        if self.axes and not self.lead <= self.axes[0] <= self.axes[-1] < count:
-            raise ArchiveError("damaged: an array's axes are not there")
+        if self.axes:
+            first = self.axes[0]
+            last = self.axes[-1]
+            if first < self.lead or last >= count:
+                raise ArchiveError("damaged: an array's axes are not there")
         if reason_against(np.dtype(self.dtype)):
             raise ArchiveError("damaged: an array of no type that can be stored")
 
@@ -157,7 +169,8 @@ def reason_against(dtype: DType) -> str | None:
         return f"its type is {dtype}"
     # a longdouble has other bits on other processors, and undefined ones between
     sizes = {"f": (2, 4, 8), "c": (8, 16)}
-    if dtype.kind in sizes and dtype.itemsize not in sizes[dtype.kind]:
+    usual = sizes.get(dtype.kind)
+    if usual is not None and dtype.itemsize not in usual:
         return f"its type is {dtype}, which differs between machines"
     return None
 
@@ -174,7 +187,9 @@ def laid_out(tensor: Tensor, array: Array, bounded: bool = False) -> Tensor:
     tensor = replace(tensor, lead=lead, axes=())
     if bounded and tensor.bounds > 1:
         return replace(tensor, axes=(1,))
-    tried = [replace(tensor, axes=axes) for axes in _layouts(tensor)]
+    tried = []
+    for axes in _layouts(tensor):
+        tried.append(replace(tensor, axes=axes))
     if len(tried) == 1 or not tensor.size:
         return tried[0]
     rows = SAMPLED // prod(tensor.row_shape)
@@ -182,7 +197,12 @@ def laid_out(tensor: Tensor, array: Array, bounded: bool = False) -> Tensor:
     # the middle is less likely to be empty than the beginning
     first = (tensor.rows - rows) // 2
     sample = rows_of(tensor, array, first, first + rows)
-    return min(tried, key=lambda one: _bytes_a_value(one, sample))
+
+    def bytes_a_value(layout: Tensor) -> float:
+        return _bytes_a_value(layout, sample)
+
+    # of several that take as few bytes the first is taken
+    return min(tried, key=bytes_a_value)
 
 
 def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
@@ -201,8 +221,11 @@ def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
     fitting = []
     for axes in dict.fromkeys(tried):
         columns = prod(tensor.shape[axis] for axis in axes)
+        if columns > MOST_COLUMNS:
+            continue
         # short columns tell nothing of each other, and planning them takes long
-        if columns <= MOST_COLUMNS and (columns**2 <= tensor.size or not axes):
+        are_long = columns**2 <= tensor.size
+        if are_long or not axes:
             fitting.append(axes)
     return fitting
 
@@ -210,14 +233,19 @@ def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
 def _bytes_a_value(tensor: Tensor, sample: Array) -> float:
     """How many bytes a value takes in this layout, on a few neighbouring columns of the sample,
     (rows, *row_shape)."""
-    flat = _columns_first(tensor, sample).reshape(tensor.columns, -1)
-    middle = max(0, tensor.columns - SAMPLED_COLUMNS) // 2
+    columns_first = _columns_first(tensor, sample)
+    flat = columns_first.reshape(tensor.columns, -1)
+    spare = max(0, tensor.columns - SAMPLED_COLUMNS)
+    middle = spare // 2
     part = flat[middle : middle + SAMPLED_COLUMNS, :SAMPLED_CELLS]
-    as_table = replace(tensor, shape=part.T.shape, axes=(1,), lead=1)
-    coded = encode(as_table, part.T)
+    table = part.T
+    as_table = replace(tensor, shape=table.shape, axes=(1,), lead=1)
+    coded = encode(as_table, table)
     # as it will be done, but with half of the looking
     quick = replace(planning.DEFAULT, sample=4096, second=4)
-    _, payload, _ = blocks.encode(coded, part.shape[1], {}, quick, period=parts_of(tensor))
+    cells_a_column = part.shape[1]
+    period = parts_of(tensor)
+    _, payload, _ = blocks.encode(coded, cells_a_column, {}, quick, period=period)
     return len(payload) / max(1, part.size)
 
 
@@ -227,7 +255,8 @@ def rows_of(tensor: Tensor, array: Array, first: int, last: int) -> Array:
     if tensor.lead == 1:
         return np.asarray(array[first:last])
     if tensor.lead == 0:
-        return np.asarray(array).reshape(1)[first:last]
+        scalar = np.asarray(array).reshape(1)
+        return scalar[first:last]
     # several axes count as rows: whole entries of the first axis, then what is asked for of them
     inner = prod(tensor.shape[1 : tensor.lead])
     begin = first // inner
@@ -240,13 +269,17 @@ def rows_of(tensor: Tensor, array: Array, first: int, last: int) -> Array:
 
 def values_a_block(tensor: Tensor) -> int:
     """How many values a block has at most: MOST_VALUES, or fewer if they are wide."""
-    width = max(1, np.dtype(tensor.dtype).itemsize)
-    return max(1, min(MOST_VALUES, MOST_BYTES // width))
+    dtype = np.dtype(tensor.dtype)
+    # of texts of no length a value takes no bytes
+    width = max(1, dtype.itemsize)
+    most = min(MOST_VALUES, MOST_BYTES // width)
+    return max(1, most)
 
 
 def rows_a_block(tensor: Tensor) -> int:
     """How many rows a full block has, at least 1."""
-    most = values_a_block(tensor) // max(1, prod(tensor.row_shape))
+    values_a_row = max(1, prod(tensor.row_shape))
+    most = values_a_block(tensor) // values_a_row
     if len(tensor.shape) <= 2:
         most = min(most, MOST_ROWS)
     return max(1, most)
@@ -254,14 +287,16 @@ def rows_a_block(tensor: Tensor) -> int:
 
 def cells_of(tensor: Tensor, rows: int) -> int:
     """How many cells each column has in a block of `rows` rows."""
-    return rows * prod(tensor.row_shape) // max(1, tensor.columns)
+    values = rows * prod(tensor.row_shape)
+    return values // max(1, tensor.columns)
 
 
 def period_of(tensor: Tensor) -> int:
     """The distance at which columns of a block are alike, see blocks.encode; 0 for a table of few
     columns, which are not."""
     if len(tensor.axes) > 1:
-        return tensor.shape[tensor.axes[-1]] * parts_of(tensor)
+        innermost = tensor.axes[-1]
+        return tensor.shape[innermost] * parts_of(tensor)
     if len(tensor.shape) > 2 or tensor.columns > ALIKE:
         return parts_of(tensor)
     return 0
@@ -270,7 +305,8 @@ def period_of(tensor: Tensor) -> int:
 def parts_of(tensor: Tensor) -> int:
     """How many columns of a block each column of the array becomes: 2 for complex numbers, else
     1."""
-    return 2 if np.dtype(tensor.dtype).kind == "c" else 1
+    dtype = np.dtype(tensor.dtype)
+    return 2 if dtype.kind == "c" else 1
 
 
 # ---- values
@@ -286,7 +322,8 @@ def encode(
     bounds: the largest error of each column of a table, or one for all values; None for exact.
     """
     dtype = np.dtype(tensor.dtype)
-    flat = _columns_first(tensor, array).reshape(tensor.columns, -1)
+    columns_first = _columns_first(tensor, array)
+    flat = columns_first.reshape(tensor.columns, -1)
     coded: list[Coded] = []
     for place, column in enumerate(flat):
         bound = bounds[place] if len(bounds) > 1 else bounds[0]
@@ -295,9 +332,11 @@ def encode(
             coded.append(_encode_column(values, bound))
             continue
         parts = values.view(f"f{dtype.itemsize // 2}")
-        # the real parts, then the imaginary ones: they have no range, and so no bound
-        coded.append(_encode_column(parts[0::2].copy(), None))
-        coded.append(_encode_column(parts[1::2].copy(), None))
+        real = parts[0::2].copy()
+        imaginary = parts[1::2].copy()
+        # they have no range, and so no bound
+        coded.append(_encode_column(real, None))
+        coded.append(_encode_column(imaginary, None))
     return coded
 
 
@@ -314,18 +353,22 @@ def _native(column: Array) -> Array:
     plain = np.ascontiguousarray(column)
     if plain.dtype.isnative:
         return plain
-    return plain.byteswap().view(plain.dtype.newbyteorder("="))
+    swapped = plain.byteswap()
+    native = plain.dtype.newbyteorder("=")
+    return swapped.view(native)
 
 
 def _encode_column(values: Array, bound: Fraction | None) -> Coded:
+    """Encode a column of one type, of native byte order. bound: the largest error of a number."""
     dtype = values.dtype
     if dtype.kind == "b":
-        return numbers.encode_integers(values.view(np.uint8).astype(np.int64))
+        bits = values.view(np.uint8)
+        return numbers.encode_integers(bits.astype(np.int64))
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
         grid = Grid.of(bound, int(limits.min), int(limits.max))
-        wide = np.uint64 if dtype == np.uint64 else np.int64
-        return numbers.encode_integers(values.astype(wide), None, grid)
+        widened = values.astype(_wide(dtype))
+        return numbers.encode_integers(widened, None, grid)
     if dtype.kind == "f":
         return numbers.encode_floats(values, None, bound)
     if dtype.kind in "Mm":
@@ -336,12 +379,23 @@ def _encode_column(values: Array, bound: Fraction | None) -> Coded:
     return _encode_text(values)
 
 
+def _wide(dtype: DType) -> type[np.uint64 | np.int64]:
+    """The integers of 64 bits that hold every integer of a dtype."""
+    if dtype == np.uint64:
+        return np.uint64
+    return np.int64
+
+
 def _encode_bytes(values: Array) -> Coded:
     """Encode a column of fixed-width bytes, without the zeros that fill each up."""
     width = values.dtype.itemsize
-    start = np.arange(len(values), dtype=np.int64) * width
+    places = np.arange(len(values), dtype=np.int64)
+    start = places * width
     stop = start + np.strings.str_len(values)
-    buffer = values.view(np.uint8) if width else np.zeros(0, np.uint8)
+    # a dtype of no bytes cannot be viewed as any other
+    buffer = np.zeros(0, np.uint8)
+    if width:
+        buffer = values.view(np.uint8)
     return cells.encode_cells(buffer, start, stop, None, utf8=False)
 
 
@@ -354,16 +408,20 @@ def _encode_text(values: Array) -> Coded:
     if width:
         points = values.view(np.uint32).reshape(len(values), width)
         used = points[_prefixes(length, width)]
-    text = used.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-    buffer = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+    utf32 = used.astype("<u4").tobytes()
+    text = utf32.decode("utf-32-le", "surrogatepass")
+    utf8 = text.encode("utf-8", "surrogatepass")
+    buffer = np.frombuffer(utf8, np.uint8)
     # UTF-8 takes 1 to 4 bytes a code point
     size = np.ones(len(used), np.int64)
     for first_of_one_more in (0x80, 0x800, 0x10000):
         size += used >= first_of_one_more
-    places = np.concatenate([np.zeros(1, np.int64), np.cumsum(size)])
+    start_of_all = np.zeros(1, np.int64)
+    places = np.concatenate([start_of_all, np.cumsum(size)])
     last = np.cumsum(length)
     start = places[last - length]
-    return cells.encode_cells(buffer, start, places[last], None, utf8=False)
+    stop = places[last]
+    return cells.encode_cells(buffer, start, stop, None, utf8=False)
 
 
 @sensible()
@@ -375,7 +433,8 @@ def decode(tensor: Tensor, columns: Sequence[Decoded], rows: int) -> Array:
     if len(columns) != parts * tensor.columns:
         raise ArchiveError("damaged: a block has not the columns of its array")
     count = cells_of(tensor, rows)
-    limits.check_text(tensor.columns * count * dtype.itemsize)
+    size = tensor.columns * count * dtype.itemsize
+    limits.check_text(size)
     flat = np.empty((tensor.columns, count), dtype)
     part_type = dtype
     if parts == 2:
@@ -394,26 +453,35 @@ def _rows_first(tensor: Tensor, flat: Array, rows: int) -> Array:
     chosen = [axis - shift for axis in tensor.axes]
     whole = (rows, *tensor.row_shape)
     columns_first = [whole[axis] for axis in chosen]
-    columns_first += [size for axis, size in enumerate(whole) if axis not in chosen]
-    return np.moveaxis(flat.reshape(columns_first), range(len(chosen)), chosen)
+    for axis, size in enumerate(whole):
+        if axis not in chosen:
+            columns_first.append(size)
+    unfolded = flat.reshape(columns_first)
+    return np.moveaxis(unfolded, range(len(chosen)), chosen)
 
 
 def _decode_column(column: Decoded, dtype: DType) -> Array:
+    """The values of a column, (n,), of this dtype, as `_encode_column` encoded them."""
     if dtype.kind == "b":
         values, _ = numbers.decode_integers(column, 0, 255)
-        return values.astype(np.uint8).view(np.bool_)
+        bits = values.astype(np.uint8)
+        return bits.view(np.bool_)
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        values, _ = numbers.decode_integers(column, int(limits.min), int(limits.max))
+        lowest = int(limits.min)
+        highest = int(limits.max)
+        values, _ = numbers.decode_integers(column, lowest, highest)
         return values.astype(dtype)
     if dtype.kind == "f":
-        floats, _ = numbers.decode_floats(column, 8 * dtype.itemsize)
+        width = 8 * dtype.itemsize
+        floats, _ = numbers.decode_floats(column, width)
         return floats
     if dtype.kind in "Mm":
         return decode_moments(column, dtype)
     cell_column = cells.decode_cells(column)
     if dtype.kind == "S":
-        return _padded(cell_column.bytes, cell_column.lengths(), dtype)
+        lengths = cell_column.lengths()
+        return _padded(cell_column.bytes, lengths, dtype)
     points, length = _code_points(cell_column)
     return _padded(points, length, dtype)
 
@@ -421,7 +489,9 @@ def _decode_column(column: Decoded, dtype: DType) -> Array:
 def decode_moments(column: Decoded, dtype: DType) -> Array:
     """(n,): the moments or durations of a column, in this dtype; NaT in gaps."""
     limits = np.iinfo(np.int64)
-    ticks, gaps = numbers.decode_integers(column, int(limits.min), int(limits.max))
+    lowest = int(limits.min)
+    highest = int(limits.max)
+    ticks, gaps = numbers.decode_integers(column, lowest, highest)
     ticks = ticks.copy()
     if gaps is not None:
         ticks[gaps] = limits.min  # NaT
@@ -431,12 +501,16 @@ def decode_moments(column: Decoded, dtype: DType) -> Array:
 def _code_points(cell_column: cells.CellColumn) -> tuple[Array, Array]:
     """Decode UTF-8 cells: (code points of all cells, one behind the other; (n,) how many each
     has)."""
-    text = cell_column.bytes.tobytes().decode("utf-8", "surrogatepass")
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+    utf8 = cell_column.bytes
+    text = utf8.tobytes().decode("utf-8", "surrogatepass")
+    utf32 = text.encode("utf-32-le", "surrogatepass")
+    points = np.frombuffer(utf32, "<u4")
     # a code point is counted where it begins, not at bytes 10xxxxxx
-    begins = np.cumsum((cell_column.bytes & 0xC0) != 0x80)
-    counted = np.concatenate([np.zeros(1, np.int64), begins])
-    return points, np.diff(counted[cell_column.ends], prepend=np.int64(0))
+    is_first = (utf8 & 0xC0) != 0x80
+    before_all = np.zeros(1, np.int64)
+    counted = np.concatenate([before_all, np.cumsum(is_first)])
+    ends_of_cells = counted[cell_column.ends]
+    return points, np.diff(ends_of_cells, prepend=np.int64(0))
 
 
 def _padded(units: Array, length: Array, dtype: DType) -> Array:
@@ -455,7 +529,8 @@ def _padded(units: Array, length: Array, dtype: DType) -> Array:
 
 def _prefixes(length: Array, width: int) -> Mask:
     """A mask, (n, width) bool, that is True in the first length[i] places of row i."""
-    return np.asarray(np.arange(width) < length[:, None])
+    places = np.arange(width)
+    return np.asarray(places < length[:, None])
 
 
 def ends(tensor: Tensor, array: Array) -> list[tuple[Fraction, Fraction] | None]:
@@ -468,12 +543,14 @@ def ends(tensor: Tensor, array: Array) -> list[tuple[Fraction, Fraction] | None]
     extremes: list[tuple[Fraction, Fraction] | None] = []
     for column in columns.T:
         values = _native(column)
-        values = values[np.isfinite(values)] if dtype.kind == "f" else values
+        if dtype.kind == "f":
+            values = values[np.isfinite(values)]
         if not len(values):
             extremes.append(None)
             continue
         smallest = Fraction(values.min().item())
-        extremes.append((smallest, Fraction(values.max().item())))
+        largest = Fraction(values.max().item())
+        extremes.append((smallest, largest))
     return extremes
 
 
@@ -505,9 +582,10 @@ def _agree(one: Array, other: Array, bound: Fraction | None) -> bool:
     if one.dtype.kind == "f":
         whole = f"i{one.dtype.itemsize}"
         near = within(one, other, bound)
-        return bool((near | (one.view(whole) == other.view(whole))).all())
+        same = one.view(whole) == other.view(whole)
+        return bool((near | same).all())
     if one.dtype.kind in "iu":
-        wide = np.uint64 if one.dtype == np.uint64 else np.int64
+        wide = _wide(one.dtype)
         off = distances(one.astype(wide), other.astype(wide))
         return int(off.max(initial=0)) <= bound
     return False
@@ -518,6 +596,8 @@ def same(one: Array, other: Array) -> bool:
     bits."""
     if one.shape != other.shape:
         return False
-    if one.dtype.newbyteorder("=") != other.dtype.newbyteorder("="):
+    type_of_one = one.dtype.newbyteorder("=")
+    if type_of_one != other.dtype.newbyteorder("="):
         return False
-    return _native(one).tobytes() == _native(other).tobytes()
+    bits = _native(one).tobytes()
+    return bits == _native(other).tobytes()

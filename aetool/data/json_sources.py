@@ -1,0 +1,282 @@
+"""Tables in JSON: an object on each line, or one document in any of the usual forms."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from aetool.canonical import Json
+from aetool.data.streams import open_stream
+from aetool.data.table import Cells, Table, Values
+from aetool.data.table_source import ROWS, TableSource
+from aetool.errors import DataError
+
+MOST_JSON = 1 << 30  # bytes of a document that is read at once
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half a pair, as JSON writes it
+HALF = re.compile("[\ud800-\udfff]")  # one that is left when pairs were joined
+
+Record = dict[str, Json]
+
+
+class JsonLinesSource(TableSource):
+    """A table of JSON lines: each line is one object, a record."""
+
+    is_in_text = True
+
+    def __init__(self, path: Path, name: str) -> None:
+        super().__init__(name, {"format": "jsonl", "suffix": ".jsonl"})
+        self.path = path
+
+    def batches(self) -> Iterator[Table]:
+        # the first batch tells the columns: a key that comes later is an error
+        names: tuple[str, ...] = ()
+        records: list[Record] = []
+        numbers: list[int] = []  # blank lines are counted, as they are in archives
+        for number, record in self._records():
+            records.append(record)
+            numbers.append(number)
+            if len(records) == ROWS:
+                names = names or _keys(records)
+                yield self._table(names, records, numbers)
+                records = []
+                numbers = []
+        if records:
+            yield self._table(names or _keys(records), records, numbers)
+
+    def _records(self) -> Iterator[tuple[int, Record]]:
+        """Each record with the number of its line, counted from 0."""
+        stream = open_stream(self.path)
+        with io.TextIOWrapper(stream, "utf-8-sig") as lines:
+            for number, line in enumerate(lines):
+                if not line.strip():
+                    continue
+                record = self._record(line, number + 1)
+                # rare, and looking costs less than replacing in every line
+                if SURROGATE.search(line):
+                    record = _whole_characters(record)
+                yield number, record
+
+    def _record(self, line: str, number: int) -> Record:
+        """The record on a line. number: of the line, from 1, for messages."""
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(
+                f"{self.name}: line {number} is not JSON ({error}); write "
+                "an object {...} on each line, or a list [{...}, ...] in a .json file"
+            ) from None
+        if not isinstance(record, dict):
+            raise DataError(f"{self.name}: line {number} is not an object {{...}}")
+        return record
+
+    def _table(
+        self,
+        names: tuple[str, ...],
+        records: list[Record],
+        numbers: Sequence[int],
+    ) -> Table:
+        """Records as a table of these columns. numbers: of the records, from 0."""
+        self._refuse_new_keys(names, records, numbers)
+        values: list[Values] = []
+        typed = set()
+        for name in names:
+            # a key that is missing is a gap
+            column = [record.get(name) for record in records]
+            if any(isinstance(value, str | bool | list | dict) for value in column):
+                typed.add(name)
+                # true and false alone come back as JSON has them, without quotes
+                plain = all(isinstance(value, bool) or value is None for value in column)
+                self.dtypes.setdefault(name, "bool" if plain else "string")
+            cells = [_json_cell(value) for value in column]
+            values.append(Cells.of(cells))
+        first = numbers[0]
+        last = numbers[-1]
+        # without blank lines between records, the first number tells all
+        in_order = last - first + 1 == len(numbers)
+        every = None if in_order else np.array(numbers)
+        return Table(names, tuple(values), first, frozenset(typed), every)
+
+    def _refuse_new_keys(
+        self,
+        names: tuple[str, ...],
+        records: list[Record],
+        numbers: Sequence[int],
+    ) -> None:
+        """Raise DataError where a record has a key that would have no column."""
+        known_names = set(names)
+        for number, record in zip(numbers, records, strict=True):
+            if record.keys() <= known_names:
+                continue
+            extra = next(key for key in record if key not in known_names)
+            raise DataError(f"{self.name}: record {number + 1} brings a new key '{extra}'")
+
+
+class JsonDocumentSource(JsonLinesSource):
+    """A table that is one JSON document: a list of objects or of rows, or an object of columns."""
+
+    def batches(self) -> Iterator[Table]:
+        records = _records_of(self._document(), self.name)
+        names = _keys(records)
+        for row in range(0, len(records), ROWS):
+            # a piece at a time: the document is in memory twice otherwise
+            batch = records[row : row + ROWS]
+            part = [_whole_characters(record) for record in batch]
+            numbers = range(row, row + len(part))
+            yield self._table(names, part, numbers)
+
+    def _document(self) -> object:
+        """The document, read at once; DataError if it is too large for that, or no JSON."""
+        with open_stream(self.path) as stream:
+            # one byte more, to tell a document of just that size from a larger one
+            raw = stream.read(MOST_JSON + 1)
+        if len(raw) > MOST_JSON:
+            raise DataError(
+                f"{self.name}: a JSON document of more than {MOST_JSON >> 20} MiB is not read at "
+                "once; write an object on each line, as .jsonl"
+            )
+        try:
+            return json.loads(raw.decode("utf-8-sig"))
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{self.name}: not JSON: {error}") from None
+
+
+def _records_of(document: object, name: str) -> list[Record]:
+    """The records of a JSON document, an object each, in whichever of the usual forms the table is
+    written; DataError if it is none. name: for messages."""
+    if isinstance(document, dict):
+        return _records_of_object(document, name)
+    if not isinstance(document, list):
+        raise DataError(f"{name}: a single value, where a list [{{...}}, ...] is wanted")
+    # a list of lists is rows without names
+    if document and _are_all(document, list):
+        return _records_of_rows(document, name)
+    for number, record in enumerate(document, 1):
+        if not isinstance(record, dict):
+            raise DataError(f"{name}: item {number} of the list is not an object {{...}}")
+    return document
+
+
+def _are_all(values: Sequence[object], kind: type) -> bool:
+    """Whether every one of the values is of a type."""
+    return all(isinstance(value, kind) for value in values)
+
+
+def _records_of_object(document: Record, name: str) -> list[Record]:
+    """The records of a JSON object: of columns by name, of records by number, of names beside rows,
+    or with a schema, as pandas writes them; any other object is one record."""
+    # as pandas writes it with orient="split"
+    if document.keys() - {"index"} == {"columns", "data"}:
+        rows = document["data"]
+        if isinstance(rows, list) and _are_all(rows, list):
+            columns = [str(column) for column in document["columns"]]
+            return _records_of_rows(rows, name, columns)
+    # as pandas writes it with orient="table"
+    if document.keys() == {"schema", "data"} and isinstance(document["data"], list):
+        return _records_of([dict(record) for record in document["data"]], name)
+    parts = list(document.values())
+    # empty, or with empty parts: no form of a table
+    if not parts or not all(parts):
+        return [document]
+    if _are_all(parts, list):
+        return _records_of_columns(document)
+    if _are_all(parts, dict):
+        return _records_of_parts(document)
+    return [document]
+
+
+def _records_of_columns(document: dict[str, list[Json]]) -> list[Record]:
+    """The records of an object of lists, which are columns where all are of one length."""
+    columns = document.values()
+    lengths = {len(column) for column in columns}
+    if len(lengths) > 1:
+        return [document]
+    rows = zip(*columns, strict=True)
+    return [dict(zip(document, row, strict=True)) for row in rows]
+
+
+def _records_of_parts(document: dict[str, Record]) -> list[Record]:
+    """The records of an object of objects, which are records or columns where all have the same
+    keys."""
+    parts = list(document.values())
+    rows = parts[0].keys()
+    if any(part.keys() != rows for part in parts):
+        return [document]
+    # by number: records; by name: columns, each by number of the row
+    if _are_numbers(document) and not _are_numbers(rows):
+        return parts
+    records = []
+    for row in rows:
+        records.append({column: document[column][row] for column in document})
+    return records
+
+
+def _are_numbers(keys: Iterable[str]) -> bool:
+    """Whether every key is a number, as those are by which pandas writes rows."""
+    return all(key.isdigit() for key in keys)
+
+
+def _records_of_rows(
+    rows: list[list[Json]],
+    name: str,
+    columns: list[str] | None = None,
+) -> list[Record]:
+    """Rows, lists of values, as objects. columns: their names; None: c1, c2 ... DataError if rows
+    differ in length."""
+    # without a row nothing tells how many columns there are
+    if not rows:
+        return []
+    names = columns
+    if not names:
+        names = [f"c{place + 1}" for place in range(len(rows[0]))]
+    records = []
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(names):
+            raise DataError(f"{name}: row {number} has {len(row)} values, others {len(names)}")
+        records.append(dict(zip(names, row, strict=True)))
+    return records
+
+
+def _keys(records: list[Record]) -> tuple[str, ...]:
+    """The keys of all records, in the order in which they first appear."""
+    names: dict[str, None] = {}
+    for record in records:
+        names.update(dict.fromkeys(record))
+    return tuple(names)
+
+
+def _json_cell(value: object) -> str | None:
+    """A value of a record as the text of a cell; None for a gap."""
+    if value is None or isinstance(value, str):
+        return value
+    # numbers, truths and nested values as JSON writes them: they are read as cells of a CSV are
+    return json.dumps(value)
+
+
+def _whole_characters(record: Record) -> Record:
+    """A copy of the record in which each half of a surrogate pair, which is no character, is
+    U+FFFD.
+
+    Programs that cut a text by UTF-16 units, in the middle of an emoji, write such halves.
+    """
+    copy: Record = {}
+    for key, value in record.items():
+        if isinstance(value, str):
+            value = HALF.sub("\ufffd", value)
+        copy[HALF.sub("\ufffd", key)] = value
+    return copy
+
+
+def is_in_lines(path: Path) -> bool:
+    """Whether the first line of a file is JSON by itself, and more lines follow."""
+    with io.TextIOWrapper(open_stream(path), "utf-8-sig") as text:
+        lines = (line for line in text if line.strip())
+        try:
+            json.loads(next(lines, ""))
+            return next(lines, None) is not None
+        except (ValueError, RecursionError):
+            return False

@@ -1,0 +1,161 @@
+"""Tables and pictures in numpy's files, .npy and .npz, and in arrays."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from aetool.canonical import Json
+from aetool.data import foreign, images
+from aetool.data.table import Cells, Table, Values
+from aetool.data.table_source import ROWS, TableSource
+from aetool.errors import DataError
+
+MAX_ARRAY = 8 << 30  # bytes of one array
+NPY = b"\x93NUMPY"  # how a file of one array begins
+ZIP = b"PK\x03\x04"  # and one of several
+KINDS = "biufUSM"  # of dtypes: numbers, texts and moments
+
+
+class ArraySource(TableSource):
+    """A table of a matrix, whose columns are c1, c2 ..., or of the arrays of an .npz that have one
+    length."""
+
+    def __init__(self, name: str, arrays: dict[str, Json], suffix: str) -> None:
+        super().__init__(name, {"format": suffix[1:], "suffix": suffix})
+        self._columns: dict[str, Json] = {}
+        arrays = {key: array for key, array in arrays.items() if array.ndim}  # scalars say nothing
+        lengths = {len(array) for array in arrays.values()}
+        if len(lengths) != 1:
+            raise DataError(f"{name}: arrays of one length are needed, found {sorted(lengths)}")
+        for key, array in arrays.items():
+            # X is what people call the table among labels and weights
+            is_alone = len(arrays) == 1 or key == "X"
+            columns = _columns_of(array, key, is_alone)
+            for column, values in columns.items():
+                self._columns[column] = values
+                self.dtypes[column] = str(values.dtype)
+        self.format["arrays"] = {key: list(array.shape[1:]) for key, array in arrays.items()}
+
+    def batches(self) -> Iterator[Table]:
+        if not self._columns:
+            raise DataError(f"{self.name}: an array without columns")
+        names = tuple(self._columns)
+        rows = len(self._columns[names[0]])
+        # an empty array gives one batch, which tells its columns
+        for first in range(0, max(rows, 1), ROWS):
+            values = []
+            for column in self._columns.values():
+                part = column[first : first + ROWS]
+                values.append(_values_of(part))
+            yield Table(names, tuple(values), first)
+
+
+def _columns_of(array: Json, key: str, is_alone: bool) -> dict[str, Json]:
+    """The columns of an array, of one axis or two, by name. key: the array's name; is_alone:
+    whether columns are named without it."""
+    if array.ndim != 2:
+        return {key: array}
+    prefix = "c" if is_alone else f"{key}_"
+    columns = {}
+    for place in range(array.shape[1]):
+        columns[f"{prefix}{place + 1}"] = array[:, place]
+    return columns
+
+
+def _values_of(part: Json) -> Values:
+    """Some values of a column, (n,), in the form in which tables have them."""
+    if part.dtype.kind in "US":
+        return Cells.of([str(value) for value in part])
+    if part.dtype.kind == "M":
+        moments: Values = part
+        return moments
+    numbers: Values = part.astype(np.float64)
+    return numbers
+
+
+def is_array_file(head: bytes) -> bool:
+    """Whether a file that begins so may be one of numpy's. head: its first six bytes or more."""
+    return head.startswith((NPY, ZIP))
+
+
+def open_arrays(path: Path, name: str, head: bytes) -> TableSource | images.ImageSource:
+    """Open a file of numpy's as a source; DataError for what is none, or holds Python objects.
+
+    head: its first bytes.
+    """
+    try:
+        if head.startswith(ZIP):
+            _check_npz(path, name)
+            # no pickle is ever opened: it could run code
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {key: file[key] for key in file.files}
+            suffix = ".npz"
+        else:
+            with path.open("rb") as plain:
+                _check_header(plain, path.stat().st_size, name)
+            # mapped: only the rows that are looked at are read
+            arrays = {"c": np.load(path, mmap_mode="r", allow_pickle=False)}
+            suffix = ".npy"
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(f"{name}: not an array file that can be read: {error}") from None
+    if not arrays:
+        raise DataError(f"{name}: no arrays in it")
+    return of_arrays(arrays, name, suffix)
+
+
+def of_arrays(
+    arrays: dict[str, Json],
+    name: str,
+    suffix: str,
+) -> TableSource | images.ImageSource:
+    """A source of arrays by name: of pictures, if one has three axes or more, else a table.
+    DataError for values that are neither numbers, texts nor moments."""
+    for key, array in arrays.items():
+        if array.dtype.kind not in KINDS:
+            raise DataError(f"{name}: array '{key}' has type {array.dtype}; numbers are needed")
+    for key, array in arrays.items():
+        if array.ndim >= 3:
+            return images.ArraySource(array, name, suffix, key)
+    if suffix == ".npy" and arrays["c"].ndim == 1:
+        arrays = {"c1": arrays["c"]}
+    return ArraySource(name, arrays, suffix)
+
+
+def _check_npz(path: Path, name: str) -> None:
+    """Raise DataError if a file of several arrays would take too much memory, or is of another
+    program."""
+    with zipfile.ZipFile(path) as archive:
+        program = foreign.zip_of(archive.namelist(), name)
+        if program is not None:
+            raise DataError(f"{name}: {program}")
+        for member in archive.infolist():
+            # what the zip's index promises, before a byte is unpacked
+            size = member.file_size
+            if size > MAX_ARRAY:
+                raise DataError(f"{name}: member {member.filename} would take {size} bytes")
+            with archive.open(member) as file:
+                _check_header(file, size, name)
+
+
+def _check_header(file: IO[bytes], size: int, name: str) -> None:
+    """Raise DataError if an array's header claims more bytes than the file has, or Python objects,
+    before memory is taken."""
+    version = np.lib.format.read_magic(file)
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in readers:
+        raise DataError(f"{name}: numpy format {version} is not supported")
+    shape, _, dtype = readers[version](file)
+    need = dtype.itemsize
+    for side in shape:
+        # in Python's integers, which a forged shape cannot overflow
+        need *= int(side)
+    if dtype.hasobject or need > size or need > MAX_ARRAY:
+        raise DataError(f"{name}: the header promises {need} bytes of {dtype}, the file has {size}")
