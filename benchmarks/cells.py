@@ -82,6 +82,7 @@ def main() -> None:
     """Run and print."""
     parser = common.parser(__doc__)
     parser.add_argument("--only", default="", help="part of a table's name")
+    parser.add_argument("--ways", default=",".join(WAYS), help="ways of detecting, by commas")
     options = parser.parse_args()
     common.need(options.data / "tables")
     parts: dict[tuple[str, str], list[float]] = {}
@@ -91,7 +92,7 @@ def main() -> None:
         for columns, shown in (("calm", calm(table)), ("whole", table)):
             for seed in range(options.seeds):
                 planted, rows = plant(shown, seed)
-                for way in WAYS:
+                for way in options.ways.split(","):
                     order = np.argsort(-scores(way, planted), kind="stable")
                     part = float(np.isin(order[: len(rows)], rows).mean())
                     parts.setdefault((columns, way), []).append(part)
