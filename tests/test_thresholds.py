@@ -275,3 +275,56 @@ def test_what_is_expected_of_a_tail_is_stored_where_it_is_not_the_usual():
     assert Calibration.from_json(data).expected == other
     with pytest.raises(BundleError, match="expects no tail"):
         Calibration.from_json({**data, "expected": {"body": -1.0}})
+
+
+def test_of_ordinary_records_one_in_1000_lies_above_the_default_threshold():
+    """Five of 4,999 lie far beyond the tail: anomalies perhaps, but not where all are ordinary."""
+    scores = np.append(np.random.default_rng(0).exponential(size=4994), [30, 31, 32, 33, 34])
+    usual = Calibration.of(scores[:, None])
+    assert 5 < usual.threshold() < 12, "by the tail, without what may be anomalies"
+    known = dataclasses.replace(usual, ordinary=True)
+    # 5,000 (1 - 1 / 1,000) is 4,995: the fifth from above
+    assert known.threshold() == pytest.approx(30) and (scores > 30).sum() == 4
+    assert known.threshold(0.01) == usual.threshold(0.01), "a rate that is asked for is by ranks"
+    # of fewer than 999 the highest: one in 301 is the least that they can tell
+    few = dataclasses.replace(Calibration.of(scores[-300:, None]), ordinary=True)
+    assert few.threshold() == 34
+    # a tail that reaches farther than these ranks is kept
+    calm = Calibration.of(np.linspace(0, 1, 200)[:, None])
+    assert dataclasses.replace(calm, ordinary=True).threshold() == calm.threshold() > 1
+
+
+@pytest.mark.parametrize("rows", [300, 3000])
+def test_a_rare_kind_of_ordinary_records_is_flagged_as_seldom_as_said(rows):
+    """One record in 100 is of a kind with scores of its own, far beyond those of the others."""
+    rng = np.random.default_rng(rows)
+    rates = []
+    for _ in range(60):
+        scores = rng.exponential(size=rows + 20_000)
+        rare = rng.random(len(scores)) < 0.01
+        scores[rare] = rng.uniform(20, 40, rare.sum())
+        usual = Calibration.of(scores[:rows, None])
+        known = dataclasses.replace(usual, ordinary=True)
+        new = scores[rows:]
+        rates.append([(new > one.threshold()).mean() for one in (usual, known)])
+    by_tail, by_rank = np.mean(rates, axis=0)
+    least = max(1 / 1000, 1 / (rows + 1))
+    assert 0.5 * least < by_rank < 1.2 * least
+    assert by_tail > 3 * least, "the tail leaves the rare kind out"
+
+
+def test_rows_said_to_be_ordinary_are_taken_for_that(tmp_path):
+    table = plain(400, 0).assign(state=["good", "bad"] * 200)
+
+    def known(**chosen):
+        made = operations.fit(table, FitOptions("pca", label="state", **chosen))
+        made.save(tmp_path / "m.aem", force=True)
+        assert bundles.load(tmp_path / "m.aem").calibration.ordinary == made.calibration.ordinary
+        return made.calibration.ordinary
+
+    assert known(normal=("good",))
+    assert not known(), "the label is left out, and nothing said of any row"
+    assert not known(normal=("good",), robust=True), "anomalies are among them"
+    clean = operations.fit(plain(300, 0), FitOptions("pca"))
+    assert not clean.calibration.ordinary
+    assert operations.calibrated(clean, plain(200, 1)).calibration.ordinary

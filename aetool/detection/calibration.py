@@ -119,7 +119,8 @@ class Calibration:
     reasons are ranked. fpr: the part of ordinary records that the default threshold may flag, by
     the ranks; None for one in 1,000, by the tail. tail_told: whether the tail was stored; in models
     of earlier versions it is fitted to the stored scores. expected: what was assumed of the tail,
-    for whoever calibrates anew.
+    for whoever calibrates anew. ordinary: whether the user said that all of these records are
+    ordinary; else the highest may be anomalies.
     """
 
     rows: int
@@ -130,6 +131,7 @@ class Calibration:
     fpr: float | None = None
     tail_told: bool = True
     expected: Expected = Expected()
+    ordinary: bool = False
 
     @classmethod
     def of(
@@ -174,16 +176,32 @@ class Calibration:
         """The score above which a record is an anomaly.
 
         fpr: the part of held-out records that may lie above; None for the calibration's own. If
-        that is None, too, it is the score that one in 1,000 ordinary records exceeds, by the tail.
-        Infinite without held-out records, and where they are too few for that part.
+        that is None, too, it is the score that one in 1,000 ordinary records exceeds, by the tail;
+        where all held-out records are ordinary, at least the score that one in 1,000 of them
+        exceeds. Infinite without held-out records, and where they are too few for that part.
         """
         if not self.rows:
             return math.inf
         fpr = self.fpr if fpr is None else fpr
         if fpr is None:
-            return self.tail.score_at(1 / ONE_IN)
+            score = self.tail.score_at(1 / ONE_IN)
+            if self.ordinary:
+                score = max(score, self._by_rank())
+            return score
         rank = math.ceil((1 - fpr) * (self.rows + 1))
         return math.inf if rank > self.rows else self.at(rank)
+
+    def _by_rank(self) -> float:
+        """The score that one in 1,000 held-out records exceeds, by its rank; of fewer the highest.
+
+        A tail leaves out what lies far beyond it, which may be anomalies. Of records that are known
+        to be ordinary a few of another kind lie there, and a new one is above the k-th lowest of n
+        with a chance of (n + 1 - k) / (n + 1): Vovk, Gammerman & Shafer 2005.
+        """
+        part = 1 - 1 / ONE_IN
+        rank = part * (self.rows + 1)
+        rank = min(rank, self.rows)
+        return self.at(rank)
 
     def rate(self, fpr: float | None = None) -> float:
         """The part of ordinary records that is expected to lie above `threshold(fpr)`, 0 to 1."""
@@ -229,6 +247,7 @@ class Calibration:
             "typical": self.typical.tolist(),
             **({"tail": dataclasses.astuple(self.tail)} if self.tail_told else {}),
             **({} if self.fpr is None else {"fpr": self.fpr}),
+            **({"ordinary": True} if self.ordinary else {}),
             **({"expected": unusual} if (unusual := _beside_defaults(self.expected)) else {}),
         }
 
@@ -245,6 +264,7 @@ class Calibration:
             float(data["fpr"]) if "fpr" in data else None,
             bool(tail_values),
             Expected(**{k: float(v) for k, v in data.get("expected", {}).items()}),
+            "ordinary" in data,
         )
         if calibration.fpr is not None and not 0 < calibration.fpr < 1:
             raise BundleError("damaged: the calibration is for no rate")

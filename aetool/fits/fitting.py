@@ -222,7 +222,10 @@ def fit_source(
     reading = source.said.to_json() if isinstance(source, TableSource) else {}
     if reading:
         bundle = dataclasses.replace(bundle, facts={**bundle.facts, READING: reading}, _sessions={})
-    bundle = dataclasses.replace(bundle, lineage=_lineage(prepared), _sessions={})
+    all_ordinary = bool(options.normal) and not options.robust and not labelled
+    known = dataclasses.replace(bundle.calibration, ordinary=all_ordinary)
+    lineage = _lineage(prepared)
+    bundle = dataclasses.replace(bundle, calibration=known, lineage=lineage, _sessions={})
     if prepared.owner is not None and isinstance(source, ImageSource):
         bundle = _by_all_tiles(bundle, framed(source, prepared.view), prepared, options.device)
     if options.codec and isinstance(source, ImageSource):

@@ -105,7 +105,9 @@ def calibration_by(
             "these are the very records that the model was fitted on, which it knows: thresholds "
             "and p will be too low for others; calibrate by ordinary records that were not fitted",
         )
-    return _by_scores(scores, model, kept)
+    known = _by_scores(scores, model, kept)
+    # the user says so of each of these records
+    return dataclasses.replace(known, ordinary=True)
 
 
 def _are_fitted(source: Source, model: Bundle) -> bool:
@@ -121,5 +123,6 @@ def _by_scores(scores: Float, model: Bundle, kept: int) -> Calibration:
     """Make a calibration from these scores, (n,), of which at most `kept` are stored; what it
     assumes of the tail, and the usual parts of columns, are those of the model's own."""
     before = model.calibration
-    calibration = Calibration.of(scores[:, None], kept=kept, expected=before.expected)
+    column = scores[:, None]
+    calibration = Calibration.of(column, kept=kept, expected=before.expected)
     return dataclasses.replace(calibration, typical=before.typical)
