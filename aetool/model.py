@@ -59,6 +59,8 @@ class Member:
     in_bits: its score is -log2 p already, p being the part of ordinary records that are as odd, or
     more than that part; it joins the others as it is. weight: how many members of weight 1 it
     counts for. least, most: it is tried where a record has so many features; most 0: or any more.
+    words: True: it is tried on tables of which a column is a category; False: on all others; None:
+    on both.
     """
 
     model: str
@@ -71,9 +73,13 @@ class Member:
     weight: float = 1.0
     least: int = 0
     most: int = 0
+    words: bool | None = None
 
-    def suits(self, features: int) -> bool:
-        """Whether the member is tried on records of this many features: from `least` to `most`."""
+    def suits(self, features: int, has_words: bool = False) -> bool:
+        """Whether the member is tried on records of this many features: from `least` to `most`, and
+        with or without columns of words as `words` says."""
+        if self.words is not None and self.words != has_words:
+            return False
         return self.least <= features <= (self.most or features)
 
 

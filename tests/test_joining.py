@@ -80,9 +80,14 @@ def test_parts_of_a_join_are_the_members_joined(rows_csv):
     model = plugins.get_model("auto")
     p = preparing.prepare(open_source(rows_csv), FitOptions("auto"))
     members, parts = [], []
-    for member in model.members:
-        if "plain" not in member.fits or "table" not in member.data:
-            continue
+    tried = [
+        member
+        for member in model.members
+        if "plain" in member.fits
+        and "table" in member.data
+        and member.suits(p.spec.features, bool(p.spec.categories))
+    ]
+    for member in tried:
         params = make_params(plugins.get_model(member.model), member.params)
         options = FitOptions(member.model, member.params, epochs=5, device="cpu")
         own = fitting.fitted(plugins.get_model(member.model), params, p, options, None)
@@ -98,9 +103,7 @@ def test_parts_of_a_join_are_the_members_joined(rows_csv):
     expected = rarity.joined(parts, usual, rarities, weights)
     got = made.session("score.onnx", "cpu")(p.inputs)["parts"]
     assert np.allclose(got, expected, rtol=1e-3, atol=1e-3)
-    assert made.facts["members"] == [
-        m.model for m in model.members if "plain" in m.fits and "table" in m.data
-    ]
+    assert made.facts["members"] == [member.model for member in tried]
     assert "left_out" not in made.facts
     assert made.calibration.rows == 30, "rows that no member has seen"
     score = expected.sum(axis=1)
@@ -221,3 +224,30 @@ def test_it_pulls_noise_back_to_where_records_lie(clusters, wide):
     found = net(prepared.spec, params).fit([prepared.features])
     back = evaluated(found.expected, prepared.spec, moved)
     assert ((back - x) ** 2).mean() < 0.8 * ((moved - x) ** 2).mean()
+
+
+def test_what_contradicts_itself_counts_more_where_there_are_words(clusters):
+    """Of rows without words the linear model counts as one member, of rows with words as two; of
+    every other member the weight is the same."""
+    rng = np.random.default_rng(1)
+    with_words = clusters.assign(kind=rng.choice(["x", "y"], len(clusters)))
+    members = plugins.get_model("auto").members
+    plain = [m for m in members if "table" in m.data and "plain" in m.fits]
+    for frame, weight in ((clusters, 1.0), (with_words, 2.0)):
+        has_words = "kind" in frame
+        weights = {m.model: m.weight for m in plain if m.suits(4, has_words)}
+        assert weights["pca"] == weight
+        model = operations.fit(frame, FitOptions("auto"))
+        assert model.facts["members"].count("pca") == 1
+    same = {m.model: m.weight for m in plain if m.words is None}
+    assert "pca" not in same and len(same) > 3
+
+
+def test_a_member_suits_by_features_and_words():
+    bounded = aetool.Member("pca", least=3, most=5)
+    assert [bounded.suits(n) for n in (2, 3, 5, 6)] == [False, True, True, False]
+    assert bounded.suits(3, has_words=True)
+    of_words = aetool.Member("pca", words=True)
+    assert of_words.suits(3, has_words=True) and not of_words.suits(3)
+    without = aetool.Member("pca", words=False)
+    assert without.suits(3) and not without.suits(3, has_words=True)

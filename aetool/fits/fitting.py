@@ -314,10 +314,12 @@ def _joint(
     kind = "image" if prepared.schema is None else "table"
     asked = {k for k in ("robust", "context") if getattr(options, k)} or {"plain"}
     budget = options.max_time or BUDGET[kind]
+    features = prepared.spec.features
+    has_words = bool(prepared.spec.categories)
     suited = [
         member
         for member in model.members
-        if kind in member.data and member.suits(prepared.spec.features)
+        if kind in member.data and member.suits(features, has_words)
     ]
     # progress is told of those that are for such a fit
     meant = [member for member in suited if asked <= member.fits]

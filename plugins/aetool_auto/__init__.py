@@ -28,7 +28,10 @@ def aetool_models() -> Iterable[Model]:
         "several models joined: columns that contradict each other, records far from all others, "
         "records that a wide denoising autoencoder cannot restore, rare values and values far out",
         members=(
-            Member("pca", data=TABLES),
+            # one number far from what others foretell is far from all rows, too; words that do not
+            # go together are not, as each of them is of the same weight as all that go together
+            Member("pca", data=TABLES, words=False),
+            Member("pca", data=TABLES, words=True, weight=2.0),
             # of rows with anomalies among them a linear model is the steadiest
             Member("pca", data=TABLES, fits=ROBUST_OR_CONTEXT, withstands=True, weight=2.0),
             # of pictures it gives the code, and what is expected; large ones take it long
