@@ -17,9 +17,10 @@ from aetool.model import Array, Float, Int
 from aetool.spelling import option
 
 KEPT = 512  # scores kept: all of few; of many, evenly spaced ones and the largest
+HIGHEST = 64  # of many scores, those that are kept without a gap
 ONE_IN = 1000  # ordinary records, one of which the default threshold is expected to flag
 TAIL = 0.1  # part of the scores that the tail is fitted to
-MOST_SHAPE = 0.5  # of the tail
+LEAST_SHAPE, MOST_SHAPE = -0.2, 0.5  # of the tail
 FAR = 6.0  # body scales at which excesses are cut
 CUT, ROUNDS = 5.0, 20  # mean excesses at which an excess is cut; until it changes no more
 LEAST_SPREAD = 1e-5  # of the scores, beside their size: equal scores are all usual
@@ -29,9 +30,12 @@ def tail_scale(excess: Float) -> float:
     """A robust scale of the tail of scores: the mean of the excesses over its start, (n,), each cut
     at five times that mean; 0 if there are none. It is about the scale of an exponential tail, and
     a few far outliers move it little."""
-    scale = float(excess.mean()) if len(excess) else 0.0
-    for _ in range(ROUNDS if len(excess) else 0):
-        scale = float(np.minimum(excess, CUT * scale).mean())
+    if not len(excess):
+        return 0.0
+    scale = float(excess.mean())
+    for _ in range(ROUNDS):
+        cut = np.minimum(excess, CUT * scale)
+        scale = float(cut.mean())
     return scale
 
 
@@ -77,36 +81,71 @@ class Tail:
         """
         if not len(scores):
             return cls(0.0, 0.0, 0.0)
-        median, start = (float(v) for v in np.quantile(scores, [0.5, 1 - TAIL]))
-        least = max(expected.least, LEAST_SPREAD * max(abs(start), 1e-9))
-        excess = scores[scores > start] - start
+        middle, highest_tenth = np.quantile(scores, [0.5, 1 - TAIL])
+        median = float(middle)
+        start = float(highest_tenth)
+        spread = LEAST_SPREAD * max(abs(start), 1e-9)
+        least = max(expected.least, spread)
+        # an exponential falls from a half of the records to a tenth within log(5) scales
         body = max((start - median) / math.log(0.5 / TAIL), least)
-        scale = float(np.minimum(excess, FAR * body).mean()) if len(excess) else body
-        farthest = start + max(scale, least) * math.log(TAIL * len(scores) * expected.doubt + 1)
+        farthest = _farthest_ordinary(scores, start, body, least, expected.doubt)
         scores = scores[scores <= farthest]
         # the highest tenth of those that are left, and how the excesses over it fall off
         start = float(np.quantile(scores, 1 - TAIL))
         excess = scores[scores > start] - start
         if not len(excess):
             return cls(_short(start), least, 0.0)
-        n = len(excess)
-        mean = float(excess.mean())
+        shape = _shape_of(excess, expected)
+        count = len(excess)
         # few excesses say little of how fast scores fall off, and the body says some
-        pulled = n * mean + expected.body * body
-        pulled /= n + expected.body
-        below = (n - np.arange(1, n + 1) + 0.35) / n  # the part of the excesses above each
-        second = float((excess * below).mean())
-        shape = 2 - mean / max(mean - 2 * second, 1e-9 * mean)
-        shape = min(max(shape, -0.2), MOST_SHAPE)
-        shape = (shape * n + expected.shape * expected.weight) / (n + expected.weight)
-        return cls(_short(start), _short(max(pulled * (1 - shape), least)), float(f"{shape:.5g}"))
+        mean = count * float(excess.mean()) + expected.body * body
+        mean /= count + expected.body
+        scale = max(mean * (1 - shape), least)
+        return cls(_short(start), _short(scale), float(f"{shape:.5g}"))
 
     def score_at(self, part: float) -> float:
         """The score that a part of the ordinary records exceeds. part: more than 0, at most 0.1."""
         beyond = TAIL / part
         if abs(self.shape) < 1e-6:
             return self.start + self.scale * math.log(beyond)
-        return self.start + self.scale * (math.pow(beyond, self.shape) - 1) / self.shape
+        growth = math.pow(beyond, self.shape) - 1
+        return self.start + self.scale * growth / self.shape
+
+
+def _farthest_ordinary(
+    scores: Float,
+    start: float,
+    body: float,
+    least: float,
+    doubt: float,
+) -> float:
+    """The score above which sorted scores are taken for anomalies.
+
+    start: the score that a tenth exceed; body: the scale by which scores fall off below it; least:
+    the smallest scale of the tail; doubt: as of Expected.
+    """
+    excess = scores[scores > start] - start
+    scale = body
+    if len(excess):
+        scale = float(np.minimum(excess, FAR * body).mean())
+    lengths = math.log(TAIL * len(scores) * doubt + 1)
+    return start + max(scale, least) * lengths
+
+
+def _shape_of(excess: Float, expected: Expected) -> float:
+    """The shape of the tail with these excesses over its start, sorted, (n,), by
+    probability-weighted moments; drawn to the expected shape the more, the fewer they are."""
+    count = len(excess)
+    mean = float(excess.mean())
+    # the part of the excesses above each
+    part_above = (count - np.arange(1, count + 1) + 0.35) / count
+    second = float((excess * part_above).mean())
+    # equal excesses have no second moment that is less than half of the first
+    rest = max(mean - 2 * second, 1e-9 * mean)
+    shape = 2 - mean / rest
+    shape = min(max(shape, LEAST_SHAPE), MOST_SHAPE)
+    weighed = shape * count + expected.shape * expected.weight
+    return weighed / (count + expected.weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,21 +192,19 @@ class Calibration:
         if owner is not None:
             scores = highest_of_each(scores, owner)
         scores = np.sort(scores)
-        n = len(scores)
-        if n <= kept:
-            keep = np.arange(n)
-        else:
-            even = np.linspace(0, n - 1, kept - 64).round().astype(np.int64)
-            keep = np.unique(np.concatenate([even, np.arange(n - 64, n)]))
+        rows = len(scores)
+        places = _kept_places(rows, kept)
+        rounded = [_short(score) for score in scores[places].tolist()]
         ranked = parts if surprise is None else surprise
-        typical = np.median(ranked, axis=0) if n else np.zeros(ranked.shape[1])
-        rounded = np.array([_short(v) for v in scores[keep].tolist()], dtype=np.float64)
+        typical = np.zeros(ranked.shape[1])
+        if rows:
+            typical = np.median(ranked, axis=0)
         return cls(
-            n,
-            rounded,
+            rows,
+            np.array(rounded, dtype=np.float64),
             # ranks count from 1
-            (keep + 1.0).astype(np.float64),
-            np.array([float(f"{v:.5g}") for v in typical]),
+            (places + 1.0).astype(np.float64),
+            np.array([float(f"{value:.5g}") for value in typical]),
             Tail.of(scores, expected),
             expected=expected,
         )
@@ -189,7 +226,9 @@ class Calibration:
                 score = max(score, self._by_rank())
             return score
         rank = math.ceil((1 - fpr) * (self.rows + 1))
-        return math.inf if rank > self.rows else self.at(rank)
+        if rank > self.rows:
+            return math.inf
+        return self.at(rank)
 
     def _by_rank(self) -> float:
         """The score that one in 1,000 held-out records exceeds, by its rank; of fewer the highest.
@@ -206,7 +245,9 @@ class Calibration:
     def rate(self, fpr: float | None = None) -> float:
         """The part of ordinary records that is expected to lie above `threshold(fpr)`, 0 to 1."""
         fpr = self.fpr if fpr is None else fpr
-        return 1 / ONE_IN if fpr is None else fpr
+        if fpr is None:
+            return 1 / ONE_IN
+        return fpr
 
     def shortage(self, fpr: float | None = None) -> str | None:
         """Why `threshold(fpr)` is infinite, in words; None where it is finite, or where there are
@@ -231,63 +272,90 @@ class Calibration:
         after = np.searchsorted(self.scores, scores, side="left")
         ranks = np.concatenate([[0.0], self.ranks, [self.rows + 1.0]])
         ends = np.concatenate([[-np.inf], self.scores, [np.inf]])
-        low, high = ranks[after], ranks[after + 1] - 1  # of how many rows it lies above, at least
-        width = ends[after + 1] - ends[after]
-        inner = np.isfinite(width) & (width > 0)
-        part = np.where(inner, (scores - ends[after]) / np.where(inner, width, 1.0), 0.0)
+        low = ranks[after]  # how many rows it lies above, at least
+        high = ranks[after + 1] - 1  # at most
+        start = ends[after]
+        width = ends[after + 1] - start
+        is_inside = np.isfinite(width) & (width > 0)
+        # nothing is interpolated below all stored scores, above them, or between equal ones
+        divisor = np.where(is_inside, width, 1.0)
+        part = np.where(is_inside, (scores - start) / divisor, 0.0)
         below = low + part * np.maximum(high - low, 0.0)
         return np.asarray((1 + self.rows - below) / (1 + self.rows))
 
     def to_json(self) -> dict[str, Json]:
         """A JSON-able form, of which from_json makes the same calibration."""
-        return {
+        stored: dict[str, Json] = {
             "rows": self.rows,
             "scores": self.scores.tolist(),
-            "ranks": [int(r) for r in self.ranks],
+            "ranks": [int(rank) for rank in self.ranks],
             "typical": self.typical.tolist(),
-            **({"tail": dataclasses.astuple(self.tail)} if self.tail_told else {}),
-            **({} if self.fpr is None else {"fpr": self.fpr}),
-            **({"ordinary": True} if self.ordinary else {}),
-            **({"expected": unusual} if (unusual := _beside_defaults(self.expected)) else {}),
         }
+        if self.tail_told:
+            stored["tail"] = dataclasses.astuple(self.tail)
+        if self.fpr is not None:
+            stored["fpr"] = self.fpr
+        if self.ordinary:
+            stored["ordinary"] = True
+        unusual = _beside_defaults(self.expected)
+        if unusual:
+            stored["expected"] = unusual
+        return stored
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Calibration:
         """The calibration that to_json wrote; BundleError if its values contradict each other."""
         tail_values = data.get("tail")
+        if tail_values:
+            tail = Tail(*(float(value) for value in tail_values))
+        else:
+            tail = _tail_of_kept(data)
+        beside_defaults = data.get("expected", {}).items()
         calibration = cls(
             int(data["rows"]),
             np.array(data["scores"], dtype=np.float64),
             np.array(data["ranks"], dtype=np.float64),
             np.array(data["typical"], dtype=np.float64),
-            Tail(*(float(v) for v in tail_values)) if tail_values else _tail_of_kept(data),
+            tail,
             float(data["fpr"]) if "fpr" in data else None,
             bool(tail_values),
-            Expected(**{k: float(v) for k, v in data.get("expected", {}).items()}),
+            Expected(**{name: float(value) for name, value in beside_defaults}),
             "ordinary" in data,
         )
-        if calibration.fpr is not None and not 0 < calibration.fpr < 1:
-            raise BundleError("damaged: the calibration is for no rate")
-        tail = (calibration.tail.start, calibration.tail.scale, calibration.tail.shape)
-        if (
-            not all(map(math.isfinite, tail))
-            or calibration.tail.scale < 0
-            or calibration.tail.shape > MOST_SHAPE
-        ):
-            raise BundleError("damaged: the calibration has no tail")
-        expected = dataclasses.astuple(calibration.expected)
-        if (
-            not all(map(math.isfinite, expected))
-            or min(calibration.expected.weight, calibration.expected.doubt) <= 0
-            or calibration.expected.body < 0
-        ):
-            raise BundleError("damaged: the calibration expects no tail")
-        shapes = (
-            calibration.scores.ndim == 1 and calibration.scores.shape == calibration.ranks.shape
-        )
-        if not shapes or calibration.typical.ndim != 1 or (np.diff(calibration.scores) < 0).any():
-            raise BundleError("damaged: the calibration is not in order")
+        calibration._check()
         return calibration
+
+    def _check(self) -> None:
+        """BundleError where values contradict each other."""
+        if self.fpr is not None and not 0 < self.fpr < 1:
+            raise BundleError("damaged: the calibration is for no rate")
+        tail = self.tail
+        is_possible = tail.scale >= 0 and tail.shape <= MOST_SHAPE
+        if not _is_finite(tail) or not is_possible:
+            raise BundleError("damaged: the calibration has no tail")
+        expected = self.expected
+        is_possible = min(expected.weight, expected.doubt) > 0 and expected.body >= 0
+        if not _is_finite(expected) or not is_possible:
+            raise BundleError("damaged: the calibration expects no tail")
+        one_rank_each = self.scores.ndim == 1 and self.scores.shape == self.ranks.shape
+        if not one_rank_each or self.typical.ndim != 1:
+            raise BundleError("damaged: the calibration is not in order")
+        if (np.diff(self.scores) < 0).any():
+            raise BundleError("damaged: the calibration is not in order")
+
+
+def _kept_places(rows: int, kept: int) -> Int:
+    """The places, rising, of the scores that are stored of so many sorted ones: all of few; of many
+    the highest, and as many spread evenly as there is room for."""
+    if rows <= kept:
+        return np.arange(rows)
+    even = np.linspace(0, rows - 1, kept - HIGHEST).round()
+    highest = np.arange(rows - HIGHEST, rows)
+    return np.unique(np.concatenate([even.astype(np.int64), highest]))
+
+
+def _is_finite(values: Tail | Expected) -> bool:
+    return all(map(math.isfinite, dataclasses.astuple(values)))
 
 
 def _beside_defaults(expected: Expected) -> dict[str, Json]:
@@ -313,8 +381,10 @@ def _tail_of_kept(data: Mapping[str, Json]) -> Tail:
     scores = np.array(data["scores"], dtype=np.float64)
     if not len(scores):
         return Tail.of(scores)
-    every = np.interp(np.linspace(1, max(int(data["rows"]), 1), KEPT), ranks, scores)
-    return Tail.of(np.sort(every))
+    last = max(int(data["rows"]), 1)
+    spread_ranks = np.linspace(1, last, KEPT)
+    spread_scores = np.interp(spread_ranks, ranks, scores)
+    return Tail.of(np.sort(spread_scores))
 
 
 def _short(value: float) -> float:
@@ -323,7 +393,9 @@ def _short(value: float) -> float:
     near = float(f"{value:.7g}")
     if near >= value or not math.isfinite(near):
         return near
-    return float(f"{near + 10.0 ** (math.floor(math.log10(abs(value))) - 6):.7g}")
+    magnitude = math.floor(math.log10(abs(value)))
+    last_digit = 10.0 ** (magnitude - 6)
+    return float(f"{near + last_digit:.7g}")
 
 
 def in_words(rate: float) -> str:
@@ -361,5 +433,9 @@ def discoveries(p: Float, fdr: float) -> npt.NDArray[np.bool_]:
     the held-out ones: Bates, Candes, Lei, Romano & Sesia 2023, theorem 1.
     """
     ranked = np.sort(p)
-    passed = np.flatnonzero(ranked <= fdr * np.arange(1, len(p) + 1) / max(len(p), 1))
-    return p <= (ranked[passed[-1]] if len(passed) else -1.0)
+    ranks = np.arange(1, len(p) + 1)
+    allowed = fdr * ranks / max(len(p), 1)
+    passed = np.flatnonzero(ranked <= allowed)
+    # no p-value is below 0
+    highest = ranked[passed[-1]] if len(passed) else -1.0
+    return np.asarray(p <= highest)
