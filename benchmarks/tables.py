@@ -226,7 +226,8 @@ def trust() -> list[str]:
         parts += ["\n## Planted sensors: what is flagged, and the column named first (`sensors.py`)\n",
                   "One week of a pump a minute, 1 % of the rows with one tampered value; fitted on the two weeks before it\n"
                   "(one-shot: on nothing else). first, among three: of the true hits. Means over seeds. Aimed at were, for auto at\n"
-                  "the default threshold, an average precision of 0.8 and a recall of 0.7 at a precision of 0.8.\n",
+                  "the default threshold, an average precision of 0.8 and a recall of 0.7 at a precision of 0.8: of these it\n"
+                  "reaches the precision alone.\n",
                   markdown(found, {"detector": "detector", "threshold": "--fpr", "auprc": "average precision",
                                    **{c: c.replace("_", " ") for c in figures[1:]}}),
                   provenance(read("sensors", ["detector", "seed", "threshold"]))]  # fmt: skip
