@@ -140,7 +140,7 @@ def test_large_pictures_leave_out_what_takes_too_long(tmp_path, run):
     np.save(tmp_path / "p.npy", rng.integers(0, 255, (30, 80, 60), dtype=np.uint8))
     done = run("fit", tmp_path / "p.npy", "-p", "auto", "--epochs", 1, "-o", tmp_path / "m.aem")
     assert done.status == 0, done.err
-    assert "joins pca, views, patches: " in done.err
+    assert "joins pca, views, patches, surface: " in done.err
     assert "tails" not in done.err, "which is of tables"
     assert "code of" in done.err
     assert run("detect", tmp_path / "p.npy", "-m", tmp_path / "m.aem").status == 0

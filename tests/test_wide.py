@@ -180,7 +180,7 @@ def test_a_network_takes_the_longer_the_wider_the_records():
     pixels = np.random.default_rng(0).integers(0, 255, (12, 64, 64, 3)).astype(np.uint8)
     model = operations.fit(pixels)
     assert model.facts["left_out"]["pca"] == "takes 78 s"
-    assert set(model.facts["members"]) == {"views", "patches"}
+    assert set(model.facts["members"]) == {"views", "patches", "surface"}
 
 
 def test_where_time_is_short_members_are_left_out_and_folds_are_few(monkeypatch):

@@ -63,6 +63,16 @@ def aetool_models() -> Iterable[Model]:
             # small ones have few places, and what they show is told as a whole
             Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=0.5, most=SMALL),
             Member("patches", data=IMAGES, fits=BOTH, in_bits=True, weight=4.0, least=SMALL + 1),
+            # stone is alike everywhere and nowhere the same: the same place of other pictures tells
+            # little of it; of pictures of things, whose places differ, its bits are few
+            Member(
+                "surface",
+                data=IMAGES,
+                fits=BOTH,
+                in_bits=True,
+                weight=8.0,
+                least=SMALL + 1,
+            ),
             Member("neighbours", IN_OWN_UNITS, data=TABLES, in_bits=True, weight=3.0),
             # its own bits are those of the rows that were kept, and rows that were not lie beyond
             Member("neighbours", data=TABLES, fits=ROBUST, weight=3.0),

@@ -20,6 +20,13 @@ class Params:
     error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))
 
 
+# nor does a surface tell by itself whether a darker one of its kind is ordinary
+@dataclass(frozen=True)
+class SurfaceParams:
+    brightness: bool = param(True, "whether brightness, tint and the side of the light may differ")
+    error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))
+
+
 @hookimpl
 def aetool_models() -> Iterable[Model]:
     yield Model(
@@ -28,5 +35,13 @@ def aetool_models() -> Iterable[Model]:
         "remembered; filters learned from the pictures; a closed form that shows defects",
         net="aetool_patches.net:Patches",
         Params=Params,
+        data=frozenset({"image"}),
+    )
+    yield Model(
+        "surface",
+        "how unexpected colours, and how much they change, are anywhere in a picture: densities of "
+        "pixels, for surfaces that look alike everywhere; a closed form that shows defects",
+        net="aetool_patches.surface:Surfaces",
+        Params=SurfaceParams,
         data=frozenset({"image"}),
     )

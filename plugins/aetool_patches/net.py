@@ -202,11 +202,11 @@ class Patches(ClosedForm):
             raise DataError("no pictures to fit")
         assert self.spec.shape is not None
         frame = Frame(self.spec.shape, self.params.brightness)
-        remembered = _some(total, self._size(frame), 0)
-        judged = _some(total, JUDGED, 1)
+        remembered = some_numbers(total, self._size(frame), 0)
+        judged = some_numbers(total, JUDGED, 1)
         # of few pictures all are remembered and judged, and each is described once
         shown = np.union1d(remembered, judged)
-        pictures = _rows(batches, shown)
+        pictures = some_rows(batches, shown)
         place = np.searchsorted(shown, remembered)
         kept = pictures[place]
         layers = learned(frame, self.spec, kept[:: -(-len(kept) // LEARNED)])
@@ -334,7 +334,7 @@ def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
     return first, second
 
 
-def _some(total: int, most: int, seed: int) -> Int:
+def some_numbers(total: int, most: int, seed: int) -> Int:
     """At most `most` different numbers below total, drawn at random, in ascending order."""
     if total <= most:
         return np.arange(total)
@@ -342,7 +342,7 @@ def _some(total: int, most: int, seed: int) -> Int:
     return np.sort(drawn)
 
 
-def _rows(batches: Batches, numbers: Int) -> Float:
+def some_rows(batches: Batches, numbers: Int) -> Float:
     """(n, features) float64: the rows in batches whose numbers, rising, are given."""
     chosen = []
     first = 0

@@ -1,0 +1,141 @@
+"""The colours of pictures under an even light, and how much they change about each pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool.closed_form import Builder, Value
+from aetool.model import Float
+from aetool_patches.density import Density
+from aetool_patches.texture import Frame, both_axes, window_means
+
+DARKEST = 0.02  # added to colours, 0 .. 1, so that the logarithm of black is defined
+# how far colours lie, in logarithms, that count as the ground's own, round by round
+NEAR_GROUND = (0.4, 0.2, 0.1, 0.06, 0.06, 0.06)
+LEAST_GROUND = 1e-4  # part of the pixels below which they do not tell what the ground is
+SOFT, WIDE = 0.7, 2.5  # pixels: blur of colours, and how far about a place they are compared
+LEAST_CONTRAST = 0.02  # of flat places, so that its logarithm is defined
+CONTRAST = 0.1  # how much the logarithm of contrast counts beside colours
+BLUR, STEP = 1.0, 2  # pixels that costs are averaged over; between two places
+
+
+@dataclass(frozen=True)
+class Fine(Frame):
+    """A frame whose places lie close together, so that a thin scratch is not between two."""
+
+    @property
+    def stride(self) -> int:
+        """Pixels of small pictures between two places."""
+        return STEP
+
+
+@dataclass(frozen=True)
+class Colours:
+    """What is seen of pictures: the logarithms of their colours, and how much these change.
+
+    light: whether a plane of light is taken off, so that the commonest colour, the ground's, is 0
+    everywhere.
+    """
+
+    frame: Fine
+    light: bool
+
+    def even(self, g: Builder, x: Value) -> Value:
+        """(batch, channels, height, width): the logarithms of colours of features x, less the
+        light."""
+        picture = self.frame.write(g, x)
+        colours = g.log(picture + DARKEST)
+        if not self.light:
+            return colours
+        channels = self.frame.shape[0]
+        height, width = self.frame.small
+        pixels = height * width
+        flattened = g.op(
+            "Reshape",
+            colours,
+            g.const([0, channels, pixels], np.int64),
+        )
+        flattened = self._without_light(g, flattened)
+        return g.op(
+            "Reshape",
+            flattened,
+            g.const([0, channels, height, width], np.int64),
+        )
+
+    def _without_light(self, g: Builder, colours: Value) -> Value:
+        """Take the light off the logarithms of colours, (batch, channels, pixels): first their
+        mean, then round by round the plane through those that are near 0 in all channels."""
+        channels = self.frame.shape[0]
+        plane = self._plane()
+        parts = plane / len(plane)
+        # the last column is a spare one, and takes nothing off
+        level = np.diag([1.0, 0.0, 0.0, 0.0]) @ plane.T
+        tilt = np.diag([1.0, 1.0, 1.0, 0.0]) @ plane.T
+        mean_colour = g.op("MatMul", colours, parts)
+        colours = colours - g.op("MatMul", mean_colour, level)
+        for nearness in NEAR_GROUND:
+            scale = np.full((1, channels, 1), -0.5 / nearness**2)
+            exponent = g.op("Conv", colours * colours, scale)
+            is_ground = g.exp(exponent)
+            weighed_sums = g.op("MatMul", colours * is_ground, parts)
+            weights = g.op("MatMul", is_ground, plane**2 / len(plane))
+            # each direction by itself: they are nearly at right angles, and the rounds do the rest
+            slopes = weighed_sums / (weights + LEAST_GROUND)
+            colours = colours - g.op("MatMul", slopes, tilt)
+        return colours
+
+    def _plane(self) -> Float:
+        """(pixels, 4): 1, how far down and how far right each pixel lies, -1 .. 1, and 1 again: a
+        product with few columns would round by where a record stands."""
+        height, width = self.frame.small
+        level = np.ones((height, width))
+        down = np.linspace(-1, 1, height)[:, None] * level
+        right = np.linspace(-1, 1, width) * level
+        columns = [level, down, right, level]
+        return np.stack(columns, axis=-1).reshape(-1, 4)
+
+    def aspects(self, g: Builder, x: Value) -> tuple[Value, Value]:
+        """What densities are of, (batch, descriptors, height, width) each: the colours of features
+        x, and blurred colours beside the logarithm of their contrast about each pixel."""
+        sides = self.frame.small
+        softening = [window_means(side, side, SOFT) for side in sides]
+        widening = [window_means(side, side, WIDE) for side in sides]
+        colours = self.even(g, x)
+        softened = both_axes(g, colours, *softening)
+        change = softened - both_axes(g, colours, *widening)
+        every = np.ones((1, self.frame.shape[0], 1, 1))
+        squared_change = g.op("Conv", change * change, every)
+        contrast = both_axes(g, squared_change, *widening)
+        contrast = g.log(contrast + LEAST_CONTRAST**2)
+        blurred_beside_contrast = g.op(
+            "Concat",
+            softened,
+            contrast * CONTRAST,
+            axis=1,
+        )
+        return colours, blurred_beside_contrast
+
+    def costs(
+        self,
+        g: Builder,
+        x: Value,
+        densities: Sequence[Density],
+    ) -> Value:
+        """(batch, maps * places), in nats: how unexpected pixels of features x are about each
+        place, by the density of each aspect."""
+        sides = zip(
+            self.frame.small,
+            self.frame.grid,
+            strict=True,
+        )
+        about_places = [window_means(side, places, BLUR) for side, places in sides]
+        aspects = self.aspects(g, x)
+        maps = []
+        for density, aspect in zip(densities, aspects, strict=True):
+            nats = density.write(g, aspect)
+            places = both_axes(g, nats, *about_places)
+            maps.append(g.op("Flatten", places, axis=1))
+        return g.side_by_side(*maps)

@@ -1,0 +1,287 @@
+"""Surfaces that look alike everywhere and nowhere the same, such as stone: how unexpected colours
+are, and how they change about each place, wherever in a picture they are seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, evaluated
+from aetool.errors import DataError
+from aetool.model import Float, Int
+from aetool.rarity import Rarity
+from aetool_patches.colours import Colours, Fine
+from aetool_patches.density import Density
+from aetool_patches.net import MAP, some_numbers, some_rows
+from aetool_patches.texture import window_means
+from aetool_patches.usual import FARTHEST, FEWEST, LITTLE, SHARP
+
+JUDGED = 128  # pictures whose costs tell what is usual
+PIXELS = 12_000  # that Gaussians are fitted on
+AT_ONCE = 16  # pictures that are described at once
+AROUND = 2.0  # places that what is usual is averaged over
+
+Singles = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Usual:
+    """What costs are usual, read off pictures that were fitted.
+
+    costs: (pictures, maps * places) float32; judged: the numbers, rising, of these pictures among
+    those that were fitted; maps: how many maps of places there are.
+    """
+
+    frame: Fine
+    costs: Singles
+    judged: Int
+    maps: int
+
+    def without(self, left_out: Int) -> Usual:
+        """A copy without the pictures whose numbers are in left_out."""
+        stays = ~np.isin(self.judged, left_out)
+        return replace(
+            self,
+            costs=self.costs[stays],
+            judged=self.judged[stays],
+        )
+
+    def told(self) -> tuple[Float, Float, list[Rarity]]:
+        """(usual, deviation), (maps * places,) both, and of each map how rare the joined costs of a
+        picture are."""
+        # sums of squares less squares of sums need the digits of float64
+        costs = self.costs.astype(np.float64)
+        square = costs**2
+        pictures = len(costs)
+        usual, deviation = self._of(
+            costs.mean(axis=0),
+            square.mean(axis=0),
+        )
+        beyond = (costs - usual) / deviation
+        if pictures >= FEWEST:
+            # each picture by all others: it has not bent what is usual towards itself
+            others = pictures - 1
+            mean_of_others = (costs.sum(axis=0) - costs) / others
+            square_of_others = (square.sum(axis=0) - square) / others
+            usual_of_others, deviation_of_others = self._of(
+                mean_of_others,
+                square_of_others,
+            )
+            beyond = (costs - usual_of_others) / deviation_of_others
+        beyond = np.clip(beyond, 0.0, FARTHEST) + 1.0
+        power = beyond**SHARP
+        by_map = power.reshape(pictures, self.maps, -1)
+        joined = by_map.mean(axis=2) ** (1 / SHARP)
+        rarities = [Rarity.of_few(scores) for scores in joined.T]
+        return usual, deviation, rarities
+
+    def _of(self, mean: Float, square: Float) -> tuple[Float, Float]:
+        """(usual, deviation) by the mean and the mean square of costs, (..., maps * places) all."""
+        usual = self._about(mean)
+        # the mean of (cost - usual)^2, which rounding may make negative
+        variance = square - 2 * usual * mean + usual**2
+        variance = np.maximum(variance, 0.0)
+        strays = np.sqrt(self._about(variance))
+        # of few pictures it is uncertain at each place, and the mean over all is added
+        by_map = strays.reshape(*strays.shape[:-1], self.maps, -1)
+        typical = by_map.mean(axis=-1, keepdims=True)
+        deviation = by_map + typical + LITTLE
+        return usual, deviation.reshape(strays.shape)
+
+    def _about(self, values: Float) -> Float:
+        """Average values, (..., maps * places), over the places around each."""
+        height, width = self.frame.grid
+        down = window_means(height, height, AROUND)
+        right = window_means(width, width, AROUND)
+        laid = values.reshape(*values.shape[:-1], self.maps, height, width)
+        blurred = down @ laid @ right.T
+        return np.asarray(blurred.reshape(values.shape))
+
+
+@dataclass(frozen=True, eq=False)
+class Surface(Solution):
+    """Densities of what pixels look like, and what their costs usually are.
+
+    densities: of colours, and of colours beside contrast. usual, deviation: (maps * places,), costs
+    that are usual at each place, and how far they stray. mean: (channels * places,), what pictures
+    usually look like. alike: how far pictures look alike everywhere, 0 .. 1; where each place has
+    a look of its own, these densities tell little, and bits count by the square of it.
+
+    Score: the mean, over maps, of how rare the power mean of costs over all places is, in bits; it
+    falls on the pixels by how far costs are beyond the usual.
+    """
+
+    colours: Colours
+    densities: Sequence[Density]
+    usual: Float
+    deviation: Float
+    rarities: Sequence[Rarity]
+    mean: Float
+    alike: float
+    fitted: Usual
+    report: Mapping[str, float] = field(default_factory=dict)
+    fair: bool = True
+
+    def without(self, rows: Int) -> Surface:
+        """The solution without the fitted pictures of these numbers; this one if no picture would
+        be left."""
+        # densities are of all pixels of all pictures, which a few pictures hardly move
+        fitted = self.fitted.without(rows)
+        if not len(fitted.judged):
+            return self
+        usual, deviation, rarities = fitted.told()
+        return replace(
+            self,
+            usual=usual,
+            deviation=deviation,
+            rarities=rarities,
+            fitted=fitted,
+        )
+
+    def expected(self, g: Builder, x: Value) -> Value:
+        """(batch, features): the mean of the fitted pictures, blurred, for every record."""
+        frame = self.colours.frame
+        mean = g.nothing(x) + self.mean
+        return frame.enlarged(g, mean, frame.shape[0])
+
+    def bits(self, g: Builder, x: Value) -> Value:
+        """(batch, pixels + 1), in bits: what each pixel adds to the score; the last is 0."""
+        costs = self.colours.costs(g, x, self.densities)
+        beyond = (costs - self.usual) / self.deviation
+        beyond = g.relu(beyond)
+        beyond = g.minimum(beyond, FARTHEST) + 1.0
+        places = np.arange(self.colours.frame.places)
+        weight = self.alike**2 / len(self.rarities)
+        total = g.nothing(x)
+        # a map that finds nothing gives no bits, and so no pixel any
+        for number, rarity in enumerate(self.rarities):
+            own = places + number * len(places)
+            far = g.columns_of(beyond, own)
+            total = total + self._shared(g, far, rarity) * weight
+        return g.side_by_side(total, g.nothing(x))
+
+    def _shared(
+        self,
+        g: Builder,
+        far: Value,
+        rarity: Rarity,
+    ) -> Value:
+        """(batch, pixels), in bits: how rare the power mean of one map is, (batch, places), shared
+        among the pixels by how far each place is beyond the usual."""
+        places = self.colours.frame.places
+        pixels = len(g.spec.columns)
+        power = g.op("Pow", far, SHARP)
+        mean = g.sum_of(power, np.full(places, 1 / places))
+        whole = g.op("Pow", mean, 1 / SHARP)
+        rare = Value(g, rarity.write(g.graph, whole.name))
+        share = self.colours.frame.enlarged(g, g.op("Pow", far, MAP))
+        return share / g.sum_of(share, np.ones(pixels)) * rare
+
+
+class Surfaces(ClosedForm):
+    """Fits densities of the pixels of pictures; a random sample of them where they are too many."""
+
+    def fit(self, batches: Batches) -> Surface:
+        """Fit densities of colours and contrast, and measure what they usually cost. DataError
+        without pictures."""
+        total = sum(len(batch) for batch in batches)
+        if not total:
+            raise DataError("no pictures to fit")
+        assert self.spec.shape is not None
+        frame = Fine(self.spec.shape, brightness=False)
+        colours = Colours(frame, bool(self.params.brightness))
+        judged = some_numbers(total, JUDGED, 0)
+        pictures = some_rows(batches, judged)
+        # where pictures are many, those that are judged tell what pixels look like, too
+        described = self._described(colours, pictures)
+        densities = [Density.of(_drawn(pixels)) for pixels in described]
+        costs = self._in_parts(
+            lambda g, x: colours.costs(g, x, densities),
+            pictures,
+        )
+        fitted = Usual(
+            frame,
+            costs,
+            judged,
+            len(densities),
+        )
+        usual, deviation, rarities = fitted.told()
+        alike = alike_everywhere(described[0])
+        return Surface(
+            colours,
+            densities,
+            usual,
+            deviation,
+            rarities,
+            self._mean(frame, pictures),
+            alike,
+            fitted,
+            {"alike everywhere": round(alike, 3)},
+        )
+
+    def _described(self, colours: Colours, pictures: Float) -> list[Singles]:
+        """What densities are of, (pictures, pixels, descriptors) each, of pictures, (pictures,
+        features)."""
+        channels = colours.frame.shape[0]
+        height, width = colours.frame.small
+
+        def both_aspects(g: Builder, x: Value) -> Value:
+            aspects = colours.aspects(g, x)
+            every = g.op("Concat", *aspects, axis=1)
+            return g.op("Flatten", every, axis=1)
+
+        flat = self._in_parts(both_aspects, pictures)
+        laid = flat.reshape(len(flat), -1, height * width)
+        every = laid.transpose(0, 2, 1)
+        only_colours = every[..., :channels]
+        beside_contrast = every[..., channels:]
+        return [only_colours, beside_contrast]
+
+    def _in_parts(
+        self,
+        written: Callable[[Builder, Value], Value],
+        pictures: Float,
+    ) -> Singles:
+        """Evaluate what is written of pictures, (pictures, features), a few of them at once, as
+        what is computed on the way takes much memory."""
+        results = []
+        for first in range(0, len(pictures), AT_ONCE):
+            part = pictures[first : first + AT_ONCE]
+            found = evaluated(written, self.spec, part)
+            results.append(found.astype(np.float32))
+        return np.concatenate(results)
+
+    def _mean(self, frame: Fine, rows: Float) -> Float:
+        """(channels * places,): what pictures, (rows, features), usually look like."""
+        _, height, width = frame.shape
+        down = window_means(height, frame.grid[0])
+        right = window_means(width, frame.grid[1])
+        picture = rows.mean(axis=0).reshape(self.spec.shape)
+        small = down @ picture @ right.T
+        return np.asarray(small.ravel())
+
+
+def _drawn(pixels: Singles) -> Float:
+    """Some of the pixels, (pictures, pixels, descriptors), at random: (n, descriptors) float64."""
+    flat = pixels.reshape(-1, pixels.shape[-1])
+    chosen = some_numbers(len(flat), PIXELS, 0)
+    return flat[chosen].astype(np.float64)
+
+
+def alike_everywhere(colours: Singles) -> float:
+    """How far pictures look alike everywhere, 0 .. 1: the part of the variance of colours,
+    (pictures, pixels, channels), that is not told by where a pixel lies."""
+    pictures = len(colours)
+    variances = colours.var(axis=(0, 1), dtype=np.float64)
+    whole = float(variances.sum())
+    if pictures < FEWEST or whole < LITTLE:
+        return 1.0
+    mean_picture = colours.mean(axis=0, dtype=np.float64)
+    by_place = float(mean_picture.var(axis=0).sum())
+    # of few pictures the means of places differ by chance, too
+    chance = (whole - by_place) / (pictures - 1)
+    told = max(0.0, by_place - chance) / whole
+    return min(1.0, max(0.0, 1.0 - told))

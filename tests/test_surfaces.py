@@ -1,0 +1,224 @@
+"""Surfaces that look alike everywhere: densities of pixels, an even light, and defects in stone."""
+
+import numpy as np
+import pytest
+from scipy import ndimage, stats
+
+from aetool import operations
+from aetool.closed_form import evaluated
+from aetool.data import scaling
+from aetool.detection.ranking import auroc
+from aetool.fits import fitting
+from aetool.operations import FitOptions
+from aetool_patches.colours import Colours, Fine
+from aetool_patches.density import MOST_NATS, Density
+from aetool_patches.surface import FARTHEST, Surfaces, alike_everywhere
+
+SIDE = 64
+
+
+def stones(count, seed):
+    """Dark and pale grains in a ground of one colour, under a light of their own."""
+    rng = np.random.default_rng(seed)
+    slope = np.linspace(-1, 1, SIDE)
+    pictures = []
+    for _ in range(count):
+        scene = np.full((SIDE, SIDE, 3), (180.0, 170.0, 150.0))
+        for colour in ((90, 80, 80), (225, 225, 220)):
+            height = ndimage.gaussian_filter(rng.normal(size=(SIDE, SIDE)), 2.0)
+            scene[height > 0.17] = colour
+        light = rng.uniform(0.9, 1.0) * (1 + 0.05 * rng.choice([-1, 1]) * slope[:, None])
+        levels = scene * light[..., None] + rng.normal(0, 3, scene.shape)
+        pictures.append(levels.clip(0, 255).astype(np.uint8))
+    return np.stack(pictures)
+
+
+def stained(pictures, seed):
+    """(pictures with a spot of a colour between those of ground and grains, (n, 2): its middle)."""
+    rng = np.random.default_rng(seed)
+    damaged = pictures.copy()
+    middles = rng.integers(10, SIDE - 10, (len(pictures), 2))
+    down, right = np.mgrid[:SIDE, :SIDE]
+    for picture, (y, x) in zip(damaged, middles, strict=True):
+        spot = np.hypot(down - y, right - x) < 6
+        picture[spot] = 0.65 * picture[spot] + 0.35 * np.array([76, 56, 25])
+    return damaged, middles
+
+
+def features(pictures):
+    """(n, features): what a model is given of pictures, (n, height, width, 3)."""
+    return scaling.image_features(pictures.transpose(0, 3, 1, 2)).reshape(len(pictures), -1)
+
+
+def solved(pictures):
+    """The spec of pictures, and the solution that is fitted on them."""
+    spec = scaling.image_spec((3, *pictures.shape[1:3]))
+    params = fitting.make_params(fitting.plugins.get_model("surface"), {})
+    return spec, Surfaces(spec, params).fit([features(pictures)])
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """A model that is fitted on ordinary stones."""
+    return operations.fit(stones(40, 0), FitOptions("surface"))
+
+
+def test_a_stain_in_stone_is_found_and_shown_where_it_is(fitted):
+    damaged, middles = stained(stones(30, 3), 3)
+    asked = np.concatenate([stones(30, 2), damaged])
+    scores = operations.score(asked, fitted, "cpu")
+    assert auroc(scores, np.arange(60) >= 30) > 0.99
+    parts = fitted.session("score.onnx", "cpu")(damaged.transpose(0, 3, 1, 2))["parts"]
+    assert (parts >= 0).all() and (parts[:, -1] == 0).all()
+    maps = parts[:, :-1].reshape(-1, SIDE, SIDE)
+    worst = np.array([np.unravel_index(one.argmax(), one.shape) for one in maps])
+    assert np.mean(np.abs(worst - middles).max(axis=1) <= 7) > 0.9
+
+
+def test_a_fitted_picture_is_scored_as_a_new_one_would_be(fitted):
+    old = operations.score(stones(40, 0), fitted, "cpu")
+    new = operations.score(stones(40, 1), fitted, "cpu")
+    assert np.median(old) == pytest.approx(np.median(new), abs=0.5)
+    assert (
+        operations.score(stones(100, 9), fitted, "cpu") > fitted.calibration.threshold()
+    ).mean() < 0.05
+
+
+def test_bits_are_those_of_the_formula():
+    """Usual costs, power means and rarities by numpy, from the costs that the graph gives."""
+    pictures = stones(12, 0)
+    spec, solution = solved(pictures)
+    asked = stained(stones(4, 5), 5)[0]
+    rest = solution.without(np.arange(8, 12))
+    _, again = solved(pictures)
+    assert (again.fitted.costs == solution.fitted.costs).all()
+    costs = solution.fitted.costs.astype(np.float64)[:8]
+    laid = costs.reshape(8, 2, *solution.colours.frame.grid)
+    weights = ndimage.gaussian_filter(laid.mean(axis=0), (0, 2, 2), mode="constant", truncate=6)
+    inside = np.ones(solution.colours.frame.grid)
+    weights /= ndimage.gaussian_filter(inside, 2, mode="constant", truncate=6)
+    assert rest.usual == pytest.approx(weights.ravel(), abs=1e-3)
+    parts = evaluated(rest.bits, spec, features(asked))
+    asked_costs = _costs(spec, rest, asked)
+    beyond = ((asked_costs - rest.usual) / rest.deviation).clip(0, FARTHEST) + 1
+    joined = (beyond.reshape(4, 2, -1) ** 16).mean(axis=2) ** (1 / 16)
+    each = [rarity.of_scores(joined[:, k]) for k, rarity in enumerate(rest.rarities)]
+    assert parts.sum(axis=1) == pytest.approx(rest.alike**2 * np.mean(each, axis=0), rel=1e-3)
+
+
+def _costs(spec, solution, pictures):
+    return evaluated(
+        lambda g, x: solution.colours.costs(g, x, solution.densities),
+        spec,
+        features(pictures),
+    )
+
+
+def test_a_density_is_that_of_its_gaussians():
+    """By scipy, and where pixels are drawn from two Gaussians near what these cost."""
+    rng = np.random.default_rng(0)
+    first = rng.multivariate_normal([0, 0, 1], np.diag([0.04, 0.01, 0.09]), 3000)
+    second = rng.multivariate_normal([2, -1, 0], 0.02 * np.eye(3), 1000)
+    density = Density.of(np.concatenate([first, second]))
+    asked = np.concatenate([first[:50], second[:50], [[9.0, 9, 9]]])
+    expected = 0
+    for axes, mean, nats in zip(density.axes, density.means, density.nats, strict=True):
+        covariance = np.linalg.inv(axes @ axes.T)
+        at_mean = stats.multivariate_normal(mean, covariance).pdf(mean)
+        expected = (
+            expected
+            + stats.multivariate_normal(mean, covariance).pdf(asked) * np.exp(-nats) / at_mean
+        )
+    spec = scaling.image_spec((3, 1, 1))
+    written = evaluated(
+        lambda g, x: g.op(
+            "Flatten",
+            density.write(g, g.op("Reshape", x, g.const([-1, 3, 1, 1], np.int64))),
+            axis=1,
+        ),
+        spec,
+        asked,
+    )[:, 0]
+    assert written[:100] == pytest.approx(-np.log(expected[:100]), abs=1e-3)
+    assert written[100] == MOST_NATS
+    true = 0.75 * stats.multivariate_normal([0, 0, 1], np.diag([0.04, 0.01, 0.09])).pdf(asked)
+    true = true + 0.25 * stats.multivariate_normal([2, -1, 0], 0.02 * np.eye(3)).pdf(asked)
+    # costs are those of white descriptors, which differ by a constant
+    off = written[:100] + np.log(true[:100])
+    assert off.std() < 0.35
+
+
+def test_a_light_from_one_side_is_taken_off():
+    """Of a ground with grains on a third of it: the ground is 0, whatever its brightness."""
+    rng = np.random.default_rng(0)
+    grains = rng.random((SIDE, SIDE)) < 0.33
+    scene = np.where(grains[..., None], (60.0, 40.0, 40.0), (160.0, 150.0, 120.0))
+    slope = np.linspace(-1, 1, SIDE)
+    lit = scene * np.exp(0.08 * slope[:, None, None] - 0.05 * slope[None, :, None])
+    pictures = np.stack([scene, lit * 0.8, lit * [1.05, 1.0, 0.95]]).round().astype(np.uint8)
+    frame = Fine((3, SIDE, SIDE), False)
+    spec = scaling.image_spec((3, SIDE, SIDE))
+    flat = evaluated(
+        lambda g, x: g.op("Flatten", Colours(frame, True).even(g, x), axis=1),
+        spec,
+        features(pictures),
+    )
+    colours = flat.reshape(3, 3, SIDE, SIDE)
+    assert np.abs(colours[:, :, ~grains]).max() < 0.02
+    far = colours[:, :, grains].mean(axis=2)
+    ratio = (np.array([60, 40, 40]) / 255 + 0.02) / (np.array([160, 150, 120]) / 255 + 0.02)
+    assert far == pytest.approx(np.log(ratio)[None].repeat(3, axis=0), abs=0.03)
+    as_they_are = evaluated(
+        lambda g, x: g.op("Flatten", Colours(frame, False).even(g, x), axis=1),
+        spec,
+        features(pictures),
+    )
+    expected = np.log(pictures.transpose(0, 3, 1, 2) / 255 + 0.02).reshape(3, -1)
+    assert as_they_are == pytest.approx(expected, abs=1e-4)
+
+
+def test_pictures_of_a_thing_are_told_from_a_surface():
+    """How far pictures look alike everywhere: all of noise, nothing of one picture shown again."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(30, 500, 3)).astype(np.float32)
+    assert alike_everywhere(noise) > 0.99
+    thing = rng.normal(size=(1, 500, 3)).astype(np.float32).repeat(30, axis=0)
+    assert alike_everywhere(thing) < 0.01
+    assert alike_everywhere(noise + thing) == pytest.approx(0.5, abs=0.05)
+    assert (
+        alike_everywhere(noise[:2]) == 1.0
+        and alike_everywhere(np.zeros((5, 9, 3), np.float32)) == 1.0
+    )
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 4), (1, 1, 40), (1, 9, 1), (4, 40, 300)])
+def test_pictures_of_any_size_and_few_of_them(shape):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (6, *shape), dtype=np.uint8)
+    pixels[5] = 0
+    spec = scaling.image_spec(shape)
+    rows = scaling.image_features(pixels).reshape(6, -1)
+    params = fitting.make_params(fitting.plugins.get_model("surface"), {})
+    for count in (1, 2, 6):
+        solution = Surfaces(spec, params).fit([rows[:count]])
+        parts = evaluated(solution.bits, spec, rows)
+        assert parts.shape == (6, shape[1] * shape[2] + 1) and np.isfinite(parts).all()
+    assert solution.without(np.arange(6)) is solution
+
+
+def test_brightness_may_differ_unless_it_is_said_that_it_may_not():
+    """Darker pictures: ordinary where brightness does not count, odd where it does."""
+    ordinary = stones(20, 1)
+    asked = np.concatenate([ordinary, (ordinary * 0.6).astype(np.uint8)])
+    truth = np.arange(40) >= 20
+    for brightness, least, most in (("false", 0.99, 1.0), ("true", 0.0, 0.9)):
+        model = operations.fit(stones(30, 0), FitOptions("surface", {"brightness": brightness}))
+        assert least <= auroc(operations.score(asked, model, "cpu"), truth) <= most
+
+
+def test_the_default_joins_it_for_large_pictures_alone():
+    auto = fitting.plugins.get_model("auto")
+    weights = {member.model: member for member in auto.members if {"image"} <= member.data}
+    surface = weights["surface"]
+    assert surface.suits(3 * 128 * 128) and not surface.suits(28 * 28)
+    assert surface.in_bits and surface.fits == {"plain", "robust"}
