@@ -130,7 +130,9 @@ class LossyJob:
         self.options = options
         self.learned = learned
         self.content: Lossy  # of what was written last
-        self.modelled = model.schema.modelled if model.schema else ()
+        self.modelled: tuple[Modelled, ...] = ()
+        if model.schema:
+            self.modelled = model.schema.modelled
         self.ranges: dict[str, list[float]] = {}
         self.irregular: set[str] = set()
         self.not_carried: set[str] = set()
@@ -143,8 +145,10 @@ class LossyJob:
         """Bytes of the source: of pictures one for each value of a pixel, of a table 8 for each
         cell. Of a table only known once it was written."""
         if isinstance(self.source, FramedSource):
-            return self.source.count * int(np.prod(self.source.shape))
-        return 8 * self.rows * max(1, len(self.source.head(0).names))
+            values = int(np.prod(self.source.shape))
+            return self.source.count * values
+        columns = len(self.source.head(0).names)
+        return 8 * self.rows * max(1, columns)
 
     def write(self, file: BinaryIO) -> dict[str, Json]:
         """Write the archive to an empty file; returns its figures. If the whole source misses
@@ -164,7 +168,8 @@ class LossyJob:
             error = self.judge(facts)
             if wanted is None or target is None or error <= wanted:
                 self._verify(file)
-                return {**facts, "archive_bytes": file.tell(), "rows": self.rows}
+                size = file.tell()
+                return {**facts, "archive_bytes": size, "rows": self.rows}
             target = MARGIN * target * wanted / error
         raise ParamError(
             f"{option('--target-error')} {wanted:g} holds on a sample but not on the whole file; "
@@ -185,10 +190,11 @@ class LossyJob:
         if rows is not None:
             table, _ = self.source.sample(rows, 0)
             return self.model.schema.encode(table, self.source.name)
-        inputs = [x for x, _, _ in self._blocks()]
-        if inputs:
-            return np.concatenate(inputs)
-        return np.zeros((0, len(self.modelled)))
+        records = [x for x, _, _ in self._blocks()]
+        if records:
+            return np.concatenate(records)
+        columns = len(self.modelled)
+        return np.zeros((0, columns))
 
     def _survey(self) -> Records:
         """A sample of the records that the encoder takes; sets, by reading the whole table,
@@ -212,17 +218,21 @@ class LossyJob:
             x = schema.encode(table, source.name)
             odd = x == ODD
             # a code restores numbers, and would write one in place of such a cell
-            for place in np.flatnonzero(odd.any(axis=0)).tolist():
+            irregular = np.flatnonzero(odd.any(axis=0))
+            for place in irregular.tolist():
                 self.irregular.add(self.modelled[place].name)
             is_number = np.isfinite(x) & ~odd
             finite = np.where(is_number, x, np.nan)
             if len(finite):
                 # fmin and fmax pass over NaN, as min and max would not
-                low = np.fmin(low, np.fmin.reduce(finite, axis=0))
-                high = np.fmax(high, np.fmax.reduce(finite, axis=0))
+                lowest = np.fmin.reduce(finite, axis=0)
+                highest = np.fmax.reduce(finite, axis=0)
+                low = np.fmin(low, lowest)
+                high = np.fmax(high, highest)
         for place, column in enumerate(self.modelled):
             if not column.measured:
                 continue
+            # a column of gaps alone has no range of its own
             if np.isfinite(low[place]):
                 self.ranges[column.name] = [float(low[place]), float(high[place])]
             else:
@@ -237,7 +247,8 @@ class LossyJob:
         if not len(sample) or has_whole_codes:
             # such codes are stored as they are
             size = self.model.latent
-            return lossy.Quantiser(np.zeros(size), np.ones(size), np.arange(size))
+            every = np.arange(size)
+            return lossy.Quantiser(np.zeros(size), np.ones(size), every)
         encoder = self.model.session("encoder.onnx", self.options.device)
         z = encoder(sample)["z"]
         decoded_sample = self._decode(z, sample)
@@ -255,7 +266,9 @@ class LossyJob:
             candidates.append((size, apart, quantiser))
         if not candidates:
             raise refused[-1]
-        _, self.not_carried, quantiser = min(candidates, key=lambda candidate: candidate[0])
+        # of several of one size the first is taken
+        cheapest = min(candidates, key=lambda candidate: candidate[0])
+        _, self.not_carried, quantiser = cheapest
         return quantiser
 
     def _quantiser(self, sample: Records, z: Array, target: float | None) -> lossy.Quantiser:
@@ -273,7 +286,8 @@ class LossyJob:
             return self.judge(self._summary(measured))
 
         def distortion(decoded: Array) -> float:
-            return float(self._distance(sample, decoded).mean())
+            distances = self._distance(sample, decoded)
+            return float(distances.mean())
 
         return lossy.choose(
             z,
@@ -295,7 +309,8 @@ class LossyJob:
             return decoding.decode(self.model, code, device, self.ranges, None)
         condition = x[:, schema.conditions]
         decoded = decoding.decode(self.model, code, device, self.ranges, condition)
-        decoding.put_gaps(schema, decoded, decoding.gaps_of(x))
+        gaps = decoding.gaps_of(x)
+        decoding.put_gaps(schema, decoded, gaps)
         return decoded
 
     def _ways(self, sample: Records, decoded: Array) -> list[set[str]]:
@@ -334,7 +349,8 @@ class LossyJob:
             # irregular numbers are stored exactly in any case, and make no difference
             if column.name in self.not_carried and not column.measured:
                 levels = np.nan_to_num(sample[:, place], nan=255)
-                total += _coded_size([levels.astype(np.int64)])
+                whole_levels = levels.astype(np.int64)
+                total += _coded_size([whole_levels])
         return total
 
     def _distance(self, a: Array, b: Array) -> Array:
@@ -344,11 +360,14 @@ class LossyJob:
             of_a = image_features(a).reshape(len(a), -1)
             of_b = image_features(b).reshape(len(b), -1)
             difference = (of_a - of_b).astype(np.float64)
-            return np.asarray((difference**2).sum(axis=1))
+            squares = difference**2
+            return np.asarray(squares.sum(axis=1))
         total = np.zeros(len(a))
         for place, column in enumerate(self.modelled):
             if self._carries(column):
-                total += column.distance(a[:, place], b[:, place])
+                one = a[:, place]
+                other = b[:, place]
+                total += column.distance(one, other)
         return total
 
     def _carries(self, column: Modelled) -> bool:
@@ -361,23 +380,28 @@ class LossyJob:
         measured.rows += len(x)
         if self.model.schema is None:
             difference = x.astype(np.float64) - decoded
-            measured.square = measured.square + float((difference**2).sum())
+            sum_of_squares = float((difference**2).sum())
+            measured.square = measured.square + sum_of_squares
             farthest = float(np.abs(difference).max(initial=0.0))
             measured.largest = max(measured.largest, farthest)
             measured.compared = measured.compared + difference.size
             return
-        is_number = np.array([column.measured and column.predicted for column in self.modelled])
+        flags = [column.measured and column.predicted for column in self.modelled]
+        is_number = np.array(flags)
         both = np.isfinite(x) & np.isfinite(decoded) & is_number
         # the difference of two infinities would be a warning, though nobody reads it
         original = np.where(both, x, 0.0)
         restored = np.where(both, decoded, 0.0)
         difference = np.where(both, original - restored, 0.0)
         differ = _differ(x, decoded)
-        wrong = np.where(is_number, ~both & differ, differ)
+        # a number that only one of the two has is wrong; how far off others are is measured
+        is_lost = ~both & differ
+        wrong = np.where(is_number, is_lost, differ)
         with np.errstate(over="ignore"):  # said by _summary
-            measured.square = measured.square + (difference**2).sum(axis=0)
-        largest = np.abs(difference).max(axis=0, initial=0.0)
-        measured.largest = np.maximum(measured.largest, largest)
+            square = (difference**2).sum(axis=0)
+            measured.square = measured.square + square
+        farthest_by_column = np.abs(difference).max(axis=0, initial=0.0)
+        measured.largest = np.maximum(measured.largest, farthest_by_column)
         measured.compared = measured.compared + both.sum(axis=0)
         measured.wrong = measured.wrong + wrong.sum(axis=0)
 
@@ -425,15 +449,18 @@ class LossyJob:
         """Write the archive once, with this quantiser; returns its figures."""
         measured = _Errors()
         self.content = self._content(quantiser)
+        # an archive without a model names the one that it needs
         named = "" if self._embed() else self.model.sha256
-        writer = Writer(file, self.content.header(), self._sections(), named)
+        header = self.content.header()
+        writer = Writer(file, header, self._sections(), named)
         encoder = self.model.session("encoder.onnx", self.options.device)
         digest = hashlib.sha256()
         hints = blocks.NO_HINTS
         for x, table, names in self._blocks():
             z = encoder(x)["z"]
             code = quantiser.quantise(z)
-            restored = self._decode(quantiser.restore(code), x)
+            decoded = quantiser.restore(code)
+            restored = self._decode(decoded, x)
             self._measure(measured, x, restored)
             coded_records = CodedRecords(x, code, table, names)
             for block in self.content.encode(coded_records, hints):
@@ -443,7 +470,8 @@ class LossyJob:
                 hints = block.hints
         self._keep_sums(measured)
         sizes = self.content.sizes.of
-        facts = {"fidelity": "lossy", "bytes": sizes, **self._summary(measured)}
+        facts: dict[str, Json] = {"fidelity": "lossy", "bytes": sizes}
+        facts |= self._summary(measured)
         writer.finish(facts, digest.digest())
         return facts
 
@@ -465,7 +493,8 @@ class LossyJob:
         assert self.model.schema is not None
         for table in self.source.batches():
             if len(table):
-                yield self.model.schema.encode(table, self.source.name), table, []
+                records = self.model.schema.encode(table, self.source.name)
+                yield records, table, []
 
     def _picture_blocks(self, source: ImageSource) -> Iterator[tuple[Records, None, list[str]]]:
         """As `_blocks`, of pictures, so many at once as a block holds."""
@@ -488,12 +517,16 @@ class LossyJob:
 
     def _content(self, quantiser: lossy.Quantiser) -> Lossy:
         """The content of the archive, with nothing in it yet."""
-        format = {**self.source.format, "name": inner_name(self.source.name)}
+        name = inner_name(self.source.name)
+        format = {**self.source.format, "name": name}
         effort = self.options.effort
         if isinstance(self.source, FramedSource):
             has_names = bool(self.source.names)
             return LossyPictures(format, quantiser, has_names, effort)
-        carried = {column.name for column in self.modelled if self._carries(column)}
+        carried: set[str] = set()
+        for column in self.modelled:
+            if self._carries(column):
+                carried.add(column.name)
         columns = stored_as(self.source.head(1), carried)
         return LossyTable(
             format,
@@ -521,12 +554,16 @@ class LossyJob:
 
     def _decoder_only(self) -> bytes:
         """The model's bundle as bytes, with only what decoding needs: schema and decoder."""
-        return dataclasses.replace(
+        # no scores are judged by it: it is only asked for records
+        no_scores = Calibration.of(np.zeros((0, 1)))
+        decoder = self.model.graphs["decoder.onnx"]
+        slim = dataclasses.replace(
             self.model,
-            graphs={"decoder.onnx": self.model.graphs["decoder.onnx"]},
-            calibration=Calibration.of(np.zeros((0, 1))),
+            graphs={"decoder.onnx": decoder},
+            calibration=no_scores,
             facts={},
-        ).to_bytes()
+        )
+        return slim.to_bytes()
 
     def _sections(self) -> dict[str, bytes]:
         """The sections of the archive beside its blocks: the model, where it is embedded."""
@@ -556,7 +593,10 @@ def _coded_size(values: list[Array]) -> int:
     """About how many bytes columns of whole numbers, one array each, take once they are encoded."""
     if not values:
         return 0
-    columns = [whole_column(np.ascontiguousarray(unit)) for unit in values]
+    columns = []
+    for unit in values:
+        contiguous = np.ascontiguousarray(unit)
+        columns.append(whole_column(contiguous))
     rows = len(values[0])
     _, payload, _ = blocks.encode(columns, rows, {}, planning.FAST)
     return len(payload)

@@ -47,16 +47,16 @@ def read(cells: Sequence[bytes]) -> tuple[Doubles, Mask, bool]:
             continue
     numbers[~np.isfinite(numbers)] = 0
     # whichever way writes more of the cells
-    with_point = written(numbers, bare=False)
-    fits = np.array(
-        [text == again for text, again in zip(texts, with_point, strict=True)], np.bool_
-    )
-    without_point = written(numbers, bare=True)
-    fits_bare = np.array(
-        [text == again for text, again in zip(texts, without_point, strict=True)], np.bool_
-    )
+    fits = _are_same(texts, written(numbers, bare=False))
+    fits_bare = _are_same(texts, written(numbers, bare=True))
     bare = bool(fits_bare.sum() > fits.sum())
     return numbers, fits_bare if bare else fits, bare
+
+
+def _are_same(texts: list[str], others: list[str]) -> Mask:
+    """(n,): which texts are the same as those beside them."""
+    comparisons = [text == other for text, other in zip(texts, others, strict=True)]
+    return np.array(comparisons, np.bool_)
 
 
 def written(numbers: Doubles, bare: bool) -> list[str]:
@@ -76,7 +76,8 @@ def told(numbers: Doubles, bare: bool) -> tuple[FloatMeta, Int, Int, Mask]:
     more than NEAR floats away cannot be stored so. If not nearly all are near decimals, or near
     these as 32-bit floats, the bits of each are stored, of kind 0.
     """
-    sample = numbers[:: max(1, len(numbers) // SAMPLE)]
+    every = max(1, len(numbers) // SAMPLE)
+    sample = numbers[::every]
     places = _places(sample)
     places_of_single = _places(sample, single=True)
     # decimals of thirteen places lie near any such float, too
@@ -88,13 +89,15 @@ def told(numbers: Doubles, bare: bool) -> tuple[FloatMeta, Int, Int, Mask]:
     kinds = np.zeros(len(numbers), np.int64)
     if places is None:
         everything = np.ones(len(numbers), np.bool_)
-        return FloatMeta(bare=bare), _ordered(numbers), kinds, everything
+        meta = FloatMeta(bare=bare)
+        return meta, _ordered(numbers), kinds, everything
     wholes, distance = _by_decimals(numbers, places, single)
     near = np.abs(distance) <= NEAR
     used, counts = np.unique(distance[near], return_counts=True)
     # the commonest distance is the first kind
-    by_use = np.argsort(-counts, kind="stable")[:MOST_OFFSETS]
-    offsets = used[by_use].tolist() or [0]
+    by_use = np.argsort(-counts, kind="stable")
+    commonest = by_use[:MOST_OFFSETS]
+    offsets = used[commonest].tolist() or [0]
     for kind, offset in enumerate(offsets):
         kinds[distance == offset] = kind
     meta = FloatMeta(places=places, offsets=tuple(offsets), bare=bare, single=single)
@@ -113,7 +116,8 @@ def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
     meta, wholes, kinds, near = told(numbers, bare=False)
     if meta.places is None or meta.single or not near.all():
         return None
-    above = np.array(meta.offsets, np.int64)[kinds]
+    offsets = np.array(meta.offsets, np.int64)
+    above = offsets[kinds]
     again = from_decimals(meta.places, wholes, above)
     # nought has a sign, which no decimal has
     if not np.array_equal(again, bits):
@@ -146,7 +150,8 @@ def _places(sample: Doubles, single: bool = False) -> int | None:
     most = MOST_SINGLE if single else MOST_DECIMALS
     for places in range(most + 1):
         _, distance = _by_decimals(sample, places, single)
-        if (np.abs(distance) <= NEAR).mean() >= NEARLY_ALL:
+        share_near = (np.abs(distance) <= NEAR).mean()
+        if share_near >= NEARLY_ALL:
             return places
     return None
 
@@ -158,7 +163,8 @@ def _decimals(wholes: Int, places: int, single: bool) -> Doubles:
         return decimals
     # beyond the range of 32-bit floats they are infinite, which is no number's decimal
     with np.errstate(over="ignore"):
-        return decimals.astype(np.float32).astype(np.float64)
+        singles = decimals.astype(np.float32)
+        return singles.astype(np.float64)
 
 
 def _by_decimals(numbers: Doubles, places: int, single: bool = False) -> tuple[Int, Int]:
@@ -172,11 +178,13 @@ def _by_decimals(numbers: Doubles, places: int, single: bool = False) -> tuple[I
     small = np.abs(scaled) < LARGEST_WHOLE
     # whole numbers have no -0, which so lies one float under 0
     wholes = np.where(small, scaled, 0).astype(np.int64)
-    distance = _ordered(numbers) - _ordered(_decimals(wholes, places, single))
+    nearest = _decimals(wholes, places, single)
+    distance = _ordered(numbers) - _ordered(nearest)
     # whatever has no such whole number is far from any
     distance[~small] = NEAR + 1
     # the lowest of all numbers has no absolute value
-    distance[distance == np.iinfo(np.int64).min] = NEAR + 1
+    lowest = np.iinfo(np.int64).min
+    distance[distance == lowest] = NEAR + 1
     return wholes, distance
 
 

@@ -33,28 +33,50 @@ def values_of(array: pa.Array, is_wide: bool) -> tuple[Values, bool]:
     if types.is_run_end_encoded(kind):
         return values_of(compute.run_end_decode(array), is_wide)
     if getattr(kind, "extension_name", "") == "arrow.bool8":
-        return values_of(array.storage.cast(pa.bool_()), is_wide)
-    if types.is_integer(kind) and is_wide:
+        truths = array.storage.cast(pa.bool_())
+        return values_of(truths, is_wide)
+    is_integer = types.is_integer(kind)
+    if is_integer and is_wide:
         return _texts(array), True
-    if types.is_integer(kind) or types.is_floating(kind) or types.is_null(kind):
-        floats = array.cast(pa.float64(), safe=False)
-        numbers = floats.to_numpy(zero_copy_only=False)
-        return np.asarray(numbers, dtype=np.float64), False
+    if is_integer or types.is_floating(kind) or types.is_null(kind):
+        return _numbers(array), False
     if types.is_timestamp(kind) or types.is_date(kind):
-        zone = getattr(kind, "tz", None)
-        zoned = array.cast(pa.timestamp("us", zone), safe=False)
-        # without its zone a moment is the one in UTC
-        moments = zoned.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)
-        return moments.astype("datetime64[us]"), False
+        return _moments(array), False
     if types.is_boolean(kind):
         words = {True: "true", False: "false", None: None}
-        return Cells.of([words[truth] for truth in array.to_pylist()]), True
+        truths = array.to_pylist()
+        return Cells.of([words[truth] for truth in truths]), True
     return _texts(array), not types.is_decimal(kind)
 
 
+def _numbers(array: pa.Array) -> Values:
+    """Integers, floats or nulls as float64, (n,), with NaN for what is missing."""
+    import pyarrow as pa
+
+    # not safe: an integer beyond 2^53 becomes the nearest float, for whoever wants numbers
+    floats = array.cast(pa.float64(), safe=False)
+    numbers = floats.to_numpy(zero_copy_only=False)
+    return np.asarray(numbers, dtype=np.float64)
+
+
+def _moments(array: pa.Array) -> Values:
+    """Dates or times of any unit as microseconds, (n,), with NaT for what is missing."""
+    import pyarrow as pa
+
+    zone = getattr(array.type, "tz", None)
+    zoned = array.cast(pa.timestamp("us", zone), safe=False)
+    # without its zone a moment is the one in UTC
+    in_utc = zoned.cast(pa.timestamp("us"))
+    moments: Values = in_utc.to_numpy(zero_copy_only=False).astype("datetime64[us]")
+    return moments
+
+
 def _texts(array: pa.Array) -> Cells:
-    values = array.to_pylist()
-    return Cells.of([None if value is None else str(value) for value in values])
+    """The values as texts, as Python writes them, and None for what is missing."""
+    texts: list[str | None] = []
+    for value in array.to_pylist():
+        texts.append(None if value is None else str(value))
+    return Cells.of(texts)
 
 
 def _of_dictionary(array: pa.DictionaryArray, is_wide: bool) -> tuple[Values, bool]:
@@ -66,9 +88,11 @@ def _of_dictionary(array: pa.DictionaryArray, is_wide: bool) -> tuple[Values, bo
     levels, is_text = values_of(array.dictionary, is_wide)
     # a level more, behind the others, stands for what is missing
     missing, _ = values_of(pa.nulls(1, array.type.value_type), is_wide)
-    places = compute.fill_null(array.indices.cast(pa.int64()), len(levels))
+    indices = array.indices.cast(pa.int64())
+    places = compute.fill_null(indices, len(levels))
     index: Int = places.to_numpy(zero_copy_only=False)
-    return taken(joined([levels, missing]), index), is_text
+    with_missing = joined([levels, missing])
+    return taken(with_missing, index), is_text
 
 
 # ---- integers that float64 has not
@@ -80,11 +104,17 @@ def wide_integers(schema: pa.Schema, read: ReadColumns) -> set[int]:
 
     read(places): yields the records with only the columns at these places.
     """
-    places = [place for place, kind in enumerate(schema.types) if _may_be_wide(kind)]
+    places = []
+    for place, kind in enumerate(schema.types):
+        if _may_be_wide(kind):
+            places.append(place)
     wide: set[int] = set()
-    for batch in read(places) if places else ():
+    # without such columns not a record is read
+    if not places:
+        return wide
+    for batch in read(places):
         for place, array in zip(places, batch.columns, strict=True):
-            if place not in wide and any(map(_is_wide, _ends(array))):
+            if place not in wide and _has_wide(array):
                 wide.add(place)
     return wide
 
@@ -111,13 +141,14 @@ def wide_integers_of_parquet(file: pq.ParquetFile) -> set[int]:
     for place in sorted(unknown - wide):
         name = schema.names[place]
         for batch in file.iter_batches(ROWS, columns=[name]):
-            if any(map(_is_wide, _ends(batch.column(0)))):
+            if _has_wide(batch.column(0)):
                 wide.add(place)
                 break
     return wide
 
 
 def _may_be_wide(kind: pa.DataType) -> bool:
+    """Whether integers of an Arrow type, or of its levels, may lie beyond 2^53."""
     from pyarrow import types
 
     if types.is_dictionary(kind):
@@ -125,7 +156,13 @@ def _may_be_wide(kind: pa.DataType) -> bool:
     return bool(types.is_integer(kind)) and kind.bit_width == 64
 
 
+def _has_wide(array: pa.Array) -> bool:
+    """Whether any integer of an array lies beyond 2^53."""
+    return any(_is_wide(end) for end in _ends(array))
+
+
 def _is_wide(value: object) -> bool:
+    """Whether a value is an integer that float64 need not hold exactly."""
     return isinstance(value, int) and abs(value) > EXACT
 
 
