@@ -8,6 +8,7 @@ whoever writes the file.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -58,45 +59,114 @@ class Tally:
 
 
 @dataclass(frozen=True, eq=False)
+class ToEncode:
+    """An item on its way to whoever encodes it: the item itself or its place in a file, and the
+    plans of an earlier item, which are tried first."""
+
+    item: Piece | Located
+    hints: Hints
+
+
+@dataclass(frozen=True, eq=False)
 class ItemCoder:
-    """Encodes an item as blocks, in this process or in a worker, and checks that they decode to it.
-    hints: of an earlier item. decoder: what to check with; None: no check here."""
+    """Encodes items as blocks, in this process or in a worker, and checks that they decode to what
+    they were made of. decoder: what to check with; None: no check here."""
 
     content: Content
-    hints: Hints
     decoder: Decoder | None
 
-    def __call__(self, sent: Piece | Located) -> list[Encoded]:
-        """Encode an item, which is given itself or by its place in a file; returns its blocks,
-        without hints for a next one."""
-        item = sent.read() if isinstance(sent, BytesAt | BatchAt) else sent
-        encoded_blocks = self.content.encode(item, self.hints)
+    def __call__(self, sent: ToEncode) -> list[Encoded]:
+        """Encode an item; returns its blocks, without hints for a next one."""
+        item = sent.item
+        if isinstance(item, BytesAt | BatchAt):
+            item = item.read()
+        encoded_blocks = self.content.encode(item, sent.hints)
         if self.decoder is not None:
             self.content.check_item(item, encoded_blocks, self.decoder)
         # plans are large beside a small block
         return [dataclasses.replace(block, hints=blocks.NO_HINTS) for block in encoded_blocks]
 
 
+@dataclass(eq=False)
+class Lead:
+    """The first item of a content. Its plans are tried on all other items but the second.
+
+    A search for plans takes most of the time of an item, so all others would wait for the first
+    one. The second is searched by itself, at the same time: two threads or workers have something
+    to do from the begin, and files of two items, whose halves often differ, take fewer bytes.
+    encode_it: computes its blocks, here; done once, when they are asked for.
+    """
+
+    encode_it: Callable[[], list[Encoded]]
+
+    @functools.cached_property
+    def blocks(self) -> list[Encoded]:
+        """The encoded blocks of the first item."""
+        return self.encode_it()
+
+    def begin(self) -> None:
+        """Encode the first item, unless that was done before."""
+        _ = self.blocks
+
+    def hints_for(self, number: int) -> Hints:
+        """The plans to try on item `number`, counted from 0, which is not the first."""
+        if number == 1:
+            return blocks.NO_HINTS
+        return self.blocks[-1].hints
+
+    def before(
+        self,
+        content: Content,
+        items: Iterable[Sent],
+        engine: Engine | None,
+        decoder: Decoder | None = None,
+    ) -> Iterator[list[Encoded]]:
+        """Yield the list of blocks of the first item, then of each other, in order: those are
+        encoded by threads, or by an engine's workers.
+
+        items: those behind the first. decoder: with which workers check what they encoded; None:
+        they do not check.
+        """
+        others = encoded(content, self._hinted(items), engine, decoder)
+        if engine is not None and engine.is_here and engine.workers == 1:
+            # one thread is asked for: nothing else runs meanwhile
+            yield self.blocks
+            yield from others
+            return
+        # the second item is with a worker before the first is encoded
+        following = next(others, None)
+        yield self.blocks
+        if following is not None:
+            yield following
+            yield from others
+
+    def _hinted(self, items: Iterable[Sent]) -> Iterator[tuple[Sent, Hints]]:
+        for number, sent in enumerate(items, 1):
+            yield sent, self.hints_for(number)
+        # here, as whoever takes these items waits for the second's result when they have ended
+        self.begin()
+
+
 def encoded(
     content: Content,
-    items: Iterable[Sent],
-    hints: Hints,
+    items: Iterable[tuple[Sent, Hints]],
     engine: Engine | None,
     decoder: Decoder | None = None,
 ) -> Iterator[list[Encoded]]:
-    """Encode the items of a content by threads, or by an engine's workers, and yield each item's
-    list of blocks, in the order of the items.
+    """Encode items of a content, each with the plans to try on it, by threads, or by an engine's
+    workers, and yield each item's list of blocks, in the order of the items.
 
-    hints: plans of an earlier item, tried for all of these. decoder: with which workers check what
-    they encoded; None: they do not check.
+    decoder: with which workers check what they encoded; None: they do not check.
     """
     if engine is None:
-        yield from records.ahead(lambda sent: content.encode(sent[0], hints), items)
+        yield from records.ahead(lambda sent: content.encode(sent[0][0], sent[1]), items)
         return
     # in this process nothing has to be read again
-    travelling = (place if place and not engine.is_here else item for item, place in items)
-    item_coder = ItemCoder(content.to_encode(), hints, decoder)
-    yield from engine.map(item_coder, travelling)
+    by_place = not engine.is_here
+    travelling = (
+        ToEncode(place if place and by_place else item, hints) for (item, place), hints in items
+    )
+    yield from engine.map(ItemCoder(content.to_encode(), decoder), travelling)
 
 
 @dataclass(eq=False)

@@ -24,7 +24,7 @@ from aetool.codec.archive import Archive
 from aetool.codec.container import Writer
 from aetool.codec.contents.arrays import ArrayContent, column_labels, ends_of
 from aetool.codec.contents.arrow import ArrowContent
-from aetool.codec.contents.content import BOUNDED, LOSSLESS, ByteContent, Content
+from aetool.codec.contents.content import BOUNDED, LOSSLESS, ByteContent, Content, Piece
 from aetool.codec.contents.file import LARGEST, TypedFile
 from aetool.codec.contents.folder import BoundedFolder, Folder
 from aetool.codec.contents.kept import KeptBytes
@@ -97,8 +97,8 @@ class ExactJob:
     def _write(self, file: BinaryIO) -> dict[str, Json]:
         """Write the content to the archive block by block, without a rival way to store it.
 
-        The first item is encoded alone: its plans are hints for the others, which a few threads
-        encode.
+        The plans of the first item are hints for the others, which a few threads encode: see
+        encoding.Lead.
         """
         content = self.content
         tally = Tally(content)
@@ -177,18 +177,23 @@ class ExactJob:
             checks.begin()
         items = tally.read(content.located_items())
         try:
-            # once: the generator goes on behind the first item
-            for first, _ in items:
-                encoded = content.encode(first, blocks.NO_HINTS)
-                if checks is not None:
-                    checks.begin_item(first, encoded)
-                yield encoded
-                decoder = None if checks is None else checks.decoder
-                yield from encoding.encoded(content, items, encoded[-1].hints, self.engine, decoder)
+            first = next(items, None)
+            if first is None:
+                return
+            lead = encoding.Lead(lambda: self._lead(first[0], checks))
+            decoder = None if checks is None else checks.decoder
+            yield from lead.before(content, items, self.engine, decoder)
         except BaseException:
             if checks is not None:
                 checks.give_up()
             raise
+
+    def _lead(self, item: Piece, checks: Checks | None) -> list[Encoded]:
+        """Encode the first item, and start its check, if checks are made meanwhile."""
+        encoded = self.content.encode(item, blocks.NO_HINTS)
+        if checks is not None:
+            checks.begin_item(item, encoded)
+        return encoded
 
     def _count(self, encoded: list[Encoded]) -> None:
         for block in encoded:

@@ -102,25 +102,28 @@ def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figur
     cuts = Cuts.of(content)
     own_items = shard.items(len(cuts.places))
     first_item = cuts.first
-    # by its plans all others are encoded, in whatever shard
-    encoded = content.encode(first_item, blocks.NO_HINTS) if cuts.places else []
+    # its plans are tried on others, in whatever shard
+    lead = encoding.Lead(lambda: content.encode(first_item, blocks.NO_HINTS))
     # merge compares what the first item of all became: equal bytes, equal source and options
-    lead = encoded[0].payload if encoded else b""
-    hints = encoded[-1].hints if encoded else blocks.NO_HINTS
+    lead_payload = lead.blocks[0].payload if cuts.places else b""
     tally = Tally(content)
     sections = {**content.sections(), **job.sections}
     writer = Writer(file, content.header(), sections, may_be_one_piece=False)
     # the first item of all is encoded already, whoever writes it
     opening = iter([(first_item, None)] if 0 in own_items else [])
     behind_the_first = range(max(own_items.start, 1), max(own_items.stop, 1))
-    items = tally.read(cuts.items(behind_the_first))
-    others = encoding.encoded(content, items, hints, job.engine)
-    for coded in itertools.chain((encoded for _ in tally.read(opening)), others):
+    items = zip(
+        tally.read(cuts.items(behind_the_first)),
+        map(lead.hints_for, behind_the_first),
+        strict=True,
+    )
+    others = encoding.encoded(content, items, job.engine)
+    for coded in itertools.chain((lead.blocks for _ in tally.read(opening)), others):
         tally.written(coded)
         for block in coded:
             writer.add(block.rows, block.content, block.payload)
     shard_facts: Figures = {"number": shard.number, "of": shard.of, "items": len(cuts.places)}
-    shard_facts["lead"] = hashlib.sha256(lead).hexdigest()
+    shard_facts["lead"] = hashlib.sha256(lead_payload).hexdigest()
     writer.finish({**tally.facts, SHARD: shard_facts}, tally.whole.digest())
     # it is read again from where it lies, and not from a buffer
     file.flush()
