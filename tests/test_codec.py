@@ -204,6 +204,31 @@ def test_bits_come_back(pairs):
         bits.unpack(data.tobytes() + b"\0", widths)
 
 
+@given(
+    st.integers(0, 64).flatmap(
+        lambda size: st.lists(
+            st.integers(-(2 ** max(size - 1, 0)), 2 ** max(size - 1, 0) - 1), max_size=300
+        )
+    )
+)
+def test_numbers_of_any_width_are_put_in_order(numbers):
+    values = np.array(numbers, np.int64)
+    places = bits.ascending(values)
+    # Python's own sort keeps equal ones in the order of their places, too
+    assert places.tolist() == sorted(range(len(numbers)), key=lambda place: numbers[place])
+
+
+@pytest.mark.parametrize("span", [1 << 15, 1 << 16, (1 << 16) + 1, 1 << 32, (1 << 32) + 1, 1 << 63])
+def test_order_at_the_edges_of_digits(span):
+    """The largest number is span - 1 above the least, with many equal ones between."""
+    rng = np.random.default_rng(span % 97)
+    between = rng.integers(0, min(span, 1 << 40), 500) // 5 * 5
+    above = np.concatenate([between, [0, span - 1], between[::-1]]).astype(np.uint64)
+    values = (above + np.uint64(2**64 - 1000)).view(np.int64)
+    places = bits.ascending(values)
+    np.testing.assert_array_equal(places, np.argsort(values, kind="stable"))
+
+
 def cells_of(values):
     raw = [v.encode() for v in values]
     stop = np.cumsum([len(r) for r in raw], dtype=np.int32) if raw else np.zeros(0, np.int32)

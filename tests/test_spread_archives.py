@@ -1,6 +1,7 @@
 """Archives that an engine writes and reads: the bytes are those of one thread."""
 
 import hashlib
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -54,6 +55,57 @@ def small_blocks(monkeypatch):
 
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("executor", [None, "threads:1", "threads:3"])
+def test_the_first_two_items_are_searched_and_the_others_take_over(
+    files, tmp_path, monkeypatch, executor
+):
+    """Whether an item is encoded with the plans of another, by the place of its first record."""
+    encode = ArrowContent.encode
+    with_plans = {}
+
+    def noted(self, item, hints):
+        first_step = item.column("step")[0].as_py()
+        with_plans[first_step] = bool(hints.plans)
+        return encode(self, item, hints)
+
+    frame = pd.read_csv(files / "t.csv")[["walk", "noise"]].head(4000)
+    frame.insert(0, "step", np.arange(len(frame)))
+    frame.to_parquet(tmp_path / "t.parquet", row_group_size=1000)
+    monkeypatch.setattr("aetool.data.arrow_files.ROWS", 1000)
+    monkeypatch.setattr(ArrowContent, "encode", noted)
+    aetool.compress(tmp_path / "t.parquet", tmp_path / "t.aez", executor=executor)
+    assert with_plans == {0: False, 1000: False, 2000: True, 3000: True}
+    restored = aetool.decompress(tmp_path / "t.aez", tmp_path / "again.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(restored), frame)
+
+
+@pytest.mark.parametrize("executor", [None, "threads:1", "threads:2"])
+def test_the_second_item_does_not_wait_for_the_first(files, tmp_path, monkeypatch, executor):
+    """With one thread they come one after the other; else the second is begun before the first has
+    ended."""
+    encode = ArrowContent.encode
+    under_way = []
+    most = []
+    both = threading.Barrier(2, timeout=60)
+
+    def meeting(self, item, hints):
+        under_way.append(id(item))
+        if executor != "threads:1" and not hints.plans:
+            both.wait()
+        most.append(len(under_way))
+        encoded = encode(self, item, hints)
+        under_way.remove(id(item))
+        return encoded
+
+    frame = pd.read_csv(files / "t.csv")[["walk"]].head(2000)
+    frame.to_parquet(tmp_path / "t.parquet", row_group_size=1000)
+    monkeypatch.setattr("aetool.data.arrow_files.ROWS", 1000)
+    monkeypatch.setattr(ArrowContent, "encode", meeting)
+    figures = aetool.compress(tmp_path / "t.parquet", tmp_path / "t.aez", executor=executor)
+    assert "kept" not in figures
+    assert max(most) == (1 if executor == "threads:1" else 2)
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet", "t.npy"])

@@ -1,4 +1,5 @@
-"""Whole numbers of given widths, bit behind bit, least significant first; and their classes."""
+"""Whole numbers of given widths, bit behind bit, least significant first; their classes, and their
+order."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ from aetool.errors import ArchiveError
 
 U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
+
+DIGIT = 16  # bits of numbers that NumPy sorts by counting
 
 
 def pack(values: U64, widths: U8) -> bytes:
@@ -59,6 +62,29 @@ def search(values: npt.NDArray[np.int64], edges: npt.NDArray[np.int64]) -> npt.N
     out = np.empty(len(values), np.uint32)
     kernel.C.search(np.ascontiguousarray(values), np.ascontiguousarray(edges), out)
     return out
+
+
+def ascending(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The places of values, (n,), in the order that sorts them, equal values in the order of their
+    places.
+
+    There is one such order, so it does not matter how it is found: by digits of 16 bits, the lower
+    ones first, where two of them are enough. That takes a half to a third of the time of a
+    comparison of 64-bit numbers.
+    """
+    if len(values) < 2 or (values[1:] >= values[:-1]).all():
+        return np.arange(len(values))
+    # modulo 2^64 no difference is too large
+    above_least = (values - values.min()).view(np.uint64)
+    largest = int(above_least.max())
+    if largest >= 1 << 2 * DIGIT:
+        return np.argsort(values, kind="stable")
+    low_digits = above_least.astype(np.uint16)
+    places = np.argsort(low_digits, kind="stable")
+    if largest >= 1 << DIGIT:
+        high_digits = (above_least >> np.uint64(DIGIT)).astype(np.uint16)
+        places = places[np.argsort(high_digits[places], kind="stable")]
+    return places
 
 
 def _ramp(widths: U8) -> npt.NDArray[np.int64]:

@@ -226,7 +226,7 @@ def _order(plan: Plan, stream: Stream, known: Known) -> Int:
     the order of rows within each. The groups are those of the stream that the plan names."""
     groups = _of(known.values, plan.of, stream)
     # any other sort could put rows of a group in another order elsewhere, and restore other values
-    return np.argsort(groups, kind="stable")
+    return bits.ascending(groups)
 
 
 def beginning(plan: Plan, stream: Stream, known: Known) -> Int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from aetool.codec import bits
 from aetool.codec.integers import Known, Stream
 from aetool.codec.plans import Plan, Transform
 from aetool.model import Int
@@ -138,7 +139,7 @@ def _size(r: Int) -> float:
 def _keys_of(values: Int) -> _Keys | None:
     """Values prepared as keys: for each row the row before it with the same value; None if there
     are too few different ones, or they repeat too seldom."""
-    order = np.argsort(values, kind="stable")
+    order = bits.ascending(values)
     ordered = values[order]
     came_before = np.zeros(len(ordered), np.bool_)
     came_before[1:] = ordered[1:] == ordered[:-1]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from aetool.codec import bits
 from aetool.model import Int
 
 MOST_SEEN = 3  # the last class of how often a key came before
@@ -69,7 +70,7 @@ class Course:
         all_keys[known] = others[0]
         values = np.zeros(size, np.int64)
         values[known] = others[1]
-        order = np.argsort(all_keys, kind="stable")
+        order = bits.ascending(all_keys)
         back = np.empty_like(order)
         back[order] = np.arange(size)
         return cls._ordered(back[places], all_keys[order], known[order], values[order])
