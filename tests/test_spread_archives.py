@@ -14,6 +14,7 @@ import aetool
 from aetool.codec.contents.arrow import ArrowContent
 from aetool.codec.contents.content import ByteContent
 from aetool.codec.planning import Effort
+from aetool.data import notices
 from aetool.data.located import BatchAt, BytesAt
 from tests.test_engine import Scattered
 
@@ -297,3 +298,15 @@ def test_shards_are_lossless_tables(run, files, folder, tmp_path, pca):
         ran = run(*command, *more)
         assert ran.status == 2 and "--shard" in ran.err and len(ran.err.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_how_far_compression_is_can_be_watched(files, tmp_path):
+    """By columns while the first item is searched, then by records, of which all are told last."""
+    lines = []
+    with notices.watched_by(lambda begins, line: lines.append((begins, line))):
+        aetool.compress(files / "t.csv", tmp_path / "t.aez", effort=SMALL)
+    columns = len(pd.read_csv(files / "t.csv").columns)
+    assert lines[0] == (True, f"0 of {columns} columns of a block stored")
+    of_records = [line for _, line in lines if "records stored" in line]
+    stored = [int(line.split(", ")[1].split()[0].replace(",", "")) for line in of_records]
+    assert len(stored) > 2 and stored == sorted(stored) and stored[-1] == ROWS

@@ -40,7 +40,7 @@ from aetool.codec.records import Encoded, Layout
 from aetool.codec.shared import Shared
 from aetool.csv import encodings
 from aetool.csv.encodings import NoTableError
-from aetool.data import arrow_files, json_sources, sources, streams
+from aetool.data import arrow_files, json_sources, notices, sources, streams
 from aetool.data.array_files import ArrayFile
 from aetool.data.arrow_files import ArrowTable, UnsuitedError
 from aetool.data.arrow_source import CopiedTable
@@ -114,6 +114,9 @@ class ExactJob:
                     # the largest of all blocks
                     errors[name] = max(errors.get(name, 0.0), error)
             self._count(encoded)
+            # how large a stream will be nobody knows
+            megabytes = tally.size / 1e6
+            notices.advance(False, f"{megabytes:,.0f} MB read, {writer.rows:,} records stored")
         facts = tally.facts
         if content.mode == BOUNDED:
             facts["errors"] = {name: {"largest": error} for name, error in errors.items()}

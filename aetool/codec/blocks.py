@@ -39,6 +39,7 @@ from aetool.codec.plans import OtherSymbol, Plan, Transform, Unchanged, Verdict
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students
 from aetool.codec.words import deflate
+from aetool.data import notices
 from aetool.data.table import Mask
 from aetool.errors import ArchiveError
 from aetool.model import Int
@@ -147,7 +148,8 @@ def _encoded(
     if effort.reuse or hints.shape == shape:
         before = hints.moved(shape)
     encoder = BlockEncoder(rows, effort, before, shared, period, students)
-    for column in columns:
+    for place, column in enumerate(columns):
+        notices.advance(place == 0, f"{place:,} of {len(columns):,} columns of a block stored")
         plans: list[Plan] = []
         if may_choose and not has_ways:
             column, plans = encoder.cheapest(column)
