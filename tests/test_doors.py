@@ -15,6 +15,7 @@ import pytest
 
 import aetool
 from aetool.data import memory, remote, sources, workbooks
+from aetool.errors import ParamError
 
 RNG = np.random.default_rng(5)
 ROWS = 240
@@ -653,6 +654,50 @@ def test_what_a_model_is_called(data, model):
     from aetool.cli.fitting import default_output
 
     assert default_output(data) == model
+
+
+def test_a_folder_that_is_given_as_a_dot_is_called_by_its_own_name(tmp_path, monkeypatch):
+    from aetool.cli.fitting import default_output
+    from aetool.operations import archiving, cleaning
+
+    inside = tmp_path / "plant.v2" / "inside"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    home = tmp_path.resolve()
+    for dot in (".", "./"):
+        assert Path(default_output(dot)) == home / "plant.v2" / "inside.aem"
+        assert archiving.default_name(dot) == home / "plant.v2" / "inside.aez"
+        assert Path(cleaning.default_name(dot)) == home / "plant.v2" / "inside.denoised"
+    for dots in ("..", "../", "../inside/.."):
+        assert Path(default_output(dots, ".html", "report")) == home / "plant.html"
+        assert archiving.default_name(dots) == home / "plant.v2.aez"
+
+
+def test_the_root_of_a_disk_has_no_name_to_call_a_result_by():
+    from aetool.cli.fitting import default_output
+    from aetool.operations import archiving, cleaning
+
+    root = Path.cwd().anchor
+    assert default_output(root) == "model.aem"
+    assert default_output(root, ".html", "report") == "report.html"
+    with pytest.raises(ParamError, match="has no name to call the archive by"):
+        archiving.default_name(root)
+    with pytest.raises(ParamError, match="has no name to call the result by"):
+        cleaning.default_name(root)
+
+
+def test_the_folder_in_which_one_stands_is_fitted_and_drawn(run, rows_csv, tmp_path, monkeypatch):
+    inside = tmp_path / "plant"
+    inside.mkdir()
+    (inside / "t.csv").write_bytes(Path(rows_csv).read_bytes())
+    monkeypatch.chdir(inside)
+    assert run("fit", ".", "-p", "pca", "-q").status == 0
+    assert (tmp_path / "plant.aem").is_file()
+    assert run("report", "../plant.aem", ".", "-q").status == 0
+    assert (tmp_path / "plant.html").is_file()
+    assert run("encode", ".", "-m", "../plant.aem", "-o", "../z.csv", "-q").status == 0
+    assert run("compress", ".", "-q").status == 0
+    assert (tmp_path / "plant.aez").is_file()
 
 
 def test_what_has_no_name_says_so_by_its_own_type(home):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import aetool
+from aetool import operations
 from aetool.detection import calibration
 from aetool.errors import ParamError
 from tests.test_mistakes import table
@@ -58,6 +59,26 @@ def test_nothing_flagged_among_few_says_what_shows_the_highest(few, run):
     assert "are few" not in run("detect", "t.csv", "--top", "5").err
     few.write_text(table(200))
     assert "are few" not in run("detect", "t.csv").err
+
+
+def test_nothing_flagged_says_the_highest_score_whatever_it_was_judged_by(few, run):
+    few.write_text(table(200))
+    assert run("fit", "t.csv", "-p", "pca", "-q").status == 0
+    every = aetool.load("t.aem").score(few)
+    said = f"note: the highest score is {every.max():.4g} {{}}: --top 5 shows the highest\n"
+    of_model = said.format(aetool.load("t.aem").unit)
+    limit = every.max() + 1
+    judged = run("detect", "t.csv", "-m", "t.aem", "--threshold", limit).err
+    assert judged.startswith("0 of 200 records flagged") and of_model in judged
+    assert of_model in run("report", "t.aem", "t.csv", "--threshold", limit).err
+    assert "the highest score is" not in run("detect", "t.csv", "-m", "t.aem", "--top", "5").err
+    # of an archive, which needs no model
+    assert run("compress", "t.csv", "-q").status == 0
+    cost = aetool.detect(few.with_name("t.csv.aez"), top=1)
+    said_of_cost = said.format("bits").replace(f"{every.max():.4g}", f"{cost.score[0]:.4g}")
+    assert said_of_cost in run("detect", "t.csv.aez", "--threshold", "1e9").err
+    none = operations.detect(few, aetool.load("t.aem"), threshold=limit)
+    assert "top 5 shows the highest" in none.notes()[0] and "--top" not in none.notes()[0]
 
 
 def test_a_part_needs_a_name_of_its_own(few, run):

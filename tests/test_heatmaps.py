@@ -327,6 +327,20 @@ def test_every_flagged_picture_has_an_overlay_a_map_and_a_mask(model, folder, tm
     assert overlay.mode == "RGB" and min(overlay.size) >= 200
 
 
+def test_maps_of_no_picture_say_what_draws_the_highest(model, folder, tmp_path, run):
+    model.save(tmp_path / "m.aem")
+    maps = tmp_path / "maps"
+    command = ["detect", folder / "test", "-m", tmp_path / "m.aem", "--heatmap", maps]
+    done = run(*command, "--threshold", "1e9")
+    assert done.status == 0
+    said = done.err.splitlines()
+    assert "--top 5 shows the highest" in said[1]
+    assert said[2] == (
+        f"{maps}: no picture is flagged: nothing is in it; --top 5 draws the five with the "
+        "highest scores"
+    )
+
+
 def test_files_that_exist_are_replaced_only_by_force(model, folder, tmp_path):
     target = tmp_path / "maps"
     (target / "hole").mkdir(parents=True)

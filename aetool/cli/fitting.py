@@ -12,6 +12,7 @@ import click
 
 from aetool.cli import options, remarks, terminal, texts
 from aetool.errors import DataError
+from aetool.files import named_path
 
 if TYPE_CHECKING:
     from aetool.bundle import Bundle
@@ -175,6 +176,10 @@ def default_output(data: str, suffix: str = ".aem", nameless: str = "model") -> 
         if "*" in plain:
             return nameless + suffix
         path = Path(plain.rstrip("/").rpartition("/")[2] if "://" in plain else plain)
+    path = named_path(path)
+    # the root of a disk, which lies in no folder
+    if not path.name:
+        return nameless + suffix
     while path.suffix in (".gz", ".zst", ".xz"):
         path = path.with_suffix("")
     return str(path.with_name((path.stem if path.suffix else path.name) + suffix))

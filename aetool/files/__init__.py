@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from aetool.files.attributes import Attributes as Attributes
 from aetool.files.attributes import attributes_of as attributes_of
+from aetool.files.names import named_path as named_path
 from aetool.files.outputs import atomic as atomic
 from aetool.files.outputs import output as output
 from aetool.files.outputs import scratch_folder as scratch_folder

@@ -1,10 +1,19 @@
-"""The suffix of a file's name, which says what kind of file it is."""
+"""Names of files: the suffix, which says what kind of file it is, and the name of a folder that is
+given as "." or ".."."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 COMPRESSED = (".gz", ".zst", ".xz")
+
+
+def named_path(path: Path) -> Path:
+    """The same path ending in the name of its file or folder, also where it is given as "." or
+    "..". Only the root of a disk has no name then."""
+    if path.name in ("", ".."):
+        return path.resolve()
+    return path
 
 
 def suffix_of(name: str) -> str:

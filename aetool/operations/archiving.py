@@ -23,7 +23,7 @@ from aetool.data.images import FolderSource, ImageSource
 from aetool.data.table_source import TableSource
 from aetool.detection.choice import Choice
 from aetool.errors import DataError, ParamError
-from aetool.files import Attributes, attributes_of, one_reading, output, scratch_folder
+from aetool.files import Attributes, attributes_of, named_path, one_reading, output, scratch_folder
 from aetool.fits import fitting
 from aetool.scoring import costing
 from aetool.spelling import option
@@ -151,8 +151,9 @@ def default_name(data: str | os.PathLike[str], shard: str | None = None) -> Path
         raise ParamError(
             f"{name}: has no folder to write into: say where to write with {option('-o')}"
         )
-    if path.name in ("", ".."):  # the folder that is called . here has a name
-        path = path.resolve()
+    path = named_path(path)
+    if not path.name:
+        raise ParamError(f"{name}: has no name to call the archive by: name it with {option('-o')}")
     if shard is None:
         return path.with_name(f"{path.name}.aez")
     part = shards.Shard.parsed(shard)

@@ -22,6 +22,7 @@ from aetool.data.scaling import PIXEL_MEAN
 from aetool.data.sources import Source
 from aetool.data.table import Cells, Mask, Table, Values
 from aetool.errors import DataError, ParamError
+from aetool.files import named_path
 from aetool.model import Float, Records
 from aetool.scoring.inputs import Laid, inputs_of, seen_by
 from aetool.spelling import option
@@ -385,5 +386,7 @@ def _replaced(
 
 def default_name(data: str) -> str:
     """The path of the result where the user names none: DATA with `.denoised` before its suffix."""
-    path = Path(data)
+    path = named_path(Path(data))
+    if not path.name:
+        raise ParamError(f"{data}: has no name to call the result by: name it with {option('-o')}")
     return str(path.with_name(f"{path.stem}.denoised{path.suffix}"))

@@ -226,7 +226,10 @@ class Files:
         count = self.heatmap.count
         # an empty folder is a result, too, and worth a word
         if not count:
-            return f"{self.heatmap.target}: no picture is flagged: nothing is in it"
+            return (
+                f"{self.heatmap.target}: no picture is flagged: nothing is in it; "
+                f"{option('--top')} 5 draws the five with the highest scores"
+            )
         pictures = "1 picture" if count == 1 else f"{count:,} pictures"
         return f"{self.heatmap.target}: {pictures}, each as _overlay.png, _map.png, _mask.png; " + (
             SAID_OF_MAPS

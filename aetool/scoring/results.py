@@ -137,20 +137,29 @@ class Detection:
                 "the model was not used: an archive is judged by what its records take in it; to "
                 "use the model, decompress first"
             )
-        if self.rate is None or not self.total:
+        if not self.total:
             return said
-        more = f"use {option('--top')} N, or give more records"
-        if self.threshold == float("inf"):
+        if self.rate is not None and self.threshold == float("inf"):
+            more = f"use {option('--top')} N, or give more records"
             return [*said, f"{too_few_for(self.calibrated_on, self.rate)}: {more}"]
-        learned_here = self.held_out is None and self.trace is not None
-        if learned_here and not self.flagged and self.total < FEW:
-            assert self.trace is not None
-            said.append(
-                f"{self.total:,} records are few for a threshold that 1 in {1 / self.rate:,.0f} "
-                f"exceed; the highest score is {self.trace.highest.max():.4g} {self.unit}: "
-                f"{option('--top')} {min(5, self.total)} shows the highest"
-            )
-        return said
+        highest = self.highest_in_words()
+        if not highest:
+            return said
+        # of records that were learned from, a few cannot be told to be rare
+        if self.rate and self.held_out is None and self.total < FEW:
+            few = f"{self.total:,} records are few for a threshold that 1 in "
+            highest = f"{few}{1 / self.rate:,.0f} exceed; {highest}"
+        return [*said, highest]
+
+    def highest_in_words(self) -> str:
+        """The highest score and what shows the records that have it, for people whose data hold no
+        flagged record; empty where one is flagged, or where the scores of all are not known."""
+        if self.flagged or self.trace is None or not len(self.trace.highest):
+            return ""
+        return (
+            f"the highest score is {self.trace.highest.max():.4g} {self.unit}: "
+            f"{option('--top')} {min(5, self.total)} shows the highest"
+        )
 
     @functools.cached_property
     def maps(self) -> list[Float]:
