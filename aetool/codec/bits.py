@@ -72,19 +72,28 @@ def ascending(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     ones first, where two of them are enough. That takes a half to a third of the time of a
     comparison of 64-bit numbers.
     """
-    if len(values) < 2 or (values[1:] >= values[:-1]).all():
+    is_rising = values[1:] >= values[:-1]
+    if is_rising.all():
         return np.arange(len(values))
     # modulo 2^64 no difference is too large
-    above_least = (values - values.min()).view(np.uint64)
+    above_least = values - values.min()
+    above_least = above_least.view(np.uint64)
     largest = int(above_least.max())
-    if largest >= 1 << 2 * DIGIT:
+    digits = -(-largest.bit_length() // DIGIT)
+    if digits > 2:
         return np.argsort(values, kind="stable")
-    low_digits = above_least.astype(np.uint16)
-    places = np.argsort(low_digits, kind="stable")
-    if largest >= 1 << DIGIT:
-        high_digits = (above_least >> np.uint64(DIGIT)).astype(np.uint16)
-        places = places[np.argsort(high_digits[places], kind="stable")]
+    places = _by_digit(above_least, 0)
+    if digits == 2:
+        # what is equal in the higher digit stays in the order of the lower one
+        places = places[_by_digit(above_least[places], 1)]
     return places
+
+
+def _by_digit(values: U64, digit: int) -> npt.NDArray[np.int64]:
+    """The places of values, (n,), in the order of one digit of DIGIT bits; 0: the lowest."""
+    shift = np.uint64(DIGIT * digit)
+    digits = (values >> shift).astype(np.uint16)
+    return np.argsort(digits, kind="stable")
 
 
 def _ramp(widths: U8) -> npt.NDArray[np.int64]:
