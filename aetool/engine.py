@@ -316,18 +316,29 @@ def _workers_of(executor: Executor) -> int:
     return max(1, int(known or 2))
 
 
+def check(chosen: Chosen) -> None:
+    """Raise ParamError for a text that names no engine. It starts nothing, so that a misspelt name
+    is told before anything is read."""
+    if not isinstance(chosen, str):
+        return
+    kind, _, rest = chosen.partition(":")
+    if kind in ("threads", "processes"):
+        _count(rest, chosen)
+    elif kind != "dask" or not rest:
+        raise ParamError(f"{option('--engine')} {chosen}: write {KINDS}")
+
+
 @contextmanager
 def _named(chosen: str) -> Iterator[Engine]:
+    check(chosen)
     kind, _, rest = chosen.partition(":")
     if kind == "threads":
         with ThreadPoolExecutor(_count(rest, chosen)) as threads:
             yield Engine(threads, _count(rest, chosen), chosen)
     elif kind == "processes":
         yield from _of_processes(_count(rest, chosen), chosen)
-    elif kind == "dask" and rest:
-        yield from _of_dask(rest, chosen)
     else:
-        raise ParamError(f"{option('--engine')} {chosen}: write {KINDS}")
+        yield from _of_dask(rest, chosen)
 
 
 def _count(text: str, chosen: str) -> int:

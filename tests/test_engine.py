@@ -282,6 +282,32 @@ def test_figures_of_an_engine_in_the_shell(run, files, table, model, tmp_path):
 # ---- engines
 
 
+def test_a_misspelt_engine_is_told_before_anything_is_read(run, tmp_path):
+    # a file that is not there would be told when it is opened
+    absent = tmp_path / "absent.csv"
+    for command in (
+        ["detect", absent],
+        ["fit", absent],
+        ["encode", absent, "-o", tmp_path / "z.csv"],
+    ):
+        ran = run(*command, "--engine", "process:2")
+        assert ran.status == 2
+        assert ran.err.startswith("aetool: error: --engine process:2: write threads:N, processes:N")
+    for call in (aetool.detect, aetool.fit):
+        with pytest.raises(ParamError, match="executor process:2: write threads:N"):
+            call(absent, executor="process:2")
+
+
+def test_a_column_that_is_not_there_is_told_before_a_model_is_learned(run, files, monkeypatch):
+    from aetool.fits import fitting
+
+    learned = []
+    monkeypatch.setattr(fitting, "fit_source", lambda *given, **named: learned.append(given))
+    ran = run("detect", files / "whole.csv", "--id", "nam")
+    assert ran.status == 2 and "no column 'nam'; there are" in ran.err
+    assert not learned
+
+
 @pytest.mark.parametrize("chosen", ["", "threads", "threads:0", "threads:-1", "threads:x", "dask",
                                     "processes:99999", "ray:2"])  # fmt: skip
 def test_a_name_of_no_engine_is_refused_in_one_line(run, files, model, tmp_path, chosen):

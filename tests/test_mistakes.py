@@ -94,7 +94,6 @@ FILES = {
 MISTAKES = {
     # a name, a verb, an option
     "no such file": ("detect plnt.csv", "plnt.csv: no such file"),
-    "no such model": ("detect plant.csv -m plnt.aem", "plnt.aem"),
     "a verb that is none": ("detct plant.csv", "No such command 'detct'", "detect"),
     "no verb at all": ("plant.csv", "'plant.csv' is a file", "aetool detect plant.csv"),
     "an option that is none": ("detect plant.csv --treshold 3", "No such option", "--threshold"),
@@ -108,7 +107,12 @@ MISTAKES = {
     "a parameter without a value": ("fit plant.csv -o m.aem -O latent", "-O latent", "NAME=VALUE"),
     "a parameter of words": ("fit plant.csv -o m.aem -p pca -O latent=two", "latent", "two"),
     "-p beside -m": ("detect plant.csv -m plant.aem -p pca", "-p and -O fit a model"),
-    "two thresholds": ("detect plant.csv --fpr 1% --top 3", "--fpr and --top exclude each other"),
+    "two thresholds": ("detect plant.csv --fpr 1% --top 3", "--fpr and --top exclude each other: leave one of them out"),
+    "a score and a count": ("detect plant.csv --threshold 3 --top 3", "--threshold and --top exclude each other: leave one of them out"),
+    "two formats": ("detect plant.csv --json --format csv", "--json and --format csv exclude each other: leave one of them out"),
+    "all and none": ("detect plant.csv --all --count", "--all and --count exclude each other: leave one of them out"),
+    "a column to keep and drop": ("detect plant.csv --keep temp --drop temp", "--keep and --drop both name 'temp'", "one of them"),
+    "no such model": ("detect plant.csv -m none.aem", "none.aem: no such model", "aetool fit DATA -o none.aem"),
     "ten for ten percent": ("detect plant.csv --fdr 10", "--fdr", "10", "10%"),
     "a rate of words": ("detect plant.csv --fpr low", "--fpr low", "1%"),
     "a whole for a part": ("detect plant.csv --contamination 100%", "--contamination", "between"),
@@ -119,7 +123,7 @@ MISTAKES = {
     "the output is there": ("fit plant.csv -o taken.aem", "taken.aem", "exists", "-f"),
     "a folder that is not there": ("fit plant.csv -o no/m.aem", "no", "folder"),
     "an archive that is none": ("decompress plant.csv", "plant.csv", "archive"),
-    "a model to decompress": ("decompress plant.aem", "plant.aem", "archive"),
+    "a model to decompress": ("decompress plant.aem", "plant.aem: a model, not an archive", "aetool detect DATA -m plant.aem"),
     # data and model
     "swapped": ("detect plant.aem -m plant.csv", "plant.csv", "model"),
     "a model as data": ("detect plant.aem", "plant.aem", "aetool's own files"),
@@ -294,3 +298,18 @@ def test_of_many_columns_some_are_listed():
         ParamError, match=r"no column 'zz' in .*; there are v0, v1, .*, v19 and 30 more$"
     ):
         aetool.fit(frame, "pca", drop=["zz"])
+
+
+def test_verify_of_what_is_neither_archive_nor_model_says_what_it_takes(run, tmp_path):
+    stray = tmp_path / "rand.bin"
+    stray.write_bytes(bytes(range(256)))
+    done = run("verify", stray)
+    # as of every file that is not intact
+    assert done.status == 1
+    assert done.err == (
+        f"aetool: error: {stray}: neither an archive (.aez) nor a model (.aem), so there is nothing "
+        "to verify; give a file that compress or fit wrote\n"
+    )
+    # by its name it is a model: damaged
+    named = stray.rename(tmp_path / "rand.aem")
+    assert "damaged, or no model" in run("verify", named).err

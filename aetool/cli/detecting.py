@@ -98,6 +98,8 @@ def detect(data: str, model: str | None, quiet: bool, **given: Unpack[DetectGive
     the bits that they take in it, which needs no model.
     """
     printing = tables.Printing(given["output"], given["form"], given["as_json"], given["force"])
+    if given["all_rows"] and given["count"]:
+        raise ParamError("--all and --count exclude each other: leave one of them out")
     # what a record is printed as, not what is fitted
     all_rows = given["all_rows"]
     given["all_rows"] = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
@@ -12,9 +13,11 @@ import click
 from aetool.arguments import bytes_of, part_of
 from aetool.canonical import Json
 from aetool.cli import terminal
-from aetool.errors import ParamError
+from aetool.errors import DataError, ParamError
 
 if TYPE_CHECKING:
+    from click import Context, Parameter
+
     from aetool.bundle import Bundle
     from aetool.model import State
     from aetool.operations import FitOptions
@@ -98,9 +101,23 @@ SECONDS = _Seconds(min=0, min_open=True)
 device = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:<n>."
 )
+
+
+def _known_engine(context: Context, parameter: Parameter, value: str | None) -> str | None:
+    """The engine that is typed; ParamError where there is none of that name, before anything is
+    read."""
+    if value is not None:
+        # who names no engine need not load them
+        from aetool.engine import check
+
+        check(value)
+    return value
+
+
 engine = click.option(
     "--engine",
     metavar="WHERE",
+    callback=_known_engine,
     help="Compute on threads:N, processes:N, dask:local or dask:ADDRESS: the same results.",
 )
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
@@ -302,6 +319,9 @@ def load_model(path: str | None) -> Bundle | None:
         return None
     from aetool.bundle import load
 
+    # - is standard input
+    if path != "-" and not Path(path).exists():
+        raise DataError(f"{path}: no such model; make one: aetool fit DATA -o {path}")
     return load(path)
 
 

@@ -42,6 +42,13 @@ class Printing:
     as_json: bool = False
     force: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise ParamError where two formats are asked for."""
+        if self.as_json and self.form not in (None, "json"):
+            raise ParamError(
+                f"--json and --format {self.form} exclude each other: leave one of them out"
+            )
+
     def chosen(self) -> str:
         """The format to print in: the one asked for, or else the one that the output's name
         says."""

@@ -33,7 +33,7 @@ class Choice:
         """Raise ParamError if two fields are given, or a value is out of its range."""
         said = [option(f"--{f.name}") for f in fields(self) if getattr(self, f.name) is not None]
         if len(said) > 1:
-            raise ParamError(f"{said[0]} and {said[1]} exclude each other")
+            raise ParamError(f"{said[0]} and {said[1]} exclude each other: leave one of them out")
         if self.top is not None and self.top < 0:
             raise ParamError(f"{option('--top')} must be 0 or more, got {self.top}")
         if self.threshold is not None and math.isnan(self.threshold):

@@ -31,6 +31,7 @@ from aetool.data.sources import RESERVOIR, CsvSource, Source, open_source
 from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration, highest_of_each
 from aetool.engine import Chosen
+from aetool.engine import check as check_engine
 from aetool.errors import DataError, ParamError, PluginError
 from aetool.fits import telling
 from aetool.fits.preparing import (
@@ -138,6 +139,7 @@ def fit(
     Raises ParamError, PluginError or DataError; nothing is written.
     """
     options = options or FitOptions()
+    check_engine(executor)
     source = open_source(data)
     if isinstance(source, ImageSource):
         # folders are the labels of pictures

@@ -267,6 +267,12 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
         if name not in table.names:
             guess = there_are(name, table.names)
             raise ParamError(f"no column '{name}' in {source.name}{guess}")
+    for name in options.drop:
+        if name in options.keep:
+            raise ParamError(
+                f"{option('--keep')} and {option('--drop')} both name '{name}': leave it out of "
+                "one of them"
+            )
     schema = inferred(source, table, options)
     # dates, keys and conditions alone leave nothing to be judged
     if not any(c.predicted for c in schema.columns):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -162,6 +163,16 @@ def feature_names(model: Bundle) -> list[str]:
     return names
 
 
+def _is_neither(path: Path) -> bool:
+    """Whether a file that is no archive does not look like a model either, by name or content: one
+    of both that is damaged is told to be so."""
+    # what is no plain file can be read only once
+    if path.suffix == ".aem" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(2) != b"PK"
+
+
 def verify(
     path: str | os.PathLike[str],
     model: Bundle | None = None,
@@ -180,6 +191,11 @@ def verify(
             if archive.mode == LOSSY and archive.has_model:
                 facts["decoder"] = "checked"
             return facts
+    if _is_neither(Path(path)):
+        raise BundleError(
+            f"{os.fspath(path)}: neither an archive (.aez) nor a model (.aem), so there is nothing "
+            "to verify; give a file that compress or fit wrote"
+        )
     found_model = bundles.load(path)
     for graph in bundles.GRAPHS:
         if graph in found_model.graphs:

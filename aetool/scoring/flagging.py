@@ -22,7 +22,7 @@ from aetool.detection.trace import ScoreTrace
 from aetool.errors import ParamError
 from aetool.scoring import costing, threads
 from aetool.scoring.batches import looker, names_in
-from aetool.scoring.collecting import Collector, Kept, Wishes
+from aetool.scoring.collecting import Collector, Kept, Wishes, check_columns
 from aetool.scoring.inputs import known_of, unread_of
 from aetool.scoring.judges import Judge, calibration_by, judge_of
 from aetool.scoring.results import Detection
@@ -55,6 +55,7 @@ def detected(
     threshold, fpr, fdr, contamination and top.
     """
     choice.check()
+    engines.check(executor)
     # an archive has told the price of each of its records already
     if costing.is_archive(data):
         costing.refuse_fit(data, fit, calibration)
@@ -67,6 +68,8 @@ def detected(
         _check_asked(columns, calibration, model)
         if model is not None and isinstance(source, ImageSource):
             labels.say_parts(source)
+        if append and isinstance(source, TableSource):
+            _check_first(append, source)
         judge = judge_of(source, model, fit, device)
         if append is None and names_in(judge.source):
             # pictures are known by their names
@@ -99,6 +102,15 @@ def _check_asked(columns: Sequence[str], calibration: object, model: Bundle | No
             f"{option('--calibration')} needs a model ({option('-m')}): what is learned here "
             "is of these data"
         )
+
+
+def _check_first(append: Sequence[str], source: TableSource) -> None:
+    """Raise ParamError for a column to carry along that the first rows of a table do not have: it
+    is told before a model is learned, which may take long."""
+    first = next(source.batches(), None)
+    # a table without rows has an error of its own
+    if first is not None and first.names:
+        check_columns(append, first.names)
 
 
 class _Run:

@@ -147,7 +147,8 @@ class Detection:
             return said
         # of records that were learned from, a few cannot be told to be rare
         if self.rate and self.held_out is None and self.total < FEW:
-            few = f"{self.total:,} records are few for a threshold that 1 in "
+            records = "1 record is" if self.total == 1 else f"{self.total:,} records are"
+            few = f"{records} few for a threshold that 1 in "
             highest = f"{few}{1 / self.rate:,.0f} exceed; {highest}"
         return [*said, highest]
 

@@ -197,6 +197,11 @@ class Reader:
         """The layout flags (ONE_PIECE, NAMED) of the archive that begins at `base`; NoArchiveError
         if the file is none, ArchiveError for another version of the format."""
         start = self._read(base, min(self.size - base, START.size))
+        if not start.startswith(MAGIC) and self.path.suffix == ".aem":
+            raise NoArchiveError(
+                f"{self.path}: a model, not an archive: see what it is with aetool info "
+                f"{self.path}, and use it with aetool detect DATA -m {self.path}"
+            )
         if not start.startswith(MAGIC) and self.path.suffix != ".aez":
             raise NoArchiveError(
                 f"{self.path}: not an archive, as compress writes them (.aez); give one, or make "
