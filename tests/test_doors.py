@@ -708,3 +708,16 @@ def test_what_has_no_name_says_so_by_its_own_type(home):
 def test_a_workbook_is_told_by_its_parts(tmp_path):
     (tmp_path / "x").write_bytes(b"PK\x03\x04 no zip")
     assert not workbooks.is_workbook(tmp_path / "x")
+
+
+def test_a_name_that_promises_another_format_is_a_warning_in_python(tmp_path, caplog):
+    aetool.compress(pd.DataFrame({"x": [1.5, 2.5, 4.0]}), tmp_path / "f.aez")
+    back = aetool.decompress(tmp_path / "f.aez", tmp_path / "f_back.csv")
+    assert [(record.name, record.levelname) for record in caplog.records] == [
+        ("aetool.data", "WARNING")
+    ]
+    said = f"{back}: holds Parquet, as its source did, not CSV: decompress does not convert"
+    assert caplog.records[0].getMessage() == said
+    caplog.clear()
+    aetool.decompress(tmp_path / "f.aez", tmp_path / "f_back.parquet")
+    assert not caplog.records

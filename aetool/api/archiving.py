@@ -25,6 +25,7 @@ from aetool.api.conversion import (
 from aetool.arguments import check_options, check_path, check_type
 from aetool.codec import planning
 from aetool.codec.archive import Archive
+from aetool.data import notices
 from aetool.engine import Chosen
 from aetool.errors import ParamError
 from aetool.operations import CompressOptions, FitOptions, TradeoffOptions, archiving
@@ -224,7 +225,8 @@ def decompress(
     0. columns: of a table only these. lost: a list to which messages on damaged blocks are added,
     which are then left out; without it damage is an error. force: replace a file that is there.
     max_output: the most bytes that may be restored. executor: what decodes, as in aetool.detect. To
-    have records in Python, see aetool.open. Raises AetoolError.
+    have records in Python, see aetool.open. What may surprise, such as a file whose name promises
+    another format than its content has, is a warning of the log aetool.data. Raises AetoolError.
     """
     options = options_of(locals(), operations.decompress, "path", "out", "model", "rows")
     check_path("decompress", "path", path)
@@ -239,7 +241,11 @@ def decompress(
         check_type("decompress", "the first of rows", rows[0], "int")
         check_type("decompress", "the end of rows", rows[1], "int | None")
     bundle = bundle_of(model, "decompress")
-    return operations.decompress(path, out, model=bundle, rows=rows, **options)
+    remarks: list[str] = []
+    written = operations.decompress(path, out, model=bundle, rows=rows, notes=remarks, **options)
+    for remark in remarks:
+        notices.warn(remark)
+    return written
 
 
 def _ends_of(rows: slice, path: Path) -> tuple[int, int]:

@@ -30,6 +30,15 @@ def say(source: str, line: str) -> None:
     logging.getLogger(NAME).info("%s: %s", source, line)
 
 
+def warn(line: str) -> None:
+    """Log a warning about a result, for a user of Python, who sees it unless the log is set
+    to hide it."""
+    # most results have nothing to be said of, and need no log
+    import logging
+
+    logging.getLogger(NAME).warning("%s", line)
+
+
 @contextmanager
 def heard_by(listener: Listener) -> Iterator[None]:
     """Context manager: within the block every notice is passed to the listener, a function of
