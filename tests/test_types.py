@@ -378,6 +378,19 @@ def test_what_cannot_be_read_is_kept_and_said(name, tmp_path, run):
     assert operations.decompress(f"{path}.aez", tmp_path / "out2").read_bytes() == raw
 
 
+def test_a_picture_by_itself_is_told_where_pictures_are_stored_by_pixel(tmp_path, run):
+    from PIL import Image
+
+    Image.fromarray(np.arange(400, dtype=np.uint8).reshape(20, 20)).save(tmp_path / "one.png")
+    refused = run("compress", tmp_path / "one.png", "--max-error", "2")
+    assert refused.status == 2 and "folders of pictures (one picture: " in refused.err
+    assert "put it into one" in run("compress", tmp_path / "one.png").err
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "one.png").rename(folder / "one.png")
+    assert run("compress", folder, "--max-error", "2").status == 0
+
+
 def test_int96_and_what_stands_behind_an_array_are_kept(tmp_path):
     moments = pa.table({"t": pa.array([1], pa.timestamp("ns"))})
     path = parquet(moments, tmp_path, use_deprecated_int96_timestamps=True)

@@ -26,6 +26,8 @@ from aetool.errors import DataError
 from aetool.files.spools import kept
 
 OWN = (b"\x89AEZ", b"PK\x03\x04")
+# why a picture by itself is kept as its file
+ONE_PICTURE = "one picture: those of a folder are stored by pixel, so put it into one"
 
 
 class FileBytes:
@@ -191,7 +193,7 @@ def of_source(source: Opened) -> Opened:
         return of_source(source.source)
     if isinstance(source, images.PictureFiles) and not isinstance(source, images.FolderSource):
         assert source.place is not None
-        return FileBytes(source.name, source.place.path, b"", "one picture")
+        return FileBytes(source.name, source.place.path, b"", ONE_PICTURE)
     if isinstance(source, ArrowMemorySource):
         return in_memory(source.in_memory)
     if isinstance(source, sources.UnreadSource):

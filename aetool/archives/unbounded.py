@@ -149,8 +149,9 @@ def of_folder(stored_exactly: Mapping[str, int]) -> list[str]:
         if kind == FILES:
             lines.append(
                 f"{count:,} {'file is' if one else 'files are'} stored byte for byte: a bound is "
-                "for pictures that are stored by pixel, such as plain PNG, and not for JPEG or for "
-                "small pictures with a palette"
+                "for pictures that are stored by pixel, such as plain PNG, and not for JPEG, for "
+                "small pictures with a palette, or for files with more than a picture in them, such "
+                "as a colour profile, a rotation or several frames"
             )
         else:
             lines.append(
