@@ -354,8 +354,8 @@ def _job_of(
     if bounded:
         why = f" ({source.reason})" if isinstance(source, FileBytes) else ""
         raise ParamError(
-            f"{source.name}: {option('--max-error')} is for CSV, Parquet, Arrow, arrays and folders "
-            f"of pictures{why}"
+            f"{source.name}: {option('--max-error')} is for CSV, Parquet, Arrow, arrays and "
+            f"folders of pictures{why}"
         )
     if not isinstance(source, FileBytes):
         raise DataError(f"{source.name}: is nothing that an archive can hold; write it to a file")

@@ -150,8 +150,8 @@ def of_folder(stored_exactly: Mapping[str, int]) -> list[str]:
             lines.append(
                 f"{count:,} {'file is' if one else 'files are'} stored byte for byte: a bound is "
                 "for pictures that are stored by pixel, such as plain PNG, and not for JPEG, for "
-                "small pictures with a palette, or for files with more than a picture in them, such "
-                "as a colour profile, a rotation or several frames"
+                "small pictures with a palette, or for files with more than a picture in them, "
+                "such as a colour profile, a rotation or several frames"
             )
         else:
             lines.append(

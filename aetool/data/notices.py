@@ -30,13 +30,13 @@ def say(source: str, line: str) -> None:
     logging.getLogger(NAME).info("%s: %s", source, line)
 
 
-def warn(line: str) -> None:
+def warn(message: str) -> None:
     """Log a warning about a result, for a user of Python, who sees it unless the log is set
     to hide it."""
     # most results have nothing to be said of, and need no log
     import logging
 
-    logging.getLogger(NAME).warning("%s", line)
+    logging.getLogger(NAME).warning("%s", message)
 
 
 @contextmanager
