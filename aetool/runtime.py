@@ -47,8 +47,9 @@ OPERATORS = frozenset(_NAMES.split())
 
 
 def walk(data: bytes, name: str) -> onnx.ModelProto:
-    """The graph in these bytes, parsed; BundleError unless it is plain: known operators, no
-    subgraph, external or sparse data, foreign domain or function, no constant larger than the file.
+    """The ONNX graph in these bytes, parsed; BundleError unless it is plain: only OPERATORS, no
+    more than MAX_NODES of them, no subgraph, external or sparse data, foreign domain or function,
+    no constant of more numbers than the file has bytes. name: the graph's, in messages.
     """
     import onnx
     from google.protobuf.message import DecodeError
@@ -86,11 +87,13 @@ def walk(data: bytes, name: str) -> onnx.ModelProto:
 
 
 def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -> int:
-    """The batch size to run this graph with: at most `most`, and so small that its values take at
-    most `activations` bytes.
+    """The batch size, in rows, to run a graph with: 1 .. most, the largest at which all values that
+    the graph computes take about `activations` bytes at most, estimated at 8 bytes a number and as
+    if none were freed; 1 even if one row takes more.
 
-    BundleError unless it passes `walk`, every shape is known beforehand, and one row's values are
-    small.
+    data: the graph, as ONNX; name: its name in messages. BundleError unless the graph passes
+    `walk`, the shape of every value follows from the batch size, and the values of the batch take
+    at most MOST_FOR_ONE bytes (1 GiB).
     """
     model = walk(data, name)
 
@@ -113,7 +116,9 @@ def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -
 
 
 def _activations(model: onnx.ModelProto, batch: int, refuse: Callable[[str], BundleError]) -> int:
-    """Bytes of all values at this batch size, as if none were freed."""
+    """Bytes of all values that a graph computes for a batch of so many rows, 8 for each number and
+    as if none were freed. refuse: makes the error for the reason why a graph is not allowed; raised
+    where the shape of a value is not known beforehand."""
     import onnx
 
     fixed = onnx.ModelProto()

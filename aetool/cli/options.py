@@ -61,7 +61,8 @@ class FitGiven(TypedDict, total=False):
 
 
 class ScoreType(click.types.FloatParamType):
-    """A score on the command line; a share, such as 0.5%, is refused with the option to use."""
+    """The click type of a score: any number. A share, such as 0.5%, is refused with the option to
+    use for it."""
 
     def convert(
         self,
@@ -81,7 +82,7 @@ class ScoreType(click.types.FloatParamType):
 
 
 class _Seconds(click.FloatRange):
-    """The type of an option in seconds: a number above zero, and not "nan", which passes
+    """The click type of an option in seconds: a number above zero, and not "nan", which passes
     comparisons."""
 
     def convert(
@@ -104,8 +105,9 @@ device = click.option(
 
 
 def _known_engine(context: Context, parameter: Parameter, value: str | None) -> str | None:
-    """The engine that is typed; ParamError where there is none of that name, before anything is
-    read."""
+    """Click's callback of --engine: returns the text that was typed, such as "threads:4", or None
+    if the option was left out. ParamError for a text that names no engine, so that a misspelt one
+    is told before any data are read."""
     if value is not None:
         # who names no engine need not load them
         from aetool.engine import check
@@ -207,7 +209,8 @@ explain_columns = click.option(
 
 
 def read_columns(data: list[str], given: FitGiven) -> list[str]:
-    """Say how a fit with these options would read data: a line for each column."""
+    """Say how a fit with these options would read the data at these paths: returns a line of text
+    for each column."""
     from aetool import operations
 
     return operations.explained(data, fit_options(given))
@@ -266,7 +269,9 @@ def values(text: str | None) -> list[str]:
 
 
 def fit_options(given: FitGiven | Mapping[str, Json]) -> FitOptions:
-    """The options of a command as FitOptions."""
+    """Turn the options of a command, by the names that click gives them, into FitOptions: texts
+    such as KEY=VALUE and A,B are taken apart. ParamError for one that cannot be; columns and values
+    are checked later, as no data are read here."""
     from aetool.operations import FitOptions
 
     return FitOptions(
@@ -360,8 +365,8 @@ def percent(text: str | None, option: str, doubtful: float = math.inf) -> float 
 
 
 class Meter:
-    """Shows the progress of training on one line of the terminal. show: whether to show
-    anything."""
+    """A callback that shows the progress of training on one line of the terminal. show: whether to
+    show anything; without a terminal nothing is shown in any case."""
 
     def __init__(self, show: bool) -> None:
         # a line that is written over again and again is for terminals

@@ -31,10 +31,12 @@ format_option = click.option(
 
 @dataclass(frozen=True)
 class Printing:
-    """How results are printed.
+    """Where results are printed, and in which format.
 
-    output: a file; None and "-" for standard output. form: one of FORMATS; None for the format that
-    the output's name says. as_json: the same as form "json". force: replace a file that exists.
+    output: the path of a file; None or "-": standard output. form: one of FORMATS; None: "table" if
+    output is None and standard output is a terminal, else by the suffix of output as SUFFIXES says,
+    "csv" for any other suffix and for none. as_json: the same as form "json". force: replace a file
+    that exists.
     """
 
     output: str | None = None
@@ -50,8 +52,8 @@ class Printing:
             )
 
     def chosen(self) -> str:
-        """The format to print in: the one asked for, or else the one that the output's name
-        says."""
+        """The format to print in, one of FORMATS: the one asked for, or what stands in for None, as
+        the class says."""
         if self.form or self.as_json:
             return self.form or "json"
         if self.output is None and sys.stdout is not None and sys.stdout.isatty():
@@ -60,13 +62,14 @@ class Printing:
 
     @property
     def output_suffix(self) -> str:
-        """The suffix of the output's name; "" for standard output."""
+        """The suffix of the output's name with its point, such as ".json"; "" for a name without
+        one and for standard output."""
         return Path(self.output or "").suffix
 
     @contextmanager
     def opened(self) -> Iterator[TextIO]:
-        """The stream to write to: standard output, or a file that appears under its name when it is
-        complete."""
+        """Context manager: gives the text stream to write results to, standard output or a file
+        that appears under its name when the block ends without an error."""
         if self.output is None or self.output == "-":
             with terminal.data() as text:
                 yield text
@@ -86,7 +89,9 @@ class Printing:
 
 
 def show(found: Detection, printing: Printing, all_rows: bool = False) -> None:
-    """Print the records of a detection. all_rows: a column says of each whether it is flagged."""
+    """Print the records of a detection, a row each. all_rows: with a column that says of each
+    whether it is flagged. Where no format is asked for and a plugin writes files of the output's
+    name, the plugin writes it."""
     form = printing.chosen()
     # in a table for people the words say where
     columns = found.columns(all_rows, boxes=form != "table")
@@ -117,7 +122,7 @@ def _written_by_a_plugin(columns: Mapping[str, object], printing: Printing) -> b
 
 
 def write_columns(columns: Mapping[str, Sequence[object]], printing: Printing) -> None:
-    """Print columns of equal length in the format asked for."""
+    """Print columns of equal length, by name, in the format that printing.chosen() gives."""
     form = printing.chosen()
     if form == "parquet":
         _write_parquet(columns, printing)

@@ -215,7 +215,9 @@ class BlockEncoder:
         return {"columns": metas, "plans": plans}
 
     def asks_others(self) -> bool:
-        """Whether a plan that the block stores predicts by other columns."""
+        """Whether a plan in the block's own description predicts by a combination of streams or by
+        keys, as Plan.asks_others says. Plans of the shared model do not count; nor do differences
+        to another stream, or contexts that look at one."""
         return any(plan is not None and plan.asks_others for plan in self.stored)
 
     def all_parts(self) -> list[bytes]:

@@ -62,8 +62,10 @@ DOUBTFUL = 0.05  # of a block must combinations save to be taken without a look 
 
 @dataclass(eq=False)
 class Block:
-    """A decoded block. words: what its JSON says beside columns. rows: how many records it has;
-    first: the place of the first of them in the archive. content: the digest of what it holds.
+    """A decoded block. words: what its JSON says beside columns. rows: how many records it has,
+    which an archive fills in (`decode` leaves there how many cells each column has: of pictures and
+    arrays more than one for a record); first: the place, from 0, of the first of them in the
+    archive. content: the digest of what it holds.
 
     sizes: for each column the bytes of its parts by coder. joined: bytes of all streams together,
     in a small block; else 0.
@@ -92,11 +94,14 @@ def encode(
     students: Students | None = None,
 ) -> tuple[bytes, bytes, planning.Hints]:
     """Encode the columns of a block; returns (digest of the content, payload, hints for the next
-    block). words: JSON to store beside the columns.
+    block).
 
-    period: at what distance columns are alike, so that most take over a plan from there; 0: none
-    are. students: the networks that the archive carries; a shared model has its own, which are used
-    instead.
+    coded: the columns as streams and blobs, each with other ways to encode it. rows: cells of each
+    column. words: JSON to store beside the columns. effort: how far to search. hints: those that
+    the block before returned. shared: what the archive's model knows of the columns. period: after
+    how many columns the next one of the same kind comes, so that most take over a plan from there;
+    0: none does. students: the networks that the archive carries; a shared model has its own, which
+    are used instead.
     """
     coding = _encoded(coded, rows, words, effort, hints, shared, period, students)
     if coding.is_doubtful:
@@ -209,6 +214,7 @@ def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Json]) -> Blo
 
 
 def _decoded(column: Coded, rows: int) -> Decoded:
+    """The column, of so many rows, as decoding would return it."""
     meta = column.meta
     streams = iter(column.streams)
     kinds = np.zeros(rows, np.int64)
@@ -237,10 +243,12 @@ def decode(
     pictures: PictureModel | None = None,
     ledger: Ledger | None = None,
 ) -> Block:
-    """Decode the columns of a payload; ArchiveError unless it is whole and its digest is `content`
-    (None: not compared here; whoever restores more of the archive compares that).
+    """Decode the columns of a payload; ArchiveError if it is damaged, or the digest of what it
+    holds is not `content` (None: not compared here; whoever restores more of the archive compares
+    that).
 
-    shared: what the archive's model knows of columns. students: the networks that predict columns;
+    rows: records of the block. shared: what the archive's model knows of columns. students: the
+    networks that predict columns;
     None: those of shared. count: compute the digest even where it is not compared. pictures: what
     the model of an archive of pictures has learned. ledger: collects the bits of each cell.
     """
@@ -414,14 +422,16 @@ class _Decoder:
         return np.asarray(book[ranks])
 
     def _pixels(self, coded: bytes, meta: PixelsMeta) -> bytes:
-        """Decode the blob of a column of pixels; returns their values as bytes, picture by
-        picture."""
+        """Decode `coded`, the blob of a column of pixels: returns the values of all pictures of the
+        block as the bytes of (pictures, channels, height, width), meta.width bytes for each value
+        (1 or 2), the lowest first."""
         channels, height, width = (int(size) for size in self.out.words["shape"])
         shape = (self.records, channels, height, width)
         pictures = picture_blobs.decode(coded, shape, meta.width, self.pictures)
         return pictures.tobytes()
 
     def _part(self) -> bytes:
+        """The bytes of the next part of the payload, which is then passed over."""
         begin = self.at
         self.at += next(self.sizes)
         return self.payload[begin : self.at]

@@ -385,8 +385,9 @@ class Plan:
 
     @property
     def asks_others(self) -> bool:
-        """Whether the plan predicts by a combination of other streams or by keys, whose savings a
-        search estimates least reliably."""
+        """Whether the plan predicts values by a combination of other streams or by keys, whose
+        savings a search estimates least reliably. The other transforms (GROUPED, COLUMN) and the
+        features that look at other streams do not count."""
         return self.combined is not None or self.transform is Transform.KEYED
 
     def but(self, **changes: Any) -> Plan:

@@ -32,9 +32,10 @@ _PATTERNS = {order: re.compile(date + _TIME) for order, date in _DATES.items()}
 class DateFormat:
     """One way to write dates, field by field.
 
-    order: "ymd", "dmy" or "mdy". separator: between its numbers. joint: T or blank before a time.
-    fields: "" (no time), "hm" or "hms". digits: of the second's fraction. zone: as written. padded:
-    "0", where days, months and hours below ten begin with a zero, else "1".
+    order: of year, month and day: "ymd", "dmy" or "mdy". separator: between these numbers: "-", "/"
+    or ".". joint: "T" or " " before a time, "" without one. fields: of the time: "" (none), "hm" or
+    "hms". digits: how many the second's fraction has. zone: as written, such as "Z" or "+01:00", ""
+    for none. padded: "0" where days, months and hours below ten begin with a zero, else "1".
     """
 
     order: str
@@ -122,7 +123,8 @@ def is_format(fmt: object) -> bool:
 
 
 def _ambiguous(samples: Sequence[str], fmt: str) -> bool:
-    """Whether all samples are dates, too, if day and month change places."""
+    """Whether all samples, dates of the format fmt, are dates, too, if day and month change
+    places."""
     date_format = DateFormat.of(fmt)
     other = {"dmy": "mdy", "mdy": "dmy"}[date_format.order]
     swapped = str(dataclasses.replace(date_format, order=other))
@@ -130,8 +132,13 @@ def _ambiguous(samples: Sequence[str], fmt: str) -> bool:
 
 
 def parse(texts: Sequence[str], fmt: str) -> Float:
-    """Parse texts as dates of a format: (n,) float64, epoch seconds, UTC; NaN for a text that is
-    not in this format."""
+    """Parse n texts as dates of one format: (n,) float64, seconds since 1970-01-01 00:00 UTC; NaN
+    for a text that is written otherwise (zeros before days, months and hours do not matter) or is
+    no moment of the calendar.
+
+    fmt: a date format as text, such as "ymd|-| |hm|0||0": see DateFormat. A time without a zone is
+    taken for UTC.
+    """
     date_format = DateFormat.of(fmt)
     pattern = _PATTERNS[date_format.order]
     parts = np.zeros((len(texts), 7))
@@ -175,7 +182,8 @@ def parse(texts: Sequence[str], fmt: str) -> Float:
 
 
 def render(seconds: Float, fmt: str) -> list[str]:
-    """Write each moment, epoch seconds (n,), in this format, rounded to the format's last field."""
+    """Write moments, (n,) seconds since 1970-01-01 00:00 UTC, in one format: a text for each,
+    rounded to the format's last field. fmt: as of `parse`."""
     date_format = DateFormat.of(fmt)
     unit = 10**date_format.digits
     # ticks, units of the second's last digit, in the last field that is written
@@ -203,7 +211,7 @@ def _padding(date_format: DateFormat) -> str:
 
 
 def _dates_as_texts(days: Int, date_format: DateFormat) -> list[str]:
-    """The text of each day, since 1970-01-01, in this format."""
+    """The text of each of the days, (n,) counted from 1970-01-01, in this format."""
     year, month, day = civil(days)
     padding = _padding(date_format)
     written = {
@@ -217,8 +225,8 @@ def _dates_as_texts(days: Int, date_format: DateFormat) -> list[str]:
 
 
 def _clocks_as_texts(clock: Int, date_format: DateFormat) -> list[str]:
-    """The text of each time of a day in this format, without its zone. clock: since midnight, in
-    units of the second's last digit."""
+    """The text of each time of day in this format, without its zone. clock: (n,), since midnight,
+    in units of the last digit of a second that the format writes."""
     unit = 10**date_format.digits
     hour, rest = np.divmod(clock, 3600 * unit)
     minute, rest = np.divmod(rest, 60 * unit)

@@ -43,11 +43,11 @@ def warn(message: str) -> None:
 def heard_by(listener: Listener) -> Iterator[None]:
     """Context manager: within the block every notice is passed to the listener, a function of
     (source, line)."""
-    token = _listener.set(listener)
+    reset_token = _listener.set(listener)
     try:
         yield
     finally:
-        _listener.reset(token)
+        _listener.reset(reset_token)
 
 
 def advance(begins: bool, line: str) -> None:
@@ -62,8 +62,8 @@ def advance(begins: bool, line: str) -> None:
 def watched_by(watcher: Watcher) -> Iterator[None]:
     """Context manager: within the block the progress of long readings is passed to the watcher, a
     function of (begins, line)."""
-    token = _watcher.set(watcher)
+    reset_token = _watcher.set(watcher)
     try:
         yield
     finally:
-        _watcher.reset(token)
+        _watcher.reset(reset_token)

@@ -127,7 +127,8 @@ class _Job:
         self.rounds: int | None = None
 
     def _round(self, x: Records) -> Records:
-        """Encode and decode records x once, all values."""
+        """Encode and decode records x once: what the model makes of all their values, in the shape
+        and units of x."""
         device = self.options.device
         encoder = self.model.session("encoder.onnx", device)
         z = encoder(x)["z"]
@@ -138,10 +139,11 @@ class _Job:
         return restored
 
     def _filled(self, x: Records, gaps: Mask, blank: Records | np.uint8) -> Iterator[Records]:
-        """Fill the gaps of records x by the model, round after round: yields the records after each
-        round.
+        """Fill the gaps of records x by the model, round after round without end: yields the
+        records, in the shape and units of x, after each round.
 
-        gaps: what is missing, in the shape of x. blank: what stands in gaps before the first round.
+        gaps: True where a value is missing, as of `_fill`. blank: what gaps hold before the first
+        round.
         """
         y = np.where(gaps, blank, x)
         while True:
@@ -151,24 +153,27 @@ class _Job:
             y = np.where(gaps & has_value, restored, y)
             yield y
 
-    def _fill(self, x: Records, gaps: Mask, blank: Records | np.uint8, more: Mask) -> Records:
-        """Records x with their gaps filled by the model, in as many rounds as restore known values
-        best.
+    def _fill(self, x: Records, gaps: Mask, blank: Records | np.uint8, hidden: Mask) -> Records:
+        """A copy of records x, in the units of the data, whose gaps the model has filled: it
+        encodes and decodes them several times, each time with what it last put into the gaps.
 
-        gaps: what is missing. blank: what stands there at first. more: known values that are hidden
-        as a test; the number of rounds that restores these best, in the first records, is taken for
-        all.
+        x: (rows, columns), or pictures (rows, channels, height, width) uint8. gaps: True where a
+        value is missing, in a shape that broadcasts to that of x. blank: what gaps hold before the
+        first round, a number for each column or one gray level. hidden: as gaps, for the first
+        TRIED records: known values that the first call hides as a test; the number of rounds that
+        restores these best is kept for all calls.
         """
         if self.rounds is None:
             few_gaps = gaps[:TRIED]
             few = next(self._filled(x[:TRIED], few_gaps, blank))
-            self.rounds = self._best_rounds(few, more & ~few_gaps, blank)
+            self.rounds = self._best_rounds(few, hidden & ~few_gaps, blank)
         rounds = self._filled(x, gaps, blank)
         return next(itertools.islice(rounds, self.rounds - 1, None))
 
     def _best_rounds(self, x: Records, hidden: Mask, blank: Records | np.uint8) -> int:
-        """How many rounds of filling restore known values of the records x best. hidden: which
-        values are hidden, filled like gaps, and compared with what they were."""
+        """How many rounds of filling, 1 .. ROUNDS, restore known values of the records x with the
+        least mean squared error. hidden: True at the values that are hidden, filled like gaps, and
+        compared with what they were. blank: as of `_fill`."""
         wanted = self._standard(x)
         laid = self._laid(hidden)
         errors = []
@@ -214,7 +219,8 @@ class _Job:
 
     def _standard(self, x: Records) -> Float:
         """The values by which errors are measured: of a table its numbers in standard deviations of
-        their columns, NaN where missing; of pictures the pixels."""
+        their columns, (rows, numbers), NaN where missing; of pictures the levels of the pixels, 0
+        .. 255, in the shape of x."""
         if self.model.schema is None:
             return x.astype(np.float64)
         spec = self.model.spec
@@ -337,8 +343,11 @@ class _Job:
         return masks
 
     def figures(self) -> dict[str, int | float]:
-        """The figures of the finished run: records, values filled, and the errors where clean data
-        are known."""
+        """The figures of the finished run, by name: rows, how many records; filled, how many
+        values, if that was asked for; and with clean data mse_before and mse_after, the mean
+        squared errors against them of the damaged and of the restored values (of tables in squared
+        standard deviations, of pictures in squared gray levels), and psnr_gain_db where neither is
+        0. DataError if the clean data have more records."""
         figures: dict[str, int | float] = {"rows": self.rows}
         if self.options.fill_missing:
             figures["filled"] = self.filled

@@ -60,10 +60,12 @@ class SearchOptions:
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """The nearest records of each query, nearest first, as arrays of one entry for each pair.
+    """The nearest records of each query, nearest first, as arrays of one entry for each pair of a
+    query and a neighbour, (n,) each.
 
-    query, row: (n,), the numbers of the query and of the neighbour, from 1. rank: (n,), 1 for the
-    nearest. distance: (n,). beside: columns of the data, by name.
+    query, row: the numbers of the query and of the neighbour, from 1. rank: 1 for the nearest.
+    distance: between their codes, Euclidean, or how many entries or bits differ. beside: columns of
+    the data, by name, with the values of the neighbours.
     """
 
     query: Int
@@ -426,8 +428,9 @@ def _columns(
     names: Sequence[str],
     reading: Reading,
 ) -> dict[str, list[object]]:
-    """Read the columns to return beside neighbours, by name. rows: (n,), the neighbours' places in
-    the table, from 0."""
+    """Read the columns called `names` of the table `data`: by name the values of these rows, in
+    their order. rows: (n,), places in the table, from 0. reading: how its text is written, as the
+    model has it. ParamError if data are no table."""
     source = sources.open_source(data, reading)
     if not isinstance(source, TableSource):
         raise ParamError(f"{option('--id')} is for tables")
@@ -458,10 +461,12 @@ def write_sheet(
     neighbours: Neighbours,
     force: bool = False,
 ) -> None:
-    """Write one picture that shows each query and, beside it, its neighbours, as the model sees
-    them.
+    """Write a PNG picture with one row for each query: the query, then its neighbours, nearest
+    first, each in the size and colours in which the model sees pictures.
 
-    model: None if data is an archive, which has its own.
+    path: of the PNG. query, data: what `similar` was called with, a path or pictures in memory;
+    data may be an archive. model: None if data is an archive, which has its own. neighbours: what
+    `similar` returned. force: replace a file that exists. ParamError for tables.
     """
     if model is None:
         assert is_archive(data), "whoever has no archive gives a model"
@@ -481,7 +486,8 @@ def write_sheet(
 
 
 def _pictures(data: object, model: Bundle, wanted: Int) -> list[Records]:
-    """Read the wanted pictures, (channels, height, width) each. wanted: their numbers from 0."""
+    """Read the wanted pictures as the model sees them: for each number in `wanted`, counted from 0
+    and repeated where it is, (channels, height, width) uint8. data: as of `similar`."""
     numbers = set(wanted.tolist())
     pictures: dict[int, Records] = {}
     for first, pixels in _batches(data, model):
@@ -492,8 +498,8 @@ def _pictures(data: object, model: Bundle, wanted: Int) -> list[Records]:
 
 
 def _batches(data: object, model: Bundle) -> Iterator[tuple[int, Records]]:
-    """Read pictures as the model sees them, from data or from an archive: yields (number of the
-    first, from 0; a batch)."""
+    """Read pictures as the model sees them, from data or from an archive: yields (the number, from
+    0, of the first picture of a batch; the batch, (n, channels, height, width) uint8)."""
     if is_archive(data):
         first = 0
         with Archive(data, model) as archive:

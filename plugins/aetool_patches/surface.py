@@ -31,8 +31,9 @@ Singles = npt.NDArray[np.float32]
 class Usual:
     """What costs are usual, read off pictures that were fitted.
 
-    costs: (pictures, maps * places) float32; judged: the numbers, rising, of these pictures among
-    those that were fitted; maps: how many maps of places there are.
+    frame: the grid of places. costs: (pictures, maps * places) float32, in nats; judged: the
+    numbers, rising, of these pictures among those that were fitted; maps: how many maps of places
+    there are, one for each density.
     """
 
     frame: Fine
@@ -50,8 +51,9 @@ class Usual:
         )
 
     def told(self) -> tuple[Float, Float, list[Rarity]]:
-        """(usual, deviation), (maps * places,) both, and of each map how rare the joined costs of a
-        picture are."""
+        """(usual, deviation, rarities): the first two (maps * places,), in nats, as of `_of`; and
+        for each map the Rarity of a picture's score, the power mean over places of how many
+        deviations its costs lie above the usual ones."""
         # sums of squares less squares of sums need the digits of float64
         costs = self.costs.astype(np.float64)
         square = costs**2
@@ -79,7 +81,14 @@ class Usual:
         return usual, deviation, rarities
 
     def _of(self, mean: Float, square: Float) -> tuple[Float, Float]:
-        """(usual, deviation) by the mean and the mean square of costs, (..., maps * places) all."""
+        """(usual, deviation) of the cost at each place, in the shape of `mean`, (..., maps *
+        places), and in nats.
+
+        mean, square: means over pictures of the costs, and of their squares, at each place. usual:
+        that mean averaged over the places around. deviation: the root of the mean squared distance
+        of costs from it, over pictures and the places around; plus the mean of these roots over
+        the whole map, plus LITTLE.
+        """
         usual = self._about(mean)
         # the mean of (cost - usual)^2, which rounding may make negative
         variance = square - 2 * usual * mean + usual**2
@@ -92,7 +101,7 @@ class Usual:
         return usual, deviation.reshape(strays.shape)
 
     def _about(self, values: Float) -> Float:
-        """Average values, (..., maps * places), over the places around each."""
+        """Values, (..., maps * places), averaged over the places around each, in the same shape."""
         height, width = self.frame.grid
         down = window_means(height, height, AROUND)
         right = window_means(width, width, AROUND)
@@ -273,7 +282,8 @@ def _drawn(pixels: Singles) -> Float:
 
 def alike_everywhere(colours: Singles) -> float:
     """How far pictures look alike everywhere, 0 .. 1: the part of the variance of colours,
-    (pictures, pixels, channels), that is not told by where a pixel lies."""
+    (pictures, pixels, channels), that the place of a pixel does not explain; 1 where pictures are
+    few or do not vary."""
     pictures = len(colours)
     variances = colours.var(axis=(0, 1), dtype=np.float64)
     whole = float(variances.sum())

@@ -34,7 +34,8 @@ LONGEST_END = 4  # bytes of a line end, in any encoding
 @dataclass(frozen=True)
 class Part:
     """An archive that an index lists. file: its path, from the folder of the index; name: of the
-    file it restores; rows, size: its records and bytes; ending: the digest of its last bytes."""
+    file it restores; rows: how many records it holds; size: bytes of the archive's own file, not of
+    what it restores; ending: the digest of its last bytes."""
 
     file: str
     name: str
@@ -83,8 +84,9 @@ def is_inside(path: str) -> bool:
 class Parts(Content):
     """An index: the parts of a table, in the order of their records. It has no blocks of its own.
 
-    whole: TABLE, if the parts are shards of one file, or FOLDER, if each part is a file of its own,
-    all with the same columns.
+    format: what the header says of all parts alike, such as the kind of file. whole: TABLE, if the
+    parts are shards of one file, or FOLDER, if each part is a file of its own, all with the same
+    columns.
     """
 
     name = "parts"
@@ -127,7 +129,8 @@ class Parts(Content):
 
     @property
     def size(self) -> int:
-        """How many bytes all parts have together."""
+        """Bytes of the files of all parts' archives together, as they lie beside the index (so
+        compressed; the index itself does not count)."""
         return sum(part.size for part in self.parts)
 
     @property
@@ -138,7 +141,7 @@ class Parts(Content):
         return list(itertools.accumulate(counts, initial=0))
 
     def number_at(self, row: int) -> int:
-        """The number of the part that has record `row`."""
+        """The number, from 0, of the part that has record `row`, from 0."""
         return bisect.bisect_right(self.first_rows, row) - 1
 
     # ---- reading: what all parts have in common, the first one tells
@@ -197,9 +200,10 @@ class Parts(Content):
             yield from itertools.chain.from_iterable(of_each_part)
 
     def _of_each(self, archive: Archive, first: int, last: int, read: Read) -> Iterator[Pieces]:
-        """Read records first .. last - 1 part after part and yield for each part its pieces; the
-        header record comes from the first part alone. read(part, first, last): returns the pieces
-        of a part's records."""
+        """Read records first .. last - 1, counted through all parts from 0, part after part; yield
+        for each part the pieces of its file. The header record, with the names of the columns,
+        comes from the first part alone. read(part, first, last): the pieces of a part's own records
+        first .. last - 1."""
         is_first = True
         for opened in archive.parts(first, last):
             own_pieces = read(opened.archive, opened.inside.start, opened.inside.stop)
@@ -249,8 +253,9 @@ class Parts(Content):
 
 
 def joined(texts: Iterable[Iterator[bytes]], encoding: str) -> Iterator[bytes]:
-    """Yield the pieces of texts one behind the other; a line end is added where a text that does
-    not end with one is followed by another."""
+    """Yield the pieces of several texts, as bytes in an encoding, one behind the other; a line end,
+    \\n in that encoding, is added where a text that does not end with one is followed by
+    another."""
     line_ends = tuple(encodings.original(sign, encoding) for sign in (b"\n", b"\r"))
     last_bytes = b""
     for text in texts:

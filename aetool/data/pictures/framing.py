@@ -80,6 +80,9 @@ class Framing:
         return pixels.transpose(2, 0, 1)
 
     def _in_bytes(self, pixels: Values) -> Bytes:
+        """Values of any type as levels of 0 to 255, in the same shape: bytes as they are, truth as
+        0 and 255, all others rescaled from low .. high (the usual range of their type if the
+        framing has none), rounded, and cut off at the ends."""
         if pixels.dtype == np.uint8:
             return pixels.astype(np.uint8, copy=False)
         if pixels.dtype == np.bool_:
@@ -92,7 +95,8 @@ class Framing:
         return np.rint(scaled).clip(0, 255).astype(np.uint8)
 
     def _opaque(self, pixels: Bytes, alpha: Bytes) -> Bytes:
-        """Blend pixels with the background where they are not opaque. alpha: (height, width), 255
+        """Blend pixels, (height, width) or (height, width, 3), with the background where they are
+        not opaque; returns them in the same shape. alpha: (height, width), 0 for transparent to 255
         for opaque."""
         share = alpha.astype(np.int32)
         share = share if pixels.ndim == 2 else share[:, :, None]
@@ -101,6 +105,8 @@ class Framing:
         return ((mixed + 127) // 255).astype(np.uint8)
 
     def _check(self, pixels: Bytes) -> None:
+        """UnreadableError if pixels, (height, width, ...), are smaller than a tile, or, where there
+        are no tiles, of another size than the model's."""
         high, wide = pixels.shape[:2]
         if self.stride:
             if wide < self.width or high < self.height:
@@ -226,8 +232,8 @@ def usual_range(pixels: Values) -> tuple[float, float]:
 
 
 def _with_channels(pixels: Bytes, channels: int) -> Bytes:
-    """(height, width) of gray, or (height, width, 3) of colour, as `channels` says, converted if
-    pixels are not."""
+    """Pixels, (height, width) gray or (height, width, 3) in colour, converted to gray if `channels`
+    is 1, or to colour if it is 3, unless they are so already."""
     if channels == 3 and pixels.ndim == 2:
         return np.repeat(pixels[:, :, None], 3, axis=2)
     if channels == 1 and pixels.ndim == 3:
@@ -237,6 +243,8 @@ def _with_channels(pixels: Bytes, channels: int) -> Bytes:
 
 
 def _cropped(pixels: Bytes, crop: tuple[int, ...]) -> Bytes:
+    """The part of pixels, (height, width, ...), that is left by `crop`: (width, height) of their
+    middle, or (left, top, width, height). UnreadableError if it does not lie within them."""
     high, wide = pixels.shape[:2]
     if len(crop) == 2:
         width, height = crop
@@ -250,10 +258,13 @@ def _cropped(pixels: Bytes, crop: tuple[int, ...]) -> Bytes:
 
 
 def resized(pixels: Bytes, size: tuple[int, ...]) -> Bytes:
-    """Resize pixels, (height, width) or (height, width, 3), to size, (width, height), by means of
-    what a new pixel covers.
+    """Resize pixels, (height, width) gray or (height, width, 3) in colour, to size, (width,
+    height); pixels that have it already are returned as they are.
 
-    Pillow resizes bytes in whole numbers: the same on every machine.
+    Where both old sides are whole multiples of the new ones, a new pixel is the mean of the block
+    that it covers (Pillow's box filter). Else, and where a picture becomes larger, it is a mean
+    weighed by nearness (Pillow's Hamming filter). Pillow resizes bytes in whole numbers: the same
+    on every machine.
     """
     from PIL import Image
 
@@ -261,9 +272,9 @@ def resized(pixels: Bytes, size: tuple[int, ...]) -> Bytes:
     high, wide = pixels.shape[:2]
     if (wide, high) == (width, height):
         return pixels
-    whole = wide % width == 0 and high % height == 0
-    # a box aliases where pixels do not fit into it whole
-    kernel = Image.Resampling.BOX if whole else Image.Resampling.HAMMING
+    divides_evenly = wide % width == 0 and high % height == 0
+    # a box aliases where it cuts through pixels
+    kernel = Image.Resampling.BOX if divides_evenly else Image.Resampling.HAMMING
     image = Image.fromarray(np.ascontiguousarray(pixels))
     return np.asarray(image.resize((width, height), kernel))
 
