@@ -102,12 +102,13 @@ class Model:
 
 
 class Reader:
-    """A kind of file, or of folder, that a plugin reads, and may write; a subclass says how.
+    """A kind of file, or of folder, that a plugin reads, and may write. A subclass has its own
+    `matches` and `batches`, and, if it also writes, `write`.
 
-    name: what messages call it. is_text: whether its strings are cells of a text file, in which
-    numbers, dates and gaps are told as in CSV; else they are text and nothing more. writes_folders:
-    whether `write` makes a folder, not a file. What takes long to import is imported inside of the
-    methods: readers are asked for every path.
+    name: what messages call it. is_text: whether its strings are cells of a text file, which are
+    read as numbers, dates or gaps where they look like these, as in CSV; else they are text and
+    nothing more. writes_folders: whether `write` makes a folder, not a file. What takes long to
+    import is imported inside of the methods: readers are asked for every path.
     """
 
     name: str = ""
@@ -145,7 +146,7 @@ class Continuous:
 
 @dataclass(frozen=True)
 class Discrete:
-    """A code of integers in [0, size), laid out in `shape`."""
+    """A code of whole numbers, each 0 .. size - 1, as an array of this shape."""
 
     size: int
     shape: tuple[int, ...]

@@ -44,8 +44,11 @@ class Candidate:
     """One archive of a source, written to a scratch file.
 
     way: EXACT, BOUNDED or CODE. size: its bytes; model_bytes: of the model that decoding needs
-    beside it. error: by the yardstick, 0 being exact. asked: the error that was allowed. bounds: of
-    a bounded one, by column, the largest error.
+    beside it. error: root mean squared, as a part of the standard deviation, by the yardstick; 0
+    being exact. figures: as `compress` returns them. file: the scratch file that it was written to.
+    Of an archive that was only estimated figures and file are empty. job: what wrote it; None of a
+    code. asked: the error that was allowed. bounds: of a bounded one, by column, the largest error
+    in the column's units.
     """
 
     way: str
@@ -117,8 +120,8 @@ class Candidates:
         return Candidate(EXACT, int(figures["archive_bytes"]), 0.0, figures, file, job)
 
     def bounded(self, error: float) -> Candidate | None:
-        """Write bounded archives, and return the smallest one whose measured error is at most
-        `error`; None if there is none."""
+        """Write several bounded archives, and return the smallest one whose measured error, by the
+        yardstick, is at most `error`; None if there is none."""
         best = self.bounded_at(error, error)
         if best is None:
             return None
@@ -151,7 +154,8 @@ class Candidates:
         return None
 
     def _of_levels_at(self, aim: float, most: float) -> Candidate | None:
-        """As bounded_at, of pictures, whose bounds are whole levels."""
+        """Write a bounded archive of pictures, whose bound is a whole number of levels, as
+        `bounded_at` says of all archives; None if no bound of 1 level or more keeps the error."""
         assert isinstance(self.yardstick, PictureYardstick)
         # the errors of a bound are about evenly spread within it
         bound = int(SPREAD * aim * self.yardstick.deviation)
@@ -170,8 +174,8 @@ class Candidates:
         return None
 
     def of_levels(self, bound: int) -> Candidate:
-        """Write the archive of pictures that are at most so many levels off; what was written last
-        within the same bound is not written again."""
+        """Write the archive of pictures whose pixel values are at most `bound` levels off; the one
+        that was written last is returned again if it has the same bound."""
         last = self._last_of_levels
         if last is None or last[0] != bound:
             last = bound, self.within(str(bound))
@@ -179,8 +183,8 @@ class Candidates:
         return last[1]
 
     def bounded_once(self, error: float) -> Candidate | None:
-        """Write one bounded archive of at most this error; takes a third of the time of
-        `bounded`."""
+        """Write one bounded archive whose measured error, by the yardstick, is at most `error`;
+        None if there is none. Takes a third of the time of `bounded`."""
         return self.bounded_at(error, error)
 
     @property
@@ -212,8 +216,9 @@ class Candidates:
         return Candidate(BOUNDED, size, reached, {}, self._scratch(), job, asked=error)
 
     def within(self, max_error: str) -> Candidate:
-        """Write the archive that `compress --max-error` writes if it has one bound for all
-        columns."""
+        """Write the archive that `compress --max-error` writes with one bound for all columns.
+        max_error: that bound as text, "0.5" in the units of each column or "1%" of its range; of
+        pictures in levels, or of all that they may have."""
         options = dataclasses.replace(self.options, max_error={"": max_error})
         return self._bounded(exact_job.job_of(self.source, options))
 
@@ -279,7 +284,8 @@ class Candidates:
         return Candidate(BOUNDED, size, self._error_of(job), figures, file, job)
 
     def _in_archive(self, bounds: dict[str, Fraction]) -> dict[str, Fraction]:
-        """The bounds by the names that an archive gives to the columns."""
+        """The bounds, by the source's names of columns, under the names that an archive gives to
+        these; columns that an archive has not are left out."""
         names = rivals.names_in_archive(self.source)
         return {names[name]: bound for name, bound in bounds.items() if name in names}
 

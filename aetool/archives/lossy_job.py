@@ -91,8 +91,10 @@ def inner_name(name: str) -> str:
 
 @dataclass(eq=False)
 class _Errors:
-    """Sums over rows from which an archive's errors are computed, numbers or arrays by column:
-    squared errors, the largest error, how many numbers were compared, how many cells are wrong."""
+    """Sums over rows from which an archive's errors are computed; of tables arrays, (columns,), of
+    pictures one number for all pixels. square: of errors, in squared units of the data; largest:
+    the largest error, in these units; compared: how many numbers; wrong: how many cells of other
+    kinds came back wrong; rows: how many records."""
 
     square: Any = 0.0
     largest: Any = 0.0
@@ -110,8 +112,9 @@ def mean_error(figures: dict[str, Json]) -> float:
 
 
 class LossyJob:
-    """Writes one lossy archive: chooses the quantiser's steps on a sample, encodes block by block,
-    and measures the errors."""
+    """Writes one lossy archive, of a model's codes of a source's records rounded to steps: `write`
+    chooses the steps on a sample of the records, encodes all of them block by block, measures how
+    far what the archive restores is off, and returns the figures."""
 
     def __init__(
         self,
@@ -121,9 +124,10 @@ class LossyJob:
         learned: bool,
         judge: Judge | None = None,
     ) -> None:
-        """source: in the form that the model's encoder takes. learned: whether the model was fitted
-        to this very source. judge: computes from an archive's figures the error that options.target
-        limits [the mean error of all columns]."""
+        """source: in the form that the model's encoder takes. model: a bundle whose encoder and
+        decoder are used. options: of compress, as far as they concern codes. learned: whether the
+        model was fitted to this very source. judge: computes from an archive's figures the error
+        that options.target limits [the mean error of all columns]."""
         self.judge = judge or mean_error
         self.source = source
         self.model = model
@@ -197,9 +201,10 @@ class LossyJob:
         return np.zeros((0, columns))
 
     def _survey(self) -> Records:
-        """A sample of the records that the encoder takes; sets, by reading the whole table,
-        `ranges`, (lowest, highest) of each column of numbers, and `irregular`, the columns in
-        which a cell is of another kind, and which are stored exactly."""
+        """A random sample of at most SAMPLE records, as the encoder takes them: (n, columns)
+        float64, or pictures (n, channels, height, width) uint8. Of a table, which is read from end
+        to end for it, sets `ranges`, [lowest, highest] of each column of numbers, and `irregular`,
+        the columns in which a cell is of another kind, and which are stored exactly."""
         if isinstance(self.source, FramedSource):
             return self.source.sample(SAMPLE, 0)
         assert self.model.schema is not None
@@ -239,9 +244,10 @@ class LossyJob:
                 self.ranges[column.name] = list(column.span)
 
     def _choose(self, sample: Records, target: float | None) -> lossy.Quantiser:
-        """Choose the quantiser that codes the sample in the fewest bytes at an error of at most
-        `target`; None: at the default fineness. Sets `not_carried`, the columns that the archive
-        then stores exactly beside the code."""
+        """Choose the quantiser that codes the sample in the fewest bytes at an error, as `judge`
+        computes it, of at most `target`; None: at the default fineness. Sets `not_carried`, the
+        columns that the archive then stores exactly beside the code. ParamError if `target` cannot
+        be reached."""
         self.not_carried = self.irregular
         has_whole_codes = "code_levels" in self.model.facts
         if not len(sample) or has_whole_codes:

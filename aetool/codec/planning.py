@@ -61,11 +61,14 @@ PARENTS = ((1024, 32), (256, 16), (128, 8), (0, 4))  # rows of the block; stream
 
 @dataclass(frozen=True)
 class Effort:
-    """How far an encoder searches for ways to store a block in few bytes.
+    """How far an encoder searches for ways to store a block in few bytes; what a plan is made of,
+    codec.plans says.
 
-    block: bytes of text in a block. sample: rows that plans are judged by. features: at most so
-    many of a context. classes: at most so many of a feature, each tried. cells: at most so many
-    frequencies of a stream (contexts x symbols). bins: at most so many. columns: whether transforms
+    block: bytes of text in a block. sample: rows of a stream by which its plans are judged.
+    features: how many, at most, together choose the frequency table of a symbol. classes: into how
+    many, at most, the values of a feature are divided; each of these numbers is tried. cells: how
+    many frequencies a stream has at most (tables x symbols). bins: into how many ranges, at most,
+    the numbers of a stream are divided, each with a symbol of its own. columns: whether transforms
     that look at other columns are tried.
     """
 
@@ -96,8 +99,9 @@ class Effort:
 class Hints:
     """Choices made for one block, which are tried first on the next.
 
-    shape: for each column how many streams it has. plans: of all streams. ways: for each column
-    which of its encodings was taken.
+    shape: for each column how many streams it has. plans: of all streams, in the order of the
+    columns. ways: for each column which of its encodings was taken: 0 for the first, n for the
+    n-th of the others.
     """
 
     shape: tuple[int, ...] = ()
@@ -209,7 +213,9 @@ class _Choice:
 
 class Planner:
     """Chooses the plans of the streams of one block, in order, by a sample of each. known: the
-    streams before, which the caller adds to. complete: whether bins must hold every residual."""
+    streams before, which the caller adds to. hints: for each stream the plan that it had in the
+    block before, or None. complete: whether bins must hold every residual, which an effort that
+    reuses them never asks for."""
 
     def __init__(
         self,
@@ -280,8 +286,9 @@ class Planner:
         return self._squeezed(plan, stream, promise)
 
     def _with_bins(self, plan: Plan, r: Int, complete: bool | None = None) -> Plan:
-        """The plan with the bins that suit its residuals best. complete: whether every residual
-        lies in a bin; None: as the planner's bins do."""
+        """A copy of the plan with the bins that suit its residuals r, (n,), best. complete: whether
+        every residual of the stream lies in a bin, so that no symbol is for those outside; None: as
+        the planner says."""
         start, width = bins_of(r, self.effort.bins)
         if complete is None:
             complete = self.complete
@@ -569,8 +576,8 @@ def _bytes_of_values(values: Int) -> Packed:
 
 
 def bits_of(plan: Plan, stream: Stream, known: Known, prime: integers.Counts = None) -> float:
-    """Bits that a stream's values take under a plan, its description not counted. prime: counts
-    that tables begin with."""
+    """Bits that a stream's values take under a plan, its description not counted. known: the
+    streams before it. prime: counts of symbols that the frequency tables begin with; None: none."""
     r = integers.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, r)
     base, layout = integers.contexts(plan, stream, known, prime, symbols)

@@ -35,7 +35,11 @@ Rows = Array | slice
 
 @dataclass(eq=False)
 class TextCells:
-    """The cells of one column: cell i is buffer[start[i]:stop[i]]."""
+    """The cells of one column of text: cell i is buffer[start[i]:stop[i]].
+
+    buffer: (bytes,) uint8, which may hold other columns and separators, too. start, stop: (rows,)
+    int32, offsets in it.
+    """
 
     buffer: Bytes
     start: I32
@@ -50,7 +54,8 @@ class TextCells:
         return self.buffer, self.start, self.stop
 
     def only(self, rows: Rows) -> TextCells:
-        """The cells in these rows alone."""
+        """The cells in these rows alone, in the same buffer. rows: numbers from 0, a mask or a
+        slice."""
         return TextCells(self.buffer, self.start[rows], self.stop[rows])
 
     def cells(self) -> list[bytes]:
@@ -80,8 +85,8 @@ class TextCells:
 
 @dataclass(eq=False)
 class Levels:
-    """The different cells of a column. index: (n,), for each row the place of its cell among
-    them."""
+    """The different cells of a column, as bytes. index: (rows,) int32, for each row the place of
+    its cell in `cells`."""
 
     cells: list[bytes]
     index: I32

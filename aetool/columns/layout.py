@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Layout:
     """The order of the features of a row: numbers, flags of gaps, cycles of dates, one-hot blocks;
-    then in the same order those of the condition, the columns given whose values records are
-    judged.
+    then, in the same order, those of the conditions, columns that the user says records are judged
+    by.
 
-    names: of all columns, conditions too. condition: the layout of the conditions; None for none.
+    names: of all columns, conditions too. numbers, flags, waves, levels: those four sections of the
+    columns that are predicted. condition: the layout of the conditions; None for none.
     """
 
     names: tuple[str, ...]
@@ -182,7 +183,9 @@ class Layout:
 
 
 def table_spec(schema: Schema) -> Spec:
-    """The Spec of the features that models get of a table with this schema and its context."""
+    """The Spec of the features that models get of a table: what each feature of a row is, and of
+    which column. schema: how the columns are read, which of them are conditions, and how many
+    earlier rows each row has with it."""
     return Layout.of(schema.modelled).spec(schema.context)
 
 
@@ -218,8 +221,9 @@ def prepare_table(g: Graph, schema: Schema, x: str) -> str:
 
 
 def prepare_condition(g: Graph, schema: Schema, condition: str) -> str:
-    """Add the condition's features to graph g; returns their name, (B, features) float32.
-    condition: the name of the columns that are conditions, without others, (B, conditions) float64.
+    """Add the features of the conditions to graph g; returns their name, (B, features) float32.
+    condition: the name of the values of the columns that are conditions, without others, (B,
+    conditions) float64 in user units.
     """
     return Layout.of_condition(schema.modelled).write(g, condition)
 

@@ -47,10 +47,10 @@ class Number(Modelled):
     """A column of numbers.
 
     notation: how text writes the numbers. decimals: how many digits stand behind the decimal mark
-    (None: true floats). low, high: the lowest and the highest finite number that training saw. few:
-    the different numbers, rising, if they are at most 32, else empty; quantiles: of all numbers, at
-    the parts TOLD. counts: how many of the training's finite numbers fell in each bin of `bins_of`;
-    empty in models of earlier versions.
+    (None: true floats). scale: how they are standardised. low, high: the lowest and the highest
+    finite number that training saw. few: the different numbers, rising, if they are at most 32,
+    else empty; quantiles: of all finite numbers, at the parts TOLD. counts: how many of the
+    training's finite numbers fell in each bin of `bins_of`; empty in models of earlier versions.
     """
 
     notation: NumberNotation = PLAIN
@@ -82,7 +82,8 @@ class Number(Modelled):
 
     @classmethod
     def _of_texts(cls, summary: Summary, values: Cells, asked: bool) -> Self | None:
-        """The column if its texts are numbers, else None; see `infer`. values: its cells."""
+        """The column, with its statistics, if its texts are numbers, else None. values: its cells;
+        asked: whether the user says that they are numbers; DataError if then no cell is one."""
         notation = summary.asked_numbers() if asked else summary.numbers
         if notation is None:
             return None
@@ -114,8 +115,9 @@ class Number(Modelled):
         return column._fitted(read.value, _common_decimals(read.decimals[is_finite]))
 
     def _fitted(self, values: Float, decimals: int | None) -> Self:
-        """The column with the statistics of these values, (n,), NaN for what is no number;
-        decimals: how many all of them are written with, None for true floats."""
+        """A copy of the column with the statistics (scale, range, quantiles, counts, gaps) of these
+        values, (n,) in the user's units, NaN for what is no number. decimals: of all of them, None
+        for true floats."""
         missing = int(np.isnan(values).sum()) - self.odd
         column = dataclasses.replace(self, missing=missing, decimals=decimals)
         finite = values[np.isfinite(values)]
@@ -421,8 +423,10 @@ class Number(Modelled):
 
 
 def _common_decimals(decimals: Int) -> int | None:
-    """How many decimals a column's numbers are taken to have; None if they are true floats.
-    decimals: (n,), how many each number is written with, below 0 where that cannot be told."""
+    """How many decimals a column's numbers are taken to have: the most that any is written with.
+    None, for true floats, if that is above MOST_READ, if it cannot be told of one of them, or if
+    there are none. decimals: (n,), how many each number is written with, below 0 where that cannot
+    be told."""
     if not len(decimals) or decimals.min() < 0:
         return None
     most = int(decimals.max())

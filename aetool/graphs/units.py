@@ -14,8 +14,9 @@ BLACK, WHITE = 0.0, 255.0
 
 
 def tail(schema: Schema, spec: Spec) -> bytes:
-    """An ONNX graph, as bytes, that only restores tables: "likely", (B, features), to "x_hat", (B,
-    columns) in user units."""
+    """An ONNX graph, as bytes, that turns the features which a model expects back into values, as
+    `restore_table` does: its input "likely", (B, features) float32, into its output "x_hat", (B,
+    columns) float64 in user units."""
     g = Graph()
     likely = g.input("likely", TensorProto.FLOAT, [spec.features])
     values = restore_table(g, schema, likely)
@@ -25,7 +26,8 @@ def tail(schema: Schema, spec: Spec) -> bytes:
 
 
 def prepare_image(g: Graph, pixels: str) -> str:
-    """(B, C, H, W) uint8 to standardised float32."""
+    """Add to graph g the standardisation of pictures, z = (level - 96) / 96; returns the name of
+    the result, (B, C, H, W) float32. pixels: the name of the levels, (B, C, H, W) uint8."""
     levels = g.term(g.cast(pixels))
     centred = levels - PIXEL_MEAN
     standard = centred / PIXEL_SPREAD
@@ -33,7 +35,9 @@ def prepare_image(g: Graph, pixels: str) -> str:
 
 
 def restore_image(g: Graph, expected: str) -> str:
-    """Standardised float32 (B, C, H, W) to pixel values in 0..255, not rounded."""
+    """Add to graph g the inverse of `prepare_image`; returns the name of the levels, (B, C, H, W)
+    float32, cut off at 0 and 255 and not rounded. expected: the name of the standardised pixels, in
+    the same shape."""
     standard = g.term(expected)
     centred = standard * PIXEL_SPREAD
     levels = centred + PIXEL_MEAN

@@ -78,7 +78,7 @@ class Sampler:
 
     def draw(self, count: int) -> Records:
         """Draw this many records: (count, columns) float64 in the units of the data, or pictures
-        uint8."""
+        (count, channels, height, width) uint8."""
         kind = self.recipe.prior
         if kind == "features":
             return self._settled(self._nothing(count), None)
@@ -92,9 +92,10 @@ class Sampler:
         return self.records(codes, condition)
 
     def near(self, x: Records, spread: float) -> Records:
-        """Draw a record near each of the records x, given as graph inputs.
+        """Draw a record near each of the records x, in their shape and units.
 
-        spread: how near, from 0 (the same code) to 1 (any record).
+        x: (rows, columns) float64 in the units of the data, or pictures (rows, channels, height,
+        width) uint8. spread: how near, from 0 (the same code) to 1 (any record).
         """
         kind = self.recipe.prior
         condition = None
@@ -118,7 +119,8 @@ class Sampler:
         return self.records(codes, condition)
 
     def _moved(self, z: Float, spread: float) -> Float:
-        """Codes drawn near the codes z, (rows, latent). spread: how far, as in `near`."""
+        """Codes drawn near the codes z, (rows, latent), in the same shape. spread: how far, from 0
+        (z itself) to 1 (any code)."""
         # scores y move to sqrt(1 - s^2) y + s eps: whatever s, they are distributed as before
         scores = self.recipe.scores_of(z)
         drawn = self._correlated(self.rng.standard_normal(z.shape))
@@ -130,11 +132,13 @@ class Sampler:
         return z + target - origin
 
     def manifold(self, side: int) -> tuple[Records, Float]:
-        """Decode a grid of side x side codes, to show what two numbers of the code do: (records,
-        codes).
+        """Decode a grid of side x side codes, to show what two numbers of the code do: (the
+        records, row by row of the grid, in the shape and units of `draw`; the two numbers of each,
+        (side * side, 2)).
 
-        The two numbers that vary most between records are varied; all others stay at their medians.
-        The grid begins at the largest value of the second.
+        The two numbers that vary most between records are varied, the first to the right and the
+        second upwards; all others stay at their medians. ParamError for a model whose codes are no
+        plane.
         """
         if self.recipe.prior not in ("codes", "normal") or self.model.latent < 2:
             raise ParamError(
@@ -176,10 +180,12 @@ class Sampler:
         return self._as_chosen(np.tile(np.array(usual), (count, 1)))
 
     def records(self, z: Float, condition: Float | None) -> Records:
-        """Draw a record for each code from what the decoder makes of it: numbers with noise,
-        categories and gaps by their probabilities; pictures as they are decoded.
+        """Draw a record for each code from what the decoder makes of it: (rows, columns) float64 in
+        the units of the data, numbers with noise, categories and gaps by their probabilities; or
+        pictures as they are decoded, (rows, channels, height, width) uint8.
 
-        z: (rows, latent). condition: (rows, conditions), or None.
+        z: (rows, latent). condition: (rows, conditions) in the units of the data, the values of the
+        columns that records are judged by; None for a model without such columns.
         """
         if self.model.schema is None:
             pictures: Records = decoding.decode(self.model, z, self.device)
@@ -204,8 +210,8 @@ class Sampler:
         return self._as_chosen(np.stack(drawn, axis=1))
 
     def _as_chosen(self, condition: Float) -> Float:
-        """A copy of conditioning values, (rows, conditions), with the values that the user chose
-        put in their columns."""
+        """Put the values that the user chose into the columns of `condition`, (rows, conditions),
+        in place. Returns it."""
         for column, place in enumerate(self.places):
             if place in self.chosen:
                 condition[:, column] = self.chosen[place]
@@ -257,8 +263,9 @@ class Sampler:
         return logits
 
     def _finished(self, values: Float) -> Records:
-        """Features as values in the units of the data, rounded to the decimals of each column and
-        kept within its range."""
+        """Turn features, (rows, features), logits where they are flags or levels, into records:
+        (rows, columns) float64 in the units of the data, rounded to the decimals of each column and
+        kept within its range; or pictures (rows, channels, height, width) uint8."""
         schema = self.model.schema
         if schema is None:
             shape = self.spec.shape or ()
@@ -281,8 +288,9 @@ class Sampler:
         return runtime.Session(tail, where, "cpu", runtime.TABLE_BATCH)
 
     def _nothing(self, count: int) -> Records:
-        """Blank records from which drawing starts, `count` of them: dates drawn evenly over their
-        range, everything else missing."""
+        """`count` blank records from which drawing starts, in the shape of `draw`: what models do
+        not predict is drawn (dates evenly over their range) or as the user chose, everything else
+        missing; pictures are black."""
         schema = self.model.schema
         if schema is None:
             shape = self.spec.shape or ()
@@ -343,8 +351,8 @@ class Sampler:
 
 
 def _standard_normal(model: Bundle, recipe: Recipe) -> Recipe:
-    """The recipe changed to draw codes from N(0, I); ParamError for a model without such a
-    prior."""
+    """A copy of the model's recipe that draws codes from N(0, I); ParamError for a model that was
+    not trained to have such codes."""
     if recipe.prior != "normal":
         raise ParamError(
             f"{model.plugin} has no prior N(0, I) to draw from: no {option('--prior')}"

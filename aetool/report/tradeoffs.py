@@ -27,9 +27,9 @@ POLYGONS = ((4, 45), (3, 90), (4, 0), (3, 270), (5, 90), (6, 0))
 
 @dataclass(frozen=True)
 class Shown:
-    """An archive as it is marked in a drawing. error: as a part of 1; size: in bytes; words: shown
-    where one points at the mark; is_dominated: whether another archive is better in both;
-    is_picked: whether it is the one to take."""
+    """An archive as it is marked in a drawing. error: as a part of 1, 0 for an exact one; size: in
+    bytes, above 0; words: shown where one points at the mark; is_dominated: whether another archive
+    is better in both; is_picked: whether it is the one to take."""
 
     error: float
     size: float
@@ -40,8 +40,9 @@ class Shown:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to store data. is_own: whether it is this program's; shown: its archives; mark: the
-    number of the shape that marks them, 0 for a dot."""
+    """One way to store data. name: as it stands in the legend; is_own: whether it is this
+    program's; shown: its archives; mark: the number of the shape that marks them, 0 for a dot, n
+    for the n-th of POLYGONS."""
 
     name: str
     is_own: bool
@@ -154,13 +155,15 @@ def _hues_of(ways: Sequence[Way]) -> Iterator[int]:
 
 
 def _with_room(low: float, high: float) -> Point:
-    """(low, high) moved apart, so that an axis between them has room beyond its outermost marks."""
+    """(low, high), the ends of an axis, moved apart by a part ROOM of their distance each, so that
+    the outermost marks do not lie on its ends."""
     room = ROOM * (high - low or 1.0)
     return low - room, high + room
 
 
 def _steps_between(lowest: float, highest: float) -> Iterator[float]:
-    """The numbers 1, 2 and 5 times a power of 10 that lie between two numbers, rising."""
+    """Yield, rising, the numbers 1, 2 and 5 times a power of 10 that are at least `lowest` and at
+    most `highest`, which are above 0."""
     first = math.floor(math.log10(lowest))
     last = math.ceil(math.log10(highest))
     for power in range(first, last + 1):

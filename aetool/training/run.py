@@ -35,8 +35,10 @@ LEAST_GAIN = 1e-4  # of the best loss: a smaller gain is noise
 class Run:
     """The state of one training: counts, clock, and the best weights so far.
 
-    rng: what losses draw from. validation: the rows that decide about the best weights. steps: of
-    each stage at most. team: the processes that train together.
+    rng: what losses draw from. validation: the held-out rows that decide about the best weights.
+    steps: of each stage at most. settings: of them the seed and the time limit, in seconds, are
+    used here. progress: called after each look at the held-out rows, unless None. team: the
+    processes that train together.
     """
 
     def __init__(
@@ -151,8 +153,14 @@ class Run:
     # ---- training
 
     def all_stages(self, ordinary: Batches, draw: Callable[[], Examples]) -> None:
-        """Train the model's stages one after the other, each from the best weights of the one
-        before. ordinary: all rows that are fitted and no known anomalies; draw: gives a batch."""
+        """Train the model's stages, groups of parameters, one after the other, each from the best
+        weights of the one before (those with the lowest loss of held-out rows); the model ends with
+        the best weights of the last.
+
+        ordinary: the fitted rows that are not labelled as anomalies, for what a model computes of
+        all rows before a stage and at the end. draw: gives the next batch of fitted rows, drawn at
+        random.
+        """
         for stage in self.model.stages():
             with torch.no_grad():
                 self.model.eval().begin(ordinary)
@@ -163,8 +171,10 @@ class Run:
             self.model.eval().finish(ordinary)
 
     def stage(self, parameters: Sequence[Tensor], draw: Callable[[], Examples]) -> None:
-        """Train these parameters until steps or patience run out, or the time that was asked for;
-        keeps the best weights."""
+        """Train these parameters until all steps are done, PATIENCE looks at the held-out rows in a
+        row bring no gain, or the time that was asked for is over. Sets `best`, the weights with the
+        lowest loss of held-out rows, and `best_loss`; the model is left with its last weights.
+        draw: gives the next batch."""
         self.best_loss = math.inf
         fastest = self.model.learning_rate or LEARNING_RATE
         optimiser = torch.optim.AdamW(
@@ -250,8 +260,9 @@ class Run:
         )
 
     def _check(self) -> bool:
-        """Compute the loss of the held-out rows, keep the weights if it is the lowest so far, and
-        return whether it is."""
+        """Compute the loss of the held-out rows and keep the weights if it is the lowest so far;
+        returns whether it is lower than the lowest before by more than noise (LEAST_GAIN).
+        DataError if it is not finite, and none before it in this stage was."""
         held_out_loss = self.evaluate(self.validation)
         if not self.team.is_alone:
             held_out_loss = self.team.agreed(held_out_loss)
@@ -287,7 +298,8 @@ class Run:
 
     @torch.no_grad()
     def evaluate(self, examples: Examples) -> float:
-        """Mean loss per row, with the same random draws every time."""
+        """The mean loss of examples, in nats for each row, with the same random draws every time; 0
+        of none."""
         self.model.eval()
         device = next(self.model.parameters()).device
         rng = torch.Generator(device=device).manual_seed(self.seed)

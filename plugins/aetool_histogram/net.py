@@ -20,8 +20,9 @@ LARGEST = float(np.finfo(np.float32).max)
 class Cells:
     """The histogram of one column of numbers.
 
-    edges: (k,), rising, between the cells. nats: (k + 1,), the surprise of each cell, those below
-    the first edge and above the last included. width: how wide a bin is, or would be.
+    edges: (k,), rising, between the cells, standardised. nats: (k + 1,), the surprise of each cell,
+    -log p, those below the first edge and above the last included. width: of a bin, standardised;
+    where each value has a cell of its own, what the width of a bin would be.
     """
 
     edges: Float
@@ -36,10 +37,12 @@ NO_CELLS = Cells(np.zeros(0), np.zeros(1), 1.0)
 class Histograms(Solution):
     """A histogram of each column: a record costs the surprise of its values, -log p each.
 
-    edges: (numbers, k), infinite behind the last one of a column. nats: (numbers, k + 1). lowest,
-    highest, width: (numbers,); beyond these ends the surprise rises by the logarithm of the
-    distance in widths. missing, present: (flags,) nats. levels: (features,) nats, of those that are
-    levels. centre: (features,), medians of the numbers, and how often a flag or level occurs.
+    edges, nats: (numbers, k) and (numbers, k + 1), those of Cells side by side; infinite edges
+    behind the last one of a column. lowest, highest, width: (numbers,), the first edge, the last
+    edge and the width of a bin; beyond these ends the surprise rises by the logarithm of 1 + the
+    distance in widths. missing, present: (flags,), the surprise of a gap and of a value, in nats.
+    levels: (features,), that of each level, in nats; 0 for other features. centre: (features,),
+    medians of the numbers, and the part of the rows that has a flag or level.
     """
 
     edges: Float
@@ -78,6 +81,8 @@ class Histograms(Solution):
         return costs.by_column(g, x, numbers, flags, levels)
 
     def _of_numbers(self, g: Builder, numbers: Value) -> Value:
+        """(batch, numbers), in nats: the surprise of numbers, (batch, numbers), standardised, as if
+        none were missing."""
         inside = g.steps(numbers, self.edges, self.nats)
         below = g.relu(self.lowest - numbers)
         above = g.relu(numbers - self.highest)
@@ -125,8 +130,9 @@ class Histogram(ClosedForm):
         )
 
     def _cells(self, values: Float, half: float) -> Cells:
-        """The histogram of one column's values, (n,). half: half the width within which two numbers
-        count as equal."""
+        """The histogram of one column's standardised values, (n,): a cell for each value if they
+        are few, else bins of one width. half: half the width within which two of them count as
+        equal."""
         if not len(values):
             return NO_CELLS
         different, counts = np.unique(values, return_counts=True)
@@ -147,7 +153,8 @@ class Histogram(ClosedForm):
 
 
 def _present(spec: Spec, x: Float) -> Iterator[tuple[int, Float]]:
-    """(feature, (n,) its values that are not missing) for each number in rows x."""
+    """Yield for each number of rows x, (rows, features), (the index of its feature, its values that
+    are not missing, (n,))."""
     for feature, gate in zip(spec.numeric.tolist(), spec.gate.tolist(), strict=True):
         values = x[:, feature]
         if gate >= 0:
@@ -156,8 +163,9 @@ def _present(spec: Spec, x: Float) -> Iterator[tuple[int, Float]]:
 
 
 def _cell_of_each(different: Float, counts: Int, half: float, width: float) -> Cells:
-    """The histogram that has a narrow cell for each value of different, (n,), rising, as often as
-    in counts, (n,), and empty cells between them. half: half the width of such a cell at most."""
+    """The histogram with a narrow cell for each of the different values, (n,), rising, and empty
+    cells between these. counts: (n,), how many rows have each value. half: half the width of a
+    narrow cell at most. width: that of the result."""
     reach = np.full(len(different), half)
     # neighbours do not come into one cell
     quarter = np.diff(different) / 4
@@ -186,7 +194,8 @@ def _side_by_side(cells: list[Cells]) -> tuple[Float, Float]:
 
 
 def _of_flags(spec: Spec, x: Float) -> tuple[Float, Float]:
-    """(cost of a missing value, cost of a present one), both (flags,) in nats, by rows x."""
+    """(surprise of a missing value, surprise of a present one), both (flags,) in nats, counted in
+    rows x, (rows, features)."""
     flags = [feature for feature, _ in spec.flags]
     missing = x[:, flags].sum(axis=0)
     both = _nats(np.stack([missing, len(x) - missing]))
@@ -194,7 +203,9 @@ def _of_flags(spec: Spec, x: Float) -> tuple[Float, Float]:
 
 
 def _of_levels(spec: Spec, x: Float) -> Float:
-    """(features,): the cost of each level in nats, 0 for all other features."""
+    """(features,), in nats: for each feature that is a level of a category the surprise of that
+    level, as `_nats` has it, and 0 for all others. x: (rows, features), the rows to count, 1 in the
+    level that a row has."""
     nats = np.zeros(spec.features)
     for _, first, width in spec.categories:
         block = slice(first, first + width)

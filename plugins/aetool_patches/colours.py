@@ -24,11 +24,13 @@ BLUR, STEP = 1.0, 2  # pixels that costs are averaged over; between two places
 
 @dataclass(frozen=True)
 class Fine(Frame):
-    """A frame whose places lie close together, so that a thin scratch is not between two."""
+    """A frame, the geometry of pictures and of the grid of places at which they are described, with
+    a place at every STEP (2) pixels of the reduced picture: so close together that a thin scratch
+    does not lie between two."""
 
     @property
     def stride(self) -> int:
-        """Pixels of small pictures between two places."""
+        """Pixels of the reduced picture from one place to the next, across and down."""
         return STEP
 
 
@@ -36,16 +38,16 @@ class Fine(Frame):
 class Colours:
     """What is seen of pictures: the logarithms of their colours, and how much these change.
 
-    light: whether a plane of light is taken off, so that the commonest colour, the ground's, is 0
-    everywhere.
+    frame: the size of pictures, and the grid of places. light: whether a plane of light is taken
+    off the logarithms, so that the commonest colour, the ground's, is 0 everywhere.
     """
 
     frame: Fine
     light: bool
 
     def even(self, g: Builder, x: Value) -> Value:
-        """(batch, channels, height, width): the logarithms of colours of features x, less the
-        light."""
+        """(batch, channels, height, width) of reduced pictures: the natural logarithms of the
+        colours, 0 .. 1 and DARKEST more, of features x, (batch, features), less the light."""
         picture = self.frame.write(g, x)
         colours = g.log(picture + DARKEST)
         if not self.light:
@@ -66,8 +68,9 @@ class Colours:
         )
 
     def _without_light(self, g: Builder, colours: Value) -> Value:
-        """Take the light off the logarithms of colours, (batch, channels, pixels): first their
-        mean, then round by round the plane through those that are near 0 in all channels."""
+        """The logarithms of colours, (batch, channels, pixels), less the light, in the same shape:
+        first their mean is taken off, then round by round the plane through those that are near 0
+        in all channels."""
         channels = self.frame.shape[0]
         plane = self._plane()
         parts = plane / len(plane)
@@ -98,8 +101,9 @@ class Colours:
         return np.stack(columns, axis=-1).reshape(-1, 4)
 
     def aspects(self, g: Builder, x: Value) -> tuple[Value, Value]:
-        """What densities are of, (batch, descriptors, height, width) each: the colours of features
-        x, and blurred colours beside the logarithm of their contrast about each pixel."""
+        """What densities describe of each pixel of reduced pictures: (`even` colours of features x,
+        (batch, channels, height, width); blurred ones beside the logarithm of the contrast about
+        the pixel, times CONTRAST, (batch, channels + 1, height, width))."""
         sides = self.frame.small
         softening = [window_means(side, side, SOFT) for side in sides]
         widening = [window_means(side, side, WIDE) for side in sides]

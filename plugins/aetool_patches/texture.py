@@ -45,7 +45,7 @@ class Frame:
 
     @property
     def stride(self) -> int:
-        """Pixels of small pictures between two places."""
+        """Pixels of the reduced picture from one place to the next, across and down."""
         return max(STRIDE, -(-max(self.small) // GRID))
 
     @property

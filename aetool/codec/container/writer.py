@@ -29,8 +29,8 @@ from aetool.errors import DataError
 
 @dataclass(frozen=True)
 class NewBlock:
-    """A block to be written: how many records, the digest of what its payload decodes to, the
-    payload."""
+    """A block to be written. rows: how many records it has; content: the digest of what its payload
+    decodes to; payload: its columns, encoded."""
 
     rows: int
     content: bytes
@@ -41,10 +41,11 @@ class NewBlock:
 class Writer:
     """Writes an archive to a file, block by block.
 
-    header: JSON; sections: bytes by name, written before the blocks. model: the SHA-256, in
-    hexadecimal, of a model that decoding needs and that is not embedded; "" without.
-    may_be_one_piece: whether a small archive of one block may be written as one piece. blocks:
-    where each block was written; rows: records written so far.
+    file: empty, opened for writing bytes. header: JSON; sections: bytes by name, written before the
+    blocks, such as an embedded model. model: the SHA-256, in hexadecimal, of a model that decoding
+    needs and that is not embedded; "" without. may_be_one_piece: whether an archive of one block,
+    and of fewer than COPIED_FROM bytes, may be written as one piece. blocks: where each block was
+    written; rows: records written so far.
     """
 
     file: BinaryIO
@@ -93,10 +94,12 @@ class Writer:
 
     @property
     def _may_wait(self) -> bool:
+        """Whether the next block may be kept back, to see whether it is the only one."""
         return self.may_be_one_piece and self._waiting is None and not self.sections
 
     @property
     def _model(self) -> bytes:
+        """The first MODEL bytes of the digest of the model that is named; b"" without."""
         return bytes.fromhex(self.model)[:MODEL]
 
     def _full_header(self) -> dict[str, object]:
@@ -108,8 +111,11 @@ class Writer:
         return {**self.header, **({"sections": listed} if listed else {})}
 
     def _begin(self) -> None:
-        """Write header and sections, then the first block if it has been waiting in case it is the
-        only one. DataError if the header is too large."""
+        """Write what stands before the blocks: the start (magic bytes, version, whether a model is
+        named), the digest of the model, the header as deflated JSON behind its length, a seal of
+        all this, which the blocks' seals continue, and the sections. Then the first block, if it
+        has been waiting in case it is the only one. DataError if the header is longer than
+        MAX_JSON."""
         header = self._full_header()
         described = deflate(header)
         if len(canonical(header)) > MAX_JSON:
@@ -124,6 +130,8 @@ class Writer:
             self._append(self._waiting)
 
     def _append(self, block: NewBlock) -> None:
+        """Write a block behind those before it, and note where it lies. DataError if it is too
+        large, or one too many."""
         size = len(block.payload)
         if size >= MAX_PAYLOAD or len(self.blocks) >= MAX_BLOCKS:
             raise DataError("a block of the archive would be larger than 2 GiB")
@@ -137,6 +145,7 @@ class Writer:
         self.rows += block.rows
 
     def _in_one_piece(self, facts: Mapping[str, object], whole: bytes) -> bytes:
+        """The bytes of the archive as one piece: of the block that waits, or of no record."""
         block = self._waiting or NewBlock(0, b"", b"")
         begin_of_whole = whole[:WHOLE_IN_PIECE]
         piece = OnePiece(self._model, block.rows, facts, self.header, block.payload, begin_of_whole)

@@ -36,7 +36,9 @@ KNOWN: dict[tuple[str, int], type[Content]] = {
 
 
 def of_header(header: dict[str, Json]) -> Content:
-    """The content that a header describes; ArchiveError for one that is not known here."""
+    """The content that an archive's header describes: its "content" is [kind, version], the rest is
+    read by the class of that kind. ArchiveError for a kind or version that is not in KNOWN;
+    KeyError, TypeError or ValueError where the header lacks a part or has a wrong one."""
     name, version = header["content"]
     known = KNOWN.get((str(name), int(version)))
     if known is None:

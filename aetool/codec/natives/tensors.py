@@ -38,10 +38,10 @@ ALIKE = 64  # so many columns are of one kind: the plan of one serves its neighb
 class Tensor:
     """The description of an array, without its values.
 
-    name: within its file. dtype: as numpy spells it, byte order included ("<f8", "|S5"). fortran:
-    whether the file has the first axis innermost. axes: the axes that become columns of a block;
-    the others become the cells of each. lead: how many of the first axes count as rows, between
-    which blocks are cut.
+    name: within its file. dtype: as numpy spells it, byte order included ("<f8", "|S5"). shape: of
+    the whole array. fortran: whether the file has the first axis innermost. axes: the axes, from 0,
+    whose places become columns of a block; the places of the others become the cells of each. lead:
+    how many of the first axes count as rows, between which blocks are cut.
     """
 
     name: str
@@ -71,14 +71,15 @@ class Tensor:
 
     @property
     def columns(self) -> int:
-        """How many columns of a block the array has, if a complex number counts as one."""
+        """How many columns the array is laid out as: the product of the sides of `axes`. In a block
+        each is one column, or two if its numbers are complex."""
         sides = [self.shape[axis] for axis in self.axes]
         return prod(sides)
 
     @property
     def bounds(self) -> int:
-        """How many error bounds may be set for the array: one for each column of a table, else a
-        single one for all values."""
+        """How many error bounds may be set for the array: one for each column of an array of two
+        axes, unless it has more than MOST_COLUMNS; else a single one for all values."""
         if len(self.shape) != 2:
             return 1
         columns = self.shape[1]
@@ -86,9 +87,10 @@ class Tensor:
         return columns if is_table else 1
 
     def column_names(self, alone: bool) -> list[str]:
-        """The name of each part that may have an error bound: c1, c2 ... for the columns of a
-        table. alone: whether the file has no other array; else the array's name comes before the
-        number."""
+        """The name under which each error bound is asked for, one for each of `bounds`. Of an array
+        of two axes: c1, c2 ... for its columns, or x_1, x_2 ... for those of an array called x that
+        is not alone (except X: c1, c2 ...). Of any other array: its own name. alone: whether the
+        file has no other array."""
         if len(self.shape) != 2:
             return [self.name]
         prefix = f"{self.name}_"
@@ -152,6 +154,8 @@ def lead_of(count: int) -> int:
 
 
 def _naturals(values: object) -> tuple[int, ...]:
+    """A list from JSON as whole numbers, 0 or more and below LARGEST_SIDE; ArchiveError for
+    anything else."""
     if not isinstance(values, list):
         raise ArchiveError("damaged: an array's shape is not told as such")
     naturals: list[int] = []
@@ -179,8 +183,9 @@ def reason_against(dtype: DType) -> str | None:
 
 
 def laid_out(tensor: Tensor, array: Array, bounded: bool = False) -> Tensor:
-    """The tensor with those axes as columns that take fewest bytes on a sample of its values.
-    bounded: whether columns have error bounds; a table then keeps its columns."""
+    """A copy of the tensor with `lead` and `axes` chosen: the fewest leading axes whose rows fit
+    into a block, and as columns the axes that take fewest bytes on a sample of the values. array:
+    the values. bounded: whether columns have error bounds; a table then keeps its columns."""
     lead = lead_of(len(tensor.shape))
     while prod(tensor.shape[lead:]) > values_a_block(tensor):
         lead += 1
@@ -206,8 +211,8 @@ def laid_out(tensor: Tensor, array: Array, bounded: bool = False) -> Tensor:
 
 
 def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
-    """The choices of axes for columns that are worth trying: those of a picture's rows, all but the
-    leading ones, the last one, none."""
+    """The choices of `axes` that are worth trying: those of a picture's rows, all but the leading
+    ones, the last one, none; without those that make too many columns, or columns of few cells."""
     count = len(tensor.shape)
     first = tensor.lead
     inner = tuple(range(first, count))
@@ -292,8 +297,8 @@ def cells_of(tensor: Tensor, rows: int) -> int:
 
 
 def period_of(tensor: Tensor) -> int:
-    """The distance at which columns of a block are alike, see blocks.encode; 0 for a table of few
-    columns, which are not."""
+    """After how many columns of a block the next one of the same kind comes, so that it may take
+    over a plan, as blocks.encode does; 0 for a table of few columns, each of its own kind."""
     if len(tensor.axes) > 1:
         innermost = tensor.axes[-1]
         return tensor.shape[innermost] * parts_of(tensor)
@@ -560,8 +565,8 @@ def agree(
     restored: Array,
     bounds: Sequence[Fraction | None],
 ) -> bool:
-    """Whether restored rows have the source's shape and values: bit for bit, or within the bound of
-    their column."""
+    """Whether restored rows, (rows, *row_shape), have the source's shape and values: bit for bit,
+    or within the bound of their column. bounds: one for each of tensor.bounds, None for exact."""
     if source.shape != restored.shape or all(bound is None for bound in bounds):
         return same(source, restored)
     before = source.reshape(-1, tensor.bounds)

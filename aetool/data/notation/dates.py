@@ -97,25 +97,30 @@ class DateStyle(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Cells taken apart by `moments.taken_apart`; arrays (n,) if not said otherwise.
+    """n cells of dates and times, taken apart into their numbers; arrays are (n,) if not said
+    otherwise, and 0 where a cell is no moment.
 
-    layout: the place in LAYOUTS, NO_MOMENT where a cell is no moment. separator: as a byte.
-    numbers: the three numbers of the day, widths: their digits, (n, 3) each. seconds, fraction: of
-    the clock. styles: of the different texts; index: which of these each cell has.
+    layout: the place in LAYOUTS of how the day is written, NO_MOMENT where a cell is no moment.
+    separator: between the numbers of the day, as a byte; 0 for none. numbers: (n, 3), the three
+    numbers of the day in the order in which they are written, widths: (n, 3), how many characters
+    each has. seconds: whole ones since midnight UTC, below 0 or beyond a day where an offset moves
+    the day; fraction: of a second, 0 .. 1, to be added. styles: for each different text how it is
+    written, None if it is no moment; index: the place in `styles` of each cell's text.
     """
 
     layout: Bytes
     separator: Bytes
-    numbers: npt.NDArray[np.int64]  # (n, 3)
-    widths: npt.NDArray[np.int64]  # (n, 3)
+    numbers: npt.NDArray[np.int64]
+    widths: npt.NDArray[np.int64]
     seconds: Int
     fraction: Float
-    styles: list[DateStyle | None]  # of the different texts
-    index: Int  # (n,), which of the texts it is
+    styles: list[DateStyle | None]
+    index: Int
 
     def moments(self, order: str) -> tuple[Float, Mask]:
-        """((n,) epoch seconds; (n,) bool: where the three numbers are a day of the calendar), the
-        numbers read in this order."""
+        """Read the three numbers in this order: (seconds since 1970-01-01 00:00 UTC, (n,); whether
+        the numbers are a day of the calendar, (n,) bool: elsewhere the seconds mean nothing).
+        order: one of UNTOLD; year, month, day for any other."""
         place_of_year, place_of_month, place_of_day = PLACES.get(order, YEAR_MONTH_DAY)
         year = self.numbers[:, place_of_year]
         month = self.numbers[:, place_of_month]
@@ -136,8 +141,8 @@ class Parts:
 
 
 def taken_apart(cells: Cells, rows: Int) -> Parts:
-    """Parse the cells of these rows into their numbers, separators and clocks; each different text
-    is parsed once."""
+    """Take the cells of these rows, (n,), apart into numbers, separators and times of day; each
+    different text is parsed once."""
     texts, index = different_texts(cells, rows)
     count = len(texts)
     layout = np.full(count, NO_MOMENT, np.uint8)

@@ -118,9 +118,10 @@ class NumberEvidence:
     are numbers. Evidence of parts of a column is added by `+`, in any order to the same sum.
 
     manners: how many numbers are written in each manner. gaps: how often each word for a gap is
-    there, as written. infinite: cells that say infinity. padded: numbers like 007. shortest,
-    longest: bytes of a number. small: numbers without a unit from -1 to 1. values: the different
-    numbers, None if more than FEW_VALUES. odd: all other cells.
+    there, as written. infinite: how many cells say infinity. padded: how many numbers are like 007.
+    shortest, longest: bytes of the shortest and the longest number. small: how many numbers without
+    a unit are from -1 to 1. values: the different numbers, None if more than FEW_VALUES. odd: all
+    other cells.
     """
 
     manners: Mapping[Manner, int] = field(default_factory=dict)
@@ -348,8 +349,8 @@ class _Collector:
         )
 
     def _style_of(self, rows: Int) -> Style | None:
-        """The commonest style of the cells in these rows; None if less than half of the texts are
-        numbers."""
+        """The style in which most numbers in these rows, (n,), are written; None if less than half
+        of their different texts are numbers."""
         probe = _Collector(self.cells.take(rows))
         texts, _ = different_texts(probe.cells, np.arange(len(rows)))
         for text in texts:
@@ -361,15 +362,17 @@ class _Collector:
         return Style(mark, _group(probe.manners, mark), before, after)
 
     def _plain(self, rows: Int, style: Style) -> Int:
-        """Count the cells that are plain numbers of this style; returns the rows of all others."""
-        whole = len(rows) == len(self.cells)
-        cells = self.cells if whole else self.cells.take(rows)
+        """Count the cells in these rows, (n,), that are plain numbers of this style, or empty;
+        returns the rows of all others, which are to be looked at in another style or one by one."""
+        takes_all = len(rows) == len(self.cells)
+        cells = self.cells if takes_all else self.cells.take(rows)
         scan = scanning.scan(cells, style)
         forms = np.bincount(scan.form, minlength=256)
         if forms[EMPTY]:
             self.gaps[""] += int(forms[EMPTY])
         if style != Style():
-            # the number under a point is what counts here, and thousandths are not exact then
+            # below some are multiplied or divided by 1000, which may round differently from reading
+            # them anew where they have an exponent: these are left to be read one by one
             doubtful = (scan.decimals < 0) & (scan.form < EMPTY)
             scan.form[doubtful] = LEFT
             forms = np.bincount(scan.form, minlength=256)
@@ -380,6 +383,8 @@ class _Collector:
             if form & PADDED:
                 self.padded += int(forms[form])
             if style.decimal == COMMA and manner.marks == EITHER_WAY:
+                # numbers under either decimal mark are counted as those under a point, as `_other`
+                # does: 1,234 was read as 1.234 and means 1234; 1.234 was read as 1234
                 same = scan.form == form
                 value[same] = np.rint(value[same] * 1000) if form & EITHER else value[same] / 1000
             if not manner.unit:
@@ -393,12 +398,12 @@ class _Collector:
         # a first look spares the sorting of all where values are many
         head = np.unique(value[: 8 * FEW_VALUES])
         self.values.update((head if len(head) > FEW_VALUES else np.unique(value)).tolist())
-        left = np.flatnonzero(scan.form == LEFT)
-        return rows[left]
+        unread = np.flatnonzero(scan.form == LEFT)
+        return rows[unread]
 
     def _other(self, text: str, count: int) -> None:
-        """Count cells with this text, which is no plain number, as a gap, infinity, a number or
-        odd. count: how many cells have it."""
+        """Count `count` cells with this text, read by itself, as a gap, infinity, a number or odd.
+        A number that can be read with either decimal mark is counted as that with a point."""
         if is_gap_word(text):
             self.gaps[text.strip()] += count
             return
