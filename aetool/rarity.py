@@ -127,8 +127,8 @@ def knee(rows: int) -> float:
 
 
 def cap(bits: Float, bend: float) -> Float:
-    """Limit bits smoothly: unchanged up to the bend; beyond it they grow ever more slowly, and
-    never exceed bend + 8."""
+    """Limit scores in bits, of any shape, smoothly: unchanged up to the bend; beyond it they grow
+    ever more slowly, and never exceed bend + ROOM (8 bits)."""
     over = np.maximum(bits - bend, 0.0)
     # at the bend its slope is 1, so that no two scores change places
     rest = ROOM * over / (ROOM + over)

@@ -320,9 +320,10 @@ class LossyJob:
         return decoded
 
     def _ways(self, sample: Records, decoded: Array) -> list[set[str]]:
-        """The sets of columns that may be stored exactly beside the code, to be tried one after the
-        other: the irregular columns with the categories that the code restores wrongly too often,
-        and those with all categories. decoded: the sample as the code restores it."""
+        """The sets of columns, by name, that may be stored exactly beside the code, one or two to
+        be tried one after the other: the irregular columns with the categories that the code
+        restores wrongly more often than MOST_WRONG, and those with all categories. sample, decoded:
+        records and what the code restores of them, (n, columns)."""
         with_wrong = set(self.irregular)
         with_all = set(self.irregular)
         for place, column in enumerate(self.modelled):
@@ -381,8 +382,10 @@ class LossyJob:
         return column.predicted and column.name not in self.not_carried
 
     def _measure(self, measured: _Errors, x: Array, decoded: Array) -> None:
-        """Add the errors of these rows to `measured`, in place: of numbers their difference, of
-        other columns whether they are wrong. x: the source's records; decoded: those restored."""
+        """Add the errors of these records to `measured`, in place: of numbers and pixels their
+        difference, in the units of the data, of other columns whether they are wrong. x: the
+        source's records, (n, columns) or (n, channels, height, width); decoded: those restored, in
+        the same shape."""
         measured.rows += len(x)
         if self.model.schema is None:
             difference = x.astype(np.float64) - decoded
@@ -491,8 +494,9 @@ class LossyJob:
                 self.compared[column.name] = int(measured.compared[place])
 
     def _blocks(self) -> Iterator[tuple[Records, Table | None, list[str]]]:
-        """The source piece by piece, as model inputs: yields (records, their table or None, the
-        names of pictures)."""
+        """Read the source piece by piece: yields (records as the encoder takes them, (n, columns)
+        float64 or pictures (n, channels, height, width) uint8; their table, None for pictures; the
+        names of the pictures, [] for a table)."""
         if isinstance(self.source, FramedSource):
             yield from self._picture_blocks(self.source)
             return
@@ -503,7 +507,8 @@ class LossyJob:
                 yield records, table, []
 
     def _picture_blocks(self, source: ImageSource) -> Iterator[tuple[Records, None, list[str]]]:
-        """As `_blocks`, of pictures, so many at once as a block holds."""
+        """Read pictures, each time as many as a block holds: yields (pixels, None, names), as
+        `_blocks` says."""
         pending: list[Records] = []
         pending_bytes = 0
         first = 0
@@ -596,7 +601,8 @@ def _summary_of_pictures(measured: _Errors) -> dict[str, Json]:
 
 
 def _coded_size(values: list[Array]) -> int:
-    """About how many bytes columns of whole numbers, one array each, take once they are encoded."""
+    """About how many bytes columns of whole numbers, one array (rows,) each, take in an archive: as
+    many as the fastest encoder needs."""
     if not values:
         return 0
     columns = []

@@ -42,7 +42,8 @@ def bins_of(r: Int, most: int) -> tuple[Int, Int]:
 
 
 def _histogram(r: Int) -> tuple[Int, Int]:
-    """(the different values of r, ascending; how often each occurs)."""
+    """(the different residuals, ascending, (cells,); how often each occurs, (cells,)). r: (n,), the
+    residuals, at least one."""
     low = int(r.min())
     high = int(r.max())
     if high - low >= 4 * len(r):
@@ -126,7 +127,9 @@ class _Tree:
 
 
 def _tree(cells: Int, counts: Int, penalty: float) -> _Tree:
-    """The tree of intervals above the cells. penalty: bits that a bin costs."""
+    """The tree of intervals above the cells, with a mark at each that takes fewer bits as one bin
+    than as its best parts. cells, counts: (cells,), as `_histogram` returns them; penalty: bits
+    that a bin costs."""
     frequency = counts.astype(np.float64)
     total = frequency.sum()
     # cost of the best bins of each node of this level
@@ -161,8 +164,8 @@ def _tree(cells: Int, counts: Int, penalty: float) -> _Tree:
 
 
 def _may_meet(nodes: Int) -> bool:
-    """Whether all nodes have a common ancestor. Negative numbers and others never have, and are
-    best cut apart first."""
+    """Whether halving ascending nodes again (n >> 1, rounded down) may make two of them equal: of
+    more than one they may, unless only -1 and 0 are left, which stay as they are."""
     if len(nodes) != 2:
         return len(nodes) > 1
     first, last = nodes.tolist()

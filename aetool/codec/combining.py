@@ -132,8 +132,9 @@ def _divisor(factors: Float) -> int:
 
 
 def _product(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
-    """The product of two regressors, times a factor, over a divisor, that is at most 1 off in most
-    of the rows looked at; None if no two have such a product."""
+    """The first product of two of the regressors (or of one with itself), times a factor, over a
+    divisor, that is at most 1 off in a part MATCHING of the first FEWEST rows in which target,
+    (sampled rows,), is not 0; None if no two have such a product."""
     some = np.flatnonzero(target)[:FEWEST]
     if len(some) < FEWEST // 2:
         return None

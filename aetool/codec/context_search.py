@@ -157,10 +157,12 @@ class ContextSearch:
         chosen: Sequence[Candidate],
         strength: int = 8,
     ) -> float:
-        """Estimate the bits of coding the sample's symbols with these features, added to the bits
-        of the features' description; infinite if the frequency tables would have too many cells.
+        """Bits that the symbols of the sample take with these features as their context, added to
+        the bits of the features' description; infinite if the frequency tables would have more
+        cells than the limit.
 
-        part: the sample's symbols; strength: how strongly a table is drawn to the one above it.
+        part: (sampled rows,), the sample's symbols, each below `alphabet`; strength: for how many
+        symbols the table with one feature less counts.
         """
         base: rans.U32 | None = None
         radices: list[int] = []
@@ -270,8 +272,8 @@ def bits_of_terms(plan: Plan) -> float:
 
 
 def classes_of(symbols: integers.U16, alphabet: int, most: int) -> Int:
-    """Ascending edges that cut the symbols 0 .. alphabet - 1 into at most `most` classes, of about
-    the same number of `symbols` each."""
+    """Cut the symbols 0 .. alphabet - 1 into at most `most` classes that hold about equally many of
+    `symbols`, (n,): returns the first symbol of each class but the lowest, ascending."""
     if alphabet <= most:
         return np.arange(1, alphabet)
     used = np.bincount(symbols, minlength=alphabet)[:alphabet]
@@ -290,8 +292,8 @@ def classes_of(symbols: integers.U16, alphabet: int, most: int) -> Int:
 
 
 def _quantiles(values: Int, most: int) -> Int:
-    """Ascending edges that cut values into at most `most` classes, of about the same number of
-    values each; fewer edges where values repeat."""
+    """Cut values, (n,), into at most `most` classes of about equally many: returns the least value
+    of each class but the lowest, ascending; fewer where values repeat."""
     if not len(values):
         return NO_INTEGERS
     step = max(1, len(values) // 8192)

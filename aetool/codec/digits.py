@@ -63,8 +63,9 @@ def read(meta: DigitsMeta, cells: Cells) -> tuple[Int, Mask]:
 
 
 def written(meta: DigitsMeta, values: Int) -> tuple[Bytes, I32]:
-    """Write numbers as cells of digits: (the bytes of all cells, one behind the other, the length
-    of each cell). ArchiveError for a number of too many digits."""
+    """Write numbers, (n,) whole, as cells of digits with zeros in front: (the bytes of all cells,
+    one behind the other; (n,), the length of each cell in bytes). meta: the width of the cells, the
+    base and the text around the digits. ArchiveError for a number of too many digits."""
     before, behind = _affixes(meta)
     template = before + bytes(meta.width) + behind
     cells = np.empty((len(values), len(template)), np.uint8)

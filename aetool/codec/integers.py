@@ -92,7 +92,9 @@ class Known:
         )
 
     def add(self, stream: Stream, symbols: U16, alphabet: int) -> None:
-        """Add a finished stream, so that later streams can refer to it."""
+        """Add a finished stream, so that later streams can refer to it, as values and symbols of
+        all rows; where the stream has none they are 0 and `alphabet`. symbols: (n,), those of its
+        values under its plan, each below `alphabet`."""
         values = stream.values
         present = stream.present
         if present is not None:
@@ -445,8 +447,8 @@ def encode(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> by
 
 
 def stillness(values: Int, usual: int) -> int:
-    """How constant a stream is: USUAL if every value is `usual`, or there are none; STILL if all
-    are one other number; MOVING if they differ."""
+    """The mark of a stream's values, (n,), that says how constant they are: USUAL if every one is
+    `usual`, or there are none; STILL if all are one other number; MOVING if they differ."""
     if not len(values) or (values == usual).all():
         return USUAL
     is_moving = (values != values[0]).any()
@@ -581,7 +583,8 @@ class Joined(Source):
         self, plan: Plan, stream: Stream, count: int, known: Known, value: int, mark: int
     ) -> Int:
         """Decode the `count` values, all the same, of a stream whose mark is USUAL or STILL, and
-        add the stream to `known`. value: the usual one."""
+        add the stream to `known`; returns them, (count,). value: the usual one; that of a STILL
+        stream is stored as its difference to it."""
         if mark == STILL:
             folded, at = read_varint(self.data, 0)
             self.data = self.data[at:]

@@ -28,9 +28,9 @@ LEAST_GAIN = 0.95  # of the bits of what is left without keys
 
 @dataclass(eq=False)
 class _Keys:
-    """A stream that may be the keys of another, in the first ROWS rows. before: for each row the
-    row before it that has the same key; the row itself if none has. different: the different keys,
-    ascending."""
+    """A stream that may be the keys of another, in the first ROWS rows. before: (rows,), for each
+    row the number of the last row before it that has the same key; its own if none has. different:
+    (keys,), the different keys, ascending."""
 
     before: Int
     different: Int
@@ -117,9 +117,9 @@ class Keying:
 
 
 def _without_keys(values: Int, before: Int) -> tuple[float, float]:
-    """How well a stream is predicted without keys: (how many rows keys must predict exactly to be
-    worth a look, the bits that a value takes). before: for each value the one in the row before
-    it."""
+    """How well a stream's values, (n,), are predicted without keys: (how many of them keys must
+    predict exactly to be worth a look, the bits that a value takes about). before: (n,), for each
+    value the one in the row before it."""
     steps = values - before
     # what is foretold without keys: by the row before, or by what is usual
     unchanged = int((steps == 0).sum())
@@ -137,8 +137,8 @@ def _size(r: Int) -> float:
 
 
 def _keys_of(values: Int) -> _Keys | None:
-    """Values prepared as keys: for each row the row before it with the same value; None if there
-    are too few different ones, or they repeat too seldom."""
+    """Prepare values, (rows,), as keys of another stream; None if fewer than FEWEST_KEYS of them
+    are different, or each comes fewer than LEAST_REPEATED times on average."""
     order = bits.ascending(values)
     ordered = values[order]
     came_before = np.zeros(len(ordered), np.bool_)

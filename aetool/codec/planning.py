@@ -296,7 +296,7 @@ class Planner:
 
     def _with_strength(self, plan: Plan, symbols: integers.U16) -> Plan:
         """A copy of the plan, which has no features, with the one of STRENGTHS that takes fewest
-        bits on a sample of symbols."""
+        bits on a sample of the stream's symbols, (n,)."""
         if plan.bins < 2:
             return plan
         part = symbols[sample_rows(len(symbols), self.effort.sample)]
@@ -499,7 +499,8 @@ class Planner:
                 yield Plan(transform=Transform.COLUMN, of=parent)
 
     def _bits(self, plan: Plan, r: Int) -> float:
-        """Bits of residuals r by bins alone, without features, and of the bins in the plan."""
+        """Bits that residuals r, (n,), take if their symbols are coded by one frequency table,
+        without features, and those that the bins take in the plan's description."""
         symbols = integers.symbols_of(plan, r)
         layout = rans.Contexts(plan.bins + 1)
         widths = np.append(plan.widths, BITS_OUTSIDE)
@@ -530,8 +531,8 @@ class Planner:
         return sorted({*range(most // 4), *near, *alike.tolist()})
 
     def best_features(self, stream: Stream, symbols: integers.U16, most: int) -> list[Feature]:
-        """At most `most` features of other streams, each of another one, with which the symbols
-        take fewest bits, the best first."""
+        """At most `most` features, each of a different earlier stream, with which the symbols of
+        this one, (n,), take fewest bits; the best first."""
         rows = sample_rows(len(symbols), self.effort.sample)
         search = ContextSearch(self.effort, self.known, stream, rows, self._parents(stream))
         best: list[Feature] = []
@@ -557,8 +558,8 @@ class Planner:
 
 
 def _still_holds(plan: Plan, r: Int) -> bool:
-    """Whether a plan's bins still hold these residuals: all but at most one in FEW, or all of them
-    if the plan can store no others."""
+    """Whether a plan's bins still hold these residuals, (n,): all but at most one in FEW, or all of
+    them if the plan can store no others."""
     symbols = integers.symbols_of(plan, r)
     outside = int((symbols == plan.bins).sum())
     if plan.complete:

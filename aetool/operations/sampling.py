@@ -308,8 +308,9 @@ class Sampler:
 
         With the noise fixed, the draw is a map of x whose i-th feature depends only on features
         before it. Repeating that map, it stops changing after at most as many rounds as there are
-        features, and what it then gives is the draw. x: the records to begin with. keep: (rows,
-        columns), what of x stays as it is; of pictures, which pixels.
+        features, and what it then gives is the draw, in the shape and units of x. x: the records to
+        begin with, as of `near`. keep: (rows, columns), True where x stays as it is; of pictures
+        (rows, pixels); None: all is drawn.
         """
         noise = self._noise(len(x))
         session = self.model.session("score.onnx", self.device)
@@ -329,8 +330,9 @@ class Sampler:
         return _fixed_point(again, x, self.spec.features)
 
     def _codes(self, z: Float, keep: Mask | None) -> Float:
-        """Draw discrete codes by the model's learned prior, in the way of `_settled`. keep: (rows,
-        latent), the numbers of z that stay."""
+        """Draw discrete codes by the model's learned prior, number by number, each given those
+        before it: (rows, latent), whole numbers as float64. z: (rows, latent), the codes to begin
+        with. keep: (rows, latent), True where a number of z stays; None: none does."""
         session = self.model.session("prior.onnx", self.device)
         gumbel: Float | None = None
 
@@ -547,8 +549,9 @@ def _side(options: SampleOptions) -> int:
 
 
 def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Columns, Records]]:
-    """Draw records batch by batch: yields (columns to write before the records, the records). For
-    pictures near others the columns are {"like": these pictures}."""
+    """Draw records batch by batch: yields (the columns to write, by name; the records, (n, columns)
+    or pictures (n, channels, height, width)). For pictures near others the columns are {"like":
+    these pictures}."""
     if not 0 <= options.spread <= 1:
         raise ParamError(f"{option('--spread')} must be in 0 .. 1, got {options.spread}")
     if options.count is not None and options.count < 1:
@@ -573,7 +576,8 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Co
 def _batches_near(
     model: Bundle, sampler: Sampler, options: SampleOptions
 ) -> Iterator[tuple[writers.Columns, Records]]:
-    """As `_batches`, for records near those of options.like."""
+    """Draw records near those of options.like, batch by batch: yields (columns, records) as
+    `_batches` does, options.count records for each, one behind the other."""
     source = seen_by(sources.open_source(options.like, model.reading), model)
     each = options.count or PER_ROW
     drawn_names = set(options.condition)

@@ -152,8 +152,8 @@ def _codes_of_data(
     model: Bundle | None,
     options: SearchOptions,
 ) -> tuple[Float, Bundle, list[str], Int]:
-    """The codes of all records that are searched: (codes, the model, the records' names or [], the
-    records' numbers from 0)."""
+    """The codes of all records that are searched: (codes, (n, latent); the model; the names of the
+    records if they are pictures, else []; (n,), the numbers of the records, from 0)."""
     if is_archive(data):
         return _codes_of_archive(data, model, options)
     if model is None:
@@ -179,8 +179,9 @@ def _codes_of_archive(
     model: Bundle | None,
     options: SearchOptions,
 ) -> tuple[Float, Bundle, list[str], Int]:
-    """The codes that an archive stores, in the form of `_codes_of_data`: (codes, the model, the
-    records' names or [], the records' numbers from 0). ParamError for any other archive."""
+    """The codes that an archive stores, as `_codes_of_data` returns codes: (codes, model, names,
+    numbers). model: the user's, None for the archive's own. ParamError for an archive without
+    codes, or with those of another model."""
     if options.columns:
         raise ParamError(f"{option('--id')} is for tables: an archive's records are not decoded")
     with Archive(path, model, options.device) as archive:
@@ -203,7 +204,8 @@ def _codes_of_archive(
 
 
 def _queries(query: object, model: Bundle, options: SearchOptions) -> tuple[Float, Int]:
-    """The codes of the query records that are asked for, and these records' numbers from 0."""
+    """The codes of the query records that options.rows asks for, all if it is empty: (codes, (n,
+    latent); (n,), the numbers of the records, from 0). ParamError for a row that is not there."""
     source = seen_by(sources.open_source(query, model.reading), model)
     # an archive carries what restores it, and that needs no encoder
     if "encoder.onnx" not in model.graphs:

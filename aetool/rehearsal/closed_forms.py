@@ -183,8 +183,9 @@ class _Written:
         return next((m for m in members if self.author.wrote(m)), members[0])
 
     def _checked(self, member: str, rows: Features | Float, width: int | None, words: str) -> Float:
-        """Run the graph of a member on rows and check that its values are finite and `width` of
-        them for each row. words: what they are called in errors."""
+        """Run the graph of a member of the solution on rows, (n, features); returns its values, (n,
+        width), or of any shape if width is None. PluginError unless they are finite and of this
+        shape. words: what they are called in errors."""
         values = self._values(member, rows)
         if width is not None and values.shape != (len(rows), width):
             raise self.author.fault(
@@ -198,7 +199,8 @@ class _Written:
         return values
 
     def _values(self, member: str, rows: Features | Float) -> Float:
-        """The values of a member's graph for these rows."""
+        """The values that the graph of a member of the solution, a method by name, has for rows,
+        (n, features). PluginError where it returns no Value, or cannot be made a graph."""
         call: Callable[[Builder, Value], Value] = getattr(self.solution, member)
 
         def written(g: Builder, x: Value) -> Value:

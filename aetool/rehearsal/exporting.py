@@ -160,10 +160,11 @@ def _check_agreement(
 
 
 def differ(first: Array, second: Array, discrete: bool, tolerance: float = TOLERANCE) -> bool:
-    """Whether two results for the same rows differ by more than rounding explains.
+    """Whether two results for the same rows, (rows, ...), differ by more than rounding explains: in
+    shape, or by more than `tolerance` times (1 + the size of the second number).
 
-    A few rows may differ where it is close which unit of a code is chosen, and a few numbers of any
-    row where the code is discrete.
+    One row in FEWEST_ROWS may differ, where it is close which unit of a code is chosen; where the
+    code is discrete, a part MOST_NUMBERS of all numbers. NaN differs from everything.
     """
     if first.shape != second.shape:
         return True

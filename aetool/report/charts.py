@@ -210,7 +210,8 @@ def _draw_stretches(frame: Frame, stretches: Stretches) -> None:
 
 
 def _steps(frame: Frame, edges: Sequence[float] | Float, heights: Iterable[float]) -> list[Point]:
-    """The points of a line in steps: height i from edge i to the next."""
+    """The points on the sheet of a line in steps: height i from edge i to edge i + 1, of which
+    there is one more. edges, heights: in the units of the frame's axes."""
     points = []
     for place, height in enumerate(heights):
         points.append(frame.point(edges[place], height))

@@ -192,8 +192,8 @@ class Collector:
         return Explained(keep, blame.inputs, blame.expected, blame.named), named
 
     def _pictured(self, batch: Scored, keep: Int) -> tuple[Explained, list[str], list[Box | None]]:
-        """(the pictures of a batch whose indices are `keep`, with their maps; for each a line that
-        says where it is odd; for each the box around the worst region, or None)."""
+        """(the pictures of a batch whose indices are `keep`, (n,), with their maps; for each a line
+        of text that says where it is odd; for each the box around the worst region, or None)."""
         assert self.pixels is not None
         usual_shared_part = self.calibration.typical[-1]
         pictures = []

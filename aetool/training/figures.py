@@ -61,10 +61,13 @@ def facts_of_code(
     held_out: Tensor,
     seen: Tensor,
 ) -> dict[str, Json]:
-    """Figures about the code on held-out rows: the model's own report, and how many of its numbers
-    are used.
+    """Figures about the code on held-out rows, by name: those of the model's own report; "copies",
+    True if the code is a mere copy of a row; "code", how many of its numbers are used, if that can
+    be told.
 
-    first_rows: some rows that were fitted. seen: the held-out rows as the encoder gets them.
+    first_rows: some rows that were fitted, held_out: those that were not, (rows, features) or
+    pictures each. seen: the held-out rows as the encoder gets them (damaged ones, if the user gave
+    such).
     """
     facts: dict[str, Json] = {}
     values_of_a_row = math.prod(spec.shape or (spec.features,))

@@ -173,6 +173,6 @@ def _explained(variances: Float, total: float) -> list[float]:
 
 def _enough(variances: Float, total: float) -> int:
     """The number of leading components that together explain 95 % of the total variance; one more
-    than there are if all explain less."""
+    than there are if all explain less. variances: (components,), of each, the largest first."""
     part = np.cumsum(variances) / max(total, 1e-12)
     return int(np.searchsorted(part, 0.95) + 1)

@@ -103,8 +103,8 @@ def _sample(batches: Batches) -> Float:
 
 
 def _moved(centres: Float, rows: Float, fewest: int) -> Float:
-    """New centres: the mean of the rows nearest to each old one; centres with too few rows are
-    dropped."""
+    """New centres, (at most k, features): the means of the rows, (n, features), that are nearest to
+    each of the old centres, (k, features); those of fewer rows than `fewest` are dropped."""
     number = _nearest(centres, rows)
     count = np.bincount(number, minlength=len(centres))
     order = np.argsort(number, kind="stable")

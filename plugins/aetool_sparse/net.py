@@ -18,7 +18,8 @@ EASE = 0.05  # how fast, in nats a step
 
 
 def bernoulli_kl(rho: float, mean: Tensor) -> Tensor:
-    """KL(Bernoulli(rho) || Bernoulli(mean)) of each unit, in nats; mean within 0 .. 1."""
+    """KL(Bernoulli(rho) || Bernoulli(mean)) of each unit, in nats, in the shape of `mean`. rho: how
+    often a unit is to be active, mean: how often it is, 0 .. 1 both."""
     mean = mean.clamp(1e-6, 1 - 1e-6)
     active = (rho / mean).log()
     silent = ((1 - rho) / (1 - mean)).log()

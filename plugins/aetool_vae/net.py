@@ -160,7 +160,9 @@ class VAE(AutoEncoder):
         return torch.cat([columns, shared], dim=1)
 
     def _weighed_parts(self, cost: Tensor, ratio: Tensor) -> Tensor:
-        """The parts under the bound of importance weights, of what `bound` returns."""
+        """The parts of the bound of importance weights, (rows, columns + 1), in nats: of each
+        column its cost, averaged over draws by their weights; last what belongs to no column. cost:
+        (rows, draws, columns + 1) and ratio: (rows, draws, latent), as `bound` returns them."""
         log_w = -cost.sum(dim=2) - ratio.sum(dim=2)
         share = torch.softmax(log_w, dim=1)[:, :, None]
         weighed = (share * cost).sum(dim=1)

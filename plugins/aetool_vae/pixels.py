@@ -185,9 +185,9 @@ class Mixtures:
     moves: Sequence[Tensor]
 
     def mean_of(self, channel: int, levels: Sequence[Tensor]) -> Tensor:
-        """The means of a channel's components, moved by the channels before it: (batch, components,
-        height, width). levels: the values of those channels, each of this shape, or with one level
-        for all components."""
+        """The means of a channel's components, -1 (black) .. 1 (white), moved by the channels
+        before it: (batch, components, height, width). levels: the values of those channels, in the
+        same units, each of this shape or (batch, 1, height, width)."""
         mean = self.means[channel]
         first = pairs_before(channel)
         for before in range(channel):

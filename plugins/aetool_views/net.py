@@ -280,9 +280,9 @@ def _chosen(batches: Batches, rows: Int) -> Iterator[Float]:
 
 
 def _nearer(views: Sequence[Float], part: float) -> Int:
-    """Choose the part of pictures that lies nearest to others: their numbers, ascending; those that
-    lie far may be no ordinary ones. views: for each view the coordinates, (pictures,
-    coordinates)."""
+    """Choose the pictures that lie nearest to others: their numbers, ascending; those that lie far
+    may be no ordinary ones. views: for each view the coordinates, (pictures, coordinates). part:
+    how many to choose, as a part of all."""
     total = len(views[0])
     count = _count(total)
     apart = ~np.eye(total, dtype=bool)
