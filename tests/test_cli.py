@@ -334,7 +334,7 @@ def test_options_that_cannot_be(run, rows_csv, pca, tmp_path):
             ["compress", rows_csv, "--lossy", "-m", pca, "--target-error", "200%"],
             "between 0 and 100",
         ),
-        (["detect", rows_csv, "-m", tmp_path / "no.aem"], "No such file"),
+        (["detect", rows_csv, "-m", tmp_path / "no.aem"], "no such model; make one: aetool fit"),
         (["fit", rows_csv, "-p", "vae", "--device", "tpu"], "must be auto, cpu, cuda"),
     ):
         done = run(*args, *(["-f", "-o", tmp_path / "m.aem"] if args[0] == "fit" else []))
