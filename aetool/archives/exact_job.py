@@ -604,8 +604,14 @@ def _bounds_by_place(
     ends: Callable[[], list[Ends | None]],
     apart: Collection[int] = (),
 ) -> list[Fraction | None] | None:
-    """The largest error allowed to each column, by its position; None where no bound is
-    asked for. apart: the places of the columns that a bound of all numbers does not mean."""
+    """For each column the largest error allowed, in its units, or None; None instead of the list if
+    no bound is asked for.
+
+    labels: of the columns, which differ; names: theirs, which may repeat. bounds: the largest error
+    by label; None: read them off options.max_error. ends: computes for each column (smallest,
+    largest number), or None if it has no numbers; called only then. apart: the places of the
+    columns that a bound of all numbers does not mean.
+    """
     if bounds is not None:
         return [bounds.get(label) for label in labels]
     if not options.max_error:

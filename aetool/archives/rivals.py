@@ -201,11 +201,12 @@ def _bounded(
     limit: int,
     scratch: BinaryIO,
 ) -> Rival | None:
-    """The bounded archive in which no column's squared error is above that of the code; None if
-    there are no bounds that achieve it.
+    """The bounded archive, priced, in which no column's squared error is above that of the code;
+    None if there are no bounds that achieve it.
 
     Bounds are chosen on the numbers themselves, and the error of the archive is counted: a bound
-    that missed it is tightened, and at last given up.
+    that missed it is tightened, and at last given up. job: what wrote the code. every, limit,
+    scratch: as of `_priced`.
     """
     if not exact_job.can_be_bounded(job.source):
         return None

@@ -153,9 +153,9 @@ def _gains(
     decode: Callable[[Code], Decoded],
     distance: Callable[[Decoded, Decoded], Float],
 ) -> Float:
-    """How strongly each unit of the code changes the decoded records, (latent,): their root mean
-    square change, divided by the change of the unit, which is moved by a quarter of its
-    deviation."""
+    """How strongly each unit of codes z, (rows, latent), changes the decoded records, (latent,):
+    their root mean square change, divided by that of the unit, which is moved by a quarter of its
+    deviation, (latent,). decode, distance: as of `choose`."""
     base = decode(z)
     units = z.shape[1]
     gains = np.empty(units)

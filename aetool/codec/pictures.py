@@ -37,9 +37,10 @@ def encode(
     model: PictureModel | None = None,
     bound: int = 0,
 ) -> Encoded:
-    """Encode pictures, (n, channels, height, width) of uint8 or uint16, as a block. words: JSON to
-    store beside them; model: what has been learned of other pictures, if the archive may name that
-    model. bound: how many levels off a restored value may be."""
+    """Encode pictures, (n, channels, height, width) of uint8 or uint16, as a block. effort: how far
+    to search; hints: of the block before, for pictures that become columns. words: JSON to store
+    beside them; model: what has been learned of other pictures, if the archive may name that model.
+    bound: how many levels off a restored value may be at most; 0: exact."""
     by_reference = kernel.C is None and pixels.size > MOST_BY_REFERENCE
     if by_reference and pixels.dtype == np.uint8:
         return as_columns(pixels, effort, hints, words)
@@ -116,8 +117,8 @@ def as_columns(
     hints: Hints = NO_HINTS,
     words: Words | None = None,
 ) -> Encoded:
-    """Encode pictures, (n, channels, height, width) of uint8, as a block whose columns are rows of
-    pixels."""
+    """Encode pictures, (n, channels, height, width) of uint8, as a block with a column of numbers
+    for each row of pixels of each channel, of n * width cells. Arguments as of `encode`."""
     count, channels, height, width = pixels.shape
     rows = count * width
     # (height, channels, n, width): a row of all pictures is a column of the block

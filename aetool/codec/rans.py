@@ -482,7 +482,9 @@ def encode(symbols: U16, base: U32 | None, c: Contexts, lanes: int) -> bytes:
 
 
 def decode(data: bytes, n: int, base: U32 | None, c: Contexts, lanes: int) -> U16:
-    """Decode the n symbols that `encode` was given; ArchiveError unless they use up the data."""
+    """Decode the n symbols that `encode` was given, (n,); ArchiveError unless they use up the data.
+    base, c, lanes: as of `encode`: the part of each context that is known ahead, how tables are
+    chosen, and how many coders take turns."""
     chain = Chain(data, lanes)
     out = chain.decode(n, base, c)
     chain.finish()

@@ -259,8 +259,9 @@ def decode(
     inside: slice,
     wanted: Sequence[int] | None = None,
 ) -> bytes:
-    """The text of records `inside` of a decoded block. wanted: the places of the columns to write;
-    None: all, just as the source has them."""
+    """The text, as bytes, of records `inside` (numbers within the block) of a decoded block of
+    `rows` records. rule: how fields are written. wanted: the places of the columns to write; None:
+    all, just as the source has them. ArchiveError where the block has not these."""
     columns = content.columns
     line_end = str(content.words.get("e", "\n"))
     if is_text(content):

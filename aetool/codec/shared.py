@@ -232,8 +232,9 @@ def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
 
 
 def _foreseeing(meta: Meta, text: Bytes, start: I32, stop: I32) -> Meta:
-    """Widen a meta so that it can also store the cells of other files: the most frequent cells
-    become levels, or a kind for odd cells is added."""
+    """A copy of a column's meta that can also store the cells of other files: of one of levels the
+    MOST_LEVELS most frequent cells text[start[i]:stop[i]] become these; one of a pattern gets a
+    kind for odd cells."""
     if isinstance(meta, LevelMeta):
         levels = spans.levels(text, start, stop, len(start))
         assert levels is not None
@@ -281,9 +282,9 @@ def _learn_stream(
 
 
 def _prime(plan: Plan, stream: Stream, symbols: integers.U16, known: Known) -> rans.U32:
-    """Count how often each symbol came in each context, (contexts, alphabet) uint32, as counts that
-    an archive's tables begin with; contexts whose counts add up to more than MOST_COUNT are scaled
-    down to it."""
+    """Count how often each of a stream's symbols, (n,), came in each context of its plan:
+    (contexts, alphabet) uint32, the counts that an archive's tables begin with. Where a count of a
+    context is above MOST_COUNT, all of them are scaled down so that the largest is that."""
     base, layout = integers.contexts(plan, stream, known, None, symbols)
     shape = (layout.size, layout.alphabet)
     counts = np.zeros(shape, np.float64)

@@ -274,8 +274,8 @@ def exact_number(cell: bytes, affixes: Affixes) -> Fraction | None:
 
 
 def ends(buffer: Bytes, start: I32, stop: I32) -> tuple[Fraction, Fraction] | None:
-    """(smallest, largest number) of a column; None if the part of its cells that are numbers is
-    below LEAST_NUMBERS."""
+    """(smallest, largest number) of a column of cells buffer[start[i]:stop[i]], exactly; None if
+    the part of the cells that are numbers is below LEAST_NUMBERS."""
     text = TextCells(buffer, start, stop)
     cells = ParsedCells.of(text)
     column = UnevenNumbers.of(cells)

@@ -94,8 +94,9 @@ def woven(
     rule: Rule,
     inside: slice,
 ) -> bytes:
-    """The text of records `inside`. cells: for each column its cells; tails: the line end of each
-    record."""
+    """The text of records `inside`, as bytes: the cells of each with delimiters between, then its
+    line end. cells: for each column its cells, (records,); tails: the line end of each record.
+    rule: of the text, with its delimiter."""
     first, last, _ = inside.indices(len(tails.start))
     delimiter = rule.delimiter.encode()
     size = (len(cells) - 1) * max(0, last - first) * len(delimiter)
@@ -123,7 +124,8 @@ def by_arrays(
     rule: Rule,
     inside: slice,
 ) -> bytes:
-    """The text that `woven` returns, made in numpy: what the kernel is compared with."""
+    """The text that `woven` returns of the same arguments, made in numpy: what the kernel is
+    compared with."""
     first, last, _ = inside.indices(len(tails.start))
     records = Records(last - first, len(cells), rule)
     for place, column in enumerate(cells):

@@ -58,8 +58,9 @@ def too_long() -> NoTableError:
 
 
 def _with_first_record(stream: BinaryIO, dialect: Dialect, size: int) -> tuple[bytes, int]:
-    """(the first bytes of a text, the offset in them at which the first record behind the header
-    begins); the text's length if there is no record."""
+    """Read the beginning of a text from a stream: (its first bytes, at least `size` if there are so
+    many; the offset in them at which the first record behind the header begins, or their length if
+    there is no record)."""
     text = stream.read(max(size, len(BOM)))
     skipped = int(dialect.header) + dialect.below
     while True:

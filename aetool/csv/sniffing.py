@@ -324,8 +324,9 @@ def _by_names(
     model_reading: Reading,
     delimiters: Iterable[str],
 ) -> Cut | None:
-    """Find the table by a model's column names: its records from the first line on that has at
-    least half of them; None if there is no such line."""
+    """Find the table by a model's column names: how to cut the text from the first line on that has
+    at least half of them as fields, by the first of these delimiters that does; None if there is no
+    such line."""
     names = set(model_reading.names)
     if not names or all(NUMBERED.fullmatch(name) for name in names):
         return None
@@ -390,8 +391,10 @@ def _irregular(
     name: str,
     likely: str | None,
 ) -> Cut:
-    """The records of a text that no delimiter makes regular: of one column, or ragged. ParamError
-    if the user's delimiter is not in it, and another would do."""
+    """How to cut a text that no delimiter makes regular into records, of one column or ragged: by
+    the user's delimiter, else by `likely`, else by a comma. reading, model_reading: what the user
+    and the model say of the text; name: what messages call it. ParamError if the user's delimiter
+    is not in it, and another would do."""
     comment = _marker_of(beginning.line(0), reading, model_reading)
     line = _behind_comments(beginning, 0, comment) if comment else 0
     if line >= len(beginning.starts):

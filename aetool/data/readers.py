@@ -142,8 +142,9 @@ def _pictures(
     others: Iterator[Batch],
     original: files.Place,
 ) -> PluginPictures:
-    """Write batches of pictures, (n, height, width[, 3]) each, to a temporary file, and open it as
-    a source."""
+    """Write batches of pictures, (n, height, width[, 3]) uint8 each, to a temporary file, and open
+    it as a source. name: what messages call it; first: the first batch, others: all behind it;
+    original: where the plugin read them."""
     count = 0
 
     def write(file: BinaryIO) -> None:
@@ -173,8 +174,8 @@ def writer_of(target: Path) -> OwnedReader | None:
 
 
 def write(owned: OwnedReader, target: Path, batches: Iterable[Batch], force: bool) -> None:
-    """Write records by a plugin's reader; if it fails, nothing is written. force: replace what is
-    there."""
+    """Write batches of records, as `Reader.write` takes them, to the file or folder `target` by a
+    plugin's reader; if it fails, nothing is written. force: replace what is there."""
     if owned.reader.writes_folders:
         with files.new_folder(target, force) as folder:
             _write(owned, folder, target, batches)

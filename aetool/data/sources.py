@@ -262,8 +262,9 @@ def _table_of_parts(
     reading: Reading,
     model_reading: Reading,
 ) -> ChainSource:
-    """Open several files as one table. paths: for each file the path that may add columns, as
-    year=2024."""
+    """Open the files at several places as one table. name: what messages call it. paths: for each
+    file the path that may add columns, as year=2024. reading: how the user says that their text is
+    written; model_reading: how the text of a model was."""
     sources: list[TableSource] = []
     for place in places:
         source = open_place(place, reading, model_reading)

@@ -79,8 +79,9 @@ class PixelCalibration:
 
     @classmethod
     def of_medians(cls, typical: Float, height: int, width: int) -> PixelCalibration:
-        """The calibration for a model that stores nothing but the median parts, (pixels + 1,): maps
-        are then in the unit of parts, and 1 means nothing special."""
+        """The calibration for a model of pictures of this height and width, in pixels, that stores
+        nothing but `typical`, the median parts, (pixels + 1,): maps are then in the unit of parts,
+        and 1 means nothing special."""
         of_pixels = pixel_parts(typical[None], height, width)
         deviation = _deviation_for(height, width)
         usual, *_ = blurred(of_pixels, deviation)

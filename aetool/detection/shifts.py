@@ -333,9 +333,12 @@ def share_test(
     least: float,
     more: bool = False,
 ) -> Shift:
-    """The test of whether the part of marked cells differs. before, now: (marked cells, all cells).
-    more: whether to test only that the part has grown. least: the effect that matters. It is
-    Fisher's exact test, of many marked cells by the normal distribution."""
+    """The test of whether the part of marked cells of a column differs between two sets of records:
+    Fisher's exact test, of many marked cells by the normal distribution.
+
+    what: is tested, in words. before, now: (marked cells, all cells). least: the difference of the
+    parts, 0 .. 1, that matters. more: whether to test only that the part has grown.
+    """
     part_before = _part(before)
     part_now = _part(now)
     effect = part_now - part_before
@@ -354,7 +357,8 @@ def _part(cells: tuple[int, int]) -> float:
 
 
 def _fisher(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
-    """The p-value of Fisher's exact test; arguments as of share_test."""
+    """The p-value of Fisher's exact test that the part of marked cells is the same, or, if more,
+    has not grown; 1 where it cannot differ. before, now: (marked cells, all cells)."""
     marked = before[0] + now[0]
     every = before[1] + now[1]
     if not before[1] or not now[1] or marked in (0, every):
@@ -385,8 +389,8 @@ def _fisher(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
 
 
 def _normal_test(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
-    """The p-value that stands for _fisher's where cells are many: by the normal distribution, with
-    a correction for whole numbers."""
+    """The p-value that stands for `_fisher`'s of the same arguments where cells are many: by the
+    normal distribution, with a correction for whole numbers."""
     marked = before[0] + now[0]
     every = before[1] + now[1]
     part = marked / every

@@ -183,7 +183,7 @@ def _rounded(parameters: Weights) -> list[Layer]:
 
 
 def _shift(weight: Float) -> int:
-    """The largest power of two by which all weights stay within 8 bits."""
+    """The largest power p for which all weights times 2^p stay within 8 bits."""
     largest = max(float(np.abs(weight).max()), 1e-9)
     power = np.log2(WEIGHT_MOST / largest)
     return int(np.floor(power))

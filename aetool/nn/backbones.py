@@ -116,8 +116,9 @@ def _linear_levels(
     depth: int,
     out: int,
 ) -> tuple[Levels, Levels]:
-    """(levels of the encoder, levels of the decoder) for tables, each level a list of one linear
-    map; arguments as of backbone."""
+    """(levels of the encoder, from `features` to `out` numbers; levels of the decoder, from
+    `latent` numbers to `features`) for tables, depth + 1 each, every level a list of one linear
+    map. Arguments as of `backbone`."""
     sizes = [features] + [width] * depth
     downs: Levels = []
     # from the features to the code, a level for each pair of sizes
@@ -152,8 +153,14 @@ def _conv(
     depth: int,
     out: int,
 ) -> tuple[Levels, Levels]:
-    """(levels of the encoder, levels of the decoder) for pictures, each level a list of layers:
-    convolutions of stride 2, and a linear map to the code; the same way back with transposes."""
+    """(levels of the encoder, from pictures to `out` numbers; levels of the decoder, from `latent`
+    numbers to pictures), each level a list of layers: convolutions of stride 2, then a linear map;
+    the same way back with transposes.
+
+    shape: (channels, height, width) of pictures. channels: of the first convolution, twice as many
+    after each halving. depth: halvings of the sides at most; sides below 4 pixels are
+    not halved.
+    """
     _, height, width = shape
     sides = [(height, width)]
     for _ in range(depth):

@@ -228,8 +228,9 @@ class _Written:
         width: int,
         member: str,
     ) -> None:
-        """Raise PluginError with the author's line at which shapes do not fit, if that is why a
-        graph fails."""
+        """Raise PluginError with the author's line at which shapes do not fit, if that is why the
+        graph of a member fails; else do nothing. call: the member, a method of the solution; width:
+        features of a row."""
         graph = Graph()
         careful = _Careful(graph, self.spec)
         x = graph.input("x", TensorProto.FLOAT, [width])

@@ -152,7 +152,8 @@ def score_over_records(
     height: float = 260,
 ) -> Drawing:
     """A drawing of the highest score of each stretch of records, in their order or over time, with
-    the threshold, if it is finite, and marks on records. unit: of scores."""
+    the threshold, if it is finite, and marks on records, of which the first MOST_MARKS are drawn.
+    unit: that of scores, in words. width, height: of the drawing, in pixels."""
     label = f"Score of {trace.rows:,} records, in {unit}"
     drawing = Drawing(width, height, label)
     # one stretch for each dot of the axis: more would not be seen
@@ -239,8 +240,12 @@ def spread_of_scores(
     width: float = 470,
     height: float = 230,
 ) -> Drawing:
-    """A histogram of scores, both axes logarithmic, with a line of what as many ordinary records
-    would give, by the held-out scores; None for no line."""
+    """A drawing of how many records have which score: a histogram, both axes logarithmic, in which
+    bars above the threshold stand out.
+
+    unit: that of scores, in words. held_out: by whose scores a line shows what as many ordinary
+    records would give; None: no line. width, height: of the drawing, in pixels.
+    """
     drawing = Drawing(width, height, f"How many records have which score, in {unit}")
     high = float(trace.highest.max(initial=trace.lowest_score))
     if math.isfinite(threshold):

@@ -95,11 +95,13 @@ class Drawing:
         return self
 
     def line(self, kind: str, start: Point, end: Point) -> Self:
-        """Add a straight line between two points; returns the drawing."""
+        """Add a straight line between two points, (x, y) in pixels; returns the drawing. kind: its
+        CSS class."""
         return self.shape("line", kind, x1=start[0], y1=start[1], x2=end[0], y2=end[1])
 
     def box(self, kind: str, left: float, top: float, width: float, height: float) -> Self:
-        """Add a filled rectangle, if it has a width and a height; returns the drawing."""
+        """Add a filled rectangle, all sides in pixels, unless its width or height is 0 or less;
+        returns the drawing. kind: its CSS class."""
         if width <= 0 or height <= 0:
             return self
         return self.shape("rect", kind, x=left, y=top, width=width, height=height)

@@ -201,7 +201,8 @@ def _draw_circle(drawing: Drawing, kind: str, place: Point, radius: float, words
 
 
 def _draw_name(drawing: Drawing, way: Way, hue: int, place: int) -> None:
-    """Draw one line of the legend beside the plane."""
+    """Draw one line of the legend beside the plane: the mark of a way, its name, and the bytes of
+    its smallest archive. hue: the number of its colour; place: of the line, from 0 at the top."""
     left = WIDTH + 4
     baseline = 24 + LINE_HEIGHT * place
     is_dominated = all(archive.is_dominated for archive in way.shown)

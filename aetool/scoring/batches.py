@@ -189,8 +189,9 @@ def _looked_at(
     pixels: PixelCalibration,
     rows: Int,
 ) -> list[Pictured]:
-    """Score the pictures of these row numbers, (n,), once more, and return them with their maps and
-    boxes, in that order."""
+    """Score a source's pictures once more, and return those of these numbers, (n,) from 0, with
+    their maps and boxes, in this order. pixels: what pixels ordinarily cost, by which the maps are
+    made."""
     wanted = set(rows.tolist())
     pictured: dict[int, Pictured] = {}
     for batch in scored(source, bundle, graph):

@@ -169,7 +169,9 @@ def _target(
     channels: int,
     asked: Asked,
 ) -> tuple[Pair, tuple[int, ...]]:
-    """(a usual size of the pictures, what to resize them to or ()). sizes: after they are cropped.
+    """(a usual size of the pictures, the size to resize them to, () for none), each (width,
+    height). sizes: of the pictures after they are cropped; count: how many pictures there are;
+    channels: of each; asked: what the user asks for.
 
     The usual size is the commonest, if at least half of them have it, else one of median shape and
     area; where tiles are cut of pictures that differ, the smallest width and height.
