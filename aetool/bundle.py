@@ -52,12 +52,14 @@ SHOWN = 20  # columns that a notebook is shown of a model
 class Bundle:
     """A fitted model: what it was fitted on, its graphs, and the calibration of its score.
 
-    Exactly one of schema (tables) and shape (pictures: channels, height, width) is set. unit is
-    the unit of the score; facts are the training's numbers, for `info`: never a time, so that the
-    same data, options and seed give the same bytes. lineage: where it comes from, by the keys of
-    LINEAGE. by_member: the held-out scores of the models that are joined in it, by their names.
-    framing: how pictures become what the graphs take; None for tables, and for pictures that are
-    taken as they are.
+    plugin: the name of the kind of model, params: its parameters. Exactly one of schema (tables)
+    and shape (pictures: channels, height, width) is set. unit is the unit of the score; latent: how
+    many numbers a code has, 0 without one; graphs: files by name, ONNX graphs such as
+    "encoder.onnx". facts are the training's numbers, for `info`: never a time, so that the same
+    data, options and seed give the same bytes. name: what messages call it, as the path that it was
+    read from. lineage: where it comes from, by the keys of LINEAGE. by_member: the held-out scores
+    of the models that are joined in it, by their names. framing: how pictures become what the
+    graphs take; None for tables, and for pictures that are taken as they are.
 
     It may be pickled, copied, and handed to other processes: what travels is its file's bytes, and
     they are checked where they arrive as those of any file.

@@ -88,6 +88,7 @@ class Candidate:
 class ContextSearch:
     """Searches the features to code one stream with, for one plan after the other.
 
+    limits: how many features, classes and frequencies are tried. known: the streams before it.
     rows: the sample, as places among the stream's own rows. parents: the numbers of the earlier
     streams whose symbols and values may be features.
     """

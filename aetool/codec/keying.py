@@ -38,7 +38,8 @@ class _Keys:
 
 @dataclass(eq=False)
 class Keying:
-    """Finds which streams of a block may be the keys of another, and prepares each of them once."""
+    """Finds which streams of a block may be the keys of another, and prepares each of them once.
+    looked_at: by number the streams that were prepared; None for those that are no keys."""
 
     looked_at: dict[int, _Keys | None] = field(default_factory=dict)
 

@@ -528,10 +528,10 @@ def book_of(stored: Stored) -> int | None:
 class IntegerMeta(NumberedMeta):
     """Whole numbers, some of which may be missing.
 
-    multiple: the factor that makes the numbers of the stored values. allowed: instead, the largest
-    error of numbers rounded to a grid; 0: exact. limbs: how many columns a wide decimal takes, this
-    one counted. dictionary: the number of the Arrow dictionary that the numbers are indices into;
-    None: they are numbers.
+    has_gaps: whether some are. multiple: the factor that makes the numbers of the stored values.
+    allowed: instead, the largest error of numbers rounded to a grid; 0: exact. limbs: how many
+    columns a wide decimal takes, this one counted. dictionary: the number of the Arrow dictionary
+    that the numbers are indices into; None: they are numbers.
     """
 
     kind = "int"

@@ -46,7 +46,8 @@ WORD = (1 << 32) - 1
 class State:
     """The adaptive state of a coder of pictures: what it has learned from the pixels so far.
 
-    counters: (contexts << bits,), each a probability and how often it was used. weights: (selectors
+    bits: the binary logarithm of how many counters each context has. counters: (contexts << bits,),
+    each a probability and how often it was used. weights: (selectors
     + 1, SETS, inputs), of the networks; last: (NODES, selectors + 1), of the network that joins
     these.
     """

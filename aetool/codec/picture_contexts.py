@@ -120,10 +120,12 @@ STRETCHED = _stretch_table(SQUASHED)
 
 @dataclass(frozen=True)
 class Preset:
-    """A numbered choice of contexts and of selectors, each a tuple of names of FEATURES.
+    """A numbered choice of contexts and of selectors, each a tuple of names of FEATURES: each
+    context votes for the next bit of a pixel, and by each selector a network is chosen that mixes
+    these votes.
 
-    limit: how many uses of a counter count, so that it learns no slower after them. rate: how fast
-    networks learn.
+    number: as archives have it. limit: how many uses of a counter count, so that it learns no
+    slower after them. rate: how fast networks learn.
     """
 
     number: int

@@ -50,9 +50,10 @@ WORKERS = 2
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """A block ready to be written. rows: its records; content: the digest of what it holds; hints:
-    for the next block. errors: by column the largest error; squares: by column the sum of squared
-    errors. restored: the text that decoding will give, where numbers were rounded; else b""."""
+    """A block ready to be written. rows: how many records it has; content: the digest of what it
+    holds; payload: its bytes; hints: for the next block. errors: by column the largest error, in
+    the column's units; squares: by column the sum of squared errors. restored: the text that
+    decoding will give, where numbers were rounded; else b""."""
 
     rows: int
     content: bytes

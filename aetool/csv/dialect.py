@@ -33,7 +33,8 @@ class Dialect:
 
     newline: the line end of the first record. header: whether there is a header record.
     final_newline: whether the last record has a line end; bom: whether there is a byte-order mark.
-    space: blanks follow delimiters, and are no part of the values. preamble: lines before the
+    space: blanks follow delimiters, and are no part of the values. decimal: the decimal mark of
+    numbers, "." or ",". preamble: lines before the
     header, or before the first record where there is none. below: records under the header that
     hold units or a ruled line. comment: what lines that are no records begin with, "" if nothing
     does. edge: ROW_NAMES, RECORD_TAIL, HEADER_TAIL, SHARED_NAME, BOX or ""; shared: where the first

@@ -46,10 +46,11 @@ class Rule:
 class Fields:
     """The fields of a text, record by record.
 
-    start, stop: (fields,), field i is text[start[i]:stop[i]], quotes and blanks included. kind:
-    (fields,), BARE, QUOTED or ODD. begin: (records,), where each record begins; width: (records,),
-    how many fields it has. columns: the width of all records; 0 if they differ. ends: the line end
-    of all records but the last (of a single record, its own); "" if they differ.
+    rule: by which it was cut. start, stop: (fields,), field i is text[start[i]:stop[i]], quotes and
+    blanks included. kind: (fields,), BARE, QUOTED or ODD. begin: (records,), where each record
+    begins; width: (records,), how many fields it has. columns: the width of all records; 0 if they
+    differ. ends: the line end of all records but the last (of a single record, its own); "" if they
+    differ.
     """
 
     text: bytes

@@ -67,8 +67,9 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Cut:
-    """The first records of a text, cut by trying a delimiter. line: the number of the line where
-    the first begins; clean: the share of cells in which no other delimiter occurs."""
+    """The first records of a text, cut by trying a delimiter. line: the number, from 0, of the line
+    where the first begins; space: whether blanks after delimiters are no part of the values;
+    records: the fields of each; clean: the part of the cells in which no other delimiter occurs."""
 
     line: int
     delimiter: str

@@ -32,7 +32,8 @@ DATE = (1980, 1, 1, 0, 0, 0)  # of members, as numpy writes them: nothing depend
 class Member:
     """One array of an .npy or .npz file, without its values.
 
-    fortran: whether the first axis is innermost in the file. offset: bytes from the member's begin
+    name: within the file. shape: of the array, dtype: of its values. fortran: whether the first
+    axis is innermost in the file. offset: bytes from the member's begin
     to its first value. squeezed: whether the member is compressed by DEFLATE, in an .npz.
     """
 

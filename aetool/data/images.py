@@ -177,8 +177,9 @@ def heat(amounts: npt.NDArray[np.float64], most: int) -> bytes:
 
 @dataclass(frozen=True)
 class Record:
-    """A picture of a source: a file, or one of its frames. sight: its size and mode, or why it
-    cannot be read; frame: its number, from 0, among `frames`."""
+    """A picture of a source: a file, or one of its frames. title: what messages call it; path: of
+    the file; sight: its size and mode, or why it cannot be read; frame: its number, from 0, among
+    all `frames` of the file."""
 
     title: str
     path: Path

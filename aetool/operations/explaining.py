@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """Why one record has its score: its columns, the most surprising first.
+    """Why one record has its score: its columns, the most surprising first, in five lists.
 
     columns: their names. found, expected: the value in the record, and the one that the model
     expects, as they are written. surprise: by how much the column costs more than it usually does,
-    in the unit of the score. named: whether `detect` would name the column as a reason.
+    in the unit of the score. named: whether `detect` would name the column as a reason. score: of
+    the record; p: its p-value, 0 .. 1; threshold: the score above which it is an anomaly.
     """
 
     columns: list[str]

@@ -31,7 +31,8 @@ FIFTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 @dataclass(frozen=True)
 class Mark:
-    """A record to mark in a drawing. record: its number from 0; words: shown where one points at
+    """A record to mark in a drawing. record: its number from 0; score: at which the mark stands;
+    words: shown where one points at
     the mark; target: the id of the record's entry in the page, "" for none."""
 
     record: int
@@ -42,8 +43,9 @@ class Mark:
 
 @dataclass(frozen=True, eq=False)
 class Stretches:
-    """The highest score in each of n consecutive stretches of records, (n,), and where the
-    stretches begin and end, (n + 1,): by record number, or in epoch seconds."""
+    """n consecutive stretches of records. highest: (n,), the highest score in each; ends: (n + 1,),
+    where they begin and end: by number of the record from 0, or, if are_timed, in seconds since
+    1970-01-01 00:00 UTC."""
 
     highest: Float
     ends: Float

@@ -50,15 +50,16 @@ class Detection:
     """The result of a detection: the records that were asked for, with `top` the highest score
     first, else in input order.
 
-    row: 0-based; score in `unit`; p: conformal p-value; named: (column, found, expected) of the
-    columns that say why; why: the same on one line; table: the records' own columns, if asked.
-    rate: the part of ordinary records that the threshold is meant to flag, if that is what it was
-    chosen by. trace: the scores of all records; held_out: of ordinary ones, where a model brought
-    them. unread: (row, its name, why) of the pictures that could not be read. boxes: of pictures
-    the box around the worst of each; look: gives more of them, by rows. bits: of an archive what
-    each record took in it; ledger: what all of it took. calibrated_on: how many records the
-    threshold and p are by. has_idle_model: whether a model came with an archive, which does not
-    need it.
+    row: 0-based; score in `unit`; p: conformal p-value; anomaly: whether it is flagged; total,
+    flagged: how many records were scored and flagged; named: (column, found, expected) of the
+    columns that say why; why: the same on one line; table: the records' own columns, if asked;
+    index: that of the DataFrame that was scored. rate: the part of ordinary records that the
+    threshold is meant to flag, if that is what it was chosen by. trace: the scores of all records;
+    held_out: of ordinary ones, where a model brought them. unread: (row, its name, why) of the
+    pictures that could not be read. boxes: of pictures the box around the worst of each; look:
+    gives more of them, by rows. bits: of an archive what each record took in it; ledger: what all
+    of it took. calibrated_on: how many records the threshold and p are by. has_idle_model: whether
+    a model came with an archive, which does not need it.
     """
 
     row: Int

@@ -106,8 +106,10 @@ class Division:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Training rows, with the user's damaged copies of them (what the encoder sees) and labels,
-    each None if there are none."""
+    """Training rows, (n, features) or pictures (n, channels, height, width), standardised. seen:
+    the user's damaged copies of them, which the encoder sees instead, in the same shape; None if
+    there are none. labels: (n,), 1 for an ordinary row, -1 for an anomaly, 0 for neither; None if
+    there are none."""
 
     rows: Tensor
     seen: Tensor | None = None

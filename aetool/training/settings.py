@@ -24,9 +24,11 @@ LEAST_STEPS = 1000  # that a network learns in; --epochs that amount to fewer ar
 class Settings:
     """How long to train, and on what.
 
-    epochs, batch_size: None for the defaults. max_time: seconds after which training ends early;
-    None for no limit. checkpoint: a file in which the training is saved at each check of the
-    held-out rows, and from which it goes on after an interruption; None for no file.
+    epochs, batch_size: how often each row is seen, and how many rows at once; None for the
+    defaults. max_time: seconds after which training ends early; None for no limit. seed: of every
+    random draw. device: as torch names it, or "auto". checkpoint: a file in which the training is
+    saved at each check of the held-out rows, and from which it goes on after an interruption; None
+    for no file.
     """
 
     epochs: int | None = None
@@ -39,8 +41,9 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained network (on the CPU, in eval mode), the numbers of the rows that were held out, and
-    figures of the training."""
+    """The result of a training. net: the network, on the CPU and in eval mode; held_out: (n,), the
+    numbers of the rows that were not fitted; latent: how many numbers a code has; facts: figures of
+    the training, by name."""
 
     net: AutoEncoder
     held_out: Int
@@ -50,7 +53,8 @@ class Trained:
 
 @dataclass(frozen=True)
 class Length:
-    """How long a training is: the rows of a batch, and how many steps of one batch each."""
+    """How long a training is. batch: rows of a batch; steps: how many batches each stage is trained
+    on; steps_per_epoch: after how many of them as many rows were seen as are fitted."""
 
     batch: int
     steps: int

@@ -22,6 +22,8 @@ class Hidden(Solution):
     """The fitted model: codes z = max(0, x weight + bias), expected features z decoder + offset.
 
     weight: (features, units). bias: (units,). decoder: (units, features). offset: (features,).
+    deviation: (numbers,), of numbers from what is expected. prior: (features,), how often a flag or
+    level occurs.
     """
 
     weight: Float

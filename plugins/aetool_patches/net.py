@@ -37,10 +37,11 @@ class Places(Solution):
     """Pictures that are remembered place by place, and with which others are compared; coordinates
     are stored in whole steps, low + step * levels.
 
-    levels: (places, coordinates, pictures) uint8. cells: places in every direction of which the
-    nearest counts. usual, deviation: (places,), the distance that is usual at each, and how far it
-    strays. mean: (channels * places,) what pictures usually look like. compared: distances between
-    fitted pictures, from which it follows what is usual, also without some of them.
+    texture: by which places are described. levels: (places, coordinates, pictures) uint8. cells:
+    places in every direction of which the nearest counts. usual, deviation: (places,), the distance
+    that is usual at each, and how far it strays; rarity: how rare their power mean is. mean:
+    (channels * places,), the mean of the pictures at each place, standardised. compared: distances
+    between fitted pictures, from which it follows what is usual, also without some of them.
 
     A picture that is remembered itself is not compared with itself. Score: how rare the power mean
     of the distances over all places is, in bits; it falls on the pixels by these distances.

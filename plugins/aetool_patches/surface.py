@@ -115,9 +115,11 @@ class Surface(Solution):
     """Densities of what pixels look like, and what their costs usually are.
 
     densities: of colours, and of colours beside contrast. usual, deviation: (maps * places,), costs
-    that are usual at each place, and how far they stray. mean: (channels * places,), what pictures
-    usually look like. alike: how far pictures look alike everywhere, 0 .. 1; where each place has
-    a look of its own, these densities tell little, and bits count by the square of it.
+    that are usual at each place, and how far they stray, in nats; rarities: for each map how rare
+    the power mean of its costs is. mean: (channels * places,), the mean of the pictures at each
+    place, standardised. alike: how far pictures look alike everywhere, 0 .. 1; where each place has
+    a look of its own, these densities tell little, and bits count by the square of it. fitted: the
+    costs from which it follows what is usual, also without some of the pictures.
 
     Score: the mean, over maps, of how rare the power mean of costs over all places is, in bits; it
     falls on the pixels by how far costs are beyond the usual.

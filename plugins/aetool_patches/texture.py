@@ -194,7 +194,8 @@ class Layer:
 
 @dataclass(frozen=True)
 class Tint:
-    """The colours about each place, under a Gaussian of this deviation in pixels."""
+    """The colours about each place, averaged under a Gaussian of this deviation in pixels. width:
+    how many numbers describe a place: one for each channel."""
 
     deviation: float
     width: int
@@ -219,8 +220,9 @@ class Texture:
     """Descriptors of all places: layers of filters and of colours, and the metric by which they are
     compared.
 
-    A place is (descriptors - mean) axes: squared differences of it are the mean of those of each
-    layer by itself and of all layers together, each made white.
+    A place is (descriptors - mean) axes, mean: (descriptors,), axes: (descriptors, coordinates):
+    squared differences of it are the mean of those of each layer by itself and of all layers
+    together, each made white.
     """
 
     frame: Frame

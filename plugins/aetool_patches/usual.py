@@ -28,9 +28,9 @@ Area = tuple[slice, slice]
 class Compared:
     """The distances of judged pictures from remembered ones, place by place.
 
-    squares: (judged, remembered, places) float32, the squared distance of each place from the
-    nearest one within reach. judged, remembered: the numbers, rising, of these pictures among those
-    that were fitted.
+    frame: the grid of places. squares: (judged, remembered, places) float32, the squared distance
+    of each place from the nearest one within reach. judged, remembered: the numbers, rising, of
+    these pictures among those that were fitted.
     """
 
     frame: Frame

@@ -104,8 +104,9 @@ class LowRank(Prediction):
 
 @dataclass(frozen=True, eq=False)
 class WithCompanions(Prediction):
-    """A prediction improved by companions: the errors it makes in some columns help to predict its
-    errors in others. index, weights: (features, companions) both."""
+    """A prediction improved by companions: the errors that `base` makes in some features help to
+    predict its errors in others. index: (features, companions), for each feature the indices of its
+    companions; weights: in the same shape, times which a companion's error counts as its own."""
 
     base: LowRank
     index: Int

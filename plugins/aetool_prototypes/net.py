@@ -21,7 +21,8 @@ AT_ONCE = 4096  # rows whose distances are computed together
 class Prototypes(Solution):
     """Prototypes with which records are compared; a record's code is the number of the nearest one.
 
-    centres: (k, features), context features 0.
+    centres: (k, features), context features 0. deviation: (numbers,), of numbers from those of the
+    prototype. prior: (features,), how often a flag or level occurs.
 
     Score: -log of the mass 1/k of the prototype times N(x; prototype, deviation^2 I), by column;
     what all share is log k. Under a mixture of these that is an upper bound of -log p(x).

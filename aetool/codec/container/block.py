@@ -80,9 +80,10 @@ class BlockHead:
 
 @dataclass(frozen=True)
 class StoredBlock:
-    """A block that was read, its payload compared with its digest. first: the number of its first
-    record; content: the digest of what it decodes to, b"" in an archive of one piece, which has
-    only a digest of the whole."""
+    """A block that was read, its payload compared with its digest. number: its own, from 0; first:
+    the number, from 0, of its first record in the archive; rows: how many records it has; content:
+    the digest of what it decodes to, b"" in an archive of one piece, which has only a digest of the
+    whole."""
 
     number: int
     first: int

@@ -209,7 +209,8 @@ def encode_floats(values: Floats, gaps: Mask | None = None, bound: Fraction | No
 
 @dataclass(frozen=True, eq=False)
 class _FloatColumn:
-    """Floats that are to be encoded, in one of several ways. bits: the same as whole numbers; gaps,
+    """Floats that are to be encoded, in one of several ways. kind: their type; values: (n,); bits:
+    the same as whole numbers; gaps,
     usual_nan, plain: masks of missing ones, of NaNs of the usual bits, and of finite ones other
     than -0.0."""
 

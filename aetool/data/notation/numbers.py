@@ -624,8 +624,9 @@ class NumberNotation:
 
 
 class _Cell(NamedTuple):
-    """A cell, read. state: VALUE, GAP or ODD; bare: whether it is a number without a unit; padded:
-    whether zeros stand in front, as in 007."""
+    """A cell, read. value: the number, NaN if it is none; decimals: digits behind the decimal mark,
+    -1 where there is an exponent; state: VALUE, GAP or ODD; bare: whether it is a number without a
+    unit; padded: whether zeros stand in front, as in 007."""
 
     value: float
     decimals: int

@@ -50,8 +50,8 @@ _SAME = {"EUR": "€", "Euro": "€", "euro": "€", "GBP": "£", "Rs.": "Rs", "
 
 
 class Read(NamedTuple):
-    """The number that a cell was read as. decimals: digits behind the mark, -1 where there is an
-    exponent; padded: whether zeros stand in front, as in 007."""
+    """The number that a cell was read as, `value`. decimals: digits behind the mark, -1 where there
+    is an exponent; padded: whether zeros stand in front, as in 007."""
 
     value: float
     decimals: int
