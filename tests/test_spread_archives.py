@@ -306,7 +306,9 @@ def test_how_far_compression_is_can_be_watched(files, tmp_path):
     with notices.watched_by(lambda begins, line: lines.append((begins, line))):
         aetool.compress(files / "t.csv", tmp_path / "t.aez", effort=SMALL)
     columns = len(pd.read_csv(files / "t.csv").columns)
-    assert lines[0] == (True, f"0 of {columns} columns of a block stored")
+    of_columns = [state for state in lines if "columns" in state[1]]
+    assert of_columns[0] == lines[0] == (True, f"0 of {columns} columns of a block stored")
+    assert all(line.split()[2] == str(columns) for _, line in of_columns), "of no dictionary"
     of_records = [line for _, line in lines if "records stored" in line]
     stored = [int(line.split(", ")[1].split()[0].replace(",", "")) for line in of_records]
     assert len(stored) > 2 and stored == sorted(stored) and stored[-1] == ROWS

@@ -222,3 +222,18 @@ def test_the_default_joins_it_for_large_pictures_alone():
     surface = weights["surface"]
     assert surface.suits(3 * 128 * 128) and not surface.suits(28 * 28)
     assert surface.in_bits and surface.fits == {"plain", "robust"}
+
+
+@pytest.mark.parametrize("kind", ["blank", "of a light of their own"])
+def test_pictures_without_anything_on_them_are_ordinary(kind, tmp_path):
+    """Their costs differ by rounding alone; a stain among them is far out."""
+    light = np.full(30, 230) if kind == "blank" else 225 + np.arange(30) // 3
+    sheets = np.broadcast_to(light[:, None, None], (30, 40, 40)).astype(np.uint8)
+    np.save(tmp_path / "sheets.npy", sheets)
+    model = operations.fit(tmp_path / "sheets.npy", FitOptions("surface"))
+    assert operations.score(tmp_path / "sheets.npy", model).max() < 3
+    stained = sheets[:3].copy()
+    stained[1, 10:20, 10:20] = 60
+    np.save(tmp_path / "stained.npy", stained)
+    clean, stain, _ = operations.score(tmp_path / "stained.npy", model)
+    assert stain > 10 and clean < 3

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from aetool import bundle as bundles
 from aetool import operations, plugins
@@ -292,6 +293,20 @@ def test_of_ordinary_records_one_in_1000_lies_above_the_default_threshold():
     # a tail that reaches farther than these ranks is kept
     calm = Calibration.of(np.linspace(0, 1, 200)[:, None])
     assert dataclasses.replace(calm, ordinary=True).threshold() == calm.threshold() > 1
+
+
+@pytest.mark.parametrize("count", [5_000, 64_000, 200_000, 2_000_000])
+def test_ranks_near_the_top_of_very_many_scores_are_known(count):
+    """Scores of an exponential tail: what lies above the score of a rank is as much as said."""
+    scores = stats.expon.ppf((np.arange(count) + 0.5) / count)
+    calibration = dataclasses.replace(Calibration.of(scores[:, None]), ordinary=True)
+    for part in (0.1, 0.01, 0.001, 0.0005):
+        above = (scores > calibration.threshold(part)).mean()
+        assert above == pytest.approx(part, rel=0.01, abs=2 / count)
+    # the tail alone says as much of such scores, and the higher of both is taken
+    above = (scores > calibration.threshold()).mean()
+    assert above == pytest.approx(0.001, rel=0.03, abs=2 / count)
+    assert len(calibration.scores) < 640
 
 
 @pytest.mark.parametrize("rows", [300, 3000])

@@ -106,6 +106,7 @@ class ExactJob:
         named = self.model.sha256 if self.model else ""
         sections = {**content.sections(), **self.sections}
         writer = Writer(file, content.header(), sections, named)
+        records = 0
         for encoded in self._blocks(tally, sections):
             tally.written(encoded)
             for block in encoded:
@@ -115,8 +116,9 @@ class ExactJob:
                     errors[name] = max(errors.get(name, 0.0), error)
             self._count(encoded)
             # how large a stream will be nobody knows
+            records += sum(block.rows for block in encoded)
             megabytes = tally.size / 1e6
-            notices.advance(False, f"{megabytes:,.0f} MB read, {writer.rows:,} records stored")
+            notices.advance(False, f"{megabytes:,.0f} MB read, {records:,} records stored")
         facts = tally.facts
         if content.mode == BOUNDED:
             facts["errors"] = {name: {"largest": error} for name, error in errors.items()}

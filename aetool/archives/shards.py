@@ -112,11 +112,8 @@ def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figur
     # the first item of all is encoded already, whoever writes it
     opening = iter([(first_item, None)] if 0 in own_items else [])
     behind_the_first = range(max(own_items.start, 1), max(own_items.stop, 1))
-    items = zip(
-        tally.read(cuts.items(behind_the_first)),
-        map(lead.hints_for, behind_the_first),
-        strict=True,
-    )
+    behind = enumerate(tally.read(cuts.items(behind_the_first)), behind_the_first.start)
+    items = ((sent, lead.hints_for(number)) for number, sent in behind)
     others = encoding.encoded(content, items, job.engine)
     for coded in itertools.chain((lead.blocks for _ in tally.read(opening)), others):
         tally.written(coded)

@@ -92,6 +92,7 @@ def encode(
     shared: Shared | None = None,
     period: int = 0,
     students: Students | None = None,
+    watched: bool = False,
 ) -> tuple[bytes, bytes, planning.Hints]:
     """Encode the columns of a block; returns (digest of the content, payload, hints for the next
     block).
@@ -101,9 +102,11 @@ def encode(
     the block before returned. shared: what the archive's model knows of the columns. period: after
     how many columns the next one of the same kind comes, so that most take over a plan from there;
     0: none does. students: the networks that the archive carries; a shared model has its own, which
-    are used instead.
+    are used instead. watched: whether to tell whoever
+    watches how many columns are done; what is only a part of a block, such as a dictionary, is not
+    told of.
     """
-    coding = _encoded(coded, rows, words, effort, hints, shared, period, students)
+    coding = _encoded(coded, rows, words, effort, hints, shared, period, students, watched)
     if coding.is_doubtful:
         # the columns after a combined one look at what is left of it: no search of one sees that
         plainer = dataclasses.replace(effort, combinations=False)
@@ -134,6 +137,7 @@ def _encoded(
     shared: Shared | None,
     period: int,
     students: Students | None,
+    watched: bool = False,
 ) -> _Coding:
     """Encode the columns of a block as `encode` says, once, with combinations of columns if the
     effort has them."""
@@ -154,7 +158,8 @@ def _encoded(
         before = hints.moved(shape)
     encoder = BlockEncoder(rows, effort, before, shared, period, students)
     for place, column in enumerate(columns):
-        notices.advance(place == 0, f"{place:,} of {len(columns):,} columns of a block stored")
+        if watched:
+            notices.advance(place == 0, f"{place:,} of {len(columns):,} columns of a block stored")
         plans: list[Plan] = []
         if may_choose and not has_ways:
             column, plans = encoder.cheapest(column)

@@ -234,7 +234,9 @@ def _block(coded: list[Coded], rows: int, words: Words, layout: Layout, hints: H
     taught_students = None if "own" in words else layout.students
     efforts = [layout.effort, planning.DEFAULT] if layout.effort.also_usual else [layout.effort]
     tries = [
-        blocks.encode(coded, rows, words, effort, hints, shared, students=taught_students)
+        blocks.encode(
+            coded, rows, words, effort, hints, shared, students=taught_students, watched=True
+        )
         for effort in efforts
     ]
     content, payload, after = min(tries, key=lambda one: len(one[1]))

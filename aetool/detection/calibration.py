@@ -18,6 +18,7 @@ from aetool.spelling import option
 
 KEPT = 512  # scores kept: all of few; of many, evenly spaced ones and the largest
 HIGHEST = 64  # of many scores, those that are kept without a gap
+CLOSER = 1.15  # below these, how many times as far from the top one kept score is as the next
 ONE_IN = 1000  # ordinary records, one of which the default threshold is expected to flag
 TAIL = 0.1  # part of the scores that the tail is fitted to
 LEAST_SHAPE, MOST_SHAPE = -0.2, 0.5  # of the tail
@@ -184,9 +185,10 @@ class Calibration:
         """The calibration by held-out parts, (rows, columns + 1), whose sum is a row's score.
 
         surprise: (rows, columns), of each column given the others; None where the model does not
-        tell it. kept: how many scores are stored at most. expected: what is assumed of the tail
-        before any score. owner: (rows,), the record that each row is a piece of, where a record's
-        score is that of its highest piece; None where each row is a record.
+        tell it. kept: how many scores are stored at most, but for some dozens near the highest of
+        very many. expected: what is assumed of the tail before any score. owner: (rows,), the
+        record that each row is a piece of, where a record's score is that of its highest piece;
+        None where each row is a record.
         """
         scores = parts.sum(axis=1, dtype=np.float64)
         if owner is not None:
@@ -320,7 +322,7 @@ class Calibration:
             float(data["fpr"]) if "fpr" in data else None,
             bool(tail_values),
             Expected(**{name: float(value) for name, value in beside_defaults}),
-            "ordinary" in data,
+            bool(data.get("ordinary")),
         )
         calibration._check()
         return calibration
@@ -346,12 +348,24 @@ class Calibration:
 
 def _kept_places(rows: int, kept: int) -> Int:
     """The places, rising, of the scores that are stored of so many sorted ones: all of few; of many
-    the highest, and as many spread evenly as there is room for."""
+    the highest, and as many spread evenly as there is room for.
+
+    Of very many, what is spread evenly leaves a gap below the highest, in which scores rise faster
+    and faster: a straight line across it would be far above them. There each is CLOSER times as far
+    from the top as the one above it.
+    """
     if rows <= kept:
         return np.arange(rows)
     even = np.linspace(0, rows - 1, kept - HIGHEST).round()
     highest = np.arange(rows - HIGHEST, rows)
-    return np.unique(np.concatenate([even.astype(np.int64), highest]))
+    # as far down as steps of that kind are shorter than the even ones
+    gap = rows / (kept - HIGHEST)
+    farthest = max(gap / (CLOSER - 1), HIGHEST)
+    steps = math.ceil(math.log(farthest / HIGHEST, CLOSER))
+    from_the_top = HIGHEST * CLOSER ** np.arange(1, steps + 1)
+    between = rows - np.minimum(from_the_top, rows).round()
+    places = [even.astype(np.int64), between.astype(np.int64), highest]
+    return np.unique(np.concatenate(places))
 
 
 def _is_finite(values: Tail | Expected) -> bool:

@@ -23,6 +23,8 @@ JUDGED = 128  # pictures whose costs tell what is usual
 PIXELS = 12_000  # that Gaussians are fitted on
 AT_ONCE = 16  # pictures that are described at once
 AROUND = 2.0  # places that what is usual is averaged over
+# nats: of equal pictures costs differ by the rounding of a graph alone, which says nothing
+LEAST_DEVIATION = 1e-2
 
 Singles = npt.NDArray[np.float32]
 
@@ -87,7 +89,7 @@ class Usual:
         mean, square: means over pictures of the costs, and of their squares, at each place. usual:
         that mean averaged over the places around. deviation: the root of the mean squared distance
         of costs from it, over pictures and the places around; plus the mean of these roots over
-        the whole map, plus LITTLE.
+        the whole map, plus LEAST_DEVIATION.
         """
         usual = self._about(mean)
         # the mean of (cost - usual)^2, which rounding may make negative
@@ -97,7 +99,7 @@ class Usual:
         # of few pictures it is uncertain at each place, and the mean over all is added
         by_map = strays.reshape(*strays.shape[:-1], self.maps, -1)
         typical = by_map.mean(axis=-1, keepdims=True)
-        deviation = by_map + typical + LITTLE
+        deviation = by_map + typical + LEAST_DEVIATION
         return usual, deviation.reshape(strays.shape)
 
     def _about(self, values: Float) -> Float:

@@ -260,6 +260,7 @@ class ArrayContent(Content):
             self.effort,
             hints,
             period=period,
+            watched=True,
         )
         errors, squares = self.bounding.errors_of(by_label)
         return [Encoded(len(item), content, payload, after, errors, squares=squares)]

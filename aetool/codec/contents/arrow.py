@@ -131,7 +131,7 @@ class ArrowContent(Content):
         rows = item.num_rows
         books.offer(flat, self.effort)
         ways.offer(flat, self.effort)
-        content, payload, after = blocks.encode(flat, rows, {}, self.effort, hints)
+        content, payload, after = blocks.encode(flat, rows, {}, self.effort, hints, watched=True)
         errors, squares = self.bounding.errors_of(coded)
         return [Encoded(rows, content, payload, after, errors, squares=squares)]
 

@@ -69,7 +69,9 @@ class JsonLines(ByteContent):
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
         coded, rows, words = jsonlines.encode(item)
         ways.offer(coded, self.effort)
-        content, payload, after = blocks.encode(coded, rows, words, self.effort, hints)
+        content, payload, after = blocks.encode(
+            coded, rows, words, self.effort, hints, watched=True
+        )
         # lines may be too few, or too different, for their columns to pay
         whole = plain.packed(item, len(payload), self.effort.quick)
         if whole is not None:
