@@ -193,6 +193,8 @@ class Bundle:
         return outline
 
     def _manifest(self) -> dict[str, Json]:
+        """All of the bundle but its graphs, as JSON; of each graph its size in bytes and its
+        SHA-256."""
         return {
             "aetool": FORMAT,
             "plugin": self.plugin,
@@ -214,6 +216,8 @@ class Bundle:
 
 
 def _pack(manifest: dict[str, Json], graphs: dict[str, bytes]) -> bytes:
+    """The bytes of a bundle's file: a plain ZIP of the manifest and of the graphs, by name, that
+    are known. The same content gives the same bytes on every system."""
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
         members = {"manifest.json": canonical(manifest)}
@@ -263,6 +267,8 @@ def from_bytes(data: bytes, name: str) -> Bundle:
 
 
 def _unpack(data: bytes, name: str) -> dict[str, bytes]:
+    """The members of a bundle's file, by name, from its bytes. BundleError unless it is a plain ZIP
+    with known members alone, each once. name: what messages call it."""
     allowed = ["manifest.json", *(_MEMBER + g for g in MEMBERS)]
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -288,6 +294,9 @@ def _unpack(data: bytes, name: str) -> dict[str, bytes]:
 
 
 def _rebuild(manifest: dict[str, Json], graphs: dict[str, bytes], name: str) -> Bundle:
+    """The bundle of a manifest and its graphs, by name. BundleError for another format, and for a
+    graph that does not match its hash; KeyError, TypeError or ValueError for a manifest that is not
+    one. name: what messages call it."""
     if manifest["aetool"] != FORMAT:
         raise BundleError(
             f"{name}: a model in format {manifest['aetool']!r}; this aetool reads format {FORMAT}: "

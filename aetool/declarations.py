@@ -130,6 +130,8 @@ def check_model(model: Model, owner: str = "") -> None:
 
 
 def _check_data(model: Model, owner: str) -> None:
+    """PluginError unless what a model's declaration says of its data is a set of known kinds.
+    owner: how messages begin."""
     kinds = " and ".join([", ".join(map(repr, KINDS[:-1])), repr(KINDS[-1])])
     if isinstance(model.data, str) or not isinstance(model.data, set | frozenset):
         raise PluginError(

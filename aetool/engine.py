@@ -354,6 +354,8 @@ def _count(text: str, chosen: str) -> int:
 
 
 def _of_processes(workers: int, chosen: str) -> Iterator[Engine]:
+    """Yield, once, an engine of so many worker processes, which end when the generator goes on.
+    chosen: what the user typed, for messages."""
     # runtimes have threads, which a forked process would lack
     import multiprocessing
 
@@ -372,6 +374,9 @@ def _of_processes(workers: int, chosen: str) -> Iterator[Engine]:
 
 
 def _of_dask(address: str, chosen: str) -> Iterator[Engine]:
+    """Yield, once, an engine on a Dask cluster. address: of its scheduler; "local" or "local:N" for
+    one of this machine, with N workers. chosen: what the user typed. EngineError if Dask is not
+    installed or nobody answers there."""
     try:
         import dask
         import distributed
@@ -407,6 +412,8 @@ def _of_dask(address: str, chosen: str) -> Iterator[Engine]:
 
 
 def _of_client(client, chosen: str) -> Iterator[Engine]:  # type: ignore[no-untyped-def]
+    """Yield, once, an engine that a Dask client reaches; the client is closed when the generator
+    goes on. chosen: what the user typed, for messages."""
     import logging
 
     # what it says of its own when a worker or a scheduler goes is said by one error of ours

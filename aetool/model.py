@@ -263,6 +263,8 @@ def _checked(owner: str, field: dataclasses.Field[object], value: object) -> obj
 
 
 def _convert(kind: type, value: object) -> object:
+    """A parameter's value, or text, as this type, bool, int, float, str or a tuple of whole
+    numbers; TypeError or ValueError if it is none."""
     if kind is bool:
         truth = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         if str(value).lower() not in truth:

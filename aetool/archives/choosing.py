@@ -198,8 +198,9 @@ def within(make: Maker, budget: int) -> Candidate | None:
 
 
 def _within_by_pieces(candidates: Candidates, budget: int) -> Candidate | None:
-    """As `within`, of bounded archives of a large table: errors are tried on estimates, so that few
-    archives are written. None if the table cannot be bounded."""
+    """The bounded archive of least error of a large table that takes at most `budget` bytes, as
+    `within` searches for it, but errors are tried on estimates, so that few archives are written.
+    None if the table cannot be bounded."""
     room = budget
     best = None
     for _ in range(WRITTEN):

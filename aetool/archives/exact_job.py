@@ -336,6 +336,11 @@ def _job_of(
     bounds: ByColumn | None,
     pictures: PictureModel | None = None,
 ) -> ExactJob:
+    """What writes the exact or bounded archive of an opened source, by its kind. model, shared: a
+    model and what it knows of the columns of a text; pictures: what it knows of pictures; None
+    without. bounds: the largest error by column; None: as options.max_error says. ParamError where
+    bounds are asked for and the source cannot have any; DataError for a source that no archive
+    holds."""
     source = opening.of_source(source)
     by_model = model if pictures is not None else None
     bounded = bool(options.max_error or bounds)
@@ -414,6 +419,9 @@ def _text_job(
     shared: Shared | None,
     bounds: ByColumn | None,
 ) -> ExactJob:
+    """What writes the archive of a text: by the model, if shared says what it knows of its columns,
+    else by itself; as plain bytes where the text turns out to be no table, unless bounds are asked
+    for. bounds: as of `_job_of`."""
     try:
         if shared is not None and model is not None:
             return _text_by_model(source, model, shared, options)
@@ -560,6 +568,10 @@ def _arrays(
     model: Bundle | None = None,
     learned: PictureModel | None = None,
 ) -> ExactJob:
+    """What writes the archive of a file of arrays: as pictures if it holds one array of these, else
+    each array in its own type, or the file's bytes if a type cannot be stored. bounds: the largest
+    error by label of a column. model, learned: of other pictures, and what it has learned; None
+    without."""
     bounded = bool(options.max_error or bounds)
     try:
         pictures = pixels_of(source)

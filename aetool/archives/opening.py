@@ -101,6 +101,8 @@ def opened(data: object, keep_files: bool = False) -> Opened:
 
 
 def _of_place(place: files.Place, keep_files: bool) -> Opened:
+    """Open what lies at a place as it is to be archived: a folder, a file of a known type, a table
+    in text, or, if it is none of these or keep_files, the bytes of the file and the reason why."""
     if place.path.is_dir():
         return images.FolderSource(place.path, place.name)
     try:

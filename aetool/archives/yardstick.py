@@ -264,6 +264,8 @@ class _Moments:
             self._add(values)
 
     def _add(self, values: Float) -> None:
+        """Add the moments of values, (rows, columns), to those so far: counts, means and sums of
+        squared distances from these, by column; what is not finite does not count."""
         is_known = np.isfinite(values)
         count = is_known.sum(axis=0)
         known = np.where(is_known, values, 0.0)

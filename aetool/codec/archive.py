@@ -256,6 +256,9 @@ class Archive:
         return self._model
 
     def _find_model(self) -> Bundle:
+        """The model that the archive needs: the one inside it, else the one that was offered, else
+        one in the folders of $AETOOL_MODEL_PATH, if its digest is the one that the archive names;
+        BundleError if there is none."""
         if "model" in self.reader.sections:
             where = f"{self.reader.path}: model"
             section = packed_models.unpacked(self.reader.sections["model"], where)

@@ -162,6 +162,8 @@ class Ledger:
         taken: Float,
         judged: Float,
     ) -> None:
+        """Add bits to the cells of the current column in which a stream has values. taken: (n,),
+        what each took; judged: (n,), what each is judged by."""
         present = slice(None) if stream.present is None else stream.present
         self.taken[-1][present] += taken
         self.judged[-1][present] += judged

@@ -234,6 +234,9 @@ class Mixer:
         self._follow(byte)
 
     def _next_field(self, byte: int) -> None:
+        """Note that the byte that was just read, a delimiter or a line end, ends a field: the next
+        begins behind it. Keeps where the fields of this record and of the one before begin, and
+        their hashes."""
         record = self.record
         record.hashes[self.field] = self.in_field
         self.field_before = self.in_field

@@ -155,6 +155,9 @@ def _for_c(
     state: State,
     bound: int,
 ) -> tuple[bytes, bytes, npt.NDArray[np.uint32], npt.NDArray[np.int16], npt.NDArray[np.int32]]:
+    """A coder's settings and state as the C kernel takes them: (sizes and settings as bytes, lists
+    of features, counters, weights of the networks, weights of the last one). shape: (n, planes,
+    height, width); most: the largest value."""
     preset = state.preset
     rule = (preset.limit, preset.rate, len(preset.contexts), len(preset.selectors), preset.inputs)
     within = [bound] if bound else []
@@ -253,6 +256,9 @@ class Coder:
             self.counters[place] = chance << COUNT_BITS | min(count + 1, preset.limit)
 
     def _cut(self, probability: int, bit: int) -> int:
+        """Narrow the coder's interval to the part of one bit, and write or read the bytes that are
+        settled by it; returns the bit (of a decoder the one that was read). probability: of a 1, in
+        parts of 65,536."""
         width = self.high - self.low
         middle = self.low + (width >> 16) * probability + ((width & 0xFFFF) * probability >> 16)
         bit = self.side(middle, bit)

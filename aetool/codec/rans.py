@@ -93,6 +93,8 @@ class Contexts:
             raise ArchiveError("damaged: a coder's contexts are out of range")
 
     def _has_sizes_in_range(self) -> bool:
+        """Whether alphabet, radices, strength, and all frequencies together are within their
+        limits."""
         if not 1 <= self.alphabet <= MAX_ALPHABET:
             return False
         if len(self.radices) > MAX_LEVELS:

@@ -328,6 +328,8 @@ def from_bytes(data: bytes, name: str) -> Shared:
 
 
 def _parse(arrays: Mapping[str, Array], words: Json) -> Shared:
+    """What a model knows of columns, from its stored arrays and JSON. ValueError, KeyError or
+    TypeError where these do not fit together."""
     shared = Shared(
         names=[str(name) for name in words["names"]],
         head=str(words["head"]),

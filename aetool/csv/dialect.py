@@ -136,6 +136,8 @@ OPTIONS = tuple(field.name for field in dataclasses.fields(Reading) if field.nam
 
 
 def _delimiter(text: str) -> str:
+    """The delimiter, one character, that a user's text stands for, which may also be a name such as
+    tab; ParamError for what cannot part fields."""
     delimiter = NAMED_DELIMITERS.get(text.lower(), text)
     if len(delimiter) != 1 or not delimiter.isascii():
         raise ParamError(
@@ -152,6 +154,7 @@ def _delimiter(text: str) -> str:
 
 
 def _check_encoding(name: str) -> None:
+    """Raise ParamError unless Python knows an encoding of text by this name."""
     try:
         is_text = codecs.lookup(name)._is_text_encoding
     except (LookupError, ValueError):

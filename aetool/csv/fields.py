@@ -350,8 +350,9 @@ def last_begin(text: bytes, rule: Rule, following: bytes = b"") -> int:
 
 
 def _last_begin_without_quotes(text: bytes, following: bytes) -> int:
-    """As `last_begin`, for a text without quotes, in which every line end ends a record: the offset
-    at which the last record begins, or -1."""
+    """The offset at which the last record of a text begins, -1 if it has none; for texts without
+    quotes, in which every line end ends a record. following: the byte behind the text, b"" at its
+    end."""
     goes_on = following and following not in LINE_ENDS
     if goes_on and text.endswith((b"\n", b"\r")):
         return len(text)

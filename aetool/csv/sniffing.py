@@ -297,6 +297,10 @@ def _best_cut(
     delimiters: Iterable[str],
     likely: str | None,
 ) -> Cut | None:
+    """The best way to cut the text from this line, from 0, by one of these delimiters: the likely
+    one if it gives regular records, else the one that leaves the fewest cells with another
+    delimiter in them, and of equal ones that of most columns; None if none gives regular
+    records."""
     cuts: list[Cut] = []
     for delimiter in delimiters:
         cut = None
@@ -466,6 +470,8 @@ class _Table:
         reading: Reading,
         model_reading: Reading,
     ) -> bool:
+        """Whether the first record of a cut is a header: as the user says in `reading`, else by the
+        model's names of columns, else by how it differs from the records below it."""
         rows = cut.records[:JUDGED_RECORDS]
         if reading.header is not None:
             return reading.header

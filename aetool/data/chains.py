@@ -95,6 +95,9 @@ class ChainSource(TableSource):
         return Table(names, (*batch.values, *values), batch.first_row, batch.typed)
 
     def _in_order(self, table: Table, names: tuple[str, ...], row: int, where: str) -> Table:
+        """A table of one source with its columns in the order of `names`, and of the kinds of the
+        first source; DataError if it has other columns. row: the number of its first record among
+        all sources, from 0; where: the source's name for messages."""
         missing = [name for name in names if name not in table.names]
         more = [name for name in table.names if name not in names]
         if missing or more:

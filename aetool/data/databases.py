@@ -59,6 +59,8 @@ def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
+    """Open an SQLite database for reading; one that is a file without a name is copied into
+    memory."""
     import sqlite3
 
     # of bytes and open files there is a copy without a name, and SQLite opens by names alone

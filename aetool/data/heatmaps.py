@@ -88,6 +88,9 @@ def overlay(picture: Pixels, amounts: Amounts, box: Rectangle | None = None) -> 
 
 
 def _overlay(picture: Pixels, amounts: Amounts, box: Rectangle | None, times: int) -> Image.Image:
+    """A picture with its map of amounts over it and a frame around the box. picture: (channels,
+    height, width) uint8; amounts: (height, width), 0 where nothing is odd; box: (left, top, width,
+    height) in pixels of the picture, or None; times: how many times larger each side becomes."""
     from PIL import Image, ImageDraw
 
     _, height, width = picture.shape

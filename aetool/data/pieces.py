@@ -228,6 +228,8 @@ def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
 
 
 def _of_chain(chain: ChainSource, finer: int) -> Iterator[ChainedPiece] | None:
+    """The pieces of all sources of a chain, one after the other; None if one of them cannot be cut.
+    finer: as of `pieces_of`."""
     first = pieces_of(chain.sources[0])
     if first is None:
         return None
@@ -240,6 +242,8 @@ def _of_chain(chain: ChainSource, finer: int) -> Iterator[ChainedPiece] | None:
 
 
 def _chained(chain: ChainSource, finer: int) -> Iterator[ChainedPiece]:
+    """Yield the pieces of all sources of a chain, each with the columns that its path adds and the
+    number of its first record among all, from 0. finer: as of `pieces_of`."""
     names = next(iter(chain.batches())).names
     alone = chain.without_tables()
     row = 0

@@ -179,6 +179,8 @@ class _Reader:
     # ---- names
 
     def _header(self, head: bytes) -> tuple[str, ...]:
+        """The names of the columns, no two equal, from `head`, the first bytes of the text; says in
+        notices which lines above and below the header are no records."""
         names = cutting.header_names(head, self.dialect)
         table = head[cutting.begin_of_table(head, self.dialect) :]
         if self.dialect.preamble:
@@ -348,6 +350,8 @@ class _Reader:
             raise self.left.footer_error
 
     def _ragged(self, found: Fields, record: int) -> DataError:
+        """The error for record number `record`, from 0, of these fields, which has another number
+        of fields than the table has columns: it says the row and the line, from 1."""
         row = 1 + (self.rows + record if self.numbers is None else int(self.numbers[record]))
         line = self.lines + lines_in(found.text[: found.begin[record]]) + 1
         width = int(found.width[record])

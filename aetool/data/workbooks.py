@@ -52,6 +52,8 @@ def open_sheet(path: Path, name: str, wanted: str) -> CopiedTable:
 
 
 def _open_sheet(stream: BinaryIO, place: files.Place, wanted: str) -> CopiedTable:
+    """Copy a sheet of an Excel workbook to a table. stream: the file; wanted: the sheet's name, ""
+    for the first. DataError for what is no workbook, or has no such sheet."""
     import openpyxl
 
     name = place.name

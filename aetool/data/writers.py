@@ -88,6 +88,8 @@ def _write_csv(
     format: Mapping[str, Json],
     written: Mapping[str, Json],
 ) -> None:
+    """Write batches of columns, by name, to a file as CSV. format: delimiter, line end, encoding
+    and whether there is a header; written: by column how its values are written as text."""
     rule = Rule(format["delimiter"], bool(format.get("space")))
     encoding = str(format.get("encoding", encodings.UTF8))
     end = format["newline"]
@@ -113,6 +115,8 @@ def _write_jsonl(
     dtypes: Mapping[str, str],
     written: Mapping[str, Json],
 ) -> None:
+    """Write batches of columns, by name, to a file as JSON, a record a line. dtypes: by column its
+    type, written: how its values are written as text."""
     for batch in batches:
         columns = {n: _json_values(v, dtypes.get(n), written.get(n, {})) for n, v in batch.items()}
         for record in zip(*columns.values(), strict=True):
@@ -141,6 +145,8 @@ def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
 
 
 def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
+    """A column as an Arrow array: of the type that dtype names, else texts, moments in microseconds
+    or numbers; None and NaN become nulls."""
     import pyarrow as pa
 
     kind = _arrow_type(dtype) if dtype else None
@@ -158,6 +164,8 @@ def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
 
 
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """An Arrow array as one of another type: floats become the nearest whole numbers, moments get a
+    zone without being moved."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(kind):
@@ -216,6 +224,8 @@ def _write_arrow(
     dtypes: Mapping[str, str],
     as_stream: bool,
 ) -> None:
+    """Write batches of columns, by name, to a file in Arrow's format, or as a stream of it. dtypes:
+    by column its type."""
     import pyarrow as pa
 
     begin = pa.ipc.new_stream if as_stream else pa.ipc.new_file
@@ -237,6 +247,8 @@ def _write_arrays(
     format: Mapping[str, Json],
     dtypes: Mapping[str, str],
 ) -> None:
+    """Write batches of columns, by name, to a file as .npy or .npz. format: the kind of file, and
+    the shape of each array that the columns come from; dtypes: by column its type."""
     parts: dict[str, list[Array]] = {}
     for batch in batches:
         for name, column in batch.items():

@@ -99,6 +99,9 @@ def _check_replaceable(
     force: bool,
     named_by: str | None,
 ) -> None:
+    """DataError unless a new folder may take the place of what lies at target: a folder, with
+    force, that is no mounted file system and does not hold the current one. resolved: its real
+    path, replaced: its status; named_by: the option by which the user named it."""
     if not stat.S_ISDIR(replaced.st_mode):
         raise DataError(
             f"{target}: is a file, and a folder is to be written; choose another "

@@ -22,12 +22,15 @@ def weighed_sum(g: Graph, x: str, weight: npt.ArrayLike, dtype: npt.DTypeLike = 
 
 
 def sum_by_column(g: Graph, costs: str, owner: Sequence[int], columns: int) -> str:
-    """Costs (B, n) with their owning columns to (B, columns + 1); the last, shared, is 0."""
+    """Add to graph g the sums of costs by column; returns their name, (B, columns + 1), the last,
+    what all columns share, being 0. costs: their name, (B, n); owner: (n,), the column of each."""
     summed = _by_column(g.term(costs), owner, columns)
     return summed.name
 
 
 def _by_column(costs: Term, owner: Sequence[int], columns: int) -> Term:
+    """The sum of costs, (B, n), by column: (B, columns + 1), the last being 0. owner: (n,), the
+    column of each cost. Of pictures channels are added, of very many costs no matrix is made."""
     channels = len(owner) // columns
     owner_of_pixels = list(range(columns)) * channels
     if list(owner) == owner_of_pixels:
@@ -61,8 +64,9 @@ def _zero(costs: Term) -> Term:
 
 
 def _sum_of_many(costs: Term, owner: Sequence[int], columns: int) -> Term:
-    """As sum_by_column, but without a matrix, which would be large: the first cost of each column,
-    then the second, and so on, are taken together and added."""
+    """The sum of costs, (B, n), by column, (B, columns + 1), without a matrix, which would be
+    large: the first cost of each column, then the second, and so on, are taken together and added.
+    owner: (n,), the column of each cost."""
     # a 0 behind the costs stands where a column has no more of them
     with_zero = costs.op("Concat", costs, _zero(costs), axis=1)
     place_of_zero = len(owner)

@@ -92,6 +92,10 @@ def _decompress(
     force: bool,
     unlent: list[str],
 ) -> Path:
+    """Restore an opened archive, as `decompress` says, to a file or folder, whose path is returned.
+    path: the archive's; out: where to write, None for the name that the archive has; rows: (first,
+    end) from 0, None for all; columns: by name, None for all. unlent: filled with the names of
+    files whose permissions could not be set."""
     first, last = _records(archive, rows)
     content = archive.content
     target = Path(out or default_name(path, archive))

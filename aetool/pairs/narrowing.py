@@ -220,6 +220,9 @@ class _Narrowing:
         return arithmetic.choice(is_above, most, value)
 
     def _cast(self, node: onnx.NodeProto, to: object) -> Pair | Term:
+        """What a Cast node becomes where float64 numbers are pairs of float32: a single number of a
+        pair, or a pair of a single number. to: the type that the node casts to; BundleError for one
+        that is no float."""
         (source,) = node.input
         if not self._is_wide(source):
             single = self.graph.cast(self._plain(source))

@@ -111,6 +111,8 @@ class Watcher:
             self._keep(float(scores[record]), number, explained.inputs[place], wanted)
 
     def _labels(self, batch: Scored) -> Texts:
+        """The label of each record of a batch, (rows,): from the column of labels, or of pictures
+        the name of their folder."""
         from aetool.fits import preparing
 
         if batch.table is not None:
@@ -267,6 +269,8 @@ class Watcher:
         return told
 
     def _curves(self) -> Curves | None:
+        """The curves of how well the scores of all records tell anomalies apart; None without
+        labels. ParamError if all records have labels of one kind."""
         if self.label is None:
             return None
         scores = np.concatenate(self.scores)

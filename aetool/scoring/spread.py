@@ -256,7 +256,9 @@ class Scoring:
         collector: Collector,
         watch: Watch | None,
     ) -> Iterator[Share]:
-        """As `shares`, but in this process, so that a watcher can see every batch."""
+        """Yield the results of all batches in order, as `shares` does, but computed in this
+        process, so that a watcher can see every batch. flags: (records,), which are flagged; None:
+        the collector judges each batch by itself."""
         place = 0
         for batch in self._batches():
             own = None if flags is None else flags[place : place + len(batch.parts)]

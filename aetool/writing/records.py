@@ -77,6 +77,9 @@ def restored_batches(
 
 
 def _piece(archive: Archive, first: int, last: int, columns: Sequence[str] | None) -> Batch:
+    """Records first .. last - 1 of an archive as a plugin's reader writes them: a RecordBatch of
+    these columns, all for None, or pictures (n, height, width) or (n, height, width, channels)
+    uint8. ParamError for other arrays."""
     piece = archive.content.frame(archive, first, last)
     if arrow_files.is_frame(piece):
         frame = piece if columns is None else piece[list(columns)]

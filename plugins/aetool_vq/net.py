@@ -163,7 +163,8 @@ class VQ(AutoEncoder):
         return entries.reshape(-1, count * self.params.dim)
 
     def _entries_of_numbers(self, z: Tensor) -> Tensor:
-        """As entries, of codes that are float32, and may be none of a book."""
+        """The entries, as `entries` returns them, of codes z, (batch, codes), which are float32 and
+        are rounded and moved into the range of numbers that a book has."""
         last = self.size - 1
         codes = z.round().clamp(0, last)
         return self.entries(codes.long())

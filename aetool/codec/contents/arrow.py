@@ -199,6 +199,8 @@ class ArrowContent(Content):
         items: Iterator[pa.RecordBatch],
         restored: Iterator[pa.RecordBatch],
     ) -> None:
+        """Compare the source's batches with the restored ones, one by one, each within the column's
+        bounds; DataError where they differ."""
         for batch in items:
             other = next(restored, None)
             if other is None:

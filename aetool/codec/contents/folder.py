@@ -183,7 +183,8 @@ class Folder(Content):
 
 
 class BoundedFolder(Folder):
-    """As Folder, pictures of levels within a bound, which the header says."""
+    """A folder, as Folder stores it, but for the levels of pictures, which are restored within a
+    bound that the header names."""
 
     version = 2
 

@@ -149,7 +149,8 @@ class PixelArray(Content):
 
 
 class BoundedPixels(PixelArray):
-    """As PixelArray, each value within a bound, which the header says."""
+    """An array of pictures, as PixelArray stores it, but each value is restored within a bound that
+    the header names."""
 
     version = 2
 

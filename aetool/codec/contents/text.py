@@ -232,6 +232,8 @@ class TextTable(ByteContent):
         super().compare(archive)
 
     def _compare_within_bounds(self, archive: Archive, stream: BinaryIO) -> None:
+        """Compare a text, read from its beginning, with what the archive's blocks restore, each
+        number within its column's bound; DataError where they differ."""
         head = self._head_of(self._layout)
         if read_exactly(stream, len(head)) != head:
             raise self.differs("the header record")

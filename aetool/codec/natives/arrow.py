@@ -522,6 +522,7 @@ def kind_of(kind: pa.DataType, place: int, dictionaries: Dictionaries) -> Column
 
 
 def _class_of(kind: pa.DataType) -> type[ColumnKind]:
+    """The class that stores columns of an Arrow type."""
     from pyarrow import types
 
     if types.is_null(kind):

@@ -138,6 +138,8 @@ def taken_apart(text: str) -> Apart | None:
 
 
 def _numeric(match: re.Match[str]) -> Apart | None:
+    """A moment of three numbers, such as 2024-12-31, taken apart; None if their widths or the clock
+    are none of a date. match: of the pattern of these."""
     clock = _clock(match)
     if clock is None:
         return None
@@ -160,6 +162,8 @@ def _sure(layout: str, separator: str, match: re.Match[str], month: int, day: in
 
 
 def _with_name(text: str) -> Apart | None:
+    """A moment with the name of a month, such as 31 Dec 2024 or Dec 2024, taken apart; None if the
+    text is none."""
     for pattern in _NAMES:
         match = pattern.fullmatch(text)
         month = _MONTH_OF.get(match["n"].casefold()) if match else None

@@ -469,6 +469,9 @@ def _manner_of_form(form: int, style: Style) -> Manner:
 
 
 def _manner(number: Numeral, marks: Marks) -> Manner:
+    """How a number is written that was read by itself. Where no mark groups its thousands for sure,
+    a comma or point that may do so is taken for such a mark. marks: which decimal marks it may
+    have."""
     group = number.group
     either_comma = False
     if not group and marks == EITHER_WAY:
@@ -534,6 +537,8 @@ class NumberNotation:
         return is_gap(cells, self.gap_words)
 
     def _read_text(self, text: str) -> _Cell:
+        """Read one text as this notation says: as a gap, as infinity, or as a number with the
+        column's unit or none, multiplied by its magnitude; anything else is odd."""
         if is_gap_word(text, folded(self.gap_words)):
             return _Cell(math.nan, 0, GAP)
         endless = infinity(text)

@@ -92,6 +92,8 @@ def _quietly(path: Path) -> Iterator[None]:
 
 
 def _in_words(path: Path, error: Exception) -> str:
+    """Why a picture file cannot be read, in words for a message, from the error that Pillow
+    raised."""
     from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):
