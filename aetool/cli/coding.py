@@ -74,6 +74,7 @@ def decode(
     them."""
     from aetool.operations import coding
 
-    rows = coding.write_records(codes, output, options.needed_model(model), force, device)
+    maker = options.needed_model(model, "the table of codes")
+    rows = coding.write_records(codes, output, maker, force, device)
     if not quiet:
         terminal.say(f"{output}: {rows:,} records", err=True)

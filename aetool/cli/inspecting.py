@@ -121,7 +121,7 @@ def verify(files: tuple[str, ...], model: str | None, max_output: str | None, qu
     from aetool.errors import AetoolError
     from aetool.operations import inspecting
 
-    bundle = options.load_model(model)
+    bundle = options.load_model(model, "the archive")
     worst = 0
     for file in files:
         try:

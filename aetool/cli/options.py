@@ -318,21 +318,26 @@ def bounds(given: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def load_model(path: str | None) -> Bundle | None:
-    """Load the model at a path; None if no path is given."""
+def load_model(path: str | None, made: str = "") -> Bundle | None:
+    """Load the model at a path; None if no path is given. made: for errors, what only the model
+    that it was made with can restore; "" where a new model will do."""
     if path is None:
         return None
     from aetool.bundle import load
 
     # - is standard input
     if path != "-" and not Path(path).exists():
-        raise DataError(f"{path}: no such model; make one: aetool fit DATA -o {path}")
+        remedy = f"make one: aetool fit DATA -o {path}"
+        # a new one would have another SHA-256, or other codes
+        if made:
+            remedy = f"give the model that {made} was made with"
+        raise DataError(f"{path}: no such model; {remedy}")
     return load(path)
 
 
-def needed_model(path: str | None) -> Bundle:
-    """Load the model at a path; ParamError if no path is given."""
-    found = load_model(path)
+def needed_model(path: str | None, made: str = "") -> Bundle:
+    """Load the model at a path; ParamError if no path is given. made: as of load_model."""
+    found = load_model(path, made)
     if found is None:
         raise ParamError("a model is needed: give one with -m, or set $AETOOL_MODEL")
     return found

@@ -44,7 +44,7 @@ def decompress(
 
     if output is not None and len(files) > 1:
         raise ParamError("-o names one file: give one archive, or leave -o out")
-    bundle = options.load_model(model)
+    bundle = options.load_model(model, "the archive")
     worst = 0
     for name in files:
         try:
