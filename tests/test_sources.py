@@ -183,3 +183,38 @@ def test_json_keys_that_come_late(tmp_path, monkeypatch):
     )
     with pytest.raises(DataError, match="record 4 brings a new key 'z'"):
         sources.open_source(path).head()
+
+
+@pytest.mark.parametrize(
+    ("written", "names", "record"),
+    [
+        ('{"columns": 5, "data": [[1]]}', ("columns", "data"), (5, "[[1]]")),
+        ('{"columns": "ab", "data": [[1, 2]]}', ("columns", "data"), ("ab", "[[1, 2]]")),
+        ('{"columns": null, "data": []}', ("columns", "data"), (None, "[]")),
+        ('{"schema": 1, "data": [1, 2]}', ("schema", "data"), (1, "[1, 2]")),
+        ('{"schema": {}, "data": ["ab"]}', ("schema", "data"), ("{}", '["ab"]')),
+        ('{"columns": ["a", "b"], "data": [[1, 2]]}', ("a", "b"), (1, 2)),
+        ('{"schema": {}, "data": [{"a": 1, "b": 2}]}', ("a", "b"), (1, 2)),
+    ],
+)
+def test_a_json_object_with_the_keys_of_pandas_alone_is_one_record(
+    tmp_path, written, names, record
+):
+    """Names beside rows, or a schema beside records, where they are lists of these; else a record
+    whose nested values are text."""
+    path = tmp_path / "t.json"
+    path.write_text(written, encoding="utf-8")
+    table = sources.open_source(path).head()
+    assert table.names == names and len(table) == 1
+    cells = [table[name].strings()[0] for name in names]
+    # a gap is an empty cell
+    assert cells == ["" if value is None else str(value) for value in record]
+
+
+def test_json_keys_with_half_a_surrogate_pair(tmp_path):
+    """A half is U+FFFD in the name of a column; two keys that differ by it alone are one column."""
+    path = tmp_path / "t.json"
+    path.write_text('[{"\\ud800": 1, "b": 2}, {"\\udc00": 3, "b": 4}]', encoding="utf-8")
+    table = sources.open_source(path).head()
+    assert table.names == ("\ufffd", "b")
+    assert [table[name].strings() for name in table.names] == [["1", "3"], ["2", "4"]]

@@ -121,7 +121,9 @@ class JsonDocumentSource(JsonLinesSource):
 
     def batches(self) -> Iterator[Table]:
         records = _records_of(self._document(), self.name)
-        names = _keys(records)
+        # the names that the keys have once `_whole_characters` has mended them; two may become one
+        mended = [_whole_text(key) for key in _keys(records)]
+        names = tuple(dict.fromkeys(mended))
         for row in range(0, len(records), ROWS):
             # a piece at a time: the document is in memory twice otherwise
             batch = records[row : row + ROWS]
@@ -172,12 +174,14 @@ def _records_of_object(document: Record, name: str) -> list[Record]:
     # as pandas writes it with orient="split"
     if document.keys() - {"index"} == {"columns", "data"}:
         rows = document["data"]
-        if isinstance(rows, list) and _are_all(rows, list):
-            columns = [str(column) for column in document["columns"]]
-            return _records_of_rows(rows, name, columns)
+        columns = document["columns"]
+        if isinstance(columns, list) and isinstance(rows, list) and _are_all(rows, list):
+            return _records_of_rows(rows, name, [str(column) for column in columns])
     # as pandas writes it with orient="table"
-    if document.keys() == {"schema", "data"} and isinstance(document["data"], list):
-        return _records_of([dict(record) for record in document["data"]], name)
+    if document.keys() == {"schema", "data"}:
+        records = document["data"]
+        if isinstance(records, list) and _are_all(records, dict):
+            return records
     parts = list(document.values())
     # empty, or with empty parts: no form of a table
     if not parts or not all(parts):
@@ -266,9 +270,14 @@ def _whole_characters(record: Record) -> Record:
     copy: Record = {}
     for key, value in record.items():
         if isinstance(value, str):
-            value = HALF.sub("\ufffd", value)
-        copy[HALF.sub("\ufffd", key)] = value
+            value = _whole_text(value)
+        copy[_whole_text(key)] = value
     return copy
+
+
+def _whole_text(text: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair."""
+    return HALF.sub("\ufffd", text)
 
 
 def is_in_lines(path: Path) -> bool:
