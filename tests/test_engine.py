@@ -298,6 +298,18 @@ def test_a_misspelt_engine_is_told_before_anything_is_read(run, tmp_path):
             call(absent, executor="process:2")
 
 
+def test_a_misspelt_engine_is_told_before_a_model_to_evaluate_is_learned(monkeypatch, tmp_path):
+    from aetool.fits import fitting
+
+    learned = []
+    monkeypatch.setattr(fitting, "fit_source", lambda *given, **named: learned.append(given))
+    path = tmp_path / "t.csv"
+    path.write_text("a,kind\n" + "1,x\n" * 30 + "9,y\n", encoding="utf-8")
+    with pytest.raises(ParamError, match="executor process:2: write threads:N"):
+        operations.evaluate(path, None, "kind", ["x"], executor="process:2")
+    assert not learned
+
+
 def test_a_column_that_is_not_there_is_told_before_a_model_is_learned(run, files, monkeypatch):
     from aetool.fits import fitting
 

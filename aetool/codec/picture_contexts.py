@@ -351,7 +351,6 @@ class Walk:
         """The value at (y, x) of a plane of this picture. Left of a row: the first value of the row
         above, 0 in the first row; right of it: the row's last value."""
         rows = self.now[plane]
-        rows = self.now[plane]
         if x < 0:
             return rows[y - 1][0] if y else 0
         last = self.width - 1

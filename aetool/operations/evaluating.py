@@ -88,6 +88,7 @@ def evaluate(
     from all rows, as `detect` does. masks: a folder of pictures that mark the defective pixels
     (aetool.data.masks), by which heat maps are judged, too. Returns the figures by name.
     """
+    engines.check(executor)
     source = open_source(data, known_of(model))
     if isinstance(source, ImageSource):
         source = labels.to_judge(source)
