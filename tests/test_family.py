@@ -613,10 +613,14 @@ def test_the_prior_over_codes_sums_to_one(plane):
     net = network("vq", spec, latent=3, size=5)
     every = torch.cartesian_prod(*[torch.arange(5)] * 3)
     with torch.no_grad():
-        assert float((-net.told(every).sum(dim=1)).exp().sum()) == pytest.approx(1, abs=1e-5)
+        assert float((-net.nats_of_codes(every).sum(dim=1)).exp().sum()) == pytest.approx(
+            1, abs=1e-5
+        )
         other = every.clone()
         other[:, 2] = 0
-        assert torch.equal(net.told(other)[:, :2], net.told(every)[:, :2]), "only codes before"
+        assert torch.equal(net.nats_of_codes(other)[:, :2], net.nats_of_codes(every)[:, :2]), (
+            "only codes before"
+        )
 
 
 def test_two_levels_are_each_quantised_and_the_top_steers_the_rest(plane):
