@@ -207,7 +207,11 @@ class ExactJob:
 
     def estimate(self, every: int) -> float:
         """Estimate the archive's bytes by encoding every `every`-th item; sets squares to an
-        estimate for the whole source."""
+        estimate for the whole source.
+
+        Each item is tried with the plans of the one encoded before it. An archive is written with
+        those of the first item, and the second with none (encoding.Lead): it may differ a little.
+        """
         hints = blocks.NO_HINTS
         coded = weighed = total = 0
         for number, item in enumerate(self.content.items()):
@@ -216,7 +220,7 @@ class ExactJob:
             if number % every:
                 continue
             encoded = self.content.encode(item, hints)
-            # each item is encoded as it would be behind the one before
+            # one at a time, so the latest plans are at hand
             hints = encoded[-1].hints
             weighed += size
             coded += sum(len(block.payload) for block in encoded)

@@ -160,7 +160,8 @@ class Calibration:
     the ranks; None for one in 1,000, by the tail. tail_told: whether the tail was stored; in models
     of earlier versions it is fitted to the stored scores. expected: what was assumed of the tail,
     for whoever calibrates anew. ordinary: whether the user said that all of these records are
-    ordinary; else the highest may be anomalies.
+    ordinary, by `fit --normal` of a table or by records given to `calibrate`; else, as after any
+    fit of pictures, the highest may be anomalies.
     """
 
     rows: int

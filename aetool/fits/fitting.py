@@ -136,6 +136,10 @@ def fit(
     in which the training of a network is kept until it is over, and by which it goes on after a
     kill, to the same bundle.
 
+    options.normal of a table marks the calibration as one of ordinary records (see
+    Calibration.ordinary), unless the model learns from the other labels, too, or the fit is robust;
+    of pictures it chooses folders, and marks nothing.
+
     Raises ParamError, PluginError or DataError; nothing is written.
     """
     options = options or FitOptions()
