@@ -10,9 +10,10 @@ from aetool.data import scaling
 from aetool.detection.ranking import auroc
 from aetool.fits import fitting
 from aetool.operations import FitOptions
+from aetool.rarity import Rarity
 from aetool_patches.colours import Colours, Fine
 from aetool_patches.density import MOST_NATS, Density
-from aetool_patches.surface import FARTHEST, Surfaces, alike_everywhere
+from aetool_patches.surface import Surfaces, alike_everywhere
 
 SIDE = 64
 
@@ -92,26 +93,68 @@ def test_bits_are_those_of_the_formula():
     rest = solution.without(np.arange(8, 12))
     _, again = solved(pictures)
     assert (again.fitted.costs == solution.fitted.costs).all()
-    costs = solution.fitted.costs.astype(np.float64)[:8]
-    laid = costs.reshape(8, 2, *solution.colours.frame.grid)
-    weights = ndimage.gaussian_filter(laid.mean(axis=0), (0, 2, 2), mode="constant", truncate=6)
-    inside = np.ones(solution.colours.frame.grid)
-    weights /= ndimage.gaussian_filter(inside, 2, mode="constant", truncate=6)
-    assert rest.usual == pytest.approx(weights.ravel(), abs=1e-3)
+    maps = _maps(solution, solution.fitted.costs[:8])
+    usual, deviation = _usual(maps)
+    assert rest.usual == pytest.approx(usual.ravel(), abs=1e-4)
+    assert rest.deviation == pytest.approx(deviation.ravel(), rel=1e-4)
     parts = evaluated(rest.bits, spec, features(asked))
-    asked_costs = _costs(spec, rest, asked)
-    beyond = ((asked_costs - rest.usual) / rest.deviation).clip(0, FARTHEST) + 1
-    joined = (beyond.reshape(4, 2, -1) ** 16).mean(axis=2) ** (1 / 16)
-    each = [rarity.of_scores(joined[:, k]) for k, rarity in enumerate(rest.rarities)]
-    assert parts.sum(axis=1) == pytest.approx(rest.alike**2 * np.mean(each, axis=0), rel=1e-3)
+    expected = _bits(maps, _costs(spec, rest, features(asked))) * rest.alike**2
+    assert expected.min() > 0.1
+    assert parts.sum(axis=1) == pytest.approx(expected, rel=1e-3)
 
 
-def _costs(spec, solution, pictures):
-    return evaluated(
+def _costs(spec, solution, rows):
+    """(n, maps, height, width): the costs that the graph gives of features, (n, features)."""
+    costs = evaluated(
         lambda g, x: solution.colours.costs(g, x, solution.densities),
         spec,
-        features(pictures),
+        rows,
     )
+    return _maps(solution, costs)
+
+
+def _maps(solution, costs):
+    """Costs, (n, maps * places), as maps in float64, (n, maps, height, width)."""
+    return costs.astype(np.float64).reshape(len(costs), -1, *solution.colours.frame.grid)
+
+
+def _about(maps):
+    """Maps, (..., height, width), averaged over the places around each: two places' Gaussian."""
+    height, width = maps.shape[-2:]
+    weights = []
+    for side in (height, width):
+        off = np.arange(side) - np.arange(side)[:, None]
+        weight = np.exp(-(off**2) / 8)
+        weights.append(weight / weight.sum(axis=1, keepdims=True))
+    return np.einsum("ih,...hw,jw->...ij", weights[0], maps, weights[1])
+
+
+def _usual(maps):
+    """(usual, deviation) of the costs of pictures, (pictures, maps, height, width)."""
+    usual = _about(maps.mean(axis=0))
+    strays = np.sqrt(_about(((maps - usual) ** 2).mean(axis=0)))
+    return usual, strays + strays.mean(axis=(1, 2), keepdims=True) + 0.01
+
+
+def _joined(maps, usual, deviation):
+    """(n, maps): the power mean over places of how far costs lie beyond the usual, and 1."""
+    beyond = ((maps - usual) / deviation).clip(0, 100) + 1
+    return (beyond**16).mean(axis=(2, 3)) ** (1 / 16)
+
+
+def _bits(fitted_maps, asked_maps):
+    """(n,): the score of pictures by the costs of those fitted, each of which is judged by all
+    others where there are three; without the weight of how alike they look."""
+    held_out = _joined(fitted_maps, *_usual(fitted_maps))
+    if len(fitted_maps) >= 3:
+        each = []
+        for k in range(len(fitted_maps)):
+            others = np.delete(fitted_maps, k, axis=0)
+            each.append(_joined(fitted_maps[k : k + 1], *_usual(others))[0])
+        held_out = np.array(each)
+    asked = _joined(asked_maps, *_usual(fitted_maps))
+    rare = [Rarity.of_few(a).of_scores(b) for a, b in zip(held_out.T, asked.T, strict=True)]
+    return np.mean(rare, axis=0)
 
 
 def test_a_density_is_that_of_its_gaussians():
@@ -177,6 +220,25 @@ def test_a_light_from_one_side_is_taken_off():
     assert as_they_are == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize("upright", [False, True])
+def test_the_light_of_a_picture_of_one_row_is_taken_off(upright):
+    """Along the side that there is: across a single pixel nothing changes."""
+    grains = np.arange(90) % 3 == 1
+    scene = np.where(grains[:, None], (120.0, 110.0, 90.0), (160.0, 150.0, 120.0))
+    lit = scene * np.exp(0.08 * np.linspace(-1, 1, 90))[:, None]
+    size = (90, 1) if upright else (1, 90)
+    picture = lit.round().astype(np.uint8).reshape(1, *size, 3)
+    shape = (3, *size)
+    written = evaluated(
+        lambda g, x: g.op("Flatten", Colours(Fine(shape, False), True).even(g, x), axis=1),
+        scaling.image_spec(shape),
+        features(picture),
+    ).reshape(3, 90)
+    assert np.abs(written[:, ~grains]).max() < 0.02
+    ratio = (np.array([120, 110, 90]) / 255 + 0.02) / (np.array([160, 150, 120]) / 255 + 0.02)
+    assert written[:, grains].mean(axis=1) == pytest.approx(np.log(ratio), abs=0.02)
+
+
 def test_pictures_of_a_thing_are_told_from_a_surface():
     """How far pictures look alike everywhere: all of noise, nothing of one picture shown again."""
     rng = np.random.default_rng(0)
@@ -202,7 +264,12 @@ def test_pictures_of_any_size_and_few_of_them(shape):
     for count in (1, 2, 6):
         solution = Surfaces(spec, params).fit([rows[:count]])
         parts = evaluated(solution.bits, spec, rows)
-        assert parts.shape == (6, shape[1] * shape[2] + 1) and np.isfinite(parts).all()
+        assert parts.shape == (6, shape[1] * shape[2] + 1) and (parts[:, -1] == 0).all()
+        fitted_maps = _maps(solution, solution.fitted.costs)
+        expected = _bits(fitted_maps, _costs(spec, solution, rows)) * solution.alike**2
+        assert parts.sum(axis=1) == pytest.approx(expected, rel=2e-3, abs=2e-3)
+        # black, that no fitted picture was
+        assert count == 6 or expected[5] > expected[0]
     assert solution.without(np.arange(6)) is solution
 
 

@@ -39,7 +39,9 @@ class Colours:
     """What is seen of pictures: the logarithms of their colours, and how much these change.
 
     frame: the size of pictures, and the grid of places. light: whether a plane of light is taken
-    off the logarithms, so that the commonest colour, the ground's, is 0 everywhere.
+    off the logarithms, so that the ground's colour is 0 everywhere. The ground is the commonest
+    colour among those near the mean of all, within about 0.4 in logarithms: one that lies farther
+    from it is not recognised, as where half of a picture is black.
     """
 
     frame: Fine
@@ -85,18 +87,20 @@ class Colours:
             is_ground = g.exp(exponent)
             weighed_sums = g.op("MatMul", colours * is_ground, parts)
             weights = g.op("MatMul", is_ground, plane**2 / len(plane))
-            # each direction by itself: they are nearly at right angles, and the rounds do the rest
+            # each direction by itself: over a whole picture they are at right angles, over a ground
+            # that is spread over it nearly; the rounds do the rest
             slopes = weighed_sums / (weights + LEAST_GROUND)
             colours = colours - g.op("MatMul", slopes, tilt)
         return colours
 
     def _plane(self) -> Float:
-        """(pixels, 4): 1, how far down and how far right each pixel lies, -1 .. 1, and 1 again: a
-        product with few columns would round by where a record stands."""
+        """(pixels, 4): 1, how far down and how far right each pixel lies, -1 .. 1, 0 along a side
+        of one pixel, and 1 again: a product with few columns would round by where a record
+        stands."""
         height, width = self.frame.small
         level = np.ones((height, width))
-        down = np.linspace(-1, 1, height)[:, None] * level
-        right = np.linspace(-1, 1, width) * level
+        down = _off_middle(height)[:, None] * level
+        right = _off_middle(width) * level
         columns = [level, down, right, level]
         return np.stack(columns, axis=-1).reshape(-1, 4)
 
@@ -143,3 +147,11 @@ class Colours:
             places = both_axes(g, nats, *about_places)
             maps.append(g.op("Flatten", places, axis=1))
         return g.side_by_side(*maps)
+
+
+def _off_middle(side: int) -> Float:
+    """(side,): how far each pixel lies from the middle of a side of so many, -1 .. 1; 0 for one."""
+    # not -1: that would be the direction of the level once more
+    if side == 1:
+        return np.zeros(1)
+    return np.linspace(-1, 1, side)
