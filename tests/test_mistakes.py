@@ -126,7 +126,7 @@ MISTAKES = {
     "the output is there": ("fit plant.csv -o taken.aem", "taken.aem", "exists", "-f"),
     "a folder that is not there": ("fit plant.csv -o no/m.aem", "no", "folder"),
     "an archive that is none": ("decompress plant.csv", "plant.csv", "archive"),
-    "a model to decompress": ("decompress plant.aem", "plant.aem: a model, not an archive", "aetool detect DATA -m plant.aem"),
+    "a model to decompress": ("decompress plant.aem", "plant.aem: a model, not an archive", "as --model of aetool detect"),
     # data and model
     "swapped": ("detect plant.aem -m plant.csv", "plant.csv", "model"),
     "a model as data": ("detect plant.aem", "plant.aem", "aetool's own files"),

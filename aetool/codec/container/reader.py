@@ -200,7 +200,7 @@ class Reader:
         if not start.startswith(MAGIC) and self.path.suffix == ".aem":
             raise NoArchiveError(
                 f"{self.path}: a model, not an archive: see what it is with aetool info "
-                f"{self.path}, and use it with aetool detect DATA -m {self.path}"
+                f"{self.path}, and use it as {option('--model')} of aetool detect"
             )
         if not start.startswith(MAGIC) and self.path.suffix != ".aez":
             raise NoArchiveError(
