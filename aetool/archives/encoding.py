@@ -61,7 +61,11 @@ class Tally:
 @dataclass(frozen=True, eq=False)
 class ToEncode:
     """An item on its way to whoever encodes it: the item itself or its place in a file, and the
-    plans of an earlier item, which are tried first."""
+    plans of an earlier item, which are tried first.
+
+    Plans go with every item, some kilobytes each, and not with the job that travels once: they are
+    not known yet when the second item is sent.
+    """
 
     item: Piece | Located
     hints: Hints
@@ -83,7 +87,7 @@ class ItemCoder:
         encoded_blocks = self.content.encode(item, sent.hints)
         if self.decoder is not None:
             self.content.check_item(item, encoded_blocks, self.decoder)
-        # plans are large beside a small block
+        # nobody takes over plans from here, so they need not travel back
         return [dataclasses.replace(block, hints=blocks.NO_HINTS) for block in encoded_blocks]
 
 
