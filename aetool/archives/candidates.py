@@ -7,7 +7,6 @@ a yardstick, so that those of different kinds can be compared.
 from __future__ import annotations
 
 import dataclasses
-import math
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,8 +24,9 @@ from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec.pictures import PIXELS
 from aetool.data.array_files import ArrayFile
-from aetool.data.images import ImageSource
+from aetool.data.images import FolderSource, ImageSource
 from aetool.data.pictures.alike import of_one_form
+from aetool.data.pictures.decoding import Sight
 from aetool.data.sources import Source
 from aetool.data.table_source import TableSource
 from aetool.errors import ParamError
@@ -36,7 +36,6 @@ EXACT, BOUNDED, CODE = "exact", "bounded", "code"
 TRIES = 4  # at bounds that keep an error
 TIGHTER = 0.98  # of what a bound that missed the error should have been
 NEARBY = (0.96,)  # of the error asked for: what is tried beside it
-SPREAD = 1.9  # levels of a bound, for each level of its root mean squared error: at most
 
 
 @dataclass(eq=False)
@@ -100,17 +99,21 @@ class Candidates:
         self.options = dataclasses.replace(
             options, lossy=False, lossy_only=False, latent=None, target=None, max_error={}
         )
-        self._last_of_levels: tuple[int, Candidate] | None = None
+        self._of_levels: dict[int, Candidate] = {}
 
     @property
     def can_be_bounded(self) -> bool:
         """Whether the source is a table whose archive can have error bounds for numbers, or an
-        array of pictures, whose levels can have one; of a folder's files some have no levels."""
+        array or folder of pictures, whose levels can have one, though some of its files may have
+        no levels."""
         # a folder of tables is a table to learn of, but an archive holds its files
         stored = opening.of_source(self.source)
-        if isinstance(self.source, ImageSource):
+        if not isinstance(self.source, ImageSource):
+            return exact_job.can_be_bounded(stored)
+        if not isinstance(self.source, FolderSource):
             return self.source.is_uniform and isinstance(stored, ImageSource | ArrayFile)
-        return exact_job.can_be_bounded(stored)
+        # inks are stored, and errors are told of the colours that come of them
+        return not any(isinstance(one, Sight) and one.has_inks for one in self.source.sights)
 
     def exact(self) -> Candidate:
         """Write the exact archive of the source."""
@@ -120,8 +123,8 @@ class Candidates:
         return Candidate(EXACT, int(figures["archive_bytes"]), 0.0, figures, file, job)
 
     def bounded(self, error: float) -> Candidate | None:
-        """Write several bounded archives, and return the smallest one whose measured error, by the
-        yardstick, is at most `error`; None if there is none."""
+        """Write several bounded archives of a table, and return the smallest one whose measured
+        error, by the yardstick, is at most `error`; None if there is none."""
         best = self.bounded_at(error, error)
         if best is None:
             return None
@@ -135,13 +138,12 @@ class Candidates:
         return best
 
     def bounded_at(self, aim: float, most: float) -> Candidate | None:
-        """Write a bounded archive whose bounds aim at the error `aim`, tightened until its measured
-        error is at most `most`; None if there is none. The bounds of all columns aim at the same
-        relative error."""
+        """Write a bounded archive of a table whose bounds aim at the error `aim`, tightened until
+        its measured error is at most `most`; None if there is none. The bounds of all columns aim
+        at the same relative error."""
         if not self.can_be_bounded:
             return None
-        if isinstance(self.yardstick, PictureYardstick):
-            return self._of_levels_at(aim, most)
+        assert isinstance(self.yardstick, TableYardstick)
         bounds = self.yardstick.bounds(aim)
         for _ in range(TRIES):
             if not bounds:
@@ -153,38 +155,26 @@ class Candidates:
             bounds = {name: tighter * bound for name, bound in bounds.items()}
         return None
 
-    def _of_levels_at(self, aim: float, most: float) -> Candidate | None:
-        """Write a bounded archive of pictures, whose bound is a whole number of levels, as
-        `bounded_at` says of all archives; None if no bound of 1 level or more keeps the error."""
-        assert isinstance(self.yardstick, PictureYardstick)
-        # the errors of a bound are about evenly spread within it
-        bound = int(SPREAD * aim * self.yardstick.deviation)
-        for _ in range(TRIES):
-            if bound < 1:
-                return None
-            candidate = self.of_levels(bound)
-            # a folder of JPEG has no levels to bound
-            if not candidate.error:
-                return None
-            if candidate.error <= most:
-                bounds = {PIXELS: Fraction(bound)}
-                return dataclasses.replace(candidate, asked=most, bounds=bounds)
-            tighter = int(TIGHTER * bound * most / candidate.error)
-            bound = min(tighter, bound - 1)
-        return None
-
     def of_levels(self, bound: int) -> Candidate:
-        """Write the archive of pictures whose pixel values are at most `bound` levels off; the one
-        that was written last is returned again if it has the same bound."""
-        last = self._last_of_levels
-        if last is None or last[0] != bound:
-            last = bound, self.within(str(bound))
-            self._last_of_levels = last
-        return last[1]
+        """Write the archive of pictures whose pixel values are at most `bound` levels off; one that
+        was written before is returned again."""
+        if bound not in self._of_levels:
+            candidate = self.within(str(bound))
+            candidate.bounds = {PIXELS: Fraction(bound)}
+            self._of_levels[bound] = candidate
+        return self._of_levels[bound]
+
+    def levels_tried(self) -> list[int]:
+        """The bounds of all archives that `of_levels` has written."""
+        return list(self._of_levels)
+
+    def archives_of_levels(self) -> list[Candidate]:
+        """All archives that `of_levels` has written."""
+        return list(self._of_levels.values())
 
     def bounded_once(self, error: float) -> Candidate | None:
-        """Write one bounded archive whose measured error, by the yardstick, is at most `error`;
-        None if there is none. Takes a third of the time of `bounded`."""
+        """Write one bounded archive of a table whose measured error, by the yardstick, is at most
+        `error`; None if there is none. Takes a third of the time of `bounded`."""
         return self.bounded_at(error, error)
 
     @property
@@ -292,10 +282,7 @@ class Candidates:
     def _error_of(self, job: ExactJob) -> float:
         """The error of a bounded archive, from its job's squared errors by column."""
         if isinstance(self.yardstick, PictureYardstick):
-            assert isinstance(self.source, ImageSource)
-            count = self.source.count * math.prod(self.source.shape)
-            square = job.squares.get(PIXELS, 0.0)
-            return float((square / max(1, count)) ** 0.5 / self.yardstick.deviation)
+            return self.yardstick.of_square(job.squares.get(PIXELS, 0.0))
         names = {theirs: ours for ours, theirs in rivals.names_in_archive(self.source).items()}
         squares = {names.get(name, name): square for name, square in job.squares.items()}
         return self.yardstick.of_squares(squares)

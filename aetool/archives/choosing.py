@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from aetool.archives import exact_job, opening
+from aetool.archives import exact_job, level_search, opening
 from aetool.archives.candidates import BOUNDED, CODE, EXACT, Candidate, Candidates
 from aetool.archives.goals import Goal, goal_of
 from aetool.archives.lossy_job import CompressOptions
@@ -120,7 +120,11 @@ def _of_each_kind(
 
     refused: list[ParamError] = []
     makers: list[Maker] = []
-    if candidates.can_be_bounded:
+    if isinstance(candidates.source, ImageSource):
+        by_levels = of_levels(candidates, goal)
+        if by_levels is not None:
+            yield by_levels
+    elif candidates.can_be_bounded:
         # many errors are tried where bytes are looked for
         if goal.error is not None:
             makers.append(candidates.bounded)
@@ -143,6 +147,15 @@ def _of_each_kind(
             found = within(make, goal.budget)
         if found is not None:
             yield found
+
+
+def of_levels(candidates: Candidates, goal: Goal) -> Candidate | None:
+    """The bounded archive of pictures that meets the goal best, or comes nearest to its bytes; None
+    if no bound keeps the error, or nothing of the pictures has levels."""
+    if goal.error is not None:
+        return level_search.smallest_within(candidates, goal.error)
+    assert goal.budget is not None
+    return level_search.nearest_within(candidates, goal.budget)
 
 
 def _best(found: list[Candidate], goal: Goal) -> Candidate:

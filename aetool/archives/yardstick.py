@@ -148,9 +148,11 @@ class TableYardstick:
 @dataclass(frozen=True)
 class PictureYardstick:
     """Measures the error of an archive of pictures: the root mean squared error of pixels over
-    `deviation`, their standard deviation, in levels of 0 to 255."""
+    `deviation`, their standard deviation, in levels of 0 to 255. count: how many values of pixels
+    there are."""
 
     deviation: float
+    count: int = 1
 
     @classmethod
     def of(cls, source: ImageSource) -> PictureYardstick:
@@ -161,12 +163,17 @@ class PictureYardstick:
             moments.add(pixels.reshape(-1, 1))
         variance = float(moments.variance()[0])
         # of pictures of one gray any error is as large as it is in levels
-        return cls(variance**0.5 or 1.0)
+        return cls(variance**0.5 or 1.0, int(moments.count[0]))
 
     def of_figures(self, figures: Mapping[str, Json]) -> float:
         """The error of a lossy archive of pictures, from the root mean squared error that it
         reports."""
         return float(figures["rmse"]) / self.deviation
+
+    def of_square(self, square: float) -> float:
+        """The error of an archive of pictures, from the sum of squared errors of all values."""
+        noise = (square / max(1, self.count)) ** 0.5
+        return float(noise / self.deviation)
 
     def of_psnr(self, decibels: float) -> float:
         """The error at which pictures have this peak signal-to-noise ratio, in dB."""

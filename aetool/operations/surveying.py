@@ -34,7 +34,7 @@ from aetool.spelling import option
 ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6)
 RATIOS = (40.0, 35.0, 30.0, 25.0, 22.0, 20.0, 18.0, 15.0)
 BOUNDS = ("0.5%", "1%", "2%", "5%")  # of a column's range
-LEVELS = (1, 2, 4)  # that pixels may be off
+LEVELS = (1, 2, 3, 5, 10, 20)  # that pixels may be off
 MOST_READ = 64 << 20  # bytes of a file that other programs are tried on
 MOST_VALUES = 1 << 24  # of pixels that other programs are tried on
 
@@ -177,15 +177,14 @@ class _Survey:
             self._add(found, "bounded", told, {"max_error": str(bound)})
         if self.goal is None:
             return
-        if self.goal.budget is not None:
-            found_within = choosing.within(self.candidates.bounded_once, self.goal.budget)
-        else:
-            assert self.goal.error is not None
-            found_within = self.candidates.bounded(self.goal.error)
-        if found_within is not None:
-            arguments = {"max_error": str(int(found_within.bounds[PIXELS]))}
-            told = f"{option('--max-error')} {arguments['max_error']}"
-            self._add(found_within, "bounded", told, arguments)
+        meant = choosing.of_levels(self.candidates, self.goal)
+        if meant is None:
+            return
+        widest = str(int(meant.bounds[PIXELS]))
+        told = f"{option('--max-error')} {widest}"
+        # one that was tried anyhow has its point
+        if all(point.setting != told for point in self.points):
+            self._add(meant, "bounded", told, {"max_error": widest})
 
     def add_plugin(self, data: object, plugin: str) -> None:
         """Fit a model of this plugin on the data, and measure its code."""

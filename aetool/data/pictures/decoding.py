@@ -54,7 +54,8 @@ class Sight:
 
     width, height: in pixels, upright. coloured: whether it is in colour, not gray. deep: whether
     its values have more than 8 bits. alpha: whether it has a channel of opacity. cut: whether its
-    values have more than 8 bits of which only the upper 8 are read.
+    values have more than 8 bits of which only the upper 8 are read. has_inks: whether they are
+    amounts of four inks, from which colours are computed.
     """
 
     width: int
@@ -63,6 +64,7 @@ class Sight:
     deep: bool = False
     alpha: bool = False
     cut: bool = False
+    has_inks: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +171,8 @@ def _sight(picture: Image.Image, path: Path | None) -> Sight:
     deep = mode in ("I", "F") or mode.startswith("I;16") or _is_deep_png(picture, path)
     alpha = mode in ALPHA_MODES or "transparency" in picture.info
     cut = not deep and path is not None and _is_cut(picture, path)
-    return Sight(width, height, _is_coloured(picture), deep, alpha, cut)
+    has_inks = mode == "CMYK"
+    return Sight(width, height, _is_coloured(picture), deep, alpha, cut, has_inks)
 
 
 def _is_coloured(picture: Image.Image) -> bool:

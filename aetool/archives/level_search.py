@@ -1,0 +1,117 @@
+"""How many levels off the values of pictures may be: as many as an error allows, or as few as fit
+into some bytes.
+
+A bound is a whole number of levels, and an archive is written for each that is tried: with wider
+bounds its bytes fall and its error grows, nearly always.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aetool.archives.candidates import Candidate, Candidates
+
+WIDEST = 127  # levels of 255: with more, a picture may become gray all over
+FIRST = 8  # the bound that is tried first where nothing is known
+NEARLY_ALL = 0.98  # an error at which next to nothing is left of the pictures
+
+
+def smallest_within(candidates: Candidates, error: float) -> Candidate | None:
+    """Find the smallest bounded archive of pictures whose error is at most `error`; None if not
+    even one level keeps it, or nothing of the pictures has levels. Archives that were written
+    before are looked at, too."""
+    if not _has_levels(candidates):
+        return None
+
+    def excess(bound: int) -> float:
+        return candidates.of_levels(bound).error - error
+
+    widest_within(excess, candidates.levels_tried())
+    fitting = [one for one in candidates.archives_of_levels() if one.error <= error]
+    return min(fitting, key=lambda one: (one.size, one.error), default=None)
+
+
+def nearest_within(candidates: Candidates, budget: int) -> Candidate | None:
+    """Find the bounded archive of pictures of least error that takes at most `budget` bytes; the
+    smallest one that was written where none is that small; None if nothing of the pictures has
+    levels. Archives that were written before are looked at, too."""
+    if not _has_levels(candidates):
+        return None
+
+    def room(bound: int) -> float:
+        """How many bytes are missing, as a number that grows with the bound, and is 0 or less
+        while they are."""
+        return float(budget + 1 - candidates.of_levels(bound).size)
+
+    too_narrow = widest_within(room, candidates.levels_tried())
+    if too_narrow < WIDEST:
+        candidates.of_levels(too_narrow + 1)
+    archives = [one for one in candidates.archives_of_levels() if one.error <= NEARLY_ALL]
+    fitting = [one for one in archives if one.size <= budget]
+    if fitting:
+        return min(fitting, key=lambda one: (one.error, one.size))
+    return min(archives, key=lambda one: one.size, default=None)
+
+
+def _has_levels(candidates: Candidates) -> bool:
+    """Whether a bound changes anything: it does not of JPEG, palettes, and black and white."""
+    return candidates.can_be_bounded and candidates.of_levels(1).error > 0
+
+
+@dataclass
+class _Bracket:
+    """Two bounds between which the widest one that fits lies, each with how far it is from fitting:
+    `inside` fits, `outside` does not."""
+
+    inside: int = 0
+    inside_excess: float = -math.inf
+    outside: int = WIDEST + 1
+    outside_excess: float = math.inf
+
+    def add(self, bound: int, excess: float) -> None:
+        """Narrow the bracket by what is known of one more bound."""
+        if excess <= 0 and bound > self.inside:
+            self.inside = bound
+            self.inside_excess = excess
+        elif excess > 0 and bound < self.outside:
+            self.outside = bound
+            self.outside_excess = excess
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no bound is left between the two."""
+        return self.inside + 1 >= self.outside
+
+    def next_bound(self, halves: bool) -> int:
+        """The bound to try next: where a line through both ends meets 0, or, if `halves`, the
+        middle between them."""
+        nearest = self.inside + 1
+        farthest = self.outside - 1
+        if math.isinf(self.outside_excess):
+            # nothing is known of wide bounds: ever wider ones are tried
+            likely = max(FIRST, 2 * self.inside)
+        elif halves or math.isinf(self.inside_excess):
+            likely = (self.inside + self.outside) // 2
+        else:
+            slope = (self.outside_excess - self.inside_excess) / (self.outside - self.inside)
+            likely = self.inside + round(-self.inside_excess / slope)
+        return max(nearest, min(farthest, likely))
+
+
+def widest_within(excess: Callable[[int], float], tried: list[int]) -> int:
+    """Find the largest bound, at most WIDEST, whose excess is at most 0; 0 if there is none.
+
+    excess: grows with the bound. tried: bounds whose excess costs nothing to be told again.
+    """
+    bracket = _Bracket()
+    for bound in tried:
+        bracket.add(bound, excess(bound))
+    attempts = 0
+    while not bracket.is_closed:
+        # a line alone may creep towards the end from one side
+        bound = bracket.next_bound(halves=attempts % 3 == 2)
+        bracket.add(bound, excess(bound))
+        attempts += 1
+    return bracket.inside
