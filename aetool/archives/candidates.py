@@ -111,9 +111,13 @@ class Candidates:
         if not isinstance(self.source, ImageSource):
             return exact_job.can_be_bounded(stored)
         if not isinstance(self.source, FolderSource):
-            return self.source.is_uniform and isinstance(stored, ImageSource | ArrayFile)
-        # inks are stored, and errors are told of the colours that come of them
-        return not any(isinstance(one, Sight) and one.has_inks for one in self.source.sights)
+            is_array = isinstance(stored, ImageSource | ArrayFile)
+            return is_array and self.source.is_uniform
+        for sight in self.source.sights:
+            # inks are stored, and errors are told of the colours that come of them
+            if isinstance(sight, Sight) and sight.has_inks:
+                return False
+        return True
 
     def exact(self) -> Candidate:
         """Write the exact archive of the source."""
@@ -133,7 +137,9 @@ class Candidates:
         wider_aim = error * error / max(best.error, 0.5 * error)
         for aim in (wider_aim, *(part * error for part in NEARBY)):
             candidate = self.bounded_at(aim, error)
-            if candidate is not None and candidate.better_than(best):
+            if candidate is None:
+                continue
+            if candidate.better_than(best):
                 best = candidate
         return best
 
@@ -282,7 +288,8 @@ class Candidates:
     def _error_of(self, job: ExactJob) -> float:
         """The error of a bounded archive, from its job's squared errors by column."""
         if isinstance(self.yardstick, PictureYardstick):
-            return self.yardstick.of_square(job.squares.get(PIXELS, 0.0))
+            square = job.squares.get(PIXELS, 0.0)
+            return self.yardstick.of_square(square)
         names = {theirs: ours for ours, theirs in rivals.names_in_archive(self.source).items()}
         squares = {names.get(name, name): square for name, square in job.squares.items()}
         return self.yardstick.of_squares(squares)

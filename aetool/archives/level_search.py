@@ -26,11 +26,17 @@ def smallest_within(candidates: Candidates, error: float) -> Candidate | None:
         return None
 
     def excess(bound: int) -> float:
-        return candidates.of_levels(bound).error - error
+        archive = candidates.of_levels(bound)
+        return archive.error - error
 
     widest_within(excess, candidates.levels_tried())
-    fitting = [one for one in candidates.archives_of_levels() if one.error <= error]
-    return min(fitting, key=lambda one: (one.size, one.error), default=None)
+    smallest = None
+    for archive in candidates.archives_of_levels():
+        if archive.error > error:
+            continue
+        if smallest is None or archive.better_than(smallest):
+            smallest = archive
+    return smallest
 
 
 def nearest_within(candidates: Candidates, budget: int) -> Candidate | None:
@@ -43,21 +49,35 @@ def nearest_within(candidates: Candidates, budget: int) -> Candidate | None:
     def room(bound: int) -> float:
         """How many bytes are missing, as a number that grows with the bound, and is 0 or less
         while they are."""
-        return float(budget + 1 - candidates.of_levels(bound).size)
+        archive = candidates.of_levels(bound)
+        return float(budget + 1 - archive.size)
 
     too_narrow = widest_within(room, candidates.levels_tried())
     if too_narrow < WIDEST:
         candidates.of_levels(too_narrow + 1)
-    archives = [one for one in candidates.archives_of_levels() if one.error <= NEARLY_ALL]
-    fitting = [one for one in archives if one.size <= budget]
-    if fitting:
-        return min(fitting, key=lambda one: (one.error, one.size))
-    return min(archives, key=lambda one: one.size, default=None)
+    nearest = None
+    for archive in candidates.archives_of_levels():
+        if archive.error > NEARLY_ALL:
+            continue
+        if nearest is None or _is_nearer(archive, nearest, budget):
+            nearest = archive
+    return nearest
+
+
+def _is_nearer(one: Candidate, other: Candidate, budget: int) -> bool:
+    """Whether archive `one` suits a budget of bytes better than `other`: by its error if both are
+    within it, else by its size."""
+    if max(one.size, other.size) > budget:
+        return one.size < other.size
+    return one.error < other.error
 
 
 def _has_levels(candidates: Candidates) -> bool:
     """Whether a bound changes anything: it does not of JPEG, palettes, and black and white."""
-    return candidates.can_be_bounded and candidates.of_levels(1).error > 0
+    if not candidates.can_be_bounded:
+        return False
+    narrowest = candidates.of_levels(1)
+    return narrowest.error > 0
 
 
 @dataclass
@@ -95,9 +115,12 @@ class _Bracket:
         elif halves or math.isinf(self.inside_excess):
             likely = (self.inside + self.outside) // 2
         else:
-            slope = (self.outside_excess - self.inside_excess) / (self.outside - self.inside)
-            likely = self.inside + round(-self.inside_excess / slope)
-        return max(nearest, min(farthest, likely))
+            width = self.outside - self.inside
+            rise = self.outside_excess - self.inside_excess
+            share = -self.inside_excess / rise
+            likely = self.inside + round(share * width)
+        likely = min(likely, farthest)
+        return max(likely, nearest)
 
 
 def widest_within(excess: Callable[[int], float], tried: list[int]) -> int:
