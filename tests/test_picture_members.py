@@ -11,7 +11,7 @@ from aetool.fits import fitting
 from aetool.operations import FitOptions
 from aetool_patches.net import Patches, _window
 from aetool_patches.texture import Frame, window_means
-from aetool_patches.usual import Compared, _usual
+from aetool_patches.usual import APART, Compared, Moments, _usual
 from aetool_views.net import Nearest
 from aetool_views.views import Views, slopes, smoothing
 
@@ -306,3 +306,105 @@ def test_few_pictures_that_were_held_out_cost_what_new_ones_do(tmp_path, name):
         flagged.append((scores(model, crosses(100, 50 + seed), tmp_path) > threshold).mean())
     assert max(thresholds) < 20
     assert np.mean(flagged) <= 0.01
+
+
+def test_moments_leave_out_the_largest_of_a_share_at_each_place():
+    """Of 40 pictures two at each place; those of the others leave out the picture itself, too."""
+    values = np.random.default_rng(0).normal(size=(40, 6)) ** 2
+    moments = Moments.of(values)
+    for place in range(6):
+        order = np.argsort(values[:, place])
+        kept = values[order[:-2], place]
+        assert moments.mean[place] == pytest.approx(kept.mean())
+        assert moments.square[place] == pytest.approx((kept**2).mean())
+        # one that is left out already does not change what the others say
+        largest = order[-1]
+        assert moments.mean_of_others[largest, place] == pytest.approx(kept.mean())
+        least = order[0]
+        assert moments.mean_of_others[least, place] == pytest.approx(kept[1:].mean())
+        assert moments.square_of_others[least, place] == pytest.approx((kept[1:] ** 2).mean())
+
+
+def test_of_few_pictures_nothing_is_left_out():
+    values = np.random.default_rng(0).normal(size=(19, 4)) ** 2
+    moments = Moments.of(values)
+    assert moments.mean == pytest.approx(values.mean(axis=0))
+    assert moments.mean_of_others[3] == pytest.approx(np.delete(values, 3, axis=0).mean(axis=0))
+
+
+@pytest.mark.parametrize("equal", [1, 2, 3])
+def test_places_that_few_pictures_share_do_not_vouch(equal):
+    """Of 60 pictures up to three may have one defect at one place; what more have is ordinary."""
+    rng = np.random.default_rng(1)
+    frame = Frame((1, 8, 10))
+    rows = rng.normal(size=(60, frame.places, 3))
+    rows[10 : 10 + equal, 7] = 40 + 0.1 * rng.normal(size=(equal, 3))
+    # seven pictures of a second kind
+    rows[30:37, 12] = -40 + 0.1 * rng.normal(size=(7, 3))
+    every = np.arange(60)
+    compared = Compared.of(frame, 0, rows, rows, every, every, 1e-9)
+    vouching = compared.vouching()
+    expected = np.ones((60, frame.places), dtype=bool)
+    expected[10 : 10 + equal, 7] = False
+    assert (vouching == expected).all()
+    # by brute force: the fourth nearest of the others
+    place = rows[:, 7]
+    square = ((place[:, None] - place) ** 2).sum(axis=2)
+    np.fill_diagonal(square, np.inf)
+    far = np.sqrt(np.sort(square, axis=1)[:, 3])
+    assert far[vouching[:, 7]].max() < far[~vouching[:, 7]].min()
+    without = Compared.of(frame, 0, rows, rows, every, every, 1e-9, vouching)
+    assert without.squares[10, 11, 7] > APART / 2 or equal == 1
+    assert without.squares[10, 40, 7] == compared.squares[10, 40, 7]
+
+
+def test_few_pictures_all_vouch():
+    frame = Frame((1, 8, 10))
+    rows = np.random.default_rng(1).normal(size=(19, frame.places, 3))
+    rows[3, 7] = 40
+    every = np.arange(19)
+    assert Compared.of(frame, 0, rows, rows, every, every, 1e-9).vouching().all()
+
+
+def with_equal_holes(count):
+    """(60 crosses in colour, in `count` of which the same hole is at the same place; which)."""
+    grey = crosses(60, 0, 1)
+    holed = np.arange(7, 7 + 9 * count, 9)
+    for number in holed:
+        grey[number, 14:18, 22:26] = 30
+    twice = np.repeat(np.repeat(grey, 2, axis=1), 2, axis=2)
+    noise = np.random.default_rng(0).normal(0, 2, (60, 2 * SIDE, 2 * SIDE, 3))
+    levels = twice[..., None] * np.array([1.0, 0.9, 0.8]) + noise
+    return levels.clip(0, 255).astype(np.uint8), holed
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_equal_defects_at_one_place_do_not_vouch_for_each_other(count, tmp_path):
+    """The graph and the fit leave out the same places, and each defect lies far above all else."""
+    pictures, holed = with_equal_holes(count)
+    spec = scaling.image_spec((3, 2 * SIDE, 2 * SIDE))
+    rows = scaling.image_features(pictures.transpose(0, 3, 1, 2)).reshape(60, -1)
+    params = fitting.make_params(fitting.plugins.get_model("patches"), {})
+    solution = Patches(spec, params).fit([rows])
+    silent = np.flatnonzero(~solution.vouching.all(axis=0))
+    assert set(silent) == set(holed)
+    nearest = np.sqrt(solution.compared.squares.min(axis=1))
+    beyond = np.clip((nearest - solution.usual) / solution.deviation, 0, 100) + 1
+    distances = evaluated(solution.distances, spec, rows)
+    assert distances == pytest.approx(beyond, rel=1e-3, abs=1e-3)
+    # and without a fold, in which there is one of them
+    rest = solution.without(np.arange(10))
+    assert rest.vouching.shape == (rest.levels.shape[0], 50)
+    assert (rest.vouching == solution.vouching[:, 10:]).all()
+
+    np.save(tmp_path / "folder.npy", pictures)
+    found = operations.detect(tmp_path / "folder.npy", top=count)
+    assert sorted(found.row) == holed.tolist()
+    model = operations.fit(tmp_path / "folder.npy")
+    of_all = operations.score(tmp_path / "folder.npy", model, "cpu")
+    others = np.delete(of_all, holed)
+    assert of_all[holed].min() > 3 * others.max()
+    if count < 3:
+        # three of sixty bend the tail by which the threshold is told
+        assert of_all[holed].min() > model.calibration.threshold() > others.max()
+        assert sorted(operations.detect(tmp_path / "folder.npy").row) == holed.tolist()

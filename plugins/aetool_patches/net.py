@@ -22,7 +22,7 @@ from aetool_patches.texture import (
     learned,
     window_means,
 )
-from aetool_patches.usual import APART, FARTHEST, LITTLE, SHARP, Compared
+from aetool_patches.usual import APART, FARTHEST, LITTLE, SHARP, Compared, Mask
 
 NUMBERS, MOST = 3 << 21, 256  # numbers in all places remembered, and pictures
 JUDGED = 64  # pictures whose distances tell how rare a distance is
@@ -37,11 +37,13 @@ class Places(Solution):
     """Pictures that are remembered place by place, and with which others are compared; coordinates
     are stored in whole steps, low + step * levels.
 
-    texture: by which places are described. levels: (places, coordinates, pictures) uint8. cells:
-    places in every direction of which the nearest counts. usual, deviation: (places,), the distance
-    that is usual at each, and how far it strays; rarity: how rare their power mean is. mean:
-    (channels * places,), the mean of the pictures at each place, standardised. compared: distances
-    between fitted pictures, from which it follows what is usual, also without some of them.
+    texture: by which places are described. levels: (places, coordinates, pictures) uint8.
+    vouching: (places, pictures) bool, which of these places others are compared with: not those
+    whose like few pictures have. cells: places in every direction of which the nearest counts.
+    usual, deviation: (places,), the distance that is usual at each, and how far it strays; rarity:
+    how rare their power mean is. mean: (channels * places,), the mean of the pictures at each
+    place, standardised. compared: distances between fitted pictures, from which it follows what is
+    usual, also without some of them.
 
     A picture that is remembered itself is not compared with itself. Score: how rare the power mean
     of the distances over all places is, in bits; it falls on the pixels by these distances.
@@ -49,6 +51,7 @@ class Places(Solution):
 
     texture: Texture
     levels: npt.NDArray[np.uint8]
+    vouching: Mask
     low: float
     step: float
     cells: int
@@ -73,6 +76,7 @@ class Places(Solution):
         return replace(
             self,
             levels=self.levels[:, :, stays],
+            vouching=self.vouching[:, stays],
             usual=usual,
             deviation=deviation,
             rarity=rarity,
@@ -139,6 +143,9 @@ class Places(Solution):
         own = g.op("Reshape", own, g.const([-1, place], np.int64))
         if pictures > 1:
             square = square + self._itself(g, square, own, offsets)
+        # after it is known which picture is the record itself, by all its places
+        if not self.vouching.all():
+            square = square + APART * ~self.vouching[:, None, :]
         nearest = g.op("ReduceMin", square, g.const([3], np.int64), keepdims=0)
         nearest = g.op("Flatten", nearest, axis=1)
         nearest = g.op(
@@ -221,19 +228,29 @@ class Patches(ClosedForm):
         step = max(high - low, 1e-6) / LEVELS
         levels = np.round((laid[place] - low) / step).astype(np.uint8)
         # what is remembered is compared as it is restored, rounded to whole steps
-        compared = Compared.of(
-            frame,
-            self._cells(frame),
-            laid[np.searchsorted(shown, judged)],
-            low + step * levels.astype(np.float64),
-            judged,
-            remembered,
-            _rounding(width, step),
-        )
+        restored = low + step * levels.astype(np.float64)
+
+        def compared_with(chosen: Int, vouching: Mask | None) -> Compared:
+            return Compared.of(
+                frame,
+                self._cells(frame),
+                laid[np.searchsorted(shown, chosen)],
+                restored,
+                chosen,
+                remembered,
+                _rounding(width, step),
+                vouching,
+            )
+
+        compared = compared_with(remembered, None)
+        vouching = compared.vouching()
+        if not vouching.all() or not np.array_equal(judged, remembered):
+            compared = compared_with(judged, vouching)
         usual, deviation, rarity = compared.usual()
         return Places(
             texture,
             levels.transpose(1, 2, 0),
+            vouching.T,
             low,
             step,
             self._cells(frame),

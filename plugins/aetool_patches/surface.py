@@ -17,7 +17,7 @@ from aetool_patches.colours import Colours, Fine
 from aetool_patches.density import Density
 from aetool_patches.net import MAP, some_numbers, some_rows
 from aetool_patches.texture import window_means
-from aetool_patches.usual import FARTHEST, FEWEST, LITTLE, SHARP
+from aetool_patches.usual import FARTHEST, FEWEST, LITTLE, SHARP, Moments
 
 JUDGED = 128  # pictures whose costs tell what is usual
 PIXELS = 12_000  # that Gaussians are fitted on
@@ -58,27 +58,22 @@ class Usual:
         deviations its costs lie above the usual ones."""
         # sums of squares less squares of sums need the digits of float64
         costs = self.costs.astype(np.float64)
-        square = costs**2
         pictures = len(costs)
-        usual, deviation = self._of(
-            costs.mean(axis=0),
-            square.mean(axis=0),
-        )
+        moments = Moments.of(costs)
+        usual, deviation = self._of(moments.mean, moments.square)
         beyond = (costs - usual) / deviation
         if pictures >= FEWEST:
             # each picture by all others: it has not bent what is usual towards itself
-            others = pictures - 1
-            mean_of_others = (costs.sum(axis=0) - costs) / others
-            square_of_others = (square.sum(axis=0) - square) / others
             usual_of_others, deviation_of_others = self._of(
-                mean_of_others,
-                square_of_others,
+                moments.mean_of_others,
+                moments.square_of_others,
             )
             beyond = (costs - usual_of_others) / deviation_of_others
         beyond = np.clip(beyond, 0.0, FARTHEST) + 1.0
         power = beyond**SHARP
         by_map = power.reshape(pictures, self.maps, -1)
-        joined = by_map.mean(axis=2) ** (1 / SHARP)
+        power_mean = by_map.mean(axis=2)
+        joined = power_mean ** (1 / SHARP)
         rarities = [Rarity.of_few(scores) for scores in joined.T]
         return usual, deviation, rarities
 

@@ -19,8 +19,13 @@ FARTHEST = 100.0  # distance of a place, in deviations beyond the usual
 APART = 1e6  # squared distance where there is no other picture
 FEWEST = 3  # pictures of which one can be judged by what is usual of the others
 LITTLE = 1e-6
+SHARE = 0.05  # part of the pictures that may have the same defect at the same place
+# deviations beyond the usual from which a place of a remembered picture is a rare one: in ordinary
+# pictures the farthest place is 2 to 4 beyond
+RARE = 4.0
 
 Squares = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
 Area = tuple[slice, slice]
 
 
@@ -48,12 +53,14 @@ class Compared:
         judged: Int,
         remembered: Int,
         rounding: float,
+        vouching: Mask | None = None,
     ) -> Compared:
         """Compare pictures with remembered ones, place by place. asked: (judged, places,
         coordinates), the pictures; rows: (remembered, places, coordinates). cells: how many places
         in every direction are searched. rounding: the mean squared distance up to which a picture
-        is one that is remembered, and not compared with it."""
-        squares, here = _nearest_within(frame.grid, cells, asked, rows)
+        is one that is remembered, and not compared with it. vouching: (remembered, places) bool,
+        which places the nearest may be; None: all."""
+        squares, here = _nearest_within(frame.grid, cells, asked, rows, vouching)
         if len(rows) > 1:
             squares[here.mean(axis=2) <= rounding] = APART
         return cls(frame, squares, judged, remembered)
@@ -69,31 +76,82 @@ class Compared:
             remembered=self.remembered[remembered],
         )
 
+    def vouching(self) -> Mask:
+        """Tell which places of remembered pictures vouch for the like of them: (remembered, places)
+        bool. The judged pictures must be the remembered ones.
+
+        A defect that a few pictures have at the same place is close to its like there, and none
+        would be found. So a place vouches only if more than a SHARE (0.05) of the pictures have its
+        like: if the first neighbour beyond that share is about as near as is usual. Of fewer than
+        20 pictures all places vouch.
+        """
+        rank = int(SHARE * len(self.remembered))
+        if not rank:
+            return np.ones(self.squares.shape[1:], dtype=bool)
+        ranked = np.partition(self.squares, rank, axis=1)[:, rank]
+        far = np.sqrt(np.maximum(ranked.astype(np.float64), LITTLE))
+        moments = Moments.of(far)
+        usual, deviation = _usual(self.frame, moments.mean, moments.square)
+        return np.asarray(far <= usual + RARE * deviation)
+
     def usual(self) -> tuple[Float, Float, Rarity]:
         """(usual, deviation), (places,) both, of distances: their mean, and how far they stray from
         it; and how rare the joined distances of a picture are."""
         nearest = self.squares.min(axis=1).astype(np.float64)
         far = np.sqrt(np.maximum(nearest, LITTLE))
-        square = far**2
-        usual, deviation = _usual(
-            self.frame,
-            far.mean(axis=0),
-            square.mean(axis=0),
-        )
+        moments = Moments.of(far)
+        usual, deviation = _usual(self.frame, moments.mean, moments.square)
         beyond = (far - usual) / deviation
         if len(far) >= FEWEST:
             # each picture by all others: it has bent neither what is usual of them nor how far
             # they stray towards itself
-            others = len(far) - 1
             usual_of_others, deviation_of_others = _usual(
                 self.frame,
-                (far.sum(axis=0) - far) / others,
-                (square.sum(axis=0) - square) / others,
+                moments.mean_of_others,
+                moments.square_of_others,
             )
             beyond = (far - usual_of_others) / deviation_of_others
         power = (np.clip(beyond, 0.0, FARTHEST) + 1.0) ** SHARP
         joined = power.mean(axis=1) ** (1 / SHARP)
         return usual, deviation, Rarity.of_few(joined)
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Mean and mean square of values at each place: of all pictures, mean and square, (places,);
+    and for each picture of all others, mean_of_others and square_of_others, (pictures, places).
+
+    At each place the largest values, of a share of the pictures, are left out: defects that lie at
+    the same place in several pictures would make one another usual.
+    """
+
+    mean: Float
+    square: Float
+    mean_of_others: Float
+    square_of_others: Float
+
+    @classmethod
+    def of(cls, values: Float) -> Moments:
+        """The moments of values, (pictures, places)."""
+        pictures = len(values)
+        left_out = int(SHARE * pictures)
+        stays = np.ones(values.shape, dtype=bool)
+        if left_out:
+            largest = np.argpartition(values, -left_out, axis=0)[-left_out:]
+            np.put_along_axis(stays, largest, False, axis=0)
+        kept = np.where(stays, values, 0.0)
+        squared = kept**2
+        total = kept.sum(axis=0)
+        total_square = squared.sum(axis=0)
+        count = pictures - left_out
+        # of one picture there are no others
+        others = np.maximum(count - stays, 1)
+        return cls(
+            total / count,
+            total_square / count,
+            (total - kept) / others,
+            (total_square - squared) / others,
+        )
 
 
 def _usual(
@@ -135,9 +193,13 @@ def _nearest_within(
     cells: int,
     asked: Float,
     rows: Float,
+    vouching: Mask | None,
 ) -> tuple[Squares, Squares]:
     """(pictures, others, places) float32: squared distances of each place from the nearest of the
-    places around it, so many cells away at most, and from the same place."""
+    places around it, so many cells away at most, and from the same place.
+
+    vouching: (others, places) bool, which places the nearest may be; None: all.
+    """
     coordinates = asked.shape[-1]
     # a product of matrices at every place: (height, width, pictures, coordinates) by
     # (height, width, coordinates, others)
@@ -147,6 +209,10 @@ def _nearest_within(
     other = other.reshape(*grid, coordinates, -1)
     length = (own**2).sum(axis=3)
     other_length = (other**2).sum(axis=2)
+    silent = None
+    if vouching is not None and not vouching.all():
+        silent = np.zeros(other_length.shape, dtype=np.float32)
+        silent[~vouching.T.reshape(silent.shape)] = APART
     shape = (*grid, len(asked), len(rows))
     nearest = np.full(shape, np.inf, dtype=np.float32)
     here = nearest
@@ -160,6 +226,9 @@ def _nearest_within(
         square += other_length[there][:, :, None]
         if down == right == 0:
             here = square
+        if silent is not None:
+            # a copy, as `here` is told of silent places, too
+            square = square + silent[there][:, :, None]
         np.minimum(nearest[at], square, out=nearest[at])
     return _by_pictures(nearest), _by_pictures(here)
 
