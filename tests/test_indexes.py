@@ -477,3 +477,57 @@ def test_another_archive_in_the_place_of_a_part_is_not_taken_for_what_is_left_of
     assert sorted(path.name for path in back.iterdir()) == [n for n in there if n != lost]
     for path in back.iterdir():
         assert path.read_bytes() == (text_days / path.name).read_bytes()
+
+
+# ---- indexes that somebody else wrote, or that have lost a part
+
+
+PARTS_OF_ONE = Parts(
+    {"format": "csv", "name": "t"}, "folder", [Part("a.aez", "a.csv", 2, 300, bytes(16))]
+).header()
+PART = ["a.aez", "a.csv", 2, 300, "00" * 16]
+
+
+@pytest.mark.parametrize(
+    ("whole", "second", "said"),
+    [
+        ("folder", ["b.aez", "a.csv", 2, 300, "00" * 16], "'a.csv' is there twice"),
+        ("folder", ["a.aez", "b.csv", 2, 300, "00" * 16], "'a.aez' is there twice"),
+        ("table", PART, "'a.aez' is there twice"),
+    ],
+)
+def test_an_index_that_lists_a_part_twice_is_refused(tmp_path, run, whole, second, said):
+    header = {**PARTS_OF_ONE, "whole": whole, "parts": [PART, second]}
+    path = tmp_path / "crafted.aez"
+    with path.open("wb") as file:
+        Writer(file, header, {}).finish({}, hashlib.sha256().digest())
+    done = run("decompress", path, "-o", tmp_path / "back")
+    assert done.status == 1 and len(done.err.splitlines()) == 1
+    assert "crafted.aez" in done.err and said in done.err
+    assert not (tmp_path / "back").exists()
+
+
+def test_shards_of_one_table_may_restore_one_name():
+    other = ["b.aez", "a.csv", 2, 300, "00" * 16]
+    content = Parts.from_header({**PARTS_OF_ONE, "whole": "table", "parts": [PART, other]})
+    assert [part.file for part in content.parts] == ["a.aez", "b.aez"]
+
+
+@pytest.mark.parametrize("verb", ["verify", "decompress"])
+def test_a_part_that_is_missing_is_damage(tmp_path, run, verb):
+    folder = tmp_path / "days"
+    folder.mkdir()
+    for number, name in enumerate(DAYS):
+        write(day(number), folder / f"{name}.csv")
+    index = tmp_path / "days.aez"
+    assert run("compress", folder, "--parts", "-o", index).status == 0
+    part = tmp_path / "days.aez.parts" / "mo.csv.aez"
+    part.rename(tmp_path / "kept")
+    words = [verb, index, *(["-o", tmp_path / "back"] if verb == "decompress" else [])]
+    done = run(*words)
+    assert done.status == 1 and len(done.err.splitlines()) == 1
+    assert "mo.csv.aez: no such file, and " in done.err and "lists it as a part" in done.err
+    # an index that is missing itself is a name that was mistyped
+    assert run("verify", tmp_path / "daze.aez").status == 2
+    (tmp_path / "kept").rename(part)
+    assert run(*words).status == 0

@@ -17,6 +17,7 @@ from aetool.columns.schema import infer
 from aetool.data import json_sources, sources
 from aetool.data.pictures.choosing import Asked, chosen
 from aetool.data.pictures.framed import framed
+from aetool.data.table import as_cells
 from aetool.errors import DataError
 
 
@@ -218,3 +219,17 @@ def test_json_keys_with_half_a_surrogate_pair(tmp_path):
     table = sources.open_source(path).head()
     assert table.names == ("\ufffd", "b")
     assert [table[name].strings() for name in table.names] == [["1", "3"], ["2", "4"]]
+
+
+def test_columns_of_one_name_in_a_json_document_are_told_apart(tmp_path, caplog):
+    path = tmp_path / "d.json"
+    path.write_text('{"columns": ["a", "a", "b"], "data": [[1, 2, 3], [4, 5, 6]]}', "utf-8")
+    with caplog.at_level("INFO", "aetool.data"):
+        (table,) = sources.open_source(path).batches()
+    assert table.names == ("a", "a.2", "b")
+    assert [as_cells(values).strings() for values in table.values] == [
+        ["1", "4"],
+        ["2", "5"],
+        ["3", "6"],
+    ]
+    assert "column 'a' is there 2 times" in caplog.text

@@ -336,13 +336,20 @@ class Archive:
     # ---- the parts of an index
 
     def beside(self, file: str) -> Archive:
-        """Open another archive in the folder of this one, with the same options. file: its name.
-        DataError if this archive came through a pipe, and so lies in no folder."""
+        """Open another archive in the folder of this one, which lists it, with the same options.
+        file: its name. ArchiveError if it is not there; DataError if this archive came through a
+        pipe, and so lies in no folder."""
         if self.piped:
             raise DataError(
                 f"{self.reader.path}: is an index of archives that lie beside it; give its path"
             )
         place = self._place.path.parent / file
+        # without it this archive is not whole: damage, and no mistyped name
+        if not place.exists():
+            raise ArchiveError(
+                f"{place}: no such file, and {self.reader.path} lists it as a part; put it back, "
+                "or write the index anew"
+            )
         other = Archive(place, None, self.device, self.lenient, self._most_asked)
         other.engine = self.engine
         return other

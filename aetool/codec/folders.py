@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,6 +126,22 @@ def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
                     return
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def joined(pictures: Iterable[Picture]) -> Iterator[Picture]:
+    """Yield the files of an archive, those whose bytes come in pieces put together again; the
+    pieces of one whose begin is not among them are left out."""
+    whole: Picture | None = None
+    for picture in pictures:
+        if picture.offset:
+            if whole is not None and whole.name == picture.name:
+                whole = dataclasses.replace(whole, raw=whole.raw + picture.raw)
+            continue
+        if whole is not None:
+            yield whole
+        whole = picture
+    if whole is not None:
+        yield whole
 
 
 def _is_worth(picture: images.PlainPicture) -> bool:

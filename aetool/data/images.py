@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -296,6 +296,13 @@ def together(sources: Sequence[PictureFiles]) -> PictureFiles:
     return joined
 
 
+def is_named_as_picture(name: str) -> bool:
+    """Whether a file of a folder is called as a picture is, and not hidden. name: its path in the
+    folder, with /."""
+    is_hidden = "/." in f"/{name}"
+    return PurePosixPath(name).suffix.lower() in SUFFIXES and not is_hidden
+
+
 class FolderSource(PictureFiles):
     """All pictures under a folder, by name.
 
@@ -331,7 +338,7 @@ class FolderSource(PictureFiles):
                 self._walk(name)
             elif not entry.is_file():
                 self.left_out.append(name)
-            elif entry.suffix.lower() in SUFFIXES and not f"/{name}".count("/."):
+            elif is_named_as_picture(name):
                 self.names.append(name)
             else:
                 self.others.append(name)

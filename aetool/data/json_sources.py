@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
@@ -11,9 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from aetool.canonical import Json
+from aetool.data import notices
 from aetool.data.streams import open_stream
 from aetool.data.table import Cells, Table, Values
 from aetool.data.table_source import ROWS, TableSource
+from aetool.data.text import apart
 from aetool.errors import DataError
 
 MOST_JSON = 1 << 30  # bytes of a document that is read at once
@@ -176,7 +179,10 @@ def _records_of_object(document: Record, name: str) -> list[Record]:
         rows = document["data"]
         columns = document["columns"]
         if isinstance(columns, list) and isinstance(rows, list) and _are_all(rows, list):
-            return _records_of_rows(rows, name, [str(column) for column in columns])
+            tell = functools.partial(notices.say, name)
+            # a name that is there twice would hide one of its columns
+            names = apart([str(column) for column in columns], tell)
+            return _records_of_rows(rows, name, names)
     # as pandas writes it with orient="table"
     if document.keys() == {"schema", "data"}:
         records = document["data"]
@@ -227,14 +233,14 @@ def _are_numbers(keys: Iterable[str]) -> bool:
 def _records_of_rows(
     rows: list[list[Json]],
     name: str,
-    columns: list[str] | None = None,
+    columns: Sequence[str] | None = None,
 ) -> list[Record]:
     """Rows, lists of values, as objects. columns: their names; None: c1, c2 ... DataError if rows
     differ in length."""
     # without a row nothing tells how many columns there are
     if not rows:
         return []
-    names = columns
+    names: Sequence[str] | None = columns
     if not names:
         names = [f"c{place + 1}" for place in range(len(rows[0]))]
     records = []

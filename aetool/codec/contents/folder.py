@@ -14,7 +14,9 @@ from aetool.codec.folders import EXACT, LEVELLESS, MOST, Bounds, Picture
 from aetool.codec.picture_models import PictureModel
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
+from aetool.data import images, notices
 from aetool.data.images import FolderSource, Pixels
+from aetool.data.pictures import decoding
 from aetool.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 USUAL = 0o755  # permission bits of a folder that has none of its own
 FILES = "files"  # stored as they are, in a bounded archive
+FEW = 3  # pictures that cannot be read are named
 
 
 class Folder(Content):
@@ -178,8 +181,22 @@ class Folder(Content):
         raise DataError(f"{archive.reader.path}: holds a folder, which no single file can hold")
 
     def frame(self, archive: Archive, first: int, last: int) -> list[Pixels]:
-        seen = (picture.seen for picture in self.pictures(archive, first, last))
-        return [pixels for pixels in seen if pixels is not None]
+        seen: list[Pixels] = []
+        unread: list[str] = []
+        for picture in folders.joined(self.pictures(archive, first, last)):
+            if picture.seen is not None:
+                seen.append(picture.seen)
+            elif images.is_named_as_picture(picture.name):
+                # kept as the bytes of its file, and a picture all the same
+                try:
+                    seen.extend(decoding.pixels_of_bytes(picture.raw))
+                except decoding.UnreadableError as fault:
+                    unread.append(f"{picture.name}: {fault}")
+        if unread:
+            listed = "; ".join(unread[:FEW])
+            more = " ..." if len(unread) > FEW else ""
+            notices.warn(f"{archive.reader.path}: left out, {len(unread)} unread: {listed}{more}")
+        return seen
 
 
 class BoundedFolder(Folder):

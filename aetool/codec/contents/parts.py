@@ -81,6 +81,15 @@ def is_inside(path: str) -> bool:
     return bool(pure_path.name) and not leads_out and not has_odd_signs
 
 
+def _refuse_doubles(paths: Sequence[str]) -> None:
+    """Raise ValueError for a path that is there twice: one of both would take the other's place."""
+    listed: set[str] = set()
+    for path in paths:
+        if path in listed:
+            raise ValueError(f"the part {path!r} is there twice")
+        listed.add(path)
+
+
 class Parts(Content):
     """An index: the parts of a table, in the order of their records. It has no blocks of its own.
 
@@ -95,6 +104,10 @@ class Parts(Content):
         super().__init__(LOSSLESS, format)
         if whole not in (TABLE, FOLDER) or not parts:
             raise ValueError("an index of nothing")
+        _refuse_doubles([part.file for part in parts])
+        # shards restore one file together, others a file each
+        if whole == FOLDER:
+            _refuse_doubles([part.name for part in parts])
         self.whole, self.parts = whole, list(parts)
         self._lead: Content | None = None
 

@@ -7,6 +7,7 @@ not given up for one.
 from __future__ import annotations
 
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -229,6 +230,27 @@ def decoded(path: Path, frame: int = 0) -> Decoded:
         else:
             pixels = _pixels(picture)
     return of_array(upright(pixels, orientation))
+
+
+def pixels_of_bytes(raw: bytes) -> list[Values]:
+    """(channels, height, width) of each frame of a picture file with these bytes, opacity as the
+    last channel where not all is opaque. UnreadableError if they are no picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture"
+        path.write_bytes(raw)
+        frames = len(sights(path))
+        return [_channels_first(decoded(path, frame)) for frame in range(frames)]
+
+
+def _channels_first(picture: Decoded) -> Values:
+    """(channels, height, width): the values of a picture, its opacity behind them."""
+    pixels = picture.pixels[None]
+    if picture.pixels.ndim == 3:
+        pixels = picture.pixels.transpose(2, 0, 1)
+    if picture.alpha is None:
+        return np.ascontiguousarray(pixels)
+    alpha = picture.alpha[None].astype(pixels.dtype)
+    return np.concatenate([pixels, alpha])
 
 
 def _pixels(picture: Image.Image) -> Values:

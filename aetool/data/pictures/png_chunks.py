@@ -41,6 +41,9 @@ def has_more(path: Path, of_palette: bool = False) -> bool:
             content_length, chunk_kind = struct.unpack(">I4s", chunk_head)
             if chunk_kind not in known_kinds:
                 return True
+            # no colour is clear by it: written again, the picture would be without it
+            if chunk_kind == OPACITY_KIND and not content_length:
+                return True
             # only where chunks begin is read
             place_behind = picture_file.seek(content_length + CHECKSUM_BYTES, os.SEEK_CUR)
             if chunk_kind == END_KIND:
