@@ -246,3 +246,60 @@ def test_an_archive_says_what_it_is(tmp_path):
     aetool.compress(source, tmp_path / "t.aez")
     with aetool.open(tmp_path / "t.aez") as archive:
         assert repr(archive) == f"<Archive {tmp_path / 't.aez'}: 1,500 rows, table, lossless>"
+
+
+# ---- columns that are chosen
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl", "frame"])
+def test_chosen_columns_of_an_archive(tmp_path, kind):
+    frame = pd.DataFrame(
+        {"a": np.arange(50), "b": [f"w{i % 5}" for i in range(50)], "c": np.arange(50) / 4}
+    )
+    path = tmp_path / f"t.{kind}"
+    if kind == "csv":
+        frame.to_csv(path, index=False)
+    elif kind == "parquet":
+        frame.to_parquet(path)
+    elif kind == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    aetool.compress(frame if kind == "frame" else path, tmp_path / "t.aez")
+    with aetool.open(tmp_path / "t.aez", columns=["c", "a"]) as archive:
+        some, every = archive[3:7], archive.to_pandas()
+    assert list(every.columns) == ["c", "a"]
+    pd.testing.assert_frame_equal(every, frame[["c", "a"]])
+    pd.testing.assert_frame_equal(
+        some.reset_index(drop=True), frame[["c", "a"]][3:7].reset_index(drop=True)
+    )
+    with aetool.open(tmp_path / "t.aez", columns="b") as archive:
+        assert list(archive.to_pandas().columns) == ["b"]
+    with pytest.raises(ParamError, match="columns: no column 'd'"):
+        aetool.open(tmp_path / "t.aez", columns=["d"])
+
+
+def test_columns_of_what_has_none(tmp_path):
+    np.save(tmp_path / "p.npy", np.zeros((3, 4, 5), np.uint8))
+    aetool.compress(tmp_path / "p.npy", tmp_path / "p.aez")
+    with pytest.raises(ParamError, match="columns is for tables"):
+        aetool.open(tmp_path / "p.aez", columns=["a"])
+
+
+@pytest.mark.parametrize("rows", ["1:3", [1, 3], 5])
+def test_rows_of_another_form_are_told(tmp_path, rows):
+    pd.DataFrame({"a": range(9)}).to_csv(tmp_path / "t.csv", index=False)
+    aetool.compress(tmp_path / "t.csv", tmp_path / "t.aez")
+    with pytest.raises(ParamError, match=r"rows must be slice\(a, b\) or \(a, b\); got "):
+        aetool.decompress(tmp_path / "t.aez", tmp_path / "b.csv", rows=rows)
+
+
+def test_which_columns_a_bound_changes_is_told(tmp_path, run):
+    path = tmp_path / "t.csv"
+    rng = np.random.default_rng(0)
+    values = rng.normal(50, 9, (300, 2)).round(3)
+    rows = [f"{i % 90},{x},w{i % 4},{y}" for i, (x, y) in enumerate(values.tolist())]
+    path.write_text("user_id,x,word,y\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    facts = aetool.compress(path, tmp_path / "t.aez", max_error="1%")
+    assert facts["changed"] == ["x", "y"] and facts["unchanged"] == ["user_id", "word"]
+    done = run("compress", path, "--max-error", "x=0.5", "-o", tmp_path / "u.aez")
+    assert "note: within the bound: x; exact: user_id, word, y" in done.err.splitlines()
+    assert "changed" not in aetool.compress(path, tmp_path / "v.aez")

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from aetool import operations
 from aetool.columns.category import Category
 from aetool.columns.schema import Schema, infer, understood, understood_briefly
 from aetool.data.sources import open_source
 from aetool.data.table import Cells
+from aetool.errors import DataError
 
 
 def schema_of(data: object) -> Schema:
@@ -26,14 +28,85 @@ def test_every_column_that_is_left_out_is_named_in_few_lines() -> None:
     columns |= {f"x{i}": np.random.default_rng(i).normal(size=40) for i in range(20)}
     schema = schema_of(pd.DataFrame(columns))
     lines = understood_briefly(schema, 12)
-    assert len(lines) == 12
-    assert lines[0].startswith("id0, id1, ")
-    assert lines[0].endswith("id19: an identifier; not modelled")
-    assert lines[1].startswith("note0, note1, ") and "note9: text" in lines[1]
-    assert lines[2].startswith("x0: numbers")
-    assert lines[11] == "and 11 more columns"
+    ids = ", ".join(f"id{i}" for i in range(20))
+    notes = ", ".join(f"note{i}" for i in range(10))
+    assert lines == [
+        f"30 columns are left out: {ids} (an identifier); "
+        f"{notes} (text that hardly repeats itself)",
+        "numbers: " + ", ".join(f"x{i}" for i in range(12)) + " and 8 more columns",
+    ]
     assert len(understood(schema)) == 50
-    assert understood_briefly(schema, 50) == understood(schema)
+
+
+NEWCOMER = Path("newcomer.csv")
+
+
+def newcomer(folder: Path) -> Path:
+    """A table with dates that two orders fit, gaps, an odd cell, constant columns and text."""
+    rng = np.random.default_rng(1)
+    lines = ["id,day,start,plant,comment,temp,load,flag,empty"]
+    for i in range(400):
+        day = f"{1 + i % 12:02}/{1 + i * 5 % 12:02}/{20 + i % 4}"
+        start = f"2023-01-{1 + i % 28:02}T{i % 24:02}:00"
+        temp = "ERR" if i == 33 else f"{20 + rng.normal():.2f}"
+        load = "" if i % 50 == 7 else f"{50 + rng.normal():.1f}"
+        flag = "yes" if i % 3 else "no"
+        lines.append(f"{i},{day},{start},P1,found {i} of {i * 7},{temp},{load},{flag},")
+    path = folder / NEWCOMER
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_what_a_newcomer_is_told_is_short_and_the_useful_comes_first(tmp_path: Path) -> None:
+    schema = schema_of(newcomer(tmp_path))
+    lines = understood_briefly(schema, 12)
+    assert lines[0] == (
+        "2 columns are left out: id (an identifier); comment (text that hardly repeats itself)"
+    )
+    assert lines[1].startswith("day: dates, ")
+    assert lines[1].endswith(
+        "read as month, day, year, which is a guess: if it is wrong, types day=date:dmy"
+    )
+    assert lines[2].startswith("temp: numbers, ") and lines[2].endswith("1 cell of another kind")
+    assert lines[3:] == [
+        "nothing differs in: plant, empty",
+        "gaps: load (8)",
+        "dates: start; numbers: load; categories: flag",
+    ]
+    # with fewer lines, what is odd shares one
+    assert understood_briefly(schema, 5)[1] == "with other cells, too: day, temp"
+
+
+def test_the_order_of_dates_can_be_said(tmp_path: Path, run) -> None:
+    path = newcomer(tmp_path)
+    source = open_source(path)
+    table, _ = source.sample(1000, 0)
+    moments = {}
+    for order in ("dmy", "mdy"):
+        day = infer(table, {"day": f"date:{order}"})["day"]
+        assert "guess" not in day.understood() and not day.remark()
+        moments[order] = day.parse(table.values[1])[:3]
+    seconds = {
+        "dmy": ["2020-01-01", "2021-06-02", "2022-11-03"],
+        "mdy": ["2020-01-01", "2021-02-06", "2022-03-11"],
+    }
+    for order, days in seconds.items():
+        expected = np.array(days, "datetime64[s]").astype(float)
+        np.testing.assert_array_equal(moments[order], expected)
+    assert run("detect", path, "--type", "day=date:dmy", "--explain-columns").status == 0
+    done = run("detect", path, "--type", "day=date:dym")
+    assert done.status == 2
+    assert "--type day=date:dym: the order of day, month and year must be one of dmy" in done.err
+
+
+def test_an_order_that_the_dates_do_not_have_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    rows = [f"{1 + i % 28:02}/{1 + i % 12:02}/2024,{i % 7}" for i in range(60)]
+    path.write_text("day,x\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    table, _ = open_source(path).sample(1000, 0)
+    assert infer(table, {"day": "date:dmy"})["day"].kind == "date"
+    with pytest.raises(DataError, match="most of its dates with '/' are day, month, year"):
+        infer(table, {"day": "date:mdy"})
 
 
 def test_a_word_is_a_level_where_the_file_writes_its_gaps_otherwise(tmp_path: Path) -> None:

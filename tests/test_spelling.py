@@ -149,4 +149,7 @@ def test_what_is_said_of_columns(caplog, run, tmp_path):
     aetool.fit(wide, "pca")
     assert "more columns" in caplog.text and "--" not in caplog.text
     wide.to_csv(tmp_path / "w.csv", index=False)
-    assert "more columns: --explain-columns" in run("detect", tmp_path / "w.csv", "-p", "pca").err
+    assert (
+        "more columns; each by itself: --explain-columns"
+        in run("detect", tmp_path / "w.csv", "-p", "pca").err
+    )

@@ -14,6 +14,7 @@ import pytest
 from aetool import operations, printing
 from aetool.cli import terminal
 from aetool.data import notices
+from aetool.operations import TradeoffOptions
 from tests.conftest import fitted
 
 ROWS = "".join(f"{i},{i % 7}\n" for i in range(300))
@@ -269,3 +270,16 @@ def test_detect_without_a_model_says_how_far_its_learning_is():
     assert parts == sorted(parts) and parts[0] == 0 and parts[-1] == 100
     words = {line.split(": ")[1] for line in lines}
     assert {"pca", "neighbours"} <= words, "the members of the default, by name"
+
+
+def test_a_survey_tells_how_far_it_is(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = "".join(f"{1.37 * i:.2f}\n" for i in range(300))
+    path.write_text("a\n" + rows, encoding="utf-8")
+    told = []
+    with notices.watched_by(lambda begins, line: told.append(line)):
+        measured = operations.tradeoff(path, options=TradeoffOptions(others=False))
+    archives = [line for line in told if "archives measured" in line]
+    assert len(archives) == len(measured.points)
+    assert archives[0] == "1 archives measured, the last: exact"
+    assert archives[-1].startswith(f"{len(measured.points)} archives measured, the last: bounded")

@@ -27,7 +27,7 @@ from aetool.codec import planning
 from aetool.codec.archive import Archive
 from aetool.data import notices
 from aetool.engine import Chosen
-from aetool.errors import ParamError
+from aetool.errors import AetoolError, ParamError
 from aetool.operations import CompressOptions, FitOptions, TradeoffOptions, archiving
 
 if TYPE_CHECKING:
@@ -258,13 +258,28 @@ def _ends_of(rows: slice, path: Path) -> tuple[int, int]:
     return first, max(first, last)
 
 
-def open_archive(path: Path, model: Model | None = None, device: str = "auto") -> Archive:
+def open_archive(
+    path: Path,
+    model: Model | None = None,
+    device: str = "auto",
+    *,
+    columns: str | Sequence[str] | None = None,
+) -> Archive:
     """Open an archive after checking its digests: archive[a:b] and archive.to_pandas() then restore
     records. Close it after use, or open it by `with`.
 
-    model: the model that it needs, where it is not inside, or that model's path. Raises
-    AetoolError.
+    model: the model that it needs, where it is not inside, or that model's path. columns: of a
+    table restore only these. Raises AetoolError.
     """
     check_path("open", "path", path)
     check_type("open", "device", device, "str")
-    return Archive(path, bundle_of(model, "open"), device)
+    check_type("open", "columns", columns, "str | Sequence[str] | None")
+    archive = Archive(path, bundle_of(model, "open"), device)
+    if columns is None:
+        return archive
+    try:
+        archive.choose(listed(columns))
+    except AetoolError:
+        archive.close()
+        raise
+    return archive

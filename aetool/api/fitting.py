@@ -81,8 +81,9 @@ def fit(
     DataFrame or Series of pandas or polars; an Arrow table, or whatever has __arrow_c_stream__; a
     numpy array; a dictionary of columns or a list of dictionaries; bytes, or an open file.
     plugin: the name of an installed model, or a declaration ["auto"]. types: column to kind, which
-    is number, category, date, text or skip. na: words that mean a gap, beside the usual ones. drop,
-    keep: columns. condition: columns that records are judged by, and that are not judged. label and
+    is number, category, date (also date:dmy, date:mdy), text or skip. na: words that mean a gap,
+    beside the usual ones. drop, keep: columns. condition: columns that records are judged by, and
+    that are not judged. label and
     normal: the column kept out of the model, and its values that are fitted (empty: all).
     all_rows: not only a sample of 200,000. epochs, batch_size; max_time: seconds of training. seed:
     of every random number. device: auto, cpu, cuda or cuda:<n>.

@@ -139,6 +139,20 @@ def remarks(
     return lines
 
 
+def changed_and_exact(
+    names: Sequence[str],
+    errors: Mapping[str, Json],
+) -> tuple[list[str], list[str]]:
+    """(the columns in which a number has changed, the others, which are exact), in the order of
+    names. errors: the archive's, by column."""
+    changed: list[str] = []
+    exact: list[str] = []
+    for name in names:
+        moved = errors.get(name, {}).get("largest")
+        (changed if moved else exact).append(name)
+    return changed, exact
+
+
 def of_folder(stored_exactly: Mapping[str, int]) -> list[str]:
     """Lines that say which files of a folder are stored exactly within a bound all the same, and
     why. stored_exactly: how many, by what they are."""

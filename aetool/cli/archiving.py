@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,6 +166,17 @@ def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
     if facts["fidelity"] == "pixels" and "unread" not in facts:
         yield remarks.BY_PIXEL
     yield from facts.get("unbounded", ())
+    if facts.get("changed"):
+        yield f"within the bound: {_few(facts['changed'])}; exact: {_few(facts['unchanged'])}"
+
+
+def _few(names: Sequence[str]) -> str:
+    """The first of these names, and how many others there are; "none" of none."""
+    if not names:
+        return "none"
+    listed = ", ".join(names[:FEW])
+    more = len(names) - FEW
+    return f"{listed} and {more:,} more" if more > 0 else listed
 
 
 def _say(name: str, target: Path, facts: dict[str, Json]) -> None:

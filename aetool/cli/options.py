@@ -142,7 +142,8 @@ def data_options(command: Command) -> Command:
         click.option("--drop", multiple=True, metavar="COL[,COL]", help="Leave columns out."),
         click.option(
             "--type", "types", multiple=True, metavar="COL=KIND",
-            help="Say what a column is: number, category, date, identifier, text or skip.",
+            help="Say what a column is: number, category, date (also date:dmy, date:mdy), "
+            "identifier, text or skip.",
         ),
         click.option("--na", multiple=True, metavar="WORD", help="A word that means a gap, too."),
         click.option("-O", "params", multiple=True, metavar="KEY=VALUE", help="A model parameter."),

@@ -126,7 +126,8 @@ class Archive:
 
     content: what the archive holds, which knows how blocks become records. rows: how many records.
     lenient: damaged parts are left out instead of raising an error; `lost` says which. max_output:
-    how many bytes may be restored at most; None: as many as `limits.default_output` says.
+    how many bytes may be restored at most; None: as many as `limits.default_output` says. columns:
+    those of a table that slices and `to_pandas` restore; None: all.
     """
 
     def __init__(
@@ -143,6 +144,7 @@ class Archive:
         self._most_asked = max_output
         self.device = device
         self.lenient = lenient
+        self.columns: Sequence[str] | None = None
         self.engine: Engine | None = None  # what decodes blocks, if not threads here
         try:
             self.content: Content = contents.of_header(self.reader.header)
@@ -240,6 +242,12 @@ class Archive:
 
     def __len__(self) -> int:
         return self.rows
+
+    def choose(self, columns: Sequence[str]) -> None:
+        """Restore only the columns of these names in slices and `to_pandas`. ParamError for a name
+        that is not there, or an archive of no table."""
+        self.content.places(self, columns)
+        self.columns = list(columns)
 
     # ---- the model
 
@@ -545,12 +553,19 @@ class Archive:
                 f"{self.reader.path}: an archive is sliced by rows, archive[a:b]; got {rows!r}"
             )
         first, last, _ = rows.indices(self.rows)
-        return self.content.frame(self, first, max(first, last))
+        return self._frame(first, max(first, last))
 
     def to_pandas(self) -> pd.DataFrame:
-        """Restore all records of a table as a DataFrame, with the dtypes that the source had."""
-        frame: pd.DataFrame = self.content.frame(self, 0, self.rows)
+        """Restore all records of a table as a DataFrame, with the dtypes that the source had; only
+        the chosen columns, if there are such."""
+        frame: pd.DataFrame = self._frame(0, self.rows)
         return frame
+
+    def _frame(self, first: int, last: int) -> Any:
+        """Records first:last in Python, of a table the chosen columns."""
+        if self.columns is None:
+            return self.content.frame(self, first, last)
+        return self.content.frame_of_columns(self, first, last, self.columns)
 
     def check(self) -> None:
         """Restore everything, as decompressing does, without keeping any of it; ArchiveError at the

@@ -51,6 +51,7 @@ class Category(Modelled):
     country_codes: bool = False
 
     kind: ClassVar[str] = "category"
+    plural: ClassVar[str] = "categories"
     predictable: ClassVar[bool] = True
 
     @classmethod
@@ -174,6 +175,12 @@ class Category(Modelled):
 
     def facts(self) -> dict[str, Json]:
         return {**super().facts(), "levels": len(self.levels) + (self.more > 0)}
+
+    @property
+    def is_constant(self) -> bool:
+        if not self.levels:
+            return True
+        return len(self.levels) == 1 and not self.more and not self.missing
 
     def understood(self) -> str:
         if not self.levels:

@@ -153,6 +153,13 @@ class Modelled(Column):
     condition: bool = False
 
     modelled: ClassVar[bool] = True
+    # what several columns of the kind are called
+    plural: ClassVar[str] = "columns"
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all cells that training saw are the same."""
+        return False
 
     @property
     def predicted(self) -> bool:

@@ -16,6 +16,7 @@ from aetool.columns.reach import Reach
 from aetool.columns.summary import Summary
 from aetool.data.notation.dates import DateEvidence, DateNotation, DateStyle
 from aetool.data.notation.evidence import ODD as ODD_CELL
+from aetool.data.notation.moments import DAY_FIRST, MONTH_FIRST, SHORT_YEAR_FIRST
 from aetool.data.notation.numbers import NumberNotation
 from aetool.data.table import Cells, Mask, Values
 from aetool.errors import DataError
@@ -39,6 +40,14 @@ LEAST_TAIL = 1.0  # seconds: of moments that are all the same
 MOST_BITS = 32.0  # of surprise that a moment has on its own
 
 
+# the orders in which a date's three numbers may be written, as users name them, and in words
+ORDERS = {
+    DAY_FIRST: "day, month, year",
+    MONTH_FIRST: "month, day, year",
+    SHORT_YEAR_FIRST: "year, month, day",
+}
+
+
 @dataclass(frozen=True)
 class Date(Modelled):
     """A column of dates or times of day.
@@ -56,6 +65,7 @@ class Date(Modelled):
     reach: Reach | None = None
 
     kind: ClassVar[str] = "date"
+    plural: ClassVar[str] = "dates"
     ordered: ClassVar[bool] = True
 
     @classmethod
@@ -77,6 +87,8 @@ class Date(Modelled):
         notation = summary.asked_dates() if asked else summary.dates
         if notation is None:
             return None
+        if summary.date_order is not None:
+            _refuse_another_order(notation, summary)
         column = dataclasses.replace(column, notation=notation, token=summary.token)
         moments = column.parse(values)
         if asked and len(summary.present) and not (moments > ODD).any():
@@ -212,11 +224,22 @@ class Date(Modelled):
     def distance(self, values: Float, others: Float) -> Float:
         return np.zeros(len(values))
 
+    @property
+    def is_constant(self) -> bool:
+        return self.low == self.high and not self.missing
+
     def understood(self) -> str:
-        sentence = f"dates, {self.notation.show(self.low)} to {self.notation.show(self.high)}"
-        if self.notation.ambiguous:
-            sentence += ", day and month told by a guess"
-        return sentence
+        return f"dates, {self.notation.show(self.low)} to {self.notation.show(self.high)}"
+
+    def remark(self) -> str:
+        if not self.notation.ambiguous:
+            return ""
+        taken = _first_order(self.notation)
+        other = MONTH_FIRST if taken == DAY_FIRST else DAY_FIRST
+        return (
+            f"read as {ORDERS[taken]}, which is a guess: if it is wrong, "
+            f"{option('--type')} {self.name}=date:{other}"
+        )
 
     def to_json(self) -> dict[str, Json]:
         if self.notation == TYPED:
@@ -250,3 +273,23 @@ def _epoch(numbers: Float) -> Float:
         fits = (np.abs(counted) >= EARLIEST) & (np.abs(counted) < LATEST)
         seconds = np.where(fits, counted, seconds)
     return seconds
+
+
+def _first_order(notation: DateNotation) -> str:
+    """The order in which the first of the separators is read, whose order no cell proves."""
+    for orders in notation.orders.values():
+        if orders:
+            return orders[0]
+    return DAY_FIRST
+
+
+def _refuse_another_order(notation: DateNotation, summary: Summary) -> None:
+    """Raise DataError if a column's cells show another order of day, month and year than the one
+    that the user says."""
+    asked = str(summary.date_order)
+    for separator, orders in notation.orders.items():
+        if orders[0] != asked:
+            raise DataError(
+                f"{option('--type')} {summary.name}=date:{asked}: most of its dates with "
+                f"'{separator}' are {ORDERS[orders[0]]}; leave the order out"
+            )

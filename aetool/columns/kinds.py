@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 from aetool.canonical import Json
 from aetool.columns.category import Category
 from aetool.columns.column import Column
-from aetool.columns.date import Date
+from aetool.columns.date import ORDERS, Date
 from aetool.columns.identifier import Identifier
 from aetool.columns.number import Number
 from aetool.columns.skip import Skip
@@ -25,7 +26,19 @@ KINDS: dict[str, type[Column]] = {
 
 def decide(summary: Summary, kind: str | None = None) -> Column:
     """The column that a summary is of: of the kind that the user named, or if that is None of the
-    first one that fits. ParamError for an unknown kind, DataError for one that it cannot be."""
+    first one that fits. ParamError for an unknown kind, DataError for one that it cannot be.
+
+    kind: a name of KINDS; of dates also with the order of their numbers, such as "date:dmy".
+    """
+    if kind is not None and kind.startswith(f"{Date.kind}:"):
+        kind, _, order = kind.partition(":")
+        if order not in ORDERS:
+            raise ParamError(
+                f"{option('--type')} {summary.name}={kind}:{order}: the order of day, month and "
+                f"year must be one of {', '.join(ORDERS)}"
+            )
+        # no cell may tell it, and then a guess would
+        summary = dataclasses.replace(summary, date_order=order)
     if kind is not None and kind not in KINDS:
         raise ParamError(
             f"{option('--type')} {summary.name}={kind}: must be one of {', '.join(KINDS)}"

@@ -63,6 +63,7 @@ class Number(Modelled):
     counts: tuple[int, ...] = ()
 
     kind: ClassVar[str] = "number"
+    plural: ClassVar[str] = "numbers"
     predictable: ClassVar[bool] = True
     measured: ClassVar[bool] = True
     ordered: ClassVar[bool] = True
@@ -365,6 +366,10 @@ class Number(Modelled):
         if self.notation.unit:
             facts["unit"] = self.notation.unit
         return facts
+
+    @property
+    def is_constant(self) -> bool:
+        return self.low == self.high and not self.missing
 
     def understood(self) -> str:
         if not self.quantiles:

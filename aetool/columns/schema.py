@@ -21,6 +21,7 @@ from aetool.model import Float
 from aetool.spelling import in_shell, option, there_are
 
 MOST_CONTEXT = 256  # rows
+MOST_NAMED = 12  # columns alike, in one line
 LOOKED_AT = 1000  # records that tell how another file writes its columns
 FEWEST_OF_A_KIND = 20  # cells that tell a column of another kind from a few odd cells
 
@@ -254,32 +255,97 @@ def understood(schema: Schema) -> list[str]:
 
 
 def understood_briefly(schema: Schema, most: int) -> list[str]:
-    """How each column was read, in at most `most` lines: if there are more columns, those that
-    models do not see share a line for each kind, and the last line says how many others are left.
-    """
-    if len(schema.columns) <= most:
-        return understood(schema)
-    alike: dict[str, list[str]] = {}
+    """What is worth knowing of how the columns were read, in at most `most` lines: first which ones
+    models do not see, all by name, then those with something odd, a line each, then columns alike
+    in one line, and where all is told."""
+    lines = _left_out(schema)
+    odd_ones = []
+    others = []
+    for column in schema.modelled:
+        if _is_remarkable(column):
+            odd_ones.append(column)
+        else:
+            others.append(column)
+    alike = _alike(others)
+    # what is odd must not push out what the columns are
+    room = max(1, most - len(lines) - len(alike))
+    told = len(odd_ones)
+    if told > room:
+        # the last line is for all that have none of their own
+        told = room - 1
+    for column in odd_ones[:told]:
+        lines.append(_line_of(column))
+    untold = [column.name for column in odd_ones[told:]]
+    if untold:
+        lines.append(f"with other cells, too: {_some(untold)}")
+    lines += alike
+    if in_shell() and len(schema.columns) > len(lines):
+        lines[-1] += "; each by itself: --explain-columns"
+    return lines
+
+
+def _left_out(schema: Schema) -> list[str]:
+    """A line that names all columns that models do not see, with why; none if they see all."""
+    names_of: dict[str, list[str]] = {}
     for column in schema.columns:
         if not isinstance(column, Modelled):
-            alike.setdefault(column.understood(), []).append(column.name)
-    lines = [f"{', '.join(names)}: {words}; not modelled" for words, names in alike.items()]
-    others = _modelled_lines(schema)
-    room = most - len(lines)
-    if len(others) > room:
-        rest = len(others) - room + 1
-        how_to_see = ": --explain-columns" if in_shell() else ""
-        others = [*others[: room - 1], f"and {rest} more columns{how_to_see}"]
-    return lines + others
+            names_of.setdefault(column.understood(), []).append(column.name)
+    if not names_of:
+        return []
+    groups = [f"{', '.join(names)} ({why})" for why, names in names_of.items()]
+    count = sum(len(names) for names in names_of.values())
+    columns = "column is" if count == 1 else "columns are"
+    return [f"{count} {columns} left out: {'; '.join(groups)}"]
+
+
+def _is_remarkable(column: Modelled) -> bool:
+    """Whether a column has cells of another kind, or something odd about it."""
+    return bool(column.odd or column.remark())
+
+
+def _alike(columns: Sequence[Modelled]) -> list[str]:
+    """Lines that join columns with nothing odd about them: those in which nothing differs, those
+    with gaps, and the others by their kind."""
+    constant = []
+    gaps = []
+    kinds: dict[str, list[str]] = {}
+    for column in columns:
+        if column.is_constant:
+            constant.append(column.name)
+            continue
+        if column.missing:
+            gaps.append(f"{column.name} ({column.missing})")
+        names = kinds.setdefault(column.plural, [])
+        names.append(column.name)
+    lines = []
+    if constant:
+        lines.append(f"nothing differs in: {_some(constant)}")
+    if gaps:
+        lines.append(f"gaps: {_some(gaps)}")
+    if kinds:
+        groups = [f"{words}: {_some(names)}" for words, names in kinds.items()]
+        lines.append("; ".join(groups))
+    return lines
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first MOST_NAMED of these names, and how many others there are."""
+    listed = ", ".join(names[:MOST_NAMED])
+    more = len(names) - MOST_NAMED
+    if more <= 0:
+        return listed
+    return f"{listed} and {more} more columns"
 
 
 def _modelled_lines(schema: Schema) -> list[str]:
     """How each column that models see was read, a line for each: first those with something odd."""
-    remarkable = sorted(schema.modelled, key=lambda c: not (c.odd or c.remark()))
-    return [
-        f"{column.name}: {column.understood()}" + "".join(f", {w}" for w in _asides(column))
-        for column in remarkable
-    ]
+    remarkable = sorted(schema.modelled, key=lambda column: not _is_remarkable(column))
+    return [_line_of(column) for column in remarkable]
+
+
+def _line_of(column: Modelled) -> str:
+    """How a column that models see was read, with all that is odd about it."""
+    return ", ".join([f"{column.name}: {column.understood()}", *_asides(column)])
 
 
 def _asides(column: Modelled) -> list[str]:

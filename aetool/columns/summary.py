@@ -29,8 +29,9 @@ class Summary:
     spaced. rows: how many rows the piece has. decimal: the decimal mark that is usual in the file.
     gap_words: further words that mean a gap, by the user. typed: whether the source says that the
     column is text. dtype: the source's own name of its type, or None. closed: whether no other
-    records are to come. values_here: words, in lower case, that mean a gap in other columns but are
-    values in this one.
+    records are to come. date_order: the order of day, month and year that the user says, such as
+    "dmy"; None: it is told from the cells. values_here: words, in lower case, that mean a gap in
+    other columns but are values in this one.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Summary:
     decimal: str = "."
     gap_words: tuple[str, ...] = ()
     closed: bool = False
+    date_order: str | None = None
     values_here: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
@@ -141,7 +143,8 @@ class Summary:
     def asked_dates(self) -> DateNotation | None:
         """How the column's dates are written, for a column of which the user says that it holds
         dates; other cells are odd then."""
-        return DateEvidence.of(self.text).decide(self.gap_words, asked=True)
+        evidence = DateEvidence.of(self.text)
+        return evidence.decide(self.gap_words, usual=self.date_order, asked=True)
 
     @cached_property
     def _early(self) -> Cells:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,9 +17,11 @@ from aetool.canonical import Json
 from aetool.codec import picture_models, source_texts
 from aetool.codec.blocks import NO_HINTS
 from aetool.codec.contents.pixels import pixels_of
+from aetool.codec.pictures import PIXELS
 from aetool.codec.shared import shared_of
 from aetool.data import chains, remote, sources
 from aetool.data.array_files import ArrayFile
+from aetool.data.arrow_files import ArrowTable
 from aetool.data.images import FolderSource, ImageSource
 from aetool.data.table_source import TableSource
 from aetool.detection.choice import Choice
@@ -82,12 +85,7 @@ def compress(
             figures["tables"] = len(tables)
     # what a shard alone leaves exact, the whole may not
     if options.max_error and options.shard is None:
-        table = opening.of_source(source)
-        errors = figures.get("errors", {})
-        exact = unbounded.remarks(table, options.max_error, errors, options.effort)
-        exact += unbounded.of_folder(figures.get("stored_exactly", {}))
-        if exact:
-            figures["unbounded"] = exact
+        figures.update(_what_changed(opening.of_source(source), figures, options))
     if options.flag is not None:
         try:
             costliest = costing.detect(Path(path), model, Choice(top=options.flag))
@@ -96,6 +94,29 @@ def compress(
             # the archive is whole, whatever it holds
             figures["untold"] = str(error)
     return figures
+
+
+def _what_changed(
+    source: opening.Opened,
+    figures: Mapping[str, Json],
+    options: CompressOptions,
+) -> dict[str, Json]:
+    """What a bound on errors left as it is, as further figures: unbounded, lines on what is exact
+    all the same; of a table changed and unchanged, the names of its columns. figures: of the
+    archive."""
+    told: dict[str, Json] = {}
+    errors = figures.get("errors", {})
+    lines = unbounded.remarks(source, options.max_error, errors, options.effort)
+    lines += unbounded.of_folder(figures.get("stored_exactly", {}))
+    if lines:
+        told["unbounded"] = lines
+    is_table = isinstance(source, sources.CsvSource | ArrowTable | ArrayFile)
+    if is_table and PIXELS not in errors:
+        names = exact_job.names_of(source)
+        changed, unchanged = unbounded.changed_and_exact(names, errors)
+        told["changed"] = changed
+        told["unchanged"] = unchanged
+    return told
 
 
 def _check_of_parts(options: CompressOptions, model: Bundle | None) -> None:

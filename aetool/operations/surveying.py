@@ -20,7 +20,7 @@ from aetool.archives.yardstick import PictureYardstick
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec.pictures import PIXELS
-from aetool.data import packers, sources, streams
+from aetool.data import notices, packers, sources, streams
 from aetool.data.images import ImageSource, Pixels
 from aetool.data.packers import Packed
 from aetool.data.pictures.alike import of_one_form
@@ -326,6 +326,12 @@ class _Survey:
             {**arguments, **apart},
         )
         self.points.append(point)
+        self._tell(point)
+
+    def _tell(self, point: Point) -> None:
+        """Tell who watches how many archives are measured, and which one was last."""
+        count = len(self.points)
+        notices.advance(count == 1, f"{count} archives measured, the last: {point.name}")
 
     def _add_others(self, others: Iterator[Packed]) -> None:
         for packed in others:
@@ -334,7 +340,9 @@ class _Survey:
                 error = packed.mean_square**0.5 / self.yardstick.deviation
             psnr = self.yardstick.psnr(error)
             size = round(packed.size)
-            self.points.append(Point(packed.program, packed.setting, size, error, psnr))
+            point = Point(packed.program, packed.setting, size, error, psnr)
+            self.points.append(point)
+            self._tell(point)
 
     def _pixels(self) -> Pixels | None:
         """All pictures in one array, (n, channels, height, width); None for more than MOST_VALUES

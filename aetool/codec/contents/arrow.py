@@ -298,6 +298,16 @@ class ArrowContent(Content):
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         return arrow_files.frame_of(self.schema, archive.pieces(first, last))
 
+    def frame_of_columns(
+        self,
+        archive: Archive,
+        first: int,
+        last: int,
+        wanted: Sequence[str],
+    ) -> pd.DataFrame:
+        schema = _part_of(self.schema, self.places(archive, wanted))
+        return arrow_files.frame_of(schema, archive.pieces(first, last, wanted))
+
     def owners(self, block: Block) -> list[int]:
         return self.coder.owners([column.meta for column in block.columns])
 

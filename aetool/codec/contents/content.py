@@ -304,6 +304,24 @@ class Content:
             f"{archive.reader.path}: holds a file's bytes; decompress it, then read the file"
         )
 
+    def frame_of_columns(
+        self,
+        archive: Archive,
+        first: int,
+        last: int,
+        wanted: Sequence[str],
+    ) -> Piece:
+        """Columns of these names of records first:last, as `frame` has all of them. ParamError for
+        a name that is not there, or a content without columns."""
+        places = self.places(archive, wanted)
+        every = self.frame(archive, first, last)
+        if isinstance(every, Mapping):
+            return {name: every[name] for name in wanted}
+        # an index of pandas is a column of the archive, and none of the frame
+        if every.shape[1] != len(self.names(archive)):
+            return every[list(wanted)]
+        return every.iloc[:, places]
+
 
 class ByteContent(Content):
     """A content that restores its source byte for byte, piece by piece.

@@ -361,6 +361,17 @@ class TextTable(ByteContent):
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         return self.frame_of(archive, self.utf8_pieces(archive, first, last))
 
+    def frame_of_columns(
+        self,
+        archive: Archive,
+        first: int,
+        last: int,
+        wanted: Sequence[str],
+    ) -> pd.DataFrame:
+        _, *pieces = self.utf8_pieces(archive, first, last, wanted)
+        format = {**self.format(archive), "header": False}
+        return writers.frame_of_text(b"".join(pieces), format, list(wanted))
+
     def frame_of(self, archive: Archive, text: Iterator[bytes]) -> pd.DataFrame:
         """A DataFrame of a text. text: its pieces in UTF-8, the first of them this table's head."""
         head, *pieces = text
