@@ -154,7 +154,68 @@ def _bits(fitted_maps, asked_maps):
         held_out = np.array(each)
     asked = _joined(asked_maps, *_usual(fitted_maps))
     rare = [Rarity.of_few(a).of_scores(b) for a, b in zip(held_out.T, asked.T, strict=True)]
-    return np.mean(rare, axis=0)
+    # models that are sure count more than by the mean, as where members are joined
+    powers = 2.0 ** (0.7 * np.stack(rare))
+    return np.log2(powers.mean(axis=0)) / 0.7
+
+
+@pytest.mark.parametrize("light", [False, True])
+def test_what_densities_describe(light):
+    """Colours; blurred ones and contrast; and blurred ones and the contrasts of three grains."""
+    pictures = stones(2, 3)
+    spec = scaling.image_spec((3, SIDE, SIDE))
+    colours = Colours(Fine((3, SIDE, SIDE), brightness=False), light)
+    aspects = [
+        evaluated(
+            lambda g, x, number=number: g.op("Flatten", colours.aspects(g, x)[number], axis=1),
+            spec,
+            features(pictures),
+        ).reshape(2, -1, SIDE, SIDE)
+        for number in range(3)
+    ]
+    even, beside_contrast, beside_grains = aspects
+    assert [aspect.shape[1] for aspect in aspects] == [3, 4, 6]
+    if not light:
+        logarithms = np.log(pictures.transpose(0, 3, 1, 2) / 255 + 0.02)
+        assert even == pytest.approx(logarithms, abs=1e-5)
+
+    def blurred(maps, deviation):
+        off = np.arange(SIDE) - np.arange(SIDE)[:, None]
+        weight = np.exp(-0.5 * (off / deviation) ** 2)
+        weight /= weight.sum(axis=1, keepdims=True)
+        return weight @ maps @ weight.T
+
+    def contrast(fine, coarse, least):
+        change = blurred(even, fine) - blurred(even, coarse)
+        return 0.1 * np.log(blurred((change**2).sum(axis=1), 2.5) + least**2)
+
+    softened = blurred(even, 0.7)
+    assert beside_contrast[:, :3] == pytest.approx(softened, abs=1e-4)
+    assert beside_grains[:, :3] == pytest.approx(softened, abs=1e-4)
+    assert beside_contrast[:, 3] == pytest.approx(contrast(0.7, 2.5, 0.02), abs=1e-4)
+    for number, (fine, coarse) in enumerate([(0.7, 1.4), (1.4, 2.8), (2.8, 5.6)]):
+        expected = contrast(fine, coarse, 0.01)
+        assert beside_grains[:, 3 + number] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_patch_of_coarser_grain_is_found():
+    """Of the same colours and the same contrast: only how coarse it is tells it."""
+    rng = np.random.default_rng(0)
+
+    def grained(coarse):
+        fine_noise = ndimage.gaussian_filter(rng.normal(size=(SIDE, SIDE)), 1.0)
+        picture = fine_noise / fine_noise.std()
+        if coarse:
+            noise = ndimage.gaussian_filter(rng.normal(size=(SIDE, SIDE)), 2.2)
+            picture[20:44, 20:44] = (noise / noise.std())[20:44, 20:44]
+        levels = 120 + 20 * picture[..., None] + rng.normal(0, 2, (SIDE, SIDE, 3))
+        return levels.clip(0, 255).astype(np.uint8)
+
+    pictures = np.stack([grained(False) for _ in range(40)])
+    asked = np.stack([grained(number >= 15) for number in range(30)])
+    spec, solution = solved(pictures)
+    scores = evaluated(solution.bits, spec, features(asked)).sum(axis=1)
+    assert auroc(scores, np.arange(30) >= 15) > 0.97
 
 
 def test_a_density_is_that_of_its_gaussians():

@@ -19,6 +19,10 @@ LEAST_GROUND = 1e-4  # part of the pixels below which they do not tell what the 
 SOFT, WIDE = 0.7, 2.5  # pixels: blur of colours, and how far about a place they are compared
 LEAST_CONTRAST = 0.02  # of flat places, so that its logarithm is defined
 CONTRAST = 0.1  # how much the logarithm of contrast counts beside colours
+# pixels: blurs between which the contrast of fine, of middling and of coarse grain lies; and what
+# is added to the contrast of each, as LEAST_CONTRAST to that of all
+GRAINS = ((0.7, 1.4), (1.4, 2.8), (2.8, 5.6))
+LEAST_GRAIN = 0.01
 BLUR, STEP = 1.0, 2  # pixels that costs are averaged over; between two places
 
 
@@ -104,27 +108,72 @@ class Colours:
         columns = [level, down, right, level]
         return np.stack(columns, axis=-1).reshape(-1, 4)
 
-    def aspects(self, g: Builder, x: Value) -> tuple[Value, Value]:
-        """What densities describe of each pixel of reduced pictures: (`even` colours of features x,
-        (batch, channels, height, width); blurred ones beside the logarithm of the contrast about
-        the pixel, times CONTRAST, (batch, channels + 1, height, width))."""
-        sides = self.frame.small
-        softening = [window_means(side, side, SOFT) for side in sides]
-        widening = [window_means(side, side, WIDE) for side in sides]
+    def aspects(
+        self,
+        g: Builder,
+        x: Value,
+    ) -> tuple[Value, Value, Value]:
+        """What densities describe of each pixel of reduced pictures, (batch, descriptors, height,
+        width) each.
+
+        Of features x: `even` colours; blurred ones beside the logarithm of the contrast about the
+        pixel; and the same beside the logarithms of the contrasts of GRAINS, one for each. These
+        logarithms are times CONTRAST.
+        """
         colours = self.even(g, x)
-        softened = both_axes(g, colours, *softening)
-        change = softened - both_axes(g, colours, *widening)
-        every = np.ones((1, self.frame.shape[0], 1, 1))
-        squared_change = g.op("Conv", change * change, every)
-        contrast = both_axes(g, squared_change, *widening)
-        contrast = g.log(contrast + LEAST_CONTRAST**2)
-        blurred_beside_contrast = g.op(
+        softened = self._blurred(g, colours, SOFT)
+        wide = self._blurred(g, colours, WIDE)
+        change = softened - wide
+        contrast = self._contrast(g, change, LEAST_CONTRAST)
+        beside_contrast = g.op(
             "Concat",
             softened,
-            contrast * CONTRAST,
+            contrast,
             axis=1,
         )
-        return colours, blurred_beside_contrast
+        contrasts_of_grains = []
+        for fine, coarse in GRAINS:
+            less_blurred = self._blurred(g, colours, fine)
+            more_blurred = self._blurred(g, colours, coarse)
+            change = less_blurred - more_blurred
+            contrast = self._contrast(g, change, LEAST_GRAIN)
+            contrasts_of_grains.append(contrast)
+        beside_grains = g.op(
+            "Concat",
+            softened,
+            *contrasts_of_grains,
+            axis=1,
+        )
+        return colours, beside_contrast, beside_grains
+
+    def _blurred(
+        self,
+        g: Builder,
+        colours: Value,
+        deviation: float,
+    ) -> Value:
+        """Colours, (batch, channels, height, width), under a Gaussian of so many pixels."""
+        height, width = self.frame.small
+        down = window_means(height, height, deviation)
+        right = window_means(width, width, deviation)
+        return both_axes(g, colours, down, right)
+
+    def _contrast(
+        self,
+        g: Builder,
+        change: Value,
+        least: float,
+    ) -> Value:
+        """(batch, 1, height, width): CONTRAST times the logarithm of the mean square about each
+        pixel of a change of colours, (batch, channels, height, width). least: the change that is
+        added, so that flat places have a logarithm."""
+        channels = self.frame.shape[0]
+        every = np.ones((1, channels, 1, 1))
+        square = change * change
+        squared_change = g.op("Conv", square, every)
+        contrast = self._blurred(g, squared_change, WIDE)
+        contrast = g.log(contrast + least**2)
+        return contrast * CONTRAST
 
     def costs(
         self,

@@ -3,6 +3,7 @@ are, and how they change about each place, wherever in a picture they are seen."
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, evaluated
 from aetool.errors import DataError
 from aetool.model import Float, Int
-from aetool.rarity import Rarity
+from aetool.rarity import SHARPNESS, Rarity
 from aetool_patches.colours import Colours, Fine
 from aetool_patches.density import Density
 from aetool_patches.net import MAP, some_numbers, some_rows
@@ -21,7 +22,7 @@ from aetool_patches.usual import FARTHEST, FEWEST, LITTLE, SHARP, Moments
 
 JUDGED = 128  # pictures whose costs tell what is usual
 PIXELS = 12_000  # that Gaussians are fitted on
-AT_ONCE = 16  # pictures that are described at once
+AT_ONCE = 8  # pictures that are described at once
 AROUND = 2.0  # places that what is usual is averaged over
 # nats: of equal pictures costs differ by the rounding of a graph alone, which says nothing
 LEAST_DEVIATION = 1e-2
@@ -111,15 +112,16 @@ class Usual:
 class Surface(Solution):
     """Densities of what pixels look like, and what their costs usually are.
 
-    densities: of colours, and of colours beside contrast. usual, deviation: (maps * places,), costs
-    that are usual at each place, and how far they stray, in nats; rarities: for each map how rare
-    the power mean of its costs is. mean: (channels * places,), the mean of the pictures at each
-    place, standardised. alike: how far pictures look alike everywhere, 0 .. 1; where each place has
-    a look of its own, these densities tell little, and bits count by the square of it. fitted: the
-    costs from which it follows what is usual, also without some of the pictures.
+    densities: of colours, of colours beside contrast, and beside that of each grain. usual,
+    deviation: (maps * places,), costs that are usual at each place, and how far they stray, in
+    nats; rarities: for each map how rare the power mean of its costs is. mean: (channels *
+    places,), the mean of the pictures at each place, standardised. alike: how far pictures look
+    alike everywhere, 0 .. 1; where each place has a look of its own, these densities tell little,
+    and bits count by the square of it. fitted: the costs from which it follows what is usual, also
+    without some of the pictures.
 
-    Score: the mean, over maps, of how rare the power mean of costs over all places is, in bits; it
-    falls on the pixels by how far costs are beyond the usual.
+    Score: how rare the power mean over all places of a map's costs is, in bits, joined over maps as
+    rarity.joined does with models; it falls on the pixels by how far costs are beyond the usual.
     """
 
     colours: Colours
@@ -162,31 +164,82 @@ class Surface(Solution):
         beyond = g.relu(beyond)
         beyond = g.minimum(beyond, FARTHEST) + 1.0
         places = np.arange(self.colours.frame.places)
-        weight = self.alike**2 / len(self.rarities)
-        total = g.nothing(x)
-        # a map that finds nothing gives no bits, and so no pixel any
+        bits_of_maps = []
+        shares = []
         for number, rarity in enumerate(self.rarities):
             own = places + number * len(places)
             far = g.columns_of(beyond, own)
-            total = total + self._shared(g, far, rarity) * weight
-        return g.side_by_side(total, g.nothing(x))
+            bits_of_maps.append(self._rare(g, far, rarity))
+            shares.append(self._share(g, far))
+        score, parts = _joined(g, bits_of_maps)
+        total = g.nothing(x)
+        for share, part in zip(shares, parts, strict=True):
+            total = total + share * part
+        weight = self.alike**2
+        total = total * score
+        total = total * weight
+        return g.side_by_side(
+            total,
+            g.nothing(x),
+        )
 
-    def _shared(
+    def _rare(
         self,
         g: Builder,
         far: Value,
         rarity: Rarity,
     ) -> Value:
-        """(batch, pixels), in bits: how rare the power mean of one map is, (batch, places), shared
-        among the pixels by how far each place is beyond the usual."""
+        """(batch, 1), in bits: how rare the power mean of one map, (batch, places), is."""
         places = self.colours.frame.places
-        pixels = len(g.spec.columns)
         power = g.op("Pow", far, SHARP)
-        mean = g.sum_of(power, np.full(places, 1 / places))
+        parts = np.full(places, 1 / places)
+        mean = g.sum_of(power, parts)
         whole = g.op("Pow", mean, 1 / SHARP)
-        rare = Value(g, rarity.write(g.graph, whole.name))
-        share = self.colours.frame.enlarged(g, g.op("Pow", far, MAP))
-        return share / g.sum_of(share, np.ones(pixels)) * rare
+        name = rarity.write(g.graph, whole.name)
+        return Value(g, name)
+
+    def _share(
+        self,
+        g: Builder,
+        far: Value,
+    ) -> Value:
+        """(batch, pixels), whose sum is 1: how much of what one map, (batch, places), finds is each
+        pixel's, by how far places are beyond the usual."""
+        frame = self.colours.frame
+        pixels = len(g.spec.columns)
+        power = g.op("Pow", far, MAP)
+        share = frame.enlarged(g, power)
+        total = g.sum_of(share, np.ones(pixels))
+        return share / total
+
+
+def _joined(
+    g: Builder,
+    bits: Sequence[Value],
+) -> tuple[Value, list[Value]]:
+    """Join the bits of several maps, (batch, 1) each, as aetool.rarity.joined does with models:
+    (the joined bits, (batch, 1); how much of them is each map's, (batch, 1) each)."""
+    # powers of 2 as powers of e
+    base = SHARPNESS * math.log(2)
+    # the largest is taken out before powers, which could not hold hundreds of bits
+    top = g.op("Max", *bits)
+    powers = []
+    parts = []
+    for own in bits:
+        below_top = own - top
+        power = g.exp(below_top * base)
+        powers.append(power)
+        # a map that finds nothing has no part in what others find
+        parts.append(power * own)
+    mean = g.op("Sum", *powers)
+    mean = mean * (1 / len(bits))
+    off_top = g.log(mean)
+    joined = top + off_top * (1 / base)
+    # of a record that no map finds rare no map has a part
+    every_part = g.op("Sum", *parts)
+    every_part = g.maximum(every_part, LITTLE)
+    shares = [part / every_part for part in parts]
+    return joined, shares
 
 
 class Surfaces(ClosedForm):
@@ -236,17 +289,17 @@ class Surfaces(ClosedForm):
         channels = colours.frame.shape[0]
         height, width = colours.frame.small
 
-        def both_aspects(g: Builder, x: Value) -> Value:
+        def every_aspect(g: Builder, x: Value) -> Value:
             aspects = colours.aspects(g, x)
             every = g.op("Concat", *aspects, axis=1)
             return g.op("Flatten", every, axis=1)
 
-        flat = self._in_parts(both_aspects, pictures)
+        flat = self._in_parts(every_aspect, pictures)
         laid = flat.reshape(len(flat), -1, height * width)
         every = laid.transpose(0, 2, 1)
-        only_colours = every[..., :channels]
-        beside_contrast = every[..., channels:]
-        return [only_colours, beside_contrast]
+        # colours alone, and beside one number of contrast
+        ends = [channels, 2 * channels + 1]
+        return np.split(every, ends, axis=2)
 
     def _in_parts(
         self,
