@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import aetool
 from aetool import operations
 from aetool.columns.category import Category
 from aetool.columns.schema import Schema, infer, understood, understood_briefly
@@ -176,3 +177,24 @@ def test_moments_are_read_that_json_counts(tmp_path: Path) -> None:
     )
     assert chosen.schema is not None and chosen.schema["day"].kind == "date"
     np.testing.assert_allclose(operations.score(tmp_path / "t.csv", chosen), own, atol=1e-9)
+
+
+def test_texts_of_a_frame_with_thousands_parted_are_numbers(tmp_path: Path) -> None:
+    amounts = np.random.default_rng(0).integers(1000, 9000, 200)
+    amounts[77] = 4_000_000
+    frame = pd.DataFrame({"cost": [f"{v:,}" for v in amounts], "x": np.arange(200.0) % 7})
+    cost = schema_of(frame)["cost"]
+    assert cost.kind == "number"
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert cost.understood() == schema_of(tmp_path / "t.csv")["cost"].understood()
+    np.testing.assert_array_equal(cost.parse(Cells.of(["1,234", "12", None])), [1234, 12, np.nan])
+    # digits alone that are texts, such as keys, stay texts
+    frame["cost"] = [str(v) for v in amounts]
+    assert schema_of(frame)["cost"].kind != "number"
+    frame["cost"] = [f"{v:,}" for v in amounts]
+    model = aetool.fit(frame, "pca")
+    found = model.detect(frame)
+    assert found["score"].idxmax() == 77 and "cost=4,000,000" in found["why"][77]
+    back = model.decode(model.encode(frame))
+    assert all(isinstance(value, str) for value in back["cost"])
+    assert abs(int(back["cost"][0].replace(",", "")) - int(amounts[0])) < 900

@@ -92,9 +92,10 @@ class Number(Modelled):
         is_number = read.state == VALUE
         is_odd = read.state == ODD_CELL
         odd_cells = int(is_odd.sum())
-        # a typed source that holds numbers as texts means texts, but one odd cell among numbers
-        # makes texts of a whole column, as pandas reads it
-        if summary.typed and not asked and not odd_cells:
+        # a typed source that holds numbers as texts means texts; but pandas makes texts of a whole
+        # column of numbers where one cell is odd, or where thousands are parted
+        is_made_text = odd_cells or notation.group
+        if summary.typed and not asked and not is_made_text:
             return None
         if not is_number.any():
             if asked and len(summary.present):
