@@ -7,7 +7,9 @@ from torch import Tensor
 
 from aetool.nn import Stacked
 
-EXTREMES = {"table": (-3.0, 3.0), "image": (-1.0, 159 / 96)}  # standard deviations; black, white
+# of numbers in standard deviations; of pixels black and white, as the host lays them out
+LOWEST_NUMBER, HIGHEST_NUMBER = -3.0, 3.0
+BLACK, WHITE = -1.0, 159 / 96
 
 
 class Denoising(Stacked):
@@ -25,51 +27,65 @@ class Denoising(Stacked):
 
     def build(self) -> None:
         super().build()
-        owner = torch.from_numpy(self.spec.owners())
+        spec = self.spec
+        owner = torch.from_numpy(spec.owners())
         scored = owner >= 0
-        self.register_buffer("owner", torch.where(scored, owner, 0), persistent=False)
+        # a context feature has no column: any will do, as it is not damaged
+        column = torch.where(scored, owner, 0)
+        numeric = torch.from_numpy(spec.numeric)
+        number = torch.zeros(spec.features, dtype=torch.bool)
+        number[numeric] = True
+        # what only training needs is not stored
+        self.register_buffer("owner", column, persistent=False)
         self.register_buffer("context", ~scored, persistent=False)
-        number = torch.zeros(self.spec.features, dtype=torch.bool)
-        number[torch.from_numpy(self.spec.numeric)] = True
         self.register_buffer("number", number, persistent=False)
 
     def corrupt(self, x: Tensor, rng: torch.Generator) -> Tensor:
         damage = self.params
         flat = x.flatten(1)
+        device = x.device
         # drawn in any case, so that what is drawn after it does not depend on it
-        normal = torch.randn(flat.shape, generator=rng, device=x.device)
+        normal = torch.randn(flat.shape, generator=rng, device=device)
         damaged = flat
         if damage.noise or damage.shift:
             noise = damage.shift + damage.noise * normal
             damaged = flat + noise * self.number
         if damage.salt:
             extreme = self._extremes(flat, rng)
-            is_salted = self._columns_by_chance(flat, damage.salt, rng) & self.number
+            in_salted_column = self._columns_by_chance(flat, damage.salt, rng)
+            is_salted = in_salted_column & self.number
             damaged = torch.where(is_salted, extreme, damaged)
         if damage.swap:
-            other = torch.randperm(len(flat), generator=rng, device=x.device)
+            order = torch.randperm(len(flat), generator=rng, device=device)
+            other_rows = flat[order]
             is_swapped = self._columns_by_chance(flat, damage.swap, rng)
-            damaged = torch.where(is_swapped, flat[other], damaged)
+            damaged = torch.where(is_swapped, other_rows, damaged)
         blank = self._columns_by_chance(flat, damage.mask, rng)
         if damage.block:
-            block = self._block(len(x), rng, x.device)
+            block = self._block(len(x), rng, device)
             blank |= block & ~self.context
-        return torch.where(blank, 0.0, damaged).reshape(x.shape)
+        damaged = torch.where(blank, 0.0, damaged)
+        return damaged.reshape(x.shape)
 
     def _columns_by_chance(self, flat: Tensor, part: float, rng: torch.Generator) -> Tensor:
         """(rows, features) bool: in each of the rows every column is drawn with the probability
         `part`, and all of its features are True; those of the context never are."""
-        shape = (len(flat), len(self.spec.columns))
+        columns = len(self.spec.columns)
+        shape = (len(flat), columns)
         uniform = torch.rand(shape, generator=rng, device=flat.device)
         drawn = uniform < part
         return drawn[:, self.owner] & ~self.context
 
     def _extremes(self, flat: Tensor, rng: torch.Generator) -> Tensor:
         """The lowest or the highest value for every feature, by chance: (rows, features)."""
-        kind = "image" if self.spec.shape else "table"
-        low, high = EXTREMES[kind]
+        lowest = LOWEST_NUMBER
+        highest = HIGHEST_NUMBER
+        if self.spec.shape:
+            lowest = BLACK
+            highest = WHITE
         uniform = torch.rand(flat.shape, generator=rng, device=flat.device)
-        return torch.where(uniform < 0.5, low, high)
+        is_low = uniform < 0.5
+        return torch.where(is_low, lowest, highest)
 
     def _block(self, rows: int, rng: torch.Generator, device: torch.device) -> Tensor:
         """Choose one run of neighbouring columns, or one rectangle of pixels, in each row: (rows,
@@ -77,15 +93,19 @@ class Denoising(Stacked):
         part = float(self.params.block)
         shape = self.spec.shape
         if shape is None:
-            columns = _run(rows, len(self.spec.columns), part, rng, device)
-            return columns[:, self.owner]
+            columns = len(self.spec.columns)
+            run = _run(rows, columns, part, rng, device)
+            return run[:, self.owner]
         channels, height, width = shape
         # of a rectangle both sides are as long a part
         side = part**0.5
         down = _run(rows, height, side, rng, device)
         right = _run(rows, width, side, rng, device)
-        hole = down[:, :, None] & right[:, None, :]
-        every_channel = hole[:, None].expand(-1, channels, -1, -1)
+        rows_of_pixels = down[:, :, None]
+        columns_of_pixels = right[:, None, :]
+        hole = rows_of_pixels & columns_of_pixels
+        one_channel = hole[:, None]
+        every_channel = one_channel.expand(-1, channels, -1, -1)
         return every_channel.flatten(1)
 
 
@@ -100,7 +120,9 @@ def _run(
     rng draws."""
     length = max(1, round(part * size))
     places = size - length + 1
-    uniform = torch.rand((rows, 1), generator=rng, device=device)
+    shape = (rows, 1)
+    uniform = torch.rand(shape, generator=rng, device=device)
     first = (uniform * places).floor()
+    end = first + length
     place = torch.arange(size, device=device)
-    return (place >= first) & (place < first + length)
+    return (place >= first) & (place < end)

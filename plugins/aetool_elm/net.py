@@ -3,6 +3,7 @@ Kasun et al. 2013), trained to undo noise (Vincent et al. 2008)."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +35,8 @@ class Hidden(Solution):
     prior: Float
 
     def encode(self, g: Builder, x: Value) -> Value:
-        return g.relu(g.affine(x, self.weight, self.bias))
+        activation = g.affine(x, self.weight, self.bias)
+        return g.relu(activation)
 
     def decode(self, g: Builder, z: Value) -> Value:
         return g.affine(z, self.decoder, self.offset)
@@ -52,20 +54,27 @@ class ELM(ClosedForm):
         features = self.spec.features
         rng = np.random.default_rng(0)
         x = _sample(batches, features)
-        x = x[rng.permutation(len(x))]
+        order = rng.permutation(len(x))
+        x = x[order]
         held_out, fitted = _split(x)
-        weight = rng.standard_normal((features, units)) / np.sqrt(features)
+        normal = rng.standard_normal((features, units))
+        weight = normal / np.sqrt(features)
         bias = rng.standard_normal(units)
         # few rows are damaged several times, each time otherwise
         copies = max(1, ROWS // len(fitted))
         damage = self._damage(rng, weight, copies * len(fitted))
-        z = np.repeat(fitted @ weight + bias, copies, axis=0)
-        z = np.maximum(z + self.params.noise * damage, 0.0)
+        clean_activation = fitted @ weight + bias
+        activation = np.repeat(clean_activation, copies, axis=0)
+        activation = activation + self.params.noise * damage
+        z = np.maximum(activation, 0.0)
         decoder, offset = _ridge(z, fitted, copies)
-        codes = np.maximum(held_out @ weight + bias, 0.0)
+        # rows kept aside are encoded as they are, as those to be judged will be
+        activation = held_out @ weight + bias
+        codes = np.maximum(activation, 0.0)
         expected = codes @ decoder + offset
         deviation = costs.deviations(self.spec, held_out, expected)
-        prior = x.mean(axis=0).clip(0, 1)
+        mean = x.mean(axis=0)
+        prior = mean.clip(0, 1)
         return Hidden(weight, bias, decoder, offset, deviation, prior)
 
     def _damage(self, rng: np.random.Generator, weight: Float, rows: int) -> Float:
@@ -89,10 +98,11 @@ def _sample(batches: Batches, features: int) -> Float:
     rows = sum(len(batch) for batch in batches)
     if not rows:
         raise DataError("no rows to fit")
-    most = rows_of_numbers(NUMBERS, features, ROWS + ROWS // ASIDE)
-    step = -(-rows // most)
-    chosen = [batch[::step] for batch in batches]
-    return np.concatenate(chosen).astype(np.float64)
+    held_out = ROWS // ASIDE
+    most = rows_of_numbers(NUMBERS, features, ROWS + held_out)
+    step = math.ceil(rows / most)
+    sample = [batch[::step] for batch in batches]
+    return np.concatenate(sample).astype(np.float64)
 
 
 def _split(x: Float) -> tuple[Float, Float]:
@@ -114,11 +124,15 @@ def _ridge(z: Float, rows: Float, copies: int) -> tuple[Float, Float]:
     # float32 halves the time of the largest product; what is solved is float64
     z = (z - mean).astype(np.float32)
     gram = (z.T @ z).astype(np.float64)
-    penalty = RIDGE * float(np.trace(gram)) / len(gram) + 1e-9
-    of_each_row = z.reshape(len(rows), copies, -1).sum(axis=1)
+    units = len(gram)
+    sum_of_squares = float(np.trace(gram))
+    penalty = RIDGE * sum_of_squares / units + 1e-9
+    copies_of_rows = z.reshape(len(rows), copies, -1)
+    sum_of_copies = copies_of_rows.sum(axis=1)
     centred = (rows - centre).astype(np.float32)
-    cross = (of_each_row.T @ centred).astype(np.float64)
-    ridge = penalty * np.eye(len(gram))
+    cross = sum_of_copies.T @ centred
+    cross = cross.astype(np.float64)
+    ridge = penalty * np.eye(units)
     weights = np.linalg.solve(gram + ridge, cross)
     intercept = centre - mean @ weights
     return weights, intercept

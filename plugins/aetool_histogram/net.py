@@ -13,7 +13,8 @@ from aetool.model import Float, Int, Spec
 
 PRIOR = 1.0  # rows, spread over all cells of a column: what no row has is not impossible
 LEAST_WIDTH = 1e-5  # of a cell of one value, in standard deviations: float32 tells no less apart
-LARGEST = float(np.finfo(np.float32).max)
+FLOAT32 = np.finfo(np.float32)
+LARGEST = float(FLOAT32.max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +30,20 @@ class Cells:
     nats: Float
     width: float
 
+    @property
+    def lowest(self) -> float:
+        """The first edge; without cells a value that no number lies below."""
+        lowest = self.edges.min(initial=LARGEST)
+        return float(lowest)
 
-NO_CELLS = Cells(np.zeros(0), np.zeros(1), 1.0)
+    @property
+    def highest(self) -> float:
+        """The last edge; without cells a value that no number lies above."""
+        highest = self.edges.max(initial=-LARGEST)
+        return float(highest)
+
+
+NO_CELLS = Cells(edges=np.zeros(0), nats=np.zeros(1), width=1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,18 +79,21 @@ class Histograms(Solution):
         spec = g.spec
         numbers = None
         if len(spec.numeric):
-            nats = self._of_numbers(g, g.numbers(x))
+            standardised = g.numbers(x)
+            nats = self._of_numbers(g, standardised)
             numbers = costs.where_present(g, x, nats)
         flags = None
         if spec.flags:
             index = [feature for feature, _ in spec.flags]
             flag = g.columns_of(x, index)
-            flags = flag * (self.missing - self.present) + self.present
+            difference = self.missing - self.present
+            flags = flag * difference + self.present
         levels = None
         if spec.categories:
             index, block = costs.levels_of(spec)
-            chosen = g.columns_of(x, index)
-            levels = (chosen * self.levels[index]) @ block
+            level = g.columns_of(x, index)
+            nats_of_level = level * self.levels[index]
+            levels = nats_of_level @ block
         return costs.by_column(g, x, numbers, flags, levels)
 
     def _of_numbers(self, g: Builder, numbers: Value) -> Value:
@@ -86,14 +102,16 @@ class Histograms(Solution):
         inside = g.steps(numbers, self.edges, self.nats)
         below = g.relu(self.lowest - numbers)
         above = g.relu(numbers - self.highest)
-        widths = (below + above) * (1 / self.width)
+        outside = below + above
+        widths = outside * (1 / self.width)
         return inside + g.log(widths + 1.0)
 
     def surprise(self, g: Builder, x: Value) -> Value:
         """(batch, columns), in bits: the surprise of each column's value, which needs no others to
         say which column is odd."""
-        columns = list(range(len(g.spec.columns)))
-        return g.columns_of(self.bits(g, x), columns)
+        bits = self.bits(g, x)
+        columns = range(len(g.spec.columns))
+        return g.columns_of(bits, list(columns))
 
 
 class Histogram(ClosedForm):
@@ -104,7 +122,8 @@ class Histogram(ClosedForm):
         """Count a histogram for every column, of all rows in batches. DataError without rows."""
         spec = self.spec
         no_rows = np.zeros((0, spec.features), np.float32)
-        x = np.concatenate([no_rows, *batches]).astype(np.float64)
+        rows = np.concatenate([no_rows, *batches])
+        x = rows.astype(np.float64)
         if not len(x):
             raise DataError("no rows to fit")
         centre = x.mean(axis=0)
@@ -112,20 +131,21 @@ class Histogram(ClosedForm):
         cells = []
         for number, (feature, values) in enumerate(_present(spec, x)):
             half = float(spec.half[number])
-            cells.append(self._cells(values, half))
+            histogram = self._cells(values, half)
+            cells.append(histogram)
             centre[feature] = np.median(values) if len(values) else 0.0
         edges, nats = _side_by_side(cells)
         missing, present = _of_flags(spec, x)
+        levels = _of_levels(spec, x)
         return Histograms(
             edges,
             nats,
-            # a column without cells ends nowhere
-            lowest=np.array([column_cells.edges.min(initial=LARGEST) for column_cells in cells]),
-            highest=np.array([column_cells.edges.max(initial=-LARGEST) for column_cells in cells]),
-            width=np.array([column_cells.width for column_cells in cells]),
+            lowest=np.array([histogram.lowest for histogram in cells]),
+            highest=np.array([histogram.highest for histogram in cells]),
+            width=np.array([histogram.width for histogram in cells]),
             missing=missing,
             present=present,
-            levels=_of_levels(spec, x),
+            levels=levels,
             centre=centre,
         )
 
@@ -138,27 +158,35 @@ class Histogram(ClosedForm):
         different, counts = np.unique(values, return_counts=True)
         bins = self.params.bins
         lowest = different[0]
-        width = max((different[-1] - lowest) / bins, 2 * half, LEAST_WIDTH)
+        span = different[-1] - lowest
+        width = max(span / bins, 2 * half, LEAST_WIDTH)
         if len(different) <= self.params.values:
             return _cell_of_each(different, counts, half, width)
-        edges = lowest + width * np.arange(bins + 1)
+        number_of_edge = np.arange(bins + 1)
+        edges = lowest + width * number_of_edge
         place = np.searchsorted(edges, values, side="right") - 1
-        counts = np.bincount(place.clip(0, bins - 1), minlength=bins)
+        # rounding may put the largest value beyond the last edge
+        place = place.clip(0, bins - 1)
+        counts = np.bincount(place, minlength=bins)
         # the ends lie within their bins, and so does what is equal to them in float32
         edges[0] -= LEAST_WIDTH
         edges[-1] += LEAST_WIDTH
         outside = [0]
-        nats = _nats(np.concatenate([outside, counts, outside]))
+        with_outside = np.concatenate([outside, counts, outside])
+        nats = _nats(with_outside)
         return Cells(edges, nats, width)
 
 
 def _present(spec: Spec, x: Float) -> Iterator[tuple[int, Float]]:
     """Yield for each number of rows x, (rows, features), (the index of its feature, its values that
     are not missing, (n,))."""
-    for feature, gate in zip(spec.numeric.tolist(), spec.gate.tolist(), strict=True):
+    features = spec.numeric.tolist()
+    gates = spec.gate.tolist()
+    for feature, gate in zip(features, gates, strict=True):
         values = x[:, feature]
         if gate >= 0:
-            values = values[x[:, gate] == 0]
+            is_present = x[:, gate] == 0
+            values = values[is_present]
         yield feature, values
 
 
@@ -172,11 +200,15 @@ def _cell_of_each(different: Float, counts: Int, half: float, width: float) -> C
     reach[:-1] = np.minimum(reach[:-1], quarter)
     reach[1:] = np.minimum(reach[1:], quarter)
     reach = np.maximum(reach, LEAST_WIDTH / 4)
-    edges = np.stack([different - reach, different + reach], axis=1)
-    edges = edges.ravel()
+    first = different - reach
+    last = different + reach
+    pairs = np.stack([first, last], axis=1)
+    edges = pairs.ravel()
     # all other values together are one cell more
-    nats_of_counts = _nats(np.append(counts, 0))
-    nats = np.full(len(edges) + 1, nats_of_counts[-1])
+    with_others = np.append(counts, 0)
+    nats_of_counts = _nats(with_others)
+    nats_of_others = nats_of_counts[-1]
+    nats = np.full(len(edges) + 1, nats_of_others)
     nats[1::2] = nats_of_counts[:-1]
     return Cells(edges, nats, width)
 
@@ -184,12 +216,15 @@ def _cell_of_each(different: Float, counts: Int, half: float, width: float) -> C
 def _side_by_side(cells: list[Cells]) -> tuple[Float, Float]:
     """(edges (numbers, k), nats (numbers, k + 1)) of all histograms, k being that of the longest;
     shorter ones are filled up with infinite edges, and 0 nats."""
-    most = max((len(column_cells.edges) for column_cells in cells), default=0)
-    edges = np.full((len(cells), most), np.inf)
-    nats = np.zeros((len(cells), most + 1))
-    for number, column_cells in enumerate(cells):
-        edges[number, : len(column_cells.edges)] = column_cells.edges
-        nats[number, : len(column_cells.nats)] = column_cells.nats
+    numbers = len(cells)
+    counts = [len(histogram.edges) for histogram in cells]
+    most = max(counts, default=0)
+    edges = np.full((numbers, most), np.inf)
+    nats = np.zeros((numbers, most + 1))
+    for number, histogram in enumerate(cells):
+        count = counts[number]
+        edges[number, :count] = histogram.edges
+        nats[number, : count + 1] = histogram.nats
     return edges, nats
 
 
@@ -198,8 +233,10 @@ def _of_flags(spec: Spec, x: Float) -> tuple[Float, Float]:
     rows x, (rows, features)."""
     flags = [feature for feature, _ in spec.flags]
     missing = x[:, flags].sum(axis=0)
-    both = _nats(np.stack([missing, len(x) - missing]))
-    return both[0], both[1]
+    present = len(x) - missing
+    counts = np.stack([missing, present])
+    nats_of_missing, nats_of_present = _nats(counts)
+    return nats_of_missing, nats_of_present
 
 
 def _of_levels(spec: Spec, x: Float) -> Float:
@@ -209,7 +246,8 @@ def _of_levels(spec: Spec, x: Float) -> Float:
     nats = np.zeros(spec.features)
     for _, first, width in spec.categories:
         block = slice(first, first + width)
-        nats[block] = _nats(x[:, block].sum(axis=0))
+        counts = x[:, block].sum(axis=0)
+        nats[block] = _nats(counts)
     return nats
 
 
@@ -219,5 +257,6 @@ def _nats(counts: Float | Int) -> Float:
     itself."""
     rows = counts.sum(axis=0) - 1
     others = np.maximum(counts - 1, 0)
-    part: Float = (others + PRIOR / len(counts)) / (rows + PRIOR)
+    prior_of_cell = PRIOR / len(counts)
+    part: Float = (others + prior_of_cell) / (rows + PRIOR)
     return -np.log(part)

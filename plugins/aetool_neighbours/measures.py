@@ -88,50 +88,64 @@ class Ranked:
     @property
     def others(self) -> Int:
         """(n,): the indices of the features that stay as they are."""
-        return self.order[: self.width - len(self.lowest)]
+        first_number = self.width - len(self.lowest)
+        return self.order[:first_number]
 
     @property
     def numeric(self) -> Int:
         """(n,): the indices of the features that are replaced by ranks."""
-        return self.order[self.width - len(self.lowest) :]
+        first_number = self.width - len(self.lowest)
+        return self.order[first_number:]
 
     @classmethod
     def of(cls, x: Float, numeric: Int) -> Ranked:
         """The measure by the ranks among rows x, (rows, features), of the features `numeric`."""
-        knots = np.zeros((PIECES + 1, len(numeric)))
-        turns = np.zeros_like(knots)
+        shape = (PIECES + 1, len(numeric))
+        knots = np.zeros(shape)
+        turns = np.zeros(shape)
         lowest = np.zeros(len(numeric))
         for number, feature in enumerate(numeric):
             values, ranks = _distribution(x[:, feature])
             slopes = np.diff(ranks) / np.diff(values)
+            # the map is level below the first knot and above the last
             beyond_both_ends = np.concatenate([[0.0], slopes, [0.0]])
-            knots[: len(values), number] = values
-            turns[: len(values), number] = np.diff(beyond_both_ends)
+            count = len(values)
+            knots[:count, number] = values
+            turns[:count, number] = np.diff(beyond_both_ends)
             lowest[number] = ranks[0]
-        others = np.setdiff1d(np.arange(x.shape[1]), numeric)
-        return cls(knots, turns, lowest, np.concatenate([others, numeric]))
+        features = np.arange(x.shape[1])
+        others = np.setdiff1d(features, numeric)
+        order = np.concatenate([others, numeric])
+        return cls(knots, turns, lowest, order)
 
     def lay(self, x: Float) -> Float:
         numbers = x[:, self.numeric]
-        laid = np.broadcast_to(self.lowest, numbers.shape)
-        for knot, turn in zip(self.knots, self.turns, strict=True):
-            laid = laid + np.maximum(numbers - knot, 0.0) * turn
-        return np.concatenate([x[:, self.others], laid], axis=1)
+        ranks = np.broadcast_to(self.lowest, numbers.shape)
+        bends = zip(self.knots, self.turns, strict=True)
+        for knot, turn in bends:
+            beyond = np.maximum(numbers - knot, 0.0)
+            ranks = ranks + beyond * turn
+        unchanged = x[:, self.others]
+        return np.concatenate([unchanged, ranks], axis=1)
 
     def write(self, g: Builder, x: Value) -> Value:
         if not len(self.numeric):
             return g.columns_of(x, self.others)
         numbers = g.columns_of(x, self.numeric)
-        laid = numbers * 0.0 + self.lowest
-        for knot, turn in zip(self.knots, self.turns, strict=True):
-            laid = laid + g.relu(numbers - knot) * turn
+        ranks = numbers * 0.0 + self.lowest
+        bends = zip(self.knots, self.turns, strict=True)
+        for knot, turn in bends:
+            beyond = g.relu(numbers - knot)
+            ranks = ranks + beyond * turn
         if not len(self.others):
-            return laid
-        return g.side_by_side(g.columns_of(x, self.others), laid)
+            return ranks
+        unchanged = g.columns_of(x, self.others)
+        return g.side_by_side(unchanged, ranks)
 
     def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
         # back from the order of the coordinates to that of the features
-        return g.columns_of(apart * apart, np.argsort(self.order))
+        place_of_feature = np.argsort(self.order)
+        return g.columns_of(apart * apart, place_of_feature)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,25 +182,36 @@ class Straight:
         slope[spec.numeric] = spec.deviation * spec.curved
         offset = np.zeros(spec.features)
         offset[spec.numeric] = spec.mean * spec.curved
-        bent_back = _sinh(x * slope + offset)
+        argument = x * slope + offset
+        bent_back = _sinh(argument)
+        mean = bent_back.mean(axis=0) * curved
         spread = bent_back.std(axis=0)
-        deviation = np.where((curved > 0) & (spread > 0), spread, 1.0)
-        return cls(slope, offset, curved, bent_back.mean(axis=0) * curved, deviation)
+        # a column of one value is not divided by 0
+        has_spread = (curved > 0) & (spread > 0)
+        deviation = np.where(has_spread, spread, 1.0)
+        return cls(slope, offset, curved, mean, deviation)
 
     def lay(self, x: Float) -> Float:
-        standard = (_sinh(x * self.slope + self.offset) - self.mean) / self.deviation
+        argument = x * self.slope + self.offset
+        centred = _sinh(argument) - self.mean
+        standard = centred / self.deviation
         within = np.clip(standard, -FARTHEST, FARTHEST)
-        return np.asarray(np.where(self.curved > 0, within, x))
+        coordinates = np.where(self.curved > 0, within, x)
+        return np.asarray(coordinates)
 
     def write(self, g: Builder, x: Value) -> Value:
         argument = x * self.slope + self.offset
-        argument = g.minimum(g.maximum(argument, -MOST_BENT), MOST_BENT)
+        argument = g.maximum(argument, -MOST_BENT)
+        argument = g.minimum(argument, MOST_BENT)
         rising = g.op("Exp", argument)
         falling = g.op("Exp", argument * -1.0)
         bent_back = (rising - falling) * 0.5
-        standard = (bent_back - self.mean) * (1 / self.deviation)
-        within = g.minimum(g.maximum(standard, -FARTHEST), FARTHEST)
-        return within * self.curved + x * (1 - self.curved)
+        centred = bent_back - self.mean
+        standard = centred * (1 / self.deviation)
+        within = g.maximum(standard, -FARTHEST)
+        within = g.minimum(within, FARTHEST)
+        straight = 1 - self.curved
+        return within * self.curved + x * straight
 
     def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
         return apart * apart
@@ -194,7 +219,8 @@ class Straight:
 
 def _sinh(argument: Float) -> Float:
     """sinh, of arguments within MOST_BENT: beyond, float32 would hold too few of the digits."""
-    return np.asarray(np.sinh(np.clip(argument, -MOST_BENT, MOST_BENT)))
+    within = np.clip(argument, -MOST_BENT, MOST_BENT)
+    return np.asarray(np.sinh(within))
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,17 +240,24 @@ class Whitened:
     @classmethod
     def of(cls, x: Float) -> Whitened:
         """The measure by the at most 64 axes along which rows x, (rows, features), vary most."""
-        if x.shape[1] > DENSE:
-            leading_axes = leading([x.astype(np.float32)], AXES)
+        features = x.shape[1]
+        if features > DENSE:
+            batch = x.astype(np.float32)
+            leading_axes = leading([batch], AXES)
             variance = leading_axes.variances
             axes = leading_axes.vectors
         else:
-            covariance = np.cov(x, rowvar=False).reshape(x.shape[1], x.shape[1])
+            covariance = np.cov(x, rowvar=False)
+            # of one feature numpy gives a number, not a matrix
+            covariance = covariance.reshape(features, features)
             variance, axes = np.linalg.eigh(covariance)
+            # eigh puts the largest variance last
             variance = variance[::-1][:AXES]
             axes = axes[:, ::-1][:, :AXES]
-        least = max(LEAST_VARIANCE * float(variance.max(initial=0.0)), 1e-9)
-        return cls(axes / np.sqrt(np.maximum(variance, least)))
+        largest = float(variance.max(initial=0.0))
+        least = max(LEAST_VARIANCE * largest, 1e-9)
+        variance = np.maximum(variance, least)
+        return cls(axes / np.sqrt(variance))
 
     def lay(self, x: Float) -> Float:
         return np.asarray(x @ self.axes)
@@ -235,7 +268,8 @@ class Whitened:
     def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
         # apart^T apart = difference^T (axes axes^T difference), feature by feature; what makes the
         # distance smaller has no share in it
-        return g.relu(difference * (apart @ self.axes.T))
+        turned_back = apart @ self.axes.T
+        return g.relu(difference * turned_back)
 
 
 def _distribution(values: Float) -> tuple[Float, Float]:
@@ -243,11 +277,15 @@ def _distribution(values: Float) -> tuple[Float, Float]:
     of each: the part of the values below it, plus half of those at it, less 0.5, times UNIFORM."""
     knots = np.unique(values)
     if len(knots) > PIECES + 1:
-        knots = np.unique(np.quantile(values, np.linspace(0, 1, PIECES + 1)))
+        parts = np.linspace(0, 1, PIECES + 1)
+        quantiles = np.quantile(values, parts)
+        knots = np.unique(quantiles)
     too_close = np.diff(knots) < CLOSEST
-    knots = knots[np.append(~too_close, True)]
+    is_kept = np.append(~too_close, True)
+    knots = knots[is_kept]
     ordered = np.sort(values)
     below = np.searchsorted(ordered, knots, side="left")
     not_above = np.searchsorted(ordered, knots, side="right")
     part = (below + not_above) / (2 * len(values))
-    return knots, (part - 0.5) * UNIFORM
+    ranks = (part - 0.5) * UNIFORM
+    return knots, ranks

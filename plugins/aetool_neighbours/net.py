@@ -3,6 +3,7 @@ three or four measures of distance."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -53,14 +54,18 @@ class Neighbours(Solution):
 
     def decode(self, g: Builder, z: Value) -> Value:
         last = len(self.rows) - 1.0
-        number = g.maximum(g.op("Round", z), 0.0)
+        number = g.op("Round", z)
+        # a code that was quantised, or made up, may lie outside the table
+        number = g.maximum(number, 0.0)
         number = g.minimum(number, last)
-        return g.rows_of(self.rows, g.as_index(number))
+        index = g.as_index(number)
+        return g.rows_of(self.rows, index)
 
     def expected(self, g: Builder, x: Value) -> Value:
         """(batch, features): the remembered row nearest to each record, itself left out."""
         first_measure = self.measures[0]
-        return g.rows_of(self.rows, self._other(g, x, first_measure))
+        neighbour = self._other(g, x, first_measure)
+        return g.rows_of(self.rows, neighbour)
 
     def bits(self, g: Builder, x: Value) -> Value:
         """(batch, columns + 1): the cost of each column in bits; the last is 0."""
@@ -68,13 +73,20 @@ class Neighbours(Solution):
         # stored before all else: constants are numbered in the order in which they come
         g.const(self.rows)
         bits = scored * 0.0
-        for measure, rarity in zip(self.measures, self.rarities, strict=True):
-            bits = bits + self._bits_by(g, x, measure, rarity)
+        pairs = zip(self.measures, self.rarities, strict=True)
+        for measure, rarity in pairs:
+            bits_by_measure = self._bits_by(g, x, measure, rarity)
+            bits = bits + bits_by_measure
         owners = g.spec.owners()
         index = np.flatnonzero(owners >= 0)
-        mean = g.columns_of(bits, index) * (1 / len(self.measures))
-        parts = costs.summed(g, mean, owners[index].tolist())
-        return costs.in_bits(g, parts * (1 / costs.IN_BITS))
+        # context features are not judged
+        total = g.columns_of(bits, index)
+        mean = total * (1 / len(self.measures))
+        column_of_each = owners[index].tolist()
+        parts = costs.summed(g, mean, column_of_each)
+        # in_bits takes nats
+        nats = parts * (1 / costs.IN_BITS)
+        return costs.in_bits(g, nats)
 
     def _bits_by(self, g: Builder, x: Value, measure: Measure, rarity: Rarity) -> Value:
         """(batch, features): how rare the distance is by one measure, in bits, divided among the
@@ -82,43 +94,57 @@ class Neighbours(Solution):
         scored = g.scored(x)
         rows = g.const(self.rows)
         number = self._other(g, x, measure)
-        number = g.op("Reshape", number, g.const([-1], np.int64))
-        other = g.op("Gather", measure.write(g, rows), number, axis=0)
+        flat_shape = g.const([-1], np.int64)
+        number = g.op("Reshape", number, flat_shape)
+        coordinates = measure.write(g, rows)
+        neighbour = g.op("Gather", coordinates, number, axis=0)
         # as a difference of squares the distance of near records would be lost in rounding
-        apart = measure.write(g, scored) - other
-        square = g.sum_of(apart * apart, np.ones(measure.width))
+        apart = measure.write(g, scored) - neighbour
+        every_coordinate = np.ones(measure.width)
+        square = g.sum_of(apart * apart, every_coordinate)
         distance = g.op("Sqrt", square)
         root = _root(g, distance, measure.root)
-        rare = Value(g, rarity.write(g.graph, root.name))
-        difference = scored - g.op("Gather", rows, number, axis=0)
+        rarity_of_root = rarity.write(g.graph, root.name)
+        rarity_bits = Value(g, rarity_of_root)
+        neighbour_features = g.op("Gather", rows, number, axis=0)
+        difference = scored - neighbour_features
         is_scored = g.spec.owners() >= 0
-        share = measure.squares(g, difference, apart) + LEAST_SHARE * is_scored
-        bits = rare * share
+        squares = measure.squares(g, difference, apart)
+        share = squares + LEAST_SHARE * is_scored
+        bits = rarity_bits * share
         every_feature = np.ones(g.spec.features)
-        return bits / g.sum_of(share, every_feature)
+        total = g.sum_of(share, every_feature)
+        return bits / total
 
     def _other(self, g: Builder, x: Value, measure: Measure) -> Value:
         """The number of the remembered row that is nearest to features x by a measure, (batch, 1);
         of the next nearest where the nearest equals the record and may be it, unless that row is
         usual."""
         scored = g.scored(x)
-        others = measure.write(g, g.const(self.rows))
-        length = g.sum_of(others * others, np.ones(measure.width))
+        rows = g.const(self.rows)
+        others = measure.write(g, rows)
+        every_coordinate = np.ones(measure.width)
+        length = g.sum_of(others * others, every_coordinate)
         length = g.op("Transpose", length, perm=[1, 0])
+        record = measure.write(g, scored)
         # less the squared length of the record, which is the same for all rows
-        square = g.op("Gemm", measure.write(g, scored), others, length, transB=1, alpha=-2.0)
-        nearest = g.numbers_of_least(square, min(2, len(self.rows)))
+        square = g.op("Gemm", record, others, length, transB=1, alpha=-2.0)
+        candidates = min(2, len(self.rows))
+        nearest = g.numbers_of_least(square, candidates)
         first = g.columns_of(nearest, [0])
-        if len(self.rows) == 1:
+        if candidates == 1:
             return first
         difference = scored - g.rows_of(self.rows, first)
         # to the last bits, for rows lie ever so close to one another; not to the very last, which
         # may differ where another runtime lays a record out
-        size = g.op("Abs", scored) * LAST_BITS
-        is_equal = g.largest(g.op("Abs", difference) - size) <= LEAST_BITS
-        is_rare = g.look_up(~self.usual, first) > 0.0
+        tolerance = g.op("Abs", scored) * LAST_BITS
+        excess = g.op("Abs", difference) - tolerance
+        is_equal = g.largest(excess) <= LEAST_BITS
+        is_unusual = ~self.usual
+        is_rare = g.look_up(is_unusual, first) > 0.0
         is_itself = g.op("And", is_equal, is_rare)
-        return g.where(is_itself, g.columns_of(nearest, [1]), first)
+        second = g.columns_of(nearest, [1])
+        return g.where(is_itself, second, first)
 
 
 def _root(g: Builder, distance: Value, degree: int) -> Value:
@@ -143,14 +169,17 @@ class Nearest(ClosedForm):
         x = self._sample(batches)
         rows, count = np.unique(x, axis=0, return_counts=True)
         repeated = count > 1
-        most_repeat = count[repeated].sum() > USUAL * len(x)
-        usual = repeated | bool(most_repeat)
+        repeating_rows = count[repeated].sum()
+        most_repeat = bool(repeating_rows > USUAL * len(x))
+        usual = repeated | most_repeat
         measures = self._measures(x)
         rarities = []
         for measure in measures:
-            distances = _held_out_distances(measure.lay(x))
+            coordinates = measure.lay(x)
+            distances = _held_out_distances(coordinates)
             root = distances ** (1 / measure.root)
-            rarities.append(Rarity.of(root))
+            rarity = Rarity.of(root)
+            rarities.append(rarity)
         report = {"code_levels": len(rows)}
         return Neighbours(rows, usual, measures, rarities, report)
 
@@ -159,26 +188,33 @@ class Nearest(ClosedForm):
         the order of the table; context features 0. DataError without rows."""
         scored = self.spec.owners() >= 0
         no_rows = np.zeros((0, self.spec.features), np.float32)
-        x = np.concatenate([no_rows, *batches]).astype(np.float64) * scored
+        rows = np.concatenate([no_rows, *batches])
+        x = rows.astype(np.float64) * scored
         if not len(x):
             raise DataError("no rows to fit")
         numbers = max(1, int(scored.sum()))
-        usual_size = max(FEWEST, min(MOST, NUMBERS // numbers))
+        rows_of_numbers = NUMBERS // numbers
+        usual_size = max(FEWEST, min(MOST, rows_of_numbers))
         size = self.params.size or usual_size
         if len(x) <= size:
             return x
-        drawn = np.random.default_rng(0).choice(len(x), size, replace=False)
+        rng = np.random.default_rng(0)
+        drawn = rng.choice(len(x), size, replace=False)
         return x[np.sort(drawn)]
 
     def _measures(self, x: Float) -> list[Measure]:
         """What rows x, (rows, features), are compared by: pictures, and few rows, as they are."""
-        measures: list[Measure] = [Plain(self.spec.features)]
-        if self.spec.shape is not None or len(x) < FEWEST_TO_SPLIT:
-            return measures
-        measures.append(Ranked.of(x, self.spec.numeric))
-        measures.append(Whitened.of(x))
+        spec = self.spec
+        plain = Plain(spec.features)
+        is_picture = spec.shape is not None
+        if is_picture or len(x) < FEWEST_TO_SPLIT:
+            return [plain]
+        ranked = Ranked.of(x, spec.numeric)
+        whitened = Whitened.of(x)
+        measures: list[Measure] = [plain, ranked, whitened]
         if self.params.own_units:
-            measures.append(Straight.of(x, self.spec))
+            straight = Straight.of(x, spec)
+            measures.append(straight)
         return measures
 
 
@@ -195,14 +231,15 @@ def _held_out_distances(x: Float) -> Float:
     stretch = rows
     if len(x) >= FEWEST_TO_SPLIT:
         stretch = stretch_folds(len(x), STRETCHES)
-    step = -(-len(x) // JUDGED)
+    step = math.ceil(len(x) / JUDGED)
     judged = rows[::step]
     distances = np.zeros(len(judged))
     for held_out_stretch in np.unique(stretch[judged]):
         in_stretch = stretch[judged] == held_out_stretch
         others = x[stretch != held_out_stretch]
-        part = x[judged[in_stretch]]
-        off = part - others[_nearest(part, others)]
+        held_out_rows = x[judged[in_stretch]]
+        nearest = _nearest(held_out_rows, others)
+        off = held_out_rows - others[nearest]
         square = (off**2).sum(axis=1)
         distances[in_stretch] = np.sqrt(square)
     return distances

@@ -3,7 +3,9 @@ et al. 2022; and PaDiM: Defard et al. 2020), on filters that are learned from th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,12 +16,14 @@ from aetool.errors import DataError
 from aetool.model import Float, Int
 from aetool.rarity import Rarity
 from aetool_patches.texture import (
+    EQUAL_COLUMNS,
     LEARNED,
     Frame,
     Layers,
     Texture,
     described,
     learned,
+    reshaped,
     window_means,
 )
 from aetool_patches.usual import APART, FARTHEST, LITTLE, SHARP, Compared, Mask
@@ -69,14 +73,18 @@ class Places(Solution):
         # filters, metric and steps are of all: a few pictures hardly move them
         stays = ~np.isin(self.compared.remembered, rows)
         compared = self.compared.without(rows)
+        remembered = len(compared.remembered)
+        judged = len(compared.judged)
         # a model without a picture could judge none
-        if not len(compared.remembered) or not len(compared.judged):
+        if not remembered or not judged:
             return self
         usual, deviation, rarity = compared.usual()
+        levels = self.levels[:, :, stays]
+        vouching = self.vouching[:, stays]
         return replace(
             self,
-            levels=self.levels[:, :, stays],
-            vouching=self.vouching[:, stays],
+            levels=levels,
+            vouching=vouching,
             usual=usual,
             deviation=deviation,
             rarity=rarity,
@@ -86,116 +94,114 @@ class Places(Solution):
     def expected(self, g: Builder, x: Value) -> Value:
         """(batch, features): the mean of the remembered pictures, blurred, for every record."""
         mean = g.nothing(x) + self.mean
-        return self.texture.frame.enlarged(
-            g,
-            mean,
-            self.texture.frame.shape[0],
-        )
+        frame = self.texture.frame
+        channels = frame.shape[0]
+        return frame.enlarged(g, mean, channels)
 
     def bits(self, g: Builder, x: Value) -> Value:
         """(batch, pixels + 1), in bits: what each pixel adds to the score; the last is 0."""
         far = self.distances(g, x)
         power = g.op("Pow", far, SHARP)
-        mean = g.sum_of(power, np.full(len(self.usual), 1 / len(self.usual)))
-        whole = g.op("Pow", mean, 1 / SHARP)
-        rare = Value(g, self.rarity.write(g.graph, whole.name))
-        far = far * far
+        places = len(self.usual)
+        mean_weights = np.full(places, 1 / places)
+        mean = g.sum_of(power, mean_weights)
+        power_mean = g.op("Pow", mean, 1 / SHARP)
+        rarity = self.rarity.write(g.graph, power_mean.name)
+        rarity_bits = Value(g, rarity)
+        # two products, of which runtimes make the same bits, which they do not of a power
         assert MAP == 4.0
-        share = self.texture.frame.enlarged(g, far * far + LITTLE)
-        share = share / g.sum_of(share, np.ones(len(g.spec.columns)))
-        return g.side_by_side(share * rare, g.nothing(x))
+        square = far * far
+        fourth_power = square * square
+        frame = self.texture.frame
+        share = frame.enlarged(g, fourth_power + LITTLE)
+        pixels = len(g.spec.columns)
+        every_pixel = np.ones(pixels)
+        total = g.sum_of(share, every_pixel)
+        share = share / total
+        bits = share * rarity_bits
+        nothing = g.nothing(x)
+        return g.side_by_side(bits, nothing)
 
     def distances(self, g: Builder, x: Value) -> Value:
         """(batch, places) from 1 up: how far each place is from the nearest one beyond what is
         usual there, in deviations; 1 where it is no farther."""
         frame = self.texture.frame
-        place, coordinates, pictures = self.levels.shape
-        seen, found = _window(frame.grid, self.cells)
-        offsets = seen.shape[1]
-        asked = self.texture.write(g, x)
-        rows = (
-            g.as_number(
-                g.const(
-                    self.levels,
-                    np.uint8,
-                )
-            )
-            * self.step
-            + self.low
-        )
-        lengths = (self.coordinates**2).sum(axis=1)
-        around = g.op("Gather", asked, g.const(seen.ravel(), np.int64), axis=1)
-        around = g.op(
-            "Reshape",
-            around,
-            g.const([-1, place, offsets, coordinates], np.int64),
-        )
-        square = g.op("MatMul", around * -2.0, rows) + lengths[:, None, :]
-        own = g.op(
-            "Conv",
-            g.op(
-                "Transpose",
-                asked * asked,
-                perm=[0, 2, 1],
-            ),
-            np.ones((1, coordinates, 1)),
-        )
-        own = g.op("Reshape", own, g.const([-1, place], np.int64))
+        places, coordinates, pictures = self.levels.shape
+        places_around, comparisons = _window(frame.grid, self.cells)
+        offsets = places_around.shape[1]
+        coordinates_of_record = self.texture.write(g, x)
+        stored = g.const(self.levels, np.uint8)
+        levels = g.as_number(stored)
+        rows = levels * self.step + self.low
+        squares = self.coordinates**2
+        lengths = squares.sum(axis=1)
+        around = _gathered(g, coordinates_of_record, places_around)
+        around = reshaped(g, around, [-1, places, offsets, coordinates])
+        # (batch, places, offsets, pictures), less the record's own squared lengths
+        doubled = around * -2.0
+        products = g.op("MatMul", doubled, rows)
+        square = products + lengths[:, None, :]
+        own_squares = coordinates_of_record * coordinates_of_record
+        own_squares = g.op("Transpose", own_squares, perm=[0, 2, 1])
+        every_coordinate = np.ones((1, coordinates, 1))
+        own_length = g.op("Conv", own_squares, every_coordinate)
+        own_length = reshaped(g, own_length, [-1, places])
         if pictures > 1:
-            square = square + self._itself(g, square, own, offsets)
+            added = self._itself(g, square, own_length, offsets)
+            square = square + added
         # after it is known which picture is the record itself, by all its places
         if not self.vouching.all():
-            square = square + APART * ~self.vouching[:, None, :]
-        nearest = g.op("ReduceMin", square, g.const([3], np.int64), keepdims=0)
+            is_silent = ~self.vouching[:, None, :]
+            square = square + APART * is_silent
+        nearest = _least_along(g, square, 3)
         nearest = g.op("Flatten", nearest, axis=1)
-        nearest = g.op(
-            "Gather",
-            nearest,
-            g.const(found.ravel(), np.int64),
-            axis=1,
-        )
-        nearest = g.op(
-            "Reshape",
-            nearest,
-            g.const([-1, place, offsets], np.int64),
-        )
-        nearest = g.op(
-            "ReduceMin",
-            nearest,
-            g.const([2], np.int64),
-            keepdims=0,
-        )
-        far = g.op("Sqrt", g.maximum(nearest + own, LITTLE))
-        beyond = g.relu((far - self.usual) / self.deviation)
-        return g.minimum(beyond, FARTHEST) + 1.0
+        nearest = _gathered(g, nearest, comparisons)
+        nearest = reshaped(g, nearest, [-1, places, offsets])
+        nearest = _least_along(g, nearest, 2)
+        # rounding may make the square of a small distance negative
+        square = nearest + own_length
+        square = g.maximum(square, LITTLE)
+        far = g.op("Sqrt", square)
+        off = far - self.usual
+        deviations = off / self.deviation
+        beyond = g.relu(deviations)
+        beyond = g.minimum(beyond, FARTHEST)
+        return beyond + 1.0
 
-    def _itself(self, g: Builder, square: Value, own: Value, offsets: int) -> Value:
+    def _itself(self, g: Builder, square: Value, own_length: Value, offsets: int) -> Value:
         """Mark the remembered picture that is the record itself, so that it is not compared with
         itself: (batch, 1, 1, pictures), APART for it, else 0. square: what `distances` has of
-        squared distances, less own, (batch, places), the records' squared lengths; offsets: how
-        many neighbouring places were compared."""
-        place, _, pictures = self.levels.shape
-        here = g.op("Gather", square, g.const(offsets // 2, np.int64), axis=2)
-        here = here + g.op("Reshape", own, g.const([-1, place, 1], np.int64))
-        mean = g.op("MatMul", np.full((4, place), 1 / place), here)
-        mean = g.op("Gather", mean, g.const(0, np.int64), axis=1)
-        is_itself = g.as_number(mean <= self.rounding) * APART
-        return g.op(
-            "Reshape",
-            is_itself,
-            g.const([-1, 1, 1, pictures], np.int64),
-        )
+        squared distances, less own_length, (batch, places), the records' squared lengths; offsets:
+        how many neighbouring places were compared."""
+        places, _, pictures = self.levels.shape
+        # no step in any direction: the same place
+        middle = g.const(offsets // 2, np.int64)
+        here = g.op("Gather", square, middle, axis=2)
+        own = reshaped(g, own_length, [-1, places, 1])
+        here = here + own
+        # several equal rows: a product with a single one rounds by where a record stands
+        shape = (EQUAL_COLUMNS, places)
+        mean_weights = np.full(shape, 1 / places)
+        means = g.op("MatMul", mean_weights, here)
+        first = g.const(0, np.int64)
+        mean = g.op("Gather", means, first, axis=1)
+        is_near = mean <= self.rounding
+        is_itself = g.as_number(is_near)
+        added_distance = is_itself * APART
+        return reshaped(g, added_distance, [-1, 1, 1, pictures])
 
     @property
     def coordinates(self) -> Float:
         """(places, coordinates, pictures): the remembered coordinates, restored from levels."""
-        return self.low + self.step * self.levels.astype(np.float64)
+        levels = self.levels.astype(np.float64)
+        return self.low + self.step * levels
 
     @property
     def rounding(self) -> float:
         """The largest mean squared distance, over places, of a picture from itself as it is
         remembered, rounded to levels."""
-        return _rounding(self.levels.shape[1], self.step)
+        coordinates = self.levels.shape[1]
+        return _rounding(coordinates, self.step)
 
 
 class Patches(ClosedForm):
@@ -210,36 +216,49 @@ class Patches(ClosedForm):
             raise DataError("no pictures to fit")
         assert self.spec.shape is not None
         frame = Frame(self.spec.shape, self.params.brightness)
-        remembered = some_numbers(total, self._size(frame), 0)
-        judged = some_numbers(total, JUDGED, 1)
+        cells = self._cells(frame)
+        size = self._size(frame)
+        remembered = some_numbers(total, size, seed=0)
+        judged = some_numbers(total, JUDGED, seed=1)
         # of few pictures all are remembered and judged, and each is described once
-        shown = np.union1d(remembered, judged)
-        pictures = some_rows(batches, shown)
-        place = np.searchsorted(shown, remembered)
-        kept = pictures[place]
-        layers = learned(frame, self.spec, kept[:: -(-len(kept) // LEARNED)])
-        raw = self._described(frame, layers, pictures)
-        width = raw.shape[-1]
+        numbers = np.union1d(remembered, judged)
+        pictures = some_rows(batches, numbers)
+        place = np.searchsorted(numbers, remembered)
+        remembered_pictures = pictures[place]
+        step_between = math.ceil(len(remembered) / LEARNED)
+        few_pictures = remembered_pictures[::step_between]
+        layers = learned(frame, self.spec, few_pictures)
+        descriptors = self._described(frame, layers, pictures)
+        width = descriptors.shape[-1]
         # the metric is told by what is remembered alone
-        texture = Texture.of(frame, layers, raw[place].reshape(-1, width))
-        laid = (raw - texture.mean) @ texture.axes
-        low = float(laid[place].min())
-        high = float(laid[place].max())
-        step = max(high - low, 1e-6) / LEVELS
-        levels = np.round((laid[place] - low) / step).astype(np.uint8)
+        remembered_descriptors = descriptors[place]
+        flat_descriptors = remembered_descriptors.reshape(-1, width)
+        texture = Texture.of(frame, layers, flat_descriptors)
+        centred = descriptors - texture.mean
+        coordinates = centred @ texture.axes
+        remembered_coordinates = coordinates[place]
+        low = float(remembered_coordinates.min())
+        high = float(remembered_coordinates.max())
+        # of places that are all alike a step is not 0
+        span = max(high - low, 1e-6)
+        step = span / LEVELS
+        steps = (remembered_coordinates - low) / step
+        whole_steps = np.round(steps)
+        levels = whole_steps.astype(np.uint8)
         # what is remembered is compared as it is restored, rounded to whole steps
         restored = low + step * levels.astype(np.float64)
 
         def compared_with(chosen: Int, vouching: Mask | None) -> Compared:
+            place = np.searchsorted(numbers, chosen)
             return Compared.of(
                 frame,
-                self._cells(frame),
-                laid[np.searchsorted(shown, chosen)],
-                restored,
-                chosen,
-                remembered,
-                _rounding(width, step),
-                vouching,
+                cells,
+                asked=coordinates[place],
+                rows=restored,
+                judged=chosen,
+                remembered=remembered,
+                rounding=_rounding(width, step),
+                vouching=vouching,
             )
 
         compared = compared_with(remembered, None)
@@ -253,48 +272,53 @@ class Patches(ClosedForm):
             vouching.T,
             low,
             step,
-            self._cells(frame),
+            cells,
             usual,
             deviation,
             rarity,
-            self._mean(frame, kept),
-            compared,
-            {"remembered": len(kept)},
+            mean=self._mean(frame, remembered_pictures),
+            compared=compared,
+            report={"remembered": len(remembered)},
         )
 
     def _described(self, frame: Frame, layers: Layers, pictures: Float) -> Float:
         """(pictures, places, descriptors): the descriptors of pictures, (pictures, features)."""
-        raw = evaluated(
-            lambda g, x: g.op("Flatten", described(g, x, frame, layers), axis=1),
-            self.spec,
-            pictures,
-        )
-        return raw.reshape(len(pictures), frame.places, -1)
+
+        def write_flat(g: Builder, x: Value) -> Value:
+            descriptors = described(g, x, frame, layers)
+            return g.op("Flatten", descriptors, axis=1)
+
+        flat = evaluated(write_flat, self.spec, pictures)
+        return flat.reshape(len(pictures), frame.places, -1)
 
     def _size(self, frame: Frame) -> int:
         """How many pictures to remember: the parameter, or if that is 0 as many as fit."""
         coordinates = 80  # about so many, of pictures in colour
         most = NUMBERS // (frame.places * coordinates)
-        return int(self.params.size or max(8, min(MOST, most)))
+        usual_size = max(8, min(MOST, most))
+        return int(self.params.size or usual_size)
 
     def _cells(self, frame: Frame) -> int:
         """How many neighbouring places, in each direction, a place is compared with."""
-        longest = max(frame.shape[1:])
-        shift = (self.params.shift or WINDOW * longest) * max(frame.small) / longest
-        return min(MOST_CELLS, max(1, round(shift / frame.stride)))
+        _, height, width = frame.shape
+        longest = max(height, width)
+        longest_of_small = max(frame.small)
+        shift = self.params.shift or WINDOW * longest
+        # in pixels of the reduced picture
+        shift = shift * longest_of_small / longest
+        cells = round(shift / frame.stride)
+        cells = max(1, cells)
+        return min(MOST_CELLS, cells)
 
     def _mean(self, frame: Frame, rows: Float) -> Float:
-        picture = rows.mean(axis=0).reshape(self.spec.shape)
+        """(channels * places,): the mean of pictures, (pictures, features), about each place."""
+        mean = rows.mean(axis=0)
+        picture = mean.reshape(self.spec.shape)
         _, height, width = frame.shape
         down, right = frame.grid
-        small = (
-            window_means(height, down)
-            @ picture
-            @ window_means(
-                width,
-                right,
-            ).T
-        )
+        row_means = window_means(height, down)
+        column_means = window_means(width, right)
+        small = row_means @ picture @ column_means.T
         return np.asarray(small.ravel())
 
 
@@ -305,58 +329,70 @@ def _rounding(coordinates: int, step: float) -> float:
 
 
 def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
-    """The neighbouring places of each place of a grid, as tables of indices: (seen, found),
+    """The neighbouring places of each place of a grid, as tables of indices: (around, comparisons),
     (places, offsets) both, for a grid (height, width) and offsets of at most `cells` in each
     direction.
 
-    seen: the place at each offset from each place, at the edge the nearest one. found: for each
-    place the indices, in an array (places, offsets) made flat, of the comparisons that another
+    around: the place at each offset from each place, at the edge the nearest one. comparisons: for
+    each place the indices, in an array (places, offsets) made flat, of the comparisons that another
     place made with it.
     """
     height, width = grid
-    down, right = np.meshgrid(
-        np.arange(height),
-        np.arange(width),
-        indexing="ij",
-    )
+    last_row = height - 1
+    last_column = width - 1
+    down, right = np.indices(grid)
     line = range(-cells, cells + 1)
-    offsets = [(below, beside) for below in line for beside in line]
+    offsets = list(itertools.product(line, line))
     middle = len(offsets) // 2
-    seen = []
-    found = []
+    around = []
+    comparisons = []
     for number, (below, beside) in enumerate(offsets):
         row = down + below
         column = right + beside
-        seen.append(
-            row.clip(0, height - 1) * width
-            + column.clip(
-                0,
-                width - 1,
-            )
-        )
+        row = row.clip(0, last_row)
+        column = column.clip(0, last_column)
+        around.append(row * width + column)
         row = down - below
         column = right - beside
-        inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-        # beyond the edge there is nothing to find: what is found at the place itself stands in
-        there = (row * width + column) * len(offsets) + number
-        here = (down * width + right) * len(offsets) + middle
-        found.append(np.where(inside, there, here))
-    flat = (
-        np.stack(one, axis=-1).reshape(
-            height * width,
-            -1,
-        )
-        for one in (seen, found)
-    )
-    first, second = flat
-    return first, second
+        in_rows = (row >= 0) & (row <= last_row)
+        in_columns = (column >= 0) & (column <= last_column)
+        inside = in_rows & in_columns
+        other_place = row * width + column
+        there = other_place * len(offsets) + number
+        place = down * width + right
+        here = place * len(offsets) + middle
+        # beyond the edge there is no comparison: that of the place with itself stands in
+        comparison = np.where(inside, there, here)
+        comparisons.append(comparison)
+    return _table(around), _table(comparisons)
+
+
+def _table(columns: Sequence[Int]) -> Int:
+    """(places, columns): tables over a grid, (height, width) each, as the columns of one."""
+    flat = [column.ravel() for column in columns]
+    return np.stack(flat, axis=1)
+
+
+def _gathered(g: Builder, x: Value, index: Int) -> Value:
+    """(batch, n, ...): entries of x, (batch, k, ...), along its second axis, by a table of n
+    indices of any shape."""
+    flat = index.ravel()
+    places = g.const(flat, np.int64)
+    return g.op("Gather", x, places, axis=1)
+
+
+def _least_along(g: Builder, x: Value, axis: int) -> Value:
+    """The least number along an axis, which is then gone."""
+    axes = g.const([axis], np.int64)
+    return g.op("ReduceMin", x, axes, keepdims=0)
 
 
 def some_numbers(total: int, most: int, seed: int) -> Int:
     """At most `most` different numbers below total, drawn at random, in ascending order."""
     if total <= most:
         return np.arange(total)
-    drawn = np.random.default_rng(seed).choice(total, most, replace=False)
+    rng = np.random.default_rng(seed)
+    drawn = rng.choice(total, most, replace=False)
     return np.sort(drawn)
 
 
@@ -365,7 +401,10 @@ def some_rows(batches: Batches, numbers: Int) -> Float:
     chosen = []
     first = 0
     for batch in batches:
-        own = numbers[(numbers >= first) & (numbers < first + len(batch))]
-        chosen.append(batch[own - first])
-        first += len(batch)
-    return np.concatenate(chosen).astype(np.float64)
+        end = first + len(batch)
+        is_in_batch = (numbers >= first) & (numbers < end)
+        places = numbers[is_in_batch] - first
+        chosen.append(batch[places])
+        first = end
+    pictures = np.concatenate(chosen)
+    return pictures.astype(np.float64)

@@ -4,10 +4,12 @@ about it."""
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from aetool.closed_form import Builder, Value, evaluated
 from aetool.model import Float, Spec
@@ -15,10 +17,19 @@ from aetool.model import Float, Spec
 LONGEST = 128  # side that larger pictures are made smaller to
 GRID, STRIDE = 32, 2  # most places along the longer side; fewest pixels between two
 # filters: how many pixels are averaged, the side of a patch, and the blur of the answers in pixels
-LAYERS = ((1, 3, 1.0), (1, 5, 1.0), (1, 5, 3.0), (2, 7, 1.0), (2, 7, 2.0))
+LAYERS = (
+    (1, 3, 1.0),
+    (1, 5, 1.0),
+    (1, 5, 3.0),
+    (2, 7, 1.0),
+    (2, 7, 2.0),
+)
 TINTS = (1.0, 2.5)  # blurs of the colours themselves, in pixels
 GROUPS, LEADING = 12, 3  # of filters by how much they vary; filters whose answers count themselves
 LEAST_ANSWER = 0.02  # so that the logarithm of what is flat is defined
+LEAST_DEVIATION = 0.02  # of a descriptor
+AXIS_NOISE = 0.01  # variance added along an axis of descriptors, beside variances of 1
+EQUAL_COLUMNS = 4  # of a matrix, in place of one
 LEAST_VARIANCE = 1e-4  # of a filter, beside the mean
 ROUNDING = 2e-6  # variance of pixels, 0 .. 1, that are whole levels
 LEAST_LIGHT = 0.02  # mean brightness of a picture that others are brought to
@@ -40,19 +51,26 @@ class Frame:
         """The size in pixels, (height, width), of the reduced pictures to which filters are
         applied."""
         _, height, width = self.shape
-        part = min(1.0, LONGEST / max(height, width))
-        return max(1, round(part * height)), max(1, round(part * width))
+        longest = max(height, width)
+        part = min(1.0, LONGEST / longest)
+        small_height = max(1, round(part * height))
+        small_width = max(1, round(part * width))
+        return small_height, small_width
 
     @property
     def stride(self) -> int:
         """Pixels of the reduced picture from one place to the next, across and down."""
-        return max(STRIDE, -(-max(self.small) // GRID))
+        longest = max(self.small)
+        stride = math.ceil(longest / GRID)
+        return max(STRIDE, stride)
 
     @property
     def grid(self) -> tuple[int, int]:
         """(height, width) of the grid, in places."""
         height, width = self.small
-        return -(-height // self.stride), -(-width // self.stride)
+        down = math.ceil(height / self.stride)
+        right = math.ceil(width / self.stride)
+        return down, right
 
     @property
     def places(self) -> int:
@@ -64,52 +82,34 @@ class Frame:
         """(batch, channels, height, width): features x as small pictures, 0 .. 1 or, brought to one
         brightness, about 1."""
         channels, height, width = self.shape
-        picture = g.op(
-            "Reshape",
-            x * WHITE + BLACK,
-            g.const([-1, *self.shape], np.int64),
-        )
-        small = self.small
-        if small != (height, width):
-            picture = both_axes(
-                g,
-                picture,
-                window_means(height, small[0]),
-                window_means(
-                    width,
-                    small[1],
-                ),
-            )
+        small_height, small_width = self.small
+        intensity = x * WHITE
+        intensity = intensity + BLACK
+        picture = reshaped(g, intensity, [-1, *self.shape])
+        is_small = self.small == (height, width)
+        if not is_small:
+            rows = window_means(height, small_height)
+            columns = window_means(width, small_width)
+            picture = both_axes(g, picture, rows, columns)
         if not self.brightness:
             return picture
-        pixels = small[0] * small[1]
-        flat = g.op("Reshape", picture, g.const([-1, channels, pixels], np.int64))
-        light = g.op(
-            "Reshape",
-            mean_of_last(g, flat, pixels),
-            g.const(
-                [-1, channels, 1, 1],
-                np.int64,
-            ),
-        )
-        return picture / (light + LEAST_LIGHT)
+        pixels = small_height * small_width
+        flat = reshaped(g, picture, [-1, channels, pixels])
+        light = mean_of_last(g, flat, pixels)
+        light = reshaped(g, light, [-1, channels, 1, 1])
+        # a black channel is not divided by 0
+        light = light + LEAST_LIGHT
+        return picture / light
 
     def enlarged(self, g: Builder, places: Value, channels: int = 1) -> Value:
         """(batch, channels * height * width): values of places, (batch, channels * places), spread
         over the pixels of whole pictures."""
         _, height, width = self.shape
         down, right = self.grid
-        picture = g.op(
-            "Reshape",
-            places,
-            g.const([-1, channels, down, right], np.int64),
-        )
-        picture = both_axes(
-            g,
-            picture,
-            window_means(down, height),
-            window_means(right, width),
-        )
+        picture = reshaped(g, places, [-1, channels, down, right])
+        rows = window_means(down, height)
+        columns = window_means(right, width)
+        picture = both_axes(g, picture, rows, columns)
         return g.op("Flatten", picture, axis=1)
 
 
@@ -129,67 +129,60 @@ class Layer:
     def write(self, g: Builder, picture: Value, frame: Frame) -> Value:
         """(batch, descriptors, places): the logarithm of how strong groups of filters answer about
         each place, and the answers of the leading ones; all less their mean over the picture."""
-        sides = [side // self.factor for side in frame.small]
+        height, width = frame.small
+        height = height // self.factor
+        width = width // self.factor
         if self.factor > 1:
-            picture = both_axes(
-                g,
-                picture,
-                *(
-                    window_means(a, b)
-                    for a, b in zip(
-                        frame.small,
-                        sides,
-                        strict=True,
-                    )
-                ),
-            )
+            rows = window_means(frame.small[0], height)
+            columns = window_means(frame.small[1], width)
+            picture = both_axes(g, picture, rows, columns)
         answers = g.op("Conv", picture, self.weight, self.bias)
-        strength = g.op("Conv", answers * answers, self._groups()[:, :, None, None])
-        about = [
-            window_means(side - window + 1, places, self.deviation, side)
-            for side, window, places in zip(
-                sides,
-                self.weight.shape[2:],
-                frame.grid,
-                strict=True,
-            )
-        ]
-        strength = g.log(both_axes(g, strength, *about) + LEAST_ANSWER)
-        leading = g.columns_of(answers, list(range(min(LEADING, len(self.bias)))))
-        leading = both_axes(g, leading, *about)
-        both = g.op("Concat", strength, leading, axis=1)
-        flat = g.op(
-            "Reshape",
-            both,
-            g.const([0, self.width, frame.places], np.int64),
-        )
-        return flat - mean_of_last(g, flat, frame.places)
+        squares = answers * answers
+        groups = self._groups()[:, :, None, None]
+        strength = g.op("Conv", squares, groups)
+        # there is an answer only where the whole window lies within the picture
+        window_height, window_width = self.weight.shape[2:]
+        answer_rows = height - window_height + 1
+        answer_columns = width - window_width + 1
+        down, right = frame.grid
+        blur = self.deviation
+        rows = window_means(answer_rows, down, blur, height)
+        columns = window_means(answer_columns, right, blur, width)
+        strength = both_axes(g, strength, rows, columns)
+        strength = strength + LEAST_ANSWER
+        log_strength = g.log(strength)
+        first_filters = range(self._leading)
+        leading = g.columns_of(answers, list(first_filters))
+        leading = both_axes(g, leading, rows, columns)
+        both = g.op("Concat", log_strength, leading, axis=1)
+        return _less_mean(g, both, self.width, frame.places)
 
     @property
     def width(self) -> int:
         """How many descriptors the layer gives for each place."""
-        return len(self._groups()) + min(LEADING, len(self.bias))
+        groups = len(self._groups())
+        return groups + self._leading
+
+    @property
+    def _leading(self) -> int:
+        """How many filters' answers are descriptors themselves."""
+        return min(LEADING, len(self.bias))
 
     def _groups(self) -> Float:
         """(groups, filters): the weight of each filter in each group, whose sum is 1; first filters
         are groups by themselves, later groups have ever more filters."""
         count = len(self.bias)
-        edges = (
-            np.unique(
-                np.round(
-                    np.geomspace(
-                        1,
-                        count + 1,
-                        GROUPS + 1,
-                    )
-                ).astype(int)
-            )
-            - 1
-        )
-        groups = np.zeros((len(edges) - 1, count))
-        for group, (first, end) in enumerate(itertools.pairwise(edges)):
-            groups[group, first:end] = 1 / (end - first)
-        return groups
+        # each group a certain factor larger than the one before, and none without a filter
+        bounds = np.geomspace(1, count + 1, GROUPS + 1)
+        bounds = np.round(bounds).astype(int)
+        edges = np.unique(bounds) - 1
+        groups = []
+        for first, end in itertools.pairwise(edges):
+            weights = np.zeros(count)
+            filters = end - first
+            weights[first:end] = 1 / filters
+            groups.append(weights)
+        return np.stack(groups)
 
 
 @dataclass(frozen=True)
@@ -203,13 +196,12 @@ class Tint:
     def write(self, g: Builder, picture: Value, frame: Frame) -> Value:
         """(batch, channels, places): the mean colour about each place of pictures, less the mean
         over all places."""
-        about = [
-            window_means(side, places, self.deviation)
-            for side, places in zip(frame.small, frame.grid, strict=True)
-        ]
-        colours = both_axes(g, picture, *about)
-        flat = g.op("Reshape", colours, g.const([0, self.width, frame.places], np.int64))
-        return flat - mean_of_last(g, flat, frame.places)
+        height, width = frame.small
+        down, right = frame.grid
+        rows = window_means(height, down, self.deviation)
+        columns = window_means(width, right, self.deviation)
+        colours = both_axes(g, picture, rows, columns)
+        return _less_mean(g, colours, self.width, frame.places)
 
 
 Layers = Sequence[Layer | Tint]
@@ -232,105 +224,136 @@ class Texture:
 
     def write(self, g: Builder, x: Value) -> Value:
         """(batch, places, coordinates): the coordinates of all places of features x."""
-        raw = described(g, x, self.frame, self.layers)
-        return g.op("MatMul", raw - self.mean, self.axes)
+        descriptors = described(g, x, self.frame, self.layers)
+        centred = descriptors - self.mean
+        return g.op("MatMul", centred, self.axes)
 
     @classmethod
-    def of(cls, frame: Frame, layers: Layers, raw: Float) -> Texture:
-        """The texture whose metric is read off places, raw: (n, descriptors)."""
-        mean = raw.mean(axis=0)
-        # the metric is the mean of several, whose root are the axes
-        metric = np.zeros((raw.shape[1], raw.shape[1]))
+    def of(cls, frame: Frame, layers: Layers, descriptors: Float) -> Texture:
+        """The texture whose metric is read off places, descriptors: (n, descriptors)."""
+        mean = descriptors.mean(axis=0)
+        width = descriptors.shape[1]
+        # all layers together, and each by itself
+        parts = [slice(0, width)]
         first = 0
-        parts = [slice(0, raw.shape[1])]
         for layer in layers:
-            parts.append(slice(first, first + layer.width))
-            first += layer.width
+            end = first + layer.width
+            parts.append(slice(first, end))
+            first = end
+        # the metric is the mean of several, whose root are the axes
+        metric = np.zeros((width, width))
         for part in parts:
-            white = _whitening(raw[:, part])
-            metric[part, part] += white @ white.T / len(white)
+            white = _whitening(descriptors[:, part])
+            products = white @ white.T
+            metric[part, part] += products / len(white)
         strength, turns = np.linalg.eigh(metric)
-        return cls(frame, layers, mean, turns * np.sqrt(np.maximum(strength, 0)))
+        # rounding may make the least of them negative
+        strength = np.maximum(strength, 0)
+        axes = turns * np.sqrt(strength)
+        return cls(frame, layers, mean, axes)
 
 
 def described(g: Builder, x: Value, frame: Frame, layers: Layers) -> Value:
     """Describe every place of pictures by all layers: (batch, places, descriptors). x: features."""
     picture = frame.write(g, x)
-    seen = [layer.write(g, picture, frame) for layer in layers]
-    every = g.op("Concat", *seen, axis=1) if len(seen) > 1 else seen[0]
-    return g.op("Transpose", every, perm=[0, 2, 1])
+    of_layers = [layer.write(g, picture, frame) for layer in layers]
+    descriptors = of_layers[0]
+    if len(of_layers) > 1:
+        descriptors = g.op("Concat", *of_layers, axis=1)
+    return g.op("Transpose", descriptors, perm=[0, 2, 1])
 
 
 def learned(frame: Frame, spec: Spec, rows: Float) -> list[Layer | Tint]:
     """Learn the layers that describe places: filters, the principal axes of patches of pictures,
     (rows, features), and layers of colours."""
-    small = evaluated(
-        lambda g, x: g.op("Flatten", frame.write(g, x), axis=1),
-        spec,
-        rows,
-    )
-    small = small.reshape(len(rows), frame.shape[0], *frame.small)
-    layers: list[Layer | Tint] = [Tint(blur, frame.shape[0]) for blur in TINTS]
+    channels = frame.shape[0]
+
+    def write_flat(g: Builder, x: Value) -> Value:
+        picture = frame.write(g, x)
+        return g.op("Flatten", picture, axis=1)
+
+    flat = evaluated(write_flat, spec, rows)
+    small = flat.reshape(-1, channels, *frame.small)
+    layers: list[Layer | Tint] = []
+    # colours first, then filters
+    for blur in TINTS:
+        tint = Tint(blur, channels)
+        layers.append(tint)
+    shortest = min(frame.small)
     for factor, side, deviation in LAYERS:
-        if min(frame.small) // factor < 1 or (factor > 1 and min(frame.small) < factor * side):
+        # of pictures made smaller still, a patch must fit in
+        if factor > 1 and shortest < factor * side:
             continue
         pictures = small
         if factor > 1:
-            down, right = (
-                window_means(
-                    size,
-                    size // factor,
-                )
-                for size in frame.small
-            )
+            height, width = frame.small
+            down = window_means(height, height // factor)
+            right = window_means(width, width // factor)
             pictures = down @ small @ right.T
-        window = tuple(min(side, size) for size in pictures.shape[2:])
-        patches = np.lib.stride_tricks.sliding_window_view(
-            pictures,
-            window,
-            axis=(2, 3),
-        )
-        # (pictures, height, width, channels, patch height, patch width)
-        patches = patches.transpose(0, 2, 3, 1, 4, 5)
-        count = int(np.prod(patches.shape[:3]))
-        # of equal layers equal filters, whose answers are then computed once
-        drawn = np.random.default_rng(0).choice(
-            count,
-            min(count, PATCHES),
-            replace=False,
-        )
-        place = np.unravel_index(np.sort(drawn), patches.shape[:3])
-        chosen = patches[place].reshape(len(drawn), -1)
-        mean = chosen.mean(axis=0)
-        covariance = np.cov(chosen, rowvar=False, bias=True).reshape(
-            len(mean),
-            len(mean),
-        )
-        variance, axes = np.linalg.eigh(covariance)
-        least = max(LEAST_VARIANCE * float(variance.mean()), ROUNDING)
-        white = (axes / np.sqrt(np.maximum(variance, least)))[:, ::-1].T
-        weight = white.reshape(-1, frame.shape[0], *window)
-        layers.append(Layer(factor, weight, -white @ mean, deviation))
+        patches = _patches(pictures, side)
+        weight, bias = _filters(patches)
+        layer = Layer(factor, weight, bias, deviation)
+        layers.append(layer)
     return layers
+
+
+def _patches(pictures: Float, side: int) -> Float:
+    """At most PATCHES patches of this side, or of that of a smaller picture, at random places of
+    pictures, (pictures, channels, height, width): (n, channels, patch height, patch width)."""
+    _, _, height, width = pictures.shape
+    patch_height = min(side, height)
+    patch_width = min(side, width)
+    window = (patch_height, patch_width)
+    patches = sliding_window_view(pictures, window, axis=(2, 3))
+    # (pictures, height, width, channels, patch height, patch width)
+    patches = patches.transpose(0, 2, 3, 1, 4, 5)
+    pictures_and_places = patches.shape[:3]
+    count = math.prod(pictures_and_places)
+    # of equal layers equal filters, whose answers are then computed once
+    rng = np.random.default_rng(0)
+    most = min(count, PATCHES)
+    drawn = rng.choice(count, most, replace=False)
+    drawn = np.sort(drawn)
+    place = np.unravel_index(drawn, pictures_and_places)
+    return np.asarray(patches[place])
+
+
+def _filters(patches: Float) -> tuple[Float, Float]:
+    """(weight (filters, channels, height, width), bias (filters,)) of the filters that whiten
+    patches, (n, channels, height, width): principal axes, those that vary most first."""
+    flat = patches.reshape(len(patches), -1)
+    pixels = flat.shape[1]
+    mean = flat.mean(axis=0)
+    covariance = np.cov(flat, rowvar=False, bias=True)
+    # of one pixel numpy gives a number, not a matrix
+    covariance = covariance.reshape(pixels, pixels)
+    variance, axes = np.linalg.eigh(covariance)
+    least = LEAST_VARIANCE * float(variance.mean())
+    least = max(least, ROUNDING)
+    variance = np.maximum(variance, least)
+    deviation = np.sqrt(variance)
+    scaled = axes / deviation
+    # eigh puts the axis of the largest variance last
+    white = scaled[:, ::-1].T
+    patch_shape = patches.shape[1:]
+    weight = white.reshape(-1, *patch_shape)
+    bias = -white @ mean
+    return weight, bias
 
 
 def _whitening(rows: Float) -> Float:
     """The whitening matrix of rows, (rows, n): multiplied from the right, (n, n), it gives them
     about the same variance along all axes, but for axes along which they hardly vary."""
-    deviation = np.maximum(rows.std(axis=0), 0.02)
-    correlation = np.cov(rows / deviation, rowvar=False, bias=True)
-    variance, axes = np.linalg.eigh(correlation.reshape(len(deviation), -1))
-    return np.asarray(
-        axes
-        / np.sqrt(
-            np.maximum(
-                variance,
-                0,
-            )
-            + 0.01
-        )
-        / deviation[:, None]
-    )
+    deviation = rows.std(axis=0)
+    deviation = np.maximum(deviation, LEAST_DEVIATION)
+    standard = rows / deviation
+    correlation = np.cov(standard, rowvar=False, bias=True)
+    # of one column numpy gives a number, not a matrix
+    correlation = correlation.reshape(len(deviation), -1)
+    variance, axes = np.linalg.eigh(correlation)
+    variance = np.maximum(variance, 0) + AXIS_NOISE
+    whitened = axes / np.sqrt(variance)
+    return np.asarray(whitened / deviation[:, None])
 
 
 def window_means(size: int, places: int, deviation: float = 0.0, whole: int = 0) -> Float:
@@ -342,23 +365,54 @@ def window_means(size: int, places: int, deviation: float = 0.0, whole: int = 0)
     whole = whole or size
     if places == size == whole and not deviation:
         return np.eye(size)
-    deviation = deviation or max(0.5, 0.5 * whole / places)
-    middle = (np.arange(places) + 0.5) * whole / places
-    off = np.arange(size) + 0.5 + (whole - size) / 2 - middle[:, None]
+    half_a_place = 0.5 * whole / places
+    deviation = deviation or max(0.5, half_a_place)
+    middle = np.arange(places) + 0.5
+    middle = middle * whole / places
+    margin = (whole - size) / 2
+    middle_of_value = np.arange(size) + 0.5 + margin
+    off = middle_of_value - middle[:, None]
+    square = off**2
     # no place is so far from all values that it would have no weights
-    away = off**2 - (off**2).min(axis=1, keepdims=True)
-    weight = np.exp(-0.5 * away / deviation**2)
-    return np.asarray(weight / weight.sum(axis=1, keepdims=True))
+    least = square.min(axis=1, keepdims=True)
+    beyond_nearest = square - least
+    variance = deviation**2
+    exponent = -0.5 * beyond_nearest / variance
+    weight = np.exp(exponent)
+    total = weight.sum(axis=1, keepdims=True)
+    return np.asarray(weight / total)
 
 
 def both_axes(g: Builder, picture: Value, down: Float, right: Float) -> Value:
     """Filter both axes of a picture by matrices: down picture right^T for each channel."""
-    return g.op("MatMul", g.op("MatMul", down, picture), right.T)
+    along_columns = g.op("MatMul", down, picture)
+    return g.op("MatMul", along_columns, right.T)
+
+
+def reshaped(g: Builder, x: Value, sizes: Sequence[int]) -> Value:
+    """The same numbers in an array of these sizes: -1 for what is left over, as the batch is, and 0
+    for a size that stays."""
+    shape = g.const(list(sizes), np.int64)
+    return g.op("Reshape", x, shape)
+
+
+def _less_mean(g: Builder, x: Value, width: int, places: int) -> Value:
+    """(batch, width, places): descriptors on a grid, (batch, width, height, width of the grid),
+    with the places in one row, less the mean of each descriptor over all places."""
+    flat = reshaped(g, x, [0, width, places])
+    mean = mean_of_last(g, flat, places)
+    return flat - mean
 
 
 def mean_of_last(g: Builder, x: Value, size: int) -> Value:
     """(batch, n, 1): the mean over the last axis of x, (batch, n, size), written as nodes of a
     graph."""
     # several equal columns: a product with a single one rounds by where a record stands
-    columns = g.op("MatMul", x, np.full((size, 4), 1 / size))
-    return g.op("Slice", columns, *(g.const([at], np.int64) for at in (0, 1, 2)))
+    shape = (size, EQUAL_COLUMNS)
+    mean_weights = np.full(shape, 1 / size)
+    columns = g.op("MatMul", x, mean_weights)
+    first, end, axis = 0, 1, 2
+    bounds = []
+    for bound in (first, end, axis):
+        bounds.append(g.const([bound], np.int64))
+    return g.op("Slice", columns, *bounds)

@@ -53,23 +53,33 @@ def conditionals(spec: Spec, cov: Float) -> Float:
     same Schur complement).
     """
     precision = np.linalg.inv(cov)
-    solve = np.zeros_like(precision)
+    inverse_blocks = np.zeros_like(precision)
     for block in _blocks(spec):
-        at = np.ix_(block, block)
-        solve[at] = np.linalg.inv(precision[at])
-    return np.asarray(np.eye(len(cov)) - precision @ solve)
+        place = np.ix_(block, block)
+        inverse_blocks[place] = np.linalg.inv(precision[place])
+    identity = np.eye(len(cov))
+    return np.asarray(identity - precision @ inverse_blocks)
 
 
 def _blocks(spec: Spec) -> list[list[int]]:
     """For each column that is scored the list of its features."""
-    levels = [list(range(first, first + width)) for _, first, width in spec.categories]
-    flag_of = dict(zip(spec.owner.tolist(), spec.gate.tolist(), strict=True))
-    number_of = dict(zip(spec.owner.tolist(), spec.numeric.tolist(), strict=True))
-    paired = {column: flag for column, flag in flag_of.items() if flag >= 0}
-    alone = [[feature] for column, feature in number_of.items() if column not in paired]
-    alone += [[flag] for flag, _ in spec.flags if flag not in paired.values()]
-    # a number and its flag are one column: neither may tell the other
-    pairs = [[number_of[column], flag] for column, flag in paired.items()]
+    numbers = spec.numeric.tolist()
+    gates = spec.gate.tolist()
+    alone = []
+    pairs = []
+    for number, gate in zip(numbers, gates, strict=True):
+        if gate < 0:
+            alone.append([number])
+        else:
+            # a number and its flag are one column: neither may tell the other
+            pairs.append([number, gate])
+    for flag, _ in spec.flags:
+        if flag not in gates:
+            alone.append([flag])
+    levels = []
+    for _, first, width in spec.categories:
+        end = first + width
+        levels.append(list(range(first, end)))
     return alone + levels + pairs
 
 
@@ -80,14 +90,16 @@ def distances(prediction: Prediction, spec: Spec, batches: Batches) -> Float:
     rows = 0
     total = np.zeros(spec.features)
     for block in in_blocks(batches, BLOCK_NUMBERS):
-        residual = prediction.residual(block.astype(np.float64))
-        total += (residual**2).sum(axis=0)
+        x = block.astype(np.float64)
+        square = prediction.residual(x) ** 2
+        total += square.sum(axis=0)
         rows += len(block)
+    # a feature that is predicted without any error is not divided by 0
     mean = np.maximum(total / rows, 1e-12)
     parts = []
     for block in in_blocks(batches, BLOCK_NUMBERS):
-        residual = prediction.residual(block.astype(np.float64))
-        square = residual**2 / mean
+        x = block.astype(np.float64)
+        square = prediction.residual(x) ** 2 / mean
         square = np.minimum(square[:, scored], FAR)
         parts.append(square.sum(axis=1))
     return np.concatenate(parts)
@@ -114,13 +126,16 @@ def with_tails(
     numbers = spec.numeric[gated]
     # a missing number says nothing of its spread
     present = np.ones(square.shape, dtype=bool)
-    present[:, numbers] = few[:, spec.gate[gated]] == 0
+    flags = few[:, spec.gate[gated]]
+    present[:, numbers] = flags == 0
     scale, weight = _mixture(square, least, present)
-    rows = present.sum(axis=0)[numbers]
+    rows_of_features = present.sum(axis=0)
+    rows = rows_of_features[numbers]
     # what is believed of spreads read off few rows
     part = rows / (rows + PRIOR_ROWS)
     variance = scale[:, numbers] ** 2
-    scale[:, numbers] = np.sqrt(part * variance + (1 - part))
+    believed_variance = part * variance + (1 - part)
+    scale[:, numbers] = np.sqrt(believed_variance)
     return dataclasses.replace(maps, prediction=prediction, scale=scale, weight=weight)
 
 
@@ -140,28 +155,34 @@ def with_joint(
     are given, the density is of what they do not tell. Numbers of which most rows have one value,
     or none, take no part: about that value they have no density.
     """
-    varied = np.flatnonzero(~mostly_one(spec, few_rows(batches)))
+    is_varied = ~mostly_one(spec, few_rows(batches))
+    varied = np.flatnonzero(is_varied)
     numbers = spec.numeric[varied]
     if not amount or len(numbers) < 2:
         return maps
     lean = _lean(spec, batches)
-    lean = None if lean is None else lean[:, varied]
+    if lean is not None:
+        lean = lean[:, varied]
     chunks = Columns(batches, numbers, lean)
     rows = sum(len(batch) for batch in batches)
     most = axes_of_wide(rows, len(numbers))
     # variance of a value within its bucket
     rounding = spec.half[varied] ** 2 / 3
     middle = spread(chunks, most)
-    for _ in range(TRIMS if trim else 0):
+    rounds = TRIMS if trim else 0
+    for _ in range(rounds):
         far = middle.squares(chunks, rounding)
-        middle = spread(chunks, most, nearness(far, trim))
+        weights = nearness(far, trim)
+        middle = spread(chunks, most, weights)
     variances, vectors = middle.axes(rounding)
     axes = vectors / np.sqrt(variances)
-    along = (few_rows(chunks) - middle.mean) @ axes
+    centred = few_rows(chunks) - middle.mean
+    along = centred @ axes
     least = np.full(len(variances), LEAST_AXIS)
     scale, weight = _mixture(along**2, least)
+    columns = spec.owner[varied]
     share = np.zeros((len(variances), len(spec.columns)))
-    share[:, spec.owner[varied]] = vectors.T**2
+    share[:, columns] = vectors.T**2
     joint = Joint(
         numbers,
         middle.mean,
@@ -181,7 +202,8 @@ def axes_of_wide(rows: int, features: int) -> int | None:
     it is only what a handful of rows have in common by chance."""
     if features <= DENSE:
         return None
-    return max(1, min(COMPONENTS, rows // ROWS_OF_AN_AXIS))
+    supported = rows // ROWS_OF_AN_AXIS
+    return max(1, min(COMPONENTS, supported))
 
 
 def with_companions(prediction: LowRank, spec: Spec, few: Float) -> Prediction:
@@ -194,40 +216,61 @@ def with_companions(prediction: LowRank, spec: Spec, few: Float) -> Prediction:
     features = spec.features
     if features > MOST_COMPARED or len(few) <= 2 * COMPANIONS:
         return prediction
-    few = few[:: max(1, len(few) * features**2 // PRODUCTS)]
+    products = len(few) * features**2
+    step = max(1, products // PRODUCTS)
+    few = few[::step]
     residual = prediction.residual(few)
-    freedom = len(few) - prediction.left.shape[1]
+    axes = prediction.left.shape[1]
+    freedom = len(few) - axes
     if freedom <= COMPANIONS:
         return prediction
-    deviation = np.sqrt((residual**2).mean(axis=0)) + 1e-6
+    mean_square = (residual**2).mean(axis=0)
+    deviation = np.sqrt(mean_square) + 1e-6
+    # in float32, which halves the time of the products
     standard = (residual / deviation).astype(np.float32)
-    owners = spec.owners()
+    index, correlation = _most_alike(standard, spec.owners())
     chance = math.sqrt(BEYOND_CHANCE * math.log(features) / freedom)
-    index = np.zeros((features, COMPANIONS), dtype=np.int64)
-    alike = np.zeros((features, COMPANIONS))
-    for first in range(0, features, STRIP):
-        rows = np.arange(first, min(first + STRIP, features))
-        together = standard[:, rows].T @ standard / np.float32(len(few))
-        size = np.abs(together)
-        size[(owners[rows, None] == owners) & (owners >= 0)] = 0
-        size[np.arange(len(rows)), rows] = 0
-        places = rows - first
-        for companion in range(COMPANIONS):
-            most = size.argmax(axis=1)
-            index[rows, companion] = most
-            alike[rows, companion] = together[places, most]
-            size[places, most] = -1.0
-    counted = np.abs(alike) > chance
+    counted = np.abs(correlation) > chance
     if not counted.any():
         return prediction
+    companions = standard.T[index].astype(np.float64)
     # the correlations of companions with each other, (features, companions, companions)
-    chosen = standard.T[index].astype(np.float64)
-    between = chosen @ chosen.transpose(0, 2, 1) / len(few)
-    between *= counted[:, :, None] & counted[:, None, :]
-    between += (~counted[:, :, None] + COMPANIONS / freedom) * np.eye(COMPANIONS)
-    weights = np.linalg.solve(between, (alike * counted)[:, :, None])[:, :, 0] * counted
+    between = companions @ companions.transpose(0, 2, 1) / len(few)
+    both_counted = counted[:, :, None] & counted[:, None, :]
+    between *= both_counted
+    # companions that do not count get 1 on the diagonal, so that there is a solution
+    diagonal = ~counted[:, :, None] + COMPANIONS / freedom
+    between += diagonal * np.eye(COMPANIONS)
+    wanted = (correlation * counted)[:, :, None]
+    weights = np.linalg.solve(between, wanted)[:, :, 0] * counted
     weights *= deviation[:, None] / deviation[index]
     return WithCompanions(prediction, index, weights)
+
+
+def _most_alike(standard: npt.NDArray[np.float32], owners: Int) -> tuple[Int, Float]:
+    """The companions of each feature, those most correlated with it, of other columns: (their
+    indices, their correlations), (features, COMPANIONS) both. standard: (rows, features),
+    standardised; owners: (features,), the column of each, below 0 for the context."""
+    count, features = standard.shape
+    index = np.zeros((features, COMPANIONS), dtype=np.int64)
+    correlation = np.zeros((features, COMPANIONS))
+    for first in range(0, features, STRIP):
+        end = min(first + STRIP, features)
+        strip = np.arange(first, end)
+        places = strip - first
+        # (strip, features)
+        correlations = standard[:, strip].T @ standard / np.float32(count)
+        size = np.abs(correlations)
+        of_one_column = (owners[strip, None] == owners) & (owners >= 0)
+        size[of_one_column] = 0
+        size[places, strip] = 0
+        for companion in range(COMPANIONS):
+            most = size.argmax(axis=1)
+            index[strip, companion] = most
+            correlation[strip, companion] = correlations[places, most]
+            # taken: it is not the next one, too
+            size[places, most] = -1.0
+    return index, correlation
 
 
 def spread(batches: Batches, most: int | None, weights: Float | None = None) -> Moments | Leading:
@@ -246,7 +289,8 @@ def nearness(far: Float, trim: float) -> Float:
     farthest, whose weight falls in inverse proportion to the squared distance."""
     cut = np.quantile(far, 1 - trim)
     # rows that are all equal have no distances
-    weights = (cut + 1e-9) / (far + 1e-9)
+    little = 1e-9
+    weights = (cut + little) / (far + little)
     return np.minimum(1.0, weights)
 
 
@@ -264,7 +308,8 @@ class Columns:
         for batch in self.batches:
             chosen = batch[:, self.index]
             if self.lean is not None:
-                chosen = chosen - (batch @ self.lean).astype(np.float32)
+                predicted = batch @ self.lean
+                chosen = chosen - predicted.astype(np.float32)
             yield chosen
 
 
@@ -273,13 +318,17 @@ def _lean(spec: Spec, batches: Batches) -> Float | None:
     ridge regression; None where no rows before are given."""
     if not spec.given:
         return None
-    told = np.arange(spec.features - spec.given, spec.features)
-    index = np.concatenate([told, spec.numeric])
-    cov = moments(Columns(batches, index)).cov
-    k = len(told)
-    before = cov[:k, :k] + GIVEN_RIDGE * np.eye(k)
+    count = spec.given
+    # the features of the rows before are the last
+    of_rows_before = np.arange(spec.features - count, spec.features)
+    index = np.concatenate([of_rows_before, spec.numeric])
+    columns = Columns(batches, index)
+    cov = moments(columns).cov
+    ridge = GIVEN_RIDGE * np.eye(count)
+    before = cov[:count, :count] + ridge
+    between = cov[:count, count:]
     lean = np.zeros((spec.features, len(spec.numeric)))
-    lean[told] = np.linalg.solve(before, cov[:k, k:])
+    lean[of_rows_before] = np.linalg.solve(before, between)
     return lean
 
 
@@ -296,23 +345,31 @@ def _mixture(
     counted = square
     if present is not None:
         counted = np.where(present, square, np.nan)
-        counted[:, ~present.any(axis=0)] = 0.0
+        never_present = ~present.any(axis=0)
+        # of nothing but NaN there would be no quantile
+        counted[:, never_present] = 0.0
     most = np.nanquantile(counted, 1 - TAIL_CUT, axis=0)
     inside = counted <= most
     variance = np.nanmedian(counted, axis=0) / NORMAL_MEDIAN
     variance = np.maximum(variance, least**2)
-    square, rows = _grouped(np.where(inside, square, np.inf))
-    scale = np.sqrt(variance) * np.array(TAIL_START)[:, None]
+    inner_square = np.where(inside, square, np.inf)
+    square, rows = _grouped(inner_square)
+    start = np.array(TAIL_START)[:, None]
+    scale = np.sqrt(variance) * start
     weight = np.full_like(scale, 1 / len(scale))
     for _ in range(TAIL_STEPS):
-        twice = 2 * scale[:, None] ** 2
-        log_density = np.log(weight / scale)[:, None] - square / twice
+        twice_variance = 2 * scale[:, None] ** 2
+        log_weight = np.log(weight / scale)
+        # (components, groups, k)
+        log_density = log_weight[:, None] - square / twice_variance
+        # the largest is taken out, so that not all are 0
         share = np.exp(log_density - log_density.max(axis=0))
         share *= rows / share.sum(axis=0)
         # one row's worth of prior in each
         mass = share.sum(axis=1) + 1.0
         total = (share * square).sum(axis=1) + scale**2
-        scale = np.maximum(np.sqrt(total / mass), least)
+        scale = np.sqrt(total / mass)
+        scale = np.maximum(scale, least)
         weight = mass / mass.sum(axis=0)
     return scale, weight
 
@@ -326,11 +383,17 @@ def _grouped(square: Float) -> tuple[Float, Float]:
     """
     ordered = np.sort(square, axis=0)
     finite = np.isfinite(ordered)
-    groups = min(len(ordered), MOST_GROUPS)
-    ends = np.arange(groups + 1)[:, None] * finite.sum(axis=0) // groups
-    total = np.zeros((len(ordered) + 1, square.shape[1]))
+    rows, columns = ordered.shape
+    groups = min(rows, MOST_GROUPS)
+    count = finite.sum(axis=0)
+    number_of_end = np.arange(groups + 1)[:, None]
+    ends = number_of_end * count // groups
+    total = np.zeros((rows + 1, columns))
+    finite_values = np.where(finite, ordered, 0.0)
     # rising values, so that no sum of small ones is lost beside large ones
-    np.cumsum(np.where(finite, ordered, 0.0), axis=0, out=total[1:])
+    np.cumsum(finite_values, axis=0, out=total[1:])
     counts = np.diff(ends, axis=0)
-    sums = np.diff(np.take_along_axis(total, ends, axis=0), axis=0)
-    return sums / np.maximum(counts, 1), counts.astype(np.float64)
+    total_at_ends = np.take_along_axis(total, ends, axis=0)
+    sums = np.diff(total_at_ends, axis=0)
+    means = sums / np.maximum(counts, 1)
+    return means, counts.astype(np.float64)

@@ -24,6 +24,9 @@ CODE_OF_FEW_ROWS = 256  # size of the code at most, of wide data of few rows
 AXES_OF_PICTURES = 64  # by which small ones tell each pixel from the others
 MOST_TOLD = 32  # components of which the variance explained is told
 JOINT_TRIM = 0.1  # part of the rows weighed down in the joint density
+ROUNDS = 2  # in which the farthest rows are weighed down, for the prediction of columns
+FEWEST_TO_TRIM = 20  # rows, of which some may be weighed down
+ENOUGH = 0.95  # part of the total variance that the code explains, by default
 INDICATOR_NOISE = 1e-3  # variance added to 0/1 features, whose blocks are singular
 PRIOR_ROWS = 10  # of one deviation each, for numbers and flags of gaps
 FEATURE_NOISE = 1e-6  # likewise, for the others: a column may repeat another
@@ -45,16 +48,24 @@ class PCA(ClosedForm):
         # of wide rows a covariance would be far larger than the rows themselves
         most = self._axes(batches)
         moments = spread(batches, most)
+        trim = self.params.trim
         # of few rows none can be called far out
-        for _ in range(2 if self.params.trim and moments.rows >= 20 else 0):
-            far = distances(self._prediction(moments), self.spec, batches)
-            moments = spread(batches, most, nearness(far, self.params.trim))
+        is_trimmed = trim > 0 and moments.rows >= FEWEST_TO_TRIM
+        rounds = ROUNDS if is_trimmed else 0
+        for _ in range(rounds):
+            prediction = self._prediction(moments)
+            far = distances(prediction, self.spec, batches)
+            weights = nearness(far, trim)
+            moments = spread(batches, most, weights)
         prediction = self._prediction(moments)
+        is_table = self.spec.shape is None
         # of pictures the axes are enough: what lies beside a pixel is in them
-        if isinstance(prediction, LowRank) and self.spec.shape is None:
-            prediction = with_companions(prediction, self.spec, few_rows(batches))
-        maps = with_tails(self._maps(moments), prediction, self.spec, batches)
-        if self.spec.shape is not None:
+        if is_table and isinstance(prediction, LowRank):
+            few = few_rows(batches)
+            prediction = with_companions(prediction, self.spec, few)
+        maps = self._maps(moments)
+        maps = with_tails(maps, prediction, self.spec, batches)
+        if not is_table:
             return maps
         return with_joint(maps, self.spec, batches, JOINT_TRIM, self.params.joint)
 
@@ -65,7 +76,8 @@ class PCA(ClosedForm):
         if most is None:
             return None
         # of few rows all axes cost as much as one, and a code of all of them no more
-        code = self.params.latent or (CODE_OF_FEW_ROWS if rows <= GRAM else most)
+        usual_code = CODE_OF_FEW_ROWS if rows <= GRAM else most
+        code = self.params.latent or usual_code
         return max(most, code)
 
     def _noise(self, rows: int) -> Float:
@@ -74,47 +86,57 @@ class PCA(ClosedForm):
         1, so that a few rows do not decide too much. rows: how many were fitted."""
         spec = self.spec
         noise = np.full(spec.features, INDICATOR_NOISE)
-        noise[spec.numeric] = spec.half**2 / 3 + FEATURE_NOISE
+        rounding = spec.half**2 / 3
+        noise[spec.numeric] = rounding + FEATURE_NOISE
         gated = spec.gate >= 0
-        noise[spec.numeric[gated]] += PRIOR_ROWS / rows
-        noise[spec.gate[gated]] += PRIOR_ROWS / rows
+        gated_numbers = spec.numeric[gated]
+        gates = spec.gate[gated]
+        prior = PRIOR_ROWS / rows
+        noise[gated_numbers] += prior
+        noise[gates] += prior
         return noise
 
     def _prediction(self, moments: Moments | Leading) -> Prediction:
         """A prediction of each feature from the other columns."""
+        noise = self._noise(moments.rows)
         if isinstance(moments, Moments) and self.spec.shape is None:
-            noise = self._noise(moments.rows)
-            weights = conditionals(self.spec, moments.cov + np.diag(noise))
+            covariance = moments.cov + np.diag(noise)
+            weights = conditionals(self.spec, covariance)
             return Whole(moments.mean, weights)
         if isinstance(moments, Moments):
             moments = Leading.of(moments)
-        moments = moments.first(axes_of_wide(moments.rows, self.spec.features) or AXES_OF_PICTURES)
+        most = axes_of_wide(moments.rows, self.spec.features)
+        moments = moments.first(most or AXES_OF_PICTURES)
         # maximum-likelihood PPCA (Tipping & Bishop 1999, eqs. 8 and 12): the noise is the mean
         # of the eigenvalues left out; P = I / s - left left^T
-        least = float(self._noise(moments.rows).mean())
+        least = float(noise.mean())
         precision = 1 / (moments.noise + least)
-        shrink = np.maximum(precision - 1 / (moments.variances + least), 0)
+        precision_along = 1 / (moments.variances + least)
+        shrink = np.maximum(precision - precision_along, 0)
         loadings = moments.vectors * np.sqrt(shrink)
-        diagonal = precision - (loadings**2).sum(axis=1)
+        square = loadings**2
+        diagonal = precision - square.sum(axis=1)
         return LowRank(moments.mean, loadings, precision, diagonal)
 
     def _maps(self, moments: Moments | Leading) -> Components:
         """The maps from features to code and from code to expected features."""
-        whole = Leading.of(moments) if isinstance(moments, Moments) else moments
-        k = self.params.latent or _enough(whole.variances, whole.total)
+        principal = Leading.of(moments) if isinstance(moments, Moments) else moments
+        k = self.params.latent or _enough(principal.variances, principal.total)
         # the code, whose decoder is its encoder turned over
-        axes = whole.vectors[:, :k]
-        ones = np.ones((1, len(whole.mean)))
+        axes = principal.vectors[:, :k]
+        mean = principal.mean
+        ones = np.ones((1, len(mean)))
+        explained = _explained(principal.variances[:k], principal.total)
         return Components(
-            whole.mean,
-            axes,
-            axes.T,
-            ones,
-            ones,
-            np.clip(whole.mean, 0, 1),
+            mean,
+            encoder=axes,
+            decoder=axes.T,
+            scale=ones,
+            weight=ones,
+            prior=np.clip(mean, 0, 1),
             # plain errors are of what the code restores, surprise is of what the others predict
             restores=self.params.error != "bits",
-            report={"explained": _explained(whole.variances[:k], whole.total)},
+            report={"explained": explained},
         )
 
     def _probabilistic(self, batches: Batches) -> Components:
@@ -132,47 +154,66 @@ class PCA(ClosedForm):
         numbers = self.spec.numeric
         if len(numbers) < 2:
             raise DataError("probabilistic pca needs two columns of numbers")
-        moments = spread(Columns(batches, numbers), self._axes(batches))
-        whole = Leading.of(moments) if isinstance(moments, Moments) else moments
-        k = self.params.latent or _enough(whole.variances, whole.total)
-        axes = whole.first(min(k, len(numbers) - 1))
+        columns = Columns(batches, numbers)
+        moments = spread(columns, self._axes(batches))
+        principal = Leading.of(moments) if isinstance(moments, Moments) else moments
+        k = self.params.latent or _enough(principal.variances, principal.total)
+        # one axis at least is left to the noise
+        axes = principal.first(min(k, len(numbers) - 1))
         blur = self.params.blur**2  # the density of data + N(0, blur^2 I)
-        least = float((self.spec.half**2).mean()) / 3 + FEATURE_NOISE  # of rounding, and for one
+        square_of_buckets = self.spec.half**2
+        least = float(square_of_buckets.mean()) / 3 + FEATURE_NOISE  # of rounding, and for one
         noise = max(axes.noise + blur, least)
-        stretch = np.sqrt(np.maximum(axes.variances + blur - noise, 0))
+        beyond_noise = np.maximum(axes.variances + blur - noise, 0)
+        stretch = np.sqrt(beyond_noise)
         k = len(stretch)
-        encoder = np.zeros((self.spec.features, k))
-        decoder = np.zeros((k, self.spec.features))
-        encoder[numbers] = axes.vectors * (stretch / (stretch**2 + noise))
+        features = self.spec.features
+        # M is diagonal in the axes
+        m = stretch**2 + noise
+        encoder = np.zeros((features, k))
+        encoder[numbers] = axes.vectors * (stretch / m)
+        decoder = np.zeros((k, features))
         decoder[:, numbers] = (axes.vectors * stretch).T
-        ones = np.ones((1, self.spec.features))
-        shared = 0.5 * float(np.log((stretch**2 + noise) / noise).sum())
+        log_eigenvalues = np.log(m / noise)
+        ones = np.ones((1, features))
         scale = ones * np.sqrt(noise)
-        mean = (
-            sum(block.sum(axis=0, dtype=np.float64) for block in in_blocks(batches)) / moments.rows
-        )
+        mean = _mean(batches)
+        explained = _explained(axes.variances, principal.total)
         return Components(
             mean,
             encoder,
             decoder,
             scale,
-            ones,
-            np.clip(mean, 0, 1),
-            shared=shared,
+            weight=ones,
+            prior=np.clip(mean, 0, 1),
+            shared=0.5 * float(log_eigenvalues.sum()),
             restores=True,
-            report={"explained": _explained(axes.variances, whole.total)},
+            report={"explained": explained},
             drawn="normal",
             scatter=(scale[:, numbers], ones[:, numbers]),
         )
 
 
+def _mean(batches: Batches) -> Float:
+    """(features,): the mean of all rows in batches."""
+    rows = 0
+    # an integer: added to the first sum it changes no bit of it
+    total: Float | int = 0
+    for block in in_blocks(batches):
+        total = total + block.sum(axis=0, dtype=np.float64)
+        rows += len(block)
+    return np.asarray(total / rows)
+
+
 def _explained(variances: Float, total: float) -> list[float]:
     """The part of the total variance along each of the first at most 32 components."""
-    return [round(float(v), 4) for v in variances[:MOST_TOLD] / max(total, 1e-12)]
+    parts = variances[:MOST_TOLD] / max(total, 1e-12)
+    return [round(part, 4) for part in parts.tolist()]
 
 
 def _enough(variances: Float, total: float) -> int:
     """The number of leading components that together explain 95 % of the total variance; one more
     than there are if all explain less. variances: (components,), of each, the largest first."""
     part = np.cumsum(variances) / max(total, 1e-12)
-    return int(np.searchsorted(part, 0.95) + 1)
+    before = np.searchsorted(part, ENOUGH)
+    return int(before + 1)

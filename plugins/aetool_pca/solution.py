@@ -43,12 +43,14 @@ class Joint:
         numbers = g.columns_of(x, self.numbers)
         if self.lean is not None:
             numbers = numbers - x @ self.lean
-        along = g.affine(numbers, self.axes, -self.mean @ self.axes)
+        offset = -self.mean @ self.axes
+        along = g.affine(numbers, self.axes, offset)
         square = g.minimum(along * along, FARTHEST)
         nats = rarer_nats(g, square, self.scale, self.weight)
         cost = costs.capped(g, nats * IN_BITS)
         columns = len(g.spec.columns)
-        share = np.zeros((len(self.share), columns + 1))
+        axes = len(self.share)
+        share = np.zeros((axes, columns + 1))
         share[:, :columns] = self.share * self.amount
         return cost @ share
 
@@ -73,11 +75,13 @@ class Whole(Prediction):
     weights: Float
 
     def residual(self, x: Float) -> Float:
-        r = x - self.mean
-        return np.asarray(r - r @ self.weights)
+        centred = x - self.mean
+        predicted = centred @ self.weights
+        return np.asarray(centred - predicted)
 
     def write(self, g: Builder, x: Value) -> Value:
-        return g.affine(x, self.weights, self.mean - self.mean @ self.weights)
+        offset = self.mean - self.mean @ self.weights
+        return g.affine(x, self.weights, offset)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,14 +96,18 @@ class LowRank(Prediction):
     diagonal: Float
 
     def residual(self, x: Float) -> Float:
-        r = x - self.mean
-        pull = self.precision * r - (r @ self.left) @ self.left.T
+        centred = x - self.mean
+        along = centred @ self.left
+        pull = self.precision * centred - along @ self.left.T
         return np.asarray(pull / self.diagonal)
 
     def write(self, g: Builder, x: Value) -> Value:
         centred = x - self.mean
-        pull = centred * self.precision - centred @ self.left @ self.left.T
-        return x - pull * (1 / self.diagonal)
+        straight = centred * self.precision
+        along = centred @ self.left
+        pull = straight - along @ self.left.T
+        residual = pull * (1 / self.diagonal)
+        return x - residual
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,15 +123,19 @@ class WithCompanions(Prediction):
     def residual(self, x: Float) -> Float:
         residual = self.base.residual(x)
         explained = np.zeros(residual.shape)
-        for companion, weight in zip(self.index.T, self.weights.T, strict=True):
-            explained += residual[:, companion] * weight
+        companions = zip(self.index.T, self.weights.T, strict=True)
+        for companion, weight in companions:
+            error = residual[:, companion]
+            explained += error * weight
         return residual - explained
 
     def write(self, g: Builder, x: Value) -> Value:
         predicted = self.base.write(g, x)
         residual = x - predicted
-        for companion, weight in zip(self.index.T, self.weights.T, strict=True):
-            predicted = predicted + g.columns_of(residual, companion) * weight
+        companions = zip(self.index.T, self.weights.T, strict=True)
+        for companion, weight in companions:
+            error = g.columns_of(residual, companion)
+            predicted = predicted + error * weight
         return predicted
 
 
@@ -159,7 +171,8 @@ class Components(Solution):
     scatter: tuple[Float, Float] | None = None
 
     def encode(self, g: Builder, x: Value) -> Value:
-        return g.affine(x, self.encoder, -self.mean @ self.encoder)
+        offset = -self.mean @ self.encoder
+        return g.affine(x, self.encoder, offset)
 
     def decode(self, g: Builder, z: Value) -> Value:
         return g.affine(z, self.decoder, self.mean)
@@ -167,7 +180,8 @@ class Components(Solution):
     def expected(self, g: Builder, x: Value) -> Value:
         """(batch, features): what the other columns predict of each, or what the code restores."""
         if self.restores or self.prediction is None:
-            return self.decode(g, self.encode(g, x))
+            code = self.encode(g, x)
+            return self.decode(g, code)
         return self.prediction.write(g, x)
 
     def parts(self, g: Builder, x: Value) -> Value:
@@ -187,17 +201,22 @@ class Components(Solution):
             return parts
         # the code is as surprising as a standard normal one
         z = self.encode(g, x)
-        half = np.full((self.encoder.shape[1], 1), 0.5)
-        code = (z * z) @ half + self.shared
-        columns = list(range(len(g.spec.columns)))
-        return g.side_by_side(g.columns_of(parts, columns), code)
+        units = self.encoder.shape[1]
+        half = np.full((units, 1), 0.5)
+        square = z * z
+        nats_of_code = square @ half + self.shared
+        columns = range(len(g.spec.columns))
+        parts_of_columns = g.columns_of(parts, list(columns))
+        return g.side_by_side(parts_of_columns, nats_of_code)
 
     def bits(self, g: Builder, x: Value) -> Value:
         """(batch, columns + 1), in bits: the parts, plus the bits of the joint density, each column
         no more than its rarity and 32 bits."""
-        bits = costs.in_bits(g, self.parts(g, x))
+        parts = self.parts(g, x)
+        bits = costs.in_bits(g, parts)
         if self.joint is not None:
-            bits = bits + self.joint.bits(g, x)
+            joint_bits = self.joint.bits(g, x)
+            bits = bits + joint_bits
         return costs.capped(g, bits)
 
     def surprise(self, g: Builder, x: Value) -> Value | None:
@@ -208,31 +227,44 @@ class Components(Solution):
             return None
         spec = g.spec
         columns = list(range(len(spec.columns)))
-        bits = costs.in_bits(g, self.parts(g, x))
+        parts = self.parts(g, x)
+        bits = costs.in_bits(g, parts)
         bits_of_columns = g.columns_of(bits, columns)
-        off = g.numbers(x) - g.numbers(self.expected(g, x))
+        numbers = g.numbers(x)
+        expected = self.expected(g, x)
+        off = numbers - g.numbers(expected)
         square = g.minimum(off * off, FARTHEST)
         scale = self.scale[:, spec.numeric]
         weight = self.weight[:, spec.numeric]
         nats = rarer_nats(g, square, scale, weight)
         nats = costs.where_present(g, x, nats)
-        nats = costs.summed(g, nats, spec.owner.tolist())
+        column_of_each = spec.owner.tolist()
+        nats = costs.summed(g, nats, column_of_each)
         surprise = g.columns_of(nats, columns) * IN_BITS
+        most = g.maximum(surprise, bits_of_columns)
         # beyond this what is far off is compared by how far, but more by what is odd on its own
-        most = g.maximum(surprise, bits_of_columns).name
-        compared = Value(g, write_cap(g.graph, most, PLAIN, PLAIN))
+        bent = write_cap(g.graph, most.name, PLAIN, PLAIN)
+        compared = Value(g, bent)
         is_number = np.isin(columns, spec.owner)
-        return compared * is_number + bits_of_columns * ~is_number
+        bits_of_numbers = compared * is_number
+        bits_of_others = bits_of_columns * ~is_number
+        return bits_of_numbers + bits_of_others
 
 
 def rarer_nats(g: Builder, square: Value, scale: Float, weight: Float) -> Value:
     """By how many nats the density of a zero-mean mixture of Gaussians is lower at values than at
     0: (batch, k). square: (batch, k), the values' squares; scale, weight: (components, k)."""
     costs = []
-    for s, w in zip(scale, weight, strict=True):
-        costs.append(square * (0.5 / s**2) + np.log(s / w))
+    components = zip(scale, weight, strict=True)
+    for component_scale, component_weight in components:
+        half_precision = 0.5 / component_scale**2
+        cost_at_zero = np.log(component_scale / component_weight)
+        cost = square * half_precision + cost_at_zero
+        costs.append(cost)
     # the largest term is taken out, so that no exponential is beyond float32
     least = g.op("Min", *costs)
-    total = g.op("Sum", *(g.exp(least - cost) for cost in costs))
-    at_zero: Float = np.log((weight / scale).sum(axis=0))
+    terms = [g.exp(least - cost) for cost in costs]
+    total = g.op("Sum", *terms)
+    density_at_zero = (weight / scale).sum(axis=0)
+    at_zero: Float = np.log(density_at_zero)
     return least - g.log(total) + at_zero

@@ -13,7 +13,9 @@ from aetool.errors import DataError
 from aetool.model import Float, Int
 
 MOST, NUMBERS = 1024, 1 << 16  # prototypes, and numbers in all of them, by default
-ROWS, ROUNDS, ASIDE = 20_000, 12, 10
+FEWEST = 16  # prototypes, of however many numbers
+ROWS, ROUNDS = 20_000, 12  # rows that prototypes are found among; rounds of Lloyd's
+ASIDE = 10  # one row of so many is kept aside for the deviation
 AT_ONCE = 4096  # rows whose distances are computed together
 
 
@@ -38,12 +40,16 @@ class Prototypes(Solution):
 
     def decode(self, g: Builder, z: Value) -> Value:
         last = len(self.centres) - 1.0
-        number = g.maximum(g.op("Round", z), 0.0)
+        number = g.op("Round", z)
+        # a code that was quantised, or made up, may lie outside the table
+        number = g.maximum(number, 0.0)
         number = g.minimum(number, last)
-        return g.rows_of(self.centres, g.as_index(number))
+        index = g.as_index(number)
+        return g.rows_of(self.centres, index)
 
     def expected(self, g: Builder, x: Value) -> Value:
-        return g.rows_of(self.centres, self._nearest(g, x))
+        nearest = self._nearest(g, x)
+        return g.rows_of(self.centres, nearest)
 
     def parts(self, g: Builder, x: Value) -> Value:
         shared = math.log(len(self.centres))
@@ -66,22 +72,27 @@ class KMeans(ClosedForm):
         scored = self.spec.owners() >= 0
         x = _sample(batches) * scored
         rng = np.random.default_rng(0)
-        x = x[rng.permutation(len(x))]
+        order = rng.permutation(len(x))
+        x = x[order]
         held_out = x
         fitted = x
         if len(x) > 2 * ASIDE:
             held_out = x[::ASIDE]
             fitted = np.delete(x, slice(None, None, ASIDE), axis=0)
-        centres = self._centres(fitted, int(scored.sum()))
-        nearest = centres[_nearest(centres, held_out)]
-        deviation = costs.deviations(self.spec, held_out, nearest)
-        prior = x.mean(axis=0).clip(0, 1)
+        numbers = int(scored.sum())
+        centres = self._centres(fitted, numbers)
+        index = _nearest(centres, held_out)
+        expected = centres[index]
+        deviation = costs.deviations(self.spec, held_out, expected)
+        prior = x.mean(axis=0)
+        prior = prior.clip(0, 1)
         report = {"code_levels": len(centres)}
         return Prototypes(centres, deviation, prior, report)
 
     def _centres(self, rows: Float, numbers: int) -> Float:
         """(k, features): the prototypes of rows, (n, features), of which so many features count."""
-        usual_size = max(16, min(MOST, NUMBERS // max(1, numbers)))
+        rows_of_numbers = NUMBERS // max(1, numbers)
+        usual_size = max(FEWEST, min(MOST, rows_of_numbers))
         size = self.params.size or usual_size
         # equal rows make one prototype
         centres = np.unique(rows[:size], axis=0)
@@ -98,9 +109,9 @@ def _sample(batches: Batches) -> Float:
     rows = sum(len(batch) for batch in batches)
     if not rows:
         raise DataError("no rows to fit")
-    step = -(-rows // ROWS)
-    chosen = [batch[::step] for batch in batches]
-    return np.concatenate(chosen).astype(np.float64)
+    step = math.ceil(rows / ROWS)
+    sample = [batch[::step] for batch in batches]
+    return np.concatenate(sample).astype(np.float64)
 
 
 def _moved(centres: Float, rows: Float, fewest: int) -> Float:
@@ -110,12 +121,14 @@ def _moved(centres: Float, rows: Float, fewest: int) -> Float:
     count = np.bincount(number, minlength=len(centres))
     order = np.argsort(number, kind="stable")
     first = np.cumsum(count) - count
-    is_nearest = count > 0
+    has_rows = count > 0
     # a sum over no rows would be that of one
-    total = np.add.reduceat(rows[order], first[is_nearest])
-    count = count[is_nearest]
+    first = first[has_rows]
+    count = count[has_rows]
+    total = np.add.reduceat(rows[order], first)
     means = total / count[:, None]
-    return np.asarray(means[count >= fewest])
+    is_kept = count >= fewest
+    return np.asarray(means[is_kept])
 
 
 def _nearest(centres: Float, rows: Float) -> Int:

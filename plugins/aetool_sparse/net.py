@@ -20,10 +20,13 @@ EASE = 0.05  # how fast, in nats a step
 def bernoulli_kl(rho: float, mean: Tensor) -> Tensor:
     """KL(Bernoulli(rho) || Bernoulli(mean)) of each unit, in nats, in the shape of `mean`. rho: how
     often a unit is to be active, mean: how often it is, 0 .. 1 both."""
+    # of 0 and 1 there would be no logarithm
     mean = mean.clamp(1e-6, 1 - 1e-6)
-    active = (rho / mean).log()
-    silent = ((1 - rho) / (1 - mean)).log()
-    return rho * active + (1 - rho) * silent
+    silent_rho = 1 - rho
+    silent_mean = 1 - mean
+    active_nats = (rho / mean).log()
+    silent_nats = (silent_rho / silent_mean).log()
+    return rho * active_nats + silent_rho * silent_nats
 
 
 class Sparse(AutoEncoder):
@@ -62,7 +65,9 @@ class Sparse(AutoEncoder):
         params = self.params
         units = self.latent
         width = self.width()
-        self.encoder, _ = backbone(self.spec, units, width=width, depth=params.depth)
+        depth = params.depth
+        self.encoder, _ = backbone(self.spec, units, width=width, depth=depth)
+        # the dictionary: one linear layer
         _, self.decoder = backbone(self.spec, units, depth=0)
         self.register_buffer("threshold", torch.zeros(()))
         # of units that are equal, as two drawn from one row are, the first is taken everywhere
@@ -72,24 +77,27 @@ class Sparse(AutoEncoder):
         self.share = params.active
         if params.k:
             self.share = min(1.0, params.k / units)
-        self.register_buffer("use", torch.full((units,), self.share))
-        self.register_buffer("taken", self.use.clone(), persistent=False)
+        use = torch.full((units,), self.share)
+        self.register_buffer("use", use)
+        self.register_buffer("taken", use.clone(), persistent=False)
 
     @torch.no_grad()
     def start(self, x: Tensor) -> None:
         """Set the dictionary's columns, in place, to directions of random rows of x, and the
         encoder to products with these."""
-        mean = x.flatten(1).mean(dim=0)
+        flat = x.flatten(1)
+        mean = flat.mean(dim=0)
         axes = self._random_axes(x, mean)
         encoder = self.encoder.linear
         encoder.weight.copy_(axes)
         encoder.bias.copy_(-(axes @ mean))
         self.encoder.silence()
         self._start_decoder(axes, mean)
-        few = x[:FEW]
-        u = self.encoder(few)
+        u = self.encoder(x[:FEW])
         cut = self.cut(u)
-        gain = self._gain(few.flatten(1) - mean, self.sparse(u, cut))
+        code = self.sparse(u, cut)
+        wanted = flat[:FEW] - mean
+        gain = self._gain(wanted, code)
         encoder.weight.mul_(gain)
         encoder.bias.mul_(gain)
         self.threshold.copy_(gain * cut)
@@ -97,13 +105,20 @@ class Sparse(AutoEncoder):
     def _random_axes(self, x: Tensor, mean: Tensor) -> Tensor:
         """(latent, features): directions from the mean to random rows of x, of length 1."""
         flat = x.flatten(1)
-        rng = torch.Generator(device=x.device).manual_seed(0)
-        drawn = torch.randint(len(flat), (self.latent,), generator=rng, device=x.device)
+        device = x.device
+        rng = torch.Generator(device=device)
+        rng.manual_seed(0)
+        shape = (self.latent,)
+        drawn = torch.randint(len(flat), shape, generator=rng, device=device)
         rows = flat[drawn]
-        scored = torch.from_numpy(self.spec.owners() >= 0).to(flat)
+        is_scored = torch.from_numpy(self.spec.owners() >= 0)
+        normal = torch.randn(rows.shape, generator=rng, device=device)
         # a row that is drawn twice, or is the mean itself, has a direction of its own by it
-        noise = 1e-3 * torch.randn(rows.shape, generator=rng, device=x.device)
-        return F.normalize((rows - mean + noise) * scored, dim=1)
+        noise = 1e-3 * normal
+        direction = rows - mean + noise
+        # context has no part in the dictionary
+        direction = direction * is_scored.to(flat)
+        return F.normalize(direction, dim=1)
 
     def _start_decoder(self, axes: Tensor, mean: Tensor) -> None:
         """Set the decoder to a dictionary of these axes about a mean: as it is for numbers, as
@@ -112,7 +127,8 @@ class Sparse(AutoEncoder):
         decoder.weight.copy_(axes.T)
         decoder.bias.copy_(mean)
         for feature, _ in self.spec.flags:
-            share = mean[feature].clamp(1e-3, 1 - 1e-3)
+            # a logit of 0 or 1 would be infinite
+            share = mean[feature].clamp(1e-3, 0.999)
             decoder.bias[feature] = torch.logit(share)
         for _, first, width in self.spec.categories:
             block = slice(first, first + width)
@@ -123,20 +139,26 @@ class Sparse(AutoEncoder):
         """By which factor codes, (rows, latent), restore the numbers among wanted features, (rows,
         features), best: at most 1."""
         # columns are alike, so that what they measure adds up to too much: by one factor less
-        numbers = torch.from_numpy(self.spec.numeric).to(code.device)
+        numbers = torch.from_numpy(self.spec.numeric)
+        numbers = numbers.to(code.device)
         wanted = wanted.index_select(1, numbers)
-        restored = code @ self.decoder.linear.weight.T
+        dictionary = self.decoder.linear.weight.T
+        restored = code @ dictionary
         restored = restored.index_select(1, numbers)
         square = restored.square().sum()
+        product = (wanted * restored).sum()
         # nothing restored leaves the factor at its least
-        gain = (wanted * restored).sum() / square.clamp(min=1e-9)
+        gain = product / square.clamp(min=1e-9)
         return gain.clamp(1e-3, 1.0)
 
     def cut(self, u: Tensor) -> Tensor:
         """The threshold, a scalar, above which the part `active` of |u|, (batch, latent), lies,
         after the ease of each unit is added."""
-        size = (u.detach().abs() * self.ease.exp()).flatten()
-        below = round(len(size) * (1 - self.share))
+        # the threshold is read off, not learned: no gradient passes
+        size = u.detach().abs() * self.ease.exp()
+        size = size.flatten()
+        silent_share = 1 - self.share
+        below = round(len(size) * silent_share)
         rank = max(1, below)
         return size.kthvalue(rank).values
 
@@ -149,12 +171,15 @@ class Sparse(AutoEncoder):
         size = u.abs() * self.ease.exp()
         if 0 < k < self.latent:
             # indices, not a threshold, so that ties cannot keep more than k
-            largest = torch.topk(size * self.order, k, dim=1).indices
+            ranked = size * self.order
+            largest = torch.topk(ranked, k, dim=1).indices
             values = torch.gather(u, 1, largest)
-            return (u * 0).scatter(1, largest, values)
+            zeros = u * 0
+            return zeros.scatter(1, largest, values)
         if self.share == 1 or self.params.kl:
             return u
-        return u * (size > threshold)
+        is_active = size > threshold
+        return u * is_active
 
     def encode(self, x: Tensor) -> Tensor:
         u = self.encoder(x)
@@ -164,11 +189,14 @@ class Sparse(AutoEncoder):
         z = self.encode(x)
         use = self.use.clamp(LEAST_RATE, 0.5)
         # by how much more an active unit costs than a silent one
-        nats = ((1 - use) / use).log()
+        odds = (1 - use) / use
+        nats = odds.log()
         is_active = (z != 0).to(z)
-        shared = (is_active * nats).sum(dim=1, keepdim=True)
-        columns = self.likelihood(x, self.decode(z))[:, :-1]
-        return torch.cat([columns, shared], dim=1)
+        nats_of_active = is_active * nats
+        shared = nats_of_active.sum(dim=1, keepdim=True)
+        restored = self.decode(z)
+        costs = self.likelihood(x, restored)
+        return torch.cat([costs[:, :-1], shared], dim=1)
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         u = self.encoder(x if seen is None else seen)
@@ -179,8 +207,10 @@ class Sparse(AutoEncoder):
         z = self.sparse(u, threshold)
         is_active = z.detach() != 0
         self.taken = is_active.float().mean(dim=0)
-        cost = self.likelihood(x, self.decode(z))
-        return cost.sum(dim=1) + self.penalty(z)
+        restored = self.decode(z)
+        costs = self.likelihood(x, restored)
+        nats = costs.sum(dim=1)
+        return nats + self.penalty(z)
 
     def penalty(self, z: Tensor) -> Tensor:
         params = self.params
@@ -189,27 +219,33 @@ class Sparse(AutoEncoder):
         square = z.square().sum(dim=1)
         cost = cost + params.l2 * square.mean()
         if params.kl:
-            divergence = bernoulli_kl(params.rho, z.mean(dim=0))
+            activation = z.mean(dim=0)
+            divergence = bernoulli_kl(params.rho, activation)
             cost = cost + params.kl * divergence.sum()
         return cost
 
     @torch.no_grad()
     def after_step(self, rng: torch.Generator) -> None:
-        weight = self.decoder.linear.weight
-        weight.copy_(F.normalize(weight, dim=0))
+        dictionary = self.decoder.linear.weight
+        of_norm_one = F.normalize(dictionary, dim=0)
+        dictionary.copy_(of_norm_one)
         self.use.lerp_(self.taken, 1 - MEMORY)
+        wanted_use = LEAST_USE * self.share
         # 1 for a unit that no record takes, below 0 for one that is used enough
-        lack = 1 - self.use / (LEAST_USE * self.share)
+        lack = 1 - self.use / wanted_use
         step = EASE * lack.clamp(min=-1)
-        self.ease.add_(step).clamp_(min=0)
+        self.ease.add_(step)
+        self.ease.clamp_(min=0)
 
     def report(self, x: Tensor) -> dict[str, float]:
         z = self.encode(x)
         is_active = z != 0
         count = is_active.float().sum(dim=1)
+        mean_count = float(count.mean())
+        mean_size = float(z.abs().mean())
         never_active = (z == 0).all(dim=0)
         return {
-            "active_units": round(float(count.mean()), 3),
-            "mean_activation": round(float(z.abs().mean()), 4),
+            "active_units": round(mean_count, 3),
+            "mean_activation": round(mean_size, 4),
             "units_never_active": int(never_active.sum()),
         }

@@ -53,19 +53,27 @@ class TailsOfColumns(Solution):
         value, -log2 of the part p of values as far out, times the number of tails, as one of so
         many is the rarest by chance (Bonferroni), less MARGIN; or 0 where that is below 0. So a
         score of s bits has p <= 2^-s."""
-        tails = int((self.part > 0).sum())
+        has_tail = self.part > 0
+        tails = int(has_tail.sum())
         if not tails:
-            return costs.summed(g, g.nothing(x), [0])
+            nothing = g.nothing(x)
+            return costs.summed(g, nothing, [0])
         numbers = g.numbers(x)
         upper = self._bits(g, UPPER, numbers)
         lower = self._bits(g, LOWER, numbers)
-        farther_out = costs.where_present(g, x, g.maximum(upper, lower))
+        farther_out = g.maximum(upper, lower)
+        farther_out = costs.where_present(g, x, farther_out)
         allowance = math.log2(tails) + MARGIN
-        beyond = costs.capped(g, g.relu(farther_out - allowance))
+        beyond = g.relu(farther_out - allowance)
+        beyond = costs.capped(g, beyond)
         # columns that are as rare, such as two that say the same, share the bits
-        is_rarest = g.as_number(g.op("Equal", beyond, g.largest(beyond)))
-        count = g.sum_of(is_rarest, np.ones(len(g.spec.numeric)))
-        return costs.summed(g, beyond * is_rarest / count, g.spec.owner.tolist())
+        equals_largest = g.op("Equal", beyond, g.largest(beyond))
+        is_rarest = g.as_number(equals_largest)
+        every_number = np.ones(len(g.spec.numeric))
+        count = g.sum_of(is_rarest, every_number)
+        bits = beyond * is_rarest / count
+        column_of_each = g.spec.owner.tolist()
+        return costs.summed(g, bits, column_of_each)
 
     def _bits(self, g: Builder, side: int, numbers: Value) -> Value:
         """How rare each number is on one side of its column, (batch, numbers): -log2 of the part of
@@ -76,13 +84,17 @@ class TailsOfColumns(Solution):
         part = self.part[side]
         has_tail = part > 0
         outwards = 1.0 if side == UPPER else -1.0
-        excess = numbers * (outwards / scale) - self.start[side] / scale
+        start = self.start[side] / scale
+        excess = numbers * (outwards / scale) - start
+        growth = g.relu(excess) * shape + 1.0
         # beyond the end of a tail that has one the part is 0, and the bits are capped
-        grown = g.maximum(g.relu(excess) * shape + 1.0, 1e-30)
+        growth = g.maximum(growth, 1e-30)
         to_bits: Float = has_tail * IN_BITS / shape
-        at_start = -np.log2(np.where(has_tail, part, 1.0))
+        # without a tail there is nothing to take a logarithm of
+        part_at_start = np.where(has_tail, part, 1.0)
+        bits_at_start = -np.log2(part_at_start)
         in_tail = g.as_number(excess > 0.0)
-        return g.log(grown) * to_bits + in_tail * at_start
+        return g.log(growth) * to_bits + in_tail * bits_at_start
 
 
 class Tails(ClosedForm):
@@ -92,9 +104,12 @@ class Tails(ClosedForm):
         rows = sum(len(batch) for batch in batches)
         if not rows:
             raise DataError("no rows to fit")
-        sums = [block.sum(axis=0, dtype=np.float64) for block in in_blocks(batches)]
+        sums = []
+        for block in in_blocks(batches):
+            sums.append(block.sum(axis=0, dtype=np.float64))
+        mean = np.sum(sums, axis=0) / rows
         # how often a flag or level occurs; of numbers the median takes its place
-        centre = np.clip(np.sum(sums, axis=0) / rows, 0, 1)
+        centre = np.clip(mean, 0, 1)
         numbers = len(self.spec.numeric)
         tails = np.zeros((2, numbers, len(NO_TAIL)))
         # of columns that are not measured
@@ -107,12 +122,17 @@ class Tails(ClosedForm):
             chosen = [batch[:, features] for batch in batches]
             values = np.concatenate(chosen, dtype=np.float64)
             missing = self._missing(batches, strip)
-            whole = ~missing.any(axis=0)
-            self._measure(tails, centre, strip[whole], values[:, whole])
+            without_gaps = ~missing.any(axis=0)
+            numbers_without_gaps = strip[without_gaps]
+            values_without_gaps = values[:, without_gaps]
+            self._measure(tails, centre, numbers_without_gaps, values_without_gaps)
             # of numbers that are missing here and there, each has a count of its own
-            for column in np.flatnonzero(~whole):
+            for column in np.flatnonzero(~without_gaps):
+                number = strip[[column]]
                 present = ~missing[:, column]
-                self._measure(tails, centre, strip[[column]], values[present][:, [column]])
+                present_values = values[present]
+                present_values = present_values[:, [column]]
+                self._measure(tails, centre, number, present_values)
         start, scale, shape, part = np.moveaxis(tails, 2, 0)
         return TailsOfColumns(start, scale, shape, part, centre)
 
@@ -135,12 +155,16 @@ class Tails(ClosedForm):
             return
         values = np.sort(values, axis=0)
         centre[features] = np.median(values, axis=0)
-        different = 1 + (np.diff(values, axis=0) > 0).sum(axis=0)
-        many = different >= FEWEST_VALUES
-        values = values[:, many]
-        columns = columns[many]
-        tails[UPPER, columns] = _tails(values, self.params.part)
-        tails[LOWER, columns] = _tails(-values[::-1], self.params.part)
+        is_step = np.diff(values, axis=0) > 0
+        different = 1 + is_step.sum(axis=0)
+        has_many = different >= FEWEST_VALUES
+        values = values[:, has_many]
+        # turned over, lower tails are upper ones, and rise again
+        reflected = -values[::-1]
+        columns = columns[has_many]
+        part = self.params.part
+        tails[UPPER, columns] = _tails(values, part)
+        tails[LOWER, columns] = _tails(reflected, part)
 
 
 def _tails(values: Float, wanted: float) -> Float:
@@ -153,9 +177,11 @@ def _tails(values: Float, wanted: float) -> Float:
     beyond = is_beyond.sum(axis=0)
     # as many rows as the fullest tail has; where another has fewer its excesses are 0
     most = int(beyond.max(initial=0))
-    excess = np.maximum(values[rows - most :] - start, 0.0)
+    largest_values = values[rows - most :]
+    excess = np.maximum(largest_values - start, 0.0)
     count = np.maximum(beyond, 1)
-    mean = np.maximum(_means_of_cut(excess, count), 1e-9)
+    mean = _means_of_cut(excess, count)
+    mean = np.maximum(mean, 1e-9)
     excess = np.minimum(excess, CUT * mean)
     # the part of the excesses above each, and the moment that it weighs
     row = np.arange(1, most + 1)[:, None]
@@ -163,17 +189,23 @@ def _tails(values: Float, wanted: float) -> Float:
     above = (count - rank + 0.35) / count
     weighed = excess * above
     second = weighed.sum(axis=0) / count
-    rest = np.maximum(mean - 2 * second, 1e-9 * mean)
-    shape = 2 - mean / rest
+    difference = mean - 2 * second
+    difference = np.maximum(difference, 1e-9 * mean)
+    shape = 2 - mean / difference
     shape = np.clip(shape, LEAST_SHAPE, MOST_SHAPE)
     prior = PRIOR_SHAPE * PRIOR_WEIGHT
     shape = (shape * count + prior) / (count + PRIOR_WEIGHT)
-    shape = np.where(np.abs(shape) < STRAIGHT, STRAIGHT, shape)
-    scale = np.maximum(mean * (1 - shape), LEAST_SCALE)
-    tails = np.stack([start, scale, shape, beyond / rows], axis=1)
+    # the bits of a tail are divided by its shape, which must not be 0
+    is_straight = np.abs(shape) < STRAIGHT
+    shape = np.where(is_straight, STRAIGHT, shape)
+    scale = mean * (1 - shape)
+    scale = np.maximum(scale, LEAST_SCALE)
+    part = beyond / rows
+    tails = np.stack([start, scale, shape, part], axis=1)
     # many values are the largest: the next beyond them is as rare as one row
     ends = np.flatnonzero(beyond == 0)
-    tails[ends, 1:] = UNSEEN_SCALE, PRIOR_SHAPE, 1 / (rows + 1)
+    one_row = 1 / (rows + 1)
+    tails[ends, 1:] = UNSEEN_SCALE, PRIOR_SHAPE, one_row
     return tails
 
 
@@ -182,5 +214,6 @@ def _means_of_cut(excess: Float, count: Int) -> Float:
     times that mean, as of aetool.detection.calibration.tail_scale."""
     mean: Float = excess.sum(axis=0) / count
     for _ in range(ROUNDS):
-        mean = np.minimum(excess, CUT * mean).sum(axis=0) / count
+        cut_excess = np.minimum(excess, CUT * mean)
+        mean = cut_excess.sum(axis=0) / count
     return mean

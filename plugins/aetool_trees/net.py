@@ -80,29 +80,35 @@ class Forest(Solution):
         expected = _read(g, tables[0], node, trees)
         changes = []
         owner: list[int] = []
-        for level, table_below in zip(self.levels, tables[1:], strict=True):
+        tables_below = tables[1:]
+        for level, table_below in zip(self.levels, tables_below, strict=True):
             value = g.columns_of(x, level.features)
             cut = _read(g, level.cut, node, trees)
             stays = _staying(g, level, value, node)
             # where rows of one value are not cut, only a record of another value makes a cut of it
             is_cut = g.as_number(cut < LARGEST)
             spent = is_cut * stays + (1.0 - stays)
+            first_child = node * 2.0
+            goes_right = g.as_number(value > cut)
             # the children of node n are 2 n and 2 n + 1
-            node = node * 2.0 + g.as_number(value > cut)
+            node = first_child + goes_right
             expected_below = _read(g, table_below, node, trees)
             change = expected - stays * expected_below - spent
             changes.append(alive * change)
-            owner += self.owner[level.features].tolist()
+            columns = self.owner[level.features]
+            owner += columns.tolist()
             alive = alive * stays
             expected = expected_below
-        total = costs.summed(g, g.side_by_side(*changes), owner)
+        every_change = g.side_by_side(*changes)
+        total = costs.summed(g, every_change, owner)
         # in nats, and on the average of all trees
         return total * (math.log(2) / trees)
 
     def surprise(self, g: Builder, x: Value) -> Value:
         """(batch, columns), in bits: what each column adds to the score."""
-        columns = list(range(len(g.spec.columns)))
-        return g.columns_of(self.bits(g, x), columns)
+        bits = self.bits(g, x)
+        columns = range(len(g.spec.columns))
+        return g.columns_of(bits, list(columns))
 
 
 def _staying(g: Builder, level: Level, value: Value, node: Value) -> Value:
@@ -120,9 +126,12 @@ def _staying(g: Builder, level: Level, value: Value, node: Value) -> Value:
 def _read(g: Builder, table: Half, node: Value, trees: int) -> Value:
     """Look up a table of all nodes of a level, (nodes,), at the node in which each tree has the
     record: (batch, trees). node: (batch, trees), counted within its tree."""
-    first = np.arange(trees) * (len(table) // trees)
+    nodes_of_a_tree = len(table) // trees
+    first = np.arange(trees) * nodes_of_a_tree
     stored = g.const(table, np.float16)
-    return g.as_number(g.look_up(stored, g.as_index(node + first)))
+    index = g.as_index(node + first)
+    entry = g.look_up(stored, index)
+    return g.as_number(entry)
 
 
 class Trees(ClosedForm):
@@ -149,8 +158,10 @@ class Trees(ClosedForm):
         growing = _Growing(self.spec, x, rows, rng)
         for _ in range(depth):
             growing.cut()
-        levels, left = growing.done()
-        return Forest(levels, left, self.spec.owners(), _centre(self.spec, x))
+        levels, cuts_in_leaves = growing.done()
+        owners = self.spec.owners()
+        centre = _centre(self.spec, x)
+        return Forest(levels, cuts_in_leaves, owners, centre)
 
 
 class _Growing:
@@ -175,10 +186,13 @@ class _Growing:
         self.units += [(first, width) for _, first, width in spec.categories]
         self.least = np.full(spec.features, LEAST_WIDTH)
         self.least[spec.numeric] = np.maximum(spec.half, LEAST_WIDTH)
-        self.is_number = np.isin(np.arange(spec.features), spec.numeric)
-        self.tree = np.arange(len(rows))[:, None]
+        features = np.arange(spec.features)
+        self.is_number = np.isin(features, spec.numeric)
+        trees, sample = rows.shape
+        self.tree = np.arange(trees)[:, None]
         self.node = np.zeros(rows.shape, dtype=np.int64)
-        self.counts = [np.full(len(rows), rows.shape[1])]
+        # how many rows are in each node, level by level: at first all in the root
+        self.counts = [np.full(trees, sample)]
         self.levels: list[Level] = []
 
     def cut(self) -> None:
@@ -191,13 +205,16 @@ class _Growing:
         place = self.tree * of_a_tree + self.node
         low, high = self._ends(place, values, nodes)
         part = self.rng.random(nodes)
-        at_half = np.repeat(~self.is_number[features], of_a_tree)
+        # flags and levels are 0 or 1: any cut between these parts them alike
+        is_binary = ~self.is_number[features]
+        at_half = np.repeat(is_binary, of_a_tree)
         part[at_half] = 0.5
-        wanted = low + part * (high - low)
-        wanted = wanted.astype(np.float16)
+        width = high - low
+        drawn_cut = low + part * width
+        drawn_cut = drawn_cut.astype(np.float16)
         # rounded, a cut may lie at or beyond the highest value, and would part nothing
-        between = (wanted >= low) & (wanted < high)
-        cut = np.where(between, wanted, np.float16(NO_CUT))
+        between = (drawn_cut >= low) & (drawn_cut < high)
+        cut = np.where(between, drawn_cut, np.float16(NO_CUT))
         goes_right = values > cut[place]
         self.node = 2 * self.node + goes_right
         place = 2 * place + goes_right
@@ -231,15 +248,17 @@ class _Growing:
         """(trees,): a feature drawn for each tree to cut: a number, a flag, or of a category the
         level that a random one of the tree's rows has."""
         trees, sample = self.rows.shape
-        chosen = np.asarray(self.rng.integers(0, len(self.units), trees))
-        drawn = self.rng.integers(0, sample, trees)
-        row = self.rows[np.arange(trees), drawn]
+        units = self.rng.integers(0, len(self.units), trees)
+        place_in_sample = self.rng.integers(0, sample, trees)
+        every_tree = np.arange(trees)
+        row = self.rows[every_tree, place_in_sample]
         features = np.zeros(trees, dtype=np.int64)
-        for tree, unit in enumerate(chosen.tolist()):
+        for tree, unit in enumerate(np.asarray(units).tolist()):
             first, width = self.units[unit]
             features[tree] = first
             if width > 1:
-                levels = self.x[row[tree], first : first + width]
+                end = first + width
+                levels = self.x[row[tree], first:end]
                 features[tree] += levels.argmax()
         return features
 
@@ -254,13 +273,17 @@ class _Growing:
         levels: list[Level] = []
         for level in reversed(self.levels):
             # those of both children, by their rows; where there is no cut all rows are in the first
-            children = self.counts[len(self.levels) - len(levels)]
-            both = (cuts_left * children).reshape(-1, 2).sum(axis=1)
+            depth = len(self.levels) - len(levels)
+            children = self.counts[depth]
+            cuts_of_children = cuts_left * children
+            total = cuts_of_children.reshape(-1, 2).sum(axis=1)
             count = children.reshape(-1, 2).sum(axis=1)
-            cuts_left = both / np.maximum(count, 1)
+            cuts_left = total / np.maximum(count, 1)
+            # a node's own cut is one more
             cuts_left = cuts_left + np.isfinite(level.cut)
             as_stored = cuts_left.astype(np.float16)
-            levels.append(dataclasses.replace(level, left=as_stored))
+            finished = dataclasses.replace(level, left=as_stored)
+            levels.append(finished)
         levels.reverse()
         return levels, leaves.astype(np.float16)
 
@@ -270,10 +293,14 @@ def _samples(rng: np.random.Generator, rows: int, trees: int, most: int) -> Int:
     and none in a second tree before all have been in one."""
     sample = min(rows, most)
     at_once = rows // sample
-    rounds = -(-trees // at_once)
-    drawn = [rng.permutation(rows)[: at_once * sample] for _ in range(rounds)]
-    samples = np.concatenate(drawn)
-    return samples.reshape(-1, sample)[:trees]
+    rounds = math.ceil(trees / at_once)
+    orders = []
+    for _ in range(rounds):
+        order = rng.permutation(rows)
+        orders.append(order[: at_once * sample])
+    samples = np.concatenate(orders)
+    samples = samples.reshape(-1, sample)
+    return samples[:trees]
 
 
 def _cuts_of(counts: Int) -> Float:
@@ -281,7 +308,8 @@ def _cuts_of(counts: Int) -> Float:
     2 H(n - 1) - 2 (n - 1) / n, with H the harmonic numbers (Liu et al. 2008, equation 1)."""
     most = int(counts.max(initial=1))
     harmonic = np.zeros(most + 1)
-    harmonic[1:] = np.cumsum(1 / np.arange(1, most + 1))
+    reciprocals = 1 / np.arange(1, most + 1)
+    harmonic[1:] = np.cumsum(reciprocals)
     others = np.maximum(counts - 1, 0)
     parts = 2 * others / np.maximum(counts, 1)
     cuts: Float = 2 * harmonic[others] - parts
@@ -301,10 +329,13 @@ def _rounded(values: Features, towards: float) -> Half:
 def _centre(spec: Spec, x: Features) -> Float:
     """The usual value of each feature, (features,): of numbers the median, where they are not
     missing; of flags and levels how often they occur."""
-    centre = x.mean(axis=0, dtype=np.float64).clip(0, 1)
-    for feature, gate in zip(spec.numeric, spec.gate, strict=True):
+    mean = x.mean(axis=0, dtype=np.float64)
+    centre = mean.clip(0, 1)
+    gated_numbers = zip(spec.numeric, spec.gate, strict=True)
+    for feature, gate in gated_numbers:
         values = x[:, feature]
         if gate >= 0:
-            values = values[x[:, gate] == 0]
+            is_present = x[:, gate] == 0
+            values = values[is_present]
         centre[feature] = np.median(values) if len(values) else 0.0
     return np.asarray(centre)

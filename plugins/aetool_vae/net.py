@@ -50,7 +50,8 @@ class VAE(AutoEncoder):
             means=self.means,
         )
         self.prior = "normal" if params.beta else "codes"
-        self.q = KINDS[params.posterior](self.latent, params)
+        posterior = KINDS[params.posterior]
+        self.q = posterior(self.latent, params)
         width = self.width()
         self.encoder, self.decoder = backbone(
             self.spec,
@@ -74,20 +75,23 @@ class VAE(AutoEncoder):
             _, height, width = shape
             most = MOST_DRAWN // (height * width)
             samples = max(1, min(samples, most))
-        self.register_buffer("draws", _fixed_draws(self.latent, samples), persistent=False)
+        draws = _fixed_draws(self.latent, samples)
+        self.register_buffer("draws", draws, persistent=False)
 
     def start(self, x: Tensor) -> None:
         """Set the maps, in place, to probabilistic PCA of x: means to PCA's code, deviations to its
         posterior's. Nothing where the decoder gives no means."""
         if self.likelihood.bernoulli or self.logistic is not None:
             return
-        noise = start_at_pca(self.encoder, self.decoder, self.spec, self.latent, x)
+        units = self.latent
+        noise = start_at_pca(self.encoder, self.decoder, self.spec, units, x)
         # a posterior of one fixed deviation has none to set
-        has_deviations = self.q.size >= 2 * self.latent
+        has_deviations = self.q.size >= 2 * units
         if noise is not None and has_deviations:
-            deviations = slice(self.latent, 2 * self.latent)
+            deviations = slice(units, 2 * units)
+            log_sigma = 0.5 * noise.log()
             with torch.no_grad():
-                self.encoder.linear.bias[deviations] = 0.5 * noise.log()
+                self.encoder.linear.bias[deviations] = log_sigma
 
     @property
     def logistic(self) -> LogisticPixels | None:
@@ -98,11 +102,13 @@ class VAE(AutoEncoder):
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of a Gaussian q(z|x) (of a flow: before it), (batch, latent)."""
-        mean, log_sigma = self.q.moments(self.encoder(x))
+        h = self.encoder(x)
+        mean, log_sigma = self.q.moments(h)
         return mean, 2 * log_sigma
 
     def encode(self, x: Tensor) -> Tensor:
-        return self.q.mean(self.encoder(x))
+        h = self.encoder(x)
+        return self.q.mean(h)
 
     def decode(self, z: Tensor) -> Tensor:
         out = self.decoder(z)
@@ -122,15 +128,21 @@ class VAE(AutoEncoder):
         axes = [1] * (x.dim() - 1)
         ones = torch.ones(draws, *axes, device=x.device)
         repeated = x[:, None] * ones
-        cost = self.cost(repeated.flatten(0, 1), z.flatten(0, 1))
-        cost = cost.reshape(-1, draws, cost.shape[1])
-        return cost, log_q - log_normal(z)
+        rows = repeated.flatten(0, 1)
+        codes = z.flatten(0, 1)
+        cost = self.cost(rows, codes)
+        columns = cost.shape[1]
+        cost = cost.reshape(-1, draws, columns)
+        ratio = log_q - log_normal(z)
+        return cost, ratio
 
     def cost(self, x: Tensor, z: Tensor) -> Tensor:
         """-log p(x|z) by column, (batch, columns + 1), of as many rows as codes; last is 0."""
         if self.logistic is None:
-            return self.likelihood(x, self.decode(z))
-        pixels = self.logistic.nats(x, self.logistic(z))
+            expected = self.decode(z)
+            return self.likelihood(x, expected)
+        mixtures = self.logistic(z)
+        pixels = self.logistic.nats(x, mixtures)
         nothing = pixels[:, :1] * 0.0
         return torch.cat([pixels, nothing], dim=1)
 
@@ -139,24 +151,29 @@ class VAE(AutoEncoder):
         the differences of pixels from the mixtures' means, on the first batch."""
         if self.logistic is not None:
             x = next(iter(batches))
-            self.likelihood.start(x, self.decode(self.encode(x)))
+            codes = self.encode(x)
+            expected = self.decode(codes)
+            self.likelihood.start(x, expected)
 
     def draw(self, x: Tensor, rng: torch.Generator) -> Tensor:
         shape = (len(x), 1, self.latent)
         eps = torch.randn(shape, generator=rng, device=x.device)
-        z, _ = self.q.sample(self.encoder(x), eps)
+        h = self.encoder(x)
+        z, _ = self.q.sample(h, eps)
         return z.flatten(1)
 
     def parts(self, x: Tensor) -> Tensor:
         h = self.encoder(x)
+        zeros = h[:, None, : self.latent] * 0
         # the same draws for every row, however many there are
-        eps = h[:, None, : self.latent] * 0 + self.draws
+        eps = zeros + self.draws
         cost, ratio = self.bound(x, h, eps)
         if self.params.score == "iwae":
             return self._weighed_parts(cost, ratio)
-        columns = cost.mean(dim=1)[:, :-1]
-        spent = self._nats_of_code(h, ratio)
-        shared = spent.sum(dim=1, keepdim=True)
+        mean_cost = cost.mean(dim=1)
+        columns = mean_cost[:, :-1]
+        nats_of_units = self._nats_of_code(h, ratio)
+        shared = nats_of_units.sum(dim=1, keepdim=True)
         return torch.cat([columns, shared], dim=1)
 
     def _weighed_parts(self, cost: Tensor, ratio: Tensor) -> Tensor:
@@ -186,31 +203,38 @@ class VAE(AutoEncoder):
         shape = (len(x), params.draws, self.latent)
         eps = torch.randn(shape, generator=rng, device=x.device)
         cost, ratio = self.bound(x, h, eps)
-        spent = self._nats_of_code(h, ratio)
+        nats_of_units = self._nats_of_code(h, ratio)
         if params.free_bits:  # Kingma et al. 2016, appendix C.8: of the batch's mean, by unit
             free = params.free_bits * math.log(2)
-            mean = spent.mean(dim=0, keepdim=True)
-            spent = mean.clamp(min=free)
+            mean = nats_of_units.mean(dim=0, keepdim=True)
+            nats_of_units = mean.clamp(min=free)
         beta = params.beta
         if params.warmup:  # Bowman et al. 2016 (arXiv:1511.06349), section 3.1
             beta *= min(1.0, self.progress / params.warmup)
-        expected_cost = cost.sum(dim=2).mean(dim=1)
-        return expected_cost + beta * spent.sum(dim=1)
+        cost_of_draws = cost.sum(dim=2)
+        expected_cost = cost_of_draws.mean(dim=1)
+        return expected_cost + beta * nats_of_units.sum(dim=1)
 
     def report(self, x: Tensor) -> dict[str, float]:
         """Figures of training: KL, units in use, and how far all codes together are from the prior:
         KL(N(m, S) || N(0, I)) with the mean m and covariance S of the posteriors' mixture."""
         h = self.encoder(x)
         shape = (len(x), DRAWS_REPORTED, self.latent)
-        rng = torch.Generator().manual_seed(0)
+        rng = torch.Generator()
+        rng.manual_seed(0)
         eps = torch.randn(shape, generator=rng)
         z, log_q = self.q.sample(h, eps)
-        kl = self._nats_of_code(h, log_q - log_normal(z))
+        ratio = log_q - log_normal(z)
+        kl = self._nats_of_code(h, ratio)
+        kl_of_records = kl.sum(dim=1)
+        mean_kl = float(kl_of_records.mean())
         kl_of_units = kl.mean(dim=0)
-        mismatch = _nats_from_standard_normal(z.flatten(0, 1))
+        is_active = kl_of_units > ACTIVE
+        codes = z.flatten(0, 1)
+        mismatch = _nats_from_standard_normal(codes)
         return {
-            "kl_nats": round(float(kl.sum(dim=1).mean()), 4),
-            "active_units": int((kl_of_units > ACTIVE).sum()),
+            "kl_nats": round(mean_kl, 4),
+            "active_units": int(is_active.sum()),
             "prior_mismatch_nats": round(mismatch, 4),
         }
 
@@ -229,7 +253,11 @@ def _nats_from_standard_normal(z: Tensor) -> float:
     codes = z.double()
     latent = z.shape[1]
     # a little on the diagonal, for units that never change
-    cov = torch.cov(codes.T).reshape(latent, latent) + 1e-9 * torch.eye(latent)
-    square = codes.mean(dim=0).square().sum()
+    jitter = 1e-9 * torch.eye(latent)
+    cov = torch.cov(codes.T)
+    # of one unit torch gives a number, not a matrix
+    cov = cov.reshape(latent, latent) + jitter
+    mean = codes.mean(dim=0)
+    square = mean.square().sum()
     off = cov.trace() + square - latent - torch.logdet(cov)
     return 0.5 * float(off)

@@ -94,7 +94,8 @@ class LogisticPixels(nn.Module):
         # logits; means and scales of each channel; how earlier channels move later ones
         blocks = (1, channels, channels, pairs)
         self.sizes = [components * count for count in blocks]
-        self.head = nn.Conv2d(width, sum(self.sizes), 1)
+        parameters = sum(self.sizes)
+        self.head = nn.Conv2d(width, parameters, 1)
         self._start()
 
     @torch.no_grad()
@@ -116,37 +117,40 @@ class LogisticPixels(nn.Module):
             return self.head(h + self.place)
         h = F.silu(h)
         h = h + F.silu(self.mix(h))
-        for up, (height, width) in zip(self.ups, self.sides[1:], strict=True):
+        larger_sides = self.sides[1:]
+        for up, (height, width) in zip(self.ups, larger_sides, strict=True):
             # the first has been through one just now
             if up is not self.ups[0]:
                 h = F.silu(h)
+            doubled = up(h)
             # of an odd side twice the half is one too many
-            h = up(h)[:, :, :height, :width]
+            h = doubled[:, :, :height, :width]
         h = F.silu(h + self.place)
         return self.head(h)
 
-    def nats(self, x: Tensor, told: Tensor) -> Tensor:
+    def nats(self, x: Tensor, parameters: Tensor) -> Tensor:
         """The cost of each pixel, all its channels together, -log P in nats: (batch, pixels).
 
-        x: standardised pictures, (batch, channels, height, width); told: what forward gave.
+        x: standardised pictures, (batch, channels, height, width); parameters: what forward gave.
         """
-        mixtures = self._mixtures(told)
-        levels = torch.split(levels_of(x), 1, dim=1)
-        of_each = F.log_softmax(mixtures.logits, dim=1)
+        mixtures = self._mixtures(parameters)
+        channels = torch.split(levels_of(x), 1, dim=1)
+        log_p_of_components = F.log_softmax(mixtures.logits, dim=1)
         for channel, log_scale in enumerate(mixtures.log_scales):
-            mean = mixtures.mean_of(channel, levels)
-            of_each = of_each + _log_mass(levels[channel], mean, log_scale)
-        log_p = torch.logsumexp(of_each, dim=1)
+            mean = mixtures.mean_of(channel, channels)
+            log_mass = _log_mass(channels[channel], mean, log_scale)
+            log_p_of_components = log_p_of_components + log_mass
+        log_p = torch.logsumexp(log_p_of_components, dim=1)
         log_p = log_p + math.log1p(-EVEN)
         # in place of a constant tensor, which a graph would have to know the rows for
         even = log_p * 0 + math.log(EVEN)
         even = even - self.shape[0] * math.log(LEVELS)
         return -torch.logaddexp(log_p, even).flatten(1)
 
-    def mean(self, told: Tensor) -> Tensor:
+    def mean(self, parameters: Tensor) -> Tensor:
         """Standardised pictures, (batch, channels, height, width): the mean of each mixture, with
-        components beyond black or white at these."""
-        mixtures = self._mixtures(told)
+        components beyond black or white at these. parameters: what forward gave."""
+        mixtures = self._mixtures(parameters)
         shares = torch.softmax(mixtures.logits, dim=1)
         likely: list[Tensor] = []
         for channel in range(self.shape[0]):
@@ -162,15 +166,24 @@ class LogisticPixels(nn.Module):
             joined.append(total)
         return standardised(torch.stack(joined, dim=1))
 
-    def _mixtures(self, told: Tensor) -> Mixtures:
-        logits, means, log_scales, moves = torch.split(told, self.sizes, dim=1)
+    def _mixtures(self, parameters: Tensor) -> Mixtures:
+        """Take apart what forward gave: the mixtures of all pixels."""
+        logits, means, log_scales, moves = torch.split(parameters, self.sizes, dim=1)
         log_scales = log_scales.clamp(LEAST_LOG_SCALE, MOST_LOG_SCALE)
         moves = torch.tanh(moves)
-        parts = (
-            torch.split(part, self.components, dim=1) if part.shape[1] else ()
-            for part in (means, log_scales, moves)
+        return Mixtures(
+            logits,
+            self._of_channels(means),
+            self._of_channels(log_scales),
+            self._of_channels(moves),
         )
-        return Mixtures(logits, *parts)
+
+    def _of_channels(self, part: Tensor) -> Sequence[Tensor]:
+        """Cut parameters, (batch, n * components, height, width), into n parts, one for each
+        channel, or pair of channels; none for none, as the moves of grey pictures are."""
+        if not part.shape[1]:
+            return ()
+        return torch.split(part, self.components, dim=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +235,8 @@ def _log_mass(level: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     below = (off - HALF) * per_scale
     # F(above) - F(below) = F(above) F(-below) (1 - exp(below - above)): nothing cancels
     t = 2 * HALF * per_scale
-    thick = (1 - (-t).exp()).clamp(min=1e-9).log()
+    complement = 1 - (-t).exp()
+    thick = complement.clamp(min=1e-9).log()
     thin = t.log() - t / 2
     thin = thin + t.square() / 24
     width = torch.where(t < THIN, thin, thick)

@@ -21,7 +21,8 @@ HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
 def log_normal(v: Tensor) -> Tensor:
     """The logarithm of the standard normal density at v, element by element."""
-    return -0.5 * v.square() - HALF_LOG_TAU
+    exponent = -0.5 * v.square()
+    return exponent - HALF_LOG_TAU
 
 
 class Diagonal(nn.Module):
@@ -36,9 +37,12 @@ class Diagonal(nn.Module):
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Split the encoder's output h into the moments of the posterior: (mean, log sigma), each
         (batch, latent)."""
-        mean = h[:, : self.latent]
-        log_sigma = h[:, self.latent : 2 * self.latent]
-        return mean, log_sigma.clamp(LOWEST, HIGHEST)
+        units = self.latent
+        mean = h[:, :units]
+        log_sigma = h[:, units : 2 * units]
+        # a posterior of no width, or of any, would make infinite gradients
+        log_sigma = log_sigma.clamp(LOWEST, HIGHEST)
+        return mean, log_sigma
 
     def mean(self, h: Tensor) -> Tensor:
         """(batch, latent): the code that is stored, the mean of the posterior."""
@@ -50,14 +54,17 @@ class Diagonal(nn.Module):
         mean, log_sigma = self.moments(h)
         sigma = log_sigma.exp()
         z = mean[:, None] + sigma[:, None] * eps
-        log_q = log_normal(eps) - log_sigma[:, None]
+        log_density = log_normal(eps)
+        # the density falls as the units are stretched by sigma
+        log_q = log_density - log_sigma[:, None]
         return z, log_q
 
     def kl(self, h: Tensor) -> Tensor | None:
         """The divergence of the posterior from N(0, I) by unit, (batch, latent), in nats, whose sum
         is KL(q || N(0, I)); None without a closed form. h: the encoder's output."""
         mean, log_sigma = self.moments(h)
-        return kl_to_standard_normal(mean, 2 * log_sigma)
+        log_variance = 2 * log_sigma
+        return kl_to_standard_normal(mean, log_variance)
 
 
 class Fixed(Diagonal):
@@ -87,27 +94,33 @@ class Full(Diagonal):
         self.size = 2 * latent + entries
         # a matrix product puts the entries where they belong, which every runtime can do
         place = torch.zeros(entries, latent * latent)
-        place[torch.arange(entries), row * latent + column] = 1
+        entry = torch.arange(entries)
+        place[entry, row * latent + column] = 1
         self.register_buffer("place", place, persistent=False)
 
     def factor(self, h: Tensor) -> Tensor:
         """(batch, latent, latent): the entries below the diagonal of L, the covariance being L L^T;
         0 on the diagonal and above. h: what the encoder returns."""
-        entries = 0.1 * h[:, 2 * self.latent :]
+        first = 2 * self.latent
+        # small at first, so that training begins near independent units
+        entries = 0.1 * h[:, first:]
         flat = entries @ self.place
         return flat.reshape(-1, self.latent, self.latent)
 
     def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
         z, log_q = super().sample(h, eps)
-        correlated = eps @ self.factor(h).transpose(1, 2)
+        factor = self.factor(h)
+        correlated = eps @ factor.transpose(1, 2)
         # the factor has 0 on its diagonal, so that the density is that of independent units
         return z + correlated, log_q
 
     def kl(self, h: Tensor) -> Tensor | None:
-        plain = super().kl(h)
-        assert plain is not None
+        kl_of_diagonal = super().kl(h)
+        assert kl_of_diagonal is not None
         square = self.factor(h).square()
-        return plain + 0.5 * square.sum(dim=2)
+        # what the entries beside the diagonal add to the variance of each unit
+        variance = square.sum(dim=2)
+        return kl_of_diagonal + 0.5 * variance
 
 
 class Flow(Diagonal):
@@ -123,9 +136,11 @@ class Flow(Diagonal):
         steps = range(params.flow)  # type: ignore[attr-defined]
         order = torch.arange(latent)
         moments = order.repeat(2)
-        self.before = nn.ModuleList(MaskedLinear(order, moments, False) for _ in steps)
-        self.context = nn.ModuleList(nn.Linear(CONTEXT, len(moments)) for _ in steps)
-        backwards = torch.arange(latent - 1, -1, -1)
+        from_units = [MaskedLinear(order, moments, False) for _ in steps]
+        from_context = [nn.Linear(CONTEXT, len(moments)) for _ in steps]
+        self.before = nn.ModuleList(from_units)
+        self.context = nn.ModuleList(from_context)
+        backwards = order.flip(0)
         self.register_buffer("backwards", backwards, persistent=False)
 
     def mean(self, h: Tensor) -> Tensor:
@@ -137,15 +152,21 @@ class Flow(Diagonal):
 
     def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
         z, log_q = super().sample(h, eps)
-        context = torch.tanh(h[:, 2 * self.latent :])
-        for from_units, from_context in zip(self.before, self.context, strict=True):
-            both = from_units(z) + from_context(context)[:, None]
-            m = both[..., : self.latent]
+        units = self.latent
+        context = torch.tanh(h[:, 2 * units :])
+        transformations = zip(self.before, self.context, strict=True)
+        for from_units, from_context in transformations:
+            of_units = from_units(z)
+            of_context = from_context(context)
+            moments = of_units + of_context[:, None]
+            m = moments[..., :units]
             # a transformation begins as nearly none: s is near 1
-            gate = both[..., self.latent :] + 2.0
+            gate = moments[..., units:] + 2.0
             s = torch.sigmoid(gate)
             z = s * z + (1 - s) * m
-            log_q = log_q + nn.functional.softplus(-gate)
+            # -log s, by which the density rises where the units are drawn together
+            minus_log_s = nn.functional.softplus(-gate)
+            log_q = log_q + minus_log_s
             z = z.index_select(2, self.backwards)
             log_q = log_q.index_select(2, self.backwards)
         return z, log_q

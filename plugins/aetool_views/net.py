@@ -41,23 +41,29 @@ class Memory:
     def of(cls, coordinates: Float) -> Memory:
         low = float(coordinates.min())
         high = float(coordinates.max())
+        # of pictures that are all alike a step is not 0
         step = max(high - low, 1e-6) / LEVELS
-        levels = np.round((coordinates - low) / step).astype(np.uint8)
+        steps = (coordinates - low) / step
+        levels = np.round(steps).astype(np.uint8)
         return cls(levels, low, step)
 
     @property
     def coordinates(self) -> Float:
         """(k, coordinates): the remembered coordinates, restored from their levels."""
-        return self.low + self.step * self.levels.astype(np.float64)
+        levels = self.levels.astype(np.float64)
+        return self.low + self.step * levels
 
     @property
     def rounding(self) -> float:
         """The largest squared distance of a picture from itself as it is remembered, rounded."""
-        return float(self.levels.shape[1] * self.step**2 / 4)
+        coordinates = self.levels.shape[1]
+        # a coordinate is off by half a step at most
+        return float(coordinates * self.step**2 / 4)
 
     def write(self, g: Builder) -> Value:
         """Add the remembered coordinates to a graph; returns (k, coordinates)."""
-        levels = g.as_number(g.const(self.levels, np.uint8))
+        stored = g.const(self.levels, np.uint8)
+        levels = g.as_number(stored)
         return levels * self.step + self.low
 
 
@@ -79,18 +85,20 @@ class Compared:
         judged = ~np.isin(self.judged, left_out)
         remembered = ~np.isin(self.remembered, left_out)
         both = np.ix_(judged, remembered)
+        squares = [square[both] for square in self.squares]
         return Compared(
-            tuple(square[both] for square in self.squares),
-            self.apart[both],
-            self.judged[judged],
-            self.remembered[remembered],
+            squares,
+            apart=self.apart[both],
+            judged=self.judged[judged],
+            remembered=self.remembered[remembered],
         )
 
     def rarity(self, count: int) -> Rarity:
         """The rarity of sums over views of the log mean distance from the nearest `count`."""
         far = np.zeros(len(self.judged))
         for square in self.squares:
-            far += np.log(_mean_distance(square, self.apart, count))
+            distance = _mean_distance(square, self.apart, count)
+            far += np.log(distance)
         return Rarity.of_few(far)
 
 
@@ -121,10 +129,15 @@ class Neighbours(Solution):
         be left."""
         stays = ~np.isin(self.compared.remembered, rows)
         compared = self.compared.without(rows)
-        if not len(compared.remembered) or not len(compared.judged):
+        remembered = len(compared.remembered)
+        # a model without a picture could judge none
+        if not remembered or not len(compared.judged):
             return self
-        count = _count(len(compared.remembered))
-        memories = [replace(one, levels=one.levels[stays]) for one in self.memories]
+        count = _count(remembered)
+        memories = []
+        for memory in self.memories:
+            levels = memory.levels[stays]
+            memories.append(replace(memory, levels=levels))
         return replace(
             self,
             memories=memories,
@@ -146,14 +159,19 @@ class Neighbours(Solution):
         views_of_moves = [self.views.write(g, x, move) for move in self.moves]
         total = g.nothing(x)
         for view, memory in enumerate(self.memories):
-            distances = [self._distance(g, views[view], memory)[0] for views in views_of_moves]
-            least = distances[0]
-            for distance in distances[1:]:
+            distances = []
+            for views in views_of_moves:
+                distance, _ = self._distance(g, views[view], memory)
+                distances.append(distance)
+            least, *others = distances
+            for distance in others:
                 least = g.minimum(least, distance)
             total = total + g.log(least)
-        rare = Value(g, self.rarity.write(g.graph, total.name))
+        rarity = self.rarity.write(g.graph, total.name)
+        rarity_bits = Value(g, rarity)
         share = self._shares(g, x)
-        return g.side_by_side(share * rare, g.nothing(x))
+        bits = share * rarity_bits
+        return g.side_by_side(bits, g.nothing(x))
 
     def _shares(self, g: Builder, x: Value) -> Value:
         """(batch, pixels): how much each pixel adds to the squared distance from the nearest
@@ -163,37 +181,45 @@ class Neighbours(Solution):
         _, nearest = self._distance(g, colours, self.memories[0])
         off = self.views.enlarged(g, colours - nearest, channels)
         square = off * off + LITTLE**2
-        parts = costs.summed(g, square, g.spec.owner.tolist())
+        pixel_of_each = g.spec.owner.tolist()
+        parts = costs.summed(g, square, pixel_of_each)
         columns = len(g.spec.columns)
         pixels = g.columns_of(parts, list(range(columns)))
-        return pixels / g.sum_of(pixels, np.ones(columns))
+        every_pixel = np.ones(columns)
+        return pixels / g.sum_of(pixels, every_pixel)
 
     def _distance(self, g: Builder, view: Value, memory: Memory) -> tuple[Value, Value]:
         """Compare pictures with the remembered ones in one view: ((batch, 1), the mean distance
         from the nearest pictures; (batch, coordinates), the nearest one). view: (batch,
         coordinates)."""
         rows = memory.write(g)
-        width = memory.levels.shape[1]
+        pictures, width = memory.levels.shape
         length = (memory.coordinates**2).sum(axis=1)
         square = g.op("Gemm", view, rows, length, transB=1, alpha=-2.0)
-        square = square + g.sum_of(view * view, np.ones(width))
-        spare = min(self.count + 1, len(memory.levels))
-        index = g.numbers_of_least(square, spare)
-        square = g.maximum(
-            g.op("GatherElements", square, index, axis=1),
-            LEAST,
-        )
+        own_length = g.sum_of(view * view, np.ones(width))
+        square = square + own_length
+        # one more than counts, should the nearest be the picture itself
+        candidates = min(self.count + 1, pictures)
+        index = g.numbers_of_least(square, candidates)
+        square = g.op("GatherElements", square, index, axis=1)
+        square = g.maximum(square, LEAST)
         first = g.columns_of(index, [0])
         root = g.op("Sqrt", square)
-        place = np.arange(spare)
-        nearest = g.sum_of(root, (place < self.count) / min(self.count, spare))
-        if spare > 1:
+        place = np.arange(candidates)
+        is_counted = place < self.count
+        mean_weights = is_counted / min(self.count, candidates)
+        mean_distance = g.sum_of(root, mean_weights)
+        if candidates > 1:
             is_itself = g.columns_of(square, [0]) <= memory.rounding + LEAST
-            others = g.sum_of(root, (place > 0) / (spare - 1))
-            nearest = g.where(is_itself, others, nearest)
-            first = g.where(is_itself, g.columns_of(index, [1]), first)
-        flat = g.op("Reshape", first, g.const([-1], np.int64))
-        return nearest, g.op("Gather", rows, flat, axis=0)
+            is_other = place > 0
+            mean_of_others = g.sum_of(root, is_other / (candidates - 1))
+            mean_distance = g.where(is_itself, mean_of_others, mean_distance)
+            second = g.columns_of(index, [1])
+            first = g.where(is_itself, second, first)
+        flat_shape = g.const([-1], np.int64)
+        number = g.op("Reshape", first, flat_shape)
+        nearest = g.op("Gather", rows, number, axis=0)
+        return mean_distance, nearest
 
 
 class Nearest(ClosedForm):
@@ -207,56 +233,72 @@ class Nearest(ClosedForm):
             raise DataError("no pictures to fit")
         assert self.spec.shape is not None
         views = Views(self.spec.shape, self.params.brightness)
-        kept = _some(total, self.params.size, 0)
+        remembered = _some(total, self.params.size, 0)
         judged = _some(total, JUDGED, 1)
-        shown = np.union1d(kept, judged)
-        laid = [
-            evaluated(
-                lambda g, x: g.side_by_side(*views.write(g, x)),
-                self.spec,
-                part,
-            )
-            for part in _chosen(batches, shown)
-        ]
-        every = np.concatenate(laid)
-        widths = views.widths
-        coordinates = np.split(every, np.cumsum(widths)[:-1], axis=1)
-        place = np.searchsorted(shown, kept)
-        if self.params.trim:
-            near = _nearer([one[place] for one in coordinates], 1 - self.params.trim)
-            kept = kept[near]
+        # a picture that is remembered and judged is described once
+        described = np.union1d(remembered, judged)
+        coordinates = self._coordinates(views, batches, described)
+        place = np.searchsorted(described, remembered)
+        trim = self.params.trim
+        if trim:
+            views_of_remembered = [of_view[place] for of_view in coordinates]
+            near = _nearer(views_of_remembered, 1 - trim)
+            remembered = remembered[near]
             place = place[near]
-        memories = [Memory.of(one[place]) for one in coordinates]
-        count = _count(len(kept))
+        memories = [Memory.of(of_view[place]) for of_view in coordinates]
+        place = np.searchsorted(described, judged)
+        squares = []
+        for of_view, memory in zip(coordinates, memories, strict=True):
+            # with what is remembered, pictures are compared as it is restored
+            distances = _squares(of_view[place], memory.coordinates)
+            squares.append(distances)
         stretch = np.arange(total)
         if total >= FEWEST_TO_SPLIT:
             stretch = stretch_folds(total, STRETCHES)
-        place = np.searchsorted(shown, judged)
-        compared = Compared(
-            tuple(
-                _squares(one[place], memory.coordinates)
-                for one, memory in zip(coordinates, memories, strict=True)
-            ),
-            stretch[judged][:, None] != stretch[kept],
-            judged,
-            kept,
+        apart = stretch[judged][:, None] != stretch[remembered]
+        compared = Compared(squares, apart, judged, remembered)
+        count = _count(len(remembered))
+        return Neighbours(
+            views,
+            memories,
+            count,
+            rarity=compared.rarity(count),
+            moves=self._moves(),
+            compared=compared,
+            report={"remembered": len(remembered)},
         )
-        rarity = compared.rarity(count)
-        report = {"remembered": len(kept)}
-        return Neighbours(views, memories, count, rarity, self._moves(), compared, report)
+
+    def _coordinates(self, views: Views, batches: Batches, numbers: Int) -> list[Float]:
+        """For each view the coordinates, (n, coordinates), of the pictures in batches with these
+        numbers, (n,), ascending."""
+        parts = []
+        for pictures in _chosen(batches, numbers):
+            part = evaluated(
+                lambda g, x: g.side_by_side(*views.write(g, x)),
+                self.spec,
+                pictures,
+            )
+            parts.append(part)
+        of_all_views = np.concatenate(parts)
+        ends = np.cumsum(views.widths)
+        return np.split(of_all_views, ends[:-1], axis=1)
 
     def _moves(self) -> list[tuple[int, int]]:
         """The shifts, (down, right) in pixels, at which a picture is compared: none, and by all of
         the parameter `shift` and by half of it, in every direction."""
         most = self.params.shift
-        steps = sorted({0, most, most // 2}, key=abs)
-        line = [sign * step for step in steps for sign in ((1, -1) if step else (1,))]
+        line = []
+        for step in sorted({0, most, most // 2}):
+            line.append(step)
+            if step:
+                line.append(-step)
         return list(itertools.product(line, line))
 
 
 def _count(remembered: int) -> int:
     """The number of nearest remembered pictures with which a picture is compared."""
-    return max(1, round(NEIGHBOURS * math.sqrt(remembered)))
+    count = NEIGHBOURS * math.sqrt(remembered)
+    return max(1, round(count))
 
 
 def _some(total: int, most: int, seed: int) -> Int:
@@ -264,7 +306,8 @@ def _some(total: int, most: int, seed: int) -> Int:
     them."""
     if total <= most:
         return np.arange(total)
-    drawn = np.random.default_rng(seed).choice(total, most, replace=False)
+    rng = np.random.default_rng(seed)
+    drawn = rng.choice(total, most, replace=False)
     return np.sort(drawn)
 
 
@@ -273,10 +316,12 @@ def _chosen(batches: Batches, rows: Int) -> Iterator[Float]:
     ascending."""
     first = 0
     for batch in batches:
-        own = rows[(rows >= first) & (rows < first + len(batch))]
-        if len(own):
-            yield batch[own - first].astype(np.float64)
-        first += len(batch)
+        end = first + len(batch)
+        is_in_batch = (rows >= first) & (rows < end)
+        places = rows[is_in_batch] - first
+        if len(places):
+            yield batch[places].astype(np.float64)
+        first = end
 
 
 def _nearer(views: Sequence[Float], part: float) -> Int:
@@ -288,9 +333,12 @@ def _nearer(views: Sequence[Float], part: float) -> Int:
     apart = ~np.eye(total, dtype=bool)
     far = np.zeros(total)
     for coordinates in views:
-        far += np.log(_mean_distance(_squares(coordinates, coordinates), apart, count))
+        square = _squares(coordinates, coordinates)
+        distance = _mean_distance(square, apart, count)
+        far += np.log(distance)
     order = np.argsort(far, kind="stable")
-    return np.sort(order[: max(1, round(part * total))])
+    chosen = max(1, round(part * total))
+    return np.sort(order[:chosen])
 
 
 def _mean_distance(square: Float, apart: npt.NDArray[np.bool_], count: int) -> Float:
@@ -298,18 +346,19 @@ def _mean_distance(square: Float, apart: npt.NDArray[np.bool_], count: int) -> F
     squared distances; apart: (n, k) bool, which pairs may be compared."""
     square = np.where(apart, square, np.inf)
     count = min(count, square.shape[1])
-    nearest = np.partition(square, count - 1, axis=1)[:, :count]
+    parted = np.partition(square, count - 1, axis=1)
+    nearest = parted[:, :count]
+    # a picture may have fewer others than count
     known = np.isfinite(nearest)
     root = np.sqrt(np.where(known, nearest, 0.0))
-    return np.asarray(
-        np.maximum(
-            root.sum(axis=1) / np.maximum(known.sum(axis=1), 1),
-            LEAST,
-        )
-    )
+    others = known.sum(axis=1)
+    mean = root.sum(axis=1) / np.maximum(others, 1)
+    return np.asarray(np.maximum(mean, LEAST))
 
 
 def _squares(x: Float, others: Float) -> Float:
     """(n, k): squared distances of x, (n, coordinates), from others, (k, coordinates)."""
-    square = (x**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * x @ others.T
+    length = (x**2).sum(axis=1)
+    length_of_others = (others**2).sum(axis=1)
+    square = length[:, None] + length_of_others - 2 * x @ others.T
     return np.asarray(np.maximum(square, LEAST))

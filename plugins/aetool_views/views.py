@@ -17,6 +17,7 @@ EDGE = 0.8  # pixels that slopes are taken over
 DIRECTIONS = 8
 FINE, COARSE = 7, 4  # cells along each side
 LEAST_SLOPE, LEAST_EDGES = 1e-3, 0.02  # so that flat places have no direction
+LEAST_CONTRAST = 0.05  # added to a picture's deviation
 SCALE = 96 / 255  # of a feature, which is 96 levels, as a part of black to white
 
 
@@ -49,7 +50,8 @@ class Views:
             x = _of_one_contrast(g, x)
         picture = self._reduced(g, x, move)
         colours = self._colours(g, picture)
-        edges = self._edges(g, self._grey(g, picture))
+        grey = self._grey(g, picture)
+        edges = self._edges(g, grey)
         fine = self._pooled(g, edges, FINE)
         coarse = self._pooled(g, edges, COARSE)
         # coarse cells beside the edges of all directions there: shapes without their contrast
@@ -72,8 +74,10 @@ class Views:
         rows = smoothing(height, small_height)
         columns = smoothing(width, small_width)
         # a picture is moved by moving the weights of its places
-        rows = rows[:, _moved(height, down)]
-        columns = columns[:, _moved(width, right)]
+        row_places = _moved(height, down)
+        column_places = _moved(width, right)
+        rows = rows[:, row_places]
+        columns = columns[:, column_places]
         return _both_axes(g, picture, rows, columns)
 
     def _colours(self, g: Builder, picture: Value) -> Value:
@@ -102,29 +106,29 @@ class Views:
         height, width = self.small
         down, across = self._grid(count)
         # a cell's weights reach as far as half a cell
-        rows = smoothing(height, down, height / down / 2)
-        columns = smoothing(width, across, width / across / 2)
+        half_down = height / down / 2
+        half_across = width / across / 2
+        rows = smoothing(height, down, half_down)
+        columns = smoothing(width, across, half_across)
         return _both_axes(g, edges, rows, columns)
 
     def _edges(self, g: Builder, grey: Value) -> Value:
         """(batch, DIRECTIONS, height, width): how steep each place is, told apart by direction."""
         height, width = self.small
-        down = _both_axes(
-            g,
-            grey,
-            slopes(height, EDGE),
-            smoothing(width, width, EDGE),
-        )
-        right = _both_axes(
-            g,
-            grey,
-            smoothing(height, height, EDGE),
-            slopes(width, EDGE),
-        )
+        row_slopes = slopes(height, EDGE)
+        row_means = smoothing(height, height, EDGE)
+        column_slopes = slopes(width, EDGE)
+        column_means = smoothing(width, width, EDGE)
+        # a slope along one axis, smoothed along the other
+        down = _both_axes(g, grey, row_slopes, column_means)
+        right = _both_axes(g, grey, row_means, column_slopes)
         turn = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS
-        compass = np.stack([np.sin(turn), np.cos(turn)], axis=1)
+        sine = np.sin(turn)
+        cosine = np.cos(turn)
+        compass = np.stack([sine, cosine], axis=1)
+        weights = compass[:, :, None, None]
         both = g.op("Concat", down, right, axis=1)
-        along = g.op("Conv", both, compass[:, :, None, None])
+        along = g.op("Conv", both, weights)
         along = g.relu(along)
         square = down * down + right * right
         # the cosine's third power, times the slope: a direction, and hardly its neighbours
@@ -134,7 +138,9 @@ class Views:
     def blurred(self) -> tuple[int, int]:
         """(height, width) of the first view."""
         height, width = self.small
-        return -(-height // EVERY), -(-width // EVERY)
+        blurred_height = math.ceil(height / EVERY)
+        blurred_width = math.ceil(width / EVERY)
+        return blurred_height, blurred_width
 
     @property
     def widths(self) -> list[int]:
@@ -163,10 +169,13 @@ def smoothing(size: int, places: int, deviation: float = 0.0) -> Float:
     Gaussian of this deviation, or as far as the places lie apart."""
     if places == size and not deviation:
         return np.eye(size)
-    deviation = deviation or max(0.5, 0.5 * size / places)
+    half_a_place = 0.5 * size / places
+    deviation = deviation or max(0.5, half_a_place)
     middle = (np.arange(places) + 0.5) * size / places
-    off = np.arange(size) + 0.5 - middle[:, None]
-    weight = np.exp(-0.5 * (off / deviation) ** 2)
+    middle_of_pixel = np.arange(size) + 0.5
+    off = middle_of_pixel - middle[:, None]
+    standard = off / deviation
+    weight = np.exp(-0.5 * standard**2)
     total = weight.sum(axis=1, keepdims=True)
     return np.asarray(weight / total)
 
@@ -177,11 +186,14 @@ def slopes(size: int, deviation: float) -> Float:
     weight = smoothing(size, size, deviation)
     place = np.arange(size)
     off = place - place[:, None]
-    mean = (weight * off).sum(axis=1, keepdims=True)
+    weighed = weight * off
+    mean = weighed.sum(axis=1, keepdims=True)
     off = off - mean
-    square = (weight * off**2).sum(axis=1, keepdims=True)
+    weighed_square = weight * off**2
+    square = weighed_square.sum(axis=1, keepdims=True)
     # of a single place there is no slope
-    return np.asarray(weight * off / np.maximum(square, 1e-12))
+    square = np.maximum(square, 1e-12)
+    return np.asarray(weight * off / square)
 
 
 def _moved(size: int, by: int) -> Float:
@@ -199,8 +211,11 @@ def _both_axes(g: Builder, picture: Value, down: Float, right: Float) -> Value:
 
 
 def _of_one_contrast(g: Builder, x: Value) -> Value:
+    """(batch, features): pictures less their mean brightness, divided by their contrast."""
     features = g.spec.features
-    mean = np.full(features, 1 / features)
-    off = x - g.sum_of(x, mean)
-    deviation = g.op("Sqrt", g.sum_of(off * off, mean))
-    return off / (deviation + 0.05)
+    mean_weights = np.full(features, 1 / features)
+    off = x - g.sum_of(x, mean_weights)
+    variance = g.sum_of(off * off, mean_weights)
+    deviation = g.op("Sqrt", variance)
+    # a picture of one brightness is not divided by 0
+    return off / (deviation + LEAST_CONTRAST)

@@ -13,6 +13,7 @@ from aetool.errors import ParamError
 from aetool.model import Discrete
 from aetool.nn import AutoEncoder, MaskedLinear, backbone, spread
 
+CODES_OF_PICTURES = 16  # by default
 DECAY = 0.99  # of the moving averages behind the code books
 DEAD = 0.02  # of the use that each entry would have if all were used alike
 HOTTEST, COOLEST, COOLING = 1.0, 0.3, 0.998  # temperature of the Gumbel-softmax, and its fall
@@ -46,8 +47,9 @@ class VQ(AutoEncoder):
         if self.params.latent:
             return int(self.params.latent)
         if self.spec.shape:
-            return 16
-        return max(2, min(8, len(self.spec.columns) // 2))
+            return CODES_OF_PICTURES
+        half_of_columns = len(self.spec.columns) // 2
+        return max(2, min(8, half_of_columns))
 
     def build(self) -> None:
         params = self.params
@@ -113,8 +115,10 @@ class VQ(AutoEncoder):
     def _build_prior(self) -> None:
         """Make the masked network that tells each code from those before it."""
         degree = torch.arange(1, self.latent + 1)
+        width = self.width()
+        # every number of a code's entry has the degree of the code
         inputs = degree.repeat_interleave(self.params.dim)
-        hidden = spread(self.width(), self.latent)
+        hidden = spread(width, self.latent)
         outputs = degree.repeat_interleave(self.size)
         self.hidden = MaskedLinear(inputs, hidden, True)
         self.out = MaskedLinear(hidden, outputs, False)
@@ -127,8 +131,10 @@ class VQ(AutoEncoder):
         if not self.top:
             return h
         top = self.up(h)
-        entries = self.entries(self.chosen(top))
-        both = torch.cat([_straight_through(top, entries), h], dim=1)
+        top_codes = self.chosen(top)
+        entries = self.entries(top_codes)
+        quantised = _straight_through(top, entries)
+        both = torch.cat([quantised, h], dim=1)
         below = self.down(both)
         return torch.cat([top, below], dim=1)
 
@@ -140,12 +146,15 @@ class VQ(AutoEncoder):
             return logits.argmax(dim=2)
         dim = self.params.dim
         codes = h.shape[1] // dim
-        vectors = h.reshape(-1, codes, dim).transpose(0, 1)
+        vectors = h.reshape(-1, codes, dim)
+        vectors = vectors.transpose(0, 1)
         book = self.book[:codes]
+        square = book.square()
+        length = square.sum(dim=2)[:, None]
+        products = 2 * vectors @ book.transpose(1, 2)
         # less the squared length of the vector, which is the same for all entries
-        length = book.square().sum(dim=2)[:, None]
-        far = length - 2 * vectors @ book.transpose(1, 2)
-        nearest = far.argmin(dim=2)
+        distances = length - products
+        nearest = distances.argmin(dim=2)
         return nearest.transpose(0, 1)
 
     def _by_code(self, logits: Tensor) -> Tensor:
@@ -170,7 +179,8 @@ class VQ(AutoEncoder):
         return self.entries(codes.long())
 
     def encode(self, x: Tensor) -> Tensor:
-        codes = self.chosen(self.vectors(x))
+        vectors = self.vectors(x)
+        codes = self.chosen(vectors)
         return codes.float()
 
     def decode(self, z: Tensor) -> Tensor:
@@ -181,35 +191,45 @@ class VQ(AutoEncoder):
         # the prior learns what the codes are, and does not change them
         entries = self._entries_of_numbers(z).detach()
         hidden = F.silu(self.hidden(entries))
-        return self._by_code(self.out(hidden))
+        logits = self.out(hidden)
+        return self._by_code(logits)
 
     def nats_of_codes(self, codes: Tensor) -> Tensor:
         """The cost of each code, given the codes before it, -log p in nats: (batch, latent)."""
         logits = self.prior_logits(codes.float())
         log_p = F.log_softmax(logits, dim=2)
-        chosen = torch.gather(log_p, 2, codes[:, :, None])
-        return -chosen[:, :, 0]
+        index = codes[:, :, None]
+        log_p_of_codes = torch.gather(log_p, 2, index)
+        return -log_p_of_codes[:, :, 0]
 
     def parts(self, x: Tensor) -> Tensor:
-        codes = self.chosen(self.vectors(x))
-        expected = self.decoder(self.entries(codes))
+        vectors = self.vectors(x)
+        codes = self.chosen(vectors)
+        entries = self.entries(codes)
+        expected = self.decoder(entries)
+        # the likelihood says nothing of what all columns share
         columns = self.likelihood(x, expected)[:, :-1]
-        shared = self.nats_of_codes(codes).sum(dim=1, keepdim=True)
+        nats = self.nats_of_codes(codes)
+        shared = nats.sum(dim=1, keepdim=True)
         return torch.cat([columns, shared], dim=1)
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         h = self.vectors(x if seen is None else seen)
         codes = self.chosen(h)
-        prior = self.nats_of_codes(codes).sum(dim=1)
+        nats_of_codes = self.nats_of_codes(codes)
+        prior = nats_of_codes.sum(dim=1)
         if self.gumbel:
             return self._relaxed_loss(x, h, rng) + prior
         entries = self.entries(codes)
         if self.training:
             self.batch = h.detach(), codes
-        expected = self.decoder(_straight_through(h, entries))
-        cost = self.likelihood(x, expected).sum(dim=1)
+        quantised = _straight_through(h, entries)
+        expected = self.decoder(quantised)
+        costs = self.likelihood(x, expected)
+        cost = costs.sum(dim=1)
         off = (h - entries).square()
-        return cost + self.params.commitment * off.sum(dim=1) + prior
+        distance = off.sum(dim=1)
+        return cost + self.params.commitment * distance + prior
 
     def _relaxed_loss(self, x: Tensor, h: Tensor, rng: torch.Generator) -> Tensor:
         """The loss of rows without the prior's, (batch,), for codes that are mixtures of entries:
@@ -219,18 +239,23 @@ class VQ(AutoEncoder):
         # of 0 and 1 there would be no logarithm
         uniform = uniform.clamp(1e-6, 1 - 1e-6)
         gumbel_noise = (-uniform.log()).log()
-        share = torch.softmax((logits - gumbel_noise) / self.heat, dim=2)
+        heated = (logits - gumbel_noise) / self.heat
+        share = torch.softmax(heated, dim=2)
         mixed = torch.einsum("bmk,mkd->bmd", share, self.book)
         expected = self.decoder(mixed.flatten(1))
         log_p = F.log_softmax(logits, dim=2)
-        nats = log_p.exp() * (log_p + math.log(self.size))
-        cost = self.likelihood(x, expected).sum(dim=1)
+        # KL from the uniform distribution over the entries
+        beyond_uniform = log_p + math.log(self.size)
+        nats = log_p.exp() * beyond_uniform
+        costs = self.likelihood(x, expected)
+        cost = costs.sum(dim=1)
         return cost + nats.sum(dim=(1, 2))
 
     @torch.no_grad()
     def after_step(self, rng: torch.Generator) -> None:
         if self.gumbel:
-            self.heat.mul_(COOLING).clamp_(min=COOLEST)
+            self.heat.mul_(COOLING)
+            self.heat.clamp_(min=COOLEST)
             return
         if self.batch is None:
             return
@@ -238,9 +263,12 @@ class VQ(AutoEncoder):
         rows = len(h)
         vectors = h.reshape(-1, self.latent, self.params.dim)
         vectors = vectors.transpose(0, 1)
-        chose = F.one_hot(codes.T, self.size).float()
-        self.count.lerp_(chose.sum(dim=1), 1 - DECAY)
-        self.total.lerp_(chose.transpose(1, 2) @ vectors, 1 - DECAY)
+        choice = F.one_hot(codes.T, self.size)
+        choice = choice.float()
+        count = choice.sum(dim=1)
+        total = choice.transpose(1, 2) @ vectors
+        self.count.lerp_(count, 1 - DECAY)
+        self.total.lerp_(total, 1 - DECAY)
         alike = rows / self.size  # how many rows choose an entry if all are used alike
         dead = self.count < DEAD * rows / self.size
         # drawn for all entries, so that the draws do not depend on which are dead
@@ -249,7 +277,8 @@ class VQ(AutoEncoder):
         fresh = torch.gather(vectors, 1, row_of_numbers)
         self.count[dead] = alike
         self.total[dead] = fresh[dead] * rows / self.size
-        self.book.copy_(self.total / self.count[:, :, None])
+        means = self.total / self.count[:, :, None]
+        self.book.copy_(means)
 
     def report(self, x: Tensor) -> dict[str, float]:
         codes = self.encode(x).long()
@@ -257,9 +286,11 @@ class VQ(AutoEncoder):
         use = use.mean(dim=0)
         # an entry that is never used adds nothing
         log_use = use.clamp(min=1e-12).log()
-        entropy = -(use * log_use).sum(dim=1)
+        nats_of_use = use * log_use
+        entropy = -nats_of_use.sum(dim=1)
         perplexity = float(entropy.exp().mean())
-        nats = self.nats_of_codes(codes).sum(dim=1)
+        nats_of_codes = self.nats_of_codes(codes)
+        nats = nats_of_codes.sum(dim=1)
         bits = float(nats.mean()) / math.log(2)
         return {
             "code_levels": self.size,
@@ -270,4 +301,5 @@ class VQ(AutoEncoder):
 
 def _straight_through(vectors: Tensor, entries: Tensor) -> Tensor:
     """The entries, but with gradients that pass to the vectors as if they had not been replaced."""
-    return vectors + (entries - vectors).detach()
+    off = entries - vectors
+    return vectors + off.detach()
