@@ -92,6 +92,7 @@ class Histograms(Solution):
         if spec.categories:
             index, block = costs.levels_of(spec)
             level = g.columns_of(x, index)
+            # 1 for the level that the record has, 0 for all others
             nats_of_level = level * self.levels[index]
             levels = nats_of_level @ block
         return costs.by_column(g, x, numbers, flags, levels)
@@ -102,6 +103,7 @@ class Histograms(Solution):
         inside = g.steps(numbers, self.edges, self.nats)
         below = g.relu(self.lowest - numbers)
         above = g.relu(numbers - self.highest)
+        # of the two one is 0
         outside = below + above
         widths = outside * (1 / self.width)
         return inside + g.log(widths + 1.0)

@@ -43,6 +43,7 @@ class Joint:
         numbers = g.columns_of(x, self.numbers)
         if self.lean is not None:
             numbers = numbers - x @ self.lean
+        # (numbers - mean) axes, as one product
         offset = -self.mean @ self.axes
         along = g.affine(numbers, self.axes, offset)
         square = g.minimum(along * along, FARTHEST)
@@ -215,6 +216,7 @@ class Components(Solution):
         parts = self.parts(g, x)
         bits = costs.in_bits(g, parts)
         if self.joint is not None:
+            # what is ordinary column by column may be rare as a whole
             joint_bits = self.joint.bits(g, x)
             bits = bits + joint_bits
         return costs.capped(g, bits)
@@ -245,6 +247,7 @@ class Components(Solution):
         # beyond this what is far off is compared by how far, but more by what is odd on its own
         bent = write_cap(g.graph, most.name, PLAIN, PLAIN)
         compared = Value(g, bent)
+        # flags and levels have no distance: they are ranked by their bits
         is_number = np.isin(columns, spec.owner)
         bits_of_numbers = compared * is_number
         bits_of_others = bits_of_columns * ~is_number
