@@ -13,6 +13,7 @@ U8 = npt.NDArray[np.uint8]
 U64 = npt.NDArray[np.uint64]
 
 DIGIT = 16  # bits of numbers that NumPy sorts by counting
+Int64s = npt.NDArray[np.int64]
 
 
 def pack(values: U64, widths: U8) -> bytes:
@@ -20,13 +21,16 @@ def pack(values: U64, widths: U8) -> bytes:
     first; bits left over in the last byte are 0. widths: 0 to 64 each."""
     n = len(values)
     if kernel.C is not None:
+        # a value takes at most 8 bytes, and the kernel writes up to a word more
         out = np.empty(8 * n + 8, np.uint8)
-        size = kernel.C.pack(np.ascontiguousarray(values), widths, out)
+        in_one_piece = np.ascontiguousarray(values)
+        size = kernel.C.pack(in_one_piece, widths, out)
         return out[:size].tobytes()
     place = _ramp(widths).astype(np.uint64)
     # each value once for each of its bits, moved so that the bit is the lowest
     value_of_bit = np.repeat(values, widths)
-    bits = (value_of_bit >> place) & np.uint64(1)
+    moved = value_of_bit >> place
+    bits = moved & np.uint64(1)
     packed = np.packbits(bits.astype(np.uint8), bitorder="little")
     return packed.tobytes()
 
@@ -36,7 +40,8 @@ def unpack(data: bytes, widths: U8) -> U64:
     up to another number of bytes than data has."""
     total = int(widths.sum(dtype=np.int64))
     # the last byte may have bits to spare, and no byte more
-    if (total + 7) // 8 != len(data):
+    whole_bytes = (total + 7) // 8
+    if whole_bytes != len(data):
         raise ArchiveError("damaged: the raw bits of a column do not add up")
     out = np.zeros(len(widths), np.uint64)
     if not data:
@@ -49,22 +54,25 @@ def unpack(data: bytes, widths: U8) -> U64:
     place = _ramp(widths).astype(np.uint64)
     in_place = bits.astype(np.uint64) << place
     # the value that each bit belongs to
-    owner = np.repeat(np.arange(len(widths)), widths)
+    numbers = np.arange(len(widths))
+    owner = np.repeat(numbers, widths)
     np.bitwise_or.at(out, owner, in_place)
     return out
 
 
-def search(values: npt.NDArray[np.int64], edges: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
-    """For each value how many edges are less than or equal to it, (n,) uint32. edges: (m,),
-    ascending."""
+def search(values: Int64s, edges: Int64s) -> npt.NDArray[np.uint32]:
+    """For each value how many edges are less than or equal to it, (n,) uint32. values: (n,);
+    edges: (m,), ascending."""
     if kernel.C is None:
         return np.searchsorted(edges, values, "right").astype(np.uint32)
-    out = np.empty(len(values), np.uint32)
-    kernel.C.search(np.ascontiguousarray(values), np.ascontiguousarray(edges), out)
-    return out
+    counts = np.empty(len(values), np.uint32)
+    values = np.ascontiguousarray(values)
+    edges = np.ascontiguousarray(edges)
+    kernel.C.search(values, edges, counts)
+    return counts
 
 
-def ascending(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def ascending(values: Int64s) -> Int64s:
     """The places of values, (n,), in the order that sorts them, equal values in the order of their
     places.
 
@@ -79,28 +87,34 @@ def ascending(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     above_least = values - values.min()
     above_least = above_least.view(np.uint64)
     largest = int(above_least.max())
+    # rounded up: a digit that is begun counts
     digits = -(-largest.bit_length() // DIGIT)
     if digits > 2:
         return np.argsort(values, kind="stable")
     places = _by_digit(above_least, 0)
     if digits == 2:
         # what is equal in the higher digit stays in the order of the lower one
-        places = places[_by_digit(above_least[places], 1)]
+        by_higher_digit = _by_digit(above_least[places], 1)
+        places = places[by_higher_digit]
     return places
 
 
-def _by_digit(values: U64, digit: int) -> npt.NDArray[np.int64]:
+def _by_digit(values: U64, digit: int) -> Int64s:
     """The places of values, (n,), in the order of one digit of DIGIT bits; 0: the lowest."""
     shift = np.uint64(DIGIT * digit)
-    digits = (values >> shift).astype(np.uint16)
+    shifted = values >> shift
+    # the cast keeps the lowest 16 bits, which NumPy sorts by counting
+    digits = shifted.astype(np.uint16)
     return np.argsort(digits, kind="stable")
 
 
-def _ramp(widths: U8) -> npt.NDArray[np.int64]:
+def _ramp(widths: U8) -> Int64s:
     """For each width w in turn the numbers 0 .. w - 1, all in one array: for every bit its place
     within its value."""
     size = widths.astype(np.int64)
     first = np.cumsum(size) - size
     # bits are numbered through, and each counts from the first one of its value
-    number = np.arange(int(size.sum()))
-    return number - np.repeat(first, size)
+    total = int(size.sum())
+    number = np.arange(total)
+    first_of_bit = np.repeat(first, size)
+    return number - first_of_bit

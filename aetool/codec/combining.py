@@ -45,18 +45,17 @@ def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterat
     rows = _rows(stream, known.rows)
     if len(rows) < FEWEST or not parents:
         return
-    own = np.zeros(known.rows, np.int64)
-    own[slice(None) if stream.present is None else stream.present] = stream.values
-    target = own[rows].astype(np.float64)
+    by_row = np.zeros(known.rows, np.int64)
+    if stream.present is None:
+        by_row[:] = stream.values
+    else:
+        by_row[stream.present] = stream.values
+    target = by_row[rows].astype(np.float64)
     if not np.ptp(target):
         return
-    regressors = [
-        _Regressor(parent, lag, _lagged(known.values[parent], rows, lag))
-        for parent in parents
-        for lag in (0, 1)
-    ]
-    regressors = [one for one in regressors if 0 < np.ptp(one.values) < LARGEST]
-    product = _product(target, [one for one in regressors if not one.lag][:PRODUCTS_OF])
+    regressors = _regressors(parents, known, rows)
+    without_lag = [one for one in regressors if not one.lag]
+    product = _product(target, without_lag[:PRODUCTS_OF])
     if product is not None:
         yield Plan(transform=Transform.LINEAR, combined=product)
     combined = _pursued(target, regressors)
@@ -65,18 +64,39 @@ def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterat
         yield Plan(transform=Transform.LINEAR_DIFFERENCE, combined=combined)
 
 
+def _regressors(parents: Sequence[int], known: Known, rows: Int) -> list[_Regressor]:
+    """Each parent stream at the sampled rows and at the rows before these, but for those that are
+    constant there or have too wide a range. parents: numbers of streams; rows: (sampled rows,)."""
+    regressors = []
+    for parent in parents:
+        for lag in (0, 1):
+            values = _lagged(known.values[parent], rows, lag)
+            # sums of products of larger ones would leave the whole numbers that floats tell apart
+            if 0 < np.ptp(values) < LARGEST:
+                regressors.append(_Regressor(parent, lag, values))
+    return regressors
+
+
 def _rows(stream: Stream, rows: int) -> Int:
     """The numbers of the rows to sample, of those in which the stream has a value: all of them, or,
     if they are many, four stretches of together ROWS. rows: of the block."""
     all_rows = np.arange(rows) if stream.present is None else np.flatnonzero(stream.present)
     if len(all_rows) <= ROWS:
         return all_rows
-    first = np.linspace(0, len(all_rows) - ROWS // 4, 4).astype(np.int64)
-    return np.asarray(all_rows[(first[:, None] + np.arange(ROWS // 4)).reshape(-1)])
+    length = ROWS // 4
+    last_begin = len(all_rows) - length
+    begins = np.linspace(0, last_begin, 4).astype(np.int64)
+    # one row of places for each stretch
+    places = begins[:, None] + np.arange(length)
+    return np.asarray(all_rows[places.reshape(-1)])
 
 
 def _lagged(values: Int, rows: Int, lag: int) -> Float:
-    return np.where(rows >= lag, values[np.maximum(rows - lag, 0)], 0).astype(np.float64)
+    """The value of a stream `lag` rows before each row of `rows`, (sampled rows,), as floats; 0
+    where there is no such row. values: (rows of the block,)."""
+    before = np.maximum(rows - lag, 0)
+    lagged = np.where(rows >= lag, values[before], 0)
+    return lagged.astype(np.float64)
 
 
 def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
@@ -85,40 +105,62 @@ def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | N
     factors are too large to store."""
     if not regressors:
         return None
-    columns = np.stack([one.values - one.values.mean() for one in regressors])
-    lengths = np.sqrt((columns**2).sum(axis=1)) + 1e-9
+    centred_values = [one.values - one.values.mean() for one in regressors]
+    columns = np.stack(centred_values)
+    squares = (columns**2).sum(axis=1)
+    # a column of zeros is divided by, too
+    lengths = np.sqrt(squares) + 1e-9
     centred = target - target.mean()
-    left = centred
+    unexplained = centred
     spread = float(np.abs(centred).mean())
     chosen: list[int] = []
     factors = np.zeros(0)
     for _ in range(min(MOST_TERMS, len(regressors))):
-        likeness = np.abs(columns @ left) / lengths
+        likeness = np.abs(columns @ unexplained) / lengths
         likeness[chosen] = -1
-        tried = [*chosen, int(likeness.argmax())]
+        best = int(likeness.argmax())
+        tried = [*chosen, best]
         fitted, *_ = np.linalg.lstsq(columns[tried].T, centred, rcond=None)
-        off = centred - fitted @ columns[tried]
-        now = float(np.abs(off).mean())
-        if now > LEAST_GAIN * spread:
+        residual = centred - fitted @ columns[tried]
+        mean_error = float(np.abs(residual).mean())
+        if mean_error > LEAST_GAIN * spread:
             break
         chosen = tried
         factors = fitted
-        left = off
-        spread = now
-        if now < NEARLY_WHOLE:
+        unexplained = residual
+        spread = mean_error
+        if mean_error < NEARLY_WHOLE:
             break
     if not chosen:
         return None
     divisor = _divisor(factors)
-    terms = []
-    for place, factor in zip(chosen, np.rint(factors * divisor).tolist(), strict=True):
-        largest = float(np.abs(regressors[place].values).max()) * abs(factor)
-        if factor and largest < LARGEST * FINEST / 64:
-            pair = regressors[place].stream, regressors[place].lag
-            terms.append(Term(int(factor), (pair,)))
-    if not terms or max(abs(term.factor) for term in terms) > MOST_FACTOR:
+    terms = _terms(regressors, chosen, factors, divisor)
+    if not terms:
+        return None
+    largest_factor = max(abs(term.factor) for term in terms)
+    if largest_factor > MOST_FACTOR:
         return None
     return Combination(tuple(terms), divisor)
+
+
+def _terms(
+    regressors: Sequence[_Regressor],
+    chosen: Sequence[int],
+    factors: Float,
+    divisor: int,
+) -> list[Term]:
+    """The chosen regressors, (k,) places, with their factors, (k,), as whole numbers over a
+    divisor; without those whose factor rounds to 0 or whose products might not fit into 64 bits."""
+    terms = []
+    whole_factors = np.rint(factors * divisor).tolist()
+    for place, factor in zip(chosen, whole_factors, strict=True):
+        regressor = regressors[place]
+        largest_value = float(np.abs(regressor.values).max())
+        largest_product = largest_value * abs(factor)
+        if factor and largest_product < LARGEST * FINEST / 64:
+            pair = regressor.stream, regressor.lag
+            terms.append(Term(int(factor), (pair,)))
+    return terms
 
 
 def _divisor(factors: Float) -> int:
@@ -126,7 +168,10 @@ def _divisor(factors: Float) -> int:
     does."""
     for divisor in DIVISORS:
         scaled = factors * divisor
-        if (np.abs(scaled - np.rint(scaled)) < NEARLY_WHOLE * np.maximum(1, np.abs(scaled))).all():
+        off = np.abs(scaled - np.rint(scaled))
+        # large factors are floats with fewer digits behind the point
+        tolerance = NEARLY_WHOLE * np.maximum(1, np.abs(scaled))
+        if (off < tolerance).all():
             return divisor
     return FINEST
 
@@ -140,20 +185,38 @@ def _product(target: Float, regressors: Sequence[_Regressor]) -> Combination | N
         return None
     for place, first in enumerate(regressors):
         for second in regressors[: place + 1]:
-            both = first.values[some] * second.values[some]
-            if not both.all() or np.abs(both).max() > LARGEST:
-                continue
-            ratio = float(np.median(target[some] / both))
-            factor = round(ratio)
-            divisor = 1
-            if 0 < abs(ratio) < 1:
-                factor = 1 if ratio > 0 else -1
-                divisor = round(1 / abs(ratio))
-            if not factor or max(abs(factor), divisor) > MOST_FACTOR:
-                continue
-            off = np.abs(target[some] - factor * both / divisor)
-            # what was rounded lies within half a unit
-            if (off <= 1).mean() >= MATCHING:
-                pairs = (first.stream, 0), (second.stream, 0)
-                return Combination((Term(factor, pairs),), divisor)
+            combination = _product_of_two(target[some], first, second, some)
+            if combination is not None:
+                return combination
     return None
+
+
+def _product_of_two(
+    target: Float,
+    first: _Regressor,
+    second: _Regressor,
+    rows: Int,
+) -> Combination | None:
+    """The product of two regressors, times a factor, over a divisor, that comes near to the target
+    in a part MATCHING of some sampled rows; None if none does. rows: (k,), their places among the
+    sampled rows; target: (k,)."""
+    product = first.values[rows] * second.values[rows]
+    if not product.all() or np.abs(product).max() > LARGEST:
+        return None
+    # a median, so that a few rows that are otherwise do not matter
+    ratio = float(np.median(target / product))
+    factor = round(ratio)
+    divisor = 1
+    if 0 < abs(ratio) < 1:
+        factor = 1 if ratio > 0 else -1
+        divisor = round(1 / abs(ratio))
+    if not factor or max(abs(factor), divisor) > MOST_FACTOR:
+        return None
+    predicted = factor * product / divisor
+    off = np.abs(target - predicted)
+    # what was rounded lies within half a unit
+    share_near = (off <= 1).mean()
+    if share_near < MATCHING:
+        return None
+    pairs = (first.stream, 0), (second.stream, 0)
+    return Combination((Term(factor, pairs),), divisor)

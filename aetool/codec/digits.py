@@ -45,18 +45,23 @@ def read(meta: DigitsMeta, cells: Cells) -> tuple[Int, Mask]:
     rows = np.flatnonzero(good)
     first = start[rows].astype(np.int64)
     fits = np.ones(len(rows), np.bool_)
-    around = [*enumerate(before), *enumerate(behind, size - len(behind))]
+    # each character of the affixes with its offset in the cell
+    begin_of_behind = size - len(behind)
+    around = [*enumerate(before), *enumerate(behind, begin_of_behind)]
     for offset, letter in around:
         fits &= buffer[first + offset] == letter
 
     digit_of_letter = np.full(256, NO_DIGIT, np.uint8)
-    letters = _letters(meta)[: meta.base]
+    letters = _letters(meta)
+    letters = letters[: meta.base]
     digit_of_letter[list(letters)] = np.arange(meta.base)
     base = np.uint64(meta.base)
     first += len(before)
     for offset in range(meta.width):
-        digit = digit_of_letter[buffer[first + offset]]
+        cell_letters = buffer[first + offset]
+        digit = digit_of_letter[cell_letters]
         fits &= digit != NO_DIGIT
+        # what is no digit spoils its value, and its row is not good
         values[rows] = values[rows] * base + digit
     good[rows] = fits
     return values.view(np.int64), good
@@ -68,15 +73,20 @@ def written(meta: DigitsMeta, values: Int) -> tuple[Bytes, I32]:
     base and the text around the digits. ArchiveError for a number of too many digits."""
     before, behind = _affixes(meta)
     template = before + bytes(meta.width) + behind
-    cells = np.empty((len(values), len(template)), np.uint8)
+    shape = (len(values), len(template))
+    cells = np.empty(shape, np.uint8)
     cells[:] = np.frombuffer(template, np.uint8)
     letters = np.frombuffer(_letters(meta), np.uint8)
     base = np.uint64(meta.base)
-    left = np.ascontiguousarray(values).view(np.uint64)
+    # the digits that are still to be written, as one number of 64 bits without a sign
+    rest = np.ascontiguousarray(values).view(np.uint64)
     last = len(before) + meta.width - 1
+    # from the last digit to the first
     for offset in range(meta.width):
-        cells[:, last - offset] = letters[left % base]
-        left = left // base
-    if left.any():
+        digit = rest % base
+        cells[:, last - offset] = letters[digit]
+        rest = rest // base
+    if rest.any():
         raise ArchiveError("damaged: a number has more digits than its column")
-    return cells.reshape(-1), np.full(len(values), len(template), np.int32)
+    lengths = np.full(len(values), len(template), np.int32)
+    return cells.reshape(-1), lengths

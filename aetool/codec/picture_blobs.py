@@ -52,7 +52,8 @@ class Way:
         """(planes, (n, planes, height, width); their largest possible value) of pictures, (n,
         channels, height, width), of values 0 .. most."""
         if self.palette is not None:
-            return _indices(pictures, self.palette), max(1, len(self.palette) - 1)
+            largest_index = max(1, len(self.palette) - 1)
+            return _indices(pictures, self.palette), largest_index
         planes = _green_first(pictures.astype(np.uint16))
         # sums of bounded planes would be off by more than the bound
         if self.colours in (PLANES, WITHIN):
@@ -61,9 +62,12 @@ class Way:
         half = size // 2
         green = planes[:, 0].astype(np.int32)
         red = planes[:, 1].astype(np.int32)
+        # modulo the number of values no difference needs more bits than a value; half is 0 of it
         mean = (green + red) >> 1
-        planes[:, 1] = (red - green + half) % size
-        planes[:, 2] = (planes[:, 2] - mean + half) % size
+        from_green = red - green + half
+        planes[:, 1] = from_green % size
+        from_mean = planes[:, 2] - mean + half
+        planes[:, 2] = from_mean % size
         return planes, most
 
     def pictures(self, planes: npt.NDArray[np.uint16], most: int) -> npt.NDArray[np.uint16]:
@@ -72,15 +76,17 @@ class Way:
         if self.palette is not None:
             if planes.size and int(planes.max()) >= len(self.palette):
                 raise ArchiveError("damaged: a picture has a colour that its palette has not")
-            coloured: npt.NDArray[np.uint16] = self.palette.astype(np.uint16)[planes[:, 0]]
+            palette = self.palette.astype(np.uint16)
+            coloured: npt.NDArray[np.uint16] = palette[planes[:, 0]]
             return coloured.transpose(0, 3, 1, 2)
         if self.colours == DIFFERENCES:
             size = most + 1
             half = size // 2
             green = planes[:, 0].astype(np.int32)
             red = (planes[:, 1] + green - half) % size
+            mean = (green + red) >> 1
             planes[:, 1] = red
-            planes[:, 2] = (planes[:, 2] + ((green + red) >> 1) - half) % size
+            planes[:, 2] = (planes[:, 2] + mean - half) % size
         return _green_first(planes)
 
     def head(self) -> bytes:
@@ -90,23 +96,29 @@ class Way:
             return varint(self.bound)
         if self.palette is None:
             return b""
-        return varint(len(self.palette)) + _sized(pack(_bytes_of(self.palette)))
+        colours = pack(_bytes_of(self.palette))
+        return varint(len(self.palette)) + _sized(colours)
 
 
 def _green_first(planes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
     """Exchange the first two planes (red and green) of planes, (n, planes, height, width), if there
     are at least three; returns a copy, and undoes itself."""
-    if planes.shape[1] < 3:
+    channels = planes.shape[1]
+    if channels < 3:
         return planes.copy()
-    return planes[:, [1, 0, *range(2, planes.shape[1])]]
+    order = [1, 0, *range(2, channels)]
+    return planes[:, order]
 
 
 def _sized(part: bytes) -> bytes:
+    """Some bytes behind their number, from which a reader knows where they end."""
     return varint(len(part)) + part
 
 
 def _bytes_of(values: Samples) -> bytes:
-    return np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes()
+    """The values as bytes, little-endian on every machine, the last axis fastest."""
+    little_endian = values.dtype.newbyteorder("<")
+    return np.ascontiguousarray(values, little_endian).tobytes()
 
 
 # ---- palettes
@@ -115,21 +127,28 @@ def _bytes_of(values: Samples) -> bytes:
 def _keys(pictures: Samples) -> npt.NDArray[np.uint32]:
     """(n, height, width): the colour of each pixel as one number, 8 bits of it for a channel.
     pictures: (n, channels, height, width), of bytes."""
-    keys = np.zeros((len(pictures), *pictures.shape[2:]), np.uint32)
+    shape = (len(pictures), *pictures.shape[2:])
+    keys = np.zeros(shape, np.uint32)
     for channel in range(pictures.shape[1]):
         keys = keys << 8 | pictures[:, channel]
     return keys
 
 
 def _indices(pictures: Samples, palette: Samples) -> npt.NDArray[np.uint16]:
+    """(n, 1, height, width): for each pixel of pictures, (n, channels, height, width), the place of
+    its colour in the palette, (colours, channels), which has every one of them."""
     if pictures.shape[1] == 1:
-        places = np.zeros(int(palette.max()) + 1, np.uint16)
+        # of grey levels the place is looked up by the level itself
+        brightest = int(palette.max())
+        places = np.zeros(brightest + 1, np.uint16)
         places[palette[:, 0]] = np.arange(len(palette))
         return places[pictures]
-    keys = _keys(palette[:, :, None, None]).ravel()
+    palette_as_picture = palette[:, :, None, None]
+    keys = _keys(palette_as_picture).ravel()
     order = np.argsort(keys)
-    found = np.searchsorted(keys[order], _keys(pictures))
-    return order.astype(np.uint16)[found][:, None]
+    ranks = np.searchsorted(keys[order], _keys(pictures))
+    places = order.astype(np.uint16)
+    return places[ranks][:, None]
 
 
 def palette_of(pictures: Samples) -> Samples | None:
@@ -139,20 +158,27 @@ def palette_of(pictures: Samples) -> Samples | None:
     if channels == 1:
         counts = np.bincount(pictures.ravel())
         levels = np.flatnonzero(counts)
-        if len(levels) > MOST_COLOURS or len(levels) > DENSE * (int(levels[-1]) + 1):
+        range_filled = DENSE * (int(levels[-1]) + 1)
+        if len(levels) > MOST_COLOURS or len(levels) > range_filled:
             return None
         return levels.astype(pictures.dtype)[:, None]
     if pictures.dtype != np.uint8:
         return None
     # most pictures have too many colours, and a part of them tells
-    if len(np.unique(_keys(_part(pictures)))) > MOST_COLOURS:
+    keys_of_part = np.unique(_keys(_part(pictures)))
+    if len(keys_of_part) > MOST_COLOURS:
         return None
     keys = np.unique(_keys(pictures))
     if len(keys) > MOST_COLOURS:
         return None
+    # a key's lowest byte is the last channel
     shifts = 8 * np.arange(channels)[::-1]
-    colours = (keys[:, None] >> shifts & 255).astype(np.uint8)
-    return colours[np.argsort(colours.sum(axis=1, dtype=np.int64), kind="stable")]
+    channel_values = keys[:, None] >> shifts & 255
+    colours = channel_values.astype(np.uint8)
+    brightness = colours.sum(axis=1, dtype=np.int64)
+    # stable: colours that are as bright stay in the order of their keys, on every machine
+    order = np.argsort(brightness, kind="stable")
+    return colours[order]
 
 
 # ---- which way
@@ -165,7 +191,8 @@ def _part(pictures: Samples) -> Samples:
     size = math.prod(pictures.shape[1:])
     if size >= TRIED:
         # of one picture
-        one: Samples = pictures[len(pictures) // 2][None]
+        middle = len(pictures) // 2
+        one: Samples = pictures[middle][None]
         height = one.shape[2]
         rows = max(1, TRIED * height // size)
         first = (height - rows) // 2
@@ -193,7 +220,8 @@ class _Tried:
         once; infinite if the code was too long."""
         # none at all are those of values that had no room: never the fewest
         if self.data:
-            return len(self.way.head()) + scale * len(self.data)
+            of_palette = len(self.way.head())
+            return of_palette + scale * len(self.data)
         return math.inf
 
 
@@ -216,61 +244,90 @@ def encode(
     off a restored value may be, at most MOST_BOUND."""
     most = _most_of(pictures)
     part = _part(pictures)
-    learned = model.states.get(preset.number) if model is not None else None
+    learned = None
+    if model is not None:
+        learned = model.states.get(preset.number)
     scale = pictures.size / part.size
 
     def best_of(state: State | None) -> _Tried:
-        tries = [_tried(part, way, preset, most, state) for way in _ways(pictures, bound)]
+        """The way that takes the fewest bytes on the part, the coder beginning in this state."""
+        tries = []
+        for way in _ways(pictures, bound):
+            tries.append(_tried(part, way, preset, most, state))
         return min(tries, key=lambda one: one.bytes_of(scale))
 
-    def whole(one: _Tried) -> _Tried:
+    def of_all(one: _Tried) -> _Tried:
+        """All pictures in the way that was tried on the part."""
         # of few pictures the part is all of them
         if part.shape == pictures.shape:
             return one
-        return _tried(pictures, one.way, preset, most, learned if one.primed else None)
+        state = learned if one.primed else None
+        return _tried(pictures, one.way, preset, most, state)
 
     alone = best_of(None)
-    taken = alone
+    best = alone
     if learned is not None:
         by_model = best_of(learned)
         # a model helps most in the beginning, and a part cannot tell whether it does to the end
         if by_model.bytes_of(scale) < alone.bytes_of(scale):
-            taken = min(whole(by_model), whole(alone), key=lambda one: one.bytes_of(1))
-    if taken is alone:
-        taken = whole(alone)
-    head = bytes([preset.number + 1 | taken.way.colours << 4 | (PRIMED | GROWN) * taken.primed])
+            rivals = [of_all(by_model), of_all(alone)]
+            best = min(rivals, key=lambda one: one.bytes_of(1))
+    if best is alone:
+        best = of_all(alone)
+    return _coded(pictures, preset, best)
+
+
+def _coded(pictures: Samples, preset: Preset, best: _Tried) -> Coded:
+    """All pictures, coded in the best way, as a blob; or squeezed as bytes, if that takes fewer."""
+    most = _most_of(pictures)
+    way = best.way
+    model_bits = PRIMED | GROWN if best.primed else 0
+    head = bytes([preset.number + 1 | way.colours << 4 | model_bits])
+    # values of one byte reach 255, which nobody has to be told
     if pictures.dtype != np.uint8:
         head += varint(most)
-    coded = head + bytes([taken.bits]) + taken.way.head() + taken.data
-    if not taken.data or len(coded) > pictures.nbytes:
-        coded = b""
-    without = b""
-    if not coded or _may_be_squeezed(pictures, len(coded)):
-        without = squeezed(pictures)
-    if not coded or 0 < len(without) < len(coded):
-        return Coded(without, pictures)
-    if taken.way.colours != WITHIN:
-        return Coded(coded, pictures)
-    restored = taken.way.pictures(taken.planes, most).astype(pictures.dtype)
-    return Coded(coded, np.ascontiguousarray(restored))
+    blob = head + bytes([best.bits]) + way.head() + best.data
+    if not best.data or len(blob) > pictures.nbytes:
+        blob = b""
+    squeezed_blob = b""
+    if not blob or _may_be_squeezed(pictures, len(blob)):
+        squeezed_blob = squeezed(pictures)
+    if not blob or 0 < len(squeezed_blob) < len(blob):
+        return Coded(squeezed_blob, pictures)
+    if way.colours != WITHIN:
+        return Coded(blob, pictures)
+    restored = way.pictures(best.planes, most)
+    restored = restored.astype(pictures.dtype)
+    return Coded(blob, np.ascontiguousarray(restored))
 
 
 def way_for(pictures: Samples) -> tuple[npt.NDArray[np.uint16], int]:
     """(planes, their largest value) of pictures in the way that takes fewest bytes on a part of
     them; palettes are not tried, as other pictures have other colours."""
-    most, part = _most_of(pictures), _part(pictures)
+    most = _most_of(pictures)
+    part = _part(pictures)
     ways = [way for way in _ways(pictures, 0) if way.palette is None]
-    best = min(ways, key=lambda way: len(_tried(part, way, USUAL, most, None).data))
+
+    def size_of_part(way: Way) -> int:
+        """The bytes that the part takes in a way, by itself."""
+        return len(_tried(part, way, USUAL, most, None).data)
+
+    best = min(ways, key=size_of_part)
     return best.planes(pictures, most)
 
 
 def _most_of(pictures: Samples) -> int:
+    """The largest value that pictures are said to reach: 255 of bytes, else the largest there is,
+    at least 1."""
     if pictures.dtype == np.uint8:
         return 255
-    return max(1, int(pictures.max(initial=1)))
+    largest = int(pictures.max(initial=1))
+    return max(1, largest)
 
 
 def _ways(pictures: Samples, bound: int) -> Iterator[Way]:
+    """Yield the ways that are worth trying on pictures, (n, channels, height, width); bound: how
+    far off a restored value may be."""
     if bound:
         yield Way(WITHIN, bound=bound)
     # drawings of few colours may well be smaller exactly
@@ -283,6 +340,8 @@ def _ways(pictures: Samples, bound: int) -> Iterator[Way]:
 
 
 def _tried(pictures: Samples, way: Way, preset: Preset, most: int, learned: State | None) -> _Tried:
+    """Code pictures, (n, channels, height, width), in one way. most: their largest value; learned:
+    the state of a model to begin in, or None."""
     planes, largest = way.planes(pictures, most)
     bits = picture_coding.bits_for(planes.size)
     if learned is None:
@@ -291,7 +350,8 @@ def _tried(pictures: Samples, way: Way, preset: Preset, most: int, learned: Stat
         bits = max(bits, learned.bits)
         state = learned.grown(bits)
     data = picture_coding.encode(planes, largest, state, way.bound)
-    return _Tried(way, learned is not None, data, bits, planes)
+    primed = learned is not None
+    return _Tried(way, primed, data, bits, planes)
 
 
 def squeezed(pictures: Samples) -> bytes:
@@ -306,8 +366,10 @@ def _may_be_squeezed(pictures: Samples, rival: int) -> bool:
     raw = _bytes_of(pictures)
     if len(raw) <= SMALL:
         return True
-    quick = stages.named("lzma2").squeeze(raw[: 4 * SMALL], quick=True)
-    return len(quick) / min(len(raw), 4 * SMALL) <= LIKELY * rival / len(raw)
+    begin = raw[: 4 * SMALL]
+    quick = stages.named("lzma2").squeeze(begin, quick=True)
+    share_squeezed = len(quick) / len(begin)
+    return share_squeezed <= LIKELY * rival / len(raw)
 
 
 # ---- back
@@ -329,32 +391,20 @@ def decode(
     head = data[0]
     at = 1
     if head == SQUEEZED:
-        raw = unpack(data[at:], math.prod(shape) * width)
+        size = math.prod(shape) * width
+        raw = unpack(data[at:], size)
         return np.frombuffer(raw, dtype).reshape(tuple(shape))
     number = (head & 15) - 1
     colours = head >> 4 & 3
     primed = bool(head & PRIMED)
     grown = bool(head & GROWN)
-    if not 0 <= number < len(PRESETS) or (grown and not primed):
+    known_preset = 0 <= number < len(PRESETS)
+    if not known_preset or (grown and not primed):
         raise ArchiveError("damaged: pictures are coded in an unknown way")
     most = 255
     if width == 2:
         most, at = read_varint(data, at)
-    bits = picture_models.BITS
-    least = picture_coding.LEAST_BITS
-    if primed:
-        learned = _learned(model, number)
-        least = picture_models.BITS
-    if grown or not primed:
-        bits = data[at]
-        at = at + 1
-        if not least <= bits <= picture_coding.MOST_BITS:
-            raise ArchiveError("damaged: coded pictures have tables of another size")
-    if not primed:
-        state = State.fresh(PRESETS[number], bits)
-    else:
-        # archives of old have its counters as they are
-        state = learned.grown(bits) if grown else learned.copy()
+    state, at = _first_state(data, at, number, model, primed=primed, grown=grown)
     way = Way(colours)
     planes = shape[1]
     largest = most
@@ -373,8 +423,41 @@ def decode(
     if not 0 < largest < 1 << 16:
         raise ArchiveError("damaged: pictures with values of another size")
     sizes = (shape[0], planes, *shape[2:])
-    values = picture_coding.decode(data[at:], sizes, largest, state, way.bound)
-    return np.ascontiguousarray(way.pictures(values, most).astype(dtype))
+    coded = data[at:]
+    values = picture_coding.decode(coded, sizes, largest, state, way.bound)
+    pictures = way.pictures(values, most)
+    return np.ascontiguousarray(pictures.astype(dtype))
+
+
+def _first_state(
+    data: bytes,
+    at: int,
+    number: int,
+    model: PictureModel | None,
+    *,
+    primed: bool,
+    grown: bool,
+) -> tuple[State, int]:
+    """(the state in which a decoder begins, where the blob goes on). at: where the blob may have
+    the size of the coder's tables; number: of the preset. primed: the state is the model's, in
+    tables of another size if grown. ArchiveError for a size that is not allowed, or without the
+    model."""
+    bits = picture_models.BITS
+    least = picture_coding.LEAST_BITS
+    if primed:
+        learned = _learned(model, number)
+        least = picture_models.BITS
+    if grown or not primed:
+        bits = data[at]
+        at = at + 1
+        if not least <= bits <= picture_coding.MOST_BITS:
+            raise ArchiveError("damaged: coded pictures have tables of another size")
+    if not primed:
+        return State.fresh(PRESETS[number], bits), at
+    if grown:
+        return learned.grown(bits), at
+    # archives of old have its counters as they are
+    return learned.copy(), at
 
 
 def check(shape: Sequence[int]) -> None:
@@ -382,8 +465,10 @@ def check(shape: Sequence[int]) -> None:
     larger than is allowed, or empty; before memory is taken for them."""
     count, channels, height, width = shape
     sensible = min(shape) > 0 and channels <= MAX_CHANNELS
+    values = math.prod(shape)
+    # of each row what stands about it, and one row above
     padded = (width + 6) * (height + 1) * channels
-    if not sensible or math.prod(shape) > MAX_CELLS or padded > MAX_PADDED:
+    if not sensible or values > MAX_CELLS or padded > MAX_PADDED:
         raise ArchiveError(
             f"damaged: a block claims {count} pictures of {width} x {height} with {channels} "
             f"channels; at most {MAX_CELLS} values are allowed"
@@ -391,18 +476,25 @@ def check(shape: Sequence[int]) -> None:
 
 
 def _learned(model: PictureModel | None, number: int) -> State:
-    state = model.states.get(number) if model is not None else None
+    """What a model has learned with the preset of this number; ArchiveError if there is no such
+    model."""
+    state = None
+    if model is not None:
+        state = model.states.get(number)
     if state is None:
         raise ArchiveError("damaged: pictures need a model that is not there")
     return state
 
 
 def _palette(data: bytes, at: int, channels: int, dtype: npt.DTypeLike) -> tuple[Way, int]:
+    """(the way of a palette, where the blob goes on), read from a blob at `at`. channels: of a
+    colour; dtype: of its values."""
     count, at = read_varint(data, at)
     size, at = read_varint(data, at)
     if not 0 < count <= MOST_COLOURS:
         raise ArchiveError("damaged: a palette of too many colours")
-    of_one = channels * np.dtype(dtype).itemsize
-    raw = unpack(data[at : at + size], count * of_one)
-    colours = np.frombuffer(raw, dtype).reshape(count, channels)
-    return Way(PALETTE, colours), at + size
+    bytes_of_colour = channels * np.dtype(dtype).itemsize
+    end = at + size
+    raw = unpack(data[at:end], count * bytes_of_colour)
+    colours = np.frombuffer(raw, dtype)
+    return Way(PALETTE, colours.reshape(count, channels)), end

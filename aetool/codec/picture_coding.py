@@ -31,7 +31,8 @@ PROBABILITIES = 1 << COUNTER_BITS
 SURE = 4  # uses after which a counter's vote counts in full
 CONSTANT = 256  # the input of a network that is always there
 WEIGHT_BITS = 13  # behind the point, of a weight
-LEAST_WEIGHT, MOST_WEIGHT = -(1 << 15), (1 << 15) - 1
+LEAST_WEIGHT = -(1 << 15)
+MOST_WEIGHT = (1 << 15) - 1
 FIRST_WEIGHT = 2458  # 0.3
 LARGEST_LAST = 1 << 20  # of a weight of the last network, whose point stands before 16 bits
 SETS, NODES = 4096, 64
@@ -63,32 +64,40 @@ class State:
         """The state of a coder that has seen no pixel. bits: logarithm of the counters of each
         context."""
         sets = len(preset.selectors) + 1
-        return cls(
-            preset,
-            bits,
-            _aligned(len(preset.contexts) << bits, 1 << 31),
-            np.full((sets, SETS, preset.inputs), FIRST_WEIGHT, np.int16),
-            np.full((NODES, sets), (1 << 16) // sets, np.int32),
-        )
+        # each counter: a probability of one half, used never
+        counters = _aligned(len(preset.contexts) << bits, 1 << 31)
+        weights_shape = (sets, SETS, preset.inputs)
+        weights = np.full(weights_shape, FIRST_WEIGHT, np.int16)
+        # the networks count alike at first
+        equal_share = (1 << 16) // sets
+        last = np.full((NODES, sets), equal_share, np.int32)
+        return cls(preset, bits, counters, weights, last)
 
     def copy(self) -> State:
         """An independent copy."""
         counters = _aligned(len(self.counters), 0)
         counters[:] = self.counters
-        return State(self.preset, self.bits, counters, self.weights.copy(), self.last.copy())
+        weights = self.weights.copy()
+        last = self.last.copy()
+        return State(self.preset, self.bits, counters, weights, last)
 
     def grown(self, bits: int) -> State:
         """A copy with 2^bits counters for each context, from which the coding of other pictures
         begins. Where there is more room each counter is repeated; each counts as used at most
         MOST_LEARNED times."""
         wider = 1 << (bits - self.bits)
-        lines = self.counters.reshape(len(self.preset.contexts), -1, LINE)
+        contexts = len(self.preset.contexts)
+        lines = self.counters.reshape(contexts, -1, LINE)
         counters = _aligned(lines.size * wider, 0)
-        counters[:] = lines.repeat(wider, axis=1).ravel()
+        # the hash of a context has its new bits below the old ones: copies of a line are neighbours
+        repeated_lines = lines.repeat(wider, axis=1)
+        counters[:] = repeated_lines.ravel()
         uses = np.minimum(counters & USES_MASK, MOST_LEARNED)
         counters &= np.uint32(WORD - USES_MASK)
         counters |= uses
-        return State(self.preset, bits, counters, self.weights.copy(), self.last.copy())
+        weights = self.weights.copy()
+        last = self.last.copy()
+        return State(self.preset, bits, counters, weights, last)
 
 
 def _aligned(count: int, value: int) -> npt.NDArray[np.uint32]:
@@ -102,7 +111,9 @@ def _aligned(count: int, value: int) -> npt.NDArray[np.uint32]:
 def bits_for(values: int) -> int:
     """The logarithm of how many counters a context gets to code so many values: LEAST_BITS ..
     MOST_BITS."""
-    return min(max(values.bit_length(), LEAST_BITS), MOST_BITS)
+    bits = values.bit_length()
+    bits = max(bits, LEAST_BITS)
+    return min(bits, MOST_BITS)
 
 
 def encode(values: Values, most: int, state: State, bound: int = 0) -> bytes:
@@ -111,19 +122,24 @@ def encode(values: Values, most: int, state: State, bound: int = 0) -> bytes:
 
     bound: how far off a restored value may be; above 0, `values` become the restored ones.
     """
-    own = np.require(values, "<u2", ["C", "W"])
+    # little-endian and in one piece: a copy where the caller's values are not
+    coded_values = np.require(values, "<u2", ["C", "W"])
     if kernel.C is None:
         coder = Encoder(state)
-        Walk(own, most, state.preset, bound).run(coder)
+        walk = Walk(coded_values, most, state.preset, bound)
+        walk.run(coder)
         code = coder.finish()
     else:
         # more than this is no gain, and few values take less than half of it even at the worst
-        room = np.empty(4 * own.size + (1 << 16), np.uint8)
-        size = kernel.C.code_pixels(own, *_for_c(own.shape, most, state, bound), room)
+        most_bytes = 4 * coded_values.size + (1 << 16)
+        room = np.empty(most_bytes, np.uint8)
+        settings = _for_c(coded_values.shape, most, state, bound)
+        size = kernel.C.code_pixels(coded_values, *settings, room)
         # below 0 where the code takes far more than the values themselves
-        code = room[: max(size, 0)].tobytes()
-    if own is not values and bound:
-        values[...] = own
+        size = max(size, 0)
+        code = room[:size].tobytes()
+    if coded_values is not values and bound:
+        values[...] = coded_values
     return code
 
 
@@ -140,10 +156,12 @@ def decode(
     values = np.zeros(tuple(shape), "<u2")
     if kernel.C is None:
         coder = Decoder(state, data)
-        Walk(values, most, state.preset, bound).run(coder)
+        walk = Walk(values, most, state.preset, bound)
+        walk.run(coder)
         used = coder.finish()
     else:
-        used = kernel.C.decode_pixels(values, *_for_c(shape, most, state, bound), data)
+        settings = _for_c(shape, most, state, bound)
+        used = kernel.C.decode_pixels(values, *settings, data)
     if used != len(data):
         raise ArchiveError("damaged: coded pictures do not end where they should")
     return values
@@ -159,9 +177,13 @@ def _for_c(
     of features, counters, weights of the networks, weights of the last one). shape: (n, planes,
     height, width); most: the largest value."""
     preset = state.preset
-    rule = (preset.limit, preset.rate, len(preset.contexts), len(preset.selectors), preset.inputs)
+    contexts = len(preset.contexts)
+    selectors = len(preset.selectors)
+    rule = (preset.limit, preset.rate, contexts, selectors, preset.inputs)
+    # without a bound the kernel gets one number less
     within = [bound] if bound else []
-    params = np.array([*shape, most, state.bits, *rule, *within], "<i4").tobytes()
+    settings = [*shape, most, state.bits, *rule, *within]
+    params = np.array(settings, "<i4").tobytes()
     return params, preset.lists(), state.counters, state.weights, state.last
 
 
@@ -197,30 +219,44 @@ class Coder:
         bits = self.state.bits
         self.lines = []
         for place, hashed in enumerate(self.hashes):
-            slot = ((hashed + key) * SPREAD & WORD) >> (32 - bits)
-            self.lines.append((place << bits) + (slot & ~15))
+            spread = (hashed + key) * SPREAD & WORD
+            # the highest bits of the product hang on all bits of the hash
+            slot = spread >> (32 - bits)
+            line = slot & ~15
+            self.lines.append((place << bits) + line)
 
     def bit(self, slot: int, node: int, bit: int) -> int:
         """Encode `bit`, or decode one, and learn from it; returns the bit. slot: the number of its
         counter in each line; node: which kind of decision it is."""
         places = [line + slot for line in self.lines]
-        inputs = [self._vote(self.counters[place]) for place in places]
+        inputs = []
+        for place in places:
+            counter = self.counters[place]
+            inputs.append(self._vote(counter))
         inputs.append(CONSTANT)
+        # the first network is chosen by the decision alone, the others by their selectors, too
         chosen = [node]
-        chosen += [selected * 16 + min(node, 15) for selected in self.chosen]
-        networks = [self.weights[k][place] for k, place in enumerate(chosen)]
+        within_set = min(node, 15)
+        chosen += [selected * 16 + within_set for selected in self.chosen]
+        networks = [self.weights[k][number] for k, number in enumerate(chosen)]
         votes = [_joined(network, inputs) for network in networks]
         last = self.last[node]
-        total = sum(weight * vote for weight, vote in zip(last, votes, strict=True))
-        probability = squashed(clipped(total >> 16, -SCALE, SCALE))
+        pairs = zip(last, votes, strict=True)
+        total = sum(weight * vote for weight, vote in pairs)
+        joined_vote = clipped(total >> 16, -SCALE, SCALE)
+        probability = squashed(joined_vote)
         bit = self._cut(probability, bit)
         self._learn(bit, probability, places, inputs, networks, votes, last)
         return bit
 
     def _vote(self, counter: int) -> int:
-        count = counter & 255
+        """A counter's log-odds of a 1 bit, in 170ths of a nat; less while it was used fewer than
+        SURE times."""
+        count = counter & USES_MASK
         vote = STRETCHED[counter >> 20]
-        return vote * count >> 2 if count < SURE else vote
+        if count < SURE:
+            return vote * count >> 2
+        return vote
 
     def _learn(
         self,
@@ -232,35 +268,51 @@ class Coder:
         votes: list[int],
         last: list[int],
     ) -> None:
+        """Move the counters and the networks that voted towards the bit that came.
+
+        probability: of a 1, as it was coded, in 65,536ths. places: of the counters that voted;
+        inputs: of the networks; networks: the weights of each; votes: of each; last: the weights
+        of the network that joined these.
+        """
         truth = bit << 16
         preset = self.state.preset
         error = 2 * (truth - probability)
         for k, vote in enumerate(votes):
-            moved = last[k] + ((vote * error + (1 << 17)) >> 18)
+            # half of the divisor is added, so that the step is rounded
+            step = (vote * error + (1 << 17)) >> 18
+            moved = last[k] + step
             last[k] = clipped(moved, -LARGEST_LAST, LARGEST_LAST)
             # each network by its own error
-            step = ((truth - squashed(vote)) * preset.rate) >> 5
+            network_error = truth - squashed(vote)
+            scaled_error = network_error * preset.rate >> 5
             network = networks[k]
             for i, value in enumerate(inputs):
-                moved = network[i] + ((value * step + (1 << 15)) >> 16)
+                step = (value * scaled_error + (1 << 15)) >> 16
+                moved = network[i] + step
                 network[i] = clipped(moved, LEAST_WEIGHT, MOST_WEIGHT)
         for place in places:
             counter = self.counters[place]
-            count = counter & 255
+            count = counter & USES_MASK
             chance = counter >> COUNT_BITS
+            # about 1 / (uses + 1.5): the mean of the bits so far, until `limit` keeps it moving
             rate = (1 << 17) // (2 * count + 3)
             if bit:
-                chance += (PROBABILITIES - 1 - chance) * rate >> 16
+                distance = PROBABILITIES - 1 - chance
+                chance += distance * rate >> 16
             else:
                 chance -= chance * rate >> 16
-            self.counters[place] = chance << COUNT_BITS | min(count + 1, preset.limit)
+            uses = min(count + 1, preset.limit)
+            self.counters[place] = chance << COUNT_BITS | uses
 
     def _cut(self, probability: int, bit: int) -> int:
         """Narrow the coder's interval to the part of one bit, and write or read the bytes that are
         settled by it; returns the bit (of a decoder the one that was read). probability: of a 1, in
         parts of 65,536."""
         width = self.high - self.low
-        middle = self.low + (width >> 16) * probability + ((width & 0xFFFF) * probability >> 16)
+        # width * probability >> 16, in two parts that each stay below 2^32
+        of_high_half = (width >> 16) * probability
+        of_low_half = (width & 0xFFFF) * probability >> 16
+        middle = self.low + of_high_half + of_low_half
         bit = self.side(middle, bit)
         if bit:
             self.high = middle
@@ -269,6 +321,7 @@ class Coder:
         while (self.low ^ self.high) < 1 << 24:
             self.settle(self.high >> 24)
             self.low = self.low << 8 & WORD
+            # the high end has ones behind it, the low end zeros: the interval keeps all it had
             self.high = self.high << 8 & WORD | 255
         return bit
 
@@ -283,6 +336,7 @@ class Coder:
         raise NotImplementedError
 
     def _keep(self) -> None:
+        """Write what was learned in the plain lists back into the state."""
         self.state.counters[:] = self.counters
         self.state.weights[:] = self.weights
         self.state.last[:] = self.last
@@ -305,7 +359,8 @@ class Encoder(Coder):
         """End the code and return it; the state keeps what was learned. A last byte settles the
         interval: the code is the same whatever follows it."""
         self._keep()
-        self.coded.append((self.low >> 24) + 1)
+        last_byte = (self.low >> 24) + 1
+        self.coded.append(last_byte)
         return bytes(self.coded)
 
 
@@ -329,14 +384,18 @@ class Decoder(Coder):
         return int(self.code <= middle)
 
     def settle(self, byte: int) -> None:
-        following = self.data[self.at] if self.at < len(self.data) else 0
+        following = 0
+        if self.at < len(self.data):
+            following = self.data[self.at]
         self.code = self.code << 8 & WORD | following
         self.at += 1
 
 
 def _joined(network: list[int], inputs: list[int]) -> int:
+    """The vote of a network: the sum of its inputs times its weights, within -2047 .. 2047."""
     # strict is not: a network has room for more inputs than there are
-    total = sum(weight * value for weight, value in zip(network, inputs, strict=False))
+    pairs = zip(network, inputs, strict=False)
+    total = sum(weight * value for weight, value in pairs)
     return clipped(total >> WEIGHT_BITS, -SCALE, SCALE)
 
 

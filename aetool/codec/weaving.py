@@ -42,12 +42,16 @@ def visible(column: Spans, rule: Rule, columns: int) -> Spans:
     length = column.length.copy()
     # what is written anew stands behind the pool
     chosen = Spans(column.pool, start[changed], length[changed])
-    written = [writing.field(cell, rule, columns) for cell in chosen.bytes()]
+    written = []
+    for cell in chosen.bytes():
+        written.append(writing.field(cell, rule, columns))
     size = np.array([len(cell) for cell in written], np.int32)
-    ends = len(column.pool) + np.cumsum(size, dtype=np.int64)
+    ends_behind = np.cumsum(size, dtype=np.int64)
+    ends = len(column.pool) + ends_behind
     start[changed] = ends - size
     length[changed] = size
-    behind = np.frombuffer(b"".join(written), np.uint8)
+    text_behind = b"".join(written)
+    behind = np.frombuffer(text_behind, np.uint8)
     pool = np.concatenate([column.pool, behind])
     return Spans(pool, start, length)
 
@@ -99,9 +103,13 @@ def woven(
     rule: of the text, with its delimiter."""
     first, last, _ = inside.indices(len(tails.start))
     delimiter = rule.delimiter.encode()
-    size = (len(cells) - 1) * max(0, last - first) * len(delimiter)
+    records = max(0, last - first)
+    delimiters = (len(cells) - 1) * records
+    size = delimiters * len(delimiter)
     for column in (*cells, tails):
-        size += int(column.length[first:last].sum(dtype=np.int64))
+        lengths = column.length[first:last]
+        # as 64 bits: lengths of 32 bits may add up to more
+        size += int(lengths.sum(dtype=np.int64))
     check_text(size)
     if kernel.C is None:
         return by_arrays(cells, tails, rule, inside)
@@ -115,7 +123,8 @@ def woven(
 def _as_buffers(column: Spans) -> tuple[Bytes, Int, I32]:
     """(pool, start, length) of a column, in the types that the kernel takes."""
     start = np.ascontiguousarray(column.start, np.int64)
-    return column.pool, start, np.ascontiguousarray(column.length, np.int32)
+    length = np.ascontiguousarray(column.length, np.int32)
+    return column.pool, start, length
 
 
 def by_arrays(
