@@ -27,9 +27,9 @@ from aetool.codec import (
     spans,
     text_decoding,
     textual,
+    transforms,
 )
 from aetool.codec.archive import Archive
-from aetool.codec.integers import Known, Stream
 from aetool.codec.lossy import Quantiser
 from aetool.codec.natives import numbers
 from aetool.codec.planning import Planner
@@ -43,6 +43,7 @@ from aetool.codec.plans import (
     Transform,
     Unchanged,
 )
+from aetool.codec.streams import Known, Stream
 from aetool.csv.fields import Rule, fields
 from aetool.errors import AetoolError, ArchiveError
 
@@ -131,7 +132,7 @@ def test_every_transform_and_feature_comes_back(loops, transform, masked):
         lanes_log=2,
         combined=combined,
     )
-    start, width = binning.bins_of(integers.residuals(plan, stream, known()), 40)
+    start, width = binning.bins_of(transforms.residuals(plan, stream, known()), 40)
     plan = plan.but(starts=start, widths=width)
     assert Plan.from_json(plan.to_json()).to_json() == plan.to_json()
     data = integers.encode(plan, stream, known())

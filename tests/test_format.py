@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from aetool.codec import integers, rans
-from aetool.codec.integers import Stream
 from aetool.codec.plans import OtherValue, OwnSymbol, Packed, Plan, Repeat, Transform
+from aetool.codec.streams import Known, Stream
 from aetool.errors import ArchiveError
 from tests.golden import vectors
 from tests.test_codec import loops
@@ -84,7 +84,7 @@ def test_ends_of_epochs():
 
 def test_how_many_contexts_features_make():
     """Counts to begin with are laid out so: the first feature counts most."""
-    known = integers.Known(4, predict=lambda number, known: np.zeros(4, np.int64))
+    known = Known(4, predict=lambda number, known: np.zeros(4, np.int64))
     plan = Plan.from_json({"b": [0, 1, 1], "f": [["o", [2]], ["m", [1, 9], 2], ["n"]]})
     stream = Stream(np.array([0, 1, 0, 2], np.int64))
     _, layout = integers.contexts(plan, stream, known)
@@ -149,11 +149,11 @@ def test_steps_from_the_usual_value():
     for raw, value in ((b"\x06", 13), (b"\x05", 7), (b"\x80\x02", 138), (b"\x01", 9)):
         source = integers.Joined(b"\x00" + raw)
         stream = Stream(np.zeros(0, np.int64))
-        known = integers.Known(4)
+        known = Known(4)
         values = source.still(plan, stream, 4, known, 10, integers.STILL)
         assert values.tolist() == [value] * 4
         source.finish()
-        pushed = integers.still(plan, Stream(np.full(4, value)), integers.Known(4), 10)
+        pushed = integers.still(plan, Stream(np.full(4, value)), Known(4), 10)
         assert pushed.raw == raw
     assert [integers.MOVING, integers.USUAL, integers.STILL] == [0, 1, 2]
     assert integers.stillness(np.zeros(0, np.int64), 5) == integers.USUAL
@@ -163,7 +163,7 @@ def test_values_by_bytes():
     """`y` bytes each above `o`, as a blob: here stored as they are (varint 8 n + 0)."""
     plan = Plan.from_json({"b": [0], "y": 2, "o": -5})
     source = integers.Source(bytes.fromhex("30" + "0000" + "0500" + "ff00"))
-    values = integers.decode(plan, source, Stream(np.zeros(0, np.int64)), 3, integers.Known(3))
+    values = integers.decode(plan, source, Stream(np.zeros(0, np.int64)), 3, Known(3))
     assert values.tolist() == [-5, 0, 250]
 
 

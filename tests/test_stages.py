@@ -19,7 +19,6 @@ from aetool.codec import (
     combining,
     digits,
     floats,
-    integers,
     mixing,
     payloads,
     plain,
@@ -31,11 +30,11 @@ from aetool.codec import (
     squeezing,
     stages,
     textual,
+    transforms,
 )
 from aetool.codec.archive import Archive
 from aetool.codec.blobs import varint
 from aetool.codec.columns import Book, Coded, Decoded
-from aetool.codec.integers import Known, Stream
 from aetool.codec.metas import (
     OWN_BOOK,
     DigitsMeta,
@@ -48,6 +47,7 @@ from aetool.codec.metas import (
 from aetool.codec.natives import numbers, tensors
 from aetool.codec.plans import Combination, Plan, Seen, Term, Transform
 from aetool.codec.records import Layout
+from aetool.codec.streams import Known, Stream
 from aetool.csv.fields import Rule
 from aetool.errors import ArchiveError
 from tests import format_reader
@@ -269,8 +269,8 @@ def test_combinations_of_any_numbers_come_back(values, data):
     term = Term(data.draw(st.integers(-(2**40), 2**40)), ((1, 1), (0, 0)))
     own = Combination((term,), data.draw(st.integers(1, 2**40)))
     for plan in [*found, Plan(transform=Transform.LINEAR_DIFFERENCE, combined=own)]:
-        left = integers.residuals(plan, stream, known)
-        assert integers.restore(plan, left, stream, known).tolist() == values
+        left = transforms.residuals(plan, stream, known)
+        assert transforms.restore(plan, left, stream, known).tolist() == values
 
 
 # rows, columns, what they are made of, the seed, and most bytes; of the middle three, columns took
@@ -328,7 +328,7 @@ def test_combinations_that_save_much_are_taken_without_a_second_look(monkeypatch
 def test_a_combination_of_streams_that_are_not_there_is_damage():
     plan = Plan(transform=Transform.LINEAR, combined=Combination((Term(1, ((3, 0),)),)))
     with pytest.raises(ArchiveError, match="a column that is not there"):
-        integers.restore(plan, np.zeros(4, np.int64), Stream(np.zeros(0, np.int64)), Known(4))
+        transforms.restore(plan, np.zeros(4, np.int64), Stream(np.zeros(0, np.int64)), Known(4))
 
 
 # ---- keys
@@ -376,13 +376,13 @@ def test_values_come_back_from_any_keys(own, data):
     plan = Plan(transform=Transform.KEYED, of=0, pair=pair, features=(Seen(),))
     values = np.array(data.draw(several))[present]
     stream = Stream(values, present)
-    left = integers.residuals(plan, stream, known)
-    assert integers.restore(plan, left, stream, known).tolist() == values.tolist()
+    left = transforms.residuals(plan, stream, known)
+    assert transforms.restore(plan, left, stream, known).tolist() == values.tolist()
     other = Streams(rows, [], None, None)
     other.values = known.values
     told, classes = other.keyed({"g": 0, **({"j": pair} if pair else {})}, left, present, 1)
     assert told.tolist() == values.tolist()
-    assert integers.course(plan, stream, known).seen().tolist() == classes
+    assert transforms.course(plan, stream, known).seen().tolist() == classes
 
 
 @pytest.mark.parametrize(("of", "pair"), [(3, None), (0, (0, 1)), (0, (1, 0))])
@@ -391,7 +391,7 @@ def test_keys_that_are_not_there_are_damage(of, pair):
     known.add(Stream(np.zeros(4, np.int64)), np.zeros(4, np.uint16), 1)
     plan = Plan(transform=Transform.KEYED, of=of, pair=pair)
     with pytest.raises(ArchiveError, match="a column that is not there"):
-        integers.restore(plan, np.zeros(4, np.int64), Stream(np.zeros(0, np.int64)), known)
+        transforms.restore(plan, np.zeros(4, np.int64), Stream(np.zeros(0, np.int64)), known)
 
 
 # ---- books

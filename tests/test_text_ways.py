@@ -17,9 +17,9 @@ from aetool import kernel, operations
 from aetool.codec import blocks, planning, ways
 from aetool.codec.archive import Archive
 from aetool.codec.columns import Book, Coded
-from aetool.codec.integers import Stream
 from aetool.codec.metas import PartsMeta, RankMeta
 from aetool.codec.natives import cells
+from aetool.codec.streams import Stream
 from aetool.errors import AetoolError, ArchiveError
 from benchmarks import made_tables
 from tests import format_reader

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from aetool.canonical import Json
-from aetool.codec import integers, planning
+from aetool.codec import integers, planning, transforms
 from aetool.codec.alike import AlikeColumns
 from aetool.codec.columns import Coded
 from aetool.codec.container.digests import digest
-from aetool.codec.integers import Known, Stream
 from aetool.codec.metas import OWN_BOOK, Meta, NumberedMeta, RankMeta
 from aetool.codec.planning import Effort
 from aetool.codec.plans import Plan
 from aetool.codec.shared import Shared
+from aetool.codec.streams import Known, Stream
 from aetool.codec.students import Students
 from aetool.codec.words import deflate
 from aetool.model import Int
@@ -116,7 +116,7 @@ class BlockEncoder:
                 bits += 8.0 * len(stream.squeezed)
             elif len(stream.values):
                 bits += planning.bits_of(plan, stream, known)
-            r = integers.residuals(plan, stream, known)
+            r = transforms.residuals(plan, stream, known)
             symbols = integers.symbols_of(plan, r)
             known.add(stream, symbols, plan.alphabet)
         return bits, plans

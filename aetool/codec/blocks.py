@@ -21,7 +21,6 @@ from aetool.codec.blobs import read_varint, varint
 from aetool.codec.block_encoding import JOINED, BlockEncoder, digest_of_values
 from aetool.codec.columns import Book, Coded, Decoded
 from aetool.codec.container.digests import digest
-from aetool.codec.integers import Known, Stream
 from aetool.codec.ledger import Ledger
 from aetool.codec.limits import check_cells
 from aetool.codec.metas import (
@@ -37,6 +36,7 @@ from aetool.codec.payloads import lengths_of, payload_of, words_of
 from aetool.codec.picture_models import PictureModel
 from aetool.codec.plans import OtherSymbol, Plan, Transform, Unchanged, Verdict
 from aetool.codec.shared import Shared
+from aetool.codec.streams import Known, Stream
 from aetool.codec.students import Students
 from aetool.codec.words import deflate
 from aetool.data import notices

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from aetool.codec.integers import Stream
 from aetool.codec.metas import BytesMeta, Meta, PixelsMeta, WholeMeta
 from aetool.codec.spans import Spans
+from aetool.codec.streams import Stream
 from aetool.errors import ArchiveError
 from aetool.model import Int
 

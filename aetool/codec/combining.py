@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aetool.codec.integers import Known, Stream
 from aetool.codec.plans import MOST_FACTOR, Combination, Plan, Term, Transform
+from aetool.codec.streams import Known, Stream
 from aetool.model import Float, Int
 
 FEWEST = 48  # rows that tell factors

@@ -14,8 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from aetool.codec import integers, keys, rans
-from aetool.codec.integers import Known, Stream
+from aetool.codec import integers, keys, rans, transforms
 from aetool.codec.plans import (
     MAX_CLASSES,
     Classes,
@@ -29,6 +28,7 @@ from aetool.codec.plans import (
     Transform,
     Unchanged,
 )
+from aetool.codec.streams import Known, Stream
 from aetool.model import Int
 
 BIN_BITS = 20.0  # what a bin costs: its place in the plan, and learning its frequency
@@ -138,7 +138,7 @@ class ContextSearch:
         features = tuple(one.feature for one in _own_first(chosen))
         return fixed + bits, plan.but(strength=strength, features=features)
 
-    def of_others_by_cost(self, symbols: integers.U16) -> list[Feature]:
+    def of_others_by_cost(self, symbols: rans.U16) -> list[Feature]:
         """The features that are classes of another stream's symbols, in the order of the bits that
         `symbols` take with each feature alone, fewest first."""
         alphabet = int(symbols.max(initial=0)) + 1
@@ -153,7 +153,7 @@ class ContextSearch:
 
     def _bits(
         self,
-        part: integers.U16,
+        part: rans.U16,
         alphabet: int,
         chosen: Sequence[Candidate],
         strength: int = 8,
@@ -182,7 +182,7 @@ class ContextSearch:
         coded = rans.cost(rans.forward(part, base, layout))
         return coded + sum(one.bits for one in chosen)
 
-    def _of_itself(self, plan: Plan, symbols: integers.U16) -> Iterator[Candidate]:
+    def _of_itself(self, plan: Plan, symbols: rans.U16) -> Iterator[Candidate]:
         """Yield the features of the stream itself that may become context, which depend on the
         plan: its symbol before, its repeats, and how often a key came before."""
         for most in self.limits.classes:
@@ -195,7 +195,7 @@ class ContextSearch:
             radix = 2 * len(edges) + 3
             yield Candidate.of(Repeat(edges, size), marks[self.rows], radix)
         if plan.transform is Transform.KEYED:
-            seen = integers.course(plan, self.stream, self.known).seen()
+            seen = transforms.course(plan, self.stream, self.known).seen()
             yield Candidate.of(Seen(), seen[self.rows], keys.MOST_SEEN + 1)
 
     @cached_property
@@ -272,7 +272,7 @@ def bits_of_terms(plan: Plan) -> float:
     return TERM_BITS * (1 + len(plan.combined.terms))
 
 
-def classes_of(symbols: integers.U16, alphabet: int, most: int) -> Int:
+def classes_of(symbols: rans.U16, alphabet: int, most: int) -> Int:
     """Cut the symbols 0 .. alphabet - 1 into at most `most` classes that hold about equally many of
     `symbols`, (n,): returns the first symbol of each class but the lowest, ascending."""
     if alphabet <= most:

@@ -12,20 +12,18 @@ Only streams before this one in the block are referred to. plans.py says what a 
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from aetool.canonical import Json
-from aetool.codec import bits, keys, rans, stages
+from aetool.codec import bits, keys, rans, stages, transforms
+from aetool.codec.bits import U8, U64
 from aetool.codec.blobs import pack, read_varint, unpack, varint
 from aetool.codec.plans import (
     MAX_CLASSES,
-    Combination,
     Feature,
     OtherSymbol,
     OtherValue,
@@ -34,225 +32,25 @@ from aetool.codec.plans import (
     Plan,
     Repeat,
     Seen,
-    Transform,
     Unchanged,
     Verdict,
 )
+from aetool.codec.rans import U16, U32, Contexts
+from aetool.codec.streams import Known, Stream, named_column, where_present
 from aetool.errors import ArchiveError
-from aetool.model import Array, Int
+from aetool.model import Int
 
-U16 = npt.NDArray[np.uint16]
-Mask = npt.NDArray[np.bool_]
-Counts = rans.U32 | None  # of symbols in their contexts, to begin with
+Counts = U32 | None  # of symbols in their contexts, to begin with
 MOVING, USUAL, STILL = 0, 1, 2
 MARK_STRENGTH = 2
-# values that a transform predicts by nothing
-VALUES_AT_THE_BEGINNING = {
-    Transform.DIFFERENCE: 1,
-    Transform.LINEAR: 1,
-    Transform.LINEAR_DIFFERENCE: 1,
-    Transform.KEYED: 1,
-    Transform.SECOND: 2,
-}
-
-
-@dataclass(eq=False)
-class Stream:
-    """Whole numbers of a block. values: (n,) int64, of those rows where `present`, (rows,) bool, is
-    True; None: of all rows. squeezed: the same values compressed as bytes, if that has been tried;
-    else b""."""
-
-    values: Int
-    present: Mask | None = None
-    squeezed: bytes = b""
-
-
-@dataclass(eq=False)
-class Known:
-    """The streams of a block before the next one, which encoder and decoder both have.
-
-    rows: of the block. Of each stream: values, (rows,), 0 where it has none; symbols, (rows,), the
-    alphabet's size where it has none; alphabets: its size. predict(number, known): (rows,), the
-    verdicts of the student that predicts stream `number`; None without students.
-    """
-
-    rows: int
-    values: list[Int] = field(default_factory=list)
-    symbols: list[U16] = field(default_factory=list)
-    alphabets: list[int] = field(default_factory=list)
-    predict: Callable[[int, Known], Int] | None = None
-
-    def copy(self) -> Known:
-        """An independent copy, for a trial that may be thrown away."""
-        return dataclasses.replace(
-            self,
-            values=[*self.values],
-            symbols=[*self.symbols],
-            alphabets=[*self.alphabets],
-        )
-
-    def add(self, stream: Stream, symbols: U16, alphabet: int) -> None:
-        """Add a finished stream, so that later streams can refer to it, as values and symbols of
-        all rows; where the stream has none they are 0 and `alphabet`. symbols: (n,), those of its
-        values under its plan, each below `alphabet`."""
-        values = stream.values
-        present = stream.present
-        if present is not None:
-            values = np.zeros(self.rows, np.int64)
-            values[present] = stream.values
-            symbols_present = symbols
-            symbols = np.full(self.rows, alphabet, np.uint16)
-            symbols[present] = symbols_present
-        self.values.append(values)
-        self.symbols.append(symbols)
-        self.alphabets.append(alphabet)
-
-
-# ---- transforms
-
-
-def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
-    """The residuals of a stream: its values less what the plan's transform predicts of each, (n,),
-    modulo 2^64."""
-    values = stream.values
-    transform = plan.transform
-    if transform is Transform.DIFFERENCE:
-        return _differences(values)
-    if transform is Transform.SECOND:
-        return _differences(_differences(values))
-    if transform is Transform.GROUPED:
-        order = _order(plan, stream, known)
-        r = np.empty_like(values)
-        r[order] = _differences(values[order])
-        return r
-    if transform is Transform.KEYED:
-        return course(plan, stream, known).residuals(values)
-    if transform is Transform.COLUMN:
-        other = _of(known.values, plan.of, stream)
-        return np.asarray(values - other)
-    if plan.combined is None:
-        return values
-    predicted = combination(plan.combined, stream, known)
-    off = np.asarray(values - predicted)
-    if transform is Transform.LINEAR_DIFFERENCE:
-        return _differences(off)
-    return off
-
-
-def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
-    """The inverse of `residuals`: the values of a stream, (n,), from its residuals r, (n,). stream:
-    only its mask is read."""
-    transform = plan.transform
-    if transform is Transform.DIFFERENCE:
-        return _sums(r)
-    if transform is Transform.SECOND:
-        return _sums(_sums(r))
-    if transform is Transform.GROUPED:
-        order = _order(plan, stream, known)
-        values = np.empty_like(r)
-        values[order] = _sums(r[order])
-        return values
-    if transform is Transform.KEYED:
-        return course(plan, stream, known).restored(r)
-    if transform is Transform.COLUMN:
-        other = _of(known.values, plan.of, stream)
-        return np.asarray(r + other)
-    if plan.combined is None:
-        return r
-    if transform is Transform.LINEAR_DIFFERENCE:
-        r = _sums(r)
-    predicted = combination(plan.combined, stream, known)
-    return np.asarray(r + predicted)
-
-
-def _differences(values: Int) -> Int:
-    """The difference of each value to the one before it, (n,), modulo 2^64; the first value itself
-    comes first."""
-    return np.diff(values, prepend=np.int64(0))
-
-
-def _sums(differences: Int) -> Int:
-    """The inverse of `_differences`: the running sums of differences, (n,), modulo 2^64."""
-    return np.cumsum(differences, dtype=np.int64)
-
-
-def combination(combined: Combination, stream: Stream, known: Known) -> Int:
-    """(n,): what a combination predicts in the rows that the stream has values in: floor((sum of
-    its terms + divisor / 2) / divisor), the sum modulo 2^64."""
-    total = np.full(known.rows, combined.divisor // 2, np.int64)
-    for term in combined.terms:
-        product = np.full(known.rows, term.factor, np.int64)
-        for number, lag in term.streams:
-            if number >= len(known.values):
-                raise ArchiveError("damaged: a column's plan refers to a column that is not there")
-            product *= _earlier(known.values[number], lag)
-        total += product
-    predicted = total // np.int64(combined.divisor)
-    return _where_present(predicted, stream)
-
-
-def _where_present(full: Array, stream: Stream) -> Array:
-    """Pick, from an array with an entry for each row of the block, those of the rows in which the
-    stream has values: (n,)."""
-    if stream.present is None:
-        return full
-    return full[stream.present]
-
-
-def _earlier(values: Int, lag: int) -> Int:
-    """The values shifted by `lag` rows: for each row the value `lag` rows before it, (rows,), 0 in
-    the first `lag` rows."""
-    if not lag:
-        return values
-    earlier = np.zeros_like(values)
-    earlier[lag:] = values[:-lag]
-    return earlier
-
-
-def course(plan: Plan, stream: Stream, known: Known) -> keys.Course:
-    """Sort the rows of a stream by the keys that its plan names, to predict each value from the
-    last one with the same key. stream: only its mask is read. ArchiveError if a stream that the
-    plan names is not known."""
-    row_keys = _of(known.values, plan.of, stream)
-    rows = _where_present(np.arange(known.rows), stream)
-    if plan.pair is None:
-        return keys.Course.of(row_keys, rows)
-    if max(plan.pair) >= len(known.values):
-        raise ArchiveError("damaged: a column's plan refers to a column that is not there")
-    other_keys, other_values = (known.values[number] for number in plan.pair)
-    return keys.Course.of(row_keys, rows, (other_keys, other_values))
-
-
-def _order(plan: Plan, stream: Stream, known: Known) -> Int:
-    """The order that sorts a stream's values by group: (n,), their positions, group by group, in
-    the order of rows within each. The groups are those of the stream that the plan names."""
-    groups = _of(known.values, plan.of, stream)
-    # any other sort could put rows of a group in another order elsewhere, and restore other values
-    return bits.ascending(groups)
-
-
-def beginning(plan: Plan, stream: Stream, known: Known) -> Int:
-    """The positions of those values of a stream that its transform cannot predict, since no value
-    stands before them: the first one or two, or none, by the transform."""
-    if plan.transform is Transform.GROUPED:
-        return _order(plan, stream, known)[:1]
-    first = VALUES_AT_THE_BEGINNING.get(plan.transform, 0)
-    return np.arange(min(first, known.rows))
 
 
 def _student(known: Known) -> Int:
+    """The verdicts of the student on every row of the block, (rows,); ArchiveError without one."""
     if known.predict is None:
         raise ArchiveError("damaged: a column's plan asks for a student that is not there")
     verdicts: Int = known.predict(len(known.values), known)
     return verdicts
-
-
-def _of(columns: Sequence[Array], which: int, stream: Stream) -> Array:
-    """One of the block's columns, in the rows in which the stream has values: (n,). columns:
-    (rows,) each; which: the number of the column. ArchiveError if there is no such column."""
-    if which >= len(columns):
-        raise ArchiveError("damaged: a column's plan refers to a column that is not there")
-    return _where_present(columns[which], stream)
 
 
 # ---- bins
@@ -268,15 +66,20 @@ def symbols_of(plan: Plan, r: Int) -> U16:
     first = start[0]
     last = start[-1]
     # bins of one number each, without a gap: the commonest case, which needs no search
-    if not width.any() and int(last) - int(first) == count - 1:
+    span = int(last) - int(first)
+    if not width.any() and span == count - 1:
         inside = (r >= first) & (r <= last)
-        return np.where(inside, r - first, count).astype(np.uint16)
-    bin_below = bits.search(r, start).astype(np.int64) - 1
+        number = np.where(inside, r - first, count)
+        return number.astype(np.uint16)
+    starts_passed = bits.search(r, start)
+    bin_below = starts_passed.astype(np.int64) - 1
     nearest = np.maximum(bin_below, 0)
     # modulo 2^64: what lies below its bin is as far above it as can be
     above = (r - start[nearest]).view(np.uint64)
     width_of_nearest = width[nearest].astype(np.uint64)
-    outside = (bin_below < 0) | (above >> width_of_nearest != 0)
+    # a place needs as many bits as the bin is wide, and no more
+    is_beyond = above >> width_of_nearest != 0
+    outside = (bin_below < 0) | is_beyond
     return np.where(outside, count, nearest).astype(np.uint16)
 
 
@@ -285,7 +88,7 @@ def symbols_of(plan: Plan, r: Int) -> U16:
 
 def contexts(
     plan: Plan, stream: Stream, known: Known, prime: Counts = None, symbols: U16 | None = None
-) -> tuple[npt.NDArray[np.uint32] | None, rans.Contexts]:
+) -> tuple[U32 | None, Contexts]:
     """Compute the contexts of a stream's symbols by its plan's features: (base, layout). base: (n,)
     uint32, all features combined into one number for each value; None if no feature can be computed
     ahead. layout: how contexts choose frequency tables.
@@ -295,10 +98,10 @@ def contexts(
     tables begin with.
     """
     alphabet = plan.alphabet
-    own: npt.NDArray[np.uint8] | None = None
+    own: U8 | None = None
     radices: list[int] = []
-    base: rans.U32 | None = None
-    match: npt.NDArray[np.uint8] | None = None
+    base: U32 | None = None
+    match: U8 | None = None
     for feature in plan.features:
         if isinstance(feature, OwnSymbol):
             if radices:
@@ -317,54 +120,58 @@ def contexts(
             if symbols is not None:
                 marks = rans.repeats(symbols, match, size)
         elif isinstance(feature, Seen):
-            marks = course(plan, stream, known).seen()
+            marks = transforms.course(plan, stream, known).seen()
             radix = keys.MOST_SEEN + 1
         else:
             marks, radix = feature_of(feature, stream, known)
         radices.append(radix)
+        # as digits of a number: each feature multiplies what stands before it by its radix
         base = marks if base is None else base * np.uint32(radix) + marks
     look: dict[str, Json] = {}
     if match is not None and symbols is None:
         # the decoder finds the feature symbol by symbol; what is left of the base is without it
         if base is not None and len(base) == 1:
             base = None
-        stride = int(np.prod(radices[place + 1 :], dtype=np.int64))
+        radices_behind = radices[place + 1 :]
+        stride = int(np.prod(radices_behind, dtype=np.int64))
         look = {"match": match, "size_of_repeats": size, "stride": stride}
-    layout = rans.Contexts(alphabet, tuple(radices), plan.strength, own, prime, **look)
+    layout = Contexts(alphabet, tuple(radices), plan.strength, own, prime, **look)
     layout.check()
     return base, layout
 
 
-def classes_of_symbols(edges: Int, alphabet: int) -> npt.NDArray[np.uint8]:
+def classes_of_symbols(edges: Int, alphabet: int) -> U8:
     """For each symbol 0 .. alphabet - 1 the number of its class: how many of the ascending edges
     are less than or equal to it. (alphabet,) uint8."""
-    return np.searchsorted(edges, np.arange(alphabet), "right").astype(np.uint8)
+    every_symbol = np.arange(alphabet)
+    classes = np.searchsorted(edges, every_symbol, "right")
+    return classes.astype(np.uint8)
 
 
-def feature_of(
-    feature: Feature, stream: Stream, known: Known
-) -> tuple[npt.NDArray[np.uint32], int]:
+def feature_of(feature: Feature, stream: Stream, known: Known) -> tuple[U32, int]:
     """Compute a feature of other streams, or of the student, as part of a context: ((n,) its value
     for each row of the stream, how many different values it can have)."""
     if isinstance(feature, Verdict):
-        verdicts = _where_present(_student(known), stream)
+        verdicts = where_present(_student(known), stream)
         return verdicts.astype(np.uint32), MAX_CLASSES
     if isinstance(feature, OtherValue):
-        values = _of(known.values, feature.of, stream)
+        values = named_column(known.values, feature.of, stream)
         return bits.search(values, feature.edges), feature.radix
     if isinstance(feature, OtherSymbol):
         # the classes of all symbols there can be, looked up row by row
         every_symbol = np.arange(rans.MAX_ALPHABET + 1)
         lookup = np.searchsorted(feature.edges, every_symbol, "right")
-        symbols = _of(known.symbols, feature.of, stream)
-        return lookup[symbols].astype(np.uint32), feature.radix
+        symbols = named_column(known.symbols, feature.of, stream)
+        classes = lookup[symbols]
+        return classes.astype(np.uint32), feature.radix
     assert isinstance(feature, Unchanged)
     # called for its check that the column is there: rows are compared before any is left out
-    _of(known.values, feature.of, stream)
+    named_column(known.values, feature.of, stream)
     full = known.values[feature.of]
     same = np.zeros(len(full), np.bool_)
     same[1:] = full[1:] == full[:-1]
-    return _where_present(same, stream).astype(np.uint32), 2
+    marks = where_present(same, stream)
+    return marks.astype(np.uint32), 2
 
 
 # ---- a stream as bytes
@@ -376,7 +183,7 @@ class Pushed:
     raw: the bits within bins; lanes: how many coders take turns. usual: whether all symbols are the
     most common one and there are no raw bits, so that nothing need be stored."""
 
-    pairs: npt.NDArray[np.uint32]
+    pairs: U32
     raw: bytes
     lanes: int
     usual: bool
@@ -387,8 +194,9 @@ def forward(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> P
     if plan.packed is not None:
         _know(plan, stream, known)
         raw = stream.squeezed or squeezed(plan.packed, stream.values)
-        return Pushed(np.zeros(0, np.uint32), raw, 1, False)
-    r = residuals(plan, stream, known)
+        no_pairs = np.zeros(0, np.uint32)
+        return Pushed(no_pairs, raw, lanes=1, usual=False)
+    r = transforms.residuals(plan, stream, known)
     symbols = symbols_of(plan, r)
     base, layout = contexts(plan, stream, known, prime, symbols)
     known.add(stream, symbols, layout.alphabet)
@@ -397,7 +205,8 @@ def forward(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> P
     if widths.any():
         offsets = (r - starts).view(np.uint64)
         raw = bits.pack(offsets, widths)
-    usual = not raw and bool((symbols == plan.usual).all())
+    is_usual = symbols == plan.usual
+    usual = not raw and bool(is_usual.all())
     lanes = 1 << plan.lanes_log
     pairs = np.zeros(0, np.uint32)
     if layout.alphabet > 1:
@@ -405,10 +214,12 @@ def forward(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> P
     return Pushed(pairs, raw, lanes, usual)
 
 
-def _bins_of(plan: Plan, symbols: U16) -> tuple[npt.NDArray[np.uint8], Int]:
+def _bins_of(plan: Plan, symbols: U16) -> tuple[U8, Int]:
     """((n,) width in bits, (n,) first number) of the bin of each symbol. What lies in no bin has
     the symbol behind the last: it is stored in 64 bits, from 0 on."""
-    widths = np.append(plan.widths, 64).astype(np.uint8)
+    # raw bits of what lies in no bin: all 64
+    widths = np.append(plan.widths, 64)
+    widths = widths.astype(np.uint8)
     starts = np.append(plan.starts, 0)
     return widths[symbols], starts[symbols]
 
@@ -419,16 +230,21 @@ def squeezed(
     """Compress values as bytes: each less packed.low as a number of packed.size bytes, then all by
     the stage, of those wanted, that makes them smallest. quick: with less effort, only to see the
     size."""
+    # modulo 2^64, as a number without a sign
     above = (values - np.int64(packed.low)).view(np.uint64)
-    return pack(above.astype(f"<u{packed.size}").tobytes(), quick, wanted)
+    little_endian = above.astype(f"<u{packed.size}")
+    return pack(little_endian.tobytes(), quick, wanted)
 
 
 def _unsqueezed(packed: Packed, data: bytes, count: int) -> Int:
+    """The inverse of `squeezed`: the `count` values, (count,), that data has; ArchiveError if it
+    has another number of values."""
     size = packed.size
     raw = unpack(data, size * count)
     if len(raw) != size * count:
         raise ArchiveError("damaged: a column has not the values it should have")
-    above = np.frombuffer(raw, f"<u{size}").astype(np.uint64)
+    stored = np.frombuffer(raw, f"<u{size}")
+    above = stored.astype(np.uint64)
     return above.view(np.int64) + np.int64(packed.low)
 
 
@@ -455,19 +271,20 @@ def stillness(values: Int, usual: int) -> int:
     return MOVING if is_moving else STILL
 
 
-def marked(marks: Sequence[int], numbers: Sequence[int], counts: rans.U32) -> Pushed:
+def marked(marks: Sequence[int], numbers: Sequence[int], counts: U32) -> Pushed:
     """Prepare the marks of streams, their `stillness`, for the entropy coder. marks: USUAL, STILL
     or MOVING of each stream, numbers: the stream's number. counts: (streams, 3), how often the
     model's training saw each mark of each stream."""
     layout, base = _marks_layout(counts, numbers)
-    pairs = rans.forward(np.array(marks, np.uint16), base, layout)
-    return Pushed(pairs, b"", 1, False)
+    symbols = np.array(marks, np.uint16)
+    pairs = rans.forward(symbols, base, layout)
+    return Pushed(pairs, b"", lanes=1, usual=False)
 
 
-def _marks_layout(counts: rans.U32, numbers: Sequence[int]) -> tuple[rans.Contexts, rans.U32]:
+def _marks_layout(counts: U32, numbers: Sequence[int]) -> tuple[Contexts, U32]:
     """(layout, base) of the marks of these streams: the context of a mark is its stream's
     number."""
-    layout = rans.Contexts(
+    layout = Contexts(
         alphabet=3,
         radices=(len(counts),),
         strength=MARK_STRENGTH,
@@ -486,7 +303,8 @@ def still(plan: Plan, stream: Stream, known: Known, usual: int) -> Pushed:
     raw = b""
     if difference:
         raw = varint(_folded(difference))
-    return Pushed(np.zeros(0, np.uint32), raw, 1, False)
+    no_pairs = np.zeros(0, np.uint32)
+    return Pushed(no_pairs, raw, lanes=1, usual=False)
 
 
 def _folded(number: int) -> int:
@@ -505,7 +323,9 @@ def _unfolded(folded: int) -> int:
 
 
 def _know(plan: Plan, stream: Stream, known: Known) -> None:
-    symbols = symbols_of(plan, residuals(plan, stream, known))
+    """Add to `known` a stream whose values are there already, as no symbols of it are decoded."""
+    r = transforms.residuals(plan, stream, known)
+    symbols = symbols_of(plan, r)
     known.add(stream, symbols, plan.alphabet)
 
 
@@ -528,11 +348,12 @@ class Source:
     def __init__(self, data: bytes) -> None:
         self.data = data
 
-    def symbols(self, plan: Plan, count: int, base: rans.U32 | None, layout: rans.Contexts) -> U16:
+    def symbols(self, plan: Plan, count: int, base: U32 | None, layout: Contexts) -> U16:
         """Decode the `count` symbols of the stream; if there are no bytes, all are the plan's usual
         one."""
         if not self.data:
-            return np.full(count, _usual(plan, layout), np.uint16)
+            usual = _usual(plan, layout)
+            return np.full(count, usual, np.uint16)
         size, at = read_varint(self.data, 0)
         if size > len(self.data) - at:
             raise ArchiveError("damaged: a coded stream is cut short")
@@ -540,12 +361,13 @@ class Source:
         coded = self.data[at:end]
         self.data = self.data[end:]
         if layout.alphabet > 1 and count:
-            return rans.decode(coded, count, base, layout, 1 << plan.lanes_log)
+            lanes = 1 << plan.lanes_log
+            return rans.decode(coded, count, base, layout, lanes)
         if size:
             raise ArchiveError("damaged: a coded stream is longer than it should be")
         return np.zeros(count, np.uint16)
 
-    def raw(self, widths: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    def raw(self, widths: U8) -> U64:
         """Read a number of each of these widths, in bits, from the rest of the bytes; ArchiveError
         unless they fill it."""
         return bits.unpack(self.data, widths)
@@ -560,24 +382,25 @@ class Joined(Source):
         if size > len(data) - at:
             raise ArchiveError("damaged: a coded stream is cut short")
         end = at + size
-        self.chain = rans.Chain(data[at:end]) if size else None
+        coded = data[at:end]
+        self.chain = rans.Chain(coded) if size else None
         super().__init__(data[end:])
 
-    def symbols(self, plan: Plan, count: int, base: rans.U32 | None, layout: rans.Contexts) -> U16:
+    def symbols(self, plan: Plan, count: int, base: U32 | None, layout: Contexts) -> U16:
         if layout.alphabet < 2 or not count:
             return np.zeros(count, np.uint16)
         if self.chain is None:
             raise ArchiveError("damaged: a coded stream is missing")
         return self.chain.decode(count, base, layout)
 
-    def marks(self, numbers: Sequence[int], counts: rans.U32) -> dict[int, int]:
+    def marks(self, numbers: Sequence[int], counts: U32) -> dict[int, int]:
         """Decode the marks of the streams of these numbers, which come first; returns them by
         number."""
         if self.chain is None:
             raise ArchiveError("damaged: a coded stream is missing")
         layout, base = _marks_layout(counts, numbers)
-        stillness_marks = self.chain.decode(len(numbers), base, layout)
-        return dict(zip(numbers, stillness_marks.tolist(), strict=True))
+        marks = self.chain.decode(len(numbers), base, layout)
+        return dict(zip(numbers, marks.tolist(), strict=True))
 
     def still(
         self, plan: Plan, stream: Stream, count: int, known: Known, value: int, mark: int
@@ -595,7 +418,7 @@ class Joined(Source):
         _know(plan, stream, known)
         return stream.values
 
-    def raw(self, widths: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    def raw(self, widths: U8) -> U64:
         count_of_bits = int(widths.sum(dtype=np.int64))
         size = (count_of_bits + 7) // 8
         bytes_of_stream = self.data[:size]
@@ -613,17 +436,19 @@ class Joined(Source):
 def joined(streams: Sequence[Pushed]) -> bytes:
     """Encode streams as one: varint length of rANS, rANS of all in one lane, raw bits of all."""
     no_pairs = np.zeros(0, np.uint32)
-    pairs = np.concatenate([no_pairs, *(stream.pairs for stream in streams)])
+    pairs_of_streams = [stream.pairs for stream in streams]
+    pairs = np.concatenate([no_pairs, *pairs_of_streams])
     coded = rans.push(pairs) if len(pairs) else b""
     raw = b"".join(stream.raw for stream in streams)
     return varint(len(coded)) + coded + raw
 
 
-def _usual(plan: Plan, layout: rans.Contexts) -> int:
+def _usual(plan: Plan, layout: Contexts) -> int:
     """The symbol that every value of a stream has for which no bytes are stored; ArchiveError if
     the plan has no such symbol, or it would take raw bits."""
     usual = plan.usual
-    if usual >= layout.alphabet or (usual < plan.bins and plan.widths[usual]):
+    takes_raw_bits = usual < plan.bins and plan.widths[usual]
+    if usual >= layout.alphabet or takes_raw_bits:
         raise ArchiveError("damaged: an empty column has no usual value")
     return usual
 
@@ -657,6 +482,6 @@ def decode(
     widths, starts = _bins_of(plan, symbols)
     offsets = source.raw(widths).view(np.int64)
     r = starts + offsets
-    stream.values = restore(plan, r, stream, known)
+    stream.values = transforms.restore(plan, r, stream, known)
     known.add(stream, symbols, layout.alphabet)
     return stream.values

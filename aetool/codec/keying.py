@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aetool.codec import bits
-from aetool.codec.integers import Known, Stream
 from aetool.codec.plans import Plan, Transform
+from aetool.codec.streams import Known, Stream
 from aetool.model import Int
 
 ROWS = 1 << 16  # the first, by which keys are judged

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aetool.codec import blobs, integers, rans
-from aetool.codec.integers import U16, Known, Stream
+from aetool.codec import blobs, integers, rans, transforms
 from aetool.codec.plans import Packed, Plan
+from aetool.codec.rans import U16
+from aetool.codec.streams import Known, Stream
 from aetool.model import Float, Int
 
 PLANS, CODERS = "plans", "coders"  # of overhead
@@ -118,7 +119,7 @@ class Ledger:
             contexts = rans.contexts_of(symbols, base, layout, lanes)
             judged = widths + by_all_others(symbols, contexts, layout)
             # what has nothing before it to differ from is not odd for that
-            first = integers.beginning(plan, stream, known)
+            first = transforms.beginning(plan, stream, known)
             judged[first] = np.minimum(judged[first], np.median(judged))
         self._add(stream, taken, judged)
         if self._is_plan_told and plan.bins:
@@ -139,7 +140,7 @@ class Ledger:
         each = (bits / np.maximum(uses, 1))[symbols]
         present = slice(None) if stream.present is None else stream.present
         judged = each.copy()
-        judged[integers.beginning(plan, stream, known)] = 0.0
+        judged[transforms.beginning(plan, stream, known)] = 0.0
         self.taken[-1][present] += each
         self.judged[-1][present] += judged
         self.overhead[PLANS] -= float(each.sum())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aetool.codec import combining, estimates, integers, keying, rans, stages
+from aetool.codec import combining, estimates, integers, keying, rans, stages, transforms
 from aetool.codec.binning import bins_of
 from aetool.codec.context_search import (
     BIN_BITS,
@@ -23,7 +23,6 @@ from aetool.codec.context_search import (
     classes_of,
 )
 from aetool.codec.estimates import sample_rows
-from aetool.codec.integers import Known, Stream
 from aetool.codec.plans import (
     Feature,
     OtherSymbol,
@@ -35,6 +34,7 @@ from aetool.codec.plans import (
     Seen,
     Transform,
 )
+from aetool.codec.streams import Known, Stream
 from aetool.model import Int
 
 FEW = 2000  # one residual in so many may lie outside bins that are taken over
@@ -268,7 +268,7 @@ class Planner:
             combined=hint.combined,
             pair=hint.pair,
         )
-        r = integers.residuals(transformed, stream, self.known)
+        r = transforms.residuals(transformed, stream, self.known)
         if self.effort.reuse and not is_like and _still_holds(hint, r):
             return hint
         plan = self._with_bins(transformed, r)
@@ -294,7 +294,7 @@ class Planner:
             complete = self.complete
         return plan.but(starts=start, widths=width, complete=complete)
 
-    def _with_strength(self, plan: Plan, symbols: integers.U16) -> Plan:
+    def _with_strength(self, plan: Plan, symbols: rans.U16) -> Plan:
         """A copy of the plan, which has no features, with the one of STRENGTHS that takes fewest
         bits on a sample of the stream's symbols, (n,)."""
         if plan.bins < 2:
@@ -318,14 +318,14 @@ class Planner:
             return True
         sizes = []
         for plan in (like, Plan(), Plan(transform=Transform.DIFFERENCE)):
-            r = integers.residuals(plan, stream, self.known)
+            r = transforms.residuals(plan, stream, self.known)
             sizes.append(estimates.bits_a_value(r))
         size, *simple_sizes = sizes
         if like.combined is not None:
             return size < min(simple_sizes)
         return size <= min(simple_sizes) + ABOUT_AS_LITTLE
 
-    def _same_features(self, plan: Plan, hint: Plan, symbols: integers.U16) -> Plan:
+    def _same_features(self, plan: Plan, hint: Plan, symbols: rans.U16) -> Plan:
         """A copy of the plan with the features and the strength of `hint`; where a feature is a
         class of the stream's own symbols, the classes are cut anew by `symbols`."""
         features: list[Feature] = []
@@ -367,7 +367,7 @@ class Planner:
         bits first. Their bins are not those of the final plan: they are found on the sample."""
         by_size: list[tuple[float, int, Plan, Int]] = []
         for number, transform in enumerate(self._transforms(stream, parents)):
-            r = integers.residuals(transform, stream, self.known)
+            r = transforms.residuals(transform, stream, self.known)
             size = estimates.bits_a_value(r)
             by_size.append((size, number, transform, r))
         # finding bins takes far longer than seeing which residuals are small
@@ -530,7 +530,7 @@ class Planner:
         near = range(count - most // 2, count)
         return sorted({*range(most // 4), *near, *alike.tolist()})
 
-    def best_features(self, stream: Stream, symbols: integers.U16, most: int) -> list[Feature]:
+    def best_features(self, stream: Stream, symbols: rans.U16, most: int) -> list[Feature]:
         """At most `most` features, each of a different earlier stream, with which the symbols of
         this one, (n,), take fewest bits; the best first."""
         rows = sample_rows(len(symbols), self.effort.sample)
@@ -579,7 +579,7 @@ def _bytes_of_values(values: Int) -> Packed:
 def bits_of(plan: Plan, stream: Stream, known: Known, prime: integers.Counts = None) -> float:
     """Bits that a stream's values take under a plan, its description not counted. known: the
     streams before it. prime: counts of symbols that the frequency tables begin with; None: none."""
-    r = integers.residuals(plan, stream, known)
+    r = transforms.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, r)
     base, layout = integers.contexts(plan, stream, known, prime, symbols)
     widths = np.append(plan.widths, 64)

@@ -18,10 +18,10 @@ import numpy as np
 from aetool.codec import blocks, planning, skeletons, spans, text_decoding, textual
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Book, Coded, Decoded, sensible
-from aetool.codec.integers import Stream
 from aetool.codec.limits import check_cells
 from aetool.codec.metas import LevelMeta, NumberMeta, PartsMeta, RankMeta, gap_in
 from aetool.codec.spans import I32, Spans
+from aetool.codec.streams import Stream
 from aetool.errors import ArchiveError
 
 FEWEST = 32  # different cells of a column that is tried

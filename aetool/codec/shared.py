@@ -17,12 +17,12 @@ import numpy as np
 
 from aetool.bundle import CODEC, Bundle
 from aetool.canonical import Json, canonical
-from aetool.codec import integers, metas, planning, rans, spans, textual
-from aetool.codec.integers import Known, Stream
+from aetool.codec import integers, metas, planning, rans, spans, textual, transforms
 from aetool.codec.metas import LevelMeta, Meta, NumberMeta, PatternMeta
 from aetool.codec.packing import packed, sensible, unpacked
 from aetool.codec.plans import Plan
 from aetool.codec.spans import I32
+from aetool.codec.streams import Known, Stream
 from aetool.codec.students import Students, from_arrays, to_arrays
 from aetool.csv.fields import Rule, fields
 from aetool.data.table import Bytes
@@ -266,7 +266,7 @@ def _learn_stream(
     # small files are coded in one lane
     plan = plan.but(lanes_log=0)
     shared.plans.append(plan)
-    r = integers.residuals(plan, stream, known)
+    r = transforms.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, r)
     if students:
         plan = shared.students.attempt(number, plan, stream, known, planner, MANY, seed)
@@ -281,7 +281,7 @@ def _learn_stream(
     known.add(stream, symbols, plan.bins + 1)
 
 
-def _prime(plan: Plan, stream: Stream, symbols: integers.U16, known: Known) -> rans.U32:
+def _prime(plan: Plan, stream: Stream, symbols: rans.U16, known: Known) -> rans.U32:
     """Count how often each of a stream's symbols, (n,), came in each context of its plan:
     (contexts, alphabet) uint32, the counts that an archive's tables begin with. Where a count of a
     context is above MOST_COUNT, all of them are scaled down so that the largest is that."""

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from aetool.codec.columns import Coded
-from aetool.codec.integers import Stream
 from aetool.codec.metas import NumberMeta
+from aetool.codec.streams import Stream
 from aetool.errors import ArchiveError
 from aetool.model import Int
 

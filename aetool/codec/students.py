@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aetool.canonical import Json
-from aetool.codec import integers, planning
+from aetool.codec import integers, planning, transforms
 from aetool.codec.columns import Coded
-from aetool.codec.integers import Known, Stream
 from aetool.codec.packing import packed, sensible, unpacked
 from aetool.codec.planning import Hints, Planner
 from aetool.codec.plans import (
@@ -28,6 +27,7 @@ from aetool.codec.plans import (
     Verdict,
     feature_from_json,
 )
+from aetool.codec.streams import Known, Stream
 from aetool.errors import ArchiveError, BundleError
 from aetool.exact import network, student
 from aetool.exact.network import Layer
@@ -93,7 +93,7 @@ class Students:
         feature and adds the network to `of` if that saves more bits than the weights take; else
         returns the plan as it is. times: for how many times these rows the weights are stored
         once."""
-        r = integers.residuals(plan, stream, known)
+        r = transforms.residuals(plan, stream, known)
         symbols = integers.symbols_of(plan, r)
         if plan.bins < 2 or len(symbols) < LEAST_ROWS or plan.packed is not None:
             return plan
@@ -191,7 +191,7 @@ def learn(
     for number, stream in enumerate(streams):
         plan = planner.plan(stream, number)
         plan = students.attempt(number, plan, stream, known, planner, times, seed)
-        r = integers.residuals(plan, stream, known)
+        r = transforms.residuals(plan, stream, known)
         symbols = integers.symbols_of(plan, r)
         known.add(stream, symbols, plan.alphabet)
         plans.append(plan)

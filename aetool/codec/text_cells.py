@@ -15,9 +15,9 @@ import numpy as np
 
 from aetool.codec import spans
 from aetool.codec.columns import Coded
-from aetool.codec.integers import Stream
 from aetool.codec.metas import DateMeta, DigitsMeta, FloatMeta, NumberMeta
 from aetool.codec.spans import I32, pack_cells
+from aetool.codec.streams import Stream
 from aetool.data.table import Bytes, Mask
 from aetool.model import Array, Int
 

@@ -17,7 +17,6 @@ import numpy as np
 from aetool.codec import digits, floats
 from aetool.codec.blobs import varint
 from aetool.codec.columns import Coded
-from aetool.codec.integers import Stream
 from aetool.codec.metas import (
     MOST_WIDE,
     DateMeta,
@@ -28,6 +27,7 @@ from aetool.codec.metas import (
     TextMeta,
 )
 from aetool.codec.spans import I32, Spans, pack_cells
+from aetool.codec.streams import Stream
 from aetool.codec.text_cells import (
     Affixes,
     Levels,

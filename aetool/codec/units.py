@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from aetool.codec.columns import Coded
-from aetool.codec.integers import Stream
 from aetool.codec.metas import NumberMeta
 from aetool.codec.spans import SHORT, SHORT_ONE
+from aetool.codec.streams import Stream
 from aetool.model import Int
 
 FEWEST = 32  # numbers of either sort

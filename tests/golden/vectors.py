@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from aetool.codec import integers
-from aetool.codec.integers import Known, Stream
 from aetool.codec.plans import Plan
+from aetool.codec.streams import Known, Stream
 
 ROWS = 240
 TARGET = Path(__file__).parent / "3.0" / "vectors.json"

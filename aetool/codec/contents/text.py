@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, BinaryIO
 from aetool.canonical import Json
 from aetool.codec import attribution, bounds, records
 from aetool.codec.blocks import NO_HINTS, Block
-from aetool.codec.contents.content import BOUNDED, ByteContent, Content, read_exactly
+from aetool.codec.contents.content import (
+    BOUNDED,
+    ByteContent,
+    Content,
+    read_exactly,
+)
 from aetool.codec.ledger import Costs, Ledger, costs_of_text
 from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded, Layout
@@ -76,7 +81,8 @@ class TextTable(ByteContent):
         origin: how to read the text, for an archive that is to be written; None for one that is
         read.
         """
-        super().__init__(mode, format, origin.stream if origin is not None else None)
+        stream = origin.stream if origin is not None else None
+        super().__init__(mode, format, stream)
         if not shared and head is None:
             raise ValueError("a table in text has a head")
         self.head = head
@@ -92,6 +98,7 @@ class TextTable(ByteContent):
     def to_encode(self) -> TextTable:
         alone = copy.copy(self)
         assert self.origin is not None
+        # another process gets pieces one by one, and never the source itself
         alone.origin = dataclasses.replace(self.origin, pieces=_nothing, stream=_no_bytes)
         alone.stream = None
         alone.paths = ()
@@ -104,24 +111,29 @@ class TextTable(ByteContent):
         header = super().header()
         if self.head is not None:
             header["head"] = self.head.decode("latin-1")
-        if self.given_names is not None and list(self.given_names) != self._names_in_head():
-            header["names"] = list(self.given_names)
-        return header | ({"shared": 1} if self.shared else {})
+        names = self.given_names
+        if names is not None and list(names) != self._names_in_head():
+            header["names"] = list(names)
+        if self.shared:
+            header["shared"] = 1
+        return header
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> TextTable:
         head = header.get("head")
         names = header.get("names")
-        return cls(
-            str(header["mode"]),
-            dict(header["format"]),
-            None if head is None else str(head).encode("latin-1"),
-            None if names is None else [str(name) for name in names],
-            "shared" in header,
-        )
+        mode = str(header["mode"])
+        format = dict(header["format"])
+        if head is not None:
+            head = str(head).encode("latin-1")
+        if names is not None:
+            names = [str(name) for name in names]
+        return cls(mode, format, head, names, "shared" in header)
 
     def format(self, archive: Archive | None = None) -> dict[str, Json]:
-        if not self.shared or archive is None or "format" in self._format:
+        # a format of its own is under "format" in full: nothing of the model's is missing
+        is_complete = not self.shared or "format" in self._format
+        if archive is None or is_complete:
             return self._format
         return {**archive.foreseen.format, **self._format}
 
@@ -148,16 +160,20 @@ class TextTable(ByteContent):
         names."""
         head = self._whole_head(archive)
         format = self.format(archive)
-        records = fields(head.removeprefix(encodings.BOM), self.rule(archive))
-        is_alone = len(records) == int(bool(format.get("header")))
-        return is_alone and self.names(archive) == names_told(head, format)
+        bare_head = head.removeprefix(encodings.BOM)
+        records = fields(bare_head, self.rule(archive))
+        header_records = int(bool(format.get("header")))
+        if len(records) != header_records:
+            return False
+        return self.names(archive) == names_told(head, format)
 
     # ---- writing
 
     @property
     def opening(self) -> bytes:
         assert self.origin is not None
-        return encodings.original(self._head_of(self._layout), self.origin.encoding)
+        head = self._head_of(self._layout)
+        return encodings.original(head, self.origin.encoding)
 
     @property
     def _layout(self) -> Layout:
@@ -165,6 +181,8 @@ class TextTable(ByteContent):
         return self.origin.layout
 
     def _head_of(self, layout: Layout) -> bytes:
+        """The bytes before the first record, from this content or from the shared model of a
+        layout; b"" where neither has any."""
         if self.head is None and layout.shared is not None:
             return layout.shared.head.encode("latin-1")
         return self.head or b""
@@ -175,11 +193,14 @@ class TextTable(ByteContent):
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
         assert self.origin is not None
-        return records.encode(item, self._layout, hints if hints.shape else self.origin.first)
+        if not hints.shape:
+            hints = self.origin.first
+        return records.encode(item, self._layout, hints)
 
     def size_of(self, item: bytes) -> int:
         assert self.origin is not None
-        return len(encodings.original(item, self.origin.encoding))
+        original = encodings.original(item, self.origin.encoding)
+        return len(original)
 
     def digested_as_read(self, item: bytes) -> bytes:
         assert self.origin is not None
@@ -193,23 +214,30 @@ class TextTable(ByteContent):
         self._counts.append(len(encoded))
         if self.mode != BOUNDED:
             return b""
-        return self.bytes_to_restore(b"".join(block.restored for block in encoded))
+        restored = b"".join(block.restored for block in encoded)
+        return self.bytes_to_restore(restored)
 
     def check_item(self, item: bytes, encoded: list[Encoded], decoder: Decoder) -> None:
         if self.mode != BOUNDED:
             super().check_item(item, encoded, decoder)
             return
-        self._check_within_bounds(item, [decoder.again(block) for block in encoded])
+        decoded_blocks = [decoder.again(block) for block in encoded]
+        self._check_within_bounds(item, decoded_blocks)
 
     def text_of(self, block: Block) -> bytes:
-        return records.decode(block, self._layout.rule, block.rows, slice(0, block.rows))
+        every_row = slice(0, block.rows)
+        return records.decode(block, self._layout.rule, block.rows, every_row)
 
     def check_written(self, archive: Archive) -> None:
         super().check_written(archive)
         written = archive.content
-        if not isinstance(written, TextTable) or written.rule(archive) != self._layout.rule:
+        if not isinstance(written, TextTable):
             raise self.differs("how records are cut")
-        if next(written.pieces(archive, 0, 0)) != self.opening:
+        if written.rule(archive) != self._layout.rule:
+            raise self.differs("how records are cut")
+        # without a record what is yielded is the head alone
+        restored_head = next(written.pieces(archive, 0, 0))
+        if restored_head != self.opening:
             raise self.differs("the header record")
 
     def bytes_to_restore(self, item: bytes) -> bytes:
@@ -225,7 +253,8 @@ class TextTable(ByteContent):
         restores otherwise; numbers of bounded columns may differ by at most their bounds."""
         assert self.origin is not None
         if self.mode == BOUNDED:
-            with encodings.utf8(self.origin.stream(), self.origin.encoding) as stream:
+            source = self.origin.stream()
+            with encodings.utf8(source, self.origin.encoding) as stream:
                 self._compare_within_bounds(archive, stream)
                 self.compare_end(stream)
             return
@@ -235,13 +264,16 @@ class TextTable(ByteContent):
         """Compare a text, read from its beginning, with what the archive's blocks restore, each
         number within its column's bound; DataError where they differ."""
         head = self._head_of(self._layout)
-        if read_exactly(stream, len(head)) != head:
+        head_of_source = read_exactly(stream, len(head))
+        if head_of_source != head:
             raise self.differs("the header record")
         stored = archive.blocks(0, archive.rows)
         for size, count in zip(self._sizes, self._counts, strict=True):
-            decoded_blocks = [block for block, _ in itertools.islice(stored, count)]
+            blocks_of_item = itertools.islice(stored, count)
+            decoded_blocks = [block for block, _ in blocks_of_item]
             # read anew, without being cut again: as many bytes as there were
-            self._check_within_bounds(read_exactly(stream, size), decoded_blocks)
+            item = read_exactly(stream, size)
+            self._check_within_bounds(item, decoded_blocks)
         if next(stored, None) is not None:
             raise self.differs("the number of records")
 
@@ -249,23 +281,31 @@ class TextTable(ByteContent):
         """Raise ArchiveError unless the decoded blocks restore an item, numbers of bounded columns
         within their bounds."""
         # numbers of one block are bounded together: records are cut as blocks hold them
-        sources = cut_as([block.rows for block in decoded_blocks], item, self._layout.rule)
+        rows_of_blocks = [block.rows for block in decoded_blocks]
+        sources = cut_as(rows_of_blocks, item, self._layout.rule)
         if len(sources) != len(decoded_blocks):
             raise self.differs("the number of records")
         for block, source in zip(decoded_blocks, sources, strict=True):
-            if not bounds.holds(source, self.text_of(block), self._layout):
+            restored = self.text_of(block)
+            if not bounds.holds(source, restored, self._layout):
                 raise self.differs("a number, within its bound,")
 
     # ---- reading
 
     def is_like(self, other: Content) -> bool:
-        if not isinstance(other, TextTable) or self.shared or other.shared:
+        if not isinstance(other, TextTable):
             return False
-        mine, its = (
-            (one.head, one.given_names, *(one.format().get(key) for key in AS_CUT))
-            for one in (self, other)
-        )
-        return mine == its
+        # what a shared model has of them is not at hand here
+        if self.shared or other.shared:
+            return False
+        return self._as_cut() == other._as_cut()
+
+    def _as_cut(self) -> tuple[Json, ...]:
+        """What two tables have in common if their records can stand in one: the head, the names of
+        the columns, and how records are cut."""
+        format = self.format()
+        how_cut = [format.get(key) for key in AS_CUT]
+        return (self.head, self.given_names, *how_cut)
 
     def decode(
         self,
@@ -274,15 +314,20 @@ class TextTable(ByteContent):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> bytes:
-        places = None if wanted is None else self.places(archive, wanted)
+        places = None
+        if wanted is not None:
+            places = self.places(archive, wanted)
         return records.decode(block, self.rule(archive), block.rows, inside, places)
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         names = self.names(archive)
         if records.is_text(block):
             text, bits = records.priced_text(block)
-            taken = attribution.of_fields(text, bits, self.rule(archive), len(names))
-            return costs_of_text(ledger, names if taken.shape[1] == len(names) else [WHOLE], taken)
+            bits_of_fields = attribution.of_fields(text, bits, self.rule(archive), len(names))
+            # records that cannot be cut into the columns are priced as one
+            if bits_of_fields.shape[1] != len(names):
+                names = [WHOLE]
+            return costs_of_text(ledger, names, bits_of_fields)
         attribution.share_blobs(ledger, block.columns)
         if block.words.get("t"):
             names = [*names, LINE_ENDS]
@@ -291,13 +336,15 @@ class TextTable(ByteContent):
         return ledger.costs(names, range(len(names)))
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
-        found = records.cells(block, self.rule(archive), len(self.names(archive)), rows)
-        return [[read_cell(cell) for cell in column] for column in found]
+        count = len(self.names(archive))
+        columns = records.cells(block, self.rule(archive), count, rows)
+        return [[read_cell(cell) for cell in column] for column in columns]
 
     def rule(self, archive: Archive) -> Rule:
         """The rule (delimiter, blanks) by which the text is cut into records."""
         format = self.format(archive)
-        return Rule(str(format.get("delimiter", ",")), bool(format.get("space")))
+        delimiter = str(format.get("delimiter", ","))
+        return Rule(delimiter, bool(format.get("space")))
 
     def pieces(
         self,
@@ -308,7 +355,8 @@ class TextTable(ByteContent):
     ) -> Iterator[bytes]:
         """Yield the bytes before the first record, then records first:last, in the source's
         encoding."""
-        encoding = str(self.format(archive).get("encoding", encodings.UTF8))
+        format = self.format(archive)
+        encoding = str(format.get("encoding", encodings.UTF8))
         for piece in self.utf8_pieces(archive, first, last, wanted):
             yield encodings.original(piece, encoding)
 
@@ -332,16 +380,20 @@ class TextTable(ByteContent):
             return head
         mark = encodings.BOM if head.startswith(encodings.BOM) else b""
         places = self.places(archive, wanted)
-        head_records = fields(head.removeprefix(mark), self.rule(archive))
+        bare_head = head.removeprefix(mark)
+        head_records = fields(bare_head, self.rule(archive))
         if not len(head_records):
             return head
         line_end = head_records.usual_end("\n").encode()
         if not self._head_is_header(archive):
             return mark + self._written_names(archive, places, line_end)
-        if len(head_records) > 1 or head_records.columns != len(self.names(archive)):
+        is_cut = head_records.columns == len(self.names(archive))
+        if len(head_records) > 1 or not is_cut:
             raise archive.reader.damaged("its head cannot be cut into columns")
-        before = head[: len(mark) + int(head_records.begin[0])]
-        return before + writing.selected(head_records, places, line_end)
+        # blank lines before the header record stay
+        begin_of_record = len(mark) + int(head_records.begin[0])
+        selected = writing.selected(head_records, places, line_end)
+        return head[:begin_of_record] + selected
 
     def _written_names(self, archive: Archive, places: Sequence[int], line_end: bytes) -> bytes:
         """Write a header record with the names of the columns at these positions, where the head is
@@ -352,6 +404,7 @@ class TextTable(ByteContent):
         names = self.names(archive)
         chosen = [names[place] for place in places]
         record = writing.table([chosen], self.rule(archive), "")
+        # in the encoding of the head, which is UTF-8 unless bytes of it are not
         try:
             self._whole_head(archive).decode("utf-8", encodings.LONE)
         except UnicodeDecodeError:
@@ -359,7 +412,8 @@ class TextTable(ByteContent):
         return record.encode("utf-8", encodings.LONE) + line_end
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
-        return self.frame_of(archive, self.utf8_pieces(archive, first, last))
+        pieces = self.utf8_pieces(archive, first, last)
+        return self.frame_of(archive, pieces)
 
     def frame_of_columns(
         self,
@@ -382,15 +436,18 @@ class TextTable(ByteContent):
         else:
             format = {**format, "header": False}
             names = list(apart(names))
-        return writers.frame_of_text(b"".join(pieces), format, names)
+        whole_text = b"".join(pieces)
+        return writers.frame_of_text(whole_text, format, names)
 
 
 def read_cell(cell: bytes) -> str:
     """The value of a cell without its quotes, as text to be shown."""
     text = cell.decode("utf-8", "replace")
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        return text[1:-1].replace('""', '"')
-    return text
+    is_quoted = len(text) > 1 and text[0] == text[-1] == '"'
+    if not is_quoted:
+        return text
+    # a quote within quotes is written twice
+    return text[1:-1].replace('""', '"')
 
 
 def _nothing() -> Iterator[bytes]:
@@ -418,8 +475,13 @@ def cut_as(rows: Sequence[int], text: bytes, rule: Rule) -> list[bytes]:
     number of records in all."""
     if len(rows) == 1:
         return [text]
-    places = [*begins(text, rule).tolist(), len(text)]
+    begin_of_records = begins(text, rule).tolist()
+    places = [*begin_of_records, len(text)]
     edges = list(itertools.accumulate(rows, initial=0))
-    if edges[-1] != len(places) - 1:
+    if edges[-1] != len(begin_of_records):
         return []
-    return [text[places[first] : places[last]] for first, last in itertools.pairwise(edges)]
+    parts = []
+    for first, last in itertools.pairwise(edges):
+        part = text[places[first] : places[last]]
+        parts.append(part)
+    return parts

@@ -10,9 +10,9 @@ import numpy as np
 
 from aetool.codec import blocks, planning
 from aetool.codec.columns import Book, Coded
-from aetool.codec.integers import Stream
 from aetool.codec.metas import Bits, NumberedMeta, RealMeta
 from aetool.codec.ranks import FEWEST, IN_COMMON, LEAST_GAPS, LEAST_REPEATED, MOST, Group
+from aetool.codec.streams import Stream
 from aetool.model import Int
 
 

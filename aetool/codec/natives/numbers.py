@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from aetool.codec.columns import Coded, Decoded, sensible
 from aetool.codec.floats import FEWER_PLACES
-from aetool.codec.integers import Stream
 from aetool.codec.metas import (
     LARGEST_STEP,
     MOST_DECIMALS,
@@ -26,6 +25,7 @@ from aetool.codec.metas import (
     RealMeta,
 )
 from aetool.codec.natives.bounding import Floats, Grid, Integers, Mask, distances, within
+from aetool.codec.streams import Stream
 from aetool.errors import ArchiveError
 from aetool.model import Int
 

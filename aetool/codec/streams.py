@@ -1,0 +1,87 @@
+"""Columns of whole numbers of a block, one after the other, as they refer to one another."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool.codec.rans import U16
+from aetool.errors import ArchiveError
+from aetool.model import Array, Int
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(eq=False)
+class Stream:
+    """Whole numbers of a block. values: (n,) int64, of those rows where `present`, (rows,) bool, is
+    True; None: of all rows. squeezed: the same values compressed as bytes, if that has been tried;
+    else b""."""
+
+    values: Int
+    present: Mask | None = None
+    squeezed: bytes = b""
+
+
+@dataclass(eq=False)
+class Known:
+    """The streams of a block before the next one, which encoder and decoder both have.
+
+    rows: of the block. Of each stream: values, (rows,), 0 where it has none; symbols, (rows,), the
+    alphabet's size where it has none; alphabets: its size. predict(number, known): (rows,), the
+    verdicts of the student that predicts stream `number`; None without students.
+    """
+
+    rows: int
+    values: list[Int] = field(default_factory=list)
+    symbols: list[U16] = field(default_factory=list)
+    alphabets: list[int] = field(default_factory=list)
+    predict: Callable[[int, Known], Int] | None = None
+
+    def copy(self) -> Known:
+        """An independent copy, for a trial that may be thrown away."""
+        # arrays are shared, as none is changed in place; lists grow
+        return dataclasses.replace(
+            self,
+            values=[*self.values],
+            symbols=[*self.symbols],
+            alphabets=[*self.alphabets],
+        )
+
+    def add(self, stream: Stream, symbols: U16, alphabet: int) -> None:
+        """Add a finished stream, so that later streams can refer to it, as values and symbols of
+        all rows; where the stream has none they are 0 and `alphabet`. symbols: (n,), those of its
+        values under its plan, each below `alphabet`."""
+        values = stream.values
+        present = stream.present
+        # rows without a value have one for later streams, which are predicted row by row
+        if present is not None:
+            values = np.zeros(self.rows, np.int64)
+            values[present] = stream.values
+            symbols_present = symbols
+            symbols = np.full(self.rows, alphabet, np.uint16)
+            symbols[present] = symbols_present
+        self.values.append(values)
+        self.symbols.append(symbols)
+        self.alphabets.append(alphabet)
+
+
+def named_column(columns: Sequence[Array], which: int, stream: Stream) -> Array:
+    """One of the block's columns, in the rows in which the stream has values: (n,). columns:
+    (rows,) each; which: the number of the column. ArchiveError if there is no such column."""
+    # what an archive says is not believed: a number may be any
+    if which >= len(columns):
+        raise ArchiveError("damaged: a column's plan refers to a column that is not there")
+    return where_present(columns[which], stream)
+
+
+def where_present(full: Array, stream: Stream) -> Array:
+    """Pick, from an array with an entry for each row of the block, those of the rows in which the
+    stream has values: (n,)."""
+    if stream.present is None:
+        return full
+    return full[stream.present]

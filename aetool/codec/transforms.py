@@ -1,0 +1,153 @@
+"""What a plan's transform predicts of each value of a column, and the inverse.
+
+Values become residuals: themselves, the difference to the value before, to the value before in the
+same group, to another column, to a combination of columns, or to the last value under the key. All
+arithmetic is modulo 2^64, so that every number of 64 bits has a residual and comes back from it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aetool.codec import bits, keys
+from aetool.codec.plans import Combination, Plan, Transform
+from aetool.codec.streams import Known, Stream, named_column, where_present
+from aetool.errors import ArchiveError
+from aetool.model import Int
+
+# values that a transform predicts by nothing
+VALUES_AT_THE_BEGINNING = {
+    Transform.DIFFERENCE: 1,
+    Transform.LINEAR: 1,
+    Transform.LINEAR_DIFFERENCE: 1,
+    Transform.KEYED: 1,
+    Transform.SECOND: 2,
+}
+
+
+def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
+    """The residuals of a stream: its values less what the plan's transform predicts of each, (n,),
+    modulo 2^64."""
+    values = stream.values
+    transform = plan.transform
+    if transform is Transform.DIFFERENCE:
+        return _differences(values)
+    # differences of differences: what goes on at one pace becomes 0
+    if transform is Transform.SECOND:
+        return _differences(_differences(values))
+    if transform is Transform.GROUPED:
+        order = _order(plan, stream, known)
+        r = np.empty_like(values)
+        r[order] = _differences(values[order])
+        return r
+    if transform is Transform.KEYED:
+        return course(plan, stream, known).residuals(values)
+    if transform is Transform.COLUMN:
+        other = named_column(known.values, plan.of, stream)
+        return np.asarray(values - other)
+    if plan.combined is None:
+        return values
+    predicted = combination(plan.combined, stream, known)
+    off = np.asarray(values - predicted)
+    if transform is Transform.LINEAR_DIFFERENCE:
+        return _differences(off)
+    return off
+
+
+def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
+    """The inverse of `residuals`: the values of a stream, (n,), from its residuals r, (n,). stream:
+    only its mask is read."""
+    transform = plan.transform
+    if transform is Transform.DIFFERENCE:
+        return _sums(r)
+    if transform is Transform.SECOND:
+        return _sums(_sums(r))
+    if transform is Transform.GROUPED:
+        order = _order(plan, stream, known)
+        values = np.empty_like(r)
+        values[order] = _sums(r[order])
+        return values
+    if transform is Transform.KEYED:
+        return course(plan, stream, known).restored(r)
+    if transform is Transform.COLUMN:
+        other = named_column(known.values, plan.of, stream)
+        return np.asarray(r + other)
+    if plan.combined is None:
+        return r
+    if transform is Transform.LINEAR_DIFFERENCE:
+        r = _sums(r)
+    predicted = combination(plan.combined, stream, known)
+    return np.asarray(r + predicted)
+
+
+def _differences(values: Int) -> Int:
+    """The difference of each value to the one before it, (n,), modulo 2^64; the first value itself
+    comes first."""
+    # a 0 stands before the first value, so that nothing of it is lost
+    return np.diff(values, prepend=np.int64(0))
+
+
+def _sums(differences: Int) -> Int:
+    """The inverse of `_differences`: the running sums of differences, (n,), modulo 2^64."""
+    return np.cumsum(differences, dtype=np.int64)
+
+
+def combination(combined: Combination, stream: Stream, known: Known) -> Int:
+    """(n,): what a combination predicts in the rows that the stream has values in: floor((sum of
+    its terms + divisor / 2) / divisor), the sum modulo 2^64."""
+    # half of the divisor is added, so that the quotient is rounded
+    half_divisor = combined.divisor // 2
+    total = np.full(known.rows, half_divisor, np.int64)
+    for term in combined.terms:
+        product = np.full(known.rows, term.factor, np.int64)
+        # several streams are multiplied with one another
+        for number, lag in term.streams:
+            if number >= len(known.values):
+                raise ArchiveError("damaged: a column's plan refers to a column that is not there")
+            product *= _lagged(known.values[number], lag)
+        total += product
+    predicted = total // np.int64(combined.divisor)
+    return where_present(predicted, stream)
+
+
+def _lagged(values: Int, lag: int) -> Int:
+    """The values shifted by `lag` rows: for each row the value `lag` rows before it, (rows,), 0 in
+    the first `lag` rows."""
+    if not lag:
+        return values
+    earlier = np.zeros_like(values)
+    earlier[lag:] = values[:-lag]
+    return earlier
+
+
+def course(plan: Plan, stream: Stream, known: Known) -> keys.Course:
+    """Sort the rows of a stream by the keys that its plan names, to predict each value from the
+    last one with the same key. stream: only its mask is read. ArchiveError if a stream that the
+    plan names is not known."""
+    row_keys = named_column(known.values, plan.of, stream)
+    every_row = np.arange(known.rows)
+    rows = where_present(every_row, stream)
+    if plan.pair is None:
+        return keys.Course.of(row_keys, rows)
+    if max(plan.pair) >= len(known.values):
+        raise ArchiveError("damaged: a column's plan refers to a column that is not there")
+    first, second = plan.pair
+    pair = (known.values[first], known.values[second])
+    return keys.Course.of(row_keys, rows, pair)
+
+
+def _order(plan: Plan, stream: Stream, known: Known) -> Int:
+    """The order that sorts a stream's values by group: (n,), their positions, group by group, in
+    the order of rows within each. The groups are those of the stream that the plan names."""
+    groups = named_column(known.values, plan.of, stream)
+    # any other sort could put rows of a group in another order elsewhere, and restore other values
+    return bits.ascending(groups)
+
+
+def beginning(plan: Plan, stream: Stream, known: Known) -> Int:
+    """The positions of those values of a stream that its transform cannot predict, since no value
+    stands before them: the first one or two, or none, by the transform."""
+    if plan.transform is Transform.GROUPED:
+        return _order(plan, stream, known)[:1]
+    first = VALUES_AT_THE_BEGINNING.get(plan.transform, 0)
+    return np.arange(min(first, known.rows))
