@@ -9,7 +9,8 @@ import pytest
 import aetool
 from aetool import bundle as bundles
 from aetool.csv.dialect import Reading
-from aetool.csv.sniffing import has_header, sniff
+from aetool.csv.header import has_header
+from aetool.csv.sniffing import sniff
 from aetool.data import sources
 from aetool.errors import DataError, ParamError
 

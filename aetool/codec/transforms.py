@@ -38,7 +38,8 @@ def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
     if transform is Transform.GROUPED:
         order = _order(plan, stream, known)
         r = np.empty_like(values)
-        r[order] = _differences(values[order])
+        by_group = values[order]
+        r[order] = _differences(by_group)
         return r
     if transform is Transform.KEYED:
         return course(plan, stream, known).residuals(values)
@@ -65,7 +66,8 @@ def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
     if transform is Transform.GROUPED:
         order = _order(plan, stream, known)
         values = np.empty_like(r)
-        values[order] = _sums(r[order])
+        by_group = r[order]
+        values[order] = _sums(by_group)
         return values
     if transform is Transform.KEYED:
         return course(plan, stream, known).restored(r)
@@ -129,7 +131,8 @@ def course(plan: Plan, stream: Stream, known: Known) -> keys.Course:
     rows = where_present(every_row, stream)
     if plan.pair is None:
         return keys.Course.of(row_keys, rows)
-    if max(plan.pair) >= len(known.values):
+    streams = len(known.values)
+    if max(plan.pair) >= streams:
         raise ArchiveError("damaged: a column's plan refers to a column that is not there")
     first, second = plan.pair
     pair = (known.values[first], known.values[second])

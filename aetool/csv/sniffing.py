@@ -8,9 +8,8 @@ import dataclasses
 import io
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -28,6 +27,14 @@ from aetool.csv.dialect import (
 )
 from aetool.csv.encodings import BOM, NoTableError
 from aetool.csv.fields import QUOTED, Rule, begins, fields
+from aetool.csv.header import (
+    LEAST_BELOW,
+    Written,
+    below_header,
+    has_header,
+    is_column_of_figures,
+    is_quoted_otherwise,
+)
 from aetool.errors import ParamError
 from aetool.spelling import option
 
@@ -43,26 +50,13 @@ LEAST_BY_BLANKS = 3  # fields of a record, before blanks part fields that are no
 LEAST_REGULAR = 0.9  # of the records have as many fields as the first
 MOST_PREAMBLE = 100  # lines before a table that are looked through
 MOST_FOOTER = 10  # lines behind a table that are no records
-LEAST_BELOW = 3  # records under lines that are none, so that these are taken for such
-MOSTLY = 0.8  # of a column's cells, gaps apart, are figures: then the column is one of figures
-YEARS = range(1500, 2200)
 COMMENTS = ("#", "%", "//")
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # which Excel reads, and hides
 LINE_END = re.compile(r"\r\n|\r|\n")
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
 TIME = re.compile(r"\d{1,2}:\d\d(:\d\d)?([.,]\d+)?")
-NUMBER_CHARACTERS = frozenset("0123456789+-.,'eE ")
 NUMBERED = re.compile(r"c[1-9][0-9]*")  # what columns without names are called
 NOTHING = Reading()
-
-Record = Sequence[str]
-
-
-class Written(NamedTuple):
-    """A cell's text, and whether it is quoted."""
-
-    text: str
-    quoted: bool
 
 
 @dataclass(frozen=True)
@@ -104,40 +98,57 @@ class Beginning:
     def records(self, line: int, delimiter: str, space: bool) -> list[list[str]]:
         """The first records from a line on, at most SAMPLE_RECORDS; [] if they cannot be cut. With
         blanks as delimiter an empty last field is left out."""
-        sample = io.StringIO(self.text[self.starts[line] :][:SAMPLE], newline="")
+        lines_on = self.text[self.starts[line] :]
+        sample = io.StringIO(lines_on[:SAMPLE], newline="")
         try:
             reader = csv.reader(sample, delimiter=delimiter, skipinitialspace=space)
-            rows = [row for row, _ in zip(reader, range(SAMPLE_RECORDS), strict=False) if row]
+            first_rows = itertools.islice(reader, SAMPLE_RECORDS)
+            rows = [row for row in first_rows if row]
         except csv.Error:
             return []
-        if delimiter == BLANK:
-            rows = [row[:-1] if row[-1] == "" and len(row) > 1 else row for row in rows]
-        return rows
+        if delimiter != BLANK:
+            return rows
+        return [_without_empty_last(row) for row in rows]
 
     def quoted_otherwise(self, line: int, cut: Cut) -> bool:
         """Whether the record of this line is quoted in another way than those behind it, see
         is_quoted_otherwise."""
-        sample = self.text[self.starts[line] :][:SAMPLE]
+        lines_on = self.text[self.starts[line] :]
+        sample = lines_on[:SAMPLE]
         if '"' not in sample:
             return False
         spans = fields(sample.encode(), Rule(cut.delimiter, cut.space))
-        spans = spans.only(np.arange(len(spans)) < JUDGED_RECORDS)
+        is_judged = np.arange(len(spans)) < JUDGED_RECORDS
+        spans = spans.only(is_judged)
+        # one for each field of these records, record by record
         quotes = iter((spans.kind == QUOTED).tolist())
-        written = [
-            [Written(cell.decode(errors="replace"), next(quotes)) for cell in record]
-            for record in spans.records()
-        ]
+        written = []
+        for record in spans.records():
+            texts = [cell.decode(errors="replace") for cell in record]
+            written.append([Written(text, next(quotes)) for text in texts])
         return is_quoted_otherwise(written[0], written[1:], cut.delimiter)
 
     def cut(self, line: int, delimiter: str) -> Cut | None:
         """Cut the records from a line on at a delimiter; None if they are not regular then."""
-        is_whole = len(self.text) - self.starts[line] <= SAMPLE
-        for space in (True,) if delimiter == BLANK else (False, True):
+        length = len(self.text) - self.starts[line]
+        is_complete = length <= SAMPLE
+        spaces = (True,) if delimiter == BLANK else (False, True)
+        for space in spaces:
             rows = self.records(line, delimiter, space)
-            judged = rows if is_whole else rows[:-1]
+            # the last record of a sample may be cut short
+            judged = rows if is_complete else rows[:-1]
             if _is_regular(judged):
-                return Cut(line, delimiter, space, rows, _clean(rows, delimiter))
+                clean = _clean(rows, delimiter)
+                return Cut(line, delimiter, space, rows, clean)
         return None
+
+
+def _without_empty_last(row: list[str]) -> list[str]:
+    """A record without its last field if that is empty, as blanks at the end of a line make one;
+    a record of one field as it is."""
+    if len(row) > 1 and row[-1] == "":
+        return row[:-1]
+    return row
 
 
 def _is_regular(rows: list[list[str]]) -> bool:
@@ -147,21 +158,27 @@ def _is_regular(rows: list[list[str]]) -> bool:
         return False
     columns = len(rows[0])
     end = len(rows)
-    while end > max(LEAST_BELOW, len(rows) - MOST_FOOTER) and len(rows[end - 1]) < columns:
+    least = max(LEAST_BELOW, len(rows) - MOST_FOOTER)
+    while end > least and len(rows[end - 1]) < columns:
         end -= 1
-    records = [row for row in rows[:end] if len(row) == columns or not cells.is_ruler(row)]
+    records = []
+    for row in rows[:end]:
+        if len(row) == columns or not cells.is_ruler(row):
+            records.append(row)
     same = sum(len(row) == columns for row in records)
     return same >= LEAST_REGULAR * len(records)
 
 
 def _clean(rows: list[list[str]], delimiter: str) -> float:
+    """The part, 0 .. 1, of the first records' cells in which no delimiter occurs but this one."""
     others = DELIMITERS.replace(delimiter, "")
     sample = [cell for row in rows[:CLEAN_RECORDS] for cell in row]
     clean = 0
     for cell in sample:
-        mixed = any(other in cell for other in others)
+        is_mixed = any(other in cell for other in others)
         # a decimal comma is none of the delimiters
-        clean += not mixed or bool(cells.PLAIN_NUMBER.fullmatch(cell.strip()))
+        if not is_mixed or cells.PLAIN_NUMBER.fullmatch(cell.strip()):
+            clean += 1
     return clean / len(sample)
 
 
@@ -180,9 +197,12 @@ def sniff(
     not as the user says.
     """
     encoding, read_as, body, bom = _decoded(head, reading, model_reading)
-    skipped = reading.skip_rows if reading.skip_rows is not None else model_reading.skip_rows or 0
+    skipped = reading.skip_rows
+    if skipped is None:
+        skipped = model_reading.skip_rows or 0
     lines_behind = body[behind_lines(body, skipped) :]
-    beginning = Beginning(lines_behind.decode("utf-8", errors="replace")[: 2 * SAMPLE])
+    text = lines_behind.decode("utf-8", errors="replace")
+    beginning = Beginning(text[: 2 * SAMPLE])
     cut, comment = _body(beginning, reading, model_reading, likely)
     if cut is None and "\0" in beginning.text and _is_binary(beginning.text):
         raise NoTableError(f"{name}: this is a binary file, not a table in text")
@@ -218,24 +238,28 @@ def _decoded(head: bytes, reading: Reading, model_reading: Reading) -> tuple[str
     read_as = reading.encoding or ""
     if not read_as and model_reading.encoding and encoding == encodings.UTF8:
         # characters that are cut in two at the end of the head are no errors
-        is_utf8 = "\ufffd" not in head.decode("utf-8", errors="replace")[:-1]
+        decoded = head.decode("utf-8", errors="replace")
+        is_utf8 = "\ufffd" not in decoded[:-1]
         read_as = "" if is_utf8 else model_reading.encoding
     if read_as or encoding in encodings.WIDE:
         text = head.decode(read_as or encoding, errors="ignore")
         head = text.encode(errors="replace")
-    return encoding, read_as, head.removeprefix(BOM), head.startswith(BOM)
+    has_mark = head.startswith(BOM)
+    return encoding, read_as, head.removeprefix(BOM), has_mark
 
 
 def _is_binary(text: str) -> bool:
     """Whether more characters are control characters than a few stray ones."""
     strange = sum(c < " " and c not in "\t\r\n\f\v" for c in text)
-    return strange > max(FEW_STRANGE, MOST_STRANGE * len(text))
+    most = max(FEW_STRANGE, MOST_STRANGE * len(text))
+    return strange > most
 
 
 def _first_end(body: bytes, rule: Rule) -> str:
     """The line end of the first record; a line feed if it has none."""
     places = begins(body, rule, 2).tolist()
-    first_record = body[: places[1] if len(places) > 1 else len(body)]
+    end = places[1] if len(places) > 1 else len(body)
+    first_record = body[:end]
     return fields(first_record, rule).usual_end("\n")
 
 
@@ -254,30 +278,37 @@ def _body(
     reading: what the user says; model_reading: how a model's tables were written; likely: the
     delimiter that the file's name suggests.
     """
-    delimiters: Iterable[str] = reading.delimiter or DELIMITERS + BLANK
+    delimiters: Iterable[str] = DELIMITERS + BLANK
+    if reading.delimiter:
+        delimiters = reading.delimiter
     if reading.delimiter is None and model_reading.delimiter is not None:
         delimiters = [model_reading.delimiter, *delimiters]
     by_names = _by_names(beginning, model_reading, delimiters)
     if by_names is not None:
         # of comments above the header it is known what they begin with, too
-        above = [beginning.line(line) for line in range(by_names.line + 1)]
+        lines_to_header = range(by_names.line + 1)
+        above = [beginning.line(line) for line in lines_to_header]
         markers = [_marker_of(text, reading, model_reading) for text in above]
-        return by_names, next(filter(None, markers), "")
+        first_marker = next(filter(None, markers), "")
+        return by_names, first_marker
     first = 0
     comment = ""
-    separator = SEPARATOR_LINE.fullmatch(beginning.line(0).strip())
+    first_line = beginning.line(0).strip()
+    separator = SEPARATOR_LINE.fullmatch(first_line)
     if separator is not None and reading.delimiter is None:
         delimiters = separator[1]
         first = 1
     last_line = len(beginning.starts) - 1
     while first < last_line and not beginning.line(first).strip():
         first += 1
-    comment = _marker_of(beginning.line(min(first, last_line)), reading, model_reading)
+    text = beginning.line(min(first, last_line))
+    comment = _marker_of(text, reading, model_reading)
     if comment:
         first = _behind_comments(beginning, first, comment)
     if first > last_line:
         return None, comment
-    at_once = _best_cut(beginning, first, delimiters, model_reading.delimiter or likely)
+    likely = model_reading.delimiter or likely
+    at_once = _best_cut(beginning, first, delimiters, likely)
     if at_once is not None and not (reading.comment or model_reading.comment):
         return _with_marked_records(beginning, at_once, comment)
     if at_once is not None:
@@ -285,8 +316,10 @@ def _body(
     # numbers from the user end the search: what stands before the table was counted
     if reading.skip_rows is None:
         for line in range(first + 1, last_line + 1):
-            cut = _best_cut(beginning, line, delimiters, model_reading.delimiter or likely)
-            if cut is not None and len(cut.records) >= max(LEAST_BELOW, (line - first) / 2):
+            cut = _best_cut(beginning, line, delimiters, likely)
+            # the more lines stand above, the longer must be what is taken for the table
+            least_records = max(LEAST_BELOW, (line - first) / 2)
+            if cut is not None and len(cut.records) >= least_records:
                 return cut, comment
     return None, comment
 
@@ -304,13 +337,19 @@ def _best_cut(
     cuts: list[Cut] = []
     for delimiter in delimiters:
         cut = None
+        # words part at blanks, too: these are asked last, and only of what looks like a table
         if delimiter != BLANK or (not cuts and _parts_by_blanks(beginning, line)):
             cut = beginning.cut(line, delimiter)
         if cut is not None and delimiter == likely:
             return cut
         if cut is not None:
             cuts.append(cut)
-    return max(cuts, key=lambda cut: (round(cut.clean, 1), cut.columns), default=None)
+
+    def quality(cut: Cut) -> tuple[float, int]:
+        """How few cells have another delimiter, in tenths, and how many columns there are."""
+        return round(cut.clean, 1), cut.columns
+
+    return max(cuts, key=quality, default=None)
 
 
 def _parts_by_blanks(beginning: Beginning, line: int) -> bool:
@@ -320,7 +359,8 @@ def _parts_by_blanks(beginning: Beginning, line: int) -> bool:
     if cut is None:
         return False
     under = cut.records[1:JUDGED_RECORDS] or cut.records
-    figures = [_column_of_figures(under, place) for place in range(cut.columns)]
+    columns = range(cut.columns)
+    figures = [is_column_of_figures(under, place) for place in columns]
     return all(figures) or cut.columns >= LEAST_BY_BLANKS
 
 
@@ -333,18 +373,22 @@ def _by_names(
     at least half of them as fields, by the first of these delimiters that does; None if there is no
     such line."""
     names = set(model_reading.names)
-    if not names or all(NUMBERED.fullmatch(name) for name in names):
+    # numbered names are in no file
+    if all(NUMBERED.fullmatch(name) for name in names):
         return None
     for line in range(len(beginning.starts)):
         text = beginning.line(line)
-        if sum(name in text for name in names) * 2 < len(names):
+        # seen quickly: most lines have none of the names
+        names_in_line = sum(name in text for name in names)
+        if names_in_line * 2 < len(names):
             continue
         for delimiter in delimiters:
             cut = beginning.cut(line, delimiter)
             if cut is None:
                 continue
             header = {cell.strip() for cell in cut.records[0]}
-            if len(header & names) * 2 >= len(names):
+            names_in_header = len(header & names)
+            if names_in_header * 2 >= len(names):
                 return cut
     return None
 
@@ -354,7 +398,11 @@ def _marker_of(line: str, reading: Reading, model_reading: Reading) -> str:
     begins with; "" if there is none."""
     if reading.comment or model_reading.comment:
         return reading.comment or model_reading.comment or ""
-    return next((marker for marker in COMMENTS if line.lstrip().startswith(marker)), "")
+    text = line.lstrip()
+    for marker in COMMENTS:
+        if text.startswith(marker):
+            return marker
+    return ""
 
 
 def _behind_comments(beginning: Beginning, line: int, comment: str) -> int:
@@ -376,14 +424,17 @@ def _with_marked_records(beginning: Beginning, cut: Cut, comment: str) -> tuple[
     line = cut.line
     while comment and line > 0:
         text = beginning.line(line - 1).lstrip()
-        if not text.startswith(comment) or text[len(comment) :][:1] in ("", " ", "\t", comment):
+        behind_marker = text[len(comment) :]
+        is_remark = behind_marker[:1] in ("", " ", "\t", comment)
+        if not text.startswith(comment) or is_remark:
             break
         if len(_line_record(text, cut)) != cut.columns:
             break
         line -= 1
     if line == cut.line:
         return cut, comment
-    is_name = beginning.line(line).lstrip(comment)[:1].isalpha()
+    first_text = beginning.line(line).lstrip(comment)
+    is_name = first_text[:1].isalpha()
     if line == 0 and not is_name:
         comment = ""
     return beginning.cut(line, cut.delimiter) or cut, comment
@@ -401,11 +452,14 @@ def _irregular(
     and the model say of the text; name: what messages call it. ParamError if the user's delimiter
     is not in it, and another would do."""
     comment = _marker_of(beginning.line(0), reading, model_reading)
-    line = _behind_comments(beginning, 0, comment) if comment else 0
+    line = 0
+    if comment:
+        line = _behind_comments(beginning, 0, comment)
     if line >= len(beginning.starts):
         line = 0
     delimiter = reading.delimiter or likely or DELIMITERS[0]
-    if reading.delimiter is not None and reading.delimiter not in beginning.text:
+    is_missing = reading.delimiter is not None and reading.delimiter not in beginning.text
+    if reading.delimiter is not None and is_missing:
         other = _best_cut(beginning, line, DELIMITERS + BLANK, None)
         if other is not None:
             raise ParamError(
@@ -415,11 +469,14 @@ def _irregular(
                 f"{option('--delimiter')} out"
             )
     space = delimiter == BLANK
-    return Cut(line, delimiter, space, beginning.records(line, delimiter, space), 1.0)
+    records = beginning.records(line, delimiter, space)
+    return Cut(line, delimiter, space, records, clean=1.0)
 
 
 def _shown(delimiter: str) -> str:
-    return {BLANK: "blanks", "\t": "tabs"}.get(delimiter, delimiter)
+    """How a message calls a delimiter."""
+    names = {BLANK: "blanks", "\t": "tabs"}
+    return names.get(delimiter, delimiter)
 
 
 # ---- what the records are
@@ -443,24 +500,28 @@ class _Table:
         self.shared = 0
         if _is_box(cut):
             self.edge = BOX
-        blanks_follow = _blanks_follow(cut.records[:JUDGED_RECORDS], self.edge)
+        judged = cut.records[:JUDGED_RECORDS]
+        blanks_follow = _blanks_follow(judged, self.edge)
         self.space = cut.delimiter == BLANK or blanks_follow
         if self.space != cut.space:
+            # cut anew, with the blanks in the values or without them
             rows = beginning.records(cut.line, cut.delimiter, self.space)
             cut = dataclasses.replace(cut, space=self.space, records=rows)
         rows = cut.records[:JUDGED_RECORDS]
-        self.decimal = (
-            reading.decimal or model_reading.decimal or _decimal_of(cut.delimiter, rows[1:])
-        )
+        self.decimal = reading.decimal or model_reading.decimal or ""
+        if not self.decimal:
+            self.decimal = _decimal_of(cut.delimiter, rows[1:])
         self.header = self._has_header(beginning, cut, reading, model_reading)
         if not self.header and reading.header is None and cut.line > 0:
             self._look_above(beginning, cut, comment)
         elif self.header:
-            self.below = _below(rows[1:])
-        drawn = any(map(cells.is_ruler, rows[1 : 1 + self.below]))
-        self.padded = self.edge == BOX or (drawn and cut.delimiter == BAR)
+            self.below = below_header(rows[1:])
+        lines_below = rows[1 : 1 + self.below]
+        is_drawn = any(map(cells.is_ruler, lines_below))
+        self.padded = self.edge == BOX or (is_drawn and cut.delimiter == BAR)
         # blank lines are of no table, and nothing to be told of
-        if not any(beginning.line(line).strip() for line in range(self.line)):
+        above = [beginning.line(line) for line in range(self.line)]
+        if not any(text.strip() for text in above):
             self.line = 0
 
     def _has_header(
@@ -479,14 +540,15 @@ class _Table:
             return True
         first = {cell.strip() for cell in rows[0]}
         names = set(model_reading.names)
-        if names and len(first & names) * 2 >= len(names):
+        names_in_first = len(first & names)
+        if names and names_in_first * 2 >= len(names):
             return True
         if beginning.quoted_otherwise(cut.line, cut):
             return True
-        without_names = bool(names) and all(NUMBERED.fullmatch(name) for name in names)
-        return has_header(
-            rows[0], rows[1:], model_reading.header is not False and not without_names
-        )
+        are_numbered = all(NUMBERED.fullmatch(name) for name in names)
+        without_names = bool(names) and are_numbered
+        otherwise = model_reading.header is not False and not without_names
+        return has_header(rows[0], rows[1:], otherwise)
 
     def _look_above(self, beginning: Beginning, cut: Cut, comment: str) -> None:
         """Use the line above the first record as header, if it has as many names as records have
@@ -496,12 +558,16 @@ class _Table:
             line -= 1
         text = beginning.line(line)
         is_comment = bool(comment) and text.lstrip().startswith(comment)
-        names = _line_record(text.lstrip().lstrip(comment), cut) if text else []
+        names = []
+        if text:
+            bare = text.lstrip().lstrip(comment)
+            names = _line_record(bare, cut)
         while names and is_comment and names[0] == "":
             names = names[1:]
         if not names:
             return
-        if any(map(cells.is_figure, names)) and not beginning.quoted_otherwise(line, cut):
+        has_figures = any(map(cells.is_figure, names))
+        if has_figures and not beginning.quoted_otherwise(line, cut):
             return
         above = len(names) - cut.columns
         if above == 1 and names[-1] == "":
@@ -519,15 +585,18 @@ class _Table:
         """Where records have one field more than there are names, which field has none: the last,
         which is empty (RECORD_TAIL), a time beside a date (SHARED_NAME), or the first, which tells
         rows apart (ROW_NAMES); "" if that cannot be told."""
-        columns = list(zip(*(row for row in cut.records if len(row) == cut.columns), strict=True))
+        records = [row for row in cut.records if len(row) == cut.columns]
+        columns = list(zip(*records, strict=True))
         if set(columns[-1]) == {""}:
             return RECORD_TAIL
-        for place, (dates, times) in enumerate(itertools.pairwise(columns)):
-            if all(map(DATE.fullmatch, dates)) and all(map(TIME.fullmatch, times)):
+        for place, (left, right) in enumerate(itertools.pairwise(columns)):
+            are_dates = all(map(DATE.fullmatch, left))
+            if are_dates and all(map(TIME.fullmatch, right)):
                 self.shared = place
                 return SHARED_NAME
         # row names tell rows apart
-        if len(set(columns[0])) == len(columns[0]):
+        first_column = columns[0]
+        if len(set(first_column)) == len(first_column):
             return ROW_NAMES
         return ""
 
@@ -541,156 +610,17 @@ def _line_record(line: str, cut: Cut) -> list[str]:
     return [cell.strip() for cell in record]
 
 
-def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) -> bool:
-    """Whether the first record holds names: words over figures, or words that the columns do not
-    have below. otherwise: where neither tells.
-
-    Figures over figures are a record; but years, or numbers in sequence, beside a name are names.
-    """
-    filled = [cell for cell in first if not cells.is_gap(cell)]
-    figures = [cell for cell in filled if cells.is_figure(cell)]
-    if len(figures) == len(filled) and first:
-        return False
-    if not body:
-        return otherwise and 2 * len(figures) < len(filled)
-    under = [record for record in body if list(record) != list(first)]
-    names_over = figures_over = fresh = repeated = 0
-    for place, cell in enumerate(first):
-        if cells.is_gap(cell):
-            continue
-        if _column_of_figures(under, place):
-            # `<$10k` is a figure, but over plain numbers it names them
-            is_record = cells.is_figure(cell) and not _stands_out(cell, under, place)
-            figures_over += is_record
-            names_over += not is_record
-            continue
-        column = [record[place] for record in under if place < len(record)]
-        levels = set(column)
-        # only of levels that come again and again it says something that one is not among them
-        if len(levels) <= max(1, len(column) // 2):
-            repeated += cell in levels
-            fresh += cell not in levels
-            continue
-        shapes = {cells.shape_of(level) for level in levels}
-        # where each is another word, g1, g2 ..., their shape tells
-        if len(shapes) <= max(1, len(column) // 2) and any("0" in shape for shape in shapes):
-            repeated += cells.shape_of(cell) in shapes
-            fresh += cells.shape_of(cell) not in shapes
-    if figures_over and not repeated and (fresh or names_over) and _are_in_sequence(figures):
-        return True
-    if figures_over or names_over:
-        return names_over > figures_over or (names_over == figures_over and fresh >= repeated)
-    if fresh or repeated:
-        return fresh >= repeated
-    return otherwise
-
-
-def is_quoted_otherwise(
-    first: Sequence[Written],
-    body: Sequence[Sequence[Written]],
-    delimiter: str,
-) -> bool:
-    """Whether the first record is quoted as no other is, as names are and records are not.
-
-    Either all of it is, and half of the columns never are; or nothing is, and half of the columns
-    always are. Cells with the delimiter in them have to be quoted, which says less: below an
-    unquoted first record they do not count, and beside a quoted one they are not enough.
-    """
-    filled = [cell for cell in first if not cells.is_gap(cell.text)]
-    if not filled or not body or len({cell.quoted for cell in filled}) > 1:
-        return False
-    first_is_quoted = filled[0].quoted
-    if first_is_quoted and not _are_quoted_as_names(filled, delimiter):
-        return False
-    width = max(map(len, body))
-    otherwise = 0
-    for place in range(width):
-        column = [record[place] for record in body if place < len(record)]
-        below = [cell for cell in column if not cells.is_gap(cell.text)]
-        if not below or any(cell.quoted == first_is_quoted for cell in below):
-            continue
-        has_to = any(delimiter in cell.text for cell in below)
-        otherwise += first_is_quoted or (len(below) >= LEAST_BELOW and not has_to)
-    return 2 * otherwise >= width
-
-
-def _are_quoted_as_names(header_cells: Sequence[Written], delimiter: str) -> bool:
-    """Whether the quotes of these cells are those of names: one has no delimiter in it, or
-    LEAST_BELOW of them are no numbers."""
-    if any(delimiter not in cell.text for cell in header_cells):
-        return True
-    others = [cell for cell in header_cells if set(cell.text) - NUMBER_CHARACTERS]
-    return len(others) >= LEAST_BELOW
-
-
-def _column_of_figures(records: Sequence[Record], place: int) -> bool:
-    column = [record[place] for record in records if place < len(record)]
-    filled = [cell for cell in column if not cells.is_gap(cell)]
-    return bool(filled) and sum(map(cells.is_figure, filled)) >= MOSTLY * len(filled)
-
-
-def _stands_out(cell: str, records: Sequence[Record], place: int) -> bool:
-    """Whether a cell of the first record looks like a name: it is no plain number, and all other
-    cells of its column are plain numbers or gaps. place: the index of the column."""
-    if cells.is_plain_number(cell):
-        return False
-    column = [record[place] for record in records if place < len(record)]
-    return all(cells.is_plain_number(other) for other in column if not cells.is_gap(other))
-
-
-def _are_in_sequence(figures: Record) -> bool:
-    """Whether the cells are whole numbers at equal steps: years, or at least three that follow one
-    another."""
-    if not all(figure.strip().isdecimal() for figure in figures):
-        return False
-    numbers = [int(figure) for figure in figures]
-    steps = {later - earlier for earlier, later in itertools.pairwise(numbers)}
-    if len(steps) != 1:
-        return False
-    return all(number in YEARS for number in numbers) or (len(numbers) > 2 and steps <= {1, -1})
-
-
-def _below(body: list[list[str]]) -> int:
-    """How many records directly below the header are no data but units or drawn lines."""
-    count = 0
-    while body[count:] and cells.is_ruler(body[count]):
-        count += 1
-    if body[count:] and _are_units(body[count], body[count + 1 :]):
-        count += 1
-        while body[count:] and cells.is_ruler(body[count]):
-            count += 1
-    return count
-
-
-def _are_units(record: Record, under: Sequence[Record]) -> bool:
-    """Whether the record has, over columns of figures, units or nothing. under: the records below
-    it."""
-    if len(under) < 2:
-        return False
-    over_figures = [
-        cell.strip() for place, cell in enumerate(record) if _column_of_figures(under, place)
-    ]
-    written = [
-        cell for cell in over_figures if cells.is_certain_unit(cell) or not cells.is_gap(cell)
-    ]
-    if not written or not all(map(cells.is_unit, written)):
-        return False
-    if any(map(cells.is_figure, written)):
-        return False
-    # any word might be one: some must be certain, and a letter by itself is a level as well
-    if len(written) == 1 and len(written[0]) == 1 and written[0].isalpha():
-        return False
-    certain = sum(map(cells.is_certain_unit, written))
-    return 2 * certain >= len(written) and 2 * len(written) >= len(over_figures)
-
-
 def _is_box(cut: Cut) -> bool:
     """Whether the table is drawn as a box: each record begins and ends with a bar, drawn lines left
     out."""
     if cut.delimiter != BAR or cut.columns < LEAST_BY_BLANKS:
         return False
-    rows = [row for row in cut.records if len(row) == cut.columns and not cells.is_ruler(row)]
-    return bool(rows) and not any(row[0].strip() or row[-1].strip() for row in rows)
+    rows = []
+    for row in cut.records:
+        if len(row) == cut.columns and not cells.is_ruler(row):
+            rows.append(row)
+    has_text_outside = any(row[0].strip() or row[-1].strip() for row in rows)
+    return bool(rows) and not has_text_outside
 
 
 def _blanks_follow(rows: list[list[str]], edge: str) -> bool:
@@ -701,7 +631,11 @@ def _blanks_follow(rows: list[list[str]], edge: str) -> bool:
         records = [row[:-1] for row in records]
     if not records or len(records[0]) < 2:
         return False
-    return all(cell.startswith(" ") for row in records for cell in row[1:])
+    for row in records:
+        following = row[1:]
+        if not all(cell.startswith(" ") for cell in following):
+            return False
+    return True
 
 
 def _decimal_of(delimiter: str, rows: list[list[str]]) -> str:
@@ -710,6 +644,10 @@ def _decimal_of(delimiter: str, rows: list[list[str]]) -> str:
     if delimiter == ",":
         return "."
     written = [cell.strip() for row in rows for cell in row]
-    comma = [cell for cell in written if cell.count(",") == 1 and cells.is_number(cell, ",")]
-    point = [cell for cell in written if "." in cell and cells.is_number(cell, ".")]
-    return "," if comma and not point else "."
+    for cell in written:
+        # of numbers with a point a comma is the mark of thousands
+        if "." in cell and cells.is_number(cell, "."):
+            return "."
+    with_comma = [cell for cell in written if cell.count(",") == 1]
+    has_decimal_comma = any(cells.is_number(cell, ",") for cell in with_comma)
+    return "," if has_decimal_comma else "."

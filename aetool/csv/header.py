@@ -1,0 +1,220 @@
+"""Whether the first record of a table holds the names of its columns, and whether records below it
+hold units."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from aetool.csv import cells
+
+LEAST_BELOW = 3  # records under lines that are none, so that these are taken for such
+MOSTLY = 0.8  # of a column's cells, gaps apart, are figures: then the column is one of figures
+YEARS = range(1500, 2200)
+NUMBER_CHARACTERS = frozenset("0123456789+-.,'eE ")
+
+Record = Sequence[str]
+
+
+class Written(NamedTuple):
+    """A cell's text, and whether it is quoted."""
+
+    text: str
+    quoted: bool
+
+
+def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) -> bool:
+    """Whether the first record holds names: words over figures, or words that the columns do not
+    have below. otherwise: where neither tells.
+
+    Figures over figures are a record; but years, or numbers in sequence, beside a name are names.
+    """
+    filled = without_gaps(first)
+    figures = [cell for cell in filled if cells.is_figure(cell)]
+    if len(figures) == len(filled) and first:
+        return False
+    if not body:
+        return otherwise and 2 * len(figures) < len(filled)
+    under = [record for record in body if list(record) != list(first)]
+    signs = _signs_of_header(first, under)
+    beside_figures = signs.fresh or signs.names_over
+    if signs.figures_over and not signs.repeated and beside_figures and _are_in_sequence(figures):
+        return True
+    if signs.figures_over or signs.names_over:
+        if signs.names_over == signs.figures_over:
+            return signs.fresh >= signs.repeated
+        return signs.names_over > signs.figures_over
+    if signs.fresh or signs.repeated:
+        return signs.fresh >= signs.repeated
+    return otherwise
+
+
+@dataclass
+class _Signs:
+    """What speaks for and against a header, in columns: those of figures whose first cell is a name
+    (names_over) or a figure (figures_over), those of words whose first cell does not come again
+    below (fresh) or does (repeated)."""
+
+    names_over: int = 0
+    figures_over: int = 0
+    fresh: int = 0
+    repeated: int = 0
+
+    def word(self, is_repeated: bool) -> None:
+        """Count the first cell of a column of words."""
+        self.repeated += is_repeated
+        self.fresh += not is_repeated
+
+
+def _signs_of_header(first: Record, under: Sequence[Record]) -> _Signs:
+    """Judge each cell of the first record, gaps apart, by the records under it."""
+    signs = _Signs()
+    for place, cell in enumerate(first):
+        if cells.is_gap(cell):
+            continue
+        if is_column_of_figures(under, place):
+            # `<$10k` is a figure, but over plain numbers it names them
+            is_record = cells.is_figure(cell) and not _stands_out(cell, under, place)
+            signs.figures_over += is_record
+            signs.names_over += not is_record
+            continue
+        column = column_of(under, place)
+        levels = set(column)
+        few = max(1, len(column) // 2)
+        # only of levels that come again and again it says something that one is not among them
+        if len(levels) <= few:
+            signs.word(cell in levels)
+            continue
+        shapes = {cells.shape_of(level) for level in levels}
+        have_digits = any("0" in shape for shape in shapes)
+        # where each is another word, g1, g2 ..., their shape tells
+        if len(shapes) <= few and have_digits:
+            signs.word(cells.shape_of(cell) in shapes)
+    return signs
+
+
+def column_of(records: Sequence[Record], place: int) -> list[str]:
+    """The cells of a column, those of shorter records left out. place: its number, from 0."""
+    return [record[place] for record in records if place < len(record)]
+
+
+def without_gaps(column: Sequence[str]) -> list[str]:
+    """The cells of a column, or of a record, that hold a value."""
+    return [cell for cell in column if not cells.is_gap(cell)]
+
+
+def is_quoted_otherwise(
+    first: Sequence[Written],
+    body: Sequence[Sequence[Written]],
+    delimiter: str,
+) -> bool:
+    """Whether the first record is quoted as no other is, as names are and records are not.
+
+    Either all of it is, and half of the columns never are; or nothing is, and half of the columns
+    always are. Cells with the delimiter in them have to be quoted, which says less: below an
+    unquoted first record they do not count, and beside a quoted one they are not enough.
+    """
+    filled = [cell for cell in first if not cells.is_gap(cell.text)]
+    if not filled or not body:
+        return False
+    ways_of_quoting = {cell.quoted for cell in filled}
+    if len(ways_of_quoting) > 1:
+        return False
+    first_is_quoted = filled[0].quoted
+    if first_is_quoted and not _are_quoted_as_names(filled, delimiter):
+        return False
+    width = max(map(len, body))
+    otherwise = 0
+    for place in range(width):
+        column = [record[place] for record in body if place < len(record)]
+        below = [cell for cell in column if not cells.is_gap(cell.text)]
+        is_alike = any(cell.quoted == first_is_quoted for cell in below)
+        if not below or is_alike:
+            continue
+        has_to = any(delimiter in cell.text for cell in below)
+        says_enough = len(below) >= LEAST_BELOW and not has_to
+        otherwise += first_is_quoted or says_enough
+    return 2 * otherwise >= width
+
+
+def _are_quoted_as_names(header_cells: Sequence[Written], delimiter: str) -> bool:
+    """Whether the quotes of these cells are those of names: one has no delimiter in it, or
+    LEAST_BELOW of them are no numbers."""
+    if any(delimiter not in cell.text for cell in header_cells):
+        return True
+    others = [cell for cell in header_cells if set(cell.text) - NUMBER_CHARACTERS]
+    return len(others) >= LEAST_BELOW
+
+
+def is_column_of_figures(records: Sequence[Record], place: int) -> bool:
+    """Whether most cells of a column that hold a value are figures, and there is such a cell.
+    place: the number of the column, from 0."""
+    filled = without_gaps(column_of(records, place))
+    figures = sum(map(cells.is_figure, filled))
+    return bool(filled) and figures >= MOSTLY * len(filled)
+
+
+def _stands_out(cell: str, records: Sequence[Record], place: int) -> bool:
+    """Whether a cell of the first record looks like a name: it is no plain number, and all other
+    cells of its column are plain numbers or gaps. place: the index of the column."""
+    if cells.is_plain_number(cell):
+        return False
+    filled = without_gaps(column_of(records, place))
+    return all(map(cells.is_plain_number, filled))
+
+
+def _are_in_sequence(figures: Record) -> bool:
+    """Whether the cells are whole numbers at equal steps: years, or at least three that follow one
+    another."""
+    are_whole = all(figure.strip().isdecimal() for figure in figures)
+    if not are_whole:
+        return False
+    numbers = [int(figure) for figure in figures]
+    steps = {later - earlier for earlier, later in itertools.pairwise(numbers)}
+    if len(steps) != 1:
+        return False
+    if all(number in YEARS for number in numbers):
+        return True
+    return len(numbers) > 2 and steps <= {1, -1}
+
+
+def below_header(body: list[list[str]]) -> int:
+    """How many records directly below the header are no data but units or drawn lines."""
+    count = 0
+    while body[count:] and cells.is_ruler(body[count]):
+        count += 1
+    following = body[count + 1 :]
+    if body[count:] and _are_units(body[count], following):
+        count += 1
+        while body[count:] and cells.is_ruler(body[count]):
+            count += 1
+    return count
+
+
+def _are_units(record: Record, under: Sequence[Record]) -> bool:
+    """Whether the record has, over columns of figures, units or nothing. under: the records below
+    it."""
+    if len(under) < 2:
+        return False
+    over_figures = []
+    for place, cell in enumerate(record):
+        if is_column_of_figures(under, place):
+            over_figures.append(cell.strip())
+    written = []
+    for cell in over_figures:
+        # some units are written like gaps
+        if cells.is_certain_unit(cell) or not cells.is_gap(cell):
+            written.append(cell)
+    if not written or not all(map(cells.is_unit, written)):
+        return False
+    if any(map(cells.is_figure, written)):
+        return False
+    # any word might be one: some must be certain, and a letter by itself is a level as well
+    is_letter = len(written[0]) == 1 and written[0].isalpha()
+    if len(written) == 1 and is_letter:
+        return False
+    certain = sum(map(cells.is_certain_unit, written))
+    mostly_certain = 2 * certain >= len(written)
+    return mostly_certain and 2 * len(written) >= len(over_figures)
