@@ -17,6 +17,8 @@ import pickle
 import signal
 import sys
 import threading
+import time
+import warnings
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import (
@@ -43,6 +45,16 @@ MOST_WORKERS = 4096
 MOST_LOST = 5  # times in a row that workers may be lost before work is given up
 MOST_JOBS = 4  # that a worker remembers
 PATIENCE = 20  # seconds without a scheduler before work is given up
+BEGINNING = 120  # seconds that workers may take to begin, on a machine that is busy
+# How the C library keeps memory in workers that Dask begins here, as environment variables. Dask has
+# all freed memory given back at once; arrays of a few megabytes, which are made and dropped by the
+# thousand, then cost two fifths more processor time, most of it in page faults. One arena, since those
+# of threads, other than the first, give memory back by rules of their own.
+ALLOCATION = {
+    "MALLOC_ARENA_MAX": 1,
+    "MALLOC_MMAP_THRESHOLD_": 1 << 25,  # bytes
+    "MALLOC_TRIM_THRESHOLD_": 1 << 28,  # bytes
+}
 LOOK = 1.0  # seconds between two looks at whether an engine is still there
 MOST_SENT = 1 << 30  # bytes of a piece that Dask does not remark on
 SUBMITTED = 2  # pieces under way for each worker: one is computed, one is ready
@@ -149,7 +161,7 @@ class Engine:
                     return future.result()
             silent = 0.0 if self._is_there() else silent + patience
             if silent >= PATIENCE:
-                raise self.gone("its scheduler does not answer")
+                raise self.gone("its scheduler does not answer, or has no workers")
             look()
             patience = min(2 * patience, LOOK)
 
@@ -378,42 +390,86 @@ def _of_dask(address: str, chosen: str) -> Iterator[Engine]:
     one of this machine, with N workers. chosen: what the user typed. EngineError if Dask is not
     installed or nobody answers there."""
     try:
-        import dask
+        import dask.system
         import distributed
     except ImportError:
         raise EngineError(
             f"{option('--engine')} {chosen}: Dask is not installed: pip install 'aetool[dask]'"
         ) from None
-    quiet = {
+    settings = {
         "distributed.comm.timeouts.connect": f"{PATIENCE}s",
         # what cannot be read elsewhere is sent, and nobody who asked for that has to be told
         "distributed.admin.large-graph-warning-threshold": f"{MOST_SENT}B",
     }
+    settings |= {
+        f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in ALLOCATION.items()
+    }
     word, _, count = address.partition(":")
-    with dask.config.set(quiet):
+    with dask.config.set(settings):
+        if word == "local":
+            workers = _count(count, chosen) if count else dask.system.CPU_COUNT
+            yield from _of_local_cluster(workers, chosen)
+            return
         try:
-            if word == "local":
-                workers = _count(count, chosen) if count else None
-                client = distributed.Client(  # type: ignore[no-untyped-call]
-                    n_workers=workers, threads_per_worker=1, dashboard_address=None,
-                    silence_logs=50, set_as_default=False,
-                )  # fmt: skip
-            else:
-                client = distributed.Client(  # type: ignore[no-untyped-call]
-                    address, timeout=PATIENCE, set_as_default=False
-                )
+            client = distributed.Client(  # type: ignore[no-untyped-call]
+                address, timeout=PATIENCE, set_as_default=False
+            )
         except (OSError, ValueError, RuntimeError) as error:
-            raise EngineError(
-                f"{option('--engine')} {chosen}: no scheduler can be reached there "
-                f"({_one_line(error)}); start one with `dask scheduler`, and workers with "
-                "`dask worker`"
-            ) from None
-        yield from _of_client(client, chosen)
+            raise _unreachable(chosen, error) from None
+        yield from _of_client(client, max(1, len(client.nthreads())), chosen)
 
 
-def _of_client(client, chosen: str) -> Iterator[Engine]:  # type: ignore[no-untyped-def]
+def _unreachable(chosen: str, error: Exception) -> EngineError:
+    """Return, not raise, the EngineError for a scheduler that nobody finds. chosen: what the user
+    typed."""
+    return EngineError(
+        f"{option('--engine')} {chosen}: no scheduler can be reached there ({_one_line(error)}); "
+        "start one with `dask scheduler`, and workers with `dask worker`"
+    )
+
+
+def _of_local_cluster(workers: int, chosen: str) -> Iterator[Engine]:
+    """Yield, once, an engine on a Dask cluster of so many worker processes of this machine, which
+    ends when the generator goes on. chosen: what the user typed, for messages.
+
+    The scheduler is there when the engine is yielded; the workers begin meanwhile, while the source
+    is read and the first piece is computed here. Pieces that are sent before wait for them.
+    """
+    import distributed
+
+    began = time.monotonic()
+    try:
+        with warnings.catch_warnings():
+            # the page that a scheduler shows of itself is nobody's here, whatever its port
+            warnings.filterwarnings("ignore", "Port .* is already in use", UserWarning)
+            cluster = distributed.LocalCluster(  # type: ignore[no-untyped-call]
+                n_workers=0, threads_per_worker=1, memory_limit=1 / workers,
+                dashboard_address=None, silence_logs=50,
+            )  # fmt: skip
+        client = distributed.Client(  # type: ignore[no-untyped-call]
+            cluster, set_as_default=False
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unreachable(chosen, error) from None
+
+    def has_begun() -> bool:
+        """Whether a worker is there, or may still come."""
+        return bool(cluster.scheduler.workers) or time.monotonic() < began + BEGINNING
+
+    cluster.scale(workers)
+    try:
+        yield from _of_client(client, workers, chosen, has_begun)
+    finally:
+        with suppress(TimeoutError):
+            cluster.close(timeout=PATIENCE)
+
+
+def _of_client(  # type: ignore[no-untyped-def]
+    client, workers: int, chosen: str, has_workers: Callable[[], bool] = lambda: True
+) -> Iterator[Engine]:
     """Yield, once, an engine that a Dask client reaches; the client is closed when the generator
-    goes on. chosen: what the user typed, for messages."""
+    goes on. workers: how many it has, or will have. chosen: what the user typed, for messages.
+    has_workers: whether any of them is there, or may still come."""
     import logging
 
     # what it says of its own when a worker or a scheduler goes is said by one error of ours
@@ -424,9 +480,9 @@ def _of_client(client, chosen: str) -> Iterator[Engine]:  # type: ignore[no-unty
         executor = client.get_executor(pure=False, retries=2)
         yield Engine(
             executor,
-            max(1, len(client.nthreads())),
+            workers,
             chosen,
-            is_there=lambda: client.status == "running",
+            is_there=lambda: client.status == "running" and has_workers(),
         )
     finally:
         client.close(timeout=PATIENCE if sys.exc_info()[0] is None else 2)

@@ -472,6 +472,41 @@ def test_dask_scores_the_same_though_a_worker_is_killed(files, model, dask_clien
     assert operations.detect(files / "csv", model, executor=executor).total == ROWS
 
 
+@pytest.mark.filterwarnings("default")
+def test_workers_of_dask_that_are_begun_here(files, model):
+    """Pieces that are sent before the workers have begun wait for them."""
+    pytest.importorskip("distributed")
+    with engine.opened("dask:local:2") as dask:
+        assert dask.workers == 2
+        assert list(dask.map(abs, range(-5, 0))) == [5, 4, 3, 2, 1]
+        assert np.array_equal(model.score(files / "csv"), model.score(files / "csv", executor=dask))
+
+
+@pytest.mark.filterwarnings("default")
+def test_workers_of_dask_keep_freed_memory(monkeypatch):
+    """The variables are there when a worker begins, since the C library reads them once."""
+    pytest.importorskip("distributed")
+    for name in engine.ALLOCATION:
+        # what the user has set himself counts more; Dask leaves its own there, too
+        monkeypatch.delenv(name, raising=False)
+    with engine.opened("dask:local:1") as dask:
+        values = list(dask.map(os.getenv, engine.ALLOCATION))
+    assert values == [str(value) for value in engine.ALLOCATION.values()]
+
+
+@pytest.mark.filterwarnings("default")
+def test_workers_of_dask_that_never_begin_are_one_line(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(distributed.LocalCluster, "scale", lambda self, n: None)
+    monkeypatch.setattr(engine, "BEGINNING", 0.0)
+    monkeypatch.setattr(engine, "PATIENCE", 0.2)
+    with (
+        pytest.raises(EngineError, match="dask:local:1: .*has no workers; nothing was written"),
+        engine.opened("dask:local:1") as dask,
+    ):
+        list(dask.map(abs, range(3)))
+
+
 @pytest.fixture
 def cluster(tmp_path):
     """The address of a scheduler, its process, and those of two workers, started as one does by
