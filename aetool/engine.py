@@ -46,10 +46,10 @@ MOST_LOST = 5  # times in a row that workers may be lost before work is given up
 MOST_JOBS = 4  # that a worker remembers
 PATIENCE = 20  # seconds without a scheduler before work is given up
 BEGINNING = 120  # seconds that workers may take to begin, on a machine that is busy
-# How the C library keeps memory in workers that Dask begins here, as environment variables. Dask has
-# all freed memory given back at once; arrays of a few megabytes, which are made and dropped by the
-# thousand, then cost two fifths more processor time, most of it in page faults. One arena, since those
-# of threads, other than the first, give memory back by rules of their own.
+# How the C library keeps memory in workers that Dask begins here, as environment variables. Dask
+# has all freed memory given back at once; arrays of a few megabytes, which are made and dropped by
+# the thousand, then cost two fifths more processor time, most of it in page faults. One arena,
+# since those of threads, other than the first, give memory back by rules of their own.
 ALLOCATION = {
     "MALLOC_ARENA_MAX": 1,
     "MALLOC_MMAP_THRESHOLD_": 1 << 25,  # bytes

@@ -37,9 +37,11 @@ def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) ->
         return False
     if not body:
         return otherwise and 2 * len(figures) < len(filled)
+    # a header may be written again, where files were joined, which says nothing of levels
     under = [record for record in body if list(record) != list(first)]
     signs = _signs_of_header(first, under)
     beside_figures = signs.fresh or signs.names_over
+    # years across, as of a table of countries: `country,2001,2002`
     if signs.figures_over and not signs.repeated and beside_figures and _are_in_sequence(figures):
         return True
     if signs.figures_over or signs.names_over:
@@ -119,6 +121,7 @@ def is_quoted_otherwise(
     filled = [cell for cell in first if not cells.is_gap(cell.text)]
     if not filled or not body:
         return False
+    # names and records differ as a whole: a record quoted in part is quoted by what its cells hold
     ways_of_quoting = {cell.quoted for cell in filled}
     if len(ways_of_quoting) > 1:
         return False
