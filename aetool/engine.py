@@ -402,7 +402,8 @@ def _of_dask(address: str, chosen: str) -> Iterator[Engine]:
         "distributed.admin.large-graph-warning-threshold": f"{MOST_SENT}B",
     }
     settings |= {
-        f"distributed.nanny.pre-spawn-environ.{name}": value for name, value in ALLOCATION.items()
+        f"distributed.nanny.pre-spawn-environ.{name}": str(value)
+        for name, value in ALLOCATION.items()
     }
     word, _, count = address.partition(":")
     with dask.config.set(settings):
@@ -416,7 +417,8 @@ def _of_dask(address: str, chosen: str) -> Iterator[Engine]:
             )
         except (OSError, ValueError, RuntimeError) as error:
             raise _unreachable(chosen, error) from None
-        yield from _of_client(client, max(1, len(client.nthreads())), chosen)
+        threads = client.nthreads()  # type: ignore[no-untyped-call]
+        yield from _of_client(client, max(1, len(threads)), chosen)
 
 
 def _unreachable(chosen: str, error: Exception) -> EngineError:
@@ -446,19 +448,21 @@ def _of_local_cluster(workers: int, chosen: str) -> Iterator[Engine]:
                 n_workers=0, threads_per_worker=1, memory_limit=1 / workers,
                 dashboard_address=None, silence_logs=50,
             )  # fmt: skip
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unreachable(chosen, error) from None
+    scheduler = cluster.scheduler
+    assert scheduler is not None
+
+    def has_workers() -> bool:
+        """Whether a worker is there, or may still come."""
+        return bool(scheduler.workers) or time.monotonic() < began + BEGINNING
+
+    try:
         client = distributed.Client(  # type: ignore[no-untyped-call]
             cluster, set_as_default=False
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise _unreachable(chosen, error) from None
-
-    def has_begun() -> bool:
-        """Whether a worker is there, or may still come."""
-        return bool(cluster.scheduler.workers) or time.monotonic() < began + BEGINNING
-
-    cluster.scale(workers)
-    try:
-        yield from _of_client(client, workers, chosen, has_begun)
+        cluster.scale(workers)  # type: ignore[no-untyped-call]
+        yield from _of_client(client, workers, chosen, has_workers)
     finally:
         with suppress(TimeoutError):
             cluster.close(timeout=PATIENCE)
