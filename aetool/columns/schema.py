@@ -315,7 +315,7 @@ def _alike(columns: Sequence[Modelled]) -> list[str]:
             continue
         if column.missing:
             gaps.append(f"{column.name} ({column.missing})")
-        names = kinds.setdefault(column.plural, [])
+        names = kinds.setdefault(_group_of(column), [])
         names.append(column.name)
     lines = []
     if constant:
@@ -326,6 +326,13 @@ def _alike(columns: Sequence[Modelled]) -> list[str]:
         groups = [f"{words}: {_some(names)}" for words, names in kinds.items()]
         lines.append("; ".join(groups))
     return lines
+
+
+def _group_of(column: Modelled) -> str:
+    """What a column is called together with others like it, such as "numbers"."""
+    if column.condition:
+        return f"{column.plural} that are conditions, not scored"
+    return column.plural
 
 
 def _some(names: Sequence[str]) -> str:
