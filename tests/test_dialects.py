@@ -366,6 +366,15 @@ def test_notices_name_their_file_once(run, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("text", [b"||", b"||\n||\n"])
+def test_bars_alone_are_no_box(tmp_path, text):
+    assert sniff(text, "t").edge == ""
+    path = tmp_path / "t.csv"
+    path.write_bytes(text)
+    aetool.compress(path, tmp_path / "t.aez")
+    assert aetool.decompress(tmp_path / "t.aez", tmp_path / "back.csv").read_bytes() == text
+
+
 def test_a_box_is_archived_in_every_way(run, tmp_path):
     lines = [f"| {i} | {i % 10 + 0.5} | {'xy'[i % 2]}  |\n" for i in range(300)]
     path = tmp_path / "t.md"

@@ -612,7 +612,7 @@ def _line_record(line: str, cut: Cut) -> list[str]:
 
 def _is_box(cut: Cut) -> bool:
     """Whether the table is drawn as a box: each record begins and ends with a bar, drawn lines left
-    out."""
+    out, and some record has text between them."""
     if cut.delimiter != BAR or cut.columns < LEAST_BY_BLANKS:
         return False
     rows = []
@@ -620,7 +620,9 @@ def _is_box(cut: Cut) -> bool:
         if len(row) == cut.columns and not cells.is_ruler(row):
             rows.append(row)
     has_text_outside = any(row[0].strip() or row[-1].strip() for row in rows)
-    return bool(rows) and not has_text_outside
+    # bars alone may as well be records of empty fields
+    has_text_inside = any(cell.strip() for row in rows for cell in row[1:-1])
+    return has_text_inside and not has_text_outside
 
 
 def _blanks_follow(rows: list[list[str]], edge: str) -> bool:
