@@ -359,8 +359,7 @@ def test_notices_name_their_file_once(run, tmp_path):
     assert notes == [
         f"{path}: the first line is not of the table",
         "column 'a' is there 2 times: the last is called 'a.2'",
-        "a: numbers, 0.5 to 29.5",
-        "a.2: numbers, 0 to 2",
+        "numbers: a, a.2; each by itself: --explain-columns",
         f"{clean}: the first line is not of the table",
         "column 'a' is there 2 times: the last is called 'a.2'",
     ]
