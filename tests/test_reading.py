@@ -75,7 +75,7 @@ def test_what_a_newcomer_is_told_is_short_and_the_useful_comes_first(tmp_path: P
         "dates: start; numbers: load; categories: flag",
     ]
     # with fewer lines, what is odd shares one
-    assert understood_briefly(schema, 5)[1] == "with other cells, too: day, temp"
+    assert understood_briefly(schema, 5)[1] == "with something odd: day, temp"
 
 
 def test_the_order_of_dates_can_be_said(tmp_path: Path, run) -> None:

@@ -277,7 +277,7 @@ def understood_briefly(schema: Schema, most: int) -> list[str]:
         lines.append(_line_of(column))
     untold = [column.name for column in odd_ones[told:]]
     if untold:
-        lines.append(f"with other cells, too: {_some(untold)}")
+        lines.append(f"with something odd: {_some(untold)}")
     lines += alike
     if in_shell() and len(schema.columns) > len(lines):
         lines[-1] += "; each by itself: --explain-columns"
