@@ -161,7 +161,8 @@ def _bits(fitted_maps, asked_maps):
 
 @pytest.mark.parametrize("light", [False, True])
 def test_what_densities_describe(light):
-    """Colours; blurred ones and contrast; and blurred ones and the contrasts of three grains."""
+    """Colours; blurred ones and contrast; and blurred ones and the contrasts of three grains; and
+    blurred ones and the contrast of thin lines."""
     pictures = stones(2, 3)
     spec = scaling.image_spec((3, SIDE, SIDE))
     colours = Colours(Fine((3, SIDE, SIDE), brightness=False), light)
@@ -171,10 +172,10 @@ def test_what_densities_describe(light):
             spec,
             features(pictures),
         ).reshape(2, -1, SIDE, SIDE)
-        for number in range(3)
+        for number in range(4)
     ]
-    even, beside_contrast, beside_grains = aspects
-    assert [aspect.shape[1] for aspect in aspects] == [3, 4, 6]
+    even, beside_contrast, beside_grains, beside_narrow = aspects
+    assert [aspect.shape[1] for aspect in aspects] == [3, 4, 6, 4]
     if not light:
         logarithms = np.log(pictures.transpose(0, 3, 1, 2) / 255 + 0.02)
         assert even == pytest.approx(logarithms, abs=1e-5)
@@ -185,14 +186,17 @@ def test_what_densities_describe(light):
         weight /= weight.sum(axis=1, keepdims=True)
         return weight @ maps @ weight.T
 
-    def contrast(fine, coarse, least):
+    def contrast(fine, coarse, least, about=2.5):
         change = blurred(even, fine) - blurred(even, coarse)
-        return 0.1 * np.log(blurred((change**2).sum(axis=1), 2.5) + least**2)
+        return 0.1 * np.log(blurred((change**2).sum(axis=1), about) + least**2)
 
     softened = blurred(even, 0.7)
     assert beside_contrast[:, :3] == pytest.approx(softened, abs=1e-4)
     assert beside_grains[:, :3] == pytest.approx(softened, abs=1e-4)
     assert beside_contrast[:, 3] == pytest.approx(contrast(0.7, 2.5, 0.02), abs=1e-4)
+    assert beside_narrow[:, :3] == pytest.approx(softened, abs=1e-4)
+    narrow = contrast(0.7, 1.4, 0.02, about=1.2)
+    assert beside_narrow[:, 3] == pytest.approx(narrow, abs=1e-4)
     for number, (fine, coarse) in enumerate([(0.7, 1.4), (1.4, 2.8), (2.8, 5.6)]):
         expected = contrast(fine, coarse, 0.01)
         assert beside_grains[:, 3 + number] == pytest.approx(expected, abs=1e-4)

@@ -23,7 +23,11 @@ CONTRAST = 0.1  # how much the logarithm of contrast counts beside colours
 # is added to the contrast of each, as LEAST_CONTRAST to that of all
 GRAINS = ((0.7, 1.4), (1.4, 2.8), (2.8, 5.6))
 LEAST_GRAIN = 0.01
+# pixels: how far about a place contrast is taken that tells a thin line, such as a scratch
+NARROW = 1.2
 BLUR, STEP = 1.0, 2  # pixels that costs are averaged over; between two places
+# of thin lines: pixels that costs are averaged over; places that they stand out from
+THIN_BLUR, NEARBY = 0.85, 1.0
 
 
 @dataclass(frozen=True)
@@ -112,19 +116,20 @@ class Colours:
         self,
         g: Builder,
         x: Value,
-    ) -> tuple[Value, Value, Value]:
+    ) -> tuple[Value, Value, Value, Value]:
         """What densities describe of each pixel of reduced pictures, (batch, descriptors, height,
         width) each.
 
         Of features x: `even` colours; blurred ones beside the logarithm of the contrast about the
-        pixel; and the same beside the logarithms of the contrasts of GRAINS, one for each. These
-        logarithms are times CONTRAST.
+        pixel; the same beside the logarithms of the contrasts of GRAINS, one for each; and the same
+        beside that of the contrast of the finest grain within NARROW pixels. These logarithms are
+        times CONTRAST.
         """
         colours = self.even(g, x)
         softened = self._blurred(g, colours, SOFT)
         wide = self._blurred(g, colours, WIDE)
         change = softened - wide
-        contrast = self._contrast(g, change, LEAST_CONTRAST)
+        contrast = self._contrast(g, change, LEAST_CONTRAST, WIDE)
         beside_contrast = g.op(
             "Concat",
             softened,
@@ -136,7 +141,7 @@ class Colours:
             less_blurred = self._blurred(g, colours, fine)
             more_blurred = self._blurred(g, colours, coarse)
             change = less_blurred - more_blurred
-            contrast = self._contrast(g, change, LEAST_GRAIN)
+            contrast = self._contrast(g, change, LEAST_GRAIN, WIDE)
             contrasts_of_grains.append(contrast)
         beside_grains = g.op(
             "Concat",
@@ -144,7 +149,16 @@ class Colours:
             *contrasts_of_grains,
             axis=1,
         )
-        return colours, beside_contrast, beside_grains
+        _, coarser_than_finest = GRAINS[0]
+        change = softened - self._blurred(g, colours, coarser_than_finest)
+        contrast = self._contrast(g, change, LEAST_CONTRAST, NARROW)
+        beside_narrow = g.op(
+            "Concat",
+            softened,
+            contrast,
+            axis=1,
+        )
+        return colours, beside_contrast, beside_grains, beside_narrow
 
     def _blurred(
         self,
@@ -163,15 +177,17 @@ class Colours:
         g: Builder,
         change: Value,
         least: float,
+        about: float,
     ) -> Value:
         """(batch, 1, height, width): CONTRAST times the logarithm of the mean square about each
         pixel of a change of colours, (batch, channels, height, width). least: the change that is
-        added, so that flat places have a logarithm."""
+        added, so that flat places have a logarithm; about: the deviation, in pixels, of the
+        Gaussian that squares are averaged by."""
         channels = self.frame.shape[0]
         every = np.ones((1, channels, 1, 1))
         square = change * change
         squared_change = g.op("Conv", square, every)
-        contrast = self._blurred(g, squared_change, WIDE)
+        contrast = self._blurred(g, squared_change, about)
         contrast = g.log(contrast + least**2)
         return contrast * CONTRAST
 
@@ -182,20 +198,41 @@ class Colours:
         densities: Sequence[Density],
     ) -> Value:
         """(batch, maps * places), in nats: how unexpected pixels of features x are about each
-        place, by the density of each aspect."""
+        place, by the density of each aspect; by the last, how much more so than about the places
+        nearby.
+
+        Whole regions of a coarse grain are somewhat unexpected, among which a thin line, that of a
+        scratch or of a seam, does not stand out but from what is beside it.
+        """
+        maps = []
+        of_lines = len(densities) - 1
+        aspects = self.aspects(g, x)
+        for number, (density, aspect) in enumerate(zip(densities, aspects, strict=True)):
+            nats = density.write(g, aspect)
+            if number == of_lines:
+                places = self._over_places(g, nats, THIN_BLUR)
+                nearby = [window_means(side, side, NEARBY) for side in self.frame.grid]
+                places = places - both_axes(g, places, *nearby)
+            else:
+                places = self._over_places(g, nats, BLUR)
+            maps.append(g.op("Flatten", places, axis=1))
+        return g.side_by_side(*maps)
+
+    def _over_places(
+        self,
+        g: Builder,
+        values: Value,
+        deviation: float,
+    ) -> Value:
+        """(batch, 1, height, width of the grid): the mean about each place of values of pixels,
+        (batch, 1, height, width), by a Gaussian of so many pixels."""
         sides = zip(
             self.frame.small,
             self.frame.grid,
             strict=True,
         )
-        about_places = [window_means(side, places, BLUR) for side, places in sides]
-        aspects = self.aspects(g, x)
-        maps = []
-        for density, aspect in zip(densities, aspects, strict=True):
-            nats = density.write(g, aspect)
-            places = both_axes(g, nats, *about_places)
-            maps.append(g.op("Flatten", places, axis=1))
-        return g.side_by_side(*maps)
+        down, right = (window_means(side, places, deviation) for side, places in sides)
+        return both_axes(g, values, down, right)
 
 
 def _off_middle(side: int) -> Float:

@@ -14,7 +14,7 @@ from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, ev
 from aetool.errors import DataError
 from aetool.model import Float, Int
 from aetool.rarity import SHARPNESS, Rarity
-from aetool_patches.colours import Colours, Fine
+from aetool_patches.colours import GRAINS, Colours, Fine
 from aetool_patches.density import Density
 from aetool_patches.net import MAP, some_numbers, some_rows
 from aetool_patches.texture import window_means
@@ -112,13 +112,13 @@ class Usual:
 class Surface(Solution):
     """Densities of what pixels look like, and what their costs usually are.
 
-    densities: of colours, of colours beside contrast, and beside that of each grain. usual,
-    deviation: (maps * places,), costs that are usual at each place, and how far they stray, in
-    nats; rarities: for each map how rare the power mean of its costs is. mean: (channels *
-    places,), the mean of the pictures at each place, standardised. alike: how far pictures look
-    alike everywhere, 0 .. 1; where each place has a look of its own, these densities tell little,
-    and bits count by the square of it. fitted: the costs from which it follows what is usual, also
-    without some of the pictures.
+    densities: of colours, of colours beside contrast, beside that of each grain, and beside that of
+    thin lines. usual, deviation: (maps * places,), costs that are usual at each place, and how far
+    they stray, in nats; rarities: for each map how rare the power mean of its costs is. mean:
+    (channels * places,), the mean of the pictures at each place, standardised. alike: how far
+    pictures look alike everywhere, 0 .. 1; where each place has a look of its own, these densities
+    tell little, and bits count by the square of it. fitted: the costs from which it follows what is
+    usual, also without some of the pictures.
 
     Score: how rare the power mean over all places of a map's costs is, in bits, joined over maps as
     rarity.joined does with models; it falls on the pixels by how far costs are beyond the usual.
@@ -297,9 +297,9 @@ class Surfaces(ClosedForm):
         flat = self._in_parts(every_aspect, pictures)
         laid = flat.reshape(len(flat), -1, height * width)
         every = laid.transpose(0, 2, 1)
-        # colours alone, and beside one number of contrast
-        ends = [channels, 2 * channels + 1]
-        return np.split(every, ends, axis=2)
+        # colours alone, and beside one number of contrast, those of all grains, and one again
+        widths = [channels, channels + 1, channels + len(GRAINS)]
+        return np.split(every, np.cumsum(widths), axis=2)
 
     def _in_parts(
         self,
