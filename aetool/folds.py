@@ -37,9 +37,11 @@ def content_folds(features: npt.NDArray[np.float32], spec: Spec, folds: int) -> 
     which some models use, have no effect.
     """
     flat = features.reshape(len(features), -1).astype(np.float64)
-    turns = flat @ _weights(spec)
-    inside = turns - np.floor(turns)
-    fold = np.floor(inside * folds)
+    # what is behind the decimal point of a weighed sum is as good as drawn at random, 0 .. 1
+    hashes = flat @ _weights(spec)
+    fraction = hashes - np.floor(hashes)
+    fold = np.floor(fraction * folds)
+    # a fraction that rounding makes 1 belongs to the last fold
     return np.minimum(fold, folds - 1).astype(np.int64)
 
 
@@ -52,7 +54,9 @@ def stretch_folds(rows: int, folds: int, stretches: int = STRETCHES) -> Int:
     cross-validation: Bergmeir & Benitez 2012). There are several stretches for each fold, so that
     none leaves out a whole season.
     """
-    stretch = np.arange(rows) * (folds * stretches) // rows
+    all_stretches = folds * stretches
+    stretch = np.arange(rows) * all_stretches // rows
+    # folds take turns
     return np.asarray(stretch % folds)
 
 
@@ -69,26 +73,29 @@ def staying(
     but one stay: each is judged by the others.
     """
     rows = np.flatnonzero(kept)
-    flat = features.reshape(len(features), -1)[rows]
-    first, equals = _equal_rows(flat)
+    flat = features.reshape(len(features), -1)
+    first, equals = _equal_rows(flat[rows])
     is_repeated = equals > 1
     if is_repeated.mean() > REPETITIVE:
+        # the first of equal rows is judged by the others
         stays = np.ones(len(rows), dtype=bool)
         stays[first] = False
     else:
-        stays = equals > FREQUENT * len(rows)
-    out = np.zeros(len(features), dtype=bool)
-    out[rows] = stays
-    return out
+        frequent = FREQUENT * len(rows)
+        stays = equals > frequent
+    is_staying = np.zeros(len(features), dtype=bool)
+    is_staying[rows] = stays
+    return is_staying
 
 
 def _equal_rows(flat: npt.NDArray[np.float32]) -> tuple[Int, Int]:
     """Find rows that are equal: (the index of the first row of each kind; for each row how many are
     equal to it, itself included). flat: (rows, features)."""
     contiguous = np.ascontiguousarray(flat)
-    size = contiguous.dtype.itemsize * contiguous.shape[1]
+    row_bytes = contiguous.dtype.itemsize * contiguous.shape[1]
     # a row as one key of bytes: sorted at once, and not column by column
-    keys = contiguous.view(np.dtype((np.void, size))).ravel()
+    key_type = np.dtype((np.void, row_bytes))
+    keys = contiguous.view(key_type).ravel()
     _, first, kind, count = np.unique(
         keys,
         return_index=True,
@@ -103,12 +110,7 @@ def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
     fitted without that record's fold."""
     g = Graph()
     x, features = open_graph(g, spec, schema)
-    flat = g.cast(features, TensorProto.DOUBLE)
-    turns = weighed_sum(g, flat, _weights(spec), np.float64)
-    whole = g.op("Floor", turns)
-    inside = g.op("Sub", turns, whole)
-    count = g.exact(float(len(scores)))
-    fold = g.op("Floor", g.op("Mul", inside, count))
+    fold = _write_fold(g, features, spec, len(scores))
     chosen: dict[str, str] = {}
     for number, score in enumerate(scores):
         model = onnx.ModelProto.FromString(score)
@@ -123,11 +125,27 @@ def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
                 mask = _mask_of_axes(g, in_fold, declared)
                 value = g.op("Where", mask, value, chosen[name])
             chosen[name] = value
+    # all folds have the same outputs
     for declared in model.graph.output:
+        name = declared.name
         kind = declared.type.tensor_type
-        sizes = [size.dim_value for size in kind.shape.dim]
-        g.output(declared.name, chosen[declared.name], kind.elem_type, sizes[1:])
+        # the first size is the batch
+        _, *sizes = [size.dim_value for size in kind.shape.dim]
+        g.output(name, chosen[name], kind.elem_type, sizes)
     return g.build("score")
+
+
+def _write_fold(g: Graph, features: str, spec: Spec, folds: int) -> str:
+    """Add to graph g what `content_folds` computes, (B, 1) float64; returns the name of the result.
+    features: the name of the features, (B, features)."""
+    # in float64, as there: in float32 a record could fall into another fold than in the fit
+    flat = g.cast(features, TensorProto.DOUBLE)
+    hashes = weighed_sum(g, flat, _weights(spec), np.float64)
+    floor = g.op("Floor", hashes)
+    fraction = g.op("Sub", hashes, floor)
+    count = g.exact(float(folds))
+    scaled = g.op("Mul", fraction, count)
+    return g.op("Floor", scaled)
 
 
 def _mask_of_axes(g: Graph, mask: str, value: onnx.ValueInfoProto) -> str:
@@ -142,7 +160,9 @@ def _weights(spec: Spec) -> Float:
     """How much each feature counts in the assignment of a row to a fold, (features,); 0 for
     features without effect."""
     number = np.arange(1, spec.features + 1)
-    weight = STIR * (1 + (number * GOLDEN) % 1)
+    spread = (number * GOLDEN) % 1
+    weight = STIR * (1 + spread)
     # the rows before a row are the last features
-    weight[spec.features - spec.given :] = 0.0
+    first_before = spec.features - spec.given
+    weight[first_before:] = 0.0
     return np.asarray(weight, dtype=np.float64)

@@ -57,7 +57,8 @@ class Rarity:
         scale = _scale_beyond(held_out, scores[-1], expected)
         # of equal scores the lowest part holds: a score that most records have is not rare
         rises = np.diff(scores) > 1e-6 * scale
-        kept = scores[np.append(rises, True)]
+        is_last_of_equals = np.append(rises, True)
+        kept = scores[is_last_of_equals]
         first = np.searchsorted(scores, kept, side="left")
         # an exponential tail of this scale falls by half, one bit, every scale * log(2)
         slope = 1 / (scale * math.log(2))
@@ -86,15 +87,15 @@ class Rarity:
     def write(self, g: Graph, scores: str) -> str:
         """Add nodes to graph g that compute `of_scores`; returns the name of the result, (B, 1)
         bits. scores: the name of a value (B, 1)."""
-        # straight lines between knots as a sum of ramps, each of which turns the line at its knot:
+        # straight lines between knots as a sum of ramps, each of which bends the line at its knot:
         # graphs have no interpolation, and this one needs no branch
         # no division by 0, however close two knots lie
         lengths = np.maximum(np.diff(self.scores), 1e-300)
         slopes = np.diff(self.bits) / lengths
-        turns = np.diff(slopes, prepend=0.0, append=self.slope)
-        off_knots = g.term(scores) - self.scores
-        beyond_knots = off_knots.positive_part()
-        above_first = beyond_knots.weighed_sum(turns)
+        slope_changes = np.diff(slopes, prepend=0.0, append=self.slope)
+        from_knots = g.term(scores) - self.scores
+        beyond_knots = from_knots.positive_part()
+        above_first = beyond_knots.weighed_sum(slope_changes)
         bits = above_first + self.bits[0]
         return write_cap(g, bits.name, self.bend)
 
@@ -131,9 +132,9 @@ def cap(bits: Float, bend: float) -> Float:
     ever more slowly, and never exceed bend + ROOM (8 bits)."""
     over = np.maximum(bits - bend, 0.0)
     # at the bend its slope is 1, so that no two scores change places
-    rest = ROOM * over / (ROOM + over)
+    bent = ROOM * over / (ROOM + over)
     below = np.minimum(bits, bend)
-    return np.asarray(below + rest)
+    return np.asarray(below + bent)
 
 
 def write_cap(g: Graph, bits: str, bend: float, room: float = ROOM) -> str:
@@ -142,10 +143,9 @@ def write_cap(g: Graph, bits: str, bend: float, room: float = ROOM) -> str:
     # below the bend nothing is over, and the second term is 0
     over = (value - bend).positive_part()
     scaled = over * room
-    most = over + room
-    rest = scaled / most
+    bent = scaled / (over + room)
     below = value.at_most(bend)
-    capped = below + rest
+    capped = below + bent
     return capped.name
 
 
@@ -170,17 +170,18 @@ def joined(
     for model_parts, rarity in zip(parts, rarities, strict=True):
         scores = model_parts.sum(axis=1)
         bits_of_models.append(rarity.of_scores(scores))
-    bits = np.stack(bits_of_models)
+    bits = np.stack(bits_of_models)  # (models, rows)
     # the largest is taken out before the powers of 2, which could not hold thousands of bits
     top = bits.max(axis=0)
     powers = np.exp2(SHARPNESS * (bits - top))
-    weight = powers * np.asarray(weights)[:, None]
-    mean = weight.sum(axis=0) / sum(weights)
+    weight_of_models = np.asarray(weights)[:, None]
+    weighed = powers * weight_of_models
+    mean = weighed.sum(axis=0) / sum(weights)
     score = top + np.log2(mean) / SHARPNESS
     # a model that finds nothing has no share in what others find
-    blame = weight * (bits + LITTLE)
+    blame = weighed * (bits + LITTLE)
     blame_of_models = blame / blame.sum(axis=0)
-    share = np.zeros(parts[0].shape)
+    share = np.zeros(parts[0].shape)  # (rows, columns + 1), each row adding up to 1
     for model_parts, medians, model_blame in zip(parts, usual, blame_of_models, strict=True):
         excess = np.maximum(model_parts - medians, 0.0) + LITTLE
         total = excess.sum(axis=1, keepdims=True)
@@ -253,7 +254,7 @@ def _write_blame(bits: Term, power: Term, weights: Sequence[float]) -> Term:
 def _write_share(parts: Term, usual: Float) -> Term:
     """Add to a graph how much of one model's score is each column's, (B, columns + 1), whose sum is
     1: by what parts, (B, columns + 1), exceed the usual ones, (columns + 1,)."""
-    off = parts - usual
-    excess = off.positive_part() + LITTLE
+    above_usual = parts - usual
+    excess = above_usual.positive_part() + LITTLE
     every_column = np.ones(len(usual))
     return excess / excess.weighed_sum(every_column)

@@ -32,30 +32,48 @@ def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
     give it its spread.
     """
     rows = sum(len(batch) for batch in batches)
-    keep = np.ones(rows, dtype=bool)
     if not len(spec.numeric) or rows < FEWEST:
-        return keep
-    chunks = _Winsorised(batches, spec)
-    wide = len(spec.numeric) > DENSE
-    axes = max(1, min(AXES, rows // ROWS_OF_AN_AXIS))
-    if wide:
+        return np.ones(rows, dtype=bool)
+    numbers = _Winsorised(batches, spec)
+    is_wide = len(spec.numeric) > DENSE
+    is_near = np.ones(rows, dtype=bool)
+    if is_wide:
         # a cluster of rows is an axis of its own among a few: what lies far at first sight, each
         # number by itself, waits outside until the others say that it is near
-        lengths = [(chunk**2).sum(axis=1) for chunk in chunks]
-        length = np.concatenate(lengths)
-        keep = length <= np.quantile(length, NEAR_AT_FIRST)
+        is_near = _nearest_of(numbers.squared_lengths(), NEAR_AT_FIRST)
     for _ in range(CONCENTRATIONS):
-        weights = keep.astype(np.float64)
-        if wide:
-            middle = leading(chunks, axes, weights)
-            far = middle.squares(chunks)
+        weights = is_near.astype(np.float64)
+        if is_wide:
+            distances = _distances_by_axes(numbers, weights)
         else:
-            whole = moments(chunks, weights)
-            # where most rows are 0 the variance is that of the others, not of how rare they are
-            missing = np.maximum(1 - np.diag(whole.cov), 0)
-            far = whole.squares(chunks, np.where(chunks.rare, missing, 0))
-        keep = far <= np.quantile(far, part)
-    return keep
+            distances = _distances_by_covariance(numbers, weights)
+        is_near = _nearest_of(distances, part)
+    return is_near
+
+
+def _nearest_of(distances: Float, part: float) -> npt.NDArray[np.bool_]:
+    """Mark the share `part` of rows whose distances, (rows,), are smallest: (rows,) bool."""
+    # rows of equal distance all count, so that there may be more of them
+    farthest = np.quantile(distances, part)
+    return np.asarray(distances <= farthest)
+
+
+def _distances_by_axes(numbers: _Winsorised, weights: Float) -> Float:
+    """(rows,): squared distances from the weighed mean, by the leading axes alone, where a
+    covariance of all numbers would be too large. weights: (rows,)."""
+    axes = max(1, min(AXES, len(weights) // ROWS_OF_AN_AXIS))
+    principal = leading(numbers, axes, weights)
+    return principal.squares(numbers)
+
+
+def _distances_by_covariance(numbers: _Winsorised, weights: Float) -> Float:
+    """(rows,): squared distances from the weighed mean, by the weighed covariance. weights:
+    (rows,)."""
+    weighed = moments(numbers, weights)
+    # where most rows are 0 the variance is that of the others, not of how rare they are
+    missing = np.maximum(1 - np.diag(weighed.cov), 0)
+    added = np.where(numbers.rare, missing, 0)
+    return weighed.squares(numbers, added)
 
 
 class _Winsorised:
@@ -78,8 +96,14 @@ class _Winsorised:
             values = few[:, feature]
             gate = spec.gate[number]
             if gate >= 0:
-                values = values[few[:, gate] == 0]
+                is_present = few[:, gate] == 0
+                values = values[is_present]
             self._measure(number, values, len(few))
+
+    def squared_lengths(self) -> Float:
+        """(rows,): the sum of the squares of each row's numbers."""
+        lengths = [(numbers**2).sum(axis=1) for numbers in self]
+        return np.concatenate(lengths)
 
     def _measure(self, number: int, values: Float, rows: int) -> None:
         """Set the centre and the deviation of one number from its values. number: its index;
@@ -93,9 +117,12 @@ class _Winsorised:
             return
         middle = np.median(values)
         self.middle[number] = middle
-        # of a normal distribution
+        # of a normal distribution this times the median distance is the deviation
         spread = 1.4826 * float(np.median(np.abs(values - middle)))
-        self.scale[number] = max(spread, float(values.std()) / CUT, float(self.spec.half[number]))
+        # where most values lie at the middle, none of the others must be infinitely far
+        least = float(values.std()) / CUT
+        resolution = float(self.spec.half[number])
+        self.scale[number] = max(spread, least, resolution)
 
     def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
         gated = self.spec.gate >= 0
@@ -105,7 +132,8 @@ class _Winsorised:
             numbers = flat[:, self.spec.numeric]
             standard = (numbers - self.middle) / self.scale
             standard = np.clip(standard, -CUT, CUT)
-            standard[numbers == usual] = 0
+            is_usual = numbers == usual
+            standard[is_usual] = 0
             if gated.any():
                 flags = flat[:, self.spec.gate[gated]]
                 standard[:, gated] *= flags == 0

@@ -23,8 +23,9 @@ def _operation(kind: str, *, reflected: bool = False) -> Operation:
     value is the right operand."""
 
     def method(value: Value, other: Operand) -> Value:
-        operands = (other, value) if reflected else (value, other)
-        return value.builder.op(kind, *operands)
+        if reflected:
+            return value.builder.op(kind, other, value)
+        return value.builder.op(kind, value, other)
 
     return method
 
@@ -94,7 +95,8 @@ class Builder:
         """Add one operator of ONNX, and return its only result; arrays and numbers among operands
         become constants of float32."""
         inputs = [self._name_of(operand) for operand in operands]
-        return Value(self, self.graph.op(kind, *inputs, **attributes))
+        result = self.graph.op(kind, *inputs, **attributes)
+        return Value(self, result)
 
     def _name_of(self, operand: Operand) -> str:
         # equal constants are stored once
@@ -104,7 +106,8 @@ class Builder:
 
     def const(self, array: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> Value:
         """A constant that is stored in the graph."""
-        return Value(self, self.graph.const(array, dtype))
+        name = self.graph.const(array, dtype)
+        return Value(self, name)
 
     def affine(self, x: Value, weight: Float, bias: Float) -> Value:
         """The affine map x weight + bias, (batch, k); x: (batch, n), weight: (n, k), bias: (k,)."""
@@ -150,13 +153,16 @@ class Builder:
 
     def columns_of(self, x: Value, index: Sequence[int] | Int) -> Value:
         """(batch, k): the columns of x, (batch, n), whose numbers are in index, (k,)."""
-        return Value(self, self.graph.take(x.name, index))
+        name = self.graph.take(x.name, index)
+        return Value(self, name)
 
     def rows_of(self, table: npt.ArrayLike, number: Value) -> Value:
         """Look up a row of a table, (k, n), for each record: (batch, n). number: (batch, 1) int64,
         the index of the row."""
-        flat = self.op("Reshape", number, self.const([-1], np.int64))
-        return self.op("Gather", np.asarray(table), flat, axis=0)
+        # Gather puts the axes of its index first: of (batch, 1) it would make (batch, 1, n)
+        one_axis = self.const([-1], np.int64)
+        index = self.op("Reshape", number, one_axis)
+        return self.op("Gather", np.asarray(table), index, axis=0)
 
     def look_up(self, table: npt.ArrayLike | Value, index: Value) -> Value:
         """Look up the entries of a table, (k,), by their indices, (batch, n) int64: (batch, n)."""
@@ -172,29 +178,32 @@ class Builder:
         columns, count = edges.shape
         # as many steps as a power of two, so that every halving of them has equal halves
         size = 1 << count.bit_length()
-        padded = np.full((columns, size - 1), np.inf)
-        padded[:, :count] = edges
-        position = self._count_below(x, padded)
-        steps_of_columns = np.zeros((columns, size))
-        steps_of_columns[:, : count + 1] = heights
-        first = np.arange(columns) * size
-        return self.look_up(steps_of_columns.ravel(), self.as_index(position + first))
+        padded_edges = np.full((columns, size - 1), np.inf)
+        padded_edges[:, :count] = edges
+        step = self._count_below(x, padded_edges)
+        padded_heights = np.zeros((columns, size))
+        padded_heights[:, : count + 1] = heights
+        # the tables of all columns are stored one behind the other
+        first_of_column = np.arange(columns) * size
+        place = self.as_index(step + first_of_column)
+        return self.look_up(padded_heights.ravel(), place)
 
     def _count_below(self, x: Value, edges: Float) -> Value:
         """For each number of x, (batch, n), how many edges of its column are less than or equal to
         it, found by bisection. edges: (n, 2^m - 1), ascending for each column."""
         columns, count = edges.shape
-        first = np.arange(columns) * count
-        position = x * 0.0
+        first_of_column = np.arange(columns) * count
+        # counted in float32, which holds such numbers exactly
+        below = x * 0.0
         stride = (count + 1) // 2
         while stride:
-            # what lies within each half is counted in float32, which holds it exactly
-            index = self.as_index(position + (first + stride - 1))
-            edge = self.look_up(edges.ravel(), index)
+            # the edge in the middle of those that may still be below
+            middle = self.as_index(below + (first_of_column + stride - 1))
+            edge = self.look_up(edges.ravel(), middle)
             is_beyond = self.as_number(x >= edge)
-            position = position + is_beyond * float(stride)
+            below = below + is_beyond * float(stride)
             stride //= 2
-        return position
+        return below
 
     def sum_of(self, x: Value, weight: npt.ArrayLike) -> Value:
         """(batch, 1): the sum of the columns of x, (batch, n), each times its weight, (n,)."""
@@ -204,7 +213,8 @@ class Builder:
 
     def largest(self, x: Value) -> Value:
         """(batch, 1): the largest number of each record."""
-        return self.op("ReduceMax", x, self.const([1], np.int64), keepdims=1)
+        axis = self.const([1], np.int64)
+        return self.op("ReduceMax", x, axis, keepdims=1)
 
     def number_of_least(self, x: Value) -> Value:
         """The position of the smallest number in each record, (batch, 1) int64. x: (batch, n)."""
@@ -223,7 +233,8 @@ class Builder:
     def scored(self, x: Value) -> Value:
         """Features x, (batch, features), with 0 in place of those that are context and are not
         judged."""
-        return x * (self.spec.owners() >= 0)
+        is_judged = self.spec.owners() >= 0
+        return x * is_judged
 
     def numbers(self, x: Value) -> Value:
         """(batch, numbers): the standardised numbers among features x, (batch, features)."""
@@ -233,8 +244,10 @@ class Builder:
         """For each record the squared distance of its features x, (batch, features), to each of
         `rows`, (k, features), without context and less the record's own sum of squares, which is
         the same for all rows: (batch, k)."""
+        # |x - r|^2 without |x|^2 is |r|^2 - 2 x r, one product of matrices for all rows
         square = (rows**2).sum(axis=1)
-        return self.op("Gemm", self.scored(x), rows, square, transB=1, alpha=-2.0)
+        judged = self.scored(x)
+        return self.op("Gemm", judged, rows, square, transB=1, alpha=-2.0)
 
     def unseen_nats(self) -> Value | None:
         """The cost of cells that the features do not show, (batch, columns), in nats: of a gap

@@ -32,15 +32,18 @@ def deviations(spec: Spec, x: Float, expected: Float) -> Float:
     square = (x - expected)[:, numbers] ** 2
     present = np.ones(square.shape, dtype=bool)
     gated = spec.gate >= 0
-    present[:, gated] = x[:, spec.gate[gated]] == 0
+    flags = x[:, spec.gate[gated]]
+    present[:, gated] = flags == 0
     if not present.any():
         return np.ones(len(numbers))
     shared = math.sqrt(square[present].mean())
     shared = max(shared, LEAST_DEVIATION)
+    # each number's own, held back from extremes by rows of deviation 1
     total = (square * present).sum(axis=0) + PRIOR_ROWS
     count = present.sum(axis=0) + PRIOR_ROWS
-    scale = np.sqrt(total / count)
-    return np.where(gated, np.maximum(scale, shared), shared)
+    own = np.sqrt(total / count)
+    at_least_shared = np.maximum(own, shared)
+    return np.where(gated, at_least_shared, shared)
 
 
 def about(
@@ -62,19 +65,27 @@ def about(
     spec = g.spec
     numbers = None
     if len(spec.numeric):
-        off = g.numbers(x) - g.numbers(expected)
-        bucket = np.minimum(2 * spec.half, deviation)
-        usual = 0.5 * NATS + np.log(deviation / bucket)
-        cost = off * off * (0.5 / deviation**2) + usual
-        numbers = where_present(g, x, cost)
+        numbers = _of_gaussian(g, x, expected, deviation)
     flags = of_flags(g, x, expected, prior)
     levels = of_levels(g, x, expected, prior)
     parts = by_column(g, x, numbers, flags, levels)
     if not shared:
         return parts
-    last = np.zeros(len(spec.columns) + 1)
-    last[-1] = shared
-    return parts + last
+    of_record = np.zeros(len(spec.columns) + 1)
+    of_record[-1] = shared
+    return parts + of_record
+
+
+def _of_gaussian(g: Builder, x: Value, expected: Value, deviation: Float) -> Value:
+    """(batch, numbers), in nats: minus the logarithm of the mass of each number's bucket under a
+    Gaussian about the expected number; 0 where it is missing. Arguments as of `about`."""
+    difference = g.numbers(x) - g.numbers(expected)
+    square = difference * difference
+    # a bucket wider than the deviation would have a density above 1, and a cost below 0
+    bucket = np.minimum(2 * g.spec.half, deviation)
+    at_mean = 0.5 * NATS + np.log(deviation / bucket)
+    cost = square * (0.5 / deviation**2) + at_mean
+    return where_present(g, x, cost)
 
 
 def of_mixture(
@@ -120,11 +131,13 @@ def of_flags(g: Builder, x: Value, expected: Value, prior: Float) -> Value | Non
     missing = _at_least_once(g, prior)[index]
     present = np.maximum(1 - missing, 1 / (g.rows + 2))
     least = 0.5 * np.minimum(missing, present)
-    p = g.maximum(g.columns_of(expected, index), least)
-    p = g.minimum(p, 1 - least)
+    # the probability that the flag is set, within least .. 1 - least
+    probability = g.columns_of(expected, index)
+    probability = g.maximum(probability, least)
+    probability = g.minimum(probability, 1 - least)
     flag = g.columns_of(x, index)
-    if_missing = flag * g.log(p)
-    if_present = (1.0 - flag) * g.log(1.0 - p)
+    if_missing = flag * g.log(probability)
+    if_present = (1.0 - flag) * g.log(1.0 - probability)
     return -(if_missing + if_present)
 
 
@@ -143,10 +156,14 @@ def of_levels(g: Builder, x: Value, expected: Value, prior: Float) -> Value | No
     index, block = levels_of(g.spec)
     part = np.where(prior > 0, RARER, UNSEEN)
     least = part * _at_least_once(g, prior)
-    p = g.maximum(g.columns_of(expected, index), least[index])
-    total = g.log(p @ block)
-    chosen = g.columns_of(x, index) * g.log(p)
-    return total - chosen @ block
+    weight = g.columns_of(expected, index)
+    weight = g.maximum(weight, least[index])
+    # a probability is a level's weight over the sum of its category's: as they were raised, that
+    # is no longer 1
+    log_total = g.log(weight @ block)
+    one_hot = g.columns_of(x, index)
+    log_chosen = one_hot * g.log(weight)
+    return log_total - log_chosen @ block
 
 
 def levels_of(spec: Spec) -> tuple[list[int], Float]:
@@ -217,13 +234,16 @@ def plain_error(g: Builder, x: Value, expected: Value, error: str) -> Value:
     summed by column, context left out: (batch, columns + 1). x, expected: (batch, features)."""
     owners = g.spec.owners()
     index = np.flatnonzero(owners >= 0)
-    off = g.columns_of(x - expected, index)
-    cost = g.op("Abs", off) if error == "mae" else off * off
-    return summed(g, cost, owners[index].tolist())
+    difference = g.columns_of(x - expected, index)
+    cost = g.op("Abs", difference) if error == "mae" else difference * difference
+    owner = owners[index].tolist()
+    return summed(g, cost, owner)
 
 
 def _at_least_once(g: Builder, prior: Float) -> Float:
     """How often each flag or level occurs, (features,), raised where it never did to what it would
     be had it occurred once. prior: (features,), the shares of rows."""
-    once = 1 / (g.rows + 1) if g.rows else NEVER
+    once = NEVER
+    if g.rows:
+        once = 1 / (g.rows + 1)
     return np.maximum(prior, once)

@@ -37,12 +37,15 @@ class Leading:
     total: float
 
     @classmethod
-    def of(cls, whole: Moments) -> Leading:
+    def of(cls, moments: Moments) -> Leading:
         """Make a Leading from rows whose covariance matrix is known in full, keeping all principal
-        axes. whole: the moments of these rows."""
-        variances, axes = np.linalg.eigh(whole.cov)
+        axes. moments: of these rows."""
+        # the smallest come first
+        variances, axes = np.linalg.eigh(moments.cov)
+        # below 0 by rounding, where rows do not vary
         variances = np.maximum(variances[::-1], 0)
-        return cls(whole.rows, whole.mean, variances, axes[:, ::-1], float(variances.sum()))
+        total = float(variances.sum())
+        return cls(moments.rows, moments.mean, variances, axes[:, ::-1], total)
 
     def first(self, most: int) -> Leading:
         """A copy that keeps the `most` leading axes."""
@@ -54,14 +57,16 @@ class Leading:
     def noise(self) -> float:
         """The mean variance along the other axes, which by maximum likelihood is that of the noise
         (Tipping & Bishop 1999, equation 8)."""
-        others = len(self.mean) - len(self.variances)
-        rest = self.total - float(self.variances.sum())
-        return max(rest, 0.0) / max(1, others)
+        other_axes = len(self.mean) - len(self.variances)
+        beyond_axes = self.total - float(self.variances.sum())
+        # below 0 by rounding, where all of the variance lies along the axes
+        return max(beyond_axes, 0.0) / max(1, other_axes)
 
     def axes(self, rounding: Float | None = None) -> tuple[Float, Float]:
         """(variances (axes,) along the leading axes, plus AXIS_NOISE; axes (features, axes)).
         rounding: (features,), whose mean is added to each variance; None for none."""
-        return self.variances + _least(rounding), self.vectors
+        variances = self.variances + _least(rounding)
+        return variances, self.vectors
 
     def squares(self, batches: Batches, rounding: Float | None = None) -> Float:
         """(rows,): the squared Mahalanobis distance from the mean of each row in batches, all other
@@ -71,20 +76,22 @@ class Leading:
         whitened = self.vectors / np.sqrt(variances)
         squares = []
         for block in in_blocks(batches, BLOCK_NUMBERS):
-            off = block - self.mean
-            # what lies beyond the axes is what is left of the length
-            length = (off**2).sum(axis=1)
-            inside = (off @ self.vectors) ** 2
-            rest = np.maximum(length - inside.sum(axis=1), 0.0)
-            along = (off @ whitened) ** 2
-            squares.append(along.sum(axis=1) + rest / noise)
+            centred = block - self.mean
+            length = (centred**2).sum(axis=1)
+            inside = (centred @ self.vectors) ** 2
+            # what lies beyond the axes is the rest of the length, below 0 by rounding where it is 0
+            beyond_axes = np.maximum(length - inside.sum(axis=1), 0.0)
+            along_axes = (centred @ whitened) ** 2
+            squares.append(along_axes.sum(axis=1) + beyond_axes / noise)
         return np.concatenate(squares)
 
 
 def _least(rounding: Float | None) -> float:
     """The variance that is added along each axis: AXIS_NOISE plus the mean of `rounding`,
     (features,), or AXIS_NOISE alone for None."""
-    return AXIS_NOISE + (0.0 if rounding is None else float(rounding.mean()))
+    if rounding is None:
+        return AXIS_NOISE
+    return AXIS_NOISE + float(rounding.mean())
 
 
 def leading(batches: Batches, most: int, weights: Float | None = None) -> Leading:
@@ -97,14 +104,18 @@ def leading(batches: Batches, most: int, weights: Float | None = None) -> Leadin
     Martinsson & Tropp 2011, algorithms 4.4 and 5.3), which draws from a seed of its own.
     """
     rows = sum(len(batch) for batch in batches)
-    row_weights = np.ones(rows) if weights is None else weights
-    mass = float(row_weights.sum())
-    if mass <= 0:
+    if weights is None:
+        weights = np.ones(rows)
+    total_weight = float(weights.sum())
+    if total_weight <= 0:
         raise DataError("no rows to fit")
-    row_weights = row_weights / mass
+    row_weights = weights / total_weight
     if rows <= GRAM:
-        return _by_products_of_rows(np.concatenate(list(in_blocks(batches))), row_weights, most)
-    return _by_random_axes(_Centred(batches, row_weights), most)
+        blocks = list(in_blocks(batches))
+        x = np.concatenate(blocks)
+        return _by_products_of_rows(x, row_weights, most)
+    centred = _Centred(batches, row_weights)
+    return _by_random_axes(centred, most)
 
 
 def _by_products_of_rows(x: Features, weights: Float, most: int) -> Leading:
@@ -112,29 +123,36 @@ def _by_products_of_rows(x: Features, weights: Float, most: int) -> Leading:
     are few.
 
     x: (rows, features); weights: (rows,), whose sum is 1.
+
+    Features are taken in strips, so that no copy in float64 is made of all rows.
     """
-    root = np.sqrt(weights)[:, None]
-    features = x.shape[1]
+    root_weights = np.sqrt(weights)[:, None]
+    rows, features = x.shape
     mean = np.zeros(features)
-    products = np.zeros((len(x), len(x)))
+    products = np.zeros((rows, rows))
     strips = [slice(first, first + STRIP) for first in range(0, features, STRIP)]
     for strip in strips:
-        part = x[:, strip].astype(np.float64)
-        mean[strip] = weights @ part
-        part = (part - mean[strip]) * root
-        products += part @ part.T
-    variances, turns = np.linalg.eigh(products)
+        numbers = x[:, strip].astype(np.float64)
+        mean[strip] = weights @ numbers
+        weighed = (numbers - mean[strip]) * root_weights
+        products += weighed @ weighed.T
+    # the smallest come first
+    variances, vectors = np.linalg.eigh(products)
     total = float(np.maximum(variances, 0).sum())
     # the mean has taken one axis; what is as small as rounding is none, either
-    is_axis = variances > NO_AXIS * max(total, 1e-300)
-    count = min(most, len(x) - 1, int(is_axis.sum()))
+    least = NO_AXIS * max(total, 1e-300)
+    is_axis = variances > least
+    count = min(most, rows - 1, int(is_axis.sum()))
     variances = variances[::-1][:count]
-    turns = turns[:, ::-1][:, :count] / np.sqrt(variances)
+    leading_vectors = vectors[:, ::-1][:, :count]
+    # an axis is the sum of rows by these: of length 1 once divided by its deviation
+    row_shares = leading_vectors / np.sqrt(variances)
     axes = np.zeros((features, count))
     for strip in strips:
-        part = (x[:, strip].astype(np.float64) - mean[strip]) * root
-        axes[strip] = part.T @ turns
-    return Leading(len(x), mean, variances, axes, total)
+        numbers = x[:, strip].astype(np.float64)
+        weighed = (numbers - mean[strip]) * root_weights
+        axes[strip] = weighed.T @ row_shares
+    return Leading(rows, mean, variances, axes, total)
 
 
 class _Centred:
@@ -147,8 +165,9 @@ class _Centred:
         sums = [row_weights @ block for block, row_weights in self._blocks()]
         self.mean = np.sum(sums, axis=0)
         self.total = 0.0
-        for off, block_weights in self:
-            length = (off.astype(np.float64) ** 2).sum(axis=1)
+        for centred, block_weights in self:
+            squares = centred.astype(np.float64) ** 2
+            length = squares.sum(axis=1)
             self.total += float(block_weights @ length)
 
     def __iter__(self) -> Iterator[tuple[Features, Float]]:
@@ -157,19 +176,23 @@ class _Centred:
             yield block - mean, block_weights
 
     def _blocks(self) -> Iterator[tuple[Features, Float]]:
+        """Yield (rows as they are, (n, features); their weights, (n,))."""
         first = 0
         for block in in_blocks(self.batches, BLOCK_NUMBERS):
-            yield block, self.weights[first : first + len(block)]
-            first += len(block)
+            end = first + len(block)
+            yield block, self.weights[first:end]
+            first = end
 
     def covariance_times(self, axes: Float) -> Float:
         """(features, k): the covariance matrix of the rows times axes, (features, k), without
         forming that matrix."""
-        turned = axes.astype(np.float32)
+        # blocks are multiplied in float32, which takes half the time, and summed in float64
+        axes_single = axes.astype(np.float32)
         product = np.zeros(axes.shape)
-        for off, block_weights in self:
-            along = (off @ turned) * block_weights.astype(np.float32)[:, None]
-            product += off.T @ along
+        for centred, block_weights in self:
+            weights_single = block_weights.astype(np.float32)[:, None]
+            along_axes = (centred @ axes_single) * weights_single
+            product += centred.T @ along_axes
         return product
 
 
@@ -179,11 +202,17 @@ def _by_random_axes(rows: _Centred, most: int) -> Leading:
     & Tropp 2011)."""
     features = len(rows.mean)
     count = min(most + SPARE_AXES, features)
-    axes = np.random.default_rng(0).standard_normal((features, count))
+    rng = np.random.default_rng(0)
+    axes = rng.standard_normal((features, count))
     for _ in range(PASSES):
-        axes, _ = np.linalg.qr(rows.covariance_times(axes))
-    small = axes.T @ rows.covariance_times(axes)
-    variances, turns = np.linalg.eigh((small + small.T) / 2)
+        product = rows.covariance_times(axes)
+        # orthonormal again: without that all would turn into the first axis
+        axes, _ = np.linalg.qr(product)
+    # the covariance within the space of these axes, which rounding has left a little asymmetric
+    covariance = axes.T @ rows.covariance_times(axes)
+    covariance = (covariance + covariance.T) / 2
+    # the smallest come first
+    variances, rotation = np.linalg.eigh(covariance)
     variances = np.maximum(variances[::-1][:most], 0)
-    axes = axes @ turns[:, ::-1][:, :most]
+    axes = axes @ rotation[:, ::-1][:, :most]
     return Leading(len(rows.weights), rows.mean, variances, axes, rows.total)

@@ -21,6 +21,7 @@ ENCODER = "encoder.onnx"
 DECODER = "decoder.onnx"
 SCORE = "score.onnx"
 FLOAT = TensorProto.FLOAT
+DOUBLE = TensorProto.DOUBLE
 Written = Callable[[Builder, Value], Value]
 
 
@@ -45,24 +46,28 @@ def _encoder(solution: Solution, spec: Spec, schema: Schema | None) -> tuple[byt
     records, features = open_graph(g, spec, schema)
     builder = Builder(g, spec, schema, records)
     x = Value(builder, features)
-    z = solution.encode(builder, x).name
-    width = g.width_of(z)
-    g.output("z", z, FLOAT, [width])
+    code = solution.encode(builder, x)
+    # what the author computes has a width of its own, which is known once it is written
+    width = g.width_of(code.name)
+    g.output("z", code.name, FLOAT, [width])
     return g.build("encoder"), width
 
 
 def _decoder(solution: Solution, spec: Spec, schema: Schema | None, width: int) -> bytes:
+    """The bytes of the graph that restores records from codes of `width` units."""
     g = Graph()
     builder = Builder(g, spec, schema)
     code = g.input("z", FLOAT, [width])
     z = Value(builder, code)
-    likely = solution.decode(builder, z).name
-    _close_graph(g, spec, schema, "x_hat", likely)
-    g.output("likely", likely, FLOAT, [spec.features])
+    features = solution.decode(builder, z)
+    _close_graph(g, spec, schema, "x_hat", features.name)
+    # the features themselves, about which samples are drawn
+    g.output("likely", features.name, FLOAT, [spec.features])
     return g.build("decoder")
 
 
 def _score(solution: Solution, spec: Spec, schema: Schema | None, error: str) -> bytes:
+    """The bytes of the graph that gives parts of the score, and expected values, of records."""
     g = Graph()
     columns = len(spec.columns)
     records, features = open_graph(g, spec, schema)
@@ -91,9 +96,12 @@ def open_graph(g: Graph, spec: Spec, schema: Schema | None) -> tuple[str, str]:
     if schema is None:
         pixels = g.input("pixels", TensorProto.UINT8, spec.shape or ())
         picture = graphs.prepare_image(g, pixels)
-        return pixels, g.op("Flatten", picture, axis=1)
-    x = g.input("x", TensorProto.DOUBLE, [schema.inputs])
-    return x, prepare_table(g, schema, x)
+        features = g.op("Flatten", picture, axis=1)
+        return pixels, features
+    # float64, as moments in seconds need more digits than float32 has
+    x = g.input("x", DOUBLE, [schema.inputs])
+    features = prepare_table(g, schema, x)
+    return x, features
 
 
 def _close_graph(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str) -> None:
@@ -101,6 +109,7 @@ def _close_graph(g: Graph, spec: Spec, schema: Schema | None, name: str, expecte
     as pixels."""
     if schema is None:
         shape = list(spec.shape or ())
+        # -1 stands for the batch
         sizes = g.const([-1, *shape], np.int64)
         picture = g.op("Reshape", expected, sizes)
         pixels = graphs.restore_image(g, picture)
@@ -108,12 +117,14 @@ def _close_graph(g: Graph, spec: Spec, schema: Schema | None, name: str, expecte
         return
     if spec.flags:
         # a linear probability above one half is a positive logit
-        shift = np.zeros(spec.features)
+        one_half = np.zeros(spec.features)
         flags = [feature for feature, _ in spec.flags]
-        shift[flags] = 0.5
-        expected = g.op("Sub", expected, g.const(shift))
-    value = restore_table(g, schema, expected)
-    g.output(name, value, TensorProto.DOUBLE, [len(spec.columns)])
+        one_half[flags] = 0.5
+        shift = g.const(one_half)
+        expected = g.op("Sub", expected, shift)
+    values = restore_table(g, schema, expected)
+    columns = len(spec.columns)
+    g.output(name, values, DOUBLE, [columns])
 
 
 def evaluated(written: Written, spec: Spec, rows: Features | Float) -> Float:
@@ -123,12 +134,13 @@ def evaluated(written: Written, spec: Spec, rows: Features | Float) -> Float:
     builder = Builder(g, spec)
     features = g.input("x", FLOAT, [rows.shape[1]])
     x = Value(builder, features)
-    value = written(builder, x).name
-    width = g.width_of(value)
-    g.output("value", value, FLOAT, [width])
+    value = written(builder, x)
+    width = g.width_of(value.name)
+    g.output("value", value.name, FLOAT, [width])
     graph = g.build("value")
     session = runtime.Session(graph, "a solution", "cpu", runtime.TABLE_BATCH)
-    results = session(rows.astype(np.float32))
+    single_rows = rows.astype(np.float32)
+    results = session(single_rows)
     return results["value"].astype(np.float64)
 
 
@@ -137,5 +149,7 @@ def latent_of(files: dict[str, bytes]) -> int:
     if ENCODER not in files:
         return 0
     model = onnx.ModelProto.FromString(files[ENCODER])
-    sizes = model.graph.output[0].type.tensor_type.shape.dim
-    return int(sizes[1].dim_value)
+    code = model.graph.output[0]
+    # (batch, units)
+    _, units = code.type.tensor_type.shape.dim
+    return int(units.dim_value)

@@ -58,9 +58,9 @@ class Category(Modelled):
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
         if not asked and not _repeats_itself(summary):
             return None
-        texts, counts = summary.counted
+        texts, counts_of_texts = summary.counted
         truth = are_truths(texts)
-        levels, together = _by_meaning(texts, counts, truth)
+        levels, counts = _by_meaning(texts, counts_of_texts, truth)
         return cls(
             summary.name,
             summary.dtype,
@@ -68,9 +68,9 @@ class Category(Modelled):
             token=summary.token,
             gap_words=summary.gap_words,
             levels=tuple(levels[:MAX_LEVELS]),
-            counts=tuple(together[:MAX_LEVELS]),
+            counts=tuple(counts[:MAX_LEVELS]),
             more=max(0, len(levels) - MAX_LEVELS),
-            others=sum(together[MAX_LEVELS:]),
+            others=sum(counts[MAX_LEVELS:]),
             truth=truth,
             country_codes=summary.country_codes,
         )
@@ -78,7 +78,9 @@ class Category(Modelled):
     @property
     def features(self) -> Features:
         levels = len(self.levels)
-        return Features(levels=levels, width=levels + 1 + self.gaps)
+        # one more for any other word, and one for what is missing
+        width = levels + 1 + self.gaps
+        return Features(levels=levels, width=width)
 
     @property
     def listed(self) -> tuple[str, ...]:
@@ -101,12 +103,16 @@ class Category(Modelled):
     def outside(self, values: Float) -> Mask:
         """(n,): True for a word that training did not see; False for all where training saw more
         words than are listed, as then an unlisted word may have been seen."""
-        return np.asarray((values == len(self.levels)) & (self.others == 0))
+        is_unlisted = values == len(self.levels)
+        all_are_listed = self.others == 0
+        return np.asarray(is_unlisted & all_are_listed)
 
     def often(self, value: float) -> float | None:
         if math.isnan(value) or value == ODD:
             return None
-        return float(self.bin_counts[int(value)] / max(self.bin_counts.sum(), 1.0))
+        counts = self.bin_counts
+        total = max(counts.sum(), 1.0)
+        return float(counts[int(value)] / total)
 
     @property
     def usual(self) -> float:
@@ -116,20 +122,29 @@ class Category(Modelled):
     def blank(self) -> float:
         # a level that is set is copied by a model which never saw a wrong one: better one that no
         # row had, which moves nothing, as if blanked
-        return 0.0 if self.more else float(len(self.levels))
+        if self.more:
+            return 0.0
+        return float(len(self.levels))
 
     def parse(self, values: Values) -> Float:
-        text = as_cells(values)
-        missing = is_gap(text, self.gap_words, self.country_codes)
+        cells = as_cells(values)
+        is_missing = is_gap(cells, self.gap_words, self.country_codes)
         if self._doubtful:
-            missing[missing] = ~are_words(text.take(np.flatnonzero(missing)), self._doubtful)
-        place = {_meaning(level, self.truth): i for i, level in enumerate(self.levels)}
-        different, index = text.distinct()
-        unseen = ODD if self.condition and not self.more else len(place)
-        codes_of_words = [place.get(_meaning(word, self.truth), unseen) for word in different]
-        places = np.array(codes_of_words, dtype=np.float64)
-        codes = places[index] if len(different) else np.zeros(len(text))
-        return np.where(missing, np.nan, codes)
+            gaps = cells.take(np.flatnonzero(is_missing))
+            is_missing[is_missing] = ~are_words(gaps, self._doubtful)
+        place_of_meaning = {}
+        for place, level in enumerate(self.levels):
+            place_of_meaning[_meaning(level, self.truth)] = place
+        unseen = float(len(place_of_meaning))
+        if self.condition and not self.more:
+            unseen = ODD
+        # each different word is looked up once
+        words_there, index = cells.distinct()
+        if not len(words_there):
+            return np.where(is_missing, np.nan, 0.0)
+        places = [place_of_meaning.get(_meaning(word, self.truth), unseen) for word in words_there]
+        codes = np.array(places, dtype=np.float64)
+        return np.where(is_missing, np.nan, codes[index])
 
     @property
     def _doubtful(self) -> frozenset[str]:
@@ -152,21 +167,27 @@ class Category(Modelled):
     def restored(self, values: Float) -> Restored:
         # a gap, or what is no level, is the level behind the last
         levels: list[str | None] = [*self.levels, None]
-        listed = (values >= 0) & (values < len(self.levels))
-        place = np.where(listed, values, len(self.levels)).astype(np.int64)
-        return [levels[i] for i in place.tolist()]
+        is_listed = (values >= 0) & (values < len(self.levels))
+        places = np.where(is_listed, values, len(self.levels)).astype(np.int64)
+        return [levels[place] for place in places.tolist()]
 
     def random(self, count: int, rng: np.random.Generator) -> Float:
-        return rng.integers(0, len(self.levels) + 1, count).astype(np.float64)
+        # the place behind the levels is that of any other word
+        places = rng.integers(0, len(self.levels) + 1, count)
+        return places.astype(np.float64)
 
     def usually(self, count: int, rng: np.random.Generator) -> Float:
         if not self.levels:
             return np.full(count, np.nan)
-        often = np.array(self.counts, dtype=np.float64)
-        return rng.choice(len(often), count, p=often / often.sum()).astype(np.float64)
+        counts = np.array(self.counts, dtype=np.float64)
+        probabilities = counts / counts.sum()
+        places = rng.choice(len(counts), count, p=probabilities)
+        return places.astype(np.float64)
 
     def tried(self, most: int) -> Float:
-        return np.arange(min(most, len(self.levels)), dtype=np.float64)
+        # the most frequent come first
+        count = min(most, len(self.levels))
+        return np.arange(count, dtype=np.float64)
 
     def remark(self) -> str:
         if self.more:
@@ -174,7 +195,10 @@ class Category(Modelled):
         return ""
 
     def facts(self) -> dict[str, Json]:
-        return {**super().facts(), "levels": len(self.levels) + (self.more > 0)}
+        facts = super().facts()
+        # all other words are one level
+        facts["levels"] = len(self.levels) + (self.more > 0)
+        return facts
 
     @property
     def is_constant(self) -> bool:
@@ -187,21 +211,28 @@ class Category(Modelled):
             return "empty"
         if self.truth:
             return "true or false"
-        amount = len(self.levels) + self.more
-        first = ", ".join(self.levels[:SHOWN])
-        rest = ", ..." if amount > SHOWN else ""
-        if amount > 1:
-            return f"{amount} levels: {first}{rest}"
-        return f"one level: {first}"
+        count = len(self.levels) + self.more
+        shown = ", ".join(self.levels[:SHOWN])
+        if count == 1:
+            return f"one level: {shown}"
+        if count > SHOWN:
+            shown += ", ..."
+        return f"{count} levels: {shown}"
 
     def check(self) -> None:
         super().check()
-        self._refuse_unless(words(self.levels) and isinstance(self.truth, bool))
-        self._refuse_unless(len(set(self.levels)) == len(self.levels) <= MAX_LEVELS)
+        self._refuse_unless(words(self.levels))
+        self._refuse_unless(isinstance(self.truth, bool))
         self._refuse_unless(isinstance(self.country_codes, bool))
-        counts = isinstance(self.counts, tuple) and len(self.counts) == len(self.levels)
-        self._refuse_unless(counts)
-        self._refuse_unless(all(type(n) is int for n in (*self.counts, self.more, self.others)))
+        levels = len(self.levels)
+        self._refuse_unless(levels <= MAX_LEVELS)
+        are_different = len(set(self.levels)) == levels
+        self._refuse_unless(are_different)
+        self._refuse_unless(isinstance(self.counts, tuple))
+        self._refuse_unless(len(self.counts) == levels)
+        # by the type itself, as True is an int, too
+        numbers = (*self.counts, self.more, self.others)
+        self._refuse_unless(all(type(number) is int for number in numbers))
 
 
 def _meaning(word: str, truth: bool) -> str:
@@ -210,22 +241,28 @@ def _meaning(word: str, truth: bool) -> str:
     word = word.strip()
     if truth:
         return truth_of(word) or word
-    if NUMERAL.fullmatch(word) and sum(map(str.isdigit, word)) <= MOST_DIGITS:
-        return shortest(float(word) + 0.0)
-    return word
+    if not NUMERAL.fullmatch(word):
+        return word
+    digits = sum(letter.isdigit() for letter in word)
+    if digits > MOST_DIGITS:
+        return word
+    # plus 0, so that -0 is 0
+    return shortest(float(word) + 0.0)
 
 
 def _by_meaning(texts: list[str], counts: Int, truth: bool) -> tuple[list[str], list[int]]:
     """(for each meaning the first text that has it, how often the meaning is there), both with the
     most frequent meaning first. counts: (n,), how often each text is there."""
-    together: dict[str, int] = {}
+    total: dict[str, int] = {}
     spelling: dict[str, str] = {}
     for text, count in zip(texts, counts.tolist(), strict=True):
         meaning = _meaning(text, truth)
         spelling.setdefault(meaning, text)
-        together[meaning] = together.get(meaning, 0) + count
-    frequent_first = sorted(together, key=lambda meaning: -together[meaning])
-    return [spelling[m] for m in frequent_first], [together[m] for m in frequent_first]
+        total[meaning] = total.get(meaning, 0) + count
+    frequent_first = sorted(total, key=lambda meaning: -total[meaning])
+    spellings = [spelling[meaning] for meaning in frequent_first]
+    totals = [total[meaning] for meaning in frequent_first]
+    return spellings, totals
 
 
 def _repeats_itself(summary: Summary) -> bool:
@@ -235,4 +272,5 @@ def _repeats_itself(summary: Summary) -> bool:
     if present.width() > LONGEST:
         return False
     different, _ = summary.counted
-    return len(different) <= max(2, len(present) // REPEATED)
+    most = max(2, len(present) // REPEATED)
+    return len(different) <= most

@@ -41,7 +41,8 @@ class History:
         same rows, which tells their groups."""
         steps = self.schema.context
         columns = X.shape[1]
-        out = np.full((len(X), columns * (steps + 1)), np.nan)
+        width = columns * (steps + 1)
+        wide = np.full((len(X), width), np.nan)
         for name, rows in self._groups(table):
             # a group may go on from the batch before
             earlier = self.last.get(name, np.zeros((0, columns)))
@@ -54,14 +55,14 @@ class History:
                     break
                 # the same rows, so many steps earlier
                 first_before = len(earlier) + first - step
-                behind_last = len(records) - step
-                left = step * columns
-                right = left + columns
-                out[rows[first:], left:right] = records[first_before:behind_last]
+                end_before = len(records) - step
+                first_column = step * columns
+                block = slice(first_column, first_column + columns)
+                wide[rows[first:], block] = records[first_before:end_before]
             # no more is ever looked at again
             first_kept = max(0, len(records) - steps)
             self.last[name] = records[first_kept:]
-        return out
+        return wide
 
     def _groups(self, table: Table) -> list[tuple[str, Int]]:
         """(name, the rows in their order) of each group of a table; one group without a name, if
@@ -94,7 +95,8 @@ def whole(schema: Schema, table: Table, name: str) -> Float:
         place = names.index(schema.order)
         # stable: rows with equal values stay in the order of the source
         order = np.argsort(X[:, place], kind="stable")
-    out = np.empty((len(X), schema.inputs))
+    in_order = History(schema).wide(X[order], table.take(order))
     # laid out in order, and put back to where each row stands
-    out[order] = History(schema).wide(X[order], table.take(order))
-    return out
+    wide = np.empty((len(X), schema.inputs))
+    wide[order] = in_order
+    return wide

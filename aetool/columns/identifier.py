@@ -3,6 +3,7 @@ it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -12,6 +13,8 @@ from aetool.columns.column import Column
 from aetool.columns.summary import Summary
 from aetool.data.notation.patterns import Pattern
 from aetool.data.table import Cells
+
+Numbers = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 FEWEST = 20  # rows that tell a counter from numbers that happen to rise
 NEARLY_ALL = 0.99  # of the rows go up by one, or have a value of their own
@@ -44,28 +47,36 @@ def _counts(summary: Summary) -> bool:
     """Whether values count rows: the first is a whole number, and nearly all others are one more
     than the value before them."""
     values = summary.values
-    if len(values) < FEWEST or (not isinstance(values, Cells) and values.dtype.kind == "M"):
+    if len(values) < FEWEST:
         return False
-    if isinstance(values, Cells):
-        # read only where the first cells already look like it
-        first = _read(summary, values.take(slice(0, FEWEST)))
-        if first is None or not _rise_by_one(first):
+    if not isinstance(values, Cells):
+        # moments may rise evenly, and are none the less no numbers of rows
+        is_moment = values.dtype.kind == "M"
+        return not is_moment and _rise_by_one(np.asarray(values, dtype=np.float64))
+    # all are read only where the first cells already look like it
+    first_cells = values.take(slice(0, FEWEST))
+    for cells in (first_cells, values):
+        numbers = _read(summary, cells)
+        if numbers is None or not _rise_by_one(numbers):
             return False
-        numbers = _read(summary, values)
-    else:
-        numbers = np.asarray(values, dtype=np.float64)
-    return numbers is not None and _rise_by_one(numbers)
+    return True
 
 
-def _read(summary: Summary, cells: Cells) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
+def _read(summary: Summary, cells: Cells) -> Numbers | None:
+    """The numbers in cells, (n,), NaN where there is none; None for a column that holds no plain
+    numbers."""
     if summary.numbers is None or summary.numbers.unit:
         return None
     read = summary.numbers.read(cells)
     return read.value
 
 
-def _rise_by_one(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
-    if not np.isfinite(values[0]) or not float(values[0]).is_integer():
+def _rise_by_one(values: Numbers) -> bool:
+    """Whether the first of values, (n,), is a whole number, and nearly all others are one more than
+    the one before."""
+    first = float(values[0])
+    # neither an infinity nor NaN is whole
+    if not first.is_integer():
         return False
     # no difference is taken: that of the largest floats is infinite
     goes_on = values[1:] == values[:-1] + 1
@@ -79,29 +90,47 @@ def _names_records(summary: Summary) -> bool:
     if len(values) < FEWEST:
         return False
     if not isinstance(values, Cells):
-        return _called_one(summary.name) and _all_whole_and_different(values)
-    early = summary.present.take(slice(0, FEWEST))
-    texts = early.strings()
-    if len(set(texts)) < len(texts) or len(texts) < FEWEST:
+        return _is_name_of_one(summary.name) and _all_whole_and_different(values)
+    first_cells = summary.present.take(slice(0, FEWEST))
+    texts = first_cells.strings()
+    are_different = len(set(texts)) == len(texts)
+    if not are_different or len(texts) < FEWEST:
         return False
-    codes = all(CODE.fullmatch(text) for text in texts)
-    letters = any(SOME_LETTER.search(text) for text in texts)
-    digits = all(text.isascii() and text.isdigit() for text in texts)
-    if not (codes and letters) and not (digits and _called_one(summary.name)):
+    if not _look_like_codes(texts) and not _look_like_keys(texts, summary.name):
         return False
+    # 20240131 is a date before it is a key
     if summary.dates is not None:
         return False
     different, _ = summary.counted
     return len(different) >= NEARLY_ALL * len(summary.present)
 
 
-def _called_one(name: str) -> bool:
+def _look_like_codes(texts: Sequence[str]) -> bool:
+    """Whether all texts are hexadecimal, UUIDs or letters and digits, and not all of digits."""
+    if not all(CODE.fullmatch(text) for text in texts):
+        return False
+    return any(SOME_LETTER.search(text) for text in texts)
+
+
+def _look_like_keys(texts: Sequence[str], name: str) -> bool:
+    """Whether all texts are whole numbers, in a column whose name says that it names records."""
+    if not _is_name_of_one(name):
+        return False
+    return all(text.isascii() and text.isdigit() for text in texts)
+
+
+def _is_name_of_one(name: str) -> bool:
+    """Whether people call a column so that names records."""
     return NAMED.search(name) is not None
 
 
 def _all_whole_and_different(values: object) -> bool:
+    """Whether values are an array of floats, all of them whole, of which nearly all differ."""
     if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
         return False
-    finite = values[np.isfinite(values)]
-    whole = len(finite) == len(values) and bool((finite == np.rint(finite)).all())
-    return whole and len(np.unique(finite)) >= NEARLY_ALL * len(finite)
+    if not np.isfinite(values).all():
+        return False
+    is_whole = values == np.rint(values)
+    if not is_whole.all():
+        return False
+    return len(np.unique(values)) >= NEARLY_ALL * len(values)

@@ -11,6 +11,7 @@ import numpy as np
 
 from aetool.columns.column import ODD, Modelled
 from aetool.columns.column import Features as ColumnFeatures
+from aetool.columns.scale import Scale
 from aetool.columns.schema import Schema
 from aetool.columns.sections import (
     Block,
@@ -49,12 +50,16 @@ class Layout:
     def of(cls, columns: Sequence[Modelled]) -> Layout:
         """The layout of the features of `columns`, all that models see, in the input's order."""
         names = tuple(column.name for column in columns)
-        placed = list(enumerate(columns))
-        predicted = cls._of_places(names, [(i, c.features) for i, c in placed if not c.condition])
-        conditions = [(i, c.features) for i, c in placed if c.condition]
-        if conditions:
-            return dataclasses.replace(predicted, condition=cls._of_places(names, conditions))
-        return predicted
+        predicted: list[tuple[int, ColumnFeatures]] = []
+        conditions: list[tuple[int, ColumnFeatures]] = []
+        for place, column in enumerate(columns):
+            kind = conditions if column.condition else predicted
+            kind.append((place, column.features))
+        layout = cls._of_places(names, predicted)
+        if not conditions:
+            return layout
+        condition = cls._of_places(names, conditions)
+        return dataclasses.replace(layout, condition=condition)
 
     @classmethod
     def of_condition(cls, columns: Sequence[Modelled]) -> Layout:
@@ -62,7 +67,8 @@ class Layout:
         alone."""
         conditions = [column for column in columns if column.condition]
         names = tuple(column.name for column in conditions)
-        return cls._of_places(names, [(i, column.features) for i, column in enumerate(conditions)])
+        features = [column.features for column in conditions]
+        return cls._of_places(names, list(enumerate(features)))
 
     @classmethod
     def _of_places(
@@ -75,39 +81,56 @@ class Layout:
 
         placed: for each column its index in the input, and its features.
         """
-        scaled = [(i, f.scale) for i, f in placed if f.scale is not None]
+        places: list[int] = []
+        scales: list[Scale] = []
+        flagged: list[int] = []
+        waves: list[tuple[int, float]] = []
+        blocks: list[Block] = []
+        for place, features in placed:
+            if features.scale is not None:
+                places.append(place)
+                scales.append(features.scale)
+            if features.flagged:
+                flagged.append(place)
+            waves += [(place, period) for period in features.cycles]
+            if features.width:
+                blocks.append(Block(place, features.levels, features.width))
         return cls(
             names,
-            Standardised(tuple(i for i, _ in scaled), tuple(scale for _, scale in scaled)),
-            GapFlags(tuple(i for i, f in placed if f.flagged)),
-            Waves(tuple((i, period) for i, f in placed for period in f.cycles)),
-            OneHot(tuple(Block(i, f.levels, f.width) for i, f in placed if f.width)),
+            Standardised(tuple(places), tuple(scales)),
+            GapFlags(tuple(flagged)),
+            Waves(tuple(waves)),
+            OneHot(tuple(blocks)),
         )
 
     @property
     def sections(self) -> list[tuple[int, Section]]:
         """(index of its first feature, section) of each section that has any features, in order."""
-        out: list[tuple[int, Section]] = []
+        placed: list[tuple[int, Section]] = []
         first = 0
         # this order is stored nowhere: bundles of earlier versions rely on it
         for section in (self.numbers, self.flags, self.waves, self.levels):
             if section.width:
-                out.append((first, section))
+                placed.append((first, section))
             first += section.width
         if self.condition is not None:
-            out += [(first + after, section) for after, section in self.condition.sections]
-        return out
+            # those of the condition lie behind all others
+            for place, of_condition in self.condition.sections:
+                placed.append((first + place, of_condition))
+        return placed
 
     @property
     def width(self) -> int:
         """How many features a row has, those of the condition included."""
-        predicted = self.numbers.width + self.flags.width + self.waves.width + self.levels.width
+        predicted = self.first_level + self.levels.width
         return predicted + self.conditions
 
     @property
     def conditions(self) -> int:
         """How many features the condition has, which are the last ones of a row; 0 without it."""
-        return 0 if self.condition is None else self.condition.width
+        if self.condition is None:
+            return 0
+        return self.condition.width
 
     @property
     def first_level(self) -> int:
@@ -121,26 +144,31 @@ class Layout:
         # cycles of an earlier row's date hardly say more than the row's own
         first_wave = self.numbers.width + self.flags.width
         end = self.width - self.conditions
-        predicted = [*range(first_wave), *range(self.first_level, end)]
-        if self.condition is None:
-            return predicted
-        return predicted + [end + feature for feature in self.condition.told]
+        before_waves = list(range(first_wave))
+        behind_waves = list(range(self.first_level, end))
+        of_condition: list[int] = []
+        if self.condition is not None:
+            of_condition = [end + feature for feature in self.condition.told]
+        return before_waves + behind_waves + of_condition
 
     def lay(self, records: Float) -> Features:
         """Turn records, (rows, columns) in user units, into features, (rows, width) float32."""
         # to models an odd cell is a gap: what it costs, the host adds
-        records = np.where(records == ODD, np.nan, records)
-        out = np.zeros((len(records), self.width), dtype=np.float32)
+        is_odd = records == ODD
+        records = np.where(is_odd, np.nan, records)
+        features = np.zeros((len(records), self.width), dtype=np.float32)
         for first, section in self.sections:
-            section.lay(records, out[:, first : first + section.width])
-        return out
+            block = slice(first, first + section.width)
+            section.lay(records, features[:, block])
+        return features
 
     def write(self, g: Graph, x: str) -> str:
         """Add the same computation as `lay` to an ONNX graph; returns the name of the features,
         (B, width) float32. x: the name of the records, (B, columns) float64."""
         # the graph does what `lay` does: an odd cell is a gap
-        odd = g.op("Equal", x, g.exact(ODD))
-        values = g.op("Where", odd, g.exact(np.nan), x)
+        is_odd = g.op("Equal", x, g.exact(ODD))
+        gap = g.exact(np.nan)
+        values = g.op("Where", is_odd, gap, x)
         parts: list[str] = []
         for _, section in self.sections:
             parts += section.write(g, values)
@@ -152,12 +180,12 @@ class Layout:
         context: how many earlier rows models are given beside each row.
         """
         # in the order of `sections`
-        first_flag = self.numbers.width
-        first_level = self.first_level
-        flags = tuple((first_flag + j, place) for j, place in enumerate(self.flags.places))
+        flags = tuple(enumerate(self.flags.places, start=self.numbers.width))
         # a number counts only where its flag says that it is there
-        flag_of = {place: feature for feature, place in flags}
+        flag_of_column = {place: feature for feature, place in flags}
+        gates = [flag_of_column.get(place, -1) for place in self.numbers.places]
         categories = []
+        first_level = self.first_level
         for block in self.levels.blocks:
             categories.append((block.place, first_level, block.width))
             first_level += block.width
@@ -172,7 +200,7 @@ class Layout:
             deviation=np.array([scale.deviation for scale in scales]),
             mean=np.array([scale.mean for scale in scales]),
             curved=self.numbers.curved,
-            gate=np.array([flag_of.get(i, -1) for i in self.numbers.places], dtype=np.int64),
+            gate=np.array(gates, dtype=np.int64),
             zero=np.array([scale.zero for scale in scales]),
             flags=flags,
             categories=tuple(categories),
@@ -186,7 +214,8 @@ def table_spec(schema: Schema) -> Spec:
     """The Spec of the features that models get of a table: what each feature of a row is, and of
     which column. schema: how the columns are read, which of them are conditions, and how many
     earlier rows each row has with it."""
-    return Layout.of(schema.modelled).spec(schema.context)
+    layout = Layout.of(schema.modelled)
+    return layout.spec(schema.context)
 
 
 def table_features(schema: Schema, records: Float) -> Features:
@@ -197,11 +226,13 @@ def table_features(schema: Schema, records: Float) -> Features:
     current = layout.lay(records[:, :columns])
     if not schema.context:
         return current
+    parts = [current]
     # each row before has its own columns, in the same layout
-    before = [
-        layout.lay(records[:, i : i + columns]) for i in range(columns, records.shape[1], columns)
-    ]
-    return np.concatenate([current, *(row[:, layout.told] for row in before)], axis=1)
+    for first in range(columns, records.shape[1], columns):
+        row_before = layout.lay(records[:, first : first + columns])
+        # of which not all is told
+        parts.append(row_before[:, layout.told])
+    return np.concatenate(parts, axis=1)
 
 
 def prepare_table(g: Graph, schema: Schema, x: str) -> str:
@@ -216,7 +247,9 @@ def prepare_table(g: Graph, schema: Schema, x: str) -> str:
         row = g.take(x, list(range(first, first + columns)))
         features = layout.write(g, row)
         # of the rows before not all is told
-        parts.append(g.take(features, layout.told) if first else features)
+        if first:
+            features = g.take(features, layout.told)
+        parts.append(features)
     return concatenated(g, parts)
 
 
@@ -225,7 +258,8 @@ def prepare_condition(g: Graph, schema: Schema, condition: str) -> str:
     condition: the name of the values of the columns that are conditions, without others, (B,
     conditions) float64 in user units.
     """
-    return Layout.of_condition(schema.modelled).write(g, condition)
+    layout = Layout.of_condition(schema.modelled)
+    return layout.write(g, condition)
 
 
 def restore_table(g: Graph, schema: Schema, expected: str) -> str:
@@ -246,10 +280,19 @@ def restore_table(g: Graph, schema: Schema, expected: str) -> str:
     parts += layout.levels.restore(g, expected, layout.first_level)
     order += [block.place for block in layout.levels.blocks]
     predicted = set(order)
-    context = [i for i in range(len(layout.names)) if i not in predicted]
+    context = [place for place in range(len(layout.names)) if place not in predicted]
     if context:
-        # as many rows as the batch has
-        zero = g.op("Mul", g.take(expected, [0] * len(context)), g.const(0.0))
-        parts.append(g.op("Add", g.double(zero), g.exact(np.nan)))
+        parts.append(_write_gaps(g, expected, len(context)))
         order += context
-    return g.take(concatenated(g, parts), np.argsort(order))
+    # sections are put back into the order of columns
+    values = concatenated(g, parts)
+    return g.take(values, np.argsort(order))
+
+
+def _write_gaps(g: Graph, expected: str, columns: int) -> str:
+    """Add to graph g a NaN for each record and column, (B, columns) float64; returns the name of
+    the result. expected: the name of any value (B, n)."""
+    # computed from a value that is there, so that it has as many rows as the batch
+    some_feature = g.take(expected, [0] * columns)
+    zero = g.op("Mul", some_feature, g.const(0.0))
+    return g.op("Add", g.double(zero), g.exact(np.nan))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Self
@@ -40,18 +41,22 @@ class Reach:
         if len(moments) < FEWEST:
             return None
         rising = np.sort(moments)
-        outer = max(1, round(OUTER * len(rising)))
-        shoulder = max(outer + 1, round(SHOULDER * len(rising)))
+        count = len(rising)
+        outer = max(1, round(OUTER * count))
+        shoulder = max(outer + 1, round(SHOULDER * count))
         first = float(rising[outer])
         last = float(rising[-1 - outer])
-        whole_range = last - first
-        shortest = max(least, LEAST_TAIL * whole_range)
-        before = max(shortest, float(rising[shoulder]) - first)
-        after = max(shortest, last - float(rising[-1 - shoulder]))
+        first_shoulder = float(rising[shoulder])
+        last_shoulder = float(rising[-1 - shoulder])
+        length = last - first
+        shortest_tail = max(least, LEAST_TAIL * length)
+        before = max(shortest_tail, first_shoulder - first)
+        after = max(shortest_tail, last - last_shoulder)
         if grace:
-            grace = max(grace, whole_range)
+            grace = max(grace, length)
         reach = cls(first - grace, last + grace, before, after)
-        return cls(first - grace, last + grace, before, after, int((reach.away(moments) > 1).sum()))
+        is_beyond = reach.away(moments) > 1
+        return dataclasses.replace(reach, beyond=int(is_beyond.sum()))
 
     def away(self, moments: Float) -> Float:
         """(n,): the distance of each moment from the range `first` to `last`, in tails of its side;
@@ -59,13 +64,18 @@ class Reach:
         """
         before_first = (self.first - moments) / self.before
         after_last = (moments - self.last) / self.after
-        return np.nan_to_num(np.maximum(np.maximum(before_first, after_last), 0.0))
+        # inside the range both are negative
+        outside = np.maximum(before_first, after_last)
+        away = np.maximum(outside, 0.0)
+        return np.nan_to_num(away)
 
     def bits(self, moments: Float) -> Float:
         """How surprising each moment is by its distance from the usual range, (n,), in bits: 6 log2
         of the distance in tails; 0 for those less than one tail away. moments: (n,), epoch
         seconds."""
-        return np.asarray(POWER * np.log2(np.maximum(self.away(moments), 1.0)))
+        # a moment less than one tail away is no surprise
+        tails_away = np.maximum(self.away(moments), 1.0)
+        return np.asarray(POWER * np.log2(tails_away))
 
     def inside(self, moments: Float) -> Float:
         """Move moments into the usual range, (n,): `first` in place of those before it, `last` in
@@ -75,8 +85,10 @@ class Reach:
     def check(self) -> None:
         """Raise ValueError for fields that `of` could not have made."""
         stored = (self.first, self.last, self.before, self.after)
-        finite = all(type(v) in (int, float) and math.isfinite(v) for v in stored)
-        if not finite or self.first > self.last or min(self.before, self.after) <= 0:
+        # by the type itself, as True is an int, too
+        are_numbers = all(type(value) in (int, float) for value in stored)
+        are_finite = are_numbers and all(math.isfinite(value) for value in stored)
+        if not are_finite or self.first > self.last or min(self.before, self.after) <= 0:
             raise ValueError("a reach that is not finite")
         if type(self.beyond) is not int or self.beyond < 0:
             raise ValueError("a reach beyond which there is no count of moments")

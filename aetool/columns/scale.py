@@ -38,19 +38,27 @@ class Scale:
         that their decimals can write, such as 0.01; 0 for true floats."""
         # the difference of two of the largest floats would be infinite
         values = np.clip(values, -LARGEST, LARGEST)
-        quantiles = np.quantile(values, (0, 0.01, 0.25, 0.5, 0.75, 0.99, 1))
-        lowest, first, lower, center, upper, last, highest = (float(v) for v in quantiles)
+        quantiles = np.quantile(values, (0, 0.01, 0.25, 0.5, 0.75, 0.99, 1)).tolist()
+        lowest, first, lower, center, upper, last, highest = quantiles
+        # nearly all values may be one
         span = (last - first) or (highest - lowest)
-        resolution = max(quantum, span * FINENESS) or max(abs(center), 1.0) * FINENESS
+        resolution = max(quantum, span * FINENESS)
+        if not resolution:
+            # of a column of one value
+            size = max(abs(center), 1.0)
+            resolution = size * FINENESS
         # of a normal distribution the quartiles lie 1.349 deviations apart
         unit = max((upper - lower) / 1.349, resolution)
         units = (values - center) / unit
-        curved = float(np.quantile(np.abs(units), 0.999)) > HEAVY
-        if curved:
+        far_out = float(np.quantile(np.abs(units), 0.999))
+        is_curved = far_out > HEAVY
+        if is_curved:
             units = np.arcsinh(units)
+        mean = float(units.mean())
         # a column of one value has no deviation: half a bucket is the least
-        deviation = max(float(units.std()), 0.5 * resolution / unit)
-        return cls(center, unit, curved, float(units.mean()), deviation, resolution)
+        half_bucket = 0.5 * resolution / unit
+        deviation = max(float(units.std()), half_bucket)
+        return cls(center, unit, is_curved, mean, deviation, resolution)
 
     @property
     def half(self) -> float:
@@ -61,29 +69,36 @@ class Scale:
     @cached_property
     def zero(self) -> float:
         """The standardised value z of the number 0."""
-        return float(self.standardised(np.zeros(1))[0])
+        (standard,) = self.standardised(np.zeros(1))
+        return float(standard)
 
     def standardised(self, numbers: Float) -> Float:
         """Standardise numbers, (n,) in user units: z of each, (n,), clipped to -CLIP .. CLIP; NaN
         stays NaN."""
-        units = np.clip(numbers, -LARGEST, LARGEST)
-        units = (units - self.center) / self.unit
+        bounded = np.clip(numbers, -LARGEST, LARGEST)
+        units = (bounded - self.center) / self.unit
         if self.curved:
             units = np.arcsinh(units)
-        return np.clip((units - self.mean) / self.deviation, -CLIP, CLIP)
+        standard = (units - self.mean) / self.deviation
+        return np.clip(standard, -CLIP, CLIP)
 
     def restored(self, standard: Float) -> Float:
         """The inverse of `standardised`: numbers in user units, (n,), from z, (n,)."""
         units = standard * self.deviation + self.mean
         if self.curved:
-            units = np.sinh(np.clip(units, -MOST_BENT, MOST_BENT))
-        return np.clip(self.center + self.unit * units, -LARGEST, LARGEST)
+            # sinh of more would be infinite
+            bounded = np.clip(units, -MOST_BENT, MOST_BENT)
+            units = np.sinh(bounded)
+        numbers = self.center + self.unit * units
+        return np.clip(numbers, -LARGEST, LARGEST)
 
     def check(self) -> None:
         """Raise ValueError for fields that `of` could not have made."""
         stored = (self.center, self.unit, self.mean, self.deviation, self.resolution)
-        finite = all(type(v) in (int, float) and np.isfinite(v) for v in stored)
-        if not finite or min(self.unit, self.deviation, self.resolution) <= 0:
+        # by the type itself, as True is an int, too
+        are_numbers = all(type(value) in (int, float) for value in stored)
+        are_finite = are_numbers and all(np.isfinite(value) for value in stored)
+        if not are_finite or min(self.unit, self.deviation, self.resolution) <= 0:
             raise ValueError("a scale that is not finite")
         if not isinstance(self.curved, bool):
             raise ValueError("a scale that is neither curved nor straight")
@@ -96,8 +111,11 @@ def decimals_of(value: Float, most: int = 6) -> int | None:
     finite = value[np.isfinite(value)]
     if len(finite) and float(np.abs(finite).max()) >= 2.0**52:
         return None
-    for places in range(most + 1):
-        scaled = finite * 10.0**places
-        if np.all(np.abs(scaled - np.rint(scaled)) <= 1e-9 * np.maximum(1.0, np.abs(scaled))):
-            return places
+    for decimals in range(most + 1):
+        scaled = finite * 10.0**decimals
+        error = np.abs(scaled - np.rint(scaled))
+        # what ten to that power adds to a number's own rounding grows with its size
+        allowed = 1e-9 * np.maximum(1.0, np.abs(scaled))
+        if np.all(error <= allowed):
+            return decimals
     return None

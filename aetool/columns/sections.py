@@ -61,24 +61,26 @@ class Standardised(Section):
         return np.array([scale.curved for scale in self.scales], dtype=np.bool_)
 
     def lay(self, records: Float, out: Features) -> None:
-        for feature, (place, scale) in enumerate(zip(self.places, self.scales, strict=True)):
+        columns = zip(self.places, self.scales, strict=True)
+        for feature, (place, scale) in enumerate(columns):
             standard = scale.standardised(records[:, place])
-            out[:, feature] = np.where(np.isnan(standard), 0.0, standard)
+            is_missing = np.isnan(standard)
+            # 0 is the mean: a gap pulls nowhere
+            out[:, feature] = np.where(is_missing, 0.0, standard)
 
     def write(self, graph: Graph, records: str) -> list[str]:
         table = graph.exact_term(records)
         numbers = table.columns(self.places)
         # infinities would be NaN behind the subtraction
         bounded = numbers.clipped(-LARGEST, LARGEST)
-        off = bounded - self._of_scales("center")
-        units = off / self._of_scales("unit")
+        from_center = bounded - self._of_scales("center")
+        units = from_center / self._of_scales("unit")
         if self.curved.any():
             bent = _asinh(units)
             units = self._where_curved(bent, units)
-        off = units - self._of_scales("mean")
-        standard = off / self._of_scales("deviation")
+        from_mean = units - self._of_scales("mean")
+        standard = from_mean / self._of_scales("deviation")
         missing = numbers.is_nan()
-        # 0 is the mean: a gap pulls nowhere
         standard = missing.choose(0.0, standard)
         # clipped in float64: what is far out has no float32
         clipped = standard.clipped(-CLIP, CLIP)
@@ -94,18 +96,20 @@ class Standardised(Section):
         units = standard.double() * self._of_scales("deviation")
         units = units + self._of_scales("mean")
         if self.curved.any():
-            bent = units.clipped(-MOST_BENT, MOST_BENT)
-            bent = _sinh(bent)
-            units = self._where_curved(bent, units)
-        numbers = units * self._of_scales("unit")
-        numbers = numbers + self._of_scales("center")
+            # sinh of more would be infinite
+            bounded = units.clipped(-MOST_BENT, MOST_BENT)
+            straightened = _sinh(bounded)
+            units = self._where_curved(straightened, units)
+        from_center = units * self._of_scales("unit")
+        numbers = from_center + self._of_scales("center")
         numbers = numbers.clipped(-LARGEST, LARGEST)
-        gated = spec.gate >= 0
-        if not gated.any():
+        is_gated = spec.gate >= 0
+        if not is_gated.any():
             return numbers.name
-        missing = self._likely_missing(features, spec)
-        nothing = numbers.constant(np.nan)
-        return numbers.op("Where", missing, nothing, numbers).name
+        is_missing = self._likely_missing(features, spec)
+        gap = numbers.constant(np.nan)
+        restored = numbers.op("Where", is_missing, gap, numbers)
+        return restored.name
 
     def _likely_missing(self, features: Term, spec: Spec) -> Term:
         """(B, width): whether each number is more likely missing than not, by the logits of flags
@@ -123,12 +127,13 @@ class Standardised(Section):
         """(width,): a member of the scale of each column, by its name."""
         return [getattr(scale, name) for scale in self.scales]
 
-    def _where_curved(self, bent: Term, straight: Term) -> Term:
+    def _where_curved(self, if_curved: Term, otherwise: Term) -> Term:
+        """(B, width): `if_curved` for columns with a heavy tail, `otherwise` for the others."""
         # no choice is to be written where all are alike
         if self.curved.all():
-            return bent
-        is_curved = bent.constant(self.curved, np.bool_)
-        return bent.op("Where", is_curved, bent, straight)
+            return if_curved
+        is_curved = if_curved.constant(self.curved, np.bool_)
+        return if_curved.op("Where", is_curved, if_curved, otherwise)
 
 
 def _asinh(units: Term) -> Term:
@@ -143,6 +148,7 @@ def _asinh(units: Term) -> Term:
 
 
 def _sinh(bent: Term) -> Term:
+    """sinh(v) of values v, (e^v - e^-v) / 2: few runtimes have the operator on a GPU."""
     rising = bent.exp()
     falling = (-bent).exp()
     both = rising - falling
@@ -165,7 +171,8 @@ class GapFlags(Section):
             out[:, feature] = np.isnan(records[:, place])
 
     def write(self, graph: Graph, records: str) -> list[str]:
-        values = graph.exact_term(records).columns(self.places)
+        table = graph.exact_term(records)
+        values = table.columns(self.places)
         flags = values.is_nan().single()
         return [flags.name]
 
@@ -185,18 +192,21 @@ class Waves(Section):
         return 2 * len(self.pairs)
 
     def lay(self, records: Float, out: Features) -> None:
+        first_cosine = len(self.pairs)
         for wave, (place, period) in enumerate(self.pairs):
-            # whole turns are taken off in float64, before float32 would lose the rest
             phase = records[:, place] / period
-            turn = np.where(np.isfinite(phase), phase - np.floor(phase), 0.0)
+            # whole turns are taken off in float64, before float32 would lose the rest
+            fraction = phase - np.floor(phase)
+            turn = np.where(np.isfinite(phase), fraction, 0.0)
             angle = (2 * np.pi * turn).astype(np.float32)
             out[:, wave] = np.sin(angle)
-            out[:, wave + len(self.pairs)] = np.cos(angle)
+            out[:, first_cosine + wave] = np.cos(angle)
 
     def write(self, graph: Graph, records: str) -> list[str]:
         places = [place for place, _ in self.pairs]
         periods = [period for _, period in self.pairs]
-        moments = graph.exact_term(records).columns(places)
+        table = graph.exact_term(records)
+        moments = table.columns(places)
         phase = moments / periods
         turn = phase - phase.floor()
         missing = turn.is_nan()
@@ -240,8 +250,10 @@ class OneHot(Section):
 
     def write(self, graph: Graph, records: str) -> list[str]:
         places = [block.place for block in self.blocks]
-        values = graph.exact_term(records).columns(places)
+        table = graph.exact_term(records)
+        values = table.columns(places)
         missing = values.is_nan()
+        # behind the levels comes any other word, and last what is missing
         last = values.constant([block.width - 1 for block in self.blocks])
         other = values.constant([block.levels for block in self.blocks])
         index = values.at_least(0.0)
@@ -250,10 +262,10 @@ class OneHot(Section):
         index = index.floor()
         # every feature compares the index of its block with its own place in it
         widths = [block.width for block in self.blocks]
-        owner = np.repeat(np.arange(len(widths)), widths)
-        level = np.concatenate([np.arange(width) for width in widths])
-        spread_out = index.columns(owner)
-        is_hot = spread_out.equals(level)
+        block_of_feature = np.repeat(np.arange(len(widths)), widths)
+        place_in_block = np.concatenate([np.arange(width) for width in widths])
+        index_of_feature = index.columns(block_of_feature)
+        is_hot = index_of_feature.equals(place_in_block)
         return [is_hot.single().name]
 
     def restore(self, graph: Graph, expected: str, first: int) -> list[str]:
@@ -273,23 +285,28 @@ class OneHot(Section):
         """(B, 1) float64: the index of a block's likeliest level, NaN where missing is likelier;
         features, (B, features), have its logits from index `first` on."""
         levels = block.levels
-        allowed = list(range(first, first + levels))
+        other = first + levels
+        choices = list(range(first, other))
         has_gaps = block.width > levels + 1
         if has_gaps:
-            allowed.append(first + levels + 1)
+            choices.append(other + 1)
         # a block without a level has but "another" to choose
-        choices = allowed if levels else [first]
+        if not levels:
+            choices = [other]
         logits = features.columns(choices)
         best = logits.op("ArgMax", logits, axis=1, keepdims=1)
         index = best.double()
-        gone = index > levels - 0.5
-        return gone.choose(np.nan, index)
+        is_missing = index > levels - 0.5
+        return is_missing.choose(np.nan, index)
 
 
 def _place_in_block(values: Float, block: Block) -> Int:
-    listed = np.clip(values, 0, block.levels)
-    index = np.where(np.isnan(values), block.width - 1, listed)
-    return index.astype(np.int64)
+    """(rows,): which feature of a block is 1. values: (rows,), indices of levels, NaN for a gap."""
+    # behind the levels comes any other word, and last what is missing
+    level_or_other = np.clip(values, 0, block.levels)
+    is_missing = np.isnan(values)
+    place = np.where(is_missing, block.width - 1, level_or_other)
+    return place.astype(np.int64)
 
 
 def concatenated(graph: Graph, parts: Sequence[str]) -> str:

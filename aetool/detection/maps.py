@@ -7,6 +7,7 @@ pictures exceed, and 0 what a pixel ordinarily has.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,20 +62,23 @@ class PixelCalibration:
         one in 1,000 pixels of the calmest nine tenths of the pictures exceed 1.
         """
         deviation = _deviation_for(height, width)
-        every = len(parts) * height * width
-        # evenly spaced ones of many
-        step = max(1, -(-every // MOST_VALUES))
+        values = len(parts) * height * width
+        # of many pictures evenly spaced ones
+        step = max(1, math.ceil(values / MOST_VALUES))
         by_pixel = pixel_parts(parts[::step], height, width)
-        few = blurred(by_pixel, deviation)
-        if not len(few):
+        amounts = blurred(by_pixel, deviation)
+        if not len(amounts):
             nothing = np.zeros((height, width))
             return cls(nothing, nothing + 1.0, deviation)
-        usual = np.median(few, axis=0)
-        high = np.quantile(few, TAIL, axis=0)
+        usual = np.median(amounts, axis=0)
+        high = np.quantile(amounts, TAIL, axis=0)
         strays = np.maximum(high - usual, 0.0)
-        scale = strays + max(float(strays.mean()), QUIETEST)
+        mean_stray = max(float(strays.mean()), QUIETEST)
+        scale = strays + mean_stray
+        # shortened first, for the threshold is by the amounts that are stored
         usual = _short(usual)
-        threshold = _threshold((few - usual) / scale)
+        excess = (amounts - usual) / scale
+        threshold = _threshold(excess)
         return cls(usual, _short(scale * threshold), deviation)
 
     @classmethod
@@ -105,11 +109,11 @@ def _threshold(excess: Float) -> float:
     """The excess that one in 1,000 pixels of the calmest nine tenths of pictures exceed, at least
     1. excess: (n, H, W), how far pixels lie above their usual amounts, in units of how far they
     stray."""
-    highest = np.quantile(excess, 1 - SHARE, axis=(1, 2))
-    calmest_first = np.argsort(highest, kind="stable")
+    high_of_pictures = np.quantile(excess, 1 - SHARE, axis=(1, 2))
+    calmest_first = np.argsort(high_of_pictures, kind="stable")
     count = max(1, round(CALMEST * len(excess)))
-    calm = excess[calmest_first[:count]]
-    threshold = float(np.quantile(calm, 1 - SHARE))
+    calm_pictures = excess[calmest_first[:count]]
+    threshold = float(np.quantile(calm_pictures, 1 - SHARE))
     # even of pixels that never differ
     return max(threshold, 1.0)
 
@@ -126,10 +130,13 @@ def kernel(side: int, deviation: float) -> Float:
     """(side, side): the matrix that, multiplied from the left, blurs `side` pixels by a Gaussian of
     this deviation in pixels; each row adds up to 1, at the edges, too."""
     places = np.arange(side)
-    apart = (places[:, None] - places) / deviation
-    weights = np.exp(-0.5 * apart**2)
-    weights[np.abs(apart) > 4] = 0.0
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+    deviations_apart = (places[:, None] - places) / deviation
+    weights = np.exp(-0.5 * deviations_apart**2)
+    # farther away there is next to nothing of a Gaussian
+    is_far = np.abs(deviations_apart) > 4
+    weights[is_far] = 0.0
+    total = weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / total)
 
 
 def blurred(amounts: Float, deviation: float) -> Float:
@@ -160,7 +167,7 @@ def box_of_worst(amounts: Float, deviation: float) -> Box | None:
     excess = excess_of(amounts)
     if not excess.any():
         return None
-    smooth = blurred(excess[None], AROUND * deviation)[0]
+    (smooth,) = blurred(excess[None], AROUND * deviation)
     return box_of_peak(smooth, excess)
 
 

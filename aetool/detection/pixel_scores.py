@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,15 +56,18 @@ class PixelTally:
         """Count the pixels of one picture. amounts: (H, W), its map; mask: (H, W) bool, True where
         it is defective; box: the one drawn around the worst region of the map, or None."""
         self._pictures += 1
-        place = bins_of(amounts)
-        self._ordinary.add(place[~mask], 1.0)
+        bins = bins_of(amounts)
+        self._ordinary.add(bins[~mask], 1.0)
         if not mask.any():
             return
         self._with_defect += 1
-        self._defective.add(place[mask], 1.0)
+        defective_bins = bins[mask]
+        self._defective.add(defective_bins, 1.0)
         labels, regions = labelled(mask)
-        region = labels[mask] - 1
-        self._overlap.add(place[mask], 1.0 / np.bincount(region)[region])
+        region_of_pixel = labels[mask] - 1
+        sizes = np.bincount(region_of_pixel)
+        # a small region counts as much as a large one
+        self._overlap.add(defective_bins, 1.0 / sizes[region_of_pixel])
         self._regions += regions
         if box is not None:
             self._hits += any(box.holds(y, x) for y, x in centres(mask))
@@ -78,14 +80,16 @@ class PixelTally:
     def figures(self) -> PixelFigures:
         """Figures of how well the maps of all pictures together find the defects; to be asked only
         once the tally is `complete`."""
-        bins = np.union1d(self._ordinary.bins, self._defective.bins)[::-1]
+        rising_bins = np.union1d(self._ordinary.bins, self._defective.bins)
         # from the highest amount down: what lies at or above each
+        bins = rising_bins[::-1]
         false_rate = _rising(self._ordinary.at(bins))
         hit_rate = _rising(self._defective.at(bins))
         overlap = _rising(self._overlap.at(bins))
+        overlap_area = _area(false_rate, overlap, MOST_FALSE)
         return PixelFigures(
             auroc=_area(false_rate, hit_rate, 1.0),
-            pro=_area(false_rate, overlap, MOST_FALSE) / MOST_FALSE,
+            pro=overlap_area / MOST_FALSE,
             hits=self._hits / self._with_defect,
             pictures=self._pictures,
             defective=self._with_defect,
@@ -95,21 +99,24 @@ class PixelTally:
 
 def _rising(counts: Float) -> Float:
     """(n + 1,): for k = 0 .. n the sum of the first k counts, (n,), divided by the sum of all."""
-    return np.concatenate([[0.0], np.cumsum(counts) / counts.sum()])
+    shares = np.cumsum(counts) / counts.sum()
+    return np.concatenate([[0.0], shares])
 
 
 def _area(across: Float, upward: Float, most: float) -> float:
     """The area from 0 to `most` under the straight lines through points whose coordinates are
     across, upward: (n,), both rising from 0."""
-    inside = across < most
-    # of points above each other the last is where the curve goes on
-    last = int(inside.sum())
-    around = slice(last - 1, last + 1)
-    end = np.interp(most, across[around], upward[around])
-    places = np.append(across[:last], most)
-    heights = np.append(upward[:last], end)
-    means = (heights[1:] + heights[:-1]) / 2
-    return float((means * np.diff(places)).sum())
+    is_inside = across < most
+    count = int(is_inside.sum())
+    # the curve is cut at `most`, between the last point inside and the next; of points above each
+    # other the last is where it goes on
+    around_cut = slice(count - 1, count + 1)
+    height_at_cut = np.interp(most, across[around_cut], upward[around_cut])
+    places = np.append(across[:count], most)
+    heights = np.append(upward[:count], height_at_cut)
+    mean_heights = (heights[1:] + heights[:-1]) / 2
+    trapezia = mean_heights * np.diff(places)
+    return float(trapezia.sum())
 
 
 class _Counts:
@@ -123,11 +130,12 @@ class _Counts:
 
     def add(self, bins: Int, weights: Float | float) -> None:
         """Add weights, (n,) or one for all, to bins, (n,)."""
-        places, index = np.unique(bins, return_inverse=True)
-        every = np.broadcast_to(weights, bins.shape)
-        sums = np.bincount(index, every, len(places))
-        for place, weight in zip(places.tolist(), sums.tolist(), strict=True):
-            self._weights[place] = self._weights.get(place, 0.0) + weight
+        different, index = np.unique(bins, return_inverse=True)
+        every_weight = np.broadcast_to(weights, bins.shape)
+        sums = np.bincount(index, every_weight, len(different))
+        for number, weight in zip(different.tolist(), sums.tolist(), strict=True):
+            weight_before = self._weights.get(number, 0.0)
+            self._weights[number] = weight_before + weight
 
     @property
     def bins(self) -> Int:
@@ -137,8 +145,5 @@ class _Counts:
     def at(self, bins: Int) -> Float:
         """(n,): the sum of weights of each of these bins, (n,); 0 for one that nothing was added
         to."""
-        return np.fromiter(self._looked_up(bins), np.float64, len(bins))
-
-    def _looked_up(self, bins: Int) -> Iterator[float]:
-        for place in bins.tolist():
-            yield self._weights.get(place, 0.0)
+        weights = [self._weights.get(number, 0.0) for number in bins.tolist()]
+        return np.array(weights, dtype=np.float64)

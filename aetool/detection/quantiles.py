@@ -37,9 +37,11 @@ class ScoreQuantiles:
     def facts(self) -> dict[str, float]:
         """What `aetool info` shows: `rows`, and the median, 99 %, 99.9 % and highest score, by
         name."""
-        by_part = dict(zip(PARTS, self.scores.tolist(), strict=True))
-        shown = {name: by_part[part] for name, part in SHOWN.items()}
-        return {"rows": self.rows, **shown}
+        score_of_part = dict(zip(PARTS, self.scores.tolist(), strict=True))
+        facts: dict[str, float] = {"rows": self.rows}
+        for name, part in SHOWN.items():
+            facts[name] = score_of_part[part]
+        return facts
 
     def to_json(self) -> dict[str, Json]:
         """A JSON-able form, of which from_json makes the same quantiles."""
@@ -50,8 +52,10 @@ class ScoreQuantiles:
         """The quantiles that to_json wrote; BundleError if they are too few or not rising."""
         scores = np.array(stored["scores"], dtype=np.float64)
         rows = int(stored["rows"])
-        is_sane = scores.shape == (len(PARTS),) and bool(np.isfinite(scores).all())
-        is_falling = is_sane and (np.diff(scores) < 0).any()
-        if not is_sane or rows < 1 or is_falling:
+        is_complete = scores.shape == (len(PARTS),)
+        is_finite = bool(np.isfinite(scores).all())
+        # compared only where both hold: of nothing, or of infinities, there is no difference
+        is_rising = is_complete and is_finite and bool((np.diff(scores) >= 0).all())
+        if rows < 1 or not is_rising:
             raise BundleError("damaged: the scores of a member are not in order")
         return cls(rows, scores)

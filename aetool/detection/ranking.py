@@ -19,8 +19,11 @@ def auroc(scores: Float, truth: Truth) -> float:
     ranks = mean_ranks[inverse]
     anomalies = int(truth.sum())
     normals = len(truth) - anomalies
-    least_sum = anomalies * (anomalies + 1) / 2  # of ranks, where all anomalies score lowest
-    return float((ranks[truth].sum() - least_sum) / (anomalies * normals))
+    rank_sum = ranks[truth].sum()
+    least_sum = anomalies * (anomalies + 1) / 2  # where all anomalies score lowest
+    # of all pairs of an anomaly and a normal record, how many are in order
+    pairs_in_order = rank_sum - least_sum
+    return float(pairs_in_order / (anomalies * normals))
 
 
 def average_precision(scores: Float, truth: Truth) -> float:
@@ -28,8 +31,14 @@ def average_precision(scores: Float, truth: Truth) -> float:
     of the recall that is gained times the precision; equal scores are one threshold."""
     order = np.argsort(-scores, kind="stable")
     # a threshold lies only where the next score is lower, so equal scores are taken together
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    hits = np.cumsum(truth[order])[ends]
-    recall_gained = np.diff(np.concatenate([[0], hits])) / truth.sum()
-    precision = hits / (ends + 1)
+    steps = np.flatnonzero(np.diff(scores[order]))
+    last = len(scores) - 1
+    thresholds = np.append(steps, last)
+    hits_so_far = np.cumsum(truth[order])
+    hits = hits_so_far[thresholds]
+    # above the highest score nothing is found yet
+    hits_gained = np.diff(hits, prepend=0)
+    recall_gained = hits_gained / truth.sum()
+    flagged = thresholds + 1
+    precision = hits / flagged
     return float((recall_gained * precision).sum())

@@ -35,12 +35,19 @@ class Box:
     share: float
     spread: bool = False
 
+    @property
+    def pixels(self) -> int:
+        """How many pixels the box covers."""
+        return self.width * self.height
+
     def holds(self, y: float, x: float) -> bool:
         """Whether the point at row y, column x, both in pixels from 0, lies in the box, or at most
         half a pixel beside it."""
-        across = self.left - 0.5 <= x < self.left + self.width + 0.5
-        down = self.top - 0.5 <= y < self.top + self.height + 0.5
-        return across and down
+        right = self.left + self.width
+        bottom = self.top + self.height
+        is_across = self.left - 0.5 <= x < right + 0.5
+        is_down = self.top - 0.5 <= y < bottom + 0.5
+        return is_across and is_down
 
 
 def labelled(mask: Mask) -> tuple[Int, int]:
@@ -57,40 +64,53 @@ def labelled(mask: Mask) -> tuple[Int, int]:
     framed[:, 1:-1] = mask
     steps = np.diff(framed, axis=1).ravel()
     # places where runs begin, and just behind them, counted over rows of width + 1
+    row_length = width + 1
     first = np.flatnonzero(steps == 1)
     behind = np.flatnonzero(steps == -1)
+    region_of_run = _joined_runs(first, behind, row_length)
+    names, number = np.unique(region_of_run, return_inverse=True)
+    labels = np.zeros((height, width), dtype=np.int64)
+    rows, columns = np.nonzero(mask)
+    places = rows * row_length + columns
+    run_of_pixel = np.searchsorted(first, places, side="right") - 1
+    labels[rows, columns] = number[run_of_pixel] + 1
+    return labels, len(names)
+
+
+def _joined_runs(first: Int, behind: Int, row_length: int) -> list[int]:
+    """For each run of pixels the lowest run that it is connected with, by way of others or not, as
+    its index among all. first, behind: (runs,), ascending, the places where runs begin and just
+    behind them, counted over rows of row_length."""
+    # the forest of union-find: a run whose parent is itself stands for its region
     parent = list(range(len(first)))
 
     def root(run: int) -> int:
         while parent[run] != run:
+            # the way is halved, so that it is short when it is gone again
             parent[run] = parent[parent[run]]
             run = parent[run]
         return run
 
     # in the row above, runs from the first that ends at or behind this one's begin, one pixel of
     # slack for corners, to the last that begins at or before its end
-    above = width + 1
-    lowest = np.searchsorted(behind, first - above, side="left").tolist()
-    highest = np.searchsorted(first, behind - above, side="right").tolist()
+    lowest = np.searchsorted(behind, first - row_length, side="left").tolist()
+    highest = np.searchsorted(first, behind - row_length, side="right").tolist()
     for run, low in enumerate(lowest):
-        for other in range(low, highest[run]):
-            first_root = root(run)
-            second_root = root(other)
-            parent[max(first_root, second_root)] = min(first_root, second_root)
-    names, number = np.unique([root(run) for run in parent], return_inverse=True)
-    labels = np.zeros((height, width), dtype=np.int64)
-    rows, columns = np.nonzero(mask)
-    places = rows * (width + 1) + columns
-    run_of_pixel = np.searchsorted(first, places, side="right") - 1
-    labels[rows, columns] = number[run_of_pixel] + 1
-    return labels, len(names)
+        for run_above in range(low, highest[run]):
+            own_root = root(run)
+            root_above = root(run_above)
+            lower = min(own_root, root_above)
+            higher = max(own_root, root_above)
+            parent[higher] = lower
+    return [root(run) for run in parent]
 
 
 def region_of_peak(amounts: Float, reach: float) -> Mask:
     """The region around the highest pixel of a map, (H, W) bool: that pixel and those connected
     with it by pixels that have at least `reach`, 0 to 1, times as much."""
     peak = np.unravel_index(int(amounts.argmax()), amounts.shape)
-    labels, _ = labelled(amounts >= reach * amounts[peak])
+    least = reach * amounts[peak]
+    labels, _ = labelled(amounts >= least)
     return np.asarray(labels == labels[peak])
 
 
@@ -105,8 +125,8 @@ def box_of(region: Mask, excess: Float) -> Box:
     inside = excess[top : top + height, left : left + width]
     share = float(inside.sum() / excess.sum())
     covered = width * height / region.size
-    spread = covered > MOST_COVERED or share < LEAST_SHARE
-    return Box(left, top, width, height, share, spread)
+    is_spread = covered > MOST_COVERED or share < LEAST_SHARE
+    return Box(left, top, width, height, share, is_spread)
 
 
 def box_of_peak(smooth: Float, excess: Float) -> Box:
@@ -117,20 +137,22 @@ def box_of_peak(smooth: Float, excess: Float) -> Box:
     covers much of the picture, one around higher pixels alone is taken, if that is small and has
     three times as much excess for each pixel.
     """
-    most = LARGE * excess.size
+    large = LARGE * excess.size
     boxes = []
     for reach in REACHES:
         region = region_of_peak(smooth, reach)
         box = box_of(region, excess)
         boxes.append(box)
-        if box.width * box.height <= most:
+        if box.pixels <= large:
             break
     outer = boxes[0]
     inner = boxes[-1]
-    is_small = inner.width * inner.height <= most
-    # how much of the excess is in a pixel of each, beside each other
-    denser = inner.share * outer.width * outer.height
-    is_denser = denser >= DENSER * outer.share * inner.width * inner.height
+    is_small = inner.pixels <= large
+    # how much of the excess is in a pixel of each: shares times the other's size, as nothing is
+    # then divided by
+    density = inner.share * outer.width * outer.height
+    density_of_outer = outer.share * inner.width * inner.height
+    is_denser = density >= DENSER * density_of_outer
     if is_small and is_denser and not inner.spread:
         return inner
     return outer
@@ -141,7 +163,8 @@ def centres(mask: npt.NDArray[np.bool_]) -> Float:
     labels, regions = labelled(mask)
     rows, columns = np.nonzero(labels)
     region = labels[rows, columns] - 1
-    sizes = np.maximum(np.bincount(region, minlength=regions), 1)
-    down = np.bincount(region, rows, regions) / sizes
-    across = np.bincount(region, columns, regions) / sizes
-    return np.stack([down, across], axis=1)
+    pixels = np.bincount(region, minlength=regions)
+    sizes = np.maximum(pixels, 1)
+    mean_row = np.bincount(region, rows, regions) / sizes
+    mean_column = np.bincount(region, columns, regions) / sizes
+    return np.stack([mean_row, mean_column], axis=1)

@@ -54,26 +54,30 @@ class ScoreTrace:
             return
         if moments is None:
             moments = np.full(len(scores), np.nan)
-        rising = np.concatenate([[self._last_moment], moments])
+        moments_from_last = np.concatenate([[self._last_moment], moments])
         # a gap compares as false
-        self.in_time = self.in_time and bool((np.diff(rising) >= 0).all())
+        is_rising = np.diff(moments_from_last) >= 0
+        self.in_time = self.in_time and bool(is_rising.all())
         self._last_moment = float(moments[-1])
-        while (self.rows + len(scores)) > MOST_SPANS * self.span:
+        rows = self.rows + len(scores)
+        while rows > MOST_SPANS * self.span:
             self._double()
         self._add_stretches(scores, moments)
-        self.rows += len(scores)
+        self.rows = rows
         bins, counts = np.unique(bins_of(scores), return_counts=True)
         for place, count in zip(bins.tolist(), counts.tolist(), strict=True):
             self._bins[place] += count
 
     def _add_stretches(self, scores: Float, moments: Float) -> None:
         """Add the stretches of the next records, whose scores and times, (n,), these are."""
-        stretch = (self.rows + np.arange(len(scores))) // self.span
+        numbers = self.rows + np.arange(len(scores))
+        stretch = numbers // self.span
         starts = np.flatnonzero(np.diff(stretch, prepend=-1))
         highest = np.maximum.reduceat(scores, starts)
         moment = moments[starts]
         # the last stretch goes on
-        if int(stretch[0]) < len(self._highest):
+        goes_on = int(stretch[0]) < len(self._highest)
+        if goes_on:
             self._highest[-1] = max(self._highest[-1], highest[0])
             highest = highest[1:]
             moment = moment[1:]
@@ -83,9 +87,10 @@ class ScoreTrace:
     def _double(self) -> None:
         """Merge stretches two by two in place, so that each stands for twice as many records."""
         self.span *= 2
-        starts = np.arange(0, len(self._highest), 2)
-        if len(starts):
-            self._highest = np.maximum.reduceat(self._highest, starts)
+        first_of_two = np.arange(0, len(self._highest), 2)
+        # reduceat takes no empty list
+        if len(first_of_two):
+            self._highest = np.maximum.reduceat(self._highest, first_of_two)
         self._moment = self._moment[::2]
 
     def counted(self, edges: Float) -> Float:
@@ -93,13 +98,12 @@ class ScoreTrace:
         edges, (k + 1,); scores beyond the ends count in the first and the last. Scores are known to
         0.02 % of 1 + score."""
         intervals = len(edges) - 1
-        bins = list(self._bins)
+        bins = np.array(list(self._bins), dtype=np.int64)
         counts = list(self._bins.values())
-        scores = score_of(np.array(bins, dtype=np.int64))
-        place = np.searchsorted(edges, scores, side="right") - 1
+        interval = np.searchsorted(edges, score_of(bins), side="right") - 1
         # what lies beyond the ends counts, too
-        inside = np.clip(place, 0, intervals - 1)
-        sums = np.bincount(inside, counts, intervals)
+        interval = np.clip(interval, 0, intervals - 1)
+        sums = np.bincount(interval, counts, intervals)
         return np.asarray(sums, dtype=np.float64)
 
     @property
@@ -114,11 +118,15 @@ def bins_of(scores: Float) -> Int:
     1 + |score|, from 0 up for scores of 0 or more, from -1 down for negative ones."""
     doublings = np.log2(1.0 + np.abs(scores))
     size = np.floor(doublings * FINENESS).astype(np.int64)
-    return np.asarray(np.where(scores < 0, -1 - size, size))
+    # bin -1 mirrors bin 0
+    is_negative = scores < 0
+    return np.asarray(np.where(is_negative, -1 - size, size))
 
 
 def score_of(bins: Int) -> Float:
     """(n,): the score in the middle of each bin, (n,), whose number is as by `bins_of`."""
-    size = np.where(bins < 0, -1 - bins, bins)
-    score = np.exp2((size + 0.5) / FINENESS) - 1.0
-    return np.asarray(np.where(bins < 0, -score, score))
+    is_negative = bins < 0
+    size = np.where(is_negative, -1 - bins, bins)
+    doublings = (size + 0.5) / FINENESS
+    score = np.exp2(doublings) - 1.0
+    return np.asarray(np.where(is_negative, -score, score))

@@ -40,36 +40,47 @@ def prove(layers: Sequence[Layer], most_in: int = 1) -> None:
         raise BundleError("damaged: a network without layers")
     inputs = len(layers[0].weight)
     for number, layer in enumerate(layers):
-        weight = layer.weight
-        bias = layer.bias
-        fits = weight.ndim == 2 and bias.shape == (weight.shape[1],) and len(weight) == inputs
-        # too wide is told before damaged: the user can mend it
-        if fits and max(weight.shape) > MAX_WIDTH:
+        _check_shape(layer, number, inputs)
+        largest = _largest_sum(layer, most_in)
+        if largest >= LIMIT:
             raise BundleError(
-                f"refused: layer {number} of a network is {max(weight.shape):,} wide, and at most "
-                f"{MAX_WIDTH:,} are allowed; leave {option('--students')} out, or columns by "
-                f"{option('--drop')}"
+                f"refused: a sum in layer {number} of a network can reach {largest}, beyond 2^53: "
+                "it would not be the same on every machine"
             )
-        if not fits or not weight.size or not 0 <= layer.shift < 53:
-            raise BundleError(f"damaged: layer {number} of a network has not the shape it should")
-        worst = _largest_sum(layer, most_in)
-        if worst >= LIMIT:
-            raise BundleError(
-                f"refused: a sum in layer {number} of a network can reach {worst}, beyond 2^53: it "
-                "would not be the same on every machine"
-            )
-        inputs = weight.shape[1]
+        # the results of a layer are the inputs of the next
+        inputs = layer.weight.shape[1]
         most_in = MOST
+
+
+def _check_shape(layer: Layer, number: int, inputs: int) -> None:
+    """BundleError unless the arrays of a layer fit each other, and `inputs`, and are not too wide.
+    number: of the layer, for the message."""
+    weight = layer.weight
+    is_matrix = weight.ndim == 2
+    fits = is_matrix and layer.bias.shape == (weight.shape[1],) and len(weight) == inputs
+    # too wide is told before damaged: the user can mend it
+    if fits and max(weight.shape) > MAX_WIDTH:
+        raise BundleError(
+            f"refused: layer {number} of a network is {max(weight.shape):,} wide, and at most "
+            f"{MAX_WIDTH:,} are allowed; leave {option('--students')} out, or columns by "
+            f"{option('--drop')}"
+        )
+    has_known_shift = 0 <= layer.shift < 53
+    if not fits or not weight.size or not has_known_shift:
+        raise BundleError(f"damaged: layer {number} of a network has not the shape it should")
 
 
 def _largest_sum(layer: Layer, most_in: int) -> int:
     """The largest size that a sum of the layer can have, for inputs of 0 .. most_in."""
     # in Python's unbounded integers: the proof itself must not wrap
-    columns = layer.weight.T.tolist()
+    weights_of_outputs = layer.weight.T.tolist()
+    biases = layer.bias.tolist()
     largest = 0
-    for weights, bias in zip(columns, layer.bias.tolist(), strict=True):
-        size = sum(map(abs, weights))
-        largest = max(largest, size * most_in + abs(bias))
+    for weights, bias in zip(weights_of_outputs, biases, strict=True):
+        # every input at its most, and of the sign that adds to the sum
+        size = sum(abs(weight) for weight in weights)
+        sum_at_most = size * most_in + abs(bias)
+        largest = max(largest, sum_at_most)
     return largest
 
 
@@ -79,11 +90,11 @@ def reference(layers: Sequence[Layer], x: Int, ones: bool = False) -> Int:
     others being 0."""
     first = layers[0].weight
     sums: Int = _sums(first, x) if ones else x.astype(np.int64) @ first
-    for layer, after in itertools.pairwise(layers):
+    for layer, next_layer in itertools.pairwise(layers):
         # a shift of whole numbers rounds down, of negative ones, too
         shifted = (sums + layer.bias) >> np.int64(layer.shift)
         hidden = np.clip(shifted, 0, MOST)
-        sums = hidden @ after.weight
+        sums = hidden @ next_layer.weight
     return np.asarray(sums + layers[-1].bias)
 
 
@@ -123,27 +134,30 @@ def graph(layers: Sequence[Layer]) -> bytes:
     from onnx import TensorProto, checker, helper, numpy_helper
 
     nodes = []
-    values = []
-    at = "x"
-    for i, layer in enumerate(layers):
-        w, b = folded(layer)
-        values += [numpy_helper.from_array(w, f"w{i}"), numpy_helper.from_array(b, f"b{i}")]
-        last = i == len(layers) - 1
-        out = "y" if last else f"g{i}"
-        nodes.append(helper.make_node("Gemm", [at, f"w{i}", f"b{i}"], [out]))
-        if not last:
-            nodes.append(helper.make_node("Floor", [out], [f"f{i}"]))
-            nodes.append(helper.make_node("Clip", [f"f{i}", "zero", "most"], [f"h{i}"]))
-            at = f"h{i}"
-    for name, value in (("zero", 0.0), ("most", float(MOST))):
-        values.append(numpy_helper.from_array(np.array(value), name))
-    sizes = len(layers[0].weight), layers[-1].weight.shape[1]
-    kinds = [
-        helper.make_tensor_value_info(n, TensorProto.DOUBLE, ["rows", s])
-        for n, s in zip("xy", sizes, strict=True)
-    ]
-    student = helper.make_graph(nodes, "student", kinds[:1], kinds[1:], values)
-    model = helper.make_model(student, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    constants = []
+    *hidden_layers, _ = layers
+    inputs = "x"
+    for number, layer in enumerate(layers):
+        weight, bias = folded(layer)
+        constants.append(numpy_helper.from_array(weight, f"w{number}"))
+        constants.append(numpy_helper.from_array(bias, f"b{number}"))
+        is_hidden = number < len(hidden_layers)
+        sums = f"g{number}" if is_hidden else "y"
+        nodes.append(helper.make_node("Gemm", [inputs, f"w{number}", f"b{number}"], [sums]))
+        if is_hidden:
+            floor = f"f{number}"
+            inputs = f"h{number}"
+            nodes.append(helper.make_node("Floor", [sums], [floor]))
+            nodes.append(helper.make_node("Clip", [floor, "zero", "most"], [inputs]))
+    constants.append(numpy_helper.from_array(np.array(0.0), "zero"))
+    constants.append(numpy_helper.from_array(np.array(float(MOST)), "most"))
+    width = len(layers[0].weight)
+    outputs = layers[-1].weight.shape[1]
+    x = helper.make_tensor_value_info("x", TensorProto.DOUBLE, ["rows", width])
+    y = helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["rows", outputs])
+    student = helper.make_graph(nodes, "student", [x], [y], constants)
+    opset = helper.make_opsetid("", 17)
+    model = helper.make_model(student, opset_imports=[opset], ir_version=9)
     checker.check_model(model)
     return bytes(model.SerializeToString())
 
@@ -155,4 +169,9 @@ def run_graph(data: bytes) -> Callable[[Array], Array]:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    return lambda x: session.run(["y"], {"x": x.astype(np.float64)})[0]
+
+    def run(x: Array) -> Array:
+        (y,) = session.run(["y"], {"x": x.astype(np.float64)})
+        return np.asarray(y)
+
+    return run

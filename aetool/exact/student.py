@@ -32,7 +32,9 @@ WEIGHT_MOST = 127  # weights are stored in 8 bits
 def places(marks: Int, radices: list[int]) -> Int:
     """The indices of the inputs that are 1 in one-hot form, (rows, features) int64. marks: (rows,
     features), the values of the features; radices: how many values each can have."""
-    return np.asarray(marks + np.cumsum([0, *radices[:-1]]))
+    # the classes of a feature come behind those of the features before it
+    first_of_feature = np.cumsum([0, *radices[:-1]])
+    return np.asarray(marks + first_of_feature)
 
 
 def train(
@@ -47,24 +49,29 @@ def train(
     rng = np.random.default_rng(seed)
     inputs = sum(radices)
     parameters = _first_parameters(rng, radices, symbols, alphabet)
+    # what Adam remembers of each parameter
     means = {name: np.zeros_like(values) for name, values in parameters.items()}
     squares = {name: np.zeros_like(values) for name, values in parameters.items()}
     ones = places(marks, radices)
-    # the rows of a batch, for one-hot writing
-    batch = np.arange(BATCH)
     for step in range(STEPS):
         rows = rng.integers(0, len(symbols), BATCH)
-        x = np.zeros((BATCH, inputs), np.float32)
-        x[batch[:, None], ones[rows]] = 1
-        one_hot = np.zeros((BATCH, alphabet), np.float32)
-        one_hot[batch, symbols[rows]] = 1
+        x = _one_hot(ones[rows], inputs)
+        symbol = _one_hot(symbols[rows, None], alphabet)
         # ever sharper, as at last one verdict alone counts
         sharpness = 1 + (SHARPEST - 1) * step / STEPS
-        gradients = _gradients(parameters, x, one_hot, sharpness)
+        gradients = _gradients(parameters, x, symbol, sharpness)
         for name, gradient in gradients.items():
             change = _adam_step(step, gradient, means[name], squares[name])
             parameters[name] -= change
     return _rounded(parameters)
+
+
+def _one_hot(ones: Int, width: int) -> npt.NDArray[np.float32]:
+    """(rows, width): 1 at the places of each row, 0 elsewhere. ones: (rows, n), these places."""
+    row = np.arange(len(ones))[:, None]
+    out = np.zeros((len(ones), width), np.float32)
+    out[row, ones] = 1
+    return out
 
 
 def _first_parameters(
@@ -75,14 +82,16 @@ def _first_parameters(
 ) -> Weights:
     """The parameters that training starts from, in float32; arguments as of train."""
     # half a count each, so that no symbol is impossible
-    usual = np.bincount(symbols, minlength=alphabet) + 0.5
-    spread = 0.5 / np.sqrt(len(radices))
+    counts = np.bincount(symbols, minlength=alphabet) + 0.5
+    frequencies = counts / counts.sum()
     # one input of each feature is 1, so that a sum has as many terms as there are features
-    hidden = rng.normal(0, spread, (sum(radices), HIDDEN))
-    votes = rng.normal(0, 1 / np.sqrt(HIDDEN), (HIDDEN, VERDICTS))
+    hidden_deviation = 0.5 / np.sqrt(len(radices))
+    votes_deviation = 1 / np.sqrt(HIDDEN)
+    hidden = rng.normal(0, hidden_deviation, (sum(radices), HIDDEN))
+    votes = rng.normal(0, votes_deviation, (HIDDEN, VERDICTS))
     # each verdict's table begins near what is usual, apart enough to become different
-    apart = rng.normal(0, 0.5, (VERDICTS, alphabet))
-    table = np.log(usual / usual.sum()) + apart
+    noise = rng.normal(0, 0.5, (VERDICTS, alphabet))
+    table = np.log(frequencies) + noise
     parameters = {
         "w1": hidden,
         # above 0, where the clipped units have a slope
@@ -106,10 +115,10 @@ def _adam_step(step: int, gradient: Float, mean: Float, square: Float) -> Float:
     # full for the first half, then falling to 0
     rate = RATE * min(1.0, 2 * (1 - step / STEPS))
     # both means begin at 0, which is made good for the first steps
-    seen = 1 - FIRST_MEMORY ** (step + 1)
-    seen_squares = 1 - SECOND_MEMORY ** (step + 1)
-    scale = np.sqrt(square / seen_squares) + 1e-8
-    return np.asarray(rate * mean / seen / scale)
+    weight_of_mean = 1 - FIRST_MEMORY ** (step + 1)
+    weight_of_square = 1 - SECOND_MEMORY ** (step + 1)
+    scale = np.sqrt(square / weight_of_square) + 1e-8
+    return np.asarray(rate * mean / weight_of_mean / scale)
 
 
 def _gradients(
@@ -162,30 +171,39 @@ def _softmax(logits: Float) -> Float:
 def _rounded(parameters: Weights) -> list[Layer]:
     """A trained student in whole numbers: weights of 8 bits, activations of 0 .. 255, shifts by
     powers of two."""
-    first_shift = _shift(parameters["w1"])
-    first = _weights(parameters["w1"], first_shift)
-    # hidden 1.0 is 255: a sum is w 2^shift, so scale it by 255 2^-shift, a power of two nearby
-    down = max(0, first_shift - 8)
-    up = 2.0 ** max(0, 8 - first_shift)
+    return [_hidden_layer(parameters), _votes_layer(parameters)]
+
+
+def _hidden_layer(parameters: Weights) -> Layer:
+    """The first layer of a trained student in whole numbers, whose results are 0 .. 255."""
+    power = _shift(parameters["w1"])
+    weight = _weights(parameters["w1"], power)
+    # hidden 1.0 is 255: a sum is w 2^power, so scale it by 255 2^-power, a power of two nearby
+    down = max(0, power - 8)
+    up = 2.0 ** max(0, 8 - power)
     most = WEIGHT_MOST * up
-    scaled = np.rint(first * up)
-    first = np.clip(scaled, -most, most).astype(np.int64)
+    scaled = np.rint(weight * up)
+    clipped = np.clip(scaled, -most, most)
     # half of what the shift takes away: it rounds down, and is to round to nearest
     half = 1 << down >> 1
-    bias = np.rint(parameters["b1"] * 2.0**first_shift * up)
-    first_bias = bias.astype(np.int64) + half
-    second_shift = _shift(parameters["w2"])
-    second = _weights(parameters["w2"], second_shift)
+    bias = np.rint(parameters["b1"] * 2.0**power * up)
+    return Layer(clipped.astype(np.int64), bias.astype(np.int64) + half, down)
+
+
+def _votes_layer(parameters: Weights) -> Layer:
+    """The second layer of a trained student in whole numbers, whose results are votes."""
+    power = _shift(parameters["w2"])
+    weight = _weights(parameters["w2"], power)
     # hidden values are 256 times as large as in training
-    bias = np.rint(parameters["b2"] * 2.0**second_shift * 2.0**8)
-    second_bias = bias.astype(np.int64)
-    return [Layer(first, first_bias, down), Layer(second, second_bias)]
+    bias = np.rint(parameters["b2"] * 2.0**power * 2.0**8)
+    return Layer(weight, bias.astype(np.int64))
 
 
 def _shift(weight: Float) -> int:
     """The largest power p for which all weights times 2^p stay within 8 bits."""
-    largest = max(float(np.abs(weight).max()), 1e-9)
-    power = np.log2(WEIGHT_MOST / largest)
+    largest = float(np.abs(weight).max())
+    # of a layer of zeros any power would do
+    power = np.log2(WEIGHT_MOST / max(largest, 1e-9))
     return int(np.floor(power))
 
 

@@ -215,7 +215,8 @@ def fit_source(
     if options.robust:
         prepared = trimmed(prepared)
     if model.members:
-        bundle = _joint(model, prepared, options, progress, started, samples)
+        joint = _JointFit(model, prepared, options, progress, started, samples)
+        bundle = joint.fit()
     else:
         damaged = None
         if options.target is not None:
@@ -301,91 +302,144 @@ def fitted(
     return fit_network(model, params, net, prepared, options, progress, damaged, checkpoint)
 
 
-def _joint(
-    model: Model,
-    prepared: Prepared,
-    options: FitOptions,
-    progress: Progress | None,
-    started: float,
-    samples: bool,
-) -> Bundle:
-    """Fit the members of a model one by one, and join them to one bundle. Members that cannot be
-    fitted here (no time, torch is not installed, pictures too large) are left out; facts say which
-    and why. started: by time.monotonic. DataError if no member is left."""
-    from aetool.fits import joining
+@dataclass(eq=False)
+class _JointFit:
+    """The fit of a model that joins others: its members one by one, as far as they suit the data,
+    the options and the time.
 
-    members: list[joining.Fitted] = []
-    left_out: dict[str, str] = {}
-    needed: dict[str, float] = {}
-    kind = "image" if prepared.schema is None else "table"
-    asked = {k for k in ("robust", "context") if getattr(options, k)} or {"plain"}
-    budget = options.max_time or BUDGET[kind]
-    features = prepared.spec.features
-    has_words = bool(prepared.spec.categories)
-    suited = [
-        member
-        for member in model.members
-        if kind in member.data and member.suits(features, has_words)
-    ]
-    # progress is told of those that are for such a fit
-    meant = [member for member in suited if asked <= member.fits]
-    for member in suited:
+    started: by time.monotonic; samples: as of `fitted`. members: those that were fitted; left_out:
+    why others were not, by name; needed: the seconds that those take for which there is no time.
+    """
+
+    model: Model
+    prepared: Prepared
+    options: FitOptions
+    progress: Progress | None
+    started: float
+    samples: bool
+    members: list[joining.Fitted] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    needed: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """What records are: "table" or "image"."""
+        return "image" if self.prepared.schema is None else "table"
+
+    @property
+    def asked(self) -> set[str]:
+        """What a member must be able to do: "robust" and "context", or neither: "plain"."""
+        return {name for name in WHY_NOT if getattr(self.options, name)} or {"plain"}
+
+    @property
+    def suited(self) -> list[Member]:
+        """The members that are for such data."""
+        spec = self.prepared.spec
+        has_words = bool(spec.categories)
+        return [
+            member
+            for member in self.model.members
+            if self.kind in member.data and member.suits(spec.features, has_words)
+        ]
+
+    @property
+    def meant(self) -> list[Member]:
+        """The members that are for such data and such a fit, of which progress is told."""
+        return [member for member in self.suited if self.asked <= member.fits]
+
+    def fit(self) -> Bundle:
+        """Fit the members, and join them to one bundle. Members that cannot be fitted here (no
+        time, torch is not installed, pictures too large) are left out; facts say which and why.
+        DataError if no member is left."""
+        from aetool.fits import joining
+
+        for member in self.suited:
+            if self._is_to_be_fitted(member):
+                self._fit_member(member)
+        # members that were left out have not told of their part
+        all_steps = telling.MEMBER_STEPS * max(1, len(self.meant))
+        telling.tell(self.progress, all_steps, all_steps, self.model.name)
+        if not self.members:
+            reasons = [f"{name}: {words}" for name, words in self.left_out.items()]
+            why = "; ".join(reasons)
+            raise DataError(f"{self.model.name} has no member that can be fitted here: {why}")
+        return joining.join(self.model.name, self.members, self._facts(), self.prepared.owner)
+
+    def _is_to_be_fitted(self, member: Member) -> bool:
+        """Whether there is time for a member, and it can do what is asked; if not, why is noted."""
         name = member.model
-        seconds = _seconds_of(member, prepared.spec, kind)
+        budget = self.options.max_time or BUDGET[self.kind]
+        seconds = _seconds_of(member, self.prepared.spec, self.kind)
         if budget < seconds:
-            left_out[name] = f"takes {seconds:g} s"
-            needed[name] = seconds
-            continue
-        if not asked <= member.fits:
-            if "plain" in member.fits and name not in left_out:
-                left_out[name] = WHY_NOT[min(asked - member.fits)]
-            continue
-        place = meant.index(member)
-        member_progress = telling.of_member(progress, place, len(meant), name)
+            self.left_out[name] = f"takes {seconds:g} s"
+            self.needed[name] = seconds
+            return False
+        missing = self.asked - member.fits
+        if missing and "plain" in member.fits and name not in self.left_out:
+            self.left_out[name] = WHY_NOT[min(missing)]
+        return not missing
+
+    def _fit_member(self, member: Member) -> None:
+        """Fit a member in what is left of the time, and add it to the members; if that fails, why
+        is noted."""
+        name = member.model
+        place = self.meant.index(member)
+        progress = telling.of_member(self.progress, place, len(self.meant), name)
         try:
-            member_model = plugins.get_model(name)
-            params = make_params(member_model, member.params)
-            member_options = options
-            if options.max_time:
-                seconds_left = options.max_time - (time.monotonic() - started)
-                if members and seconds_left <= 0:
-                    left_out[name] = f"no time left of {options.max_time:g} s"
-                    continue
-                if member.seconds:
-                    seconds_left *= TRAINED
-                member_options = dataclasses.replace(options, max_time=max(1.0, seconds_left))
-            rows = dataclasses.replace(prepared, keep=None) if member.withstands else prepared
-            fitted_member = fitted(
-                member_model,
-                params,
-                rows,
-                member_options,
-                member_progress,
-                None,
-                samples and not members,
-            )
-            members.append(
-                dataclasses.replace(fitted_member, in_bits=member.in_bits, weight=member.weight)
-            )
+            model = plugins.get_model(name)
+            params = make_params(model, member.params)
+            options = self._options_of(member)
+            if options is None:
+                self.left_out[name] = f"no time left of {self.options.max_time:g} s"
+                return
+            rows = self.prepared
+            if member.withstands:
+                # what a robust fit leaves out does this member no harm
+                rows = dataclasses.replace(rows, keep=None)
+            # samples are drawn by the first member
+            samples = self.samples and not self.members
+            fitted_member = fitted(model, params, rows, options, progress, None, samples)
         except (PluginError, DataError) as error:
-            left_out[name] = f"failed: {error}"
-    # members that were left out have not told of their part
-    all_steps = telling.MEMBER_STEPS * max(1, len(meant))
-    telling.tell(progress, all_steps, all_steps, model.name)
-    if not members:
-        why = "; ".join(f"{name}: {words}" for name, words in left_out.items())
-        raise DataError(f"{model.name} has no member that can be fitted here: {why}")
-    facts: dict[str, Json] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
-    # a model that is a member of this fit may be one of other fits with other settings
-    joins = {joined.bundle.plugin for joined in members}
-    left_out = {name: why for name, why in left_out.items() if name not in joins}
-    facts |= {"left_out": left_out} if left_out else {}
-    needed = {name: seconds for name, seconds in needed.items() if name in left_out}
-    facts |= {"seconds_needed": needed} if needed else {}
-    if any(joined.bundle.facts.get("short_of_time") for joined in members):
-        facts["short_of_time"] = True
-    facts["seed"] = options.seed
-    return joining.join(model.name, members, facts, prepared.owner)
+            self.left_out[name] = f"failed: {error}"
+            return
+        self.members.append(
+            dataclasses.replace(
+                fitted_member,
+                in_bits=member.in_bits,
+                weight=member.weight,
+            )
+        )
+
+    def _options_of(self, member: Member) -> FitOptions | None:
+        """The options for a member, with the time that is left for it, at least a second; None
+        where there is none, and another member is fitted already."""
+        if not self.options.max_time:
+            return self.options
+        seconds_passed = time.monotonic() - self.started
+        seconds_left = self.options.max_time - seconds_passed
+        if self.members and seconds_left <= 0:
+            return None
+        if member.seconds:
+            seconds_left *= TRAINED
+        return dataclasses.replace(self.options, max_time=max(1.0, seconds_left))
+
+    def _facts(self) -> dict[str, Json]:
+        """What `aetool info` says of the fit: its rows, which members were left out, and why."""
+        prepared = self.prepared
+        # a model that is a member of this fit may be one of other fits with other settings
+        for member in self.members:
+            joined = member.bundle.plugin
+            self.left_out.pop(joined, None)
+            self.needed.pop(joined, None)
+        facts: dict[str, Json] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
+        if self.left_out:
+            facts["left_out"] = dict(self.left_out)
+        if self.needed:
+            facts["seconds_needed"] = dict(self.needed)
+        if any(member.bundle.facts.get("short_of_time") for member in self.members):
+            facts["short_of_time"] = True
+        facts["seed"] = self.options.seed
+        return facts
 
 
 def _seconds_of(member: Member, spec: Spec, kind: str) -> float:

@@ -15,12 +15,15 @@ from onnx import TensorProto
 from aetool import graphs, mapping, rarity
 from aetool.bundle import GRAPHS, MAPS, SAMPLING, Bundle
 from aetool.canonical import Json
+from aetool.columns.schema import Schema
 from aetool.columns.sections import Features
 from aetool.detection.calibration import Calibration
 from aetool.detection.quantiles import ScoreQuantiles
 from aetool.graphs import Graph
 from aetool.model import Float, Int
 from aetool.rarity import Rarity
+
+FACTS_OF_CODE = ("code_levels", "explained", "code")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +44,22 @@ class Fitted:
         """The Rarity by which the model's scores are turned into bits when it is joined with
         others."""
         if self.in_bits:
-            return Rarity.told(len(self.parts))
+            rows = len(self.parts)
+            return Rarity.told(rows)
         return Rarity.of(self.scores)
 
     @property
     def scores(self) -> Float:
         """(n,): the scores of the held-out rows."""
-        return np.asarray(self.parts.sum(axis=1, dtype=np.float64))
+        # in float32 a sum of many parts would depend on their order
+        sums = self.parts.sum(axis=1, dtype=np.float64)
+        return np.asarray(sums)
+
+    @property
+    def usual_parts(self) -> Float:
+        """(columns + 1,): the medians of the parts of the held-out rows."""
+        medians = np.median(self.parts, axis=0)
+        return np.asarray(medians, dtype=np.float64)
 
 
 def join(
@@ -63,41 +75,63 @@ def join(
     already; the bits of all members are joined as rarity.joined says. Code, decoder, samples, what
     is expected, and the surprise that reasons are ranked by are the first member's.
     """
-    first = members[0].bundle
-    rarities = [m.rarity for m in members]
-    usual = [np.median(m.parts, axis=0).astype(np.float64) for m in members]
-    graphs = {n: d for n, d in first.graphs.items() if n in GRAPHS or n == SAMPLING}
-    weights = [m.weight for m in members]
-    graphs["score.onnx"] = joined([m.bundle for m in members], usual, rarities, weights)
-    names = _names([m.bundle for m in members])
-    facts = {**facts, "members": names}
-    facts |= {k: v for k, v in first.facts.items() if k in ("code_levels", "explained", "code")}
-    rows = min((m.rows for m in members), key=len)  # what every member has held out
-    common = [m.parts[np.isin(m.rows, rows)].astype(np.float64) for m in members]
-    surprise = members[0].surprise
-    if surprise is not None:
-        surprise = surprise[np.isin(members[0].rows, rows)]
-    parts = rarity.joined(common, usual, rarities, weights)
+    bundles = [member.bundle for member in members]
+    first = bundles[0]
+    rarities = [member.rarity for member in members]
+    usual = [member.usual_parts for member in members]
+    weights = [member.weight for member in members]
+    # what every member has held out
+    rows = min((member.rows for member in members), key=len)
+    parts_of_members = []
+    for member in members:
+        parts_of_rows = member.parts[np.isin(member.rows, rows)]
+        parts_of_members.append(parts_of_rows.astype(np.float64))
+    parts = rarity.joined(parts_of_members, usual, rarities, weights)
+    graphs = _graphs_of_first(first)
+    graphs["score.onnx"] = joined(bundles, usual, rarities, weights)
     if first.shape is not None:
         graphs[MAPS] = mapping.learned(parts, first.shape)
+    names = _names(bundles)
+    quantiles = [ScoreQuantiles.of(member.scores) for member in members]
     return dataclasses.replace(
         first,
         plugin=name,
         params={},
         graphs=graphs,
-        calibration=Calibration.of(
-            parts,
-            surprise,
-            expected=rarity.JOINED_TAIL if first.shape is None else rarity.PICTURES_TAIL,
-            owner=None if owner is None else owner[np.sort(rows)],
-        ),
-        facts=facts,
-        by_member={
-            own: ScoreQuantiles.of(member.scores)
-            for own, member in zip(names, members, strict=True)
-        },
+        calibration=_calibration(members[0], rows, parts, owner),
+        facts={**facts, "members": names, **_facts_of_first(first)},
+        by_member=dict(zip(names, quantiles, strict=True)),
         _sessions={},
     )
+
+
+def _graphs_of_first(first: Bundle) -> dict[str, bytes]:
+    """What of the first member's graphs, by name, is the joined model's, too: not what it learned
+    for archives."""
+    names = {*GRAPHS, SAMPLING}
+    return {name: content for name, content in first.graphs.items() if name in names}
+
+
+def _facts_of_first(first: Bundle) -> dict[str, Json]:
+    """The facts of the first member, by name, that are about its code, which is the joined
+    model's."""
+    return {name: fact for name, fact in first.facts.items() if name in FACTS_OF_CODE}
+
+
+def _calibration(first: Fitted, rows: Int, parts: Float, owner: Int | None) -> Calibration:
+    """The calibration of the joined model by rows that all members have held out.
+
+    rows: (n,), their indices; parts: (n, columns + 1), joined; owner: as of `join`. The surprise is
+    that of the first member.
+    """
+    surprise = first.surprise
+    if surprise is not None:
+        surprise = surprise[np.isin(first.rows, rows)]
+    # parts are in the order of rows, whatever that of their indices
+    owner_of_rows = None if owner is None else owner[np.sort(rows)]
+    is_table = first.bundle.shape is None
+    expected = rarity.JOINED_TAIL if is_table else rarity.PICTURES_TAIL
+    return Calibration.of(parts, surprise, expected=expected, owner=owner_of_rows)
 
 
 def _names(bundles: Sequence[Bundle]) -> list[str]:
@@ -105,9 +139,12 @@ def _names(bundles: Sequence[Bundle]) -> list[str]:
     same model also the parameters in which it differs from that one."""
     names: list[str] = []
     for bundle in bundles:
-        first = next(b for b in bundles if b.plugin == bundle.plugin)
-        other = (f"{k}={v}" for k, v in bundle.params.items() if first.params.get(k) != v)
-        names.append(" ".join([bundle.plugin, *other]))
+        first = next(other for other in bundles if other.plugin == bundle.plugin)
+        words = [bundle.plugin]
+        for parameter, value in bundle.params.items():
+            if first.params.get(parameter) != value:
+                words.append(f"{parameter}={value}")
+        names.append(" ".join(words))
     return names
 
 
@@ -123,26 +160,40 @@ def joined(
     first = members[0]
     g = Graph()
     columns = len(first.spec.columns)
+    pixels = first.spec.shape or ()
     if first.schema is None:
-        x = g.input("pixels", TensorProto.UINT8, first.spec.shape or ())
+        x = g.input("pixels", TensorProto.UINT8, pixels)
     else:
         x = g.input("x", TensorProto.DOUBLE, [first.schema.inputs])
     outputs = []
     for member in members:
         score = onnx.ModelProto.FromString(member.graphs["score.onnx"])
-        outputs.append(g.embed(score, {score.graph.input[0].name: x}))
-    parts = rarity.write_joined(g, [o["parts"] for o in outputs], usual, rarities, weights)
+        records = score.graph.input[0].name
+        outputs.append(g.embed(score, {records: x}))
+    parts_of_members = [output["parts"] for output in outputs]
+    parts = rarity.write_joined(g, parts_of_members, usual, rarities, weights)
     if first.schema is not None:
-        # an odd cell is rare whatever the spread of the members' scores, so it counts in full
-        odd = graphs.standing_out(g, first.schema, x)
-        bits = g.op("Mul", odd, g.const(1 / math.log(2)))
-        nothing = g.op("Mul", g.take(parts, [columns]), g.const(0.0))
-        parts = g.op("Add", parts, g.op("Concat", bits, nothing, axis=1))
+        parts = _with_odd_cells(g, first.schema, x, parts)
     g.output("parts", parts, TensorProto.FLOAT, [columns + 1])
     if "surprise" in outputs[0]:
         g.output("surprise", outputs[0]["surprise"], TensorProto.FLOAT, [columns])
+    expected = outputs[0]["expected"]
     if first.schema is None:
-        g.output("expected", outputs[0]["expected"], TensorProto.FLOAT, first.spec.shape or ())
+        g.output("expected", expected, TensorProto.FLOAT, pixels)
     else:
-        g.output("expected", outputs[0]["expected"], TensorProto.DOUBLE, [columns])
+        g.output("expected", expected, TensorProto.DOUBLE, [columns])
     return g.build("score")
+
+
+def _with_odd_cells(g: Graph, schema: Schema, x: str, parts: str) -> str:
+    """Add to graph g the bits of cells that stand out by themselves to parts, (B, columns + 1);
+    returns the name of the result. x: the name of the records."""
+    # an odd cell is rare whatever the spread of the members' scores, so it counts in full
+    nats = graphs.standing_out(g, schema, x)
+    bits_of_a_nat = g.const(1 / math.log(2))
+    bits = g.op("Mul", nats, bits_of_a_nat)
+    # nothing is added to what belongs to no column
+    last = g.take(parts, [len(schema.modelled)])
+    nothing = g.op("Mul", last, g.const(0.0))
+    bits_of_columns = g.op("Concat", bits, nothing, axis=1)
+    return g.op("Add", parts, bits_of_columns)

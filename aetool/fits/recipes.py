@@ -15,8 +15,14 @@ from aetool.model import Float, Records, Spec
 
 FEW = 4096  # rows that distributions are read off
 SCORES = np.linspace(-2.8, 2.8, 29)  # normal scores at which a distribution is kept
-# the part of a normal distribution below each of these
-BELOW = np.array([0.5 * (1 + math.erf(score / math.sqrt(2))) for score in SCORES])
+
+
+def _part_below(score: float) -> float:
+    """The part of a normal distribution that lies below a normal score."""
+    return 0.5 * (1 + math.erf(score / math.sqrt(2)))
+
+
+BELOW = np.array([_part_below(score) for score in SCORES])  # of each of SCORES
 DRAWS = 8192  # of a mixture, whose quantiles have no closed form
 TABLES = ("codes", "factor", "noise")  # the arrays of a recipe, in the order they are stored
 PRIORS = ("codes", "normal", "graph", "features")
@@ -42,7 +48,8 @@ class Recipe:
 
     def to_bytes(self) -> bytes:
         """The recipe as bytes, as a bundle stores it."""
-        arrays = {name: np.float32(getattr(self, name)) for name in TABLES}
+        tables = {name: getattr(self, name) for name in TABLES}
+        arrays = {name: np.float32(table) for name, table in tables.items()}
         words = {"prior": self.prior, "linear": self.linear}
         return packed(arrays, words)
 
@@ -54,7 +61,9 @@ class Recipe:
         with sensible(f"{model.name}: {SAMPLING}"):
             arrays, words = unpacked(model.graphs[SAMPLING])
             tables = {name: arrays[name].astype(np.float64) for name in TABLES}
-            recipe = cls(words["prior"], bool(words["linear"]), **tables)
+            prior = words["prior"]
+            linear = bool(words["linear"])
+            recipe = cls(prior, linear, **tables)
             recipe._check(model)
             return recipe
 
@@ -89,17 +98,22 @@ class Recipe:
         so that it is distributed as N(0, 1)."""
         if not self.codes.size:
             return z
-        units = zip(z.T, self.codes.T, strict=True)
-        scores = [np.interp(values, table, SCORES) for values, table in units]
-        return np.stack(scores, axis=1)
+        scores_of_units = []
+        for values, table in zip(z.T, self.codes.T, strict=True):
+            # the table of a unit read backwards: from its codes to scores
+            scores = np.interp(values, table, SCORES)
+            scores_of_units.append(scores)
+        return np.stack(scores_of_units, axis=1)
 
 
 def through(x: Float, at: Float, tables: Float) -> Float:
     """Map every column of x, (rows, columns), by linear interpolation through its own table: (rows,
     columns). at: (points,), ascending; tables: (points, columns), the values of each column at
     these points."""
-    pairs = zip(x.T, tables.T, strict=True)
-    columns = [np.interp(values, at, table) for values, table in pairs]
+    columns = []
+    for values, table in zip(x.T, tables.T, strict=True):
+        mapped = np.interp(values, at, table)
+        columns.append(mapped)
     return np.stack(columns, axis=1)
 
 
@@ -133,9 +147,10 @@ def learn(
         no_factor = np.zeros((0, 0))
         return Recipe(prior, linear, no_codes, no_factor, noise).to_bytes()
     z = np.asarray(z, dtype=np.float64)
-    z = z[rng.permutation(len(z))]  # equal codes take their ranks by chance
-    codes = np.quantile(z, BELOW, axis=0)
-    factor = _copula(z)
+    # equal codes take their ranks by chance: in their order ranks would follow that of the rows
+    shuffled = z[rng.permutation(len(z))]
+    codes = np.quantile(shuffled, BELOW, axis=0)
+    factor = _copula(shuffled)
     return Recipe(prior, linear, codes, factor, noise).to_bytes()
 
 
@@ -151,8 +166,8 @@ def _noise(
         scales, weights = mixture
         return _mixed(scales, weights, rng)
     expected = np.asarray(likely).reshape(len(x), -1)
-    off = x[:, spec.numeric] - expected[:, spec.numeric]
-    return _quantiles(off, x, spec)
+    errors = x[:, spec.numeric] - expected[:, spec.numeric]
+    return _quantiles(errors, x, spec)
 
 
 def _copula(z: Float) -> Float:
@@ -165,37 +180,43 @@ def _copula(z: Float) -> Float:
     scores = np.interp(part_below, BELOW, SCORES)
     # of units that always move together there would be no factor without the diagonal
     units = z.shape[1]
-    covariance = scores.T @ scores / len(z) + 1e-6 * np.eye(units)
+    diagonal = 1e-6 * np.eye(units)
+    covariance = scores.T @ scores / len(z) + diagonal
     deviation = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(deviation, deviation)
     factor: Float = np.linalg.cholesky(correlation)
     return factor
 
 
-def _quantiles(off: Float, x: Float, spec: Spec) -> Float:
+def _quantiles(errors: Float, x: Float, spec: Spec) -> Float:
     """The quantiles of each number's error, (29, numbers), over the rows where it is not missing.
-    off: (rows, numbers), the errors; x: (rows, features), which say what is missing."""
+    errors: (rows, numbers); x: (rows, features), which say what is missing."""
+    rows, numbers = errors.shape
+    tables = np.zeros((len(SCORES), numbers))
     gates = np.asarray(spec.gate, dtype=np.int64)
-    tables = np.zeros((len(SCORES), off.shape[1]))
-    always = np.flatnonzero(gates < 0)
-    if len(off) and len(always):
-        tables[:, always] = np.quantile(off[:, always], BELOW, axis=0)
+    always_present = np.flatnonzero(gates < 0)
+    if rows and len(always_present):
+        tables[:, always_present] = np.quantile(errors[:, always_present], BELOW, axis=0)
     for number in np.flatnonzero(gates >= 0):
         # the gate is 1 where the value is missing, of which nothing is known
         is_present = x[:, gates[number]] == 0
-        errors = off[is_present, number]
-        if len(errors):
-            tables[:, number] = np.quantile(errors, BELOW)
+        errors_of_number = errors[is_present, number]
+        if len(errors_of_number):
+            tables[:, number] = np.quantile(errors_of_number, BELOW)
     return tables
 
 
 def _mixed(scales: Float, weights: Float, rng: np.random.Generator) -> Float:
     """(29, numbers): quantiles of mixtures of Gaussians of mean 0, by 8192 draws from each. scales,
     weights: (components, numbers)."""
-    uniform = rng.random((DRAWS, scales.shape[1]))
-    # a component is drawn by how many of the cumulated weights a uniform number exceeds
+    numbers = scales.shape[1]
+    uniform = rng.random((DRAWS, numbers))
+    # a component is drawn by how many of the cumulated weights a uniform number exceeds; the last
+    # sum is 1, but for rounding, and none may exceed it
     edges = np.cumsum(weights, axis=0)[:-1, None]
-    component = (uniform[None] > edges).sum(axis=0)
-    scale = np.take_along_axis(np.asarray(scales, dtype=np.float64), component, axis=0)
+    is_above = uniform[None] > edges
+    component = is_above.sum(axis=0)
+    exact_scales = np.asarray(scales, dtype=np.float64)
+    scale = np.take_along_axis(exact_scales, component, axis=0)
     values = scale * rng.standard_normal(scale.shape)
     return np.asarray(np.quantile(values, BELOW, axis=0))

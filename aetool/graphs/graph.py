@@ -47,7 +47,8 @@ class Graph:
     def const(self, value: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
         """Store an array as a constant of this dtype; returns its name."""
         array = np.asarray(value, dtype=dtype)
-        return self._stored(numpy_helper.from_array(array))
+        tensor = numpy_helper.from_array(array)
+        return self._stored(tensor)
 
     def exact(self, value: npt.ArrayLike) -> str:
         """Store an array as a constant of float64; returns its name."""
@@ -86,8 +87,9 @@ class Graph:
         key = b"node" + contents
         if key not in self._known:
             stem = node.op_type.lower()
-            self._known[key] = self.name(stem)
-            node.output.append(self._known[key])
+            name = self.name(stem)
+            node.output.append(name)
+            self._known[key] = name
             self.nodes.append(node)
         return self._known[key]
 
@@ -98,9 +100,10 @@ class Graph:
 
     def columns_between(self, x: str, first: int, end: int) -> str:
         """Add nodes that pick columns first .. end - 1 of x; returns the name of the result."""
-        axis = 1
-        bounds = [self.const([place], np.int64) for place in (first, end, axis)]
-        return self.op("Slice", x, *bounds)
+        starts = self.const([first], np.int64)
+        ends = self.const([end], np.int64)
+        axes = self.const([1], np.int64)
+        return self.op("Slice", x, starts, ends, axes)
 
     def smallest(self, x: str, count: int) -> str:
         """Which columns of x hold the smallest numbers of a row, (B, count) int64, the least
@@ -108,10 +111,10 @@ class Graph:
         size = self.const([count], np.int64)
         key = f"smallest {x} {count}".encode()
         if key not in self._known:
+            # of the two results of the operator only the second is read
             values = self.name("values")
             index = self.name("smallest")
-            outputs = [values, index]
-            node = helper.make_node("TopK", [x, size], outputs, axis=1, largest=0)
+            node = helper.make_node("TopK", [x, size], [values, index], axis=1, largest=0)
             self.nodes.append(node)
             self._known[key] = index
         return self._known[key]
@@ -153,12 +156,13 @@ class Graph:
         for tensor in model.graph.initializer:
             copy = onnx.TensorProto()
             copy.CopyFrom(tensor)
-            if keep_names:  # a network's weights are looked for by name when it is loaded again
+            if keep_names:
+                # a network's weights are looked for by name when it is loaded again
                 copy.name = names[tensor.name]
                 self.constants.append(copy)
-            else:
-                copy.ClearField("name")
-                names[tensor.name] = self._stored(copy)
+                continue
+            copy.ClearField("name")
+            names[tensor.name] = self._stored(copy)
         for node in model.graph.node:
             self._embed_node(node, names)
         return {output.name: names[output.name] for output in model.graph.output}
@@ -170,8 +174,10 @@ class Graph:
         copy.attribute.extend(node.attribute)
         copy.input.extend(names[name] for name in node.input)
         if len(node.output) == 1:
-            names[node.output[0]] = self._computed(copy)
+            (result,) = node.output
+            names[result] = self._computed(copy)
             return
+        # of several results none is looked for among the nodes that are there
         copy.output.extend(names[name] for name in node.output)
         self.nodes.append(copy)
 
@@ -194,14 +200,14 @@ class Graph:
     def width_of(self, value: str) -> int:
         """The number n of columns of a value (batch, n); PluginError for a value of another
         shape."""
-        sizes = self.shape_of(value)
-        if len(sizes) != 2 or sizes[1] is None:
-            words = ["unknown" if size is None else str(size) for size in sizes[1:]]
-            described = ", ".join(words)
-            raise PluginError(
-                f"it has the shape (batch, {described}); wanted is (batch, n), n known beforehand"
-            )
-        return sizes[1]
+        _, *sizes = self.shape_of(value)
+        if len(sizes) == 1 and sizes[0] is not None:
+            return sizes[0]
+        words = ["unknown" if size is None else str(size) for size in sizes]
+        described = ", ".join(words)
+        raise PluginError(
+            f"it has the shape (batch, {described}); wanted is (batch, n), n known beforehand"
+        )
 
     def build(self, name: str) -> bytes:
         """The finished model, checked, as the bytes of one file."""

@@ -20,12 +20,14 @@ def unexpected(g: Graph, schema: Schema, x: str) -> str:
     """(B, columns) nats for what models do not see: a value missing where training saw none, and
     cells that stand out by themselves."""
     costs = g.term(standing_out(g, schema, x))
-    never = math.log(schema.rows + 1)
-    nats_of_gaps = [0.0 if column.gaps else never for column in schema.modelled]
+    # a gap where there was none among the rows is rarer than one in rows + 1
+    rarest = math.log(schema.rows + 1)
+    nats_of_gaps = [0.0 if column.gaps else rarest for column in schema.modelled]
     if any(nats_of_gaps):
         values = _row_itself(g, schema, x)
         missing = values.is_nan().single()
-        costs = costs + missing * nats_of_gaps
+        costs_of_gaps = missing * nats_of_gaps
+        costs = costs + costs_of_gaps
     return costs.name
 
 
@@ -59,22 +61,23 @@ def _far_out(schema: Schema, values: Term, reaches: dict[int, Reach]) -> Term:
     first = moments.constant([reach.first for reach in limits])
     last = moments.constant([reach.last for reach in limits])
     early = first - moments
-    early = early / [reach.before for reach in limits]
+    tails_early = early / [reach.before for reach in limits]
     late = moments - last
-    late = late / [reach.after for reach in limits]
+    tails_late = late / [reach.after for reach in limits]
     # at most one of the two is above 1, the length of a tail, and log 1 costs nothing
-    away = early.op("Max", early, late, 1.0)
+    tails_away = tails_early.op("Max", tails_early, tails_late, 1.0)
     # a gap is nowhere, and an odd cell has its own cost
     is_gap = moments.is_nan()
     is_odd = moments.equals(ODD)
-    nowhere = is_gap | is_odd
-    away = nowhere.choose(1.0, away)
-    nats = away.log() * POWER
+    is_nowhere = is_gap | is_odd
+    tails_away = is_nowhere.choose(1.0, tails_away)
+    nats = tails_away.log() * POWER
     most = [nats_of_odd(reach.beyond, schema.rows) for reach in limits]
     nats = nats.at_most(most)
     # a matrix of ones and zeros puts each cost into its own column
-    column = np.zeros((len(places), len(schema.modelled)))
-    column[np.arange(len(places)), places] = 1
+    count = len(places)
+    column = np.zeros((count, len(schema.modelled)))
+    column[np.arange(count), places] = 1
     return nats.single() @ column
 
 

@@ -17,6 +17,11 @@ from aetool.nn.starting import start_at_pca
 # Added to the seed of the weights: what build draws from its generator must not repeat what layers
 # draw from the global one.
 BUILD_SEED = 7919
+# What a model is made of where its parameters `latent` and `width` are 0.
+LATENT_OF_PICTURES = 32
+MOST_LATENT_OF_TABLES = 16
+WIDTH_FOR_PICTURES = 64
+WIDTH_FOR_TABLES = 48
 
 
 class AutoEncoder(nn.Module):
@@ -60,12 +65,23 @@ class AutoEncoder(nn.Module):
         self.params = params
         self.latent = self.latent_size()
         self.code: Code = Continuous(self.latent)
-        shared = getattr(params, "scale", "column") == "shared"
-        if self.means == "weighed squares" and getattr(params, "depth", 1) == 0:
+        # not every model declares the parameters `scale` and `depth`
+        scale = getattr(params, "scale", "column")
+        depth = getattr(params, "depth", 1)
+        is_linear = depth == 0
+        if self.means == "weighed squares" and is_linear:
             self.means = "squares"
-        self.likelihood = Likelihood(spec, params.error, shared=shared, means=self.means)
-        seed = torch.initial_seed() + BUILD_SEED
-        call(self.build, rng=torch.Generator().manual_seed(seed % 2**63))
+        self.likelihood = Likelihood(
+            spec,
+            params.error,
+            shared=scale == "shared",
+            means=self.means,
+        )
+        # a sum beyond 64 bits is no seed
+        seed = (torch.initial_seed() + BUILD_SEED) % 2**63
+        rng = torch.Generator()
+        rng.manual_seed(seed)
+        call(self.build, rng=rng)
 
     def latent_size(self) -> int:
         """The size of the code: the parameter `latent`; if that is 0, for pictures 32, for tables
@@ -73,13 +89,19 @@ class AutoEncoder(nn.Module):
         if self.params.latent:
             return int(self.params.latent)
         if self.spec.shape:
-            return 32
-        return max(1, min(16, len(self.spec.columns) // 2))
+            return LATENT_OF_PICTURES
+        half_of_columns = len(self.spec.columns) // 2
+        at_most = min(half_of_columns, MOST_LATENT_OF_TABLES)
+        return max(1, at_most)
 
     def width(self) -> int:
         """The number of units of a hidden layer: the parameter `width`, or if that is 0 a number
         that keeps the model small."""
-        return int(self.params.width) or (64 if self.spec.shape else 48)
+        if self.params.width:
+            return int(self.params.width)
+        if self.spec.shape:
+            return WIDTH_FOR_PICTURES
+        return WIDTH_FOR_TABLES
 
     def build(self) -> None:
         """Make encoder and decoder, and what else has weights or buffers.
@@ -88,7 +110,10 @@ class AutoEncoder(nn.Module):
         With an argument rng, a generator on the CPU, it can draw more: random features.
         """
         self.encoder, self.decoder = backbone(
-            self.spec, self.latent, width=self.width(), depth=self.params.depth
+            self.spec,
+            self.latent,
+            width=self.width(),
+            depth=self.params.depth,
         )
 
     def start(self, x: Tensor) -> None:
@@ -129,18 +154,22 @@ class AutoEncoder(nn.Module):
     def condition(self, x: Tensor) -> Tensor:
         """(batch, spec.conditions): the features of the columns that records are judged by, which
         the user names with --condition. None of pictures, and where the user names none."""
+        # the rows before a row come last, and the condition just before them
         end = self.spec.features - self.spec.given
         first = end - self.spec.conditions
-        return x.flatten(1)[:, first:end]
+        features = x.flatten(1)
+        return features[:, first:end]
 
     def decoded(self, z: Tensor, x: Tensor) -> Tensor:
         """Decode codes z, with the condition of the rows x, if decode takes a condition."""
-        return call(self.decode, z, condition=self.condition(x))
+        condition = self.condition(x)
+        return call(self.decode, z, condition=condition)
 
     def expected(self, x: Tensor) -> Tensor:
         """The parameters of the likelihood that the model expects for rows x, laid out as x: by
         default those that the code of x is decoded to."""
-        return self.decoded(self.encode(x), x)
+        z = self.encode(x)
+        return self.decoded(z, x)
 
     def corrupt(self, x: Tensor, rng: torch.Generator) -> Tensor:
         """A damaged copy of rows x, of the same shape, which the encoder sees in training instead
@@ -150,7 +179,8 @@ class AutoEncoder(nn.Module):
     def parts(self, x: Tensor) -> Tensor:
         """The cost of each column of rows x, and last what belongs to no column: (batch, columns +
         1), in nats."""
-        return self.likelihood(x, self.expected(x))
+        parameters = self.expected(x)
+        return self.likelihood(x, parameters)
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         """The loss of each row, (batch,), whose mean training lowers. x: (batch, ...); rng: of
@@ -160,8 +190,13 @@ class AutoEncoder(nn.Module):
         user says that a record is ordinary (--label, --normal), -1 where it is none, 0 where the
         label is a gap, or none is given. Anomalies come to the loss alone, and to nothing else.
         """
-        z = self.encode(self.corrupt(x, rng) if seen is None else seen)
-        return self.likelihood(x, self.decoded(z, x)).sum(dim=1) + call(self.penalty, z, rng=rng)
+        if seen is None:
+            seen = self.corrupt(x, rng)
+        z = self.encode(seen)
+        parameters = self.decoded(z, x)
+        # the damage is judged by the clean rows
+        cost = self.likelihood(x, parameters).sum(dim=1)
+        return cost + call(self.penalty, z, rng=rng)
 
     def prior_logits(self, z: Tensor) -> Tensor:
         """The logits of each discrete code, predicted from those before it alone: (batch,
@@ -201,17 +236,29 @@ class Stacked(AutoEncoder):
     def start(self, x: Tensor) -> None:
         """Set first weights as AutoEncoder.start does, but only where levels are not trained one by
         one."""
-        if not self.params.stacked:
-            super().start(x)
+        if self.params.stacked:
+            return
+        super().start(x)
 
     def stages(self) -> Iterator[list[nn.Parameter]]:
         """The parameters of one level after the other, and at last those of all levels."""
-        downs, ups = list(self.encoder), list(reversed(list(self.decoder)))  # type: ignore[call-overload]
-        for i in range(len(downs) if self.params.stacked else 0):
-            self.level = i
-            yield [*downs[i].parameters(), *ups[i].parameters()]
+        if self.params.stacked:
+            encoder_levels, decoder_levels = self._levels()
+            for level, encoder_level in enumerate(encoder_levels):
+                # what is trained from now on; the loss looks at it
+                self.level = level
+                decoder_level = decoder_levels[level]
+                yield [*encoder_level.parameters(), *decoder_level.parameters()]
         self.level = None
         yield list(self.parameters())
+
+    def _levels(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        """(the levels of the encoder, from the record inwards; those of the decoder in the same
+        order, so that the first ones restore the record)."""
+        encoder_levels = list(self.encoder)  # type: ignore[call-overload]
+        decoder_levels = list(self.decoder)  # type: ignore[call-overload]
+        decoder_levels.reverse()
+        return encoder_levels, decoder_levels
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         """The loss of each row, (batch,): as AutoEncoder.loss; but while one level above the first
@@ -219,13 +266,18 @@ class Stacked(AutoEncoder):
         it make of x."""
         if self.level is None:
             return super().loss(x, rng, seen)
-        i = self.level
+        encoder_levels, decoder_levels = self._levels()
+        if seen is None:
+            seen = self.corrupt(x, rng)
+        # what the level is to restore is what those below it make of the clean rows
         wanted = x
-        seen = self.corrupt(x, rng) if seen is None else seen
-        for below in list(self.encoder)[:i]:  # type: ignore[call-overload]
+        for below in encoder_levels[: self.level]:
             wanted = below(wanted)
             seen = below(seen)
-        back = self.decoder[-1 - i](self.encoder[i](seen))  # type: ignore[index]
-        if i == 0:
-            return self.likelihood(x, back).sum(dim=1)
-        return (back - wanted.detach()).square().flatten(1).sum(dim=1)
+        units = encoder_levels[self.level](seen)
+        restored = decoder_levels[self.level](units)
+        if self.level == 0:
+            return self.likelihood(x, restored).sum(dim=1)
+        # the levels below are trained already: nothing is to pull at them
+        difference = restored - wanted.detach()
+        return difference.square().flatten(1).sum(dim=1)

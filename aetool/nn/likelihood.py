@@ -113,15 +113,25 @@ class Likelihood(nn.Module):
         self._store("gate", gate, torch.int64)
         self._store("gated", is_gated, torch.float32)
         self._store("flag", flags, torch.int64)
+        self._store_owners()
+
+    def _store_owners(self) -> None:
+        """Store which column each cost belongs to, in the order of `forward`: numbers, flags,
+        categories. A matrix adds up the costs of a column, unless each column has just one."""
+        spec = self.spec
+        columns = len(spec.columns)
         owner = spec.owner.tolist()
         owner += [column for _, column in spec.flags]
         owner += [column for column, _, _ in spec.categories]
-        one_each = owner == list(range(len(spec.columns)))
+        one_each = owner == list(range(columns))
         self.direct = spec.shape is not None or one_each
-        if not self.direct:
-            matrix = np.zeros((len(owner), len(spec.columns) + 1))
-            matrix[np.arange(len(owner)), owner] = 1
-            self._store("owner", matrix, torch.float32)
+        if self.direct:
+            return
+        # (costs, columns + 1): the last column is of what belongs to none
+        costs = len(owner)
+        matrix = np.zeros((costs, columns + 1))
+        matrix[np.arange(costs), owner] = 1
+        self._store("owner", matrix, torch.float32)
 
     def _store(self, name: str, value: object, dtype: torch.dtype) -> None:
         tensor = torch.tensor(np.asarray(value), dtype=dtype)
@@ -136,6 +146,19 @@ class Likelihood(nn.Module):
         """
         x = x.flatten(1)
         parameters = parameters.flatten(1)
+        costs = self._costs(x, parameters)
+        if self.spec.shape is not None:
+            channels = self.spec.shape[0]
+            costs = _over_channels(costs, channels)
+        if not self.direct:
+            return costs @ self.owner
+        # a product, and no new tensor: a graph that is exported must not ask for the batch's size
+        nothing = costs[:, :1] * 0.0
+        return torch.cat([costs, nothing], dim=1)
+
+    def _costs(self, x: Tensor, parameters: Tensor) -> Tensor:
+        """(batch, numbers + flags + categories): the cost of each of these; x, parameters: (batch,
+        features)."""
         costs = []
         if len(self.spec.numeric):
             costs.append(self._numbers(x, parameters))
@@ -148,15 +171,10 @@ class Likelihood(nn.Module):
             one_hot = x[:, block]
             logits = parameters[:, block]
             costs.append(self._category(one_hot, logits))
-        joined = costs[0]
-        if len(costs) > 1:
-            joined = torch.cat(costs, dim=1)
-        if self.spec.shape is not None:
-            joined = _over_channels(joined, self.spec.shape[0])
-        if not self.direct:
-            return joined @ self.owner
-        nothing = joined[:, :1] * 0.0
-        return torch.cat([joined, nothing], dim=1)
+        # one kind alone has nothing to be joined with
+        if len(costs) == 1:
+            return costs[0]
+        return torch.cat(costs, dim=1)
 
     @torch.no_grad()
     def start(self, x: Tensor, parameters: Tensor) -> None:
@@ -167,14 +185,14 @@ class Likelihood(nn.Module):
         parameters = parameters.flatten(1)
         difference = x - parameters
         squares = difference.index_select(1, self.numeric).square()
-        there = torch.ones_like(squares)
+        present = torch.ones_like(squares)
         if self.spec.flags:
-            there = self._there(x)
-        rows = there.sum(dim=0).clamp(min=1.0)
-        mean = (squares * there).sum(dim=0) / rows
+            present = self._present(x)
+        rows = present.sum(dim=0).clamp(min=1.0)
+        mean = (squares * present).sum(dim=0) / rows
         self.residual.copy_(mean)
         if len(self.log_scale) > 1:
-            variance, weight = _likeliest_mixture(squares, there, mean)
+            variance, weight = _likeliest_mixture(squares, present, mean)
             self.log_scale.copy_(0.5 * variance.log())
             self.weight_logit.copy_(weight.log())
             return
@@ -187,17 +205,20 @@ class Likelihood(nn.Module):
     def mixture(self) -> tuple[Tensor, Tensor]:
         """(scales, weights), (components, numbers) both: the Gaussians that the likelihood of each
         number about its mean is a mixture of."""
-        floor = PIXEL_FLOOR if self.spec.shape else LEAST_SIGMA
-        scale = torch.maximum(self.log_scale.exp(), floor * self.half_width)
+        half_widths = PIXEL_FLOOR if self.spec.shape else LEAST_SIGMA
+        least = half_widths * self.half_width
+        scale = torch.maximum(self.log_scale.exp(), least)
         if self.spec.shape or self.shared:
             return scale, torch.ones_like(scale)
-        return scale, torch.softmax(self.weight_logit, dim=0)
+        weight = torch.softmax(self.weight_logit, dim=0)
+        return scale, weight
 
-    def _there(self, x: Tensor) -> Tensor:
+    def _present(self, x: Tensor) -> Tensor:
         """Which numbers are present in x, (batch, numbers): 0 for one that its flag calls missing,
         else 1."""
         flags = x.index_select(1, self.gate)
-        return 1 - flags * self.gated
+        missing = flags * self.gated
+        return 1 - missing
 
     def _numbers(self, x: Tensor, parameters: Tensor) -> Tensor:
         """The cost of each number of x, (batch, numbers), 0 where it is missing: in nats, or the
@@ -211,7 +232,7 @@ class Likelihood(nn.Module):
         else:
             cost = self._bits(z, mean)
         if self.spec.flags:
-            cost = cost * self._there(x)
+            cost = cost * self._present(x)
         return cost
 
     def _bits(self, z: Tensor, mean: Tensor) -> Tensor:
@@ -223,28 +244,35 @@ class Likelihood(nn.Module):
             return _bernoulli_nats(z, mean)
         if not (self.training and self.squares):
             return self._surprise(z, mean, half)
-        # the value is the surprise; its gradient in the means is that of the squared error over
-        # s^2, the variance that is left of a column on average, or if it is weighed over s s_c with
-        # s_c^2 that of the column: a compromise, since over s^2 thin columns are not restored
-        # closely, and over s_c^2 wide ones hardly at all
-        loss = 0.5 * (z - mean).square()
-        squares = 2 * loss.detach().mean(dim=0)
+        # the value is the surprise, but its gradient in the means is that of the squared error
+        surprise = self._surprise(z, mean.detach(), half)
+        loss = self._squared_loss(z, mean)
+        return surprise + loss - loss.detach()
+
+    def _squared_loss(self, z: Tensor, mean: Tensor) -> Tensor:
+        """(batch, numbers): half the squared error of numbers z over what is left of columns; the
+        moving means of that are updated in place.
+
+        It is divided by s^2, the variance that is left of a column on average, or if it is weighed
+        by s s_c with s_c^2 that of the column: a compromise, since over s^2 thin columns are not
+        restored closely, and over s_c^2 wide ones hardly at all.
+        """
+        half_square = 0.5 * (z - mean).square()
+        squares = 2 * half_square.detach().mean(dim=0)
         self.residual.lerp_(squares, 1 - MEMORY)
         common = self.residual.mean().clamp(min=LEAST_RESIDUAL)
         variance = common
         if self.weighed:
             variance = self.residual.clamp(min=LEAST_PART * common)
         scale = (common * variance).sqrt()
-        loss = self.times * loss / scale
-        surprise = self._surprise(z, mean.detach(), half)
-        return surprise + loss - loss.detach()
+        return self.times * half_square / scale
 
     def _half_of_curved(self, z: Tensor, half: Tensor) -> Tensor:
         """The half-widths of buckets for numbers z that asinh has curved: half / cosh(asinh(u)),
         (batch, numbers). half: those where nothing is curved."""
-        t = (z * self.deviation + self.mean) * self.curved
+        asinh = (z * self.deviation + self.mean) * self.curved
         # no cosh: few runtimes have it on a GPU
-        cosh = 0.5 * (t.exp() + (-t).exp())
+        cosh = 0.5 * (asinh.exp() + (-asinh).exp())
         return half / cosh
 
     def _surprise(self, z: Tensor, mean: Tensor, half: Tensor) -> Tensor:
@@ -252,14 +280,18 @@ class Likelihood(nn.Module):
         half: the half-widths of the numbers' buckets."""
         if self.shared:
             sigma = self.log_scale[0].exp()
+            # a Gaussian's density at its mean is 1 / width
             width = math.sqrt(2 * math.pi) * sigma
             buckets = width / (2 * half)
+            # a bucket wider than that costs nothing, and never less than nothing
             usual = buckets.clamp(min=1.0).log()
-            off = (z - mean) / sigma
-            return usual + 0.5 * off.square()
+            difference = (z - mean) / sigma
+            return usual + 0.5 * difference.square()
         if self.spec.shape:
-            sigma = torch.maximum(self.log_scale[0].exp(), PIXEL_FLOOR * half)
+            scale = self.log_scale[0].exp()
+            sigma = torch.maximum(scale, PIXEL_FLOOR * half)
             return thin_bucket_nats(z, mean, sigma, half)
+        # components come first: (2, 1, numbers) beside (batch, numbers)
         scales = self.log_scale.exp()[:, None]
         sigma = torch.maximum(scales, LEAST_SIGMA * half)
         log_weight = F.log_softmax(self.weight_logit, dim=0)[:, None]
@@ -270,8 +302,8 @@ class Likelihood(nn.Module):
         """(batch, flags): the cost of flags, 0 or 1, under the logits of a 1."""
         if self.error == "bits":
             return F.softplus(logit) - flag * logit
-        off = torch.sigmoid(logit) - flag
-        return self._plain_error(off)
+        difference = torch.sigmoid(logit) - flag
+        return self._plain_error(difference)
 
     def _category(self, one_hot: Tensor, logits: Tensor) -> Tensor:
         """(batch, 1): the cost of the level that a one-hot block, (batch, levels), says, under the
@@ -279,37 +311,40 @@ class Likelihood(nn.Module):
         if self.error == "bits":
             log_odds = F.log_softmax(logits, dim=1)
             return -(log_odds * one_hot).sum(dim=1, keepdim=True)
-        off = torch.softmax(logits, dim=1) - one_hot
-        return self._plain_error(off).sum(dim=1, keepdim=True)
+        difference = torch.softmax(logits, dim=1) - one_hot
+        return self._plain_error(difference).sum(dim=1, keepdim=True)
 
-    def _plain_error(self, off: Tensor) -> Tensor:
+    def _plain_error(self, difference: Tensor) -> Tensor:
         """The error of differences, element by element: their squares for "mse", their absolute
         values for "mae"."""
         if self.error == "mse":
-            return off.square()
-        return off.abs()
+            return difference.square()
+        return difference.abs()
 
 
-def _likeliest_mixture(squares: Tensor, there: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+def _likeliest_mixture(squares: Tensor, present: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
     """(variances, weights), (2, numbers) both: of a mixture of two Gaussians, those that fit best,
     by expectation maximisation.
 
-    squares: (rows, numbers), squared distances from the Gaussians' common mean; there: the same,
-    0 where a number is missing, else 1; mean: (numbers,), the mean of the squares that are there.
+    squares: (rows, numbers), squared distances from the Gaussians' common mean; present: the same,
+    0 where a number is missing, else 1; mean: (numbers,), the mean of the squares of those present.
     """
     numbers = squares.shape[1]
     bulk = squares.median(dim=0).values / NORMAL_MEDIAN
-    bulk = torch.minimum(bulk, mean).clamp(min=LEAST_VARIANCE)
+    bulk = torch.minimum(bulk, mean)
+    bulk = bulk.clamp(min=LEAST_VARIANCE)
     wide = 4 * mean.clamp(min=LEAST_VARIANCE)
     variance = torch.stack([bulk, wide])
-    start = torch.tensor(START_WEIGHT).to(squares)
-    weight = start[:, None].expand(2, numbers)
+    start_weight = torch.tensor(START_WEIGHT).to(squares)
+    weight = start_weight[:, None].expand(2, numbers)
     for _ in range(EM_STEPS):
+        # expectation: the share that each component has in a number, (2, rows, numbers)
         log_weight = weight.log()[:, None]
         # of a Gaussian's density, without what both have in common
         nats = variance.log()[:, None] + squares / variance[:, None]
         log_mass = log_weight - 0.5 * nats
-        share = torch.softmax(log_mass, dim=0) * there
+        share = torch.softmax(log_mass, dim=0) * present
+        # maximisation: the moments of the numbers, each counted by its shares
         rows = share.sum(dim=1).clamp(min=1e-6)
         variance = (share * squares).sum(dim=1) / rows
         variance = variance.clamp(min=LEAST_VARIANCE)
@@ -321,12 +356,19 @@ def _likeliest_mixture(squares: Tensor, there: Tensor, mean: Tensor) -> tuple[Te
 def _bernoulli_nats(z: Tensor, mean: Tensor) -> Tensor:
     """The cross-entropy, in nats, between the intensities (0 .. 1) of pixels z and those expected,
     mean; both standardised."""
-    true = (PIXEL_MEAN + PIXEL_SPREAD * z) / PIXEL_LEVELS
-    likely = (PIXEL_MEAN + PIXEL_SPREAD * mean) / PIXEL_LEVELS
-    likely = likely.clamp(LEAST_INTENSITY, 1 - LEAST_INTENSITY)
-    white = true * likely.log()
-    black = (1 - true) * (1 - likely).log()
+    intensity = _intensity(z)
+    expected = _intensity(mean)
+    # the logarithm of 0 would be infinite
+    expected = expected.clamp(LEAST_INTENSITY, 1 - LEAST_INTENSITY)
+    white = intensity * expected.log()
+    black = (1 - intensity) * (1 - expected).log()
     return -(white + black)
+
+
+def _intensity(standardised: Tensor) -> Tensor:
+    """The intensities of standardised pixels, 0 (black) to 1 (white)."""
+    level = PIXEL_MEAN + PIXEL_SPREAD * standardised
+    return level / PIXEL_LEVELS
 
 
 def _over_channels(costs: Tensor, channels: int) -> Tensor:
@@ -347,16 +389,16 @@ def bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Tensor:
     Where the bucket is thinner than 0.03 sigma the difference of tails would cancel in float32,
     and the density with its second-order correction stands in.
     """
-    off = (z - mean).abs() / sigma
-    d = off.clamp(max=FARTHEST)
+    distance = (z - mean).abs() / sigma
+    distance = distance.clamp(max=FARTHEST)
     t = half / sigma
-    ends = torch.stack([d - t, d + t])
-    near, far = _log_tail(ends)
+    ends = torch.stack([distance - t, distance + t])
+    near_tail, far_tail = _log_tail(ends)
     # log(a - b) = log a + log(1 - b / a): the tails themselves would underflow
-    rest = 1 - (far - near).exp()
-    wide = near + rest.clamp(min=LEAST_REST).log()
-    is_thin = t < THIN
+    rest = 1 - (far_tail - near_tail).exp()
+    wide = near_tail + rest.clamp(min=LEAST_REST).log()
     thin = -thin_bucket_nats(z, mean, sigma, half)
+    is_thin = t < THIN
     log_mass = torch.where(is_thin, thin, wide)
     return -log_mass.clamp(min=-SMALLEST_MASS)
 
@@ -364,16 +406,17 @@ def bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Tensor:
 def thin_bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Tensor:
     """bucket_nats for half < sigma / 4, by the density, with a relative error below t^2 / 20, where
     t = half / sigma."""
-    off = (z - mean).abs() / sigma
-    d = off.clamp(max=FARTHEST)
+    distance = (z - mean).abs() / sigma
+    distance = distance.clamp(max=FARTHEST)
     t = half / sigma
-    yy = (d * t).clamp(max=1.0).square()
+    product = (distance * t).clamp(max=1.0)
+    square = product.square()
     # the series is explained in graphs._thin_log_mass
-    bend = 1 + yy / 6 + yy.square() / 120 - t.square() / 6
+    bend = 1 + square / 6 + square.square() / 120 - t.square() / 6
     log_bend = bend.clamp(min=LEAST_BEND).log()
     # a bucket is 2 t wide, and the density is divided by sqrt(2 pi)
     constant = math.log(2 / math.sqrt(2 * math.pi))
-    log_mass = -0.5 * d.square() + t.log() + log_bend + constant
+    log_mass = -0.5 * distance.square() + t.log() + log_bend + constant
     return -log_mass.clamp(min=-SMALLEST_MASS)
 
 

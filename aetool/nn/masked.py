@@ -20,11 +20,17 @@ class MaskedLinear(nn.Module):
     def __init__(self, before: Tensor, after: Tensor, hidden: bool) -> None:
         super().__init__()
         self.linear = nn.Linear(len(before), len(after))
-        seen = after[:, None] >= before if hidden else after[:, None] > before
-        self.register_buffer("mask", seen.float(), persistent=False)
+        output_degree = after[:, None]
+        # (outputs, inputs), as the weight is
+        is_seen = output_degree > before
+        if hidden:
+            is_seen = output_degree >= before
+        self.register_buffer("mask", is_seen.float(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.linear.weight * self.mask, self.linear.bias)
+        """(batch, outputs) from x, (batch, inputs)."""
+        weight = self.linear.weight * self.mask
+        return F.linear(x, weight, self.linear.bias)
 
 
 def spread(units: int, degrees: int) -> Tensor:

@@ -29,21 +29,39 @@ def principal(x: Float, k: int) -> tuple[Float, Float, Float]:
     & Tropp 2011, arXiv:0909.4061, algorithm 4.4).
     """
     mean = x.mean(axis=0, dtype=np.float64)
+    # products are formed in the type of x, which for float32 takes half the time
     centred = x - mean.astype(x.dtype)
-    rows, features = centred.shape
+    features = centred.shape[1]
     count = min(k, features)
     if features <= EXACT:
-        products = (centred.T @ centred).astype(np.float64)
-        values, vectors = np.linalg.eigh(products / rows)
-        # eigenvalues come with the smallest first
-        axes = vectors[:, ::-1][:, :count]
-        variances = values[::-1][:count]
+        axes, variances = _axes_of_covariance(centred)
     else:
-        base = _subspace(centred, min(count + OVERSAMPLED, features))
-        _, deviations, turns = np.linalg.svd(centred @ base, full_matrices=False)
-        axes = (base @ turns.T)[:, :count]
-        variances = deviations[:count] ** 2 / rows
-    return mean, axes, np.maximum(variances, 0.0)
+        directions = min(count + OVERSAMPLED, features)
+        axes, variances = _axes_of_subspace(centred, directions)
+    # by rounding the variance along an axis where rows do not vary can be below 0
+    variances = np.maximum(variances[:count], 0.0)
+    return mean, axes[:, :count], variances
+
+
+def _axes_of_covariance(centred: Float) -> tuple[Float, Float]:
+    """(all principal axes, (d, d), the one of most variance first; the variance along each, (d,)).
+    centred: rows less their mean, (rows, d)."""
+    products = (centred.T @ centred).astype(np.float64)
+    covariance = products / len(centred)
+    # eigenvalues come with the smallest first
+    values, vectors = np.linalg.eigh(covariance)
+    return vectors[:, ::-1], values[::-1]
+
+
+def _axes_of_subspace(centred: Float, directions: int) -> tuple[Float, Float]:
+    """(about the leading principal axes, (d, directions); the variance along each, (directions,)).
+    centred: rows less their mean, (rows, d)."""
+    base = _subspace(centred, directions)
+    coordinates = centred @ base
+    _, deviations, rotation = np.linalg.svd(coordinates, full_matrices=False)
+    axes = base @ rotation.T
+    variances = deviations**2 / len(centred)
+    return axes, variances
 
 
 def _subspace(centred: Float, directions: int) -> Float:
@@ -64,7 +82,7 @@ class _Components(NamedTuple):
     scored: (n,), the indices of the features that are scored. conditions: (c,), those of the
     condition's features. explained: (c, n), the matrix that predicts scored features from the
     condition. mean: (n,), of the rows after that; axes: (n, k), their principal axes; variance:
-    (k,), along these. left: the mean variance along all other axes.
+    (k,), along these. noise: the mean variance along all other axes.
     """
 
     scored: Int
@@ -73,7 +91,7 @@ class _Components(NamedTuple):
     mean: Float
     axes: Float
     variance: Float
-    left: float
+    noise: float
 
 
 @torch.no_grad()
@@ -97,30 +115,28 @@ def start_at_pca(
     """
     if not isinstance(encoder, Backbone) or not isinstance(decoder, Backbone):
         return None
-    to_code = encoder.linear
-    from_code = decoder.linear
-    if not isinstance(to_code, nn.Linear) or from_code is None:
+    maps = _linear_maps(encoder, decoder, latent)
+    if maps is None:
         return None
-    if to_code.out_features < latent:
-        return None
+    to_code, from_code = maps
     flat = x.flatten(1).cpu().numpy()
     is_tied = not isinstance(from_code, nn.Linear)
     beside = 0
-    if not is_tied:
+    if isinstance(from_code, nn.Linear):
         beside = from_code.in_features - latent
-    found = _components(spec, flat, latent, beside)
-    count = len(found.variance)
+    components = _components(spec, flat, latent, beside)
+    count = len(components.variance)
     # weights that serve both ways cannot be stretched one way and shrunk the other
     stretch = np.ones(count)
     if not is_tied:
-        stretch = np.maximum(np.sqrt(found.variance), LEAST_DEVIATION)
-    weight, bias = _encoder_weights(to_code, flat, found, stretch, latent)
+        stretch = np.maximum(np.sqrt(components.variance), LEAST_DEVIATION)
+    weight, bias = _encoder_weights(to_code, flat, components, stretch, latent)
     if spec.shape is None:
-        _blind_first_level(encoder, _still(flat))
+        _blind_first_level(encoder, _constant(flat))
     _set(to_code.weight, weight)
     _set(to_code.bias, bias)
     code = flat @ weight[:count].T + bias[:count]
-    weight, bias = _decoder_weights(spec, found, stretch, latent, beside)
+    weight, bias = _decoder_weights(spec, components, stretch, latent, beside)
     _start_logits(weight, bias, spec, flat, code)
     if not is_tied:
         _set(from_code.get_parameter("weight"), weight)
@@ -129,14 +145,37 @@ def start_at_pca(
     decoder.silence()
     if is_tied:
         # the levels of the decoder still add a constant: their weights are the encoder's
-        off = (x - decoder(encoder(x))).flatten(1).mean(dim=0)
-        numbers = torch.from_numpy(spec.numeric).to(off.device)
-        from_code.get_parameter("bias")[numbers] += off[numbers]
-    noise = np.ones(latent)
+        restored = decoder(encoder(x))
+        bias_left = (x - restored).flatten(1).mean(dim=0)
+        numbers = torch.from_numpy(spec.numeric).to(bias_left.device)
+        from_code.get_parameter("bias")[numbers] += bias_left[numbers]
+    return _posterior_variance(components, latent)
+
+
+def _linear_maps(
+    encoder: Backbone,
+    decoder: Backbone,
+    latent: int,
+) -> tuple[nn.Linear, nn.Module] | None:
+    """(the linear map of the encoder from records to codes, that of the decoder back); None where
+    one has none, or the code is smaller than `latent`."""
+    to_code = encoder.linear
+    from_code = decoder.linear
+    if not isinstance(to_code, nn.Linear) or from_code is None:
+        return None
+    if to_code.out_features < latent:
+        return None
+    return to_code, from_code
+
+
+def _posterior_variance(components: _Components, latent: int) -> Tensor:
+    """s^2 / lambda of each unit of the code, (latent,) float32, from 1e-6 to 1: see
+    `start_at_pca`."""
     # a unit without a component is told nothing: its posterior is as wide as the prior
-    shares = found.left / np.maximum(found.variance, 1e-12)
-    noise[:count] = np.clip(shares, 1e-6, 1.0)
-    return torch.from_numpy(noise).float()
+    variance = np.ones(latent)
+    shares = components.noise / np.maximum(components.variance, 1e-12)
+    variance[: len(shares)] = np.clip(shares, 1e-6, 1.0)
+    return torch.from_numpy(variance).float()
 
 
 def _components(spec: Spec, flat: Float, latent: int, beside: int) -> _Components:
@@ -156,58 +195,66 @@ def _components(spec: Spec, flat: Float, latent: int, beside: int) -> _Component
     variance = variance[:count]
     total = float(rest.var(axis=0, dtype=np.float64).sum())
     # below 0 by rounding, where nothing is left
-    beyond = max(total - float(variance.sum()), 0.0)
-    left = beyond / max(len(scored) - count, 1)
-    return _Components(scored, conditions, explained, mean, axes, variance, left)
+    beyond_axes = max(total - float(variance.sum()), 0.0)
+    other_axes = len(scored) - count
+    noise = beyond_axes / max(other_axes, 1)
+    return _Components(scored, conditions, explained, mean, axes, variance, noise)
 
 
 def _encoder_weights(
     linear: nn.Linear,
     flat: Float,
-    found: _Components,
+    components: _Components,
     stretch: Float,
     latent: int,
 ) -> tuple[Float, Float]:
     """The starting weight and bias of the encoder's linear map, which takes a row to its
     coordinates along the principal axes, in units of `stretch`, (k,), less what the condition
-    explains of them: (weight (outputs, features), bias (outputs,)). Still features weigh nothing.
+    explains of them: (weight (outputs, features), bias (outputs,)). Constant features weigh
+    nothing.
 
     The other units of the code keep the weights of `linear`, and outputs behind the code are 0.
     """
     count = len(stretch)
+    # copies: what numpy shows of a parameter is its own memory
     weight = linear.weight.detach().double().numpy().copy()
     bias = linear.bias.detach().double().numpy().copy()
     # what training cannot learn to read
-    weight[:, _still(flat)] = 0.0
+    weight[:, _constant(flat)] = 0.0
     # units of components see scored features and the condition alone
     weight[:count] = 0.0
-    bias[:count] = -(found.mean @ found.axes) / stretch
-    weight[:count, found.scored] = found.axes.T / stretch[:, None]
+    mean_along = components.mean @ components.axes
+    bias[:count] = -mean_along / stretch
+    weight[:count, components.scored] = components.axes.T / stretch[:, None]
     # the code is of what the condition leaves
-    of_condition = (found.explained @ found.axes).T
-    weight[:count, found.conditions] = -of_condition / stretch[:, None]
+    condition_along = (components.explained @ components.axes).T
+    weight[:count, components.conditions] = -condition_along / stretch[:, None]
     weight[latent:] = 0.0
     bias[latent:] = 0.0
     return weight, bias
 
 
-def _still(flat: Float) -> npt.NDArray[np.bool_]:
+def _constant(flat: Float) -> npt.NDArray[np.bool_]:
     """Which features are constant: (features,) bool, True for one that has the same value in all
     rows of flat, (rows, features)."""
-    return np.asarray(flat.min(axis=0) == flat.max(axis=0))
+    lowest = flat.min(axis=0)
+    highest = flat.max(axis=0)
+    return np.asarray(lowest == highest)
 
 
-def _blind_first_level(encoder: Backbone, still: npt.NDArray[np.bool_]) -> None:
-    """Set to 0, in place, the weights by which the first level sees features that are `still`."""
+def _blind_first_level(encoder: Backbone, is_constant: npt.NDArray[np.bool_]) -> None:
+    """Set to 0, in place, the weights by which the first level sees constant features. is_constant:
+    (features,) bool."""
+    constant = torch.from_numpy(is_constant)
     for layer in encoder.levels[0].modules():
         if isinstance(layer, nn.Linear):
-            layer.weight[:, torch.from_numpy(still)] = 0.0
+            layer.weight[:, constant] = 0.0
             return
 
 
 def _decoder_weights(
     spec: Spec,
-    found: _Components,
+    components: _Components,
     stretch: Float,
     latent: int,
     beside: int,
@@ -215,12 +262,12 @@ def _decoder_weights(
     """(weight (features, latent + beside), bias (features,)) of the decoder's linear map: from the
     code, and the condition behind it, to means."""
     bias = np.zeros(spec.features)
-    bias[found.scored] = found.mean
+    bias[components.scored] = components.mean
     weight = np.zeros((spec.features, latent + beside))
-    weight[found.scored, : len(stretch)] = found.axes * stretch
+    weight[components.scored, : len(stretch)] = components.axes * stretch
     # and the decoder adds what the condition explains
-    behind_code = slice(latent, latent + len(found.conditions))
-    weight[found.scored, behind_code] = found.explained.T
+    behind_code = slice(latent, latent + len(components.conditions))
+    weight[components.scored, behind_code] = components.explained.T
     return weight, bias
 
 
@@ -235,14 +282,16 @@ def _start_logits(weight: Float, bias: Float, spec: Spec, flat: Float, code: Flo
     count = code.shape[1]
     # a flag has two levels and one logit: that of a gap less that of a number
     for feature, _ in spec.flags:
-        present_weight, present_bias = _level(flat[:, feature] == 0, code)
-        gap_weight, gap_bias = _level(flat[:, feature] == 1, code)
+        flag = flat[:, feature]
+        present_weight, present_bias = _level(flag == 0, code)
+        gap_weight, gap_bias = _level(flag == 1, code)
         weight[feature] = 0.0
         weight[feature, :count] = gap_weight - present_weight
         bias[feature] = gap_bias - present_bias
     for _, first, width in spec.categories:
         for feature in range(first, first + width):
-            level_weight, level_bias = _level(flat[:, feature] == 1, code)
+            has_level = flat[:, feature] == 1
+            level_weight, level_bias = _level(has_level, code)
             weight[feature] = 0.0
             weight[feature, :count] = level_weight
             bias[feature] = level_bias
@@ -253,8 +302,10 @@ def _condition_features(spec: Spec, beside: int) -> Int:
     inputs after the code takes exactly these; else (0,)."""
     if beside != spec.conditions:
         return np.zeros(0, dtype=np.int64)
+    # the rows before a row come last, and the condition just before them
     end = spec.features - spec.given
-    return np.arange(end - spec.conditions, end)
+    first = end - spec.conditions
+    return np.arange(first, end)
 
 
 def _explained(condition: Float, x: Float) -> Float:
@@ -263,20 +314,20 @@ def _explained(condition: Float, x: Float) -> Float:
     their means, by least squares."""
     if not condition.shape[1]:
         return np.zeros((0, x.shape[1]))
-    condition_mean = condition.mean(axis=0, dtype=np.float64)
-    mean = x.mean(axis=0, dtype=np.float64)
+    centred_condition = condition - condition.mean(axis=0, dtype=np.float64)
+    centred = x - x.mean(axis=0, dtype=np.float64)
     # the features of a one-hot block add up to 1: of all maps that fit, this is the smallest
-    matrix, *_ = np.linalg.lstsq(condition - condition_mean, x - mean, rcond=LEAST_VARIANCE)
+    matrix, *_ = np.linalg.lstsq(centred_condition, centred, rcond=LEAST_VARIANCE)
     return np.asarray(matrix, dtype=np.float64)
 
 
-def _level(rows: np.ndarray, code: Float) -> tuple[Float, float]:
-    """(weights (k,), bias) of the logit of a level. rows: (n,), True where a row has the level;
-    code: (n, k)."""
-    share = max(float(rows.mean()), RAREST)
+def _level(has_level: npt.NDArray[np.bool_], code: Float) -> tuple[Float, float]:
+    """(weights (k,), bias) of the logit of a level. has_level: (n,), True where a row has the
+    level; code: (n, k), the codes of all rows."""
+    share = max(float(has_level.mean()), RAREST)
     mean = np.zeros(code.shape[1])
-    if rows.any():
-        mean = code[rows].mean(axis=0)
+    if has_level.any():
+        mean = code[has_level].mean(axis=0)
     bias = np.log(share) - 0.5 * mean @ mean
     return mean, float(bias)
 

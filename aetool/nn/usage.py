@@ -45,16 +45,16 @@ def code_use(
     flat = held_out.flatten(1).double().numpy()
     # what is stored, not a draw from a posterior
     z = model.encode(seen)
-    likely = model.decoded(z, seen).flatten(1).double().numpy()
-    restored = _restored(spec, likely)
-    where, there = _counted(spec, flat)
-    if where is None or there is None:
+    parameters = model.decoded(z, seen).flatten(1).double().numpy()
+    restored = _restored(spec, parameters)
+    counted, present = _counted(spec, flat)
+    if counted is None or present is None:
         return None
-    wanted = flat[:, where]
-    explained = _explained(wanted, restored[:, where], there)
+    wanted = flat[:, counted]
+    explained = _explained(wanted, restored[:, counted], present)
     numbers = _numbers_of_code(model, z)
     by_pca, pca_numbers = _restored_by_pca(spec, rows, seen, flat, numbers)
-    pca_explained = _explained(wanted, by_pca[:, where], there)
+    pca_explained = _explained(wanted, by_pca[:, counted], present)
     # the model knows better what counts as active
     if "active_units" in report:
         active = float(report["active_units"])
@@ -62,7 +62,7 @@ def code_use(
         active = _codes_in_use(z)
     else:
         variance = wanted.var(axis=0).sum()
-        moving = _moving(model, z[:ABLATED], seen[:ABLATED], variance, where)
+        moving = _moving(model, z[:ABLATED], seen[:ABLATED], variance, counted)
         active = float(moving)
     figures: dict[str, Json] = {
         "units": z.shape[1],
@@ -85,15 +85,17 @@ def _numbers_of_code(model: Any, z: Tensor) -> int:
         return z.shape[1]
     # a sparse code stores its zeros for next to nothing
     is_used = z != 0
-    used = is_used.double().sum(dim=1)
-    return max(1, round(float(used.mean())))
+    used_by_row = is_used.double().sum(dim=1)
+    mean_used = float(used_by_row.mean())
+    return max(1, round(mean_used))
 
 
 def _codes_in_use(z: Tensor) -> float:
     """How many of the discrete units of codes z, (n, units), are not the same in all rows."""
     in_use = 0
     for codes in z.T:
-        if len(torch.unique(codes)) > 1:
+        different = torch.unique(codes)
+        if len(different) > 1:
             in_use += 1
     return float(in_use)
 
@@ -115,29 +117,34 @@ def _restored_by_pca(
     scored = np.flatnonzero(spec.owners() >= 0)
     # in float32, as training sees them: principal forms products of features in their own type
     fitted = rows.flatten(1).numpy()[:, scored]
-    mean, axes, _ = principal(fitted, min(numbers, len(scored)))
+    count = min(numbers, len(scored))
+    mean, axes, _ = principal(fitted, count)
     source = seen.flatten(1).double().numpy()[:, scored]
+    # a code is the coordinates along the axes
+    code = (source - mean) @ axes
     restored = flat.copy()
-    restored[:, scored] = mean + (source - mean) @ axes @ axes.T
+    restored[:, scored] = mean + code @ axes.T
     return restored, axes.shape[1]
 
 
 def _counted(spec: Spec, flat: Float) -> tuple[Int, Float] | tuple[None, None]:
     """(the indices of the n features that count, (rows, n) 0 where a value is missing, else 1):
     numbers, or if none varies one-hot features; (None, None) if none of these vary either."""
+    rows = len(flat)
     numbers = np.array(spec.numeric)
-    there = np.ones((len(flat), len(numbers)))
+    present = np.ones((rows, len(numbers)))
     gated = np.flatnonzero(spec.gate >= 0)
     # a flag of 1 says that the number is missing
-    there[:, gated] = 1 - flat[:, spec.gate[gated]]
-    if _varies(flat[:, numbers] * there):
-        return numbers, there
+    flags = flat[:, spec.gate[gated]]
+    present[:, gated] = 1 - flags
+    if _varies(flat[:, numbers] * present):
+        return numbers, present
     levels: list[int] = []
     for _, first, width in spec.categories:
         levels += range(first, first + width)
-    places = np.array(levels, dtype=np.int64)
-    if _varies(flat[:, places]):
-        return places, np.ones((len(flat), len(places)))
+    one_hot = np.array(levels, dtype=np.int64)
+    if _varies(flat[:, one_hot]):
+        return one_hot, np.ones((rows, len(one_hot)))
     return None, None
 
 
@@ -150,45 +157,53 @@ def _varies(values: Float) -> bool:
     return bool(variances.sum() > 0)
 
 
-def _restored(spec: Spec, likely: Float) -> Float:
-    """(rows, features): a decoder's output, likely, with the logits of categories turned into
-    probabilities; all else stays."""
-    out = likely.copy()
+def _restored(spec: Spec, parameters: Float) -> Float:
+    """(rows, features): a decoder's output, of the same shape, with the logits of categories turned
+    into probabilities; all else stays."""
+    restored = parameters.copy()
     for _, first, width in spec.categories:
         block = slice(first, first + width)
-        logits = likely[:, block]
+        logits = parameters[:, block]
         # the largest taken out, so that no exponential overflows
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        out[:, block] = odds / odds.sum(axis=1, keepdims=True)
-    return out
+        largest = logits.max(axis=1, keepdims=True)
+        odds = np.exp(logits - largest)
+        restored[:, block] = odds / odds.sum(axis=1, keepdims=True)
+    return restored
 
 
-def _explained(x: Float, restored: Float, there: Float) -> float:
-    """1 - squared error / variance of values x, (rows, n), that were restored; there: (rows, n), 0
-    for a value that is not counted, else 1."""
-    rows = np.maximum(there.sum(axis=0), 1)
-    mean = (x * there).sum(axis=0) / rows
-    total = float(((x - mean) ** 2 * there).sum())
-    error = float(((x - restored) ** 2 * there).sum())
-    return 1 - error / max(total, 1e-12)
+def _explained(x: Float, restored: Float, present: Float) -> float:
+    """1 - squared error / variance of values x, (rows, n), that were restored; present: (rows, n),
+    0 for a value that is not counted, else 1."""
+    rows = np.maximum(present.sum(axis=0), 1)
+    mean = (x * present).sum(axis=0) / rows
+    variation = (x - mean) ** 2 * present
+    error = (x - restored) ** 2 * present
+    # a sum of squares: nothing varies where it is 0
+    total = max(float(variation.sum()), 1e-12)
+    return 1 - float(error.sum()) / total
 
 
-def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, where: Int) -> int:
+def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, counted: Int) -> int:
     """How many units of the codes z, (n, latent), matter: if a unit is replaced by its mean,
-    decoded features change by more than MOVES times `variance`. seen: what z is the code of; where:
-    the indices of the features that count."""
-    places = torch.from_numpy(np.asarray(where))
+    decoded features change by more than MOVES times `variance`. seen: what z is the code of;
+    counted: the indices of the features that count."""
+    index = torch.from_numpy(np.asarray(counted))
     least = MOVES * variance
-    # one unit at a time: all at once would take as many times the memory
-    restored = model.decoded(z, seen).flatten(1).index_select(1, places)
+
+    def restored_by(codes: Tensor) -> Tensor:
+        """(n, counted features): what these codes are decoded to."""
+        parameters = model.decoded(codes, seen).flatten(1)
+        return parameters.index_select(1, index)
+
+    restored = restored_by(z)
     count = 0
+    # one unit at a time: all at once would take as many times the memory
     for unit in range(z.shape[1]):
-        other = z.clone()
+        without_unit = z.clone()
         # the unit tells nothing any more
-        other[:, unit] = z[:, unit].mean()
-        changed = model.decoded(other, seen).flatten(1).index_select(1, places)
-        off = (restored - changed).double()
-        move = float(off.square().sum(dim=1).mean())
+        without_unit[:, unit] = z[:, unit].mean()
+        change = (restored - restored_by(without_unit)).double()
+        move = float(change.square().sum(dim=1).mean())
         if move > least:
             count += 1
     return count

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from aetool.columns.column import ODD
 from aetool.columns.scale import LARGEST
@@ -32,6 +33,18 @@ class Pair(NamedTuple):
     low: Term
 
 
+def _check_range(values: Float, is_odd: npt.NDArray[np.bool_], name: str) -> None:
+    """BundleError, with the name, if a value is too large or too small for float32; infinities, 0
+    and the value that stands for odd cells have a form of their own there."""
+    size = np.abs(values)
+    is_far = (size > MOST) | (size < LEAST)
+    is_special = ~np.isfinite(values) | (values == 0) | is_odd
+    unsuited = is_far & ~is_special
+    if unsuited.any():
+        value = float(values[unsuited].flat[0])
+        raise BundleError(f"{name}: a constant of {value:g} has no room in float32")
+
+
 class Arithmetic:
     """The arithmetic of pairs, as nodes of a graph."""
 
@@ -45,18 +58,13 @@ class Arithmetic:
         # bounds, of values that are clipped
         is_bound = np.abs(values) == LARGEST
         values = np.where(is_bound, np.sign(values) * MOST, values)
-        odd = values == ODD
-        size = np.abs(values)
-        unsuited = (size > MOST) | (size < LEAST)
-        unsuited &= np.isfinite(values)
-        unsuited &= (values != 0) & ~odd
-        if unsuited.any():
-            unsuited_value = float(values[unsuited].flat[0])
-            raise BundleError(f"{name}: a constant of {unsuited_value:g} has no room in float32")
-        high = np.where(odd, ODD_SINGLE, values).astype(np.float32)
+        is_odd = values == ODD
+        _check_range(values, is_odd, name)
+        high = np.where(is_odd, ODD_SINGLE, values).astype(np.float32)
+        # the rest of an infinity is no number
         with np.errstate(invalid="ignore", over="ignore"):
             low = (values - high).astype(np.float32)
-        has_no_low = odd | ~np.isfinite(low)
+        has_no_low = is_odd | ~np.isfinite(low)
         low = np.where(has_no_low, np.float32(0), low)
         return Pair(self.zero.constant(high), self.zero.constant(low))
 
@@ -90,9 +98,9 @@ class Arithmetic:
     def add(self, a: Pair, b: Pair) -> Pair:
         """The sum of two pairs, a + b."""
         total, error = self._sum(a.high, b.high)
-        lows, rest = self._sum(a.low, b.low)
-        total, error = self._ordered(total, error + lows)
-        return self._normal(total, error + rest)
+        total_of_lows, error_of_lows = self._sum(a.low, b.low)
+        total, error = self._ordered(total, error + total_of_lows)
+        return self._normal(total, error + error_of_lows)
 
     def negative(self, a: Pair) -> Pair:
         """The negative of a pair, -a."""
@@ -113,15 +121,19 @@ class Arithmetic:
 
     def divide(self, a: Pair, b: Pair) -> Pair:
         """The quotient of two pairs, a / b, by long division."""
-        quotient = a.high / b.high
-        covered = self.multiply(self.wide(quotient), b)
-        rest = self.subtract(a, covered)
-        second = rest.high / b.high
-        covered = self.multiply(self.wide(second), b)
-        rest = self.subtract(rest, covered)
-        third = rest.high / b.high
-        total, error = self._ordered(quotient, second)
+        # each digit is a float32, of what the digits before it leave of a
+        first = a.high / b.high
+        remainder = self._remainder(a, first, b)
+        second = remainder.high / b.high
+        remainder = self._remainder(remainder, second, b)
+        third = remainder.high / b.high
+        total, error = self._ordered(first, second)
         return self._normal(total, error + third)
+
+    def _remainder(self, a: Pair, digit: Term, b: Pair) -> Pair:
+        """What is left of a when a digit of the quotient a / b is taken out: a - digit b."""
+        product = self.multiply(self.wide(digit), b)
+        return self.subtract(a, product)
 
     def root(self, a: Pair) -> Pair:
         """The square root of a pair: that of the high part, corrected by one step of Newton's
@@ -129,10 +141,11 @@ class Arithmetic:
         root = a.high.sqrt()
         single = self.wide(root)
         square = self.multiply(single, single)
-        rest = self.subtract(a, square)
-        # one step of Newton's
+        error_of_square = self.subtract(a, square)
+        # one step of Newton's: the square grows by twice the root for each unit of the root
         twice = root + root
-        return self._normal(root, rest.high / twice)
+        correction = error_of_square.high / twice
+        return self._normal(root, correction)
 
     def logarithm(self, a: Pair) -> Pair:
         """The natural logarithm of a pair, accurate to its 48 bits: 2^n times that of the root of
@@ -143,38 +156,41 @@ class Arithmetic:
         root = a
         for _ in range(ROOTS):
             root = self.root(root)
-        unity = self.wide(self.zero.constant(1.0))
-        below = self.subtract(root, unity)
-        above = self.add(root, unity)
-        s = self.divide(below, above)
+        one = self.wide(self.zero.constant(1.0))
+        numerator = self.subtract(root, one)
+        denominator = self.add(root, one)
+        s = self.divide(numerator, denominator)
         series = self._artanh_series(s)
         # twice artanh, times two for each root
         scale = self.zero.constant(2.0 ** (ROOTS + 1))
-        fine = self.multiply(s, series)
-        fine = self.multiply(fine, self.wide(scale))
-        # of what is no number, not finite, or nearly nothing, the plain one
-        is_some = a.high > LEAST
-        is_bounded = a.high < MOST
-        is_usual = is_some & is_bounded
+        artanh = self.multiply(s, series)
+        logarithm = self.multiply(artanh, self.wide(scale))
+        # of what is no number, not finite, or nearly nothing, the runtime's own
+        is_large_enough = a.high > LEAST
+        is_small_enough = a.high < MOST
+        is_usual = is_large_enough & is_small_enough
         plain = self.wide(a.high.log())
-        return self.choice(is_usual, fine, plain)
+        return self.choice(is_usual, logarithm, plain)
 
     def _artanh_series(self, s: Pair) -> Pair:
         """artanh(s) / s of a small s: 1 + s^2 / 3 + s^4 / 5 + ..."""
         square = self.multiply(s, s)
-        last = np.array(1 / (2 * TERMS - 1))
-        series = self.constant(last, "")
+        odd_numbers = [2 * term + 1 for term in range(TERMS)]
         # Horner's scheme, from the highest power down
-        for term in range(TERMS - 2, -1, -1):
+        last, *others = reversed(odd_numbers)
+        series = self.constant(np.array(1 / last), "")
+        for odd_number in others:
             series = self.multiply(series, square)
-            coefficient = np.array(1 / (2 * term + 1))
-            series = self.add(series, self.constant(coefficient, ""))
+            coefficient = self.constant(np.array(1 / odd_number), "")
+            series = self.add(series, coefficient)
         return series
 
     def exponential(self, a: Pair) -> Pair:
         """exp a, accurate to 24 bits only, which is enough for values that are shown."""
+        # exp(high + low) is about exp(high) (1 + low)
         power = a.high.exp()
-        return self._normal(power, power * a.low)
+        correction = power * a.low
+        return self._normal(power, correction)
 
     def floor(self, a: Pair) -> Pair:
         """The floor of a pair: the largest whole number that is not above it."""
@@ -193,6 +209,7 @@ class Arithmetic:
     def is_less(self, a: Pair, b: Pair) -> Term:
         """Whether a < b, for each element of two pairs."""
         is_less = a.high < b.high
+        # where the high parts are equal the low ones decide
         is_equal = a.high.equals(b.high)
         is_lower = a.low < b.low
         return is_less | (is_equal & is_lower)
@@ -227,6 +244,7 @@ class Arithmetic:
             first = self._between(a, 0, half)
             second = self._between(a, half, 2 * half)
             total = self.add(first, second)
+            # of an odd number the last has no partner, and goes on as it is
             is_odd = width % 2
             if is_odd:
                 last = self._between(a, width - 1, width)
@@ -254,11 +272,12 @@ class Arithmetic:
     def _sum(self, a: Term, b: Term) -> tuple[Term, Term]:
         """The sum a + b without error: (s, e), s rounded to float32 and s + e = a + b."""
         total = a + b
-        part = total - a
-        other = total - part
-        first = a - other
-        second = b - part
-        error = first + second
+        # what of b, and then of a, has come into the rounded sum; the rest is the error
+        part_of_b = total - a
+        part_of_a = total - part_of_b
+        error_of_a = a - part_of_a
+        error_of_b = b - part_of_b
+        error = error_of_a + error_of_b
         return total, self._number(error)
 
     def _ordered(self, large: Term, small: Term) -> tuple[Term, Term]:
@@ -266,8 +285,8 @@ class Arithmetic:
         whose magnitude is at least that of `small`."""
         small = self._number(small)
         total = large + small
-        part = total - large
-        error = small - part
+        part_of_small = total - large
+        error = small - part_of_small
         return total, self._number(error)
 
     def _product(self, a: Term, b: Term) -> tuple[Term, Term]:
@@ -285,10 +304,11 @@ class Arithmetic:
 
     def _split(self, a: Term) -> tuple[Term, Term]:
         """A float32 as the sum of two numbers of twelve bits each, whose products are exact."""
+        # the product with 2^12 + 1 loses the lower bits in rounding
         factor = self.zero.constant(SPLIT)
-        raised = a * factor
-        rest = raised - a
-        high = raised - rest
+        product = a * factor
+        difference = product - a
+        high = product - difference
         low = a - high
         return high, low
 

@@ -25,7 +25,8 @@ def narrowed(content: bytes, name: str, low: bool) -> bytes:
     `x` and `x_low`, or only the high part. BundleError, with the name, where it cannot be
     rewritten."""
     model = onnx.ModelProto.FromString(content)
-    return _Narrowing(model, name, low).graph.build(model.graph.name)
+    narrowing = _Narrowing(model, name, low)
+    return narrowing.graph.build(model.graph.name)
 
 
 class _Narrowing:
@@ -41,7 +42,7 @@ class _Narrowing:
         self.plain: dict[str, str] = {}  # values that are no float64, and what they are called here
         self.kinds = element_types(model)
         self.arithmetic = Arithmetic(self.graph)
-        self.constants = {t.name: to_array(t) for t in model.graph.initializer}
+        self.constants = {tensor.name: to_array(tensor) for tensor in model.graph.initializer}
         for value in model.graph.input:
             self._declare(value, low)
         for node in model.graph.node:
@@ -61,13 +62,14 @@ class _Narrowing:
         if not self._is_wide(name):
             self.plain[name] = self.graph.input(name, kind, sizes)
             return
-        high = self._single_input(name, sizes)
-        rest = self.arithmetic.zero
+        high_part = self._single_input(name, sizes)
+        low_part = self.arithmetic.zero
         if low:
-            rest = self._single_input(name + LOW, sizes)
-        self.pairs[name] = Pair(high, rest)
+            low_part = self._single_input(name + LOW, sizes)
+        self.pairs[name] = Pair(high_part, low_part)
 
     def _single_input(self, name: str, sizes: list[int]) -> Term:
+        """Declare an input of float32, (batch, *sizes)."""
         single = self.graph.input(name, TensorProto.FLOAT, sizes)
         return self.graph.term(single)
 
@@ -82,8 +84,8 @@ class _Narrowing:
         pair = self.pairs[name]
         self.graph.output(name, pair.high.name, TensorProto.FLOAT, sizes)
         if low:
-            rest = self.arithmetic.full(pair)
-            self.graph.output(name + LOW, rest.name, TensorProto.FLOAT, sizes)
+            low_part = self.arithmetic.full(pair)
+            self.graph.output(name + LOW, low_part.name, TensorProto.FLOAT, sizes)
 
     def _pair(self, name: str) -> Pair:
         """What stands here for a float64 of the first graph; constants are stored at first use."""
@@ -124,11 +126,12 @@ class _Narrowing:
             (result,) = node.output
             self.plain[result] = self.graph.op(kind, *inputs, **attributes)
             return
+        # the graph adds operators of one result by itself, and others as they are
         stem = kind.lower()
-        outputs = [self.graph.name(stem) for _ in node.output]
-        copy = make_node(kind, inputs, outputs, **attributes)  # type: ignore[arg-type]
+        results = [self.graph.name(stem) for _ in node.output]
+        copy = make_node(kind, inputs, results, **attributes)  # type: ignore[arg-type]
         self.graph.nodes.append(copy)
-        self.plain.update(zip(node.output, outputs, strict=True))
+        self.plain.update(zip(node.output, results, strict=True))
 
     def _written(self, node: onnx.NodeProto) -> Pair | Term:
         """Add nodes that compute an operator of float64 on pairs of float32 instead; returns the
@@ -141,8 +144,8 @@ class _Narrowing:
             return self._where(*node.input)
         if kind in self.MOVES:
             moved, *others = node.input
-            rest = [self._plain(name) for name in others]
-            move = functools.partial(self._moved, kind, rest, attributes)
+            other_inputs = [self._plain(name) for name in others]
+            move = functools.partial(self._moved, kind, other_inputs, attributes)
             return self.arithmetic.each(move, self._pair(moved))
         if kind == "Concat":
             return self._concatenated(node, attributes)
@@ -152,10 +155,12 @@ class _Narrowing:
         return self._computed(kind, pairs)
 
     def _where(self, mask: str, yes: str, no: str) -> Pair:
+        """A choice between two float64 values of the first graph, whose names these are."""
         condition = self.graph.term(self._plain(mask))
         return self.arithmetic.choice(condition, self._pair(yes), self._pair(no))
 
     def _concatenated(self, node: onnx.NodeProto, attributes: Attributes) -> Pair:
+        """Several float64 values of the first graph, joined along an axis."""
         pairs = [self._pair(name) for name in node.input]
         # a plain 0 has no places, so that it cannot stand beside others
         lows = [self.arithmetic.full(pair) for pair in pairs]
@@ -164,12 +169,18 @@ class _Narrowing:
         low = lows[0].op("Concat", *lows, **attributes)
         return Pair(high, low)
 
-    def _moved(self, kind: str, rest: list[str], attributes: Attributes, part: Term) -> Term:
-        """A part of a pair, moved by an operator of this kind. rest: its other inputs."""
+    def _moved(
+        self,
+        kind: str,
+        other_inputs: list[str],
+        attributes: Attributes,
+        part: Term,
+    ) -> Term:
+        """A part of a pair, moved by an operator of this kind."""
         # a part that is 0 throughout has no places
         if self.arithmetic.is_zero(part):
             return part
-        moved = self.graph.op(kind, part.name, *rest, **attributes)
+        moved = self.graph.op(kind, part.name, *other_inputs, **attributes)
         return self.graph.term(moved)
 
     def _computed(self, kind: str, pairs: list[Pair]) -> Pair | Term:
@@ -213,6 +224,7 @@ class _Narrowing:
         raise BundleError(f"{self.name}: {kind} of float64 is not known in float32")
 
     def _clipped(self, value: Pair, least: Pair, most: Pair) -> Pair:
+        """A value brought within least .. most; what is no number stays so."""
         arithmetic = self.arithmetic
         is_below = arithmetic.is_less(value, least)
         value = arithmetic.choice(is_below, least, value)
@@ -238,11 +250,12 @@ class _Narrowing:
         if right not in self.constants or self.constants[right].ndim != 2:
             raise BundleError(f"{self.name}: a product of two matrices of float64 is not known")
         weight = self.constants[right]
+        # (B, k, 1) times (1, k, n), then summed over k: pairs know no product of matrices
         last_axis = self.graph.const([2], np.int64)
         unsqueeze = functools.partial(self._moved, "Unsqueeze", [last_axis], {})
         column = self.arithmetic.each(unsqueeze, self._pair(left))
-        stored = self.arithmetic.constant(weight[None], self.name)
-        products = self.arithmetic.multiply(column, stored)
+        stored_weight = self.arithmetic.constant(weight[None], self.name)
+        products = self.arithmetic.multiply(column, stored_weight)
         return self.arithmetic.sum_of_middle(products, len(weight))
 
 

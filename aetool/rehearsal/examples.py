@@ -23,14 +23,17 @@ def records(spec: Spec, rows: int, seed: int) -> npt.NDArray[np.float32]:
     numbers = rng.standard_normal((rows, len(spec.numeric)))
     laid_out[:, spec.numeric] = numbers
     for feature, _ in spec.flags:
-        missing = rng.random(rows) < GAP_RATE
-        laid_out[:, feature] = missing
+        is_missing = rng.random(rows) < GAP_RATE
+        laid_out[:, feature] = is_missing
     # a number that is missing is laid out as 0
     for feature, flag in zip(spec.numeric, spec.gate, strict=True):
         if flag >= 0:
-            laid_out[:, feature] *= laid_out[:, flag] == 0
+            is_present = laid_out[:, flag] == 0
+            laid_out[:, feature] *= is_present
     for _, first, width in spec.categories:
         level = rng.integers(0, width, rows)
         block = slice(first, first + width)
-        laid_out[:, block] = np.eye(width)[level]
+        # row i of the identity has its 1 at place i
+        one_hot_of_level = np.eye(width)
+        laid_out[:, block] = one_hot_of_level[level]
     return laid_out.astype(np.float32)

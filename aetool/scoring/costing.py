@@ -74,22 +74,27 @@ class ArchiveLedger:
 
     def told(self) -> str:
         """A line that says how many bytes the records took, and how many belong to no record."""
-        of_none = {"learning": self.learning, **self.overhead} if self.records else self.overhead
-        parts = [f"{name} {bits / 8:,.0f}" for name, bits in of_none.items()]
-        rest = self.file - self.payload
+        of_no_record = dict(self.overhead)
+        if self.records:
+            of_no_record = {"learning": self.learning, **self.overhead}
+        parts = [f"{name} {bits / 8:,.0f}" for name, bits in of_no_record.items()]
+        around = self.file - self.payload
+        parts.append(f"all around {around:,}")
+        bytes_of_records = (self.taken - self.learning) / 8
         return (
-            f"{self.file:,} bytes: records {(self.taken - self.learning) / 8:,.0f}; of no record: "
-            f"{', '.join([*parts, f'all around {rest:,}'])}"
+            f"{self.file:,} bytes: records {bytes_of_records:,.0f}; of no record: "
+            f"{', '.join(parts)}"
         )
 
     def lines(self) -> Iterator[str]:
         """A line for each column, the most expensive first, then that of `told`."""
         width = max(map(len, self.shown), default=0)
         for name in self._costliest_first():
-            bits = self.columns[name]
+            size = self.columns[name] / 8
+            percent = 100 * self._share(name)
             yield (
-                f"{name:<{width}}  {bits / 8:>12,.0f} bytes  {100 * self._share(name):5.1f} %  "
-                f"{bits / max(self.records, 1):8.2f} bits a record, usually {self.usual[name]:.2f}"
+                f"{name:<{width}}  {size:>12,.0f} bytes  {percent:5.1f} %  "
+                f"{self._mean_bits(name):8.2f} bits a record, usually {self.usual[name]:.2f}"
             )
         yield self.told()
 
@@ -101,7 +106,7 @@ class ArchiveLedger:
             "column": [*names],
             "bytes": [round(self.columns[name] / 8) for name in names],
             "share": [round(self._share(name), 6) for name in names],
-            "bits": [round(self.columns[name] / max(self.records, 1), 4) for name in names],
+            "bits": [round(self._mean_bits(name), 4) for name in names],
             "usual_bits": [round(self.usual[name], 4) for name in names],
         }
 
@@ -111,6 +116,10 @@ class ArchiveLedger:
     def _share(self, name: str) -> float:
         """The share, 0 to 1, that a column has of the bits that all columns took."""
         return self.columns[name] / max(self.taken, 1)
+
+    def _mean_bits(self, name: str) -> float:
+        """The mean bits that a cell of a column took; 0 without records."""
+        return self.columns[name] / max(self.records, 1)
 
 
 def is_archive(data: object) -> TypeGuard[str | os.PathLike[str]]:
@@ -138,7 +147,8 @@ def detect(
     DataError for a content that does not tell what a record costs.
     """
     with Archive(data, model) as archive, archive.sensible():
-        return _Pricing(archive, choice or Choice(), list(columns)).run(all_rows, append)
+        pricing = _Pricing(archive, choice or Choice(), list(columns))
+        return pricing.run(all_rows, append)
 
 
 def ledger_of(
@@ -161,7 +171,11 @@ def ledger_of(
                 f"{os.fspath(data)}: rows are stored as one text, which does not tell what "
                 f"'{name}' takes; leave {option('--columns')} out"
             )
-    return dataclasses.replace(ledger, shown=tuple(dict.fromkeys(columns)) or ledger.shown)
+    if not columns:
+        return ledger
+    # one that is named twice is listed once
+    shown = tuple(dict.fromkeys(columns))
+    return dataclasses.replace(ledger, shown=shown)
 
 
 def refuse_fit(
@@ -171,24 +185,34 @@ def refuse_fit(
 ) -> None:
     """Raise ParamError if options of fitting, a calibration, or options of reading text are given,
     which detection in an archive cannot use."""
-    given = []
+    useless = []
     if options is not None:
-        for told in dataclasses.fields(options):
-            value = getattr(options, told.name)
-            # an empty list and an empty tuple say the same
-            is_default = not value or value == getattr(type(options)(), told.name)
-            if told.name not in OF_ANY_VERB and not is_default:
-                given.append(option(f"--{told.name.replace('_', '-')}"))
+        useless += _options_of_fitting(options)
     if calibration is not None:
-        given.append(option("--calibration"))
+        useless.append(option("--calibration"))
     if isinstance(data, TextPath):
-        given.append("how its text is written")
-    if given:
+        useless.append("how its text is written")
+    if useless:
         raise ParamError(
-            f"{os.fspath(data)}: {', '.join(given)}: an archive is judged by what its records "
+            f"{os.fspath(data)}: {', '.join(useless)}: an archive is judged by what its records "
             "take in it, and nothing is fitted or read anew; leave it out, or decompress the "
             "archive first"
         )
+
+
+def _options_of_fitting(options: FitOptions) -> list[str]:
+    """The options that differ from their defaults, as they are spelled, without those that any verb
+    has."""
+    defaults = type(options)()
+    spelled = []
+    for field_of_options in dataclasses.fields(options):
+        name = field_of_options.name
+        value = getattr(options, name)
+        # an empty list and an empty tuple say the same
+        is_default = not value or value == getattr(defaults, name)
+        if name not in OF_ANY_VERB and not is_default:
+            spelled.append(option(f"--{name.replace('_', '-')}"))
+    return spelled
 
 
 def refuse_engine(data: str | os.PathLike[str], executor: Chosen) -> None:
@@ -214,6 +238,17 @@ class _Read:
     usual: dict[str, list[float]] = field(default_factory=dict)
     learning: float = 0.0
 
+    def add(self, costs: Costs) -> None:
+        """Add up where the bits of one more block went."""
+        self.learning += float(costs.taken.sum() - costs.judged.sum())
+        for name, overhead in costs.overhead.items():
+            self.overhead[name] += overhead
+        usual = _usual(costs)
+        for place, name in enumerate(costs.names):
+            bits = costs.taken[:, place].sum()
+            self.columns[name] += float(bits)
+            self.usual.setdefault(name, []).append(float(usual[place]))
+
 
 class _Pricing:
     """Reads an archive twice, in bounded memory: for all scores, then for the records to report."""
@@ -234,19 +269,14 @@ class _Pricing:
         for block, costs in self._costs():
             places = self._places(block, costs)
             scores = costs.judged[:, places].sum(axis=1)
-            known.scores.append(scores)
-            known.bits.append(costs.taken[:, places].sum(axis=1))
+            bits = costs.taken[:, places].sum(axis=1)
             # blocks have plans and frequencies of their own, so ranks are among a block's records
             ranks = Calibration.of(scores[:, None], kept=KEPT)
+            known.scores.append(scores)
+            known.bits.append(bits)
             known.p_values.append(ranks.p_values(scores))
-            known.learning += float(costs.taken.sum() - costs.judged.sum())
-            for name, overhead in costs.overhead.items():
-                known.overhead[name] += overhead
+            known.add(costs)
             self.trace.add(scores)
-            usual = _usual(costs)
-            for place, name in enumerate(costs.names):
-                known.columns[name] += float(costs.taken[:, place].sum())
-                known.usual.setdefault(name, []).append(float(usual[place]))
 
     def _costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
         """Each block with the costs of its cells. wanted: the numbers of the blocks, from 0; None
@@ -263,8 +293,10 @@ class _Pricing:
         """The indices of the columns of a block that records are judged by."""
         if not self.columns:
             return list(range(len(costs.names)))
+        names = list(costs.names)
+        places = []
         for name in self.columns:
-            if name not in costs.names:
+            if name not in names:
                 first = block.first + 1
                 last = block.first + block.rows
                 raise DataError(
@@ -272,19 +304,22 @@ class _Pricing:
                     f"text, which does not tell what '{name}' takes; leave {option('--columns')} "
                     "out"
                 )
-        return [list(costs.names).index(name) for name in self.columns]
+            places.append(names.index(name))
+        return places
 
     def ledger(self) -> ArchiveLedger:
         """The ledger of all bits of the archive, after the first reading."""
         known = self.known
-        whole = sum(known.columns.values()) + sum(known.overhead.values())
+        payload_bits = sum(known.columns.values()) + sum(known.overhead.values())
+        # of the medians of all blocks
+        usual = {name: float(np.mean(medians)) for name, medians in known.usual.items()}
         return ArchiveLedger(
             records=self.archive.rows,
             columns=dict(known.columns),
-            usual={name: float(np.mean(values)) for name, values in known.usual.items()},
+            usual=usual,
             learning=known.learning,
             overhead=dict(known.overhead),
-            payload=round(whole / 8),
+            payload=round(payload_bits / 8),
             file=self.archive.size,
             shown=tuple(known.columns),
         )
@@ -306,16 +341,21 @@ class _Pricing:
         tables: list[Table] = []
         for block, costs, rows in self._with(wanted):
             cells = self.archive.content.cells(self.archive, block, rows)
-            named += _named(costs, self._places(block, costs), rows, cells)
+            places = self._places(block, costs)
+            named += _named(costs, places, rows, cells)
             if append is not None:
                 tables.append(_carried(costs.names, cells, append))
+        is_anomaly = flagged[wanted]
+        lines = []
+        for record_reasons, is_flagged in zip(named, is_anomaly.tolist(), strict=True):
+            lines.append(_line(record_reasons, is_flagged))
         return Detection(
             row=wanted,
             score=scores[wanted],
             p=p_values[wanted],
-            anomaly=flagged[wanted],
+            anomaly=is_anomaly,
             bits=bits[wanted],
-            why=[_line(one, bool(odd)) for one, odd in zip(named, flagged[wanted], strict=True)],
+            why=lines,
             named=named,
             threshold=threshold,
             total=len(scores),
@@ -338,19 +378,28 @@ class _Pricing:
             flagged = np.zeros(len(scores), np.bool_)
             flagged[places] = True
             return flagged, least, None
-        known = Calibration.of(scores[:, None], kept=KEPT)
-        threshold = known.threshold(choice.fpr) if choice.threshold is None else choice.threshold
-        rate = known.rate(choice.fpr) if choice.is_by_rate and known.rows else None
+        # the records of the archive are their own calibration
+        calibration = Calibration.of(scores[:, None], kept=KEPT)
+        threshold = choice.threshold
+        if threshold is None:
+            threshold = calibration.threshold(choice.fpr)
+        rate = None
+        if choice.is_by_rate and calibration.rows:
+            rate = calibration.rate(choice.fpr)
         return scores > threshold, threshold, rate
 
     def _with(self, wanted: Int) -> Iterator[tuple[Block, Costs, Int]]:
         """(block, costs, rows) for each block that holds some of the `wanted` records, (n,) rising;
         rows: the indices of these records within the block."""
+        if not len(wanted):
+            return
         starts = np.array([place.first for place in self.archive.places], np.int64)
-        numbers = np.unique(np.searchsorted(starts, wanted, "right") - 1).tolist()
-        for block, costs in self._costs(numbers) if numbers else ():
-            inside = (wanted >= block.first) & (wanted < block.first + block.rows)
-            yield block, costs, wanted[inside] - block.first
+        block_of_record = np.searchsorted(starts, wanted, "right") - 1
+        numbers = np.unique(block_of_record).tolist()
+        for block, costs in self._costs(numbers):
+            end = block.first + block.rows
+            is_inside = (wanted >= block.first) & (wanted < end)
+            yield block, costs, wanted[is_inside] - block.first
 
 
 def _usual(costs: Costs) -> Float:
@@ -372,15 +421,22 @@ def _named(
     judged = costs.judged[rows][:, places]
     usual = _usual(costs)[places]
     named = []
-    for place, chosen in enumerate(reasons.columns(judged, usual)):
-        said = []
-        for column in chosen:
-            cell = cells[places[column]][place]
-            told = cell if len(cell) <= LONGEST else f"{cell[:LONGEST]}..."
-            price = f"{judged[place, column]:.1f} bits, usually {usual[column]:.1f}"
-            said.append((costs.names[places[column]], told.strip() or EMPTY, price))
-        named.append(said)
+    for record, costly_columns in enumerate(reasons.columns(judged, usual)):
+        record_reasons = []
+        for column in costly_columns:
+            place = places[column]
+            cell = _shortened(cells[place][record])
+            price = f"{judged[record, column]:.1f} bits, usually {usual[column]:.1f}"
+            record_reasons.append((costs.names[place], cell, price))
+        named.append(record_reasons)
     return named
+
+
+def _shortened(cell: str) -> str:
+    """The first 40 characters of a cell, or a word for one that is empty."""
+    if len(cell) > LONGEST:
+        cell = f"{cell[:LONGEST]}..."
+    return cell.strip() or EMPTY
 
 
 def _line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
@@ -396,8 +452,10 @@ def _carried(names: Sequence[str], cells: Sequence[Sequence[str]], append: Seque
 
     Columns of the same name are numbered as in a text that is read: x, x.2, x.3.
     """
-    different = apart(names)
-    check_columns(append, different)
-    chosen = [different.index(name) for name in append] if append else range(len(names))
-    values = tuple(Cells.of(list(cells[place])) for place in chosen)
-    return Table(tuple(different[place] for place in chosen), values)
+    different_names = apart(names)
+    check_columns(append, different_names)
+    carried = []
+    for name in append or different_names:
+        place = different_names.index(name)
+        carried.append(Cells.of(list(cells[place])))
+    return Table(tuple(append or different_names), tuple(carried))

@@ -70,7 +70,8 @@ class Worker:
         history = History(self.schema, item.before)
         for laid in self._encoded(item.piece, left):
             assert laid.table is not None
-            yield dataclasses.replace(laid, inputs=history.wide(laid.inputs, laid.table))
+            inputs = history.wide(laid.inputs, laid.table)
+            yield dataclasses.replace(laid, inputs=inputs)
 
     def _encoded(self, piece: pieces.Piece, left: LeftOut) -> Iterator[Laid]:
         """Read the records of a piece as graph inputs, batch by batch, without rows before them.
@@ -78,10 +79,11 @@ class Worker:
         assert self.schema is not None
         first = piece.first
         for table in piece.tables(left):
-            for number, part in enumerate_batches([table], first):
+            for number, batch in enumerate_batches([table], first):
                 # a piece has no batch of no records: that one is the whole source's
-                if len(part):
-                    yield Laid(number, self.schema.encode(part, self.name), part)
+                if len(batch):
+                    inputs = self.schema.encode(batch, self.name)
+                    yield Laid(number, inputs, batch)
             first += len(table)
 
     def last_rows(self, piece: pieces.Piece) -> dict[str, Float]:
@@ -119,7 +121,8 @@ def coded(graph: ScoreGraph, laid: Laid, columns: Sequence[str]) -> Coded:
     table = laid.table
     if table is not None and set(columns) <= set(table.names):
         table = table.only(columns)
-    return Coded(laid.first, laid.records, table, graph(laid.inputs)["z"])
+    codes = graph(laid.inputs)["z"]
+    return Coded(laid.first, laid.records, table, codes)
 
 
 # what workers do with an item; what reading it left out goes back with what is wanted
@@ -129,7 +132,8 @@ def _scores_of(worker: Worker, item: Item) -> tuple[list[tuple[Int, Float]], Lef
     """Score an item in a worker: ((record numbers, scores), both (rows,), for each batch; which
     lines are no records)."""
     left = LeftOut()
-    return [(batch.places, batch.scores) for batch in worker.batches(item, left)], left
+    scores = [(batch.places, batch.scores) for batch in worker.batches(item, left)]
+    return scores, left
 
 
 def _codes_of(columns: Sequence[str], worker: Worker, item: Item) -> tuple[list[Coded], LeftOut]:
@@ -137,14 +141,16 @@ def _codes_of(columns: Sequence[str], worker: Worker, item: Item) -> tuple[list[
     records)."""
     left = LeftOut()
     session = worker.bundle.session("encoder.onnx", worker.device)
-    return [coded(session, laid, columns) for laid in worker.laid(item, left)], left
+    batches = [coded(session, laid, columns) for laid in worker.laid(item, left)]
+    return batches, left
 
 
 def _scored_of(worker: Worker, item: Item) -> tuple[list[Scored], LeftOut]:
     """Score an item in a worker: (each batch with all results of the score graph; which lines are
     no records)."""
     left = LeftOut()
-    return list(worker.batches(item, left)), left
+    batches = list(worker.batches(item, left))
+    return batches, left
 
 
 def _shares_of(wishes: Wishes, worker: Worker, item: Item) -> tuple[list[Share], LeftOut]:
@@ -152,7 +158,11 @@ def _shares_of(wishes: Wishes, worker: Worker, item: Item) -> tuple[list[Share],
     decides whether it is flagged: (the share of each batch; which lines are no records)."""
     left = LeftOut()
     collector = _collector_of(worker, wishes)
-    return [collector.share(batch, None)[0] for batch in worker.batches(item, left)], left
+    shares = []
+    for batch in worker.batches(item, left):
+        share, *_ = collector.share(batch, None)
+        shares.append(share)
+    return shares, left
 
 
 def _shares_of_flagged(
@@ -166,15 +176,17 @@ def _shares_of_flagged(
     left = LeftOut()
     collector = _collector_of(worker, wishes)
     shares = []
-    place = 0
+    first = 0
     for batch in worker.batches(item, left):
-        own = flags[place : place + len(batch.parts)]
-        shares.append(collector.share(batch, own)[0])
-        place += len(batch.parts)
+        end = first + len(batch.parts)
+        share, *_ = collector.share(batch, flags[first:end])
+        shares.append(share)
+        first = end
     return shares, left
 
 
 def _collector_of(worker: Worker, wishes: Wishes) -> Collector:
+    """What chooses the records to report, in a worker."""
     session = worker.bundle.session("score.onnx", worker.device)
     return Collector(worker.bundle, wishes, session, worker.device, worker.schema)
 
@@ -203,21 +215,25 @@ class Scoring:
 
     def scores(self) -> tuple[Int, Float]:
         """((n,) the numbers of all records that can be read, from 0; (n,) their scores)."""
+        # of no records there are no batches, and yet an array of each
         numbers: list[Int] = [np.zeros(0, np.int64)]
         scores: list[Float] = [np.zeros(0)]
         if self.engine is None:
             for batch in scored(self.source, self.bundle, self.graph):
                 numbers.append(batch.places)
                 scores.append(batch.scores)
-        else:
-            self._counts = []
-            for batches in self._mapped(_scores_of):
-                self._counts.append(sum(len(own) for _, own in batches))
-                numbers += [own for own, _ in batches]
-                scores += [own for _, own in batches]
-            if isinstance(self.source, TableSource):
-                # a piece of text counts comments, too
-                numbers = [np.arange(sum(self._counts))]
+            return np.concatenate(numbers), np.concatenate(scores)
+        self._counts = []
+        for batches in self._mapped(_scores_of):
+            count = 0
+            for batch_numbers, batch_scores in batches:
+                numbers.append(batch_numbers)
+                scores.append(batch_scores)
+                count += len(batch_scores)
+            self._counts.append(count)
+        if isinstance(self.source, TableSource):
+            # a piece of text counts comments, too
+            numbers = [np.arange(sum(self._counts))]
         return np.concatenate(numbers), np.concatenate(scores)
 
     def codes(self, columns: Sequence[str] = ()) -> Iterator[Coded]:
@@ -227,7 +243,8 @@ class Scoring:
             for laid in inputs_of(self.source, self.bundle):
                 yield coded(self.graph, laid, columns)
             return
-        for batches in self._mapped(functools.partial(_codes_of, tuple(columns))):
+        job = functools.partial(_codes_of, tuple(columns))
+        for batches in self._mapped(job):
             yield from batches
 
     def shares(
@@ -241,14 +258,17 @@ class Scoring:
         ones; None where a record's own score decides. watch: sees every batch in this process."""
         if self.engine is None or watch is not None:
             yield from self._shares_here(flags, collector, watch)
-        elif flags is None:
-            for shares in self._mapped(functools.partial(_shares_of, wishes)):
-                yield from shares
+            return
+        if flags is None:
+            shares_of_items = self._mapped(functools.partial(_shares_of, wishes))
         else:
-            edges = np.cumsum(self._counts[:-1]) if self._counts else np.zeros(0, np.int64)
+            # every item is sent with the flags of its own records
+            ends = np.cumsum(self._counts, dtype=np.int64)
+            flags_of_items = np.split(flags, ends[:-1])
             job = functools.partial(_shares_of_flagged, wishes)
-            for shares in self._mapped_with(job, iter(np.split(flags, edges))):
-                yield from shares
+            shares_of_items = self._mapped_with(job, iter(flags_of_items))
+        for shares in shares_of_items:
+            yield from shares
 
     def _shares_here(
         self,
@@ -259,13 +279,14 @@ class Scoring:
         """Yield the results of all batches in order, as `shares` does, but computed in this
         process, so that a watcher can see every batch. flags: (records,), which are flagged; None:
         the collector judges each batch by itself."""
-        place = 0
+        first = 0
         for batch in self._batches():
-            own = None if flags is None else flags[place : place + len(batch.parts)]
-            share, flagged, explained = collector.share(batch, own)
+            end = first + len(batch.parts)
+            batch_flags = None if flags is None else flags[first:end]
+            share, flagged, explained = collector.share(batch, batch_flags)
             if watch is not None:
                 watch.batch(batch, share.scores, flagged, explained)
-            place += len(batch.parts)
+            first = end
             yield share
 
     def _batches(self) -> Iterator[Scored]:
@@ -277,11 +298,13 @@ class Scoring:
             yield from batches
 
     def _mapped(
-        self, job: Callable[[Worker, Item], tuple[list[Result], LeftOut]]
+        self,
+        job: Callable[[Worker, Item], tuple[list[Result], LeftOut]],
     ) -> Iterator[list[Result]]:
         """Run a job on the engine for each piece of the source; yields the results in order."""
         worker, items = self._spread()
-        yield from self._run(functools.partial(job, worker), ((item, item) for item in items))
+        sent = ((item, item) for item in items)
+        yield from self._run(functools.partial(job, worker), sent)
 
     def _mapped_with(
         self,
@@ -313,8 +336,10 @@ class Scoring:
         # an engine gives results in the order in which it took the items
         for result, left in self.engine.map(job, sent()):
             item = under_way.popleft()
-            if not isinstance(item, Laid):
-                remarks.add(item.piece if isinstance(item, Continued) else item, left)
+            if isinstance(item, Continued):
+                remarks.add(item.piece, left)
+            elif not isinstance(item, Laid):
+                remarks.add(item, left)
             yield result
 
     def _spread(self) -> tuple[Worker, Iterable[Item]]:
@@ -324,31 +349,49 @@ class Scoring:
         source = self.source
         schema = self.bundle.schema
         worker = Worker(self.bundle, schema, source.name, self.device, names_in(source))
-        if schema is not None and isinstance(source, TableSource):
-            cut = pieces.pieces_of(source, pieces.FINER)
-            first = None if cut is None or schema.order else next(cut, None)
-            if cut is not None and first is not None:
-                head = next(iter(source.batches())).take(slice(0, ROWS))
-                worker = dataclasses.replace(worker, schema=schema.as_written(head, source.decimal))
-                every_piece = itertools.chain([first], cut)
-                if schema.context:
-                    return worker, self._continued(worker, list(every_piece))
-                return worker, every_piece
-        return worker, inputs_of(source, self.bundle)
+        every_piece = self._pieces()
+        if every_piece is None:
+            return worker, inputs_of(source, self.bundle)
+        assert schema is not None and isinstance(source, TableSource)
+        first_batch = next(iter(source.batches()))
+        head = first_batch.take(slice(0, ROWS))
+        # numbers are written the same way in all pieces, and one alone may not show it
+        worker = dataclasses.replace(worker, schema=schema.as_written(head, source.decimal))
+        if schema.context:
+            return worker, self._continued(worker, list(every_piece))
+        return worker, every_piece
+
+    def _pieces(self) -> Iterator[pieces.Piece] | None:
+        """The pieces of the source that workers can read themselves; None where they cannot, or
+        where rows are needed in the order of a column, or there are none."""
+        schema = self.bundle.schema
+        if schema is None or not isinstance(self.source, TableSource):
+            return None
+        every_piece = pieces.pieces_of(self.source, pieces.FINER)
+        if every_piece is None or schema.order:
+            return None
+        first = next(every_piece, None)
+        if first is None:
+            return None
+        return itertools.chain([first], every_piece)
 
     def _continued(
-        self, worker: Worker, every_piece: Sequence[pieces.Piece]
+        self,
+        worker: Worker,
+        every_piece: Sequence[pieces.Piece],
     ) -> Iterator[Continued]:
         """Yield each piece together with the rows before it. Workers read all pieces once for their
         last rows, so every row is read twice, and none in this process."""
         assert self.engine is not None and worker.schema is not None
         steps = worker.schema.context
         last: dict[str, Float] = {}
-        found = self.engine.map(worker.last_rows, every_piece)
-        for piece, own in zip(every_piece, list(found), strict=True):
+        last_of_pieces = list(self.engine.map(worker.last_rows, every_piece))
+        for piece, last_of_piece in zip(every_piece, last_of_pieces, strict=True):
             # of other groups than its own a piece need not know
-            yield Continued(piece, {name: last[name] for name in own if name in last})
-            for name, rows in own.items():
+            before = {name: last[name] for name in last_of_piece if name in last}
+            yield Continued(piece, before)
+            for name, rows in last_of_piece.items():
                 earlier = last.get(name, rows[:0])
                 # of a group with few rows in this piece those before it count on
-                last[name] = np.concatenate([earlier, rows])[-steps:]
+                rows_so_far = np.concatenate([earlier, rows])
+                last[name] = rows_so_far[-steps:]
