@@ -397,8 +397,8 @@ def bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Tensor:
     # log(a - b) = log a + log(1 - b / a): the tails themselves would underflow
     rest = 1 - (far_tail - near_tail).exp()
     wide = near_tail + rest.clamp(min=LEAST_REST).log()
-    thin = -thin_bucket_nats(z, mean, sigma, half)
     is_thin = t < THIN
+    thin = -thin_bucket_nats(z, mean, sigma, half)
     log_mass = torch.where(is_thin, thin, wide)
     return -log_mass.clamp(min=-SMALLEST_MASS)
 
