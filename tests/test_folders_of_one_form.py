@@ -1,5 +1,6 @@
-"""Folders of pictures of one form have their errors told as an array of the same pixels has; of any
-others it is said which picture is odd, and how."""
+"""Folders of pictures of one form have their errors told as an array of the same pixels has; of
+several sizes or colours all values count alike. Of others it is said which picture is odd, and
+how."""
 
 import json
 import shlex
@@ -230,20 +231,92 @@ def plain(size=(12, 8), mode="L"):
 @pytest.mark.parametrize(
     ("odd", "said"),
     [
-        (plain((9, 8)), "c.png is 9 x 8, and most are 12 x 8"),
-        (plain(mode="I;16"), "c.png has more than 8 bits a value, and most have 8"),
-        (plain(mode="RGB").point(lambda _: 7), "c.png is in colour, and most are gray"),
+        (plain(mode="I;16"), "c.png has 16 bits a value, and others 8"),
         (Image.new("LA", (12, 8), (7, 128)), "c.png has transparent parts"),
     ],
 )
 def test_the_odd_picture_is_named(tmp_path, run, odd, said):
+    # beside pictures of two sizes, and of one
+    for name, size in (("f", (12, 8)), ("g", (9, 8))):
+        folder = saved(tmp_path / name, {"a.png": plain(size), "b.png": plain(), "c.png": odd})
+        for words in (("tradeoff", folder), ("compress", folder, "--rmse", "5%")):
+            done = run(*words)
+            assert done.status == 2 and len(done.err.splitlines()) == 1
+            assert f"{name}: {said}; errors" in done.err
+            assert done.err.endswith(" first\n")
+    assert {path.name for path in tmp_path.iterdir()} == {"f", "g"}, "nothing was written"
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        (plain((9, 8)), "c.png is 9 x 8, and most are 12 x 8"),
+        (plain(mode="RGB").point(lambda _: 7), "c.png is in colour, and most are gray"),
+    ],
+)
+def test_a_code_is_of_pictures_of_one_form(tmp_path, model, odd, said):
     folder = saved(tmp_path / "f", {"a.png": plain(), "b.png": plain(), "c.png": odd})
-    for words in (("tradeoff", folder), ("compress", folder, "--rmse", "5%")):
-        done = run(*words)
-        assert done.status == 2 and len(done.err.splitlines()) == 1
-        assert f"f: {said}; errors are told of pictures of one size, of 8 bits" in done.err
-        assert done.err.endswith("bring them to one form first\n")
-    assert [path.name for path in tmp_path.iterdir()] == ["f"], "nothing was written"
+    with pytest.raises(ParamError, match=f"f: {said}; errors"):
+        aetool.compress(folder, tmp_path / "a.aez", model, target_psnr=30)
+    (skipped,) = aetool.tradeoff(folder).skipped
+    assert skipped.startswith("other programs: ") and f"f: {said}; errors" in skipped
+
+
+def scene(rng, size, highest):
+    """A gray picture of this (width, height) with waves and noise, of levels 0 to `highest`."""
+    x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
+    waves = np.sin(x / 9) + np.cos(y / 7) + rng.normal(0, 0.15, x.shape)
+    levels = (highest * (waves / 5 + 0.5)).clip(0, highest)
+    return levels.astype(np.uint8 if highest == 255 else np.uint16)
+
+
+@pytest.fixture(params=[255, 65535], ids=["8 bits", "16 bits"])
+def of_sizes(request, tmp_path):
+    """(a folder of pictures of three sizes, their values by name, the level of white)."""
+    rng = np.random.default_rng(4)
+    sizes = [(40, 32), (20, 20), (40, 32), (15, 50)]
+    values = {f"{i}.png": scene(rng, size, request.param) for i, size in enumerate(sizes)}
+    pictures = {name: Image.fromarray(levels) for name, levels in values.items()}
+    return saved(tmp_path / "several", pictures), values, request.param
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"rmse": "5%"}, {"target_psnr": 35}, {"budget": 2500}, {"bytes_per_picture": 600}],
+    ids=lambda asked: next(iter(asked)),
+)
+def test_a_folder_of_several_sizes_meets_its_goal(of_sizes, asked, tmp_path):
+    folder, values, white = of_sizes
+    facts = aetool.compress(folder, tmp_path / "a.aez", **asked)
+    assert facts["taken"] == "bounded"
+    aetool.decompress(tmp_path / "a.aez", tmp_path / "back")
+    bound = int(facts["bounds"]["pixels"])
+    off = []
+    for name, levels in values.items():
+        back = np.asarray(Image.open(tmp_path / "back" / name))
+        assert back.shape == levels.shape and back.dtype == levels.dtype
+        off.append((back.astype(int) - levels).ravel())
+    assert np.abs(np.concatenate(off)).max() == bound
+    # all values count alike, whichever picture they are of
+    noise = float(np.sqrt(np.square(np.concatenate(off)).mean()))
+    deviation = np.concatenate([levels.ravel() for levels in values.values()]).std()
+    assert facts["rmse_of_deviation"] == pytest.approx(noise / deviation, rel=1e-6)
+    assert facts["psnr_db"] == pytest.approx(20 * np.log10(white / noise), abs=1e-3)
+    if "rmse" in asked:
+        assert noise / deviation <= 0.05
+    elif "target_psnr" in asked:
+        assert facts["psnr_db"] >= 35
+    else:
+        assert facts["archive_bytes"] <= asked.get("budget", 2400)
+    assert "untried" not in facts
+
+
+def test_tradeoff_tells_of_a_folder_of_several_sizes(of_sizes):
+    folder, _, white = of_sizes
+    told = aetool.tradeoff(folder, target_psnr=35, others=False)
+    bounds = {p.arguments["max_error"] for p in told.points if p.way == "bounded"}
+    assert bounds >= {str(levels * white // 255) for levels in (1, 2, 3, 5, 10, 20)}
+    assert told.pick.way == "bounded" and told.pick.psnr >= 35
 
 
 def test_deep_pictures_alone_are_refused(tmp_path):

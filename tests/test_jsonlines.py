@@ -4,6 +4,7 @@ import json
 import lzma
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 import aetool
 from aetool import operations
 from aetool.codec import blocks, jsonlines, planning
+from aetool.errors import DataError
 from aetool.operations import CompressOptions
 
 ODD = [
@@ -102,3 +104,60 @@ def test_a_bound_is_refused_in_one_line(lines, run):
     options = CompressOptions(keep_files=True, force=True)
     facts = operations.compress(lines, lines.with_suffix(".aez"), options=options)
     assert facts["fidelity"] == "bytes (kept file)"
+
+
+# ---- keys that come twice
+
+TWICE = b'{"a": 1, "b": 2, "a": 3}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("t.jsonl", b'{"a": 1, "b": 2}\n\n' + TWICE, "line 3 has the key 'a' twice in one object"),
+        ("t.jsonl", b'{"a": {"x": 1, "x": 1}}\n', "line 1 has the key 'x' twice in one object"),
+        ("t.json", b'[{"a": 1, "b": 2, "b": 3}]', "t.json: has the key 'b' twice in one object"),
+        ("t.json", b'{"a": [1, 2], "a": [3, 4]}', "t.json: has the key 'a' twice in one object"),
+    ],
+)
+def test_no_value_of_a_key_that_comes_twice_is_lost_in_silence(tmp_path, run, name, text, said):
+    path = tmp_path / name
+    path.write_bytes(text)
+    for command in ("detect", "fit"):
+        done = run(command, path)
+        assert done.status == 2 and said in done.err and done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.json"])
+def test_a_file_with_a_key_twice_is_stored_byte_for_byte(tmp_path, name):
+    path, archive = tmp_path / name, tmp_path / "t.aez"
+    path.write_bytes(TWICE * 30 if name == "t.jsonl" else b"[" + TWICE.strip() + b"]\n")
+    assert aetool.compress(path, archive)["fidelity"] == "lossless"
+    aetool.decompress(archive, tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == path.read_bytes()
+
+
+def test_records_of_an_archive_name_the_line_with_a_key_twice(tmp_path):
+    path, archive = tmp_path / "t.jsonl", tmp_path / "t.aez"
+    path.write_bytes(b'{"a": 1, "b": 2}\n' * 20 + TWICE)
+    aetool.compress(path, archive)
+    said = r"a line has the key 'a' twice .*: \{\"a\": 1, \"b\": 2, \"a\": 3\}$"
+    for columns in (None, ["b"]):
+        with aetool.open(archive, columns=columns) as opened:
+            assert list(opened[:20]["b"]) == [2] * 20
+            with pytest.raises(DataError, match=said):
+                opened.to_pandas()
+    path.write_bytes(TWICE * 2)
+    aetool.compress(path, archive, force=True)
+    with aetool.open(archive) as opened:
+        assert opened.content.names(opened) == ["a", "b"], "names need no values"
+
+
+def test_chosen_columns_are_those_of_the_whole_frame(tmp_path):
+    path, archive = tmp_path / "t.jsonl", tmp_path / "t.aez"
+    path.write_bytes(b'{"a": 1, "b": "x", "c": null}\n{"b": "y"}\n\n{"c": 2.5, "a": 7}\n')
+    aetool.compress(path, archive)
+    with aetool.open(archive) as opened:
+        every = opened.to_pandas()
+    with aetool.open(archive, columns=["c", "a"]) as opened:
+        pd.testing.assert_frame_equal(opened.to_pandas(), every[["c", "a"]])

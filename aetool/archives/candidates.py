@@ -25,7 +25,7 @@ from aetool.canonical import Json
 from aetool.codec.pictures import PIXELS
 from aetool.data.array_files import ArrayFile
 from aetool.data.images import FolderSource, ImageSource
-from aetool.data.pictures.alike import of_one_form
+from aetool.data.pictures.alike import are_of_one_form, of_one_form
 from aetool.data.pictures.decoding import Sight
 from aetool.data.sources import Source
 from aetool.data.table_source import TableSource
@@ -68,11 +68,13 @@ class Candidate:
 
 def yardstick_of(source: Source, fit: fitting.FitOptions) -> Yardstick:
     """The yardstick for a source's archives: it measures their errors in standard deviations of the
-    source's columns or pixels. Raises ParamError for pictures of different forms, DataError for one
-    that cannot be read."""
+    source's columns or pixels. Raises ParamError for pictures of different depths, or of different
+    forms where they are no folder, DataError for one that cannot be read."""
     if isinstance(source, TableSource):
         return TableYardstick.of(source, fit)
     assert isinstance(source, ImageSource)
+    if isinstance(source, FolderSource) and not are_of_one_form(source):
+        return PictureYardstick.of_folder(source)
     return PictureYardstick.of(of_one_form(source))
 
 
@@ -170,6 +172,12 @@ class Candidates:
             self._of_levels[bound] = candidate
         return self._of_levels[bound]
 
+    @property
+    def highest_level(self) -> int:
+        """The level of white of the source's pictures: 255, or 65535 of 16 bits a value."""
+        assert isinstance(self.yardstick, PictureYardstick)
+        return self.yardstick.highest
+
     def levels_tried(self) -> list[int]:
         """The bounds of all archives that `of_levels` has written."""
         return list(self._of_levels)
@@ -220,6 +228,9 @@ class Candidates:
 
     def check(self, model: Bundle) -> None:
         """Raise ParamError or DataError if the model has no code for the source's records."""
+        # a code restores pictures of one size, of 8 bits a value
+        if isinstance(self.source, FolderSource):
+            of_one_form(self.source)
         as_the_model_takes_it(self.source, model, self.options.force)
 
     def code(

@@ -15,6 +15,7 @@ from aetool.archives.lossy_job import CompressOptions
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.data.images import ImageSource
+from aetool.data.pictures.alike import are_of_one_form
 from aetool.data.sources import Source
 from aetool.errors import ParamError
 from aetool.spelling import option
@@ -65,7 +66,8 @@ def write_chosen(
         decibels = candidates.yardstick.psnr(best.error)
         if decibels is not None:
             told["psnr_db"] = round(decibels, 3)
-        if model is None and goal.error and isinstance(source, ImageSource):
+        can_have_code = isinstance(source, ImageSource) and are_of_one_form(source)
+        if model is None and goal.error and can_have_code:
             wanted = f"{option('-p')} pca or {option('-m')} MODEL"
             told["untried"] = f"no code was tried: {wanted} adds that of a model"
         if best.bounds:

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aetool.archives.candidates import Candidate, Candidates
+from aetool.archives.levels import SHALLOW
 
 WIDEST = 127  # levels of 255: with more, a picture may become gray all over
-FIRST = 8  # the bound that is tried first where nothing is known
+FIRST = 16  # the part of the widest bound, 1 / FIRST, that is tried first where nothing is known
 NEARLY_ALL = 0.98  # an error at which next to nothing is left of the pictures
 
 
@@ -29,7 +30,7 @@ def smallest_within(candidates: Candidates, error: float) -> Candidate | None:
         archive = candidates.of_levels(bound)
         return archive.error - error
 
-    widest_within(excess, candidates.levels_tried())
+    widest_within(excess, candidates.levels_tried(), _widest(candidates))
     smallest = None
     for archive in candidates.archives_of_levels():
         if archive.error > error:
@@ -52,8 +53,9 @@ def nearest_within(candidates: Candidates, budget: int) -> Candidate | None:
         archive = candidates.of_levels(bound)
         return float(budget + 1 - archive.size)
 
-    too_narrow = widest_within(room, candidates.levels_tried())
-    if too_narrow < WIDEST:
+    widest = _widest(candidates)
+    too_narrow = widest_within(room, candidates.levels_tried(), widest)
+    if too_narrow < widest:
         candidates.of_levels(too_narrow + 1)
     nearest = None
     for archive in candidates.archives_of_levels():
@@ -80,14 +82,22 @@ def _has_levels(candidates: Candidates) -> bool:
     return narrowest.error > 0
 
 
+def _widest(candidates: Candidates) -> int:
+    """The widest bound that is tried on the source's pictures: WIDEST, or the same part of the
+    levels of 16 bits."""
+    # in levels of 16 bits a bound of 127 would hardly change a picture
+    return WIDEST * candidates.highest_level // SHALLOW
+
+
 @dataclass
 class _Bracket:
     """Two bounds between which the widest one that fits lies, each with how far it is from fitting:
-    `inside` fits, `outside` does not."""
+    `inside` fits, `outside` does not. first: the bound to try where nothing is known."""
 
+    outside: int
+    first: int
     inside: int = 0
     inside_excess: float = -math.inf
-    outside: int = WIDEST + 1
     outside_excess: float = math.inf
 
     def add(self, bound: int, excess: float) -> None:
@@ -111,7 +121,7 @@ class _Bracket:
         farthest = self.outside - 1
         if math.isinf(self.outside_excess):
             # nothing is known of wide bounds: ever wider ones are tried
-            likely = max(FIRST, 2 * self.inside)
+            likely = max(self.first, 2 * self.inside)
         elif halves or math.isinf(self.inside_excess):
             likely = (self.inside + self.outside) // 2
         else:
@@ -123,12 +133,17 @@ class _Bracket:
         return max(likely, nearest)
 
 
-def widest_within(excess: Callable[[int], float], tried: list[int]) -> int:
-    """Find the largest bound, at most WIDEST, whose excess is at most 0; 0 if there is none.
+def widest_within(
+    excess: Callable[[int], float],
+    tried: list[int],
+    widest: int = WIDEST,
+) -> int:
+    """Find the largest bound, at most `widest`, whose excess is at most 0; 0 if there is none.
 
     excess: grows with the bound. tried: bounds whose excess costs nothing to be told again.
     """
-    bracket = _Bracket()
+    # rounded up, so that even the narrowest of ranges begins with a bound
+    bracket = _Bracket(outside=widest + 1, first=-(-widest // FIRST))
     for bound in tried:
         bracket.add(bound, excess(bound))
     attempts = 0

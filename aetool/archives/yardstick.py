@@ -9,25 +9,26 @@ that are too coarse for such an error, do not make the error of the others look 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
+from aetool.archives.levels import DEEP, SHALLOW
 from aetool.canonical import Json
 from aetool.codec import lossy
 from aetool.columns.column import ODD
 from aetool.columns.schema import Schema
-from aetool.data.images import ImageSource
+from aetool.data.images import FolderSource, ImageSource
+from aetool.data.pictures.depths import values_of_one_depth
 from aetool.data.sources import RESERVOIR
 from aetool.data.table import Table
 from aetool.data.table_source import TableSource
 from aetool.fits.fitting import FitOptions
 from aetool.fits.preparing import inferred
-from aetool.model import Float
+from aetool.model import Array, Float
 
-WHITE = 255.0  # the largest value of a pixel
 SAMPLE = 1 << 16  # rows of a large table that bounds are chosen on
 
 
@@ -148,22 +149,37 @@ class TableYardstick:
 @dataclass(frozen=True)
 class PictureYardstick:
     """Measures the error of an archive of pictures: the root mean squared error of pixels over
-    `deviation`, their standard deviation, in levels of 0 to 255. count: how many values of pixels
-    there are."""
+    `deviation`, their standard deviation, in levels of 0 to `highest`. count: how many values of
+    pixels there are. highest: the level of white, 255 of 8 bits, and 65535 of 16."""
 
     deviation: float
     count: int = 1
+    highest: int = SHALLOW
 
     @classmethod
     def of(cls, source: ImageSource) -> PictureYardstick:
-        """The yardstick of pictures, which are read once for it."""
+        """The yardstick of pictures of one form, of 8 bits a value, which are read once for it."""
+        return cls._of_values(source.batches())
+
+    @classmethod
+    def of_folder(cls, source: FolderSource) -> PictureYardstick:
+        """The yardstick of a folder's pictures, which may differ in size and colours: all their
+        values count alike. They are read once for it. ParamError for several depths or transparent
+        parts, DataError for a picture that cannot be read."""
+        return cls._of_values(values_of_one_depth(source))
+
+    @classmethod
+    def _of_values(cls, parts: Iterable[Array]) -> PictureYardstick:
         moments = _Moments(1)
-        for batch in source.batches():
-            pixels = batch.astype(np.float64)
-            moments.add(pixels.reshape(-1, 1))
+        highest = SHALLOW
+        for part in parts:
+            values = part.astype(np.float64)
+            moments.add(values.reshape(-1, 1))
+            if part.dtype != np.uint8:
+                highest = DEEP
         variance = float(moments.variance()[0])
         # of pictures of one gray any error is as large as it is in levels
-        return cls(variance**0.5 or 1.0, int(moments.count[0]))
+        return cls(variance**0.5 or 1.0, int(moments.count[0]), highest)
 
     def of_figures(self, figures: Mapping[str, Json]) -> float:
         """The error of a lossy archive of pictures, from the root mean squared error that it
@@ -177,7 +193,7 @@ class PictureYardstick:
 
     def of_psnr(self, decibels: float) -> float:
         """The error at which pictures have this peak signal-to-noise ratio, in dB."""
-        noise = WHITE * 10 ** (-decibels / 20)
+        noise = self.highest * 10 ** (-decibels / 20)
         return float(noise / self.deviation)
 
     def psnr(self, error: float) -> float | None:
@@ -186,7 +202,7 @@ class PictureYardstick:
         if error <= 0:
             return None
         noise = error * self.deviation
-        return float(20 * np.log10(WHITE / noise))
+        return float(20 * np.log10(self.highest / noise))
 
 
 Yardstick = TableYardstick | PictureYardstick

@@ -269,11 +269,16 @@ def frame_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pd.DataFra
     return frame
 
 
-def frame_of_records(records: list[dict[str, object]]) -> pd.DataFrame:
-    """A DataFrame of JSON objects: a row for each, a column for each key."""
+def frame_of_records(
+    records: list[dict[str, object]],
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """A DataFrame of JSON objects: a row for each, a column for each key; columns: only of these
+    keys, in this order."""
     import pandas as pd
 
-    return pd.DataFrame(records)
+    names = None if columns is None else list(columns)
+    return pd.DataFrame(records, columns=names)
 
 
 def joint_schema(first: pa.Schema, second: pa.Schema) -> pa.Schema:

@@ -13,6 +13,7 @@ import numpy as np
 
 from aetool.canonical import Json
 from aetool.data import notices
+from aetool.data.json_objects import RepeatedKeyError, parsed
 from aetool.data.streams import open_stream
 from aetool.data.table import Cells, Table, Values
 from aetool.data.table_source import ROWS, TableSource
@@ -67,12 +68,14 @@ class JsonLinesSource(TableSource):
     def _record(self, line: str, number: int) -> Record:
         """The record on a line. number: of the line, from 1, for messages."""
         try:
-            record = json.loads(line)
+            record = parsed(line)
         except (ValueError, RecursionError) as error:
             raise DataError(
                 f"{self.name}: line {number} is not JSON ({error}); write "
                 "an object {...} on each line, or a list [{...}, ...] in a .json file"
             ) from None
+        except RepeatedKeyError as fault:
+            raise DataError(f"{self.name}: line {number} {fault}") from None
         if not isinstance(record, dict):
             raise DataError(f"{self.name}: line {number} is not an object {{...}}")
         return record
@@ -145,9 +148,11 @@ class JsonDocumentSource(JsonLinesSource):
                 "once; write an object on each line, as .jsonl"
             )
         try:
-            return json.loads(raw.decode("utf-8-sig"))
+            return parsed(raw.decode("utf-8-sig"))
         except (ValueError, RecursionError) as error:
             raise DataError(f"{self.name}: not JSON: {error}") from None
+        except RepeatedKeyError as fault:
+            raise DataError(f"{self.name}: {fault}") from None
 
 
 def _records_of(document: object, name: str) -> list[Record]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from aetool.archives import choosing, exact_job, goals
 from aetool.archives.candidates import Candidate, Candidates
+from aetool.archives.levels import SHALLOW
 from aetool.archives.lossy_job import CompressOptions
 from aetool.archives.points import Point, Tradeoff, marked, picked
 from aetool.archives.yardstick import PictureYardstick
@@ -24,7 +25,7 @@ from aetool.data import notices, packers, sources, streams
 from aetool.data.images import ImageSource, Pixels
 from aetool.data.packers import Packed
 from aetool.data.pictures.alike import of_one_form
-from aetool.errors import AetoolError
+from aetool.errors import AetoolError, ParamError
 from aetool.files import one_reading
 from aetool.fits import fitting
 from aetool.fits.fitting import FitOptions
@@ -34,7 +35,7 @@ from aetool.spelling import option
 ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.6)
 RATIOS = (40.0, 35.0, 30.0, 25.0, 22.0, 20.0, 18.0, 15.0)
 BOUNDS = ("0.5%", "1%", "2%", "5%")  # of a column's range
-LEVELS = (1, 2, 3, 5, 10, 20)  # that pixels may be off
+LEVELS = (1, 2, 3, 5, 10, 20)  # of 255, that pixels may be off
 MOST_READ = 64 << 20  # bytes of a file that other programs are tried on
 MOST_VALUES = 1 << 24  # of pixels that other programs are tried on
 
@@ -168,7 +169,9 @@ class _Survey:
     def _add_levels(self) -> None:
         """Measure archives of pictures that are at most some levels off, and of the error or bytes
         that the goal asks for."""
-        for bound in LEVELS:
+        for part in LEVELS:
+            # the same parts of the range of 16 bits
+            bound = part * self.candidates.highest_level // SHALLOW
             found = self.candidates.of_levels(bound)
             # none of the files has levels
             if not found.error:
@@ -234,7 +237,11 @@ class _Survey:
         """Measure what other installed programs make of the same bytes or pixels."""
         if isinstance(self.source, ImageSource):
             # general programs are given pixels, not files that are squeezed already
-            pixels = self._pixels()
+            try:
+                pixels = self._pixels()
+            except ParamError as why:
+                self.skipped.append(f"other programs: {why}")
+                return
             if pixels is None:
                 self.skipped.append(f"other programs: more than {MOST_VALUES:,} values of pixels")
                 return

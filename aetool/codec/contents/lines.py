@@ -17,6 +17,7 @@ from aetool.codec.ledger import Costs, Ledger, costs_of_text
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data import arrow_files
+from aetool.data.json_objects import RepeatedKeyError, parsed
 from aetool.errors import DataError, ParamError
 from aetool.model import Int
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 PIECE = 4 << 20  # bytes of text in a block
 KEYS = "keys"  # the name of the bits that say what keys a line has
+SHOWN = 60  # characters of a line that a message shows
 LINE = "line"  # the name of those of a line whose values are no columns
 
 
@@ -86,10 +88,10 @@ class JsonLines(ByteContent):
         return isinstance(other, JsonLines)
 
     def names(self, archive: Archive) -> list[str]:
-        """The keys of the archive's first line; [] if it has no line."""
+        """The keys of the archive's first line, each once; [] if it has no line."""
         count = min(1, archive.rows)
         for piece in archive.pieces(0, count):
-            return [str(name) for name in _record(archive, piece)]
+            return [str(name) for name in _record(archive, piece, keys_alone=True)]
         return []
 
     def owners(self, block: Block) -> list[int] | None:
@@ -142,8 +144,7 @@ class JsonLines(ByteContent):
             return b"".join(lines)
         chosen = []
         for line in lines:
-            record = _record(archive, line)
-            part = {name: record[name] for name in wanted if name in record}
+            part = _chosen(_record(archive, line), wanted)
             text = json.dumps(part, ensure_ascii=False)
             chosen.append(text.encode() + b"\n")
         return b"".join(chosen)
@@ -161,12 +162,20 @@ class JsonLines(ByteContent):
         super().restore(archive, file, first, last, wanted)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
-        records = []
-        for piece in archive.pieces(first, last):
-            for line in jsonlines.split(piece):
-                if line.strip():
-                    records.append(_record(archive, line))
+        records = list(_records(archive, first, last))
         return arrow_files.frame_of_records(records)
+
+    def frame_of_columns(
+        self,
+        archive: Archive,
+        first: int,
+        last: int,
+        wanted: Sequence[str],
+    ) -> pd.DataFrame:
+        self.places(archive, wanted)
+        # a line can only be read as a whole, but what nobody asked for takes no memory
+        records = [_chosen(record, wanted) for record in _records(archive, first, last)]
+        return arrow_files.frame_of_records(records, wanted)
 
 
 def _named_once(names: Sequence[str]) -> tuple[list[str], list[int]]:
@@ -175,11 +184,28 @@ def _named_once(names: Sequence[str]) -> tuple[list[str], list[int]]:
     return once, [once.index(name) for name in names]
 
 
-def _record(archive: Archive, line: bytes) -> dict[str, Json]:
-    """The JSON object of a line; DataError if the line is no JSON, ParamError if it is no
-    object."""
+def _records(archive: Archive, first: int, last: int) -> Iterator[dict[str, Json]]:
+    """Yield the JSON object of each line first:last that is not blank, as `_record` reads it."""
+    for piece in archive.pieces(first, last):
+        for line in jsonlines.split(piece):
+            if line.strip():
+                yield _record(archive, line)
+
+
+def _chosen(record: dict[str, Json], wanted: Sequence[str]) -> dict[str, Json]:
+    """Those of the wanted keys that a record has, in the order in which they are wanted."""
+    return {name: record[name] for name in wanted if name in record}
+
+
+def _record(archive: Archive, line: bytes, keys_alone: bool = False) -> dict[str, Json]:
+    """The JSON object of a line; DataError if the line is no JSON or has a key twice, ParamError if
+    it is no object. keys_alone: whether values do not matter, so that a key may come twice."""
     try:
-        record = json.loads(line)
+        text = line.decode(json.detect_encoding(line), "surrogatepass")
+        record = json.loads(text) if keys_alone else parsed(text)
+    except RepeatedKeyError as fault:
+        start = text.strip()[:SHOWN]
+        raise DataError(f"{archive.reader.path}: a line {fault}: {start}") from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"{archive.reader.path}: a line is not JSON: {error}") from None
     if not isinstance(record, dict):

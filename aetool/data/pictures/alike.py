@@ -60,6 +60,20 @@ def of_one_form(source: ImageSource) -> ImageSource:
     return framed(source, Framing(channels, form.width, form.height), strict=True)
 
 
+def are_of_one_form(source: ImageSource) -> bool:
+    """Whether the headers of all pictures tell of one form, of 8 bits a value: `of_one_form` takes
+    them then, if they can be read and are opaque."""
+    forms = set()
+    for sight in source.sights:
+        if isinstance(sight, Sight):
+            forms.add(_Form.of(sight))
+    # the odd one out is found later
+    if len(forms) != 1:
+        return False
+    form = forms.pop()
+    return not form.has_more_bits
+
+
 def _refuse_loose(source: ImageSource) -> None:
     """Raise ParamError if the pictures are of several files, or in a list, and so not of one
     folder, file or array."""

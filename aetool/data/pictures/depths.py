@@ -1,0 +1,59 @@
+"""Pictures of a folder whose values all have one depth, picture by picture.
+
+The error of a folder is told by one number where its values have one scale: as many bits each,
+whatever the sizes and colours of its pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NoReturn
+
+import numpy as np
+
+from aetool.data.images import FolderSource
+from aetool.data.pictures.decoding import Sight, Values
+from aetool.errors import DataError, ParamError
+
+# bits of a value, by the types that an archive stores by pixel
+DEPTHS = {np.dtype(np.uint8): 8, np.dtype(np.uint16): 16}
+
+
+def values_of_one_depth(source: FolderSource) -> Iterator[Values]:
+    """Yield the values of each picture of a folder, (height, width) or (height, width, 3), all of
+    them uint8 or all of them uint16. Sizes and colours may differ.
+
+    ParamError for pictures of several depths, of other numbers, or with transparent parts;
+    DataError where one cannot be read.
+    """
+    bits_of_first = 0
+    for record, picture in enumerate(source.pictures()):
+        if isinstance(picture, str):
+            raise DataError(f"{source.name}: {source.titles[record]}: {picture}")
+        if picture.alpha is not None:
+            _refuse(source, record, "has transparent parts")
+        values = picture.pixels
+        if values.dtype not in DEPTHS or _is_cut(source.sights[record]):
+            _refuse(source, record, "has values of another kind")
+        bits = DEPTHS[values.dtype]
+        bits_of_first = bits_of_first or bits
+        # a level of 16 bits is a 257th of one of 8: no number tells of both
+        if bits != bits_of_first:
+            fault = f"has {bits} bits a value, and others {bits_of_first}"
+            _refuse(source, record, fault)
+        yield values
+    if not bits_of_first:
+        raise DataError(source.why_empty())
+
+
+def _is_cut(sight: Sight | str) -> bool:
+    """Whether only the upper 8 bits of a picture's values are read."""
+    return isinstance(sight, Sight) and sight.cut
+
+
+def _refuse(source: FolderSource, record: int, fault: str) -> NoReturn:
+    """Raise a ParamError that says what is odd about a picture, and what is wanted instead."""
+    raise ParamError(
+        f"{source.name}: {source.titles[record]} {fault}; errors of a folder are told of opaque "
+        "pictures that all have 8, or all have 16, bits a value: bring them to one depth first"
+    )
