@@ -55,9 +55,19 @@ ALLOCATION = {
     "MALLOC_MMAP_THRESHOLD_": 1 << 25,  # bytes
     "MALLOC_TRIM_THRESHOLD_": 1 << 28,  # bytes
 }
+# What Dask measures of workers that it begins here, as settings of Dask: nobody looks at it, and it
+# takes processor time from the work. A profile asks each worker a hundred times a second what it
+# does, and a tick asks fifty times a second whether its loop is late.
+UNWATCHED: dict[str, object] = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+}
 LOOK = 1.0  # seconds between two looks at whether an engine is still there
 MOST_SENT = 1 << 30  # bytes of a piece that Dask does not remark on
-SUBMITTED = 2  # pieces under way for each worker: one is computed, one is ready
+# Pieces under way for each worker: one is computed. Dask chooses a worker when a piece is sent, not
+# when somebody is free, so that with one more the other worker was now and then left without any.
+SUBMITTED = 3
 
 
 @dataclass(eq=False)
@@ -396,7 +406,7 @@ def _of_dask(address: str, chosen: str) -> Iterator[Engine]:
         raise EngineError(
             f"{option('--engine')} {chosen}: Dask is not installed: pip install 'aetool[dask]'"
         ) from None
-    settings = {
+    settings: dict[str, object] = {
         "distributed.comm.timeouts.connect": f"{PATIENCE}s",
         # what cannot be read elsewhere is sent, and nobody who asked for that has to be told
         "distributed.admin.large-graph-warning-threshold": f"{MOST_SENT}B",
@@ -406,6 +416,8 @@ def _of_dask(address: str, chosen: str) -> Iterator[Engine]:
         for name, value in ALLOCATION.items()
     }
     word, _, count = address.partition(":")
+    if word == "local":
+        settings |= UNWATCHED
     with dask.config.set(settings):
         if word == "local":
             workers = _count(count, chosen) if count else dask.system.CPU_COUNT
