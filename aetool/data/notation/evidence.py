@@ -56,14 +56,19 @@ class OddCells:
         return cls(sum(copies.values()), _smallest(shortened))
 
     def __add__(self, other: OddCells) -> OddCells:
-        return OddCells(self.total + other.total, _smallest(added(self.copies, other.copies)))
+        copies = added(self.copies, other.copies)
+        return OddCells(self.total + other.total, _smallest(copies))
 
     def without(self, words: Collection[str]) -> OddCells:
         """The odd cells whose text, trimmed and in lower case, is none of these words."""
-        remaining = {
-            text: n for text, n in self.copies.items() if text.strip().casefold() not in words
-        }
-        removed = sum(self.copies.values()) - sum(remaining.values())
+        remaining: dict[str, int] = {}
+        removed = 0
+        for text, count in self.copies.items():
+            word = text.strip().casefold()
+            if word in words:
+                removed += count
+            else:
+                remaining[text] = count
         return OddCells(self.total - removed, remaining)
 
     @property
@@ -75,12 +80,19 @@ class OddCells:
 def _smallest(copies: Mapping[str, int]) -> dict[str, int]:
     """At most ODD_KEPT of the texts with their counts, those of the smallest hashes, sorted by
     text."""
-    chosen = sorted(copies, key=_hash)[:ODD_KEPT] if len(copies) > ODD_KEPT else list(copies)
-    return {text: copies[text] for text in sorted(chosen)}
+    chosen = list(copies)
+    if len(chosen) > ODD_KEPT:
+        chosen.sort(key=_hash)
+        chosen = chosen[:ODD_KEPT]
+    chosen.sort()
+    return {text: copies[text] for text in chosen}
 
 
 def _hash(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
+    """8 bytes by which texts are ordered: the same in every process, which Python's hash is not."""
+    # Texts from Python may hold half a pair of surrogates, which UTF-8 proper has no bytes for.
+    raw = text.encode(errors="surrogatepass")
+    return hashlib.blake2b(raw, digest_size=8).digest()
 
 
 def nearly_all(fitting: int, odd: OddCells, few_values: bool, others: int = 0) -> bool:
@@ -95,18 +107,20 @@ def nearly_all(fitting: int, odd: OddCells, few_values: bool, others: int = 0) -
         different values in at least as many cells: they are marks (`T` for a trace of rain).
     It is not, where values are few and an odd word comes often: that is one level among levels.
     """
-    amount = odd.total + others
-    total = fitting + amount
     if not fitting:
         return False
-    if few_values and odd.most_often >= max(LEAST_OFTEN, OFTEN * total):
+    odd_count = odd.total + others
+    total = fitting + odd_count
+    often = max(LEAST_OFTEN, OFTEN * total)
+    if few_values and odd.most_often >= often:
         return False
-    if amount <= MOST_ODD * total:
+    if odd_count <= MOST_ODD * total:
         return True
-    if amount == 1 and total >= LEAST_CELLS:
+    if odd_count == 1 and total >= LEAST_CELLS:
         return True
-    marks_alone = not others and len(odd.copies) <= MOST_WORDS
-    return marks_alone and not few_values and amount <= fitting
+    if few_values or odd_count > fitting:
+        return False
+    return not others and len(odd.copies) <= MOST_WORDS
 
 
 def different_texts(cells: Cells, rows: Int) -> tuple[list[str], Int]:
@@ -117,8 +131,11 @@ def different_texts(cells: Cells, rows: Int) -> tuple[list[str], Int]:
     """
     chosen = cells.take(rows)
     raw = chosen.buffer.tobytes()
-    numbers: dict[bytes, int] = {}
+    # The lists have no names, so that their memory is free again before the texts are decoded.
     spans = zip(chosen.start.tolist(), chosen.stop.tolist(), strict=True)
-    index = [numbers.setdefault(raw[a:b], len(numbers)) for a, b in spans]
+    # A dictionary keeps the order in which its keys came: a text's number is its place there.
+    numbers: dict[bytes, int] = {}
+    # One expression a cell, for speed: it looks the text up, and numbers it if it is new.
+    index = [numbers.setdefault(raw[start:stop], len(numbers)) for start, stop in spans]
     texts = [text.decode(errors="replace") for text in numbers]
     return texts, np.array(index, dtype=np.int64)

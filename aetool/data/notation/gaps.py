@@ -53,23 +53,31 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
     # what a gap word begins with is looked at first: few cells of usual columns are left
     beginnings, longest = _beginnings(gap_words)
     rows = np.flatnonzero(~gap & (length <= 2 * longest))
-    first_bytes = cells.buffer[cells.start[rows]]
-    # a cell of one byte is looked at whatever follows it
-    second = np.where(length[rows] > 1, cells.start[rows] + 1, 0)
-    second_bytes = np.where(length[rows] > 1, cells.buffer[second], BLANK)
-    rows = rows[beginnings[first_bytes, second_bytes]]
+    starts = cells.start[rows]
+    first_bytes = cells.buffer[starts]
+    # a cell of one byte is looked at whatever follows it, which may be beyond the buffer
+    has_second = length[rows] > 1
+    second = np.where(has_second, starts + 1, 0)
+    second_bytes = np.where(has_second, cells.buffer[second], BLANK)
+    may_be_word = beginnings[first_bytes, second_bytes]
+    rows = rows[may_be_word]
     if len(rows):
         texts, index = different_texts(cells, rows)
-        is_word = np.array([text.strip().casefold() in gap_words for text in texts], dtype=np.bool_)
-        gap[rows] = is_word[index]
+        gap[rows] = _among(texts, gap_words)[index]
     return gap
 
 
 def are_words(cells: Cells, words: Collection[str]) -> Mask:
     """(n,) bool: where a cell, trimmed and in lower case, is one of these words."""
-    texts, index = different_texts(cells, np.arange(len(cells)))
-    are_gaps = np.array([text.strip().casefold() in words for text in texts], dtype=np.bool_)
-    return are_gaps[index] & ~cells.null
+    every_row = np.arange(len(cells))
+    texts, index = different_texts(cells, every_row)
+    return _among(texts, words)[index] & ~cells.null
+
+
+def _among(texts: Iterable[str], words: Collection[str]) -> Mask:
+    """(texts,) bool: which texts, trimmed and in lower case, are one of these words."""
+    flags = [text.strip().casefold() in words for text in texts]
+    return np.array(flags, dtype=np.bool_)
 
 
 @functools.cache
@@ -77,18 +85,21 @@ def _beginnings(words: frozenset[str]) -> tuple[Mask, int]:
     """The pairs of first bytes by which cells that may be one of these words are found quickly:
     ((256, 256) bool, True where a cell may begin with this byte and that; bytes of the longest
     word)."""
+    blanks = list(BLANKS)
     pairs = np.zeros((256, 256), dtype=np.bool_)
     for word in words:
-        first_bytes = [spelling.encode()[0] for spelling in (word, word.upper()) if spelling]
-        rest = [spelling.encode()[1:2] for spelling in (word, word.upper())]
+        spellings = [spelling.encode() for spelling in (word, word.upper())]
+        first_bytes = [spelling[0] for spelling in spellings if spelling]
+        # Any first byte with any second one: Na and nA are found beside na and NA.
+        second_bytes = [spelling[1] for spelling in spellings if len(spelling) > 1]
         for first in first_bytes:
-            for second in rest:
-                pairs[first, list(second)] = True
-            if not any(rest):  # of one byte, and blanks behind it
-                pairs[first, list(BLANKS)] = True
-    pairs[list(BLANKS)] = True
+            pairs[first, second_bytes] = True
+            if not second_bytes:  # of one byte, and blanks behind it
+                pairs[first, blanks] = True
+    pairs[blanks] = True
     pairs[:, 128:] |= pairs.any(axis=1, keepdims=True)  # letters of other alphabets, in any case
-    return pairs, max(len(word.encode()) for word in words)
+    longest = max(len(word.encode()) for word in words)
+    return pairs, longest
 
 
 @dataclass(frozen=True)
@@ -107,18 +118,22 @@ class GapEvidence:
     def of(cls, cells: Cells) -> GapEvidence:
         """Count the country codes among cells, each code by itself, and the other cells that are no
         gaps."""
-        gap = is_gap(cells)
-        short = np.asarray(cells.stop - cells.start == 2)
-        texts, index = different_texts(cells, np.flatnonzero(short & ~gap))
-        copies: Counter[str] = Counter()
+        is_value = ~is_gap(cells)
+        two_bytes = np.asarray(cells.stop - cells.start == 2)
+        rows = np.flatnonzero(two_bytes & is_value)
+        texts, index = different_texts(cells, rows)
         counts = np.bincount(index, minlength=len(texts)).tolist()
+        copies: Counter[str] = Counter()
         for text, count in zip(texts, counts, strict=True):
-            if text.casefold() in COUNTRIES:
-                copies[text.casefold()] += count
-        return cls(copies, int((~gap).sum()) - sum(copies.values()))
+            code = text.casefold()
+            if code in COUNTRIES:
+                copies[code] += count
+        values = int(is_value.sum())
+        return cls(copies, values - sum(copies.values()))
 
     def __add__(self, other: GapEvidence) -> GapEvidence:
-        return GapEvidence(added(self.copies, other.copies), self.others + other.others)
+        copies = added(self.copies, other.copies)
+        return GapEvidence(copies, self.others + other.others)
 
     @property
     def country_codes(self) -> bool:

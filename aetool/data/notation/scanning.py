@@ -73,19 +73,33 @@ def scan(cells: Cells, style: Style) -> Scan:
 def by_kernel(cells: Cells, style: Style) -> Scan:
     """Read as `scan` says; also groups of three digits, `before` and `after`, parentheses and
     exponents."""
-    n = len(cells)
-    scanned = Scan(np.empty(n), np.empty(n, np.int16), np.empty(n, np.uint8))
-    affixes = [text.encode() for text in (style.group, style.before, style.after)]
-    targets = scanned.value, scanned.decimals, scanned.form
-    mark = ord(style.decimal)
+    count = len(cells)
+    # The kernel writes into these arrays, an entry for every cell: they need no first values.
+    value = np.empty(count)
+    decimals = np.empty(count, np.int16)
+    form = np.empty(count, np.uint8)
     start, stop, wide = spans(cells)
-    kernel.C.scan(cells.buffer, start, stop, wide, mark, *affixes, powers_of_ten(), *targets)
-    if cells.null.any():
-        null = cells.null
-        scanned.value[null] = np.nan
-        scanned.decimals[null] = 0
-        scanned.form[null] = EMPTY
-    return scanned
+    kernel.C.scan(
+        cells.buffer,
+        start,
+        stop,
+        wide,
+        ord(style.decimal),
+        style.group.encode(),
+        style.before.encode(),
+        style.after.encode(),
+        powers_of_ten(),
+        value,
+        decimals,
+        form,
+    )
+    # The kernel knows no null cells: it read the bytes that happen to be at their places.
+    null = cells.null
+    if null.any():
+        value[null] = np.nan
+        decimals[null] = 0
+        form[null] = EMPTY
+    return Scan(value, decimals, form)
 
 
 def spans(cells: Cells) -> tuple[Offsets, Offsets, bool]:
@@ -105,71 +119,119 @@ def powers_of_ten() -> bytes:
     Cut off; those of 10^-27 .. 10^-1 rounded up (Lemire 2021, arXiv:2101.11408, section 5). They
     are the bits of 5^q, which has the same.
     """
-    words = []
+    words: list[int] = []
     for power in range(-LARGEST_POWER, LARGEST_POWER + 1):
-        five = 5 ** abs(power)
-        if power < 0:
-            five = (1 << (2 * five.bit_length() + 128)) // five
-        excess = five.bit_length() - 128
-        bits = five >> excess if excess > 0 else five << -excess
-        bits += -27 <= power < 0
-        words += [bits >> 64, bits & WORD]
+        bits = _leading_bits(power)
+        high_word = bits >> 64
+        low_word = bits & WORD
+        words += [high_word, low_word]
     return np.array(words, np.uint64).tobytes()
+
+
+def _leading_bits(power: int) -> int:
+    """The leading 128 bits of 10^power, as a whole number from 2^127 to 2^128 - 1."""
+    five: int = 5 ** abs(power)
+    if power < 0:
+        # A reciprocal in whole numbers, scaled so far up that it has more than 128 bits.
+        scale = 1 << (2 * five.bit_length() + 128)
+        five = scale // five
+    excess = five.bit_length() - 128
+    bits = five >> excess if excess > 0 else five << -excess
+    # The kernel's proof of correct rounding needs these from above: cut off, halves may go astray.
+    if -27 <= power < 0:
+        bits += 1
+    return bits
 
 
 def by_arrays(cells: Cells, style: Style) -> Scan:
     """Read as `scan` says, without the kernel: only digits with one mark or none, perhaps a sign,
     and blanks around them."""
-    n = len(cells)
+    count = len(cells)
     length = np.asarray(cells.stop - cells.start)
-    scan_result = Scan(np.full(n, np.nan), np.zeros(n, np.int16), np.full(n, LEFT, np.uint8))
-    scan_result.form[cells.null | (length == 0)] = EMPTY
-    rows = np.flatnonzero((scan_result.form == LEFT) & (length <= LONGEST))
+    value = np.full(count, np.nan)
+    decimals = np.zeros(count, np.int16)
+    form = np.full(count, LEFT, np.uint8)
+    scanned = Scan(value, decimals, form)
+
+    empty = cells.null | (length == 0)
+    form[empty] = EMPTY
+    rows = np.flatnonzero(~empty & (length <= LONGEST))
     if not len(rows):
-        return scan_result
+        return scanned
     chosen = cells.take(rows)
-    width = chosen.width()
-    fixed = chosen.fixed(width)
+    matrix = _byte_matrix(chosen)
+    chosen_form, chosen_decimals, is_number = _forms(matrix, ord(style.decimal))
     has_zero_byte = chosen.buffer == 0
-    if bool((chosen.buffer == BLANK).any()):
-        fixed = np.char.strip(fixed, b" ")
-    matrix = fixed.view(np.uint8).reshape(len(rows), width)
-    form, decimals, good = _forms(matrix, ord(style.decimal))
     if has_zero_byte.any():  # a fixed width cannot tell zeros at the end from padding
-        good &= np.add.reduceat(has_zero_byte, chosen.start.astype(np.int64)) == 0
-    empty = ~(matrix != 0).any(axis=1)
-    if style.decimal != POINT:
-        matrix = np.where(matrix == ord(style.decimal), ord(POINT), matrix).astype(np.uint8)
-    text = np.ascontiguousarray(matrix[good]).view(f"S{width}").reshape(-1)
-    scan_result.form[rows[empty & ~good]] = EMPTY
-    scan_result.form[rows[good]] = form[good]
-    scan_result.decimals[rows[good]] = decimals[good]
-    scan_result.value[rows[good]] = text.astype(np.float64)
-    return scan_result
+        first_bytes = chosen.start.astype(np.int64)
+        zero_bytes = np.add.reduceat(has_zero_byte, first_bytes)
+        is_number &= zero_bytes == 0
+
+    is_blank = ~matrix.any(axis=1)
+    blank_rows = rows[is_blank & ~is_number]
+    number_rows = rows[is_number]
+    form[blank_rows] = EMPTY
+    form[number_rows] = chosen_form[is_number]
+    decimals[number_rows] = chosen_decimals[is_number]
+    value[number_rows] = _floats(matrix[is_number], style.decimal)
+    return scanned
+
+
+def _byte_matrix(cells: Cells) -> Matrix:
+    """The bytes of cells without the blanks around them: (n, width), a row a cell, zeros behind
+    each."""
+    width = cells.width()
+    fixed = cells.fixed(width)
+    # Stripping copies every cell, and most columns have no blanks.
+    has_blanks = bool((cells.buffer == BLANK).any())
+    if has_blanks:
+        fixed = np.char.strip(fixed, b" ")
+    return fixed.view(np.uint8).reshape(len(cells), width)
+
+
+def _floats(matrix: Matrix, decimal: str) -> Float:
+    """(n,) the values of plain numbers. matrix: (n, width), their bytes, zeros behind each;
+    decimal: their decimal mark."""
+    if decimal != POINT:
+        # numpy reads no other mark than the point
+        is_mark = matrix == ord(decimal)
+        matrix = np.where(is_mark, ord(POINT), matrix).astype(np.uint8)
+    width = matrix.shape[1]
+    text = np.ascontiguousarray(matrix).view(f"S{width}")
+    return text.reshape(-1).astype(np.float64)
 
 
 def _forms(matrix: Matrix, mark: int) -> tuple[Bytes, npt.NDArray[np.int16], Mask]:
     """((n,) form, (n,) decimals, (n,) bool: whether it is a plain number) of cells. matrix: (n,
     width), their bytes, zeros behind each; mark: the decimal mark's byte."""
-    digit = (matrix >= ZERO) & (matrix <= NINE)
+    cell_count, width = matrix.shape
+    is_digit = (matrix >= ZERO) & (matrix <= NINE)
     is_mark = matrix == mark
-    signed = (matrix[:, 0] == MINUS) | (matrix[:, 0] == PLUS)
+    first_byte = matrix[:, 0]
+    signed = (first_byte == MINUS) | (first_byte == PLUS)
     marks = is_mark.sum(axis=1)
     length = (matrix != 0).sum(axis=1)
-    digits = digit.sum(axis=1)
-    good = signed + marks + digits == length
-    good &= digits > 0
-    good &= marks <= 1
+    digits = is_digit.sum(axis=1)
+    # A sign elsewhere than in front, or any other byte, is counted by the length alone.
+    is_number = signed + marks + digits == length
+    is_number &= digits > 0
+    is_number &= marks <= 1
+
     marked = marks == 1
-    at_mark = np.where(marked, is_mark.argmax(axis=1), length)
-    decimals = np.where(marked, length - at_mark - 1, 0)
-    whole = at_mark - signed
-    behind_sign = np.minimum(signed, matrix.shape[1] - 1)
-    first = matrix[np.arange(len(matrix)), behind_sign]
-    leading_zero = first == ZERO
-    either = marked & (decimals == 3) & (whole >= 1) & (whole <= 3) & ~leading_zero
-    padded = leading_zero & (whole > 1)
+    mark_offset = np.where(marked, is_mark.argmax(axis=1), length)
+    decimals = np.where(marked, length - mark_offset - 1, 0)
+    integer_digits = mark_offset - signed
+    # A cell of one byte may be a sign alone: the byte behind it would be beyond the matrix.
+    behind_sign = np.minimum(signed, width - 1)
+    leading = matrix[np.arange(cell_count), behind_sign]
+    leading_zero = leading == ZERO
+
+    # 1.234: the mark may be one between groups, if it stands as one would.
+    either = marked & (decimals == 3)
+    either &= (integer_digits >= 1) & (integer_digits <= 3)
+    either &= ~leading_zero
+    padded = leading_zero & (integer_digits > 1)
     form = MARKED * marked
     form += EITHER * either
     form += PADDED * padded
-    return form.astype(np.uint8), decimals.astype(np.int16), good
+    return form.astype(np.uint8), decimals.astype(np.int16), is_number
