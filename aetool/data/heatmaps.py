@@ -38,9 +38,12 @@ TEXT_SIZE = 13
 LEAST_COLUMN = 150  # pixels, so that there is room for the words above
 COLUMNS = ("picture", "expected", "difference", "where")
 # thresholds at which the colour of a map begins, and at which it is full, or at a higher peak
-PALEST, FULL = 0.7, 4.0
+PALEST = 0.7
+FULL = 4.0
 UNSEEN = 12.0  # times a weaker amount, beside which it is not looked at
-LIGHTEST, DENSEST = 0.35, 0.85  # how far a map hides the picture at those
+# how far a map hides the picture at those
+LIGHTEST = 0.35
+DENSEST = 0.85
 PALE = 0.55  # how far a picture under a map fades to gray
 # from the limit upward: yellow, orange, red, dark red
 COLOURS = (
@@ -76,7 +79,8 @@ def strength(amounts: Amounts) -> Amounts:
     peak = float(amounts.max(initial=0.0))
     low = max(PALEST, peak / UNSEEN)
     high = max(FULL, peak)
-    part = np.clip((amounts - low) / (high - low), 0.0, 1.0)
+    length = high - low
+    part = np.clip((amounts - low) / length, 0.0, 1.0)
     # the root shows what is weaker, too
     return np.asarray(np.sqrt(part))
 
@@ -84,7 +88,8 @@ def strength(amounts: Amounts) -> Amounts:
 def overlay(picture: Pixels, amounts: Amounts, box: Rectangle | None = None) -> Image.Image:
     """Draw a picture, (channels, height, width), faded, under its map in yellow to dark red, with a
     box around the worst part; small pictures are enlarged."""
-    return _overlay(picture, amounts, box, _times(picture, LARGE))
+    times = _times(picture, LARGE)
+    return _overlay(picture, amounts, box, times)
 
 
 def _overlay(picture: Pixels, amounts: Amounts, box: Rectangle | None, times: int) -> Image.Image:
@@ -97,22 +102,29 @@ def _overlay(picture: Pixels, amounts: Amounts, box: Rectangle | None, times: in
     size = width * times, height * times
     # pixels of a picture stay square; between those of a map there are no steps
     large = _enlarged(_rgb(picture), size)
-    under = np.asarray(large, dtype=np.float64)
-    gray = under.mean(axis=2, keepdims=True)
-    under = under + PALE * (gray - under)
+    colours = np.asarray(large, dtype=np.float64)
+    gray = colours.mean(axis=2, keepdims=True)
+    faded = colours + PALE * (gray - colours)
     map_image = Image.fromarray(amounts.astype(np.float32))
-    smooth = map_image.resize(size, Image.Resampling.BILINEAR)
-    amount = strength(np.asarray(smooth, dtype=np.float64))
+    smooth_image = map_image.resize(size, Image.Resampling.BILINEAR)
+    smooth = np.asarray(smooth_image, dtype=np.float64)
+    strengths = strength(smooth)
     # the beginning of the scale is seen, too
-    hidden = LIGHTEST + (DENSEST - LIGHTEST) * amount
-    opaque = np.where(amount > 0, hidden, 0.0)
-    laid = under + opaque[..., None] * (_coloured(amount) - under)
-    image = Image.fromarray(_as_bytes(laid))
+    range_hidden = DENSEST - LIGHTEST
+    hidden = LIGHTEST + range_hidden * strengths
+    opacity = np.where(strengths > 0, hidden, 0.0)
+    # the same for red, green and blue
+    opacity = opacity[..., None]
+    towards_map = _coloured(strengths) - faded
+    image = Image.fromarray(_as_bytes(faded + opacity * towards_map))
     if box is not None:
         left, top, width, height = (times * side for side in box)
+        right = left + width
+        bottom = top + height
         # around the box, not over its pixels
-        corners = left - 1, top - 1, left + width, top + height
-        ImageDraw.Draw(image).rectangle(corners, outline=FRAME)
+        corners = left - 1, top - 1, right, bottom
+        draw = ImageDraw.Draw(image)
+        draw.rectangle(corners, outline=FRAME)
     return image
 
 
@@ -125,8 +137,10 @@ def _coloured(amount: Amounts) -> npt.NDArray[np.float64]:
 
 def _rgb(picture: Pixels) -> npt.NDArray[np.uint8]:
     """(height, width, 3): a picture, (channels, height, width), as red, green and blue."""
-    colour = picture if len(picture) == 3 else np.repeat(picture[:1], 3, axis=0)
-    return np.ascontiguousarray(colour.transpose(1, 2, 0))
+    if len(picture) != 3:
+        # gray: all three colours are the same
+        picture = np.repeat(picture[:1], 3, axis=0)
+    return np.ascontiguousarray(picture.transpose(1, 2, 0))
 
 
 def _times(picture: Pixels, least: int) -> int:
@@ -189,32 +203,34 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     from PIL import Image, ImageDraw
 
     rows = [_row(picture) for picture in pictures]
-    wide = GAP + TILE
-    if rows:
-        wide = GAP + max(row[0].width for row in rows)
-    wide = max(wide, LEAST_COLUMN)
-    highs = [max(tile.height for tile in row) for row in rows]
+    widest = max((row[0].width for row in rows), default=TILE)
+    column = max(GAP + widest, LEAST_COLUMN)
+    lefts = [GAP + place * column for place in range(len(COLUMNS))]
+    heights = [max(tile.height for tile in row) for row in rows]
     top = 2 * HEADING
-    beside = 2 * CAPTION + GAP
-    high = top + sum(highs) + beside * len(rows) + GAP
-    size = GAP + wide * len(COLUMNS), high
-    image = Image.new("RGB", size, PAPER)
+    # each row has two lines of text above it, and room below
+    words_height = 2 * CAPTION
+    height = top + sum(heights) + (words_height + GAP) * len(rows) + GAP
+    width = GAP + column * len(COLUMNS)
+    image = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(image)
     font = _font()
-    most = image.width - 2 * GAP
-    draw.text((GAP, 5), _fitting(draw, heading, most, font), INK, font)
-    for place, name in enumerate(COLUMNS):
-        draw.text((GAP + place * wide, HEADING + 3), name, QUIET, font)
+    text_width = width - 2 * GAP
+    first_line = _fitting(draw, heading, text_width, font)
+    draw.text((GAP, 5), first_line, INK, font)
+    for left, name in zip(lefts, COLUMNS, strict=True):
+        draw.text((left, HEADING + 3), name, QUIET, font)
     y = top
-    for picture, row, high in zip(pictures, rows, highs, strict=True):
-        title = _fitting(draw, picture.title, most, font)
-        words = _fitting(draw, picture.words, most, font)
+    for picture, row, row_height in zip(pictures, rows, heights, strict=True):
+        title = _fitting(draw, picture.title, text_width, font)
+        words = _fitting(draw, picture.words, text_width, font)
+        second = y + CAPTION - 3
         draw.text((GAP, y), title, INK, font)
-        draw.text((GAP, y + CAPTION - 3), words, QUIET, font)
-        y += 2 * CAPTION
-        for place, tile in enumerate(row):
-            image.paste(tile, (GAP + place * wide, y))
-        y += high + GAP
+        draw.text((GAP, second), words, QUIET, font)
+        y += words_height
+        for left, tile in zip(lefts, row, strict=True):
+            image.paste(tile, (left, y))
+        y += row_height + GAP
     return Sheet(png(image))
 
 
@@ -223,19 +239,20 @@ def _row(one: Shown) -> list[Image.Image]:
     from PIL import Image
 
     times = _times(one.picture, TILE)
-    original = _tile(_rgb(one.picture), times)
+    picture = _rgb(one.picture)
+    original = _tile(picture, times)
     where = _overlay(one.picture, one.amounts, one.box, times)
     where.thumbnail((TILE, TILE))
     if one.expected is None:
         blank = Image.new("RGB", original.size, PAPER)
         return [original, blank, blank, where]
     expected = _rgb(one.expected)
-    picture = _rgb(one.picture).astype(np.float64)
-    difference = picture - expected
+    difference = picture.astype(np.float64) - expected
+    largest = float(np.abs(difference).max())
     # gray where nothing differs, and full black or white where it differs most
-    most = max(float(np.abs(difference).max()), 1.0)
-    shown = _as_bytes(128 + 127 * difference / most)
-    return [original, _tile(expected, times), _tile(shown, times), where]
+    most = max(largest, 1.0)
+    levels = _as_bytes(128 + 127 * difference / most)
+    return [original, _tile(expected, times), _tile(levels, times), where]
 
 
 def _as_bytes(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
@@ -245,7 +262,9 @@ def _as_bytes(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
 
 
 def _tile(pixels: npt.NDArray[np.uint8], times: int) -> Image.Image:
-    image = _enlarged(pixels, (pixels.shape[1] * times, pixels.shape[0] * times))
+    """Pixels, (height, width, 3), enlarged so many times, but to no more than TILE x TILE."""
+    height, width, _ = pixels.shape
+    image = _enlarged(pixels, (width * times, height * times))
     image.thumbnail((TILE, TILE))
     return image
 
@@ -255,7 +274,9 @@ def _enlarged(pixels: npt.NDArray[np.uint8], size: tuple[int, int]) -> Image.Ima
     own."""
     from PIL import Image
 
-    return Image.fromarray(pixels).resize(size, Image.Resampling.NEAREST)
+    image = Image.fromarray(pixels)
+    # pixels stay squares with sharp edges
+    return image.resize(size, Image.Resampling.NEAREST)
 
 
 def _font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
@@ -274,6 +295,8 @@ def _fitting(
     cut."""
     if draw.textlength(text, font) <= most:
         return text
-    while text and draw.textlength(text + "...", font) > most:
+    shortened = text + "..."
+    while text and draw.textlength(shortened, font) > most:
         text = text[:-1]
-    return text + "..."
+        shortened = text + "..."
+    return shortened

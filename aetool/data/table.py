@@ -19,6 +19,8 @@ Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 Offsets = npt.NDArray[np.signedinteger[Any]]
 
+SHORT = 64  # bytes of the longest cell, up to which cells are sorted as rows of one width
+
 
 @dataclass(frozen=True, eq=False)
 class Cells:
@@ -49,18 +51,22 @@ class Cells:
 
     def take(self, rows: Int | slice) -> Cells:
         """The cells of these rows, in a buffer that has only their bytes."""
-        start = self.start[rows]
-        stop = self.stop[rows]
-        null = self.null[rows]
-        length = stop - start
-        end = np.cumsum(length, dtype=np.int64)
-        begin = end - length
-        size = int(end[-1]) if len(end) else 0
+        old_start = self.start[rows]
+        length = self.stop[rows] - old_start
+        # in the new buffer cells lie behind one another
+        stop = np.cumsum(length, dtype=np.int64)
+        start = stop - length
+        size = int(stop[-1]) if len(stop) else 0
         # for each byte of the result its place in the old buffer, without a loop over cells
-        where = np.repeat(start - begin, length) + np.arange(size)
+        shift = np.repeat(old_start - start, length)
+        old_place = shift + np.arange(size)
         offset = _offset_type(size)
-        buffer = self.buffer[where]
-        return Cells(buffer, begin.astype(offset), end.astype(offset), null)
+        return Cells(
+            buffer=self.buffer[old_place],
+            start=start.astype(offset),
+            stop=stop.astype(offset),
+            null=self.null[rows],
+        )
 
     def fixed(self, width: int) -> npt.NDArray[np.bytes_]:
         """The cells as bytes of one width, longer ones cut: (n,), dtype 'S<width>'."""
@@ -69,14 +75,16 @@ class Cells:
             return np.zeros(len(self), dtype=f"S{width}")
         offset = np.arange(width)
         first = self.start.astype(np.int64)
-        where = first[:, None] + offset
+        # (n, width): the place in the buffer of each byte
+        place = first[:, None] + offset
         # places behind the buffer's end are read as its last byte, and blanked below
         last_byte = len(self.buffer) - 1
-        np.minimum(where, last_byte, out=where)
-        matrix = self.buffer[where]
+        np.minimum(place, last_byte, out=place)
+        matrix = self.buffer[place]
         # what belongs to the next cell is not of this one
         length = self.stop - self.start
-        matrix[offset >= length[:, None]] = 0
+        is_behind = offset >= length[:, None]
+        matrix[is_behind] = 0
         rows = matrix.view(f"S{width}")
         return np.asarray(rows.reshape(-1))
 
@@ -91,24 +99,26 @@ class Cells:
         """The cells as str; "" for missing ones."""
         raw = self.buffer.tobytes()
         # slices of bytes are far faster than of an array
-        spans = zip(self.start.tolist(), self.stop.tolist(), strict=True)
-        return [raw[first:end].decode() for first, end in spans]
+        firsts = self.start.tolist()
+        ends = self.stop.tolist()
+        return [raw[first:end].decode() for first, end in zip(firsts, ends, strict=True)]
 
     def distinct(self) -> tuple[list[str], Int]:
         """(the different strings, sorted by their bytes; (n,) the index of each cell's string among
         them)."""
         width = self.width()
-        if width <= 64:
+        if width <= SHORT:
             # sorting rows of one width is fast, but takes the longest cell's room for each
-            levels, index = np.unique(self.fixed(width), return_inverse=True)
+            rows = self.fixed(width)
+            levels, index = np.unique(rows, return_inverse=True)
             different = [level.decode() for level in levels.tolist()]
             return different, index.astype(np.int64)
         # long cells: by a dictionary, in which each different one stands once
         strings = self.strings()
         different = sorted(set(strings), key=str.encode)
-        place = {string: number for number, string in enumerate(different)}
-        places = [place[string] for string in strings]
-        return different, np.array(places, np.int64)
+        number_of = {string: number for number, string in enumerate(different)}
+        numbers = [number_of[string] for string in strings]
+        return different, np.array(numbers, np.int64)
 
 
 def _offset_type(size: int) -> type[np.int32 | np.int64]:
@@ -158,8 +168,9 @@ class Table:
         """(rows,): the numbers of the records in the source, from 0."""
         if self.numbers is not None:
             return self.numbers
-        behind = self.first_row + len(self)
-        return np.arange(self.first_row, behind)
+        first = self.first_row
+        behind = first + len(self)
+        return np.arange(first, behind)
 
     def take(self, rows: Int | slice) -> Table:
         """A batch of some of the records alone. rows: their positions within this batch, from 0."""
@@ -184,7 +195,11 @@ class Table:
                 continue
             kept_names.append(name)
             kept_values.append(values)
-        return dataclasses.replace(self, names=tuple(kept_names), values=tuple(kept_values))
+        return dataclasses.replace(
+            self,
+            names=tuple(kept_names),
+            values=tuple(kept_values),
+        )
 
 
 def concat(tables: Sequence[Table]) -> Table:
@@ -206,7 +221,13 @@ def concat(tables: Sequence[Table]) -> Table:
     if any(table.numbers is not None for table in tables):
         # where one batch has numbers of its own, all need them
         numbers = np.concatenate([table.records for table in tables])
-    return Table(first.names, tuple(values), first.first_row, typed, numbers)
+    return Table(
+        first.names,
+        tuple(values),
+        first_row=first.first_row,
+        typed=typed,
+        numbers=numbers,
+    )
 
 
 def taken(values: Values, rows: Int | slice) -> Values:
@@ -251,4 +272,9 @@ def joined(parts: Sequence[Values]) -> Values:
     buffer = np.concatenate([part.buffer for part in compact])
     null = np.concatenate([part.null for part in compact])
     offset = _offset_type(len(buffer))
-    return Cells(buffer, start.astype(offset), stop.astype(offset), null)
+    return Cells(
+        buffer,
+        start=start.astype(offset),
+        stop=stop.astype(offset),
+        null=null,
+    )

@@ -79,26 +79,32 @@ def write_codes(
         for batch in Scoring(source, model, session, device, engine).codes(columns):
             z = batch.codes
             # tables have records counted from 1, as detect counts them
-            out: writers.Columns = {"row": [str(number) for number in (batch.records + 1).tolist()]}
+            numbers = (batch.records + 1).tolist()
+            written: writers.Columns = {"row": [str(number) for number in numbers]}
             if names:
-                own = names[batch.first : batch.first + len(z)]
-                out["picture"] = [in_utf8(name) for name in own]
+                behind = batch.first + len(z)
+                own_names = names[batch.first : behind]
+                written["picture"] = [in_utf8(name) for name in own_names]
             for name in columns:
-                out[name] = cells(batch.table, name, source.name)
+                written[name] = cells(batch.table, name, source.name)
             for unit in range(z.shape[1]):
+                entries = z[:, unit].tolist()
                 # nine digits tell any two float32 apart
-                out[f"z{unit}"] = [format(v, ".9g") for v in z[:, unit].tolist()]
+                written[f"z{unit}"] = [format(entry, ".9g") for entry in entries]
             count += len(z)
-            yield out
+            yield written
 
     target = Path(path)
     parquet = target.suffix == ".parquet"
     # what the suffix says
     kind = "parquet" if parquet else "csv"
+    format_written = {**CSV, "format": kind}
     with threads.engine_for(executor, source, model, session) as engine:
-        written = batches(engine)
-        numbered = (_numbered(batch) for batch in written) if parquet else written
-        records.write_records(target, numbered, {**CSV, "format": kind}, force=force)
+        tables = batches(engine)
+        if parquet:
+            # Parquet has types of its own: numbers are written as such
+            tables = (_numbered(table) for table in tables)
+        records.write_records(target, tables, format_written, force=force)
     return count
 
 
@@ -117,36 +123,42 @@ def plot_codes(
     """
     source = seen_by(sources.open_source(data, model.reading), model)
     names: list[str] = getattr(source, "record_names", [])
-    if colour is not None and model.schema is None and (colour != FOLDER or not names):
+    of_folders = colour is not None and model.schema is None
+    # pictures in memory have no names, and so no folders
+    if of_folders and (colour != FOLDER or not names):
         raise ParamError(f"pictures are coloured by their folder: {option('--color')} {FOLDER}")
     session = encoder_of(model, device)
     codes: list[Records] = []
-    of_folders = colour is not None and model.schema is None
-    values: list[object] = []
+    colour_values: list[object] = []
     for laid in inputs_of(source, model):
         codes.append(session(laid.inputs)["z"])
         if of_folders:
-            own = names[laid.first : laid.first + len(laid.inputs)]
-            values += [name.split("/")[0] for name in own]
+            behind = laid.first + len(laid.inputs)
+            own_names = names[laid.first : behind]
+            colour_values += [name.split("/")[0] for name in own_names]
         if colour is not None and laid.table is not None:
-            values += list(cells(laid.table, colour, source.name))
+            colour_values += list(cells(laid.table, colour, source.name))
+    count = sum(map(len, codes))
     # a plane of no points has no axes
-    if not sum(map(len, codes)):
+    if not count:
         raise DataError(f"{source.name}: no records to draw")
-    z, axes = drawing.plane(np.concatenate(codes))
+    all_codes = np.concatenate(codes)
+    points, axes = drawing.plane(all_codes)
     with atomic(Path(path), force) as file:
-        drawing.scatter(file, z, axes, colour or "", values)
+        drawing.scatter(file, points, axes, colour or "", colour_values)
 
 
 def _numbered(batch: writers.Columns) -> writers.Columns:
     """Convert the columns of a table of codes from texts, as CSV takes them, to numbers, for a
     Parquet file: row numbers to integers, codes to floats."""
-    numbers = {
-        name: np.array(column, np.float64)
-        for name, column in batch.items()
-        if name == "row" or (name[0] == "z" and name[1:].isdigit())
-    }
-    return {**batch, **numbers}
+    numbered: writers.Columns = {}
+    for name, column in batch.items():
+        # z0, z1, ...: a column of the data may begin with z, too
+        is_code = name[0] == "z" and name[1:].isdigit()
+        if is_code or name == "row":
+            column = np.array(column, np.float64)
+        numbered[name] = column
+    return numbered
 
 
 def write_records(
@@ -168,41 +180,52 @@ def write_records(
     if not isinstance(source, TableSource):
         raise DataError(f"{source.name}: codes are a table of z0, z1, ..., not {source.kind}s")
     # the columns that hold the code, whatever stands beside them
-    wanted = [f"z{u}" for u in range(model.latent)]
+    code_names = [f"z{unit}" for unit in range(model.latent)]
     count = 0
 
     def batches() -> Iterator[tuple[writers.Columns, Records]]:
         nonlocal count
         for table in source.batches():
-            z = np.stack([_codes(table, n, source.name) for n in wanted], axis=1)
+            units = [_codes(table, name, source.name) for name in code_names]
+            z = np.stack(units, axis=1)
             count += len(z)
-            other_columns = {
-                n: cells(table, n, source.name) for n in table.names if n not in wanted
-            }
+            other_columns: writers.Columns = {}
+            for name in table.names:
+                if name not in code_names:
+                    other_columns[name] = cells(table, name, source.name)
             condition = decoding.condition_in(table, model, source.name)
-            yield other_columns, decoding.decode(model, z, device, condition=condition)
+            decoded = decoding.decode(model, z, device, condition=condition)
+            yield other_columns, decoded
 
     target = Path(path)
     if model.schema is None:
         # an array of pictures is written as one
-        pixels = [x for _, x in batches()]
-        if pixels:
-            all_pixels = np.concatenate(pixels)
+        parts = [decoded for _, decoded in batches()]
+        if parts:
+            pixels = np.concatenate(parts)
         else:
-            all_pixels = np.zeros((0, *(model.shape or ())), np.uint8)
-        write_pictures(target, all_pixels, force)
+            shape = model.shape or ()
+            pixels = np.zeros((0, *shape), np.uint8)
+        write_pictures(target, pixels, force)
         return count
     schema = model.schema
     # context, such as dates, is not in a code
-    modelled = [(i, c) for i, c in enumerate(schema.modelled) if c.predicted]
+    in_codes = [(place, column) for place, column in enumerate(schema.modelled) if column.predicted]
 
     def tables() -> Iterator[writers.Columns]:
-        for other_columns, x in batches():
-            yield other_columns | {c.name: c.restored(x[:, i]) for i, c in modelled}
+        for columns, decoded in batches():
+            for place, column in in_codes:
+                columns[column.name] = column.restored(decoded[:, place])
+            yield columns
 
     kind = "parquet" if target.suffix == ".parquet" else "csv"
-    written = {c.name: c.written() for c in schema.columns}
-    records.write_records(target, tables(), {**CSV, "format": kind}, written=written, force=force)
+    records.write_records(
+        target,
+        tables(),
+        {**CSV, "format": kind},
+        written={column.name: column.written() for column in schema.columns},
+        force=force,
+    )
     return count
 
 
@@ -237,18 +260,22 @@ def decode(
 
     columns: writers.Columns = {}
     dtypes = {}
-    for i, column in enumerate(model.schema.modelled):
-        if not column.predicted and (values is None or not column.condition):
+    for place, column in enumerate(model.schema.modelled):
+        is_told = column.condition and values is not None
+        if not column.predicted and not is_told:
             # context, which a code does not carry
             columns[column.name] = [None] * len(x)
             continue
-        columns[column.name] = column.restored(x[:, i])
+        columns[column.name] = column.restored(x[:, place])
         if column.dtype:
             dtypes[column.name] = column.dtype
     return writers.frame_of([columns], dtypes, {})
 
 
 def _codes(table: Table, name: str, where: str) -> Float:
+    """One number of the code of each record, (rows,): the column called `name`. where: the name of
+    the data, for messages. DataError if the column is not there, or holds anything but finite
+    numbers."""
     if name not in table.names:
         raise DataError(f"{where}: no column {name}; codes are columns z0, z1, ...")
     values = table[name]
@@ -260,8 +287,10 @@ def _codes(table: Table, name: str, where: str) -> Float:
         raise DataError(
             f"{where}: column {name} holds something else than numbers: {error}"
         ) from None
-    if not np.isfinite(z).all():
-        # the first such row, as people count them
-        row = table.records[np.flatnonzero(~np.isfinite(z))[0]] + 1
+    odd_places = np.flatnonzero(~np.isfinite(z))
+    if len(odd_places):
+        first = odd_places[0]
+        # as people count rows
+        row = table.records[first] + 1
         raise DataError(f"{where}: row {row}: {name} is missing or not finite")
     return z

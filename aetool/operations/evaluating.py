@@ -40,20 +40,26 @@ def score(
     executor: engines.Chosen = None,
 ) -> Float:
     """The score of each record, (records,) float64; NaN for a picture that cannot be read."""
-    judge = judge_of(open_source(data, known_of(model)), model, None, device)
+    source = open_source(data, known_of(model))
+    judge = judge_of(source, model, None, device)
     numbers, scores = _scores(judge, device, executor)
     unread = len(unread_of(judge.source))
     if not unread:
         return scores
-    every = np.full(len(scores) + unread, np.nan)
-    every[numbers] = scores
-    return every
+    # a picture that cannot be read keeps its place, so that scores stay beside their records
+    of_all = np.full(len(scores) + unread, np.nan)
+    of_all[numbers] = scores
+    return of_all
 
 
 def _scores(judge: Judge, device: str, executor: engines.Chosen) -> tuple[Int, Float]:
     """Score all records that can be read: (their numbers, from 0; their scores)."""
-    with threads.engine_for(executor, judge.source, judge.bundle, judge.graph) as engine:
-        return Scoring(judge.source, judge.bundle, judge.graph, device, engine).scores()
+    source = judge.source
+    bundle = judge.bundle
+    graph = judge.graph
+    with threads.engine_for(executor, source, bundle, graph) as engine:
+        scoring = Scoring(source, bundle, graph, device, engine)
+        return scoring.scores()
 
 
 def maps_of(data: object, model: Bundle, device: str = "auto") -> Float | list[Float]:
@@ -61,13 +67,18 @@ def maps_of(data: object, model: Bundle, device: str = "auto") -> Float | list[F
     aetool.detection.maps defines it; a list of maps where pictures have several sizes. DataError
     for tables."""
     pixels = pixels_of(model)
-    judge = judge_of(open_source(data, known_of(model)), model, None, device)
-    amounts: list[Float] = []
+    source = open_source(data, known_of(model))
+    judge = judge_of(source, model, None, device)
+    heat_maps: list[Float] = []
     for batch in scored(judge.source, judge.bundle, judge.graph):
-        places = range(len(batch.parts))
-        amounts += [batch.pictured(place, pixels).amounts for place in places]
-    sizes = {one.shape for one in amounts}
-    return np.stack(amounts) if len(sizes) == 1 else amounts
+        for place in range(len(batch.parts)):
+            picture = batch.pictured(place, pixels)
+            heat_maps.append(picture.amounts)
+    sizes = {heat_map.shape for heat_map in heat_maps}
+    # arrays of several sizes do not stack
+    if len(sizes) != 1:
+        return heat_maps
+    return np.stack(heat_maps)
 
 
 def evaluate(
@@ -92,7 +103,9 @@ def evaluate(
     source = open_source(data, known_of(model))
     if isinstance(source, ImageSource):
         source = labels.to_judge(source)
-        fit = None if fit is None else dataclasses.replace(fit, label=None, normal=())
+        if fit is not None:
+            # pictures have no column of labels that a fit could leave out
+            fit = dataclasses.replace(fit, label=None, normal=())
     elif label is None or not normal:
         raise ParamError(
             f"{source.name}: a table is judged by a column: give {option('--label')} COLUMN and "
@@ -119,7 +132,9 @@ def _without_label(source: Source, label: str | None) -> FitOptions:
     # with a model nothing is fitted, and what it takes to fit is not loaded
     from aetool.fits.fitting import FitOptions
 
-    return FitOptions(label=None if isinstance(source, ImageSource) else label)
+    if isinstance(source, ImageSource):
+        return FitOptions(label=None)
+    return FitOptions(label=label)
 
 
 def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: Int) -> Truth:
@@ -134,13 +149,18 @@ def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: In
         from aetool.fits import preparing
 
         assert label is not None
-        batches = [preparing.labels(b, label, source.name) for b in source.batches()]
-        found = np.concatenate(batches)
+        parts = []
+        for table in source.batches():
+            parts.append(preparing.labels(table, label, source.name))
+        found = np.concatenate(parts)
     truth = ~np.isin(found, list(normal))
-    if truth.all() or not truth.any():
+    anomalies = int(truth.sum())
+    if anomalies in (0, len(truth)):
+        ordinary = " or ".join(normal)
+        where = label or labels.FOLDER
         raise ParamError(
-            f"both kinds of rows are needed: {int(truth.sum())} of {len(truth)} differ from "
-            f"{' or '.join(normal)} in {label or labels.FOLDER}"
+            f"both kinds of rows are needed: {anomalies} of {len(truth)} differ from "
+            f"{ordinary} in {where}"
         )
     return truth
 
@@ -150,16 +170,18 @@ def _figures(scores: Float, truth: Truth, threshold: float) -> dict[str, float]:
     (records,), True for anomalies."""
     flagged = scores > threshold
     hits = int((flagged & truth).sum())
+    flags = int(flagged.sum())
+    anomalies = int(truth.sum())
     return {
         "rows": len(truth),
-        "anomalies": int(truth.sum()),
+        "anomalies": anomalies,
         "auroc": auroc(scores, truth),
         "average_precision": average_precision(scores, truth),
         "threshold": threshold,
-        "flagged": int(flagged.sum()),
+        "flagged": flags,
         # of nothing flagged nothing is right: 0, not a division by 0
-        "precision": hits / max(int(flagged.sum()), 1),
-        "recall": hits / int(truth.sum()),
+        "precision": hits / max(flags, 1),
+        "recall": hits / anomalies,
     }
 
 
@@ -171,4 +193,5 @@ def _labels_of_pictures(source: ImageSource, label: str | None, numbers: Int) ->
             f"pictures are labelled by their folder: {option('--label')} folder "
             f"{option('--normal')} good"
         )
-    return np.array(labels.labels_of([source.names[number] for number in numbers.tolist()]))
+    names = [source.names[number] for number in numbers.tolist()]
+    return np.array(labels.labels_of(names))

@@ -24,6 +24,9 @@ from aetool.model import Float
 from aetool.scoring.inputs import random_inputs
 from aetool.spelling import option
 
+# operators of ONNX that weigh their input by a stored matrix
+WEIGHED = ("Gemm", "MatMul", "Conv", "ConvTranspose")
+
 
 def is_archive(path: str | os.PathLike[str]) -> bool:
     """Whether the file at this path begins like an archive; otherwise it should be a model."""
@@ -51,48 +54,63 @@ def info(path: str | os.PathLike[str]) -> dict[str, Json]:
     """The facts about a model or an archive that `aetool info` prints, by name."""
     if is_archive(path):
         with Archive(path) as archive:
-            parts = archive.content
-            return {
-                "file": os.fspath(path),
-                "archive": archive.mode,
-                "kind": archive.kind,
-                "rows": archive.rows,
-                **({"parts": len(parts.parts)} if isinstance(parts, Parts) else {}),
-                "blocks": len(archive.places),
-                "file_bytes": archive.size,
-                "model_bytes": len(archive.reader.sections.get("model", b"")),
-                "student_bytes": len(archive.reader.sections.get("students", b"")),
-                "model": _model_of(archive),
-                **archive.facts,
-                "coders": archive.sizes(),
-            }
-    model = bundles.load(path)
-    columns = []
-    # a model of pictures has no columns
-    for column in model.schema.columns if model.schema else ():
-        columns.append({**column.facts(), "read_as": column.understood()})
-    return {
+            return _facts_of_archive(path, archive)
+    return _facts_of_model(path, bundles.load(path))
+
+
+def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[str, Json]:
+    """The facts about an open archive, by name, in the order in which they are printed."""
+    sections = archive.reader.sections
+    facts: dict[str, Json] = {
+        "file": os.fspath(path),
+        "archive": archive.mode,
+        "kind": archive.kind,
+        "rows": archive.rows,
+    }
+    # only an archive that was written in pieces has parts to count
+    if isinstance(archive.content, Parts):
+        facts["parts"] = len(archive.content.parts)
+    facts["blocks"] = len(archive.places)
+    facts["file_bytes"] = archive.size
+    facts["model_bytes"] = len(sections.get("model", b""))
+    facts["student_bytes"] = len(sections.get("students", b""))
+    facts["model"] = _model_of(archive)
+    facts |= archive.facts
+    facts["coders"] = archive.sizes()
+    return facts
+
+
+def _facts_of_model(path: str | os.PathLike[str], model: Bundle) -> dict[str, Json]:
+    """The facts about a model, by name, in the order in which they are printed."""
+    facts: dict[str, Json] = {
         "file": os.fspath(path),
         "model": model.plugin,
         "params": model.params,
         "data": model.kind,
         "shape": model.shape,
-        **({"pictures": model.view.told()} if model.framing else {}),
-        "latent": model.latent,
-        "unit": model.unit,
-        "threshold": model.calibration.threshold(),
-        "exceeded_by": _exceeded_by(model.calibration),
-        "calibrated_on": model.calibration.rows,
-        **({"context": model.schema.context} if model.spec.given and model.schema else {}),
-        "sha256": model.sha256,
-        "graph_bytes": {n: len(d) for n, d in model.graphs.items()},
-        **{f"fit_{k}": v for k, v in model.facts.items()},
-        "lineage": {name: model.lineage.get(name) for name in bundles.LINEAGE},
-        "scores_of_members": {
-            name: calibration.facts() for name, calibration in model.by_member.items()
-        },
-        "columns": columns,
     }
+    # what is done to pictures before the model sees them
+    if model.framing:
+        facts["pictures"] = model.view.told()
+    facts["latent"] = model.latent
+    facts["unit"] = model.unit
+    facts["threshold"] = model.calibration.threshold()
+    facts["exceeded_by"] = _exceeded_by(model.calibration)
+    facts["calibrated_on"] = model.calibration.rows
+    if model.spec.given and model.schema:
+        facts["context"] = model.schema.context
+    facts["sha256"] = model.sha256
+    facts["graph_bytes"] = {name: len(graph) for name, graph in model.graphs.items()}
+    for name, value in model.facts.items():
+        facts[f"fit_{name}"] = value
+    facts["lineage"] = {name: model.lineage.get(name) for name in bundles.LINEAGE}
+    facts["scores_of_members"] = {
+        name: calibration.facts() for name, calibration in model.by_member.items()
+    }
+    # a model of pictures has no columns
+    columns = model.schema.columns if model.schema else ()
+    facts["columns"] = [{**column.facts(), "read_as": column.understood()} for column in columns]
+    return facts
 
 
 def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Json]]:
@@ -112,16 +130,20 @@ def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Json
     names = feature_names(model)
     # of pca the part of the variance along each unit
     explained = model.facts.get("explained", [])
-    out = []
+    entries = []
     for unit, row in enumerate(decoder):
         entry: dict[str, Json] = {"name": f"z{unit}"}
         if unit < len(explained):
             entry["explained"] = explained[unit]
         # by size, whatever the sign
-        largest = np.argsort(-np.abs(row), kind="stable")[:most]
-        entry |= {names[i]: round(float(row[i]), 4) for i in largest if names[i] and row[i]}
-        out.append(entry)
-    return out
+        largest_first = np.argsort(-np.abs(row), kind="stable")
+        for feature in largest_first[:most]:
+            name = names[feature]
+            weight = row[feature]
+            if name and weight:
+                entry[name] = round(float(weight), 4)
+        entries.append(entry)
+    return entries
 
 
 def _linear_decoder(graphs: Mapping[str, bytes]) -> Float | None:
@@ -133,16 +155,20 @@ def _linear_decoder(graphs: Mapping[str, bytes]) -> Float | None:
     if "decoder.onnx" not in graphs:
         return None
     graph = onnx.ModelProto.FromString(graphs["decoder.onnx"]).graph
-    # every operator that weighs its input by a stored matrix
-    maps = [n for n in graph.node if n.op_type in ("Gemm", "MatMul", "Conv", "ConvTranspose")]
+    maps = [node for node in graph.node if node.op_type in WEIGHED]
     # one linear map, straight from the code: anything more bends it, or has no single weight
-    if len(maps) != 1 or maps[0].op_type != "Gemm" or maps[0].input[0] != graph.input[0].name:
+    if len(maps) != 1:
+        return None
+    (only,) = maps
+    code = graph.input[0].name
+    if only.op_type != "Gemm" or only.input[0] != code:
         return None
     stored = {tensor.name: tensor for tensor in graph.initializer}
-    weight = onnx.numpy_helper.to_array(stored[maps[0].input[1]]).astype(np.float64)
+    matrix = onnx.numpy_helper.to_array(stored[only.input[1]])
+    weight = matrix.astype(np.float64)
     # Gemm stores its matrix either way round
-    transposed = any(a.name == "transB" and a.i for a in maps[0].attribute)
-    return weight.T if transposed else weight
+    is_transposed = any(attribute.name == "transB" and attribute.i for attribute in only.attribute)
+    return weight.T if is_transposed else weight
 
 
 def feature_names(model: Bundle) -> list[str]:
@@ -158,8 +184,10 @@ def feature_names(model: Bundle) -> list[str]:
     for column, start, width in spec.categories:
         # the last two features of a block stand for all other words and for none
         levels = [*columns[column].listed, "other", "missing"]
-        for k in range(width):
-            names[start + k] = f"{columns[column].name}={levels[min(k, len(levels) - 1)]}"
+        last = len(levels) - 1
+        for place in range(width):
+            level = levels[min(place, last)]
+            names[start + place] = f"{columns[column].name}={level}"
     return names
 
 

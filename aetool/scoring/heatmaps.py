@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 MOST_ON_A_SHEET = 12
 KINDS = ("overlay", "map", "mask")
+LEADING_OUT = ("/", "..", ".")  # parts of a path that no file's name inside a folder may have
 SAID_OF_MAPS = (
     f"maps are 16-bit gray, {heatmaps.LEVELS} levels of which are the pixel threshold, and masks "
     "white above it, as about 1 in 1,000 pixels of ordinary pictures are"
@@ -54,15 +55,23 @@ def file_stems(names: Sequence[str]) -> list[str]:
     inside = []
     for name in names:
         # a name may come from an archive of a stranger
-        parts = [part for part in PurePosixPath(name).parts if part not in ("/", "..", ".")]
+        parts = [part for part in PurePosixPath(name).parts if part not in LEADING_OUT]
         inside.append(PurePosixPath(*parts))
-    stems = [path.with_suffix("").as_posix() if path.name else "picture" for path in inside]
+    stems = list(map(_stem, inside))
     # disks of some systems do not tell large letters from small ones
-    often = Counter(stem.lower() for stem in stems)
-    return [
-        stem if often[stem.lower()] == 1 else path.as_posix()
-        for stem, path in zip(stems, inside, strict=True)
-    ]
+    counts = Counter(stem.lower() for stem in stems)
+    for place, path in enumerate(inside):
+        stem = stems[place]
+        if counts[stem.lower()] > 1:
+            stems[place] = path.as_posix()
+    return stems
+
+
+def _stem(path: PurePosixPath) -> str:
+    """A path without its suffix, as text; "picture" for one of which nothing is left."""
+    if not path.name:
+        return "picture"
+    return path.with_suffix("").as_posix()
 
 
 class Heatmaps:
@@ -90,14 +99,19 @@ class Heatmaps:
         # once, since each batch brings the names of all
         if batch.names and not self._stems:
             self._stems = file_stems(batch.names)
-        records = batch.records
-        for place, one in zip(explained.places.tolist(), explained.pictures, strict=True):
-            if flagged[place]:
-                self._write(int(records[place]), one)
+        places = explained.places.tolist()
+        for place, one in zip(places, explained.pictures, strict=True):
+            if not flagged[place]:
+                continue
+            record = int(batch.records[place])
+            self._write(record, one)
 
     def _write(self, record: int, one: Pictured) -> None:
+        """Write the three files of one picture. record: its number from 0."""
         # zeros in front, so that files sort by their number
-        stem = self._stems[record] if self._stems else f"picture_{record + 1:06d}"
+        stem = f"picture_{record + 1:06d}"
+        if self._stems:
+            stem = self._stems[record]
         laid = heatmaps.overlay(one.picture, one.amounts, rectangle(one.box))
         contents = {
             "overlay": heatmaps.png(laid),
@@ -129,11 +143,14 @@ class Worst:
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
         """Keep the pictures of a batch that are among the highest scores so far."""
-        records = batch.records
-        for place, one in zip(explained.places.tolist(), explained.pictures, strict=True):
-            if flagged[place]:
-                name = title(batch.names, int(records[place]))
-                self._kept.append((float(scores[place]), int(records[place]), one, name))
+        places = explained.places.tolist()
+        for place, one in zip(places, explained.pictures, strict=True):
+            if not flagged[place]:
+                continue
+            record = int(batch.records[place])
+            score = float(scores[place])
+            name = title(batch.names, record)
+            self._kept.append((score, record, one, name))
         # of equal scores the first picture
         self._kept.sort(key=lambda kept: (-kept[0], kept[1]))
         # memory is bounded, however many are flagged
@@ -142,11 +159,14 @@ class Worst:
     def shown(self, detection: Detection) -> list[Shown]:
         """The kept pictures as a sheet shows them, the highest score first, each with its name, its
         score, and the reasons that the detection gives."""
-        place = {int(row): i for i, row in enumerate(detection.row.tolist())}
-        return [
-            shown(one, f"{name}: score {score:.6g} {detection.unit}", detection.why[place[row]])
-            for score, row, one, name in self._kept
-        ]
+        rows = detection.row.tolist()
+        place_of = {int(row): place for place, row in enumerate(rows)}
+        pictures = []
+        for score, record, one, name in self._kept:
+            caption = f"{name}: score {score:.6g} {detection.unit}"
+            why = detection.why[place_of[record]]
+            pictures.append(shown(one, caption, why))
+        return pictures
 
 
 def sheet_of(detection: Detection) -> heatmaps.Sheet:
@@ -155,18 +175,22 @@ def sheet_of(detection: Detection) -> heatmaps.Sheet:
     assert detection.look is not None
     ranked = detection.ranked()
     # with no picture flagged the highest are of interest still
-    places = np.flatnonzero(ranked.anomaly) if ranked.flagged else np.arange(len(ranked.row))
+    places = np.arange(len(ranked.row))
+    if ranked.flagged:
+        places = np.flatnonzero(ranked.anomaly)
     places = places[:MOST_ON_A_SHEET]
     names: Sequence[str] = ()
     if ranked.table is not None and "file" in ranked.table.names:
-        names = list(as_cells(ranked.table["file"]).strings())
-    rows = ranked.row[places]
-    told = []
-    for place, one in zip(places.tolist(), detection.look(rows), strict=True):
-        name = names[place] if names else title((), int(ranked.row[place]))
+        files = as_cells(ranked.table["file"])
+        names = files.strings()
+    looked_at = detection.look(ranked.row[places])
+    pictures = []
+    for place, one in zip(places.tolist(), looked_at, strict=True):
+        record = int(ranked.row[place])
+        name = names[place] if names else title((), record)
         score = f"score {ranked.score[place]:.6g} {ranked.unit}"
-        told.append(shown(one, f"{name}: {score}", ranked.why[place]))
-    return heatmaps.sheet(told, heading(detection))
+        pictures.append(shown(one, f"{name}: {score}", ranked.why[place]))
+    return heatmaps.sheet(pictures, heading(detection))
 
 
 def heading(detection: Detection) -> str:
@@ -181,7 +205,9 @@ def heading(detection: Detection) -> str:
 def title(names: Sequence[str], record: int) -> str:
     """The name of a picture, or "picture N", counted from 1, where pictures have no names. record:
     its number from 0."""
-    return names[record] if names else f"picture {record + 1:,}"
+    if names:
+        return names[record]
+    return f"picture {record + 1:,}"
 
 
 def shown(one: Pictured, name: str, why: str) -> Shown:
@@ -189,8 +215,16 @@ def shown(one: Pictured, name: str, why: str) -> Shown:
     name, why: the words beside it."""
     expected = None
     if one.expected is not None:
-        expected = np.clip(np.round(one.expected), 0, 255).astype(np.uint8)
-    return Shown(one.picture, expected, one.amounts, rectangle(one.box), name, why)
+        levels = np.round(one.expected)
+        expected = np.clip(levels, 0, 255).astype(np.uint8)
+    return Shown(
+        one.picture,
+        expected,
+        one.amounts,
+        rectangle(one.box),
+        title=name,
+        words=why,
+    )
 
 
 def _check_pictures(name: str, bundle: Bundle, given: str) -> None:
@@ -231,15 +265,18 @@ class Files:
                 f"{option('--top')} 5 draws the five with the highest scores"
             )
         pictures = "1 picture" if count == 1 else f"{count:,} pictures"
-        return f"{self.heatmap.target}: {pictures}, each as _overlay.png, _map.png, _mask.png; " + (
-            SAID_OF_MAPS
+        return (
+            f"{self.heatmap.target}: {pictures}, each as _overlay.png, _map.png, _mask.png; "
+            f"{SAID_OF_MAPS}"
         )
 
     def finish(self, detection: Detection) -> None:
         """Draw the sheet of what was detected into `written`, as PNG; nothing without a sheet."""
-        if self.sheet is not None:
-            drawn = heatmaps.sheet(self.sheet.shown(detection), heading(detection))
-            self.written = drawn.png
+        if self.sheet is None:
+            return
+        pictures = self.sheet.shown(detection)
+        drawn = heatmaps.sheet(pictures, heading(detection))
+        self.written = drawn.png
 
 
 @contextmanager
@@ -255,14 +292,16 @@ def opened(
         # both stay without their names until all records were seen
         maps = None
         if heatmap is not None:
-            folder = stack.enter_context(new_folder(Path(heatmap), force, option("--heatmap")))
-            maps = Heatmaps(folder, Path(heatmap))
+            target = Path(heatmap)
+            unnamed = new_folder(target, force, option("--heatmap"))
+            maps = Heatmaps(stack.enter_context(unnamed), target)
         worst = None
-        target = None
+        sheet_file = None
         if sheet is not None:
             worst = Worst()
-            target = stack.enter_context(atomic(Path(sheet), force, named_by=option("--sheet")))
+            unnamed_file = atomic(Path(sheet), force, named_by=option("--sheet"))
+            sheet_file = stack.enter_context(unnamed_file)
         files = Files(maps, worst)
         yield files
-        if target is not None:
-            target.write(files.written)
+        if sheet_file is not None:
+            sheet_file.write(files.written)

@@ -67,8 +67,10 @@ class Asked:
             raise ParamError(
                 f"{option('--stride')} says how far tiles lie apart: give {option('--tile')}, too"
             )
-        apart = [*zip(asked.stride, asked.tile, strict=False)]
-        if any(step > side for step, side in apart):
+        # nothing to compare where tiles are not asked for, or lie side by side
+        for step, side in zip(asked.stride, asked.tile, strict=False):
+            if step <= side:
+                continue
             raise ParamError(
                 f"{option('--stride')} {in_words(asked.stride)} is more than {option('--tile')} "
                 f"{in_words(asked.tile)}: pixels between the tiles would never be seen"
@@ -91,21 +93,36 @@ class Asked:
 def size_of(name: str, given: Size, counts: Sequence[int] = (1, 2)) -> tuple[int, ...]:
     """The numbers of a size such as 256, "256x192" or (256, 192); () for None. name: the option,
     for messages; counts: how many numbers it may have. ParamError for anything else."""
-    if given is None or (not isinstance(given, str | int) and not len(given)):
+    parts: Sequence[object]
+    if given is None:
         return ()
     if isinstance(given, str):
-        parts: Sequence[object] = given.lower().replace(",", "x").split("x")
+        with_one_sign = given.lower().replace(",", "x")
+        parts = with_one_sign.split("x")
+    elif isinstance(given, int):
+        parts = [given]
+    elif len(given):
+        parts = list(given)
     else:
-        parts = [given] if isinstance(given, int) else list(given)
+        return ()
     texts = [str(part).strip() for part in parts]
-    plain = all(text.isascii() and text.isdigit() and len(text) <= 6 for text in texts)
-    numbers = tuple(int(text) for text in texts) if plain else ()
-    if len(numbers) not in counts or min(numbers[-2:], default=0) < 1:
+    numbers: tuple[int, ...] = ()
+    if all(map(_is_short_number, texts)):
+        numbers = tuple(map(int, texts))
+    # left and top, which come first, may be 0; a width and a height may not
+    sides = numbers[-2:]
+    if len(numbers) not in counts or min(sides, default=0) < 1:
         more = ", or LEFT,TOP,WIDTH,HEIGHT" if 4 in counts else ""
         raise ParamError(
             f"{name} {given}: write pixels as WIDTH or WIDTHxHEIGHT, such as 256x192{more}"
         )
     return numbers
+
+
+def _is_short_number(text: str) -> bool:
+    """Whether a text is a whole number of 1 to 6 digits, 0 to 9: no sign, and no digits of other
+    scripts, which `int` would read."""
+    return text.isascii() and text.isdigit() and len(text) <= 6
 
 
 def _both(size: tuple[int, ...]) -> tuple[int, ...]:
@@ -125,29 +142,36 @@ def chosen(source: ImageSource, asked: Asked) -> Framing:
         raise DataError(f"{source.name}: no picture in it can be read: {_first_fault(source)}")
     sizes = [(sight.width, sight.height) for sight in sights]
     if asked.crop:
+        # all are of the size that cropping leaves
         sizes = [tuple(asked.crop[-2:])]  # type: ignore[list-item]
-    channels = 1 if asked.grey or 2 * sum(one.coloured for one in sights) <= len(sights) else 3
+    coloured = sum(sight.coloured for sight in sights)
+    # colour if more than half of the pictures have it
+    channels = 3 if 2 * coloured > len(sights) else 1
+    if asked.grey:
+        channels = 1
     size, resize = _target(sizes, len(sights), channels, asked)
     if asked.tile:
         wide, high = resize or size
-        if asked.tile[0] > wide or asked.tile[1] > high:
+        tile_width, tile_height = asked.tile
+        if tile_width > wide or tile_height > high:
             raise ParamError(
                 f"{option('--tile')} {in_words(asked.tile)} is larger than the pictures of "
                 f"{source.name}: {in_words((wide, high))}"
             )
     width, height = asked.tile or resize or size
     check_shape(source.name, (channels, height, width))
-    low, high_value = _range(source)
+    black, white = _range(source)
     framing = Framing(
         channels,
         width,
         height,
-        asked.crop,
-        resize,
-        (asked.stride or asked.tile) if asked.tile else (),
-        low,
-        high_value,
-        _background(source),
+        crop=asked.crop,
+        resize=resize,
+        # without a stride tiles lie side by side; without tiles there is none
+        stride=asked.stride or asked.tile,
+        low=black,
+        high=white,
+        background=_background(source),
     )
     line = _line(source, sights, framing, asked)
     if line:
@@ -156,11 +180,16 @@ def chosen(source: ImageSource, asked: Asked) -> Framing:
 
 
 def _first_fault(source: ImageSource) -> str:
-    titles = source.titles
-    faults = [i for i, sight in enumerate(source.sights) if isinstance(sight, str)]
-    name = titles[faults[0]] if titles else f"picture {faults[0] + 1}"
-    more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
-    return f"{name}: {source.sights[faults[0]]}{more}"
+    """Which picture cannot be read first, why, and how many others cannot, in words."""
+    # a picture that cannot be read has the reason, a text, in place of its sight
+    faults = [place for place, sight in enumerate(source.sights) if isinstance(sight, str)]
+    first = faults[0]
+    name = f"picture {first + 1}"
+    if source.titles:
+        name = source.titles[first]
+    others = len(faults) - 1
+    more = f", and {others} more" if others else ""
+    return f"{name}: {source.sights[first]}{more}"
 
 
 def _target(
@@ -176,35 +205,52 @@ def _target(
     The usual size is the commonest, if at least half of them have it, else one of median shape and
     area; where tiles are cut of pictures that differ, the smallest width and height.
     """
-    (usual, often), *_ = Counter(sizes).most_common(1)
-    if 2 * often < len(sizes):
+    ((usual, often),) = Counter(sizes).most_common(1)
+    all_alike = often == len(sizes)
+    few_alike = 2 * often < len(sizes)
+    if few_alike:
         usual = _middle(sizes)
     if len(asked.resize) == 2:
         return usual, asked.resize
     if asked.resize:
         (width,) = asked.resize
-        return usual, (width, max(1, round(width * usual[1] / usual[0])))
+        usual_width, usual_height = usual
+        # the shape stays as it is
+        height = round(width * usual_height / usual_width)
+        return usual, (width, max(1, height))
     if asked.tile:
         # what is cut into tiles is seen in all its detail
-        smallest = min(wide for wide, _ in sizes), min(high for _, high in sizes)
-        return (usual if often == len(sizes) else smallest), ()
+        if all_alike:
+            return usual, ()
+        least_width = min(wide for wide, _ in sizes)
+        least_height = min(high for _, high in sizes)
+        return (least_width, least_height), ()
     affordable = min(EACH, max(MODEST, AT_ONCE // count))
     target = _smaller(usual, affordable // channels)
-    if target == usual and often == len(sizes):
+    if target == usual and all_alike:
         return usual, ()
-    if 2 * often < len(sizes):
-        width, height = target
-        target = max(1, width // EIGHTH) * EIGHTH, max(1, height // EIGHTH) * EIGHTH
+    if few_alike:
+        width, height = map(_multiple_of_eight, target)
+        return usual, (width, height)
     return usual, target
+
+
+def _multiple_of_eight(side: int) -> int:
+    """A side in pixels, lowered to a multiple of EIGHTH, but to no less than that."""
+    return max(1, side // EIGHTH) * EIGHTH
 
 
 def _middle(sizes: Sequence[Pair]) -> Pair:
     """A typical size, (width, height), for pictures of different sizes: it has the median of their
     ratios of width to height, and the median of their areas."""
     wide, high = np.array(sizes, np.float64).T
-    shape = float(np.exp(np.median(np.log(wide / high))))
+    # of logarithms, so that 2 to 1 and 1 to 2 are equally far from a square
+    log_shape = np.median(np.log(wide / high))
+    shape = float(np.exp(log_shape))
     area = float(np.median(wide * high))
-    return max(1, round(math.sqrt(area * shape))), max(1, round(math.sqrt(area / shape)))
+    width = round(math.sqrt(area * shape))
+    height = round(math.sqrt(area / shape))
+    return max(1, width), max(1, height)
 
 
 def _smaller(size: Pair, most: int) -> Pair:
@@ -226,42 +272,52 @@ def _smaller(size: Pair, most: int) -> Pair:
 def _probed(source: ImageSource, wanted: Sequence[int]) -> Iterator[int]:
     """Choose about PROBED pictures to look at, evenly spaced: yields their record numbers. wanted:
     the numbers to choose from."""
-    step = -(-len(wanted) // PROBED) if wanted else 1
-    yield from wanted[::step]
+    # rounded up: with a shorter step there would be more than PROBED
+    step = math.ceil(len(wanted) / PROBED)
+    yield from wanted[:: max(1, step)]
 
 
 def _range(source: ImageSource) -> tuple[float, float]:
     """Which values of pictures with more than 8 bits a value become black and white, (low, high),
     from a look at some of them; equal if there are no such pictures."""
-    deep = [i for i, sight in enumerate(source.sights) if isinstance(sight, Sight) and sight.deep]
-    some = []
-    whole = True
+    deep = [
+        record
+        for record, sight in enumerate(source.sights)
+        if isinstance(sight, Sight) and sight.deep
+    ]
+    parts = []
+    are_whole = True
     for record in _probed(source, deep):
         try:
-            values = source.decoded(record).pixels.reshape(-1)
+            picture = source.decoded(record)
         except UnreadableError:
             continue
-        if values.dtype.itemsize == 1:
+        pixels = picture.pixels.reshape(-1)
+        if pixels.dtype.itemsize == 1:
             continue
-        whole = whole and values.dtype.kind in "iu"
-        some.append(values[:: max(1, values.size // PROBED_VALUES)].astype(np.float64))
-    if not some:
+        are_whole = are_whole and pixels.dtype.kind in "iu"
+        step = max(1, pixels.size // PROBED_VALUES)
+        parts.append(pixels[::step].astype(np.float64))
+    if not parts:
         return 0.0, 0.0
-    values = np.concatenate(some)
+    values = np.concatenate(parts)
     lowest = float(values.min())
     highest = float(values.max())
-    if not whole and lowest >= 0 and highest <= WHITE:
-        return 0.0, 1.0 if highest <= 1 else float(WHITE)
-    low, high = (float(v) for v in np.quantile(values, [FAR, 1 - FAR]))
+    # fractions of white, or levels of 8 bits as floats
+    if not are_whole and lowest >= 0 and highest <= WHITE:
+        white = 1.0 if highest <= 1 else float(WHITE)
+        return 0.0, white
+    low, high = np.quantile(values, [FAR, 1 - FAR]).tolist()
     room = ROOM * (high - low) or 1.0
     low = low - room
     high = high + room
     if lowest >= 0:
         low = max(low, 0.0)
-    if whole and highest <= MOST_OF_16_BITS:
+    if are_whole and highest <= MOST_OF_16_BITS:
         high = min(high, float(MOST_OF_16_BITS))
-    if whole:
+    if are_whole:
         return float(math.floor(low)), float(math.ceil(high))
+    # six digits are enough, and are short in a model and in words
     return float(f"{low:.6g}"), float(f"{high:.6g}")
 
 
@@ -269,9 +325,12 @@ def _background(source: ImageSource) -> int:
     """The gray level, 0 or 255, on which transparent parts are seen: whichever is farther from the
     mean of the opaque ones."""
     with_alpha = [
-        i for i, sight in enumerate(source.sights) if isinstance(sight, Sight) and sight.alpha
+        record
+        for record, sight in enumerate(source.sights)
+        if isinstance(sight, Sight) and sight.alpha
     ]
-    total = weight = 0.0
+    total = 0.0
+    weight = 0.0
     for record in _probed(source, with_alpha):
         try:
             picture = source.decoded(record)
@@ -281,25 +340,35 @@ def _background(source: ImageSource) -> int:
             continue
         pixels = picture.pixels.astype(np.float64)
         gray = pixels if pixels.ndim == 2 else pixels.mean(axis=2)
-        total += float((gray * picture.alpha).sum())
+        weighed = gray * picture.alpha
+        total += float(weighed.sum())
         weight += float(picture.alpha.sum())
-    return 0 if weight and total / weight > WHITE / 2 else WHITE
+    # without an opaque pixel there is no mean
+    if weight and total / weight > WHITE / 2:
+        return 0
+    return WHITE
 
 
 def _line(source: ImageSource, sights: Sequence[Sight], framing: Framing, asked: Asked) -> str:
     """A line on what the pictures are and what the framing does to them; "" if there is nothing to
     say."""
-    sizes = sorted(
-        {(sight.width, sight.height) for sight in sights}, key=lambda size: size[0] * size[1]
-    )
-    count = f"{len(sights):,} picture{'s' * (len(sights) != 1)}"
-    of_sizes = f"of {in_words(sizes[0])}"
+    different_sizes = {(sight.width, sight.height) for sight in sights}
+    sizes = sorted(different_sizes, key=math.prod)
+    pictures = "picture" if len(sights) == 1 else "pictures"
+    count = f"{len(sights):,} {pictures}"
+    smallest = in_words(sizes[0])
+    of_sizes = f"of {smallest}"
     if len(sizes) > 1:
-        of_sizes = f"of {len(sizes)} sizes (from {in_words(sizes[0])} to {in_words(sizes[-1])})"
+        largest = in_words(sizes[-1])
+        of_sizes = f"of {len(sizes)} sizes (from {smallest} to {largest})"
+    remarks = []
     framing_words = framing.told()
-    remarks = [f"{count} {of_sizes}: {framing_words}"] if framing_words else []
-    if framing.resize and not asked.resize and len(sizes) == 1 and not asked.crop:
-        remarks[0] += f", for larger ones take long; {option('--resize')} {sizes[0][0]} keeps all"
+    if framing_words:
+        remarks.append(f"{count} {of_sizes}: {framing_words}")
+    was_asked = asked.resize or asked.crop
+    if framing.resize and len(sizes) == 1 and not was_asked:
+        width, _ = sizes[0]
+        remarks[0] += f", for larger ones take long; {option('--resize')} {width} keeps all"
     coloured = sum(sight.coloured for sight in sights)
     if 0 < coloured < len(sights) or (coloured and asked.grey):
         kind = "in colour" if framing.channels == 3 else "in gray"

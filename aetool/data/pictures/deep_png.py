@@ -16,7 +16,11 @@ import numpy.typing as npt
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER = 33  # bytes of the signature and of the first chunk, IHDR
 CHANNELS = {2: 3, 4: 2, 6: 4}  # of a colour type
-SUB, UP, AVERAGE, PAETH = 1, 2, 3, 4  # how a row is filtered
+# how a row is filtered, as its first byte says
+SUB = 1
+UP = 2
+AVERAGE = 3
+PAETH = 4
 
 Bytes = npt.NDArray[np.uint8]
 Wide = npt.NDArray[np.int32]
@@ -35,7 +39,9 @@ def is_deep(path: Path) -> bool:
 
 def depth_of(head: bytes) -> int:
     """How many bits a value of a PNG has. head: its first HEADER bytes; 0 if they are fewer."""
-    return head[24] if len(head) == HEADER else 0
+    if len(head) != HEADER:
+        return 0
+    return head[24]
 
 
 def read(path: Path) -> npt.NDArray[np.uint16]:
@@ -44,19 +50,22 @@ def read(path: Path) -> npt.NDArray[np.uint16]:
     raw = path.read_bytes()
     width, height = struct.unpack(">II", raw[16:24])
     channels = CHANNELS[raw[25]]
-    row = 2 * channels * width
-    wanted = height * (row + 1)
+    pixel_bytes = 2 * channels
+    # a byte for the row's filter, then its pixels
+    row_bytes = 1 + pixel_bytes * width
+    wanted = height * row_bytes
     packed = b"".join(_data_of(raw))
     unpacking = zlib.decompressobj()
     # no more than the picture has, whatever the stream would give
     stream = unpacking.decompress(packed, wanted)
     if len(stream) < wanted:
         raise ValueError("the picture is cut short")
-    filtered = np.frombuffer(stream, np.uint8).reshape(height, row + 1)
+    content = np.frombuffer(stream, np.uint8)
+    filtered = content.reshape(height, row_bytes)
     kinds = filtered[:, 0]
     if (kinds > PAETH).any():
         raise ValueError("a row has an unknown filter")
-    rows = filtered[:, 1:].reshape(height, width, 2 * channels)
+    rows = filtered[:, 1:].reshape(height, width, pixel_bytes)
     values = _unfiltered(rows, kinds)
     return values.view(">u2").astype(np.uint16)
 
@@ -65,15 +74,21 @@ def _data_of(raw: bytes) -> list[bytes]:
     """The contents of the file's IDAT chunks, in order; ValueError if a checksum is wrong."""
     parts = []
     place = len(SIGNATURE)
+    # of a chunk: its size, its kind, its content and its checksum
     while place + 8 <= len(raw):
         (size,) = struct.unpack(">I", raw[place : place + 4])
-        kind = raw[place + 4 : place + 8]
-        content = raw[place + 8 : place + 8 + size]
-        place += 12 + size
+        begin = place + 8
+        end = begin + size
+        kind = raw[place + 4 : begin]
+        content = raw[begin:end]
+        place = end + 4
         if kind != b"IDAT":
             continue
-        (told,) = struct.unpack(">I", raw[place - 4 : place].rjust(4, b"\0"))
-        if len(content) < size or zlib.crc32(kind + content) != told:
+        # what is cut off behind the content has no checksum, and no match
+        checksum = raw[end:place].rjust(4, b"\0")
+        (told,) = struct.unpack(">I", checksum)
+        found = zlib.crc32(kind + content)
+        if len(content) < size or found != told:
             raise ValueError("the picture is cut short, or its checksum is wrong")
         parts.append(content)
     return parts
@@ -89,22 +104,29 @@ def _unfiltered(rows: Bytes, kinds: Bytes) -> Bytes:
     height, width, size = rows.shape
     # a row and a column of nothing around them stand for what is outside
     whole: Wide = np.zeros((height + 1, width + 1, size), np.int32)
-    every = np.arange(height)
+    all_rows = np.arange(height)
     for slant in range(height + width - 1):
         first = max(0, slant - width + 1)
-        y = every[first : min(height, slant + 1)]
+        behind = min(height, slant + 1)
+        y = all_rows[first:behind]
         x = slant - y
         left = whole[y + 1, x]
         above = whole[y, x + 1]
         corner = whole[y, x]
         kind = kinds[y][:, None]
-        guess = np.select(
-            [kind == SUB, kind == UP, kind == AVERAGE, kind == PAETH],
-            [left, above, (left + above) >> 1, _paeth(left, above, corner)],
-            0,
-        )
-        whole[y + 1, x + 1] = (rows[y, x] + guess) & 255
-    return np.ascontiguousarray(whole[1:, 1:].astype(np.uint8))
+        guesses = {
+            SUB: left,
+            UP: above,
+            AVERAGE: (left + above) >> 1,
+            PAETH: _paeth(left, above, corner),
+        }
+        is_filter = [kind == number for number in guesses]
+        guess = np.select(is_filter, list(guesses.values()), 0)
+        restored = rows[y, x] + guess
+        # the lowest byte: filters count on from 255 to 0
+        whole[y + 1, x + 1] = restored & 255
+    inner = whole[1:, 1:]
+    return np.ascontiguousarray(inner.astype(np.uint8))
 
 
 def _paeth(left: Wide, above: Wide, corner: Wide) -> Wide:
@@ -115,4 +137,5 @@ def _paeth(left: Wide, above: Wide, corner: Wide) -> Wide:
     by_above = np.abs(left - corner)
     by_corner = np.abs(left + above - 2 * corner)
     is_left = (by_left <= by_above) & (by_left <= by_corner)
-    return np.where(is_left, left, np.where(by_above <= by_corner, above, corner))
+    nearer_of_others = np.where(by_above <= by_corner, above, corner)
+    return np.where(is_left, left, nearer_of_others)

@@ -71,7 +71,8 @@ class Framing:
         if picture.alpha is not None:
             pixels = self._opaque(pixels, picture.alpha)
         pixels = _with_channels(pixels, self.channels)
-        pixels = pixels if not self.crop else _cropped(pixels, self.crop)
+        if self.crop:
+            pixels = _cropped(pixels, self.crop)
         if self.resize:
             pixels = resized(pixels, self.resize)
         self._check(pixels)
@@ -91,18 +92,24 @@ class Framing:
         high = self.high
         if low >= high:
             low, high = usual_range(pixels)
-        scaled = (pixels.astype(np.float64) - low) * (255 / (high - low))
-        return np.rint(scaled).clip(0, 255).astype(np.uint8)
+        above_black = pixels.astype(np.float64) - low
+        scaled = above_black * (255 / (high - low))
+        levels = np.rint(scaled).clip(0, 255)
+        return levels.astype(np.uint8)
 
     def _opaque(self, pixels: Bytes, alpha: Bytes) -> Bytes:
         """Blend pixels, (height, width) or (height, width, 3), with the background where they are
         not opaque; returns them in the same shape. alpha: (height, width), 0 for transparent to 255
         for opaque."""
         share = alpha.astype(np.int32)
-        share = share if pixels.ndim == 2 else share[:, :, None]
-        mixed = pixels * share + self.background * (255 - share)
-        # rounded, in whole numbers
-        return ((mixed + 127) // 255).astype(np.uint8)
+        if pixels.ndim == 3:
+            # of all three colours the same
+            share = share[:, :, None]
+        behind = 255 - share
+        mixed = pixels * share + self.background * behind
+        # rounded, in whole numbers: the same on every machine
+        levels = (mixed + 127) // 255
+        return levels.astype(np.uint8)
 
     def _check(self, pixels: Bytes) -> None:
         """UnreadableError if pixels, (height, width, ...), are smaller than a tile, or, where there
@@ -123,8 +130,9 @@ class Framing:
         apart, the last at the far edge. [(0, 0)] if there are no tiles."""
         if not self.stride:
             return [(0, 0)]
-        across = _steps(wide, self.width, self.stride[0])
-        down = _steps(high, self.height, self.stride[1])
+        step_right, step_down = self.stride
+        across = _steps(wide, self.width, step_right)
+        down = _steps(high, self.height, step_down)
         if len(across) * len(down) > MOST_TILES:
             raise UnreadableError(f"more than {MOST_TILES:,} tiles")
         return [(left, top) for top in down for left in across]
@@ -133,19 +141,26 @@ class Framing:
         """(tiles, channels, height, width): the tiles of a picture, (channels, height, width), that
         `seen` returned."""
         _, high, wide = picture.shape
-        parts = [
-            picture[:, top : top + self.height, left : left + self.width]
-            for left, top in self.corners(wide, high)
-        ]
+        parts = []
+        for left, top in self.corners(wide, high):
+            rows, columns = self._tile_at(left, top)
+            parts.append(picture[:, rows, columns])
         return np.stack(parts)
+
+    def _tile_at(self, left: int, top: int) -> tuple[slice, slice]:
+        """The (rows, columns) of a picture that a tile with this corner, in pixels, covers."""
+        rows = slice(top, top + self.height)
+        columns = slice(left, left + self.width)
+        return rows, columns
 
     def stitched(self, amounts: Amounts, wide: int, high: int) -> Amounts:
         """Join the maps of a picture's tiles, (tiles, height, width), into the map of the picture,
         (high, wide); their mean where tiles overlap."""
         total = np.zeros((high, wide))
         count = np.zeros((high, wide))
-        for part, (left, top) in zip(amounts, self.corners(wide, high), strict=True):
-            where = slice(top, top + self.height), slice(left, left + self.width)
+        corners = self.corners(wide, high)
+        for part, (left, top) in zip(amounts, corners, strict=True):
+            where = self._tile_at(left, top)
             total[where] += part
             count[where] += 1
         # a stride is no longer than a tile: every pixel is in one
@@ -162,14 +177,13 @@ class Framing:
         if len(self.crop) == 2:
             phrases.append(f"cropped to {in_words(self.crop)} in the middle")
         elif self.crop:
-            phrases.append(
-                f"cropped to {in_words(self.crop[2:])} at {self.crop[0]}, {self.crop[1]}"
-            )
+            left, top, *size = self.crop
+            phrases.append(f"cropped to {in_words(size)} at {left}, {top}")
         if self.resize:
             phrases.append(f"resized to {in_words(self.resize)}")
         if self.stride:
-            phrases.append(f"in tiles of {in_words((self.width, self.height))}")
-            phrases[-1] += f", {in_words(self.stride)} apart"
+            tile = in_words((self.width, self.height))
+            phrases.append(f"in tiles of {tile}, {in_words(self.stride)} apart")
         return ", ".join(phrases)
 
     def to_json(self) -> dict[str, object]:
@@ -178,8 +192,13 @@ class Framing:
         settings: dict[str, object] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if value != getattr(plain, field.name):
-                settings[field.name] = list(value) if isinstance(value, tuple) else value
+            usual = getattr(plain, field.name)
+            if value == usual:
+                continue
+            # JSON has no tuples: a model that is read again must equal the one that was written
+            if isinstance(value, tuple):
+                value = list(value)
+            settings[field.name] = value
         return settings
 
     @classmethod
@@ -190,18 +209,35 @@ class Framing:
         field_names = {field.name for field in fields(cls)} - {"channels", "width", "height"}
         if not data.keys() <= field_names:
             raise ValueError("framing")
-        sizes = {name: _whole_numbers(data.get(name, ())) for name in ("crop", "resize", "stride")}
-        low = float(str(data.get("low", 0.0)))
-        high = float(str(data.get("high", 0.0)))
-        background = int(str(data.get("background", WHITE)))
-        framing = cls(channels, width, height, **sizes, low=low, high=high, background=background)
-        if not (np.isfinite([low, high]).all() and 0 <= background <= WHITE):
-            raise ValueError("framing")
-        if len(framing.crop) not in (0, 2, 4) or len(framing.resize) not in (0, 2):
-            raise ValueError("framing")
-        if framing.stride and not (len(framing.stride) == 2 and min(framing.stride) > 0):
+        framing = cls(
+            channels,
+            width,
+            height,
+            crop=_whole_numbers(data.get("crop", ())),
+            resize=_whole_numbers(data.get("resize", ())),
+            stride=_whole_numbers(data.get("stride", ())),
+            low=float(str(data.get("low", 0.0))),
+            high=float(str(data.get("high", 0.0))),
+            background=int(str(data.get("background", WHITE))),
+        )
+        if not framing._is_sound():
             raise ValueError("framing")
         return framing
+
+    def _is_sound(self) -> bool:
+        """Whether the settings are ones that `aetool.data.pictures.choosing` could have made: of
+        a damaged or a stranger's model they may be anything."""
+        if not np.isfinite([self.low, self.high]).all():
+            return False
+        if not 0 <= self.background <= WHITE:
+            return False
+        if len(self.crop) not in (0, 2, 4):
+            return False
+        if len(self.resize) not in (0, 2):
+            return False
+        if not self.stride:
+            return True
+        return len(self.stride) == 2 and min(self.stride) > 0
 
 
 def _whole_numbers(value: object) -> tuple[int, ...]:
@@ -224,11 +260,16 @@ def usual_range(pixels: Values) -> tuple[float, float]:
     a model has no range of its own: of unsigned numbers the range of their type; of others 0 and 1,
     or a larger usual end if they exceed it."""
     if pixels.dtype.kind == "u":
-        return 0.0, float(np.iinfo(pixels.dtype).max)
+        most = np.iinfo(pixels.dtype).max
+        return 0.0, float(most)
     highest = float(pixels.max(initial=0))
+    white = 255.0
     if pixels.dtype.kind == "i":
-        return 0.0, 65535.0 if highest > WHITE else 255.0
-    return 0.0, 1.0 if highest <= 1 else 255.0
+        if highest > WHITE:
+            white = 65535.0
+    elif highest <= 1:
+        white = 1.0
+    return 0.0, white
 
 
 def _with_channels(pixels: Bytes, channels: int) -> Bytes:
@@ -237,8 +278,11 @@ def _with_channels(pixels: Bytes, channels: int) -> Bytes:
     if channels == 3 and pixels.ndim == 2:
         return np.repeat(pixels[:, :, None], 3, axis=2)
     if channels == 1 and pixels.ndim == 3:
-        parts = pixels.astype(np.uint32) @ np.array([RED, GREEN, BLUE], np.uint32)
-        return ((parts + 0x8000) >> 16).astype(np.uint8)
+        weights = np.array([RED, GREEN, BLUE], np.uint32)
+        weighed = pixels.astype(np.uint32) @ weights
+        # half of 65,536 is added, so that the quotient is rounded
+        levels = (weighed + 0x8000) >> 16
+        return levels.astype(np.uint8)
     return pixels
 
 
@@ -252,9 +296,11 @@ def _cropped(pixels: Bytes, crop: tuple[int, ...]) -> Bytes:
         top = (high - height) // 2
     else:
         left, top, width, height = crop
-    if left < 0 or top < 0 or left + width > wide or top + height > high:
+    right = left + width
+    bottom = top + height
+    if left < 0 or top < 0 or right > wide or bottom > high:
         raise UnreadableError(f"{wide} x {high} does not hold what it is to be cropped to")
-    return pixels[top : top + height, left : left + width]
+    return pixels[top:bottom, left:right]
 
 
 def resized(pixels: Bytes, size: tuple[int, ...]) -> Bytes:
@@ -282,7 +328,8 @@ def resized(pixels: Bytes, size: tuple[int, ...]) -> Bytes:
 def _steps(side: int, tile: int, stride: int) -> list[int]:
     """The offsets at which tiles begin along a side of a picture, all three in pixels; the last
     tile ends at the edge."""
-    steps = list(range(0, side - tile + 1, stride))
-    if steps[-1] + tile < side:
-        steps.append(side - tile)
+    last = side - tile
+    steps = list(range(0, last + 1, stride))
+    if steps[-1] < last:
+        steps.append(last)
     return steps
