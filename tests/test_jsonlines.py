@@ -161,3 +161,13 @@ def test_chosen_columns_are_those_of_the_whole_frame(tmp_path):
         every = opened.to_pandas()
     with aetool.open(archive, columns=["c", "a"]) as opened:
         pd.testing.assert_frame_equal(opened.to_pandas(), every[["c", "a"]])
+
+
+def test_blank_lines_stay_where_columns_are_chosen(tmp_path, run):
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(b'\n  \n{"a": 1, "b": 2}\n\n{"a": 3, "b": 4}\n')
+    aetool.compress(path, tmp_path / "t.aez")
+    out = aetool.decompress(tmp_path / "t.aez", tmp_path / "o.jsonl", columns=["b"])
+    assert out.read_bytes() == b'\n  \n{"b": 2}\n\n{"b": 4}\n'
+    with aetool.open(tmp_path / "t.aez", columns=["b"]) as opened:
+        assert opened.to_pandas()["b"].tolist() == [2, 4]

@@ -17,7 +17,7 @@ from aetool.canonical import Json
 from aetool.data.images import ImageSource
 from aetool.data.pictures.alike import are_of_one_form
 from aetool.data.sources import Source
-from aetool.errors import ParamError
+from aetool.errors import DataError, ParamError
 from aetool.spelling import option
 
 # the errors between which bytes are looked for
@@ -79,18 +79,24 @@ def write_exact(
     file: BinaryIO,
     source: opening.Opened,
     options: CompressOptions,
+    unread: DataError | None = None,
 ) -> dict[str, Json]:
     """Write a source that has no records, of which nothing can be lost, exactly; returns its
-    figures, with what `write_chosen` adds. ParamError if it takes more bytes than
-    options.budget."""
+    figures, with what `write_chosen` adds. ParamError if it takes more bytes than options.budget.
+
+    unread: why its records cannot be read; None if it has none.
+    """
     file.seek(0)
     file.truncate()
     figures = exact_job.write_compared(file, exact_job.job_of(source, options), source)
     size = int(figures["archive_bytes"])
     if options.budget is not None and size > options.budget:
+        why_exact = f"{source.name} holds no records that could lose anything"
+        if unread is not None:
+            why_exact += f" ({unread})"
         raise ParamError(
             f"{option('--budget')} {options.budget}: the exact archive takes {size:,} bytes, and "
-            f"{source.name} holds no records that could lose anything; allow that many, or more"
+            f"{why_exact}; allow that many, or more"
         )
     told = {"taken": EXACT, "rmse_of_deviation": 0.0, "prices": {EXACT: size}}
     return {**figures, **told}
@@ -170,9 +176,14 @@ def _best(found: list[Candidate], goal: Goal) -> Candidate:
         least = min(found, key=lambda candidate: candidate.size)
         ways = {BOUNDED: "bounded", CODE: "the model's code"}
         what = f"{ways.get(least.way, least.way)}, at an error of {100 * least.error:.3g} %"
+        size = f"{least.size:,} bytes"
+        if goal.pictures:
+            # rounded up, so that the number told is enough when it is asked for
+            tenths = math.ceil(10 * least.size / goal.pictures)
+            size = f"{tenths / 10:,} bytes a picture, {size} in all"
         raise ParamError(
-            f"{goal.told}: the smallest archive found takes {least.size:,} bytes ({what}); allow "
-            "that many, or more"
+            f"{goal.told}: the smallest archive found takes {size} ({what}); allow that many, or "
+            "more"
         )
     return min(fitting_ones, key=_by_error)
 

@@ -35,11 +35,13 @@ class Asked(Protocol):
 class Goal:
     """What an archive must meet: error, the most that it may have in standard deviations of the
     columns, or budget, the most bytes; the other one is None. told: the option that asked for it,
-    as messages name it."""
+    as messages name it. pictures: how many the bytes are for, where those of each were asked for;
+    else 0."""
 
     told: str
     error: float | None = None
     budget: int | None = None
+    pictures: int = 0
 
 
 def is_asked(options: Asked) -> bool:
@@ -94,5 +96,6 @@ def goal_of(options: Asked, yardstick: Yardstick, pictures: int) -> Goal | None:
         return Goal(told, error=yardstick.of_psnr(options.target_psnr))
     if options.bytes_per_picture is not None:
         told = f"{option('--bytes-per-picture')} {options.bytes_per_picture:g}"
-        return Goal(told, budget=int(options.bytes_per_picture * pictures))
+        total = int(options.bytes_per_picture * pictures)
+        return Goal(told, budget=total, pictures=pictures)
     return Goal(f"{option('--budget')} {options.budget}", budget=options.budget)

@@ -301,7 +301,7 @@ def _chosen(
             # a record that is none is found only where it stands
             if not _may_be_exact_alone(model, options):
                 raise
-            figures = choosing.write_exact(file, opening.of_source(source), options)
+            figures = choosing.write_exact(file, opening.of_source(source), options, why)
             # bytes that are kept have their reason
             if "kept" not in figures:
                 figures["unread"] = str(why)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PIECE = 4 << 20  # bytes of text in a block
 KEYS = "keys"  # the name of the bits that say what keys a line has
+FEW = 16  # lines that are read at a time to find the first record
 SHOWN = 60  # characters of a line that a message shows
 LINE = "line"  # the name of those of a line whose values are no columns
 
@@ -88,10 +89,13 @@ class JsonLines(ByteContent):
         return isinstance(other, JsonLines)
 
     def names(self, archive: Archive) -> list[str]:
-        """The keys of the archive's first line, each once; [] if it has no line."""
-        count = min(1, archive.rows)
-        for piece in archive.pieces(0, count):
-            return [str(name) for name in _record(archive, piece, keys_alone=True)]
+        """The keys of the archive's first record, each once; [] if it has none."""
+        # read a few lines at a time, as nearly always the first one is a record
+        for first in range(0, archive.rows, FEW):
+            for piece in archive.pieces(first, min(first + FEW, archive.rows)):
+                for line in jsonlines.split(piece):
+                    if line.strip():
+                        return [str(name) for name in _record(archive, line, keys_alone=True)]
         return []
 
     def owners(self, block: Block) -> list[int] | None:
@@ -144,6 +148,10 @@ class JsonLines(ByteContent):
             return b"".join(lines)
         chosen = []
         for line in lines:
+            if not line.strip():
+                # a blank line is none of the records, and stays where it stands
+                chosen.append(line)
+                continue
             part = _chosen(_record(archive, line), wanted)
             text = json.dumps(part, ensure_ascii=False)
             chosen.append(text.encode() + b"\n")

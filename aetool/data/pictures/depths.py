@@ -17,6 +17,7 @@ from aetool.errors import DataError, ParamError
 
 # bits of a value, by the types that an archive stores by pixel
 DEPTHS = {np.dtype(np.uint8): 8, np.dtype(np.uint16): 16}
+AS_ONE_DEPTH = "bring them to one depth"
 
 
 def values_of_one_depth(source: FolderSource) -> Iterator[Values]:
@@ -31,16 +32,16 @@ def values_of_one_depth(source: FolderSource) -> Iterator[Values]:
         if isinstance(picture, str):
             raise DataError(f"{source.name}: {source.titles[record]}: {picture}")
         if picture.alpha is not None:
-            _refuse(source, record, "has transparent parts")
+            _refuse(source, record, "has transparent parts", "lay them on a background")
         values = picture.pixels
         if values.dtype not in DEPTHS or _is_cut(source.sights[record]):
-            _refuse(source, record, "has values of another kind")
+            _refuse(source, record, "has values of another kind", AS_ONE_DEPTH)
         bits = DEPTHS[values.dtype]
         bits_of_first = bits_of_first or bits
         # a level of 16 bits is a 257th of one of 8: no number tells of both
         if bits != bits_of_first:
             fault = f"has {bits} bits a value, and others {bits_of_first}"
-            _refuse(source, record, fault)
+            _refuse(source, record, fault, AS_ONE_DEPTH)
         yield values
     if not bits_of_first:
         raise DataError(source.why_empty())
@@ -51,9 +52,10 @@ def _is_cut(sight: Sight | str) -> bool:
     return isinstance(sight, Sight) and sight.cut
 
 
-def _refuse(source: FolderSource, record: int, fault: str) -> NoReturn:
-    """Raise a ParamError that says what is odd about a picture, and what is wanted instead."""
+def _refuse(source: FolderSource, record: int, fault: str, way_out: str) -> NoReturn:
+    """Raise a ParamError that says what is odd about a picture, what is wanted instead, and the way
+    out: what to do with the pictures first."""
     raise ParamError(
         f"{source.name}: {source.titles[record]} {fault}; errors of a folder are told of opaque "
-        "pictures that all have 8, or all have 16, bits a value: bring them to one depth first"
+        f"pictures that all have 8, or all have 16, bits a value: {way_out} first"
     )
