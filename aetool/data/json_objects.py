@@ -9,8 +9,15 @@ from aetool.canonical import Json
 
 
 class RepeatedKeyError(Exception):
-    """An object has a key twice; the message says which key, in words that go behind the name of a
-    line or file."""
+    """An object has a key twice; the message says so, in words that go behind the name of a line or
+    file. key: which one."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"has the key '{key}' twice in one object, of which only one value could be read; give "
+            "each its own name"
+        )
+        self.key = key
 
 
 def parsed(text: str) -> Json:
@@ -20,20 +27,17 @@ def parsed(text: str) -> Json:
     return _DECODER.decode(text)
 
 
-def _object_of(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+def _object_of(members: list[tuple[str, Json]]) -> dict[str, Json]:
     """The object of these keys and values, in their order."""
-    found = dict(pairs)
+    by_key = dict(members)
     # nearly always: which key came twice is only looked for where one did
-    if len(found) == len(pairs):
-        return found
-    seen = set()
-    for key, _ in pairs:
-        if key in seen:
-            raise RepeatedKeyError(
-                f"has the key '{key}' twice in one object, of which only one value could be read; "
-                "give each its own name"
-            )
-        seen.add(key)
+    if len(by_key) == len(members):
+        return by_key
+    keys_before = set()
+    for member_key, _ in members:
+        if member_key in keys_before:
+            raise RepeatedKeyError(member_key)
+        keys_before.add(member_key)
     raise AssertionError("some key comes twice")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -16,7 +17,7 @@ from aetool.codec.contents.content import LOSSLESS, ByteContent, Content, read_e
 from aetool.codec.ledger import Costs, Ledger, costs_of_text
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
-from aetool.data import arrow_files
+from aetool.data import arrow_files, notices
 from aetool.data.json_objects import RepeatedKeyError, parsed
 from aetool.errors import DataError, ParamError
 from aetool.model import Int
@@ -95,7 +96,7 @@ class JsonLines(ByteContent):
             for piece in archive.pieces(first, min(first + FEW, archive.rows)):
                 for line in jsonlines.split(piece):
                     if line.strip():
-                        return [str(name) for name in _record(archive, line, keys_alone=True)]
+                        return [str(name) for name in _parsed(archive, line, json.loads)]
         return []
 
     def owners(self, block: Block) -> list[int] | None:
@@ -147,12 +148,13 @@ class JsonLines(ByteContent):
         if wanted is None:
             return b"".join(lines)
         chosen = []
+        reader = _Reader(archive)
         for line in lines:
             if not line.strip():
                 # a blank line is none of the records, and stays where it stands
                 chosen.append(line)
                 continue
-            part = _chosen(_record(archive, line), wanted)
+            part = _chosen(reader.record(line), wanted)
             text = json.dumps(part, ensure_ascii=False)
             chosen.append(text.encode() + b"\n")
         return b"".join(chosen)
@@ -193,11 +195,12 @@ def _named_once(names: Sequence[str]) -> tuple[list[str], list[int]]:
 
 
 def _records(archive: Archive, first: int, last: int) -> Iterator[dict[str, Json]]:
-    """Yield the JSON object of each line first:last that is not blank, as `_record` reads it."""
+    """Yield the JSON object of each line first:last that is not blank, as a _Reader reads it."""
+    reader = _Reader(archive)
     for piece in archive.pieces(first, last):
         for line in jsonlines.split(piece):
             if line.strip():
-                yield _record(archive, line)
+                yield reader.record(line)
 
 
 def _chosen(record: dict[str, Json], wanted: Sequence[str]) -> dict[str, Json]:
@@ -205,15 +208,40 @@ def _chosen(record: dict[str, Json], wanted: Sequence[str]) -> dict[str, Json]:
     return {name: record[name] for name in wanted if name in record}
 
 
-def _record(archive: Archive, line: bytes, keys_alone: bool = False) -> dict[str, Json]:
-    """The JSON object of a line; DataError if the line is no JSON or has a key twice, ParamError if
-    it is no object. keys_alone: whether values do not matter, so that a key may come twice."""
+@dataclass(eq=False)
+class _Reader:
+    """Reads lines of an archive as JSON objects. Of a key that comes twice in one object the last
+    value is read, as everywhere in Python, with a warning of the first such line: the archive is
+    written already, and its other lines are to be had.
+
+    has_warned: whether such a line was met.
+    """
+
+    archive: Archive
+    has_warned: bool = False
+
+    def record(self, line: bytes) -> dict[str, Json]:
+        """The JSON object of a line; DataError if the line is no JSON, ParamError if it is no
+        object."""
+        try:
+            return _parsed(self.archive, line, parsed)
+        except RepeatedKeyError as repeated:
+            if not self.has_warned:
+                self.has_warned = True
+                start = line.decode("utf-8", "replace").strip()[:SHOWN]
+                notices.warn(
+                    f"{self.archive.reader.path}: of the key '{repeated.key}', which comes twice "
+                    f"in one object, the last value is read: {start}"
+                )
+        return _parsed(self.archive, line, json.loads)
+
+
+def _parsed(archive: Archive, line: bytes, parse: Callable[[str], Json]) -> dict[str, Json]:
+    """The JSON object of a line. parse: makes it of the line's text. DataError if the line is no
+    JSON, ParamError if it is no object."""
     try:
         text = line.decode(json.detect_encoding(line), "surrogatepass")
-        record = json.loads(text) if keys_alone else parsed(text)
-    except RepeatedKeyError as fault:
-        start = text.strip()[:SHOWN]
-        raise DataError(f"{archive.reader.path}: a line {fault}: {start}") from None
+        record = parse(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{archive.reader.path}: a line is not JSON: {error}") from None
     if not isinstance(record, dict):
