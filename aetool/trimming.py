@@ -59,8 +59,9 @@ def _nearest_of(distances: Float, part: float) -> npt.NDArray[np.bool_]:
 
 
 def _distances_by_axes(numbers: _Winsorised, weights: Float) -> Float:
-    """(rows,): squared distances from the weighed mean, by the leading axes alone, where a
-    covariance of all numbers would be too large. weights: (rows,)."""
+    """(rows,): squared Mahalanobis distances from the weighed mean, where a covariance of all
+    numbers would be too large: by the variances along the leading axes, and along all other axes
+    by one, their mean. weights: (rows,)."""
     axes = max(1, min(AXES, len(weights) // ROWS_OF_AN_AXIS))
     principal = leading(numbers, axes, weights)
     return principal.squares(numbers)

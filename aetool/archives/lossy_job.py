@@ -216,7 +216,9 @@ class LossyJob:
         return self.model.schema.encode(table, self.source.name)
 
     def _read_ranges(self, source: TableSource, schema: Schema) -> None:
-        """Read the whole table and set `ranges` and `irregular`."""
+        """Read the whole table and set `ranges`, [lowest, highest] of each column of numbers, in
+        user units (its `span` where all cells are gaps), and `irregular`, the names of the columns
+        in which a cell is of another kind."""
         low = np.full(len(self.modelled), np.inf)
         high = -low
         for table in source.batches():

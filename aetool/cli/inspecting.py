@@ -94,7 +94,7 @@ def _inner(value: object) -> str:
 
 
 def _listed(value: object) -> str:
-    """A list with plus signs between its entries; any other value as text."""
+    """A list of texts with " + " between them; any other value as `_shown` prints it."""
     if isinstance(value, list):
         return " + ".join(value)
     return _shown(value)

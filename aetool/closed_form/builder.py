@@ -82,8 +82,8 @@ class Builder:
     ) -> None:
         """A builder that adds to `graph`, which has the features of records already.
 
-        schema: of a table, or None; records: the name of the graph's input of records in user
-        units.
+        schema: of a table, which tells `rows`, how many records were fitted; or None. records: the
+        name of the graph's input of records in user units.
         """
         self.graph = graph
         self.spec = spec

@@ -428,8 +428,9 @@ def _field_end(text: bytes, at: int, rule: Rule, edges: frozenset[int]) -> tuple
 
 
 def _behind_quotes(text: bytes, at: int) -> tuple[int, int]:
-    """(the offset behind the quote that closes a field, its kind by what stands in the quotes). at:
-    behind the quote that opens it. One that is never closed goes on to the end of the text."""
+    """(the offset behind the quote that closes a field; its kind: ODD if a doubled quote is in it,
+    else QUOTED). at: behind the quote that opens it. One that is never closed goes on to the end of
+    the text, and is ODD."""
     kind = QUOTED
     while True:
         close = text.find(b'"', at)

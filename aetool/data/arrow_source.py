@@ -182,8 +182,9 @@ UNCONVERTED = (ValueError, TypeError, OverflowError)  # errors of Arrow are of t
 
 
 def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
-    """(a DataFrame as an Arrow table, without its index; the places of columns whose values of
-    several kinds became text, to be read as cells of a file are)."""
+    """(a DataFrame as an Arrow table, without its index; the places, from 0, of columns that became
+    text, see `_column`, to be read as cells of a file are). DataError for two columns of one name,
+    and for values that are none of a table. name: of the source, for messages."""
     import pyarrow as pa
 
     # names need not be texts in pandas; the caller's own DataFrame stays as it is

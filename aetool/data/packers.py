@@ -209,7 +209,8 @@ class _Sheet:
         return sheet[..., 0] if self.channels == 1 else sheet
 
     def taken_apart(self, sheet: Pixels) -> Pixels:
-        """(n, height, width, channels): the tiles of a sheet, the inverse of `laid_out`."""
+        """(down * across, height, width, channels): all tiles of a sheet, (height, width[,
+        channels]); what `laid_out` added, drawn-out edges and tiles left over, is among them."""
         rows = sheet.reshape(self.down, self.height, self.across, self.width, -1)
         grid = rows.transpose(0, 2, 1, 3, 4)
         return grid.reshape(-1, self.height, self.width, self.channels)

@@ -115,7 +115,8 @@ def region_of_peak(amounts: Float, reach: float) -> Mask:
 
 
 def box_of(region: Mask, excess: Float) -> Box:
-    """The smallest box around a region, (H, W) bool, with its share of an excess, (H, W) >= 0."""
+    """The smallest box around a region, (H, W) bool, with the share of an excess, (H, W) >= 0, that
+    lies in the box, in the region or not. The region has a pixel, and the excess one above 0."""
     rows = np.flatnonzero(region.any(axis=1))
     columns = np.flatnonzero(region.any(axis=0))
     top = int(rows[0])

@@ -37,8 +37,9 @@ ERFC = (
 def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: Float) -> str:
     """-log mass of each number's bucket under N(mean, scale^2), in nats, (B, numbers).
 
-    The same arithmetic as aetool.nn.likelihood.bucket_nats; pictures, whose buckets are always
-    thin, take thin_bucket_nats.
+    The same arithmetic as aetool.nn.likelihood.bucket_nats, or, for pictures, whose buckets are
+    always thin, thin_bucket_nats there; with a sigma of at least LEAST_SIGMA half-widths of a
+    bucket (LEAST_PIXEL_SIGMA), and narrower buckets where numbers are curved.
     """
     numbers = g.term(z)
     half = g.term(g.const(spec.half))

@@ -160,7 +160,7 @@ def takes_low_part(model: Bundle) -> bool:
     if any(_is_fine(column) for column in columns):
         return True
     score = onnx.ModelProto.FromString(model.graphs[SCORE])
-    # a product in float64 stands for sums that cancel
+    # a product in float64: that of a record's fold, see aetool.folds, or one of a plugin's graph
     if "MatMul" in pairs.wide_kinds(score):
         return True
     has_numbers = any(column.features.scale is not None for column in columns)

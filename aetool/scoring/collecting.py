@@ -47,9 +47,10 @@ class Share:
     """The results of one batch that a detection needs. scores: (n,), of all its records; moments:
     (n,), their times in epoch seconds, or None.
 
-    The other fields have one entry for each of the k records to report: row, its number from 0;
-    anomaly, whether it is flagged; why, its reasons on one line; named, the same by columns; boxes,
-    of pictures alone; tables: one table of the k rows, or none.
+    The other fields have one entry for each of the k records to report: row, its number in the
+    source, from 0; score; anomaly, whether it is flagged; why, its reasons on one line; named, the
+    same by columns; boxes, of pictures, [] of a table. But tables has one entry, the table of the k
+    rows, or none.
     """
 
     scores: Float

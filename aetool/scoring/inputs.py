@@ -112,9 +112,10 @@ def inputs_of(source: Source, bundle: Bundle) -> Iterator[Laid]:
 
 
 def _ordered_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
-    """Yield the rows of a table in the source's order, each with the rows that come before it when
-    all are sorted by a column. That order is known only when all rows are read, so the whole table
-    is kept in memory."""
+    """Yield the rows of a table batch by batch, in the source's order; the inputs of each are its
+    columns and those of the `schema.context` rows of its group that come before it when all are
+    sorted by the column `schema.order`. That order is known only when all rows are read, so the
+    whole table is kept in memory."""
     everything = concat(list(source.batches()))
     schema = schema.as_written(everything, source.decimal)
     inputs = whole(schema, everything, source.name)

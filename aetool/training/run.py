@@ -74,8 +74,9 @@ class Run:
     # ---- going on where another process was killed
 
     def resume(self, checkpoint: Checkpoint, shuffle: np.random.Generator) -> None:
-        """Save this training in a file from now on, and continue the one that is saved there.
-        shuffle: the generator that draws batches."""
+        """Save this training in a file from now on, and continue the one that is saved there, if
+        there is one: called before the first stage. shuffle: the generator that draws batches.
+        DataError as of `Checkpoint.saved`."""
         self.checkpoint = checkpoint
         self.shuffle = shuffle
         self._saved = checkpoint.saved()

@@ -156,8 +156,9 @@ def _root(g: Builder, distance: Value, degree: int) -> Value:
 
 
 class Nearest(ClosedForm):
-    """Fits a memory of rows: each different row once, and where there are too many a random sample
-    of them.
+    """Fits a memory of rows: of all rows, or of a random sample where these are too many, each
+    different row once. Of rows that many others equal the sample has many, so that rarer ones may
+    be left out even where there are few different rows.
 
     A record at the place of a row is compared with the next nearest, so that no row vouches for
     itself, unless several rows were there; and where most rows repeat others, any row may vouch.
