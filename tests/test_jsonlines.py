@@ -176,3 +176,13 @@ def test_blank_lines_stay_where_columns_are_chosen(tmp_path, run):
     assert out.read_bytes() == b'\n  \n{"b": 2}\n\n{"b": 4}\n'
     with aetool.open(tmp_path / "t.aez", columns=["b"]) as opened:
         assert opened.to_pandas()["b"].tolist() == [2, 4]
+
+
+@pytest.mark.parametrize("blank", [1, 16, 40])
+def test_names_are_those_of_the_first_record_behind_blank_lines(tmp_path, blank):
+    path, archive = tmp_path / "t.jsonl", tmp_path / "t.aez"
+    path.write_bytes(b"\n" * blank + b'{"a": 1, "b": 2}\n' * 3)
+    aetool.compress(path, archive)
+    with aetool.open(archive, columns=["b"]) as opened:
+        assert opened.content.names(opened) == ["a", "b"]
+        assert opened.to_pandas()["b"].tolist() == [2, 2, 2]

@@ -228,9 +228,8 @@ class Candidates:
 
     def check(self, model: Bundle) -> None:
         """Raise ParamError or DataError if the model has no code for the source's records."""
-        # a code restores pictures of one size, of 8 bits a value
         if isinstance(self.source, FolderSource):
-            of_one_form(self.source)
+            of_one_form(self.source, "a code restores pictures")
         as_the_model_takes_it(self.source, model, self.options.force)
 
     def code(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -96,6 +97,7 @@ def goal_of(options: Asked, yardstick: Yardstick, pictures: int) -> Goal | None:
         return Goal(told, error=yardstick.of_psnr(options.target_psnr))
     if options.bytes_per_picture is not None:
         told = f"{option('--bytes-per-picture')} {options.bytes_per_picture:g}"
-        total = int(options.bytes_per_picture * pictures)
+        # rounded first: 8.2 times 15 is a little less than 123 in binary
+        total = math.floor(round(options.bytes_per_picture * pictures, 6))
         return Goal(told, budget=total, pictures=pictures)
     return Goal(f"{option('--budget')} {options.budget}", budget=options.budget)

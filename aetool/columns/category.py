@@ -213,7 +213,7 @@ class Category(Modelled):
             return "true or false"
         count = len(self.levels) + self.more
         shown = ", ".join(self.levels[:SHOWN])
-        if count == 1:
+        if count <= 1:
             return f"one level: {shown}"
         if count > SHOWN:
             shown += ", ..."

@@ -355,7 +355,7 @@ class _Survey:
         """All pictures in one array, (n, channels, height, width); None for more than MOST_VALUES
         values."""
         assert isinstance(self.source, ImageSource)
-        alike = of_one_form(self.source)
+        alike = of_one_form(self.source, "they are given pictures")
         if alike.count * int(np.prod(alike.shape)) > MOST_VALUES:
             return None
         return np.concatenate(list(alike.batches()))

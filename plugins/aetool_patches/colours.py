@@ -130,12 +130,7 @@ class Colours:
         wide = self._blurred(g, colours, WIDE)
         change = softened - wide
         contrast = self._contrast(g, change, LEAST_CONTRAST, WIDE)
-        beside_contrast = g.op(
-            "Concat",
-            softened,
-            contrast,
-            axis=1,
-        )
+        beside_contrast = g.op("Concat", softened, contrast, axis=1)
         contrasts_of_grains = []
         for fine, coarse in GRAINS:
             less_blurred = self._blurred(g, colours, fine)
@@ -143,21 +138,11 @@ class Colours:
             change = less_blurred - more_blurred
             contrast = self._contrast(g, change, LEAST_GRAIN, WIDE)
             contrasts_of_grains.append(contrast)
-        beside_grains = g.op(
-            "Concat",
-            softened,
-            *contrasts_of_grains,
-            axis=1,
-        )
+        beside_grains = g.op("Concat", softened, *contrasts_of_grains, axis=1)
         _, coarser_than_finest = GRAINS[0]
         change = softened - self._blurred(g, colours, coarser_than_finest)
         contrast = self._contrast(g, change, LEAST_CONTRAST, NARROW)
-        beside_narrow = g.op(
-            "Concat",
-            softened,
-            contrast,
-            axis=1,
-        )
+        beside_narrow = g.op("Concat", softened, contrast, axis=1)
         return colours, beside_contrast, beside_grains, beside_narrow
 
     def _blurred(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PIECE = 4 << 20  # bytes of text in a block
 KEYS = "keys"  # the name of the bits that say what keys a line has
-FEW = 16  # lines that are read at a time to find the first record
+FEW = 16  # lines that are looked at to find the first record, before all others are
 SHOWN = 60  # characters of a line that a message shows
 LINE = "line"  # the name of those of a line whose values are no columns
 
@@ -91,9 +91,9 @@ class JsonLines(ByteContent):
 
     def names(self, archive: Archive) -> list[str]:
         """The keys of the archive's first record, each once; [] if it has none."""
-        # read a few lines at a time, as nearly always the first one is a record
-        for first in range(0, archive.rows, FEW):
-            for piece in archive.pieces(first, min(first + FEW, archive.rows)):
+        # nearly always the first line is a record: only behind it more than a few are looked at
+        for first, last in ((0, FEW), (FEW, archive.rows)):
+            for piece in archive.pieces(first, min(last, archive.rows)):
                 for line in jsonlines.split(piece):
                     if line.strip():
                         return [str(name) for name in _parsed(archive, line, json.loads)]

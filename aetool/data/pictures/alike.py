@@ -42,9 +42,14 @@ class _Form(NamedTuple):
         return f"is {tones[self.coloured]}, and most are {tones[other.coloured]}"
 
 
-def of_one_form(source: ImageSource) -> ImageSource:
+def of_one_form(
+    source: ImageSource,
+    purpose: str = "errors are told of pictures",
+) -> ImageSource:
     """Make sure that all pictures of a source have one form, and return a source whose batches have
     their pixels: the source itself where its batches do.
+
+    purpose: what needs that, in words for a message that go before "of one size".
 
     ParamError for pictures of several sizes, gray ones among those in colour, any with more than 8
     bits a value or with transparent parts, and those that no single archive holds; DataError where
@@ -53,7 +58,7 @@ def of_one_form(source: ImageSource) -> ImageSource:
     _refuse_loose(source)
     if source.is_uniform:
         return source
-    form = _form_of(source)
+    form = _form_of(source, purpose)
     # what opaque pictures say of opacity is no channel
     channels = 3 if form.coloured else 1
     check_shape(source.name, (channels, form.height, form.width))
@@ -86,9 +91,9 @@ def _refuse_loose(source: ImageSource) -> None:
         )
 
 
-def _form_of(source: ImageSource) -> _Form:
+def _form_of(source: ImageSource, purpose: str) -> _Form:
     """The form of the source's pictures; ParamError if they differ, or have more than 8 bits or
-    transparent parts, DataError if one cannot be read."""
+    transparent parts, DataError if one cannot be read. purpose: as of `of_one_form`."""
     forms = []
     for record, sight in enumerate(source.sights):
         if isinstance(sight, str):
@@ -100,19 +105,19 @@ def _form_of(source: ImageSource) -> _Form:
     [(common, _)] = Counter(forms).most_common(1)
     for record, form in enumerate(forms):
         if form != common:
-            _refuse(source, record, form.told(common))
+            _refuse(source, record, form.told(common), purpose)
         if form.has_more_bits:
-            _refuse(source, record, "has more than 8 bits a value")
+            _refuse(source, record, "has more than 8 bits a value", purpose)
         if _is_transparent(source, record):
-            _refuse(source, record, "has transparent parts")
+            _refuse(source, record, "has transparent parts", purpose)
     return common
 
 
-def _refuse(source: ImageSource, record: int, fault: str) -> None:
+def _refuse(source: ImageSource, record: int, fault: str, purpose: str) -> None:
+    """Raise a ParamError that says what is odd about a picture, and what needs it otherwise."""
     raise ParamError(
-        f"{source.name}: {_title(source, record)} {fault}; errors are told of pictures of one "
-        "size, of 8 bits a value, opaque, and all gray or all in colour: bring them to one "
-        "form first"
+        f"{source.name}: {_title(source, record)} {fault}; {purpose} of one size, of 8 bits a "
+        "value, opaque, and all gray or all in colour: bring them to one form first"
     )
 
 
