@@ -12,13 +12,13 @@ Only streams before this one in the block are referred to. plans.py says what a 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from aetool.canonical import Json
 from aetool.codec import bits, keys, rans, stages, transforms
 from aetool.codec.bits import U8, U64
 from aetool.codec.blobs import pack, read_varint, unpack, varint
@@ -43,6 +43,7 @@ from aetool.model import Int
 Counts = U32 | None  # of symbols in their contexts, to begin with
 MOVING, USUAL, STILL = 0, 1, 2
 MARK_STRENGTH = 2
+MOST_RAW_BITS = 64  # of a residual that lies in no bin
 
 
 def _student(known: Known) -> Int:
@@ -57,7 +58,8 @@ def _student(known: Known) -> Int:
 
 
 def symbols_of(plan: Plan, r: Int) -> U16:
-    """(n,): the number of the bin that each residual lies in; plan.bins if it lies in none."""
+    """(n,): the number of the bin that each residual lies in; plan.bins if it lies in none. r:
+    (n,), the residuals."""
     start = plan.starts
     width = plan.widths
     count = plan.bins
@@ -66,8 +68,8 @@ def symbols_of(plan: Plan, r: Int) -> U16:
     first = start[0]
     last = start[-1]
     # bins of one number each, without a gap: the commonest case, which needs no search
-    span = int(last) - int(first)
-    if not width.any() and span == count - 1:
+    distance = int(last) - int(first)
+    if not width.any() and distance == count - 1:
         inside = (r >= first) & (r <= last)
         number = np.where(inside, r - first, count)
         return number.astype(np.uint16)
@@ -80,14 +82,19 @@ def symbols_of(plan: Plan, r: Int) -> U16:
     # a place needs as many bits as the bin is wide, and no more
     is_beyond = above >> width_of_nearest != 0
     outside = (bin_below < 0) | is_beyond
-    return np.where(outside, count, nearest).astype(np.uint16)
+    number = np.where(outside, count, nearest)
+    return number.astype(np.uint16)
 
 
 # ---- contexts
 
 
 def contexts(
-    plan: Plan, stream: Stream, known: Known, prime: Counts = None, symbols: U16 | None = None
+    plan: Plan,
+    stream: Stream,
+    known: Known,
+    prime: Counts = None,
+    symbols: U16 | None = None,
 ) -> tuple[U32 | None, Contexts]:
     """Compute the contexts of a stream's symbols by its plan's features: (base, layout). base: (n,)
     uint32, all features combined into one number for each value; None if no feature can be computed
@@ -101,7 +108,10 @@ def contexts(
     own: U8 | None = None
     radices: list[int] = []
     base: U32 | None = None
+    # of the feature of repeats: its place among the features, the classes and size of its repeats
+    place = 0
     match: U8 | None = None
+    size = 1
     for feature in plan.features:
         if isinstance(feature, OwnSymbol):
             if radices:
@@ -127,15 +137,25 @@ def contexts(
         radices.append(radix)
         # as digits of a number: each feature multiplies what stands before it by its radix
         base = marks if base is None else base * np.uint32(radix) + marks
-    look: dict[str, Json] = {}
+    layout = Contexts(
+        alphabet=alphabet,
+        radices=tuple(radices),
+        strength=plan.strength,
+        own=own,
+        prime=prime,
+    )
     if match is not None and symbols is None:
-        # the decoder finds the feature symbol by symbol; what is left of the base is without it
+        # the decoder finds the feature symbol by symbol; the base has only the other features
         if base is not None and len(base) == 1:
             base = None
         radices_behind = radices[place + 1 :]
         stride = int(np.prod(radices_behind, dtype=np.int64))
-        look = {"match": match, "size_of_repeats": size, "stride": stride}
-    layout = Contexts(alphabet, tuple(radices), plan.strength, own, prime, **look)
+        layout = dataclasses.replace(
+            layout,
+            match=match,
+            size_of_repeats=size,
+            stride=stride,
+        )
     layout.check()
     return base, layout
 
@@ -150,7 +170,8 @@ def classes_of_symbols(edges: Int, alphabet: int) -> U8:
 
 def feature_of(feature: Feature, stream: Stream, known: Known) -> tuple[U32, int]:
     """Compute a feature of other streams, or of the student, as part of a context: ((n,) its value
-    for each row of the stream, how many different values it can have)."""
+    for each row of the stream, how many different values it can have). ArchiveError if the feature
+    asks for a stream or a student that is not there."""
     if isinstance(feature, Verdict):
         verdicts = where_present(_student(known), stream)
         return verdicts.astype(np.uint32), MAX_CLASSES
@@ -179,9 +200,13 @@ def feature_of(feature: Feature, stream: Stream, known: Known) -> tuple[U32, int
 
 @dataclass(frozen=True, eq=False)
 class Pushed:
-    """A stream as the entropy coder takes it. pairs: (n,), the frequency and start of each symbol;
-    raw: the bits within bins; lanes: how many coders take turns. usual: whether all symbols are the
-    most common one and there are no raw bits, so that nothing need be stored."""
+    """A stream as the entropy coder takes it.
+
+    pairs: (n,), the frequency and start of each symbol, as `rans.forward` returns them; raw: the
+    bits within bins, or the stream compressed as bytes; lanes: how many coders take turns. usual:
+    whether all symbols are the most common one and there are no raw bits, so that nothing need be
+    stored.
+    """
 
     pairs: U32
     raw: bytes
@@ -189,7 +214,12 @@ class Pushed:
     usual: bool
 
 
-def forward(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> Pushed:
+def forward(
+    plan: Plan,
+    stream: Stream,
+    known: Known,
+    prime: Counts = None,
+) -> Pushed:
     """Make a stream ready for the entropy coder, by its plan, and add the stream to `known`."""
     if plan.packed is not None:
         _know(plan, stream, known)
@@ -208,6 +238,7 @@ def forward(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> P
     is_usual = symbols == plan.usual
     usual = not raw and bool(is_usual.all())
     lanes = 1 << plan.lanes_log
+    # a symbol that is the only one takes no bits
     pairs = np.zeros(0, np.uint32)
     if layout.alphabet > 1:
         pairs = rans.forward(symbols, base, layout, lanes)
@@ -217,15 +248,17 @@ def forward(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> P
 def _bins_of(plan: Plan, symbols: U16) -> tuple[U8, Int]:
     """((n,) width in bits, (n,) first number) of the bin of each symbol. What lies in no bin has
     the symbol behind the last: it is stored in 64 bits, from 0 on."""
-    # raw bits of what lies in no bin: all 64
-    widths = np.append(plan.widths, 64)
+    widths = np.append(plan.widths, MOST_RAW_BITS)
     widths = widths.astype(np.uint8)
     starts = np.append(plan.starts, 0)
     return widths[symbols], starts[symbols]
 
 
 def squeezed(
-    packed: Packed, values: Int, wanted: stages.Names = stages.USUAL, quick: bool = False
+    packed: Packed,
+    values: Int,
+    wanted: stages.Names = stages.USUAL,
+    quick: bool = False,
 ) -> bytes:
     """Compress values as bytes: each less packed.low as a number of packed.size bytes, then all by
     the stage, of those wanted, that makes them smallest. quick: with less effort, only to see the
@@ -248,7 +281,12 @@ def _unsqueezed(packed: Packed, data: bytes, count: int) -> Int:
     return above.view(np.int64) + np.int64(packed.low)
 
 
-def encode(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> bytes:
+def encode(
+    plan: Plan,
+    stream: Stream,
+    known: Known,
+    prime: Counts = None,
+) -> bytes:
     """Encode a stream by its plan, and add it to `known`; returns b"" if all symbols are the usual
     one, the squeezed bytes if the plan packs, else varint length of rANS, rANS, raw bits."""
     pushed = forward(plan, stream, known, prime)
@@ -259,16 +297,17 @@ def encode(plan: Plan, stream: Stream, known: Known, prime: Counts = None) -> by
     coded = b""
     if len(pushed.pairs):
         coded = rans.push(pushed.pairs, pushed.lanes)
+    # the raw bits have no length: they go on to the end of the stream's bytes
     return varint(len(coded)) + coded + pushed.raw
 
 
 def stillness(values: Int, usual: int) -> int:
-    """The mark of a stream's values, (n,), that says how constant they are: USUAL if every one is
+    """A mark that says how constant a stream's values, (n,), are: USUAL if every one is
     `usual`, or there are none; STILL if all are one other number; MOVING if they differ."""
-    if not len(values) or (values == usual).all():
+    if (values == usual).all():
         return USUAL
-    is_moving = (values != values[0]).any()
-    return MOVING if is_moving else STILL
+    is_still = (values == values[0]).all()
+    return STILL if is_still else MOVING
 
 
 def marked(marks: Sequence[int], numbers: Sequence[int], counts: U32) -> Pushed:
@@ -282,7 +321,7 @@ def marked(marks: Sequence[int], numbers: Sequence[int], counts: U32) -> Pushed:
 
 
 def _marks_layout(counts: U32, numbers: Sequence[int]) -> tuple[Contexts, U32]:
-    """(layout, base) of the marks of these streams: the context of a mark is its stream's
+    """(layout, (n,) base) of the marks of these streams: the context of a mark is its stream's
     number."""
     layout = Contexts(
         alphabet=3,
@@ -293,13 +332,19 @@ def _marks_layout(counts: U32, numbers: Sequence[int]) -> tuple[Contexts, U32]:
     return layout, np.array(numbers, np.uint32)
 
 
-def still(plan: Plan, stream: Stream, known: Known, usual: int) -> Pushed:
+def still(
+    plan: Plan,
+    stream: Stream,
+    known: Known,
+    usual: int,
+) -> Pushed:
     """Prepare a constant stream for the entropy coder, and add it to `known`. Only the difference
     of its value to `usual` is stored, nothing where that is 0."""
     _know(plan, stream, known)
     difference = 0
     if len(stream.values):
         difference = int(stream.values[0]) - usual
+    # its mark already says that it is the usual value
     raw = b""
     if difference:
         raw = varint(_folded(difference))
@@ -333,7 +378,12 @@ class Account(Protocol):
     """Collects the bits that each value takes while streams are decoded; see ledger.Ledger."""
 
     def symbols(
-        self, plan: Plan, stream: Stream, symbols: U16, known: Known, prime: Counts
+        self,
+        plan: Plan,
+        stream: Stream,
+        symbols: U16,
+        known: Known,
+        prime: Counts,
     ) -> None:
         """Count the bits of the symbols that were decoded of a stream, from its plan and counts."""
 
@@ -348,22 +398,24 @@ class Source:
     def __init__(self, data: bytes) -> None:
         self.data = data
 
-    def symbols(self, plan: Plan, count: int, base: U32 | None, layout: Contexts) -> U16:
+    def symbols(
+        self,
+        plan: Plan,
+        count: int,
+        base: U32 | None,
+        layout: Contexts,
+    ) -> U16:
         """Decode the `count` symbols of the stream; if there are no bytes, all are the plan's usual
         one."""
         if not self.data:
             usual = _usual(plan, layout)
             return np.full(count, usual, np.uint16)
-        size, at = read_varint(self.data, 0)
-        if size > len(self.data) - at:
-            raise ArchiveError("damaged: a coded stream is cut short")
-        end = at + size
-        coded = self.data[at:end]
-        self.data = self.data[end:]
+        coded, self.data = _cut(self.data)
         if layout.alphabet > 1 and count:
             lanes = 1 << plan.lanes_log
             return rans.decode(coded, count, base, layout, lanes)
-        if size:
+        # a symbol that is the only one takes no bytes
+        if coded:
             raise ArchiveError("damaged: a coded stream is longer than it should be")
         return np.zeros(count, np.uint16)
 
@@ -373,20 +425,35 @@ class Source:
         return bits.unpack(self.data, widths)
 
 
+def _cut(data: bytes) -> tuple[bytes, bytes]:
+    """Cut bytes that begin with a varint length: (as many bytes as it says, the rest). ArchiveError
+    if there are fewer."""
+    size, at = read_varint(data, 0)
+    end = at + size
+    if end > len(data):
+        raise ArchiveError("damaged: a coded stream is cut short")
+    return data[at:end], data[end:]
+
+
 class Joined(Source):
     """Decodes the streams of a small block, which are stored as one: u32 state and words, then raw
     bits. Under a shared model a mark for each of its streams comes first."""
 
     def __init__(self, data: bytes) -> None:
-        size, at = read_varint(data, 0)
-        if size > len(data) - at:
-            raise ArchiveError("damaged: a coded stream is cut short")
-        end = at + size
-        coded = data[at:end]
-        self.chain = rans.Chain(coded) if size else None
-        super().__init__(data[end:])
+        coded, raw = _cut(data)
+        # where no stream has symbols to decode there is no state either
+        self.chain = rans.Chain(coded) if coded else None
+        super().__init__(raw)
 
-    def symbols(self, plan: Plan, count: int, base: U32 | None, layout: Contexts) -> U16:
+    def symbols(
+        self,
+        plan: Plan,
+        count: int,
+        base: U32 | None,
+        layout: Contexts,
+    ) -> U16:
+        """Decode the next `count` symbols of what all streams share; ArchiveError if they end too
+        early."""
         if layout.alphabet < 2 or not count:
             return np.zeros(count, np.uint16)
         if self.chain is None:
@@ -403,7 +470,13 @@ class Joined(Source):
         return dict(zip(numbers, marks.tolist(), strict=True))
 
     def still(
-        self, plan: Plan, stream: Stream, count: int, known: Known, value: int, mark: int
+        self,
+        plan: Plan,
+        stream: Stream,
+        count: int,
+        known: Known,
+        value: int,
+        mark: int,
     ) -> Int:
         """Decode the `count` values, all the same, of a stream whose mark is USUAL or STILL, and
         add the stream to `known`; returns them, (count,). value: the usual one; that of a STILL
@@ -412,6 +485,7 @@ class Joined(Source):
             folded, at = read_varint(self.data, 0)
             self.data = self.data[at:]
             value += _unfolded(folded)
+        # a damaged difference may lead out of what 64 bits hold
         if not -(1 << 63) <= value < 1 << 63:
             raise ArchiveError("damaged: a value is out of range")
         stream.values = np.full(count, value, np.int64)
@@ -419,6 +493,8 @@ class Joined(Source):
         return stream.values
 
     def raw(self, widths: U8) -> U64:
+        """Read a number of each of these widths, in bits, from as many bytes as they fill; the
+        bytes behind are the next stream's."""
         count_of_bits = int(widths.sum(dtype=np.int64))
         size = (count_of_bits + 7) // 8
         bytes_of_stream = self.data[:size]

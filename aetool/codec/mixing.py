@@ -23,12 +23,18 @@ ORDERS = (0, 1, 2, 3, 4, 6)  # how many bytes before are a context
 CONTEXTS = len(ORDERS) + 4
 INPUTS = CONTEXTS + 2  # with a match, and a constant
 MOST_FIELDS = 256
+MOST_SLOT_BITS = 18  # of the place of a slot in its table
 MOST_MET = 40
 FIRST_WEIGHT = 13000  # of 65536
+SETS_OF_BITS = 256  # of weights, by the bits of this byte so far
+SETS_OF_MATCH = 32  # by how many contexts are known, and how long the match is
+SETS_OF_FIELD = 64  # by the number of the field
 RATES = ((2000, 110), (20000, 50), (MOST, 20))  # of learning, up to so many bytes
 MATCH_BITS, LEAST_MATCH, LONGEST_MATCH = 16, 5, 65535
+LONGEST_ANEW = 32  # bytes of a match that are compared when it is found
 NEWLINE = 10
 WORD = (1 << 32) - 1
+LARGEST = 2047  # logit, in 256ths
 EVERY = (
     1, 2, 3, 6, 10, 16, 27, 45, 73, 120, 194, 310, 488, 747, 1101, 1546, 2047, 2549, 2994, 3348,
     3607, 3785, 3901, 3975, 4022, 4050, 4068, 4079, 4085, 4089, 4092, 4093, 4094,
@@ -37,24 +43,29 @@ LEAST_CHANCE, MOST_CHANCE = 24, 65512  # of a bit, of 65536
 
 
 def squash(logit: int) -> int:
-    """The probability of a 1 bit, in 4096ths, for a logit in 256ths: 4096 / (1 + exp(-logit /
-    256)), linear between table values at every 128th logit."""
-    if logit > 2047:
+    """The probability of a 1 bit, 0 .. 4095 in 4096ths, for a logit in 256ths: 4096 / (1 +
+    exp(-logit / 256)), linear between table values at every 128th logit."""
+    if logit > LARGEST:
         return 4095
-    if logit < -2047:
+    if logit < -LARGEST:
         return 0
-    part = logit & 127
     place = (logit >> 7) + 16
-    return (EVERY[place] * (128 - part) + EVERY[place + 1] * part + 64) >> 7
+    part = logit & 127
+    lower = EVERY[place] * (128 - part)
+    upper = EVERY[place + 1] * part
+    # with half of the divisor, so that it is rounded
+    return (lower + upper + 64) >> 7
 
 
 def _stretched() -> list[int]:
     """The inverse of `squash` as a table: for each probability 0 .. 4095, in 4096ths, its logit in
     256ths."""
     table: list[int] = []
-    for logit in range(-2047, 2048):
-        table += [logit] * (squash(logit) + 1 - len(table))
-    return [*table[:4095], 2047]
+    for logit in range(-LARGEST, LARGEST + 1):
+        # the first logit that reaches a probability is that of all not reached before
+        missing = squash(logit) + 1 - len(table)
+        table += [logit] * missing
+    return [*table[:4095], LARGEST]
 
 
 STRETCH = _stretched()
@@ -63,8 +74,10 @@ FINAL = [squash((place - 16) * 128) * 16 for place in range(33)]
 
 def mixed_hash(first: int, second: int) -> int:
     """A hash, of 32 bits, of two numbers of 32 bits."""
-    scattered = (first * 0x9E3779B1 & WORD) ^ (second + 0x7F4A7C15 + (first >> 15) & WORD)
-    scattered = scattered * 0x85EBCA6B & WORD
+    # as in C, whose numbers of 32 bits drop what is above
+    of_first = first * 0x9E3779B1 & WORD
+    of_second = second + 0x7F4A7C15 + (first >> 15) & WORD
+    scattered = (of_first ^ of_second) * 0x85EBCA6B & WORD
     return scattered ^ scattered >> 13
 
 
@@ -94,61 +107,105 @@ class Mixer:
     def __init__(self, size: int, delimiter: int) -> None:
         self.text = bytearray()
         self.delimiter = delimiter
+        # each table has about two places for each byte of the text, within limits
         self.slot_bits = 8
-        while self.slot_bits < 18 and 1 << self.slot_bits < 2 * size:
+        while self.slot_bits < MOST_SLOT_BITS and 1 << self.slot_bits < 2 * size:
             self.slot_bits += 1
         self.tables: list[dict[int, _Slot]] = [{} for _ in range(CONTEXTS)]
         self.slots: list[_Slot] = []
+        # weights of the inputs; the constant has none at first
         first = [FIRST_WEIGHT] * (INPUTS - 1) + [0]
-        self.weights = [list(first) for _ in range(256 + 32 + 64)]
+        sets = SETS_OF_BITS + SETS_OF_MATCH + SETS_OF_FIELD
+        self.weights = [list(first) for _ in range(sets)]
+        # what came of mixtures: by the bits of this byte, and by the byte before and their number
         self.final = [list(FINAL) for _ in range(256)]
         self.final_of_byte = [list(FINAL) for _ in range(256 * 8)]
         # of a match of each length, that its next bit is right
         self.match_chances = [65536 - 32768 // (place + 1) for place in range(64)]
-        self.bits, self.count = 1, 0  # of the byte that comes: a 1 and its bits, how many
-        self.field = self.in_field = self.field_before = self.hash_above = 0
+        # of the byte that comes: a 1 and its bits, how many
+        self.bits = 1
+        self.count = 0
+        # the number of the field, hashes of its bytes, of the field before and of the one above
+        self.field = 0
+        self.in_field = 0
+        self.field_before = 0
+        self.hash_above = 0
+        # the place of the byte that stands above in the record before; -1 without one
         self.above = -1
-        self.record, self.record_before = _Record(), _Record()
+        self.record = _Record()
+        self.record_before = _Record()
         self.record.starts[0] = 0
-        self.match = self.length = 0
+        # the place behind the earlier stretch that equals the last bytes, and how many do
+        self.match = 0
+        self.length = 0
+        # by the hash of a stretch, the place behind it
         self.places: dict[int, int] = {}
         self._contexts()
 
     def chance(self) -> int:
-        """The probability that the next bit is 1, in 65,536ths. To be called once for each bit,
-        before `learn`."""
+        """The probability that the next bit is 1, in 65,536ths, 24 .. 65,512. To be called once for
+        each bit, before `learn`."""
         if self.count % 4 == 0:
             self._find_slots()
+        node = self.node
+        # the logits of the contexts; 0 for one that was never met
         self.inputs = [
-            STRETCH[slot.chances[self.node] >> 4] if slot.met[self.node] else 0
-            for slot in self.slots
+            STRETCH[slot.chances[node] >> 4] if slot.met[node] else 0 for slot in self.slots
         ]
-        known = sum(slot.met[self.node] > 0 for slot in self.slots[2:6])
         self.inputs.append(self._foretold_by_match())
         self.inputs.append(256)
-        kind = self._kind_of_match() if self.foretold is not None else 0
-        sets = self.bits, 256 + known * 4 + kind, 256 + 32 + min(self.field, 63)
-        self.sets = [self.weights[place] for place in sets]
+        self.sets = self._sets_of_weights(node)
         self.guesses = []
         for weights in self.sets:
-            total = sum(w * x for w, x in zip(weights, self.inputs, strict=True)) >> 16
-            self.guesses.append(max(-2047, min(2047, total)))
-        logit = (sum(self.guesses) + 3 * 2048) // 3 - 2048
-        # what came of such mixtures before
-        place = (logit + 2048) >> 7
-        place += (logit + 2048 & 127) >> 6
-        before = self.text[-1] if self.text else 0
-        self.finals = self.final[self.bits], self.final_of_byte[before << 3 | self.count]
-        self.place = place
-        corrected = sum(final[place] for final in self.finals)
-        return max(LEAST_CHANCE, min(MOST_CHANCE, (32 * squash(logit) + corrected) >> 2))
+            products = [w * x for w, x in zip(weights, self.inputs, strict=True)]
+            total = sum(products) >> 16
+            self.guesses.append(max(-LARGEST, min(LARGEST, total)))
+        # the mean of three, raised above 0 before it is divided: C rounds towards 0, Python down
+        raised = sum(self.guesses) + 3 * 2048
+        logit = raised // 3 - 2048
+        return self._corrected(logit)
+
+    def _sets_of_weights(self, node: int) -> list[list[int]]:
+        """The three sets of weights that mix the inputs for the next bit, (INPUTS,) each: by the
+        bits of this byte, by what is known, and by the field. node: as of the property."""
+        # the contexts of two, three, four and six bytes
+        longer = self.slots[2:6]
+        known = sum(slot.met[node] > 0 for slot in longer)
+        kind = 0
+        if self.foretold is not None:
+            kind = self._kind_of_match()
+        of_match = SETS_OF_BITS + known * 4 + kind
+        field = min(self.field, SETS_OF_FIELD - 1)
+        of_field = SETS_OF_BITS + SETS_OF_MATCH + field
+        return [
+            self.weights[self.bits],
+            self.weights[of_match],
+            self.weights[of_field],
+        ]
+
+    def _corrected(self, logit: int) -> int:
+        """The probability of a 1 bit, in 65,536ths, for a mixed logit: that of the logit, corrected
+        by what came of such mixtures before. Sets `finals` and `place` for `learn`."""
+        raised = logit + 2048
+        # the nearest of 33 places, 128 apart
+        self.place = (raised >> 7) + ((raised & 127) >> 6)
+        byte_before = self.text[-1] if self.text else 0
+        of_byte = byte_before << 3 | self.count
+        self.finals = (self.final[self.bits], self.final_of_byte[of_byte])
+        corrections = sum(final[self.place] for final in self.finals)
+        # twice the mixture's, from 4096ths, and each correction once, divided by four
+        twice = 32 * squash(logit)
+        chance = (twice + corrections) >> 2
+        # a probability of 0 or 1 would leave nothing for the other bit
+        return max(LEAST_CHANCE, min(MOST_CHANCE, chance))
 
     @property
     def node(self) -> int:
         """Which of the 15 statistics of a slot the next bit has: 1 followed by the bits of this
         half byte so far, read as a binary number, 1 .. 15."""
         count = self.count % 4
-        return self.bits & (1 << count) - 1 | 1 << count
+        highest = 1 << count
+        return self.bits & highest - 1 | highest
 
     def learn(self, bit: int) -> None:
         """Update statistics, weights and the text with the next bit, which was coded by
@@ -156,19 +213,18 @@ class Mixer:
         target = 65535 if bit else 0
         node = self.node
         for slot in self.slots:
-            chance = slot.chances[node]
             met = slot.met[node]
-            slot.chances[node] += (target - chance) * (131072 // (2 * met + 3)) >> 16
+            # a step of about 1 / (updates + 1.5): the mean of what came, with a limit
+            share = 131072 // (2 * met + 3)
+            miss = target - slot.chances[node]
+            slot.chances[node] += miss * share >> 16
             slot.met[node] += met < MOST_MET
         if self.foretold is not None:
             size, foretold = self.foretold
-            hit = 65535 if foretold == bit else 0
-            self.match_chances[size] += (hit - self.match_chances[size]) >> 6
-        rate = next(rate for most, rate in RATES if len(self.text) < most)
-        for weights, guess in zip(self.sets, self.guesses, strict=True):
-            miss = ((bit << 12) - squash(guess)) * rate
-            for place, value in enumerate(self.inputs):
-                weights[place] += (value * miss + 32768) >> 16
+            target_of_match = 65535 if foretold == bit else 0
+            miss_of_match = target_of_match - self.match_chances[size]
+            self.match_chances[size] += miss_of_match >> 6
+        self._learn_weights(bit)
         for final in self.finals:
             final[self.place] += (target - final[self.place]) >> 6
         self.bits = self.bits << 1 | bit
@@ -176,9 +232,20 @@ class Mixer:
         if self.count == 8:
             self._take(self.bits & 255)
 
+    def _learn_weights(self, bit: int) -> None:
+        """Move the three sets of weights that mixed the inputs towards what would have foretold the
+        bit, by the gradient of its cost."""
+        rate = next(rate for most, rate in RATES if len(self.text) < most)
+        target = bit << 12
+        for weights, guess in zip(self.sets, self.guesses, strict=True):
+            miss = (target - squash(guess)) * rate
+            for place, value in enumerate(self.inputs):
+                weights[place] += (value * miss + 32768) >> 16
+
     def _find_slots(self) -> None:
         """Set `slots`: for each context the slot of statistics for the next half byte. A slot that
         belonged to another context is emptied."""
+        # the first half of this byte is part of the context of its second
         bits = self.bits if self.count else 0
         self.slots = []
         for context, table in zip(self.hashes, self.tables, strict=True):
@@ -197,23 +264,30 @@ class Mixer:
         self.foretold: tuple[int, int] | None = None
         if not self.length:
             return 0
+        # with a 1 before its bits, as `bits` has it
         byte = self.text[self.match] | 256
         if byte >> 8 - self.count != self.bits:
             return 0
-        length = self.length
-        size = 28
-        if length < 16:
-            size = length
-        elif length < 32:
-            size = 16 + (length - 16) // 4
-        elif length < 512:
-            size = 20 + length // 64
+        size = self._class_of_length()
         bit = byte >> 7 - self.count & 1
-        self.foretold = size, bit
+        self.foretold = (size, bit)
         sure = STRETCH[self.match_chances[size] >> 4]
         return sure if bit else -sure
 
+    def _class_of_length(self) -> int:
+        """The class of the match's length by which it is judged, 1 .. 28: short ones have a class
+        each."""
+        length = self.length
+        if length < 16:
+            return length
+        if length < 32:
+            return 16 + (length - 16) // 4
+        if length < 512:
+            return 20 + length // 64
+        return 28
+
     def _kind_of_match(self) -> int:
+        """How long the match is, by which weights are chosen: 1 short, 2 middling, 3 long."""
         if self.length < 16:
             return 1
         return 2 if self.length < 32 else 3
@@ -242,42 +316,54 @@ class Mixer:
         self.field_before = self.in_field
         if byte == NEWLINE:
             # fields that an earlier record had, and this one has not
-            beyond = range(self.field + 1, MOST_FIELDS)
-            record.starts[self.field + 1 :] = [-1 for _ in beyond]
+            behind = self.field + 1
+            record.starts[behind:] = [-1] * (MOST_FIELDS - behind)
             self.record = self.record_before
             self.record_before = record
-            self.field = self.field_before = 0
+            self.field = 0
+            self.field_before = 0
         elif self.field < MOST_FIELDS - 1:
             self.field += 1
         self.record.starts[self.field] = len(self.text)
         self.above = self.record_before.starts[self.field]
-        self.hash_above = self.record_before.hashes[self.field] if self.above >= 0 else 0
+        self.hash_above = 0
+        if self.above >= 0:
+            self.hash_above = self.record_before.hashes[self.field]
         self.in_field = 0
 
     def _contexts(self) -> None:
         """Compute the ten contexts by which the next byte is predicted, and set `hashes` to a hash
         of each."""
         text = self.text
-        order = 0
-        last = [*text[: -max(ORDERS) - 1 : -1], *[0] * max(ORDERS)]
+        # the last bytes, the latest first; zeros before the text's begin
+        longest = max(ORDERS)
+        latest = text[: -longest - 1 : -1]
+        last = [*latest, *[0] * longest]
         self.hashes = []
+        # the hash of an order goes on from that of the shorter one
+        hash_of_bytes = 0
         taken = 0
         for number, size in enumerate(ORDERS):
             for byte in last[taken:size]:
-                order = mixed_hash(order, byte)
+                hash_of_bytes = mixed_hash(hash_of_bytes, byte)
             taken = size
-            self.hashes.append(mixed_hash(order, number))
-        above = following = 0
+            self.hashes.append(mixed_hash(hash_of_bytes, number))
+        above = 0
+        following = 0
         if self.above >= 0:
             above = text[self.above]
-            following = text[self.above + 1] if self.above + 1 < len(text) else 0
-        own = self.field << 8 | 128
-        in_field = self.in_field
+        if 0 <= self.above < len(text) - 1:
+            following = text[self.above + 1]
+        # the other contexts: each with the number of the field and one of its own
+        field = self.field << 8 | 128
+        nearby = above << 16 | following << 8 | last[0]
+        before = mixed_hash(field + 2, self.in_field)
+        below = mixed_hash(field + 3, self.in_field)
         self.hashes += [
-            mixed_hash(own, in_field),
-            mixed_hash(own + 1, above << 16 | following << 8 | last[0]),
-            mixed_hash(mixed_hash(own + 2, in_field), self.field_before),
-            mixed_hash(mixed_hash(own + 3, in_field), self.hash_above),
+            mixed_hash(field, self.in_field),
+            mixed_hash(field + 1, nearby),
+            mixed_hash(before, self.field_before),
+            mixed_hash(below, self.hash_above),
         ]
 
     def _follow(self, byte: int) -> None:
@@ -297,14 +383,21 @@ class Mixer:
             scattered = mixed_hash(scattered, text[-back])
         place = scattered >> 32 - MATCH_BITS
         known = self.places.get(place, 0)
+        # while a match holds it is kept: it may be the longer one
         if not self.length and known:
             self.match = known
-            while (
-                self.length < min(32, known)
-                and text[known - 1 - self.length] == text[-1 - self.length]
-            ):
-                self.length += 1
+            self.length = self._common_bytes(known)
         self.places[place] = len(text)
+
+    def _common_bytes(self, place: int) -> int:
+        """How many bytes before a place in the text equal the last ones, at most LONGEST_ANEW: 0
+        where another stretch has the same hash."""
+        text = self.text
+        most = min(LONGEST_ANEW, place)
+        length = 0
+        while length < most and text[place - 1 - length] == text[-1 - length]:
+            length += 1
+        return length
 
 
 def delimiter_of(text: bytes) -> int:
@@ -320,11 +413,14 @@ def mixed(text: bytes) -> bytes:
         # what does not become smaller is not worth its bytes
         out = np.empty(len(text) + 64, np.uint8)
         size = kernel.C.mix(text, delimiter, out)
-        return bytes([delimiter]) + (out[:size].tobytes() if size >= 0 else text + b"\0")
+        if size < 0:
+            return bytes([delimiter]) + text + b"\0"
+        return bytes([delimiter]) + out[:size].tobytes()
     coder = _Coder(len(text), delimiter)
     for byte in text:
         for shift in range(7, -1, -1):
-            coder.push(byte >> shift & 1)
+            bit = byte >> shift & 1
+            coder.push(bit)
     return bytes([delimiter]) + coder.finish()
 
 
@@ -347,7 +443,8 @@ def restored(data: bytes, size: int) -> bytes:
 
 
 def costs(text: bytes, delimiter: int) -> Float:
-    """(bytes,): the bits that `mixed` takes for each byte of a text."""
+    """(bytes,) float64: the bits that `mixed` takes for each byte of a text. delimiter: the byte
+    between its fields."""
     if kernel.C is not None:
         bits = np.empty(len(text), np.float64)
         kernel.C.mix_costs(text, delimiter, bits)
@@ -355,13 +452,15 @@ def costs(text: bytes, delimiter: int) -> Float:
     mixer = Mixer(len(text), delimiter)
     by_byte = []
     for byte in text:
-        took = 0.0
+        cost = 0.0
         for shift in range(7, -1, -1):
             bit = byte >> shift & 1
             chance = mixer.chance()
-            took += 16 - math.log2(chance if bit else 65536 - chance)
+            chance_of_bit = chance if bit else 65536 - chance
+            # chances are in 2^16ths
+            cost += 16 - math.log2(chance_of_bit)
             mixer.learn(bit)
-        by_byte.append(took)
+        by_byte.append(cost)
     return np.array(by_byte, np.float64)
 
 
@@ -377,7 +476,9 @@ class _Coder:
 
     def push(self, bit: int) -> None:
         """Encode the next bit."""
-        self._narrow(bit, self._middle())
+        middle = self._middle()
+        self._narrow(bit, middle)
+        # a highest byte that both ends have is that of the code
         while not (self.low ^ self.high) >> 24:
             self.out.append(self.high >> 24)
             self._shift()
@@ -395,7 +496,7 @@ class _Coder:
         return bytes(self.out)
 
     def open(self, code: bytes) -> None:
-        """Begin to decode `code`."""
+        """Begin to decode `code`; bytes behind its end are read as 0."""
         self.rest = iter(code)
         self.code = 0
         for _ in range(4):
@@ -404,15 +505,21 @@ class _Coder:
     def pop(self) -> None:
         """Decode the next bit, into the mixer's text."""
         middle = self._middle()
-        self._narrow(int(self.code <= middle), middle)
+        bit = int(self.code <= middle)
+        self._narrow(bit, middle)
         while not (self.low ^ self.high) >> 24:
             self._shift()
-            self.code = (self.code << 8 & WORD) | next(self.rest, 0)
+            next_byte = next(self.rest, 0)
+            self.code = self.code << 8 & WORD | next_byte
 
     def _middle(self) -> int:
-        return self.low + ((self.high - self.low) * self.mixer.chance() >> 16)
+        """The last number of the interval's part for a 1 bit; that for a 0 bit follows it."""
+        width = self.high - self.low
+        return self.low + (width * self.mixer.chance() >> 16)
 
     def _narrow(self, bit: int, middle: int) -> None:
+        """Take the part of the interval that is a bit's, and learn from the bit. middle: as of
+        `_middle`."""
         if bit:
             self.high = middle
         else:
@@ -420,5 +527,6 @@ class _Coder:
         self.mixer.learn(bit)
 
     def _shift(self) -> None:
+        """Drop the highest byte of both ends, so that 32 bits tell them apart again."""
         self.low = self.low << 8 & WORD
         self.high = self.high << 8 & WORD | 255

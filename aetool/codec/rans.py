@@ -59,6 +59,8 @@ class Contexts:
     match: for a decoder alone: (alphabet,), classes of the symbol that a repeat of
     `size_of_repeats` symbols predicts, see Repeats; the mark of it times `stride` is added to the
     base. There is one lane then.
+
+    Nothing is checked before `check` is called, as a decoder does.
     """
 
     alphabet: int
@@ -106,6 +108,7 @@ class Contexts:
         return self.size * self.alphabet <= MAX_CELLS
 
     def _has_own_in_range(self) -> bool:
+        """Whether `own` has a class for each symbol, and the first radix room for every class."""
         if self.own is None:
             return True
         if len(self.own) != self.alphabet or not self.radices:
@@ -113,6 +116,7 @@ class Contexts:
         return int(self.own.max()) < self.radices[0]
 
     def _has_prime_in_range(self) -> bool:
+        """Whether `prime` has a count for each symbol in each context, none above MAX_PRIME."""
         if self.prime is None:
             return True
         if self.prime.shape != (self.size, self.alphabet):
@@ -120,6 +124,7 @@ class Contexts:
         return int(self.prime.max(initial=0)) <= MAX_PRIME
 
     def _has_match_in_range(self) -> bool:
+        """Whether `match` has a class for each symbol, and repeats a size within its limits."""
         if self.match is None:
             return True
         if len(self.match) != self.alphabet:
@@ -136,7 +141,8 @@ class Contexts:
         if self.prime is not None:
             prime = np.ascontiguousarray(self.prime, "<u4").tobytes()
         numbers = [self.alphabet, self.strength, len(self.radices), *self.radices]
-        return own, prime, np.array(numbers, "<i4").tobytes()
+        stored_numbers = np.array(numbers, "<i4").tobytes()
+        return own, prime, stored_numbers
 
 
 class Repeats:
@@ -186,7 +192,9 @@ class Repeats:
             self.hash = (self.hash - (oldest + 1) * self.drop) % BITS_64
         if i + 1 < self.size:
             return
-        slot = self.hash * BASE % BITS_64 >> 64 - SLOT_BITS
+        # multiplied once more: the last symbols alone would move but the low bits
+        scattered = self.hash * BASE % BITS_64
+        slot = scattered >> 64 - SLOT_BITS
         # while a prediction holds it is kept: it may be the longer one
         has_failed = self.source < 0 or self.length == 0
         if has_failed and slot in self.table:
@@ -215,7 +223,8 @@ def repeats(symbols: U16, classes: npt.NDArray[np.uint8], size: int) -> U32:
     marks = np.empty(len(symbols), np.uint32)
     if kernel.C is not None:
         count = int(classes.max()) + 1
-        kernel.C.repeats(np.ascontiguousarray(symbols), size, classes, count, marks)
+        contiguous = np.ascontiguousarray(symbols)
+        kernel.C.repeats(contiguous, size, classes, count, marks)
         return marks
     predictor = Repeats(classes, size)
     for i in range(len(symbols)):
@@ -238,14 +247,19 @@ def tables(counts: Int, c: Contexts) -> Int:
     for radix in (1, *c.radices):
         above = np.repeat(above, radix, axis=0)
         contexts *= radix
-        n = counts.reshape(contexts, -1, alphabet).sum(axis=1)
-        seen = n.sum(axis=1, keepdims=True)
+        # a context of fewer features has the counts of all that differ in the others
+        by_context = counts.reshape(contexts, -1, alphabet)
+        n = by_context.sum(axis=1)
+        total = n.sum(axis=1, keepdims=True)
         # every symbol has 1 at least, so that each can be coded; the rest is shared out
         weight = n * TOTAL + c.strength * above
-        f = 1 + weight * (TOTAL - alphabet) // ((seen + c.strength) * TOTAL)
+        all_weights = (total + c.strength) * TOTAL
+        f = 1 + weight * (TOTAL - alphabet) // all_weights
+        # what rounding down leaves over: without it the states of coders would not be filled
         missing = TOTAL - f.sum(axis=1)
-        f[np.arange(contexts), f.argmax(axis=1)] += missing
-        above = np.where(seen > 0, f, above)
+        largest = f.argmax(axis=1)
+        f[np.arange(contexts), largest] += missing
+        above = np.where(total > 0, f, above)
     return above
 
 
@@ -270,7 +284,12 @@ def _steps(n: int, lanes: int) -> int:
     return -(-n // lanes)
 
 
-def contexts_of(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> Int:
+def contexts_of(
+    symbols: U16,
+    base: U32 | None,
+    c: Contexts,
+    lanes: int = 1,
+) -> Int:
     """The number of each symbol's context, (n,), by which its frequency table is chosen. base:
     (n,), the part of it that does not depend on the stream's own symbols; None: 0."""
     n = len(symbols)
@@ -280,8 +299,9 @@ def contexts_of(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> 
     before = np.roll(symbols, 1)
     # before the first symbol of each lane stands a 0, whatever ended the lane before it
     before[:: _steps(n, lanes)] = 0
+    classes = c.own[before].astype(np.int64)
     contexts_of_a_class = c.size // c.radices[0]
-    return contexts + c.own[before].astype(np.int64) * contexts_of_a_class
+    return contexts + classes * contexts_of_a_class
 
 
 def _bases(base: U32 | None, n: int) -> Int:
@@ -298,7 +318,12 @@ def _base_for_c(base: U32 | None) -> U32 | bytes:
     return np.ascontiguousarray(base, np.uint32)
 
 
-def forward(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> U32:
+def forward(
+    symbols: U16,
+    base: U32 | None,
+    c: Contexts,
+    lanes: int = 1,
+) -> U32:
     """Look up the frequency of each symbol in the table of its context and epoch: (n,) uint32,
     frequency << 16 | the sum of the frequencies of lower symbols."""
     n = len(symbols)
@@ -307,19 +332,29 @@ def forward(symbols: U16, base: U32 | None, c: Contexts, lanes: int = 1) -> U32:
         return out
     if kernel.C is not None:
         contiguous = np.ascontiguousarray(symbols)
-        kernel.C.forward(contiguous, _base_for_c(base), *c._c(), lanes, out)
+        kernel.C.forward(
+            contiguous,
+            _base_for_c(base),
+            *c._c(),
+            lanes,
+            out,
+        )
         return out
     contexts = contexts_of(symbols, base, c, lanes)
-    if int(contexts.max()) >= c.size or int(symbols.max()) >= c.alphabet:
+    highest_context = int(contexts.max())
+    highest_symbol = int(symbols.max())
+    if highest_context >= c.size or highest_symbol >= c.alphabet:
         raise ValueError("a symbol or its context is out of range")
     counts = _counts(c)
     step = np.arange(n) % _steps(n, lanes)
     for begin, end in epochs(n, lanes):
         frequency = tables(counts, c)
         lower = np.cumsum(frequency, axis=1) - frequency
-        now = np.flatnonzero((step >= begin) & (step < end))
-        cells = contexts[now], symbols[now].astype(np.int64)
+        in_epoch = (step >= begin) & (step < end)
+        now = np.flatnonzero(in_epoch)
+        cells = (contexts[now], symbols[now].astype(np.int64))
         out[now] = frequency[cells] << 16 | lower[cells]
+        # a cell may come several times, which `counts[cells] += 1` would count once
         np.add.at(counts, cells, 1)
     return out
 
@@ -340,33 +375,39 @@ def cost(pairs: U32) -> float:
 
 
 def push(pairs: U32, lanes: int = 1) -> bytes:
-    """Encode symbols: u32 state of each lane, then words of u16. pairs: (n,), as `forward` returns
-    them."""
+    """Encode symbols as bytes: the u32 state of each lane, then words of u16. pairs: (n,), as
+    `forward` returns them."""
     n = len(pairs)
     if kernel.C is not None:
+        # a symbol gives away a word at most
         out = np.empty(4 * lanes + 2 * n, np.uint8)
-        return out[: kernel.C.push(pairs, lanes, out)].tobytes()
+        size = kernel.C.push(pairs, lanes, out)
+        return out[:size].tobytes()
     state = np.full(lanes, LOW, dtype=np.uint64)
     words: list[U64] = []
     word = np.uint64(16)
+    low_bits = np.uint64(0xFFFF)
     shift = np.uint64(PRECISION)
     room = np.uint64(32 - PRECISION)
     steps = _steps(n, lanes)
     first = np.arange(lanes) * steps
     # the decoder takes back what was done last: the encoder goes from the last symbol to the first
     for step in reversed(range(steps)):
-        live = np.flatnonzero(first + step < n)
-        pair = pairs[first[live] + step].astype(np.uint64)
+        places = first + step
+        live = np.flatnonzero(places < n)
+        pair = pairs[places[live]].astype(np.uint64)
         frequency = pair >> word
-        lower = pair & np.uint64(0xFFFF)
+        lower = pair & low_bits
         x = state[live]
         # a state that would outgrow 32 bits first gives a word away
         full = x >= frequency << room
-        words.append(x[full] & np.uint64(0xFFFF))
+        words.append(x[full] & low_bits)
         x = np.where(full, x >> word, x)
         state[live] = (x // frequency << shift) + x % frequency + lower
     joined = np.concatenate([np.zeros(0, np.uint64), *reversed(words)])
-    return state.astype("<u4").tobytes() + joined.astype("<u2").tobytes()
+    stored_states = state.astype("<u4").tobytes()
+    stored_words = joined.astype("<u2").tobytes()
+    return stored_states + stored_words
 
 
 class Chain:
@@ -384,6 +425,7 @@ class Chain:
         None: 0. c: how tables are chosen. ArchiveError if the bytes end too early."""
         out = np.empty(n, dtype=np.uint16)
         c.check()
+        # the base says all of a context but its first feature
         bases = c.size
         if c.own is not None:
             bases //= c.radices[0]
@@ -424,13 +466,16 @@ class Chain:
         n = len(out)
         state = self.state.astype(np.uint64)
         # a last byte alone is no word: it is found to be left over
-        whole_words = self.words[: len(self.words) // 2 * 2]
-        words = np.frombuffer(whole_words, "<u2").astype(np.uint64)
+        count_of_words = len(self.words) // 2
+        words = np.frombuffer(self.words, "<u2", count_of_words)
+        words = words.astype(np.uint64)
         at = 0
         shift = np.uint64(PRECISION)
         word = np.uint64(16)
         counts = _counts(c)
-        predictor = Repeats(c.match, c.size_of_repeats) if c.match is not None else None
+        predictor: Repeats | None = None
+        if c.match is not None:
+            predictor = Repeats(c.match, c.size_of_repeats)
         first = np.arange(self.lanes) * _steps(n, self.lanes)
         for begin, end in epochs(n, self.lanes):
             frequencies = tables(counts, c)
@@ -443,12 +488,14 @@ class Chain:
                 x = state[: len(rows)]
                 slot = x & np.uint64(TOTAL - 1)
                 # the symbol whose range the slot lies in: so many ranges end before it
-                is_before = ends[contexts] <= slot.astype(np.int64)[:, None]
+                slot_of_lane = slot.astype(np.int64)[:, None]
+                is_before = ends[contexts] <= slot_of_lane
                 symbols = is_before.sum(axis=1)
-                cells = contexts, symbols
+                cells = (contexts, symbols)
                 frequency = frequencies[cells].astype(np.uint64)
                 lower = ends[cells].astype(np.uint64) - frequency
                 x = frequency * (x >> shift) + slot - lower
+                # a state below 2^16 takes in the word that the encoder gave away
                 empty = x < np.uint64(LOW)
                 behind = at + int(empty.sum())
                 if behind > len(words):
@@ -464,26 +511,49 @@ class Chain:
         return 2 * at
 
 
-def _contexts_of_step(out: U16, rows: Int, step: int, base: U32 | None, c: Contexts) -> Int:
+def _contexts_of_step(
+    out: U16,
+    rows: Int,
+    step: int,
+    base: U32 | None,
+    c: Contexts,
+) -> Int:
     """The context of the next symbol of each lane, (lanes,), without the mark of repeats. out: the
     symbols, of which those before this step are decoded; rows: the places of the next ones."""
-    contexts = _bases(None if base is None else base[rows], len(rows))
+    base_of_rows = None
+    if base is not None:
+        base_of_rows = base[rows]
+    contexts = _bases(base_of_rows, len(rows))
     if c.own is None:
         return contexts
+    # before the first symbol of each lane stands a 0
     before = np.zeros(len(rows), np.uint16)
     if step:
         before = out[rows - 1]
+    classes = c.own[before].astype(np.int64)
     contexts_of_a_class = c.size // c.radices[0]
-    return contexts + c.own[before].astype(np.int64) * contexts_of_a_class
+    return contexts + classes * contexts_of_a_class
 
 
-def encode(symbols: U16, base: U32 | None, c: Contexts, lanes: int) -> bytes:
+def encode(
+    symbols: U16,
+    base: U32 | None,
+    c: Contexts,
+    lanes: int,
+) -> bytes:
     """Encode symbols, (n,), in their contexts, see `contexts_of`: `push` of what `forward`
     returns."""
-    return push(forward(symbols, base, c, lanes), lanes)
+    pairs = forward(symbols, base, c, lanes)
+    return push(pairs, lanes)
 
 
-def decode(data: bytes, n: int, base: U32 | None, c: Contexts, lanes: int) -> U16:
+def decode(
+    data: bytes,
+    n: int,
+    base: U32 | None,
+    c: Contexts,
+    lanes: int,
+) -> U16:
     """Decode the n symbols that `encode` was given, (n,); ArchiveError unless they use up the data.
     base, c, lanes: as of `encode`: the part of each context that is known ahead, how tables are
     chosen, and how many coders take turns."""

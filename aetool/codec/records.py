@@ -33,6 +33,7 @@ from aetool.codec.limits import MAX_CELLS
 from aetool.codec.metas import BytesMeta
 from aetool.codec.planning import Hints
 from aetool.codec.shared import Shared
+from aetool.codec.spans import I32
 from aetool.codec.students import Students
 from aetool.csv import writing
 from aetool.csv.fields import Fields, Rule, begins, fields
@@ -50,10 +51,13 @@ WORKERS = 2
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """A block ready to be written. rows: how many records it has; content: the digest of what it
-    holds; payload: its bytes; hints: for the next block. errors: by column the largest error, in
-    the column's units; squares: by column the sum of squared errors. restored: the text that
-    decoding will give, where numbers were rounded; else b""."""
+    """A block ready to be written.
+
+    rows: how many records it has; content: the digest of what it holds; payload: its bytes; hints:
+    for the next block. errors: by column the largest error, in the column's units; squares: by
+    column the sum of squared errors; columns without error are in neither. restored: the text that
+    decoding will give, where numbers were rounded; else b"".
+    """
 
     rows: int
     content: bytes
@@ -66,10 +70,13 @@ class Encoded:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """How pieces of text are coded. rule: how records are cut into fields; names: of the columns.
-    bounds: by column the largest error allowed, in the column's unit. shared: a model's knowledge
-    of just these columns; None without. students: networks that the archive carries. exact: whether
-    the restored bytes are to be the source's."""
+    """How pieces of text are coded.
+
+    rule: how records are cut into fields; names: of the columns. effort: how far plans are
+    searched for. bounds: by column the largest error allowed, in the column's unit. shared: a
+    model's knowledge of just these columns; None without. students: networks that the archive
+    carries; None without. exact: whether the restored bytes are to be the source's.
+    """
 
     rule: Rule
     names: Sequence[str]
@@ -95,13 +102,16 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
     cells = fields(piece, layout.rule)
     if cells.columns == len(layout.names) or not layout.exact:
         return _in_parts(piece, layout, hints, cells)
-    whole = _as_it_is(piece, cells, layout)
+    one_text = _as_it_is(piece, cells, layout)
+    # cut at every odd record, a text of many of them would become many small blocks
     is_regular = cells.width == len(layout.names)
-    if int(is_regular.sum()) < LEAST_REGULAR * len(cells):
-        return [whole]
+    regular_records = int(is_regular.sum())
+    if regular_records < LEAST_REGULAR * len(cells):
+        return [one_text]
     parts = _in_parts(piece, layout, hints, cells)
-    if len(whole.payload) <= sum(len(part.payload) for part in parts):
-        return [whole]
+    size_of_parts = sum(len(part.payload) for part in parts)
+    if len(one_text.payload) <= size_of_parts:
+        return [one_text]
     return parts
 
 
@@ -113,30 +123,49 @@ def _as_it_is(piece: bytes, cells: Fields, layout: Layout) -> Encoded:
     if len(piece) <= LONGEST_MIXED and not quick:
         # no columns are smaller: mixing has nothing to be in vain for
         promising = (*promising, stages.MIXED)
-    squeezed = plain.packed(piece, len(piece), quick, promising) or blobs.pack(piece)
-    return _as_bytes(squeezed, cells, layout)
+    compressed = plain.packed(piece, len(piece), quick, promising)
+    if compressed is None:
+        compressed = blobs.pack(piece)
+    return _as_bytes(compressed, cells, layout)
 
 
-def _in_parts(piece: bytes, layout: Layout, hints: Hints, cells: Fields) -> list[Encoded]:
+def _in_parts(
+    piece: bytes,
+    layout: Layout,
+    hints: Hints,
+    cells: Fields,
+) -> list[Encoded]:
     """Encode a piece of text as one block, or cut in two as long as its records differ in their
     number of fields, or are too many. cells: of the piece."""
-    too_many = (cells.columns + 1) * len(cells) > MAX_CELLS  # one column may be of line ends
-    if too_many or cells.columns != len(layout.names):
-        middle = _middle(cells)
-        if not middle:
-            return [_as_it_is(piece, cells, layout)]
-        halves = [piece[:middle], piece[middle:]]
-        return [
-            encoded
-            for half in halves
-            for encoded in _in_parts(half, layout, hints, fields(half, layout.rule))
-        ]
+    # one column more may be of line ends
+    too_many = (cells.columns + 1) * len(cells) > MAX_CELLS
+    is_regular = cells.columns == len(layout.names)
+    if is_regular and not too_many:
+        return [_as_columns(piece, layout, hints, cells)]
+    middle = _middle(cells)
+    if not middle:
+        return [_as_it_is(piece, cells, layout)]
+    encoded = []
+    for half in (piece[:middle], piece[middle:]):
+        cells_of_half = fields(half, layout.rule)
+        encoded += _in_parts(half, layout, hints, cells_of_half)
+    return encoded
+
+
+def _as_columns(
+    piece: bytes,
+    layout: Layout,
+    hints: Hints,
+    cells: Fields,
+) -> Encoded:
+    """Encode a piece of text column by column, or as one compressed text if that takes fewer bytes.
+    cells: of the piece; every record has the layout's columns."""
     words, tails = _line_ends(cells, layout)
-    coded = _columns(cells, layout, apart="own" in words) + tails
-    encoded = _block(coded, len(cells), words, layout, hints)
+    columns = _columns(cells, layout, apart="own" in words)
+    encoded = _block([*columns, *tails], len(cells), words, layout, hints)
     errors: dict[str, float] = {}
     squares: dict[str, float] = {}
-    for name, column in zip(layout.names, coded, strict=False):  # but for the tails
+    for name, column in zip(layout.names, columns, strict=True):
         if column.error:
             errors[name] = column.error
         if column.square:
@@ -144,28 +173,34 @@ def _in_parts(piece: bytes, layout: Layout, hints: Hints, cells: Fields) -> list
     encoded = dataclasses.replace(encoded, errors=errors, squares=squares)
     # within bounds the text may be squeezed as it is, too, and then has no error
     texts = [piece] if layout.exact else [encoded.restored, piece]
+    quick = layout.effort.quick
     # a text repeats itself where the one that is restored of it does: one look is for both
-    promising = plain.promising(texts[0], len(encoded.payload), layout.effort.quick)
+    promising = plain.promising(texts[0], len(encoded.payload), quick)
     for text in texts:
-        whole = plain.packed(text, len(encoded.payload), layout.effort.quick, promising)
-        if whole is None:
+        compressed = plain.packed(text, len(encoded.payload), quick, promising)
+        if compressed is None:
             continue
-        alone = _as_bytes(whole, cells, layout)
+        one_text = _as_bytes(compressed, cells, layout)
         # the plans that were found still are hints for the block after this one
-        encoded = dataclasses.replace(alone, hints=encoded.hints)
+        encoded = dataclasses.replace(one_text, hints=encoded.hints)
         if text is not piece:
             encoded = dataclasses.replace(encoded, errors=errors, squares=squares)
-    return [encoded]
+    return encoded
 
 
-def _as_bytes(whole: bytes, cells: Fields, layout: Layout) -> Encoded:
-    """Encode a block whose one column is its text. whole: the text, compressed."""
-    coded = [bytes_column(whole)]
-    alone: Words = {"own": 1} if layout.shared else {}
+def _as_bytes(compressed: bytes, cells: Fields, layout: Layout) -> Encoded:
+    """Encode a block whose one column is its text. compressed: that text, by a stage of
+    `blobs.pack`; cells: its fields."""
+    words: Words = {}
+    if layout.shared:
+        # the block's columns are not those of the shared model
+        words["own"] = 1
     usual = cells.usual_end("\n")
-    if usual != "\n":  # columns that are taken out of it end as its records do
-        alone["e"] = usual
-    return _block(coded, len(cells), alone, layout, NO_HINTS)
+    # columns that are taken out of it end as its records do
+    if usual != "\n":
+        words["e"] = usual
+    column = bytes_column(compressed)
+    return _block([column], len(cells), words, layout, NO_HINTS)
 
 
 def _line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
@@ -173,38 +208,53 @@ def _line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
     records, else []).
 
     "e": the usual line end, if it is not the layout's; "l": what follows the last record, if it is
-    not the usual end; "t": the last column is what follows each record.
+    not the usual end; "t": the last column is what follows each record; "own": the block's columns
+    are not those of the shared model.
     """
     start, stop = cells.tails()
     last = cells.text[start[-1] : stop[-1]].decode()
     usual = cells.usual_end(layout.line_end)
-    words: Words = {} if usual == layout.line_end else {"e": usual}
+    words: Words = {}
+    if usual != layout.line_end:
+        words["e"] = usual
     if cells.ends or len(cells) == 1:
         if last != usual:
             words["l"] = last
         return words, []
     if layout.shared is not None:
         words["own"] = 1
+    words["t"] = 1
     # kept like any column of text: where line ends differ they mostly do so in stretches
-    tails = textual.encode(np.frombuffer(cells.text, np.uint8), start, stop)
-    return {**words, "t": 1}, [tails]
+    text = np.frombuffer(cells.text, np.uint8)
+    tails = textual.encode(text, start, stop)
+    return words, [tails]
 
 
 def _columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
     """Encode each column of the cells: for each one the encoding by `textual.encode`, with other
     ways to store it beside. apart: do not use the shared model's metas."""
-    width = cells.columns
     text = np.frombuffer(cells.text, np.uint8)
-
-    def column(j: int) -> Coded:
-        foreseen = layout.shared.metas[j] if layout.shared and not apart else None
-        spans_of = cells.start[j::width].copy(), cells.stop[j::width].copy()
-        return textual.encode(text, *spans_of, foreseen, layout.bounds.get(layout.names[j]))
-
-    columns = [column(j) for j in range(width)]
+    columns = []
+    for place, name in enumerate(layout.names):
+        foreseen = None
+        if layout.shared and not apart:
+            foreseen = layout.shared.metas[place]
+        start, stop = _spans_of(cells, place)
+        bound = layout.bounds.get(name)
+        columns.append(textual.encode(text, start, stop, foreseen, bound))
     if layout.shared is None:
         ways.offer(columns, layout.effort)
     return columns
+
+
+def _spans_of(cells: Fields, place: int) -> tuple[I32, I32]:
+    """Where the cells of a column begin and end in their text, (records,) each. place: the number
+    of the column."""
+    # cells are in the order of the text: those of a column lie a record apart
+    every = cells.columns
+    start = cells.start[place::every]
+    stop = cells.stop[place::every]
+    return start.copy(), stop.copy()
 
 
 def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints] | None:
@@ -216,35 +266,59 @@ def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints]
         return None
     coded = _columns(cells, layout)
     rows = len(cells)
-    learned, hints = students.learn(coded, rows, layout.effort, times)
+    effort = layout.effort
+    learned, hints = students.learn(coded, rows, effort, times)
     if not learned.of:
         return None
-    sizes = [
-        len(blocks.encode(coded, rows, {}, layout.effort, h, students=s)[1])
-        for h, s in ((NO_HINTS, None), (hints, learned))
-    ]
+    # the same block twice shows what the students save in each
+    _, without, _ = blocks.encode(coded, rows, {}, effort, NO_HINTS)
+    _, with_students, _ = blocks.encode(coded, rows, {}, effort, hints, students=learned)
+    saved = len(without) - len(with_students)
     weight = len(students.to_bytes(learned))
-    if times * (sizes[0] - sizes[1]) > weight:
-        return (learned, hints)
+    if times * saved > weight:
+        return learned, hints
     return None
 
 
-def _block(coded: list[Coded], rows: int, words: Words, layout: Layout, hints: Hints) -> Encoded:
-    shared = None if "own" in words else layout.shared
-    taught_students = None if "own" in words else layout.students
-    efforts = [layout.effort, planning.DEFAULT] if layout.effort.also_usual else [layout.effort]
-    tries = [
-        blocks.encode(
-            coded, rows, words, effort, hints, shared, students=taught_students, watched=True
+def _block(
+    coded: list[Coded],
+    rows: int,
+    words: Words,
+    layout: Layout,
+    hints: Hints,
+) -> Encoded:
+    """Encode columns as a block, by the effort of those asked for that takes fewest bytes. rows: of
+    each column; words: the block's JSON beside its columns, "own" in it where the knowledge of a
+    shared model and students is not for these columns."""
+    shared = layout.shared
+    taught_students = layout.students
+    if "own" in words:
+        shared = None
+        taught_students = None
+    efforts = [layout.effort]
+    if layout.effort.also_usual:
+        efforts.append(planning.DEFAULT)
+    tries = []
+    for effort in efforts:
+        encoded = blocks.encode(
+            coded,
+            rows,
+            words,
+            effort,
+            hints,
+            shared,
+            students=taught_students,
+            watched=True,
         )
-        for effort in efforts
-    ]
-    content, payload, after = min(tries, key=lambda one: len(one[1]))
+        tries.append(encoded)
+    content, payload, next_hints = min(tries, key=lambda encoded: len(encoded[1]))
     restored = b""
-    if not layout.exact:  # the digest of the whole is that of the text with its numbers rounded
-        block = blocks.as_decoded(coded, rows, {"e": layout.line_end, **words})
+    # the digest of the whole is that of the text with its numbers rounded
+    if not layout.exact:
+        words_of_text = {"e": layout.line_end, **words}
+        block = blocks.as_decoded(coded, rows, words_of_text)
         restored = decode(block, layout.rule, rows, slice(0, rows))
-    return Encoded(rows, content, payload, after, {}, restored)
+    return Encoded(rows, content, payload, next_hints, restored=restored)
 
 
 def _middle(cells: Fields) -> int:
@@ -252,7 +326,8 @@ def _middle(cells: Fields) -> int:
     two; 0 if the text is at most SMALLEST bytes, or one record."""
     if len(cells.text) <= SMALLEST or len(cells) < 2:
         return 0
-    return int(cells.begin[len(cells) // 2])
+    middle_record = len(cells) // 2
+    return int(cells.begin[middle_record])
 
 
 def decode(
@@ -268,21 +343,26 @@ def decode(
     columns = content.columns
     line_end = str(content.words.get("e", "\n"))
     if is_text(content):
-        return _of_bytes(text_of(content), rule, rows, inside, wanted, line_end.encode())
+        text = text_of(content)
+        return _of_bytes(text, rule, rows, inside, wanted, line_end.encode())
     tails = None
+    # the last column is of line ends
     if content.words.get("t"):
         tails = text_decoding.decode(columns[-1])
         columns = columns[:-1]
-    if not columns or (wanted is not None and max(wanted, default=0) >= len(columns)):
+    last_wanted = max(wanted or [], default=0)
+    if not columns or last_wanted >= len(columns):
         raise ArchiveError("damaged: a block has not the columns that the header promises")
-    chosen = columns if wanted is None else [columns[place] for place in wanted]
-    cells = [ranks.cells_of(column) for column in chosen]
-    if wanted is not None:  # each record then ends alike
+    if wanted is None:
+        cells = [ranks.cells_of(column) for column in columns]
+        if tails is None:
+            last_end = str(content.words.get("l", line_end))
+            tails = weaving.alike(rows, line_end, last_end)
+    else:
+        chosen = [ranks.cells_of(columns[place]) for place in wanted]
+        cells = [weaving.visible(column, rule, len(chosen)) for column in chosen]
+        # each record then ends alike
         tails = weaving.alike(rows, line_end, line_end)
-        cells = [weaving.visible(column, rule, len(cells)) for column in cells]
-    elif tails is None:
-        last_end = str(content.words.get("l", line_end))
-        tails = weaving.alike(rows, line_end, last_end)
     if any(len(column.start) != rows for column in (*cells, tails)):
         raise ArchiveError("damaged: a column has not the records of its block")
     return weaving.woven(cells, tails, rule, inside)
@@ -291,6 +371,7 @@ def decode(
 def is_text(content: Block) -> bool:
     """Whether a block stores its records as one text, not column by column."""
     columns = content.columns
+    # of bytes is no column of a table: its cells are texts or numbers
     return len(columns) == 1 and isinstance(columns[0].meta, BytesMeta)
 
 
@@ -305,23 +386,30 @@ def priced_text(content: Block) -> tuple[bytes, Float]:
     return blobs.priced(content.columns[0].blobs[0])
 
 
-def cells(content: Block, rule: Rule, columns: int, rows: Int) -> list[list[bytes]]:
+def cells(
+    content: Block,
+    rule: Rule,
+    columns: int,
+    rows: Int,
+) -> list[list[bytes]]:
     """For each column the cells of these records. rows: (n,), numbers of records within the block;
     columns: how many a record should have. If records of a text have another number of fields, one
     list of whole records. A column of line ends, where one is stored, comes last."""
-    if not is_text(content):
-        known = [ranks.cells_of(column) for column in content.columns]
-        return [spans.cells_of(c.pool, c.start[rows], (c.start + c.length)[rows]) for c in known]
-    text = text_of(content)
-    cut = fields(text, rule)
-    buffer = np.frombuffer(text, np.uint8)
-    if cut.columns != columns:
-        places = np.append(begins(text, rule), len(text)).astype(np.int64)
-        return [spans.cells_of(buffer, places[rows], places[rows + 1])]
     by_column = []
+    if not is_text(content):
+        for column in content.columns:
+            chosen = ranks.cells_of(column).take(rows)
+            by_column.append(chosen.bytes())
+        return by_column
+    text = text_of(content)
+    buffer = np.frombuffer(text, np.uint8)
+    cut = fields(text, rule)
+    if cut.columns != columns:
+        edges = np.append(begins(text, rule), len(text))
+        records = spans.cells_of(buffer, edges[rows], edges[rows + 1])
+        return [records]
     for place in range(columns):
-        start = cut.start[place::columns]
-        stop = cut.stop[place::columns]
+        start, stop = _spans_of(cut, place)
         by_column.append(spans.cells_of(buffer, start[rows], stop[rows]))
     return by_column
 
@@ -338,38 +426,46 @@ def _of_bytes(
     `decode`; each record then ends with line_end."""
     if wanted is None and inside == slice(0, rows):
         return piece
-    places = [*begins(piece, rule).tolist(), len(piece)]
-    if len(places) != rows + 1:
+    edges = [*begins(piece, rule).tolist(), len(piece)]
+    if len(edges) != rows + 1:
         raise ArchiveError("damaged: a block has not the records it claims")
-    part = piece[places[inside.start] : places[inside.stop]]
+    first = edges[inside.start]
+    last = edges[inside.stop]
+    part = piece[first:last]
     if wanted is None:
         return part
-    return writing.selected(fields(part, rule), wanted, line_end)
+    cells = fields(part, rule)
+    return writing.selected(cells, wanted, line_end)
 
 
-def ranges(piece: bytes, layout: Layout, seen: dict[str, tuple[Fraction, Fraction]]) -> None:
-    """Widen `seen`, (smallest, largest number) by column, in place to the numbers of a piece of
+def ranges(
+    piece: bytes,
+    layout: Layout,
+    extremes: dict[str, tuple[Fraction, Fraction]],
+) -> None:
+    """Widen `extremes`, (smallest, largest number) by column, in place to the numbers of a piece of
     text; a column without numbers is not added."""
     cells = fields(piece, layout.rule)
     if cells.columns != len(layout.names):
         middle = _middle(cells)
         if middle:
-            ranges(piece[:middle], layout, seen)
-            ranges(piece[middle:], layout, seen)
+            ranges(piece[:middle], layout, extremes)
+            ranges(piece[middle:], layout, extremes)
         return
-    width = cells.columns
     text = np.frombuffer(piece, np.uint8)
-    for j, name in enumerate(layout.names):
-        extremes = text_rounding.ends(
-            text, cells.start[j::width].copy(), cells.stop[j::width].copy()
-        )
-        if extremes is not None:
-            low, high = seen.get(name, extremes)
-            seen[name] = min(low, extremes[0]), max(high, extremes[1])
+    for place, name in enumerate(layout.names):
+        start, stop = _spans_of(cells, place)
+        extremes_here = text_rounding.ends(text, start, stop)
+        if extremes_here is None:
+            continue
+        low_here, high_here = extremes_here
+        low, high = extremes.get(name, extremes_here)
+        extremes[name] = min(low, low_here), max(high, high_here)
 
 
 def ahead(function: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
-    """Yield function(item) for each item, in order; WORKERS threads compute a few results ahead.
+    """Yield function(item) for each item, in order; a pool of WORKERS threads computes a few
+    results ahead. What the function raises is raised where its result would come.
 
     Close the generator where it may not be read to its end; results that are under way are then
     dropped.
@@ -378,11 +474,14 @@ def ahead(function: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, 
     pending: list[Future[R]] = []
     try:
         for item in items:
-            pending.append(pool.submit(function, item))
+            future = pool.submit(function, item)
+            pending.append(future)
             if len(pending) > WORKERS:
-                yield pending.pop(0).result()
+                oldest = pending.pop(0)
+                yield oldest.result()
         while pending:
-            yield pending.pop(0).result()
+            oldest = pending.pop(0)
+            yield oldest.result()
     finally:
         for future in pending:
             future.cancel()

@@ -1,5 +1,5 @@
-"""Functions on cells that are spans of one buffer of text: read as decimals, told apart, written,
-joined.
+"""Functions on cells that are spans of one buffer of text: they are read as decimals, compared,
+numbered by their text, written and joined.
 
 Every function has a twin in the C kernel; what stands here is the norm.
 """
@@ -33,7 +33,13 @@ MOST_BEHIND = 31  # digits behind the point, which are the lowest bits of a form
 ZERO_AT_END = 32  # the bit of a form that says that the last of these digits is 0
 
 
-def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tuple[Int, I8]:
+def numbers(
+    text: Bytes,
+    start: I32,
+    stop: I32,
+    prefix: int,
+    suffix: int,
+) -> tuple[Int, I8]:
     """Read cells as decimal numbers: (digits, form), (n,) each. digits: the number without its
     point, int64; form: how many digits follow the point, + 32 if the last of them is 0; -1 where
     the cell is no plain decimal (leading zeros, "-0", "+1", exponents, over 18 digits).
@@ -47,54 +53,85 @@ def numbers(text: Bytes, start: I32, stop: I32, prefix: int, suffix: int) -> tup
     if kernel.C is not None:
         kernel.C.numbers(text, start, stop, 1, prefix, suffix, value, form)
         return value, form
-    _read(text, start.astype(np.int64) + prefix, stop.astype(np.int64) - suffix, value, form)
+    # near the end of a large text a place and an affix add up to more than 32 bits hold
+    begin = start.astype(np.int64) + prefix
+    end = stop.astype(np.int64) - suffix
+    _read(text, begin, end, value, form)
     return value, form
 
 
-def _read(text: Bytes, begin: Int, end: Int, value: Int, form: I8) -> None:
-    """Read the cells text[begin[i]:end[i]] as `numbers` does, into value and form, (n,) each."""
-    # the digits alone: what all cells of a column have in common is set apart
+def _read(
+    text: Bytes,
+    begin: Int,
+    end: Int,
+    value: Int,
+    form: I8,
+) -> None:
+    """Read the cells text[begin[i]:end[i]] as `numbers` does, into value and form, (n,) each, in
+    place; cells that are no plain decimals are left as they are there."""
     widths = end - begin
-    # longer cells are not among these: one of them would make the rows of all others as wide
-    rows = np.flatnonzero((widths > 0) & (widths <= DIGITS + 2))
+    # at most a sign, the digits and a point; a longer cell would make the rows of all others as
+    # wide
+    is_short = (widths > 0) & (widths <= DIGITS + 2)
+    rows = np.flatnonzero(is_short)
     if not len(rows):
         return
     width = widths[rows]
-    widest = int(width.max())
-    # one row of bytes for each cell, all as wide as the longest; zeros behind its end
-    offset = np.arange(widest)
-    last = max(len(text) - 1, 0)
-    places = begin[rows, None] + offset
-    inside = offset < width[:, None]
-    cell = np.where(inside, text[np.minimum(places, last)], 0)
+    cell, inside = _characters(text, begin[rows], width)
     negative = cell[:, 0] == MINUS
     digit = (cell >= ZERO) & (cell <= NINE)
     point = cell == POINT
-    is_first = inside & (offset == 0)
-    sign = is_first & negative[:, None]
+    # a minus is a sign at the begin alone: dates have others
+    sign = np.zeros_like(inside)
+    sign[:, 0] = negative
     allowed = digit | point | sign | ~inside
     good = allowed.all(axis=1)
     # where the point stands; behind the last digit if there is none
     points = point.sum(axis=1)
-    where = np.where(points > 0, point.argmax(axis=1), width)
+    first_point = point.argmax(axis=1)
+    where = np.where(points > 0, first_point, width)
+    # the first digit stands behind the sign
     first = negative.astype(np.int64)
     good &= _is_usual(cell, digit, where, first, width)
     good &= points <= 1
     total = _sum_of_digits(cell, digit, good)
     # "-0" would come back as "0"
     good &= ~(negative & (total == 0))
+    signed = np.where(negative, -total, total)
+    value[rows] = np.where(good, signed, 0)
     # without a point it stands behind the cell, and nothing follows
     after = np.maximum(width - where - 1, 0)
     # "1.50" has a zero that its value does not tell
     last_character = text[end[rows] - 1]
-    zero = (after > 0) & (last_character == ZERO)
-    signed = np.where(negative, -total, total)
-    value[rows] = np.where(good, signed, 0)
+    ends_in_zero = last_character == ZERO
+    zero = (after > 0) & ends_in_zero
     form_of_cells = after + ZERO_AT_END * zero
     form[rows] = np.where(good, form_of_cells, -1)
 
 
-def _is_usual(cell: Bytes, digit: Mask, where: Int, first: Int, width: Int) -> Mask:
+def _characters(text: Bytes, begin: Int, width: Int) -> tuple[Bytes, Mask]:
+    """Lay spans of a text out as rows of bytes, all as wide as the widest: (the bytes, zeros behind
+    the end of each span; which of them lie in the span), both (n, widest).
+
+    begin: (n,), where each span begins in the text; width: (n,), its bytes, at least 1.
+    """
+    widest = int(width.max())
+    offset = np.arange(widest)
+    inside = offset < width[:, None]
+    places = begin[:, None] + offset
+    # behind the last span there may be no text to read
+    last = max(len(text) - 1, 0)
+    characters = text[np.minimum(places, last)]
+    return np.where(inside, characters, 0), inside
+
+
+def _is_usual(
+    cell: Bytes,
+    digit: Mask,
+    where: Int,
+    first: Int,
+    width: Int,
+) -> Mask:
     """(n,): whether cells, a row of characters each, are written as `write` would write them.
 
     digit: which characters are digits. where: the place of the point, first: of the first digit,
@@ -104,13 +141,16 @@ def _is_usual(cell: Bytes, digit: Mask, where: Int, first: Int, width: Int) -> M
     count = digit.sum(axis=1)
     usual = (count > 0) & (count <= DIGITS)
     # digits stand on both sides of a point: neither ".5" nor "5."
-    usual &= (where > first) & (where != width - 1)
+    usual &= where > first
+    usual &= where != width - 1
     # "007" would come back as "7"
     rows = np.arange(len(cell))
-    in_row = np.minimum(first, cell.shape[1] - 1)
-    leading = cell[rows, in_row]
+    last_place = cell.shape[1] - 1
+    in_row = np.minimum(first, last_place)
+    begins_with_zero = cell[rows, in_row] == ZERO
     has_several = where - first > 1
-    return np.asarray(usual & ~((leading == ZERO) & has_several))
+    usual &= ~(begins_with_zero & has_several)
+    return np.asarray(usual)
 
 
 def _sum_of_digits(cell: Bytes, digit: Mask, good: Mask) -> Int:
@@ -120,7 +160,8 @@ def _sum_of_digits(cell: Bytes, digit: Mask, good: Mask) -> Int:
         # the column has other characters in some cells, whose number goes on behind them
         here = digit[:, place] & good
         # at most 18 digits, so that nothing goes beyond 64 bits
-        units = cell[here, place].astype(np.int64) - ZERO
+        characters = cell[here, place].astype(np.int64)
+        units = characters - ZERO
         total[here] = total[here] * 10 + units
     return total
 
@@ -136,37 +177,47 @@ def ends_in_zero(form: Array) -> Mask:
     return (form & ZERO_AT_END) > 0
 
 
-def levels(text: Bytes, start: I32, stop: I32, most: int) -> tuple[I32, I32] | None:
+def levels(
+    text: Bytes,
+    start: I32,
+    stop: I32,
+    most: int,
+) -> tuple[I32, I32] | None:
     """Find the different cells of text[start[i]:stop[i]], in the order in which they first come:
-    (for each different cell its first row, for each row the number of its cell among them). None if
-    there are more than `most` different cells."""
+    ((different cells,) the first row of each, (n,) for each row the number of its cell among them).
+    None if there are more than `most` different cells."""
     n = len(start)
     if kernel.C is not None:
         room = max(most, 1)
         first = np.empty(room, np.int32)
         index = np.empty(n, np.int32)
         count = kernel.C.levels(text, start, stop, 1, most, first, index)
+        # -1: there are more
         if count < 0:
             return None
         return first[:count].copy(), index
     number_of_cell: dict[bytes, int] = {}
-    firsts = []
+    first_rows = []
     index = np.empty(n, np.int32)
-    for row, cell in enumerate(cells_of(text, start, stop)):
+    cells = cells_of(text, start, stop)
+    for row, cell in enumerate(cells):
         if cell not in number_of_cell:
             # so many that a dictionary of them would not pay
             if len(number_of_cell) == most:
                 return None
             number_of_cell[cell] = len(number_of_cell)
-            firsts.append(row)
+            first_rows.append(row)
         index[row] = number_of_cell[cell]
-    return np.array(firsts, np.int32), index
+    return np.array(first_rows, np.int32), index
 
 
 def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
-    """Write value / 10^decimals as decimals: (the bytes of all, one behind the other, the length of
-    each). form: (n,), how many digits at least stand behind the point; SHORT: none need; SHORT_ONE:
-    one."""
+    """Write the numbers value / 10^decimals as decimals: (the bytes of all, one behind the other;
+    (n,) the length of each).
+
+    value: (n,), whole numbers of at most 18 digits. form: (n,), how many digits at least stand
+    behind the point; SHORT: none need; SHORT_ONE: one.
+    """
     n = len(value)
     length = np.empty(n, np.int32)
     if kernel.C is not None:
@@ -184,20 +235,20 @@ def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
     return np.frombuffer(joined, np.uint8), length
 
 
-def _decimal(whole: int, form: int, decimals: int) -> str:
-    """Write whole / 10^decimals by a form, see `write`."""
+def _decimal(number: int, form: int, decimals: int) -> str:
+    """Write number / 10^decimals as a decimal by a form, see `write`."""
     places = decimals
     # the decimals that must stand, whatever zeros they are
     least = form & (SHORT - 1)
     if form >= SHORT:
         least = form - SHORT
     # 5 with two decimals is 0.05: at least one digit before the point
-    digits = str(abs(whole))
+    digits = str(abs(number))
     digits = digits.rjust(places + 1, "0")
     while places > least and digits.endswith("0"):
         digits = digits[:-1]
         places -= 1
-    sign = "-" if whole < 0 else ""
+    sign = "-" if number < 0 else ""
     # the point goes before the last so many digits
     point = len(digits) - places
     before = digits[:point] or "0"
@@ -215,6 +266,7 @@ def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
         begin = np.ascontiguousarray(start, np.int64)
         kernel.C.weave(pool, begin, length, out)
         return out
+    # the kernel copies span by span; numpy has to know where each byte comes from
     size = length.astype(np.int64)
     # for each byte of the result its place in the pool, without a loop over spans
     begin = np.cumsum(size) - size
@@ -230,28 +282,52 @@ def begins(length: I32) -> Int:
     return ends - length
 
 
-def same(text: Bytes, start: I32, stop: I32, other: Bytes, first: I32, last: I32) -> bool:
-    """Whether each span text[start[i]:stop[i]] has the same bytes as other[first[i]:last[i]]."""
+def same(
+    text: Bytes,
+    start: I32,
+    stop: I32,
+    other: Bytes,
+    first: I32,
+    last: I32,
+) -> bool:
+    """Whether each span text[start[i]:stop[i]] has the same bytes as other[first[i]:last[i]].
+
+    start, stop, first, last: (n,) each.
+    """
     length = stop - start
     # most cells that differ have other lengths: that is cheap to see
     if not np.array_equal(length, last - first):
         return False
     if kernel.C is not None:
-        one = [np.ascontiguousarray(place, np.int32) for place in (start, stop)]
-        two = [np.ascontiguousarray(place, np.int32) for place in (first, last)]
-        return bool(kernel.C.same(text, *one, other, *two))
-    cells = weave(text, start.astype(np.int64), length)
-    other_cells = weave(other, first.astype(np.int64), length)
+        # the kernel steps through memory: each array without gaps
+        are_same = kernel.C.same(
+            text,
+            np.ascontiguousarray(start, np.int32),
+            np.ascontiguousarray(stop, np.int32),
+            other,
+            np.ascontiguousarray(first, np.int32),
+            np.ascontiguousarray(last, np.int32),
+        )
+        return bool(are_same)
+    begin = start.astype(np.int64)
+    other_begin = first.astype(np.int64)
+    cells = weave(text, begin, length)
+    other_cells = weave(other, other_begin, length)
     return np.array_equal(cells, other_cells)
 
 
 def cells_of(text: Bytes, start: Array, stop: Array) -> list[bytes]:
     """The spans text[start[i]:stop[i]] as bytes objects."""
     # a few cells of a large text, as are looked at of each column, are not worth a copy of it
-    places = zip(start.tolist(), stop.tolist(), strict=True)
+    places = zip(
+        start.tolist(),
+        stop.tolist(),
+        strict=True,
+    )
     if len(start) * BYTES_A_SLICE < len(text):
         view = np.ascontiguousarray(text).data
         return [bytes(view[first:last]) for first, last in places]
+    # slices of bytes are cells at once, with no object between
     raw = text.tobytes()
     return [raw[first:last] for first, last in places]
 
@@ -285,12 +361,13 @@ class Spans:
 
 
 def behind_another(cells: Sequence[bytes]) -> Spans:
-    """Put cells one behind the other into a pool of their own."""
+    """Put cells one behind the other into a pool of their own: Spans of these cells."""
     lengths = [len(cell) for cell in cells]
     length = np.array(lengths, np.int32)
+    start = begins(length)
     joined = b"".join(cells)
     pool = np.frombuffer(joined, np.uint8)
-    return Spans(pool, begins(length), length)
+    return Spans(pool, start, length)
 
 
 def chained(*parts: Spans) -> Spans:
@@ -301,48 +378,64 @@ def chained(*parts: Spans) -> Spans:
     for part in parts:
         starts.append(part.start + shift)
         shift += len(part.pool)
+    start = np.concatenate(starts)
     pool = np.concatenate([part.pool for part in parts])
     length = np.concatenate([part.length for part in parts])
-    return Spans(pool, np.concatenate(starts), length)
+    return Spans(pool, start, length)
 
 
 def pack_cells(cells: Sequence[bytes]) -> bytes:
-    """Pack cells as a blob: u8 0 and the cells with line feeds between; if a cell has one itself,
-    u8 1, the u32 lengths, and the cells."""
+    """Pack cells as a blob, which `unpack_cells` reads: u8 0 and the cells with line feeds between;
+    if a cell has one itself, u8 1, the u32 lengths, and the cells."""
     joined = b"\n".join(cells)
     # no cell holds a line feed itself
     separators = len(cells) - 1
     if joined.count(b"\n") == separators:
         return pack(b"\0" + joined)
-    lengths = np.array([len(cell) for cell in cells], "<u4")
+    lengths = [len(cell) for cell in cells]
+    stored_lengths = np.array(lengths, "<u4").tobytes()
     texts = b"".join(cells)
-    return pack(b"\1" + lengths.tobytes() + texts)
+    return pack(b"\1" + stored_lengths + texts)
 
 
 def unpack_cells(data: bytes, count: int) -> Spans:
-    """The `count` cells that pack_cells packed; ArchiveError if they are damaged."""
+    """The `count` cells that `pack_cells` packed; ArchiveError if they are damaged, or not so
+    many."""
     if not count:
         return behind_another([])
     raw = unpack(data)
-    body = np.frombuffer(raw, np.uint8)
     if raw[:1] == b"\0":
-        separators = np.flatnonzero(body[1:] == LF)
-        line_feeds = separators + 1
-        # the last cell has no line feed behind it
-        ends = np.append(line_feeds, len(body))
-        if len(ends) != count:
-            raise ArchiveError("damaged: a column has not the texts it should have")
-        # behind the byte that tells the form, and behind each line feed
-        start = np.concatenate([[1], line_feeds + 1])
-        length = (ends - start).astype(np.int32)
-        return Spans(body, start, length)
+        return _between_line_feeds(raw, count)
+    return _by_lengths(raw, count)
+
+
+def _between_line_feeds(raw: bytes, count: int) -> Spans:
+    """The `count` cells of an unpacked blob that has a line feed between any two."""
+    body = np.frombuffer(raw, np.uint8)
+    line_feeds = np.flatnonzero(body == LF)
+    # the last cell has no line feed behind it
+    ends = np.append(line_feeds, len(body))
+    if len(ends) != count:
+        raise ArchiveError("damaged: a column has not the texts it should have")
+    # behind the byte that tells the form, and behind each line feed
+    start = np.append(1, line_feeds + 1)
+    length = ends - start
+    return Spans(body, start, length.astype(np.int32))
+
+
+def _by_lengths(raw: bytes, count: int) -> Spans:
+    """The `count` cells of an unpacked blob that has their lengths before them."""
+    # the byte that tells the form, and 32 bits for each length
     head = 1 + 4 * count
     if raw[:1] != b"\1" or len(raw) < head:
         raise ArchiveError("damaged: a column of text is cut short")
-    length = np.frombuffer(raw, "<u4", count, 1).astype(np.int64)
-    ends = head + np.cumsum(length)
-    start = ends - length
+    lengths = np.frombuffer(raw, "<u4", count, 1)
+    # as 64 bits: damaged lengths may add up to more than 32 hold
+    length = lengths.astype(np.int64)
     # before anything is read by lengths that may be damaged
     if int(length.sum()) != len(raw) - head:
         raise ArchiveError("damaged: the lengths of a text column do not add up")
+    body = np.frombuffer(raw, np.uint8)
+    ends = head + np.cumsum(length)
+    start = ends - length
     return Spans(body, start, length.astype(np.int32))
