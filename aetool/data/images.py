@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 Pixels = npt.NDArray[np.uint8]
 Deep = npt.NDArray[np.uint16]
-BATCH = 512
+PixelsOfAnyDepth = TypeVar("PixelsOfAnyDepth", Pixels, Deep, Pixels | Deep)
+BATCH = 512  # pictures
 MAX_SIDE, MAX_PIXELS = 4096, 1 << 22
 ENLARGED = 64  # pixels that a picture of a contact sheet has at most by being enlarged
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".pgm", ".ppm")
@@ -87,13 +88,15 @@ class ImageSource:
     def sights(self) -> Sequence[Sight | str]:
         """For each picture its size and mode, read from its header, or why it cannot be read."""
         channels, height, width = self.shape
-        return [Sight(width, height, channels == 3)] * self.count
+        is_colour = channels == 3
+        sight = Sight(width, height, is_colour)
+        return [sight] * self.count
 
     def pictures(self) -> Iterator[Decoded | str]:
         """Yield the pictures in order; in place of one that cannot be read, the reason."""
         for batch in self.batches():
             for pixels in batch:
-                yield Decoded(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+                yield Decoded(_channels_last(pixels))
 
     def decoded(self, record: int) -> Decoded:
         """Read picture number `record`, from 0; UnreadableError if it cannot be read."""
@@ -108,16 +111,27 @@ class ImageSource:
 
 
 def _readable(picture: Decoded | str) -> Decoded:
+    """The picture; UnreadableError if a reason is in its place."""
     if isinstance(picture, str):
         raise UnreadableError(picture)
     return picture
+
+
+def _channels_last(pixels: PixelsOfAnyDepth) -> PixelsOfAnyDepth:
+    """Pixels, (channels, height, width), as Pillow has them: (height, width) of one channel, else
+    (height, width, channels)."""
+    if len(pixels) == 1:
+        gray: PixelsOfAnyDepth = pixels[0]
+        return gray
+    return pixels.transpose(1, 2, 0)
 
 
 def check_shape(name: str, shape: tuple[int, int, int]) -> None:
     """Raise DataError if pictures of this shape, (channels, height, width), are too large, empty,
     or of other channels than 1 or 3."""
     channels, height, width = shape
-    if max(height, width) > MAX_SIDE or channels not in (1, 3) or 0 in shape:
+    is_too_long = max(height, width) > MAX_SIDE
+    if is_too_long or channels not in (1, 3) or 0 in shape:
         raise DataError(
             f"{name}: pictures of {width} x {height} with {channels} channels; sides up to "
             f"{MAX_SIDE} and 1 or 3 channels are allowed"
@@ -131,19 +145,34 @@ def contact_sheet(pixels: Pixels, across: int) -> bytes:
     ones are enlarged."""
     from PIL import Image
 
-    count, channels, high, wide = pixels.shape
+    count, channels, height, width = pixels.shape
+    # rounded up: the last row may be short
     down = -(-count // across)
     gap = 2
-    sheet = np.full((down * (high + gap) + gap, across * (wide + gap) + gap, channels), 255)
-    for i, picture in enumerate(pixels):
-        y = gap + i // across * (high + gap)
-        x = gap + i % across * (wide + gap)
-        sheet[y : y + high, x : x + wide] = picture.transpose(1, 2, 0)
-    scale = max(1, ENLARGED // max(high, wide))
-    sheet = sheet.astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
-    out = io.BytesIO()
-    Image.fromarray(sheet[:, :, 0] if channels == 1 else sheet).save(out, "PNG")
-    return out.getvalue()
+    step_down = height + gap
+    step_across = width + gap
+    sheet = np.full(
+        (down * step_down + gap, across * step_across + gap, channels),
+        255,
+        dtype=np.uint8,
+    )
+    for number, picture in enumerate(pixels):
+        row, column = divmod(number, across)
+        top = gap + row * step_down
+        left = gap + column * step_across
+        sheet[top : top + height, left : left + width] = picture.transpose(1, 2, 0)
+    times = max(1, ENLARGED // max(height, width))
+    taller = sheet.repeat(times, axis=0)
+    large = taller.repeat(times, axis=1)
+    flat = large[:, :, 0] if channels == 1 else large
+    return _as_png(Image.fromarray(flat))
+
+
+def _as_png(image: Image.Image, optimize: bool = False) -> bytes:
+    """The bytes of a PNG file of an image. optimize: look longer for a small one."""
+    written = io.BytesIO()
+    image.save(written, "PNG", optimize=optimize)
+    return written.getvalue()
 
 
 def thumbnail(picture: Pixels, most: int) -> bytes:
@@ -151,11 +180,9 @@ def thumbnail(picture: Pixels, most: int) -> bytes:
     `most` pixels."""
     from PIL import Image
 
-    image = Image.fromarray(picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0))
+    image = Image.fromarray(_channels_last(picture))
     image.thumbnail((most, most))
-    out = io.BytesIO()
-    image.save(out, "PNG", optimize=True)
-    return out.getvalue()
+    return _as_png(image, optimize=True)
 
 
 def heat(amounts: npt.NDArray[np.float64], most: int) -> bytes:
@@ -163,16 +190,17 @@ def heat(amounts: npt.NDArray[np.float64], most: int) -> bytes:
     the higher the amount. most: pixels of its longer side."""
     from PIL import Image
 
+    # where all are 0, nothing is divided by it
     highest = float(amounts.max(initial=0.0)) or 1.0
     # the root shows what is weaker, too
     strength = np.sqrt(amounts / highest)
-    image = Image.fromarray((255 * strength).astype(np.uint8))
-    image.thumbnail((most, most))
-    red = Image.new("L", image.size, 230)
-    none = Image.new("L", image.size, 20)
-    out = io.BytesIO()
-    Image.merge("RGBA", (red, none, none, image)).save(out, "PNG", optimize=True)
-    return out.getvalue()
+    levels = (255 * strength).astype(np.uint8)
+    opacity = Image.fromarray(levels)
+    opacity.thumbnail((most, most))
+    red = Image.new("L", opacity.size, 230)
+    green_and_blue = Image.new("L", opacity.size, 20)
+    bands = (red, green_and_blue, green_and_blue, opacity)
+    return _as_png(Image.merge("RGBA", bands), optimize=True)
 
 
 @dataclass(frozen=True)
@@ -193,6 +221,7 @@ class PictureFiles(ImageSource):
     pictures, which of a file with several frames are file#1, file#2 ..."""
 
     def __init__(self, name: str, named: Sequence[tuple[str, Path]]) -> None:
+        """name: of the source. named: (name, path) of each file."""
         self.name = name
         self.names = [title for title, _ in named]
         self.files = [path for _, path in named]
@@ -210,9 +239,11 @@ class PictureFiles(ImageSource):
         return list(zip(self.names, self.files, strict=True))
 
     def selected(self, kept: Sequence[bool]) -> PictureFiles:
-        """A source of those files alone for which `kept` is True."""
+        """A source of those files alone for which `kept`, one for each file, is True."""
         every = zip(self.names, self.files, kept, strict=True)
-        chosen = PictureFiles(self.name, [(name, path) for name, path, keep in every if keep])
+        named = [(name, path) for name, path, is_kept in every if is_kept]
+        chosen = PictureFiles(self.name, named)
+        # the copies of files that lie elsewhere stay as long as this source, too
         chosen.place = self.place
         chosen.places = self.places
         return chosen
@@ -227,6 +258,7 @@ class PictureFiles(ImageSource):
             except UnreadableError as fault:
                 records.append(Record(name, path, str(fault)))
                 continue
+            # a file of one picture gives it its own name
             frames = len(sights)
             for frame, sight in enumerate(sights):
                 title = name if frames == 1 else f"{name}#{frame + 1}"
@@ -253,32 +285,40 @@ class PictureFiles(ImageSource):
 
     def decoded(self, record: int) -> Decoded:
         entry = self.records[record]
+        # the header could not be read: the reason is in the place of the sight
         if isinstance(entry.sight, str):
             raise UnreadableError(entry.sight)
         return decoding.decoded(entry.path, entry.frame)
 
     @property
     def remarks(self) -> Sequence[str]:  # type: ignore[override]
+        remarks = []
         frames = [record for record in self.records if record.frames > 1]
-        moving = sum(record.frame == 0 for record in frames)
-        said = []
-        if moving:
-            files_have = "file has" if moving == 1 else "files have"
-            said.append(f"{moving:,} {files_have} several frames: {len(frames):,}, each a picture")
-        cut = sum(isinstance(sight, Sight) and sight.cut for sight in self.sights)
+        # each such file has one first frame
+        animations = sum(record.frame == 0 for record in frames)
+        if animations:
+            files_have = "file has" if animations == 1 else "files have"
+            remarks.append(
+                f"{animations:,} {files_have} several frames: {len(frames):,}, each a picture"
+            )
+        readable = [sight for sight in self.sights if isinstance(sight, Sight)]
+        cut = sum(sight.cut for sight in readable)
         if cut:
             of_all = f"{cut:,} of {len(self.sights):,} pictures"
-            said.append(f"{of_all} have more than 8 bits a value, of which the upper 8 are read")
-        return said
+            remarks.append(f"{of_all} have more than 8 bits a value, of which the upper 8 are read")
+        return remarks
 
 
 def picture_files(name: str, places: Sequence[files.Place]) -> PictureFiles:
     """The pictures of files at these places. If there is more than one, each is named by its whole
     path."""
-    source = PictureFiles(name, [(Path(place.name).name, place.path) for place in places])
-    if len(places) > 1:
-        # names of files may be the same in several folders
-        source.names = [place.name for place in places]
+    # names of files may be the same in several folders
+    by_path = len(places) > 1
+    named = []
+    for place in places:
+        title = place.name if by_path else Path(place.name).name
+        named.append((title, place.path))
+    source = PictureFiles(name, named)
     # copies of what lies elsewhere stay as long as their source
     source.places = list(places)
     return source
@@ -288,11 +328,16 @@ def together(sources: Sequence[PictureFiles]) -> PictureFiles:
     """Join the pictures of several folders and files to one source; names begin with their
     folder's."""
     named = []
+    places: list[files.Place] = []
     for source in sources:
-        before = f"{source.name.rstrip('/')}/" if isinstance(source, FolderSource) else ""
-        named += [(before + title, path) for title, path in source.wanted]
+        prefix = ""
+        if isinstance(source, FolderSource):
+            prefix = source.name.rstrip("/") + "/"
+        for title, path in source.wanted:
+            named.append((prefix + title, path))
+        places += source.places
     joined = PictureFiles(f"{len(sources)} folders and files", named)
-    joined.places = [place for source in sources for place in source.places]
+    joined.places = places
     return joined
 
 
@@ -300,7 +345,8 @@ def is_named_as_picture(name: str) -> bool:
     """Whether a file of a folder is called as a picture is, and not hidden. name: its path in the
     folder, with /."""
     is_hidden = "/." in f"/{name}"
-    return PurePosixPath(name).suffix.lower() in SUFFIXES and not is_hidden
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix in SUFFIXES and not is_hidden
 
 
 class FolderSource(PictureFiles):
@@ -334,6 +380,7 @@ class FolderSource(PictureFiles):
             raise DataError(f"{folder}: cannot be read: {error.strerror or error}") from None
         for entry in entries:
             name = entry.relative_to(self.path).as_posix()
+            # a link to a folder may lead back here: it is not followed
             if entry.is_dir() and not entry.is_symlink():
                 self._walk(name)
             elif not entry.is_file():
@@ -346,27 +393,31 @@ class FolderSource(PictureFiles):
     @property
     def wanted(self) -> Sequence[tuple[str, Path]]:
         every = super().wanted
-        masks = self._masks
-        return [(name, path) for name, path in every if not (masks and name.startswith(MASKS))]
+        if not self._masks:
+            return every
+        return [(name, path) for name, path in every if not name.startswith(MASKS)]
 
     @property
     def _masks(self) -> int:
         """How many files are masks, which mark the defects of other pictures; 0 if all files
         are."""
         masks = sum(name.startswith(MASKS) for name in self.names)
+        # with nothing else there, they are the pictures that are meant
         return masks if masks < len(self.names) else 0
 
     @property
     def remarks(self) -> Sequence[str]:  # type: ignore[override]
-        said = list(super().remarks)
+        remarks = list(super().remarks)
         if self._masks:
-            said.append(f"{self._masks:,} masks in {MASKS} are left out")
-        return said
+            remarks.append(f"{self._masks:,} masks in {MASKS} are left out")
+        return remarks
 
     def why_empty(self) -> str:
         if not self.others:
             return f"{self.name}: a folder without pictures ({' '.join(SUFFIXES)})"
-        few = ", ".join(self.others[:3]) + (" ..." if len(self.others) > 3 else "")
+        few = ", ".join(self.others[:3])
+        if len(self.others) > 3:
+            few += " ..."
         table = f"{self.name}/{self.others[0]}"
         return f"{self.name}: no pictures in it, but {few}; give tables one by one: {table}"
 
@@ -395,16 +446,19 @@ class PlainPicture:
 
 
 def pillow_picture(pixels: Pixels | Deep, mode: str = "") -> Image.Image:
-    """A Pillow image of the pixels of a PlainPicture. mode: Pillow's name; "": gray or colour, by
-    the channels."""
+    """A Pillow image of the pixels of a PlainPicture, (channels, height, width). mode: Pillow's
+    name; "": gray or colour, by the channels."""
     from PIL import Image
 
-    flat = pixels[0] if pixels.shape[0] == 1 else pixels.transpose(1, 2, 0)
+    flat = _channels_last(pixels)
+    # fromarray takes four channels for RGBA
     if mode == "CMYK":
         height, width = flat.shape[:2]
         return Image.frombytes(mode, (width, height), flat.tobytes())
-    picture = Image.fromarray(np.ascontiguousarray(flat))
+    raw = np.ascontiguousarray(flat)
+    picture = Image.fromarray(raw)
     if mode == "1":
+        # without dithering levels 0 and 255 become 0 and 1, and nothing else
         return picture.convert("1", dither=Image.Dither.NONE)
     return picture
 
@@ -417,62 +471,114 @@ def plain_picture(path: Path) -> PlainPicture | None:
 
     try:
         with Image.open(path) as picture:
-            plain = picture.mode in PLAIN.get(picture.format or "", ())
-            plain = plain and getattr(picture, "n_frames", 1) == 1
-            # a TIFF has its sizes there, and is written again to see what else it says
-            plain = plain and (picture.format == "TIFF" or not picture.getexif())
-            of_palette = picture.mode == "P"
-            changing = CHANGING - {"transparency"} if of_palette else CHANGING
-            plain = plain and not changing & picture.info.keys()
-            plain = plain and not (picture.format == "PNG" and _is_deeper(picture.mode, path))
-            plain = plain and not (
-                picture.format == "PNG" and png_chunks.has_more(path, of_palette)
-            )
-            if not plain or picture.width * picture.height > MAX_PIXELS:
+            size = picture.width * picture.height
+            if size > MAX_PIXELS or not _is_plain(picture, path):
                 return None
-            pixels = np.asarray(picture.convert("L") if picture.mode == "1" else picture)
-            pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-            if picture.format in PLAINLY_WRITTEN:
-                # what a file says beside its pixels (the largest value, a resolution, a second
-                # picture) would be lost: then writing it again gives other bytes
-                again = io.BytesIO()
-                pillow_picture(pixels, picture.mode).save(again, picture.format)
-                if again.getvalue() != path.read_bytes():
+            pixels = _channels_first(picture)
+            if picture.format in PLAINLY_WRITTEN and not _is_written_so(picture, pixels, path):
+                return None
+            palette = None
+            if picture.mode == "P":
+                palette = palette_of(picture)
+                if palette is None:
                     return None
-            palette = palette_of(picture) if of_palette else None
-            if of_palette and palette is None:
-                return None
-            return PlainPicture(str(picture.format), picture.mode, pixels, palette)
+            return PlainPicture(
+                str(picture.format),
+                picture.mode,
+                pixels,
+                palette,
+            )
     except Exception:
         # Pillow raises whatever a damaged header leads it to, a TypeError for a size that is no
         # number among them; such a file, or a bomb, is kept as the bytes it is
         return None
 
 
+def _is_plain(picture: Image.Image, path: Path) -> bool:
+    """Whether a picture's header says that its pixels, and a palette, are all there is to restore.
+    path: of its file."""
+    has_palette = picture.mode == "P"
+    if picture.mode not in PLAIN.get(picture.format or "", ()):
+        return False
+    if getattr(picture, "n_frames", 1) != 1:
+        return False
+    # a TIFF has its sizes there, and is written again to see what else it says
+    if picture.format != "TIFF" and picture.getexif():
+        return False
+    # how opaque each colour is, a palette says itself
+    changing = CHANGING - {"transparency"} if has_palette else CHANGING
+    if changing & picture.info.keys():
+        return False
+    if picture.format != "PNG":
+        return True
+    if _is_deeper(picture.mode, path):
+        return False
+    return not png_chunks.has_more(path, has_palette)
+
+
+def _channels_first(picture: Image.Image) -> Pixels | Deep:
+    """The pixels of a picture, (channels, height, width); those of one bit as 0 and 255."""
+    if picture.mode == "1":
+        picture = picture.convert("L")
+    pixels = np.asarray(picture)
+    if pixels.ndim == 2:
+        return pixels[None]
+    return pixels.transpose(2, 0, 1)
+
+
+def _is_written_so(picture: Image.Image, pixels: Pixels | Deep, path: Path) -> bool:
+    """Whether these pixels, written in the picture's format and mode, give the bytes of its file,
+    path.
+
+    What a file says beside its pixels (the largest value, a resolution, a second picture) would be
+    lost: then writing it again gives other bytes.
+    """
+    written = io.BytesIO()
+    again = pillow_picture(pixels, picture.mode)
+    again.save(written, picture.format)
+    return written.getvalue() == path.read_bytes()
+
+
 def _is_deeper(mode: str, path: Path) -> bool:
-    """Whether a PNG has values of 16 bits, of which Pillow reads only the upper 8."""
-    return mode != "I;16" and decoding.depth_of_png(path) > decoding.BYTE
+    """Whether a PNG has values of 16 bits, of which Pillow reads only the upper 8. mode: by
+    Pillow's name."""
+    if mode == "I;16":
+        return False
+    return decoding.depth_of_png(path) > decoding.BYTE
 
 
 class IdxSource(ImageSource):
     """An idx file of bytes with three or four dimensions (LeCun's MNIST format)."""
 
-    def __init__(self, path: Path, name: str, open_stream: Callable[[Path], BinaryIO]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        open_stream: Callable[[Path], BinaryIO],
+    ) -> None:
+        """open_stream: opens the file at a path, and unpacks it if it is compressed. DataError if
+        the header is cut short."""
         self.path = path
         self._open = open_stream
         with open_stream(path) as stream:
             head = stream.read(20)
-        colour = IDX[head[:4]] == 3
-        self.skip = 20 if colour else 16
+        is_colour = IDX[head[:4]] == 3
+        # four bytes for the magic number, and for each axis
+        self.skip = 20 if is_colour else 16
         if len(head) < self.skip:
             raise DataError(f"{name}: the idx header is cut short")
-        sizes = [int.from_bytes(head[i : i + 4], "big") for i in range(4, self.skip, 4)]
-        channels = sizes[3] if colour else 1
+        sizes = []
+        for begin in range(4, self.skip, 4):
+            size = int.from_bytes(head[begin : begin + 4], "big")
+            sizes.append(size)
+        count, height, width = sizes[:3]
+        channels = sizes[3] if is_colour else 1
+        _, _, suffix = name.removesuffix(".gz").rpartition(".")
         super().__init__(
             name,
-            (channels, sizes[1], sizes[2]),
-            sizes[0],
-            {"format": "idx", "suffix": name.removesuffix(".gz").rpartition(".")[2]},
+            (channels, height, width),
+            count,
+            {"format": "idx", "suffix": suffix},
         )
 
     def batches(self) -> Iterator[Pixels]:
@@ -482,21 +588,25 @@ class IdxSource(ImageSource):
             stream.read(self.skip)
             remaining = self.count
             while remaining:
-                want = min(remaining, BATCH)
-                data = _read_all(stream, want * size)
-                if len(data) < want * size:
+                count = min(remaining, BATCH)
+                data = _read_all(stream, count * size)
+                if len(data) < count * size:
+                    complete = self.count - remaining + len(data) // size
                     raise DataError(
                         f"{self.name}: cut short: the header says {self.count} pictures, picture "
-                        f"{self.count - remaining + len(data) // size + 1} is missing"
+                        f"{complete + 1} is missing"
                     )
                 flat = np.frombuffer(data, dtype=np.uint8)
-                yield flat.reshape(want, height, width, channels).transpose(0, 3, 1, 2)
-                remaining -= want
+                channels_last = flat.reshape(count, height, width, channels)
+                yield channels_last.transpose(0, 3, 1, 2)
+                remaining -= count
+            # what follows was of a larger file, or the header is not this file's
             if stream.read(1):
                 raise DataError(f"{self.name}: more bytes than the header's {self.count} pictures")
 
 
 def _read_all(stream: BinaryIO, size: int) -> bytes:
+    """Read `size` bytes, fewer only at the end of the stream: one read may give less."""
     parts = []
     while size and (data := stream.read(size)):
         parts.append(data)
@@ -508,21 +618,35 @@ class ArraySource(ImageSource):
     """A numpy array of pictures, (n, height, width) or (n, height, width, 1 .. 4), of any numbers.
     The second of two channels, and the fourth of four, are opacity."""
 
-    def __init__(self, array: Array, name: str, suffix: str, key: str) -> None:
-        usual = array.ndim in (3, 4) and array.dtype.kind in "buif"
-        if not usual or (array.ndim == 4 and array.shape[3] not in CHANNELS):
+    def __init__(
+        self,
+        array: Array,
+        name: str,
+        suffix: str,
+        key: str,
+    ) -> None:
+        """suffix: ".npy" or ".npz"; key: the array's name in its file. DataError for a type or
+        shape that pictures have not."""
+        are_numbers = array.dtype.kind in "buif"
+        has_channels = array.ndim == 4
+        channels = array.shape[3] if has_channels else 1
+        has_shape = array.ndim == 3 or (has_channels and channels in CHANNELS)
+        if not are_numbers or not has_shape:
             raise DataError(
                 f"{name}: {array.dtype} of shape {array.shape}; pictures are numbers of shape "
                 "(n, height, width) or (n, height, width, 1 to 4)"
             )
         self.array = array
-        channels = array.shape[3] if array.ndim == 4 else 1
-        super().__init__(
-            name,
-            (3 if channels > 2 else 1, array.shape[1], array.shape[2]),
-            array.shape[0],
-            {"format": suffix[1:], "suffix": suffix, "key": key, "flat": array.ndim == 3},
-        )
+        count, height, width = array.shape[:3]
+        format = {
+            "format": suffix.removeprefix("."),
+            "suffix": suffix,
+            "key": key,
+            "flat": not has_channels,
+        }
+        # opacity is no channel of the source's shape
+        visible = 3 if channels > 2 else 1
+        super().__init__(name, (visible, height, width), count, format)
         self.has_alpha = channels in (2, 4)
 
     @property
@@ -532,8 +656,10 @@ class ArraySource(ImageSource):
     @cached_property
     def sights(self) -> Sequence[Sight | str]:
         channels, height, width = self.shape
-        deep = self.array.dtype not in (np.uint8, np.bool_)
-        return [Sight(width, height, channels == 3, deep, self.has_alpha)] * self.count
+        is_colour = channels == 3
+        is_deep = self.array.dtype not in (np.uint8, np.bool_)
+        sight = Sight(width, height, is_colour, is_deep, self.has_alpha)
+        return [sight] * self.count
 
     def pictures(self) -> Iterator[Decoded | str]:
         for pixels in self.array:
@@ -547,8 +673,12 @@ class ArraySource(ImageSource):
 
     def batches(self) -> Iterator[Pixels]:
         for first in range(0, self.count, BATCH):
+            # a part of a mapped file is read here, and no more of it
             part = np.asarray(self.array[first : first + BATCH])
-            yield part[:, None] if part.ndim == 3 else part.transpose(0, 3, 1, 2)
+            if part.ndim == 3:
+                yield part[:, None]
+            else:
+                yield part.transpose(0, 3, 1, 2)
 
 
 class ListSource(ImageSource):
@@ -558,8 +688,8 @@ class ListSource(ImageSource):
     def __init__(self, pictures: Sequence[object]) -> None:
         self.name = "list"
         self.names = []
-        self.held = list(pictures)
-        self.count = len(self.held)
+        self.in_memory = list(pictures)
+        self.count = len(self.in_memory)
         self.format = {"format": "npy", "suffix": ".npy", "key": "c"}
 
     @property
@@ -568,14 +698,14 @@ class ListSource(ImageSource):
 
     @cached_property
     def sights(self) -> Sequence[Sight | str]:
-        return [decoding.sight_of_memory(picture) for picture in self.held]
+        return [decoding.sight_of_memory(picture) for picture in self.in_memory]
 
     def pictures(self) -> Iterator[Decoded | str]:
-        for picture in self.held:
+        for picture in self.in_memory:
             try:
                 yield decoding.of_memory(picture)
             except UnreadableError as fault:
                 yield str(fault)
 
     def decoded(self, record: int) -> Decoded:
-        return decoding.of_memory(self.held[record])
+        return decoding.of_memory(self.in_memory[record])

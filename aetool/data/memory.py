@@ -41,7 +41,11 @@ _CSV_READER = type(csv.reader([]))  # which has no name of its own there
 LARGE = 1 << 26  # bytes of a stream: larger ones are not kept in memory
 AT_ONCE = 100_000  # records of an iterator that are made a table
 
+# What Arrow raises, beside its own errors, for a stream that is none of tables.
+NO_STREAM = (ValueError, TypeError, NotImplementedError)
+
 Array: TypeAlias = npt.NDArray[np.generic]
+Masked: TypeAlias = "np.ma.MaskedArray[tuple[int, ...], np.dtype[np.generic]]"
 InMemory: TypeAlias = "pd.DataFrame | pa.Table | Array"
 Held: TypeAlias = "str | os.PathLike[str] | files.Place | CopiedTable | InMemory"
 
@@ -52,10 +56,12 @@ def held(data: object) -> Held:
     is accepted, for anything else."""
     if isinstance(data, files.Place | CopiedTable):
         return data
+    # not paths of bytes, which no system needs any more
     if isinstance(data, str | os.PathLike) and isinstance(os.fspath(data), str):
         return data
     if isinstance(data, bytes | bytearray | memoryview):
-        return files.copied(io.BytesIO(data), type(data).__name__)
+        stream = io.BytesIO(data)
+        return files.copied(stream, type(data).__name__)
     if isinstance(data, np.ndarray):
         return _array(data)
     if isinstance(data, Mapping):
@@ -89,33 +95,41 @@ def is_iterator(data: object) -> bool:
     if isinstance(data, type) or not isinstance(data, Iterator):
         return False
     # what pandas reads a file with, chunk by chunk, has a method of that name
-    of_pandas = type(data).__module__.partition(".")[0] == "pandas"
-    return of_pandas or not (hasattr(data, "read") or offers_arrow(data))
+    package, _, _ = type(data).__module__.partition(".")
+    if package == "pandas":
+        return True
+    return not hasattr(data, "read") and not offers_arrow(data)
 
 
 def is_several(data: object) -> TypeGuard[list[object] | tuple[object, ...]]:
     """Whether data are a list of data, such as paths, and not a list of records."""
-    return isinstance(data, list | tuple) and len(data) > 0 and not _is_record(data[0])
+    if not isinstance(data, list | tuple) or not data:
+        return False
+    return not _is_record(data[0])
 
 
 def begun(data: object) -> object:
     """Turn an iterator, which can be read only once, into a list of its paths or pictures, or into
-    a table; all other data are returned as they are."""
+    a table; all other data are returned as they are. DataError if nothing comes from it."""
     if not is_iterator(data):
         return data
     if isinstance(data, csv.DictReader | _CSV_READER):
         return _of_csv(data)
     items = cast("Iterator[object]", data)
     first = next(items, None)
-    items = itertools.chain([] if first is None else [first], items)
-    if isinstance(first, str | os.PathLike) or decoding.is_picture(first):
+    if first is not None:
+        # looked at, and put back before the others
+        items = itertools.chain([first], items)
+    is_path = isinstance(first, str | os.PathLike)
+    if is_path or decoding.is_picture(first):
         return list(items)
     return _of_iterator(items, type(data).__name__)
 
 
 def is_polars(data: object) -> bool:
     """Whether data are a DataFrame, LazyFrame or Series of polars."""
-    return any(_is_of("polars", name, data) for name in ("DataFrame", "LazyFrame", "Series"))
+    kinds = ("DataFrame", "LazyFrame", "Series")
+    return any(_is_of("polars", kind, data) for kind in kinds)
 
 
 def not_taken(data: object) -> DataError:
@@ -144,9 +158,10 @@ def _is_record(item: object) -> bool:
 
 
 def _of_columns(data: Mapping[object, object]) -> pd.DataFrame:
-    """A dictionary of columns as a DataFrame."""
+    """A dictionary of columns as a DataFrame; DataError if no column is a list of values."""
     name = type(data).__name__
-    if data and not any(isinstance(column, Iterable | Mapping) for column in data.values()):
+    are_columns = any(isinstance(column, Iterable | Mapping) for column in data.values())
+    if data and not are_columns:
         column = next(iter(data))
         value = shown(data[column])
         raise DataError(
@@ -157,102 +172,147 @@ def _of_columns(data: Mapping[object, object]) -> pd.DataFrame:
 
 
 def _of_list(data: Sequence[object]) -> pd.DataFrame:
-    """A list of dictionaries, or of rows of one length, as a DataFrame."""
+    """A list of dictionaries, or of rows of one length, as a DataFrame; DataError for an empty
+    list, and for one of other things."""
     if not data:
         raise DataError(f"the {type(data).__name__} is empty: there is nothing to read")
-    kind = Mapping if isinstance(data[0], Mapping) else (list, tuple)
+    if not _is_record(data[0]):
+        raise not_taken(data)
+    are_mappings = isinstance(data[0], Mapping)
+    kind = Mapping if are_mappings else (list, tuple)
+    # the first record tells what all must be
     for number, record in enumerate(data, 1):
-        if not _is_record(data[0]):
-            raise not_taken(data)
         if not isinstance(record, kind):
             raise DataError(f"record {number} of the list is another thing: {shown(record)}")
-    if isinstance(data[0], Mapping):
+    if are_mappings:
         return _frame(data, "list")
     return _of_rows(cast("Sequence[Sequence[object]]", data))
 
 
 def _of_rows(rows: Sequence[Sequence[object]]) -> pd.DataFrame:
-    """Rows of values as a DataFrame, by the names of their fields, or else as c1, c2 ..."""
+    """Rows of values as a DataFrame, by the names of their fields, or else as c1, c2 ...; DataError
+    if they are not of one length."""
     import pandas as pd
 
     width = len(rows[0])
-    names = getattr(rows[0], "_fields", None) or [f"c{place + 1}" for place in range(width)]
+    # a named tuple has names for its values
+    names = getattr(rows[0], "_fields", None) or _numbered(width)
     for number, row in enumerate(rows, 1):
         if len(row) != width:
             raise DataError(f"list: row {number} has {len(row)} values, the first {width}")
-    return pd.DataFrame([list(row) for row in rows], columns=list(names))
+    records = [list(row) for row in rows]
+    return pd.DataFrame(records, columns=list(names))
+
+
+def _numbered(count: int) -> list[str]:
+    """Names for so many columns that have none: c1, c2 ..."""
+    return [f"c{number}" for number in range(1, count + 1)]
 
 
 def _of_csv(reader: object) -> files.Place:
     """The rows that a reader of Python's csv module has not read yet, as a table in text."""
 
     def write(file: BinaryIO) -> None:
-        text = codecs.getwriter("utf-8")(file, "surrogateescape")
+        in_utf8 = codecs.getwriter("utf-8")
+        # bytes that were no UTF-8 when the file was opened come back as they were
+        text = in_utf8(file, "surrogateescape")
         if isinstance(reader, csv.DictReader):
             names = list(reader.fieldnames or ())
             writer = csv.DictWriter(text, names, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(reader)
         else:
-            csv.writer(text).writerows(cast("Iterator[list[str]]", reader))
+            rows = cast("Iterator[list[str]]", reader)
+            csv.writer(text).writerows(rows)
 
     return kept(write, "csv.reader")
 
 
 def _of_iterator(items: Iterator[object], name: str = "") -> Held:
     """The records of an iterator, of dictionaries, rows of values, or tables: a DataFrame if they
-    are fewer than AT_ONCE, else a table, or a copy of it if it is large."""
+    are fewer than AT_ONCE, else a table, or a copy of it if it is large. DataError if nothing comes
+    from it."""
     called = name or type(items).__name__
     first = next(items, None)
     if first is None:
         raise DataError(f"{called}: nothing comes from it; an iterator can be read once")
     items = itertools.chain([first], items)
     if not _is_record(first):
-        return _of_tables((_table_of(item, called) for item in items), called)
-    begun = list(itertools.islice(items, AT_ONCE))
-    if len(begun) < AT_ONCE:
-        return _of_list(begun)
-    parts = itertools.chain([begun], iter(lambda: list(itertools.islice(items, AT_ONCE)), []))
-    return _of_tables((_table_of(_of_list(part), called) for part in parts), called)
+        tables = (_table_of(item, called) for item in items)
+        return _of_tables(tables, called)
+    parts = _in_parts(items)
+    first_part = next(parts)
+    if len(first_part) < AT_ONCE:
+        return _of_list(first_part)
+    frames = (_of_list(part) for part in itertools.chain([first_part], parts))
+    tables = (_table_of(frame, called) for frame in frames)
+    return _of_tables(tables, called)
+
+
+def _in_parts(items: Iterator[object]) -> Iterator[list[object]]:
+    """Yield lists of AT_ONCE items, the last of as many as are left; none without items."""
+    while part := list(itertools.islice(items, AT_ONCE)):
+        yield part
 
 
 def _table_of(data: object, name: str) -> pa.Table:
-    """An item of an iterator as an Arrow table; DataError if it is no table in memory."""
+    """An item of an iterator as an Arrow table; DataError if it is no table in memory. name: of the
+    iterator, for messages."""
     content = held(data)
     if isinstance(content, np.ndarray) and content.ndim <= 2:
         content = _by_place(content)
-    if isinstance(content, np.ndarray | str | os.PathLike | files.Place | CopiedTable):
+    # pictures, paths and copies in files
+    is_elsewhere = isinstance(content, str | os.PathLike | files.Place | CopiedTable)
+    if is_elsewhere or isinstance(content, np.ndarray):
         raise DataError(f"{name}: it gives {shown(data)}, which is no table in memory")
-    return arrow_source.ArrowMemorySource(name, content).table
+    source = arrow_source.ArrowMemorySource(name, content)
+    return source.table
 
 
 def _of_tables(tables: Iterator[pa.Table], name: str) -> Held:
     """Join tables, one below the other: one in memory, or a copy once they take more than LARGE
-    bytes."""
-    small: list[pa.Table] = []
+    bytes. DataError if their columns cannot be joined; name: for messages."""
+    in_memory: list[pa.Table] = []
     copies: list[CopiedTable] = []
     for table in tables:
-        small.append(table)
-        if sum(part.nbytes for part in small) > LARGE:
-            copies.append(arrow_source.copied(name, iter(_joined(small, name).to_batches())))
-            small = []
+        in_memory.append(table)
+        size = sum(part.nbytes for part in in_memory)
+        if size > LARGE:
+            copies.append(_copied(in_memory, name))
+            in_memory = []
     if not copies:
-        return _joined(small, name)
-    if small:
-        copies.append(arrow_source.copied(name, iter(_joined(small, name).to_batches())))
+        return _joined(in_memory, name)
+    if in_memory:
+        copies.append(_copied(in_memory, name))
     schema = _common_schema([copy.schema for copy in copies], name)
+    return arrow_source.copied(name, _batches_in(schema, copies))
+
+
+def _copied(tables: Sequence[pa.Table], name: str) -> CopiedTable:
+    """Tables, one below the other, as a copy in a temporary file."""
+    joined = _joined(tables, name)
+    return arrow_source.copied(name, iter(joined.to_batches()))
+
+
+def _batches_in(
+    schema: pa.Schema,
+    copies: Sequence[CopiedTable],
+) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of copies, each with the columns and types of a schema."""
     # what a column is may be known by a later part only
-    batches = (
-        batch for copy in copies for batch in _as_in(copy.table(), schema, name).to_batches()
-    )
-    return arrow_source.copied(name, batches)
+    for copy in copies:
+        table = _as_in(copy.table(), schema)
+        yield from table.to_batches()
 
 
 def _joined(tables: Sequence[pa.Table], name: str) -> pa.Table:
+    """Tables, one below the other, as one table in memory, whose columns are each in one piece;
+    DataError if they have no types in common."""
     import pyarrow as pa
 
     schema = _common_schema([table.schema for table in tables], name)
-    return pa.concat_tables([_as_in(table, schema, name) for table in tables]).combine_chunks()
+    parts = [_as_in(table, schema) for table in tables]
+    return pa.concat_tables(parts).combine_chunks()
 
 
 def _common_schema(schemas: Sequence[pa.Schema], name: str) -> pa.Schema:
@@ -260,6 +320,7 @@ def _common_schema(schemas: Sequence[pa.Schema], name: str) -> pa.Schema:
     DataError if there is none."""
     import pyarrow as pa
 
+    # what pandas notes of a part is not true of the whole
     plain = [schema.remove_metadata() for schema in schemas]
     try:
         return pa.unify_schemas(plain, promote_options="permissive")
@@ -268,18 +329,19 @@ def _common_schema(schemas: Sequence[pa.Schema], name: str) -> pa.Schema:
         raise DataError(f"{name}: its parts are no one table: {message}") from None
 
 
-def _as_in(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
+def _as_in(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """A copy of a table with the columns and types of a schema; columns that the table lacks are
-    all gaps. name: of the data, for messages."""
+    all gaps."""
     import pyarrow as pa
 
     known = set(table.column_names)
-    columns = [
-        table[field.name].cast(field.type)
-        if field.name in known
-        else pa.nulls(len(table), field.type)
-        for field in schema
-    ]
+    columns = []
+    for field in schema:
+        if field.name in known:
+            column = table[field.name].cast(field.type)
+        else:
+            column = pa.nulls(len(table), field.type)
+        columns.append(column)
     return pa.table(columns, schema=schema)
 
 
@@ -299,7 +361,8 @@ def _of_pandas(data: object) -> pd.DataFrame:
     if arrow_files.is_frame(data):
         return cast("pd.DataFrame", data)
     series = cast("pd.Series", data)
-    return series.to_frame("c1" if series.name is None else str(series.name))
+    name = "c1" if series.name is None else str(series.name)
+    return series.to_frame(name)
 
 
 def _array(array: Array) -> Held:
@@ -311,9 +374,11 @@ def _array(array: Array) -> Held:
         return _masked(array)
     # a matrix of numpy has rows of two dimensions, which nothing expects
     array = np.asarray(array)
-    if array.dtype.kind == "O" and array.ndim in (1, 2):
+    kind = array.dtype.kind
+    if kind == "O" and array.ndim in (1, 2):
+        # columns of numbers alone become such
         return _by_place(array).infer_objects()
-    if array.dtype.kind not in "biufUSM" or not 1 <= array.ndim <= 4:
+    if kind not in "biufUSM" or not 1 <= array.ndim <= 4:
         raise DataError(
             f"numpy array: {array.dtype} of shape {array.shape}; wanted are numbers, texts or "
             "moments of shape (records,) or (records, columns), or pictures, uint8 of shape "
@@ -326,11 +391,13 @@ def _by_place(array: Array) -> pd.DataFrame:
     """An array without names, (rows,) or (rows, columns), as a DataFrame with columns c1, c2 ..."""
     import pandas as pd
 
-    wide = array.reshape(len(array), -1) if array.ndim == 1 else array
-    return pd.DataFrame(wide, columns=[f"c{place + 1}" for place in range(wide.shape[1])])
+    if array.ndim == 1:
+        array = array.reshape(len(array), -1)
+    _, width = array.shape
+    return pd.DataFrame(array, columns=_numbered(width))
 
 
-def _masked(array: np.ma.MaskedArray[tuple[int, ...], np.dtype[np.generic]]) -> pd.DataFrame:
+def _masked(array: Masked) -> pd.DataFrame:
     """An array some of whose values are masked as a DataFrame, in which these are gaps; DataError
     for more than two dimensions."""
     if array.ndim not in (1, 2):
@@ -345,6 +412,7 @@ def _of_fields(array: Array, names: tuple[str, ...]) -> pd.DataFrame:
     """A structured array as a DataFrame, a column for each field; DataError for a field of several
     values."""
     fields = cast("npt.NDArray[np.void]", array)
+    columns = {}
     for name in names:
         column = fields[name]
         if column.ndim != 1 or column.dtype.names is not None:
@@ -352,16 +420,20 @@ def _of_fields(array: Array, names: tuple[str, ...]) -> pd.DataFrame:
                 f"numpy array: field '{name}' is of type {fields.dtype[name]} in an array of shape "
                 f"{array.shape}; a column is of single values: give each a field of its own"
             )
-    return _frame({name: fields[name] for name in names}, "numpy array")
+        columns[name] = column
+    return _frame(columns, "numpy array")
 
 
 def _read_to_the_end(stream: object) -> files.Place:
     """Copy what is left of an open file, of bytes or text; returns the copy's place. DataError if
-    nothing is left."""
-    named = getattr(stream, "name", None)
-    name = named if isinstance(named, str) else type(stream).__name__
+    nothing is left, or if it cannot be read."""
+    name = getattr(stream, "name", None)
+    # the name of a file that was opened by number is that number
+    if not isinstance(name, str):
+        name = type(stream).__name__
+    in_bytes = cast(BinaryIO, _Bytes(stream))
     try:
-        place = files.copied(cast(BinaryIO, _Bytes(stream)), name)
+        place = files.copied(in_bytes, name)
     except (OSError, ValueError) as error:
         raise DataError(f"{name}: cannot be read: {error}") from None
     if not place.path.stat().st_size:
@@ -379,6 +451,7 @@ class _Bytes:
         """The next piece of about `size` bytes; empty at the end."""
         piece = self._stream.read(size)  # type: ignore[attr-defined]
         if isinstance(piece, str):
+            # bytes that were no UTF-8 when the file was opened come back as they were
             return piece.encode("utf-8", "surrogateescape")
         if not isinstance(piece, bytes | bytearray | memoryview):
             raise not_taken(self._stream)
@@ -387,32 +460,38 @@ class _Bytes:
 
 def _arrow(data: object) -> Held:
     """An object that offers Arrow's protocol as an Arrow table; a copy of it if it is a stream of
-    more than LARGE bytes."""
+    more than LARGE bytes. DataError if it is no table."""
     import pyarrow as pa
 
-    name = type(data).__name__
+    # a structure is a table of its fields, any other array one column
     if isinstance(data, pa.Array | pa.ChunkedArray) and not pa.types.is_struct(data.type):
         return pa.table({"c1": data})
-    in_memory = isinstance(data, pa.Table | pa.RecordBatch) or _is_of("polars", "DataFrame", data)
-    if in_memory or not hasattr(data, "__arrow_c_stream__"):
+    is_arrow_table = isinstance(data, pa.Table | pa.RecordBatch)
+    is_in_memory = is_arrow_table or _is_of("polars", "DataFrame", data)
+    if is_in_memory or not hasattr(data, "__arrow_c_stream__"):
         return arrow_files.as_table(data)
+    name = type(data).__name__
     try:
         reader = pa.RecordBatchReader.from_stream(data)
-    except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
+    except (pa.ArrowException, *NO_STREAM) as error:
         raise DataError(f"{name}: is no table ({arrow_files.one_line(error)})") from None
-    begun: list[pa.RecordBatch] = []
+    batches: list[pa.RecordBatch] = []
     size = 0
     for batch in reader:
-        begun.append(batch)
+        batches.append(batch)
         size += batch.nbytes
         if size > LARGE:
-            return arrow_source.copied(name, _going_on(begun, reader))
-    return pa.Table.from_batches(begun, reader.schema)
+            # too much for memory: what was read, and what is still to be read, goes to a file
+            every_batch = _going_on(batches, reader)
+            return arrow_source.copied(name, every_batch)
+    return pa.Table.from_batches(batches, reader.schema)
 
 
 def _going_on(
-    begun: list[pa.RecordBatch], rest: Iterator[pa.RecordBatch]
+    begun: list[pa.RecordBatch],
+    rest: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
+    """Yield the batches in `begun`, which is empty afterwards, then the rest."""
     # each is let go of once it is written
     while begun:
         yield begun.pop(0)

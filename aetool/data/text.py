@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -18,7 +19,7 @@ from aetool.errors import DataError
 from aetool.model import Int
 from aetool.spelling import option
 
-CHUNK = 4 << 20
+CHUNK = 4 << 20  # bytes of a piece
 END_MARK = b"\x1a"
 SHOWN = 40  # characters of a line that is quoted
 
@@ -60,8 +61,11 @@ class LeftOut:
         """Pass lines on what was left out of a whole text to `tell`. marker: what comments begin
         with."""
         if self.footer:
-            lines = "the last line is" if len(self.footer) == 1 else "the last lines are"
-            tell(f"{lines} not of the table: {', '.join(self.footer[:3])}")
+            lines = "the last lines are"
+            if len(self.footer) == 1:
+                lines = "the last line is"
+            few = ", ".join(self.footer[:3])
+            tell(f"{lines} not of the table: {few}")
         if self.comments:
             lines = "line is" if self.comments == 1 else "lines are"
             tell(f"{self.comments} {lines} left out as beginning with {marker}")
@@ -83,24 +87,28 @@ def tables_of_part(
     name: str,
     dialect: Dialect,
     before: Before,
-    left: LeftOut,
+    left_out: LeftOut,
 ) -> Iterator[Table]:
     """Yield the records of a part of a text, batch by batch. pieces: of whole records, in UTF-8;
-    left: collects which lines are no records. DataError names the row that is not right."""
-    # a worker says nothing: its remarks travel back in left
-    reader = _Reader(name, dialect, lambda line: None)
-    reader.left = left
+    left_out: collects which lines are no records. DataError names the row that is not right."""
+    # a worker says nothing: its remarks travel back in left_out
+    reader = _Reader(name, dialect, tell=_say_nothing)
+    reader.left_out = left_out
     try:
         yield from reader.tables_behind(pieces, before)
     except NoTableError as error:
         raise DataError(f"{name}: row {reader.rows + 1}: {error}") from None
 
 
+def _say_nothing(line: str) -> None:
+    """In place of a function that is told what is unusual."""
+
+
 def tables(
     stream: BinaryIO,
     name: str,
     dialect: Dialect,
-    tell: Tell = lambda line: None,
+    tell: Tell = _say_nothing,
 ) -> Iterator[Table]:
     """Yield the records of a text table, batch by batch; DataError names the row that is not right.
 
@@ -123,91 +131,126 @@ class _Reader:
         self.name = name
         self.dialect = dialect
         self.tell = tell
-        self.rows = self.lines = 0
+        self.rows = 0
+        self.lines = 0
         self.numbers: Int | None = None
         self.names: tuple[str, ...] = ()
-        self.left = LeftOut()
+        self.left_out = LeftOut()
 
     def tables(self, stream: BinaryIO) -> Iterator[Table]:
-        pieces = _without_end_mark(cutting.pieces(stream, self.dialect, CHUNK))
+        """Yield the records of a whole text, batch by batch; at least one batch if it has a
+        header."""
+        every_piece = cutting.pieces(stream, self.dialect, CHUNK)
+        pieces = _without_end_mark(every_piece)
         # the first piece is all that stands before the records
         head = self._checked(next(pieces))
         self.names = self._header(head)
         self.lines += lines_in(head)
         yield from self._records(pieces)
-        self.left.say(self.tell, self.dialect.comment)
+        self.left_out.say(self.tell, self.dialect.comment)
         # a header alone is a table of no records
-        if self.names and not self.left.has_records:
-            yield Table(self.names, tuple(Cells.of([]) for _ in self.names))
+        if self.names and not self.left_out.has_records:
+            no_cells = Cells.of([])
+            yield Table(self.names, (no_cells,) * len(self.names))
 
     def tables_behind(self, pieces: Iterator[bytes], before: Before) -> Iterator[Table]:
         """Yield the records of a part of a text. before: what comes before it."""
         self.names = before.names
         self.rows = before.rows
         self.lines = before.lines
-        yield from self._records(_without_end_mark(pieces) if before.is_last else pieces)
+        # only the text's own end has the mark
+        if before.is_last:
+            pieces = _without_end_mark(pieces)
+        yield from self._records(pieces)
 
     def _records(self, pieces: Iterator[bytes]) -> Iterator[Table]:
+        """Yield the records of pieces, each of whole records, as one batch a piece; none of a piece
+        without records."""
         for piece in pieces:
             text = self._checked(piece)
             # cut before comments are taken out: their lines are counted, too
             every = fields(text, self.dialect.rule)
-            found = self._without_comments(every)
+            records = self._without_comments(every)
             if self.dialect.padded:
-                found = self._without_drawing(found)
-            if len(found):
+                records = self._without_drawing(records)
+            if len(records):
                 # without a header the first record tells how many columns there are
-                self.names = self.names or self._numbered(found)
-                found = self._regular(found)
-            if len(found):
-                self.left.has_records = True
-                yield self._table(found)
+                if not self.names:
+                    self.names = self._numbered(records)
+                records = self._regular(records)
+            if len(records):
+                self.left_out.has_records = True
+                yield self._table(records)
             self.rows += len(every)
             self.lines += lines_in(text)
 
-    def _table(self, found: Fields) -> Table:
-        data, start, stop = found.values()
+    def _table(self, records: Fields) -> Table:
+        """Records, each with as many fields as there are names, as columns of cells."""
+        text, start, stop = records.values()
         if self.dialect.padded:
-            strip_blanks(data, start, stop)
+            strip_blanks(text, start, stop)
         null = np.zeros(len(start), np.bool_)
-        # fields lie record by record: every so-manieth is of one column
-        columns = [slice(i, None, len(self.names)) for i in range(len(self.names))]
-        values = tuple(Cells(data, start[c], stop[c], null[c]) for c in columns)
-        numbers = None if self.numbers is None else self.numbers[: len(found)]
-        return Table(self.names, values, self.rows, numbers=numbers)
+        count = len(self.names)
+        columns = []
+        for place in range(count):
+            # fields lie record by record: every so-manieth is of one column
+            of_column = slice(place, None, count)
+            cells_of_column = Cells(
+                text,
+                start[of_column],
+                stop[of_column],
+                null[of_column],
+            )
+            columns.append(cells_of_column)
+        numbers = self.numbers
+        if numbers is not None:
+            # of lines that are kept for a footer there are numbers, and no records
+            numbers = numbers[: len(records)]
+        return Table(
+            self.names,
+            tuple(columns),
+            self.rows,
+            numbers=numbers,
+        )
 
     # ---- names
 
     def _header(self, head: bytes) -> tuple[str, ...]:
         """The names of the columns, no two equal, from `head`, the first bytes of the text; says in
         notices which lines above and below the header are no records."""
-        names = cutting.header_names(head, self.dialect)
-        table = head[cutting.begin_of_table(head, self.dialect) :]
-        if self.dialect.preamble:
-            lines = f"the first {self.dialect.preamble} lines are"
-            if self.dialect.preamble == 1:
+        dialect = self.dialect
+        names = cutting.header_names(head, dialect)
+        begin = cutting.begin_of_table(head, dialect)
+        table = head[begin:]
+        if dialect.preamble:
+            lines = f"the first {dialect.preamble} lines are"
+            if dialect.preamble == 1:
                 lines = "the first line is"
             self.tell(f"{lines} not of the table")
-        if self.dialect.below and names:
-            units = fields(table, self.dialect.rule).records()[1:]
-            written = self.dialect.delimiter.join(cell.decode() for cell in units[-1])
+        if dialect.below and names:
+            records = fields(table, dialect.rule).records()
+            # under the names, such as a line of units
+            last_record = records[-1]
+            written = _joined(last_record, dialect)
             self.tell(f"under the header, no record: {_quoted(written)}")
-        if self.dialect.delimiter == BLANK and names:
+        if dialect.delimiter == BLANK and len(names) > 1:
             # blanks at the end of the header
-            last = cutting.names_of_record(table, self.dialect.rule)[-1]
-            names = names[:-1] if last == "" and len(names) > 1 else names
-        if self.dialect.edge == BOX:
+            last_name = cutting.names_of_record(table, dialect.rule)[-1]
+            if not last_name:
+                names = names[:-1]
+        if dialect.edge == BOX:
             names = names[1:-1]
         return apart(names, self.tell)
 
-    def _numbered(self, found: Fields) -> tuple[str, ...]:
+    def _numbered(self, records: Fields) -> tuple[str, ...]:
         """Names for the columns of a table without header: c1, c2 ..., as many as the first record
         has fields."""
-        width = int(found.width[0])
-        if self.dialect.delimiter == BLANK and width > 1 and _last_is_empty(found)[0]:
-            width -= 1
+        width = int(records.width[0])
+        # blanks at the end of a line are no field
+        if self.dialect.delimiter == BLANK and width > 1:
+            width -= int(_last_is_empty(records)[0])
         self.tell(f"no header: the columns are called c1 to c{width}")
-        return tuple(f"c{i + 1}" for i in range(width))
+        return tuple(f"c{number}" for number in range(1, width + 1))
 
     # ---- text
 
@@ -215,7 +258,8 @@ class _Reader:
         """The piece as UTF-8, odd bytes replaced; DataError for a NUL byte."""
         # zeros are in no text, and in nearly every other file
         if b"\0" in piece:
-            row, line = self._place(piece, piece.index(0))
+            offset = piece.index(0)
+            row, line = self._place(piece, offset)
             raise DataError(
                 f"{self.name}: NUL byte near row {row} (line {line}); this is not a table in text"
             )
@@ -225,16 +269,17 @@ class _Reader:
         try:
             piece.decode("utf-8")
         except UnicodeDecodeError as error:
-            if self.dialect.encoding in encodings.WIDE or self.dialect.read_as:
+            was_wide = self.dialect.encoding in encodings.WIDE
+            if was_wide or self.dialect.read_as:
                 return self._of_wide(piece, error)
             # said once, however many there are
-            if not self.left.odd_bytes:
+            if not self.left_out.odd_bytes:
                 _, line = self._place(piece, error.start)
-                self.left.odd_bytes = (
+                self.left_out.odd_bytes = (
                     f"byte 0x{piece[error.start]:02x} in line {line} is not UTF-8: such bytes are "
                     f"read as Windows-1252; if that is wrong, say {option('--encoding')} NAME"
                 )
-                self.tell(self.left.odd_bytes)
+                self.tell(self.left_out.odd_bytes)
             return encodings.mended(piece)
         return piece
 
@@ -248,113 +293,133 @@ class _Reader:
                 f"{self.name}: byte 0x{piece[error.start]:02x} near row {row} (line {line}) is not "
                 f"UTF-8; leave {option('--encoding')} out, or say another, such as cp1252"
             ) from None
-        return piece.decode("utf-8", encodings.LONE).encode("utf-8", "replace")
+        text = piece.decode("utf-8", encodings.LONE)
+        return text.encode("utf-8", "replace")
 
-    def _place(self, piece: bytes, byte: int) -> tuple[int, int]:
+    def _place(self, piece: bytes, offset: int) -> tuple[int, int]:
         """Where in the text a byte of this piece stands, for messages: (about which row, which
-        line), counted from 1. byte: its offset in the piece."""
-        before = piece[:byte]
-        records = 0
-        if self.names:
-            # counting again is slow, and only an error takes it
-            records = len(fields(before, self.dialect.rule)) if before else 1
-        return self.rows + max(records, int(bool(self.names))), self.lines + lines_in(before) + 1
+        line), counted from 1. offset: of the byte in the piece."""
+        before = piece[:offset]
+        line = self.lines + lines_in(before) + 1
+        # before the names are known there is no record
+        if not self.names:
+            return self.rows, line
+        # counting again is slow, and only an error takes it
+        records = len(fields(before, self.dialect.rule)) if before else 1
+        return self.rows + max(records, 1), line
 
     # ---- records
 
-    def _without_comments(self, found: Fields) -> Fields:
+    def _without_comments(self, records: Fields) -> Fields:
         """The records without comments. A record that begins with the marker and is as wide as the
         table is a comment only if a blank, or the marker again, follows."""
         self.numbers = None
+        text = records.text
         marker = self.dialect.comment.encode()
         # cheap, and true of most pieces
-        if not marker or marker not in found.text:
-            return found
-        is_comment = np.zeros(len(found), np.bool_)
-        spaced = (marker + b" ", marker + b"\t", marker + marker)
-        for record, begin in enumerate(found.begin.tolist()):
-            if not found.text.startswith(marker, begin):
+        if not marker or marker not in text:
+            return records
+        is_comment = np.zeros(len(records), np.bool_)
+        surely = (marker + b" ", marker + b"\t", marker + marker)
+        columns = len(self.names)
+        for record, begin in enumerate(records.begin.tolist()):
+            if not text.startswith(marker, begin):
                 continue
             # a comment seldom has just as many fields as the table
-            ragged = bool(self.names) and found.width[record] != len(self.names)
-            is_comment[record] = ragged or found.text.startswith(spaced, begin)
-        self.left.comments += int(is_comment.sum())
-        return self._only(found, ~is_comment)
+            has_other_width = columns > 0 and records.width[record] != columns
+            is_comment[record] = has_other_width or text.startswith(surely, begin)
+        self.left_out.comments += int(is_comment.sum())
+        return self._only(records, ~is_comment)
 
-    def _without_drawing(self, found: Fields) -> Fields:
+    def _without_drawing(self, records: Fields) -> Fields:
         """The records without drawn lines between them, and without the empty fields at the edges
         of a box."""
-        drawn = np.zeros(len(found), np.bool_)
-        ends = [*found.begin[1:].tolist(), len(found.text)]
+        is_drawn = np.zeros(len(records), np.bool_)
+        begins = records.begin.tolist()
+        # a record ends where the next begins
+        ends = [*begins[1:], len(records.text)]
         # as wide as the table it may be a record of gaps
-        for record in np.flatnonzero(found.width < found.width.max(initial=0)):
-            line = found.text[found.begin[record] : ends[record]]
-            drawn[record] = cells.is_ruler([line.decode(errors="replace").strip()])
-        found = self._only(found, ~drawn)
+        widest = records.width.max(initial=0)
+        for record in np.flatnonzero(records.width < widest):
+            raw = records.text[begins[record] : ends[record]]
+            line = raw.decode(errors="replace")
+            is_drawn[record] = cells.is_ruler([line.strip()])
+        records = self._only(records, ~is_drawn)
         if self.dialect.edge == BOX:
-            found = found.inner(found.width > 2)
-        return found
+            records = records.inner(records.width > 2)
+        return records
 
-    def _only(self, found: Fields, chosen: Mask) -> Fields:
-        """Keep only the records where the mask `chosen` is True, with their numbers kept in
-        `numbers`."""
+    def _only(self, records: Fields, chosen: Mask) -> Fields:
+        """Keep only the records where the mask `chosen`, (records,) bool, is True, with their
+        numbers kept in `numbers`."""
         if chosen.all():
-            return found
-        numbers = self.rows + np.arange(len(found)) if self.numbers is None else self.numbers
+            return records
+        numbers = self.numbers
+        if numbers is None:
+            numbers = self.rows + np.arange(len(records))
         self.numbers = numbers[chosen]
-        return found.only(chosen)
+        return records.only(chosen)
 
-    def _regular(self, found: Fields) -> Fields:
+    def _regular(self, records: Fields) -> Fields:
         """The records with as many fields as there are names; DataError if another is among them.
 
         Empty fields at the end of lines are left out where blanks part fields, or where all records
         have one; the last lines of a text may be no records, and are kept as its footer.
         """
         columns = len(self.names)
-        if found.columns == columns and not self.left.footer:
-            return found
-        if self.dialect.delimiter == BLANK or self.dialect.edge == RECORD_TAIL:
-            surplus = (found.width == columns + 1) & _last_is_empty(found)
-            if surplus.any():
-                found = found.without_last(surplus)
-        bad = np.flatnonzero(found.width != columns)
-        regular = np.flatnonzero(found.width == columns)
-        if self.left.footer_error is not None and len(regular):
-            raise self.left.footer_error
+        if records.columns == columns and not self.left_out.footer:
+            return records
+        has_empty_ends = self.dialect.delimiter == BLANK or self.dialect.edge == RECORD_TAIL
+        if has_empty_ends:
+            records = _without_empty_ends(records, columns)
+        is_regular = records.width == columns
+        regular = np.flatnonzero(is_regular)
+        irregular = np.flatnonzero(~is_regular)
+        # the lines that looked like a footer have records behind them
+        if self.left_out.footer_error is not None and len(regular):
+            raise self.left_out.footer_error
         end = int(regular[-1]) + 1 if len(regular) else 0
         # a regular record follows: it is no footer
-        if len(bad) and bad[0] < end:
-            raise self._ragged(found, int(bad[0]))
-        for record in range(end, len(found)):
-            self._keep_for_footer(found, record)
-        if end < len(found):
-            found = found.only(np.arange(len(found)) < end)
-        return found
+        if len(irregular) and irregular[0] < end:
+            raise self._ragged(records, int(irregular[0]))
+        for record in range(end, len(records)):
+            self._keep_for_footer(records, record)
+        if end < len(records):
+            is_before_footer = np.arange(len(records)) < end
+            records = records.only(is_before_footer)
+        return records
 
-    def _keep_for_footer(self, found: Fields, record: int) -> None:
+    def _keep_for_footer(self, records: Fields, record: int) -> None:
         """Add a record to the footer, which is no record if no other follows; DataError if it
-        cannot be of a footer."""
-        error = self._ragged(found, record)
-        values = found.only(np.arange(len(found)) == record).records()[0]
-        first = values[0].decode()
-        too_early = self.rows == 0 and record == 0
+        cannot be of a footer. record: its number among the records, from 0."""
+        error = self._ragged(records, record)
+        is_this = np.arange(len(records)) == record
+        (values,) = records.only(is_this).records()
+        texts = [value.decode() for value in values]
+        is_first = self.rows == 0 and record == 0
         # such as "Total" or "source: ..."
-        short = len(values) < len(self.names) and not cells.is_figure(first)
-        if too_early or not (short or cells.is_ruler([cell.decode() for cell in values])):
+        is_short = len(texts) < len(self.names) and not cells.is_figure(texts[0])
+        if is_first or not (is_short or cells.is_ruler(texts)):
             raise error
-        self.left.footer.append(
-            _quoted(self.dialect.delimiter.join(cell.decode() for cell in values))
-        )
-        self.left.footer_error = self.left.footer_error or error
-        if len(self.left.footer) > MOST_FOOTER:
-            raise self.left.footer_error
+        left_out = self.left_out
+        written = _joined(values, self.dialect)
+        left_out.footer.append(_quoted(written))
+        # the error of its first line, if records follow
+        if left_out.footer_error is None:
+            left_out.footer_error = error
+        if len(left_out.footer) > MOST_FOOTER:
+            raise left_out.footer_error
 
-    def _ragged(self, found: Fields, record: int) -> DataError:
+    def _ragged(self, records: Fields, record: int) -> DataError:
         """The error for record number `record`, from 0, of these fields, which has another number
         of fields than the table has columns: it says the row and the line, from 1."""
-        row = 1 + (self.rows + record if self.numbers is None else int(self.numbers[record]))
-        line = self.lines + lines_in(found.text[: found.begin[record]]) + 1
-        width = int(found.width[record])
+        row = 1 + self.rows + record
+        # where comments were left out between records
+        if self.numbers is not None:
+            row = 1 + int(self.numbers[record])
+        before = records.text[: records.begin[record]]
+        line = self.lines + lines_in(before) + 1
+        width = int(records.width[record])
         columns = len(self.names)
         where = f"{self.name}: row {row} (line {line}) has {width} field{'s' * (width != 1)}"
         expected = f"{columns} {'is' if columns == 1 else 'are'} expected"
@@ -369,6 +434,20 @@ class _Reader:
         )
 
 
+def _joined(values: Sequence[bytes], dialect: Dialect) -> str:
+    """The values of a record, in UTF-8, as a text with the delimiter between them."""
+    return dialect.delimiter.join(value.decode() for value in values)
+
+
+def _without_empty_ends(records: Fields, columns: int) -> Fields:
+    """The records, those with one field more than there are columns without it if it is empty."""
+    is_wider = records.width == columns + 1
+    has_surplus = is_wider & _last_is_empty(records)
+    if not has_surplus.any():
+        return records
+    return records.without_last(has_surplus)
+
+
 def _without_end_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the pieces of a text without the bytes 0x1A at its very end, by which CP/M and DOS
     marked the end of a text."""
@@ -379,49 +458,63 @@ def _without_end_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield piece.rstrip(END_MARK)
 
 
-def _last_is_empty(found: Fields) -> Mask:
+def _last_is_empty(records: Fields) -> Mask:
     """(records,) bool: whether the last field of a record is empty, and without quotes."""
-    last = np.cumsum(found.width, dtype=np.int64) - 1
-    _, start, stop = found.values()
-    return np.asarray((start[last] == stop[last]) & (found.kind[last] == BARE))
+    ends = np.cumsum(records.width, dtype=np.int64)
+    last = ends - 1
+    _, start, stop = records.values()
+    is_empty = start[last] == stop[last]
+    is_bare = records.kind[last] == BARE
+    return np.asarray(is_empty & is_bare)
 
 
 def lines_in(text: bytes) -> int:
     """How many line ends a text has; CR LF counts as one."""
     ends = count_of(text, LF)
     if b"\r" in text:
-        ends += count_of(text, CR) - text.count(b"\r\n")
+        returns = count_of(text, CR)
+        # those before a line feed are counted with it
+        ends += returns - text.count(b"\r\n")
     return ends
 
 
 def _quoted(text: str) -> str:
-    return repr(text if len(text) <= SHOWN else text[: SHOWN - 3] + "...")
+    """A text in quotes, for a message, cut to SHOWN characters."""
+    if len(text) > SHOWN:
+        text = text[: SHOWN - 3] + "..."
+    return repr(text)
 
 
-def apart(names: Sequence[str], tell: Tell = lambda line: None) -> tuple[str, ...]:
+def apart(names: Sequence[str], tell: Tell = _say_nothing) -> tuple[str, ...]:
     """Make column names different from each other: the second and later of equal ones get a number,
     a, a.2, a.3. tell: is passed a line on each name that repeats."""
     taken = set(names)
-    seen: dict[str, int] = {}
+    times: Counter[str] = Counter()
+    # of each name, what its last column is called
+    last: dict[str, str] = {}
     different = []
     for column in names:
-        seen[column] = seen.get(column, 0) + 1
+        times[column] += 1
         name = column
-        if seen[column] > 1:
-            number = seen[column]
+        if times[column] > 1:
+            number = times[column]
+            # a column may be called a.2 already
             while f"{column}.{number}" in taken:
                 number += 1
             name = f"{column}.{number}"
             taken.add(name)
         different.append(name)
-    again = {column: count for column, count in seen.items() if count > 1}
-    for column, count in again.items():
-        last = [name for name, own in zip(different, names, strict=True) if own == column][-1]
-        tell(f"column '{column}' is there {count} times: the last is called '{last}'")
+        last[column] = name
+    for column, count in times.items():
+        if count > 1:
+            tell(f"column '{column}' is there {count} times: the last is called '{last[column]}'")
     return tuple(different)
 
 
-def header_names(cells: Sequence[str], tell: Tell = lambda line: None) -> tuple[str, ...]:
+def header_names(cells: Sequence[str], tell: Tell = _say_nothing) -> tuple[str, ...]:
     """The names of columns by the cells of a header, trimmed and each different; an empty one
-    becomes column<i>."""
-    return apart([c.strip() or f"column{i + 1}" for i, c in enumerate(cells)], tell)
+    becomes column<i>. tell: as of `apart`."""
+    names = []
+    for number, cell in enumerate(cells, 1):
+        names.append(cell.strip() or f"column{number}")
+    return apart(names, tell)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 Restored = list[str | None] | Array
 Columns = dict[str, Restored]
 
+BLANKS = (ord(" "), ord("\t"))  # which pandas strips at the begin of a line
+
 
 def write_table(
     file: BinaryIO,
@@ -39,7 +41,7 @@ def write_table(
     """Write restored columns as a file of the source's kind.
 
     format: how the source was written; dtypes: its types by column; written: by column how text
-    files write its numbers, see `text_of`.
+    files write its numbers, see `text_of`. DataError for a kind that is none of tables.
     """
     kind = format["format"]
     if kind == "csv":
@@ -49,7 +51,8 @@ def write_table(
     elif kind == "parquet":
         _write_parquet(file, batches, dtypes)
     elif kind == "arrow":
-        _write_arrow(file, batches, dtypes, bool(format.get("stream")))
+        as_stream = bool(format.get("stream"))
+        _write_arrow(file, batches, dtypes, as_stream)
     elif kind in ("npy", "npz"):
         _write_arrays(file, batches, format, dtypes)
     else:
@@ -57,29 +60,40 @@ def write_table(
 
 
 def text_of(column: Restored, how: Mapping[str, Json]) -> list[str]:
-    """A column as the texts of its cells. how: "decimals", digits behind the point or None for
-    seven digits in all; "token", the text of gaps; "show", a function (number, decimals) -> text,
-    if numbers are written in a way of their own."""
+    """A column, (rows,), as the texts of its cells.
+
+    how: "decimals", digits behind the point or None for seven digits in all; "token", the text of
+    gaps; "show", a function (number, decimals) -> text, if numbers are written in a way of their
+    own.
+    """
     token = str(how.get("token", ""))
     if isinstance(column, list):
-        return [token if v is None else v for v in column]
+        return [token if text is None else text for text in column]
     if column.dtype.kind == "M":
-        return [token if np.isnat(v) else str(v) for v in column]
-    # true floats have no decimals of their own: seven digits, as a float32 has
-    places = how.get("decimals")
-    form = ".7g" if places is None else f".{places}f"
+        return [token if np.isnat(moment) else str(moment) for moment in column]
+    # numbers of Python, not of numpy, which are formatted far more slowly
+    numbers = column.tolist()
+    is_missing = np.isnan(column)
+    decimals = how.get("decimals")
     # a unit, a currency, a decimal comma: as the column itself writes numbers
     show = how.get("show")
-    if show is not None and places is not None:
-        return [token if v != v else show(v, places) for v in column.tolist()]
-    return [token if v != v else _plain(format(v, form)) for v in column.tolist()]
+    if show is not None and decimals is not None:
+        cells = zip(numbers, is_missing.tolist(), strict=True)
+        return [token if is_gap else show(number, decimals) for number, is_gap in cells]
+    # true floats have no decimals of their own: seven digits, as a float32 has
+    form = ".7g" if decimals is None else f".{decimals}f"
+    texts = [_without_sign_of_zero(format(number, form)) for number in numbers]
+    for row in np.flatnonzero(is_missing):
+        texts[row] = token
+    return texts
 
 
-def _plain(text: str) -> str:
-    # a number that is rounded to zero has no sign
-    if text.startswith("-0") and not text.strip("-0."):
-        return text[1:]
-    return text
+def _without_sign_of_zero(text: str) -> str:
+    """A formatted number, without the minus that a number has which was rounded to zero."""
+    if not text.startswith("-0"):
+        return text
+    has_digits = bool(text.strip("-0."))
+    return text if has_digits else text[1:]
 
 
 def _write_csv(
@@ -90,23 +104,34 @@ def _write_csv(
 ) -> None:
     """Write batches of columns, by name, to a file as CSV. format: delimiter, line end, encoding
     and whether there is a header; written: by column how its values are written as text."""
-    rule = Rule(format["delimiter"], bool(format.get("space")))
+    rule = _rule_of(format)
     encoding = str(format.get("encoding", encodings.UTF8))
-    end = format["newline"]
+    line_end = format["newline"]
     # the mark stands before all else, in the file's own encoding
     if format.get("bom"):
-        file.write(encodings.original(encodings.BOM, encoding))
-    first = True
+        mark = encodings.original(encodings.BOM, encoding)
+        file.write(mark)
+    is_first = True
     for batch in batches:
-        cells = [text_of(values, written.get(name, {})) for name, values in batch.items()]
-        # columns to records
-        body = writing.table(zip(*cells, strict=True), rule, end)
-        if first and format["header"]:
-            body = writing.table([list(batch)], rule, end) + body
-        first = False
+        columns = []
+        for name, values in batch.items():
+            how = written.get(name, {})
+            columns.append(text_of(values, how))
+        records = zip(*columns, strict=True)
+        body = writing.table(records, rule, line_end)
+        if is_first and format["header"]:
+            header = writing.table([list(batch)], rule, line_end)
+            body = header + body
+        is_first = False
         # bytes that were no UTF-8 in the source come back as they were
         raw = body.encode(errors=encodings.LONE)
         file.write(encodings.original(raw, encoding))
+
+
+def _rule_of(format: Mapping[str, Json]) -> Rule:
+    """The rule by which a text of this format is cut into records."""
+    skips_blanks = bool(format.get("space"))
+    return Rule(format["delimiter"], skips_blanks)
 
 
 def _write_jsonl(
@@ -118,29 +143,45 @@ def _write_jsonl(
     """Write batches of columns, by name, to a file as JSON, a record a line. dtypes: by column its
     type, written: how its values are written as text."""
     for batch in batches:
-        columns = {n: _json_values(v, dtypes.get(n), written.get(n, {})) for n, v in batch.items()}
-        for record in zip(*columns.values(), strict=True):
-            pairs = zip(columns, record, strict=True)
-            body = ", ".join(f"{json.dumps(n)}: {v}" for n, v in pairs)
-            file.write(("{" + body + "}\n").encode())
+        columns = []
+        for name, values in batch.items():
+            how = written.get(name, {})
+            columns.append(_json_values(values, dtypes.get(name), how))
+        # the keys are the same in every record
+        keys = [json.dumps(name) for name in batch]
+        for record in zip(*columns, strict=True):
+            pairs = zip(keys, record, strict=True)
+            body = ", ".join(f"{key}: {value}" for key, value in pairs)
+            line = "{" + body + "}\n"
+            file.write(line.encode())
 
 
-def _json_values(column: Restored, dtype: str | None, how: Mapping[str, Json]) -> list[str]:
+def _json_values(
+    column: Restored,
+    dtype: str | None,
+    how: Mapping[str, Json],
+) -> list[str]:
+    """The values of a column as texts of JSON, gaps as null. dtype: the source's type, of which
+    only "bool" matters; how: as of `text_of`, of which only "decimals" is used."""
     if isinstance(column, list):
         # truth values are the words true and false, without quotes
         quote = json.dumps if dtype != "bool" else str
-        return ["null" if v is None else quote(v) for v in column]
-    cells = text_of(column, {"decimals": how.get("decimals"), "token": "null"})
+        return ["null" if text is None else quote(text) for text in column]
+    plainly = {"decimals": how.get("decimals"), "token": "null"}
+    cells = text_of(column, plainly)
     if column.dtype.kind != "M":
         return cells
-    return [c if c == "null" else json.dumps(c) for c in cells]
+    # JSON has no moments: they are texts, and stand in quotes
+    return [cell if cell == "null" else json.dumps(cell) for cell in cells]
 
 
 def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
     """The columns as an Arrow table. dtypes: Arrow's names of the source's types, by column."""
     import pyarrow as pa
 
-    arrays = {n: _arrow_array(v, dtypes.get(n)) for n, v in batch.items()}
+    arrays = {}
+    for name, column in batch.items():
+        arrays[name] = _arrow_array(column, dtypes.get(name))
     return pa.table(arrays)
 
 
@@ -152,32 +193,39 @@ def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
     kind = _arrow_type(dtype) if dtype else None
     if isinstance(column, list):
         if kind is not None and pa.types.is_boolean(kind):
-            return pa.array([None if v is None else v == "true" for v in column], kind)
+            truths = [None if text is None else text == "true" for text in column]
+            return pa.array(truths, kind)
         array = pa.array(column, pa.string())
-        return array if kind is None else _cast(array, kind)
-    if column.dtype.kind == "M":
-        array = pa.array(column.astype("datetime64[us]"))
+    elif column.dtype.kind == "M":
+        moments = column.astype("datetime64[us]")
+        array = pa.array(moments)
     else:
         # NaN is a gap here, and Arrow tells gaps from NaN
-        array = pa.array(column, mask=np.isnan(column))
-    return array if kind is None else _cast(array, kind)
+        is_gap = np.isnan(column)
+        array = pa.array(column, mask=is_gap)
+    if kind is None:
+        return array
+    return _cast(array, kind)
 
 
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     """An Arrow array as one of another type: floats become the nearest whole numbers, moments get a
     zone without being moved."""
     import pyarrow as pa
+    from pyarrow import types
 
-    if pa.types.is_dictionary(kind):
+    if types.is_dictionary(kind):
         # Arrow casts to a dictionary's values, not to the dictionary
         values = array.cast(kind.value_type)
         return values.dictionary_encode().cast(kind)
-    if pa.types.is_integer(kind) and pa.types.is_floating(array.type):
+    if types.is_integer(kind) and types.is_floating(array.type):
         # a decoder gives 2.9999 for 3, which a cast would cut to 2
         array = pa.compute.round(array)
-    if pa.types.is_timestamp(kind) and kind.tz:
+    if types.is_timestamp(kind) and kind.tz:
         # moments are UTC inside: the zone is told, and moves nothing
-        return array.cast(pa.timestamp(array.type.unit)).cast(pa.timestamp(kind.unit, tz=kind.tz))
+        without_zone = pa.timestamp(array.type.unit)
+        in_zone = pa.timestamp(kind.unit, tz=kind.tz)
+        return array.cast(without_zone).cast(in_zone)
     return array.cast(kind, safe=False)
 
 
@@ -189,21 +237,27 @@ def _arrow_type(name: str) -> pa.DataType | None:
     # type_for_alias knows no types with parameters
     match = re.fullmatch(r"timestamp\[(\w+), tz=(.+)\]", name)
     if match:
-        return pa.timestamp(match[1], tz=match[2])
+        unit, zone = match.groups()
+        return pa.timestamp(unit, tz=zone)
     match = re.fullmatch(r"dictionary<values=(\w+), indices=(\w+), ordered=\d>", name)
     if match:
-        inner = _arrow_type(match[1])
-        index = _arrow_type(match[2])
-        if inner is not None:
-            return pa.dictionary(index, inner)
-        return None
+        values = _arrow_type(match[1])
+        indices = _arrow_type(match[2])
+        if values is None:
+            return None
+        return pa.dictionary(indices, values)
     try:
         return pa.type_for_alias(name)
     except ValueError:
         return None
 
 
-def _write_parquet(file: BinaryIO, batches: Iterable[Columns], dtypes: Mapping[str, str]) -> None:
+def _write_parquet(
+    file: BinaryIO,
+    batches: Iterable[Columns],
+    dtypes: Mapping[str, str],
+) -> None:
+    """Write batches of columns, by name, to a file as Parquet. dtypes: by column its type."""
     import pyarrow.parquet as pq
 
     writer = None
@@ -211,7 +265,8 @@ def _write_parquet(file: BinaryIO, batches: Iterable[Columns], dtypes: Mapping[s
         for batch in batches:
             table = arrow_table(batch, dtypes)
             # the first batch tells the schema
-            writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
+            if writer is None:
+                writer = pq.ParquetWriter(file, table.schema, compression="zstd")
             writer.write_table(table)
     finally:
         if writer:  # also where a batch could not be had: the file is closed after this
@@ -226,15 +281,16 @@ def _write_arrow(
 ) -> None:
     """Write batches of columns, by name, to a file in Arrow's format, or as a stream of it. dtypes:
     by column its type."""
-    import pyarrow as pa
+    from pyarrow import ipc
 
-    begin = pa.ipc.new_stream if as_stream else pa.ipc.new_file
+    begin = ipc.new_stream if as_stream else ipc.new_file
     writer = None
     try:
         for batch in batches:
             table = arrow_table(batch, dtypes)
             # the first batch tells the schema
-            writer = writer or begin(file, table.schema)
+            if writer is None:
+                writer = begin(file, table.schema)
             writer.write_table(table)
     finally:
         if writer:
@@ -252,21 +308,37 @@ def _write_arrays(
     parts: dict[str, list[Array]] = {}
     for batch in batches:
         for name, column in batch.items():
-            kind = np.dtype(dtypes[name])
-            values = column if not isinstance(column, list) else np.array(column, dtype=object)
-            if kind.kind in "iub" and not isinstance(column, list):
-                # whole numbers have no gaps, and are not cut but rounded
-                values = np.rint(np.nan_to_num(np.asarray(values)))
-            parts.setdefault(name, []).append(np.asarray(values).astype(kind))
+            values = _of_dtype(column, np.dtype(dtypes[name]))
+            parts.setdefault(name, []).append(values)
     # columns in the order in which the arrays had them
-    flat = iter([np.concatenate(p) for p in parts.values()])
+    columns = iter([np.concatenate(values) for values in parts.values()])
     arrays = {}
     for key, shape in format["arrays"].items():
-        arrays[key] = np.stack([next(flat) for _ in range(shape[0])], 1) if shape else next(flat)
+        # a shape of no axes is that of an array which is one column
+        if shape:
+            of_array = [next(columns) for _ in range(shape[0])]
+            arrays[key] = np.stack(of_array, axis=1)
+        else:
+            arrays[key] = next(columns)
     if format["format"] == "npy":
-        np.save(file, arrays[next(iter(arrays))], allow_pickle=False)
+        # such a file holds one array
+        first_array = next(iter(arrays.values()))
+        np.save(file, first_array, allow_pickle=False)
     else:
         np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def _of_dtype(column: Restored, dtype: np.dtype[Any]) -> Array:
+    """A restored column as an array of this type, (rows,); as integers or truth values floats are
+    rounded, and gaps are 0."""
+    if isinstance(column, list):
+        return np.array(column, dtype=object).astype(dtype)
+    values = np.asarray(column)
+    if dtype.kind in "iub":
+        # whole numbers have no gaps, and are not cut but rounded
+        without_gaps = np.nan_to_num(values)
+        values = np.rint(without_gaps)
+    return values.astype(dtype)
 
 
 def frame_of(
@@ -278,50 +350,64 @@ def frame_of(
     DataFrame that it was, by column."""
     import pyarrow as pa
 
-    table = pa.concat_tables([arrow_table(b, dtypes) for b in batches])
-    frame: pd.DataFrame = table.to_pandas()
+    # by way of Arrow, whose types are those of `dtypes`
+    tables = [arrow_table(batch, dtypes) for batch in batches]
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
     for name, dtype in pandas.items():
         # Arrow knows fewer types than pandas, such as its category
         if name in frame and str(frame[name].dtype) != dtype:
-            frame[name] = frame[name].astype(dtype)  # type: ignore[call-overload]
+            column = frame[name]
+            frame[name] = column.astype(dtype)  # type: ignore[call-overload]
     return frame
 
 
-def frame_of_text(body: bytes, format: Mapping[str, Json], names: Sequence[str]) -> pd.DataFrame:
+def frame_of_text(
+    body: bytes,
+    format: Mapping[str, Json],
+    names: Sequence[str],
+) -> pd.DataFrame:
     """A DataFrame of a table in text. format: how it is written; names: of its columns, used if it
     has no header."""
     import pandas as pd
 
-    rule = Rule(format["delimiter"], bool(format.get("space")))
+    rule = _rule_of(format)
+    without_mark = body.removeprefix(encodings.BOM)
     # by our own rule of what a record is, before pandas applies another
-    records = fields(body.removeprefix(encodings.BOM), rule)
+    records = fields(without_mark, rule)
     if not len(records):
         return pd.DataFrame({name: [] for name in names})
     options: dict[str, Any] = {"decimal": format["decimal"]}
     if not format["header"]:
-        options |= {"header": None, "names": list(names)}
+        # else pandas would take the first record for one
+        options["header"] = None
+        options["names"] = list(names)
     if _cut_alike(records, len(names)):
-        options |= {"sep": rule.delimiter, "skipinitialspace": rule.space}
+        options["sep"] = rule.delimiter
+        options["skipinitialspace"] = rule.space
         text = records.text
     else:
         # in a form that pandas cannot read in two ways
         text = _all_quoted(records, len(names))
+    # line ends inside of cells stay as they are
+    stream = io.StringIO(_decoded(text), newline="")
     # of many forms that read_csv returns, the one without chunks
-    frame: pd.DataFrame = pd.read_csv(io.StringIO(_decoded(text), newline=""), **options)
+    frame: pd.DataFrame = pd.read_csv(stream, **options)
     return frame
 
 
 def _cut_alike(records: Fields, columns: int) -> bool:
     """Whether pandas would cut these records into the same fields, although it strips and skips
     more than csv.reader does. columns: how many the table has."""
-    first_bytes = np.frombuffer(records.text, np.uint8)[records.begin]
-    blank = (first_bytes == ord(" ")) | (first_bytes == ord("\t"))
+    text = np.frombuffer(records.text, np.uint8)
+    first_bytes = text[records.begin]
+    begins_with_blank = np.isin(first_bytes, BLANKS)
+    has_odd_field = records.kind == ODD
     return (
         records.columns == columns
         and records.ends != ""
         and records.rule.delimiter != " "
-        and not (records.kind == ODD).any()
-        and not blank.any()
+        and not has_odd_field.any()
+        and not begins_with_blank.any()
         and b"\0" not in records.text
     )
 
@@ -330,11 +416,18 @@ def _all_quoted(records: Fields, columns: int) -> bytes:
     """The records as text with all values quoted and commas between; short records are filled up to
     `columns` values, long ones cut."""
     lines = []
+    padding = [b""] * columns
     for record in records.records():
-        # short records are filled up, long ones cut
-        values = [*record, *[b""] * columns][:columns]
-        lines.append(b",".join(b'"' + v.replace(b'"', b'""') + b'"' for v in values))
+        filled_up = [*record, *padding]
+        quoted = [_quoted(value) for value in filled_up[:columns]]
+        lines.append(b",".join(quoted))
     return b"\n".join(lines)
+
+
+def _quoted(value: bytes) -> bytes:
+    """A value between quotes, with its own quotes doubled."""
+    escaped = value.replace(b'"', b'""')
+    return b'"' + escaped + b'"'
 
 
 def _decoded(text: bytes) -> str:
@@ -345,13 +438,27 @@ def _decoded(text: bytes) -> str:
         return text.decode("latin-1")
 
 
-def write_idx(file: BinaryIO, batches: Iterator[Pixels], count: int, shape: Sequence[int]) -> None:
-    """Write pictures to an idx file. count: how many; shape: (channels, height, width)."""
+def write_idx(
+    file: BinaryIO,
+    batches: Iterator[Pixels],
+    count: int,
+    shape: Sequence[int],
+) -> None:
+    """Write pictures to an idx file (LeCun's MNIST format). batches: (n, channels, height, width)
+    uint8 each; count: how many pictures in all; shape: (channels, height, width)."""
     channels, height, width = shape
-    sizes = [count, height, width] + ([channels] if channels > 1 else [])
-    file.write(bytes([0, 0, 8, len(sizes)]) + b"".join(s.to_bytes(4, "big") for s in sizes))
+    sizes = [count, height, width]
+    if channels > 1:
+        sizes.append(channels)
+    # two zeros, 8 for unsigned bytes, then how many axes there are
+    magic = bytes([0, 0, 8, len(sizes)])
+    axes = [size.to_bytes(4, "big") for size in sizes]
+    file.write(magic + b"".join(axes))
     for pixels in batches:
-        file.write(np.ascontiguousarray(pixels.transpose(0, 2, 3, 1)).tobytes())
+        # channels are the innermost axis of the file
+        channels_last = pixels.transpose(0, 2, 3, 1)
+        raw = np.ascontiguousarray(channels_last)
+        file.write(raw.tobytes())
 
 
 def write_picture(
@@ -361,11 +468,13 @@ def write_picture(
     format: str = "PNG",
     palette: Palette | None = None,
 ) -> None:
-    """Write a picture, (channels, height, width), to a file. mode, format: Pillow's names; mode "":
-    gray or colour, by the channels. palette: of pixels that are places in it."""
+    """Write a picture, (channels, height, width), to a file, whose folders are made if need be.
+    mode, format: Pillow's names; mode "": gray or colour, by the channels. palette: of pixels that
+    are places in it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if palette is None:
         picture = images.pillow_picture(pixels, mode)
     else:
-        picture = palette.picture(pixels.astype(np.uint8, copy=False))
+        places = pixels.astype(np.uint8, copy=False)
+        picture = palette.picture(places)
     picture.save(path, format=format)
