@@ -112,7 +112,7 @@ def test_any_such_numbers_come_back(wholes, places, decimals, odd):
 
 def test_all_digits_of_a_double_are_stored_as_two():
     doubles = PRICES.astype(np.float32).astype(np.float64)
-    meta, stored, kinds, fits = floats.told(doubles, bare=False)
+    meta, stored, kinds, fits = floats.taken_apart(doubles, bare=False)
     assert (meta.places, meta.single, meta.offsets) == (2, True, (0,)) and fits.all()
     assert stored.tolist() == np.rint(PRICES * 100).astype(int).tolist() and not kinds.any()
     assert floats.restored(meta, stored, kinds) == [repr(number) for number in doubles.tolist()]
@@ -122,7 +122,7 @@ def test_all_digits_of_a_double_are_stored_as_two():
     "numbers", [PRICES, PRICES + 0.1 + 0.2, RNG.normal(size=400), np.round(PRICES * 4) / 4]
 )
 def test_doubles_are_none(numbers):
-    meta, *_ = floats.told(numbers, bare=False)
+    meta, *_ = floats.taken_apart(numbers, bare=False)
     assert not meta.single
 
 

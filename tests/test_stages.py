@@ -134,7 +134,7 @@ def test_ranks_that_point_nowhere_are_damage(meta, values, said):
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1), st.booleans())
 def test_any_floats_come_back_as_they_are_written(numbers, bare):
-    meta, stored, kinds, fits = floats.told(np.array(numbers), bare)
+    meta, stored, kinds, fits = floats.taken_apart(np.array(numbers), bare)
     back = floats.restored(meta, stored, kinds)
     expected = floats.written(np.array(numbers), bare)
     assert [text for text, fit in zip(back, fits, strict=True) if fit] == [
@@ -145,7 +145,7 @@ def test_any_floats_come_back_as_they_are_written(numbers, bare):
 @given(st.lists(st.integers(-(10**7), 10**7), min_size=8, max_size=80), st.integers(1, 5))
 def test_decimals_that_sums_have_moved_are_decimals(wholes, places):
     numbers = np.array(wholes) / 10**places + 0.1
-    meta, _, _, fits = floats.told(numbers, False)
+    meta, _, _, fits = floats.taken_apart(numbers, False)
     assert meta.places is not None and meta.places <= max(places, 1) and fits.all()
 
 

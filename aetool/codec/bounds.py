@@ -28,10 +28,13 @@ def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
         return True
     before = _columns(source, layout)
     after = _columns(restored, layout)
+    # none where records differ in their number of fields
     if len(before) != len(after) or not before:
         return False
     bounds = [layout.bounds.get(name) for name in layout.names]
-    for bound, column, other in zip([*bounds, None], before, after, strict=True):
+    # line ends are never moved
+    bounds.append(None)
+    for bound, column, other in zip(bounds, before, after, strict=True):
         # many columns are not moved: that is seen before their numbers are read
         if column.same(other):
             continue
@@ -49,11 +52,13 @@ def _columns(text: bytes, layout: Layout) -> list[Column]:
         return []
     cells = np.frombuffer(text, np.uint8)
     columns = []
+    # fields are in the order of the text: those of a column lie a record apart
     for place in range(width):
-        own_start = records.start[place::width].copy()
-        own_stop = records.stop[place::width].copy()
-        columns.append(Column(cells, own_start, own_stop))
-    return [*columns, Column(cells, *records.tails())]
+        start = records.start[place::width].copy()
+        stop = records.stop[place::width].copy()
+        columns.append(Column(cells, start, stop))
+    line_ends = Column(cells, *records.tails())
+    return [*columns, line_ends]
 
 
 class Column:
@@ -67,7 +72,9 @@ class Column:
     def only(self, rows: Rows) -> Column:
         """A column of some of this column's cells: those where the mask `rows`, (n,) bool, is
         True."""
-        return Column(self.text, self.start[rows], self.stop[rows])
+        start = self.start[rows]
+        stop = self.stop[rows]
+        return Column(self.text, start, stop)
 
     def cells(self) -> list[bytes]:
         """The bytes of each cell."""
@@ -99,21 +106,27 @@ class Column:
         affixes = text_decimals.affixes_of(cells)
         value, form = self.numbers(*affixes)
         value_again, form_again = other.numbers(*affixes)
-        number = (form >= 0) & (form_again >= 0)
+        # -1 where a cell is no plain decimal
+        is_number = (form >= 0) & (form_again >= 0)
         # what is not short enough to be compared as a column is compared number by number
-        odd = self.only(~number)
-        odd_again = other.only(~number)
+        odd = self.only(~is_number)
+        odd_again = other.only(~is_number)
         if not odd.same(odd_again):
             pairs = zip(odd.cells(), odd_again.cells(), strict=True)
-            are_near = [_near(cell, again, affixes, bound) for cell, again in pairs]
-            if not all(are_near):
-                return False
-        before = Decimals(value[number], form[number])
-        after = Decimals(value_again[number], form_again[number])
+            for cell, again in pairs:
+                if not _near(cell, again, affixes, bound):
+                    return False
+        before = Decimals(value[is_number], form[is_number])
+        after = Decimals(value_again[is_number], form_again[is_number])
         return before.near(after, bound)
 
 
-def _near(cell: bytes, again: bytes, affixes: tuple[bytes, bytes], bound: Fraction) -> bool:
+def _near(
+    cell: bytes,
+    again: bytes,
+    affixes: tuple[bytes, bytes],
+    bound: Fraction,
+) -> bool:
     """Whether two cells are the same bytes, or numbers of any length that differ by at most the
     bound."""
     if cell == again:
@@ -141,8 +154,8 @@ def _exactly(cell: bytes, affixes: tuple[bytes, bytes]) -> Fraction | None:
 
 
 class Decimals:
-    """Decimal numbers: number i is digits[i] / 10^places[i]. form: as of spans.numbers, which has
-    the decimals in its lowest five bits."""
+    """Decimal numbers, (n,): number i is digits[i] / 10^places[i]. form: (n,), as of spans.numbers,
+    which has the decimals in its lowest five bits."""
 
     def __init__(self, digits: Int, form: I8) -> None:
         self.digits = digits
@@ -151,18 +164,24 @@ class Decimals:
     def near(self, other: Decimals, bound: Fraction) -> bool:
         """Whether each number differs from the other's at its place by at most the bound,
         exactly."""
-        most = self.places.max(initial=0)
-        most_again = other.places.max(initial=0)
-        most = int(max(most, most_again))
+        most_here = self.places.max(initial=0)
+        most_there = other.places.max(initial=0)
+        most = int(max(most_here, most_there))
         # both at the scale of the most decimals, where that fits into 64 bits
         factor = 10 ** (most - self.places)
         factor_again = 10 ** (most - other.places)
         fits = np.abs(self.digits) <= SAFE // factor
         fits &= np.abs(other.digits) <= SAFE // factor_again
-        off = self.digits * factor - other.digits * factor_again
-        largest = np.abs(off[fits]).max(initial=0)
-        if int(largest) > int(bound * 10**most):
+        # where it does not fit this is nonsense, and not looked at
+        scaled = self.digits * factor
+        scaled_again = other.digits * factor_again
+        off = np.abs(scaled - scaled_again)
+        largest = int(off[fits].max(initial=0))
+        # whole numbers: what is above the bound is above its whole part
+        allowed = int(bound * 10**most)
+        if largest > allowed:
             return False
+        # rare, and Python's own integers have no end
         for row in np.flatnonzero(~fits).tolist():
             off_here = self.fraction(row) - other.fraction(row)
             if abs(off_here) > bound:

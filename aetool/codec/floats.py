@@ -1,4 +1,5 @@
-"""Text of floats: the fewest digits that tell each float of 64 bits apart, as most programs write.
+"""Text of floats: the fewest digits that tell each float of 64 bits from all others, as most
+programs write.
 
 Such a number is often a decimal that arithmetic has moved by a float or two: 0.1 + 0.2 is written
 as 0.30000000000000004. Stored are the decimal, 3 / 10, and how many floats above it the number is.
@@ -23,8 +24,8 @@ from aetool.model import Int
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 SAMPLE = 1024  # numbers that tell how many decimals all have
-NEAR = 8  # floats between a decimal and a number that still is told by it
-NEARLY_ALL = 0.98  # of the sample must be near decimals, for numbers to be told by decimals
+NEAR = 8  # floats between a decimal and a number that still is stored by it
+NEARLY_ALL = 0.98  # of the sample must be near decimals, for numbers to be stored by decimals
 FEWER_PLACES = 2  # must decimals of 32-bit floats have, to be taken for such
 MOST_SINGLE = 8  # decimals that are tried of 32-bit floats, which have seven or eight digits
 LARGEST_WHOLE = float(1 << 53)  # below it every whole number is a float
@@ -39,23 +40,29 @@ def read(cells: Sequence[bytes]) -> tuple[Doubles, Mask, bool]:
     cells: (n,). A cell that is no finite number has the number 0.
     """
     numbers = np.zeros(len(cells), np.float64)
+    # every byte a character, so that a text is the cell's and no other's
     texts = [cell.decode("latin-1") for cell in cells]
     for place, text in enumerate(texts):
         try:
             numbers[place] = float(text)
         except ValueError:
             continue
-    numbers[~np.isfinite(numbers)] = 0
+    is_finite = np.isfinite(numbers)
+    numbers[~is_finite] = 0
+    with_points = written(numbers, bare=False)
+    fits = _are_same(texts, with_points)
+    bare_texts = written(numbers, bare=True)
+    fits_bare = _are_same(texts, bare_texts)
     # whichever way writes more of the cells
-    fits = _are_same(texts, written(numbers, bare=False))
-    fits_bare = _are_same(texts, written(numbers, bare=True))
-    bare = bool(fits_bare.sum() > fits.sum())
-    return numbers, fits_bare if bare else fits, bare
+    if fits_bare.sum() > fits.sum():
+        return numbers, fits_bare, True
+    return numbers, fits, False
 
 
 def _are_same(texts: list[str], others: list[str]) -> Mask:
-    """(n,): which texts are the same as those beside them."""
-    comparisons = [text == other for text, other in zip(texts, others, strict=True)]
+    """(n,): which texts are the same as those beside them, of two lists of n."""
+    pairs = zip(texts, others, strict=True)
+    comparisons = [text == other for text, other in pairs]
     return np.array(comparisons, np.bool_)
 
 
@@ -68,40 +75,60 @@ def written(numbers: Doubles, bare: bool) -> list[str]:
     return texts
 
 
-def told(numbers: Doubles, bare: bool) -> tuple[FloatMeta, Int, Int, Mask]:
-    """Take floats apart: (the meta, (n,) what is stored of each, (n,) the kind of each, (n,) bool:
-    which floats can be stored so).
+def taken_apart(
+    numbers: Doubles,
+    bare: bool,
+) -> tuple[FloatMeta, Int, Int, Mask]:
+    """Take floats apart into whole numbers: (the meta, (n,) what is stored of each, (n,) the kind
+    of each, (n,) bool: which floats can be stored so). `restored` writes them again.
 
     numbers: (n,). Stored is a decimal as a whole number, the kind being the distance to it; a float
     more than NEAR floats away cannot be stored so. If not nearly all are near decimals, or near
-    these as 32-bit floats, the bits of each are stored, of kind 0.
+    these as 32-bit floats, the bits of each are stored, of kind 0. bare: as of `written`.
     """
     every = max(1, len(numbers) // SAMPLE)
     sample = numbers[::every]
-    places = _places(sample)
-    places_of_single = _places(sample, single=True)
-    # decimals of thirteen places lie near any such float, too
-    single = places_of_single is not None and (
-        places is None or places_of_single + FEWER_PLACES <= places
-    )
-    if single:
-        places = places_of_single
+    places, single = _places_and_width(sample)
     kinds = np.zeros(len(numbers), np.int64)
+    # bits hold every float, whatever it is
     if places is None:
         everything = np.ones(len(numbers), np.bool_)
         meta = FloatMeta(bare=bare)
         return meta, _ordered(numbers), kinds, everything
     wholes, distance = _by_decimals(numbers, places, single)
     near = np.abs(distance) <= NEAR
-    used, counts = np.unique(distance[near], return_counts=True)
-    # the commonest distance is the first kind
-    by_use = np.argsort(-counts, kind="stable")
-    commonest = by_use[:MOST_OFFSETS]
-    offsets = used[commonest].tolist() or [0]
+    offsets = _commonest(distance[near])
     for kind, offset in enumerate(offsets):
         kinds[distance == offset] = kind
-    meta = FloatMeta(places=places, offsets=tuple(offsets), bare=bare, single=single)
+    meta = FloatMeta(
+        places=places,
+        offsets=tuple(offsets),
+        bare=bare,
+        single=single,
+    )
     return meta, wholes, kinds, near
+
+
+def _places_and_width(sample: Doubles) -> tuple[int | None, bool]:
+    """(the decimals of nearly all of the sample's numbers, None if no number of decimals will do;
+    whether they are decimals of 32-bit floats)."""
+    places = _places(sample)
+    places_of_single = _places(sample, single=True)
+    if places_of_single is None:
+        return places, False
+    # decimals of thirteen places lie near any 32-bit float, too
+    if places is None or places_of_single + FEWER_PLACES <= places:
+        return places_of_single, True
+    return places, False
+
+
+def _commonest(distance: Int) -> list[int]:
+    """The different distances, at most MOST_OFFSETS, the commonest first; [0] of none."""
+    offsets, counts = np.unique(distance, return_counts=True)
+    # stable: of those as frequent the lowest comes first, on every machine
+    by_use = np.argsort(-counts, kind="stable")
+    commonest = offsets[by_use[:MOST_OFFSETS]]
+    return commonest.tolist() or [0]
 
 
 def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
@@ -111,12 +138,16 @@ def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
     bits: (n,), the bits of 64-bit floats, as whole numbers that are in the floats' order.
     """
     numbers = _from_ordered(bits)
-    if not np.isfinite(numbers).all():
+    is_finite = np.isfinite(numbers)
+    if not is_finite.all():
         return None
-    meta, wholes, kinds, near = told(numbers, bare=False)
-    if meta.places is None or meta.single or not near.all():
+    meta, wholes, kinds, near = taken_apart(numbers, bare=False)
+    if meta.places is None or meta.single:
+        return None
+    if not near.all():
         return None
     offsets = np.array(meta.offsets, np.int64)
+    # for each kind a distance
     above = offsets[kinds]
     again = from_decimals(meta.places, wholes, above)
     # nought has a sign, which no decimal has
@@ -133,9 +164,10 @@ def from_decimals(places: int, wholes: Int, above: Int) -> Int:
 
 
 def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
-    """The text of each of the floats that `told` took apart. stored, kinds: (n,) each, of these
-    cells alone."""
+    """The text of each of the floats that `taken_apart` took apart. stored, kinds: (n,) each, of
+    those that could be stored so alone."""
     ordered = stored
+    # with decimals the floats are so many beside them
     if meta.places is not None:
         base = _decimals(stored, meta.places, meta.single)
         offsets = np.array(meta.offsets, np.int64)
@@ -150,15 +182,16 @@ def _places(sample: Doubles, single: bool = False) -> int | None:
     most = MOST_SINGLE if single else MOST_DECIMALS
     for places in range(most + 1):
         _, distance = _by_decimals(sample, places, single)
-        share_near = (np.abs(distance) <= NEAR).mean()
-        if share_near >= NEARLY_ALL:
+        is_near = np.abs(distance) <= NEAR
+        if is_near.mean() >= NEARLY_ALL:
             return places
     return None
 
 
 def _decimals(wholes: Int, places: int, single: bool) -> Doubles:
     """The floats nearest to wholes / 10^places, (n,). single: rounded to 32-bit floats."""
-    decimals = wholes.astype(np.float64) / np.float64(10**places)
+    unit = np.float64(10**places)
+    decimals = wholes.astype(np.float64) / unit
     if not single:
         return decimals
     # beyond the range of 32-bit floats they are infinite, which is no number's decimal
@@ -167,7 +200,11 @@ def _decimals(wholes: Int, places: int, single: bool) -> Doubles:
         return singles.astype(np.float64)
 
 
-def _by_decimals(numbers: Doubles, places: int, single: bool = False) -> tuple[Int, Int]:
+def _by_decimals(
+    numbers: Doubles,
+    places: int,
+    single: bool = False,
+) -> tuple[Int, Int]:
     """Write numbers as decimals of so many places: (wholes, distance), (n,) each. wholes /
     10^places is the decimal nearest to the number, distance how many floats the number lies above
     it; more than NEAR where it is far from any. single: as of `_decimals`."""
@@ -176,8 +213,9 @@ def _by_decimals(numbers: Doubles, places: int, single: bool = False) -> tuple[I
     with np.errstate(over="ignore"):
         scaled = np.rint(numbers * scale)
     small = np.abs(scaled) < LARGEST_WHOLE
+    rounded = np.where(small, scaled, 0)
     # whole numbers have no -0, which so lies one float under 0
-    wholes = np.where(small, scaled, 0).astype(np.int64)
+    wholes = rounded.astype(np.int64)
     nearest = _decimals(wholes, places, single)
     distance = _ordered(numbers) - _ordered(nearest)
     # whatever has no such whole number is far from any

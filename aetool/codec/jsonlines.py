@@ -25,9 +25,10 @@ from aetool.errors import ArchiveError
 STRING = rb'"(?:[^"\\]|\\.)*"'
 # a key with its colon is part of the frame; the group is a value
 COLON = rb"[ \t]*:"
+QUOTED_KEY = STRING + COLON
 VALUE = STRING + rb"|-?[0-9][0-9.eE+-]*|true|false|null"
-TOKEN = re.compile(STRING + COLON + rb"|(" + VALUE + rb")", re.DOTALL)
-KEY = re.compile(STRING + COLON)
+TOKEN = re.compile(QUOTED_KEY + rb"|(" + VALUE + rb")", re.DOTALL)
+KEY = re.compile(QUOTED_KEY)
 MOST_FRAMES = 1024  # in one block
 MOST_COLUMNS = 2048
 LEAST_ALIKE = 4  # lines for each frame, below which lines are not alike
@@ -56,8 +57,10 @@ class Lines:
         """Take one more line apart into its frame and values. line: with its line end."""
         frame, line_values = cut(line)
         if frame not in self.frames:
-            places = [self._place_of(column) for column in columns_of(frame)]
-            self.frames[frame] = (len(self.frames), places)
+            new_number = len(self.frames)
+            columns = columns_of(frame)
+            places = [self._place_of(column) for column in columns]
+            self.frames[frame] = (new_number, places)
         number, places = self.frames[frame]
         row = len(self.frame_of)
         self.frame_of.append(number)
@@ -67,8 +70,9 @@ class Lines:
 
     def _place_of(self, column: Column) -> int:
         """The number of a column; a column that is new gets the next one."""
-        place = self.columns.setdefault(column, len(self.columns))
-        if place == len(self.rows):
+        next_place = len(self.columns)
+        place = self.columns.setdefault(column, next_place)
+        if place == next_place:
             self.rows.append([])
             self.values.append([])
         return place
@@ -79,17 +83,21 @@ class Lines:
         for each frame, and no more than MOST_FRAMES frames and MOST_COLUMNS columns."""
         if self.are_too_many:
             return False
+        # fewer lines than that may still have one frame
         lines = max(len(self.frame_of), LEAST_ALIKE)
         return len(self.frames) * LEAST_ALIKE <= lines
 
     @property
     def are_too_many(self) -> bool:
         """Whether there are more frames or columns than a block may have."""
-        return len(self.frames) > MOST_FRAMES or len(self.columns) > MOST_COLUMNS
+        has_many_frames = len(self.frames) > MOST_FRAMES
+        has_many_columns = len(self.columns) > MOST_COLUMNS
+        return has_many_frames or has_many_columns
 
 
 def cut(line: bytes) -> tuple[Frame, list[bytes]]:
-    """Cut a line: (the texts before, between and behind its values; its values)."""
+    """Cut a line: (its frame, the texts before, between and behind its values, one more than there
+    are values; its values)."""
     parts = []
     values = []
     end_of_value = 0
@@ -109,15 +117,17 @@ def columns_of(frame: Frame) -> list[Column]:
     """The column of each value of a frame: (the last key before it, how many values of that key
     came before it in the line)."""
     columns = []
-    seen: dict[bytes, int] = {}
+    occurrences: dict[bytes, int] = {}
     key = b""
+    # behind the last part stands no value
     for part in frame[:-1]:
         keys = KEY.findall(part)
+        # values of a list have the key that stands before the first of them
         if keys:
             key = keys[-1]
-        occurrence = seen.get(key, 0)
+        occurrence = occurrences.get(key, 0)
         columns.append((key, occurrence))
-        seen[key] = occurrence + 1
+        occurrences[key] = occurrence + 1
     return columns
 
 
@@ -142,12 +152,15 @@ def encode(text: bytes) -> tuple[list[Coded], int, dict[str, object]]:
             break
     count = len(lines)
     if not cut_lines.are_alike:
-        return [bytes_column(blobs.pack(text))], count, {}
+        compressed = blobs.pack(text)
+        return [bytes_column(compressed)], count, {}
     frame_of = np.array(cut_lines.frame_of, np.int64)
     coded = [numbers.encode_integers(frame_of)]
-    for rows, values in zip(cut_lines.rows, cut_lines.values, strict=True):
+    columns = zip(cut_lines.rows, cut_lines.values, strict=True)
+    for rows, values in columns:
         coded.append(_column(rows, values, count))
     frames = []
+    # in the order of their numbers, as they were added
     for frame, (_, places) in cut_lines.frames.items():
         # JSON has no bytes; latin-1 gives each byte back
         parts = [part.decode("latin-1") for part in frame]
@@ -156,13 +169,14 @@ def encode(text: bytes) -> tuple[list[Coded], int, dict[str, object]]:
 
 
 def _column(rows: list[int], values: list[bytes], count: int) -> Coded:
-    """Encode a column of values. rows: the lines, of `count`, that have a value in it; the other
-    lines are gaps."""
+    """Encode a column of values. rows: the numbers of the lines, of `count`, that have a value in
+    it, ascending; values: of these lines. The other lines are gaps."""
     sizes = np.zeros(count, np.int64)
     sizes[rows] = [len(value) for value in values]
     gaps = np.ones(count, np.bool_)
     gaps[rows] = False
-    buffer = np.frombuffer(b"".join(values), np.uint8)
+    joined = b"".join(values)
+    buffer = np.frombuffer(joined, np.uint8)
     # gaps take no bytes: they begin where they end
     stop = np.cumsum(sizes)
     start = stop - sizes
@@ -181,7 +195,8 @@ def keys_of(block: Block) -> list[str]:
     keys = [b""] * (len(block.columns) - 1)
     for parts, places in block.words["frames"]:
         frame = tuple(_frame(parts))
-        for (key, _), place in zip(columns_of(frame), places, strict=True):
+        columns = columns_of(frame)
+        for (key, _), place in zip(columns, places, strict=True):
             keys[place] = key
     return [key_text(key) for key in keys]
 
@@ -194,15 +209,17 @@ def key_text(key: bytes) -> str:
 
 
 def _unquoted(text: bytes) -> str:
-    """A text as people read it, without its quotes."""
-    return text.strip(b'"').decode("utf-8", "replace")
+    """A text as people read it, without its quotes; bytes that are no UTF-8 are replaced."""
+    bare = text.strip(b'"')
+    return bare.decode("utf-8", "replace")
 
 
 def values_by_key(line: bytes) -> dict[str, list[str]]:
     """The values of a line by key, a list for each, in their order; texts without their quotes."""
     frame, line_values = cut(line)
+    columns = columns_of(frame)
     by_key: dict[str, list[str]] = {}
-    for (key, _), value in zip(columns_of(frame), line_values, strict=True):
+    for (key, _), value in zip(columns, line_values, strict=True):
         values = by_key.setdefault(key_text(key), [])
         values.append(_unquoted(value))
     return by_key
@@ -215,15 +232,22 @@ def decode(block: Block, rows: int) -> list[bytes]:
     if is_text(block):
         if len(block.columns) != 1:
             raise ArchiveError("damaged: a block of lines has columns, and no frames")
-        return split(blobs.unpack(block.columns[0].blobs[0]))
-    frames = [(_frame(parts), places) for parts, places in block.words["frames"]]
-    frame_of, _ = numbers.decode_integers(block.columns[0], 0, len(frames) - 1)
-    cell_columns = [cells.decode_cells(column) for column in block.columns[1:]]
+        compressed = block.columns[0].blobs[0]
+        text = blobs.unpack(compressed)
+        return split(text)
+    numbers_of_frames, *columns_of_values = block.columns
+    frames: list[Cut] = []
+    for parts, places in block.words["frames"]:
+        frames.append((_frame(parts), places))
+    last_frame = len(frames) - 1
+    frame_of, _ = numbers.decode_integers(numbers_of_frames, 0, last_frame)
+    cell_columns = [cells.decode_cells(column) for column in columns_of_values]
     _check_size(frames, frame_of, cell_columns)
     columns = [_values(column) for column in cell_columns]
     lines = []
     for row, number in enumerate(frame_of.tolist()):
         frame, places = frames[number]
+        # a part, then a value and a part in turn
         parts = [frame[0]]
         for part, place in zip(frame[1:], places, strict=True):
             parts += (columns[place][row], part)
@@ -244,12 +268,14 @@ def _check_size(
     size = 0
     for number, (frame, places) in enumerate(frames):
         rows = np.flatnonzero(frame_of == number)
+        size_of_frame = sum(len(part) for part in frame)
         # no value is empty, so that each is at least a byte
-        least = sum(map(len, frame)) + len(places)
+        least = size_of_frame + len(places)
         size += len(rows) * least
         check_text(size)
         for place in places:
-            size += int(lengths[place][rows].sum())
+            lengths_of_values = lengths[place][rows]
+            size += int(lengths_of_values.sum())
     check_text(size)
 
 

@@ -43,7 +43,12 @@ class Keying:
 
     looked_at: dict[int, _Keys | None] = field(default_factory=dict)
 
-    def plans(self, stream: Stream, parents: Sequence[int], known: Known) -> Iterator[Plan]:
+    def plans(
+        self,
+        stream: Stream,
+        parents: Sequence[int],
+        known: Known,
+    ) -> Iterator[Plan]:
         """Yield plans that predict a value of the stream by the last one under the same key; they
         have no bins and no features yet. parents: the numbers of the streams to try as keys."""
         number = len(known.values)
@@ -56,24 +61,31 @@ class Keying:
                     pair = (keys_of_other, value)
                     yield Plan(transform=Transform.KEYED, of=parent, pair=pair)
 
-    def _best_keys(self, stream: Stream, parents: Sequence[int], known: Known) -> list[int]:
+    def _best_keys(
+        self,
+        stream: Stream,
+        parents: Sequence[int],
+        known: Known,
+    ) -> list[int]:
         """Choose at most 2 MOST_KEYS parents that serve best as keys of a stream: those under which
         most values equal the last one of their key, and those whose differences to it take fewest
         bits."""
         # a row for each of the block's, 0 where the stream has no value
-        own = stream.values
+        values_of_rows = stream.values
         rows = np.arange(known.rows)
         if stream.present is not None:
-            own = np.zeros(known.rows, np.int64)
-            own[stream.present] = stream.values
+            values_of_rows = np.zeros(known.rows, np.int64)
+            values_of_rows[stream.present] = stream.values
             rows = np.flatnonzero(stream.present)
         judged = rows[rows < ROWS]
         every = max(1, len(judged) // JUDGED)
         judged = judged[::every]
         if len(judged) < FEWEST:
             return []
-        values = own[judged]
-        least_equal, size = _without_keys(values, own[np.maximum(judged - 1, 0)])
+        values = values_of_rows[judged]
+        # the first row has none before it
+        row_before = np.maximum(judged - 1, 0)
+        least_equal, size = _without_keys(values, values_of_rows[row_before])
         by_hits: list[tuple[float, int]] = []
         by_size: list[tuple[float, int]] = []
         for parent in parents:
@@ -83,8 +95,10 @@ class Keying:
             before = keys.before[judged]
             # the first row of a key is foretold by nothing
             has_before = before != judged
-            r = np.where(has_before, values - own[before], values)
-            hits = int(((r == 0) & has_before).sum())
+            differences = values - values_of_rows[before]
+            r = np.where(has_before, differences, values)
+            is_hit = has_before & (r == 0)
+            hits = int(is_hit.sum())
             if hits >= least_equal:
                 by_hits.append((-hits, parent))
             size_by_key = _size(r)
@@ -104,14 +118,18 @@ class Keying:
     def _alike(self, number: int, before: int) -> list[int]:
         """The numbers of the streams below `before` whose keys are at least to the share IN_COMMON
         also keys of stream `number`. Only streams that `plans` has looked at are compared."""
-        own = self.looked_at[number]
-        assert own is not None
+        keys = self.looked_at[number]
+        assert keys is not None
         alike = []
-        for other, keys in self.looked_at.items():
-            if keys is None or other == number or other >= before:
+        for other, others in self.looked_at.items():
+            if others is None or other == number or other >= before:
                 continue
-            common = np.intersect1d(own.different, keys.different, assume_unique=True)
-            smaller = min(len(own.different), len(keys.different))
+            common = np.intersect1d(
+                keys.different,
+                others.different,
+                assume_unique=True,
+            )
+            smaller = min(len(keys.different), len(others.different))
             if len(common) >= IN_COMMON * smaller:
                 alike.append(other)
         return alike
@@ -148,6 +166,8 @@ def _keys_of(values: Int) -> _Keys | None:
     count = len(different)
     if count < FEWEST_KEYS or len(values) < LEAST_REPEATED * count:
         return None
+    # rows of one key stand together, in their order: the one before is the last that has it
+    row_before = np.roll(order, 1)
     before = order.copy()
-    before[order] = np.where(came_before, np.roll(order, 1), order)
+    before[order] = np.where(came_before, row_before, order)
     return _Keys(before, different)

@@ -356,7 +356,13 @@ class Walk:
         last = self.width - 1
         return rows[y][min(x, last)]
 
-    def _row_of(self, plane: int, y: int, first: int, last: int) -> list[int]:
+    def _row_of(
+        self,
+        plane: int,
+        y: int,
+        first: int,
+        last: int,
+    ) -> list[int]:
         """The values of a row from column `first` to `last`, which may both lie outside of it."""
         return [self._at(plane, y, x) for x in range(first, last + 1)]
 
@@ -364,19 +370,39 @@ class Walk:
         """The values around (y, x) of a plane of this picture."""
         www, ww, w = self._row_of(plane, y, x - 3, x - 1)
         # above the first row there is nothing: the west stands for all of it
-        if y == 0:
-            return About(w, w, w, w, ww, w, w, w, w, w, w, www)
-        # rows above are whole
-        nww, nw, n, ne, nee = self._row_of(plane, y - 1, x - 2, x + 2)
-        if y == 1:
-            return About(w, n, nw, ne, ww, n, ne, nw, nee, nww, n, www)
-        nnw, nn, nne = self._row_of(plane, y - 2, x - 1, x + 1)
+        nww = nw = n = ne = nee = w
+        if y > 0:
+            # of the row above all is known, to the east as well
+            nww, nw, n, ne, nee = self._row_of(plane, y - 1, x - 2, x + 2)
+        # what is missing farther up is as the row below it
+        nnw, nn, nne = nw, n, ne
+        if y > 1:
+            nnw, nn, nne = self._row_of(plane, y - 2, x - 1, x + 1)
         nnn = nn
         if y > 2:
             nnn = self._at(plane, y - 3, x)
-        return About(w, n, nw, ne, ww, nn, nne, nnw, nee, nww, nnn, www)
+        return About(
+            w=w,
+            n=n,
+            nw=nw,
+            ne=ne,
+            ww=ww,
+            nn=nn,
+            nne=nne,
+            nnw=nnw,
+            nee=nee,
+            nww=nww,
+            nnn=nnn,
+            www=www,
+        )
 
-    def _earlier(self, plane: int, y: int, x: int, w: int) -> tuple[int, int, int, int, int]:
+    def _earlier(
+        self,
+        plane: int,
+        y: int,
+        x: int,
+        w: int,
+    ) -> tuple[int, int, int, int, int]:
         """The values in the picture before at the same pixel and to its west, north, east and
         south; five times w in the first picture."""
         if not self.picture:
@@ -406,8 +432,15 @@ class Walk:
         earlier = self._earlier(plane, y, x, near.w)
         return Pixel(plane, y, x, near, others, values, earlier)
 
-    def _code(self, coder: Coder, plane: int, y: int, x: int) -> None:
-        """Code the value at (y, x) of a plane, and learn from it."""
+    def _code(
+        self,
+        coder: Coder,
+        plane: int,
+        y: int,
+        x: int,
+    ) -> None:
+        """Code the value at (y, x) of a plane, and learn from it. A decoder puts it into `values`,
+        an encoder within a bound what a decoder will have there."""
         pixel = self._pixel(plane, y, x)
         terms = self._terms(pixel)
         guesses = self._guesses(pixel)
@@ -446,7 +479,8 @@ class Walk:
         weights = self.linear[plane]
         # normalised least mean squares: steps do not depend on the contrast, nor does a flat area
         # divide by nothing
-        norm = 64 + sum(term * term for term in terms)
+        squares = [term * term for term in terms]
+        norm = 64 + sum(squares)
         step = truncated(miss << 20, norm)
         for place, term in enumerate(terms):
             moved = weights[place] + (step * term >> 10)
@@ -497,7 +531,13 @@ class Walk:
             guesses.append(value + (difference >> 1))
         return guesses
 
-    def _mean(self, plane: int, y: int, x: int, guesses: list[int]) -> int:
+    def _mean(
+        self,
+        plane: int,
+        y: int,
+        x: int,
+        guesses: list[int],
+    ) -> int:
         """The mean of the guesses, each weighed by the inverse square of how far it was off at
         pixels nearby."""
         total = weighed = 0
@@ -512,9 +552,11 @@ class Walk:
             # in whole numbers, so that every machine has the same
             scaled = clipped(missed >> self.shift, 1, LARGEST_MISS)
             reciprocal = (1 << 24) // scaled
+            # at least 1, so that the weights never add up to nothing
             weight = (reciprocal * reciprocal >> 16) + 1
             total += weight
             weighed += weight * guess
+        # with half of the divisor, so that it is rounded
         return (weighed + total // 2) // total
 
     def _features(
@@ -638,13 +680,21 @@ def _by_first_plane(pixel: Pixel) -> int:
     return pixel.near.w + change
 
 
-def code_value(coder: Coder, predicted: int, most: int, value: int, bound: int = 0) -> int:
+def code_value(
+    coder: Coder,
+    predicted: int,
+    most: int,
+    value: int,
+    bound: int = 0,
+) -> int:
     """Code a value of 0 .. most by its distance to `predicted`: zero or not, its side, its
     magnitude bit by bit; returns the value as it is restored. A decoder does not look at `value`.
     bound: how far off the restored value may be; distances are in steps of twice that and 1."""
     step = 2 * bound + 1
     distance = abs(value - predicted)
+    # to the nearest step, which is at most `bound` off
     steps = (distance + bound) // step
+    # how many steps there are to either end of the range
     below = (predicted + bound) // step
     above = (most - predicted + bound) // step
     # all that a value can be lies within the bound
@@ -660,7 +710,21 @@ def code_value(coder: Coder, predicted: int, most: int, value: int, bound: int =
     else:
         negative = coder.bit(1, 1, int(value < predicted))
     largest = below if negative else above
-    # how many bits the magnitude has, then those below its highest
+    magnitude = _code_magnitude(coder, negative, largest, steps)
+    distance = step * magnitude
+    restored = predicted - distance if negative else predicted + distance
+    return clipped(restored, 0, most)
+
+
+def _code_magnitude(
+    coder: Coder,
+    negative: int,
+    largest: int,
+    steps: int,
+) -> int:
+    """Code how many steps a value is off its prediction, 1 .. largest: how many bits the number
+    has, then those below its highest. Returns it; a decoder does not look at `steps`. negative: 1
+    if the value is below its prediction, else 0."""
     length = 0
     while 2 << length <= largest:
         node = 2 + 7 * negative + min(length, 6)
@@ -674,6 +738,7 @@ def code_value(coder: Coder, predicted: int, most: int, value: int, bound: int =
     if length:
         coder.open_lines(key)
     for depth in range(length):
+        # a line of sixteen counters is enough for four bits
         if depth and depth % 4 == 0:
             key = key * 64 + slot
             slot = 1
@@ -687,6 +752,4 @@ def code_value(coder: Coder, predicted: int, most: int, value: int, bound: int =
             bit = coder.bit(slot, node, wanted)
         slot = 2 * slot + bit
         magnitude += bit << place
-    distance = step * magnitude
-    restored = predicted - distance if negative else predicted + distance
-    return clipped(restored, 0, most)
+    return magnitude

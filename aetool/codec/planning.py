@@ -65,6 +65,7 @@ class Effort:
     codec.plans says.
 
     block: bytes of text in a block. sample: rows of a stream by which its plans are judged.
+    second: how many candidates are tried again beside the first feature.
     features: how many, at most, together choose the frequency table of a symbol. classes: into how
     many, at most, the values of a feature are divided; each of these numbers is tried. cells: how
     many frequencies a stream has at most (tables x symbols). bins: into how many ranges, at most,
@@ -72,13 +73,13 @@ class Effort:
     that look at other columns are tried.
     """
 
-    block: int = 16 << 20  # bytes of text in a block
+    block: int = 16 << 20
     sample: int = 16384
     features: int = 3
     classes: tuple[int, ...] = (10, 28)
     cells: int = 1 << 17
     bins: int = 255
-    second: int = 12  # candidates tried again beside the first feature
+    second: int = 12
     columns: bool = True
     combinations: bool = True  # whether sums and products of columns, and keys, are tried
     reuse: bool = False  # take over the bins of the block before, where they hold everything
@@ -211,11 +212,25 @@ class _Choice:
     residuals: Int
 
 
+@dataclass(frozen=True, eq=False)
+class _Transformed:
+    """A plan of nothing but a transform, and what it makes of a stream. bits: about those of a
+    residual; number: of the plan, in the order in which plans are tried; residuals: of the whole
+    stream."""
+
+    bits: float
+    number: int
+    plan: Plan
+    residuals: Int
+
+
 class Planner:
-    """Chooses the plans of the streams of one block, in order, by a sample of each. known: the
-    streams before, which the caller adds to. hints: for each stream the plan that it had in the
-    block before, or None. complete: whether bins must hold every residual, which an effort that
-    reuses them never asks for."""
+    """Chooses the plans of the streams of one block, in order, by a sample of each.
+
+    known: the streams before, which the caller adds to. hints: for each stream the plan that it had
+    in the block before, or None. complete: whether bins must hold every residual, which an effort
+    that reuses them never asks for.
+    """
 
     def __init__(
         self,
@@ -243,9 +258,9 @@ class Planner:
         values = stream.values
         if not len(values):
             return Plan()
-        hint = like
         if like is not None and not self._still_suits(like, stream):
             return self._search(stream)
+        hint = like
         if like is None and number < len(self.hints):
             hint = self.hints[number]
         if hint is not None and hint.bins:
@@ -299,11 +314,14 @@ class Planner:
         bits on a sample of the stream's symbols, (n,)."""
         if plan.bins < 2:
             return plan
-        part = symbols[sample_rows(len(symbols), self.effort.sample)]
+        rows = sample_rows(len(symbols), self.effort.sample)
+        part = symbols[rows]
 
         def bits(strength: int) -> float:
+            """The bits of the sample with a strength."""
             layout = rans.Contexts(plan.bins, (), strength)
-            return rans.cost(rans.forward(part, None, layout))
+            pairs = rans.forward(part, None, layout)
+            return rans.cost(pairs)
 
         return plan.but(strength=min(STRENGTHS, key=bits))
 
@@ -362,23 +380,31 @@ class Planner:
             return plan
         return self._squeezed(plan, stream, self.effort.squeeze[0])
 
-    def _transformed(self, stream: Stream, rows: Rows, parents: Sequence[int]) -> list[_Choice]:
+    def _transformed(
+        self,
+        stream: Stream,
+        rows: Rows,
+        parents: Sequence[int],
+    ) -> list[_Choice]:
         """The plans with the most promising transforms, without features; those that take fewest
         bits first. Their bins are not those of the final plan: they are found on the sample."""
-        by_size: list[tuple[float, int, Plan, Int]] = []
-        for number, transform in enumerate(self._transforms(stream, parents)):
-            r = transforms.residuals(transform, stream, self.known)
+        tried: list[_Transformed] = []
+        for number, plan in enumerate(self._transforms(stream, parents)):
+            r = transforms.residuals(plan, stream, self.known)
             size = estimates.bits_a_value(r)
-            by_size.append((size, number, transform, r))
+            tried.append(_Transformed(size, number, plan, r))
         # finding bins takes far longer than seeing which residuals are small
-        others = sorted(by_size[2:], key=lambda one: one[:2])
-        alone = [one for one in others if one[2].combined is None]
-        combined = [one for one in others[:TRANSFORMS] if one[2].combined is not None]
+        usual = tried[:2]
+        others = sorted(tried[2:], key=lambda one: (one.bits, one.number))
+        alone = [one for one in others if one.plan.combined is None]
+        best = others[:TRANSFORMS]
+        combined = [one for one in best if one.plan.combined is not None]
         choices = []
-        for _, _, transform, r in [*by_size[:2], *alone[:TRANSFORMS], *combined]:
-            plan = self._with_bins(transform, r[rows], complete=False)
-            bits = self._bits(plan, r[rows])
-            choices.append(_Choice(bits, transform, r))
+        for one in [*usual, *alone[:TRANSFORMS], *combined]:
+            sample = one.residuals[rows]
+            plan = self._with_bins(one.plan, sample, complete=False)
+            bits = self._bits(plan, sample)
+            choices.append(_Choice(bits, one.plan, one.residuals))
         choices.sort(key=lambda choice: choice.bits)
         return choices
 
@@ -389,15 +415,17 @@ class Planner:
         predicts neither by a combination nor by keys; infinite if none was tried). choices: as
         `_transformed` returns them."""
         # features may tell more of what a combination does not
-        alone = [choice for choice in choices if not choice.plan.asks_others][:2]
-        combined = [choice for choice in choices[:3] if choice.plan.asks_others][:2]
+        alone = [choice for choice in choices if not choice.plan.asks_others]
+        combined = [choice for choice in choices[:3] if choice.plan.asks_others]
+        hopeless = HOPELESS * choices[0].bits
         best: _Choice | None = None
         best_uncombined = np.inf
-        for choice in [*alone, *combined]:
-            if best is not None and choice.bits > HOPELESS * choices[0].bits:
+        for choice in [*alone[:2], *combined[:2]]:
+            if best is not None and choice.bits > hopeless:
                 continue
             r = choice.residuals
-            bits, plan = search.best(self._with_bins(choice.plan, r), r)
+            plan = self._with_bins(choice.plan, r)
+            bits, plan = search.best(plan, r)
             if not choice.plan.asks_others:
                 best_uncombined = min(best_uncombined, bits)
             if best is None or bits < best.bits:
@@ -447,14 +475,20 @@ class Planner:
         return plan.but(packed=packed)
 
     def _promising_stages(
-        self, packed: Packed, values: Int, size: float, promise: float
+        self,
+        packed: Packed,
+        values: Int,
+        size: float,
+        promise: float,
     ) -> list[str]:
         """The names of the compressors of bytes that are worth trying on all values. size: bytes
         that the plan takes; promise: as of `_squeezed`."""
         count = len(values)
         middle = count // 2
         parts = [values[:SQUEEZED], values[middle : middle + SQUEEZED]]
-        share = size * sum(map(len, parts)) / count
+        count_of_parts = sum(len(part) for part in parts)
+        # what the plan takes of the parts, if it takes as much of all values
+        share = size * count_of_parts / count
         names: list[str] = []
         looked = 0
         if promise:
@@ -491,11 +525,13 @@ class Planner:
             other = self.known.values[parent]
             if stream.present is not None:
                 other = other[stream.present]
-            if 2 <= self.known.alphabets[parent] <= MOST_GROUPS and spread > LEAST_SPREAD_GROUPED:
+            makes_groups = 2 <= self.known.alphabets[parent] <= MOST_GROUPS
+            if makes_groups and spread > LEAST_SPREAD_GROUPED:
                 yield Plan(transform=Transform.GROUPED, of=parent)
             if spread <= LEAST_SPREAD:
                 continue
-            if estimates.spread(stream.values - other) < LESS_SPREAD * spread:
+            spread_of_differences = estimates.spread(stream.values - other)
+            if spread_of_differences < LESS_SPREAD * spread:
                 yield Plan(transform=Transform.COLUMN, of=parent)
 
     def _bits(self, plan: Plan, r: Int) -> float:
@@ -503,10 +539,11 @@ class Planner:
         without features, and those that the bins take in the plan's description."""
         symbols = integers.symbols_of(plan, r)
         layout = rans.Contexts(plan.bins + 1)
+        pairs = rans.forward(symbols, None, layout)
         widths = np.append(plan.widths, BITS_OUTSIDE)
         raw = float(widths[symbols].sum())
         of_plan = BIN_BITS * plan.bins + bits_of_terms(plan)
-        return raw + rans.cost(rans.forward(symbols, None, layout)) + of_plan
+        return raw + rans.cost(pairs) + of_plan
 
     def _parents(self, stream: Stream) -> list[int]:
         """The numbers of the earlier streams that a plan for this one may look at: all, or in wide
@@ -517,14 +554,18 @@ class Planner:
             return list(range(count))
         # the fewer rows, the less the search of each parent takes, and the more may be looked at
         most = next(most for rows, most in PARENTS if self.known.rows >= rows)
-        for values in self.known.values[len(self._outlines) :]:
+        # those of the streams that came since the last look
+        outlined = len(self._outlines)
+        for values in self.known.values[outlined:]:
             self._outlines.append(estimates.outline(values))
         values = stream.values
         if stream.present is not None:
             values = np.zeros(self.known.rows, np.int64)
             values[stream.present] = stream.values
         first = max(0, count - WINDOW)
-        correlations = np.stack(self._outlines[first:]) @ estimates.outline(values)
+        window = np.stack(self._outlines[first:])
+        correlations = window @ estimates.outline(values)
+        # streams that go against each other tell as much; ties in their order, on every machine
         by_likeness = np.argsort(-np.abs(correlations), kind="stable")
         alike = by_likeness[:most] + first
         near = range(count - most // 2, count)
@@ -534,7 +575,8 @@ class Planner:
         """At most `most` features, each of a different earlier stream, with which the symbols of
         this one, (n,), take fewest bits; the best first."""
         rows = sample_rows(len(symbols), self.effort.sample)
-        search = ContextSearch(self.effort, self.known, stream, rows, self._parents(stream))
+        parents = self._parents(stream)
+        search = ContextSearch(self.effort, self.known, stream, rows, parents)
         best: list[Feature] = []
         for feature in search.of_others_by_cost(symbols):
             if all(feature.stream != other.stream for other in best):
@@ -542,15 +584,16 @@ class Planner:
         return best[:most]
 
     def _with_lanes(self, plan: Plan, stream: Stream, r: Int) -> Plan:
-        """A copy of the plan with as many lanes, coders that take turns, as the number of residuals
-        r allows; one lane if it looks for repeats."""
-        symbols = integers.symbols_of(plan, r)
+        """A copy of the plan with as many lanes, coders that take turns, as the bytes of its coded
+        residuals r, (n,), allow; the plan itself, which has one lane, if it looks for repeats."""
         if any(isinstance(feature, Repeat) for feature in plan.features):
-            return plan  # which has one lane
+            return plan
+        symbols = integers.symbols_of(plan, r)
         base, layout = integers.contexts(plan, stream, self.known)
         size = 0.0
         if layout.alphabet > 1:
-            size = rans.cost(rans.forward(symbols, base, layout)) / 8
+            pairs = rans.forward(symbols, base, layout)
+            size = rans.cost(pairs) / 8
         lanes_log = 0
         while lanes_log < 8 and size > LANE_BYTES << lanes_log:
             lanes_log += 1
@@ -572,16 +615,24 @@ def _bytes_of_values(values: Int) -> Packed:
     every value's distance from it."""
     low = int(values.min())
     high = int(values.max())
-    size = next(size for size in (1, 2, 4, 8) if high - low < 1 << 8 * size)
+    # as Python's integers: the range of 64-bit numbers may need one bit more
+    farthest = high - low
+    size = next(size for size in (1, 2, 4, 8) if farthest < 1 << 8 * size)
     return Packed(low, size)
 
 
-def bits_of(plan: Plan, stream: Stream, known: Known, prime: integers.Counts = None) -> float:
+def bits_of(
+    plan: Plan,
+    stream: Stream,
+    known: Known,
+    prime: integers.Counts = None,
+) -> float:
     """Bits that a stream's values take under a plan, its description not counted. known: the
     streams before it. prime: counts of symbols that the frequency tables begin with; None: none."""
     r = transforms.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, r)
     base, layout = integers.contexts(plan, stream, known, prime, symbols)
-    widths = np.append(plan.widths, 64)
+    pairs = rans.forward(symbols, base, layout)
+    widths = np.append(plan.widths, integers.MOST_RAW_BITS)
     raw = float(widths[symbols].sum())
-    return raw + rans.cost(rans.forward(symbols, base, layout))
+    return raw + rans.cost(pairs)

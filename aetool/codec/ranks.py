@@ -23,6 +23,7 @@ from aetool.codec.metas import LevelMeta, NumberMeta, PartsMeta, RankMeta, gap_i
 from aetool.codec.spans import I32, Spans
 from aetool.codec.streams import Stream
 from aetool.errors import ArchiveError
+from aetool.model import Int
 
 FEWEST = 32  # different cells of a column that is tried
 MOST = 1 << 16
@@ -34,7 +35,7 @@ Member = TypeVar("Member")
 
 
 class Group(ABC, Generic[Member]):
-    """Columns that are to share one dictionary."""
+    """Columns that are to share one dictionary: the interface by which they are found."""
 
     @abstractmethod
     def fits(self, candidate: Member) -> bool:
@@ -52,7 +53,8 @@ class Group(ABC, Generic[Member]):
         for candidate in candidates:
             if candidate is None:
                 continue
-            group = next((group for group in groups if group.fits(candidate)), None)
+            fitting = (group for group in groups if group.fits(candidate))
+            group = next(fitting, None)
             if group is None:
                 group = cls()
                 groups.append(group)
@@ -101,10 +103,13 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
 def _offer_book(group: _Group, effort: planning.Effort) -> None:
     """Add to `others` of each column of a group its encoding as ranks in one dictionary."""
     cells = sorted(group.cells, key=_order)
-    book = Book(_packed(cells, effort))
-    rank = {cell: place for place, cell in enumerate(cells)}
+    blob = _packed(cells, effort)
+    # one object for all members: where several of them are stored, it is so once
+    book = Book(blob)
+    rank_of_cell = {cell: rank for rank, cell in enumerate(cells)}
     for member in group.members:
-        ranks = np.array([rank[cell] for cell in member.cells], np.int64)
+        ranks_of_cells = [rank_of_cell[cell] for cell in member.cells]
+        ranks = np.array(ranks_of_cells, np.int64)
         stream = Stream(ranks[member.index])
         # of columns with few of the cells none need take the others' part in the dictionary
         share = len(ranks) / len(cells)
@@ -117,15 +122,20 @@ def _offer_book(group: _Group, effort: planning.Effort) -> None:
 def _candidate(column: Coded) -> _Candidate | None:
     """The column as a candidate; None if it is no column of numbers or levels, has too few or too
     many different cells, or numbers that fill their range."""
-    if not isinstance(column.meta, NumberMeta | LevelMeta) or column.cells is None:
+    if not isinstance(column.meta, NumberMeta | LevelMeta):
         return None
-    text, start, stop = column.cells.places()
+    # columns of files that are not text have no cells
+    if column.cells is None:
+        return None
     if isinstance(column.meta, NumberMeta):
         values = column.streams[-1].values
-        if not len(values) or _is_dense(column):
+        # of gaps alone, or of numbers whose ranks would tell no less than they do
+        if not len(values) or _is_dense(values):
             return None
+    text, start, stop = column.cells.places()
     most = min(MOST, len(start) // LEAST_REPEATED)
     levels = spans.levels(text, start, stop, most)
+    # more different cells than that come too seldom each
     if levels is None:
         return None
     first, index = levels
@@ -135,16 +145,18 @@ def _candidate(column: Coded) -> _Candidate | None:
     return _Candidate(column, cells, index)
 
 
-def _is_dense(column: Coded) -> bool:
-    """Whether the values of a column, in units of their greatest common divisor, fill at least half
-    of their range."""
-    values = column.streams[-1].values
+def _is_dense(values: Int) -> bool:
+    """Whether values, (n,), n > 0, fill at least half of their range, in units of the greatest
+    common divisor of their distances."""
     different = np.unique(values)
-    unit = int(np.gcd.reduce(np.diff(different)))
+    steps = np.diff(different)
+    unit = int(np.gcd.reduce(steps))
+    # a single value has no step, and so no unit
+    unit = max(1, unit)
     # as floats: the difference of two numbers of 64 bits may need one more
     low = float(different[0])
     high = float(different[-1])
-    units = (high - low) / max(1, unit) + 1
+    units = (high - low) / unit + 1
     return units < LEAST_GAPS * len(different)
 
 
@@ -163,11 +175,12 @@ def _order(cell: bytes) -> tuple[bool, float, bytes]:
 def _packed(cells: list[bytes], effort: planning.Effort) -> bytes:
     """Encode a dictionary of cells as a blob: varint how many, and a payload of one column of
     them."""
-    places = spans.behind_another(cells).places()
-    column = textual.encode(*places)
+    text, start, stop = spans.behind_another(cells).places()
+    column = textual.encode(text, start, stop)
     skeletons.offer([column], effort)
-    _, payload, _ = blocks.encode([column], len(cells), {}, effort)
-    return varint(len(cells)) + payload
+    count = len(cells)
+    _, payload, _ = blocks.encode([column], count, {}, effort)
+    return varint(count) + payload
 
 
 @sensible()
@@ -175,15 +188,17 @@ def _unpacked(blob: bytes) -> Spans:
     """Decode the cells of a dictionary that `_packed` wrote; ArchiveError if it is damaged."""
     count, at = read_varint(blob, 0)
     check_cells(count, 1)
-    decoded = blocks.decode(blob[at:], count, None).columns
+    payload = blob[at:]
+    columns = blocks.decode(payload, count, None).columns
     # a dictionary in a dictionary could go on for ever
-    if len(decoded) != 1 or isinstance(decoded[0].meta, RankMeta):
+    if len(columns) != 1 or isinstance(columns[0].meta, RankMeta):
         raise ArchiveError("damaged: a dictionary is not one column of cells")
-    return cells_of(decoded[0])
+    return cells_of(columns[0])
 
 
 def cells_of(column: Decoded) -> Spans:
-    """The text of each row of a decoded column of text, however it is stored."""
+    """The text of each row of a decoded column of text, however it is stored; ArchiveError where
+    the column is damaged, or not of text."""
     if isinstance(column.meta, PartsMeta):
         return skeletons.decode(column)
     if not isinstance(column.meta, RankMeta):

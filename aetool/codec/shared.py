@@ -45,6 +45,7 @@ MANY = 8  # a shared model is for this many times the rows it was learned from, 
 
 
 def _no_marks() -> rans.U32:
+    """(0, 3): how often streams of no table at all had each mark."""
     return np.zeros((0, 3), np.uint32)
 
 
@@ -85,8 +86,9 @@ class Shared:
         for name, scale in self._grids().items():
             error = errors.get(name, 0.0)
             units.append(round(error * scale))
-        some = {name: error for name, error in errors.items() if error}
-        if self.in_numbers(units) != some:
+        # an error of a column on no grid has no unit, and one between units would be rounded
+        errors_made = {name: error for name, error in errors.items() if error}
+        if self.in_numbers(units) != errors_made:
             return None
         return units
 
@@ -105,6 +107,7 @@ class Shared:
         that make 1."""
         grids = {}
         for name, meta in zip(self.names, self.metas, strict=True):
+            # a step of one unit rounds nothing
             if isinstance(meta, NumberMeta) and meta.step > 1:
                 grids[name] = int(10**meta.decimals)
         return grids
@@ -125,13 +128,15 @@ class Shared:
             return None
         plan = self.plans[number]
         prime = self.primes[number]
-        if known.rows <= planning.SMALL_BLOCK:  # of larger ones an own plan may be smaller
+        # a small block has no room for a plan of its own
+        if known.rows <= planning.SMALL_BLOCK:
             return plan, prime
         bits = planning.bits_of(plan, stream, known, prime)
         other = planner.plan(stream, number)
-        described = canonical(other.to_json())
+        description = canonical(other.to_json())
+        # the model's plan is described in the model, any other in the block
         bits_of_other = planning.bits_of(other, stream, known)
-        bits_of_other += 8.0 * len(described)
+        bits_of_other += 8.0 * len(description)
         if bits > bits_of_other:
             return None
         return plan, prime
@@ -146,7 +151,8 @@ def shared_of(
     None also unless it was learned for just these columns and this --max-error."""
     if CODEC not in model.graphs or model.kind != "table":
         return None
-    shared = from_bytes(model.graphs[CODEC], model.name)
+    stored = model.graphs[CODEC]
+    shared = from_bytes(stored, model.name)
     if names is not None and list(names) != shared.names:
         return None
     if spec is None or dict(spec) == shared.spec:
@@ -170,10 +176,12 @@ def learn(
     """Learn from a piece of text, whole records of a table, what archives of like tables share;
     None if records differ in their number of fields.
 
-    head: the bytes before the first record; bounds: the largest error by column; spec: the
-    --max-error they come from; with_students: whether to train networks that predict streams.
+    head: the bytes before the first record; format: how the text is written; names: of the columns;
+    bounds: the largest error by column; spec: the --max-error they come from; with_students:
+    whether to train networks that predict streams; seed: of these.
     """
-    rule = Rule(format["delimiter"], bool(format.get("space")))
+    has_spaces = bool(format.get("space"))
+    rule = Rule(format["delimiter"], has_spaces)
     cells = fields(piece, rule)
     width = cells.columns
     if width != len(names):
@@ -194,10 +202,12 @@ def learn(
         start = cells.start[place::width].copy()
         stop = cells.stop[place::width].copy()
         # as this table alone would have it, then as like tables may need it
-        own = textual.encode(text, start, stop, None, bounds.get(name))
-        meta = _foreseeing(own.meta, text, start, stop)
+        bound = bounds.get(name)
+        of_this_table = textual.encode(text, start, stop, None, bound)
+        meta = _foreseeing(of_this_table.meta, text, start, stop)
         shared.metas.append(meta)
-        for stream in textual.encode(text, start, stop, meta).streams:
+        of_like_tables = textual.encode(text, start, stop, meta)
+        for stream in of_like_tables.streams:
             _learn_stream(shared, stream, known, planner, with_students, seed)
             usual, counts = _stillness(stream, rows)
             shared.usual.append(usual)
@@ -216,6 +226,7 @@ def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
         before = np.append(0, np.cumsum(stream.present))
         edges = before[np.minimum(edges, rows)]
     stretches = []
+    # the values of stretches that have but one
     constants: list[int] = []
     for first, last in itertools.pairwise(edges.tolist()):
         stretch = stream.values[first:last]
@@ -224,19 +235,26 @@ def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
             constants.append(int(stretch[0]))
     usual = 0
     if constants:
+        ascending = sorted(set(constants))
         # of equally frequent ones the least, on every machine
-        usual = max(sorted(set(constants)), key=constants.count)
+        usual = max(ascending, key=constants.count)
     marks = [integers.stillness(stretch, usual) for stretch in stretches]
     counts = np.bincount(marks, minlength=3)
     return usual, counts.tolist()
 
 
-def _foreseeing(meta: Meta, text: Bytes, start: I32, stop: I32) -> Meta:
+def _foreseeing(
+    meta: Meta,
+    text: Bytes,
+    start: I32,
+    stop: I32,
+) -> Meta:
     """A copy of a column's meta that can also store the cells of other files: of one of levels the
     MOST_LEVELS most frequent cells text[start[i]:stop[i]] become these; one of a pattern gets a
     kind for odd cells."""
     if isinstance(meta, LevelMeta):
         levels = spans.levels(text, start, stop, len(start))
+        # there are not more of them than rows
         assert levels is not None
         first, index = levels
         used = np.bincount(index, minlength=len(first))
@@ -269,7 +287,15 @@ def _learn_stream(
     r = transforms.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, r)
     if students:
-        plan = shared.students.attempt(number, plan, stream, known, planner, MANY, seed)
+        plan = shared.students.attempt(
+            number,
+            plan,
+            stream,
+            known,
+            planner,
+            MANY,
+            seed,
+        )
     if len(symbols):
         counts = np.bincount(symbols, minlength=plan.bins + 1)
         usual = int(counts.argmax())
@@ -281,7 +307,12 @@ def _learn_stream(
     known.add(stream, symbols, plan.bins + 1)
 
 
-def _prime(plan: Plan, stream: Stream, symbols: rans.U16, known: Known) -> rans.U32:
+def _prime(
+    plan: Plan,
+    stream: Stream,
+    symbols: rans.U16,
+    known: Known,
+) -> rans.U32:
     """Count how often each of a stream's symbols, (n,), came in each context of its plan:
     (contexts, alphabet) uint32, the counts that an archive's tables begin with. Where a count of a
     context is above MOST_COUNT, all of them are scaled down so that the largest is that."""
@@ -292,8 +323,10 @@ def _prime(plan: Plan, stream: Stream, symbols: rans.U16, known: Known) -> rans.
         context = rans.contexts_of(symbols, base, layout)
         np.add.at(counts, (context, symbols), 1)
     most = counts.max(axis=1, keepdims=True)
+    # a context that never came has nothing to be divided by
+    divisor = np.maximum(most, 1)
     # rounded up: a symbol that came has a count
-    fewer = np.ceil(counts * MOST_COUNT / np.maximum(most, 1))
+    fewer = np.ceil(counts * MOST_COUNT / divisor)
     scaled = np.where(most > MOST_COUNT, fewer, counts)
     return scaled.astype(np.uint32)
 
@@ -324,7 +357,8 @@ def from_bytes(data: bytes, name: str) -> Shared:
     """Read what `to_bytes` wrote; BundleError if it is damaged, too large, or a student's
     arithmetic cannot be proved exact. name: of the bundle, for messages."""
     with sensible(name):
-        return _parse(*unpacked(data))
+        arrays, words = unpacked(data)
+        return _parse(arrays, words)
 
 
 def _parse(arrays: Mapping[str, Array], words: Json) -> Shared:
@@ -348,6 +382,7 @@ def _parse(arrays: Mapping[str, Array], words: Json) -> Shared:
     if shared.format["newline"] not in LINE_ENDS:
         raise ValueError("its line end is none")
     streams = len(shared.plans)
+    # streams beyond so many have no marks
     shape = (min(streams, MOST_MARKED), 3)
     if len(shared.usual) != streams or shared.stillness.shape != shape:
         raise ValueError("what never changes is not said for every stream")

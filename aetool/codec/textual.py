@@ -158,7 +158,7 @@ def _as_floats(text: TextCells) -> Coded | None:
         return None
     numbers, good, bare = floats.read(text.cells())
     rows = np.flatnonzero(good)
-    meta, stored, kinds_of_good, fits = floats.told(numbers[rows], bare)
+    meta, stored, kinds_of_good, fits = floats.taken_apart(numbers[rows], bare)
     good[rows[~fits]] = False
     specials = specials_of(text, good)
     if specials is None or good.mean() < LEAST_FLOATS:

@@ -32,33 +32,33 @@ def alike(rows: int, line_end: str, last_end: str) -> Spans:
 def visible(column: Spans, rule: Rule, columns: int) -> Spans:
     """The cells of a column as they have to be written in a table of so many columns, quoted where
     an empty cell, a blank delimiter or an open quote asks for it: see `writing.field`."""
-    rows = len(column.start)
-    judged = np.full(rows, rule.delimiter == " ")
+    is_judged = np.full(len(column), rule.delimiter == " ")
+    # an empty cell alone in its record would be a blank line
     if columns == 1:
-        judged |= column.length == 0
-    judged[-1:] = True  # a quote that is left open is the last record's
-    changed = np.flatnonzero(judged)
+        is_judged |= column.length == 0
+    # a quote that is left open is the last record's
+    is_judged[-1:] = True
+    judged = np.flatnonzero(is_judged)
+    written = []
+    for cell in column.take(judged).bytes():
+        written.append(writing.field(cell, rule, columns))
+    cells = spans.behind_another(written)
     start = column.start.copy()
     length = column.length.copy()
     # what is written anew stands behind the pool
-    chosen = Spans(column.pool, start[changed], length[changed])
-    written = []
-    for cell in chosen.bytes():
-        written.append(writing.field(cell, rule, columns))
-    size = np.array([len(cell) for cell in written], np.int32)
-    ends_behind = np.cumsum(size, dtype=np.int64)
-    ends = len(column.pool) + ends_behind
-    start[changed] = ends - size
-    length[changed] = size
-    text_behind = b"".join(written)
-    behind = np.frombuffer(text_behind, np.uint8)
-    pool = np.concatenate([column.pool, behind])
+    start[judged] = len(column.pool) + cells.start
+    length[judged] = cells.length
+    pool = np.concatenate([column.pool, cells.pool])
     return Spans(pool, start, length)
 
 
 class Records:
     """Records that are put together column by column. Of each cell there are two spans: the cell,
-    and what follows it, which is the delimiter until `put` changes it."""
+    and what follows it, which is the delimiter until `put` changes it.
+
+    start, length: (rows, columns, 2), of these spans, in all pools one behind the other. pooled:
+    the bytes of all pools so far.
+    """
 
     def __init__(self, rows: int, columns: int, rule: Rule) -> None:
         delimiter = np.frombuffer(rule.delimiter.encode(), np.uint8)
@@ -89,7 +89,8 @@ class Records:
         pool = np.concatenate(self.pools)
         start = self.start.reshape(-1)
         length = self.length.reshape(-1)
-        return spans.weave(pool, start, length).tobytes()
+        text = spans.weave(pool, start, length)
+        return text.tobytes()
 
 
 def woven(
@@ -101,23 +102,25 @@ def woven(
     """The text of records `inside`, as bytes: the cells of each with delimiters between, then its
     line end. cells: for each column its cells, (records,); tails: the line end of each record.
     rule: of the text, with its delimiter."""
-    first, last, _ = inside.indices(len(tails.start))
+    first, last, _ = inside.indices(len(tails))
     delimiter = rule.delimiter.encode()
     records = max(0, last - first)
     delimiters = (len(cells) - 1) * records
     size = delimiters * len(delimiter)
-    for column in (*cells, tails):
+    columns = (*cells, tails)
+    for column in columns:
         lengths = column.length[first:last]
         # as 64 bits: lengths of 32 bits may add up to more
         size += int(lengths.sum(dtype=np.int64))
+    # before memory is taken for what a damaged archive claims
     check_text(size)
     if kernel.C is None:
         return by_arrays(cells, tails, rule, inside)
     # one pass over all columns: the matrices of the reference are larger than the text itself
-    columns = [_as_buffers(column) for column in (*cells, tails)]
-    out = np.empty(size, np.uint8)
-    kernel.C.records(columns, first, last, delimiter, out)
-    return out.tobytes()
+    buffers = [_as_buffers(column) for column in columns]
+    text = np.empty(size, np.uint8)
+    kernel.C.records(buffers, first, last, delimiter, text)
+    return text.tobytes()
 
 
 def _as_buffers(column: Spans) -> tuple[Bytes, Int, I32]:
@@ -135,9 +138,11 @@ def by_arrays(
 ) -> bytes:
     """The text that `woven` returns of the same arguments, made in numpy: what the kernel is
     compared with."""
-    first, last, _ = inside.indices(len(tails.start))
-    records = Records(last - first, len(cells), rule)
+    first, last, _ = inside.indices(len(tails))
+    rows = last - first
+    records = Records(rows, len(cells), rule)
     for place, column in enumerate(cells):
         records.put(place, 0, column, inside)
+    # behind the last cell of a record stands no delimiter
     records.put(-1, 1, tails, inside)
     return records.text()
