@@ -31,6 +31,9 @@ HEAD = 6  # bytes that tell a file's kind
 # What Parquet says of a column beside its type, and Arrow does not write again.
 LOST = ("ENUM", "JSON", "BSON", "UUID", "INTERVAL", "VARIANT", "GEOMETRY", "GEOGRAPHY")
 CODECS = ("SNAPPY", "GZIP", "BROTLI", "ZSTD", "LZ4")
+# What pyarrow raises, beside its own errors, of a file, and of objects and types.
+UNREADABLE = (ValueError, NotImplementedError)
+UNTAKEN = (TypeError, ValueError, NotImplementedError)
 Format = dict[str, Json]  # of a header
 WithMetadata: TypeAlias = "tuple[pa.RecordBatch, object]"
 InMemory: TypeAlias = "pd.DataFrame | pa.Table | pa.RecordBatch"
@@ -72,16 +75,30 @@ class ArrowTable:
     def located(self) -> Iterator[tuple[pa.RecordBatch, BatchAt | None]]:
         """Yield each batch of `batches` with the place from which another process can read it; None
         if only this one can."""
-        own_file: FileAt | None = None
-        is_spooled = self.place is not None and self.place.spool is not None
-        if self.path is not None and self.format["format"] == PARQUET and not is_spooled:
-            own_file = FileAt.of(self.path, self.name)
+        own_file = self._own_file()
         for whole, raws in cuts.put_together(self._whole_batches(), ROWS):
             for first_row, part in cuts.parts(whole, ROWS):
                 if own_file is None:
                     yield part, None
-                else:
-                    yield part, BatchAt(own_file, ROWS, raws, first_row, part.num_rows)
+                    continue
+                place = BatchAt(
+                    own_file,
+                    ROWS,
+                    raws,
+                    first_row,
+                    part.num_rows,
+                )
+                yield part, place
+
+    def _own_file(self) -> FileAt | None:
+        """The Parquet file that another process can read parts of, too; None if there is none."""
+        is_spooled = self.place is not None and self.place.spool is not None
+        # a spool is known to this process alone
+        if self.path is None or is_spooled:
+            return None
+        if self.format["format"] != PARQUET:
+            return None
+        return FileAt.of(self.path, self.name)
 
     def head(self, rows: int) -> pa.Table:
         """The first records, at most `rows`, as one Arrow table."""
@@ -104,12 +121,17 @@ class ArrowTable:
         return pa.Table.from_batches(batches, self.schema)
 
     def _whole_batches(self) -> Iterator[cuts.Placed]:
+        """Yield the source's own batches, however many records they have, each with its place in a
+        Parquet file, or NOWHERE."""
         if self.path is None:
-            yield from ((batch, NOWHERE) for batch in self._batches)
+            batches = iter(self._batches)
         elif self.format["format"] == PARQUET:
             yield from _parquet_batches(self.path)
+            return
         else:
-            yield from ((batch, NOWHERE) for batch in arrow_batches(self.path, self.name))
+            batches = arrow_batches(self.path, self.name)
+        for batch in batches:
+            yield batch, NOWHERE
 
 
 def kind_of(head: bytes) -> str:
@@ -128,12 +150,13 @@ def open_table(path: Path, name: str) -> ArrowTable:
 
     with path.open("rb") as file:
         head = file.read(HEAD)
+    is_parquet = kind_of(head) == PARQUET
+    open_kind = _open_parquet if is_parquet else _open_arrow
     try:
-        is_parquet = kind_of(head) == PARQUET
-        table = _open_parquet(path, name) if is_parquet else _open_arrow(path, name)
+        table = open_kind(path, name)
         table.path = path
         return _checked(table)
-    except (pa.ArrowException, OSError, ValueError, NotImplementedError) as error:
+    except (pa.ArrowException, OSError, *UNREADABLE) as error:
         raise UnsuitedError(f"it cannot be read ({one_line(error)})") from None
 
 
@@ -141,7 +164,11 @@ def of_memory(data: InMemory, name: str) -> ArrowTable:
     """A DataFrame or Arrow table in memory as an ArrowTable; UnsuitedError for types that can only
     be stored as an Arrow file's bytes."""
     table = as_arrow(data)
-    described: Format = {"format": PARQUET, "suffix": ".parquet", "compression": "zstd"}
+    described: Format = {
+        "format": PARQUET,
+        "suffix": ".parquet",
+        "compression": "zstd",
+    }
     source = ArrowTable(name, table.schema, described)
     source._batches = table.to_batches()
     try:
@@ -161,19 +188,28 @@ def is_frame(data: object) -> bool:
 def index_of(data: object) -> pd.Index | None:
     """The index of a pandas DataFrame or Series; None for any other data."""
     pandas = sys.modules.get("pandas")
-    if pandas is None or not isinstance(data, pandas.DataFrame | pandas.Series):
+    if pandas is None:
+        return None
+    if not isinstance(data, pandas.DataFrame | pandas.Series):
         return None
     index: pd.Index = data.index
     return index
 
 
-def table_of(columns: Mapping[str, Sequence[object]], types: Mapping[str, str]) -> pa.Table:
+def table_of(
+    columns: Mapping[str, Sequence[object]],
+    types: Mapping[str, str],
+) -> pa.Table:
     """An Arrow table of columns by name. types: Arrow's name of the type by column; columns not in
     it are strings."""
     import pyarrow as pa
 
-    fields = [pa.field(name, pa.type_for_alias(types.get(name, "string"))) for name in columns]
-    return pa.table(dict(columns), schema=pa.schema(fields))
+    fields = []
+    for name in columns:
+        kind = pa.type_for_alias(types.get(name, "string"))
+        fields.append(pa.field(name, kind))
+    schema = pa.schema(fields)
+    return pa.table(dict(columns), schema=schema)
 
 
 def as_table(data: object) -> pa.Table:
@@ -186,8 +222,9 @@ def as_table(data: object) -> pa.Table:
         return pa.Table.from_batches([data])
     try:
         return pa.table(data)
-    except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
-        raise DataError(f"{type(data).__name__}: is no table ({one_line(error)})") from None
+    except (pa.ArrowException, *UNTAKEN) as error:
+        name = type(data).__name__
+        raise DataError(f"{name}: is no table ({one_line(error)})") from None
 
 
 def as_arrow(data: InMemory) -> pa.Table:
@@ -217,19 +254,22 @@ def _mixes_text_and_bytes(column: pd.Series) -> bool:
     if column.dtype != object:
         return False
     has_text = any(isinstance(value, str) for value in column)
+    # the column is not looked through twice without need
     return has_text and any(isinstance(value, bytes) for value in column)
 
 
 def _of_places(frame: pd.DataFrame, names: list[str]) -> pa.Table:
     """A DataFrame some of whose columns have the same name, as an Arrow table; DataError if it has
-    an index of its own."""
+    an index of its own. names: of all columns."""
     # what pandas notes of an index is told by names, which say nothing here
-    if list(frame.index) != list(range(len(frame))):
+    usual_index = range(len(frame))
+    if list(frame.index) != list(usual_index):
         raise DataError(
             "DataFrame: two columns have one name, and there is an index beside them; name them "
             "apart, or use reset_index()"
         )
-    by_place = frame.set_axis([str(place) for place in range(len(names))], axis=1)
+    places = [str(place) for place in range(len(names))]
+    by_place = frame.set_axis(places, axis=1)
     table = as_arrow(by_place)
     return table.rename_columns(names).replace_schema_metadata(None)
 
@@ -249,7 +289,9 @@ def frame_of_file(data: bytes) -> pd.DataFrame:
     """Read the bytes of an Arrow file as a DataFrame."""
     import pyarrow as pa
 
-    frame: pd.DataFrame = pa.ipc.open_file(io.BytesIO(data)).read_all().to_pandas()
+    stream = io.BytesIO(data)
+    table = pa.ipc.open_file(stream).read_all()
+    frame: pd.DataFrame = table.to_pandas()
     return frame
 
 
@@ -259,13 +301,15 @@ def frame_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pd.DataFra
     import pyarrow as pa
 
     table = pa.Table.from_batches(list(batches), schema)
-    if len(set(schema.names)) == len(schema.names):
+    names = list(schema.names)
+    if len(set(names)) == len(names):
         frame: pd.DataFrame = table.to_pandas()
         return frame
     # Arrow tells pandas the types of columns by their names
-    places = [str(place) for place in range(len(schema.names))]
-    frame = table.replace_schema_metadata(None).rename_columns(places).to_pandas()
-    frame.columns = list(schema.names)
+    places = [str(place) for place in range(len(names))]
+    by_place = table.replace_schema_metadata(None).rename_columns(places)
+    frame = by_place.to_pandas()
+    frame.columns = names
     return frame
 
 
@@ -287,12 +331,14 @@ def joint_schema(first: pa.Schema, second: pa.Schema) -> pa.Schema:
     import pyarrow as pa
 
     fields = []
-    for mine, its in zip(first, second, strict=True):
-        schemas = [pa.schema([mine]), pa.schema([its])]
+    for one, other in zip(first, second, strict=True):
+        # one column each, so that one that cannot be joined does not stop the others
+        schemas = [pa.schema([one]), pa.schema([other])]
         try:
             fields += pa.unify_schemas(schemas, promote_options="permissive")
         except pa.ArrowTypeError:
-            fields.append(pa.field(mine.name, pa.string()))
+            text = pa.field(one.name, pa.string())
+            fields.append(text)
     return pa.schema(fields)
 
 
@@ -306,20 +352,23 @@ def _checked(table: ArrowTable) -> ArrowTable:
     metadata included, and return the table; else UnsuitedError."""
     import pyarrow as pa
 
-    names_of(table.schema)
+    schema = table.schema
+    # for its check that they are UTF-8
+    names_of(schema)
     sink = io.BytesIO()
+    # without a record: it is the schema that may not come back
     try:
-        write_table(sink, table.schema, [], table.format, whole=False)
-    except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
+        write_table(sink, schema, [], table.format, whole=False)
+    except (pa.ArrowException, *UNTAKEN) as error:
         raise UnsuitedError(f"it cannot be written again ({one_line(error)})") from None
     sink.seek(0)
     again = _schema_of(sink, table.format)
-    if not again.equals(table.schema, check_metadata=True):
-        for before, after in zip(table.schema, again, strict=True):
-            if not before.equals(after, check_metadata=True):
-                raise UnsuitedError(f"column '{before.name}' would be written as {after.type}")
-        raise UnsuitedError("its metadata would not be written again")
-    return table
+    if again.equals(schema, check_metadata=True):
+        return table
+    for before, after in zip(schema, again, strict=True):
+        if not before.equals(after, check_metadata=True):
+            raise UnsuitedError(f"column '{before.name}' would be written as {after.type}")
+    raise UnsuitedError("its metadata would not be written again")
 
 
 def names_of(schema: pa.Schema) -> list[str]:
@@ -331,12 +380,13 @@ def names_of(schema: pa.Schema) -> list[str]:
 
 
 def _schema_of(file: BinaryIO, format: Format) -> pa.Schema:
-    import pyarrow as pa
+    """Read the schema of a file of this format."""
     import pyarrow.parquet as pq
+    from pyarrow import ipc
 
     if format["format"] == PARQUET:
         return pq.ParquetFile(file).schema_arrow
-    begin = pa.ipc.open_stream if format.get("stream") else pa.ipc.open_file
+    begin = ipc.open_stream if format.get("stream") else ipc.open_file
     return begin(file).schema
 
 
@@ -344,32 +394,47 @@ def _schema_of(file: BinaryIO, format: Format) -> pa.Schema:
 
 
 def _open_parquet(path: Path, name: str) -> ArrowTable:
+    """Open a Parquet file as a table, described so that it can be written again; UnsuitedError if
+    that cannot be done."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path, pre_buffer=False) as file:
         for column in file.schema:
-            kind = column.logical_type.type
-            if column.physical_type == "INT96" or kind in LOST:
-                type_name = "INT96" if column.physical_type == "INT96" else kind
-                raise UnsuitedError(f"column '{column.path}' is of Parquet's type {type_name}")
-        groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
-        in_order = {tuple(group.sorting_columns) for group in groups}
-        if len(in_order) > 1:
+            _check_type(column)
+        metadata = file.metadata
+        groups = [metadata.row_group(number) for number in range(file.num_row_groups)]
+        sortings = {tuple(group.sorting_columns) for group in groups}
+        if len(sortings) > 1:
             raise UnsuitedError("its groups of rows are sorted by different columns")
-        codec = groups[0].column(0).compression if groups and groups[0].num_columns else "ZSTD"
+        codec = "ZSTD"
+        # as the first column of the first group is compressed
+        if groups and groups[0].num_columns:
+            codec = groups[0].column(0).compression
+        sizes = [group.num_rows for group in groups]
         described: Format = {
             "format": PARQUET,
             "suffix": ".parquet",
             "compression": codec.lower() if codec in CODECS else "none",
-            "groups": _counted([group.num_rows for group in groups]),
+            "groups": _counted(sizes),
         }
-        sorting = in_order.pop() if in_order else ()
+        sorting = sortings.pop() if sortings else ()
         if sorting:
             described["sorted"] = [
                 [column.column_index, column.descending, column.nulls_first] for column in sorting
             ]
         described |= _written_as(file.schema, file.schema_arrow, described)
         return ArrowTable(name, file.schema_arrow, described)
+
+
+def _check_type(column: pq.ColumnSchema) -> None:
+    """Raise UnsuitedError if a Parquet column has a type that Arrow does not write again."""
+    type_name = column.logical_type.type
+    # times of 96 bits, which are no logical type
+    if column.physical_type == "INT96":
+        type_name = "INT96"
+    elif type_name not in LOST:
+        return
+    raise UnsuitedError(f"column '{column.path}' is of Parquet's type {type_name}")
 
 
 def _written_as(wanted: pq.ParquetSchema, schema: pa.Schema, described: Format) -> Format:
@@ -401,19 +466,24 @@ def _said(column: pq.ColumnSchema) -> str:
 
 
 def _parquet_batches(path: Path) -> Iterator[cuts.Placed]:
+    """Yield the batches of a Parquet file, each with the numbers of its group and of the batch in
+    the group."""
     import pyarrow.parquet as pq
 
     # read ahead, pyarrow keeps every byte that it has read
     with pq.ParquetFile(path, pre_buffer=False) as file:
         for group in range(file.num_row_groups):
             # of columns of dictionaries every group has its own
-            for number, batch in enumerate(file.iter_batches(ROWS, row_groups=[group])):
+            batches = file.iter_batches(ROWS, row_groups=[group])
+            for number, batch in enumerate(batches):
                 yield batch, Raw(group, number)
 
 
 def _open_arrow(path: Path, name: str) -> ArrowTable:
+    """Open an Arrow file or stream as a table, described so that it can be written again;
+    UnsuitedError if that cannot be done."""
     rows: list[int] = []
-    raw = 0
+    uncompressed = 0
     with _Mapped(path) as mapped:
         if mapped.has_metadata:
             raise UnsuitedError("it has metadata beside its schema's")
@@ -421,7 +491,8 @@ def _open_arrow(path: Path, name: str) -> ArrowTable:
             if metadata:
                 raise UnsuitedError("its batches have metadata of their own")
             rows.append(batch.num_rows)
-            raw += sum(part.nbytes for part in mapped.parts_of(batch))
+            for part in mapped.parts_of(batch):
+                uncompressed += part.nbytes
         if mapped.is_stream and not mapped.is_read_to_its_end:
             raise UnsuitedError("there is more behind the end of its stream")
         described: Format = {
@@ -431,16 +502,19 @@ def _open_arrow(path: Path, name: str) -> ArrowTable:
         }
         if mapped.is_stream:
             described["stream"] = True
-        if path.stat().st_size < raw:
+        # a file does not say how it is compressed, but it is smaller then
+        if path.stat().st_size < uncompressed:
             described["compression"] = "lz4"
         return ArrowTable(name, mapped.schema, described)
 
 
 def arrow_schema(path: Path) -> tuple[pa.Schema, Format]:
     """(schema, format) of an Arrow file or stream; format says which of both it is."""
+    kind: Format = {"format": ARROW}
     with _Mapped(path) as mapped:
-        kind: Format = {"format": ARROW}
-        return mapped.schema, kind | ({"stream": True} if mapped.is_stream else {})
+        if mapped.is_stream:
+            kind["stream"] = True
+        return mapped.schema, kind
 
 
 def arrow_batches(
@@ -467,15 +541,23 @@ class _Mapped:
 
     def __init__(self, path: Path, places: Sequence[int] | None = None) -> None:
         import pyarrow as pa
+        from pyarrow import ipc
 
         with path.open("rb") as file:
-            self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self._input = pa.BufferReader(pa.py_buffer(self._bytes))
-        self.is_stream = self._bytes[: len(STREAM_MAGIC)] == STREAM_MAGIC
+            # the mapping outlives the open file
+            self._bytes = mmap.mmap(
+                file.fileno(),
+                0,
+                access=mmap.ACCESS_READ,
+            )
+        buffer = pa.py_buffer(self._bytes)
+        self._input = pa.BufferReader(buffer)
+        magic = self._bytes[: len(STREAM_MAGIC)]
+        self.is_stream = magic == STREAM_MAGIC
         chosen = None if places is None else list(places)
-        options = pa.ipc.IpcReadOptions(included_fields=chosen)
-        read = pa.ipc.open_stream if self.is_stream else pa.ipc.open_file
-        self._reader: pa.RecordBatchReader = read(self._input, options=options)
+        options = ipc.IpcReadOptions(included_fields=chosen)
+        begin = ipc.open_stream if self.is_stream else ipc.open_file
+        self._reader: pa.RecordBatchReader = begin(self._input, options=options)
 
     def __enter__(self) -> _Mapped:
         return self
@@ -498,7 +580,8 @@ class _Mapped:
     def is_read_to_its_end(self) -> bool:
         """Whether the last batch read was the last thing in the file: else more follows behind a
         stream."""
-        return bool(self._input.tell() == len(self._bytes))
+        end = len(self._bytes)
+        return bool(self._input.tell() == end)
 
     def batches(self) -> Iterator[WithMetadata]:
         """Yield the batches in order, each with its own metadata or None."""
@@ -530,6 +613,7 @@ class _Mapped:
 
 
 def _valid(batch: WithMetadata) -> WithMetadata:
+    """The batch, with its metadata, as it is; ArrowInvalid if its sizes cannot be."""
     # Arrow takes what a file says of its own sizes for granted, and would read beyond them
     batch[0].validate()
     return batch
@@ -562,9 +646,12 @@ def write_table(
     whole: whether these are all records and columns; only then are the source's groups of rows and
     sorting written again.
     """
-    groups = _groups(batches, format.get("groups") if whole else None, schema)
-    if not whole:  # columns may be missing, so that places are others
+    counted = None
+    if whole:
+        counted = format.get("groups")
+    else:  # columns may be missing, so that places are others
         format = {key: value for key, value in format.items() if key != "sorted"}
+    groups = _groups(batches, counted, schema)
     if format["format"] == PARQUET:
         _write_parquet(file, schema, groups, format)
     else:
@@ -590,10 +677,12 @@ def _groups(
         for _ in range(times):
             parts = []
             missing = rows
+            # a group may take several batches, and a batch be part of several groups
             while missing > 0 and batch is not None:
-                parts.append(batch.slice(0, missing))
-                missing -= parts[-1].num_rows
-                batch = batch.slice(parts[-1].num_rows)
+                part = batch.slice(0, missing)
+                parts.append(part)
+                missing -= part.num_rows
+                batch = batch.slice(part.num_rows)
                 if not batch.num_rows:
                     batch = next(following, None)
             yield pa.Table.from_batches(parts, schema)
@@ -605,16 +694,22 @@ def _write_parquet(
     groups: Iterator[pa.Table],
     format: Format,
 ) -> None:
+    """Write tables to a Parquet file, each as one group of rows."""
     import pyarrow.parquet as pq
 
-    options: dict[str, Json] = {"compression": format.get("compression", "zstd")}
-    options["version"] = str(format.get("version", "2.6"))
-    options["store_decimal_as_integer"] = bool(format.get("integers", False))
+    options: dict[str, Json] = {
+        "compression": format.get("compression", "zstd"),
+        "version": str(format.get("version", "2.6")),
+        "store_decimal_as_integer": bool(format.get("integers", False)),
+    }
     if format.get("sorted"):
+        # it is noted in the file; nothing is sorted here
         options["sorting_columns"] = [pq.SortingColumn(*column) for column in format["sorted"]]
     with pq.ParquetWriter(file, schema, **options) as writer:
         for group in groups:
-            writer.write_table(group, row_group_size=max(1, group.num_rows))
+            # 0, of a group without rows, is refused
+            size = max(1, group.num_rows)
+            writer.write_table(group, row_group_size=size)
 
 
 def _write_arrow(
@@ -623,11 +718,13 @@ def _write_arrow(
     groups: Iterator[pa.Table],
     format: Format,
 ) -> None:
-    import pyarrow as pa
+    """Write tables to an Arrow file or stream, each as one batch."""
+    from pyarrow import ipc
 
-    options = pa.ipc.IpcWriteOptions(compression=format.get("compression"))
-    begin = pa.ipc.new_stream if format.get("stream") else pa.ipc.new_file
+    options = ipc.IpcWriteOptions(compression=format.get("compression"))
+    begin = ipc.new_stream if format.get("stream") else ipc.new_file
     with begin(file, schema, options=options) as writer:
         for group in groups:
+            # one batch, of whatever parts it was put together
             for batch in group.combine_chunks().to_batches():
                 writer.write_batch(batch)

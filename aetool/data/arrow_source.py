@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+# How a table that is restored is written, if it is not to be otherwise.
+OF_PARQUET: arrow_files.Format = {"format": arrow_files.PARQUET, "suffix": ".parquet"}
+
+
 class ArrowSource(TableSource):
     """A table in Arrow's types, read as records.
 
@@ -41,13 +45,18 @@ class ArrowSource(TableSource):
         wide: set[int],
         format: arrow_files.Format,
     ) -> None:
+        """DataError if a column's name is not UTF-8."""
         super().__init__(name, format)
         self.schema = schema
         tell = functools.partial(notices.say, name)
-        self._names = text.header_names(_given_names(schema, name), tell)
-        kinds = zip(self._names, schema.types, strict=True)
-        self.dtypes = {column: str(kind) for column, kind in kinds}
-        self._is_wide = [place in wide for place in range(len(self._names))]
+        names = _given_names(schema, name)
+        # trimmed, and no two of them equal
+        self._names = text.header_names(names, tell)
+        self.dtypes = {}
+        for column, kind in zip(self._names, schema.types, strict=True):
+            self.dtypes[column] = str(kind)
+        places = range(len(self._names))
+        self._is_wide = [place in wide for place in places]
 
     def record_batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the source's batches in Arrow's types. Each call begins anew."""
@@ -67,11 +76,11 @@ class ArrowSource(TableSource):
                     yield concat(parts)
                     parts = []
         except (pa.ArrowException, OSError) as error:
-            said = arrow_files.one_line(error)
-            raise DataError(f"{self.name}: damaged behind row {row}: {said}") from None
+            reason = arrow_files.one_line(error)
+            raise DataError(f"{self.name}: damaged behind row {row}: {reason}") from None
         # of no records there is one batch, which tells the columns
         if not row:
-            columns = [pa.nulls(0, kind) for kind in self.schema.types]
+            columns = [_no_values(kind) for kind in self.schema.types]
             empty = pa.RecordBatch.from_arrays(columns, self.schema.names)
             parts = [self.as_table(empty, 0)]
         if parts:
@@ -79,47 +88,69 @@ class ArrowSource(TableSource):
 
     def texts(self) -> set[str]:
         """The names of the columns that are read as text."""
-        import pyarrow as pa
-
-        found = set()
-        for name, kind, is_wide in zip(self._names, self.schema.types, self._is_wide, strict=True):
-            values, is_text = arrow_values.values_of(pa.nulls(0, kind), is_wide)
+        texts = set()
+        columns = zip(
+            self._names,
+            self.schema.types,
+            self._is_wide,
+            strict=True,
+        )
+        for name, kind, is_wide in columns:
+            # no values tell it as well as all do
+            values, is_text = arrow_values.values_of(_no_values(kind), is_wide)
             if is_text or isinstance(values, Cells):
-                found.add(name)
-        return found
+                texts.add(name)
+        return texts
 
     def as_table(self, batch: pa.RecordBatch, row: int) -> Table:
         """Convert a batch in Arrow's types to a Table of columns. row: the number of its first
         record in the source."""
-        values: list[Values] = []
+        columns: list[Values] = []
         texts: set[str] = set()
-        for place, (name, array) in enumerate(zip(self._names, batch.columns, strict=True)):
-            column, is_text = arrow_values.values_of(array, self._is_wide[place])
-            values.append(column)
-            if is_text and not self.strings_are_cells and place not in self.cells:
-                texts.add(name)
-        return Table(self._names, tuple(values), row, frozenset(texts))
+        for place, array in enumerate(batch.columns):
+            values, is_text = arrow_values.values_of(array, self._is_wide[place])
+            columns.append(values)
+            # texts that are read as cells of a file are may be numbers or dates
+            is_cells = self.strings_are_cells or place in self.cells
+            if is_text and not is_cells:
+                texts.add(self._names[place])
+        return Table(
+            self._names,
+            tuple(columns),
+            row,
+            frozenset(texts),
+        )
 
 
 def _given_names(schema: pa.Schema, name: str) -> list[str]:
+    """The names of a schema's columns as they are; DataError if one is not UTF-8. name: of the
+    source, for messages."""
     try:
         return arrow_files.names_of(schema)
     except arrow_files.UnsuitedError as error:
         raise DataError(f"{name}: {error}") from None
 
 
+def _no_values(kind: pa.DataType) -> pa.Array:
+    """A column of this type without records."""
+    import pyarrow as pa
+
+    return pa.nulls(0, kind)
+
+
 class ArrowFileSource(ArrowSource):
     """The table of a Parquet file, or of an Arrow file or stream."""
 
     def __init__(self, name: str, path: Path) -> None:
+        """name: of the source, for messages. DataError if the file cannot be read."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         self.path = path
-        format: arrow_files.Format = {"format": arrow_files.PARQUET, "suffix": ".parquet"}
         with path.open("rb") as file:
-            kind = arrow_files.kind_of(file.read(arrow_files.HEAD))
-        self.is_parquet = kind == arrow_files.PARQUET
+            head = file.read(arrow_files.HEAD)
+        self.is_parquet = arrow_files.kind_of(head) == arrow_files.PARQUET
+        format = {**OF_PARQUET}
         try:
             if self.is_parquet:
                 with pq.ParquetFile(path) as parquet:
@@ -132,16 +163,19 @@ class ArrowFileSource(ArrowSource):
                 wide = arrow_values.wide_integers(schema, read)
         except (pa.ArrowException, OSError) as error:
             kind = "a Parquet" if self.is_parquet else "an Arrow"
-            said = arrow_files.one_line(error)
-            raise DataError(f"{name}: not {kind} file that can be read: {said}") from None
+            reason = arrow_files.one_line(error)
+            raise DataError(f"{name}: not {kind} file that can be read: {reason}") from None
         super().__init__(name, schema, wide, format)
 
     def rows_of_groups(self) -> list[int]:
         """How many records each row group of the Parquet file has."""
         import pyarrow.parquet as pq
 
+        # its footer alone is read for that
         with pq.ParquetFile(self.path, pre_buffer=False) as file:
-            return [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+            metadata = file.metadata
+            groups = range(file.num_row_groups)
+            return [metadata.row_group(group).num_rows for group in groups]
 
     def record_batches(self, groups: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the records in Arrow's types. groups: of a Parquet file the numbers of the row
@@ -161,18 +195,24 @@ class ArrowMemorySource(ArrowSource):
     the user passed."""
 
     def __init__(self, name: str, data: arrow_files.InMemory) -> None:
+        """name: for messages. DataError if the data are no table, as `_of_frame` says."""
         self.in_memory = data
-        format: arrow_files.Format = {"format": arrow_files.PARQUET, "suffix": ".parquet"}
+        format = {**OF_PARQUET}
         if arrow_files.is_frame(data):
-            format["pandas"] = {str(column): str(kind) for column, kind in data.dtypes.items()}
+            dtypes = {str(column): str(kind) for column, kind in data.dtypes.items()}
+            format["pandas"] = dtypes
             table, self.cells = _of_frame(data, name)
         else:
             table = arrow_files.as_table(data)
         self.table = table
-        wide = arrow_values.wide_integers(
-            table.schema, lambda places: table.select(list(places)).to_batches()
-        )
+        wide = arrow_values.wide_integers(table.schema, self._read)
         super().__init__(name, table.schema, wide, format)
+
+    def _read(self, places: Sequence[int]) -> list[pa.RecordBatch]:
+        """All records, with only the columns at these places."""
+        columns = self.table.select(list(places))
+        batches: list[pa.RecordBatch] = columns.to_batches()
+        return batches
 
     def record_batches(self) -> Iterator[pa.RecordBatch]:
         yield from self.table.to_batches(max_chunksize=ROWS)
@@ -190,30 +230,50 @@ def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
     # names need not be texts in pandas; the caller's own DataFrame stays as it is
     frame = data.copy(deep=False)
     frame.columns = [str(column) for column in data.columns]
-    if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()][0]
+    names = frame.columns
+    if not names.is_unique:
+        repeated = names[names.duplicated()]
         raise DataError(
-            f"{name}: two columns are called '{twice}'; name them apart: frame.columns = [...]"
+            f"{name}: two columns are called '{repeated[0]}'; name them apart: "
+            "frame.columns = [...]"
         )
     try:
-        return pa.Table.from_pandas(frame, preserve_index=False), frozenset()
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        return table, frozenset()
     except (pa.ArrowException, *UNCONVERTED):
         pass
-    read = {column: _column(frame[column], column, name) for column in frame.columns}
-    columns = {column: values for column, (values, _) in read.items()}
-    cells = (place for place, (_, is_cells) in enumerate(read.values()) if is_cells)
-    return pa.table(columns), frozenset(cells)
+    # one column at least mixes kinds: each is converted by itself
+    return _by_columns(frame, name)
 
 
-def _column(column: pd.Series, called: str, name: str) -> tuple[pa.Array | pa.ChunkedArray, bool]:
+def _by_columns(frame: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
+    """As `_of_frame`, of a DataFrame that Arrow does not take as a whole."""
+    import pyarrow as pa
+
+    columns = {}
+    texts = set()
+    for place, column in enumerate(frame.columns):
+        columns[column], is_text = _column(frame[column], column, name)
+        if is_text:
+            texts.add(place)
+    return pa.table(columns), frozenset(texts)
+
+
+def _column(
+    column: pd.Series,
+    called: str,
+    name: str,
+) -> tuple[pa.Array | pa.ChunkedArray, bool]:
     """(a DataFrame's column as an Arrow array; whether it became text). Values of several kinds
     become text, and integers beyond 64 bits; DataError for values that have none. called: the
-    column's name."""
+    column's name; name: of the source, for messages."""
     import pandas as pd
     import pyarrow as pa
 
     if isinstance(column.dtype, pd.SparseDtype):
-        column = pd.Series(np.asarray(column), dtype=column.dtype.subtype)
+        # Arrow knows no array that leaves out its commonest value
+        dense = np.asarray(column)
+        column = pd.Series(dense, dtype=column.dtype.subtype)
     try:
         return pa.array(column, from_pandas=True), False
     except (pa.ArrowException, *UNCONVERTED):
@@ -225,8 +285,9 @@ def _column(column: pd.Series, called: str, name: str) -> tuple[pa.Array | pa.Ch
             f"{name}: column '{called}' holds values of type {kind}, which are no numbers, texts "
             "or moments; make them such, or leave the column out"
         )
-    pairs = zip(column, column.isna(), strict=True)
-    cells = [None if is_gap else _as_text(value) for value, is_gap in pairs]
+    cells = []
+    for value, is_gap in zip(column, column.isna(), strict=True):
+        cells.append(None if is_gap else _as_text(value))
     return pa.array(cells, pa.string()), True
 
 
@@ -237,12 +298,28 @@ def _one_cell() -> tuple[type, ...]:
 
     import pandas as pd
 
-    moments = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
-    numbers = (bool, int, float, decimal.Decimal, np.bool_, np.integer, np.floating)
-    return (str, bytes, type(None), type(pd.NA), type(pd.NaT), *numbers, *moments)
+    gaps = (type(None), type(pd.NA), type(pd.NaT))
+    numbers = (
+        bool,
+        int,
+        float,
+        decimal.Decimal,
+        np.bool_,
+        np.integer,
+        np.floating,
+    )
+    moments = (
+        datetime.date,
+        datetime.time,
+        datetime.timedelta,
+        np.datetime64,
+        np.timedelta64,
+    )
+    return (str, bytes, *gaps, *numbers, *moments)
 
 
 def _as_text(value: object) -> str:
+    """A value as the text of a cell; bytes in hexadecimal digits."""
     if isinstance(value, bytes):
         return value.hex()
     return str(value)
@@ -267,13 +344,16 @@ class CopiedTable(ArrowFileSource):
         self.strings_are_cells = strings_are_cells
         if strings_are_cells:
             self.dtypes = {}
-        self.format = {"format": "csv", "suffix": ".csv", **Dialect().to_json()}
+        # restored as CSV: the temporary file's own format is no one's wish
+        dialect = Dialect().to_json()
+        self.format = {"format": "csv", "suffix": ".csv", **dialect}
 
     def table(self) -> pa.Table:
         """All records as one Arrow table, mapped from the file."""
         import pyarrow as pa
 
-        return pa.Table.from_batches(list(self.record_batches()), self.schema)
+        batches = list(self.record_batches())
+        return pa.Table.from_batches(batches, self.schema)
 
 
 def copied(
@@ -283,9 +363,11 @@ def copied(
     strings_are_cells: bool = False,
 ) -> CopiedTable:
     """Write batches, at least one, all of one schema, to a temporary file; returns the table, which
-    can be read again and again. Little of it is in memory at any time."""
+    can be read again and again. Little of it is in memory at any time. original,
+    strings_are_cells: as of CopiedTable."""
     import pyarrow as pa
 
+    # it tells the schema before anything is written
     first = next(batches)
 
     def write(file: BinaryIO) -> None:
@@ -294,4 +376,5 @@ def copied(
             for batch in batches:
                 writer.write_batch(batch)
 
-    return CopiedTable(name, kept(write, name), original, strings_are_cells)
+    place = kept(write, name)
+    return CopiedTable(name, place, original, strings_are_cells)

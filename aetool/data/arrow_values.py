@@ -28,25 +28,28 @@ def values_of(array: pa.Array, is_wide: bool) -> tuple[Values, bool]:
     from pyarrow import compute, types
 
     kind = array.type
+    # ways of encoding come first: what is encoded may be of any type
     if types.is_dictionary(kind):
         return _of_dictionary(array, is_wide)
     if types.is_run_end_encoded(kind):
-        return values_of(compute.run_end_decode(array), is_wide)
+        every_value = compute.run_end_decode(array)
+        return values_of(every_value, is_wide)
     if getattr(kind, "extension_name", "") == "arrow.bool8":
         truths = array.storage.cast(pa.bool_())
         return values_of(truths, is_wide)
-    is_integer = types.is_integer(kind)
-    if is_integer and is_wide:
-        return _texts(array), True
-    if is_integer or types.is_floating(kind) or types.is_null(kind):
+    if types.is_integer(kind):
+        if is_wide:
+            return _texts(array), True
+        return _numbers(array), False
+    if types.is_floating(kind) or types.is_null(kind):
         return _numbers(array), False
     if types.is_timestamp(kind) or types.is_date(kind):
         return _moments(array), False
     if types.is_boolean(kind):
-        words = {True: "true", False: "false", None: None}
-        truths = array.to_pylist()
-        return Cells.of([words[truth] for truth in truths]), True
-    return _texts(array), not types.is_decimal(kind)
+        return _truths(array), True
+    # decimals are written as texts, and are numbers all the same
+    is_text = not types.is_decimal(kind)
+    return _texts(array), is_text
 
 
 def _numbers(array: pa.Array) -> Values:
@@ -59,15 +62,24 @@ def _numbers(array: pa.Array) -> Values:
     return np.asarray(numbers, dtype=np.float64)
 
 
+def _truths(array: pa.Array) -> Cells:
+    """Truth values as the texts true and false, and None for what is missing."""
+    words = {True: "true", False: "false", None: None}
+    texts = [words[truth] for truth in array.to_pylist()]
+    return Cells.of(texts)
+
+
 def _moments(array: pa.Array) -> Values:
     """Dates or times of any unit as microseconds, (n,), with NaT for what is missing."""
     import pyarrow as pa
 
     zone = getattr(array.type, "tz", None)
+    # not safe: what is finer than a microsecond is cut off
     zoned = array.cast(pa.timestamp("us", zone), safe=False)
     # without its zone a moment is the one in UTC
     in_utc = zoned.cast(pa.timestamp("us"))
-    moments: Values = in_utc.to_numpy(zero_copy_only=False).astype("datetime64[us]")
+    numpy_array = in_utc.to_numpy(zero_copy_only=False)
+    moments: Values = numpy_array.astype("datetime64[us]")
     return moments
 
 
@@ -75,11 +87,17 @@ def _texts(array: pa.Array) -> Cells:
     """The values as texts, as Python writes them, and None for what is missing."""
     texts: list[str | None] = []
     for value in array.to_pylist():
-        texts.append(None if value is None else str(value))
+        if value is None:
+            texts.append(None)
+        else:
+            texts.append(str(value))
     return Cells.of(texts)
 
 
-def _of_dictionary(array: pa.DictionaryArray, is_wide: bool) -> tuple[Values, bool]:
+def _of_dictionary(
+    array: pa.DictionaryArray,
+    is_wide: bool,
+) -> tuple[Values, bool]:
     """Convert a dictionary array as `values_of` does any other: (a column of values, whether it is
     text). Each level is converted once, and repeated where it stands."""
     import pyarrow as pa
@@ -87,11 +105,12 @@ def _of_dictionary(array: pa.DictionaryArray, is_wide: bool) -> tuple[Values, bo
 
     levels, is_text = values_of(array.dictionary, is_wide)
     # a level more, behind the others, stands for what is missing
-    missing, _ = values_of(pa.nulls(1, array.type.value_type), is_wide)
+    null = pa.nulls(1, array.type.value_type)
+    missing, _ = values_of(null, is_wide)
+    with_missing = joined([levels, missing])
     indices = array.indices.cast(pa.int64())
     places = compute.fill_null(indices, len(levels))
     index: Int = places.to_numpy(zero_copy_only=False)
-    with_missing = joined([levels, missing])
     return taken(with_missing, index), is_text
 
 
@@ -104,16 +123,15 @@ def wide_integers(schema: pa.Schema, read: ReadColumns) -> set[int]:
 
     read(places): yields the records with only the columns at these places.
     """
-    places = []
-    for place, kind in enumerate(schema.types):
-        if _may_be_wide(kind):
-            places.append(place)
+    kinds = enumerate(schema.types)
+    places = [place for place, kind in kinds if _may_be_wide(kind)]
     wide: set[int] = set()
     # without such columns not a record is read
     if not places:
         return wide
     for batch in read(places):
-        for place, array in zip(places, batch.columns, strict=True):
+        columns = zip(places, batch.columns, strict=True)
+        for place, array in columns:
             if place not in wide and _has_wide(array):
                 wide.add(place)
     return wide
@@ -128,23 +146,29 @@ def wide_integers_of_parquet(file: pq.ParquetFile) -> set[int]:
     wide: set[int] = set()
     unknown: set[int] = set()
     for place, field in enumerate(schema):
-        if not _may_be_wide(field.type) or field.name not in leaves:
+        leaf = leaves.get(field.name)
+        if leaf is None or not _may_be_wide(field.type):
             continue
-        leaf = leaves[field.name]
         for number in range(file.metadata.num_row_groups):
             group = file.metadata.row_group(number)
             statistics = group.column(leaf).statistics
             if statistics is None or not statistics.has_min_max:
                 unknown.add(place)
-            elif _is_wide(statistics.min) or _is_wide(statistics.max):
+                continue
+            ends = (statistics.min, statistics.max)
+            if any(_is_wide(end) for end in ends):
                 wide.add(place)
     for place in sorted(unknown - wide):
-        name = schema.names[place]
-        for batch in file.iter_batches(ROWS, columns=[name]):
-            if _has_wide(batch.column(0)):
-                wide.add(place)
-                break
+        if _is_wide_in_records(file, schema.names[place]):
+            wide.add(place)
     return wide
+
+
+def _is_wide_in_records(file: pq.ParquetFile, name: str) -> bool:
+    """Whether a Parquet file's column of this name has an integer beyond 2^53 in any record; it is
+    read up to the first."""
+    batches = file.iter_batches(ROWS, columns=[name])
+    return any(_has_wide(batch.column(0)) for batch in batches)
 
 
 def _may_be_wide(kind: pa.DataType) -> bool:
@@ -153,7 +177,9 @@ def _may_be_wide(kind: pa.DataType) -> bool:
 
     if types.is_dictionary(kind):
         kind = kind.value_type
-    return bool(types.is_integer(kind)) and kind.bit_width == 64
+    if not types.is_integer(kind):
+        return False
+    return bool(kind.bit_width == 64)
 
 
 def _has_wide(array: pa.Array) -> bool:

@@ -19,6 +19,7 @@ TABLES = (".parquet", ".pq", ".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json
           ".arrow", ".feather", ".ipc")  # fmt: skip
 HIVE = re.compile(r"(?:^|/)([^/=]+)=([^/]*)(?=/)")  # a folder called column=value
 HIVE_GAP = "__HIVE_DEFAULT_PARTITION__"
+PathValues = Mapping[str, str | None]  # of columns, by name, that a path tells
 
 
 class ChainSource(TableSource):
@@ -30,8 +31,10 @@ class ChainSource(TableSource):
         self,
         sources: Sequence[TableSource],
         name: str = "",
-        added: Sequence[Mapping[str, str | None]] = (),
+        added: Sequence[PathValues] = (),
     ) -> None:
+        """sources: the tables, at least one. name: of the whole; "": that of the first. added: for
+        each table the values of columns that the path of its file tells; none: no path does."""
         first = sources[0]
         super().__init__(name or first.name, first.format, first.said)
         self.sources = sources
@@ -39,26 +42,31 @@ class ChainSource(TableSource):
         self.decimal = first.decimal
         self.folder: Path | None = None
         # values of columns, for each table, that stand in the path of its file
-        self._added = list(added) or [{} for _ in sources]
+        self._added: list[PathValues] = list(added)
+        if not self._added:
+            self._added = [{} for _ in sources]
         # a column that is text in one table is text in all
         self._texts: set[str] = set()
         for source in sources:
             if isinstance(source, ArrowSource):
                 self._texts |= source.texts()
+        # of tables in text and tables with types together every column is text
         in_text = [source.is_in_text for source in sources]
         self._all_texts = any(in_text) and not all(in_text)
 
-    def with_paths(self) -> Iterator[tuple[TableSource, Mapping[str, str | None]]]:
+    def with_paths(self) -> Iterator[tuple[TableSource, PathValues]]:
         """Yield each table with the values of columns that the path of its file adds: a folder
         year=2024 is the value 2024 of a column year."""
         yield from zip(self.sources, self._added, strict=True)
 
     def without_tables(self) -> ChainSource:
         """A copy without the tables, for another process that reads a part of one of them."""
+        first = self.sources[0]
+        # not by __init__, which asks the tables for their columns
         alone = ChainSource.__new__(ChainSource)
         TableSource.__init__(alone, self.name, self.format)
-        first = TableSource(self.sources[0].name, self.sources[0].format)
-        alone.sources = [first]
+        # of the first table only the name is asked for, in messages
+        alone.sources = [TableSource(first.name, first.format)]
         alone.folder = None
         alone._added = []
         alone._texts = self._texts
@@ -68,62 +76,91 @@ class ChainSource(TableSource):
     def one_of_all(
         self,
         batch: Table,
-        added: Mapping[str, str | None],
+        added: PathValues,
         names: tuple[str, ...],
         row: int,
         where: str,
     ) -> Table:
-        """A batch of one table as records of the whole, with its columns in order. added: the
-        columns of its path; row: the number of its first record in the whole; where: the table's
-        name, for messages."""
-        return self._in_order(self._with_columns(batch, added), names, row, where)
+        """A batch of one table as records of the whole, with its columns in order; DataError if it
+        has other columns. added: the columns of its path; names: of the whole's columns; row: the
+        number of its first record in the whole; where: the table's name, for messages."""
+        table = _with_columns(batch, added)
+        return self._in_order(table, names, row, where)
 
     def batches(self) -> Iterator[Table]:
         row = 0
         names: tuple[str, ...] = ()
-        for source, added in zip(self.sources, self._added, strict=True):
+        for source, added in self.with_paths():
             for batch in source.batches():
-                table = self._with_columns(batch, added)
+                table = _with_columns(batch, added)
+                # the first batch tells which columns all have
                 names = names or table.names
                 yield self._in_order(table, names, row, source.name)
                 row += len(batch)
 
-    def _with_columns(self, batch: Table, added: Mapping[str, str | None]) -> Table:
-        own = {name: value for name, value in added.items() if name not in batch.names}
-        values = [Cells.of([value] * len(batch)) for value in own.values()]
-        names = (*batch.names, *own)
-        return Table(names, (*batch.values, *values), batch.first_row, batch.typed)
-
-    def _in_order(self, table: Table, names: tuple[str, ...], row: int, where: str) -> Table:
+    def _in_order(
+        self,
+        table: Table,
+        names: tuple[str, ...],
+        row: int,
+        where: str,
+    ) -> Table:
         """A table of one source with its columns in the order of `names`, and of the kinds of the
         first source; DataError if it has other columns. row: the number of its first record among
         all sources, from 0; where: the source's name for messages."""
         missing = [name for name in names if name not in table.names]
         more = [name for name in table.names if name not in names]
-        if missing or more:
-            what = f"has no column '{missing[0]}'" if missing else f"has a column '{more[0]}'"
-            other = "has it" if missing else "has not"
-            raise DataError(
-                f"{where}: {what}, and {self.sources[0].name} {other}; give tables with the same "
-                "columns"
-            )
-        values = tuple(self._of_one_kind(name, table[name]) for name in names)
-        return Table(names, values, row, table.typed)
+        first = self.sources[0].name
+        difference = ""
+        if missing:
+            difference = f"has no column '{missing[0]}', and {first} has it"
+        elif more:
+            difference = f"has a column '{more[0]}', and {first} has not"
+        if difference:
+            raise DataError(f"{where}: {difference}; give tables with the same columns")
+        columns = [self._of_one_kind(name, table[name]) for name in names]
+        return Table(names, tuple(columns), row, table.typed)
 
     def _of_one_kind(self, name: str, values: Values) -> Values:
-        if isinstance(values, Cells) or not (self._all_texts or name in self._texts):
-            return values
-        return as_cells(values)
+        """A column of one table as cells of text, if that is what it is in any of them; else as it
+        is."""
+        is_text = self._all_texts or name in self._texts
+        if is_text and not isinstance(values, Cells):
+            return as_cells(values)
+        return values
+
+
+def _with_columns(batch: Table, added: PathValues) -> Table:
+    """The batch with the columns that a path adds, but those that it has itself, each of one value
+    in all records."""
+    names = list(batch.names)
+    columns = list(batch.values)
+    for name, value in added.items():
+        if name not in batch.names:
+            names.append(name)
+            columns.append(Cells.of([value] * len(batch)))
+    return Table(
+        tuple(names),
+        tuple(columns),
+        batch.first_row,
+        batch.typed,
+    )
 
 
 def is_part(path: str) -> bool:
     """Whether the file at this path, below a folder, is read as part of the folder's table: by its
     suffix, and unless it or its folder begins with . or _."""
-    return suffix_of(path) in TABLES and not remote.is_hidden(path)
+    if remote.is_hidden(path):
+        return False
+    return suffix_of(path) in TABLES
 
 
 def parts_of_path(path: str) -> dict[str, str | None]:
     """The columns that the folders of a path add, by name: year=2024/month=05/part.parquet gives
     year 2024 and month 05. None for Hive's mark of a gap."""
-    found = {unquote(name): unquote(value) for name, value in HIVE.findall(path)}
-    return {name: None if value == HIVE_GAP else value for name, value in found.items()}
+    columns: dict[str, str | None] = {}
+    for column, written in HIVE.findall(path):
+        # what cannot be in a path is written as %2F
+        value = unquote(written)
+        columns[unquote(column)] = None if value == HIVE_GAP else value
+    return columns
