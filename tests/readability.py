@@ -105,10 +105,15 @@ def _names_given(tree: ast.Module) -> set[str]:
     return {name.strip("_") for name in names} - {""}
 
 
+def _paths() -> list[str]:
+    """Every file that is measured, by its path from the root."""
+    paths = [p for folder in ("aetool", "plugins") for p in (ROOT / folder).rglob("*.py")]
+    return [p.relative_to(ROOT).as_posix() for p in sorted(paths)]
+
+
 def measured() -> dict[str, Figures]:
     """The figures of every file, by its path from the root."""
-    paths = [p for folder in ("aetool", "plugins") for p in (ROOT / folder).rglob("*.py")]
-    return {p.relative_to(ROOT).as_posix(): measure(p.read_text()) for p in sorted(paths)}
+    return {path: measure((ROOT / path).read_text()) for path in _paths()}
 
 
 def judged(files: dict[str, Figures]) -> dict[str, Figures]:
@@ -194,8 +199,9 @@ def drawn(word: str, docstrings: int = 40, functions: int = 20) -> list[str]:
     """Docstrings and longer functions, each with its file, in an order that the word decides."""
     texts = []
     codes = []
-    for path in measured():
+    for path in _paths():
         source = (ROOT / path).read_text()
+        lines = source.splitlines(keepends=True)
         for node in ast.walk(ast.parse(source)):
             if not isinstance(node, ast.FunctionDef | ast.ClassDef):
                 continue
@@ -203,7 +209,11 @@ def drawn(word: str, docstrings: int = 40, functions: int = 20) -> list[str]:
             if docstring is not None:
                 texts.append(f"{path}: {node.name}\n{docstring}")
             if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno > SHORT:
-                codes.append(f"{path}\n{ast.get_source_segment(source, node)}")
+                # not ast.get_source_segment, which splits the whole source for each function
+                *body, last = lines[node.lineno - 1 : node.end_lineno]
+                # columns are counted in bytes
+                last = last.encode()[: node.end_col_offset].decode()
+                codes.append(f"{path}\n{''.join([*body, last]).lstrip()}")
 
     def place(text: str) -> bytes:
         return hashlib.sha256((word + text).encode()).digest()

@@ -24,6 +24,8 @@ from aetool.scoring import threads
 
 ROWS = 3000
 SMALL = 1 << 12  # bytes of a piece of text, so that there are many
+# of one that fills a batch of a graph, which is always run whole: a tenth of the table
+TENTH = 1 << 14
 
 
 class Scattered(Executor):
@@ -109,15 +111,23 @@ def small_pieces(monkeypatch):
 SOURCES = ("whole.csv", "whole.parquet", "csv", "parquet")
 
 
+@pytest.fixture
+def in_tenths(files, small_pieces, monkeypatch):
+    """Tables of text are cut into few pieces: each costs as much as a batch of them does."""
+    monkeypatch.setattr(pieces, "TEXT_BYTES", TENTH)
+    for name in ("whole.csv", "csv"):
+        assert len(list(pieces.pieces_of(sources.open_source(files / name)))) >= 9, "still many"
+
+
 @pytest.mark.parametrize("name", SOURCES)
-def test_scores_and_reasons_are_those_of_one_thread(files, model, processes, name):
+def test_scores_and_reasons_are_those_of_one_thread(files, model, processes, name, in_tenths):
     serial = model.detect(files / name, append=[])
     spread = model.detect(files / name, append=[], executor=processes)
     pd.testing.assert_frame_equal(serial, spread, check_exact=True)
 
 
 @pytest.mark.parametrize("asked", [{"top": 7}, {"contamination": 0.01}, {"fdr": 0.2}, {"fpr": 0.1}])
-def test_what_is_flagged_by_rank_is_the_same(files, model, asked):
+def test_what_is_flagged_by_rank_is_the_same(files, model, asked, in_tenths):
     with Scattered() as scattered:
         serial = model.detect(files / "csv", all_rows=False, **asked)
         spread = model.detect(files / "csv", all_rows=False, executor=scattered, **asked)
@@ -137,7 +147,7 @@ def test_codes_scores_and_figures_are_the_same(files, table, model):
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_large_table_is_scored_by_threads_though_no_engine_was_asked_for(
-    files, table, model, monkeypatch, name
+    files, table, model, monkeypatch, name, in_tenths
 ):
     path = files / name
     serial = model.detect(path, append=[])

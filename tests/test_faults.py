@@ -69,6 +69,7 @@ def made(tmp_path_factory):
 def refused_or_same(data, expected, model, tmp_path):
     """Whether an archive is refused; if not, it must restore what it did."""
     path, out = tmp_path / "t.aez", tmp_path / "t.out"
+    path.unlink(missing_ok=True)  # for a file that is overwritten the disk is waited for
     path.write_bytes(data)
     try:
         operations.decompress(path, out, model=model, force=True, device="cpu")
@@ -86,6 +87,7 @@ def test_every_flipped_bit_and_every_cut_is_detected(made, mode, tmp_path):
     path = tmp_path / "t.aez"
 
     def refused(raw):
+        path.unlink(missing_ok=True)  # for a file that is overwritten the disk is waited for
         path.write_bytes(raw)
         with pytest.raises(AetoolError), Archive(path, made[1]) as archive:
             archive.check()
