@@ -14,13 +14,15 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from aetool import files, system
-from aetool.data.arrow_files import Format, UnsuitedError
+from aetool.data.arrow_files import Format, UnsuitedError, one_line
 from aetool.model import Array
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DType = np.dtype[Any]
+# What numpy and zipfile raise of a file that is none of theirs.
+UNREADABLE = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile)
 MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK\x03\x04"
 MAX_ARRAY = 1 << 36  # bytes
 SUFFIX = ".npy"
@@ -58,14 +60,23 @@ MOST_EMPTY = 1 << 24  # values that take no bytes
 class ArrayFile:
     """An .npy file, or an .npz file with its arrays in order. suffix: ".npy" or ".npz"."""
 
-    def __init__(self, path: Path, name: str, suffix: str, members: list[Member]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        suffix: str,
+        members: list[Member],
+    ) -> None:
         self.path = path
         self.name = name
         self.members = members
         self.place: files.Place | None = None  # keeps a spool for as long as it is in use
-        self.format: Format = {"format": suffix[1:], "suffix": suffix}
-        if any(member.squeezed for member in members):
-            self.format["squeezed"] = [int(member.squeezed) for member in members]
+        kind = suffix.removeprefix(".")
+        self.format: Format = {"format": kind, "suffix": suffix}
+        # noted only where one is, so that headers of other files stay as they were
+        squeezed = [int(member.squeezed) for member in members]
+        if any(squeezed):
+            self.format["squeezed"] = squeezed
 
     def array(self, place: int) -> Array:
         """The values of array number `place`, mapped from the file, or, of an .npz, from a
@@ -88,16 +99,21 @@ def open_arrays(path: Path, name: str) -> ArrayFile:
     such."""
     try:
         with path.open("rb") as file:
-            if file.read(len(MAGIC)) == MAGIC:
+            is_single = file.read(len(MAGIC)) == MAGIC
+            if is_single:
                 file.seek(0)
-                return ArrayFile(path, name, ".npy", [_member(file, "c1", path.stat().st_size)])
+                size = path.stat().st_size
+                member = _member(file, "c1", size)
+                return ArrayFile(path, name, ".npy", [member])
         return ArrayFile(path, name, ".npz", _members(path))
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        message = " ".join(str(error).split())
-        raise UnsuitedError(f"it is no array file that can be read ({message})") from None
+    except UNREADABLE as error:
+        reason = one_line(error)
+        raise UnsuitedError(f"it is no array file that can be read ({reason})") from None
 
 
 def _members(path: Path) -> list[Member]:
+    """The arrays of an .npz file, in order; UnsuitedError if a member is no array that can be
+    stored, if two have one name, or if there are none."""
     members = []
     with zipfile.ZipFile(path) as archive:
         if archive.comment:
@@ -106,36 +122,54 @@ def _members(path: Path) -> list[Member]:
             name = info.filename.removesuffix(SUFFIX)
             if name == info.filename:
                 raise UnsuitedError(f"its member '{info.filename}' is no array")
+            # numpy writes these two, and we write them again
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise UnsuitedError(f"array '{name}' is compressed in an unusual way")
+            squeezed = info.compress_type == zipfile.ZIP_DEFLATED
             with archive.open(info) as stream:
-                squeezed = info.compress_type == zipfile.ZIP_DEFLATED
-                members.append(_member(stream, name, info.file_size, squeezed))
-    if len({member.name for member in members}) < len(members):
+                member = _member(stream, name, info.file_size, squeezed)
+            members.append(member)
+    names = {member.name for member in members}
+    if len(names) < len(members):
         raise UnsuitedError("two of its arrays have one name")
     if not members:
         raise UnsuitedError("there are no arrays in it")
     return members
 
 
-def _member(file: IO[bytes], name: str, size: int, squeezed: bool = False) -> Member:
+def _member(
+    file: IO[bytes],
+    name: str,
+    size: int,
+    squeezed: bool = False,
+) -> Member:
     """Read the header of the array that begins here; UnsuitedError unless it can be stored and
-    fills just `size` bytes."""
+    fills just `size` bytes. name, squeezed: as of Member."""
     version = np.lib.format.read_magic(file)
-    read = {
+    readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
     }
-    if version not in read:
+    if version not in readers:
         raise UnsuitedError(f"array '{name}' is of numpy's format {version[0]}.{version[1]}")
-    shape, fortran, dtype = read[version](file)
+    shape, fortran, dtype = readers[version](file)
     if dtype.hasobject:
         raise UnsuitedError(f"array '{name}' holds Python objects")
-    values = prod(size for size in shape if size)
-    if len(shape) > MOST_AXES or values >= (MOST_VALUES if dtype.itemsize else MOST_EMPTY):
+    # beside axes of length 0, which would hide how large the others are
+    values = prod(length for length in shape if length)
+    most_values = MOST_VALUES if dtype.itemsize else MOST_EMPTY
+    if len(shape) > MOST_AXES or values >= most_values:
         raise UnsuitedError(f"array '{name}' has a shape that no array can have")
-    member = Member(name, dtype, tuple(map(int, shape)), bool(fortran), file.tell(), squeezed)
-    if member.offset + member.size != size or size > MAX_ARRAY:
+    member = Member(
+        name=name,
+        dtype=dtype,
+        shape=tuple(map(int, shape)),
+        fortran=bool(fortran),
+        offset=file.tell(),
+        squeezed=squeezed,
+    )
+    expected = member.offset + member.size
+    if expected != size or size > MAX_ARRAY:
         raise UnsuitedError(
             f"array '{name}' should take {member.size:,} bytes, and has {size - member.offset:,}"
         )
@@ -147,10 +181,18 @@ def _mapped(file: BinaryIO, member: Member) -> Array:
     at."""
     # a scalar cannot be mapped; the mapping outlives the file
     shape = member.shape or (1,)
+    # axes lie in the file from the last to the first
     if member.fortran:
         shape = shape[::-1]
-    mapped: Array = np.memmap(file, member.dtype, "r", member.offset, shape)
-    array = mapped.T if member.fortran else mapped
+    array: Array = np.memmap(
+        file,
+        member.dtype,
+        mode="r",
+        offset=member.offset,
+        shape=shape,
+    )
+    if member.fortran:
+        array = array.T
     return array.reshape(member.shape)
 
 
@@ -164,8 +206,9 @@ def written(file: BinaryIO, format: Format) -> Iterator[ArrayWriter]:
     if format["format"] == "npy":
         yield ArrayWriter(file, None, [])
         return
+    squeezed = format.get("squeezed", [])
     with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
-        yield ArrayWriter(file, archive, format.get("squeezed", []))
+        yield ArrayWriter(file, archive, squeezed)
 
 
 @dataclass(eq=False)
@@ -184,14 +227,18 @@ class ArrayWriter:
             _write(self.file, member, parts)
             return
         info = zipfile.ZipInfo(member.name + SUFFIX, DATE)
-        if self.count < len(self.squeezed) and self.squeezed[self.count]:
+        # without the list no array is compressed
+        squeezed = self.squeezed[self.count : self.count + 1]
+        if any(squeezed):
             info.compress_type = zipfile.ZIP_DEFLATED
         self.count += 1
+        # how large a member becomes is not known before it is written
         with self.archive.open(info, "w", force_zip64=True) as stream:
             _write(stream, member, parts)
 
 
 def _write(file: IO[bytes], member: Member, parts: Iterable[Array]) -> None:
+    """Write an array as the bytes of an .npy file. parts: its rows, in order."""
     described = {
         "descr": np.lib.format.dtype_to_descr(member.dtype),
         "fortran_order": member.fortran,
@@ -201,9 +248,11 @@ def _write(file: IO[bytes], member: Member, parts: Iterable[Array]) -> None:
     if member.fortran:
         # the last axis is outermost in the file: all rows must be there first
         whole = gathered(member, parts)
-        parts = iter(whole.T) if whole.ndim else iter([whole])
+        # a scalar has no axis to go through
+        parts = whole.T if whole.ndim else [whole]
     for part in parts:
-        file.write(np.ascontiguousarray(part, member.dtype).tobytes())
+        raw = np.ascontiguousarray(part, member.dtype)
+        file.write(raw.tobytes())
 
 
 def gathered(member: Member, parts: Iterable[Array]) -> Array:
@@ -223,8 +272,14 @@ class Gathering:
             self.whole: Array = np.zeros(member.shape, member.dtype)
         else:
             with files.scratch() as file:
+                # a full disk is an error here, and not of the process when a page is written
                 system.reserve(file, member.size)
-                self.whole = np.memmap(file, member.dtype, "r+", 0, member.shape)
+                self.whole = np.memmap(
+                    file,
+                    member.dtype,
+                    mode="r+",
+                    shape=member.shape,
+                )
         self._flat = self.whole.reshape(-1)
         self._count = 0
 
@@ -232,8 +287,9 @@ class Gathering:
         """Append the next rows of the array. part: (rows, ...), of the array's type and row
         shape."""
         values = part.reshape(-1)
-        self._flat[self._count : self._count + len(values)] = values
-        self._count += len(values)
+        end = self._count + len(values)
+        self._flat[self._count : end] = values
+        self._count = end
 
 
 def frame_of(names: list[list[str]], arrays: list[Array]) -> pd.DataFrame:
@@ -244,9 +300,11 @@ def frame_of(names: list[list[str]], arrays: list[Array]) -> pd.DataFrame:
     columns = {}
     for labels, array in zip(names, arrays, strict=True):
         # not -1: of no rows there would be any number of columns
-        table = array.reshape(len(array), prod(array.shape[1:]))
+        width = prod(array.shape[1:])
+        table = array.reshape(len(array), width)
+        # pandas computes in the processor's byte order alone
+        own_order = array.dtype.newbyteorder("=")
         for place, label in enumerate(labels):
-            # pandas computes in the processor's byte order alone
             column = table[:, place]
-            columns[label] = column.astype(column.dtype.newbyteorder("="))
+            columns[label] = column.astype(own_order)
     return pd.DataFrame(columns)

@@ -49,13 +49,29 @@ class DateFormat:
     @classmethod
     def of(cls, text: str) -> DateFormat:
         """The format of a text, its fields joined by |: ymd|-| |hm|0||0. ValueError if it has not
-        seven fields."""
+        seven fields, or the fifth is no number."""
         order, separator, joint, fields, digits, zone, padded = text.split(BAR)
-        return cls(order, separator, joint, fields, int(digits), zone, padded)
+        return cls(
+            order=order,
+            separator=separator,
+            joint=joint,
+            fields=fields,
+            digits=int(digits),
+            zone=zone,
+            padded=padded,
+        )
 
     def __str__(self) -> str:
-        facts = (self.order, self.separator, self.joint, self.fields, str(self.digits))
-        return BAR.join((*facts, self.zone, self.padded))
+        written = (
+            self.order,
+            self.separator,
+            self.joint,
+            self.fields,
+            str(self.digits),
+            self.zone,
+            self.padded,
+        )
+        return BAR.join(written)
 
 
 def detect_format(samples: Iterable[str]) -> str | None:
@@ -72,14 +88,21 @@ def detect_format(samples: Iterable[str]) -> str | None:
         for sample in samples:
             formats.update(_formats(order, sample))
         # padded ones first: they are the usual ones
-        for candidate in sorted(formats, key=lambda format_text: format_text.endswith("|1")):
+        for candidate in sorted(formats, key=_is_unpadded):
             seconds = parse(samples, candidate)
-            if not np.isfinite(seconds).all() or render(seconds, candidate) != samples:
+            if not np.isfinite(seconds).all():
+                continue
+            if render(seconds, candidate) != samples:
                 continue
             if order != "ymd" and _ambiguous(samples, candidate):
                 return None
             return candidate
     return None
+
+
+def _is_unpadded(fmt: str) -> bool:
+    """Whether a format writes days, months and hours below ten without a zero before them."""
+    return fmt.endswith("|1")
 
 
 def _formats(order: str, text: str) -> list[str]:
@@ -103,8 +126,11 @@ def _facts_of(match: re.Match[str]) -> tuple[str, str, str, int, str]:
         fields = ""
     elif match["e"] is None:
         fields = "hm"
+    # groups that a text has not are None
+    joint = match["t"] or ""
     digits = len(match["f"] or "")
-    return match["s"], match["t"] or "", fields, digits, match["z"] or ""
+    zone = match["z"] or ""
+    return match["s"], joint, fields, digits, zone
 
 
 def is_format(fmt: object) -> bool:
@@ -124,11 +150,12 @@ def is_format(fmt: object) -> bool:
 
 def _ambiguous(samples: Sequence[str], fmt: str) -> bool:
     """Whether all samples, dates of the format fmt, are dates, too, if day and month change
-    places."""
+    places. fmt: day or month first."""
     date_format = DateFormat.of(fmt)
-    other = {"dmy": "mdy", "mdy": "dmy"}[date_format.order]
-    swapped = str(dataclasses.replace(date_format, order=other))
-    return bool(np.isfinite(parse(samples, swapped)).all())
+    other_order = {"dmy": "mdy", "mdy": "dmy"}[date_format.order]
+    swapped = dataclasses.replace(date_format, order=other_order)
+    seconds = parse(samples, str(swapped))
+    return bool(np.isfinite(seconds).all())
 
 
 def parse(texts: Sequence[str], fmt: str) -> Float:
@@ -154,8 +181,9 @@ def parse(texts: Sequence[str], fmt: str) -> Float:
         match = pattern.fullmatch(text)
         if match is None or _facts_of(match) != facts:
             continue
-        date = (match["y"], match["m"], match["d"])
-        clock = (match["h"] or 0, match["i"] or 0, match["e"] or 0)
+        # fields that the format has not are None; numpy makes numbers of the others
+        date = match.group("y", "m", "d")
+        clock = [field or 0 for field in match.group("h", "i", "e")]
         fraction = float("0." + match["f"]) if match["f"] else 0.0
         parts[place] = (*date, *clock, fraction)
         good[place] = True
@@ -192,16 +220,15 @@ def render(seconds: Float, fmt: str) -> list[str]:
     local = seconds + _offset(date_format.zone)
     counts = np.rint(local * unit / step)
     ticks = counts.astype(np.int64) * step
-    days, clock = np.divmod(ticks, 86400 * unit)
+    days, times_of_day = np.divmod(ticks, 86400 * unit)
     dates = _dates_as_texts(days, date_format)
     if not date_format.fields:
         return dates
-    clocks = _clocks_as_texts(clock, date_format)
-    between = date_format.joint
-    behind = date_format.zone
-    return [
-        date + between + clock_text + behind for date, clock_text in zip(dates, clocks, strict=True)
-    ]
+    clocks = _clocks_as_texts(times_of_day, date_format)
+    joint = date_format.joint
+    zone = date_format.zone
+    pairs = zip(dates, clocks, strict=True)
+    return [date + joint + clock + zone for date, clock in pairs]
 
 
 def _padding(date_format: DateFormat) -> str:
@@ -224,11 +251,11 @@ def _dates_as_texts(days: Int, date_format: DateFormat) -> list[str]:
     return [date_format.separator.join(date) for date in numbers]
 
 
-def _clocks_as_texts(clock: Int, date_format: DateFormat) -> list[str]:
-    """The text of each time of day in this format, without its zone. clock: (n,), since midnight,
-    in units of the last digit of a second that the format writes."""
+def _clocks_as_texts(times_of_day: Int, date_format: DateFormat) -> list[str]:
+    """The text of each time of day in this format, without its zone. times_of_day: (n,), since
+    midnight, in units of the last digit of a second that the format writes."""
     unit = 10**date_format.digits
-    hour, rest = np.divmod(clock, 3600 * unit)
+    hour, rest = np.divmod(times_of_day, 3600 * unit)
     minute, rest = np.divmod(rest, 60 * unit)
     second, fraction = np.divmod(rest, unit)
     # one template for all, filled with the four numbers
@@ -237,8 +264,9 @@ def _clocks_as_texts(clock: Int, date_format: DateFormat) -> list[str]:
         template += ":{2:02d}"
         if date_format.digits:
             template += f".{{3:0{date_format.digits}d}}"
-    columns = (hour.tolist(), minute.tolist(), second.tolist(), fraction.tolist())
-    return [template.format(*numbers) for numbers in zip(*columns, strict=True)]
+    columns = [part.tolist() for part in (hour, minute, second, fraction)]
+    clocks = zip(*columns, strict=True)
+    return [template.format(*numbers) for numbers in clocks]
 
 
 def _offset(zone: str) -> float:

@@ -63,11 +63,14 @@ NAMES_OF_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 # Whatever a scan may read in the usual style, and more: digits alone, which are no words.
 _LIKE_A_NUMBER = Pattern(r"\s*\(?[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?\)?\s*")
 
+# Different first, second and third numbers of dates: as evidence, and as they are collected.
 Varied = tuple[frozenset[int], frozenset[int], frozenset[int]]
+ThreeSets = tuple[set[int], set[int], set[int]]
 NOTHING_VARIED: Varied = (frozenset(), frozenset(), frozenset())
 
-
+IN_JSON = {"orders", "style", "only_time", "ambiguous", "gap_words"}  # what a notation has there
 Facts = dict[str, Json]  # what JSON holds
+Orders = dict[str, tuple[str, ...]]  # by separator the orders to try on three numbers
 
 
 class Untold(NamedTuple):
@@ -125,19 +128,22 @@ class Parts:
         year = self.numbers[:, place_of_year]
         month = self.numbers[:, place_of_month]
         day = self.numbers[:, place_of_day]
-        century = np.where(year >= moments.CENTURY_TURNS, 1900, 2000)
+        is_last_century = year >= moments.CENTURY_TURNS
+        century = np.where(is_last_century, 1900, 2000)
         is_short = self.widths[:, place_of_year] == 2
         year = np.where(is_short, year + century, year)
         good = are_days(year, month, day)
         if order == SHORT_YEAR_FIRST:
-            good &= (self.widths == 2).all(axis=1)
+            has_short_numbers = self.widths == 2
+            good &= has_short_numbers.all(axis=1)
         # what is no day becomes one, so that the calendar can count it
         year = np.where(good, year, 1970)
         month = np.where(good, month, 1)
         day = np.where(good, day, 1)
         days = days_of(year, month, day)
+        whole_seconds = days * DAY + self.seconds
         # the fraction comes last: whole seconds are added without rounding
-        return (days * DAY + self.seconds) + self.fraction, good
+        return whole_seconds + self.fraction, good
 
 
 def taken_apart(cells: Cells, rows: Int) -> Parts:
@@ -256,9 +262,8 @@ class DateEvidence:
         Ask this before `NumberEvidence.decide`: a column of 20241231 is both.
         """
         words = tuple(gap_words)
-        odd = self.odd.without(folded(words))
         separators = {separator for separator, _ in self.untold}
-        orders: dict[str, tuple[str, ...]] = {}
+        orders: Orders = {}
         is_ambiguous = False
         for separator in sorted(separators):
             orders[separator], is_guess = self._orders(separator, usual)
@@ -267,17 +272,30 @@ class DateEvidence:
         dated = self._dated(orders)
         only_time = times > dated
         fitting = times if only_time else dated
+        if not asked and not self._are_dates(fitting, words):
+            return None
+        style = self._style(orders, only_time)
+        return DateNotation(
+            orders=orders,
+            only_time=only_time,
+            ambiguous=is_ambiguous,
+            style=style,
+            gap_words=words,
+        )
+
+    def _are_dates(self, fitting: int, gap_words: Iterable[str]) -> bool:
+        """Whether nearly all cells are dates, or times, of the column's kind. fitting: how many
+        are; gap_words: the user's."""
+        # a few numbers of eight digits may be what they are
+        if self._digits_alone == fitting < LEAST_COMPACT:
+            return False
+        # those of the other kind are odd, too
         moments_of_all_kinds = sum(self.sure.values()) + sum(self.untold.values())
         others = moments_of_all_kinds - fitting + self.numbers
-        if not asked:
-            if self._digits_alone == fitting < LEAST_COMPACT:
-                return None
-            if not nearly_all(fitting, odd, few_values=False, others=others):
-                return None
-        style = self._style(orders, only_time)
-        return DateNotation(orders, only_time, is_ambiguous, style, words)
+        odd = self.odd.without(folded(gap_words))
+        return nearly_all(fitting, odd, few_values=False, others=others)
 
-    def _dated(self, orders: Mapping[str, tuple[str, ...]]) -> int:
+    def _dated(self, orders: Orders) -> int:
         """How many cells are days, with or without a time, if the three numbers of a day are read
         in these orders. orders: for each separator those to try."""
         dated = 0
@@ -299,9 +317,14 @@ class DateEvidence:
                 total += count
         return total
 
-    def _orders(self, separator: str, usual: str | None) -> tuple[tuple[str, ...], bool]:
+    def _orders(
+        self,
+        separator: str,
+        usual: str | None,
+    ) -> tuple[tuple[str, ...], bool]:
         """(the orders in which to read cells with this separator, the commonest first; whether the
-        first is a guess that no cell proves)."""
+        first is a guess that no cell proves). usual: the order to assume where cells do not tell
+        it, or None."""
         kinds: dict[tuple[str, ...], int] = {}
         for kind, count in self.untold.items():
             if kind.separator == separator:
@@ -314,10 +337,14 @@ class DateEvidence:
         if len(best) > 1:
             first, is_guess = self._order_without_proof(separator, best, usual)
         # another order is tried, too, if enough cells fit it and not the first
-        others = {orders: count for orders, count in kinds.items() if first not in orders}
+        others = {}
+        for orders, count in kinds.items():
+            if first not in orders:
+                others[orders] = count
         least = max(2, LEAST_OF_ORDER * sum(kinds.values()))
         chosen = [first]
-        for order in sorted(UNTOLD, key=lambda order: -fits[order]):
+        commonest_first = sorted(UNTOLD, key=fits.__getitem__, reverse=True)
+        for order in commonest_first:
             if _fitting(others, order) >= least:
                 chosen.append(order)
         return tuple(chosen), is_guess
@@ -337,12 +364,15 @@ class DateEvidence:
         for kind, count in self.untold.items():
             if len(kind.orders) == 1:
                 votes[kind.orders[0]] += count
-        proven = max(best, key=lambda order: votes[order])
+        proven = max(best, key=votes.__getitem__)
         if votes[proven]:
             return proven, False
         # days come in more values than months do, or years
         varied = self.varied[separator]
-        amounts = {order: len(varied[PLACE_OF_DAY[order]]) for order in best}
+        amounts = {}
+        for order in best:
+            different_days = varied[PLACE_OF_DAY[order]]
+            amounts[order] = len(different_days)
         most = max(amounts.values())
         likely = [order for order in best if amounts[order] == most]
         usual_of_separator = USUAL[separator]
@@ -350,7 +380,7 @@ class DateEvidence:
             return usual_of_separator, True
         return likely[0], True
 
-    def _style(self, orders: Mapping[str, tuple[str, ...]], only_time: bool) -> DateStyle:
+    def _style(self, orders: Orders, only_time: bool) -> DateStyle:
         """The commonest style of the column's dates, or of its times if only_time; its layout is
         the order of its separator, if cells do not tell it."""
         styles = []
@@ -370,10 +400,17 @@ class DateEvidence:
 
 def _fitting(kinds: Mapping[tuple[str, ...], int], order: str) -> int:
     """How many cells fit an order. kinds: how many cells fit each combination of orders."""
-    return sum(count for orders, count in kinds.items() if order in orders)
+    fitting = 0
+    for orders, count in kinds.items():
+        if order in orders:
+            fitting += count
+    return fitting
 
 
-def _united(one: Mapping[str, Varied], other: Mapping[str, Varied]) -> dict[str, Varied]:
+def _united(
+    one: Mapping[str, Varied],
+    other: Mapping[str, Varied],
+) -> dict[str, Varied]:
     """The union of two mappings from a separator to the numbers that dates written with it have in
     their first, second and third place (three sets each)."""
     united: dict[str, Varied] = {}
@@ -392,7 +429,7 @@ def _varied(numbers: Iterable[Iterable[int]]) -> Varied:
     return first, second, third
 
 
-def _fits(kind: Untold, orders: Mapping[str, tuple[str, ...]]) -> bool:
+def _fits(kind: Untold, orders: Orders) -> bool:
     """Whether cells of this kind fit an order that their separator has in the column."""
     orders_of_separator = orders[kind.separator]
     return not set(kind.orders).isdisjoint(orders_of_separator)
@@ -412,24 +449,30 @@ class _Collector:
         self.gaps: Counter[str] = Counter()
         self.odd: Counter[str] = Counter()
         self.numbers = 0
-        self.varied: dict[str, tuple[set[int], set[int], set[int]]] = {}
+        # by separator the different first, second and third numbers
+        self.varied: dict[str, ThreeSets] = {}
 
     def evidence(self) -> DateEvidence:
         """The evidence of all cells."""
         scan = scanning.scan(self.cells, scanning.Style())
-        empty = scan.form == EMPTY
-        plain = (scan.form < EMPTY) & ~_maybe_compact(self.cells, scan.value)
-        self.numbers = int(plain.sum())
-        if empty.any():
-            self.gaps[""] = int(empty.sum())
-        unread = np.flatnonzero(~plain & ~empty)
+        is_empty = scan.form == EMPTY
+        is_number = scan.form < EMPTY
+        # digits alone may be a date
+        is_number &= ~_maybe_compact(self.cells, scan.value)
+        self.numbers = int(is_number.sum())
+        if is_empty.any():
+            self.gaps[""] = int(is_empty.sum())
+        unread = np.flatnonzero(~is_number & ~is_empty)
         if kernel.C and len(unread):
             unread = self._by_shape(unread)
         self._one_by_one(unread)
+        varied = {}
+        for separator, places in self.varied.items():
+            varied[separator] = _varied(places)
         return DateEvidence(
             sure=dict(self.sure),
             untold=dict(self.untold),
-            varied={name: _varied(places) for name, places in self.varied.items()},
+            varied=varied,
             styles=dict(self.styles),
             gaps=dict(self.gaps),
             numbers=self.numbers,
@@ -443,23 +486,26 @@ class _Collector:
         A shape is a text with 0 for every digit: it tells the style, and few are different.
         """
         cells = self.cells.take(rows)
-        _, form_without_order = _kernel_moments(cells, bytes(len(SEPARATORS)))
+        no_order = bytes(len(SEPARATORS))
+        _, form_without_order = _kernel_moments(cells, no_order)
         is_sure = form_without_order == 0
         fitting = np.zeros(len(rows), np.int64)  # a bit for each order
         moments_of: dict[str, Float] = {}
         for bit, order in enumerate(UNTOLD):
             same_order = bytes([1 + bit] * len(SEPARATORS))
-            value, form = _kernel_moments(cells, same_order)
-            moments_of[order] = value
-            fitting += (form == 0).astype(np.int64) << bit
+            moments_of[order], form = _kernel_moments(cells, same_order)
+            is_day = form == 0
+            fitting += is_day.astype(np.int64) << bit
         fitting[is_sure] = 0
         read = np.flatnonzero(is_sure | (fitting > 0))
         shapes, index = different_texts(_shapes(cells), read)
         is_unread = np.ones(len(rows), np.bool_)
         for number, shape in enumerate(shapes):
             apart = moments.taken_apart(shape)
+            if apart is None:
+                continue
             # an offset moves the day, so that its numbers cannot be told from the moment
-            if apart is None or (apart.clock.zoned and not apart.layout):
+            if apart.clock.zoned and not apart.layout:
                 continue
             same_shape = read[index == number]
             is_unread[same_shape] = False
@@ -480,18 +526,20 @@ class _Collector:
     ) -> None:
         """Count the cells of these rows, all in one style, by the orders that they fit. fitting:
         for each row a bit for each order of UNTOLD; moments_of: each row's moment in each order."""
-        fitting_rows = fitting[rows]
-        counts = np.bincount(fitting_rows)
+        bits_of_rows = fitting[rows]
+        counts = np.bincount(bits_of_rows)
         for bits, count in enumerate(counts.tolist()):
             if not count:
                 continue
-            orders = tuple(order for bit, order in enumerate(UNTOLD) if bits >> bit & 1)
-            self.untold[Untold(style.separator, orders)] += count
+            orders = _orders_of(bits)
+            kind = Untold(style.separator, orders)
+            self.untold[kind] += count
             if len(orders) > 1:
-                chosen = rows[fitting_rows == bits]
+                chosen = rows[bits_of_rows == bits]
                 # the moment in any of the orders tells the three numbers
                 first_order = orders[0]
-                self._vary(style, first_order, moments_of[first_order][chosen])
+                value = moments_of[first_order][chosen]
+                self._vary(style, first_order, value)
 
     def _vary(self, style: DateStyle, order: str, value: Float) -> None:
         """Add the three numbers of dates that several orders fit to those seen with their
@@ -504,14 +552,15 @@ class _Collector:
         numbers = (month, day, year)
         if order == DAY_FIRST:
             numbers = (day, month, year)
-        places = self._varied_at(style.separator)
-        for place, values in zip(places, numbers, strict=True):
-            place.update(np.unique(values).tolist())
+        different = self._varied_at(style.separator)
+        for numbers_of_place, values in zip(different, numbers, strict=True):
+            numbers_of_place.update(np.unique(values).tolist())
 
-    def _varied_at(self, separator: str) -> tuple[set[int], set[int], set[int]]:
+    def _varied_at(self, separator: str) -> ThreeSets:
         """The sets of first, second and third numbers seen so far in dates with this separator;
         more are added to them in place."""
-        return self.varied.setdefault(separator, (set(), set(), set()))
+        none_yet: ThreeSets = (set(), set(), set())
+        return self.varied.setdefault(separator, none_yet)
 
     def _one_by_one(self, rows: Int) -> None:
         """Count the different texts of these rows, each parsed by itself."""
@@ -519,7 +568,8 @@ class _Collector:
             return
         texts, index = different_texts(self.cells, rows)
         counts = np.bincount(index, minlength=len(texts))
-        parts = taken_apart(Cells.of(texts), np.arange(len(texts)))
+        every_text = np.arange(len(texts))
+        parts = taken_apart(Cells.of(texts), every_text)
         _, is_day = parts.moments(YEAR_FIRST)
         fits: dict[str, Mask] = {}
         for order in UNTOLD:
@@ -542,7 +592,8 @@ class _Collector:
             if style.layout or not orders:
                 self._no_date(text, count)
                 continue
-            self.untold[Untold(style.separator, orders)] += count
+            kind = Untold(style.separator, orders)
+            self.untold[kind] += count
             self.styles[style] += count
             if len(orders) > 1:
                 numbers = parts.numbers[place].tolist()
@@ -559,10 +610,20 @@ class _Collector:
             self.odd[text] += count
 
 
+def _orders_of(bits: int) -> tuple[str, ...]:
+    """The orders of UNTOLD whose bit, 1, 2 or 4, is set."""
+    orders = []
+    for place, order in enumerate(UNTOLD):
+        if bits & (1 << place):
+            orders.append(order)
+    return tuple(orders)
+
+
 def _shapes(cells: Cells) -> Cells:
     """A copy of the cells with 0 in place of every digit, by which cells of one style are equal."""
     shape_of_byte = np.arange(256, dtype=np.uint8)
-    shape_of_byte[ord("0") : ord("9") + 1] = ord("0")
+    zero = ord("0")
+    shape_of_byte[zero : zero + 10] = zero
     buffer = shape_of_byte[cells.buffer]
     return Cells(buffer, cells.start, cells.stop, cells.null)
 
@@ -571,10 +632,25 @@ def _kernel_moments(cells: Cells, orders: bytes) -> tuple[Float, Bytes]:
     """((n,) epoch seconds, (n,) form) of cells by the kernel; form LEFT where it cannot read one.
     orders: a byte for each of SEPARATORS, 1 + the place in UNTOLD of the order to read by, or 0 for
     none."""
-    value = np.full(len(cells), np.nan)
-    form = np.full(len(cells), LEFT, np.uint8)
+    value, form = _unread(len(cells))
     start, stop, wide = scanning.spans(cells)
-    kernel.C.moments(cells.buffer, start, stop, wide, orders, value, form)
+    # it writes into the last two
+    kernel.C.moments(
+        cells.buffer,
+        start,
+        stop,
+        wide,
+        orders,
+        value,
+        form,
+    )
+    return value, form
+
+
+def _unread(count: int) -> tuple[Float, Bytes]:
+    """((n,) NaN, (n,) LEFT) for so many cells, none of which is read yet."""
+    value = np.full(count, np.nan)
+    form = np.full(count, LEFT, np.uint8)
     return value, form
 
 
@@ -636,11 +712,11 @@ class DateNotation:
                 firsts[place] = 1 + UNTOLD.index(orders[0])
             value, form = _kernel_moments(cells, bytes(firsts))
         else:
-            value = np.full(len(cells), np.nan)
-            form = np.full(len(cells), LEFT, np.uint8)
+            value, form = _unread(len(cells))
         form[cells.null] = EMPTY
         value[cells.null] = np.nan
-        state = np.where(form == EMPTY, GAP, VALUE).astype(np.uint8)
+        state = np.full(len(cells), VALUE, np.uint8)
+        state[form == EMPTY] = GAP
         return value, state, np.flatnonzero(form == LEFT)
 
     def is_gap(self, cells: Cells) -> Mask:
@@ -670,7 +746,7 @@ class DateNotation:
                 good |= rows
         return value, good
 
-    def _orders_tried(self) -> dict[str, tuple[str, ...]]:
+    def _orders_tried(self) -> Orders:
         """For each separator the orders of day, month and year that are tried on cells with it, as
         a dictionary.
 
@@ -678,7 +754,8 @@ class DateNotation:
         """
         first_orders = {chosen[0] for chosen in self.orders.values()}
         # one order alone, in which the year is last
-        is_common = len(first_orders) == 1 and first_orders <= {DAY_FIRST, MONTH_FIRST}
+        has_year_last = first_orders <= {DAY_FIRST, MONTH_FIRST}
+        is_common = len(first_orders) == 1 and has_year_last
         tried = dict(self.orders)
         for separator, usual in USUAL.items():
             # with points the day comes first, whatever other separators say
@@ -712,10 +789,12 @@ class DateNotation:
 
     def to_json(self) -> Facts:
         """The notation as JSON, from which from_json makes an equal one."""
-        facts: Facts = {
-            "orders": {name: list(orders) for name, orders in self.orders.items()},
-            "style": {**self.style._asdict(), "widths": list(self.style.widths)},
-        }
+        orders = {}
+        for separator, chosen in self.orders.items():
+            orders[separator] = list(chosen)
+        style = self.style._asdict()
+        style["widths"] = list(self.style.widths)
+        facts: Facts = {"orders": orders, "style": style}
         for name in ("only_time", "ambiguous"):
             if getattr(self, name):
                 facts[name] = True
@@ -726,7 +805,9 @@ class DateNotation:
     @classmethod
     def from_json(cls, facts: Facts) -> DateNotation:
         """The notation that to_json wrote; ValueError, TypeError or KeyError if it is none."""
-        orders = {name: tuple(chosen) for name, chosen in facts["orders"].items()}
+        orders = {}
+        for separator, chosen in facts["orders"].items():
+            orders[separator] = tuple(chosen)
         # not dict(), which would take a list of pairs
         style_facts = {**facts["style"]}
         style_facts["widths"] = tuple(style_facts["widths"])
@@ -735,7 +816,7 @@ class DateNotation:
         only_time = facts.get("only_time", False)
         ambiguous = facts.get("ambiguous", False)
         sane = (
-            set(facts) <= {"orders", "style", "only_time", "ambiguous", "gap_words"}
+            set(facts) <= IN_JSON
             and all(map(_are_orders, orders.keys(), orders.values()))
             and isinstance(only_time, bool)
             and isinstance(ambiguous, bool)
@@ -745,7 +826,13 @@ class DateNotation:
         )
         if not sane:
             raise ValueError("not a notation of dates")
-        return cls(orders, only_time, ambiguous, style, tuple(words))
+        return cls(
+            orders=orders,
+            only_time=only_time,
+            ambiguous=ambiguous,
+            style=style,
+            gap_words=tuple(words),
+        )
 
 
 def _are_orders(separator: str, orders: tuple[str, ...]) -> bool:
@@ -762,9 +849,10 @@ def _is_style(style: DateStyle) -> bool:
         # True and False are numbers of Python, too, but none that is written
         if type(width) is not int or not 0 <= width <= 4:
             are_sane_widths = False
+    layouts = (*SURE, TIME, *UNTOLD)
     return (
         are_sane_widths
-        and style.layout in (*SURE, TIME, *UNTOLD)
+        and style.layout in layouts
         and style.fields in (0, 2, 3)
         and type(style.digits) is int
         and 0 <= style.digits <= 12
@@ -776,10 +864,9 @@ def _is_style(style: DateStyle) -> bool:
 
 def _day(days: int, style: DateStyle) -> str:
     """The text of a day in a style. days: since 1970-01-01."""
-    years, months, days_of_month = civil(np.array([days]))
-    year = int(years[0])
-    month = int(months[0])
-    day = int(days_of_month[0])
+    # the calendar counts arrays, of which this is one of length 1
+    numbers = civil(np.array([days]))
+    year, month, day = (int(number[0]) for number in numbers)
     if style.layout == COMPACT:
         return f"{year:04d}{month:02d}{day:02d}"
     if style.layout == MONTH:
@@ -790,7 +877,12 @@ def _day(days: int, style: DateStyle) -> str:
     return _three_numbers(year, month, day, style)
 
 
-def _three_numbers(year: int, month: int, day: int, style: DateStyle) -> str:
+def _three_numbers(
+    year: int,
+    month: int,
+    day: int,
+    style: DateStyle,
+) -> str:
     """A day as a text of three numbers with the style's separator, in the order that its layout
     says."""
     short_year = f"{year % 100:02d}"
@@ -799,15 +891,20 @@ def _three_numbers(year: int, month: int, day: int, style: DateStyle) -> str:
     if style.layout == SHORT_YEAR_FIRST:
         parts = [short_year, f"{month:02d}", f"{day:02d}"]
     elif style.layout == YEAR_FIRST:
-        parts = [full_year, _padded(month, second_width), _padded(day, third_width)]
+        parts = [
+            full_year,
+            _padded(month, second_width),
+            _padded(day, third_width),
+        ]
     else:
-        first = month
-        second = day
+        first, second = month, day
         if style.layout == DAY_FIRST:
-            first = day
-            second = month
-        last = short_year if third_width == 2 else full_year
-        parts = [_padded(first, first_width), _padded(second, second_width), last]
+            first, second = day, month
+        parts = [
+            _padded(first, first_width),
+            _padded(second, second_width),
+            short_year if third_width == 2 else full_year,
+        ]
     return style.separator.join(parts)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -52,7 +52,11 @@ LEAST_PADDED = 0.05  # of the numbers, in a column of codes such as 007
 LEAST_FRACTIONS = 0.05  # of the numbers lack the sign, where 12% and 0.12 are written in turns
 
 
+# The fields of a NumberNotation that JSON holds as they are.
+IN_JSON = ("decimal", "unit", "before", "after", "group", "fractions", "magnitudes")
+
 Facts = dict[str, Json]  # what JSON holds
+Key = TypeVar("Key", str, tuple[str, str])  # of a count
 
 
 class Marks(NamedTuple):
@@ -172,11 +176,14 @@ class NumberEvidence:
         weak vote for thousands, as a decimal comma with always three decimals is rare.
         """
         sure = self.sure_marks
-        thousands = sum(n for manner, n in self.manners.items() if manner.either_comma)
-        point = WEIGHT_OF_SURE_CELLS * sure[POINT] + thousands
-        comma = WEIGHT_OF_SURE_CELLS * sure[COMMA]
         if not sure[POINT] and not sure[COMMA]:
             return usual
+        thousands = 0
+        for manner, count in self.manners.items():
+            if manner.either_comma:
+                thousands += count
+        point = WEIGHT_OF_SURE_CELLS * sure[POINT] + thousands
+        comma = WEIGHT_OF_SURE_CELLS * sure[COMMA]
         return COMMA if comma > point else POINT
 
     def decide(
@@ -196,24 +203,17 @@ class NumberEvidence:
         such as 007 are numbers.
         """
         words = tuple(gap_words)
-        odd = self.odd.without(folded(words))
         mark = decimal or self.decimal_mark(usual)
-        fitting = {m: n for m, n in self.manners.items() if m.fits(mark)}
+        # of the numbers under this mark some have another unit than most: these are odd
+        fitting = _those(self.manners, lambda manner: manner.fits(mark))
         family = _family(fitting)
         if family is not None:
             fitting = _multiplied_out(fitting, family)
         unit = self._unit(fitting)
-        numbers = {m: n for m, n in fitting.items() if m.unit in ("", unit)}
-        amount = sum(numbers.values())
-        # numbers under the other mark or with another unit are odd, too
-        unfit = sum(self.manners.values()) - amount
-        if not asked:
-            if not amount or self._is_code(amount) or _are_labels(numbers):
-                return None
-            few_values = self.values is not None
-            if not nearly_all(amount + self.infinite, odd, few_values, unfit):
-                return None
-        with_unit = {m: n for m, n in numbers.items() if m.unit}
+        numbers = _those(fitting, lambda manner: manner.unit in ("", unit))
+        if not asked and not self._are_numbers(numbers, words):
+            return None
+        with_unit = _those(numbers, lambda manner: manner.unit != "")
         before, after = _commonest_affixes(with_unit)
         return NumberNotation(
             decimal=mark,
@@ -226,6 +226,18 @@ class NumberEvidence:
             magnitudes=family.name if family else "",
         )
 
+    def _are_numbers(self, numbers: Mapping[Manner, int], gap_words: Sequence[str]) -> bool:
+        """Whether nearly all cells are numbers, and no codes or labels. numbers: how many cells are
+        numbers with the column's mark and unit, by manner; gap_words: the user's."""
+        amount = sum(numbers.values())
+        if not amount or self._is_code(amount) or _are_labels(numbers):
+            return False
+        # numbers under the other mark or with another unit are odd, too
+        unfit = sum(self.manners.values()) - amount
+        odd = self.odd.without(folded(gap_words))
+        has_few_values = self.values is not None
+        return nearly_all(amount + self.infinite, odd, has_few_values, unfit)
+
     def _unit(self, fitting: Mapping[Manner, int]) -> str:
         """The commonest unit of the numbers; "" if none has one, or only a few do."""
         units: Counter[str] = Counter()
@@ -234,37 +246,67 @@ class NumberEvidence:
         bare = units.pop("", 0)
         if not units:
             return ""
-        # of equally common ones the first by its name, so that no order of cells matters
-        unit = min(units, key=lambda name: (-units[name], name))
-        whole = bare + units.total()
-        if bare and (units[unit] < 2 or units[unit] < LEAST_OF_UNIT * whole):
-            return ""
-        return unit
+        unit = _commonest(units)
+        count = units[unit]
+        if not bare:
+            return unit
+        # one cell, or one of many, may be a slip
+        least = LEAST_OF_UNIT * (bare + units.total())
+        return "" if count < 2 or count < least else unit
 
     def _is_code(self, amount: int) -> bool:
         """Whether numbers have zeros in front so often, or all one width, that they are codes such
         as 007. amount: how many numbers there are."""
-        same_width = self.shortest == self.longest
-        return self.padded > 0 and (same_width or self.padded >= LEAST_PADDED * amount)
+        if not self.padded:
+            return False
+        has_one_width = self.shortest == self.longest
+        return has_one_width or self.padded >= LEAST_PADDED * amount
 
     def _fractions(self, numbers: Mapping[Manner, int]) -> bool:
         """Whether numbers without a percent sign are fractions of 1, as 0.12 beside 12%."""
-        bare = sum(n for manner, n in numbers.items() if not manner.unit)
-        marked = sum(n for m, n in numbers.items() if not m.unit and m.marks.marked)
-        often = bare >= 2 and bare >= LEAST_FRACTIONS * sum(numbers.values())
-        return often and marked > 0 and self.small == bare
+        total = sum(numbers.values())
+        bare = 0
+        marked = 0
+        for manner, count in numbers.items():
+            if manner.unit:
+                continue
+            bare += count
+            if manner.marks.marked:
+                marked += count
+        is_often = bare >= 2 and bare >= LEAST_FRACTIONS * total
+        # 0 and 1 alone may be percent as well: some must have a decimal mark
+        return is_often and marked > 0 and self.small == bare
+
+
+def _those(
+    manners: Mapping[Manner, int],
+    condition: Callable[[Manner], bool],
+) -> dict[Manner, int]:
+    """The counts of those manners alone for which the condition is true."""
+    return {manner: count for manner, count in manners.items() if condition(manner)}
+
+
+def _commonest(counts: Mapping[Key, int]) -> Key:
+    """The key that is counted most often; of equally common ones the first by its letters, so that
+    no order of cells matters."""
+    return min(counts, key=lambda key: (-counts[key], key))
 
 
 def _are_labels(numbers: Mapping[Manner, int]) -> bool:
     """Whether whole numbers stand right behind letters that are a currency only beside others: R14
     is the size of a tyre, R 14 and R14.50 are rand."""
-    return all(
-        manner.before in LETTERS_OF_LABELS and not manner.group and not manner.marks.marked
-        for manner in numbers
-    )
+    for manner in numbers:
+        if manner.before not in LETTERS_OF_LABELS:
+            return False
+        if manner.group or manner.marks.marked:
+            return False
+    return True
 
 
-def _few(one: frozenset[float] | None, other: frozenset[float] | None) -> frozenset[float] | None:
+def _few(
+    one: frozenset[float] | None,
+    other: frozenset[float] | None,
+) -> frozenset[float] | None:
     """The union of two sets of numbers, as long as it is small: None if either is None, or if it
     has more than FEW_VALUES numbers."""
     if one is None or other is None:
@@ -280,9 +322,7 @@ def _group(numbers: Mapping[Manner, int], mark: str) -> str:
     for manner, count in numbers.items():
         if manner.group and manner.group != mark:
             groups[manner.group] += count
-    if groups:
-        return min(groups, key=lambda group: (-groups[group], group))
-    return ""
+    return _commonest(groups) if groups else ""
 
 
 def _family(manners: Mapping[Manner, int]) -> Family | None:
@@ -324,17 +364,20 @@ class _Collector:
 
     def evidence(self) -> NumberEvidence:
         """The evidence of all cells."""
-        unread = self._plain(np.arange(len(self.cells)), Style())
+        every_row = np.arange(len(self.cells))
+        unread = self._plain(every_row, Style())
         for _ in range(MOST_STYLES):
             if len(unread) < FEW_LEFT or not kernel.C:
                 break
-            style = self._style_of(unread[:: max(1, len(unread) // FEW_LEFT)])
+            # every so-manieth of them tells the style of most
+            step = max(1, len(unread) // FEW_LEFT)
+            style = self._style_of(unread[::step])
             if style is None:
                 break
             unread = self._plain(unread, style)
         texts, index = different_texts(self.cells, unread)
-        counts = np.bincount(index, minlength=len(texts)).tolist()
-        for text, count in zip(texts, counts, strict=True):
+        counts = np.bincount(index, minlength=len(texts))
+        for text, count in zip(texts, counts.tolist(), strict=True):
             self._other(text, count)
         return NumberEvidence(
             manners=dict(self.manners),
@@ -352,14 +395,19 @@ class _Collector:
         """The style in which most numbers in these rows, (n,), are written; None if less than half
         of their different texts are numbers."""
         probe = _Collector(self.cells.take(rows))
-        texts, _ = different_texts(probe.cells, np.arange(len(rows)))
+        every_row = np.arange(len(rows))
+        texts, _ = different_texts(probe.cells, every_row)
         for text in texts:
             probe._other(text, 1)
-        if probe.manners.total() < len(texts) / 2:
+        manners = probe.manners
+        amount = manners.total()
+        if amount < len(texts) / 2:
             return None
-        mark = COMMA if probe.manners.total() < 2 * _commas(probe.manners) else POINT
-        before, after = _commonest_affixes(probe.manners)
-        return Style(mark, _group(probe.manners, mark), before, after)
+        has_commas = amount < 2 * _commas(manners)
+        mark = COMMA if has_commas else POINT
+        group = _group(manners, mark)
+        before, after = _commonest_affixes(manners)
+        return Style(mark, group, before, after)
 
     def _plain(self, rows: Int, style: Style) -> Int:
         """Count the cells in these rows, (n,), that are plain numbers of this style, or empty;
@@ -373,22 +421,14 @@ class _Collector:
         if style != Style():
             # below some are multiplied or divided by 1000, which may round differently from reading
             # them anew where they have an exponent: these are left to be read one by one
-            doubtful = (scan.decimals < 0) & (scan.form < EMPTY)
-            scan.form[doubtful] = LEFT
+            has_exponent = scan.decimals < 0
+            is_number = scan.form < EMPTY
+            scan.form[has_exponent & is_number] = LEFT
             forms = np.bincount(scan.form, minlength=256)
         value = scan.value
         for form in np.flatnonzero(forms[:EMPTY]).tolist():
-            manner = _manner_of_form(form, style)
-            self.manners[manner] += int(forms[form])
-            if form & PADDED:
-                self.padded += int(forms[form])
-            if style.decimal == COMMA and manner.marks == EITHER_WAY:
-                # numbers under either decimal mark are counted as those under a point, as `_other`
-                # does: 1,234 was read as 1.234 and means 1234; 1.234 was read as 1234
-                same = scan.form == form
-                value[same] = np.rint(value[same] * 1000) if form & EITHER else value[same] / 1000
-            if not manner.unit:
-                self.small += int((np.abs(value[scan.form == form]) <= 1).sum())
+            has_form = scan.form == form
+            self._count_form(form, style, value, has_form, int(forms[form]))
         read = scan.form < EMPTY
         if read.any():
             length = np.asarray(cells.stop - cells.start)[read]
@@ -396,10 +436,38 @@ class _Collector:
             self.longest = max(self.longest, int(length.max()))
         value = value[read]
         # a first look spares the sorting of all where values are many
-        head = np.unique(value[: 8 * FEW_VALUES])
-        self.values.update((head if len(head) > FEW_VALUES else np.unique(value)).tolist())
+        different = np.unique(value[: 8 * FEW_VALUES])
+        if len(different) <= FEW_VALUES:
+            different = np.unique(value)
+        self.values.update(different.tolist())
         unread = np.flatnonzero(scan.form == LEFT)
         return rows[unread]
+
+    def _count_form(
+        self,
+        form: int,
+        style: Style,
+        value: Float,
+        has_form: Mask,
+        count: int,
+    ) -> None:
+        """Count the numbers that a scan in this style classified by this form. value: (n,), the
+        numbers of all cells, in which those of the form are put right in place; has_form: (n,)
+        bool, which cells these are; count: how many."""
+        manner = _manner_of_form(form, style)
+        self.manners[manner] += count
+        if form & PADDED:
+            self.padded += count
+        if style.decimal == COMMA and manner.marks == EITHER_WAY:
+            # numbers under either decimal mark are counted as those under a point, as `_other`
+            # does: 1,234 was read as 1.234 and means 1234; 1.234 was read as 1234
+            if form & EITHER:
+                value[has_form] = np.rint(value[has_form] * 1000)
+            else:
+                value[has_form] = value[has_form] / 1000
+        if not manner.unit:
+            is_small = np.abs(value[has_form]) <= 1
+            self.small += int(is_small.sum())
 
     def _other(self, text: str, count: int) -> None:
         """Count `count` cells with this text, read by itself, as a gap, infinity, a number or odd.
@@ -413,6 +481,7 @@ class _Collector:
         number = numeral(text)
         point = number.read(POINT) if number else None
         comma = number.read(COMMA) if number else None
+        # of a cell that fits both marks the reading with a point counts
         either = point or comma
         if number is None or either is None:
             self.odd[text] += count
@@ -433,7 +502,11 @@ class _Collector:
 
 def _commas(manners: Mapping[Manner, int]) -> int:
     """How many numbers can only be read with a decimal comma."""
-    return sum(n for manner, n in manners.items() if manner.marks == SURE_COMMA)
+    commas = 0
+    for manner, count in manners.items():
+        if manner.marks == SURE_COMMA:
+            commas += count
+    return commas
 
 
 def _commonest_affixes(manners: Mapping[Manner, int]) -> tuple[str, str]:
@@ -442,10 +515,7 @@ def _commonest_affixes(manners: Mapping[Manner, int]) -> tuple[str, str]:
     for manner, count in manners.items():
         if manner.unit:
             affixes[manner.before, manner.after] += count
-    # of equally common ones the first by its letters, so that no order of cells matters
-    if affixes:
-        return min(affixes, key=lambda written: (-affixes[written], written))
-    return ("", "")
+    return _commonest(affixes) if affixes else ("", "")
 
 
 def _manner_of_form(form: int, style: Style) -> Manner:
@@ -459,19 +529,23 @@ def _manner_of_form(form: int, style: Style) -> Manner:
     group = style.group if form & GROUPED else ""
     marks = sure if form & MARKED else PLAIN
     if form & EITHER:
+        # 1.234 in a style with a point, of which the point may be of thousands
         marks = EITHER_WAY
         group = style.decimal
     elif group == other and form & SEVERAL:
+        # 1,234,567: a decimal mark stands once
         marks = sure
     elif group == other and not form & MARKED:
         marks = EITHER_WAY
-    return Manner(before, after, group, marks, marks == EITHER_WAY and group == COMMA)
+    either_comma = marks == EITHER_WAY and group == COMMA
+    return Manner(before, after, group, marks, either_comma)
 
 
 def _manner(number: Numeral, marks: Marks) -> Manner:
     """How a number is written that was read by itself. Where no mark groups its thousands for sure,
     a comma or point that may do so is taken for such a mark. marks: which decimal marks it may
     have."""
+    # blanks and apostrophes between thousands are no decimal marks
     group = number.group
     either_comma = False
     if not group and marks == EITHER_WAY:
@@ -515,17 +589,21 @@ class NumberNotation:
         decimals = scan.decimals.astype(np.int64)
         state = np.full(len(cells), VALUE, np.uint8)
         state[scan.form == EMPTY] = GAP
-        padded = bool((scan.form[scan.form < EMPTY] & PADDED).any())
+        forms_of_numbers = scan.form[scan.form < EMPTY]
+        padded = bool((forms_of_numbers & PADDED).any())
         bare = (scan.form | scanning.BARE) == scanning.BARE
         unread = np.flatnonzero(scan.form == LEFT)
         if len(unread):
+            # each different text is read once, and stands for all cells that have it
             texts, index = different_texts(cells, unread)
-            one_by_one = [self._read_text(text) for text in texts]
-            value[unread] = np.array([one.value for one in one_by_one])[index]
-            decimals[unread] = np.array([one.decimals for one in one_by_one], np.int64)[index]
-            state[unread] = np.array([one.state for one in one_by_one], np.uint8)[index]
-            bare[unread] = np.array([one.bare for one in one_by_one], np.bool_)[index]
-            padded = padded or any(one.padded for one in one_by_one)
+            read_cells = [self._read_text(text) for text in texts]
+            columns = zip(*read_cells, strict=True)
+            values, places, states, are_bare, are_padded = columns
+            value[unread] = np.array(values)[index]
+            decimals[unread] = np.array(places, np.int64)[index]
+            state[unread] = np.array(states, np.uint8)[index]
+            bare[unread] = np.array(are_bare, np.bool_)[index]
+            padded = padded or any(are_padded)
         if self.fractions:
             _to_percent(value, decimals, bare)
         self._numbers_that_are_gaps(value, state, decimals)
@@ -539,24 +617,35 @@ class NumberNotation:
     def _read_text(self, text: str) -> _Cell:
         """Read one text as this notation says: as a gap, as infinity, or as a number with the
         column's unit or none, multiplied by its magnitude; anything else is odd."""
+        # a gap word may be a number, too: it comes first
         if is_gap_word(text, folded(self.gap_words)):
             return _Cell(math.nan, 0, GAP)
         endless = infinity(text)
         if endless is not None:
             return _Cell(endless, 0, VALUE)
-        number = numeral(text)
+        odd = _Cell(math.nan, 0, ODD)
+        written = numeral(text)
+        if written is None:
+            return odd
         factor = Factor()
-        if number is not None and self.magnitudes:
-            magnitude = FAMILIES[self.magnitudes].magnitude(number.after)
+        if self.magnitudes:
+            family = FAMILIES[self.magnitudes]
+            magnitude = family.magnitude(written.after)
             if magnitude is not None:
                 factor = magnitude.factor
-                number = replace(number, after=magnitude.rest)
-        if number is None or number.unit not in ("", self.unit):
-            return _Cell(math.nan, 0, ODD)
-        found = number.read(self.decimal, factor)
-        if found is None:
-            return _Cell(math.nan, 0, ODD)
-        return _Cell(found.value, found.decimals, VALUE, not number.unit, found.padded)
+                written = replace(written, after=magnitude.rest)
+        if written.unit not in ("", self.unit):
+            return odd
+        number = written.read(self.decimal, factor)
+        if number is None:
+            return odd
+        return _Cell(
+            number.value,
+            number.decimals,
+            VALUE,
+            bare=not written.unit,
+            padded=number.padded,
+        )
 
     def _numbers_that_are_gaps(self, value: Float, state: Bytes, decimals: Int) -> None:
         """Change value, state and decimals in place: numbers equal to one of the user's gap words
@@ -571,9 +660,14 @@ class NumberNotation:
             decimals[rows] = 0
 
     def _read_text_as_number(self, word: str) -> float | None:
-        number = numeral(word)
-        found = number.read(self.decimal) or number.read(POINT) if number else None
-        return found.value if found else None
+        """The number that a gap word of the user's is, with the column's decimal mark or a point;
+        None if it is none."""
+        written = numeral(word)
+        if written is None:
+            return None
+        # on a command line numbers are written with a point
+        number = written.read(self.decimal) or written.read(POINT)
+        return number.value if number else None
 
     def show(self, value: float, decimals: int) -> str:
         """Write a number as this column does: show(12.5, 2) may be `12,50 %`; "" for NaN.
@@ -585,14 +679,20 @@ class NumberNotation:
             return ""
         if math.isinf(value):
             return "-Infinity" if value < 0 else "Infinity"
-        text = repr(abs(value)) if decimals < 0 else f"{abs(value):.{decimals}f}"
+        size = abs(value)
+        text = repr(size) if decimals < 0 else f"{size:.{decimals}f}"
         if decimals < 0:
             text = text.removesuffix(".0")
         whole, _, fraction = text.partition(POINT)
+        # not with an exponent, as 1e+20 has
         if self.group and whole.isdigit():
             whole = f"{int(whole):,}".replace(",", self.group)
-        digits = f"{whole}{self.decimal}{fraction}" if fraction else whole
-        sign = "-" if math.copysign(1.0, value) < 0 else ""
+        digits = whole
+        if fraction:
+            digits += self.decimal + fraction
+        # of -0.0, too, which is not below 0
+        is_negative = math.copysign(1.0, value) < 0
+        sign = "-" if is_negative else ""
         return f"{sign}{self.before}{digits}{self.after}"
 
     def to_json(self) -> Facts:
@@ -600,9 +700,10 @@ class NumberNotation:
         notation."""
         facts: Facts = {}
         usual = NumberNotation()
-        for name in ("decimal", "unit", "before", "after", "group", "fractions", "magnitudes"):
-            if getattr(self, name) != getattr(usual, name):
-                facts[name] = getattr(self, name)
+        for name in IN_JSON:
+            value = getattr(self, name)
+            if value != getattr(usual, name):
+                facts[name] = value
         if self.gap_words:
             facts["gap_words"] = list(self.gap_words)
         return facts
@@ -612,11 +713,17 @@ class NumberNotation:
         """The notation that to_json wrote; ValueError, TypeError or KeyError if it is none."""
         words = facts.get("gap_words", [])
         notation = cls(**{**facts, "gap_words": tuple(words)})
-        texts = (notation.unit, notation.before, notation.after, notation.group)
+        texts = (
+            notation.unit,
+            notation.before,
+            notation.after,
+            notation.group,
+            *words,
+        )
         sane = (
             notation.decimal in (POINT, COMMA)
             and isinstance(words, list)
-            and all(isinstance(text, str) for text in (*texts, *words))
+            and all(isinstance(text, str) for text in texts)
             and isinstance(notation.fractions, bool)
             and notation.magnitudes in ("", *FAMILIES)
             and len(notation.group) <= 1
