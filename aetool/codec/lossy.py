@@ -46,7 +46,9 @@ class Quantiser:
         """(rows, kept) int64: codes z, (rows, latent), as whole numbers of steps from the centre,
         rounded to the nearest; NaN becomes 0."""
         codes = z[:, self.kept].astype(np.float64)
-        steps = (codes - self.centre[self.kept]) / self.step[self.kept]
+        off = codes - self.centre[self.kept]
+        steps = off / self.step[self.kept]
+        # NaN has no whole number, and would become any
         rounded = np.rint(np.nan_to_num(steps))
         limited = np.clip(rounded, LEAST_INTEGER, MOST_INTEGER)
         return np.asarray(limited, np.int64)
@@ -68,9 +70,10 @@ class Quantiser:
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> Quantiser:
-        """The quantiser that to_json wrote; ValueError if it is not one."""
-        centre = np.array([float.fromhex(text) for text in data["centre"]])
-        step = np.array([float.fromhex(text) for text in data["step"]])
+        """The quantiser that `to_json` wrote; ValueError if it is not one, KeyError or TypeError
+        for other JSON."""
+        centre = _floats_from_hexadecimal(data["centre"])
+        step = _floats_from_hexadecimal(data["step"])
         kept = np.array(data["kept"], dtype=np.int64)
         size = len(centre)
         are_inside = all(0 <= unit < size for unit in kept)
@@ -78,6 +81,11 @@ class Quantiser:
         if len(step) != size or not are_inside or not are_finite:
             raise ValueError("the quantiser is out of range")
         return cls(centre, step, kept)
+
+
+def _floats_from_hexadecimal(texts: list[str]) -> Float:
+    """(n,) float64: numbers that float.hex wrote, bit for bit."""
+    return np.array([float.fromhex(text) for text in texts])
 
 
 def choose(
@@ -108,23 +116,32 @@ def choose(
             f"{option('--latent')} {latent}: this model's code has {size} units; give 1 .. {size}"
         )
     centre = z.mean(axis=0, dtype=np.float64)
-    deviation = np.maximum(z.std(axis=0, dtype=np.float64), 1e-9)
+    deviation = z.std(axis=0, dtype=np.float64)
+    # a unit that never changes is moved by something, too
+    deviation = np.maximum(deviation, 1e-9)
     gain = _gains(z[:PROBED_ROWS], deviation, decode, distance)
     effect = gain * deviation
     strongest = np.argsort(-effect)[: latent or size]
     kept = np.sort(strongest)
-    unit = 1 / np.maximum(gain, 1e-6 * max(float(gain.max()), 1e-12))
+    # a unit that does next to nothing would have a step without end
+    largest_gain = max(float(gain.max()), 1e-12)
+    unit = 1 / np.maximum(gain, 1e-6 * largest_gain)
     # where no unit does anything any step will do but 0
-    weight = float((effect[kept] ** 2).mean()) ** 0.5 or 1.0
+    mean_square = float((effect[kept] ** 2).mean())
+    weight = mean_square**0.5 or 1.0
 
     def at(scale: float) -> Quantiser:
-        return Quantiser(centre, scale * weight * unit, kept)
+        """The quantiser whose steps are of this common scale."""
+        step = scale * weight * unit
+        return Quantiser(centre, step, kept)
 
     judge = distortion if target is None else error
 
     def reached(scale: float) -> float:
+        """The error with steps of this common scale."""
         quantiser = at(scale)
-        restored = quantiser.restore(quantiser.quantise(z))
+        q = quantiser.quantise(z)
+        restored = quantiser.restore(q)
         return judge(decode(restored))
 
     finest = reached(FINEST)
@@ -183,8 +200,10 @@ def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fracti
         x = np.rint(x * unit)
         mean_square *= unit**2
     x = x[np.abs(x) < 2.0**53]
-    widest = float(np.abs(x).max(initial=0.0))  # from here on every number is rounded to 0
+    # from here on every number is rounded to 0
+    widest = float(np.abs(x).max(initial=0.0))
     guess = (3 * mean_square) ** 0.5
+    # so written that NaN is refused, too
     if not mean_square > 0 or not widest > 0:
         return Fraction(0)
     least = 1.0 if decimals is not None else 0.0
@@ -195,9 +214,12 @@ def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fracti
     every = -(-len(x) // MOST_TRIED)
     few = x[::every]
     for bound in tried[::-1].tolist():
+        # on a grid a step holds the points up to the bound on both sides, and the middle
         step = 2 * bound + (decimals is not None)
         # few numbers first: most bounds fail on them
-        if not all(_mean_square(part, step) <= mean_square for part in (few, x)):
+        if not _mean_square(few, step) <= mean_square:
+            continue
+        if not _mean_square(x, step) <= mean_square:
             continue
         if decimals is None:
             return Fraction(bound)
@@ -211,9 +233,10 @@ def _ladder(first: float, last: float) -> Float:
     `last` alone if it is the smaller one."""
     if first > last:
         return np.array([last])
-    ratio = np.log(last / first) / np.log(LADDER)
-    steps = int(np.ceil(ratio)) + 1
-    bounds = first * LADDER ** np.arange(steps + 1)
+    exponent = np.log(last / first) / np.log(LADDER)
+    steps = int(np.ceil(exponent)) + 1
+    factors = LADDER ** np.arange(steps + 1)
+    bounds = first * factors
     return np.asarray(np.minimum(bounds, last))
 
 

@@ -40,9 +40,11 @@ MAX_PADDED = 1 << 25  # values with what stands about each row
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """How the channels of pictures become planes to code. colours: PLANES, DIFFERENCES, PALETTE or
-    WITHIN; palette: (colours, channels), for PALETTE alone; bound: for WITHIN alone, how far off a
-    restored value may be."""
+    """How the channels of pictures become planes to code.
+
+    colours: PLANES, DIFFERENCES, PALETTE or WITHIN; palette: (colours, channels), for PALETTE
+    alone; bound: for WITHIN alone, how far off a restored value may be.
+    """
 
     colours: int
     palette: Samples | None = None
@@ -205,9 +207,11 @@ def _part(pictures: Samples) -> Samples:
 
 @dataclass(frozen=True, eq=False)
 class _Tried:
-    """A way tried on some pictures. primed: whether the coder began in a model's state; data: the
-    code, b"" if it was too long; bits: logarithm of the size of the coder's tables; planes: as
-    they are restored."""
+    """A way tried on some pictures.
+
+    primed: whether the coder began in a model's state; data: the code, b"" if it was too long;
+    bits: logarithm of the size of the coder's tables; planes: as they are restored.
+    """
 
     way: Way
     primed: bool
@@ -339,7 +343,13 @@ def _ways(pictures: Samples, bound: int) -> Iterator[Way]:
         yield Way(PALETTE, palette)
 
 
-def _tried(pictures: Samples, way: Way, preset: Preset, most: int, learned: State | None) -> _Tried:
+def _tried(
+    pictures: Samples,
+    way: Way,
+    preset: Preset,
+    most: int,
+    learned: State | None,
+) -> _Tried:
     """Code pictures, (n, channels, height, width), in one way. most: their largest value; learned:
     the state of a model to begin in, or None."""
     planes, largest = way.planes(pictures, most)
@@ -404,22 +414,21 @@ def decode(
     most = 255
     if width == 2:
         most, at = read_varint(data, at)
-    state, at = _first_state(data, at, number, model, primed=primed, grown=grown)
-    way = Way(colours)
+    state, at = _first_state(
+        data,
+        at,
+        number,
+        model,
+        primed=primed,
+        grown=grown,
+    )
     planes = shape[1]
+    way, at = _way_of(data, at, colours, planes, dtype)
     largest = most
-    if colours == PALETTE:
-        way, at = _palette(data, at, planes, dtype)
-        assert way.palette is not None
+    # what is coded are places in the palette
+    if way.palette is not None:
         planes = 1
         largest = max(1, len(way.palette) - 1)
-    elif colours == WITHIN:
-        bound, at = read_varint(data, at)
-        if not 0 < bound <= MOST_BOUND:
-            raise ArchiveError("damaged: pictures within a bound that is none")
-        way = Way(colours, bound=bound)
-    elif colours == DIFFERENCES and planes < 3:
-        raise ArchiveError("damaged: differences of colours that are none")
     if not 0 < largest < 1 << 16:
         raise ArchiveError("damaged: pictures with values of another size")
     sizes = (shape[0], planes, *shape[2:])
@@ -427,6 +436,28 @@ def decode(
     values = picture_coding.decode(coded, sizes, largest, state, way.bound)
     pictures = way.pictures(values, most)
     return np.ascontiguousarray(pictures.astype(dtype))
+
+
+def _way_of(
+    data: bytes,
+    at: int,
+    colours: int,
+    channels: int,
+    dtype: npt.DTypeLike,
+) -> tuple[Way, int]:
+    """(the way in which pictures are coded, where the blob goes on). at: where the blob has what
+    the way needs; colours: as of Way; channels, dtype: of the pictures. ArchiveError where the way
+    is not for such pictures."""
+    if colours == PALETTE:
+        return _palette(data, at, channels, dtype)
+    if colours == WITHIN:
+        bound, at = read_varint(data, at)
+        if not 0 < bound <= MOST_BOUND:
+            raise ArchiveError("damaged: pictures within a bound that is none")
+        return Way(colours, bound=bound), at
+    if colours == DIFFERENCES and channels < 3:
+        raise ArchiveError("damaged: differences of colours that are none")
+    return Way(colours), at
 
 
 def _first_state(
@@ -449,7 +480,7 @@ def _first_state(
         least = picture_models.BITS
     if grown or not primed:
         bits = data[at]
-        at = at + 1
+        at += 1
         if not least <= bits <= picture_coding.MOST_BITS:
             raise ArchiveError("damaged: coded pictures have tables of another size")
     if not primed:
@@ -486,9 +517,14 @@ def _learned(model: PictureModel | None, number: int) -> State:
     return state
 
 
-def _palette(data: bytes, at: int, channels: int, dtype: npt.DTypeLike) -> tuple[Way, int]:
-    """(the way of a palette, where the blob goes on), read from a blob at `at`. channels: of a
-    colour; dtype: of its values."""
+def _palette(
+    data: bytes,
+    at: int,
+    channels: int,
+    dtype: npt.DTypeLike,
+) -> tuple[Way, int]:
+    """(the way of a palette, where the blob goes on), read from a blob at `at`; ArchiveError for a
+    palette of none or too many colours. channels: of a colour; dtype: of its values."""
     count, at = read_varint(data, at)
     size, at = read_varint(data, at)
     if not 0 < count <= MOST_COLOURS:

@@ -26,6 +26,9 @@ from aetool.codec.picture_contexts import SCALE, SQUASHED, STRETCHED, Preset, Wa
 from aetool.errors import ArchiveError
 
 Values = npt.NDArray[np.uint16]
+Counters = npt.NDArray[np.uint32]
+Weights = npt.NDArray[np.int16]
+LastWeights = npt.NDArray[np.int32]
 COUNTER_BITS, COUNT_BITS = 22, 10  # of a counter: its probability, above how often it was used
 PROBABILITIES = 1 << COUNTER_BITS
 SURE = 4  # uses after which a counter's vote counts in full
@@ -48,24 +51,24 @@ class State:
     """The adaptive state of a coder of pictures: what it has learned from the pixels so far.
 
     bits: the binary logarithm of how many counters each context has. counters: (contexts << bits,),
-    each a probability and how often it was used. weights: (selectors
-    + 1, SETS, inputs), of the networks; last: (NODES, selectors + 1), of the network that joins
-    these.
+    each a probability and how often it was used. weights: (selectors + 1, SETS, inputs), of the
+    networks; last: (NODES, selectors + 1), of the network that joins these.
     """
 
     preset: Preset
     bits: int
-    counters: npt.NDArray[np.uint32]
-    weights: npt.NDArray[np.int16]
-    last: npt.NDArray[np.int32]
+    counters: Counters
+    weights: Weights
+    last: LastWeights
 
     @classmethod
     def fresh(cls, preset: Preset, bits: int) -> State:
         """The state of a coder that has seen no pixel. bits: logarithm of the counters of each
         context."""
         sets = len(preset.selectors) + 1
+        count = len(preset.contexts) << bits
         # each counter: a probability of one half, used never
-        counters = _aligned(len(preset.contexts) << bits, 1 << 31)
+        counters = _aligned(count, 1 << 31)
         weights_shape = (sets, SETS, preset.inputs)
         weights = np.full(weights_shape, FIRST_WEIGHT, np.int16)
         # the networks count alike at first
@@ -100,11 +103,13 @@ class State:
         return State(self.preset, bits, counters, weights, last)
 
 
-def _aligned(count: int, value: int) -> npt.NDArray[np.uint32]:
+def _aligned(count: int, value: int) -> Counters:
     """An array of `count` counters, all of this value, whose memory begins at the start of a line
-    of the processor's cache."""
-    room = np.full(count + 16, value, np.uint32)
-    first = -room.ctypes.data % 64 // 4
+    of the processor's cache, 64 bytes."""
+    room = np.full(count + LINE, value, np.uint32)
+    # the counters of a context that are used together then come in one load of the cache
+    missing_bytes = -room.ctypes.data % 64
+    first = missing_bytes // 4
     return room[first : first + count]
 
 
@@ -116,7 +121,12 @@ def bits_for(values: int) -> int:
     return min(bits, MOST_BITS)
 
 
-def encode(values: Values, most: int, state: State, bound: int = 0) -> bytes:
+def encode(
+    values: Values,
+    most: int,
+    state: State,
+    bound: int = 0,
+) -> bytes:
     """Encode planes, (n, planes, height, width), of values 0 .. most; `state` goes on learning in
     place. b"" if the code would take far more bytes than the values.
 
@@ -172,7 +182,7 @@ def _for_c(
     most: int,
     state: State,
     bound: int,
-) -> tuple[bytes, bytes, npt.NDArray[np.uint32], npt.NDArray[np.int16], npt.NDArray[np.int32]]:
+) -> tuple[bytes, bytes, Counters, Weights, LastWeights]:
     """A coder's settings and state as the C kernel takes them: (sizes and settings as bytes, lists
     of features, counters, weights of the networks, weights of the last one). shape: (n, planes,
     height, width); most: the largest value."""
@@ -238,15 +248,25 @@ class Coder:
         chosen = [node]
         within_set = min(node, 15)
         chosen += [selected * 16 + within_set for selected in self.chosen]
-        networks = [self.weights[k][number] for k, number in enumerate(chosen)]
+        sets = zip(self.weights, chosen, strict=True)
+        networks = [networks_of_set[number] for networks_of_set, number in sets]
         votes = [_joined(network, inputs) for network in networks]
+        # the last network joins the votes of these
         last = self.last[node]
         pairs = zip(last, votes, strict=True)
         total = sum(weight * vote for weight, vote in pairs)
         joined_vote = clipped(total >> 16, -SCALE, SCALE)
         probability = squashed(joined_vote)
         bit = self._cut(probability, bit)
-        self._learn(bit, probability, places, inputs, networks, votes, last)
+        self._learn(
+            bit,
+            probability,
+            places,
+            inputs,
+            networks,
+            votes,
+            last,
+        )
         return bit
 
     def _vote(self, counter: int) -> int:

@@ -37,39 +37,47 @@ def encode(
     model: PictureModel | None = None,
     bound: int = 0,
 ) -> Encoded:
-    """Encode pictures, (n, channels, height, width) of uint8 or uint16, as a block. effort: how far
-    to search; hints: of the block before, for pictures that become columns. words: JSON to store
-    beside them; model: what has been learned of other pictures, if the archive may name that model.
-    bound: how many levels off a restored value may be at most; 0: exact."""
+    """Encode pictures, (n, channels, height, width) of uint8 or uint16, as a block.
+
+    effort: how far to search; hints: of the block before, for pictures that become columns. words:
+    JSON to store beside them; model: what has been learned of other pictures, if the archive may
+    name that model. bound: how many levels off a restored value may be at most; 0: exact.
+    """
     by_reference = kernel.C is None and pixels.size > MOST_BY_REFERENCE
     if by_reference and pixels.dtype == np.uint8:
         return as_columns(pixels, effort, hints, words)
     if by_reference:
-        coded = picture_blobs.Coded(picture_blobs.squeezed(pixels), pixels)
+        blob = picture_blobs.squeezed(pixels)
+        coded = picture_blobs.Coded(blob, pixels)
     else:
-        presets = presets_of(effort)
-        tries = [picture_blobs.encode(pixels, preset, model, bound) for preset in presets]
+        tries = []
+        for preset in presets_of(effort):
+            tries.append(picture_blobs.encode(pixels, preset, model, bound))
         coded = min(tries, key=lambda one: len(one.blob))
     # the digest is of the pixels, lowest byte first on every machine
     little_endian = pixels.dtype.newbyteorder("<")
-    values = np.ascontiguousarray(coded.restored, little_endian).tobytes()
-    column = pixels_column(coded.blob, values, pixels.dtype.itemsize)
+    values = np.ascontiguousarray(coded.restored, little_endian)
+    column = pixels_column(coded.blob, values.tobytes(), pixels.dtype.itemsize)
     words = dict(words or {})
     words["shape"] = list(pixels.shape[1:])
     count = len(pixels)
-    content, payload, after = blocks.encode([column], count, words, effort)
+    content, payload, next_hints = blocks.encode([column], count, words, effort)
     largest, square = _errors(pixels, coded.restored)
+    # without an error there is none to be told
     errors = {PIXELS: largest} if largest else {}
     squares = {PIXELS: square} if square else {}
-    return Encoded(count, content, payload, after, errors, squares=squares)
+    return Encoded(count, content, payload, next_hints, errors, squares=squares)
 
 
 def near(pixels: Pixels, restored: Pixels, bound: int) -> bool:
     """Whether restored pictures have the shape and the type of the original ones, and each value is
     at most `bound` off."""
-    if restored.shape != pixels.shape or restored.dtype != pixels.dtype.newbyteorder("="):
+    if restored.shape != pixels.shape:
         return False
-    return _errors(pixels, restored)[0] <= bound
+    if restored.dtype != pixels.dtype.newbyteorder("="):
+        return False
+    largest, _ = _errors(pixels, restored)
+    return largest <= bound
 
 
 def _errors(pixels: Pixels, restored: Pixels) -> tuple[float, float]:
@@ -81,8 +89,10 @@ def _errors(pixels: Pixels, restored: Pixels) -> tuple[float, float]:
     # picture by picture, as the differences take more room than the pictures
     for before, after in zip(pixels, restored, strict=True):
         off = after.astype(np.int64) - before
-        largest = max(largest, int(np.abs(off).max()))
-        square += int((off * off).sum())
+        largest_here = int(np.abs(off).max())
+        largest = max(largest, largest_here)
+        squares = off * off
+        square += int(squares.sum())
     return float(largest), float(square)
 
 
@@ -108,7 +118,8 @@ def learn(batches: Iterable[Pixels], most: int) -> PictureModel:
         if most <= 0:
             break
     # as a reader will have it
-    return picture_models.from_bytes(picture_models.to_bytes(model), "")
+    stored = picture_models.to_bytes(model)
+    return picture_models.from_bytes(stored, "")
 
 
 def as_columns(
@@ -123,11 +134,12 @@ def as_columns(
     rows = count * width
     # (height, channels, n, width): a row of all pictures is a column of the block
     by_row = pixels.transpose(2, 1, 0, 3)
-    flat = by_row.reshape(height * channels, rows).astype(np.int64)
-    coded = [whole_column(row) for row in flat]
+    flat = by_row.reshape(height * channels, rows)
+    coded = [whole_column(row) for row in flat.astype(np.int64)]
     words = dict(words or {})
     words["shape"] = [channels, height, width]
-    content, payload, after = blocks.encode(
+    # the next row of the same channel is so many columns on, and may take over the plan
+    content, payload, next_hints = blocks.encode(
         coded,
         rows,
         words,
@@ -135,14 +147,14 @@ def as_columns(
         hints,
         period=channels,
     )
-    return Encoded(count, content, payload, after)
+    return Encoded(count, content, payload, next_hints)
 
 
 @sensible()
 def decode(content: Block, n: int) -> Pixels:
     """(n, channels, height, width): the n pictures of a decoded block; ArchiveError if it does not
     have them."""
-    channels, height, width = (int(size) for size in content.words["shape"])
+    channels, height, width = map(int, content.words["shape"])
     first = content.columns[0]
     if isinstance(first.meta, PixelsMeta):
         dtype: npt.DTypeLike = "<u2" if first.meta.width == 2 else np.uint8
@@ -154,7 +166,8 @@ def decode(content: Block, n: int) -> Pixels:
     flat = np.array([column.values for column in content.columns])
     low = flat.min(initial=0)
     high = flat.max(initial=0)
-    if flat.size != n * channels * height * width or low < 0 or high > 255:
+    count_of_values = n * channels * height * width
+    if flat.size != count_of_values or low < 0 or high > 255:
         raise ArchiveError("damaged: a block of pictures is out of range")
     by_row = flat.reshape(height, channels, n, width)
     by_picture = by_row.transpose(2, 1, 0, 3)

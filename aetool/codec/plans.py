@@ -26,10 +26,10 @@ MAX_WIDTH = 63  # bits of a place within a bin
 MAX_STRENGTH = (1 << 16) - 1
 MAX_LANES_LOG = 8
 MAX_STREAM = 1 << 22  # numbers of streams are below
-MOST_FACTOR = 1 << 40
-MOST_LAG = 16
-MOST_TERMS = 16
-PACKED_SIZES = (1, 2, 4, 8)
+MOST_FACTOR = 1 << 40  # of a term of a combination, and of its divisor
+MOST_LAG = 16  # rows
+MOST_TERMS = 16  # of a combination
+PACKED_SIZES = (1, 2, 4, 8)  # bytes of a value
 NO_INTEGERS = np.zeros(0, np.int64)
 
 
@@ -39,18 +39,27 @@ def refused(what: str) -> ArchiveError:
     return ArchiveError(f"damaged: a column's plan: {what}")
 
 
-def whole(value: Json, low: int, high: int, what: str) -> int:
+def whole(
+    value: Json,
+    low: int,
+    high: int,
+    what: str,
+) -> int:
     """Return `value` if it is a whole number from low to high, both allowed; else raise
     ArchiveError. what: the field's name in the message."""
+    # True and False are integers, too, for isinstance
     if type(value) is not int or not low <= value <= high:
-        raise refused(f"{what} must be a whole number of {low} to {high}, not {str(value)[:40]}")
+        shown = str(value)[:40]
+        raise refused(f"{what} must be a whole number of {low} to {high}, not {shown}")
     return value
 
 
 def deltas(values: Sequence[int] | Int) -> list[int]:
     """The first of the values, then each minus the one before it, as plans store ascending
     numbers."""
-    steps: list[int] = np.diff(np.asarray(values, np.int64), prepend=np.int64(0)).tolist()
+    numbers = np.asarray(values, np.int64)
+    # as if a 0 came before them: the first step is the first value
+    steps: list[int] = np.diff(numbers, prepend=np.int64(0)).tolist()
     return steps
 
 
@@ -60,10 +69,14 @@ def summed(raw: Json, most: int, what: str) -> Int:
     what: the field's name in the message."""
     if not isinstance(raw, list) or len(raw) > most:
         raise refused(f"{what} must be at most {most} numbers")
-    if not all(type(step) is int and -(1 << 63) <= step < 1 << 63 for step in raw):
-        raise refused(f"{what} must be whole numbers of 64 bits")
-    values = np.cumsum(np.array(raw, np.int64), dtype=np.int64)
-    if (values[1:] <= values[:-1]).any():
+    for step in raw:
+        if type(step) is not int or not -(1 << 63) <= step < 1 << 63:
+            raise refused(f"{what} must be whole numbers of 64 bits")
+    steps = np.array(raw, np.int64)
+    # a sum beyond 64 bits wraps around, and is then not ascending
+    values = np.cumsum(steps, dtype=np.int64)
+    is_ascending = values[1:] > values[:-1]
+    if not is_ascending.all():
         raise refused(f"{what} must be ascending")
     return values
 
@@ -112,7 +125,10 @@ class Term:
 
     def to_json(self) -> list[Json]:
         """The term as JSON: the factor, then number and lag of each stream."""
-        return [self.factor, *(number for pair in self.streams for number in pair)]
+        stored: list[Json] = [self.factor]
+        for stream, lag in self.streams:
+            stored += [stream, lag]
+        return stored
 
     @classmethod
     def parsed(cls, raw: Json) -> Term:
@@ -120,9 +136,11 @@ class Term:
         if not isinstance(raw, list) or len(raw) not in (3, 5):
             raise refused("a term must be a factor and one stream or two, each with its lag")
         factor = whole(raw[0], -MOST_FACTOR, MOST_FACTOR, "a factor")
+        # behind the factor numbers of streams and lags take turns
         streams = [whole(number, 0, MAX_STREAM, "a stream's number") for number in raw[1::2]]
         lags = [whole(lag, 0, MOST_LAG, "a lag") for lag in raw[2::2]]
-        return cls(factor, tuple(zip(streams, lags, strict=True)))
+        pairs = zip(streams, lags, strict=True)
+        return cls(factor, tuple(pairs))
 
 
 @dataclass(frozen=True)
@@ -156,7 +174,8 @@ class Combination:
         if not isinstance(raw, list) or not 2 <= len(raw) <= 1 + MOST_TERMS:
             raise refused(f"a combination must be a divisor and 1 to {MOST_TERMS} terms")
         divisor = whole(raw[0], 1, MOST_FACTOR, "a divisor")
-        return cls(tuple(Term.parsed(term) for term in raw[1:]), divisor)
+        terms = [Term.parsed(term) for term in raw[1:]]
+        return cls(tuple(terms), divisor)
 
 
 # ---- features of a context
@@ -170,7 +189,7 @@ class Feature:
     stream: the number of the other stream that the feature looks at; None if it looks at none.
     """
 
-    letter: ClassVar[str]
+    letter: ClassVar[str]  # by which a plan's JSON has the class
 
     @property
     def stream(self) -> int | None:
@@ -323,13 +342,15 @@ def feature_from_json(raw: Json) -> Feature:
     """The feature that `to_json` wrote; ArchiveError for anything else."""
     if not isinstance(raw, list) or not raw or not isinstance(raw[0], str):
         raise refused("a feature is no list that begins with a letter")
-    kind = FEATURES.get(raw[0])
+    letter, *parts = raw
+    kind = FEATURES.get(letter)
     if kind is None:
-        raise refused(f"an unknown feature, {raw[0][:40]!r}")
+        raise refused(f"an unknown feature, {letter[:40]!r}")
     try:
-        return kind.parsed(raw[1:])
-    except ValueError:  # too many parts, or too few
-        raise refused(f"a feature of letter {raw[0]} has {len(raw) - 1} parts") from None
+        return kind.parsed(parts)
+    # too many parts, or too few
+    except ValueError:
+        raise refused(f"a feature of letter {letter} has {len(parts)} parts") from None
 
 
 # ---- plans
@@ -397,12 +418,14 @@ class Plan:
     def to_json(self) -> dict[str, Json]:
         """The plan as a JSON object, as it is stored; fields with their default are left out."""
         stored: dict[str, Json] = {"b": deltas(self.starts)}
+        # a small block's plans are a good part of it
         if self.widths.any():
             stored["w"] = self.widths.tolist()
         if self.complete:
             stored["x"] = 1
         if self.transform is not Transform.NONE:
             stored["t"] = self.transform.value
+        # other transforms leave over what another plan had there
         if self.transform.looks_aside:
             stored["g"] = self.of
         if self.combined is not None:
@@ -418,38 +441,39 @@ class Plan:
         if self.usual:
             stored["z"] = self.usual
         if self.packed is not None:
-            stored |= {"o": self.packed.low, "y": self.packed.size}
+            stored["o"] = self.packed.low
+            stored["y"] = self.packed.size
         return stored
 
     @classmethod
     def from_json(cls, stored: Json) -> Plan:
-        """The plan that to_json wrote; ArchiveError for anything else."""
+        """The plan that `to_json` wrote; ArchiveError for anything else."""
         if not isinstance(stored, Mapping) or not stored.keys() <= LETTERS or "b" not in stored:
             raise refused("it has parts that are not known here, or no bins")
         starts = summed(stored["b"], MAX_BINS, "bins")
         widths = np.zeros(len(starts), np.int64)
         if "w" in stored:
-            raw = stored["w"]
-            if not isinstance(raw, list) or len(raw) != len(starts):
-                raise refused("bins have another number of widths")
-            bits = [whole(width, 0, MAX_WIDTH, "the width of a bin") for width in raw]
-            widths = np.array(bits, np.int64)
-        features = stored.get("f", [])
-        if not isinstance(features, list) or len(features) > rans.MAX_LEVELS:
-            raise refused(f"features must be at most {rans.MAX_LEVELS}")
+            widths = widths_from_json(stored["w"], len(starts))
+        features = features_from_json(stored.get("f", []))
         transform = transform_from_json(stored.get("t", "v"))
         if transform.is_linear != ("p" in stored):
             raise refused("a linear transform and its combination are not without each other")
-        features = tuple(feature_from_json(feature) for feature in features)
-        if transform is not Transform.KEYED and any(isinstance(one, Seen) for one in features):
+        combined = None
+        if "p" in stored:
+            combined = Combination.parsed(stored["p"])
+        pair = None
+        if "j" in stored:
+            pair = pair_from_json(stored["j"], transform)
+        asks_for_keys = any(isinstance(feature, Seen) for feature in features)
+        if asks_for_keys and transform is not Transform.KEYED:
             raise refused("how often a key came is asked of a column without keys")
         return cls(
             starts=starts,
             widths=widths,
             complete="x" in stored,
             transform=transform,
-            combined=Combination.parsed(stored["p"]) if "p" in stored else None,
-            pair=pair_from_json(stored["j"], transform) if "j" in stored else None,
+            combined=combined,
+            pair=pair,
             of=whole(stored.get("g", 0), 0, MAX_STREAM, "a stream's number"),
             features=features,
             strength=whole(stored.get("k", cls.strength), 1, MAX_STRENGTH, "the strength"),
@@ -459,7 +483,24 @@ class Plan:
         )
 
 
-LETTERS = frozenset("bwxtgfklzoypj")
+LETTERS = frozenset("bwxtgfklzoypj")  # of the parts of a plan, one each
+
+
+def widths_from_json(raw: Json, bins: int) -> Int:
+    """(bins,) int64: the widths of bins from a list in a plan's JSON; ArchiveError for anything
+    else."""
+    if not isinstance(raw, list) or len(raw) != bins:
+        raise refused("bins have another number of widths")
+    widths = [whole(width, 0, MAX_WIDTH, "the width of a bin") for width in raw]
+    return np.array(widths, np.int64)
+
+
+def features_from_json(raw: Json) -> tuple[Feature, ...]:
+    """The features of a plan from a list in its JSON; ArchiveError for anything else."""
+    # each feature is a level of frequency tables
+    if not isinstance(raw, list) or len(raw) > rans.MAX_LEVELS:
+        raise refused(f"features must be at most {rans.MAX_LEVELS}")
+    return tuple(feature_from_json(feature) for feature in raw)
 
 
 def transform_from_json(letter: Json) -> Transform:
@@ -485,6 +526,7 @@ def packed_from_json(stored: Mapping[str, Json]) -> Packed | None:
     if "y" not in stored:
         return None
     size = stored["y"]
+    # 1.0 and True are in the tuple, too
     if type(size) is not int or size not in PACKED_SIZES:
         raise refused(f"values of {str(size)[:40]} bytes; {PACKED_SIZES} are known")
     low = whole(stored.get("o"), -(1 << 63), (1 << 63) - 1, "the lowest value")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -39,15 +39,21 @@ Bound = Fraction | None
 Columns = Iterator[Decoded]
 Metas = Sequence[Meta]
 Ends = tuple[Fraction, Fraction]
+Value = TypeVar("Value", bound=np.generic)
 
 
 class ColumnKind:
     """How the columns of one Arrow type are encoded, decoded and compared; a subclass for each sort
-    of type. kind: the type; place: of the column in its table."""
+    of type. kind: the type; place: of the column in its table; dictionaries: of all columns."""
 
     numeric = False  # whether --max-error applies
 
-    def __init__(self, kind: pa.DataType, place: int, dictionaries: Dictionaries) -> None:
+    def __init__(
+        self,
+        kind: pa.DataType,
+        place: int,
+        dictionaries: Dictionaries,
+    ) -> None:
         self.kind = kind
         self.place = place
         self.dictionaries = dictionaries
@@ -59,7 +65,7 @@ class ColumnKind:
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
         """The array of `rows` values, decoded from the next of a block's columns; as many are taken
-        as `encode` returned."""
+        as `encode` returned. ArchiveError where they are damaged, or of another kind."""
         raise NotImplementedError
 
     def width(self, metas: Metas) -> int:
@@ -72,7 +78,12 @@ class ColumnKind:
         numbers."""
         return None
 
-    def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:
+    def agree(
+        self,
+        source: pa.Array,
+        restored: pa.Array,
+        bound: Bound,
+    ) -> bool:
         """Whether the restored array has the source's values and gaps, bit for bit. Kinds that can
         be stored within a bound allow for it, and for values that differ by at most that."""
         return same_values(source, restored)
@@ -120,7 +131,12 @@ class WholeNumbers(ColumnKind):
     may move them.
     """
 
-    def __init__(self, kind: pa.DataType, place: int, dictionaries: Dictionaries) -> None:
+    def __init__(
+        self,
+        kind: pa.DataType,
+        place: int,
+        dictionaries: Dictionaries,
+    ) -> None:
         from pyarrow import types
 
         super().__init__(kind, place, dictionaries)
@@ -140,6 +156,7 @@ class WholeNumbers(ColumnKind):
             self.first = -self.last
 
     def _stored_as(self) -> Stored:
+        """The dtype of the numbers in Arrow's buffer, little-endian."""
         from pyarrow import types
 
         is_unsigned = types.is_unsigned_integer(self.kind)
@@ -155,13 +172,22 @@ class WholeNumbers(ColumnKind):
 
     def _widened(self, values: Integers) -> Integers:
         """The numbers as 64 bits: with a sign, unless their type goes beyond what these hold."""
+        # only uint64 does
         if self.high >= 1 << 63:
             return values.astype(np.uint64)
         return values.astype(np.int64)
 
-    def _encoded(self, values: Integers, gaps: Mask | None, bound: Bound) -> Coded:
+    def _encoded(
+        self,
+        values: Integers,
+        gaps: Mask | None,
+        bound: Bound,
+    ) -> Coded:
+        """Encode stored numbers, (n,) of 64 bits. gaps: (n,) bool, which are missing, or None;
+        bound: as of `encode`."""
         unit = Fraction(10) ** self.scale
         grid = None
+        # a number beyond its type's digits would be moved to one within
         if bound is not None and self._are_valid(values, gaps):
             allowed = bound * unit
             grid = Grid.of(allowed, self.first, self.last)
@@ -175,7 +201,7 @@ class WholeNumbers(ColumnKind):
     def _are_valid(self, values: Integers, gaps: Mask | None) -> bool:
         """Whether all values outside of gaps have at most the digits that their decimal type
         allows, which Arrow does not check."""
-        present = values if gaps is None else values[~gaps]
+        present = _outside(gaps, values)
         if not len(present):
             return True
         smallest = int(present.min())
@@ -188,6 +214,8 @@ class WholeNumbers(ColumnKind):
         return array_from(self.kind, rows, gaps, stored)
 
     def _decoded(self, column: Decoded) -> tuple[Integers, Mask | None]:
+        """((n,) stored numbers of 64 bits, 0 in gaps; (n,) bool gaps, None without) of a column;
+        ArchiveError for a number that its type has not."""
         meta = column.meta
         # only values that were moved within a bound keep to the digits of their type
         if isinstance(meta, IntegerMeta) and meta.allowed > 0:
@@ -195,32 +223,46 @@ class WholeNumbers(ColumnKind):
         return numbers.decode_integers(column, self.low, self.high)
 
     def ends(self, array: pa.Array) -> Ends | None:
-        gaps = gaps_of(array)
         values = buffer_of(array, self.stored)
-        present = values if gaps is None else values[~gaps]
+        present = _outside(gaps_of(array), values)
         return self._ends(present)
 
-    def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:
+    def agree(
+        self,
+        source: pa.Array,
+        restored: pa.Array,
+        bound: Bound,
+    ) -> bool:
         if bound is None or same_values(source, restored):
             return same_values(source, restored)
         if not _same_gaps(source, restored):
             return False
-        before = self._widened(buffer_of(source, self.stored))
-        after = self._widened(buffer_of(restored, self.stored))
+        # what stands in gaps is lost, and may differ
         gaps = gaps_of(source)
-        if gaps is not None:
-            before = before[~gaps]
-            after = after[~gaps]
-        return self._are_near(before, after, bound)
+        before = _outside(gaps, buffer_of(source, self.stored))
+        after = _outside(gaps, buffer_of(restored, self.stored))
+        return self._are_near(
+            self._widened(before),
+            self._widened(after),
+            bound,
+        )
 
-    def _are_near(self, before: Integers, after: Integers, bound: Fraction) -> bool:
+    def _are_near(
+        self,
+        before: Integers,
+        after: Integers,
+        bound: Fraction,
+    ) -> bool:
         """Whether stored numbers differ from others by at most the bound, in the column's unit."""
         off = distances(before, after)
         largest = int(off.max(initial=0))
+        # in stored numbers, as the distances are
         allowed = bound * Fraction(10) ** self.scale
         return largest <= allowed
 
     def _ends(self, values: Integers) -> Ends | None:
+        """(smallest, largest) of stored numbers, (n,), in the column's unit; None if there are
+        none."""
         if not len(values):
             return None
         unit = Fraction(10) ** self.scale
@@ -241,15 +283,15 @@ class WideDecimals(WholeNumbers):
         return width // 64
 
     def _stored_as(self) -> Stored:
-        return np.dtype("<i8")  # where one limb is enough
+        # where one limb is enough
+        return np.dtype("<i8")
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
         limbs, gaps = self._limbs(array)
         count = _needed(limbs)
-        if count == 1:
-            only = limbs[:, 0].copy()
-            return [self._encoded(only, gaps, bound)]
         lowest = limbs[:, 0].copy()
+        if count == 1:
+            return [self._encoded(lowest, gaps, bound)]
         first = numbers.encode_integers(lowest, gaps)
         meta = integer_meta(first.meta)
         first.meta = dataclasses.replace(meta, limbs=count)
@@ -270,7 +312,9 @@ class WideDecimals(WholeNumbers):
         last = first + len(array) * size
         buffer = array.buffers()[1]
         raw = bytes_of(buffer)[first:last]
-        limbs = raw.view("<i8").reshape(-1, self.limbs).copy()
+        shared_limbs = raw.view("<i8").reshape(-1, self.limbs)
+        # Arrow's buffer is not written to
+        limbs = shared_limbs.copy()
         if gaps is not None:
             limbs[gaps] = 0
         return limbs, gaps
@@ -294,7 +338,12 @@ class WideDecimals(WholeNumbers):
             return metas[0].limbs
         return 1
 
-    def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:
+    def agree(
+        self,
+        source: pa.Array,
+        restored: pa.Array,
+        bound: Bound,
+    ) -> bool:
         if bound is None or same_values(source, restored):
             return same_values(source, restored)
         before, _ = self._limbs(source)
@@ -308,7 +357,7 @@ class WideDecimals(WholeNumbers):
 
     def ends(self, array: pa.Array) -> Ends | None:
         limbs, gaps = self._limbs(array)
-        present = limbs if gaps is None else limbs[~gaps]
+        present = _outside(gaps, limbs)
         if _needed(present) == 1:
             return self._ends(present[:, 0])
         unit = Fraction(10) ** self.scale
@@ -346,6 +395,7 @@ class FloatNumbers(ColumnKind):
         return [numbers.encode_floats(values, gaps, bound)]
 
     def _values(self, array: pa.Array) -> Floats:
+        """(n,): the floats of an array, of the width of its type; any may stand in gaps."""
         size = self.kind.bit_width // 8
         return buffer_of(array, np.dtype(f"<f{size}"))
 
@@ -355,7 +405,12 @@ class FloatNumbers(ColumnKind):
         values, gaps = numbers.decode_floats(column, width)
         return array_from(self.kind, rows, gaps, values)
 
-    def agree(self, source: pa.Array, restored: pa.Array, bound: Bound) -> bool:
+    def agree(
+        self,
+        source: pa.Array,
+        restored: pa.Array,
+        bound: Bound,
+    ) -> bool:
         if bound is None or same_values(source, restored):
             return same_values(source, restored)
         if source.type != restored.type or not _same_gaps(source, restored):
@@ -377,6 +432,7 @@ class FloatNumbers(ColumnKind):
         finite = np.isfinite(values)
         if gaps is not None:
             finite &= ~gaps
+        # NaN and gaps alone have no range
         if not finite.any():
             return None
         present = values[finite].astype(np.float64)
@@ -386,11 +442,18 @@ class FloatNumbers(ColumnKind):
 
 
 class Strings(ColumnKind):
-    """Text and bytes, of any length, of one length, or as views. fixed: the length of every value;
-    None if it may differ. laid_out: the type in which values are read, which has no views; offsets:
-    the dtype of its buffer of ends."""
+    """Text and bytes, of any length, of one length, or as views.
 
-    def __init__(self, kind: pa.DataType, place: int, dictionaries: Dictionaries) -> None:
+    fixed: the length of every value; None if it may differ. laid_out: the type in which values are
+    read, which has no views; offsets: the dtype of its buffer of ends.
+    """
+
+    def __init__(
+        self,
+        kind: pa.DataType,
+        place: int,
+        dictionaries: Dictionaries,
+    ) -> None:
         import pyarrow as pa
         from pyarrow import types
 
@@ -400,6 +463,7 @@ class Strings(ColumnKind):
             self.fixed = kind.byte_width
         texts = (pa.string(), pa.large_string(), pa.string_view())
         self.utf8 = kind in texts
+        # views point into several buffers: large types, whose ends have 64 bits, hold all of them
         self.laid_out = kind
         if kind == pa.string_view():
             self.laid_out = pa.large_string()
@@ -430,6 +494,7 @@ class Strings(ColumnKind):
             places = np.arange(first, last + 1, dtype=np.int64)
             return places * np.int64(self.fixed)
         buffer = array.buffers()[1]
+        # an array without values may have none
         if buffer is None:
             return np.zeros(1, np.int64)
         first = array.offset * self.offsets.itemsize
@@ -478,6 +543,7 @@ class Indices(WholeNumbers):
     blocks."""
 
     def _stored_as(self) -> Stored:
+        # of the indices, not of what the dictionary holds
         plain = self.kind.index_type.to_pandas_dtype()
         index: Stored = np.dtype(plain)
         return index.newbyteorder("<")
@@ -494,10 +560,11 @@ class Indices(WholeNumbers):
 
         column = next(columns)
         number = integer_meta(column.meta).dictionary
-        known = self.dictionaries.of.get(self.place, [])
-        if number is None or number >= len(known):
+        # a column may have had another dictionary in each of its batches
+        of_column = self.dictionaries.of.get(self.place, [])
+        if number is None or number >= len(of_column):
             raise ArchiveError("damaged: a block refers to a dictionary that is not there")
-        dictionary = known[number]
+        dictionary = of_column[number]
         values, gaps = self._decoded(column)
         # in gaps stands 0, which an empty dictionary has not
         count = max(1, len(dictionary))
@@ -515,10 +582,15 @@ class Indices(WholeNumbers):
         )
 
 
-def kind_of(kind: pa.DataType, place: int, dictionaries: Dictionaries) -> ColumnKind:
+def kind_of(
+    kind: pa.DataType,
+    place: int,
+    dictionaries: Dictionaries,
+) -> ColumnKind:
     """The object that encodes and decodes columns of an Arrow type, by its class. kind: a type that
     schemas.type_to_json has JSON for; place: of the column in its table."""
-    return _class_of(kind)(kind, place, dictionaries)
+    make = _class_of(kind)
+    return make(kind, place, dictionaries)
 
 
 def _class_of(kind: pa.DataType) -> type[ColumnKind]:
@@ -538,6 +610,13 @@ def _class_of(kind: pa.DataType) -> type[ColumnKind]:
     if types.is_integer(kind) or types.is_temporal(kind):
         return WholeNumbers
     return Strings
+
+
+def _outside(gaps: Mask | None, values: npt.NDArray[Value]) -> npt.NDArray[Value]:
+    """The values, (n, ...), that are not missing. gaps: (n,) bool, or None if none is."""
+    if gaps is None:
+        return values
+    return values[~gaps]
 
 
 def _same_gaps(one: pa.Array, other: pa.Array) -> bool:

@@ -22,7 +22,8 @@ def gaps_of(array: pa.Array) -> Mask | None:
         return None
     is_gap = array.is_null()
     # Arrow packs eight of them into a byte: they have to be copied
-    return np.asarray(is_gap.to_numpy(zero_copy_only=False), np.bool_)
+    gaps = is_gap.to_numpy(zero_copy_only=False)
+    return np.asarray(gaps, np.bool_)
 
 
 def validity(gaps: Mask | None) -> pa.Buffer | None:
@@ -32,11 +33,17 @@ def validity(gaps: Mask | None) -> pa.Buffer | None:
 
     if gaps is None:
         return None
+    # Arrow has the first value in the lowest bit
     bits = np.packbits(~gaps, bitorder="little")
     return pa.py_buffer(bits)
 
 
-def array_from(kind: pa.DataType, rows: int, gaps: Mask | None, *contents: Raw) -> pa.Array:
+def array_from(
+    kind: pa.DataType,
+    rows: int,
+    gaps: Mask | None,
+    *contents: Raw,
+) -> pa.Array:
     """An Arrow array of `rows` values of a type, made of buffers. contents: its buffers after the
     one of validity, which is made of gaps."""
     import pyarrow as pa
@@ -57,7 +64,8 @@ def bytes_of(buffer: pa.Buffer | None) -> npt.NDArray[np.uint8]:
 
 def bits_of(array: pa.Array) -> npt.NDArray[np.uint8]:
     """(n,): the values of a boolean array as 0 and 1; either may stand in gaps."""
-    packed = bytes_of(array.buffers()[1])
+    buffer = array.buffers()[1]
+    packed = bytes_of(buffer)
     # the first of the array's values need not be the first bit of its buffer
     last = array.offset + len(array)
     bits = np.unpackbits(packed, count=last, bitorder="little")
@@ -95,8 +103,11 @@ def _same_floats(one: pa.Array, other: pa.Array) -> bool:
     else. Arrow's own comparison takes NaN for unequal, and -0.0 for 0.0."""
     gaps = gaps_of(one)
     other_gaps = gaps_of(other)
-    stored = np.dtype(f"<i{one.type.bit_width // 8}")
-    differs = buffer_of(one, stored) != buffer_of(other, stored)
+    width = one.type.bit_width // 8
+    as_bits = np.dtype(f"<i{width}")
+    bits = buffer_of(one, as_bits)
+    other_bits = buffer_of(other, as_bits)
+    differs = bits != other_bits
     if gaps is None or other_gaps is None:
         have_no_gaps = gaps is None and other_gaps is None
         return have_no_gaps and not differs.any()

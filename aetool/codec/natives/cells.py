@@ -35,7 +35,13 @@ class CellColumn:
         return np.diff(self.ends, prepend=np.int64(0))
 
 
-def encode_cells(buffer: Bytes, start: Int, stop: Int, gaps: Mask | None, utf8: bool) -> Coded:
+def encode_cells(
+    buffer: Bytes,
+    start: Int,
+    stop: Int,
+    gaps: Mask | None,
+    utf8: bool,
+) -> Coded:
     """Encode a column of cells: cell i is buffer[start[i]:stop[i]].
 
     gaps: (n,) bool, which cells are missing, or None. utf8: whether all cells are UTF-8. A gap is
@@ -43,8 +49,10 @@ def encode_cells(buffer: Bytes, start: Int, stop: Int, gaps: Mask | None, utf8: 
     """
     first = int(start.min(initial=len(buffer)))
     last = int(stop.max(initial=first))
-    if last - first > MAX_TEXT:
-        raise ArchiveError(f"a block of {last - first:,} bytes of text is too large")
+    size = last - first
+    if size > MAX_TEXT:
+        raise ArchiveError(f"a block of {size:,} bytes of text is too large")
+    # Arrow's buffer may have the cells of other batches, too
     buffer = buffer[first:last]
     # within the limit of a text, 32 bits are enough
     begin = (start - first).astype(np.int32)
@@ -56,20 +64,25 @@ def encode_cells(buffer: Bytes, start: Int, stop: Int, gaps: Mask | None, utf8: 
         gap_mark = _unused(buffer, begin[~gaps], end[~gaps])
     # all gaps look at the one mark, behind all cells
     begin[gaps] = len(buffer)
-    buffer = np.append(buffer, np.frombuffer(gap_mark, np.uint8))
+    mark = np.frombuffer(gap_mark, np.uint8)
+    buffer = np.append(buffer, mark)
     end[gaps] = len(buffer)
     coded = textual.encode(buffer, begin, end)
-    for one in (coded, *coded.others):
-        assert isinstance(one.meta, CellsMeta)
-        one.meta = dataclasses.replace(one.meta, gap=gap_mark.decode("latin-1"))
+    # JSON has no bytes; latin-1 gives each byte back
+    mark_in_json = gap_mark.decode("latin-1")
+    for way in (coded, *coded.others):
+        assert isinstance(way.meta, CellsMeta)
+        way.meta = dataclasses.replace(way.meta, gap=mark_in_json)
     return coded
 
 
 def _unused(buffer: Bytes, start: spans.I32, stop: spans.I32) -> bytes:
-    """A short text that no cell is equal to: the first of the bytes FF, FE .. 00, FFFF, FFFE ..
-    that is free."""
+    """A short text that no cell buffer[start[i]:stop[i]] is equal to: the first of the bytes FF, FE
+    .. 00, FFFF, FFFE .. that is free."""
+    lengths = stop - start
     for size in count(1):
-        rows = np.flatnonzero(stop - start == size)
+        # only cells of that length could be equal to it
+        rows = np.flatnonzero(lengths == size)
         cells = set(spans.cells_of(buffer, start[rows], stop[rows]))
         for letters in product(range(255, -1, -1), repeat=size):
             gap_mark = bytes(letters)
@@ -80,7 +93,8 @@ def _unused(buffer: Bytes, start: spans.I32, stop: spans.I32) -> bytes:
 
 @sensible()
 def decode_cells(column: Decoded) -> CellColumn:
-    """The cells and gaps of a column that `encode_cells` encoded."""
+    """The cells and gaps of a column that `encode_cells` encoded; ArchiveError for a column of
+    anything else, or cells of more bytes than a block may have."""
     cells = ranks.cells_of(column)
     length = cells.length.astype(np.int64)
     gaps = None
@@ -90,7 +104,8 @@ def decode_cells(column: Decoded) -> CellColumn:
         length = np.where(gaps, 0, length)
     # before the cells are put behind one another
     check_text(int(length.sum()))
-    joined = spans.weave(cells.pool, cells.start, length.astype(np.int32))
+    length_of_cells = length.astype(np.int32)
+    joined = spans.weave(cells.pool, cells.start, length_of_cells)
     ends = np.cumsum(length, dtype=np.int64)
     return CellColumn(joined, ends, gaps)
 
@@ -98,6 +113,7 @@ def decode_cells(column: Decoded) -> CellColumn:
 def _equal_to(cells: spans.Spans, gap_mark: bytes) -> Mask:
     """Which cells equal the bytes by which a gap is stored, (rows,) bool."""
     is_equal: npt.NDArray[np.bool_] = cells.length == len(gap_mark)
+    # a byte at a time, of those that are equal so far
     for place, byte in enumerate(gap_mark):
         candidates = np.flatnonzero(is_equal)
         letters = cells.pool[cells.start[candidates] + place]

@@ -1,6 +1,7 @@
 """Whole numbers and floats of one column as streams of int64, bit for bit or within a bound.
 
-A gap (null) is told apart from NaN, NaN of another payload from the usual one, -0.0 from 0.0.
+Gaps (nulls) are not NaN, a NaN of other bits is not the usual one, and -0.0 is not 0.0: each comes
+back as it was.
 """
 
 from __future__ import annotations
@@ -68,24 +69,31 @@ FLOATS = {
 # ---- whole numbers
 
 
-def encode_integers(values: Integers, gaps: Mask | None = None, grid: Grid | None = None) -> Coded:
+def encode_integers(
+    values: Integers,
+    gaps: Mask | None = None,
+    grid: Grid | None = None,
+) -> Coded:
     """Encode a column of whole numbers, (n,) int64 or uint64. gaps: (n,) bool, which are missing,
     or None; what stands there is lost.
 
     grid: rounds the numbers within an error bound; None: they come back exactly.
     """
     present = None
+    numbers = values
     if gaps is not None and gaps.any():
         present = ~gaps
+        numbers = values[present]
     has_gaps = present is not None
-    numbers = values if present is None else values[present]
     if grid is None:
         stored, multiple = _multiples(numbers)
         coded = Coded(IntegerMeta(has_gaps, multiple))
     else:
         stored = grid.quantise(numbers)
-        coded = Coded(IntegerMeta(has_gaps, 1, grid.allowed))
+        meta = IntegerMeta(has_gaps, multiple=1, allowed=grid.allowed)
+        coded = Coded(meta)
         coded.error, coded.square = _errors_of(numbers, stored, grid)
+    # a stream of its own says which rows are gaps, 1, or have a number, 0
     if present is not None:
         kinds = (~present).astype(np.int64)
         coded.streams.append(Stream(kinds))
@@ -94,7 +102,8 @@ def encode_integers(values: Integers, gaps: Mask | None = None, grid: Grid | Non
 
 
 def _multiples(numbers: Integers) -> tuple[Int, int]:
-    """(numbers divided by what divides them all, that divisor; 1 where it would save nothing)."""
+    """((n,) numbers divided by what divides them all, that divisor; 1 where it would save
+    nothing)."""
     # without a sign, as with one: the bits of 64 are the same
     stored = numbers.view(np.int64)
     multiple = _common_divisor(stored)
@@ -103,7 +112,11 @@ def _multiples(numbers: Integers) -> tuple[Int, int]:
     return stored, multiple
 
 
-def _errors_of(numbers: Integers, stored: Int, grid: Grid) -> tuple[float, float]:
+def _errors_of(
+    numbers: Integers,
+    stored: Int,
+    grid: Grid,
+) -> tuple[float, float]:
     """(the largest error, the sum of squared errors) of numbers that are rounded to a grid."""
     restored = grid.restore(stored, numbers.dtype == np.uint64)
     off = distances(numbers, restored)
@@ -116,7 +129,11 @@ def _errors_of(numbers: Integers, stored: Int, grid: Grid) -> tuple[float, float
 
 
 @sensible()
-def decode_integers(column: Decoded, low: int, high: int) -> tuple[Integers, Mask | None]:
+def decode_integers(
+    column: Decoded,
+    low: int,
+    high: int,
+) -> tuple[Integers, Mask | None]:
     """((n,) int64, or uint64 if high is beyond int64; (n,) bool gaps, None without) of a column. In
     gaps stands 0.
 
@@ -132,6 +149,7 @@ def decode_integers(column: Decoded, low: int, high: int) -> tuple[Integers, Mas
         values = column.values * np.int64(meta.multiple)
     if unsigned:
         values = values.view(np.uint64)
+    # a damaged archive may have any number of 64 bits
     if len(values):
         smallest = int(values.min())
         largest = int(values.max())
@@ -150,18 +168,23 @@ def integer_meta(meta: Meta) -> IntegerMeta:
 def _common_divisor(values: Int) -> int:
     """The greatest common divisor of all values; 1 if it is below LEAST_MULTIPLE, which would save
     nothing."""
-    # a few of them tell most columns that have no divisor
-    if len(values) < 2 or int(np.gcd.reduce(values[:FEW])) == 1:
+    if len(values) < 2:
         return 1
-    common = int(np.gcd.reduce(values))
-    divisor = abs(common)
+    # a few of them tell most columns that have no divisor
+    divisor_of_few = int(np.gcd.reduce(values[:FEW]))
+    if divisor_of_few == 1:
+        return 1
+    divisor = int(np.gcd.reduce(values))
+    # of the lowest number alone it is negative: 2^63 is no number of 64 bits
+    divisor = abs(divisor)
     if LEAST_MULTIPLE <= divisor <= LARGEST_STEP:
         return divisor
     return 1
 
 
 def _spread(values: Integers, column: Decoded) -> tuple[Integers, Mask | None]:
-    """((rows,) the values at their rows, 0 in gaps; (rows,) bool gaps, None without)."""
+    """((rows,) the values at their rows, 0 in gaps; (rows,) bool gaps, None without). values: of
+    the rows of the column that are no gaps, in order."""
     if len(values) == len(column.kinds):
         return values, None
     gaps = column.kinds == 1
@@ -173,14 +196,19 @@ def _spread(values: Integers, column: Decoded) -> tuple[Integers, Mask | None]:
 # ---- floats
 
 
-def encode_floats(values: Floats, gaps: Mask | None = None, bound: Fraction | None = None) -> Coded:
+def encode_floats(
+    values: Floats,
+    gaps: Mask | None = None,
+    bound: Fraction | None = None,
+) -> Coded:
     """Encode a column of floats, (n,) float16, float32 or float64. gaps: (n,) bool, which are
     missing, or None; what stands there is lost.
 
     bound: the largest error of a number, as it comes back in this dtype; None: every bit comes
     back.
     """
-    kind = FLOATS[8 * values.dtype.itemsize]
+    width = 8 * values.dtype.itemsize
+    kind = FLOATS[width]
     values = np.ascontiguousarray(values)
     bits = values.view(kind.whole).astype(np.int64)
     if gaps is None:
@@ -209,10 +237,12 @@ def encode_floats(values: Floats, gaps: Mask | None = None, bound: Fraction | No
 
 @dataclass(frozen=True, eq=False)
 class _FloatColumn:
-    """Floats that are to be encoded, in one of several ways. kind: their type; values: (n,); bits:
-    the same as whole numbers; gaps,
-    usual_nan, plain: masks of missing ones, of NaNs of the usual bits, and of finite ones other
-    than -0.0."""
+    """Floats that are to be encoded, in one of several ways.
+
+    kind: their type; values: (n,); bits: (n,) int64, the same as whole numbers; gaps, usual_nan,
+    plain: (n,) bool, masks of missing ones, of NaNs of the usual bits, and of finite ones other
+    than -0.0.
+    """
 
     kind: FloatType
     values: Floats
@@ -254,7 +284,8 @@ class _FloatColumn:
         that this does not restore, as their bits."""
         numbers, sure = _scaled(self.values, places, kind)
         restored = _decimal(numbers, places, kind)
-        good = self.plain & sure & (restored == self.values)
+        comes_back = restored == self.values
+        good = self.plain & sure & comes_back
         single = kind is not self.kind
         numerals = Decimals(places, single=single)
         return self._coded(numerals, numbers, good)
@@ -263,9 +294,10 @@ class _FloatColumn:
         """Encode the floats as their bits, as whole numbers in the floats' order; float64 as the
         bits of float32, if these hold every value."""
         width = self.kind.bits
-        numbers = ordered(self.bits, self.kind.bits)
+        numbers = ordered(self.bits, width)
         good = ~self.gaps & ~self.usual_nan
-        if self.kind.bits == 64:
+        if width == 64:
+            # a number beyond the range of 32 bits becomes infinite, and so is not the same
             with np.errstate(all="ignore"):
                 single = self.values.astype(np.float32)
             narrow = single.astype(np.float64) == self.values
@@ -280,7 +312,8 @@ class _FloatColumn:
         as the bound allows; None if it allows none, or too many floats cannot be kept within it."""
         # all whole numbers up to here are floats of 64 bits
         most = 1 << 53
-        grid = Grid.of(bound * 10**places, -most, most)
+        bound_in_units = bound * 10**places
+        grid = Grid.of(bound_in_units, -most, most)
         if grid is None:
             return None
         numbers, sure = _scaled(self.values, places, self.kind)
@@ -295,13 +328,15 @@ class _FloatColumn:
         many cannot be kept within the bound."""
         try:
             spacing = float(bound) * GRID_SHARE
+        # a bound that is larger than every float
         except OverflowError:
             return None
         if not 0 < spacing < np.inf:
             return None
         with np.errstate(all="ignore"):
             plain = np.where(self.plain, self.values, 0)
-            steps = np.rint(plain.astype(np.float64) / spacing)
+            quotients = plain.astype(np.float64) / spacing
+            steps = np.rint(quotients)
             sure = np.abs(steps) < 2.0**53
             numbers = np.where(sure, steps, 0).astype(np.int64)
         restored = _multiple(numbers, spacing, self.kind)
@@ -324,7 +359,8 @@ class _FloatColumn:
         like any other.
         """
         finite = ~self.gaps & np.isfinite(self.values)
-        good = finite & sure & within(self.values, restored, bound)
+        near = within(self.values, restored, bound)
+        good = finite & sure & near
         finite_count = int(finite.sum())
         odd_count = finite_count - int(good.sum())
         if odd_count > MOST_ODD * max(1, finite_count):
@@ -334,12 +370,18 @@ class _FloatColumn:
         after = restored[good].astype(np.float64)
         off = np.abs(after - before)
         coded.error = float(off.max(initial=0))
+        # of errors as large as numbers can be the sum is infinite
         with np.errstate(over="ignore"):
             squares = np.square(off)
             coded.square = float(squares.sum())
         return coded
 
-    def _coded(self, numerals: Numerals, numbers: Int, good: Mask) -> Coded:
+    def _coded(
+        self,
+        numerals: Numerals,
+        numbers: Int,
+        good: Mask,
+    ) -> Coded:
         """Build the encoded column: `numbers` where the mask `good` is True, and a kind each for
         gaps, usual NaNs and floats stored as their bits, if there are such."""
         odd = ~good & ~self.gaps & ~self.usual_nan
@@ -363,8 +405,8 @@ class _FloatColumn:
 
 @sensible()
 def decode_floats(column: Decoded, bits: int) -> tuple[Floats, Mask | None]:
-    """((n,) floats of so many bits; (n,) bool gaps, None without) of a column that `encode_floats`
-    encoded. In gaps stands 0."""
+    """((n,) floats of so many bits, 16, 32 or 64; (n,) bool gaps, None without) of a column that
+    `encode_floats` encoded. In gaps stands 0. ArchiveError for a column of anything else."""
     meta = column.meta
     kind = FLOATS[bits]
     if not isinstance(meta, RealMeta):
@@ -387,8 +429,13 @@ def decode_floats(column: Decoded, bits: int) -> tuple[Floats, Mask | None]:
     return everywhere.view(kind.dtype), gaps
 
 
-def _floats_behind(numerals: Numerals, values: Int, kind: FloatType) -> Floats:
-    """The floats that whole numbers stand for, (n,). numerals: how."""
+def _floats_behind(
+    numerals: Numerals,
+    values: Int,
+    kind: FloatType,
+) -> Floats:
+    """The floats that whole numbers stand for, (n,) each, in the dtype of a kind; ArchiveError for
+    a width that the kind does not hold. numerals: in what way they stand for them."""
     if isinstance(numerals, Decimals):
         if numerals.allowed:
             most = 1 << 53
@@ -405,7 +452,8 @@ def _floats_behind(numerals: Numerals, values: Int, kind: FloatType) -> Floats:
         raise ArchiveError("damaged: floats of a width that there is not")
     stored = FLOATS[numerals.width]
     bits = ordered(values, stored.bits).astype(stored.whole)
-    return bits.view(stored.dtype).astype(kind.dtype)
+    floats = bits.view(stored.dtype)
+    return floats.astype(kind.dtype)
 
 
 def ordered(bits: Int, width: int) -> Int:
@@ -418,12 +466,17 @@ def ordered(bits: Int, width: int) -> Int:
     return np.asarray(bits ^ (is_negative & below_sign))
 
 
-def _scaled(values: Floats, places: int, kind: FloatType) -> tuple[Int, Mask]:
+def _scaled(
+    values: Floats,
+    places: int,
+    kind: FloatType,
+) -> tuple[Int, Mask]:
     """Floats as whole numbers of 10^-places: ((n,) rounded numbers, 0 where too large; (n,) bool:
     where they are small enough for the dtype to hold exactly)."""
     with np.errstate(all="ignore"):
         unit = float(10**places)
-        scaled = np.rint(values.astype(np.float64) * unit)
+        products = values.astype(np.float64) * unit
+        scaled = np.rint(products)
         sure = np.abs(scaled) < 2.0**kind.digits
     numbers = np.where(sure, scaled, 0).astype(np.int64)
     return numbers, sure

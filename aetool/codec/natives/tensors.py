@@ -66,7 +66,7 @@ class Tensor:
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """The shape of one row: that of all axes behind the leading ones."""
+        """The shape of one row: that of all axes behind the leading ones; () if there are none."""
         return self.shape[self.lead :]
 
     @property
@@ -82,6 +82,7 @@ class Tensor:
         axes, unless it has more than MOST_COLUMNS; else a single one for all values."""
         if len(self.shape) != 2:
             return 1
+        # the second axis of a table is that of its columns
         columns = self.shape[1]
         is_table = 0 < columns <= MOST_COLUMNS
         return columns if is_table else 1
@@ -182,12 +183,18 @@ def reason_against(dtype: DType) -> str | None:
 # ---- layouts
 
 
-def laid_out(tensor: Tensor, array: Array, bounded: bool = False) -> Tensor:
+def laid_out(
+    tensor: Tensor,
+    array: Array,
+    bounded: bool = False,
+) -> Tensor:
     """A copy of the tensor with `lead` and `axes` chosen: the fewest leading axes whose rows fit
     into a block, and as columns the axes that take fewest bytes on a sample of the values. array:
     the values. bounded: whether columns have error bounds; a table then keeps its columns."""
     lead = lead_of(len(tensor.shape))
-    while prod(tensor.shape[lead:]) > values_a_block(tensor):
+    most = values_a_block(tensor)
+    # a block has whole rows: those of one axis may be too large for it
+    while prod(tensor.shape[lead:]) > most:
         lead += 1
     tensor = replace(tensor, lead=lead, axes=())
     if bounded and tensor.bounds > 1:
@@ -204,6 +211,7 @@ def laid_out(tensor: Tensor, array: Array, bounded: bool = False) -> Tensor:
     sample = rows_of(tensor, array, first, first + rows)
 
     def bytes_a_value(layout: Tensor) -> float:
+        """The bytes that a value of the sample takes in a layout."""
         return _bytes_a_value(layout, sample)
 
     # of several that take as few bytes the first is taken
@@ -216,11 +224,14 @@ def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
     count = len(tensor.shape)
     first = tensor.lead
     inner = tuple(range(first, count))
-    tried = [inner, inner[-1:], ()]
+    # surely a table
     if first == 1 and count == 2 and tensor.shape[1] <= ALIKE:
-        return [inner]  # surely a table
+        return [inner]
+    tried = [inner, inner[-1:], ()]
+    # gray pictures: a column for each row of pixels
     if first == 1 and count == 3:
         tried = [(1,), *tried]
+    # pictures in colour, whose channels are the last axis
     if first == 1 and count == 4:
         tried = [(1, 3), *tried]
     fitting = []
@@ -241,20 +252,36 @@ def _bytes_a_value(tensor: Tensor, sample: Array) -> float:
     columns_first = _columns_first(tensor, sample)
     flat = columns_first.reshape(tensor.columns, -1)
     spare = max(0, tensor.columns - SAMPLED_COLUMNS)
-    middle = spare // 2
-    part = flat[middle : middle + SAMPLED_COLUMNS, :SAMPLED_CELLS]
+    first = spare // 2
+    last = first + SAMPLED_COLUMNS
+    part = flat[first:last, :SAMPLED_CELLS]
     table = part.T
-    as_table = replace(tensor, shape=table.shape, axes=(1,), lead=1)
+    as_table = replace(
+        tensor,
+        shape=table.shape,
+        axes=(1,),
+        lead=1,
+    )
     coded = encode(as_table, table)
     # as it will be done, but with half of the looking
     quick = replace(planning.DEFAULT, sample=4096, second=4)
     cells_a_column = part.shape[1]
-    period = parts_of(tensor)
-    _, payload, _ = blocks.encode(coded, cells_a_column, {}, quick, period=period)
+    _, payload, _ = blocks.encode(
+        coded,
+        cells_a_column,
+        {},
+        quick,
+        period=parts_of(tensor),
+    )
     return len(payload) / max(1, part.size)
 
 
-def rows_of(tensor: Tensor, array: Array, first: int, last: int) -> Array:
+def rows_of(
+    tensor: Tensor,
+    array: Array,
+    first: int,
+    last: int,
+) -> Array:
     """(last - first, *row_shape): rows first:last of an array of this description, in its own
     dtype."""
     if tensor.lead == 1:
@@ -263,13 +290,14 @@ def rows_of(tensor: Tensor, array: Array, first: int, last: int) -> Array:
         scalar = np.asarray(array).reshape(1)
         return scalar[first:last]
     # several axes count as rows: whole entries of the first axis, then what is asked for of them
-    inner = prod(tensor.shape[1 : tensor.lead])
-    begin = first // inner
-    end = -(-last // inner)
-    whole = np.asarray(array[begin:end])
-    folded = whole.reshape(-1, *tensor.row_shape)
-    before = begin * inner
-    return folded[first - before : last - before]
+    rows_an_entry = prod(tensor.shape[1 : tensor.lead])
+    begin = first // rows_an_entry
+    # rounded up: the last rows may be a part of their entry
+    end = -(-last // rows_an_entry)
+    entries = np.asarray(array[begin:end])
+    rows = entries.reshape(-1, *tensor.row_shape)
+    rows_before = begin * rows_an_entry
+    return rows[first - rows_before : last - rows_before]
 
 
 def values_a_block(tensor: Tensor) -> int:
@@ -322,7 +350,8 @@ def encode(
     array: Array,
     bounds: Sequence[Fraction | None] = (None,),
 ) -> list[Coded]:
-    """Encode rows of an array, (rows, *row_shape), as columns of a block.
+    """Encode rows of an array, (rows, *row_shape), as columns of a block: tensor.columns of them,
+    or twice as many of complex numbers.
 
     bounds: the largest error of each column of a table, or one for all values; None for exact.
     """
@@ -336,6 +365,7 @@ def encode(
         if dtype.kind != "c":
             coded.append(_encode_column(values, bound))
             continue
+        # a complex number is its real and its imaginary part, one behind the other
         parts = values.view(f"f{dtype.itemsize // 2}")
         real = parts[0::2].copy()
         imaginary = parts[1::2].copy()
@@ -348,7 +378,8 @@ def encode(
 def _columns_first(tensor: Tensor, array: Array) -> Array:
     """Rows of an array, (rows, *row_shape), as a view with the axes that become columns in front:
     (*columns, rows, *other axes)."""
-    shift = tensor.lead - 1  # all leading axes have become one
+    # all leading axes have become one
+    shift = tensor.lead - 1
     chosen = [axis - shift for axis in tensor.axes]
     return np.moveaxis(array, chosen, range(len(chosen)))
 
@@ -364,21 +395,25 @@ def _native(column: Array) -> Array:
 
 
 def _encode_column(values: Array, bound: Fraction | None) -> Coded:
-    """Encode a column of one type, of native byte order. bound: the largest error of a number."""
+    """Encode a column, (n,), of any dtype that can be stored but a complex one, in native byte
+    order. bound: the largest error of a number; None: exact."""
     dtype = values.dtype
     if dtype.kind == "b":
         bits = values.view(np.uint8)
         return numbers.encode_integers(bits.astype(np.int64))
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        grid = Grid.of(bound, int(limits.min), int(limits.max))
+        lowest = int(limits.min)
+        highest = int(limits.max)
+        grid = Grid.of(bound, lowest, highest)
         widened = values.astype(_wide(dtype))
         return numbers.encode_integers(widened, None, grid)
     if dtype.kind == "f":
         return numbers.encode_floats(values, None, bound)
     if dtype.kind in "Mm":
         ticks = values.view(np.int64)
-        return numbers.encode_integers(ticks, np.isnat(values))
+        gaps = np.isnat(values)
+        return numbers.encode_integers(ticks, gaps)
     if dtype.kind == "S":
         return _encode_bytes(values)
     return _encode_text(values)
@@ -409,9 +444,11 @@ def _encode_text(values: Array) -> Coded:
     that fill each up."""
     width = values.dtype.itemsize // 4
     length = np.strings.str_len(values).astype(np.int64)
+    # a dtype of no characters cannot be viewed as any other
     used = np.zeros(0, np.uint32)
     if width:
-        points = values.view(np.uint32).reshape(len(values), width)
+        code_points = values.view(np.uint32)
+        points = code_points.reshape(len(values), width)
         used = points[_prefixes(length, width)]
     utf32 = used.astype("<u4").tobytes()
     text = utf32.decode("utf-32-le", "surrogatepass")
@@ -421,16 +458,23 @@ def _encode_text(values: Array) -> Coded:
     size = np.ones(len(used), np.int64)
     for first_of_one_more in (0x80, 0x800, 0x10000):
         size += used >= first_of_one_more
+    # where each code point begins in the UTF-8, and where the last one ends
     start_of_all = np.zeros(1, np.int64)
-    places = np.concatenate([start_of_all, np.cumsum(size)])
+    ends_of_points = np.cumsum(size)
+    places = np.concatenate([start_of_all, ends_of_points])
     last = np.cumsum(length)
-    start = places[last - length]
+    first = last - length
+    start = places[first]
     stop = places[last]
     return cells.encode_cells(buffer, start, stop, None, utf8=False)
 
 
 @sensible()
-def decode(tensor: Tensor, columns: Sequence[Decoded], rows: int) -> Array:
+def decode(
+    tensor: Tensor,
+    columns: Sequence[Decoded],
+    rows: int,
+) -> Array:
     """(rows, *row_shape): rows of an array, in the processor's byte order, decoded from the columns
     that `encode` returned; ArchiveError if they are not these."""
     dtype = np.dtype(tensor.dtype).newbyteorder("=")
@@ -453,16 +497,18 @@ def decode(tensor: Tensor, columns: Sequence[Decoded], rows: int) -> Array:
 
 
 def _rows_first(tensor: Tensor, flat: Array, rows: int) -> Array:
-    """The inverse of _columns_first: (columns, cells) to (rows, *row_shape)."""
+    """The inverse of `_columns_first`: (columns, cells) to (rows, *row_shape)."""
     shift = tensor.lead - 1
     chosen = [axis - shift for axis in tensor.axes]
-    whole = (rows, *tensor.row_shape)
-    columns_first = [whole[axis] for axis in chosen]
-    for axis, size in enumerate(whole):
+    shape = (rows, *tensor.row_shape)
+    # the axes that became columns, then the others in their order
+    columns_first = [shape[axis] for axis in chosen]
+    for axis, side in enumerate(shape):
         if axis not in chosen:
-            columns_first.append(size)
+            columns_first.append(side)
     unfolded = flat.reshape(columns_first)
-    return np.moveaxis(unfolded, range(len(chosen)), chosen)
+    in_front = range(len(chosen))
+    return np.moveaxis(unfolded, in_front, chosen)
 
 
 def _decode_column(column: Decoded, dtype: DType) -> Array:
@@ -498,8 +544,9 @@ def decode_moments(column: Decoded, dtype: DType) -> Array:
     highest = int(limits.max)
     ticks, gaps = numbers.decode_integers(column, lowest, highest)
     ticks = ticks.copy()
+    # numpy has the lowest number for NaT
     if gaps is not None:
-        ticks[gaps] = limits.min  # NaT
+        ticks[gaps] = limits.min
     return ticks.view(dtype)
 
 
@@ -507,27 +554,33 @@ def _code_points(cell_column: cells.CellColumn) -> tuple[Array, Array]:
     """Decode UTF-8 cells: (code points of all cells, one behind the other; (n,) how many each
     has)."""
     utf8 = cell_column.bytes
-    text = utf8.tobytes().decode("utf-8", "surrogatepass")
+    raw = utf8.tobytes()
+    text = raw.decode("utf-8", "surrogatepass")
     utf32 = text.encode("utf-32-le", "surrogatepass")
     points = np.frombuffer(utf32, "<u4")
     # a code point is counted where it begins, not at bytes 10xxxxxx
     is_first = (utf8 & 0xC0) != 0x80
     before_all = np.zeros(1, np.int64)
-    counted = np.concatenate([before_all, np.cumsum(is_first)])
-    ends_of_cells = counted[cell_column.ends]
-    return points, np.diff(ends_of_cells, prepend=np.int64(0))
+    counts = np.cumsum(is_first)
+    points_before = np.concatenate([before_all, counts])
+    ends_of_cells = points_before[cell_column.ends]
+    length = np.diff(ends_of_cells, prepend=np.int64(0))
+    return points, length
 
 
 def _padded(units: Array, length: Array, dtype: DType) -> Array:
     """(n,): fixed-width strings of this dtype. units: bytes or code points of all, one behind the
     other; length: (n,), how many each has. ArchiveError if one is wider than the dtype."""
+    # before memory is taken for what a damaged archive claims
     limits.check_text(len(length) * dtype.itemsize)
     width = dtype.itemsize // units.dtype.itemsize
-    if len(length) and int(length.max()) > width:
+    longest = int(length.max(initial=0))
+    if longest > width:
         raise ArchiveError("damaged: a string is longer than its type")
     if not width:
         return np.zeros(len(length), dtype)
-    padded = np.zeros((len(length), width), units.dtype)
+    shape = (len(length), width)
+    padded = np.zeros(shape, units.dtype)
     padded[_prefixes(length, width)] = units
     return padded.reshape(-1).view(dtype)
 
@@ -582,17 +635,21 @@ def agree(
 def _agree(one: Array, other: Array, bound: Fraction | None) -> bool:
     """Whether two columns, in the processor's byte order, are equal bit for bit, or, with a bound,
     within it."""
-    if bound is None or one.tobytes() == other.tobytes():
-        return one.tobytes() == other.tobytes()
+    if one.tobytes() == other.tobytes():
+        return True
+    if bound is None:
+        return False
     if one.dtype.kind == "f":
-        whole = f"i{one.dtype.itemsize}"
+        # NaN equals nothing, not itself either: bits are compared
+        as_bits = f"i{one.dtype.itemsize}"
+        same = one.view(as_bits) == other.view(as_bits)
         near = within(one, other, bound)
-        same = one.view(whole) == other.view(whole)
         return bool((near | same).all())
     if one.dtype.kind in "iu":
         wide = _wide(one.dtype)
         off = distances(one.astype(wide), other.astype(wide))
-        return int(off.max(initial=0)) <= bound
+        largest = int(off.max(initial=0))
+        return largest <= bound
     return False
 
 
@@ -601,8 +658,10 @@ def same(one: Array, other: Array) -> bool:
     bits."""
     if one.shape != other.shape:
         return False
-    type_of_one = one.dtype.newbyteorder("=")
-    if type_of_one != other.dtype.newbyteorder("="):
+    dtype = one.dtype.newbyteorder("=")
+    other_dtype = other.dtype.newbyteorder("=")
+    if dtype != other_dtype:
         return False
-    bits = _native(one).tobytes()
-    return bits == _native(other).tobytes()
+    values = _native(one)
+    other_values = _native(other)
+    return values.tobytes() == other_values.tobytes()
