@@ -23,7 +23,8 @@ SAFE = 1 << 62  # whole numbers below it can be subtracted in 64 bits
 
 def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
     """Whether restored text keeps every bound: numbers of a column with a bound differ from the
-    source's by at most that, and all other bytes are the source's."""
+    source's by at most that, and all other bytes are the source's. layout: how both are cut into
+    records, and the bounds."""
     if source == restored:
         return True
     before = _columns(source, layout)
@@ -94,16 +95,19 @@ class Column:
     def numbers(self, prefix: bytes, suffix: bytes) -> tuple[Int, I8]:
         """(digits, form), (n,) each, of the numbers that stand between prefix and suffix in the
         cells; see spans.numbers."""
-        cells = TextCells(self.text, self.start, self.stop)
-        return text_decimals.parsed(cells, (prefix, suffix))
+        affixes = (prefix, suffix)
+        return text_decimals.parsed(self._text_cells(), affixes)
+
+    def _text_cells(self) -> TextCells:
+        """The cells as a coder of text takes them."""
+        return TextCells(self.text, self.start, self.stop)
 
     def near(self, other: Column, bound: Fraction) -> bool:
         """Whether every number differs by at most the bound from the other column's in its row, and
         every cell that is no number has the same bytes."""
         if len(self.start) != len(other.start):
             return False
-        cells = TextCells(self.text, self.start, self.stop)
-        affixes = text_decimals.affixes_of(cells)
+        affixes = text_decimals.affixes_of(self._text_cells())
         value, form = self.numbers(*affixes)
         value_again, form_again = other.numbers(*affixes)
         # -1 where a cell is no plain decimal
@@ -159,7 +163,9 @@ class Decimals:
 
     def __init__(self, digits: Int, form: I8) -> None:
         self.digits = digits
-        self.places = spans.digits_behind(form).astype(np.int64)
+        places = spans.digits_behind(form)
+        # powers of ten of them are beyond 8 bits
+        self.places = places.astype(np.int64)
 
     def near(self, other: Decimals, bound: Fraction) -> bool:
         """Whether each number differs from the other's at its place by at most the bound,

@@ -64,7 +64,8 @@ class Lines:
         number, places = self.frames[frame]
         row = len(self.frame_of)
         self.frame_of.append(number)
-        for place, value in zip(places, line_values, strict=True):
+        pairs = zip(places, line_values, strict=True)
+        for place, value in pairs:
             self.rows[place].append(row)
             self.values[place].append(value)
 
@@ -196,7 +197,8 @@ def keys_of(block: Block) -> list[str]:
     for parts, places in block.words["frames"]:
         frame = tuple(_frame(parts))
         columns = columns_of(frame)
-        for (key, _), place in zip(columns, places, strict=True):
+        pairs = zip(columns, places, strict=True)
+        for (key, _), place in pairs:
             keys[place] = key
     return [key_text(key) for key in keys]
 
@@ -219,7 +221,8 @@ def values_by_key(line: bytes) -> dict[str, list[str]]:
     frame, line_values = cut(line)
     columns = columns_of(frame)
     by_key: dict[str, list[str]] = {}
-    for (key, _), value in zip(columns, line_values, strict=True):
+    pairs = zip(columns, line_values, strict=True)
+    for (key, _), value in pairs:
         values = by_key.setdefault(key_text(key), [])
         values.append(_unquoted(value))
     return by_key

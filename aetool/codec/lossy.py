@@ -56,7 +56,8 @@ class Quantiser:
     def restore(self, q: Int) -> Code:
         """(rows, latent) float32: the codes of whole numbers q, (rows, kept), that `quantise`
         returned."""
-        z = np.tile(self.centre, (len(q), 1))
+        rows = len(q)
+        z = np.tile(self.centre, (rows, 1))
         z[:, self.kept] += q * self.step[self.kept]
         return z.astype(np.float32)
 
@@ -201,7 +202,8 @@ def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fracti
         mean_square *= unit**2
     x = x[np.abs(x) < 2.0**53]
     # from here on every number is rounded to 0
-    widest = float(np.abs(x).max(initial=0.0))
+    magnitudes = np.abs(x)
+    widest = float(magnitudes.max(initial=0.0))
     guess = (3 * mean_square) ** 0.5
     # so written that NaN is refused, too
     if not mean_square > 0 or not widest > 0:
@@ -224,7 +226,8 @@ def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fracti
         if decimals is None:
             return Fraction(bound)
         # half a unit more than the largest error: floor() then finds it whatever the rounding
-        return Fraction(2 * int(bound) + 1, 2 * 10**decimals)
+        half_units = 2 * int(bound) + 1
+        return Fraction(half_units, 2 * 10**decimals)
     return Fraction(0)
 
 

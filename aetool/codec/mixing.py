@@ -149,9 +149,12 @@ class Mixer:
             self._find_slots()
         node = self.node
         # the logits of the contexts; 0 for one that was never met
-        self.inputs = [
-            STRETCH[slot.chances[node] >> 4] if slot.met[node] else 0 for slot in self.slots
-        ]
+        self.inputs = []
+        for slot in self.slots:
+            logit = 0
+            if slot.met[node]:
+                logit = STRETCH[slot.chances[node] >> 4]
+            self.inputs.append(logit)
         self.inputs.append(self._foretold_by_match())
         self.inputs.append(256)
         self.sets = self._sets_of_weights(node)
@@ -191,7 +194,10 @@ class Mixer:
         self.place = (raised >> 7) + ((raised & 127) >> 6)
         byte_before = self.text[-1] if self.text else 0
         of_byte = byte_before << 3 | self.count
-        self.finals = (self.final[self.bits], self.final_of_byte[of_byte])
+        self.finals = (
+            self.final[self.bits],
+            self.final_of_byte[of_byte],
+        )
         corrections = sum(final[self.place] for final in self.finals)
         # twice the mixture's, from 4096ths, and each correction once, divided by four
         twice = 32 * squash(logit)

@@ -52,12 +52,14 @@ def encode(
     else:
         tries = []
         for preset in presets_of(effort):
-            tries.append(picture_blobs.encode(pixels, preset, model, bound))
+            coded_so = picture_blobs.encode(pixels, preset, model, bound)
+            tries.append(coded_so)
         coded = min(tries, key=lambda one: len(one.blob))
     # the digest is of the pixels, lowest byte first on every machine
     little_endian = pixels.dtype.newbyteorder("<")
     values = np.ascontiguousarray(coded.restored, little_endian)
-    column = pixels_column(coded.blob, values.tobytes(), pixels.dtype.itemsize)
+    width = pixels.dtype.itemsize
+    column = pixels_column(coded.blob, values.tobytes(), width)
     words = dict(words or {})
     words["shape"] = list(pixels.shape[1:])
     count = len(pixels)
@@ -66,7 +68,14 @@ def encode(
     # without an error there is none to be told
     errors = {PIXELS: largest} if largest else {}
     squares = {PIXELS: square} if square else {}
-    return Encoded(count, content, payload, next_hints, errors, squares=squares)
+    return Encoded(
+        rows=count,
+        content=content,
+        payload=payload,
+        hints=next_hints,
+        errors=errors,
+        squares=squares,
+    )
 
 
 def near(pixels: Pixels, restored: Pixels, bound: int) -> bool:

@@ -39,7 +39,7 @@ def refused(what: str) -> ArchiveError:
     return ArchiveError(f"damaged: a column's plan: {what}")
 
 
-def whole(
+def whole_number(
     value: Json,
     low: int,
     high: int,
@@ -135,10 +135,10 @@ class Term:
         """The term that `to_json` wrote; ArchiveError for anything else."""
         if not isinstance(raw, list) or len(raw) not in (3, 5):
             raise refused("a term must be a factor and one stream or two, each with its lag")
-        factor = whole(raw[0], -MOST_FACTOR, MOST_FACTOR, "a factor")
+        factor = whole_number(raw[0], -MOST_FACTOR, MOST_FACTOR, "a factor")
         # behind the factor numbers of streams and lags take turns
-        streams = [whole(number, 0, MAX_STREAM, "a stream's number") for number in raw[1::2]]
-        lags = [whole(lag, 0, MOST_LAG, "a lag") for lag in raw[2::2]]
+        streams = [whole_number(number, 0, MAX_STREAM, "a stream's number") for number in raw[1::2]]
+        lags = [whole_number(lag, 0, MOST_LAG, "a lag") for lag in raw[2::2]]
         pairs = zip(streams, lags, strict=True)
         return cls(factor, tuple(pairs))
 
@@ -173,7 +173,7 @@ class Combination:
         """The combination that `to_json` wrote; ArchiveError for anything else."""
         if not isinstance(raw, list) or not 2 <= len(raw) <= 1 + MOST_TERMS:
             raise refused(f"a combination must be a divisor and 1 to {MOST_TERMS} terms")
-        divisor = whole(raw[0], 1, MOST_FACTOR, "a divisor")
+        divisor = whole_number(raw[0], 1, MOST_FACTOR, "a divisor")
         terms = [Term.parsed(term) for term in raw[1:]]
         return cls(tuple(terms), divisor)
 
@@ -258,7 +258,7 @@ class Repeat(Classes):
         edges, size = raw
         return cls(
             edges=summed(edges, MAX_CLASSES - 1, "classes"),
-            size=whole(size, 1, rans.MAX_REPEAT, "the size of a repeat"),
+            size=whole_number(size, 1, rans.MAX_REPEAT, "the size of a repeat"),
         )
 
 
@@ -283,7 +283,7 @@ class OtherSymbol(Classes):
     def parsed(cls, raw: list[Json]) -> OtherSymbol:
         of, edges = raw
         return cls(
-            of=whole(of, 0, MAX_STREAM, "a stream's number"),
+            of=whole_number(of, 0, MAX_STREAM, "a stream's number"),
             edges=summed(edges, MAX_CLASSES - 1, "classes"),
         )
 
@@ -315,7 +315,7 @@ class Unchanged(Feature):
     @classmethod
     def parsed(cls, raw: list[Json]) -> Unchanged:
         (of,) = raw
-        return cls(whole(of, 0, MAX_STREAM, "a stream's number"))
+        return cls(whole_number(of, 0, MAX_STREAM, "a stream's number"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -474,11 +474,11 @@ class Plan:
             transform=transform,
             combined=combined,
             pair=pair,
-            of=whole(stored.get("g", 0), 0, MAX_STREAM, "a stream's number"),
+            of=whole_number(stored.get("g", 0), 0, MAX_STREAM, "a stream's number"),
             features=features,
-            strength=whole(stored.get("k", cls.strength), 1, MAX_STRENGTH, "the strength"),
-            lanes_log=whole(stored.get("l", 0), 0, MAX_LANES_LOG, "lanes"),
-            usual=whole(stored.get("z", 0), 0, MAX_BINS, "the usual symbol"),
+            strength=whole_number(stored.get("k", cls.strength), 1, MAX_STRENGTH, "the strength"),
+            lanes_log=whole_number(stored.get("l", 0), 0, MAX_LANES_LOG, "lanes"),
+            usual=whole_number(stored.get("z", 0), 0, MAX_BINS, "the usual symbol"),
             packed=packed_from_json(stored),
         )
 
@@ -491,7 +491,7 @@ def widths_from_json(raw: Json, bins: int) -> Int:
     else."""
     if not isinstance(raw, list) or len(raw) != bins:
         raise refused("bins have another number of widths")
-    widths = [whole(width, 0, MAX_WIDTH, "the width of a bin") for width in raw]
+    widths = [whole_number(width, 0, MAX_WIDTH, "the width of a bin") for width in raw]
     return np.array(widths, np.int64)
 
 
@@ -516,7 +516,7 @@ def pair_from_json(raw: Json, transform: Transform) -> tuple[int, int]:
     values); ArchiveError for anything else."""
     if transform is not Transform.KEYED or not isinstance(raw, list) or len(raw) != 2:
         raise refused("a pair of streams must be two, of a keyed transform")
-    keys, values = (whole(number, 0, MAX_STREAM, "a stream's number") for number in raw)
+    keys, values = (whole_number(number, 0, MAX_STREAM, "a stream's number") for number in raw)
     return keys, values
 
 
@@ -529,5 +529,5 @@ def packed_from_json(stored: Mapping[str, Json]) -> Packed | None:
     # 1.0 and True are in the tuple, too
     if type(size) is not int or size not in PACKED_SIZES:
         raise refused(f"values of {str(size)[:40]} bytes; {PACKED_SIZES} are known")
-    low = whole(stored.get("o"), -(1 << 63), (1 << 63) - 1, "the lowest value")
+    low = whole_number(stored.get("o"), -(1 << 63), (1 << 63) - 1, "the lowest value")
     return Packed(low, size)

@@ -227,9 +227,11 @@ def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
         size = kernel.C.write(contiguous, form, decimals, out, length)
         return out[:size], length
     cells = []
-    pairs = zip(value.tolist(), form.tolist(), strict=True)
-    for number, form_of_cell in pairs:
-        cells.append(_decimal(number, form_of_cell, decimals))
+    values = value.tolist()
+    forms = form.tolist()
+    for number, form_of_cell in zip(values, forms, strict=True):
+        cell = _decimal(number, form_of_cell, decimals)
+        cells.append(cell)
     length[:] = [len(cell) for cell in cells]
     joined = "".join(cells).encode()
     return np.frombuffer(joined, np.uint8), length
@@ -433,7 +435,8 @@ def _by_lengths(raw: bytes, count: int) -> Spans:
     # as 64 bits: damaged lengths may add up to more than 32 hold
     length = lengths.astype(np.int64)
     # before anything is read by lengths that may be damaged
-    if int(length.sum()) != len(raw) - head:
+    size_of_cells = int(length.sum())
+    if size_of_cells != len(raw) - head:
         raise ArchiveError("damaged: the lengths of a text column do not add up")
     body = np.frombuffer(raw, np.uint8)
     ends = head + np.cumsum(length)

@@ -16,15 +16,18 @@ from aetool.csv.fields import Rule
 from aetool.data.table import Bytes
 from aetool.model import Int
 
+CELL, FOLLOWING = 0, 1  # of the two spans of a cell: itself, and what stands behind it
+
 
 def alike(rows: int, line_end: str, last_end: str) -> Spans:
     """The ends of `rows` records as cells: line_end for each, but last_end for the last one."""
     both_ends = (line_end + last_end).encode()
     pool = np.frombuffer(both_ends, np.uint8)
+    usual_length = len(line_end)
     start = np.zeros(rows, np.int64)
-    length = np.full(rows, len(line_end), np.int32)
+    length = np.full(rows, usual_length, np.int32)
     # of the last record, if there is one
-    start[-1:] = len(line_end)
+    start[-1:] = usual_length
     length[-1:] = len(last_end)
     return Spans(pool, start, length)
 
@@ -32,7 +35,8 @@ def alike(rows: int, line_end: str, last_end: str) -> Spans:
 def visible(column: Spans, rule: Rule, columns: int) -> Spans:
     """The cells of a column as they have to be written in a table of so many columns, quoted where
     an empty cell, a blank delimiter or an open quote asks for it: see `writing.field`."""
-    is_judged = np.full(len(column), rule.delimiter == " ")
+    rows = len(column)
+    is_judged = np.full(rows, rule.delimiter == " ")
     # an empty cell alone in its record would be a blank line
     if columns == 1:
         is_judged |= column.length == 0
@@ -40,8 +44,10 @@ def visible(column: Spans, rule: Rule, columns: int) -> Spans:
     is_judged[-1:] = True
     judged = np.flatnonzero(is_judged)
     written = []
-    for cell in column.take(judged).bytes():
-        written.append(writing.field(cell, rule, columns))
+    chosen = column.take(judged)
+    for cell in chosen.bytes():
+        field = writing.field(cell, rule, columns)
+        written.append(field)
     cells = spans.behind_another(written)
     start = column.start.copy()
     length = column.length.copy()
@@ -61,7 +67,8 @@ class Records:
     """
 
     def __init__(self, rows: int, columns: int, rule: Rule) -> None:
-        delimiter = np.frombuffer(rule.delimiter.encode(), np.uint8)
+        encoded = rule.delimiter.encode()
+        delimiter = np.frombuffer(encoded, np.uint8)
         shape = (rows, columns, 2)
         # behind every cell stands a delimiter, at first
         self.start: Int = np.zeros(shape, np.int64)
@@ -72,13 +79,15 @@ class Records:
     def put(
         self,
         column: int,
-        behind: int,
+        which: int,
         values: Spans,
         inside: slice,
     ) -> None:
-        """Set a column of the records `inside`. behind: 0 sets the cells, 1 what follows them."""
-        place = (slice(None), column, behind)
+        """Set a column of all records. which: CELL for the cells, FOLLOWING for what stands behind
+        them. values: of a block's records, of which `inside` are these records."""
+        place = (slice(None), column, which)
         start = values.start[inside]
+        # their pool comes behind the pools before it
         self.start[place] = start + self.pooled
         self.length[place] = values.length[inside]
         self.pools.append(values.pool)
@@ -142,7 +151,7 @@ def by_arrays(
     rows = last - first
     records = Records(rows, len(cells), rule)
     for place, column in enumerate(cells):
-        records.put(place, 0, column, inside)
+        records.put(place, CELL, column, inside)
     # behind the last cell of a record stands no delimiter
-    records.put(-1, 1, tails, inside)
+    records.put(-1, FOLLOWING, tails, inside)
     return records.text()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Raw = npt.NDArray[np.generic]
+RawBytes = npt.NDArray[np.uint8]
 Number = TypeVar("Number", bound=np.generic)
 
 
@@ -55,14 +56,14 @@ def array_from(
     return pa.Array.from_buffers(kind, rows, buffers)
 
 
-def bytes_of(buffer: pa.Buffer | None) -> npt.NDArray[np.uint8]:
+def bytes_of(buffer: pa.Buffer | None) -> RawBytes:
     """The bytes of an Arrow buffer, (n,); none of None, which an array without values may have."""
     if buffer is None:
         return np.zeros(0, np.uint8)
     return np.frombuffer(buffer, np.uint8)
 
 
-def bits_of(array: pa.Array) -> npt.NDArray[np.uint8]:
+def bits_of(array: pa.Array) -> RawBytes:
     """(n,): the values of a boolean array as 0 and 1; either may stand in gaps."""
     buffer = array.buffers()[1]
     packed = bytes_of(buffer)
@@ -87,7 +88,9 @@ def same_values(one: pa.Array, other: pa.Array) -> bool:
     """Whether two arrays have the same type, the same gaps, and the same bits everywhere else."""
     from pyarrow import types
 
-    if one.type != other.type or len(one) != len(other):
+    if one.type != other.type:
+        return False
+    if len(one) != len(other):
         return False
     if types.is_dictionary(one.type):
         if not one.indices.equals(other.indices):

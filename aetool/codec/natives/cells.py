@@ -61,7 +61,8 @@ def encode_cells(
         return textual.encode(buffer, begin, end)
     gap_mark = NO_UTF8
     if not utf8:
-        gap_mark = _unused(buffer, begin[~gaps], end[~gaps])
+        present = ~gaps
+        gap_mark = _unused(buffer, begin[present], end[present])
     # all gaps look at the one mark, behind all cells
     begin[gaps] = len(buffer)
     mark = np.frombuffer(gap_mark, np.uint8)
@@ -83,10 +84,11 @@ def _unused(buffer: Bytes, start: spans.I32, stop: spans.I32) -> bytes:
     for size in count(1):
         # only cells of that length could be equal to it
         rows = np.flatnonzero(lengths == size)
-        cells = set(spans.cells_of(buffer, start[rows], stop[rows]))
+        cells = spans.cells_of(buffer, start[rows], stop[rows])
+        taken = set(cells)
         for letters in product(range(255, -1, -1), repeat=size):
             gap_mark = bytes(letters)
-            if gap_mark not in cells:
+            if gap_mark not in taken:
                 return gap_mark
     raise AssertionError("there are more cells than strings of bytes")
 
@@ -116,6 +118,7 @@ def _equal_to(cells: spans.Spans, gap_mark: bytes) -> Mask:
     # a byte at a time, of those that are equal so far
     for place, byte in enumerate(gap_mark):
         candidates = np.flatnonzero(is_equal)
-        letters = cells.pool[cells.start[candidates] + place]
+        places = cells.start[candidates] + place
+        letters = cells.pool[places]
         is_equal[candidates] = letters == byte
     return is_equal
