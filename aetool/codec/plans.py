@@ -425,7 +425,7 @@ class Plan:
             stored["x"] = 1
         if self.transform is not Transform.NONE:
             stored["t"] = self.transform.value
-        # other transforms leave over what another plan had there
+        # to other transforms the stream means nothing
         if self.transform.looks_aside:
             stored["g"] = self.of
         if self.combined is not None:

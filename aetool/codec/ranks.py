@@ -124,7 +124,7 @@ def _candidate(column: Coded) -> _Candidate | None:
     many different cells, or numbers that fill their range."""
     if not isinstance(column.meta, NumberMeta | LevelMeta):
         return None
-    # columns of files that are not text have no cells
+    # without cells it is not to be stored in another way
     if column.cells is None:
         return None
     if isinstance(column.meta, NumberMeta):

@@ -255,7 +255,7 @@ def tables(counts: Int, c: Contexts) -> Int:
         weight = n * TOTAL + c.strength * above
         all_weights = (total + c.strength) * TOTAL
         f = 1 + weight * (TOTAL - alphabet) // all_weights
-        # what rounding down leaves over: without it the states of coders would not be filled
+        # what rounding down leaves over: every one of the 2^14 slots belongs to a symbol
         missing = TOTAL - f.sum(axis=1)
         largest = f.argmax(axis=1)
         f[np.arange(contexts), largest] += missing

@@ -371,7 +371,7 @@ def decode(
 def is_text(content: Block) -> bool:
     """Whether a block stores its records as one text, not column by column."""
     columns = content.columns
-    # of bytes is no column of a table: its cells are texts or numbers
+    # a column of a table is of texts or numbers, never of bytes alone
     return len(columns) == 1 and isinstance(columns[0].meta, BytesMeta)
 
 

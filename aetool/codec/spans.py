@@ -215,8 +215,8 @@ def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
     """Write the numbers value / 10^decimals as decimals: (the bytes of all, one behind the other;
     (n,) the length of each).
 
-    value: (n,), whole numbers of at most 18 digits. form: (n,), how many digits at least stand
-    behind the point; SHORT: none need; SHORT_ONE: one.
+    value: (n,) int64. form: (n,), how many digits at least stand behind the point; SHORT: none
+    need; SHORT_ONE: one.
     """
     n = len(value)
     length = np.empty(n, np.int32)
