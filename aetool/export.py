@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import gc
 import io
 import logging
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import onnx
 import torch
@@ -261,7 +263,7 @@ def traced(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) -> 
     """
     module.eval()
     buffer = io.BytesIO()
-    with _silence(), torch.no_grad():
+    with _silence(), _operators_collected_once(), _no_search_for_cycles(), torch.no_grad():
         program = torch.onnx.export(
             _captured(module, inputs),
             dynamo=True,
@@ -288,6 +290,48 @@ def _captured(module: nn.Module, inputs: dict[str, Tensor]) -> torch.export.Expo
             dynamic_shapes=shapes,
             strict=False,
         )
+
+
+@contextlib.contextmanager
+def _operators_collected_once() -> Iterator[None]:
+    """Context manager: within the block torch's exporter takes the operators that it knows as it
+    collected them before. It would collect hundreds anew for each graph, a third of what a small
+    one takes."""
+    try:
+        from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+        collect = ONNXRegistry.from_torchlib
+    except (ImportError, AttributeError):
+        # a torch that keeps them elsewhere: it is slower, and exports the same
+        yield
+        return
+    before = vars(ONNXRegistry)["from_torchlib"]
+    remembered = staticmethod(functools.partial(_collected, collect))
+    ONNXRegistry.from_torchlib = remembered  # type: ignore[assignment, method-assign]
+    try:
+        yield
+    finally:
+        # others may add operators of their own to what they are given
+        ONNXRegistry.from_torchlib = before  # type: ignore[method-assign]
+
+
+@functools.cache
+def _collected(collect: Callable[..., object], *arguments: object, **named: object) -> object:
+    """What torch's `collect` gives for these arguments, which is asked once."""
+    return collect(*arguments, **named)
+
+
+@contextlib.contextmanager
+def _no_search_for_cycles() -> Iterator[None]:
+    """Context manager: within the block Python does not look for cycles of objects that are no
+    longer used. It would go through all of torch again and again, a tenth of what a graph takes."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextlib.contextmanager

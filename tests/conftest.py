@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import gc
-import inspect
 import os
 import stat
 import subprocess
@@ -64,15 +63,16 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@functools.cache
+def torch_stays() -> None:
+    """Freezes what there is once torch has been imported."""
+    gc.freeze()
+
+
 def pytest_runtest_setup() -> None:
-    """From the second fit on, torch's exporter does not collect its operators anew for each graph,
-    which is a third of what a small fit takes; nor does Python's collector look at all of torch."""
-    registration = sys.modules.get("torch.onnx._internal.exporter._registration")
-    registry = getattr(registration, "ONNXRegistry", None)
-    collect = getattr(registry, "from_torchlib", None)
-    if inspect.ismethod(collect):  # not the one put here before
-        registry.from_torchlib = staticmethod(functools.cache(collect))
-        gc.freeze()
+    """Nor is Python's collector to look at all of torch, from the first test after a fit on."""
+    if "torch.onnx" in sys.modules:
+        torch_stays()
 
 
 def built_ins() -> dict[str, str]:
