@@ -9,6 +9,7 @@ from aetool.data import scaling
 from aetool.detection.ranking import auroc
 from aetool.fits import fitting
 from aetool.operations import FitOptions
+from aetool_patches.aligned import Alignment, Steps
 from aetool_patches.net import Patches, _window
 from aetool_patches.texture import Frame, window_means
 from aetool_patches.usual import APART, Compared, Moments, _usual
@@ -408,3 +409,92 @@ def test_equal_defects_at_one_place_do_not_vouch_for_each_other(count, tmp_path)
         # three of sixty bend the tail by which the threshold is told
         assert of_all[holed].min() > model.calibration.threshold() > others.max()
         assert sorted(operations.detect(tmp_path / "folder.npy").row) == holed.tolist()
+
+
+def rings(count, seed, moved=0.0, missing=0):
+    """Rings with a bright pin above them, each picture shifted as a whole; the pin `moved` pixels
+    to the right of where it belongs in all of them, or not there in the last `missing`."""
+    rng = np.random.default_rng(seed)
+    down, right = np.indices((128, 128))
+    pictures = []
+    for number in range(count):
+        y, x = 64 + rng.uniform(-6, 6, 2)
+        ring = np.abs(np.hypot(down - y, right - x) - 30) < 6
+        pin = np.hypot(down - y + 18, right - x - moved) < 4
+        if number >= count - missing:
+            pin[:] = False
+        levels = 60 + 90 * ring + 120 * pin + rng.normal(0, 4, (128, 128))
+        pictures.append(levels.clip(0, 255).astype(np.uint8))
+    return np.stack(pictures)
+
+
+@pytest.fixture(scope="module")
+def laid_over():
+    """(the layout of pictures, features of rings that were fitted, the fitted places)."""
+    spec = scaling.image_spec((1, 128, 128))
+    rows = features(rings(40, 0))
+    params = fitting.make_params(fitting.plugins.get_model("patches"), {})
+    return spec, rows, Patches(spec, params).fit([rows])
+
+
+def features(pictures):
+    return scaling.image_features(pictures[:, None]).reshape(len(pictures), -1)
+
+
+def largest(distances, spec, rows):
+    return evaluated(distances, spec, rows).max(axis=1)
+
+
+def test_a_part_that_stands_elsewhere_in_a_thing_is_found_though_all_things_stand_elsewhere(
+    laid_over,
+):
+    spec, _, solution = laid_over
+    ordinary = features(rings(12, 1))
+    for damaged in (features(rings(12, 2, moved=7.0)), features(rings(12, 3, missing=12))):
+        alone = largest(solution.aligned_distances, spec, damaged)
+        assert alone.min() > 1.5 * largest(solution.aligned_distances, spec, ordinary).max()
+        bits = evaluated(solution.bits, spec, np.concatenate([ordinary, damaged])).sum(axis=1)
+        assert bits[12:].min() > 2 * bits[:12].max()
+
+
+def test_graph_and_fit_lay_the_same_pictures_over_each_other(laid_over):
+    spec, rows, solution = laid_over
+    compared = solution.alignment.compared
+    nearest = np.sqrt(compared.nearest())
+    beyond = (nearest - solution.alignment.usual) / solution.alignment.deviation
+    wanted = beyond.clip(0, 100) + 1
+    found = evaluated(solution.aligned_distances, spec, rows)
+    assert found == pytest.approx(wanted, rel=1e-4, abs=1e-4)
+    # one record alone as among others
+    alone = evaluated(solution.bits, spec, rows[7:8])
+    assert np.array_equal(alone[0], evaluated(solution.bits, spec, rows[:20])[7])
+
+
+def test_of_few_pictures_none_is_laid_over_itself():
+    """Fewer than count as matches: without care each would be its own nearest."""
+    spec = scaling.image_spec((1, 128, 128))
+    rows = features(rings(6, 0))
+    params = fitting.make_params(fitting.plugins.get_model("patches"), {})
+    solution = Patches(spec, params).fit([rows])
+    nearest = np.sqrt(solution.alignment.compared.nearest())
+    assert nearest.min() > 0.1
+    beyond = (nearest - solution.alignment.usual) / solution.alignment.deviation
+    found = evaluated(solution.aligned_distances, spec, rows)
+    assert found == pytest.approx(beyond.clip(0, 100) + 1, rel=1e-4, abs=1e-4)
+    # and what is usual follows those that are left
+    rest = solution.without(np.array([1, 4])).alignment
+    by_hand = Alignment.of(solution.alignment.compared.without(np.array([1, 4])))
+    assert np.array_equal(rest.usual, by_hand.usual)
+    assert rest.compared.mismatch.shape == (4, 4)
+    assert not np.array_equal(rest.usual, solution.alignment.usual)
+
+
+def test_steps_lead_to_a_place_and_back():
+    steps = Steps.of((4, 7))
+    assert steps.forward.shape == steps.back.shape == (25, 28)
+    assert (steps.forward[12] == np.arange(28)).all() and (steps.back[12] == np.arange(28)).all()
+    # one down and two to the right, and at the edge the nearest place
+    number = 3 * 5 + 4
+    assert steps.forward[number][0] == 7 + 2 and steps.back[number][7 + 2] == 0
+    assert steps.forward[number][27] == 27 and steps.back[number][0] == 0
+    assert (steps.sparse == [0, 2, 4, 6, 14, 16, 18, 20]).all()

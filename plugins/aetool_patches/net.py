@@ -15,6 +15,8 @@ from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, ev
 from aetool.errors import DataError
 from aetool.model import Float, Int
 from aetool.rarity import Rarity
+from aetool_patches import maps
+from aetool_patches.aligned import Aligned, Alignment, Overlay
 from aetool_patches.texture import (
     EQUAL_COLUMNS,
     LEARNED,
@@ -26,14 +28,13 @@ from aetool_patches.texture import (
     reshaped,
     window_means,
 )
-from aetool_patches.usual import APART, FARTHEST, LITTLE, SHARP, Compared, Mask
+from aetool_patches.usual import APART, FARTHEST, LITTLE, Compared, Mask
 
 NUMBERS, MOST = 3 << 21, 256  # numbers in all places remembered, and pictures
 JUDGED = 64  # pictures whose distances tell how rare a distance is
 WINDOW = 1 / 32  # of the longer side, that what is shown may be moved by
 MOST_CELLS = 4  # places in every direction that are searched
 LEVELS = 255  # that coordinates are stored in
-MAP = 4.0  # power of distances that the score falls on pixels by
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +48,12 @@ class Places(Solution):
     usual, deviation: (places,), the distance that is usual at each, and how far it strays; rarity:
     how rare their power mean is. mean: (channels * places,), the mean of the pictures at each
     place, standardised. compared: distances between fitted pictures, from which it follows what is
-    usual, also without some of them.
+    usual, also without some of them. alignment: the same of pictures that are laid over each other
+    as a whole, by one step for all places.
 
     A picture that is remembered itself is not compared with itself. Score: how rare the power mean
-    of the distances over all places is, in bits; it falls on the pixels by these distances.
+    of the distances over all places is, in bits, joined over both ways to compare as rarity.joined
+    does with models; it falls on the pixels by these distances.
     """
 
     texture: Texture
@@ -64,6 +67,7 @@ class Places(Solution):
     rarity: Rarity
     mean: Float
     compared: Compared
+    alignment: Alignment
     report: Mapping[str, int] = field(default_factory=dict)
     fair: bool = True
 
@@ -89,6 +93,7 @@ class Places(Solution):
             deviation=deviation,
             rarity=rarity,
             compared=compared,
+            alignment=self.alignment.without(rows),
         )
 
     def expected(self, g: Builder, x: Value) -> Value:
@@ -100,34 +105,39 @@ class Places(Solution):
 
     def bits(self, g: Builder, x: Value) -> Value:
         """(batch, pixels + 1), in bits: what each pixel adds to the score; the last is 0."""
-        far = self.distances(g, x)
-        power = g.op("Pow", far, SHARP)
-        places = len(self.usual)
-        mean_weights = np.full(places, 1 / places)
-        mean = g.sum_of(power, mean_weights)
-        power_mean = g.op("Pow", mean, 1 / SHARP)
-        rarity = self.rarity.write(g.graph, power_mean.name)
-        rarity_bits = Value(g, rarity)
-        # two products, of which runtimes make the same bits, which they do not of a power
-        assert MAP == 4.0
-        square = far * far
-        fourth_power = square * square
+        # what the parts of a picture look like wherever they are found about their place, and what
+        # the picture shows as a whole, every part at its place
         frame = self.texture.frame
-        share = frame.enlarged(g, fourth_power + LITTLE)
-        pixels = len(g.spec.columns)
-        every_pixel = np.ones(pixels)
-        total = g.sum_of(share, every_pixel)
-        share = share / total
-        bits = share * rarity_bits
+        bits_of_maps = []
+        shares = []
+        far_of_maps = self._both_distances(g, x)
+        rarities = (self.rarity, self.alignment.rarity)
+        for far, rarity in zip(far_of_maps, rarities, strict=True):
+            bits_of_maps.append(maps.rare(g, far, frame.places, rarity))
+            shares.append(maps.share(g, far, frame))
+        score, parts = maps.joined(g, bits_of_maps)
         nothing = g.nothing(x)
-        return g.side_by_side(bits, nothing)
+        total = nothing
+        for share, part in zip(shares, parts, strict=True):
+            total = total + share * part
+        return g.side_by_side(total * score, nothing)
 
     def distances(self, g: Builder, x: Value) -> Value:
-        """(batch, places) from 1 up: how far each place is from the nearest one beyond what is
-        usual there, in deviations; 1 where it is no farther."""
-        frame = self.texture.frame
+        """(batch, places) from 1 up: how far each place is from the nearest one about it, beyond
+        what is usual there, in deviations; 1 where it is no farther."""
+        anywhere, _ = self._both_distances(g, x)
+        return anywhere
+
+    def aligned_distances(self, g: Builder, x: Value) -> Value:
+        """(batch, places) from 1 up: the same where pictures are laid over each other as a
+        whole."""
+        _, aligned = self._both_distances(g, x)
+        return aligned
+
+    def _both_distances(self, g: Builder, x: Value) -> tuple[Value, Value]:
+        """(batch, places) each: what `distances` and `aligned_distances` give."""
         places, coordinates, pictures = self.levels.shape
-        places_around, comparisons = _window(frame.grid, self.cells)
+        places_around, comparisons = _window(self.texture.frame.grid, self.cells)
         offsets = places_around.shape[1]
         coordinates_of_record = self.texture.write(g, x)
         stored = g.const(self.levels, np.uint8)
@@ -146,9 +156,10 @@ class Places(Solution):
         every_coordinate = np.ones((1, coordinates, 1))
         own_length = g.op("Conv", own_squares, every_coordinate)
         own_length = reshaped(g, own_length, [-1, places])
+        itself = None
         if pictures > 1:
-            added = self._itself(g, square, own_length, offsets)
-            square = square + added
+            itself = self._itself(g, square, own_length, offsets)
+            square = square + reshaped(g, itself, [-1, 1, 1, pictures])
         # after it is known which picture is the record itself, by all its places
         if not self.vouching.all():
             is_silent = ~self.vouching[:, None, :]
@@ -158,12 +169,21 @@ class Places(Solution):
         nearest = _gathered(g, nearest, comparisons)
         nearest = reshaped(g, nearest, [-1, places, offsets])
         nearest = _least_along(g, nearest, 2)
+        anywhere = self._beyond(g, nearest + own_length, self.usual, self.deviation)
+        overlay = Overlay(self.texture.frame, rows, self.coordinates, self.vouching)
+        square = overlay.write(g, coordinates_of_record, itself)
+        usual = self.alignment.usual
+        aligned = self._beyond(g, square, usual, self.alignment.deviation)
+        return anywhere, aligned
+
+    def _beyond(self, g: Builder, square: Value, usual: Float, deviation: Float) -> Value:
+        """(batch, places) from 1 up: how far beyond the usual distances are, in deviations. square:
+        (batch, places), squared distances; usual, deviation: (places,)."""
         # rounding may make the square of a small distance negative
-        square = nearest + own_length
         square = g.maximum(square, LITTLE)
         far = g.op("Sqrt", square)
-        off = far - self.usual
-        deviations = off / self.deviation
+        off = far - usual
+        deviations = off / deviation
         beyond = g.relu(deviations)
         beyond = g.minimum(beyond, FARTHEST)
         return beyond + 1.0
@@ -188,7 +208,7 @@ class Places(Solution):
         is_near = mean <= self.rounding
         is_itself = g.as_number(is_near)
         added_distance = is_itself * APART
-        return reshaped(g, added_distance, [-1, 1, 1, pictures])
+        return reshaped(g, added_distance, [-1, pictures])
 
     @property
     def coordinates(self) -> Float:
@@ -266,6 +286,13 @@ class Patches(ClosedForm):
         if not vouching.all() or not np.array_equal(judged, remembered):
             compared = compared_with(judged, vouching)
         usual, deviation, rarity = compared.usual()
+        place = np.searchsorted(numbers, judged)
+        aligned = Aligned.laid(
+            compared,
+            asked=coordinates[place],
+            rows=restored,
+            vouching=vouching,
+        )
         return Places(
             texture,
             levels.transpose(1, 2, 0),
@@ -278,6 +305,7 @@ class Patches(ClosedForm):
             rarity,
             mean=self._mean(frame, remembered_pictures),
             compared=compared,
+            alignment=Alignment.of(aligned),
             report={"remembered": len(remembered)},
         )
 

@@ -3,7 +3,6 @@ are, and how they change about each place, wherever in a picture they are seen."
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,10 +12,11 @@ import numpy.typing as npt
 from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, evaluated
 from aetool.errors import DataError
 from aetool.model import Float, Int
-from aetool.rarity import SHARPNESS, Rarity
+from aetool.rarity import Rarity
+from aetool_patches import maps
 from aetool_patches.colours import GRAINS, Colours, Fine
 from aetool_patches.density import Density
-from aetool_patches.net import MAP, some_numbers, some_rows
+from aetool_patches.net import some_numbers, some_rows
 from aetool_patches.texture import window_means
 from aetool_patches.usual import FARTHEST, FEWEST, LITTLE, SHARP, Moments
 
@@ -169,9 +169,9 @@ class Surface(Solution):
         for number, rarity in enumerate(self.rarities):
             own = places + number * len(places)
             far = g.columns_of(beyond, own)
-            bits_of_maps.append(self._rare(g, far, rarity))
-            shares.append(self._share(g, far))
-        score, parts = _joined(g, bits_of_maps)
+            bits_of_maps.append(maps.rare(g, far, len(places), rarity))
+            shares.append(maps.share(g, far, self.colours.frame))
+        score, parts = maps.joined(g, bits_of_maps)
         total = g.nothing(x)
         for share, part in zip(shares, parts, strict=True):
             total = total + share * part
@@ -182,64 +182,6 @@ class Surface(Solution):
             total,
             g.nothing(x),
         )
-
-    def _rare(
-        self,
-        g: Builder,
-        far: Value,
-        rarity: Rarity,
-    ) -> Value:
-        """(batch, 1), in bits: how rare the power mean of one map, (batch, places), is."""
-        places = self.colours.frame.places
-        power = g.op("Pow", far, SHARP)
-        parts = np.full(places, 1 / places)
-        mean = g.sum_of(power, parts)
-        whole = g.op("Pow", mean, 1 / SHARP)
-        name = rarity.write(g.graph, whole.name)
-        return Value(g, name)
-
-    def _share(
-        self,
-        g: Builder,
-        far: Value,
-    ) -> Value:
-        """(batch, pixels), whose sum is 1: how much of what one map, (batch, places), finds is each
-        pixel's, by how far places are beyond the usual."""
-        frame = self.colours.frame
-        pixels = len(g.spec.columns)
-        power = g.op("Pow", far, MAP)
-        share = frame.enlarged(g, power)
-        total = g.sum_of(share, np.ones(pixels))
-        return share / total
-
-
-def _joined(
-    g: Builder,
-    bits: Sequence[Value],
-) -> tuple[Value, list[Value]]:
-    """Join the bits of several maps, (batch, 1) each, as aetool.rarity.joined does with models:
-    (the joined bits, (batch, 1); how much of them is each map's, (batch, 1) each)."""
-    # powers of 2 as powers of e
-    base = SHARPNESS * math.log(2)
-    # the largest is taken out before powers, which could not hold hundreds of bits
-    top = g.op("Max", *bits)
-    powers = []
-    parts = []
-    for own in bits:
-        below_top = own - top
-        power = g.exp(below_top * base)
-        powers.append(power)
-        # a map that finds nothing has no part in what others find
-        parts.append(power * own)
-    mean = g.op("Sum", *powers)
-    mean = mean * (1 / len(bits))
-    off_top = g.log(mean)
-    joined = top + off_top * (1 / base)
-    # of a record that no map finds rare no map has a part
-    every_part = g.op("Sum", *parts)
-    every_part = g.maximum(every_part, LITTLE)
-    shares = [part / every_part for part in parts]
-    return joined, shares
 
 
 class Surfaces(ClosedForm):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -35,13 +35,15 @@ class Compared:
 
     frame: the grid of places. squares: (judged, remembered, places) float32, the squared distance
     of each place from the nearest one within reach. judged, remembered: the numbers, rising, of
-    these pictures among those that were fitted.
+    these pictures among those that were fitted. itself: (judged, remembered) bool, where both are
+    one picture, which is not compared with itself.
     """
 
     frame: Frame
     squares: Squares
     judged: Int
     remembered: Int
+    itself: Mask
 
     @classmethod
     def of(
@@ -61,19 +63,23 @@ class Compared:
         is one that is remembered, and not compared with it. vouching: (remembered, places) bool,
         which places the nearest may be; None: all."""
         squares, here = _nearest_within(frame.grid, cells, asked, rows, vouching)
+        itself = np.zeros(squares.shape[:2], dtype=bool)
         if len(rows) > 1:
-            squares[here.mean(axis=2) <= rounding] = APART
-        return cls(frame, squares, judged, remembered)
+            itself = here.mean(axis=2) <= rounding
+            squares[itself] = APART
+        return cls(frame, squares, judged, remembered, itself)
 
     def without(self, left_out: Int) -> Compared:
         """A copy without the pictures whose numbers are in left_out, judged or remembered."""
         judged = ~np.isin(self.judged, left_out)
         remembered = ~np.isin(self.remembered, left_out)
-        return replace(
-            self,
-            squares=self.squares[np.ix_(judged, remembered)],
-            judged=self.judged[judged],
-            remembered=self.remembered[remembered],
+        pairs = np.ix_(judged, remembered)
+        return Compared(
+            self.frame,
+            self.squares[pairs],
+            self.judged[judged],
+            self.remembered[remembered],
+            self.itself[pairs],
         )
 
     def vouching(self) -> Mask:
@@ -94,10 +100,14 @@ class Compared:
         usual, deviation = _usual(self.frame, moments.mean, moments.square)
         return np.asarray(far <= usual + RARE * deviation)
 
+    def nearest(self) -> Squares:
+        """(judged, places): the squared distance of each place from the nearest remembered one."""
+        return np.asarray(self.squares.min(axis=1))
+
     def usual(self) -> tuple[Float, Float, Rarity]:
         """(usual, deviation), (places,) both, of distances: their mean, and how far they stray from
         it; and how rare the joined distances of a picture are."""
-        nearest = self.squares.min(axis=1).astype(np.float64)
+        nearest = self.nearest().astype(np.float64)
         far = np.sqrt(np.maximum(nearest, LITTLE))
         moments = Moments.of(far)
         usual, deviation = _usual(self.frame, moments.mean, moments.square)

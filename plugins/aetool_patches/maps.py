@@ -1,0 +1,76 @@
+"""Maps of places told in bits: how rare what a map shows is, on which pixels that falls, and how
+several maps of one picture are joined."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from aetool.closed_form import Builder, Value
+from aetool.rarity import SHARPNESS, Rarity
+from aetool_patches.texture import Frame
+from aetool_patches.usual import LITTLE, SHARP
+
+
+def rare(
+    g: Builder,
+    far: Value,
+    places: int,
+    rarity: Rarity,
+) -> Value:
+    """(batch, 1), in bits: how rare the power mean of a map, (batch, places), is. far: how far each
+    place is beyond the usual, in deviations, from 1 up."""
+    power = g.op("Pow", far, SHARP)
+    mean_weights = np.full(places, 1 / places)
+    mean = g.sum_of(power, mean_weights)
+    power_mean = g.op("Pow", mean, 1 / SHARP)
+    name = rarity.write(g.graph, power_mean.name)
+    return Value(g, name)
+
+
+def share(
+    g: Builder,
+    far: Value,
+    frame: Frame,
+) -> Value:
+    """(batch, pixels), whose sum is 1: how much of what a map, (batch, places), finds is each
+    pixel's, by the fourth power of how far places are beyond the usual."""
+    # two products, of which runtimes make the same bits, which they do not of a power
+    square = far * far
+    fourth_power = square * square
+    spread = frame.enlarged(g, fourth_power + LITTLE)
+    pixels = len(g.spec.columns)
+    every_pixel = np.ones(pixels)
+    total = g.sum_of(spread, every_pixel)
+    return spread / total
+
+
+def joined(
+    g: Builder,
+    bits: Sequence[Value],
+) -> tuple[Value, list[Value]]:
+    """Join the bits of several maps, (batch, 1) each, as aetool.rarity.joined does with models:
+    (the joined bits, (batch, 1); how much of them is each map's, (batch, 1) each)."""
+    # powers of 2 as powers of e
+    base = SHARPNESS * math.log(2)
+    # the largest is taken out before powers, which could not hold hundreds of bits
+    top = g.op("Max", *bits)
+    powers = []
+    parts = []
+    for bits_of_map in bits:
+        below_top = bits_of_map - top
+        power = g.exp(below_top * base)
+        powers.append(power)
+        # a map that finds nothing has no part in what others find
+        parts.append(power * bits_of_map)
+    mean = g.op("Sum", *powers)
+    mean = mean * (1 / len(bits))
+    off_top = g.log(mean)
+    joined_bits = top + off_top * (1 / base)
+    # of a record that no map finds rare no map has a part
+    every_part = g.op("Sum", *parts)
+    every_part = g.maximum(every_part, LITTLE)
+    shares = [part / every_part for part in parts]
+    return joined_bits, shares
