@@ -32,7 +32,8 @@ def aetool_models() -> Iterable[Model]:
     yield Model(
         "patches",
         "each place of a picture beside the same place, and those around it, of pictures "
-        "remembered; filters learned from the pictures; a closed form that shows defects",
+        "remembered, also laid over each other as a whole; filters learned from the pictures; "
+        "a closed form that shows defects",
         net="aetool_patches.net:Patches",
         Params=Params,
         data=frozenset({"image"}),
