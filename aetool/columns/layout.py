@@ -92,15 +92,17 @@ class Layout:
                 scales.append(features.scale)
             if features.flagged:
                 flagged.append(place)
-            waves += [(place, period) for period in features.cycles]
+            for period in features.cycles:
+                waves.append((place, period))
             if features.width:
-                blocks.append(Block(place, features.levels, features.width))
+                block = Block(place, features.levels, features.width)
+                blocks.append(block)
         return cls(
-            names,
-            Standardised(tuple(places), tuple(scales)),
-            GapFlags(tuple(flagged)),
-            Waves(tuple(waves)),
-            OneHot(tuple(blocks)),
+            names=names,
+            numbers=Standardised(tuple(places), tuple(scales)),
+            flags=GapFlags(tuple(flagged)),
+            waves=Waves(tuple(waves)),
+            levels=OneHot(tuple(blocks)),
         )
 
     @property
@@ -135,7 +137,8 @@ class Layout:
     @property
     def first_level(self) -> int:
         """The index of the first feature of the one-hot blocks, the condition's not counted."""
-        return self.numbers.width + self.flags.width + self.waves.width
+        first_wave = self.numbers.width + self.flags.width
+        return first_wave + self.waves.width
 
     @property
     def told(self) -> list[int]:
@@ -187,7 +190,8 @@ class Layout:
         categories = []
         first_level = self.first_level
         for block in self.levels.blocks:
-            categories.append((block.place, first_level, block.width))
+            category = (block.place, first_level, block.width)
+            categories.append(category)
             first_level += block.width
         scales = self.numbers.scales
         context_features = context * len(self.told)
@@ -229,7 +233,8 @@ def table_features(schema: Schema, records: Float) -> Features:
     parts = [current]
     # each row before has its own columns, in the same layout
     for first in range(columns, records.shape[1], columns):
-        row_before = layout.lay(records[:, first : first + columns])
+        end = first + columns
+        row_before = layout.lay(records[:, first:end])
         # of which not all is told
         parts.append(row_before[:, layout.told])
     return np.concatenate(parts, axis=1)
@@ -244,7 +249,9 @@ def prepare_table(g: Graph, schema: Schema, x: str) -> str:
     columns = len(layout.names)
     parts = []
     for first in range(0, schema.inputs, columns):
-        row = g.take(x, list(range(first, first + columns)))
+        end = first + columns
+        places = list(range(first, end))
+        row = g.take(x, places)
         features = layout.write(g, row)
         # of the rows before not all is told
         if first:
@@ -273,16 +280,20 @@ def restore_table(g: Graph, schema: Schema, expected: str) -> str:
     layout = Layout.of(schema.modelled)
     spec = layout.spec(schema.context)
     parts: list[str] = []
+    # the place of the column that each value of the parts is of
     order: list[int] = []
     if layout.numbers.width:
-        parts.append(layout.numbers.restore(g, expected, spec))
+        numbers = layout.numbers.restore(g, expected, spec)
+        parts.append(numbers)
         order += layout.numbers.places
     parts += layout.levels.restore(g, expected, layout.first_level)
     order += [block.place for block in layout.levels.blocks]
     predicted = set(order)
-    context = [place for place in range(len(layout.names)) if place not in predicted]
+    every_place = range(len(layout.names))
+    context = [place for place in every_place if place not in predicted]
     if context:
-        parts.append(_write_gaps(g, expected, len(context)))
+        gaps = _write_gaps(g, expected, len(context))
+        parts.append(gaps)
         order += context
     # sections are put back into the order of columns
     values = concatenated(g, parts)
@@ -293,6 +304,9 @@ def _write_gaps(g: Graph, expected: str, columns: int) -> str:
     """Add to graph g a NaN for each record and column, (B, columns) float64; returns the name of
     the result. expected: the name of any value (B, n)."""
     # computed from a value that is there, so that it has as many rows as the batch
-    some_feature = g.take(expected, [0] * columns)
+    first_feature = [0] * columns
+    some_feature = g.take(expected, first_feature)
     zero = g.op("Mul", some_feature, g.const(0.0))
-    return g.op("Add", g.double(zero), g.exact(np.nan))
+    exact_zero = g.double(zero)
+    gap = g.exact(np.nan)
+    return g.op("Add", exact_zero, gap)

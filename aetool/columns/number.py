@@ -82,7 +82,12 @@ class Number(Modelled):
         return column._fitted(numbers, decimals_of(numbers))
 
     @classmethod
-    def _of_texts(cls, summary: Summary, values: Cells, asked: bool) -> Self | None:
+    def _of_texts(
+        cls,
+        summary: Summary,
+        values: Cells,
+        asked: bool,
+    ) -> Self | None:
         """The column, with its statistics, if its texts are numbers, else None. values: its cells;
         asked: whether the user says that they are numbers; DataError if then no cell is one."""
         notation = summary.asked_numbers() if asked else summary.numbers
@@ -106,6 +111,7 @@ class Number(Modelled):
                 )
             return None
         is_finite = is_number & np.isfinite(read.value)
+        decimals = _common_decimals(read.decimals[is_finite])
         column = cls(
             summary.name,
             summary.dtype,
@@ -114,35 +120,42 @@ class Number(Modelled):
             token=summary.token,
             odd=odd_cells,
         )
-        return column._fitted(read.value, _common_decimals(read.decimals[is_finite]))
+        return column._fitted(read.value, decimals)
 
     def _fitted(self, values: Float, decimals: int | None) -> Self:
         """A copy of the column with the statistics (scale, range, quantiles, counts, gaps) of these
         values, (n,) in the user's units, NaN for what is no number. decimals: of all of them, None
         for true floats."""
+        # an odd cell is NaN as well, and no gap
         missing = int(np.isnan(values).sum()) - self.odd
         column = dataclasses.replace(self, missing=missing, decimals=decimals)
         finite = values[np.isfinite(values)]
         if not len(finite):
             return column
+        low = float(finite.min())
+        high = float(finite.max())
         quantum = 0.0 if decimals is None else 10.0**-decimals
-        if finite.min() == finite.max() and not (self.dtype or INTEGER).startswith(INTEGERS):
+        dtype = self.dtype or INTEGER
+        if low == high and not dtype.startswith(INTEGERS):
             # floats that are all 25.0 do not say that there is nothing between 25 and 26
             quantum = 0.0
+        # a first look spares the sorting of all where values are many
         different = np.unique(finite[: 4 * FEW])
         if len(different) <= FEW:
             different = np.unique(finite)
+        has_few = len(different) <= FEW
         quantiles = np.quantile(finite, TOLD, method="nearest")
         column = dataclasses.replace(
             column,
             scale=Scale.of(finite, quantum),
-            low=float(finite.min()),
-            high=float(finite.max()),
-            few=tuple(different.tolist()) if len(different) <= FEW else (),
+            low=low,
+            high=high,
+            few=tuple(different.tolist()) if has_few else (),
             quantiles=tuple(quantiles.tolist()),
         )
         # bins are between landmarks, which the column has only now
-        counts = np.bincount(column.bins_of(finite))
+        bins = column.bins_of(finite)
+        counts = np.bincount(bins)
         return dataclasses.replace(column, counts=tuple(counts.tolist()))
 
     @cached_property
@@ -179,9 +192,15 @@ class Number(Modelled):
         if not self.counts:
             return np.zeros(0)
         # counts end with the last bin that is not empty
-        counts = np.zeros(2 * len(self.landmarks) + 1)
+        counts = np.zeros(self._bins)
         counts[: len(self.counts)] = self.counts
         return counts
+
+    @property
+    def _bins(self) -> int:
+        """How many bins there are: one at each landmark, one between any two, and one at each
+        end."""
+        return 2 * len(self.landmarks) + 1
 
     def bin_name(self, place: int) -> str:
         landmarks = self.landmarks.tolist()
@@ -199,15 +218,19 @@ class Number(Modelled):
 
     def outside(self, values: Float) -> Mask:
         """(n,): True for a value below `low` or above `high`, infinities among them."""
-        is_outside = (values < self.low) | (values > self.high)
+        is_below = values < self.low
+        is_above = values > self.high
         # the mark of a cell that is no number is a number, too
-        is_outside &= values != ODD
-        return np.asarray(is_outside)
+        is_number = values != ODD
+        return np.asarray((is_below | is_above) & is_number)
 
     def place(self, value: float) -> float | None:
         """The position, as of Column, of standardised numbers, so that a heavy tail does not press
         all others together."""
-        if math.isnan(value) or value == ODD or self.high <= self.low:
+        if math.isnan(value) or value == ODD:
+            return None
+        # all numbers are one
+        if self.high <= self.low:
             return None
         numbers = np.array([self.low, self.high, value])
         low, high, own = self.scale.standardised(numbers).tolist()
@@ -219,8 +242,10 @@ class Number(Modelled):
     def middle(self) -> tuple[float, float] | None:
         if not self.quantiles:
             return None
-        lower = self.place(self.quantiles[TOLD.index(0.25)])
-        upper = self.place(self.quantiles[TOLD.index(0.75)])
+        lower_quartile = self.quantiles[TOLD.index(0.25)]
+        upper_quartile = self.quantiles[TOLD.index(0.75)]
+        lower = self.place(lower_quartile)
+        upper = self.place(upper_quartile)
         if lower is None or upper is None:
             return None
         return lower, upper
@@ -238,28 +263,41 @@ class Number(Modelled):
 
     def parse(self, values: Values) -> Float:
         if isinstance(values, Cells):
-            read = self.notation.read(values)
-            odd = np.flatnonzero(read.state == ODD_CELL)
-            read.value[odd] = ODD
-            if len(odd) and self._says_truth:
-                # 1 and 0 in one file are true and false in another
-                truth = as_truth(values.take(odd))
-                read.value[odd] = np.where(np.isnan(truth), ODD, truth)
-            return read.value
+            return self._parsed_texts(values)
         if values.dtype.kind == "M":
+            # a moment is no number
             return np.where(np.isnat(values), np.nan, ODD)
         numbers = np.asarray(values, dtype=np.float64)
-        gaps = [number for number in map(_number, self.gap_words) if number is not None]
+        # gap words that are numbers, such as -999
+        gaps = [number for word in self.gap_words if (number := _number(word)) is not None]
         if not gaps:
             return numbers
         is_gap = np.isin(numbers, gaps)
         return np.where(is_gap, np.nan, numbers)
 
+    def _parsed_texts(self, cells: Cells) -> Float:
+        """The numbers of cells of text, as of `parse`."""
+        read = self.notation.read(cells)
+        odd = np.flatnonzero(read.state == ODD_CELL)
+        read.value[odd] = ODD
+        if len(odd) and self._says_truth:
+            # 1 and 0 in one file are true and false in another
+            truth = as_truth(cells.take(odd))
+            is_none = np.isnan(truth)
+            read.value[odd] = np.where(is_none, ODD, truth)
+        return read.value
+
     def as_written(self, cells: Cells, decimal: str) -> Self:
-        if not (self.parse(cells) == ODD).any():
+        is_odd = self.parse(cells) == ODD
+        if not is_odd.any():
             return self
-        notation = NumberEvidence.of(cells).decide(None, self.gap_words, usual=decimal)
-        if notation is None or (self.notation.unit and notation.unit != self.notation.unit):
+        evidence = NumberEvidence.of(cells)
+        notation = evidence.decide(None, self.gap_words, usual=decimal)
+        if notation is None:
+            return self
+        # metres in one file and feet in another are not the same numbers
+        unit = self.notation.unit
+        if unit and notation.unit != unit:
             return self
         column = dataclasses.replace(self, notation=notation)
         return column if reads_better(column, self, cells) else self
@@ -276,31 +314,42 @@ class Number(Modelled):
             return "(no number)"
         places = self.decimals
         if places is None:
-            places = max(0, math.ceil(-math.log10(self.scale.resolution)))
+            places = self._places_of_resolution
         if abs(value) >= MOST_WRITTEN:
             if math.isinf(value):
                 return self.notation.show(value, -1)
             return f"{value:.6g}"
         # a negative zero is what rounding left
-        return self.notation.show(round(value, places) + 0.0, places)
+        rounded = round(value, places) + 0.0
+        return self.notation.show(rounded, places)
+
+    @property
+    def _places_of_resolution(self) -> int:
+        """How many decimals show differences as small as the column's resolution; at least 0."""
+        digits = -math.log10(self.scale.resolution)
+        return max(0, math.ceil(digits))
 
     def expectation(self, value: float, expected: float) -> str:
         """The expected number as text, moved into the range that training saw, and where that saw
         few different numbers to the nearest of them."""
         if math.isnan(expected) or not self.quantiles:
             return super().expectation(value, expected)
-        return self.show(float(self._told(np.array([expected]))[0]))
+        (possible,) = self._possible(np.array([expected])).tolist()
+        return self.show(possible)
 
     def alike(self, values: Float, expected: Float) -> npt.NDArray[np.bool_]:
-        return np.asarray(values == self.rounded(self._told(expected)))
+        possible = self._possible(expected)
+        return np.asarray(values == self.rounded(possible))
 
-    def _told(self, expected: Float) -> Float:
+    def _possible(self, expected: Float) -> Float:
         """Expected values as a person is shown them, (n,): moved into the range that training saw
         and, where that saw only few different numbers, to the nearest of these."""
         inside = np.clip(expected, self.low, self.high)
         if not self.few:
             return inside
-        return np.where(np.isnan(expected), np.nan, self._nearest_of_few(inside))
+        is_missing = np.isnan(expected)
+        nearest = self._nearest_of_few(inside)
+        return np.where(is_missing, np.nan, nearest)
 
     def _nearest_of_few(self, values: Float) -> Float:
         """Move each value, (n,), to the nearest of the few different numbers that training saw:
@@ -319,9 +368,10 @@ class Number(Modelled):
             return values
         unit = 10.0**self.decimals
         with np.errstate(over="ignore", invalid="ignore"):
-            rounded_values = np.rint(values * unit) / unit
+            in_decimals = np.rint(values * unit) / unit
         # what is too large to be counted in its decimals has none
-        return np.asarray(np.where(np.isfinite(rounded_values), rounded_values, values))
+        is_countable = np.isfinite(in_decimals)
+        return np.asarray(np.where(is_countable, in_decimals, values))
 
     def within(self, values: Float, ends: Sequence[float] | None = None) -> Float:
         low, high = self.span if ends is None else ends
@@ -332,30 +382,41 @@ class Number(Modelled):
         middle = 0.5 * self.low + 0.5 * self.high
         half = 0.5 * self.high - 0.5 * self.low
         if not half:
+            # all numbers are one; where that is 0, or there was none, from 0 to 1
             return rng.uniform(self.low, self.high or 1.0, count)
-        return middle + half * rng.uniform(-1.0, 1.0, count)
+        share = rng.uniform(-1.0, 1.0, count)
+        return middle + half * share
 
     def usually(self, count: int, rng: np.random.Generator) -> Float:
         if not self.quantiles:
             return np.full(count, np.nan)
-        values = np.interp(rng.random(count), TOLD, self.quantiles)
+        # evenly drawn parts, and between the quantiles a straight line
+        parts = rng.random(count)
+        values = np.interp(parts, TOLD, self.quantiles)
         if self.few:
             return self._nearest_of_few(values)
         return self.rounded(values)
 
     def tried(self, most: int) -> Float:
-        values = self.scale.restored(np.linspace(-REACH, REACH, most))
-        return np.unique(np.clip(values, self.low, self.high))
+        standardised = np.linspace(-REACH, REACH, most)
+        values = self.scale.restored(standardised)
+        inside = np.clip(values, self.low, self.high)
+        return np.unique(inside)
 
     def own_surprise(self, values: Float) -> Float:
         """How many bits less likely each value is than the mean under a normal distribution, (n,):
         z^2 / (2 ln 2), z being its standardised number; at most 32; 0 for gaps."""
         z = np.nan_to_num(self.scale.standardised(values))
-        return np.minimum(0.5 * z**2 / math.log(2), MOST_BITS)
+        nats = 0.5 * z**2
+        bits = nats / math.log(2)
+        return np.minimum(bits, MOST_BITS)
 
     def distance(self, values: Float, others: Float) -> Float:
-        off = self.scale.standardised(values) - self.scale.standardised(others)
-        return np.asarray(np.nan_to_num(off) ** 2)
+        standardised = self.scale.standardised(values)
+        standardised_others = self.scale.standardised(others)
+        # a gap is at no distance from anything
+        difference = np.nan_to_num(standardised - standardised_others)
+        return np.asarray(difference**2)
 
     def facts(self) -> dict[str, Json]:
         facts = {
@@ -389,8 +450,7 @@ class Number(Modelled):
         most 12."""
         places = self.decimals
         if places is None:
-            needed = max(0, math.ceil(-math.log10(self.scale.resolution)))
-            places = min(MOST_PLACES, needed)
+            places = min(MOST_PLACES, self._places_of_resolution)
         written = {**super().written(), "decimals": places}
         # gaps are not shown: words for them make no notation
         without_words = dataclasses.replace(self.notation, gap_words=())
@@ -408,24 +468,31 @@ class Number(Modelled):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:
-        scale = Scale(**data.get("scale", {}))
-        notation = NumberNotation.from_json(data.get("notation", {}))
-        return super().from_json({**data, "scale": scale, "notation": notation})
+        facts = {
+            **data,
+            "scale": Scale(**data.get("scale", {})),
+            "notation": NumberNotation.from_json(data.get("notation", {})),
+        }
+        return super().from_json(facts)
 
     def check(self) -> None:
         super().check()
         self.scale.check()
-        whole = type(self.decimals) is int and 0 <= self.decimals <= MOST_DECIMALS
-        self._refuse_unless(self.decimals is None or whole)
-        self._refuse_unless(finite(self.low, self.high) and self.low <= self.high)
-        self._refuse_unless(isinstance(self.few, tuple) and len(self.few) <= FEW)
-        self._refuse_unless(
-            isinstance(self.quantiles, tuple) and len(self.quantiles) in (0, len(TOLD))
-        )
+        if self.decimals is not None:
+            # True is a number of Python, too
+            is_whole = type(self.decimals) is int
+            self._refuse_unless(is_whole and 0 <= self.decimals <= MOST_DECIMALS)
+        self._refuse_unless(finite(self.low, self.high))
+        self._refuse_unless(self.low <= self.high)
+        self._refuse_unless(isinstance(self.few, tuple))
+        self._refuse_unless(len(self.few) <= FEW)
+        self._refuse_unless(isinstance(self.quantiles, tuple))
+        self._refuse_unless(len(self.quantiles) in (0, len(TOLD)))
         self._refuse_unless(finite(*self.few, *self.quantiles))
         self._refuse_unless(isinstance(self.counts, tuple))
-        self._refuse_unless(len(self.counts) <= 2 * len(self.landmarks) + 1)
-        self._refuse_unless(all(type(count) is int and count >= 0 for count in self.counts))
+        self._refuse_unless(len(self.counts) <= self._bins)
+        for count in self.counts:
+            self._refuse_unless(type(count) is int and count >= 0)
 
 
 def _common_decimals(decimals: Int) -> int | None:

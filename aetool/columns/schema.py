@@ -50,22 +50,30 @@ class Schema:
     @property
     def modelled(self) -> tuple[Modelled, ...]:
         """The columns that models see, in the order in which all graphs take them."""
-        return tuple(c for c in self.columns if isinstance(c, Modelled))
+        return tuple(column for column in self.columns if isinstance(column, Modelled))
 
     @property
     def conditions(self) -> list[int]:
         """The indices in `modelled` of the condition columns, given whose values records are
         judged."""
-        return [i for i, column in enumerate(self.modelled) if column.condition]
+        columns = enumerate(self.modelled)
+        return [place for place, column in columns if column.condition]
 
     @property
     def clock(self) -> int | None:
         """The index in `modelled` of the column that tells the time of records: of the dates by
         which they are ordered, else of the first column of dates; None without dates."""
-        # dates are ordered, and their differences are no measurement
-        moments = [i for i, c in enumerate(self.modelled) if c.ordered and not c.measured]
-        ordered = [i for i in moments if self.modelled[i].name == self.order]
-        return next(iter(ordered or moments), None)
+        first_dates = None
+        for place, column in enumerate(self.modelled):
+            # dates are ordered, and their differences are no measurement
+            is_dates = column.ordered and not column.measured
+            if not is_dates:
+                continue
+            if column.name == self.order:
+                return place
+            if first_dates is None:
+                first_dates = place
+        return first_dates
 
     def __getitem__(self, name: str) -> Column:
         for column in self.columns:
@@ -76,16 +84,20 @@ class Schema:
     def to_json(self) -> dict[str, Json]:
         """A JSON-able form, of which from_json makes an equal Schema."""
         columns = [column.to_json() for column in self.columns]
-        before = {"context": self.context, "group": self.group, "order": self.order}
+        data: dict[str, Json] = {"rows": self.rows, "columns": columns}
         # left out where it is 0, as models without context are written so ever since
-        return {"rows": self.rows, "columns": columns, **(before if self.context else {})}
+        if self.context:
+            data["context"] = self.context
+            data["group"] = self.group
+            data["order"] = self.order
+        return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Schema:
         """The Schema that to_json wrote; ValueError, TypeError or KeyError if it is not one."""
         # a stored schema may come from anywhere: everything is checked before it is used
         columns = [kinds.from_json(item) for item in data["columns"]]
-        names = [c.name for c in columns]
+        names = [column.name for column in columns]
         if len(set(names)) != len(names):
             raise ValueError("duplicate column names")
         context = int(data.get("context", 0))
@@ -93,22 +105,31 @@ class Schema:
             raise ValueError(f"a context of {context} rows")
         group = str(data.get("group", ""))
         order = str(data.get("order", ""))
-        if order and order not in [c.name for c in columns if c.modelled]:
+        modelled = [column.name for column in columns if column.modelled]
+        if order and order not in modelled:
             raise ValueError("the column that rows are ordered by is not modelled")
-        return cls(tuple(columns), int(data["rows"]), context, group, order)
+        return cls(
+            columns=tuple(columns),
+            rows=int(data["rows"]),
+            context=context,
+            group=group,
+            order=order,
+        )
 
     def as_written(self, table: Table, decimal: str) -> Schema:
         """A copy of the schema that reads the text of another file, in which numbers or dates may
         be written in another way. table: first records of that file; decimal: the file's usual
         decimal mark."""
         # the first records tell how all of them are written
-        few = table.take(slice(0, LOOKED_AT)) if len(table) > LOOKED_AT else table
+        if len(table) > LOOKED_AT:
+            table = table.take(slice(0, LOOKED_AT))
         columns = list(self.columns)
         for place, column in enumerate(columns):
-            if isinstance(column, Modelled) and column.name in few.places:
-                cells = few[column.name]
-                if isinstance(cells, Cells):
-                    columns[place] = column.as_written(cells, decimal)
+            if not isinstance(column, Modelled) or column.name not in table.places:
+                continue
+            cells = table[column.name]
+            if isinstance(cells, Cells):
+                columns[place] = column.as_written(cells, decimal)
         return dataclasses.replace(self, columns=tuple(columns))
 
     def encode(self, table: Table, name: str) -> Float:
@@ -120,21 +141,24 @@ class Schema:
         Columns are matched by name. DataError names a missing column, or one that holds nothing of
         its kind.
         """
-        missing = [c.name for c in self.modelled if c.name not in table.places]
+        modelled = self.modelled
+        missing = [column.name for column in modelled if column.name not in table.places]
         if missing:
+            known = {column.name for column in self.columns}
             # a name that is nearly right is often among these
-            extra = [n for n in table.names if n not in {c.name for c in self.columns}]
+            extra = [column for column in table.names if column not in known]
             hint = f" (it has instead: {', '.join(extra[:5])})" if extra else ""
             raise DataError(
                 f"{name}: column '{missing[0]}' is missing{hint}; the model was fitted with it. "
                 f"Add it, or fit again with {option('--drop')} {missing[0]}"
             )
-        out = np.empty((len(table), len(self.modelled)))
-        for i, column in enumerate(self.modelled):
+        encoded = np.empty((len(table), len(modelled)))
+        for place, column in enumerate(modelled):
             values = table[column.name]
-            out[:, i] = column.parse(values)
-            _refuse_another_kind(column, out[:, i], values, table, name)
-        return out
+            parsed = column.parse(values)
+            encoded[:, place] = parsed
+            _refuse_another_kind(column, encoded[:, place], values, table, name)
+        return encoded
 
 
 def _refuse_another_kind(
@@ -193,40 +217,61 @@ def summarise(
     ]
 
 
-def decided(summaries: Sequence[Summary], chosen: Mapping[str, str] | None = None) -> Schema:
+def decided(
+    summaries: Sequence[Summary],
+    chosen: Mapping[str, str] | None = None,
+) -> Schema:
     """Make a schema from the columns' summaries: each column has the kind that its summary says, or
-    that the user names in `chosen`, by column."""
+    that the user names in `chosen`, by column. ParamError for a name in it that is no column's."""
     chosen = chosen or {}
     names = [summary.name for summary in summaries]
     for name in chosen:
         if name not in names:
             guess = there_are(name, names)
             raise ParamError(f"{option('--type')} {name}: no such column{guess}")
-    columns = [kinds.decide(summary, chosen.get(summary.name)) for summary in summaries]
+    columns = []
+    for summary in summaries:
+        kind = chosen.get(summary.name)
+        columns.append(kinds.decide(summary, kind))
+    # some are decided anew, once all others have told how the file writes its gaps
     for place, words in _values_among_gaps(columns, summaries).items():
         summary = dataclasses.replace(summaries[place], values_here=words)
-        columns[place] = kinds.decide(summary, chosen.get(summary.name))
-    return Schema(tuple(columns), summaries[0].rows if summaries else 0)
+        kind = chosen.get(summary.name)
+        columns[place] = kinds.decide(summary, kind)
+    rows = summaries[0].rows if summaries else 0
+    return Schema(tuple(columns), rows)
 
 
 def _values_among_gaps(
-    columns: Sequence[Column], summaries: Sequence[Summary]
+    columns: Sequence[Column],
+    summaries: Sequence[Summary],
 ) -> dict[int, frozenset[str]]:
     """Find words that were read as gaps but are values, such as None where the file writes its gaps
     otherwise: for each column of categories, by its index, these words in lower case. Columns
     without such a word are left out."""
-    gaps: dict[int, frozenset[str]] = {}
-    for place, (column, summary) in enumerate(zip(columns, summaries, strict=True)):
-        if isinstance(column, Modelled) and column.gaps:
-            gaps[place] = summary.written_gaps
-    # numbers and dates have no words: what is none of them there is how the file writes gaps
-    usual = frozenset[str]().union(*(gaps[place] for place in gaps if columns[place].ordered))
-    usual |= frozenset[str]().union(*gaps.values()) - DOUBTFUL
+    usual: set[str] = set()
+    categories = []
+    pairs = zip(columns, summaries, strict=True)
+    for place, (column, summary) in enumerate(pairs):
+        if not isinstance(column, Modelled) or not column.gaps:
+            continue
+        written = summary.written_gaps
+        usual |= written - DOUBTFUL
+        if column.ordered:
+            # numbers and dates have no words: what is none of them there is how the file writes
+            # gaps
+            usual |= written
+        else:
+            categories.append(place)
+    # the file does not tell how it writes gaps: the words may be such
     if not usual:
         return {}
-    levels = [place for place in gaps if not columns[place].ordered]
-    words = {place: summaries[place].doubtful_gaps - usual for place in levels}
-    return {place: value for place, value in words.items() if value}
+    values_of = {}
+    for place in categories:
+        values = summaries[place].doubtful_gaps - usual
+        if values:
+            values_of[place] = values
+    return values_of
 
 
 def infer(
@@ -239,7 +284,8 @@ def infer(
 ) -> Schema:
     """The schema of a sample of records. chosen: the kinds that the user names, by column; the
     other arguments are those of `summarise`."""
-    return decided(summarise(table, dtypes, decimal, gap_words, closed), chosen)
+    summaries = summarise(table, dtypes, decimal, gap_words, closed)
+    return decided(summaries, chosen)
 
 
 def understood(schema: Schema) -> list[str]:
@@ -289,7 +335,8 @@ def _left_out(schema: Schema) -> list[str]:
     names_of: dict[str, list[str]] = {}
     for column in schema.columns:
         if not isinstance(column, Modelled):
-            names_of.setdefault(column.understood(), []).append(column.name)
+            names = names_of.setdefault(column.understood(), [])
+            names.append(column.name)
     if not names_of:
         return []
     groups = [f"{', '.join(names)} ({why})" for why, names in names_of.items()]
@@ -352,7 +399,8 @@ def _modelled_lines(schema: Schema) -> list[str]:
 
 def _line_of(column: Modelled) -> str:
     """How a column that models see was read, with all that is odd about it."""
-    return ", ".join([f"{column.name}: {column.understood()}", *_asides(column)])
+    line = f"{column.name}: {column.understood()}"
+    return ", ".join([line, *_asides(column)])
 
 
 def _asides(column: Modelled) -> list[str]:
@@ -366,18 +414,28 @@ def _asides(column: Modelled) -> list[str]:
         asides.append(f"{column.missing} missing{written}")
     if column.odd:
         asides.append(f"{column.odd} cell{'s' if column.odd > 1 else ''} of another kind")
-    return asides + ([column.remark()] if column.remark() else [])
+    remark = column.remark()
+    if remark:
+        asides.append(remark)
+    return asides
 
 
 def drop(schema: Schema, names: Sequence[str]) -> Schema:
     """The schema in which models do not see the columns of these names; it has no context.
     ParamError for a name that is not there."""
+    known = [column.name for column in schema.columns]
     for name in names:
-        if name not in {c.name for c in schema.columns}:
-            guess = there_are(name, [column.name for column in schema.columns])
+        if name not in known:
+            guess = there_are(name, known)
             raise ParamError(f"{option('--drop')} {name}: no such column{guess}")
-    columns = tuple(Skip(c.name, c.dtype) if c.name in names else c for c in schema.columns)
-    return Schema(columns, schema.rows)
+    columns: list[Column] = []
+    for column in schema.columns:
+        if column.name in names:
+            # it keeps its place among the columns, for archives store it all the same
+            columns.append(Skip(column.name, column.dtype))
+        else:
+            columns.append(column)
+    return Schema(tuple(columns), schema.rows)
 
 
 def conditioned(schema: Schema, names: Sequence[str]) -> Schema:

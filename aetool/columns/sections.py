@@ -63,7 +63,8 @@ class Standardised(Section):
     def lay(self, records: Float, out: Features) -> None:
         columns = zip(self.places, self.scales, strict=True)
         for feature, (place, scale) in enumerate(columns):
-            standard = scale.standardised(records[:, place])
+            values = records[:, place]
+            standard = scale.standardised(values)
             is_missing = np.isnan(standard)
             # 0 is the mean: a gap pulls nowhere
             out[:, feature] = np.where(is_missing, 0.0, standard)
@@ -86,7 +87,12 @@ class Standardised(Section):
         clipped = standard.clipped(-CLIP, CLIP)
         return [clipped.single().name]
 
-    def restore(self, graph: Graph, expected: str, spec: Spec) -> str:
+    def restore(
+        self,
+        graph: Graph,
+        expected: str,
+        spec: Spec,
+    ) -> str:
         """Add to a graph the nodes that turn expected features back into numbers; returns their
         name, (B, width) float64 in user units, NaN for a number that is more likely missing than
         not. expected: (B, features), means of numbers and logits of flags."""
@@ -104,6 +110,7 @@ class Standardised(Section):
         numbers = from_center + self._of_scales("center")
         numbers = numbers.clipped(-LARGEST, LARGEST)
         is_gated = spec.gate >= 0
+        # no number can be missing: no choice is to be written
         if not is_gated.any():
             return numbers.name
         is_missing = self._likely_missing(features, spec)
@@ -168,7 +175,8 @@ class GapFlags(Section):
 
     def lay(self, records: Float, out: Features) -> None:
         for feature, place in enumerate(self.places):
-            out[:, feature] = np.isnan(records[:, place])
+            values = records[:, place]
+            out[:, feature] = np.isnan(values)
 
     def write(self, graph: Graph, records: str) -> list[str]:
         table = graph.exact_term(records)
@@ -194,13 +202,17 @@ class Waves(Section):
     def lay(self, records: Float, out: Features) -> None:
         first_cosine = len(self.pairs)
         for wave, (place, period) in enumerate(self.pairs):
-            phase = records[:, place] / period
+            seconds = records[:, place]
+            phase = seconds / period
             # whole turns are taken off in float64, before float32 would lose the rest
             fraction = phase - np.floor(phase)
-            turn = np.where(np.isfinite(phase), fraction, 0.0)
-            angle = (2 * np.pi * turn).astype(np.float32)
+            is_moment = np.isfinite(phase)
+            turn = np.where(is_moment, fraction, 0.0)
+            angle = 2 * np.pi * turn
+            angle = angle.astype(np.float32)
+            cosine_feature = first_cosine + wave
             out[:, wave] = np.sin(angle)
-            out[:, first_cosine + wave] = np.cos(angle)
+            out[:, cosine_feature] = np.cos(angle)
 
     def write(self, graph: Graph, records: str) -> list[str]:
         places = [place for place, _ in self.pairs]
@@ -244,7 +256,8 @@ class OneHot(Section):
         rows = np.arange(len(records))
         first = 0
         for block in self.blocks:
-            feature = _place_in_block(records[:, block.place], block)
+            levels = records[:, block.place]
+            feature = _place_in_block(levels, block)
             out[rows, first + feature] = 1
             first += block.width
 
@@ -253,22 +266,30 @@ class OneHot(Section):
         table = graph.exact_term(records)
         values = table.columns(places)
         missing = values.is_nan()
+        widths = [block.width for block in self.blocks]
         # behind the levels comes any other word, and last what is missing
-        last = values.constant([block.width - 1 for block in self.blocks])
+        last = values.constant([width - 1 for width in widths])
         other = values.constant([block.levels for block in self.blocks])
         index = values.at_least(0.0)
         index = index.at_most(other)
         index = missing.choose(last, index)
         index = index.floor()
         # every feature compares the index of its block with its own place in it
-        widths = [block.width for block in self.blocks]
-        block_of_feature = np.repeat(np.arange(len(widths)), widths)
-        place_in_block = np.concatenate([np.arange(width) for width in widths])
+        blocks = np.arange(len(widths))
+        block_of_feature = np.repeat(blocks, widths)
+        places_in_blocks = [np.arange(width) for width in widths]
+        place_in_block = np.concatenate(places_in_blocks)
         index_of_feature = index.columns(block_of_feature)
         is_hot = index_of_feature.equals(place_in_block)
-        return [is_hot.single().name]
+        flags = is_hot.single()
+        return [flags.name]
 
-    def restore(self, graph: Graph, expected: str, first: int) -> list[str]:
+    def restore(
+        self,
+        graph: Graph,
+        expected: str,
+        first: int,
+    ) -> list[str]:
         """Add to a graph the nodes that turn expected one-hot features back into words; returns a
         name for each block, (B, 1) float64: the index of the likeliest level, NaN where missing is
         likelier. expected: (B, features), in which the logits of the blocks begin at index
@@ -281,7 +302,12 @@ class OneHot(Section):
             first += block.width
         return words
 
-    def _likeliest(self, features: Term, block: Block, first: int) -> Term:
+    def _likeliest(
+        self,
+        features: Term,
+        block: Block,
+        first: int,
+    ) -> Term:
         """(B, 1) float64: the index of a block's likeliest level, NaN where missing is likelier;
         features, (B, features), have its logits from index `first` on."""
         levels = block.levels
@@ -289,13 +315,20 @@ class OneHot(Section):
         choices = list(range(first, other))
         has_gaps = block.width > levels + 1
         if has_gaps:
-            choices.append(other + 1)
+            missing = other + 1
+            choices.append(missing)
         # a block without a level has but "another" to choose
         if not levels:
             choices = [other]
         logits = features.columns(choices)
-        best = logits.op("ArgMax", logits, axis=1, keepdims=1)
+        best = logits.op(
+            "ArgMax",
+            logits,
+            axis=1,
+            keepdims=1,
+        )
         index = best.double()
+        # whole numbers: the last level is levels - 1, and what is missing comes behind it
         is_missing = index > levels - 0.5
         return is_missing.choose(np.nan, index)
 

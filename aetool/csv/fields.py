@@ -69,19 +69,25 @@ class Fields:
     def tails(self) -> tuple[Positions, Positions]:
         """Where the ends of records stand: (start, stop), (records,) each, of the span behind each
         record's last field, with its line end and the blank lines after it."""
-        last_field = np.cumsum(self.width, dtype=np.int64) - 1
-        following = np.append(self.begin[1:], len(self.text)).astype(np.int32)
-        return self.stop[last_field], following[: len(self)]
+        fields_so_far = np.cumsum(self.width, dtype=np.int64)
+        start = self.stop[fields_so_far - 1]
+        # a tail ends where the next record begins
+        following = np.append(self.begin[1:], len(self.text))
+        stop = following.astype(np.int32)
+        # of no records there is no tail
+        return start, stop[: len(self)]
 
     def usual_end(self, otherwise: str) -> str:
         """The line end that all records have; where they differ, that of the last record, or
         `otherwise` if it has none."""
         if self.ends:
             return self.ends
+        if not len(self):
+            return otherwise
         start, _ = self.tails()
-        last = self.text[start[-1] :] if len(self) else b""
+        last = self.text[start[-1] :]
         # CR LF first: it begins as CR does
-        for end in (ENDS[2], ENDS[1], ENDS[3]):
+        for end in ("\r\n", "\n", "\r"):
             if last.startswith(end.encode()):
                 return end
         return otherwise
@@ -126,7 +132,12 @@ class Fields:
         width = self.width - 2 * records
         return self._chosen(is_chosen, self.begin, width.astype(np.int32))
 
-    def _chosen(self, is_chosen: Mask, begin: Positions, width: Positions) -> Fields:
+    def _chosen(
+        self,
+        is_chosen: Mask,
+        begin: Positions,
+        width: Positions,
+    ) -> Fields:
         """A Fields of some fields alone. is_chosen: (fields,) bool, which of them; begin, width:
         where each record that they make up begins, and how many fields it has."""
         return dataclasses.replace(
@@ -147,6 +158,7 @@ class Fields:
         stop = self.stop.copy()
         if self.rule.space:
             _skip_blanks(data, start, stop)
+        # the quotes around a value are a byte each
         quoted = self.kind == QUOTED
         start += quoted
         stop -= quoted
@@ -161,7 +173,8 @@ class Fields:
             raise DataError("a piece of text is too large")
         start[odd] = edges[:-1]
         stop[odd] = edges[1:]
-        behind = np.frombuffer(b"".join(odd_values), np.uint8)
+        raw = b"".join(odd_values)
+        behind = np.frombuffer(raw, np.uint8)
         return np.concatenate([data, behind]), start, stop
 
     def _values_of(self, places: npt.NDArray[np.int64]) -> list[bytes]:
@@ -247,15 +260,17 @@ def is_open(raw: bytes, rule: Rule) -> bool:
 
 def fields(text: bytes, rule: Rule) -> Fields:
     """Cut a text, of less than 2 GiB, into records and fields. It begins at a record, or at blank
-    lines."""
+    lines. DataError for a larger one."""
     if len(text) >= MOST_BYTES:
         raise DataError("a piece of text is too large")
     if kernel.C is None:
         return by_arrays(text, rule) or by_loop(text, rule)
-    cut = _cut_by_kernel(text, rule, _likely_sizes(text, rule))
+    likely = _likely_sizes(text, rule)
+    cut = _cut_by_kernel(text, rule, likely)
     if cut is None:
         # there are more fields than the beginning made likely
-        cut = _cut_by_kernel(text, rule, _most(text, rule))
+        most = _most(text, rule)
+        cut = _cut_by_kernel(text, rule, most)
     assert cut is not None
     return cut
 
@@ -285,7 +300,11 @@ def _most_records(text: bytes) -> int:
     return line_ends + 1
 
 
-def _cut_by_kernel(text: bytes, rule: Rule, sizes: tuple[int, int]) -> Fields | None:
+def _cut_by_kernel(
+    text: bytes,
+    rule: Rule,
+    sizes: tuple[int, int],
+) -> Fields | None:
     """Cut a text into fields by the C kernel; None if there are more than memory was taken for.
     sizes: (fields, records) to take memory for."""
     most_fields, most_records = sizes
@@ -295,7 +314,16 @@ def _cut_by_kernel(text: bytes, rule: Rule, sizes: tuple[int, int]) -> Fields | 
     begin = np.empty(most_records, np.int32)
     width = np.empty_like(begin)
     # the kernel fills the arrays from their beginnings, and says how far
-    counts = kernel.C.fields(text, rule.byte, rule.space, start, stop, kind, begin, width)
+    counts = kernel.C.fields(
+        text,
+        rule.byte,
+        rule.space,
+        start,
+        stop,
+        kind,
+        begin,
+        width,
+    )
     if counts is None:
         return None
     count, records, columns, number_of_end = counts
@@ -340,8 +368,10 @@ def last_begin(text: bytes, rule: Rule, following: bytes = b"") -> int:
         return _last_begin_without_quotes(text, following)
     text += following
     if kernel.C is None:
-        begins = fields(text, rule).begin
-        return int(begins[-1]) if len(begins) else -1
+        begin = fields(text, rule).begin
+        if not len(begin):
+            return -1
+        return int(begin[-1])
     # no room for offsets: the last one alone is asked for
     nowhere = np.empty(0, np.int32)
     last: int
@@ -411,7 +441,12 @@ def _behind_line_ends(text: bytes, at: int) -> int:
     return at
 
 
-def _field_end(text: bytes, at: int, rule: Rule, edges: frozenset[int]) -> tuple[int, int]:
+def _field_end(
+    text: bytes,
+    at: int,
+    rule: Rule,
+    edges: frozenset[int],
+) -> tuple[int, int]:
     """(the offset at which the field that begins at `at` ends, its kind). edges: the bytes that end
     a bare field."""
     kind = BARE
@@ -420,6 +455,7 @@ def _field_end(text: bytes, at: int, rule: Rule, edges: frozenset[int]) -> tuple
             at += 1
     if text.startswith(b'"', at):
         at, kind = _behind_quotes(text, at + 1)
+        # more follows behind the closing quote, and belongs to the value
         if at < len(text) and text[at] not in edges:
             kind = ODD
     while at < len(text) and text[at] not in edges:
@@ -447,14 +483,18 @@ def _behind_quotes(text: bytes, at: int) -> tuple[int, int]:
 def _with_ends(cut: Fields) -> Fields:
     """A copy of these fields in which `ends` is the line end that all records but the last have, or
     "" if they differ."""
-    tail_start, tail_stop = cut.tails()
-    spans = list(zip(tail_start.tolist(), tail_stop.tolist(), strict=True))
+    start, stop = cut.tails()
+    spans = list(zip(start.tolist(), stop.tolist(), strict=True))
     # the last record of several may have no line end
     judged = max(1, len(spans) - 1)
-    tails = {cut.text[first:end].decode() for first, end in spans[:judged]}
+    tails = set()
+    for first, end in spans[:judged]:
+        tail = cut.text[first:end]
+        tails.add(tail.decode())
     ends = ""
     if len(tails) == 1:
         ends = tails.pop()
+    # with blank lines behind it, it is none of these
     if ends not in ENDS:
         ends = ""
     return dataclasses.replace(cut, ends=ends)
@@ -466,34 +506,39 @@ def by_arrays(text: bytes, rule: Rule) -> Fields | None:
     data = np.frombuffer(text, np.uint8)
     if not len(data) or rule.delimiter == " ":
         return None
-    delimiter = data == rule.byte
-    line_end = (data == LF) | (data == CR)
-    quote = data == QUOTE
-    quotes_before = np.cumsum(quote) - quote
-    if quote.any():
-        if not _quotes_decide(quote, delimiter | line_end):
+    is_delimiter = data == rule.byte
+    is_line_end = (data == LF) | (data == CR)
+    is_quote = data == QUOTE
+    quotes_before = np.cumsum(is_quote) - is_quote
+    if is_quote.any():
+        if not _quotes_decide(is_quote, is_delimiter | is_line_end):
             return None
-        outside = quotes_before & 1 == 0
-        delimiter &= outside
-        line_end &= outside
-    after_line_end = np.concatenate([[True], line_end[:-1]])
-    begin = np.flatnonzero(~line_end & after_line_end)
-    record_stop = np.flatnonzero(line_end & ~after_line_end)
-    if not line_end[-1]:
+        # an even number of quotes stands before it
+        is_outside = quotes_before & 1 == 0
+        is_delimiter &= is_outside
+        is_line_end &= is_outside
+    # the text begins as if a line end stood before it
+    is_after_line_end = np.concatenate([[True], is_line_end[:-1]])
+    begin = np.flatnonzero(~is_line_end & is_after_line_end)
+    record_stop = np.flatnonzero(is_line_end & ~is_after_line_end)
+    if not is_line_end[-1]:
         record_stop = np.append(record_stop, len(data))
-    parted = np.flatnonzero(delimiter)
-    start = np.sort(np.concatenate([begin, parted + 1]))
-    stop = np.sort(np.concatenate([record_stop, parted]))
+    # a field begins with a record, or behind a delimiter
+    delimiters = np.flatnonzero(is_delimiter)
+    start = np.concatenate([begin, delimiters + 1])
+    start.sort()
+    stop = np.concatenate([record_stop, delimiters])
+    stop.sort()
     first_field = np.searchsorted(start, begin)
-    width = np.diff(np.append(first_field, len(start)))
-    quotes = np.append(quotes_before, quote.sum())
-    inner = quotes[stop] - quotes[start]
+    width = np.diff(first_field, append=len(start))
+    quotes = np.append(quotes_before, is_quote.sum())
+    quotes_inside = quotes[stop] - quotes[start]
     cut = Fields(
         text,
         rule,
         start=start.astype(np.int32),
         stop=stop.astype(np.int32),
-        kind=_kinds_by_quotes(inner),
+        kind=_kinds_by_quotes(quotes_inside),
         begin=begin.astype(np.int32),
         width=width.astype(np.int32),
         columns=_common_width(width.tolist()),
@@ -511,13 +556,16 @@ def _kinds_by_quotes(quotes: npt.NDArray[np.int64]) -> Bytes:
     return kind
 
 
-def _quotes_decide(quote: Mask, edge: Mask) -> bool:
+def _quotes_decide(is_quote: Mask, is_edge: Mask) -> bool:
     """Whether each opening quote is behind an edge or a quote, and each closing one before such: a
-    byte is then quoted if the number of quotes before it is odd. quote, edge: masks, (bytes,)."""
-    where = np.flatnonzero(quote)
-    if len(where) & 1:
+    byte is then quoted if the number of quotes before it is odd. is_quote, is_edge: (bytes,)."""
+    places = np.flatnonzero(is_quote)
+    if len(places) & 1:
         return False
-    opening = where[0::2]
-    closing = where[1::2]
-    joint = np.concatenate([[True], edge | quote, [True]])
-    return bool(joint[opening].all() and joint[closing + 2].all())
+    opening = places[0::2]
+    closing = places[1::2]
+    # with an edge before the text and one behind it: byte i is at i + 1
+    is_joint = np.concatenate([[True], is_edge | is_quote, [True]])
+    before_opening = is_joint[opening]
+    behind_closing = is_joint[closing + 2]
+    return bool(before_opening.all() and behind_closing.all())

@@ -16,7 +16,8 @@ def record(fields_as_written: Sequence[bytes], rule: Rule) -> bytes:
     stand in a file."""
     columns = len(fields_as_written)
     visible = [field(raw, rule, columns) for raw in fields_as_written]
-    return rule.delimiter.encode().join(visible)
+    delimiter = rule.delimiter.encode()
+    return delimiter.join(visible)
 
 
 def field(raw: bytes, rule: Rule, columns: int) -> bytes:
@@ -29,16 +30,21 @@ def field(raw: bytes, rule: Rule, columns: int) -> bytes:
         return raw + b'"'
     # blanks alone are a value where the rule does not skip them
     visible_part = raw.strip(b" ") if rule.space else raw
-    if not visible_part and _hidden_when_empty(rule, columns):
-        return b'""'
-    return raw
+    if visible_part or not _hidden_when_empty(rule, columns):
+        return raw
+    return b'""'
 
 
 def _hidden_when_empty(rule: Rule, columns: int) -> bool:
+    """Whether an empty field cannot be seen in a record of so many columns."""
     return columns == 1 or rule.delimiter == " "
 
 
-def selected(records: Fields, places: Sequence[int], line_end: bytes) -> bytes:
+def selected(
+    records: Fields,
+    places: Sequence[int],
+    line_end: bytes,
+) -> bytes:
     """Write records with only the fields at these places, in their order; fields that a record has
     not are empty."""
     starts = records.start.tolist()
@@ -49,19 +55,26 @@ def selected(records: Fields, places: Sequence[int], line_end: bytes) -> bytes:
         chosen = []
         for place in places:
             raw = b""
+            # a short record ends before
             if place < width:
                 number = first_field + place
                 raw = records.text[starts[number] : stops[number]]
             chosen.append(raw)
-        lines.append(record(chosen, records.rule) + line_end)
+        line = record(chosen, records.rule)
+        lines.append(line + line_end)
         first_field += width
     return b"".join(lines)
 
 
-def table(rows: Iterable[Sequence[str]], rule: Rule, line_end: str) -> str:
+def table(
+    rows: Iterable[Sequence[str]],
+    rule: Rule,
+    line_end: str,
+) -> str:
     """Write rows of values as records, each with line_end, quoted where needed; if the rule skips
     blanks, with a blank behind each delimiter."""
-    lines = _spaced_lines(rows, rule) if rule.space else _plain_lines(rows, rule)
+    write = _spaced_lines if rule.space else _plain_lines
+    lines = write(rows, rule)
     return "".join(line + line_end for line in lines)
 
 
@@ -76,26 +89,39 @@ class _LineCollector:
 
 
 def _plain_lines(rows: Iterable[Sequence[str]], rule: Rule) -> list[str]:
+    """The records of rows of values, without line ends, as csv.writer writes them."""
     collector = _LineCollector()
     # with this end both of its characters are quoted, whatever a record ends with
-    writer = csv.writer(collector, delimiter=rule.delimiter, lineterminator=ANY_END)
+    writer = csv.writer(
+        collector,
+        delimiter=rule.delimiter,
+        lineterminator=ANY_END,
+    )
     writer.writerows(rows)
     return collector.lines
 
 
 def _spaced_lines(rows: Iterable[Sequence[str]], rule: Rule) -> list[str]:
+    """The records of rows of values, without line ends, with a blank behind each delimiter."""
+    # a delimiter that is a blank is not written twice
     separator = rule.delimiter.rstrip(" ") + " "
     lines = []
     for row in rows:
-        hidden = _hidden_when_empty(rule, len(row))
         cells = [quoted(value, rule) for value in row]
-        lines.append(separator.join(cell or '""' if hidden else cell for cell in cells))
+        if _hidden_when_empty(rule, len(row)):
+            cells = [cell or '""' for cell in cells]
+        lines.append(separator.join(cells))
     return lines
 
 
 def quoted(value: str, rule: Rule) -> str:
     """The value as a field, in quotes if it has a quote, a delimiter or a line end in it."""
-    special = any(character in value for character in (*SPECIAL, rule.delimiter))
-    if not special and not (rule.space and value.startswith(" ")):
+    special = (*SPECIAL, rule.delimiter)
+    is_special = any(character in value for character in special)
+    # a blank at its begin would be skipped
+    is_cut = rule.space and value.startswith(" ")
+    if not is_special and not is_cut:
         return value
-    return '"' + value.replace('"', '""') + '"'
+    # a quote within quotes is written twice
+    escaped = value.replace('"', '""')
+    return f'"{escaped}"'

@@ -19,7 +19,10 @@ ROWS = 1 << 16  # records that are looked at together
 ReadColumns = Callable[[Sequence[int]], Iterable["pa.RecordBatch"]]
 
 
-def values_of(array: pa.Array, is_wide: bool) -> tuple[Values, bool]:
+def values_of(
+    array: pa.Array,
+    is_wide: bool,
+) -> tuple[Values, bool]:
     """(an Arrow array as a column of values, whether it is text by its type).
 
     is_wide: whether to read its integers as text, as float64 does not hold them all exactly.
@@ -123,8 +126,10 @@ def wide_integers(schema: pa.Schema, read: ReadColumns) -> set[int]:
 
     read(places): yields the records with only the columns at these places.
     """
-    kinds = enumerate(schema.types)
-    places = [place for place, kind in kinds if _may_be_wide(kind)]
+    places = []
+    for place, kind in enumerate(schema.types):
+        if _may_be_wide(kind):
+            places.append(place)
     wide: set[int] = set()
     # without such columns not a record is read
     if not places:
@@ -142,7 +147,9 @@ def wide_integers_of_parquet(file: pq.ParquetFile) -> set[int]:
     statistics; columns without statistics are read."""
     schema = file.schema_arrow
     # columns inside others are leaves as well: a column's leaf is not at its own place
-    leaves = {column.path: leaf for leaf, column in enumerate(file.schema)}
+    leaves = {}
+    for number, column in enumerate(file.schema):
+        leaves[column.path] = number
     wide: set[int] = set()
     unknown: set[int] = set()
     for place, field in enumerate(schema):
@@ -183,20 +190,18 @@ def _may_be_wide(kind: pa.DataType) -> bool:
 
 
 def _has_wide(array: pa.Array) -> bool:
-    """Whether any integer of an array lies beyond 2^53."""
-    return any(_is_wide(end) for end in _ends(array))
-
-
-def _is_wide(value: object) -> bool:
-    """Whether a value is an integer that float64 need not hold exactly."""
-    return isinstance(value, int) and abs(value) > EXACT
-
-
-def _ends(array: pa.Array) -> list[object]:
-    """[smallest, largest] value of an array, or of a dictionary array's levels."""
+    """Whether any integer of an array, or of a dictionary array's levels, lies beyond 2^53."""
     from pyarrow import compute, types
 
     if types.is_dictionary(array.type):
         array = array.dictionary
+    # the smallest and the largest tell it of all
     ends: dict[str, object] = compute.min_max(array).as_py()
-    return list(ends.values())
+    return any(_is_wide(end) for end in ends.values())
+
+
+def _is_wide(value: object) -> bool:
+    """Whether a value is an integer that float64 need not hold exactly."""
+    if not isinstance(value, int):
+        return False
+    return abs(value) > EXACT

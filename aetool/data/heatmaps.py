@@ -80,23 +80,33 @@ def strength(amounts: Amounts) -> Amounts:
     low = max(PALEST, peak / UNSEEN)
     high = max(FULL, peak)
     length = high - low
-    part = np.clip((amounts - low) / length, 0.0, 1.0)
+    above_low = amounts - low
+    part = np.clip(above_low / length, 0.0, 1.0)
     # the root shows what is weaker, too
     return np.asarray(np.sqrt(part))
 
 
-def overlay(picture: Pixels, amounts: Amounts, box: Rectangle | None = None) -> Image.Image:
+def overlay(
+    picture: Pixels,
+    amounts: Amounts,
+    box: Rectangle | None = None,
+) -> Image.Image:
     """Draw a picture, (channels, height, width), faded, under its map in yellow to dark red, with a
     box around the worst part; small pictures are enlarged."""
     times = _times(picture, LARGE)
     return _overlay(picture, amounts, box, times)
 
 
-def _overlay(picture: Pixels, amounts: Amounts, box: Rectangle | None, times: int) -> Image.Image:
+def _overlay(
+    picture: Pixels,
+    amounts: Amounts,
+    box: Rectangle | None,
+    times: int,
+) -> Image.Image:
     """A picture with its map of amounts over it and a frame around the box. picture: (channels,
     height, width) uint8; amounts: (height, width), 0 where nothing is odd; box: (left, top, width,
     height) in pixels of the picture, or None; times: how many times larger each side becomes."""
-    from PIL import Image, ImageDraw
+    from PIL import Image
 
     _, height, width = picture.shape
     size = width * times, height * times
@@ -112,26 +122,39 @@ def _overlay(picture: Pixels, amounts: Amounts, box: Rectangle | None, times: in
     # the beginning of the scale is seen, too
     range_hidden = DENSEST - LIGHTEST
     hidden = LIGHTEST + range_hidden * strengths
-    opacity = np.where(strengths > 0, hidden, 0.0)
+    is_coloured = strengths > 0
+    opacity = np.where(is_coloured, hidden, 0.0)
     # the same for red, green and blue
     opacity = opacity[..., None]
     towards_map = _coloured(strengths) - faded
-    image = Image.fromarray(_as_bytes(faded + opacity * towards_map))
+    mixed = faded + opacity * towards_map
+    image = Image.fromarray(_as_bytes(mixed))
     if box is not None:
-        left, top, width, height = (times * side for side in box)
-        right = left + width
-        bottom = top + height
-        # around the box, not over its pixels
-        corners = left - 1, top - 1, right, bottom
-        draw = ImageDraw.Draw(image)
-        draw.rectangle(corners, outline=FRAME)
+        _draw_frame(image, box, times)
     return image
+
+
+def _draw_frame(image: Image.Image, box: Rectangle, times: int) -> None:
+    """Draw a frame around a box, in place, on an image whose sides are so many times those of the
+    picture that the box is of."""
+    from PIL import ImageDraw
+
+    left, top, width, height = (times * side for side in box)
+    right = left + width
+    bottom = top + height
+    # around the box, not over its pixels
+    corners = left - 1, top - 1, right, bottom
+    draw = ImageDraw.Draw(image)
+    draw.rectangle(corners, outline=FRAME)
 
 
 def _coloured(amount: Amounts) -> npt.NDArray[np.float64]:
     """(height, width, 3): the colour of each amount, 0 to 1."""
+    # colours lie at even steps; between two of them each channel is a straight line
     steps = np.linspace(0.0, 1.0, len(COLOURS))
-    channels = [np.interp(amount, steps, values) for values in zip(*COLOURS, strict=True)]
+    channels = []
+    for levels in zip(*COLOURS, strict=True):
+        channels.append(np.interp(amount, steps, levels))
     return np.stack(channels, axis=-1)
 
 
@@ -139,14 +162,17 @@ def _rgb(picture: Pixels) -> npt.NDArray[np.uint8]:
     """(height, width, 3): a picture, (channels, height, width), as red, green and blue."""
     if len(picture) != 3:
         # gray: all three colours are the same
-        picture = np.repeat(picture[:1], 3, axis=0)
-    return np.ascontiguousarray(picture.transpose(1, 2, 0))
+        gray = picture[:1]
+        picture = np.repeat(gray, 3, axis=0)
+    channels_last = picture.transpose(1, 2, 0)
+    return np.ascontiguousarray(channels_last)
 
 
 def _times(picture: Pixels, least: int) -> int:
     """The whole factor by which to enlarge a picture, (channels, height, width), so that its longer
     side has about `least` pixels; at least 1."""
-    longest = int(max(picture.shape[1:]))
+    _, height, width = picture.shape
+    longest = int(max(height, width))
     return max(1, round(least / longest))
 
 
@@ -158,7 +184,12 @@ def png(image: Image.Image, words: dict[str, str] | None = None) -> bytes:
     for keyword, text in (words or {}).items():
         metadata.add_text(keyword, text)
     written = io.BytesIO()
-    image.save(written, "PNG", optimize=True, pnginfo=metadata)
+    image.save(
+        written,
+        "PNG",
+        optimize=True,
+        pnginfo=metadata,
+    )
     return written.getvalue()
 
 
@@ -167,8 +198,10 @@ def gray_map(amounts: Amounts) -> bytes:
     says so."""
     from PIL import Image
 
-    levels = np.round(np.maximum(amounts, 0.0) * LEVELS)
-    levels = np.minimum(levels, MOST_LEVEL).astype(np.uint16)
+    above_zero = np.maximum(amounts, 0.0)
+    whole = np.round(above_zero * LEVELS)
+    # the highest amounts are cut off: 16 bits hold no more
+    levels = np.minimum(whole, MOST_LEVEL).astype(np.uint16)
     words = {"Description": f"{LEVELS} gray levels are the pixel threshold"}
     return png(Image.fromarray(levels), words)
 
@@ -177,8 +210,9 @@ def mask(amounts: Amounts) -> bytes:
     """Write a map as a PNG: white where it is above the threshold, black elsewhere."""
     from PIL import Image
 
-    above = np.where(amounts > 1.0, 255, 0)
-    return png(Image.fromarray(above.astype(np.uint8)))
+    is_above = amounts > 1.0
+    levels = np.where(is_above, 255, 0).astype(np.uint8)
+    return png(Image.fromarray(levels))
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +222,7 @@ class Sheet:
     png: bytes
 
     def _repr_png_(self) -> bytes:
+        # the name by which notebooks ask for a picture
         return self.png
 
     def save(self, path: str | os.PathLike[str], force: bool = False) -> None:
@@ -199,18 +234,23 @@ class Sheet:
 
 def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     """Draw a row for each picture: the picture, what was expected, their difference, and its
-    map."""
+    map. heading: the text above all rows."""
     from PIL import Image, ImageDraw
 
     rows = [_row(picture) for picture in pictures]
-    widest = max((row[0].width for row in rows), default=TILE)
+    widths = [row[0].width for row in rows]
+    widest = max(widths, default=TILE)
     column = max(GAP + widest, LEAST_COLUMN)
     lefts = [GAP + place * column for place in range(len(COLUMNS))]
-    heights = [max(tile.height for tile in row) for row in rows]
+    heights = []
+    # pictures of a sheet may have any sizes
+    for row in rows:
+        heights.append(max(tile.height for tile in row))
     top = 2 * HEADING
     # each row has two lines of text above it, and room below
     words_height = 2 * CAPTION
-    height = top + sum(heights) + (words_height + GAP) * len(rows) + GAP
+    around_tiles = words_height + GAP
+    height = top + sum(heights) + around_tiles * len(rows) + GAP
     width = GAP + column * len(COLUMNS)
     image = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(image)
@@ -219,9 +259,11 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     first_line = _fitting(draw, heading, text_width, font)
     draw.text((GAP, 5), first_line, INK, font)
     for left, name in zip(lefts, COLUMNS, strict=True):
-        draw.text((left, HEADING + 3), name, QUIET, font)
+        corner = left, HEADING + 3
+        draw.text(corner, name, QUIET, font)
     y = top
-    for picture, row, row_height in zip(pictures, rows, heights, strict=True):
+    drawn = zip(pictures, rows, heights, strict=True)
+    for picture, row, row_height in drawn:
         title = _fitting(draw, picture.title, text_width, font)
         words = _fitting(draw, picture.words, text_width, font)
         second = y + CAPTION - 3
@@ -252,7 +294,12 @@ def _row(one: Shown) -> list[Image.Image]:
     # gray where nothing differs, and full black or white where it differs most
     most = max(largest, 1.0)
     levels = _as_bytes(128 + 127 * difference / most)
-    return [original, _tile(expected, times), _tile(levels, times), where]
+    return [
+        original,
+        _tile(expected, times),
+        _tile(levels, times),
+        where,
+    ]
 
 
 def _as_bytes(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
@@ -264,12 +311,17 @@ def _as_bytes(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
 def _tile(pixels: npt.NDArray[np.uint8], times: int) -> Image.Image:
     """Pixels, (height, width, 3), enlarged so many times, but to no more than TILE x TILE."""
     height, width, _ = pixels.shape
-    image = _enlarged(pixels, (width * times, height * times))
+    # smaller sides are enlarged by a whole factor, larger ones made smaller by any
+    size = width * times, height * times
+    image = _enlarged(pixels, size)
     image.thumbnail((TILE, TILE))
     return image
 
 
-def _enlarged(pixels: npt.NDArray[np.uint8], size: tuple[int, int]) -> Image.Image:
+def _enlarged(
+    pixels: npt.NDArray[np.uint8],
+    size: tuple[int, int],
+) -> Image.Image:
     """An image of pixels, (height, width, 3), enlarged to size, (width, height), multiples of its
     own."""
     from PIL import Image

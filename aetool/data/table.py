@@ -45,9 +45,15 @@ class Cells:
         # cells lie behind one another: where one ends the next begins
         stop = np.cumsum(lengths)
         start = stop - lengths
-        null = np.array([value is None for value in values], np.bool_)
-        buffer = np.frombuffer(b"".join(encoded), np.uint8)
-        return cls(buffer, start, stop, null)
+        # an empty text is none: it is told apart here
+        is_missing = [value is None for value in values]
+        raw = b"".join(encoded)
+        return cls(
+            buffer=np.frombuffer(raw, np.uint8),
+            start=start,
+            stop=stop,
+            null=np.array(is_missing, np.bool_),
+        )
 
     def take(self, rows: Int | slice) -> Cells:
         """The cells of these rows, in a buffer that has only their bytes."""
@@ -101,7 +107,8 @@ class Cells:
         # slices of bytes are far faster than of an array
         firsts = self.start.tolist()
         ends = self.stop.tolist()
-        return [raw[first:end].decode() for first, end in zip(firsts, ends, strict=True)]
+        spans = zip(firsts, ends, strict=True)
+        return [raw[first:end].decode() for first, end in spans]
 
     def distinct(self) -> tuple[list[str], Int]:
         """(the different strings, sorted by their bytes; (n,) the index of each cell's string among
@@ -149,7 +156,9 @@ class Table:
     numbers: Int | None = None
 
     def __len__(self) -> int:
-        return len(self.values[0]) if self.values else 0
+        if not self.values:
+            return 0
+        return len(self.values[0])
 
     @cached_property
     def places(self) -> dict[str, int]:
@@ -190,7 +199,8 @@ class Table:
         kept_names = []
         kept_values = []
         # by place: of columns with the same name each has its own values
-        for name, values in zip(self.names, self.values, strict=True):
+        columns = zip(self.names, self.values, strict=True)
+        for name, values in columns:
             if name in names:
                 continue
             kept_names.append(name)

@@ -89,20 +89,23 @@ class ArrayContent(Content):
         """The content to write a source by; UnsuitedError if a type of its arrays cannot be stored
         natively. bounds: for each column label the largest error, None for exact; None: all are
         exact."""
+        is_bounded = bounds is not None
         arrays = []
         values: dict[int, Array] = {}
         for place, member in enumerate(source.members):
             tensor = tensor_of(member)
             values[place] = source.array(place)
-            laid_out = tensors.laid_out(tensor, values[place], bounded=bounds is not None)
+            # which axes are columns is chosen once, for all blocks
+            laid_out = tensors.laid_out(tensor, values[place], bounded=is_bounded)
             arrays.append(laid_out)
-        mode = LOSSLESS if bounds is None else BOUNDED
+        mode = BOUNDED if is_bounded else LOSSLESS
         content = cls(mode, format, arrays, are_joint(arrays))
         content.source = source
         content.effort = effort
         content._values = values
         labels = column_labels(source)
-        content.bounding = Bounding(labels, bounds or [None] * len(labels))
+        bounds_of_labels = bounds or [None] * len(labels)
+        content.bounding = Bounding(labels, bounds_of_labels)
         return content
 
     def header(self) -> dict[str, Json]:
@@ -117,10 +120,12 @@ class ArrayContent(Content):
     def from_header(cls, header: dict[str, Json]) -> ArrayContent:
         arrays = [Tensor.from_json(described) for described in header["arrays"]]
         joint = bool(header.get("joint", False))
+        # of a damaged archive the header may say anything
         if joint and not are_joint(arrays):
             raise ValueError("its arrays are not one table")
         mode = str(header["mode"])
-        return cls(mode, dict(header["format"]), arrays, joint)
+        format = dict(header["format"])
+        return cls(mode, format, arrays, joint)
 
     @property
     def fidelity(self) -> str:
@@ -133,6 +138,7 @@ class ArrayContent(Content):
 
     def _column_names(self) -> list[list[str]]:
         """For each array the names of its columns."""
+        # columns of the only array need not name it
         alone = len(self.arrays) == 1
         return [tensor.column_names(alone) for tensor in self.arrays]
 
@@ -140,6 +146,7 @@ class ArrayContent(Content):
         """For each column of a block the place, among `names`, of the array's column that it is
         part of."""
         owners: list[int] = []
+        # columns of the arrays before this one
         before = 0
         inside = self._places_in(block)
         for place, names in enumerate(self._column_names()):
@@ -161,12 +168,14 @@ class ArrayContent(Content):
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         attribution.share_blobs(ledger, block.columns)
+        names = self.names(archive)
+        owners = self.owners(block)
         cells_a_row = int(block.words.get("each", 1))
-        return ledger.costs(self.names(archive), self.owners(block), cells_a_row)
+        return ledger.costs(names, owners, cells_a_row)
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
-        whole = slice(0, block.rows)
-        piece = self.decode(archive, block, whole, None)
+        every_row = slice(0, block.rows)
+        piece = self.decode(archive, block, every_row, None)
         values_of = dict(piece.parts)
         count = len(rows)
         cells: list[list[str]] = []
@@ -175,10 +184,12 @@ class ArrayContent(Content):
             if place not in values_of:
                 cells += [[""] * count for _ in names]
                 continue
-            chosen = values_of[place][rows].reshape(count, -1)
-            size = chosen.shape[1]
+            chosen = values_of[place][rows]
+            flat = chosen.reshape(count, -1)
+            _, size = flat.shape
             if size == len(names):
-                cells += [list(map(str, column)) for column in chosen.T]
+                for column in flat.T:
+                    cells.append([str(value) for value in column])
             else:
                 # rows that are pictures or matrices are one column
                 cells += [[f"{size} values"] * count for _ in names]
@@ -217,36 +228,28 @@ class ArrayContent(Content):
     def _items_of(self, places: list[int], row: int) -> Iterator[Rows]:
         """Yield the rows of the arrays at these places, which have equally many rows, cut into
         blocks. row: the number of their first row in the archive."""
-        step = min(tensors.rows_a_block(self.arrays[place]) for place in places)
-        total = self.arrays[places[0]].rows
+        arrays = [self.arrays[place] for place in places]
+        # as many rows as the array with the longest ones can have in a block
+        step = min(tensors.rows_a_block(tensor) for tensor in arrays)
+        total = arrays[0].rows
         for first in range(0, total, step):
             last = min(total, first + step)
             parts = []
-            for place in places:
+            for place, tensor in zip(places, arrays, strict=True):
                 values = self._values[place]
-                rows = tensors.rows_of(self.arrays[place], values, first, last)
+                rows = tensors.rows_of(tensor, values, first, last)
                 parts.append((place, rows))
             yield Rows(row + first, parts)
 
     def encode(self, item: Rows, hints: Hints) -> list[Encoded]:
-        coded: list[Coded] = []
-        by_label: list[list[Coded]] = [[] for _ in self.bounding.labels]
-        for place, values in item.parts:
-            tensor = self.arrays[place]
-            before = self._first_label(place)
-            columns = tensors.encode(tensor, values, self._bounds_of(place))
-            coded += columns
-            # an array with one bound has it for all of its columns
-            last = tensor.bounds - 1
-            for number, column in enumerate(columns):
-                label = before + min(number, last)
-                by_label[label].append(column)
+        coded, by_label = self._coded(item)
         if len(coded) <= tensors.ALIKE:  # of more, one plan is for many
             books.offer(coded, self.effort)
             ways.offer(coded, self.effort)
         first_place, _ = item.parts[0]
         each, period = self._shape_of_block(first_place)
         words: dict[str, Json] = {}
+        # left out where it is 1, as it is of tables
         if each != 1:
             words["each"] = each
         count = len(item) * each
@@ -263,7 +266,33 @@ class ArrayContent(Content):
             watched=True,
         )
         errors, squares = self.bounding.errors_of(by_label)
-        return [Encoded(len(item), content, payload, after, errors, squares=squares)]
+        encoded = Encoded(
+            len(item),
+            content,
+            payload,
+            after,
+            errors,
+            squares=squares,
+        )
+        return [encoded]
+
+    def _coded(self, item: Rows) -> tuple[list[Coded], list[list[Coded]]]:
+        """(the columns of a block of these rows, in order; the same columns, for each column
+        label)."""
+        coded: list[Coded] = []
+        by_label: list[list[Coded]] = [[] for _ in self.bounding.labels]
+        for place, values in item.parts:
+            tensor = self.arrays[place]
+            bounds = self._bounds_of(place)
+            columns = tensors.encode(tensor, values, bounds)
+            coded += columns
+            before = self._first_label(place)
+            # an array with one bound has it for all of its columns
+            last = tensor.bounds - 1
+            for number, column in enumerate(columns):
+                label = before + min(number, last)
+                by_label[label].append(column)
+        return coded, by_label
 
     def _shape_of_block(self, place: int) -> tuple[int, int]:
         """How the array at this position is laid out in a block: (how many cells of each column one
@@ -297,11 +326,11 @@ class ArrayContent(Content):
             again = next(stored, None)
             if again is None or len(again) != len(item):
                 raise self.differs("the number of rows")
-            for part, part_again in zip(item.parts, again.parts, strict=True):
-                place, before = part
-                _, after = part_again
+            pairs = zip(item.parts, again.parts, strict=True)
+            for (place, before), (_, after) in pairs:
                 tensor = self.arrays[place]
-                if not tensors.agree(tensor, before, after, self._bounds_of(place)):
+                bounds = self._bounds_of(place)
+                if not tensors.agree(tensor, before, after, bounds):
                     raise self.differs(f"array '{tensor.name}'")
         if next(stored, None) is not None:
             raise self.differs("the number of rows")
@@ -315,6 +344,7 @@ class ArrayContent(Content):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> Rows:
+        # for its check of their names: arrays are decoded whole
         if wanted is not None:
             self.places(archive, wanted)
         places = self._places_in(block)
@@ -322,6 +352,7 @@ class ArrayContent(Content):
         if block.words.get("each", 1) != each:
             raise archive.reader.damaged("a block has not the shape of its array")
         parts = []
+        # the columns of each array in turn are taken off the front
         columns = block.columns
         for place in places:
             tensor = self.arrays[place]
@@ -353,10 +384,12 @@ class ArrayContent(Content):
 
     def _check_has_rows(self, name: str) -> None:
         """Raise DataError if single rows cannot be asked for, as arrays have different numbers of
-        them."""
+        them. name: of the archive or source, for the message."""
+        if self.joint:
+            return
         # rows of one array are those of its first axis, unless more axes count as rows
-        has_rows = len(self.arrays) == 1 and self.arrays[0].lead == 1
-        if not self.joint and not has_rows:
+        is_one = len(self.arrays) == 1
+        if not is_one or self.arrays[0].lead != 1:
             raise DataError(
                 f"{name}: holds arrays of different lengths: {option('--rows')} cannot be used"
             )
@@ -371,8 +404,13 @@ class ArrayContent(Content):
     ) -> None:
         self._check_rows(archive)
         pieces = archive.pieces(first, last, wanted)
+        members = self._members(archive, pieces, last - first)
+        self._write(file, members)
+
+    def _write(self, file: BinaryIO, members: MembersWithValues) -> None:
+        """Write arrays to a file of the source's kind."""
         with array_files.written(file, self._format) as writer:
-            for member, parts in self._members(archive, pieces, last - first):
+            for member, parts in members:
                 writer.add(member, parts)
 
     def restore_own(
@@ -385,9 +423,7 @@ class ArrayContent(Content):
         """Write rows first:last of the source to a file, as `restore` writes those of an archive:
         to compare both. wanted: not used."""
         rows = self._own(first, last)
-        with array_files.written(file, self._format) as writer:
-            for member, parts in self._restored(rows, last - first):
-                writer.add(member, parts)
+        self._write(file, self._restored(rows, last - first))
 
     def rows_own(self) -> int:
         """How many rows the source has."""
@@ -427,10 +463,10 @@ class ArrayContent(Content):
         rows: int,
     ) -> MembersWithValues:
         """Yield each array with its values, part by part, as the pieces come; joint arrays only
-        once all pieces are read."""
+        once all pieces are read. rows: how many the pieces have together."""
         members = [self._member(tensor, rows) for tensor in self.arrays]
         if len(members) == 1:
-            yield members[0], (values for piece in pieces for _, values in piece.parts)
+            yield members[0], _values_of(pieces)
             return
         if self.joint:
             # the file has one array behind the other, the archive all of them side by side
@@ -447,31 +483,37 @@ class ArrayContent(Content):
     def _recovered(self, pieces: Iterator[Rows]) -> MembersWithValues:
         """Yield each array of a damaged archive with its values; its shape has only the rows that
         could be read."""
-        rows: list[list[Array]] = [[] for _ in self.arrays]
+        parts_of: list[list[Array]] = [[] for _ in self.arrays]
         for piece in pieces:
             for place, values in piece.parts:
-                rows[place].append(values)
-        for tensor, parts in zip(self.arrays, rows, strict=True):
-            left = sum(len(part) for part in parts)
+                parts_of[place].append(values)
+        for tensor, parts in zip(self.arrays, parts_of, strict=True):
+            # an array that is whole keeps its shape, whichever axes are rows
+            rows = sum(len(part) for part in parts)
             shape = tensor.shape
-            if left != tensor.rows:
-                shape = (left, *tensor.row_shape)
-            dtype = np.dtype(tensor.dtype)
-            yield Member(tensor.name, dtype, shape, tensor.fortran, 0), iter(parts)
+            if rows != tensor.rows:
+                shape = (rows, *tensor.row_shape)
+            yield _member_of(tensor, shape), iter(parts)
 
     def _member(self, tensor: Tensor, rows: int) -> Member:
         """An array as it is written to a file: its type and shape, with `rows` rows if not all are
         restored."""
         shape = tensor.shape
+        # a scalar has one row and no axis
         if rows != self._rows_of_all() and shape:
             shape = (rows, *shape[1:])
-        dtype = np.dtype(tensor.dtype)
-        return Member(tensor.name, dtype, shape, tensor.fortran, 0)
+        return _member_of(tensor, shape)
 
-    def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame | Array | Json:
+    def frame(
+        self,
+        archive: Archive,
+        first: int,
+        last: int,
+    ) -> pd.DataFrame | Array | Json:
         self._check_rows(archive)
         pieces = archive.pieces(first, last)
-        return self._gathered(self._members(archive, pieces, last - first))
+        members = self._members(archive, pieces, last - first)
+        return self._gathered(members)
 
     def _gathered(self, members: MembersWithValues) -> pd.DataFrame | Array | Json:
         """All arrays as one object: a DataFrame of joint ones, a single array as it is, else a
@@ -487,6 +529,24 @@ class ArrayContent(Content):
         return arrays
 
 
+def _member_of(tensor: Tensor, shape: tuple[int, ...]) -> Member:
+    """An array as a member of a file to be written, with this shape."""
+    return Member(
+        name=tensor.name,
+        dtype=np.dtype(tensor.dtype),
+        shape=shape,
+        fortran=tensor.fortran,
+        offset=0,
+    )
+
+
+def _values_of(pieces: Iterator[Rows]) -> Iterator[Array]:
+    """Yield the values of every part of the pieces, in order."""
+    for piece in pieces:
+        for _, values in piece.parts:
+            yield values
+
+
 def _taken(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
     """Take pieces from the iterator until they have `rows` rows together, and yield the values of
     each; ArchiveError if there are fewer."""
@@ -494,7 +554,9 @@ def _taken(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
         piece = next(pieces, None)
         if piece is None:
             raise ArchiveError("damaged: an array is cut short")
-        yield piece.parts[0][1]
+        # of arrays that are not joint a piece has rows of one
+        _, values = piece.parts[0]
+        yield values
         rows -= len(piece)
 
 
@@ -504,13 +566,19 @@ def tensor_of(member: Member) -> Tensor:
     reason = tensors.reason_against(member.dtype)
     if reason is not None:
         raise UnsuitedError(f"array '{member.name}': {reason}")
-    return Tensor(member.name, member.dtype.str, member.shape, member.fortran)
+    return Tensor(
+        member.name,
+        member.dtype.str,
+        member.shape,
+        member.fortran,
+    )
 
 
 def are_joint(arrays: Sequence[Tensor]) -> bool:
     """Whether arrays are stored as one table: all of one or two dimensions, with the same number of
     rows, not 0, and at most MOST_COLUMNS columns together."""
     columns = 0
+    # an array of one dimension is a column, of two a table if rows lie along the first
     for tensor in arrays:
         dimensions = len(tensor.shape)
         is_table = dimensions == 2 and tensor.axes == (1,)
@@ -537,5 +605,7 @@ def ends_of(source: ArrayFile) -> list[tuple[Fraction, Fraction] | None]:
     fractions; None for one without finite numbers."""
     ends: list[tuple[Fraction, Fraction] | None] = []
     for place, member in enumerate(source.members):
-        ends += tensors.ends(tensor_of(member), source.array(place))
+        tensor = tensor_of(member)
+        values = source.array(place)
+        ends += tensors.ends(tensor, values)
     return ends

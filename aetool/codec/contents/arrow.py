@@ -44,7 +44,12 @@ class ArrowContent(Content):
     name = "arrow"
     can_be_sharded = True
 
-    def __init__(self, mode: str, format: dict[str, Json], schema: pa.Schema) -> None:
+    def __init__(
+        self,
+        mode: str,
+        format: dict[str, Json],
+        schema: pa.Schema,
+    ) -> None:
         super().__init__(mode, format)
         self.schema = schema
         self.labels = labels_of(schema.names)
@@ -64,23 +69,28 @@ class ArrowContent(Content):
     ) -> ArrowContent:
         """The content to write a source by; UnsuitedError for a type that cannot be stored
         natively. bounds: for each column the largest error, None for exact; None: all are exact."""
-        reason = schemas.reason_against(source.schema)
+        schema = source.schema
+        reason = schemas.reason_against(schema)
         if reason is not None:
             raise UnsuitedError(reason)
-        content = cls(LOSSLESS if bounds is None else BOUNDED, format, source.schema)
+        mode = LOSSLESS if bounds is None else BOUNDED
+        content = cls(mode, format, schema)
         content.source = source
         content.effort = effort
         content._collect_dictionaries()
-        wanted = bounds or [None] * len(source.schema)
-        content.bounding = Bounding(content.labels, wanted)
-        content.coder = BatchCoder(source.schema, content.dictionaries, wanted)
+        bounds_of_columns = bounds or [None] * len(schema)
+        content.bounding = Bounding(content.labels, bounds_of_columns)
+        content.coder = BatchCoder(schema, content.dictionaries, bounds_of_columns)
         return content
 
     def _collect_dictionaries(self) -> None:
+        """Read the source, if it has columns of dictionaries, and join the dictionaries of its
+        batches to one for each column."""
         from pyarrow import types
 
+        has_any = any(types.is_dictionary(kind) for kind in self.schema.types)
         # blocks refer to dictionaries, which are written ahead of them
-        if self.source and any(types.is_dictionary(kind) for kind in self.schema.types):
+        if self.source and has_any:
             for batch in self.source.batches():
                 self.dictionaries.collect(batch)
 
@@ -88,16 +98,24 @@ class ArrowContent(Content):
         """The section of the columns' dictionaries, by its name; {} if there are none."""
         if not self.dictionaries.of:
             return {}
-        data = batches.dictionaries_to_bytes(self.dictionaries, self.schema, self.effort)
+        data = batches.dictionaries_to_bytes(
+            self.dictionaries,
+            self.schema,
+            self.effort,
+        )
         return {DICTIONARIES: data}
 
     def header(self) -> dict[str, Json]:
-        return {**super().header(), "schema": schemas.to_json(self.schema)}
+        header = super().header()
+        header["schema"] = schemas.to_json(self.schema)
+        return header
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> ArrowContent:
+        mode = str(header["mode"])
+        format = dict(header["format"])
         schema = schemas.from_json(header["schema"])
-        return cls(str(header["mode"]), dict(header["format"]), schema)
+        return cls(mode, format, schema)
 
     @property
     def fidelity(self) -> str:
@@ -111,9 +129,13 @@ class ArrowContent(Content):
         return ledger.costs(self.labels, self.owners(block))
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
-        batch = self.decode(archive, block, slice(0, block.rows), None)
-        chosen = [column.take(rows) for column in batch.columns]
-        return [["" if v is None else str(v) for v in _objects(column)] for column in chosen]
+        every_row = slice(0, block.rows)
+        batch = self.decode(archive, block, every_row, None)
+        cells = []
+        for column in batch.columns:
+            values = _objects(column.take(rows))
+            cells.append(["" if value is None else str(value) for value in values])
+        return cells
 
     # ---- writing
 
@@ -126,14 +148,31 @@ class ArrowContent(Content):
         yield from self.source.located()
 
     def encode(self, item: pa.RecordBatch, hints: Hints) -> list[Encoded]:
+        # a column of lists or structures is coded as several
         coded = self.coder.encode(item)
         flat = [column for columns in coded for column in columns]
         rows = item.num_rows
+        # other ways to code each column, of which the block takes the smallest
         books.offer(flat, self.effort)
         ways.offer(flat, self.effort)
-        content, payload, after = blocks.encode(flat, rows, {}, self.effort, hints, watched=True)
+        content, payload, after = blocks.encode(
+            flat,
+            rows,
+            {},
+            self.effort,
+            hints,
+            watched=True,
+        )
         errors, squares = self.bounding.errors_of(coded)
-        return [Encoded(rows, content, payload, after, errors, squares=squares)]
+        encoded = Encoded(
+            rows,
+            content,
+            payload,
+            after,
+            errors,
+            squares=squares,
+        )
+        return [encoded]
 
     def size_of(self, item: pa.RecordBatch) -> int:
         return int(item.nbytes)
@@ -150,7 +189,13 @@ class ArrowContent(Content):
         # that dictionaries are restored no single item tells
         return not self.dictionaries.of
 
-    def check_item(self, item: pa.RecordBatch, encoded: list[Encoded], decoder: Decoder) -> None:
+    def check_item(
+        self,
+        item: pa.RecordBatch,
+        encoded: list[Encoded],
+        decoder: Decoder,
+    ) -> None:
+        # one by one: a batch may have become several blocks
         def restored() -> Iterator[pa.RecordBatch]:
             for block in map(decoder.again, encoded):
                 yield self.coder.decode(block.columns, block.rows)
@@ -159,14 +204,19 @@ class ArrowContent(Content):
 
     def check_kind(self) -> None:
         assert self.source is not None
+        # what is only in memory has no file that another could differ from
         if self.source.path is not None:
             self._compare_file(self.items())
 
     def check_written(self, archive: Archive) -> None:
         super().check_written(archive)
         schema = getattr(archive.content, "schema", None)
-        if schema is None or not schema.equals(self.schema, check_metadata=True):
+        if schema is None or not self._is_schema(schema):
             raise self.differs("the schema")
+
+    def _is_schema(self, schema: pa.Schema) -> bool:
+        """Whether a schema is the content's own, metadata included."""
+        return bool(schema.equals(self.schema, check_metadata=True))
 
     def compare(self, archive: Archive) -> None:
         assert self.source is not None
@@ -183,16 +233,24 @@ class ArrowContent(Content):
         with files.scratch() as spool:
             self._write(spool, restored, None, whole=True)
             spool.flush()
-            again = arrow_files.open_table(files.path_of(spool), self.source.name)
-            if not again.schema.equals(self.schema, check_metadata=True):
+            path = files.path_of(spool)
+            again = arrow_files.open_table(path, self.source.name)
+            if not self._is_schema(again.schema):
                 raise self.differs("the schema")
             for key in OF_FILE:
-                if again.format.get(key) != self.source.format.get(key):
+                before = self.source.format.get(key)
+                after = again.format.get(key)
+                if before != after:
                     raise self.differs(f"what the file says beside its values ({key})")
             self._compare_batches(self.items(), again.batches())
 
-    def compare_items(self, archive: Archive, items: Iterator[pa.RecordBatch]) -> None:
-        self._compare_batches(items, archive.pieces(0, archive.rows))
+    def compare_items(
+        self,
+        archive: Archive,
+        items: Iterator[pa.RecordBatch],
+    ) -> None:
+        restored = archive.pieces(0, archive.rows)
+        self._compare_batches(items, restored)
 
     def _compare_batches(
         self,
@@ -214,13 +272,19 @@ class ArrowContent(Content):
     # ---- reading
 
     def is_like(self, other: Content) -> bool:
-        return isinstance(other, ArrowContent) and self.schema.equals(other.schema)
+        if not isinstance(other, ArrowContent):
+            return False
+        # what pandas notes of each may differ
+        return bool(self.schema.equals(other.schema))
 
     def reader(self, archive: Archive) -> BatchCoder:
         """The coder that decodes the archive's blocks, with the dictionaries of the archive."""
-        if DICTIONARIES in archive.reader.sections and not self.dictionaries.of:
-            data = archive.reader.sections[DICTIONARIES]
-            self.dictionaries.of = batches.dictionaries_from_bytes(data, self.schema).of
+        sections = archive.reader.sections
+        # read once, when the first block is decoded
+        if DICTIONARIES in sections and not self.dictionaries.of:
+            data = sections[DICTIONARIES]
+            stored = batches.dictionaries_from_bytes(data, self.schema)
+            self.dictionaries.of = stored.of
         return self.coder
 
     def decode(
@@ -230,8 +294,9 @@ class ArrowContent(Content):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> pa.RecordBatch:
-        whole = self.reader(archive).decode(block.columns, block.rows)
-        part = whole.slice(inside.start, inside.stop - inside.start)
+        coder = self.reader(archive)
+        whole = coder.decode(block.columns, block.rows)
+        part = _rows_of(whole, inside)
         if wanted is None:
             return part
         return part.select(self.places(archive, wanted))
@@ -245,8 +310,10 @@ class ArrowContent(Content):
         wanted: Sequence[str] | None = None,
     ) -> None:
         pieces = archive.pieces(first, last, wanted)
+        # of a damaged archive, or of one of several shards, these are not all records
         is_part = archive.lenient or not archive.is_one_file
-        whole = (first, last) == (0, archive.rows) and not is_part
+        has_every_row = (first, last) == (0, archive.rows)
+        whole = has_every_row and not is_part
         try:
             self._write(file, pieces, wanted, whole)
         except NotImplementedError as error:  # Arrow's, for types that a kind of file has not
@@ -259,11 +326,12 @@ class ArrowContent(Content):
         wanted: Sequence[str] | None,
         whole: bool,
     ) -> None:
+        """Write batches as a file of the source's kind. wanted: labels of their columns; None: all.
+        whole: whether they are all records."""
         schema = self.schema
-        if wanted is not None:
-            schema = _part_of(schema, places_in(self.labels, wanted))
         format = self._format
         if wanted is not None:
+            schema = _part_of(schema, places_in(self.labels, wanted))
             # it names columns by their places among all
             format = {key: value for key, value in format.items() if key != "sorted"}
         arrow_files.write_table(file, schema, pieces, format, whole)
@@ -278,6 +346,7 @@ class ArrowContent(Content):
         """Write records first:last of the source to a file, as `restore` writes those of an
         archive: to compare both. wanted: labels of the columns; None: all."""
         pieces = self._own(first, last)
+        # an archive's batches come with the wanted columns alone
         if wanted is not None:
             places = places_in(self.labels, wanted)
             pieces = (piece.select(places) for piece in pieces)
@@ -289,14 +358,17 @@ class ArrowContent(Content):
 
     def frame_own(self, first: int, last: int) -> pd.DataFrame:
         """Records first:last of the source as a DataFrame, as `frame` has those of an archive."""
-        return arrow_files.frame_of(self.schema, self._own(first, last))
+        pieces = self._own(first, last)
+        return arrow_files.frame_of(self.schema, pieces)
 
     def _own(self, first: int, last: int) -> Iterator[pa.RecordBatch]:
+        """Yield records first:last of the source, batch by batch."""
         for batch, inside in cut(self.items(), first, last):
-            yield batch.slice(inside.start, inside.stop - inside.start)
+            yield _rows_of(batch, inside)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
-        return arrow_files.frame_of(self.schema, archive.pieces(first, last))
+        pieces = archive.pieces(first, last)
+        return arrow_files.frame_of(self.schema, pieces)
 
     def frame_of_columns(
         self,
@@ -305,17 +377,27 @@ class ArrowContent(Content):
         last: int,
         wanted: Sequence[str],
     ) -> pd.DataFrame:
-        schema = _part_of(self.schema, self.places(archive, wanted))
-        return arrow_files.frame_of(schema, archive.pieces(first, last, wanted))
+        places = self.places(archive, wanted)
+        schema = _part_of(self.schema, places)
+        pieces = archive.pieces(first, last, wanted)
+        return arrow_files.frame_of(schema, pieces)
 
     def owners(self, block: Block) -> list[int]:
-        return self.coder.owners([column.meta for column in block.columns])
+        metas = [column.meta for column in block.columns]
+        return self.coder.owners(metas)
 
 
 def _part_of(schema: pa.Schema, places: Sequence[int]) -> pa.Schema:
+    """A schema with only the columns at these places, and the metadata of all."""
     import pyarrow as pa
 
-    return pa.schema([schema.field(place) for place in places], schema.metadata)
+    fields = [schema.field(place) for place in places]
+    return pa.schema(fields, schema.metadata)
+
+
+def _rows_of(batch: pa.RecordBatch, inside: slice) -> pa.RecordBatch:
+    """The rows `inside` of a batch, as a view of it."""
+    return batch.slice(inside.start, inside.stop - inside.start)
 
 
 def _objects(column: pa.Array) -> list[object]:
@@ -327,9 +409,11 @@ def _objects(column: pa.Array) -> list[object]:
     try:
         values = column.to_pylist()
     except (OverflowError, ValueError):
-        number = pa.int32() if pa.types.is_date32(column.type) else pa.int64()
+        # as the integers that they are stored as
+        is_short = pa.types.is_date32(column.type)
+        integers = pa.int32() if is_short else pa.int64()
         try:
-            values = column.view(number).to_pylist()
+            values = column.view(integers).to_pylist()
         except pa.ArrowInvalid:  # moments inside of lists or structures
             values = column.cast(pa.string()).to_pylist()
     return values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from aetool.canonical import Json
@@ -52,31 +53,42 @@ class Folder(Content):
         primed: bool = False,
         bounds: Bounds = EXACT,
     ) -> None:
-        super().__init__(LOSSLESS if bounds == EXACT else BOUNDED, format)
+        mode = LOSSLESS if bounds == EXACT else BOUNDED
+        super().__init__(mode, format)
         self.bounds = bounds
         self.model = model
         self.primed = primed or model is not None
-        self.folders = _worth_saying(source) if source is not None else folders or {}
+        self.folders = folders or {}
+        if source is not None:
+            self.folders = _worth_saying(source)
         self.source = source
         self.effort = effort or Effort()
         self.keep_files = keep_files
         self._exact: dict[str, int] = {}
 
     def header(self) -> dict[str, Json]:
-        folders = {"folders": self.folders} if self.folders else {}
-        return {**super().header(), **folders, **primed_words(self.primed)}
+        header = super().header()
+        # only where there are some
+        if self.folders:
+            header["folders"] = self.folders
+        return {**header, **primed_words(self.primed)}
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> Folder:
-        folders = _folders_of(header)
-        return cls(dict(header["format"]), folders=folders, primed=is_primed(header))
+        return cls(
+            dict(header["format"]),
+            folders=_folders_of(header),
+            primed=is_primed(header),
+        )
 
     @property
     def fidelity(self) -> str:
         if self.mode == BOUNDED:
             return self.mode
+        if self.source is None:
+            return "pixels"
         # where no file is stored by pixel, each comes back byte for byte
-        if self.source is not None and (self.keep_files or not self.source.names):
+        if self.keep_files or not self.source.names:
             return super().fidelity
         return "pixels"
 
@@ -86,55 +98,70 @@ class Folder(Content):
 
     def items(self) -> Iterator[list[Picture]]:
         waiting: list[Picture] = []
+        size = 0
         # a block holds pictures of one key, in the order of the names
         for picture in self._pictures():
-            size = sum(one.size for one in waiting)
-            apart = picture.offset or (waiting and picture.key != waiting[0].key)
-            if waiting and (apart or size >= BLOCK_BYTES):
-                yield waiting
-                waiting = []
+            if waiting:
+                # the next piece of a large file is a block of its own
+                is_other = bool(picture.offset) or picture.key != waiting[0].key
+                if is_other or size >= BLOCK_BYTES:
+                    yield waiting
+                    waiting = []
+                    size = 0
             waiting.append(picture)
+            size += picture.size
         if waiting:
             yield waiting
 
     def _pictures(self) -> Iterator[Picture]:
+        """Yield every file of the source: pictures, then the others, large ones in pieces."""
         # read anew by each call: once to encode, once to compare
         assert self.source is not None
         for name in self.source.names:
-            yield from folders.read(self.source.path / name, name, self.keep_files)
+            path = self.source.path / name
+            yield from folders.read(path, name, self.keep_files)
         for name in self.source.others:
-            yield from folders.read(self.source.path / name, name, keep=True)
+            path = self.source.path / name
+            yield from folders.read(path, name, keep=True)
 
     def encode(self, item: list[Picture], hints: Hints) -> list[Encoded]:
         encoded = folders.encode(item, self.effort, self.model, self.bounds)
         # palettes take space of their own: small icons can be smaller as the files they are
-        if item[0].palette is not None:
-            as_files = self._as_files(item)
-            if as_files is not None and len(as_files.payload) < len(encoded.payload):
-                return [as_files]
-        return [encoded]
+        if item[0].palette is None:
+            return [encoded]
+        as_files = self._as_files(item)
+        if as_files is None:
+            return [encoded]
+        is_smaller = len(as_files.payload) < len(encoded.payload)
+        return [as_files if is_smaller else encoded]
 
     def _as_files(self, item: list[Picture]) -> Encoded | None:
         """Pictures as a block of the bytes of their files; None if a file is so large that it takes
         several blocks."""
-        kept = [piece for picture in item for piece in self._bytes_of_file(picture)]
-        if len(kept) > len(item):
+        pieces: list[Picture] = []
+        for picture in item:
+            pieces += self._bytes_of_file(picture)
+        if len(pieces) > len(item):
             return None
-        return folders.encode(kept, self.effort)
+        return folders.encode(pieces, self.effort)
 
     def _bytes_of_file(self, picture: Picture) -> Iterator[Picture]:
         """The bytes of a picture's file, in pieces."""
+        path = self._path_of(picture)
+        return folders.read(path, picture.name, keep=True)
+
+    def _path_of(self, picture: Picture) -> Path:
         assert self.source is not None
-        return folders.read(self.source.path / picture.name, picture.name, keep=True)
+        return self.source.path / picture.name
 
     def size_of(self, item: list[Picture]) -> int:
-        assert self.source is not None
         size = 0
         for picture in item:
             if picture.pixels is None:
+                # a piece of a file, which may have more
                 size += len(picture.raw)
             else:
-                size += (self.source.path / picture.name).stat().st_size
+                size += self._path_of(picture).stat().st_size
         return size
 
     def bytes_of(self, piece: list[Picture]) -> int:
@@ -145,11 +172,13 @@ class Folder(Content):
         for picture in self._pictures():
             again = next(restored, None)
             expected = [picture]
-            if again is not None and again.pixels is None and picture.pixels is not None:
+            is_file = again is not None and again.pixels is None
+            if is_file and picture.pixels is not None:
                 # stored as the file it is, all of which must then be there
                 expected = list(self._bytes_of_file(picture))
             for piece in expected:
-                if again is None or not piece.same(again, self.bounds.of(piece)):
+                bound = self.bounds.of(piece)
+                if again is None or not piece.same(again, bound):
                     raise self.differs(f"{picture.name}:")
                 if piece is not expected[-1]:
                     again = next(restored, None)
@@ -181,22 +210,24 @@ class Folder(Content):
         raise DataError(f"{archive.reader.path}: holds a folder, which no single file can hold")
 
     def frame(self, archive: Archive, first: int, last: int) -> list[Pixels]:
-        seen: list[Pixels] = []
-        unread: list[str] = []
+        pictures: list[Pixels] = []
+        unreadable: list[str] = []
+        # large files come in pieces, which are put together
         for picture in folders.joined(self.pictures(archive, first, last)):
             if picture.seen is not None:
-                seen.append(picture.seen)
+                pictures.append(picture.seen)
             elif images.is_named_as_picture(picture.name):
                 # kept as the bytes of its file, and a picture all the same
                 try:
-                    seen.extend(decoding.pixels_of_bytes(picture.raw))
+                    pictures.extend(decoding.pixels_of_bytes(picture.raw))
                 except decoding.UnreadableError as fault:
-                    unread.append(f"{picture.name}: {fault}")
-        if unread:
-            listed = "; ".join(unread[:FEW])
-            more = " ..." if len(unread) > FEW else ""
-            notices.warn(f"{archive.reader.path}: left out, {len(unread)} unread: {listed}{more}")
-        return seen
+                    unreadable.append(f"{picture.name}: {fault}")
+        if unreadable:
+            count = len(unreadable)
+            listed = "; ".join(unreadable[:FEW])
+            more = " ..." if count > FEW else ""
+            notices.warn(f"{archive.reader.path}: left out, {count} unread: {listed}{more}")
+        return pictures
 
 
 class BoundedFolder(Folder):
@@ -206,19 +237,23 @@ class BoundedFolder(Folder):
     version = 2
 
     def header(self) -> dict[str, Json]:
-        return {**super().header(), "bounds": [self.bounds.shallow, self.bounds.deep]}
+        header = super().header()
+        header["bounds"] = [self.bounds.shallow, self.bounds.deep]
+        return header
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> BoundedFolder:
-        format = dict(header["format"])
-        folders = _folders_of(header)
-        primed = is_primed(header)
         shallow, deep = header["bounds"]
         # a share of the levels may be less than one of the fewer levels
         if shallow:
             shallow = bound_of(shallow)
         bounds = Bounds(shallow, bound_of(deep))
-        return cls(format, folders=folders, primed=primed, bounds=bounds)
+        return cls(
+            dict(header["format"]),
+            folders=_folders_of(header),
+            primed=is_primed(header),
+            bounds=bounds,
+        )
 
     def facts_of(self, item: list[Picture]) -> dict[str, Json]:
         """How many files are stored exactly all the same, by why: they have no levels."""
@@ -236,17 +271,24 @@ class BoundedFolder(Folder):
 
 
 def _folders_of(header: dict[str, Json]) -> dict[str, int]:
-    """The permission bits of folders by path that a header says."""
-    folders = {str(path): int(mode) for path, mode in header.get("folders", {}).items()}
-    if any(not 0 <= mode <= MOST for mode in folders.values()):
-        raise ValueError("the permissions of a folder")
+    """The permission bits of folders by path that a header says; ValueError if they are none."""
+    folders = {}
+    for path, bits in header.get("folders", {}).items():
+        mode = int(bits)
+        if not 0 <= mode <= MOST:
+            raise ValueError("the permissions of a folder")
+        folders[str(path)] = mode
     return folders
 
 
 def _worth_saying(source: FolderSource) -> dict[str, int]:
     """Which folders an archive must list: permission bits by path, of folders that have unusual
     ones or hold no file."""
-    full = {path.rpartition("/")[0] for path in [*source.names, *source.others, *source.folders]}
-    return {
-        path: mode for path, mode in source.folders.items() if mode != USUAL or path not in full
-    }
+    inside = [*source.names, *source.others, *source.folders]
+    # all others are made anyway when what is in them is restored
+    not_empty = {path.rpartition("/")[0] for path in inside}
+    folders = {}
+    for path, mode in source.folders.items():
+        if mode != USUAL or path not in not_empty:
+            folders[path] = mode
+    return folders

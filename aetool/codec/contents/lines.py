@@ -59,22 +59,27 @@ class JsonLines(ByteContent):
 
     def items(self) -> Iterator[bytes]:
         with self.opened() as stream:
-            left = b""
+            unfinished = b""
             while data := read_exactly(stream, PIECE):
-                left += data
+                unfinished += data
                 # whole lines only; one that is longer than a piece waits for its end
-                end = left.rfind(b"\n") + 1
+                end = unfinished.rfind(b"\n") + 1
                 if end:
-                    yield left[:end]
-                    left = left[end:]
-            if left:
-                yield left
+                    yield unfinished[:end]
+                    unfinished = unfinished[end:]
+            if unfinished:
+                yield unfinished
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
         coded, rows, words = jsonlines.encode(item)
         ways.offer(coded, self.effort)
         content, payload, after = blocks.encode(
-            coded, rows, words, self.effort, hints, watched=True
+            coded,
+            rows,
+            words,
+            self.effort,
+            hints,
+            watched=True,
         )
         # lines may be too few, or too different, for their columns to pay
         whole = plain.packed(item, len(payload), self.effort.quick)
@@ -93,10 +98,12 @@ class JsonLines(ByteContent):
         """The keys of the archive's first record, each once; [] if it has none."""
         # nearly always the first line is a record: only behind it more than a few are looked at
         for first, last in ((0, FEW), (FEW, archive.rows)):
-            for piece in archive.pieces(first, min(last, archive.rows)):
+            end = min(last, archive.rows)
+            for piece in archive.pieces(first, end):
                 for line in jsonlines.split(piece):
                     if line.strip():
-                        return [str(name) for name in _parsed(archive, line, json.loads)]
+                        record = _parsed(archive, line, json.loads)
+                        return [str(name) for name in record]
         return []
 
     def owners(self, block: Block) -> list[int] | None:
@@ -108,6 +115,7 @@ class JsonLines(ByteContent):
         if jsonlines.is_text(block):
             text, bits = blobs.priced(block.columns[0].blobs[0])
             lines = jsonlines.split(text)
+            # the bits of a line are those of its bytes
             lengths = np.array([len(line) for line in lines], np.int64)
             edges = np.append(0, np.cumsum(lengths))
             of_lines = attribution.between(bits, edges)
@@ -129,9 +137,10 @@ class JsonLines(ByteContent):
         names, _ = _named_once(jsonlines.keys_of(block))
         values = [jsonlines.values_by_key(line) for line in chosen]
         columns = [[", ".join(of_line) for of_line in values]]
-        # a key that comes more than once in a line has all its values in one cell
         for name in names:
-            columns.append([", ".join(of_line.get(name, [])) for of_line in values])
+            # a key that comes more than once in a line has all its values in one cell
+            of_key = [of_line.get(name, []) for of_line in values]
+            columns.append([", ".join(of_line) for of_line in of_key])
         return columns
 
     def text_of(self, block: Block) -> bytes:
@@ -148,6 +157,7 @@ class JsonLines(ByteContent):
         if wanted is None:
             return b"".join(lines)
         chosen = []
+        # one for all lines, as it warns once
         reader = _Reader(archive)
         for line in lines:
             if not line.strip():
@@ -183,8 +193,10 @@ class JsonLines(ByteContent):
         wanted: Sequence[str],
     ) -> pd.DataFrame:
         self.places(archive, wanted)
+        records = []
         # a line can only be read as a whole, but what nobody asked for takes no memory
-        records = [_chosen(record, wanted) for record in _records(archive, first, last)]
+        for record in _records(archive, first, last):
+            records.append(_chosen(record, wanted))
         return arrow_files.frame_of_records(records, wanted)
 
 
@@ -236,11 +248,16 @@ class _Reader:
         return _parsed(self.archive, line, json.loads)
 
 
-def _parsed(archive: Archive, line: bytes, parse: Callable[[str], Json]) -> dict[str, Json]:
+def _parsed(
+    archive: Archive,
+    line: bytes,
+    parse: Callable[[str], Json],
+) -> dict[str, Json]:
     """The JSON object of a line. parse: makes it of the line's text. DataError if the line is no
     JSON, ParamError if it is no object."""
+    encoding = json.detect_encoding(line)
     try:
-        text = line.decode(json.detect_encoding(line), "surrogatepass")
+        text = line.decode(encoding, "surrogatepass")
         record = parse(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{archive.reader.path}: a line is not JSON: {error}") from None

@@ -33,7 +33,7 @@ from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data import writers
 from aetool.data.images import Pixels
-from aetool.data.table import Cells, Table
+from aetool.data.table import Cells, Table, Values
 from aetool.errors import ArchiveError
 from aetool.model import Float, Int, Records
 
@@ -64,12 +64,14 @@ class Sizes:
         """Add the bytes of a block. labels: what each of its columns holds; the streams of a small
         block, which are coded as one, count as "streams"."""
         for label, sizes in zip(labels, block.sizes, strict=True):
-            self._count(label, sum(sizes.values()))
+            size = sum(sizes.values())
+            self._count(label, size)
         if block.joined:
             self._count("streams", block.joined)
 
     def _count(self, label: str, size: int) -> None:
-        self.of[label] = self.of.get(label, 0) + size
+        before = self.of.get(label, 0)
+        self.of[label] = before + size
 
 
 class Lossy(Content):
@@ -88,7 +90,9 @@ class Lossy(Content):
         self.sizes = Sizes()
 
     def header(self) -> dict[str, Json]:
-        return {**super().header(), "quantiser": self.quantiser.to_json()}
+        header = super().header()
+        header["quantiser"] = self.quantiser.to_json()
+        return header
 
     @property
     def labels(self) -> list[str]:
@@ -108,7 +112,11 @@ class Lossy(Content):
         raise NotImplementedError
 
     def encode(self, item: CodedRecords, hints: Hints) -> list[Encoded]:
-        coded = [whole_column(np.ascontiguousarray(unit)) for unit in item.code.T]
+        coded = []
+        for unit in item.code.T:
+            # a unit of the code is a column, whose values lie side by side
+            values = np.ascontiguousarray(unit)
+            coded.append(whole_column(values))
         coded += self.beside(item)
         rows = len(item.inputs)
         content, payload, after = blocks.encode(coded, rows, {}, self.effort, hints)
@@ -116,7 +124,8 @@ class Lossy(Content):
         units = len(self.quantiser.kept)
         labels = [CODE] * units
         labels += self.labels[units:]
-        self.sizes.add(labels, blocks.decode(payload, rows, content))
+        block = blocks.decode(payload, rows, content)
+        self.sizes.add(labels, block)
         return [Encoded(rows, content, payload, after)]
 
     def codes_of(self, block: Block) -> Code:
@@ -125,13 +134,12 @@ class Lossy(Content):
         units = len(self.quantiser.kept)
         # before memory is taken for what the decoder makes of it
         check_decoded(block.rows, len(self.quantiser.centre))
-        columns = block.columns[:units]
         if len(block.columns) != len(self.labels):
             raise ArchiveError("damaged: a block has not the columns that the header promises")
-        if not all(isinstance(column.meta, WholeMeta) for column in columns):
-            raise ArchiveError("damaged: a block's code is not stored as such")
         code = np.zeros((block.rows, units), np.int64)
-        for place, column in enumerate(columns):
+        for place, column in enumerate(block.columns[:units]):
+            if not isinstance(column.meta, WholeMeta):
+                raise ArchiveError("damaged: a block's code is not stored as such")
             code[:, place] = column.values
         return self.quantiser.restore(code)
 
@@ -177,8 +185,11 @@ class LossyTable(Lossy):
         self.ranges = dict(ranges)
 
     def header(self) -> dict[str, Json]:
+        columns = []
+        for name, stored in self.columns:
+            columns.append({"name": name, "stored": stored})
         header = super().header()
-        header["columns"] = [{"name": name, "stored": stored} for name, stored in self.columns]
+        header["columns"] = columns
         header["dtypes"] = self.dtypes
         header["ranges"] = self.ranges
         return header
@@ -187,7 +198,9 @@ class LossyTable(Lossy):
     def from_header(cls, header: dict[str, Json]) -> LossyTable:
         columns = []
         for column in header["columns"]:
-            columns.append((str(column["name"]), str(column["stored"])))
+            name = str(column["name"])
+            stored = str(column["stored"])
+            columns.append((name, stored))
         ranges = {}
         for name, (low, high) in header["ranges"].items():
             ranges[name] = [float(low), float(high)]
@@ -212,12 +225,14 @@ class LossyTable(Lossy):
         assert item.table is not None
         gaps = blobs.pack(decoding.gaps_of(item.inputs))
         columns = [bytes_column(gaps)]
+        # in the order of `exact`, which decoding relies on
         exact = item.table.only(self.exact)
         for values in exact.values:
             columns.append(encoded(values))
         return columns
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
+        # not those of `names`, which are columns of a block
         names = [name for name, _ in self.columns]
         return places_in(names, wanted)
 
@@ -234,15 +249,22 @@ class LossyTable(Lossy):
         code = self.codes_of(block)
         # behind the units of the code: the gaps, then what is stored exactly
         units = len(self.quantiser.kept)
+        gaps_column, *exact_columns = block.columns[units:]
         exact: writers.Columns = {}
-        for name, column in zip(self.exact, block.columns[units + 1 :], strict=True):
+        for name, column in zip(self.exact, exact_columns, strict=True):
             exact[name] = restored(column)
-        condition = self._condition(archive, exact)
         # the decoder is given whole blocks, so that rows do not depend on which are asked for
-        records = decoding.decode(archive.model, code, archive.device, self.ranges, condition)
+        records = decoding.decode(
+            archive.model,
+            code,
+            archive.device,
+            self.ranges,
+            self._condition(archive, exact),
+        )
         if schema is not None:
-            gaps = blobs.unpack(block.columns[units].blobs[0])
+            gaps = blobs.unpack(gaps_column.blobs[0])
             decoding.put_gaps(schema, records, gaps)
+        # in the order of the source's columns, of which the model sees some
         place_of = {column.name: place for place, column in enumerate(modelled)}
         decoded: writers.Columns = {}
         for name, stored in self.columns:
@@ -256,9 +278,14 @@ class LossyTable(Lossy):
             decoded[name] = values[inside]
         return decoded
 
-    def _condition(self, archive: Archive, exact: Mapping[str, writers.Restored]) -> Float | None:
+    def _condition(
+        self,
+        archive: Archive,
+        exact: Mapping[str, writers.Restored],
+    ) -> Float | None:
         """The conditioning columns of a block, (rows, conditions), as the model's decoder takes
-        them; None if it takes none. exact: the columns that the block stores exactly, by name."""
+        them; None if it takes none. exact: the columns that the block stores exactly, by name.
+        ArchiveError if one is not among these."""
         # what the decoder is told beside the code, such as the hour of a sensor's reading
         names = decoding.condition_names(archive.model)
         if not names:
@@ -267,10 +294,13 @@ class LossyTable(Lossy):
         if missing:
             raise ArchiveError(f"damaged: '{missing[0]}', which the decoder is told, is not stored")
         assert archive.model.schema is not None
-        cells = {}
+        columns: dict[str, Values] = {}
         for name, values in exact.items():
-            cells[name] = Cells.of(values) if isinstance(values, list) else values
-        return decoding.condition_of(archive.model.schema, cells)
+            if isinstance(values, list):
+                columns[name] = Cells.of(values)
+            else:
+                columns[name] = values
+        return decoding.condition_of(archive.model.schema, columns)
 
     def bytes_of(self, piece: writers.Columns) -> int:
         return bytes_of_columns(piece)
@@ -279,6 +309,7 @@ class LossyTable(Lossy):
         """A batch of no records, with the table's columns."""
         schema = archive.model.schema
         modelled = schema.modelled if schema else ()
+        # what the code restores is text or floats
         words = {column.name for column in modelled if not column.measured}
         columns: writers.Columns = {}
         for name, stored in self.columns:
@@ -300,17 +331,26 @@ class LossyTable(Lossy):
         if schema is not None:
             written = {column.name: column.written() for column in schema.columns}
         # a table of no records has its columns still
-        batches = at_least_one(archive.pieces(first, last), self.nothing(archive))
+        pieces = archive.pieces(first, last)
+        batches = at_least_one(pieces, self.nothing(archive))
         if wanted is not None:
             self.places(archive, wanted)
+            # in the order in which they are wanted
             batches = ({name: batch[name] for name in wanted} for batch in batches)
-        writers.write_table(file, batches, self._format, self.dtypes, written)
+        writers.write_table(
+            file,
+            batches,
+            self._format,
+            self.dtypes,
+            written,
+        )
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
         pieces = archive.pieces(first, last)
         batches = list(at_least_one(pieces, self.nothing(archive)))
-        index = self._format.get("pandas", {})
-        return writers.frame_of(batches, self.dtypes, index)
+        # the dtypes of the DataFrame that was compressed, if it was one
+        dtypes_of_frame = self._format.get("pandas", {})
+        return writers.frame_of(batches, self.dtypes, dtypes_of_frame)
 
 
 class LossyPictures(Lossy):
@@ -338,8 +378,10 @@ class LossyPictures(Lossy):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> LossyPictures:
+        format = dict(header["format"])
         quantiser = Quantiser.from_json(header["quantiser"])
-        return cls(dict(header["format"]), quantiser, bool(header.get("named")))
+        named = bool(header.get("named"))
+        return cls(format, quantiser, named)
 
     @property
     def is_folder(self) -> bool:
@@ -366,6 +408,7 @@ class LossyPictures(Lossy):
         wanted: Sequence[str] | None,
     ) -> Pixels:
         check_decoded(block.rows, prod(self._shape(archive)))
+        # only the pictures that are asked for are decoded
         code = self.codes_of(block)[inside]
         pixels: Pixels = decoding.decode(archive.model, code, archive.device)
         return pixels
@@ -394,6 +437,7 @@ class LossyPictures(Lossy):
                 yield Picture(next(names), "", picture)
 
     def _shape(self, archive: Archive) -> tuple[int, int, int]:
+        """(channels, height, width) of the pictures that the model restores."""
         return archive.model.shape or (1, 1, 1)
 
     def restore(
@@ -404,6 +448,7 @@ class LossyPictures(Lossy):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
+        # for its check of their names: pictures have no columns to choose from
         if wanted is not None:
             super().places(archive, wanted)
         shape = self._shape(archive)
@@ -411,7 +456,8 @@ class LossyPictures(Lossy):
         write_arrays(file, pieces, self._format, last - first, shape)
 
     def frame(self, archive: Archive, first: int, last: int) -> Pixels:
-        return stacked(archive.pieces(first, last), self._shape(archive))
+        pieces = archive.pieces(first, last)
+        return stacked(pieces, self._shape(archive))
 
 
 def stored_as(table: Table, by_model: set[str]) -> list[tuple[str, str]]:

@@ -96,10 +96,14 @@ class TextTable(ByteContent):
             self.given_names = self._names_in_head()
 
     def to_encode(self) -> TextTable:
-        alone = copy.copy(self)
         assert self.origin is not None
+        alone = copy.copy(self)
         # another process gets pieces one by one, and never the source itself
-        alone.origin = dataclasses.replace(self.origin, pieces=_nothing, stream=_no_bytes)
+        alone.origin = dataclasses.replace(
+            self.origin,
+            pieces=_nothing,
+            stream=_no_bytes,
+        )
         alone.stream = None
         alone.paths = ()
         alone._stamps = []
@@ -110,10 +114,13 @@ class TextTable(ByteContent):
     def header(self) -> dict[str, Json]:
         header = super().header()
         if self.head is not None:
+            # a byte for each character, whatever the bytes are
             header["head"] = self.head.decode("latin-1")
-        names = self.given_names
-        if names is not None and list(names) != self._names_in_head():
-            header["names"] = list(names)
+        if self.given_names is not None:
+            names = list(self.given_names)
+            # only where the head does not say them
+            if names != self._names_in_head():
+                header["names"] = names
         if self.shared:
             header["shared"] = 1
         return header
@@ -317,18 +324,27 @@ class TextTable(ByteContent):
         places = None
         if wanted is not None:
             places = self.places(archive, wanted)
-        return records.decode(block, self.rule(archive), block.rows, inside, places)
+        return records.decode(
+            block,
+            self.rule(archive),
+            block.rows,
+            inside,
+            places,
+        )
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         names = self.names(archive)
+        count = len(names)
         if records.is_text(block):
             text, bits = records.priced_text(block)
-            bits_of_fields = attribution.of_fields(text, bits, self.rule(archive), len(names))
+            rule = self.rule(archive)
+            bits_of_fields = attribution.of_fields(text, bits, rule, count)
             # records that cannot be cut into the columns are priced as one
-            if bits_of_fields.shape[1] != len(names):
+            if bits_of_fields.shape[1] != count:
                 names = [WHOLE]
             return costs_of_text(ledger, names, bits_of_fields)
         attribution.share_blobs(ledger, block.columns)
+        # line ends that differ are a column of their own
         if block.words.get("t"):
             names = [*names, LINE_ENDS]
         if len(block.columns) != len(names):
@@ -395,7 +411,12 @@ class TextTable(ByteContent):
         selected = writing.selected(head_records, places, line_end)
         return head[:begin_of_record] + selected
 
-    def _written_names(self, archive: Archive, places: Sequence[int], line_end: bytes) -> bytes:
+    def _written_names(
+        self,
+        archive: Archive,
+        places: Sequence[int],
+        line_end: bytes,
+    ) -> bytes:
         """Write a header record with the names of the columns at these positions, where the head is
         more than a header record and cannot be cut. b"" if the table has no header."""
         format = self.format(archive)
@@ -405,8 +426,9 @@ class TextTable(ByteContent):
         chosen = [names[place] for place in places]
         record = writing.table([chosen], self.rule(archive), "")
         # in the encoding of the head, which is UTF-8 unless bytes of it are not
+        head = self._whole_head(archive)
         try:
-            self._whole_head(archive).decode("utf-8", encodings.LONE)
+            head.decode("utf-8", encodings.LONE)
         except UnicodeDecodeError:
             return record.encode("latin-1") + line_end
         return record.encode("utf-8", encodings.LONE) + line_end
@@ -422,9 +444,11 @@ class TextTable(ByteContent):
         last: int,
         wanted: Sequence[str],
     ) -> pd.DataFrame:
+        # the head says nothing that `wanted` does not
         _, *pieces = self.utf8_pieces(archive, first, last, wanted)
+        body = b"".join(pieces)
         format = {**self.format(archive), "header": False}
-        return writers.frame_of_text(b"".join(pieces), format, list(wanted))
+        return writers.frame_of_text(body, format, list(wanted))
 
     def frame_of(self, archive: Archive, text: Iterator[bytes]) -> pd.DataFrame:
         """A DataFrame of a text. text: its pieces in UTF-8, the first of them this table's head."""
@@ -443,8 +467,10 @@ class TextTable(ByteContent):
 def read_cell(cell: bytes) -> str:
     """The value of a cell without its quotes, as text to be shown."""
     text = cell.decode("utf-8", "replace")
-    is_quoted = len(text) > 1 and text[0] == text[-1] == '"'
-    if not is_quoted:
+    # one quote alone is no pair
+    if len(text) < 2:
+        return text
+    if not (text.startswith('"') and text.endswith('"')):
         return text
     # a quote within quotes is written twice
     return text[1:-1].replace('""', '"')
@@ -463,11 +489,14 @@ def _no_bytes() -> BinaryIO:
 def names_told(head: bytes, format: Mapping[str, Json]) -> list[str]:
     """The column names that the head's first record gives, read by an archive's format; [] if the
     format does not say whether that record is a header. head: the bytes before the first record."""
-    known = {one.name for one in dataclasses.fields(Dialect)}
-    told = {name: value for name, value in format.items() if name in known}
-    if "header" not in told:
+    if "header" not in format:
         return []
-    return cutting.header_names(head, Dialect(**told))
+    # a format says more than how a text is cut
+    facts = {}
+    for field in dataclasses.fields(Dialect):
+        if field.name in format:
+            facts[field.name] = format[field.name]
+    return cutting.header_names(head, Dialect(**facts))
 
 
 def cut_as(rows: Sequence[int], text: bytes, rule: Rule) -> list[bytes]:
@@ -476,10 +505,11 @@ def cut_as(rows: Sequence[int], text: bytes, rule: Rule) -> list[bytes]:
     if len(rows) == 1:
         return [text]
     begin_of_records = begins(text, rule).tolist()
-    places = [*begin_of_records, len(text)]
+    # (parts + 1,): the number of the record with which each part begins, and that of all records
     edges = list(itertools.accumulate(rows, initial=0))
     if edges[-1] != len(begin_of_records):
         return []
+    places = [*begin_of_records, len(text)]
     parts = []
     for first, last in itertools.pairwise(edges):
         part = text[places[first] : places[last]]

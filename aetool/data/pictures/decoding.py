@@ -107,8 +107,9 @@ def _in_words(path: Path, error: Exception) -> str:
         return f"too large: more than {MOST_PIXELS:,} pixels"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read: {error.strerror}"
-    said = " ".join(str(error).split()) or type(error).__name__
-    return f"damaged: {said}"
+    # on one line; some errors have no words of their own
+    message = " ".join(str(error).split())
+    return f"damaged: {message or type(error).__name__}"
 
 
 @cache
@@ -132,64 +133,91 @@ def sights(path: Path) -> list[Sight]:
         # frames of an animation have one size; pages of a TIFF their own
         if picture.format != "TIFF":
             return [first] * len(frames)
-        sights_of_files = []
+        sights_of_pages = []
         for frame in frames:
             picture.seek(frame)
             _check_size(*picture.size)
-            sights_of_files.append(_sight(picture, path))
-        return sights_of_files
+            sights_of_pages.append(_sight(picture, path))
+        return sights_of_pages
 
 
 def _check_size(width: int, height: int) -> None:
+    """UnreadableError for a picture of more than MOST_PIXELS."""
     if width * height > MOST_PIXELS:
         raise UnreadableError(f"{width} x {height} is too large: at most {MOST_PIXELS:,} pixels")
 
 
 def _frames(picture: Image.Image) -> list[int]:
     """The numbers of those frames or pages of an open file that are pictures, not small copies of
-    one."""
-    count = getattr(picture, "n_frames", 1) if picture.format in MOVING else 1
+    one. UnreadableError if there are more than MOST_FRAMES."""
+    count = 1
+    if picture.format in MOVING:
+        count = getattr(picture, "n_frames", 1)
     if count > MOST_FRAMES:
         raise UnreadableError(f"{count:,} frames are too many: at most {MOST_FRAMES:,}")
     frames = list(range(count))
     if picture.format != "TIFF" or count == 1:
         return frames
-    kept = []
+    pictures = []
     for frame in frames:
         picture.seek(frame)
         kind = picture.tag_v2.get(SUBFILE, 0)  # type: ignore[attr-defined]
         if not int(kind) & REDUCED:
-            kept.append(frame)
+            pictures.append(frame)
     picture.seek(0)
-    return kept or frames[:1]
+    return pictures or frames[:1]
 
 
 def _sight(picture: Image.Image, path: Path | None) -> Sight:
+    """What the header of an open picture tells. path: of its file; None of one in memory."""
     width, height = picture.size
     if _orientation(picture) >= TRANSPOSED:
         width, height = height, width
-    mode = picture.mode
-    deep = mode in ("I", "F") or mode.startswith("I;16") or _is_deep_png(picture, path)
-    alpha = mode in ALPHA_MODES or "transparency" in picture.info
-    cut = not deep and path is not None and _is_cut(picture, path)
-    has_inks = mode == "CMYK"
-    return Sight(width, height, _is_coloured(picture), deep, alpha, cut, has_inks)
+    is_deep = _has_deep_mode(picture) or _is_deep_png(picture, path)
+    # before the colours are looked at: for these Pillow may have to load the pixels
+    has_alpha = _has_alpha(picture)
+    is_cut = not is_deep and path is not None and _is_cut(picture, path)
+    return Sight(
+        width=width,
+        height=height,
+        coloured=_is_coloured(picture),
+        deep=is_deep,
+        alpha=has_alpha,
+        cut=is_cut,
+        has_inks=picture.mode == "CMYK",
+    )
+
+
+def _has_deep_mode(picture: Image.Image) -> bool:
+    """Whether Pillow reads values of more than 8 bits."""
+    return picture.mode in ("I", "F") or picture.mode.startswith("I;16")
+
+
+def _has_alpha(picture: Image.Image) -> bool:
+    """Whether some pixels may be transparent, by a channel of their own or as one colour is."""
+    return picture.mode in ALPHA_MODES or "transparency" in picture.info
 
 
 def _is_coloured(picture: Image.Image) -> bool:
+    """Whether a picture is in colour, by its mode; of a palette whether any of its colours is."""
     if picture.mode in GRAY_MODES or picture.mode.startswith("I;16"):
         return False
-    if picture.mode in ("P", "PA") and picture.palette is not None:
-        colours = np.asarray(picture.convert("P").getpalette("RGB") or [], np.uint8)
-        colours = colours.reshape(-1, 3)
-        return bool((colours != colours[:, :1]).any())
-    return True
+    if picture.mode not in ("P", "PA") or picture.palette is None:
+        return True
+    in_palette = picture.convert("P")
+    levels = in_palette.getpalette("RGB") or []
+    colours = np.asarray(levels, np.uint8).reshape(-1, 3)
+    # gray has as much of each
+    red = colours[:, :1]
+    return bool((colours != red).any())
 
 
 def _is_deep_png(picture: Image.Image, path: Path | None) -> bool:
     """Whether the picture is a PNG of 16 bits and several channels, of which Pillow would read only
     the upper 8."""
-    if path is None or picture.format != "PNG" or picture.mode not in ("LA", "RGB", "RGBA"):
+    if path is None or picture.format != "PNG":
+        return False
+    if picture.mode not in ("LA", "RGB", "RGBA"):
         return False
     return deep_png.is_deep(path)
 
@@ -211,7 +239,10 @@ def depth_of_png(path: Path) -> int:
 def _orientation(picture: Image.Image) -> int:
     """The picture's EXIF orientation, 1 .. 8; 1 if it has none."""
     orientation = picture.getexif().get(ORIENTATION, 1)
-    return int(orientation) if orientation in range(1, 9) else 1
+    # some programs write 0, or a text
+    if orientation not in range(1, 9):
+        return 1
+    return int(orientation)
 
 
 def decoded(path: Path, frame: int = 0) -> Decoded:
@@ -238,8 +269,11 @@ def pixels_of_bytes(raw: bytes) -> list[Values]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture"
         path.write_bytes(raw)
-        frames = len(sights(path))
-        return [_channels_first(decoded(path, frame)) for frame in range(frames)]
+        pictures = []
+        for frame in range(len(sights(path))):
+            picture = decoded(path, frame)
+            pictures.append(_channels_first(picture))
+        return pictures
 
 
 def _channels_first(picture: Decoded) -> Values:
@@ -256,16 +290,17 @@ def _channels_first(picture: Decoded) -> Values:
 def _pixels(picture: Image.Image) -> Values:
     """The pixels of an open picture: (height, width) gray, (height, width, 3) colour, or with
     opacity as a last channel (height, width, 2) or (height, width, 4)."""
-    mode = picture.mode
-    if mode.startswith("I;16") or mode in ("I", "F"):
+    if _has_deep_mode(picture):
         return np.asarray(picture)
-    opaque = mode not in ALPHA_MODES and "transparency" not in picture.info
-    coloured = _is_coloured(picture)
-    if opaque:
-        return np.asarray(picture.convert("RGB" if coloured else "L"))
+    is_coloured = _is_coloured(picture)
+    if not _has_alpha(picture):
+        mode = "RGB" if is_coloured else "L"
+        return np.asarray(picture.convert(mode))
     # Pillow has no way from some of these modes to gray with alpha but by colour
     four = np.asarray(picture.convert("RGBA"))
-    return four if coloured else four[:, :, [0, 3]]
+    if is_coloured:
+        return four
+    return four[:, :, [0, 3]]
 
 
 def of_array(pixels: Values) -> Decoded:
@@ -276,31 +311,41 @@ def of_array(pixels: Values) -> Decoded:
     if pixels.ndim == 2:
         return Decoded(pixels)
     channels = pixels.shape[2]
+    visible = pixels[:, :, :3]
+    # gray has no axis of channels
+    if channels < 3:
+        visible = pixels[:, :, 0]
     if channels in (1, 3):
-        return Decoded(pixels[:, :, 0] if channels == 1 else pixels)
+        return Decoded(visible)
     alpha = _opacity(pixels[:, :, -1])
-    rest = pixels[:, :, 0] if channels == 2 else pixels[:, :, :3]
-    return Decoded(rest, None if (alpha == OPAQUE).all() else alpha)
+    is_opaque = alpha == OPAQUE
+    return Decoded(visible, None if is_opaque.all() else alpha)
 
 
 def _opacity(alpha: Values) -> Bytes:
     """(height, width) uint8: opacity, 0 .. 255, of whatever type it is stored in."""
     if alpha.dtype == np.uint8:
         return alpha.astype(np.uint8)
-    most = float(np.iinfo(alpha.dtype).max) if alpha.dtype.kind in "iu" else 1.0
-    if alpha.dtype.kind == "f" and alpha.max(initial=0) > 1:
+    most = 1.0
+    if alpha.dtype.kind in "iu":
+        most = float(np.iinfo(alpha.dtype).max)
+    elif alpha.dtype.kind == "f" and alpha.max(initial=0) > 1:
+        # floats from 0 to 255, not to 1
         most = float(OPAQUE)
     share = alpha.astype(np.float64) * (OPAQUE / most)
-    return np.rint(share).clip(0, OPAQUE).astype(np.uint8)
+    levels = np.rint(share).clip(0, OPAQUE)
+    return levels.astype(np.uint8)
 
 
 def is_picture(thing: object) -> bool:
     """Whether an object is a Pillow image, or an array with the shape and type of a picture."""
     if isinstance(thing, np.ndarray):
         if thing.ndim == 3:
-            return thing.dtype.kind in "buif" and thing.shape[2] in (1, 2, 3, 4)
+            are_numbers = thing.dtype.kind in "buif"
+            return are_numbers and thing.shape[2] in (1, 2, 3, 4)
         # arrays of two dimensions and other numbers are tables
-        return thing.ndim == 2 and thing.dtype in (np.uint8, np.uint16, np.bool_)
+        is_gray = thing.dtype in (np.uint8, np.uint16, np.bool_)
+        return thing.ndim == 2 and is_gray
     pillow = sys.modules.get("PIL.Image")
     return pillow is not None and isinstance(thing, pillow.Image)
 
@@ -312,8 +357,13 @@ def sight_of_memory(thing: object) -> Sight | str:
         if not height or not width:
             return f"has no pixels, being {width} x {height}"
         channels = thing.shape[2] if thing.ndim == 3 else 1
-        deep = thing.dtype not in (np.uint8, np.bool_)
-        return Sight(width, height, channels > 2, deep, channels in (2, 4))
+        return Sight(
+            width=width,
+            height=height,
+            coloured=channels > 2,
+            deep=thing.dtype not in (np.uint8, np.bool_),
+            alpha=channels in (2, 4),
+        )
     try:
         with _quietly(Path("picture")):
             return _sight(cast("Image.Image", thing), None)
@@ -330,12 +380,17 @@ def of_memory(thing: object) -> Decoded:
         return of_array(thing)
     picture = cast("Image.Image", thing)
     with _quietly(Path("picture")):
-        return of_array(upright(_pixels(picture), _orientation(picture)))
+        pixels = _pixels(picture)
+        orientation = _orientation(picture)
+        return of_array(upright(pixels, orientation))
 
 
 def upright(pixels: Values, orientation: int) -> Values:
-    """The pixels turned and mirrored as the EXIF orientation, 1 .. 8, says."""
-    turned = pixels.swapaxes(0, 1) if orientation >= TRANSPOSED else pixels
+    """The pixels, (height, width, ...), turned and mirrored as the EXIF orientation, 1 .. 8,
+    says."""
+    turned = pixels
+    if orientation >= TRANSPOSED:
+        turned = turned.swapaxes(0, 1)
     # first one side, then the other
     if orientation in (2, 3, 6, 7):
         turned = turned[:, ::-1]

@@ -25,6 +25,7 @@ Pair: TypeAlias = tuple[int, int]  # width and height, or left and top
 
 WHITE = 255
 MOST_TILES = 1 << 16  # of one picture
+LONGEST_SIDE = 1 << 20  # pixels, beyond which a stored number is none of a framing
 # parts of red, green and blue in gray, of 65,536, as Pillow takes them (ITU-R BT.601)
 RED, GREEN, BLUE = 19595, 38470, 7471
 
@@ -73,6 +74,7 @@ class Framing:
         pixels = _with_channels(pixels, self.channels)
         if self.crop:
             pixels = _cropped(pixels, self.crop)
+        # of what is left by the cropping
         if self.resize:
             pixels = resized(pixels, self.resize)
         self._check(pixels)
@@ -115,27 +117,26 @@ class Framing:
         """UnreadableError if pixels, (height, width, ...), are smaller than a tile, or, where there
         are no tiles, of another size than the model's."""
         high, wide = pixels.shape[:2]
+        size = f"{wide} x {high}"
+        of_model = f"{self.width} x {self.height}"
         if self.stride:
             if wide < self.width or high < self.height:
-                raise UnreadableError(
-                    f"{wide} x {high} is smaller than a tile of {self.width} x {self.height}"
-                )
+                raise UnreadableError(f"{size} is smaller than a tile of {of_model}")
         elif (wide, high) != (self.width, self.height):
-            raise UnreadableError(
-                f"{wide} x {high}, and the model takes {self.width} x {self.height}"
-            )
+            raise UnreadableError(f"{size}, and the model takes {of_model}")
 
     def corners(self, wide: int, high: int) -> list[Pair]:
         """(left, top) of each tile of a picture of this width and height, row by row: a stride
-        apart, the last at the far edge. [(0, 0)] if there are no tiles."""
+        apart, the last at the far edge. [(0, 0)] if there are no tiles. UnreadableError for more
+        than MOST_TILES."""
         if not self.stride:
             return [(0, 0)]
         step_right, step_down = self.stride
-        across = _steps(wide, self.width, step_right)
-        down = _steps(high, self.height, step_down)
-        if len(across) * len(down) > MOST_TILES:
+        lefts = _steps(wide, self.width, step_right)
+        tops = _steps(high, self.height, step_down)
+        if len(lefts) * len(tops) > MOST_TILES:
             raise UnreadableError(f"more than {MOST_TILES:,} tiles")
-        return [(left, top) for top in down for left in across]
+        return [(left, top) for top in tops for left in lefts]
 
     def tiles(self, picture: Bytes) -> Bytes:
         """(tiles, channels, height, width): the tiles of a picture, (channels, height, width), that
@@ -153,12 +154,18 @@ class Framing:
         columns = slice(left, left + self.width)
         return rows, columns
 
-    def stitched(self, amounts: Amounts, wide: int, high: int) -> Amounts:
+    def stitched(
+        self,
+        amounts: Amounts,
+        wide: int,
+        high: int,
+    ) -> Amounts:
         """Join the maps of a picture's tiles, (tiles, height, width), into the map of the picture,
         (high, wide); their mean where tiles overlap."""
         total = np.zeros((high, wide))
         count = np.zeros((high, wide))
         corners = self.corners(wide, high)
+        # the maps come in the order of `tiles`
         for part, (left, top) in zip(amounts, corners, strict=True):
             where = self._tile_at(left, top)
             total[where] += part
@@ -202,13 +209,22 @@ class Framing:
         return settings
 
     @classmethod
-    def from_json(cls, data: Mapping[str, object], shape: tuple[int, int, int]) -> Framing:
+    def from_json(
+        cls,
+        data: Mapping[str, object],
+        shape: tuple[int, int, int],
+    ) -> Framing:
         """The framing that to_json wrote. shape: (channels, height, width) of what the model sees.
         ValueError for anything else."""
         channels, height, width = shape
-        field_names = {field.name for field in fields(cls)} - {"channels", "width", "height"}
-        if not data.keys() <= field_names:
+        in_shape = {"channels", "width", "height"}
+        settings = {field.name for field in fields(cls)} - in_shape
+        if not data.keys() <= settings:
             raise ValueError("framing")
+        # by way of text: true is no number here
+        low = str(data.get("low", 0.0))
+        high = str(data.get("high", 0.0))
+        background = str(data.get("background", WHITE))
         framing = cls(
             channels,
             width,
@@ -216,9 +232,9 @@ class Framing:
             crop=_whole_numbers(data.get("crop", ())),
             resize=_whole_numbers(data.get("resize", ())),
             stride=_whole_numbers(data.get("stride", ())),
-            low=float(str(data.get("low", 0.0))),
-            high=float(str(data.get("high", 0.0))),
-            background=int(str(data.get("background", WHITE))),
+            low=float(low),
+            high=float(high),
+            background=int(background),
         )
         if not framing._is_sound():
             raise ValueError("framing")
@@ -245,8 +261,9 @@ def _whole_numbers(value: object) -> tuple[int, ...]:
     if not isinstance(value, list | tuple):
         raise ValueError("framing")
     numbers = tuple(int(number) for number in value)
-    if any(not 0 <= number < 1 << 20 for number in numbers):
-        raise ValueError("framing")
+    for number in numbers:
+        if not 0 <= number < LONGEST_SIDE:
+            raise ValueError("framing")
     return numbers
 
 
@@ -278,6 +295,7 @@ def _with_channels(pixels: Bytes, channels: int) -> Bytes:
     if channels == 3 and pixels.ndim == 2:
         return np.repeat(pixels[:, :, None], 3, axis=2)
     if channels == 1 and pixels.ndim == 3:
+        # in whole numbers, whose sum is 65,536: the same on every machine
         weights = np.array([RED, GREEN, BLUE], np.uint32)
         weighed = pixels.astype(np.uint32) @ weights
         # half of 65,536 is added, so that the quotient is rounded
