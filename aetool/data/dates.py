@@ -183,7 +183,8 @@ def parse(texts: Sequence[str], fmt: str) -> Float:
             continue
         # fields that the format has not are None; numpy makes numbers of the others
         date = match.group("y", "m", "d")
-        clock = [field or 0 for field in match.group("h", "i", "e")]
+        hour_text, minute_text, second_text = match.group("h", "i", "e")
+        clock = (hour_text or 0, minute_text or 0, second_text or 0)
         fraction = float("0." + match["f"]) if match["f"] else 0.0
         parts[place] = (*date, *clock, fraction)
         good[place] = True
