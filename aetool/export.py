@@ -70,12 +70,12 @@ class Whole(nn.Module):
                 results.append(member(x))
                 continue
             assert z is not None
-            # a condition of no columns
-            nothing = z.flatten(1)[:, :0]
-            told = condition
-            if told is None:
-                told = nothing
-            results.append(call(member, z, condition=told))
+            # a condition of no columns; made in any case, as the traced nodes are those of a bundle
+            no_columns = z.flatten(1)[:, :0]
+            condition_of_codes = condition
+            if condition_of_codes is None:
+                condition_of_codes = no_columns
+            results.append(call(member, z, condition=condition_of_codes))
         return tuple(results)
 
 
@@ -96,6 +96,7 @@ def write(net: AutoEncoder, spec: Spec, schema: Schema | None) -> dict[str, byte
         model = traced(whole, inputs, whole.members)
     except Exception as error:  # the exporter raises what it likes
         raise PluginError(f"this network cannot be exported to ONNX: {error}") from error
+    # each graph takes of the traced network what its outputs depend on
     files = {"score.onnx": _score(net, spec, schema, model)}
     if net.code is None:
         return files
@@ -138,7 +139,12 @@ def _decoder(
         inputs["condition"] = prepare_condition(g, schema, condition)
     likely = _embedded(g, model, "decode", inputs)
     _restore(g, spec, schema, "x_hat", likely)
-    g.output("likely", likely, TensorProto.FLOAT, spec.shape or (spec.features,))
+    g.output(
+        "likely",
+        likely,
+        TensorProto.FLOAT,
+        spec.shape or (spec.features,),
+    )
     return g.build("decoder")
 
 
@@ -152,7 +158,12 @@ def _prior(model: onnx.ModelProto, size: list[int], choices: int) -> bytes:
     return g.build("prior")
 
 
-def _embedded(g: Graph, model: onnx.ModelProto, member: str, inputs: dict[str, str]) -> str:
+def _embedded(
+    g: Graph,
+    model: onnx.ModelProto,
+    member: str,
+    inputs: dict[str, str],
+) -> str:
     """Copy one output of a traced network into the graph g; returns the name of the value. inputs:
     the values of g that stand for the network's inputs, by name."""
     part = _needed_for(model, [member])
@@ -170,6 +181,7 @@ def _needed_for(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelPro
             nodes.append(node)
             needed.update(node.input)
     part = onnx.ModelProto()
+    # in their own order again: a node comes behind those that it reads
     part.graph.node.extend(reversed(nodes))
     for tensor in model.graph.initializer:
         if tensor.name in needed:
@@ -190,7 +202,13 @@ def _input(g: Graph, spec: Spec, schema: Schema | None) -> str:
     return prepare_table(g, schema, x)
 
 
-def _restore(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str) -> None:
+def _restore(
+    g: Graph,
+    spec: Spec,
+    schema: Schema | None,
+    name: str,
+    expected: str,
+) -> None:
     """Add to graph g an output called `name`: expected features in user units, or as pixels."""
     if schema is None:
         pixels = graphs.restore_image(g, expected)
@@ -200,7 +218,12 @@ def _restore(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: s
     g.output(name, value, TensorProto.DOUBLE, [len(spec.columns)])
 
 
-def _score(net: AutoEncoder, spec: Spec, schema: Schema | None, model: onnx.ModelProto) -> bytes:
+def _score(
+    net: AutoEncoder,
+    spec: Spec,
+    schema: Schema | None,
+    model: onnx.ModelProto,
+) -> bytes:
     """The graph from records to what each column costs, and to what was expected of it; model: the
     traced network."""
     g = Graph()
@@ -216,11 +239,21 @@ def _score(net: AutoEncoder, spec: Spec, schema: Schema | None, model: onnx.Mode
     expected = outputs["expected"]
     _restore(g, spec, schema, "expected", expected)
     if net.prior == "features":
-        g.output("likely", expected, TensorProto.FLOAT, spec.shape or (spec.features,))
+        g.output(
+            "likely",
+            expected,
+            TensorProto.FLOAT,
+            spec.shape or (spec.features,),
+        )
     return g.build("score")
 
 
-def _in_bits(g: Graph, schema: Schema | None, parts: str, columns: int) -> str:
+def _in_bits(
+    g: Graph,
+    schema: Schema | None,
+    parts: str,
+    columns: int,
+) -> str:
     """Add to graph g the parts of a score, (B, columns + 1) in nats, in bits: with what cells cost
     that the network does not see, and none without bound."""
     rows = 0
@@ -244,6 +277,7 @@ def _keep(g: Graph, net: AutoEncoder) -> None:
     # by address: tied weights are one tensor of two names
     stored = set()
     for constant in g.constants:
+        # names of embedded weights are a prefix, and then those of the network's state
         _, _, name = constant.name.partition(".net.")
         if name in state:
             stored.add(state[name].data_ptr())
@@ -255,7 +289,11 @@ def _keep(g: Graph, net: AutoEncoder) -> None:
         g.constants.append(kept)
 
 
-def traced(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) -> onnx.ModelProto:
+def traced(
+    module: nn.Module,
+    inputs: dict[str, Tensor],
+    outputs: list[str],
+) -> onnx.ModelProto:
     """Convert a torch module to an ONNX model with these inputs, by name, and these outputs.
 
     inputs: an example of each, (rows, ...); the number of rows is left open. Raises torch's errors

@@ -30,7 +30,11 @@ REPETITIVE = 0.5  # part of the rows that repeat others, above which to repeat i
 STRETCHES = 3  # of rows, in each fold of stretches
 
 
-def content_folds(features: npt.NDArray[np.float32], spec: Spec, folds: int) -> Int:
+def content_folds(
+    features: npt.NDArray[np.float32],
+    spec: Spec,
+    folds: int,
+) -> Int:
     """Assign each row to one of `folds` groups by its content: (rows,), 0 .. folds - 1.
 
     features: (rows, features) float32. Equal rows are in the same fold. The rows before a row,
@@ -135,7 +139,12 @@ def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
     return g.build("score")
 
 
-def _write_fold(g: Graph, features: str, spec: Spec, folds: int) -> str:
+def _write_fold(
+    g: Graph,
+    features: str,
+    spec: Spec,
+    folds: int,
+) -> str:
     """Add to graph g what `content_folds` computes, (B, 1) float64; returns the name of the result.
     features: the name of the features, (B, features)."""
     # in float64, as there: in float32 a record could fall into another fold than in the fit

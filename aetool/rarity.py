@@ -24,7 +24,13 @@ EXPECTED_EXCESSES = 10.0
 JOINED_TAIL = Expected(shape=0.25, weight=100.0, doubt=1000.0, least=0.05)
 # Pictures are fewer, and their members' bits fall off as those of ordinary records do: an
 # exponential, whose scale few scores tell in part. Measured on benchmarks/defects.py, half chosen.
-PICTURES_TAIL = Expected(weight=100.0, doubt=1000.0, least=0.05, shape=0.0, body=10.0)
+PICTURES_TAIL = Expected(
+    weight=100.0,
+    doubt=1000.0,
+    least=0.05,
+    shape=0.0,
+    body=10.0,
+)
 SHARPNESS = 0.7  # of the mean by which the bits of several models are joined
 EXACT = 24.0  # bits beyond one in rows + 1 that count in full
 ROOM = 8.0  # bits that are left above these
@@ -113,8 +119,10 @@ def _scale_beyond(held_out: Float, tail: float, expected: float) -> float:
     if expected:
         # an exponential falls from a half of the records to a tenth within log(5) scales
         body = (high - median) / math.log(0.5 / TAIL)
-        total = len(excess) * scale + expected * body
-        scale = total / (len(excess) + expected)
+        excesses = len(excess)
+        # the mean of both scales, each counted by its excesses
+        total = excesses * scale + expected * body
+        scale = total / (excesses + expected)
     # a scale of nearly 0, as of scores that are all equal, would make every other one impossible
     least = LEAST_SCALE * float(high - low)
     rounding = ROUNDED * max(1.0, abs(float(high)))
@@ -137,7 +145,12 @@ def cap(bits: Float, bend: float) -> Float:
     return np.asarray(below + bent)
 
 
-def write_cap(g: Graph, bits: str, bend: float, room: float = ROOM) -> str:
+def write_cap(
+    g: Graph,
+    bits: str,
+    bend: float,
+    room: float = ROOM,
+) -> str:
     """Add `cap` to a graph: bits that never exceed bend + room; returns the name of the result."""
     value = g.term(bits)
     # below the bend nothing is over, and the second term is 0
@@ -180,9 +193,15 @@ def joined(
     score = top + np.log2(mean) / SHARPNESS
     # a model that finds nothing has no share in what others find
     blame = weighed * (bits + LITTLE)
+    # of each record all models together have all of the score
     blame_of_models = blame / blame.sum(axis=0)
     share = np.zeros(parts[0].shape)  # (rows, columns + 1), each row adding up to 1
-    for model_parts, medians, model_blame in zip(parts, usual, blame_of_models, strict=True):
+    for model_parts, medians, model_blame in zip(
+        parts,
+        usual,
+        blame_of_models,
+        strict=True,
+    ):
         excess = np.maximum(model_parts - medians, 0.0) + LITTLE
         total = excess.sum(axis=1, keepdims=True)
         share += model_blame[:, None] * excess / total
@@ -200,7 +219,12 @@ def write_joined(
     parts: the name of each model's parts; other arguments as of `joined`."""
     parts_of_models = [g.term(name) for name in parts]
     bits = []
-    for model_parts, medians, rarity in zip(parts_of_models, usual, rarities, strict=True):
+    for model_parts, medians, rarity in zip(
+        parts_of_models,
+        usual,
+        rarities,
+        strict=True,
+    ):
         every_column = np.ones(len(medians))
         model_score = model_parts.weighed_sum(every_column)
         model_bits = rarity.write(g, model_score.name)
@@ -224,7 +248,11 @@ def write_joined(
     return together.name
 
 
-def _write_mean(bits: Term, top: Term, weights: Sequence[float]) -> tuple[Term, Term]:
+def _write_mean(
+    bits: Term,
+    top: Term,
+    weights: Sequence[float],
+) -> tuple[Term, Term]:
     """Add to a graph the power of each model's bits beside the top ones, (B, models), and by how
     many bits their mean is above the top, (B, 1), at most 0: (powers, bits)."""
     # powers of 2 as powers of e, and back: ONNX has no Exp2
@@ -232,6 +260,7 @@ def _write_mean(bits: Term, top: Term, weights: Sequence[float]) -> tuple[Term, 
     below_top = bits - top
     exponent = below_top * base
     power = exponent.exp()
+    # weights of a mean add up to 1
     parts = np.asarray(weights) / sum(weights)
     mean = power.weighed_sum(parts)
     return power, mean.log() * (1 / base)

@@ -102,7 +102,9 @@ class ExactJob:
         """
         content = self.content
         tally = Tally(content)
+        # the largest error of each column
         errors: dict[str, float] = {}
+        # an archive that needs a model names it
         named = self.model.sha256 if self.model else ""
         sections = {**content.sections(), **self.sections}
         writer = Writer(file, content.header(), sections, named)
@@ -112,7 +114,6 @@ class ExactJob:
             for block in encoded:
                 writer.add(block.rows, block.content, block.payload)
                 for name, error in block.errors.items():
-                    # the largest of all blocks
                     errors[name] = max(errors.get(name, 0.0), error)
             self._count(encoded)
             # how large a stream will be nobody knows
@@ -121,15 +122,8 @@ class ExactJob:
             notices.advance(False, f"{megabytes:,.0f} MB read, {records:,} records stored")
         facts = tally.facts
         if content.mode == BOUNDED:
-            facts["errors"] = {name: {"largest": error} for name, error in errors.items()}
-            # nothing else keeps their bound, or nothing would be saved: these are not moved
-            exact = [label for label in content.bounded if not errors.get(label)]
-            if exact and not self.shared:
-                facts["exact"] = exact
-        # a small archive tells errors in units that its model knows
-        units = self.shared.in_units(errors) if self.shared and facts else None
-        stored = facts if units is None else {**facts, "errors": units}
-        writer.finish(stored, tally.whole.digest())
+            facts |= self._facts_of_errors(errors)
+        writer.finish(self._stored(facts, errors), tally.whole.digest())
         file.flush()
         # what is compared is to be what the disk has
         os.fsync(file.fileno())
@@ -143,6 +137,28 @@ class ExactJob:
         if self.kept:
             figures["kept"] = self.kept
         return {"fidelity": content.fidelity, **facts, **figures}
+
+    def _facts_of_errors(self, errors: Mapping[str, float]) -> dict[str, Json]:
+        """What a bounded archive says of its errors: "errors", by column the largest, and "exact",
+        the columns that have a bound and yet no error. errors: the largest by column, in its
+        units."""
+        largest = {name: {"largest": error} for name, error in errors.items()}
+        facts: dict[str, Json] = {"errors": largest}
+        # nothing else keeps their bound, or nothing would be saved: these are not moved
+        exact = [label for label in self.content.bounded if not errors.get(label)]
+        if exact and not self.shared:
+            facts["exact"] = exact
+        return facts
+
+    def _stored(self, facts: dict[str, Json], errors: Mapping[str, float]) -> dict[str, Json]:
+        """The facts as the archive stores them: a small one tells errors in units that its model
+        knows, since those take fewer bytes. errors: the largest by column, in its units."""
+        if not self.shared or not facts:
+            return facts
+        units = self.shared.in_units(errors)
+        if units is None:
+            return facts
+        return {**facts, "errors": units}
 
     def compare(self, file: BinaryIO) -> None:
         """Compare what the written archive restores with the source, which is read again; what was
@@ -165,6 +181,7 @@ class ExactJob:
         self._refuse_changed()
 
     def _refuse_changed(self) -> None:
+        """Raise DataError if a file of the source was changed since it was opened."""
         path = self.content.changed()
         if path is not None:
             raise DataError(f"{path}: was changed while it was read; compress it again")
@@ -185,9 +202,11 @@ class ExactJob:
             first = next(items, None)
             if first is None:
                 return
-            lead = encoding.Lead(lambda: self._lead(first[0], checks))
+            first_item, *_ = first
+            lead = encoding.Lead(lambda: self._lead(first_item, checks))
             decoder = None if checks is None else checks.decoder
             yield from lead.before(content, items, self.engine, decoder)
+        # whatever it is, even an interrupt: workers must not go on checking
         except BaseException:
             if checks is not None:
                 checks.give_up()
@@ -201,6 +220,7 @@ class ExactJob:
         return encoded
 
     def _count(self, encoded: list[Encoded]) -> None:
+        """Add the squared errors of blocks to `squares`, by column."""
         for block in encoded:
             for name, square in block.squares.items():
                 self.squares[name] = self.squares.get(name, 0.0) + square
@@ -213,22 +233,26 @@ class ExactJob:
         those of the first item, and the second with none (encoding.Lead): it may differ a little.
         """
         hints = blocks.NO_HINTS
-        coded = weighed = total = 0
+        # bytes of the whole source, of the items that are tried, and of these once encoded
+        total_size = 0
+        tried_size = 0
+        encoded_size = 0
         for number, item in enumerate(self.content.items()):
             size = self.content.size_of(item)
-            total += size
+            total_size += size
             if number % every:
                 continue
             encoded = self.content.encode(item, hints)
             # one at a time, so the latest plans are at hand
             hints = encoded[-1].hints
-            weighed += size
-            coded += sum(len(block.payload) for block in encoded)
+            tried_size += size
+            encoded_size += sum(len(block.payload) for block in encoded)
             self._count(encoded)
         # by bytes of the source, as the last item may be short
-        scale = total / max(weighed, 1)
+        scale = total_size / max(tried_size, 1)
         self.squares = {name: square * scale for name, square in self.squares.items()}
-        return scale * coded + sum(len(data) for data in self.sections.values())
+        size_of_sections = sum(len(section) for section in self.sections.values())
+        return scale * encoded_size + size_of_sections
 
 
 def copy_over(file: BinaryIO, other: BinaryIO) -> None:
@@ -240,7 +264,11 @@ def copy_over(file: BinaryIO, other: BinaryIO) -> None:
     file.flush()
 
 
-def write_compared(file: BinaryIO, job: ExactJob, source: Opened) -> dict[str, Json]:
+def write_compared(
+    file: BinaryIO,
+    job: ExactJob,
+    source: Opened,
+) -> dict[str, Json]:
     """Write a job's archive and compare it with its source; returns its figures. If the archive
     cannot be written, or would not restore the source, the file's bytes are stored instead, and the
     figures say why under `kept`."""
@@ -274,7 +302,8 @@ def keep_instead(
     figures = job.write(file)
     try:
         job.compare(file)
-    except ArchiveError:  # bytes that are not the same twice
+    # bytes that are not the same twice
+    except ArchiveError:
         raise DataError(
             f"{source.name}: was changed while it was read; compress it again"
         ) from None
@@ -295,10 +324,12 @@ def _kept_bytes(source: Opened) -> KeptBytes | None:
 def file_of(source: Opened) -> Path | None:
     """The path of the file that a source was read from; None for a folder, a DataFrame, or what a
     plugin reads."""
-    path = getattr(source, "path", None)
+    known_path = getattr(source, "path", None)
     # a name may be a path, too, and the file decides
-    path = Path(path) if path is not None else Path(source.name)
-    return path if path.is_file() else None
+    path = Path(source.name if known_path is None else known_path)
+    if not path.is_file():
+        return None
+    return path
 
 
 def job_of(
@@ -316,15 +347,24 @@ def job_of(
     options.max_error asks for.
     """
     source = opening.of_source(source)
-    job = _job_of(source, options, model, shared, bounds, pictures)
+    job = _job_of(
+        source,
+        options,
+        model,
+        shared,
+        bounds,
+        pictures,
+    )
     # a name of an engine was made one before
     if isinstance(options.executor, Engine):
         job.engine = options.executor
     path = file_of(source)
     if isinstance(job.content, ByteContent) and path is not None:
         job.content.file = _seen_by_others(source, path)
+    # files that must not change before the archive was compared with them
     if isinstance(source, FolderSource):
-        job.content.watch([source.path / name for name in [*source.names, *source.others]])
+        names = [*source.names, *source.others]
+        job.content.watch([source.path / name for name in names])
     elif path is not None:
         job.content.watch([path])
         if job.file is not None:
@@ -389,7 +429,8 @@ def names_of(source: Any) -> list[str]:
     Arrow or numpy."""
     source = opening.of_source(source)
     if isinstance(source, sources.CsvSource):
-        return source_texts.header_of(source)[1]
+        _, names = source_texts.header_of(source)
+        return names
     if isinstance(source, ArrowTable):
         return labels_of(source.schema.names)
     if isinstance(source, ArrayFile):
@@ -413,6 +454,7 @@ def _seen_by_others(source: Opened, path: Path) -> FileAt | None:
 
 
 def _format(source: Opened) -> dict[str, Json]:
+    """What an archive's header says of a source's format, with the name of its file."""
     return {**source.format, "name": inner_name(source.name)}
 
 
@@ -430,30 +472,49 @@ def _text_job(
         if shared is not None and model is not None:
             return _text_by_model(source, model, shared, options)
         return _text(source, options, bounds)
-    except NoTableError as why:  # its first records do not end, or are not in its encoding
+    # its first records do not end, or are not in its encoding
+    except NoTableError as why:
         if options.max_error or bounds:
             raise
         return ExactJob(_bytes(source, source.path), kept=str(why))
 
 
-def _text(source: sources.CsvSource, options: CompressOptions, bounds: ByColumn | None) -> ExactJob:
+def _text(
+    source: sources.CsvSource,
+    options: CompressOptions,
+    bounds: ByColumn | None,
+) -> ExactJob:
+    """What writes the archive of a text by itself, without a model's knowledge of it. bounds: as of
+    `_job_of`."""
     head, names = source_texts.header_of(source)
     bounded = bool(options.max_error or bounds)
     labels = labels_of(names)
-    layout = Layout(source.dialect.rule, labels, options.effort, exact=not bounded)
+    layout = Layout(
+        source.dialect.rule,
+        labels,
+        options.effort,
+        exact=not bounded,
+    )
     if options.max_error and bounds is None:
         apart = _places_of_keys(source, options)
-        bounds = source_texts.bounds_of(source, layout, options.max_error, names, apart)
+        bounds = source_texts.bounds_of(
+            source,
+            layout,
+            options.max_error,
+            names,
+            apart,
+        )
     if bounds:
         layout = dataclasses.replace(layout, bounds=bounds)
     sections: dict[str, bytes] = {}
-    first = blocks.NO_HINTS
+    hints = blocks.NO_HINTS
     if options.effort.students:
-        layout, first = source_texts.taught(source, layout)
+        layout, hints = source_texts.taught(source, layout)
         if layout.students is not None:
+            # decoding needs them before the first block
             sections["students"] = students.to_bytes(layout.students)
     origin = _origin(source, layout)
-    origin.first = first
+    origin.first = hints
     mode = BOUNDED if bounded else LOSSLESS
     content = TextTable(mode, _format(source), head, names, origin=origin)
     return ExactJob(content, sections=sections)
@@ -470,10 +531,23 @@ def _text_by_model(
     head, names = source_texts.header_of(source)
     bounded = bool(options.max_error)
     labels = labels_of(names)
-    layout = Layout(source.dialect.rule, labels, options.effort, shared=shared, exact=not bounded)
-    if bounded:  # what the model's numbers are rounded to, to be compared with the source
+    layout = Layout(
+        source.dialect.rule,
+        labels,
+        options.effort,
+        shared=shared,
+        exact=not bounded,
+    )
+    # what the model's numbers are rounded to, to be compared with the source
+    if bounded:
         apart = _places_of_keys(source, options)
-        wanted = source_texts.bounds_of(source, layout, options.max_error, names, apart)
+        wanted = source_texts.bounds_of(
+            source,
+            layout,
+            options.max_error,
+            names,
+            apart,
+        )
         layout = dataclasses.replace(layout, bounds=wanted)
     format = {"name": inner_name(source.name)}
     if source.format != shared.format:
@@ -481,11 +555,21 @@ def _text_by_model(
     # what the model knows is not written
     own_head = None if head.decode("latin-1") == shared.head else head
     mode = BOUNDED if bounded else LOSSLESS
-    content = TextTable(mode, format, own_head, None, True, _origin(source, layout))
+    content = TextTable(
+        mode,
+        format,
+        own_head,
+        names=None,
+        shared=True,
+        origin=_origin(source, layout),
+    )
     return ExactJob(content, model, shared)
 
 
 def _origin(source: sources.CsvSource, layout: Layout) -> TextOrigin:
+    """How the content of a text is read from its file: piece by piece behind the head, and as a
+    stream of all bytes."""
+
     def pieces() -> Iterator[bytes]:
         behind_the_head = source_texts.pieces_of(source, layout.effort.block)
         # the first piece is the head, which the header has
@@ -498,19 +582,42 @@ def _origin(source: sources.CsvSource, layout: Layout) -> TextOrigin:
     return TextOrigin(pieces, stream, layout, source.dialect.encoding)
 
 
-def _table(source: ArrowTable, options: CompressOptions, bounds: ByColumn | None) -> ExactJob:
+def _table(
+    source: ArrowTable,
+    options: CompressOptions,
+    bounds: ByColumn | None,
+) -> ExactJob:
+    """What writes the archive of a typed table: column by column in its own types, or the file's
+    bytes if a type cannot be stored. bounds: the largest error by column."""
     labels = labels_of(source.schema.names)
 
     def ends() -> list[Ends | None]:
         return batches.ends_of(source.schema, source.batches())
 
-    apart = _places_of_keys(source, options) if bounds is None else ()
-    chosen = _bounds_by_place(labels, source.schema.names, options, bounds, ends, apart)
+    apart: Collection[int] = ()
+    if bounds is None:
+        apart = _places_of_keys(source, options)
+    chosen = _bounds_by_place(
+        labels,
+        source.schema.names,
+        options,
+        bounds,
+        ends,
+        apart,
+    )
     try:
-        content = ArrowContent.of_source(source, _format(source), options.effort, chosen)
+        content = ArrowContent.of_source(
+            source,
+            _format(source),
+            options.effort,
+            chosen,
+        )
     except UnsuitedError as error:
-        return _job_of(_as_bytes(source, str(error)), options, None, None, bounds)
-    return ExactJob(content, file=_as_file(source, options) if chosen is None else None)
+        kept = _as_bytes(source, str(error))
+        return _job_of(kept, options, None, None, bounds)
+    # the bytes of the file keep no bound
+    file = _as_file(source, options) if chosen is None else None
+    return ExactJob(content, file=file)
 
 
 def _places_of_keys(
@@ -536,7 +643,14 @@ def _pixels(
     levels = Levels.asked(options.max_error, source.name, name)
     bound = levels.of(SHALLOW)
     kind = BoundedPixels if bound else PixelArray
-    return kind(_format(source), source.shape, source, options.effort, learned, bound=bound)
+    return kind(
+        _format(source),
+        source.shape,
+        source,
+        options.effort,
+        learned,
+        bound=bound,
+    )
 
 
 def _folder(
@@ -580,15 +694,33 @@ def _arrays(
     try:
         pictures = pixels_of(source)
         if pictures is not None and bounds is None:
-            content = _pixels(pictures, options, learned, source.members[0].name)
-            return ExactJob(content, model, file=None if bounded else _as_file(source, options))
+            array, *_ = source.members
+            content = _pixels(pictures, options, learned, array.name)
+            file = None if bounded else _as_file(source, options)
+            return ExactJob(content, model, file=file)
         labels = column_labels(source)
-        apart = unbounded.labels_of_arrays(source) if "" in options.max_error else {}
-        chosen = _bounds_by_place(labels, labels, options, bounds, lambda: ends_of(source), apart)
-        arrays = ArrayContent.of_source(source, _format(source), options.effort, chosen)
+        apart: Collection[int] = ()
+        if "" in options.max_error:
+            apart = unbounded.labels_of_arrays(source)
+        chosen = _bounds_by_place(
+            labels,
+            labels,
+            options,
+            bounds,
+            lambda: ends_of(source),
+            apart,
+        )
+        arrays = ArrayContent.of_source(
+            source,
+            _format(source),
+            options.effort,
+            chosen,
+        )
     except UnsuitedError as error:
-        return _job_of(_as_bytes(source, str(error)), options, None, None, bounds)
-    return ExactJob(arrays, file=_as_file(source, options) if chosen is None else None)
+        kept = _as_bytes(source, str(error))
+        return _job_of(kept, options, None, None, bounds)
+    file = _as_file(source, options) if chosen is None else None
+    return ExactJob(arrays, file=file)
 
 
 def _as_file(source: ArrowTable | ArrayFile, options: CompressOptions) -> TypedFile | None:
@@ -607,8 +739,10 @@ def _as_bytes(source: ArrowTable | ArrayFile, reason: str) -> FileBytes:
     """The bytes of a source that cannot be stored in its own types. reason: why not, as the archive
     will say."""
     if source.path is None:
+        # of a table in memory those of an Arrow file
         assert isinstance(source, ArrowTable)
-        return FileBytes(source.name, None, arrow_files.file_of(source.table()), reason)
+        content = arrow_files.file_of(source.table())
+        return FileBytes(source.name, None, content, reason)
     kept = FileBytes(source.name, source.path, b"", reason)
     kept.place = source.place
     return kept
@@ -634,8 +768,10 @@ def _bounds_by_place(
         return [bounds.get(label) for label in labels]
     if not options.max_error:
         return None
+    # ends reads the whole source
     return source_texts.allowed_by_place(options.max_error, names, ends(), apart)
 
 
 def _bytes(source: Opened, path: Path) -> KeptBytes:
+    """The content that stores the bytes of a source's file, at this path, as they are."""
     return KeptBytes(_format(source), lambda: streams.open_stream(path))

@@ -279,7 +279,12 @@ class LossyJob:
         _, self.not_carried, quantiser = cheapest
         return quantiser
 
-    def _quantiser(self, sample: Records, z: Array, target: float | None) -> lossy.Quantiser:
+    def _quantiser(
+        self,
+        sample: Records,
+        z: Array,
+        target: float | None,
+    ) -> lossy.Quantiser:
         """Fit a quantiser to the sample's codes z, (rows, latent), with the columns in
         `not_carried` stored exactly and not counted as errors. ParamError if `target` cannot be
         reached."""
@@ -314,9 +319,21 @@ class LossyJob:
         schema = self.model.schema
         device = self.options.device
         if schema is None:
-            return decoding.decode(self.model, code, device, self.ranges, None)
+            return decoding.decode(
+                self.model,
+                code,
+                device,
+                self.ranges,
+                None,
+            )
         condition = x[:, schema.conditions]
-        decoded = decoding.decode(self.model, code, device, self.ranges, condition)
+        decoded = decoding.decode(
+            self.model,
+            code,
+            device,
+            self.ranges,
+            condition,
+        )
         gaps = decoding.gaps_of(x)
         decoding.put_gaps(schema, decoded, gaps)
         return decoded

@@ -9,6 +9,7 @@ that are too coarse for such an error, do not make the error of the others look 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -65,6 +66,7 @@ class TableYardstick:
     @classmethod
     def of(cls, source: TableSource, options: FitOptions) -> TableYardstick:
         """The yardstick of a table, which is read once for it."""
+        # the kinds of columns are told by a sample, as for a fit
         table, _ = source.sample(RESERVOIR, options.seed)
         schema = inferred(source, table, options)
         columns = _Columns(schema)
@@ -99,6 +101,7 @@ class TableYardstick:
             if column is not None:
                 rmse = float(errors["rmse"])
                 lost = rmse**2 / column.variance
+                # a number in place of a gap, or none in place of one, is lost altogether
                 of_numbers[name] = lost + wrong
             elif name in self.chance:
                 of_others.append(wrong / self.chance[name])
@@ -127,19 +130,19 @@ class TableYardstick:
         of_numbers: by column what its numbers lost, in variances; of_others: what other columns
         lost.
         """
-        numbers = {name: lost for name, lost in of_numbers.items() if lost > 0}
-        others = [lost for lost in of_others if lost > 0]
-        total = sum(numbers.values())
-        count = len(numbers)
-        if numbers:
+        losses_of_numbers = {name: loss for name, loss in of_numbers.items() if loss > 0}
+        losses_of_others = [loss for loss in of_others if loss > 0]
+        total = sum(losses_of_numbers.values())
+        count = len(losses_of_numbers)
+        if losses_of_numbers:
             # what was spared is a gain; what no bound of this size can move is none
             average = total / count
             for name, column in self.numbers.items():
-                if name not in numbers and column.can_lose(average):
+                if name not in losses_of_numbers and column.can_lose(average):
                     count += 1
         mean_of_numbers = total / max(1, count)
-        total += sum(others)
-        count += len(others)
+        total += sum(losses_of_others)
+        count += len(losses_of_others)
         mean_of_all = total / max(1, count)
         # a few wrong words must not dilute the error of numbers, either
         mean = max(mean_of_numbers, mean_of_all)
@@ -170,6 +173,9 @@ class PictureYardstick:
 
     @classmethod
     def _of_values(cls, parts: Iterable[Array]) -> PictureYardstick:
+        """The yardstick of the values of pixels, which come in parts: arrays of any shape, uint8 or
+        uint16."""
+        # all values together are one column
         moments = _Moments(1)
         highest = SHALLOW
         for part in parts:
@@ -177,9 +183,11 @@ class PictureYardstick:
             moments.add(values.reshape(-1, 1))
             if part.dtype != np.uint8:
                 highest = DEEP
-        variance = float(moments.variance()[0])
+        (variance,) = moments.variance().tolist()
+        (count,) = moments.count.tolist()
         # of pictures of one gray any error is as large as it is in levels
-        return cls(variance**0.5 or 1.0, int(moments.count[0]), highest)
+        deviation = variance**0.5 or 1.0
+        return cls(deviation, int(count), highest)
 
     def of_figures(self, figures: Mapping[str, Json]) -> float:
         """The error of a lossy archive of pictures, from the root mean squared error that it
@@ -188,11 +196,13 @@ class PictureYardstick:
 
     def of_square(self, square: float) -> float:
         """The error of an archive of pictures, from the sum of squared errors of all values."""
-        noise = (square / max(1, self.count)) ** 0.5
+        mean_square = square / max(1, self.count)
+        noise = mean_square**0.5
         return float(noise / self.deviation)
 
     def of_psnr(self, decibels: float) -> float:
         """The error at which pictures have this peak signal-to-noise ratio, in dB."""
+        # the inverse of `psnr`
         noise = self.highest * 10 ** (-decibels / 20)
         return float(noise / self.deviation)
 
@@ -215,13 +225,18 @@ class _Columns:
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
+        # the places of both kinds of columns among those of a record
         self.numbers: list[int] = []
         self.words: list[int] = []
         for place, column in enumerate(schema.modelled):
-            if column.predicted:
-                kind = self.numbers if column.measured else self.words
-                kind.append(place)
+            if not column.predicted:
+                continue
+            if column.measured:
+                self.numbers.append(place)
+            else:
+                self.words.append(place)
         self.moments = _Moments(len(self.numbers))
+        # for each column of words how often each word occurs, by its number
         self.levels: list[dict[float, int]] = [{} for _ in self.words]
 
     def add(self, records: Float) -> None:
@@ -230,9 +245,10 @@ class _Columns:
         records = _without_odd(records)
         self.moments.add(records[:, self.numbers])
         for counts, place in zip(self.levels, self.words, strict=True):
-            known = records[~np.isnan(records[:, place]), place]
-            different, times = np.unique(known, return_counts=True)
-            for level, count in zip(different.tolist(), times.tolist(), strict=True):
+            values = records[:, place]
+            is_known = ~np.isnan(values)
+            levels, times = np.unique(values[is_known], return_counts=True)
+            for level, count in zip(levels.tolist(), times.tolist(), strict=True):
                 counts[level] = counts.get(level, 0) + count
 
     def yardstick(self, table: Table, where: str) -> TableYardstick:
@@ -240,15 +256,24 @@ class _Columns:
         where: the source's name, for messages."""
         modelled = self.schema.modelled
         sample = _without_odd(self.schema.encode(table, where))
-        every = max(1, -(-len(sample) // SAMPLE))
-        numbers = {}
+        # evenly spaced rows, of many
+        step = max(1, math.ceil(len(sample) / SAMPLE))
+        few = sample[::step]
         counts = self.moments.count.tolist()
         variances = self.moments.variance().tolist()
-        for place, count, variance in zip(self.numbers, counts, variances, strict=True):
-            if variance > 0:
-                column = modelled[place]
-                some = sample[::every, place]
-                numbers[column.name] = NumberColumn(variance, int(count), column.places, some)
+        numbers = {}
+        for number, place in enumerate(self.numbers):
+            variance = variances[number]
+            # a constant column has nothing to lose
+            if variance <= 0:
+                continue
+            column = modelled[place]
+            numbers[column.name] = NumberColumn(
+                variance=variance,
+                count=int(counts[number]),
+                decimals=column.places,
+                sample=few[:, place],
+            )
         chance = {}
         for place, levels in zip(self.words, self.levels, strict=True):
             wrong = _wrong_by_chance(list(levels.values()))
@@ -296,16 +321,17 @@ class _Moments:
         off = np.where(is_known, values - mean, 0.0)
         squares = np.square(off).sum(axis=0)
         # two sets are joined without a difference of large numbers: Chan, Golub & LeVeque 1983
-        together = np.maximum(self.count + count, 1)
+        both_counts = np.maximum(self.count + count, 1)
         apart = mean - self.mean
+        between = apart**2 * self.count * count / both_counts
         self.squares += squares
-        self.squares += apart**2 * self.count * count / together
-        self.mean += apart * count / together
+        self.squares += between
+        self.mean += apart * count / both_counts
         self.count += count
 
     def variance(self) -> Float:
         """(columns,): the variance of each column; 0 if it has no values, or the variance is too
         large for a float."""
         count = np.maximum(self.count, 1)
-        found = self.squares / count
-        return np.where(np.isfinite(found), found, 0.0)
+        variance = self.squares / count
+        return np.where(np.isfinite(variance), variance, 0.0)

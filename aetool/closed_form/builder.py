@@ -185,8 +185,9 @@ class Builder:
         padded_heights[:, : count + 1] = heights
         # the tables of all columns are stored one behind the other
         first_of_column = np.arange(columns) * size
-        place = self.as_index(step + first_of_column)
-        return self.look_up(padded_heights.ravel(), place)
+        place = step + first_of_column
+        index = self.as_index(place)
+        return self.look_up(padded_heights.ravel(), index)
 
     def _count_below(self, x: Value, edges: Float) -> Value:
         """For each number of x, (batch, n), how many edges of its column are less than or equal to
@@ -198,8 +199,9 @@ class Builder:
         stride = (count + 1) // 2
         while stride:
             # the edge in the middle of those that may still be below
-            middle = self.as_index(below + (first_of_column + stride - 1))
-            edge = self.look_up(edges.ravel(), middle)
+            middle = first_of_column + stride - 1
+            index = self.as_index(below + middle)
+            edge = self.look_up(edges.ravel(), index)
             is_beyond = self.as_number(x >= edge)
             below = below + is_beyond * float(stride)
             stride //= 2

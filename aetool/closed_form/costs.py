@@ -29,15 +29,17 @@ def deviations(spec: Spec, x: Float, expected: Float) -> Float:
     present: what is rarely there is hardly learned, which makes it no anomaly.
     """
     numbers = spec.numeric
-    square = (x - expected)[:, numbers] ** 2
+    difference = (x - expected)[:, numbers]
+    square = difference**2
     present = np.ones(square.shape, dtype=bool)
     gated = spec.gate >= 0
     flags = x[:, spec.gate[gated]]
     present[:, gated] = flags == 0
     if not present.any():
         return np.ones(len(numbers))
-    shared = math.sqrt(square[present].mean())
-    shared = max(shared, LEAST_DEVIATION)
+    mean_square = square[present].mean()
+    # what is restored exactly would cost nothing at any distance
+    shared = max(math.sqrt(mean_square), LEAST_DEVIATION)
     # each number's own, held back from extremes by rows of deviation 1
     total = (square * present).sum(axis=0) + PRIOR_ROWS
     count = present.sum(axis=0) + PRIOR_ROWS
@@ -76,7 +78,12 @@ def about(
     return parts + of_record
 
 
-def _of_gaussian(g: Builder, x: Value, expected: Value, deviation: Float) -> Value:
+def _of_gaussian(
+    g: Builder,
+    x: Value,
+    expected: Value,
+    deviation: Float,
+) -> Value:
     """(batch, numbers), in nats: minus the logarithm of the mass of each number's bucket under a
     Gaussian about the expected number; 0 where it is missing. Arguments as of `about`."""
     difference = g.numbers(x) - g.numbers(expected)
@@ -84,7 +91,8 @@ def _of_gaussian(g: Builder, x: Value, expected: Value, deviation: Float) -> Val
     # a bucket wider than the deviation would have a density above 1, and a cost below 0
     bucket = np.minimum(2 * g.spec.half, deviation)
     at_mean = 0.5 * NATS + np.log(deviation / bucket)
-    cost = square * (0.5 / deviation**2) + at_mean
+    precision = 0.5 / deviation**2
+    cost = square * precision + at_mean
     return where_present(g, x, cost)
 
 
@@ -117,7 +125,12 @@ def where_present(g: Builder, x: Value, cost: Value) -> Value:
     return cost * (1.0 - missing)
 
 
-def of_flags(g: Builder, x: Value, expected: Value, prior: Float) -> Value | None:
+def of_flags(
+    g: Builder,
+    x: Value,
+    expected: Value,
+    prior: Float,
+) -> Value | None:
     """What the flags among features x cost, (batch, flags), in nats: minus the logarithm of the
     probability that the expected features give to what is there; None where no column has a flag.
     x, expected: (batch, features); prior: (features,), how often each flag occurs.
@@ -141,7 +154,12 @@ def of_flags(g: Builder, x: Value, expected: Value, prior: Float) -> Value | Non
     return -(if_missing + if_present)
 
 
-def of_levels(g: Builder, x: Value, expected: Value, prior: Float) -> Value | None:
+def of_levels(
+    g: Builder,
+    x: Value,
+    expected: Value,
+    prior: Float,
+) -> Value | None:
     """What the levels of categories among features x cost, (batch, categories), in nats: minus the
     logarithm of the probability that the expected features give to the record's level; None where
     no column has levels. x, expected: (batch, features); prior: (features,), how often each level
@@ -229,15 +247,21 @@ def capped(g: Builder, bits: Value) -> Value:
     return Value(g, name)
 
 
-def plain_error(g: Builder, x: Value, expected: Value, error: str) -> Value:
+def plain_error(
+    g: Builder,
+    x: Value,
+    expected: Value,
+    error: str,
+) -> Value:
     """The squared ("mse") or absolute ("mae") differences of features x from the expected ones,
     summed by column, context left out: (batch, columns + 1). x, expected: (batch, features)."""
     owners = g.spec.owners()
     index = np.flatnonzero(owners >= 0)
     difference = g.columns_of(x - expected, index)
-    cost = g.op("Abs", difference) if error == "mae" else difference * difference
     owner = owners[index].tolist()
-    return summed(g, cost, owner)
+    if error == "mae":
+        return summed(g, g.op("Abs", difference), owner)
+    return summed(g, difference * difference, owner)
 
 
 def _at_least_once(g: Builder, prior: Float) -> Float:

@@ -32,7 +32,9 @@ class Moments:
         if rounding is not None:
             cov = cov + np.diag(rounding)
         values, vectors = np.linalg.eigh(cov)
-        return np.maximum(values, 0) + AXIS_NOISE, vectors
+        # by rounding the variance along an axis where rows do not vary can be below 0
+        variances = np.maximum(values, 0) + AXIS_NOISE
+        return variances, vectors
 
     def squares(self, batches: Batches, rounding: Float | None = None) -> Float:
         """(rows,): the squared Mahalanobis distance from the mean of each row in batches. rounding:
@@ -41,12 +43,14 @@ class Moments:
         if rounding is not None:
             noise += rounding
         # a factor of the covariance whitens as its axes do, in a tenth of the time
-        lower = np.linalg.cholesky(self.cov + np.diag(noise))
-        whitened = np.linalg.inv(lower).T
+        cov = self.cov + np.diag(noise)
+        lower = np.linalg.cholesky(cov)
+        to_whitened = np.linalg.inv(lower).T
         squares = []
         for block in in_blocks(batches):
-            along = (block - self.mean) @ whitened
-            squares.append((along**2).sum(axis=1))
+            whitened = (block - self.mean) @ to_whitened
+            square = (whitened**2).sum(axis=1)
+            squares.append(square)
         return np.concatenate(squares)
 
 
@@ -63,24 +67,33 @@ class _Sums:
 
     @classmethod
     def of(cls, x: Float, weights: Float) -> _Sums:
+        """The sums over rows x, (rows, features), each counted by its weight, (rows,), 0 or
+        more."""
+        rows, features = x.shape
         mass = float(weights.sum())
         if mass <= 0:
-            features = x.shape[1]
-            return cls(len(x), 0.0, np.zeros(features), np.zeros((features, features)))
+            # there is no mean to divide for
+            no_mean = np.zeros(features)
+            no_products = np.zeros((features, features))
+            return cls(rows, 0.0, no_mean, no_products)
         mean = weights @ x / mass
         off = x - mean
-        return cls(len(x), mass, mean, (off * weights[:, None]).T @ off)
+        weighed = off * weights[:, None]
+        return cls(rows, mass, mean, weighed.T @ off)
 
     def with_those_of(self, other: _Sums) -> _Sums:
         """The sums of two sets of rows, as one set (Chan, Golub & LeVeque 1979, equation 2.1)."""
+        rows = self.rows + other.rows
         mass = self.mass + other.mass
         if not mass:
-            return _Sums(self.rows + other.rows, mass, self.mean, self.products)
+            return _Sums(rows, mass, self.mean, self.products)
         off = other.mean - self.mean
         mean = self.mean + off * (other.mass / mass)
+        # what both lie off their common mean; without a difference of two large sums of squares,
+        # which would lose the digits of a small variance
         between = np.outer(off, off) * (self.mass * other.mass / mass)
         products = self.products + other.products + between
-        return _Sums(self.rows + other.rows, mass, mean, products)
+        return _Sums(rows, mass, mean, products)
 
 
 def moments(batches: Batches, weights: Float | None = None) -> Moments:
@@ -96,18 +109,22 @@ def moments(batches: Batches, weights: Float | None = None) -> Moments:
     first = 0
     for block in in_blocks(batches):
         x = block.astype(np.float64)
+        end = first + len(x)
         block_weights = np.ones(len(x))
         if weights is not None:
-            block_weights = weights[first : first + len(x)]
-        first += len(x)
+            block_weights = weights[first:end]
+        first = end
         _put_together(waiting, _Sums.of(x, block_weights))
-    whole = None
+    # from the few last blocks to the many before them
+    total = None
     for sums in waiting:
-        if sums is not None:
-            whole = sums if whole is None else sums.with_those_of(whole)
-    if whole is None or whole.mass <= 0:
+        if sums is None:
+            continue
+        total = sums if total is None else sums.with_those_of(total)
+    if total is None or total.mass <= 0:
         raise DataError("no rows to fit")
-    return Moments(whole.rows, whole.mean, whole.products / whole.mass)
+    covariance = total.products / total.mass
+    return Moments(total.rows, total.mean, covariance)
 
 
 def _put_together(waiting: list[_Sums | None], sums: _Sums) -> None:
@@ -125,8 +142,10 @@ def _put_together(waiting: list[_Sums | None], sums: _Sums) -> None:
 def mostly_one(spec: Spec, few: Float) -> npt.NDArray[np.bool_]:
     """Which numbers have one value in more than half of the rows, (numbers,) bool. few: (rows,
     features), a sample, with 0 for a missing number."""
+    # of each number, in how many rows its commonest value is
     most = np.zeros(len(spec.numeric), dtype=np.int64)
     for number, feature in enumerate(spec.numeric):
-        _, counts = np.unique(few[:, feature], return_counts=True)
+        values = few[:, feature]
+        _, counts = np.unique(values, return_counts=True)
         most[number] = counts.max()
     return most > 0.5 * len(few)

@@ -25,7 +25,12 @@ DOUBLE = TensorProto.DOUBLE
 Written = Callable[[Builder, Value], Value]
 
 
-def write(solution: Solution, spec: Spec, schema: Schema | None, error: str) -> dict[str, bytes]:
+def write(
+    solution: Solution,
+    spec: Spec,
+    schema: Schema | None,
+    error: str,
+) -> dict[str, bytes]:
     """The score graph of a solution and, where it has a code, its encoder and decoder, as the bytes
     of ONNX files.
 
@@ -34,13 +39,18 @@ def write(solution: Solution, spec: Spec, schema: Schema | None, error: str) -> 
     """
     files = {}
     if solution.coded:
+        # the decoder's input is as wide as the encoder's output, whatever the author makes it
         files[ENCODER], width = _encoder(solution, spec, schema)
         files[DECODER] = _decoder(solution, spec, schema, width)
     files[SCORE] = _score(solution, spec, schema, error)
     return files
 
 
-def _encoder(solution: Solution, spec: Spec, schema: Schema | None) -> tuple[bytes, int]:
+def _encoder(
+    solution: Solution,
+    spec: Spec,
+    schema: Schema | None,
+) -> tuple[bytes, int]:
     """(the bytes of the graph that encodes records, the number of units of a code)."""
     g = Graph()
     records, features = open_graph(g, spec, schema)
@@ -53,7 +63,12 @@ def _encoder(solution: Solution, spec: Spec, schema: Schema | None) -> tuple[byt
     return g.build("encoder"), width
 
 
-def _decoder(solution: Solution, spec: Spec, schema: Schema | None, width: int) -> bytes:
+def _decoder(
+    solution: Solution,
+    spec: Spec,
+    schema: Schema | None,
+    width: int,
+) -> bytes:
     """The bytes of the graph that restores records from codes of `width` units."""
     g = Graph()
     builder = Builder(g, spec, schema)
@@ -66,7 +81,12 @@ def _decoder(solution: Solution, spec: Spec, schema: Schema | None, width: int) 
     return g.build("decoder")
 
 
-def _score(solution: Solution, spec: Spec, schema: Schema | None, error: str) -> bytes:
+def _score(
+    solution: Solution,
+    spec: Spec,
+    schema: Schema | None,
+    error: str,
+) -> bytes:
     """The bytes of the graph that gives parts of the score, and expected values, of records."""
     g = Graph()
     columns = len(spec.columns)
@@ -104,7 +124,13 @@ def open_graph(g: Graph, spec: Spec, schema: Schema | None) -> tuple[str, str]:
     return x, features
 
 
-def _close_graph(g: Graph, spec: Spec, schema: Schema | None, name: str, expected: str) -> None:
+def _close_graph(
+    g: Graph,
+    spec: Spec,
+    schema: Schema | None,
+    name: str,
+    expected: str,
+) -> None:
     """Add to graph g an output called `name`: expected features, (B, features), in user units, or
     as pixels."""
     if schema is None:
@@ -139,6 +165,7 @@ def evaluated(written: Written, spec: Spec, rows: Features | Float) -> Float:
     g.output("value", value.name, FLOAT, [width])
     graph = g.build("value")
     session = runtime.Session(graph, "a solution", "cpu", runtime.TABLE_BATCH)
+    # as the graphs of a bundle take features
     single_rows = rows.astype(np.float32)
     results = session(single_rows)
     return results["value"].astype(np.float64)
@@ -149,7 +176,7 @@ def latent_of(files: dict[str, bytes]) -> int:
     if ENCODER not in files:
         return 0
     model = onnx.ModelProto.FromString(files[ENCODER])
-    code = model.graph.output[0]
+    (code,) = model.graph.output
     # (batch, units)
     _, units = code.type.tensor_type.shape.dim
     return int(units.dim_value)

@@ -82,7 +82,12 @@ class PixelCalibration:
         return cls(usual, _short(scale * threshold), deviation)
 
     @classmethod
-    def of_medians(cls, typical: Float, height: int, width: int) -> PixelCalibration:
+    def of_medians(
+        cls,
+        typical: Float,
+        height: int,
+        width: int,
+    ) -> PixelCalibration:
         """The calibration for a model of pictures of this height and width, in pixels, that stores
         nothing but `typical`, the median parts, (pixels + 1,): maps are then in the unit of parts,
         and 1 means nothing special."""

@@ -127,7 +127,14 @@ def box_of(region: Mask, excess: Float) -> Box:
     share = float(inside.sum() / excess.sum())
     covered = width * height / region.size
     is_spread = covered > MOST_COVERED or share < LEAST_SHARE
-    return Box(left, top, width, height, share, is_spread)
+    return Box(
+        left,
+        top,
+        width,
+        height,
+        share,
+        is_spread,
+    )
 
 
 def box_of_peak(smooth: Float, excess: Float) -> Box:

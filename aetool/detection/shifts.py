@@ -141,7 +141,12 @@ class Comparison:
 class Tally:
     """The counts of new records that tests need, added up batch by batch in bounded memory."""
 
-    def __init__(self, schema: Schema | None, calibration: Calibration, threshold: float) -> None:
+    def __init__(
+        self,
+        schema: Schema | None,
+        calibration: Calibration,
+        threshold: float,
+    ) -> None:
         self.schema = schema
         self.calibration = calibration
         self.threshold = threshold
@@ -200,7 +205,13 @@ class Tally:
         if self.rows >= FEWEST_ROWS and self.beyond > MOST_BEYOND * self.rows:
             part = 100 * self.beyond / self.rows
             all_faults.append(("", f"{part:.0f} % of the records lie above the model's threshold"))
-        return Comparison(self.rows, before, alpha, holm(shifts), all_faults)
+        return Comparison(
+            self.rows,
+            before,
+            alpha,
+            holm(shifts),
+            all_faults,
+        )
 
     def _fault(self, place: int, column: Modelled) -> str:
         """Why a column that the model uses cannot be used in the new data; empty if it can."""
@@ -239,7 +250,15 @@ class Tally:
             ("unreadable cells", column.odd, odd),
         ):
             if old or new:
-                tests.append(share_test(name, what, (old, before), (new, rows), LEAST_GAPS))
+                tests.append(
+                    share_test(
+                        name,
+                        what,
+                        (old, before),
+                        (new, rows),
+                        LEAST_GAPS,
+                    )
+                )
         present = rows - gaps - odd
         reference = column.bin_counts
         counts = self.bins[place]
@@ -283,7 +302,15 @@ class Tally:
         before = "10 % of records as rare as one in 10"
         now = f"{tenth:.3g} % of records as rare"
         p = smirnov(size * distance)
-        return Shift("", "score", before, now, distance, LEAST_SCORE, p)
+        return Shift(
+            "",
+            "score",
+            before,
+            now,
+            distance,
+            LEAST_SCORE,
+            p,
+        )
 
 
 def _is_stuck(column: Modelled, counts: Float, present: int) -> bool:
@@ -347,7 +374,15 @@ def share_test(
     p = _fisher(before, now, more)
     old = f"{100 * part_before:.3g} %"
     new = f"{100 * part_now:.3g} %"
-    return Shift(column, what, old, new, effect, least, p)
+    return Shift(
+        column,
+        what,
+        old,
+        new,
+        effect,
+        least,
+        p,
+    )
 
 
 def _part(cells: tuple[int, int]) -> float:
@@ -388,7 +423,11 @@ def _fisher(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
     return float(min(1.0, as_odd.sum()))
 
 
-def _normal_test(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
+def _normal_test(
+    before: tuple[int, int],
+    now: tuple[int, int],
+    more: bool,
+) -> float:
     """The p-value that stands for `_fisher`'s of the same arguments where cells are many: by the
     normal distribution, with a correction for whole numbers."""
     marked = before[0] + now[0]
@@ -438,7 +477,15 @@ def location_test(column: Modelled, reference: Float, counts: Float) -> Shift:
         p = math.erfc(effect / math.sqrt(2 * variance))
     old = f"median {_median(column, reference)}"
     new = f"median {_median(column, counts)}"
-    return Shift(column.name, "location", old, new, effect, LEAST_LOCATION, p)
+    return Shift(
+        column.name,
+        "location",
+        old,
+        new,
+        effect,
+        LEAST_LOCATION,
+        p,
+    )
 
 
 def _median(column: Modelled, counts: Float) -> str:
@@ -472,7 +519,15 @@ def shape_test(column: Modelled, reference: Float, counts: Float) -> Shift:
     most = int(np.abs(parts_now - parts_before).argmax())
     old_words = f"{100 * parts_before[most]:.3g} % {column.bin_name(most)}"
     new_words = f"{100 * parts_now[most]:.3g} %"
-    return Shift(column.name, "shape", old_words, new_words, effect, LEAST_SHAPE, p)
+    return Shift(
+        column.name,
+        "shape",
+        old_words,
+        new_words,
+        effect,
+        LEAST_SHAPE,
+        p,
+    )
 
 
 def _joined_bins(expected: Float) -> Int:

@@ -98,7 +98,11 @@ def reference(layers: Sequence[Layer], x: Int, ones: bool = False) -> Int:
     return np.asarray(sums + layers[-1].bias)
 
 
-def in_floats(layers: Sequence[Layer], x: Int, ones: bool = False) -> npt.NDArray[np.float64]:
+def in_floats(
+    layers: Sequence[Layer],
+    x: Int,
+    ones: bool = False,
+) -> npt.NDArray[np.float64]:
     """Run a network in float64 by whatever BLAS there is: (rows, outputs), the same numbers as
     `reference`. Arguments as of that."""
     weight, bias = folded(layers[0])
@@ -155,7 +159,13 @@ def graph(layers: Sequence[Layer]) -> bytes:
     outputs = layers[-1].weight.shape[1]
     x = helper.make_tensor_value_info("x", TensorProto.DOUBLE, ["rows", width])
     y = helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["rows", outputs])
-    student = helper.make_graph(nodes, "student", [x], [y], constants)
+    student = helper.make_graph(
+        nodes,
+        "student",
+        [x],
+        [y],
+        constants,
+    )
     opset = helper.make_opsetid("", 17)
     model = helper.make_model(student, opset_imports=[opset], ir_version=9)
     checker.check_model(model)

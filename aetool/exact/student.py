@@ -103,7 +103,12 @@ def _first_parameters(
     return {name: values.astype(np.float32) for name, values in parameters.items()}
 
 
-def _adam_step(step: int, gradient: Float, mean: Float, square: Float) -> Float:
+def _adam_step(
+    step: int,
+    gradient: Float,
+    mean: Float,
+    square: Float,
+) -> Float:
     """The step of Adam (Kingma & Ba 2015), to be subtracted from a parameter. step: its number,
     from 1.
 

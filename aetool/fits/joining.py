@@ -80,12 +80,14 @@ def join(
     rarities = [member.rarity for member in members]
     usual = [member.usual_parts for member in members]
     weights = [member.weight for member in members]
-    # what every member has held out
+    # closed forms hold out all rows, and a network few: its rows are what all have held out
     rows = min((member.rows for member in members), key=len)
     parts_of_members = []
     for member in members:
-        parts_of_rows = member.parts[np.isin(member.rows, rows)]
+        is_common = np.isin(member.rows, rows)
+        parts_of_rows = member.parts[is_common]
         parts_of_members.append(parts_of_rows.astype(np.float64))
+    # by the same formula as in the graph, whose scores are judged by this calibration
     parts = rarity.joined(parts_of_members, usual, rarities, weights)
     graphs = _graphs_of_first(first)
     graphs["score.onnx"] = joined(bundles, usual, rarities, weights)
@@ -101,6 +103,7 @@ def join(
         calibration=_calibration(members[0], rows, parts, owner),
         facts={**facts, "members": names, **_facts_of_first(first)},
         by_member=dict(zip(names, quantiles, strict=True)),
+        # those of the first member run its own graphs, not the joined ones
         _sessions={},
     )
 
@@ -118,7 +121,12 @@ def _facts_of_first(first: Bundle) -> dict[str, Json]:
     return {name: fact for name, fact in first.facts.items() if name in FACTS_OF_CODE}
 
 
-def _calibration(first: Fitted, rows: Int, parts: Float, owner: Int | None) -> Calibration:
+def _calibration(
+    first: Fitted,
+    rows: Int,
+    parts: Float,
+    owner: Int | None,
+) -> Calibration:
     """The calibration of the joined model by rows that all members have held out.
 
     rows: (n,), their indices; parts: (n, columns + 1), joined; owner: as of `join`. The surprise is
@@ -126,11 +134,16 @@ def _calibration(first: Fitted, rows: Int, parts: Float, owner: Int | None) -> C
     """
     surprise = first.surprise
     if surprise is not None:
-        surprise = surprise[np.isin(first.rows, rows)]
-    # parts are in the order of rows, whatever that of their indices
-    owner_of_rows = None if owner is None else owner[np.sort(rows)]
-    is_table = first.bundle.shape is None
-    expected = rarity.JOINED_TAIL if is_table else rarity.PICTURES_TAIL
+        is_common = np.isin(first.rows, rows)
+        surprise = surprise[is_common]
+    owner_of_rows = None
+    if owner is not None:
+        # parts are in the order of rows, whatever that of their indices
+        in_order = np.sort(rows)
+        owner_of_rows = owner[in_order]
+    expected = rarity.JOINED_TAIL
+    if first.bundle.shape is not None:
+        expected = rarity.PICTURES_TAIL
     return Calibration.of(parts, surprise, expected=expected, owner=owner_of_rows)
 
 
@@ -139,6 +152,7 @@ def _names(bundles: Sequence[Bundle]) -> list[str]:
     same model also the parameters in which it differs from that one."""
     names: list[str] = []
     for bundle in bundles:
+        # itself, if there is none before it
         first = next(other for other in bundles if other.plugin == bundle.plugin)
         words = [bundle.plugin]
         for parameter, value in bundle.params.items():
@@ -165,19 +179,24 @@ def joined(
         x = g.input("pixels", TensorProto.UINT8, pixels)
     else:
         x = g.input("x", TensorProto.DOUBLE, [first.schema.inputs])
-    outputs = []
+    outputs_of_members = []
     for member in members:
         score = onnx.ModelProto.FromString(member.graphs["score.onnx"])
         records = score.graph.input[0].name
-        outputs.append(g.embed(score, {records: x}))
-    parts_of_members = [output["parts"] for output in outputs]
+        # nodes that members have in common, as those that lay out records, are stored once
+        outputs = g.embed(score, {records: x})
+        outputs_of_members.append(outputs)
+    parts_of_members = [outputs["parts"] for outputs in outputs_of_members]
     parts = rarity.write_joined(g, parts_of_members, usual, rarities, weights)
     if first.schema is not None:
         parts = _with_odd_cells(g, first.schema, x, parts)
     g.output("parts", parts, TensorProto.FLOAT, [columns + 1])
-    if "surprise" in outputs[0]:
-        g.output("surprise", outputs[0]["surprise"], TensorProto.FLOAT, [columns])
-    expected = outputs[0]["expected"]
+    # what has no meaning for all members together is the first one's
+    outputs_of_first = outputs_of_members[0]
+    if "surprise" in outputs_of_first:
+        surprise = outputs_of_first["surprise"]
+        g.output("surprise", surprise, TensorProto.FLOAT, [columns])
+    expected = outputs_of_first["expected"]
     if first.schema is None:
         g.output("expected", expected, TensorProto.FLOAT, pixels)
     else:
@@ -185,7 +204,12 @@ def joined(
     return g.build("score")
 
 
-def _with_odd_cells(g: Graph, schema: Schema, x: str, parts: str) -> str:
+def _with_odd_cells(
+    g: Graph,
+    schema: Schema,
+    x: str,
+    parts: str,
+) -> str:
     """Add to graph g the bits of cells that stand out by themselves to parts, (B, columns + 1);
     returns the name of the result. x: the name of the records."""
     # an odd cell is rare whatever the spread of the members' scores, so it counts in full

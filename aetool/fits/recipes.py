@@ -14,12 +14,14 @@ from aetool.errors import BundleError
 from aetool.model import Float, Records, Spec
 
 FEW = 4096  # rows that distributions are read off
-SCORES = np.linspace(-2.8, 2.8, 29)  # normal scores at which a distribution is kept
+# normal scores at which a distribution is kept: its tails beyond one in 400 are cut off
+SCORES = np.linspace(-2.8, 2.8, 29)
 
 
 def _part_below(score: float) -> float:
-    """The part of a normal distribution that lies below a normal score."""
-    return 0.5 * (1 + math.erf(score / math.sqrt(2)))
+    """The part of a normal distribution that lies below a normal score, 0 .. 1."""
+    within = math.erf(score / math.sqrt(2))
+    return 0.5 * (1 + within)
 
 
 BELOW = np.array([_part_below(score) for score in SCORES])  # of each of SCORES
@@ -48,8 +50,10 @@ class Recipe:
 
     def to_bytes(self) -> bytes:
         """The recipe as bytes, as a bundle stores it."""
-        tables = {name: getattr(self, name) for name in TABLES}
-        arrays = {name: np.float32(table) for name, table in tables.items()}
+        arrays = {}
+        for name in TABLES:
+            table = getattr(self, name)
+            arrays[name] = np.float32(table)
         words = {"prior": self.prior, "linear": self.linear}
         return packed(arrays, words)
 
@@ -60,10 +64,14 @@ class Recipe:
             raise BundleError(f"{model.name}: says nothing of samples: fit it again")
         with sensible(f"{model.name}: {SAMPLING}"):
             arrays, words = unpacked(model.graphs[SAMPLING])
-            tables = {name: arrays[name].astype(np.float64) for name in TABLES}
-            prior = words["prior"]
-            linear = bool(words["linear"])
-            recipe = cls(prior, linear, **tables)
+            tables = {}
+            for name in TABLES:
+                tables[name] = arrays[name].astype(np.float64)
+            recipe = cls(
+                prior=words["prior"],
+                linear=bool(words["linear"]),
+                **tables,
+            )
             recipe._check(model)
             return recipe
 
@@ -134,6 +142,7 @@ def learn(
     probabilities in the place of logits.
     """
     x = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
+    # the noise draws from it before the codes do: the same rows give the same recipe
     rng = np.random.default_rng(0)
     noise = np.zeros((len(SCORES), 0))
     # pictures are decoded without noise, but where features are drawn one after the other
@@ -145,13 +154,15 @@ def learn(
     if z is None or not has_codes or is_exact:
         no_codes = np.zeros((len(SCORES), 0))
         no_factor = np.zeros((0, 0))
-        return Recipe(prior, linear, no_codes, no_factor, noise).to_bytes()
+        recipe = Recipe(prior, linear, no_codes, no_factor, noise)
+        return recipe.to_bytes()
     z = np.asarray(z, dtype=np.float64)
     # equal codes take their ranks by chance: in their order ranks would follow that of the rows
     shuffled = z[rng.permutation(len(z))]
     codes = np.quantile(shuffled, BELOW, axis=0)
     factor = _copula(shuffled)
-    return Recipe(prior, linear, codes, factor, noise).to_bytes()
+    recipe = Recipe(prior, linear, codes, factor, noise)
+    return recipe.to_bytes()
 
 
 def _noise(
@@ -181,8 +192,10 @@ def _copula(z: Float) -> Float:
     # of units that always move together there would be no factor without the diagonal
     units = z.shape[1]
     diagonal = 1e-6 * np.eye(units)
-    covariance = scores.T @ scores / len(z) + diagonal
-    deviation = np.sqrt(np.diag(covariance))
+    products = scores.T @ scores
+    covariance = products / len(z) + diagonal
+    variance = np.diag(covariance)
+    deviation = np.sqrt(variance)
     correlation = covariance / np.outer(deviation, deviation)
     factor: Float = np.linalg.cholesky(correlation)
     return factor
@@ -196,7 +209,8 @@ def _quantiles(errors: Float, x: Float, spec: Spec) -> Float:
     gates = np.asarray(spec.gate, dtype=np.int64)
     always_present = np.flatnonzero(gates < 0)
     if rows and len(always_present):
-        tables[:, always_present] = np.quantile(errors[:, always_present], BELOW, axis=0)
+        errors_of_all_rows = errors[:, always_present]
+        tables[:, always_present] = np.quantile(errors_of_all_rows, BELOW, axis=0)
     for number in np.flatnonzero(gates >= 0):
         # the gate is 1 where the value is missing, of which nothing is known
         is_present = x[:, gates[number]] == 0
@@ -213,10 +227,13 @@ def _mixed(scales: Float, weights: Float, rng: np.random.Generator) -> Float:
     uniform = rng.random((DRAWS, numbers))
     # a component is drawn by how many of the cumulated weights a uniform number exceeds; the last
     # sum is 1, but for rounding, and none may exceed it
-    edges = np.cumsum(weights, axis=0)[:-1, None]
+    cumulated = np.cumsum(weights, axis=0)
+    # (components - 1, 1, numbers) beside (1, draws, numbers)
+    edges = cumulated[:-1, None]
     is_above = uniform[None] > edges
     component = is_above.sum(axis=0)
     exact_scales = np.asarray(scales, dtype=np.float64)
     scale = np.take_along_axis(exact_scales, component, axis=0)
     values = scale * rng.standard_normal(scale.shape)
-    return np.asarray(np.quantile(values, BELOW, axis=0))
+    quantiles = np.quantile(values, BELOW, axis=0)
+    return np.asarray(quantiles)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,14 +30,21 @@ if TYPE_CHECKING:
     from aetool.fits.fitting import FitOptions
     from aetool.fits.preparing import Prepared
 
-FOLDS, FEW_FOLDS, MANY_NUMBERS = 5, 3, 100_000
-CONTENT_FOLDS, FEW_CONTENT_FOLDS = 6, 3  # models in a score; of tables of many numbers
-LEAST_OTHERS = 0.4  # part of the rows that every one of them is fitted on
+FOLDS = 5  # of neighbouring rows, for the calibration
+MANY_NUMBERS = 100_000  # numbers of a table, above which fits take long, and folds are few
+FEW_FOLDS = 3  # of such a table
+CONTENT_FOLDS = 6  # models in a score that is fair to fitted rows
+FEW_CONTENT_FOLDS = 3  # the same, of a table of many numbers
+LEAST_OTHERS = 0.4  # part of the rows that every one of these models is fitted on
 FEWEST_FOLDS = 2
-FEWEST_TO_CROSS = 20
-# where leaving records out needs no other fit: folds of fewer of them than this
-FEW_RECORDS, FEW_RECORDS_FOLDS = 300, 10
+FEWEST_TO_CROSS = 20  # rows: fewer are all fitted, and none is left out
+# where leaving records out needs no other fit: the folds of fewer records than this
+FEW_RECORDS = 300
+FEW_RECORDS_FOLDS = 10
+# what each kind of labelled row is called in a model's facts
 LABELS = {"ordinary": 1, "anomalies": -1, "unknown": 0}
+# what a score is measured in, by the parameter `error`; in bits by default
+UNITS = {"mse": "squared deviations", "mae": "deviations"}
 
 
 def folds_of(rows: int, features: int) -> int:
@@ -49,7 +57,11 @@ def folds_of(rows: int, features: int) -> int:
     return FEW_FOLDS
 
 
-def written(solution: closed_form.Solution, params: object, prepared: Prepared) -> dict[str, bytes]:
+def written(
+    solution: closed_form.Solution,
+    params: object,
+    prepared: Prepared,
+) -> dict[str, bytes]:
     """Write the ONNX graphs of a closed form's solution, as bytes by file name. params: its `error`
     is what the score adds up, "bits", "mse" or "mae"."""
     error = getattr(params, "error", "bits")
@@ -66,15 +78,19 @@ def solve(
     by file name, the solution)."""
     rows = np.flatnonzero(keep)
     flat = prepared.features.reshape(len(prepared.features), -1)
-    chunks = [flat[rows[i : i + BLOCK]] for i in range(0, len(rows), BLOCK)]
-    solution = net(prepared.spec, params).fit(chunks)
+    # copies of a few rows at a time: a second array of all of them might not fit into memory
+    blocks = []
+    for first in range(0, len(rows), BLOCK):
+        rows_of_block = rows[first : first + BLOCK]
+        blocks.append(flat[rows_of_block])
+    solution = net(prepared.spec, params).fit(blocks)
     return written(solution, params, prepared), solution
 
 
-def _fitted_among(prepared: Prepared, asked: Mask) -> Int:
-    """Translate a choice of rows into indices among the rows to fit, (n,), ascending. asked:
+def _fitted_among(prepared: Prepared, chosen: Mask) -> Int:
+    """Translate a choice of rows into indices among the rows to fit, (n,), ascending. chosen:
     (rows,) bool, which rows."""
-    return np.flatnonzero(asked[prepared.kept])
+    return np.flatnonzero(chosen[prepared.kept])
 
 
 def out_of_fold(
@@ -88,30 +104,61 @@ def out_of_fold(
 ) -> tuple[Features, Features | None]:
     """Score every row by a closed form that was fitted without the row's fold: (parts, surprise).
 
-    parts: (rows, columns + 1), nats. surprise: (rows, columns), or None if the model tells none.
-    fold: (rows,), the number of each row's fold. solution: that of all rows, which may know the one
-    without a fold, so that no other fit is needed. steps: advanced by one for each fold.
+    parts: (rows, columns + 1), in the unit of the score. surprise: (rows, columns), or None if the
+    model tells none. fold: (rows,), the number of each row's fold. solution: that of all rows,
+    which may know the one without a fold, so that no other fit is needed. steps: advanced by one
+    for each fold.
     """
     rows = len(prepared.features)
-    parts = np.zeros((rows, len(prepared.spec.columns) + 1), dtype=np.float32)
+    columns = len(prepared.spec.columns)
+    parts = np.zeros((rows, columns + 1), dtype=np.float32)
     surprise = None
     folds = int(fold.max()) + 1
-    for k in range(folds):
-        others = fold != k if folds > 1 else fold == k
-        rest = solution.without(_fitted_among(prepared, fold == k)) if folds > 1 else solution
-        if rest is None:
-            graphs, _ = solve(net, params, prepared, others & prepared.kept)
+    for number in range(folds):
+        is_in_fold = fold == number
+        if folds > 1:
+            graphs = _graphs_without(net, params, prepared, solution, is_in_fold)
         else:
-            graphs = written(rest, params, prepared)
-        scorer = bundle_of("fold", params, prepared, graphs, Calibration.of(np.zeros((0, 1))), {})
-        in_fold = np.flatnonzero(fold == k)
-        outputs = scorer.session("score.onnx", device)(prepared.inputs[in_fold])
+            # there are too few rows to leave any out
+            graphs = written(solution, params, prepared)
+        scorer = bundle_of("fold", params, prepared, graphs, _no_scores(), {})
+        session = scorer.session("score.onnx", device)
+        in_fold = np.flatnonzero(is_in_fold)
+        outputs = session(prepared.inputs[in_fold])
         parts[in_fold] = outputs["parts"]
         if "surprise" in outputs:
-            surprise = np.zeros_like(parts[:, :-1]) if surprise is None else surprise
+            if surprise is None:
+                surprise = np.zeros((rows, columns), dtype=np.float32)
             surprise[in_fold] = outputs["surprise"]
         steps.advance()
     return parts, surprise
+
+
+def _graphs_without(
+    net: type[closed_form.ClosedForm],
+    params: object,
+    prepared: Prepared,
+    solution: closed_form.Solution,
+    is_in_fold: Mask,
+) -> dict[str, bytes]:
+    """The graphs, as bytes by file name, of a closed form that has not seen some of the rows.
+
+    solution: that of all rows; where it cannot leave rows out by itself, the closed form is fitted
+    again. is_in_fold: (rows,), True for the rows to be left out.
+    """
+    left_out = _fitted_among(prepared, is_in_fold)
+    solution_of_others = solution.without(left_out)
+    if solution_of_others is not None:
+        return written(solution_of_others, params, prepared)
+    others = ~is_in_fold & prepared.kept
+    graphs, _ = solve(net, params, prepared, others)
+    return graphs
+
+
+def _no_scores() -> Calibration:
+    """The calibration of a model that has judged no held-out records: that of a fold's model, or of
+    one that is calibrated later."""
+    return Calibration.of(np.zeros((0, 1)))
 
 
 def fair_score(
@@ -129,15 +176,20 @@ def fair_score(
     kept = prepared.kept
     if kept.sum() < FEWEST_TO_CROSS or prepared.spec.given:
         return None
-    folds = CONTENT_FOLDS if flat.size <= MANY_NUMBERS else FEW_CONTENT_FOLDS
+    folds = CONTENT_FOLDS
+    if flat.size > MANY_NUMBERS:
+        folds = FEW_CONTENT_FOLDS
     fold = content.content_folds(flat, prepared.spec, folds)
     stays = content.staying(flat, kept)
     scores = []
-    for k in range(folds):
-        others = (kept & (fold != k)) | stays
-        if others.sum() < LEAST_OTHERS * kept.sum():  # rows of few contents
+    for number in range(folds):
+        is_other = fold != number
+        others = (kept & is_other) | stays
+        # of rows of few contents a fold may hold most
+        if others.sum() < LEAST_OTHERS * kept.sum():
             others = kept
-        scores.append(solve(net, params, prepared, others)[0]["score.onnx"])
+        graphs, _ = solve(net, params, prepared, others)
+        scores.append(graphs["score.onnx"])
         if steps is not None:
             steps.advance()
     return content.fair(scores, prepared.spec, prepared.schema)
@@ -165,33 +217,43 @@ def fit_closed_form(
     started = time.monotonic()
     steps = telling.Steps(progress, model.name)
     graphs, solution = solve(net, params, prepared, prepared.kept)
-    leaves_out = solution.without(np.zeros(0, dtype=np.int64)) is not None
+    # a solution that can leave out no row at all can leave out any
+    no_rows = np.zeros(0, dtype=np.int64)
+    leaves_out = solution.without(no_rows) is not None
     folds = folds_of(rows, prepared.spec.features)
-    with_time = True
+    is_in_time = True
     if options.max_time and not leaves_out:
-        # each fold takes as long as the first fit did
         seconds_of_a_fit = time.monotonic() - started
         seconds_left = options.max_time - seconds_of_a_fit
-        with_time = seconds_left >= seconds_of_a_fit * (
-            folds + (0 if solution.fair else FEW_CONTENT_FOLDS)
-        )
-        affordable = max(FEWEST_FOLDS, int(seconds_left / max(seconds_of_a_fit, 1e-9)))
-        folds = min(folds, affordable)
-    stretches = _stretches(prepared, folds, leaves_out)
-    crosses = not solution.fair and with_time
-    # the model of all rows, one for each fold, and those of the score that is fair to fitted rows
-    steps.expect(1 + int(stretches.max()) + 1 + (CONTENT_FOLDS if crosses else 0))
+        fits = folds
+        if not solution.fair:
+            fits += FEW_CONTENT_FOLDS
+        # each fold takes as long as the first fit did
+        is_in_time = seconds_left >= seconds_of_a_fit * fits
+        folds = min(folds, _affordable_folds(seconds_left, seconds_of_a_fit))
+    fold = _stretches(prepared, folds, leaves_out)
+    crosses = not solution.fair and is_in_time
+    _expect_steps(steps, fold, crosses)
     steps.advance()
-    parts, surprise = out_of_fold(net, params, prepared, stretches, options.device, solution, steps)
+    parts, surprise = out_of_fold(
+        net,
+        params,
+        prepared,
+        fold,
+        options.device,
+        solution,
+        steps,
+    )
     if crosses:
         fair = fair_score(net, params, prepared, steps)
-        graphs |= {"score.onnx": fair} if fair else {}
+        if fair is not None:
+            graphs["score.onnx"] = fair
     if samples and not prepared.spec.given:
         graphs[SAMPLING] = _recipe(solution, prepared)
-    facts: dict[str, Json] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
+    facts = _first_facts(prepared)
     facts |= solution.report
     facts["seed"] = options.seed
-    if not with_time:
+    if not is_in_time:
         facts["short_of_time"] = True
     _check_finite(model, parts)
     calibration = Calibration.of(parts, surprise, owner=prepared.owner)
@@ -199,7 +261,36 @@ def fit_closed_form(
         graphs[MAPS] = mapping.learned(parts, prepared.spec.shape)
     steps.end()
     bundle = bundle_of(model.name, params, prepared, graphs, calibration, facts)
-    return joining.Fitted(bundle, np.arange(len(parts)), parts, surprise)
+    every_row = np.arange(len(parts))
+    return joining.Fitted(bundle, every_row, parts, surprise)
+
+
+def _affordable_folds(seconds_left: float, seconds_of_a_fit: float) -> int:
+    """How many fits there is time for, FEWEST_FOLDS at least. seconds_left: of max_time;
+    seconds_of_a_fit: how long one takes."""
+    # a clock may not tick during a short fit
+    fits = seconds_left / max(seconds_of_a_fit, 1e-9)
+    return max(FEWEST_FOLDS, int(fits))
+
+
+def _expect_steps(steps: telling.Steps, fold: Int, crosses: bool) -> None:
+    """Tell the progress how many models will be fitted: the one of all rows, one for each fold, and
+    those of the score that is fair to fitted rows. fold: (rows,), the number of each row's fold;
+    crosses: whether there is such a score."""
+    folds = int(fold.max()) + 1
+    fits = 1 + folds
+    if crosses:
+        fits += CONTENT_FOLDS
+    steps.expect(fits)
+
+
+def _first_facts(prepared: Prepared) -> dict[str, Json]:
+    """The facts that a bundle of any kind begins with: how many rows were read, and how many of
+    them fitted."""
+    return {
+        "rows": prepared.rows,
+        "fitted_rows": int(prepared.kept.sum()),
+    }
 
 
 def _stretches(prepared: Prepared, folds: int, leaves_out: bool) -> Int:
@@ -209,17 +300,20 @@ def _stretches(prepared: Prepared, folds: int, leaves_out: bool) -> Int:
     leaves_out: whether the solution can leave rows out without another fit; then the folds of few
     rows are small, for two thirds of few rows say little of what all of them tell.
     """
+    # the number of each row's record
     records = np.arange(len(prepared.features))
     if prepared.owner is not None:
         # tiles of a picture tell too much of each other to be in different folds
-        records = np.unique(prepared.owner, return_inverse=True)[1]
+        _, records = np.unique(prepared.owner, return_inverse=True)
     count = int(records.max()) + 1
     if leaves_out and count < FEW_RECORDS:
-        fold = content.stretch_folds(count, min(count, FEW_RECORDS_FOLDS), 1)
+        small_folds = min(count, FEW_RECORDS_FOLDS)
+        fold_of_records = content.stretch_folds(count, small_folds, stretches=1)
     else:
-        fold = content.stretch_folds(count, folds)
-    # of few pictures some folds have none
-    return np.asarray(np.unique(fold[records], return_inverse=True)[1])
+        fold_of_records = content.stretch_folds(count, folds)
+    # of few pictures some folds have none: those that have any are numbered anew
+    _, fold = np.unique(fold_of_records[records], return_inverse=True)
+    return np.asarray(fold)
 
 
 def _recipe(solution: closed_form.Solution, prepared: Prepared) -> bytes:
@@ -227,15 +321,28 @@ def _recipe(solution: closed_form.Solution, prepared: Prepared) -> bytes:
     from aetool.fits import recipes
 
     spec = prepared.spec
-    few = prepared.features[prepared.kept]
-    few = few[:: -(-len(few) // recipes.FEW)]
+    fitted = prepared.features[prepared.kept]
+    # evenly spaced rows, of many
+    step = math.ceil(len(fitted) / recipes.FEW)
+    few = fitted[::step]
     few = few.reshape(len(few), -1)
-    if not solution.coded:
+    prior = "features"
+    z = None
+    if solution.coded:
+        prior = solution.drawn
+        z = closed_form.evaluated(solution.encode, spec, few)
+        likely = closed_form.evaluated(solution.decode, spec, z)
+    else:
         likely = closed_form.evaluated(solution.expected, spec, few)
-        return recipes.learn("features", spec, few, None, likely, solution.scatter, True)
-    z = closed_form.evaluated(solution.encode, spec, few)
-    likely = closed_form.evaluated(solution.decode, spec, z)
-    return recipes.learn(solution.drawn, spec, few, z, likely, solution.scatter, True)
+    return recipes.learn(
+        prior,
+        spec,
+        few,
+        z,
+        likely,
+        mixture=solution.scatter,
+        linear=True,
+    )
 
 
 def fit_network(
@@ -253,7 +360,15 @@ def fit_network(
     damaged: the user's own damaged copies of the rows, (rows, ...), or None. checkpoint: the file
     in which the state of the training is stored, or None.
     """
-    trained = trained_network(params, net, prepared, options, progress, damaged, checkpoint)
+    trained = trained_network(
+        params,
+        net,
+        prepared,
+        options,
+        progress,
+        damaged,
+        checkpoint,
+    )
     return finished_network(model, params, trained, prepared, options)
 
 
@@ -269,6 +384,7 @@ def trained_network(
     """Train a network on prepared rows; arguments as of fit_network."""
     from aetool import training
 
+    # where it is trained, and for how long; the seed decides its first weights and all draws
     return training.train(
         net,
         prepared.spec,
@@ -301,35 +417,61 @@ def finished_network(
     from aetool import export, mapping, training
     from aetool.fits import joining, recipes
 
-    graphs = export.write(trained.net, prepared.spec, prepared.schema)
-    few = prepared.features[trained.held_out[: recipes.FEW]]
+    spec = prepared.spec
+    held_out = trained.held_out
+    graphs = export.write(trained.net, spec, prepared.schema)
+    few = prepared.features[held_out[: recipes.FEW]]
     drawn = training.for_samples(trained.net, few)
-    if not prepared.spec.given:
-        graphs[SAMPLING] = recipes.learn(trained.net.prior, prepared.spec, few, *drawn)
-    facts: dict[str, Json] = {"rows": prepared.rows, "fitted_rows": int(prepared.kept.sum())}
+    if not spec.given:
+        graphs[SAMPLING] = recipes.learn(trained.net.prior, spec, few, *drawn)
+    facts = _first_facts(prepared)
     facts["seed"] = options.seed
     if prepared.labels is not None:
-        facts["labelled"] = {
-            kind: int((prepared.labels == label).sum()) for kind, label in LABELS.items()
-        }
+        facts["labelled"] = _counts_of_labels(prepared.labels)
     facts |= trained.facts
-    empty = Calibration.of(np.zeros((0, 1)))
-    bundle = bundle_of(model.name, params, prepared, graphs, empty, facts, trained.latent)
-    parts = bundle.session("score.onnx", options.device)(prepared.inputs[trained.held_out])["parts"]
-    _check_finite(model, parts)
-    owner = None if prepared.owner is None else prepared.owner[trained.held_out]
-    calibrated = Calibration.of(parts, owner=owner)
-    if prepared.spec.shape is not None:
-        graphs[MAPS] = mapping.learned(parts, prepared.spec.shape)
-    finished = dataclasses.replace(
-        bundle, graphs=graphs, calibration=calibrated, facts=facts, _sessions={}
+    # scored by the graph that users run, not by torch, so that both agree to the last bit
+    bundle = bundle_of(
+        model.name,
+        params,
+        prepared,
+        graphs,
+        _no_scores(),
+        facts,
+        trained.latent,
     )
-    return joining.Fitted(finished, trained.held_out, parts)
+    session = bundle.session("score.onnx", options.device)
+    outputs = session(prepared.inputs[held_out])
+    parts = outputs["parts"]
+    _check_finite(model, parts)
+    owner = None
+    if prepared.owner is not None:
+        owner = prepared.owner[held_out]
+    calibration = Calibration.of(parts, owner=owner)
+    if spec.shape is not None:
+        graphs[MAPS] = mapping.learned(parts, spec.shape)
+    finished = dataclasses.replace(
+        bundle,
+        graphs=graphs,
+        calibration=calibration,
+        facts=facts,
+        _sessions={},
+    )
+    return joining.Fitted(finished, held_out, parts)
+
+
+def _counts_of_labels(labels: Features) -> dict[str, int]:
+    """How many rows have each kind of label, by the name of the kind. labels: (rows,), 1, -1 or 0,
+    as LABELS says."""
+    counts = {}
+    for kind, label in LABELS.items():
+        counts[kind] = int((labels == label).sum())
+    return counts
 
 
 def _check_finite(model: Model, parts: Features) -> None:
     """Raise PluginError unless all parts of held-out records, (rows, columns + 1), are finite."""
-    failed = int((~np.isfinite(parts)).any(axis=1).sum())
+    is_finite = np.isfinite(parts).all(axis=1)
+    failed = len(parts) - int(is_finite.sum())
     if failed:
         raise PluginError(
             f"{model.name}: the score graph gives nan or inf for {failed} of {len(parts)} held-out "
@@ -349,19 +491,39 @@ def bundle_of(
     """Make a bundle of a model's graphs, calibration and facts. latent: how many units a code has;
     None to read it off the encoder. Where records are scored with the rows before them, the score
     graph alone is stored."""
-    error = getattr(params, "error", "bits")
-    if prepared.spec.given:  # a record has no code of its own where those before it count
+    # a record has no code of its own where those before it count
+    if prepared.spec.given:
         graphs = {"score.onnx": graphs["score.onnx"]}
         latent = 0
+    if latent is None:
+        latent = writing.latent_of(graphs)
+    error = getattr(params, "error", "bits")
     return Bundle(
         plugin=plugin,
-        params={k: list(v) if isinstance(v, tuple) else v for k, v in vars(params).items()},
-        unit={"mse": "squared deviations", "mae": "deviations"}.get(error, "bits"),
-        latent=latent if latent is not None else writing.latent_of(graphs),
+        params=_as_json(vars(params)),
+        unit=UNITS.get(error, "bits"),
+        latent=latent,
         graphs=graphs,
         calibration=calibration,
         schema=prepared.schema,
         shape=prepared.spec.shape,
         framing=prepared.framing,
-        facts={k: v for k, v in facts.items() if not isinstance(v, float) or math.isfinite(v)},
+        facts=_finite_facts(facts),
     )
+
+
+def _as_json(parameters: Mapping[str, object]) -> dict[str, Json]:
+    """A model's parameters by name as JSON has them: it has lists, and no tuples."""
+    values: dict[str, Json] = {}
+    for name, value in parameters.items():
+        values[name] = list(value) if isinstance(value, tuple) else value
+    return values
+
+
+def _finite_facts(facts: Mapping[str, Json]) -> dict[str, Json]:
+    """The facts of a bundle, by name, without numbers that JSON cannot hold: NaN and infinity."""
+    finite = {}
+    for name, fact in facts.items():
+        if not isinstance(fact, float) or math.isfinite(fact):
+            finite[name] = fact
+    return finite

@@ -114,7 +114,13 @@ class Graph:
             # of the two results of the operator only the second is read
             values = self.name("values")
             index = self.name("smallest")
-            node = helper.make_node("TopK", [x, size], [values, index], axis=1, largest=0)
+            node = helper.make_node(
+                "TopK",
+                [x, size],
+                [values, index],
+                axis=1,
+                largest=0,
+            )
             self.nodes.append(node)
             self._known[key] = index
         return self._known[key]
@@ -133,7 +139,13 @@ class Graph:
         self.inputs.append(declared)
         return name
 
-    def output(self, name: str, value: str, kind: int, shape: Sequence[int]) -> None:
+    def output(
+        self,
+        name: str,
+        value: str,
+        kind: int,
+        shape: Sequence[int],
+    ) -> None:
         """Declares `value` as the output called name, (batch, *shape)."""
         node = helper.make_node("Identity", [value], [name])
         self.nodes.append(node)
@@ -219,7 +231,13 @@ class Graph:
 
     def _model(self, name: str, outputs: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
         """What was added so far as a model of this name, with these outputs."""
-        graph = helper.make_graph(self.nodes, name, self.inputs, outputs, self.constants)
+        graph = helper.make_graph(
+            self.nodes,
+            name,
+            self.inputs,
+            outputs,
+            self.constants,
+        )
         opset = helper.make_opsetid("", OPSET)
         return helper.make_model(graph, opset_imports=[opset])
 

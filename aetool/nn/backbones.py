@@ -60,6 +60,7 @@ class Backbone(nn.Module):
         if self.straight is None:
             return
         last = _weighted(self.levels[-1])
+        # its own weight and bias, and none of the encoder's that it may be tied to
         for weight in last.parameters(recurse=False):
             nn.init.zeros_(weight)
 
@@ -84,8 +85,15 @@ def backbone(
     beside the levels, so that training can start from PCA.
     """
     out = out or latent
+    # the levels of both without what is nonlinear between them
     if spec.shape is not None:
-        downs, ups = _conv(spec.shape, latent, width // 4, depth, out)
+        downs, ups = _conv(
+            spec.shape,
+            latent,
+            width // 4,
+            depth,
+            out,
+        )
     else:
         downs, ups = _linear_levels(spec.features, latent, width, depth, out)
     if tied:
@@ -142,7 +150,9 @@ def _linears(downs: Levels) -> list[nn.Module]:
     """The linear map or convolution of each level, from the code back to the data."""
     linears = []
     for level in reversed(downs):
-        linears.append(next(layer for layer in level if hasattr(layer, "weight")))
+        # an nn.Flatten beside it has no weight
+        weighted = (layer for layer in level if hasattr(layer, "weight"))
+        linears.append(next(weighted))
     return linears
 
 
@@ -172,19 +182,34 @@ def _conv(
         sides.append((height, width))
     # half the sides, twice the channels: a level has as many units as half the one before
     widths = [shape[0]]
-    widths += [channels << halving for halving in range(len(sides) - 1)]
+    halvings = len(sides) - 1
+    widths += [channels << halving for halving in range(halvings)]
     most_channels = widths[-1]
     flat = most_channels * height * width
+    # layers draw their first weights in the order in which they are made here
     downs: Levels = []
     for before, after in pairwise(widths):
-        downs.append([nn.Conv2d(before, after, 3, stride=2, padding=1)])
-    downs.append([nn.Flatten(), nn.Linear(flat, out)])
-    ups: Levels = [[nn.Linear(latent, flat), _Unflatten(most_channels, height, width)]]
-    back = zip(reversed(sides[:-1]), pairwise(reversed(widths)), strict=True)
-    for (height, width), (before, after) in back:
+        halving = nn.Conv2d(before, after, 3, stride=2, padding=1)
+        downs.append([halving])
+    to_code = nn.Linear(flat, out)
+    downs.append([nn.Flatten(), to_code])
+    from_code = nn.Linear(latent, flat)
+    ups: Levels = [[from_code, _Unflatten(most_channels, height, width)]]
+    # back over the same sizes, the smallest first
+    sizes = reversed(sides[:-1])
+    channels_of_levels = pairwise(reversed(widths))
+    for (height, width), (before, after) in zip(sizes, channels_of_levels, strict=True):
         # the transpose of a stride-2 convolution has two possible sizes: this picks the right one
         padding = (1 - height % 2, 1 - width % 2)
-        ups.append([nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=padding)])
+        doubling = nn.ConvTranspose2d(
+            before,
+            after,
+            kernel_size=3,
+            stride=2,
+            padding=1,
+            output_padding=padding,
+        )
+        ups.append([doubling])
     return downs, ups
 
 

@@ -13,21 +13,20 @@ from aetool.data.scaling import PIXEL_MEAN, PIXEL_SPREAD
 from aetool.graphs import ERFC, LEAST_SIGMA, SMALLEST_MASS, THIN
 from aetool.model import Spec
 
-START_SCALE = (1.0, 4.0)
-START_WEIGHT = (0.95, 0.05)
+START_SCALE = (1.0, 4.0)  # of a sharp bulk and a wide rest, in the unit of standardised numbers
+START_WEIGHT = (0.95, 0.05)  # of these two in the mixture
 LEAST_INTENSITY = 1e-3  # that a Bernoulli pixel may be given
 MEMORY = 0.99  # of the moving means of squared residuals
 LEAST_RESIDUAL = 1e-4  # of their mean over all columns
 NUMBERS_FIRST = 100.0  # weight of plain squares: levels, in nats, do not take the code of numbers
 LEAST_PART = 1e-3  # of that mean that a column counts with at least
 EM_STEPS = 30
-LEAST_WEIGHT = 1e-3
-LEAST_VARIANCE = 1e-8
+LEAST_WEIGHT = 1e-3  # of a component of the mixture, so that its logarithm is finite
+LEAST_VARIANCE = 1e-8  # of standardised numbers: a column of one value has none
 NORMAL_MEDIAN = 0.455  # the median of a squared standard normal
 FARTHEST = 40.0  # deviations from the mean; squares of much more would overflow
-LEAST_REST = (
-    1e-12  # of one tail, when the other is taken from it: the difference has a logarithm still
-)
+# of one tail, when the other is taken from it: the difference has a logarithm still
+LEAST_REST = 1e-12
 LEAST_BEND = 0.1  # of the correction of a density: what lies far out has a logarithm still
 PIXEL_LEVELS = 255
 PIXEL_FLOOR = 4.0  # least scale of a pixel, in bucket half-widths: its bucket is always thin
@@ -73,9 +72,9 @@ class Likelihood(nn.Module):
         self.shared = shared and spec.shape is None
         self.squares = means != "likelihood" or shared
         self.weighed = means == "weighed squares" and not self.shared
-        self.times = 1.0
+        self.weight_of_squares = 1.0
         if means == "squares" and not self.shared:
-            self.times = NUMBERS_FIRST
+            self.weight_of_squares = NUMBERS_FIRST
         self._add_mixture()
         self._store_layout()
 
@@ -184,12 +183,15 @@ class Likelihood(nn.Module):
         x = x.flatten(1)
         parameters = parameters.flatten(1)
         difference = x - parameters
-        squares = difference.index_select(1, self.numeric).square()
+        of_numbers = difference.index_select(1, self.numeric)
+        squares = of_numbers.square()
         present = torch.ones_like(squares)
         if self.spec.flags:
             present = self._present(x)
+        # a number that is missing everywhere has no rows to divide by
         rows = present.sum(dim=0).clamp(min=1.0)
-        mean = (squares * present).sum(dim=0) / rows
+        total = (squares * present).sum(dim=0)
+        mean = total / rows
         self.residual.copy_(mean)
         if len(self.log_scale) > 1:
             variance, weight = _likeliest_mixture(squares, present, mean)
@@ -198,8 +200,10 @@ class Likelihood(nn.Module):
             return
         variance = mean
         if self.shared:
+            # one scale for all numbers
             variance = mean.mean()[None]
-        log_variance = variance.clamp(min=LEAST_VARIANCE).log()
+        variance = variance.clamp(min=LEAST_VARIANCE)
+        log_variance = variance.log()
         self.log_scale.copy_(0.5 * log_variance[None])
 
     def mixture(self) -> tuple[Tensor, Tensor]:
@@ -258,14 +262,17 @@ class Likelihood(nn.Module):
         restored closely, and over s_c^2 wide ones hardly at all.
         """
         half_square = 0.5 * (z - mean).square()
-        squares = 2 * half_square.detach().mean(dim=0)
-        self.residual.lerp_(squares, 1 - MEMORY)
+        mean_half_square = half_square.detach().mean(dim=0)
+        self.residual.lerp_(2 * mean_half_square, 1 - MEMORY)
         common = self.residual.mean().clamp(min=LEAST_RESIDUAL)
         variance = common
         if self.weighed:
-            variance = self.residual.clamp(min=LEAST_PART * common)
-        scale = (common * variance).sqrt()
-        return self.times * half_square / scale
+            # a column that is restored exactly would be divided by 0
+            least = LEAST_PART * common
+            variance = self.residual.clamp(min=least)
+        product = common * variance
+        scale = product.sqrt()
+        return self.weight_of_squares * half_square / scale
 
     def _half_of_curved(self, z: Tensor, half: Tensor) -> Tensor:
         """The half-widths of buckets for numbers z that asinh has curved: half / cosh(asinh(u)),
@@ -279,14 +286,7 @@ class Likelihood(nn.Module):
         """The surprise at numbers z under the Gaussians about mean, (batch, numbers), in nats.
         half: the half-widths of the numbers' buckets."""
         if self.shared:
-            sigma = self.log_scale[0].exp()
-            # a Gaussian's density at its mean is 1 / width
-            width = math.sqrt(2 * math.pi) * sigma
-            buckets = width / (2 * half)
-            # a bucket wider than that costs nothing, and never less than nothing
-            usual = buckets.clamp(min=1.0).log()
-            difference = (z - mean) / sigma
-            return usual + 0.5 * difference.square()
+            return self._shared_surprise(z, mean, half)
         if self.spec.shape:
             scale = self.log_scale[0].exp()
             sigma = torch.maximum(scale, PIXEL_FLOOR * half)
@@ -295,8 +295,21 @@ class Likelihood(nn.Module):
         scales = self.log_scale.exp()[:, None]
         sigma = torch.maximum(scales, LEAST_SIGMA * half)
         log_weight = F.log_softmax(self.weight_logit, dim=0)[:, None]
-        log_mass = log_weight - bucket_nats(z, mean, sigma, half)
+        nats = bucket_nats(z, mean, sigma, half)
+        log_mass = log_weight - nats
         return -torch.logsumexp(log_mass, dim=0)
+
+    def _shared_surprise(self, z: Tensor, mean: Tensor, half: Tensor) -> Tensor:
+        """The surprise at numbers z under Gaussians about mean that all have one scale, (batch,
+        numbers), in nats, never negative. half: the half-widths of the numbers' buckets."""
+        sigma = self.log_scale[0].exp()
+        # a Gaussian's density at its mean is 1 / width
+        width = math.sqrt(2 * math.pi) * sigma
+        buckets = width / (2 * half)
+        # a bucket wider than that costs nothing, and never less than nothing
+        at_mean = buckets.clamp(min=1.0).log()
+        difference = (z - mean) / sigma
+        return at_mean + 0.5 * difference.square()
 
     def _flags(self, flag: Tensor, logit: Tensor) -> Tensor:
         """(batch, flags): the cost of flags, 0 or 1, under the logits of a 1."""
@@ -309,10 +322,13 @@ class Likelihood(nn.Module):
         """(batch, 1): the cost of the level that a one-hot block, (batch, levels), says, under the
         logits of all levels."""
         if self.error == "bits":
-            log_odds = F.log_softmax(logits, dim=1)
-            return -(log_odds * one_hot).sum(dim=1, keepdim=True)
+            log_probability = F.log_softmax(logits, dim=1)
+            # only that of the record's own level is left
+            of_level = log_probability * one_hot
+            return -of_level.sum(dim=1, keepdim=True)
         difference = torch.softmax(logits, dim=1) - one_hot
-        return self._plain_error(difference).sum(dim=1, keepdim=True)
+        error = self._plain_error(difference)
+        return error.sum(dim=1, keepdim=True)
 
     def _plain_error(self, difference: Tensor) -> Tensor:
         """The error of differences, element by element: their squares for "mse", their absolute
@@ -322,7 +338,11 @@ class Likelihood(nn.Module):
         return difference.abs()
 
 
-def _likeliest_mixture(squares: Tensor, present: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+def _likeliest_mixture(
+    squares: Tensor,
+    present: Tensor,
+    mean: Tensor,
+) -> tuple[Tensor, Tensor]:
     """(variances, weights), (2, numbers) both: of a mixture of two Gaussians, those that fit best,
     by expectation maximisation.
 
@@ -343,10 +363,12 @@ def _likeliest_mixture(squares: Tensor, present: Tensor, mean: Tensor) -> tuple[
         # of a Gaussian's density, without what both have in common
         nats = variance.log()[:, None] + squares / variance[:, None]
         log_mass = log_weight - 0.5 * nats
-        share = torch.softmax(log_mass, dim=0) * present
+        share = torch.softmax(log_mass, dim=0)
+        share = share * present
         # maximisation: the moments of the numbers, each counted by its shares
         rows = share.sum(dim=1).clamp(min=1e-6)
-        variance = (share * squares).sum(dim=1) / rows
+        total = (share * squares).sum(dim=1)
+        variance = total / rows
         variance = variance.clamp(min=LEAST_VARIANCE)
         weight = rows / rows.sum(dim=0)
         weight = weight.clamp(min=LEAST_WEIGHT)
@@ -383,7 +405,12 @@ def _over_channels(costs: Tensor, channels: int) -> Tensor:
     return total
 
 
-def bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Tensor:
+def bucket_nats(
+    z: Tensor,
+    mean: Tensor,
+    sigma: Tensor,
+    half: Tensor,
+) -> Tensor:
     """-log P(z - half < N(mean, sigma^2) < z + half), at most 32 bits; all broadcast together.
 
     Where the bucket is thinner than 0.03 sigma the difference of tails would cancel in float32,
@@ -403,7 +430,12 @@ def bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Tensor:
     return -log_mass.clamp(min=-SMALLEST_MASS)
 
 
-def thin_bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Tensor:
+def thin_bucket_nats(
+    z: Tensor,
+    mean: Tensor,
+    sigma: Tensor,
+    half: Tensor,
+) -> Tensor:
     """bucket_nats for half < sigma / 4, by the density, with a relative error below t^2 / 20, where
     t = half / sigma."""
     distance = (z - mean).abs() / sigma
@@ -411,9 +443,11 @@ def thin_bucket_nats(z: Tensor, mean: Tensor, sigma: Tensor, half: Tensor) -> Te
     t = half / sigma
     product = (distance * t).clamp(max=1.0)
     square = product.square()
-    # the series is explained in graphs._thin_log_mass
+    # the series is explained in graphs._thin_log_mass; its terms are added in this order, as
+    # another one rounds otherwise
     bend = 1 + square / 6 + square.square() / 120 - t.square() / 6
-    log_bend = bend.clamp(min=LEAST_BEND).log()
+    bend = bend.clamp(min=LEAST_BEND)
+    log_bend = bend.log()
     # a bucket is 2 t wide, and the density is divided by sqrt(2 pi)
     constant = math.log(2 / math.sqrt(2 * math.pi))
     log_mass = -0.5 * distance.square() + t.log() + log_bend + constant
@@ -426,7 +460,8 @@ def _log_tail(v: Tensor) -> Tensor:
     if not torch.compiler.is_exporting():
         return torch.special.log_ndtr(-v)
     # erfc(x) = t exp(-x^2 + polynomial(t)), and the tail of |v| is erfc(|v| / sqrt 2) / 2
-    x = v.abs() * math.sqrt(0.5)
+    size = v.abs()
+    x = size * math.sqrt(0.5)
     t = 1 / (1 + 0.5 * x)
     polynomial = ERFC[-1] * t + ERFC[-2]
     for coefficient in ERFC[-3::-1]:

@@ -129,7 +129,8 @@ def start_at_pca(
     # weights that serve both ways cannot be stretched one way and shrunk the other
     stretch = np.ones(count)
     if not is_tied:
-        stretch = np.maximum(np.sqrt(components.variance), LEAST_DEVIATION)
+        deviation = np.sqrt(components.variance)
+        stretch = np.maximum(deviation, LEAST_DEVIATION)
     weight, bias = _encoder_weights(to_code, flat, components, stretch, latent)
     if spec.shape is None:
         _blind_first_level(encoder, _constant(flat))
@@ -146,9 +147,11 @@ def start_at_pca(
     if is_tied:
         # the levels of the decoder still add a constant: their weights are the encoder's
         restored = decoder(encoder(x))
-        bias_left = (x - restored).flatten(1).mean(dim=0)
-        numbers = torch.from_numpy(spec.numeric).to(bias_left.device)
-        from_code.get_parameter("bias")[numbers] += bias_left[numbers]
+        error = (x - restored).flatten(1)
+        mean_error = error.mean(dim=0)
+        numbers = torch.from_numpy(spec.numeric).to(mean_error.device)
+        bias_of_decoder = from_code.get_parameter("bias")
+        bias_of_decoder[numbers] += mean_error[numbers]
     return _posterior_variance(components, latent)
 
 
@@ -173,12 +176,19 @@ def _posterior_variance(components: _Components, latent: int) -> Tensor:
     `start_at_pca`."""
     # a unit without a component is told nothing: its posterior is as wide as the prior
     variance = np.ones(latent)
-    shares = components.noise / np.maximum(components.variance, 1e-12)
+    # an axis along which nothing varies is not divided by
+    along_axes = np.maximum(components.variance, 1e-12)
+    shares = components.noise / along_axes
     variance[: len(shares)] = np.clip(shares, 1e-6, 1.0)
     return torch.from_numpy(variance).float()
 
 
-def _components(spec: Spec, flat: Float, latent: int, beside: int) -> _Components:
+def _components(
+    spec: Spec,
+    flat: Float,
+    latent: int,
+    beside: int,
+) -> _Components:
     """The principal components of rows, at most `latent`. flat: (rows, features); beside: how many
     inputs the decoder has besides the code."""
     scored = np.flatnonzero(spec.owners() >= 0)
@@ -193,12 +203,22 @@ def _components(spec: Spec, flat: Float, latent: int, beside: int) -> _Component
     count = max(1, int(varies.sum()))
     axes = axes[:, :count]
     variance = variance[:count]
-    total = float(rest.var(axis=0, dtype=np.float64).sum())
+    variance_of_features = rest.var(axis=0, dtype=np.float64)
+    total = float(variance_of_features.sum())
+    along_axes = float(variance.sum())
     # below 0 by rounding, where nothing is left
-    beyond_axes = max(total - float(variance.sum()), 0.0)
+    beyond_axes = max(total - along_axes, 0.0)
     other_axes = len(scored) - count
     noise = beyond_axes / max(other_axes, 1)
-    return _Components(scored, conditions, explained, mean, axes, variance, noise)
+    return _Components(
+        scored,
+        conditions,
+        explained,
+        mean,
+        axes,
+        variance,
+        noise,
+    )
 
 
 def _encoder_weights(
@@ -271,7 +291,13 @@ def _decoder_weights(
     return weight, bias
 
 
-def _start_logits(weight: Float, bias: Float, spec: Spec, flat: Float, code: Float) -> None:
+def _start_logits(
+    weight: Float,
+    bias: Float,
+    spec: Spec,
+    flat: Float,
+    code: Float,
+) -> None:
     """Set the decoder's starting weights and biases for flags and for levels of categories, in
     place: each logit starts from how often its flag or level occurs in the rows and from the mean
     code of the rows that have it.
@@ -324,10 +350,13 @@ def _explained(condition: Float, x: Float) -> Float:
 def _level(has_level: npt.NDArray[np.bool_], code: Float) -> tuple[Float, float]:
     """(weights (k,), bias) of the logit of a level. has_level: (n,), True where a row has the
     level; code: (n, k), the codes of all rows."""
+    # of a level that never occurs the logarithm would be infinite
     share = max(float(has_level.mean()), RAREST)
     mean = np.zeros(code.shape[1])
     if has_level.any():
         mean = code[has_level].mean(axis=0)
+    # of the Gaussian of unit covariance about the level's mean: its log density at a code is this
+    # bias and the product of the code with the mean, but for what all levels have in common
     bias = np.log(share) - 0.5 * mean @ mean
     return mean, float(bias)
 

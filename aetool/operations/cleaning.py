@@ -66,7 +66,8 @@ def denoise(
     """
     options = options or DenoiseOptions()
     # what cannot be read cannot be restored
-    source = seen_by(sources.open_source(data, model.reading), model, strict=True)
+    opened = sources.open_source(data, model.reading)
+    source = seen_by(opened, model, strict=True)
     if "decoder.onnx" not in model.graphs:
         raise ParamError(f"{model.plugin} has no decoder to restore records with")
     # gaps of tables are where they are; of pictures somebody has to say it
@@ -99,7 +100,12 @@ def denoise(
 class _Job:
     """One run of denoise: it reads batches, yields restored batches, and adds up the errors."""
 
-    def __init__(self, source: Source, model: Bundle, options: DenoiseOptions) -> None:
+    def __init__(
+        self,
+        source: Source,
+        model: Bundle,
+        options: DenoiseOptions,
+    ) -> None:
         self.source = source
         self.model = model
         self.options = options
@@ -111,7 +117,8 @@ class _Job:
         self.after = 0.0
         self.clean: Iterator[Laid] | None = None
         if options.clean is not None:
-            clean = seen_by(sources.open_source(options.clean, model.reading), model, strict=True)
+            opened = sources.open_source(options.clean, model.reading)
+            clean = seen_by(opened, model, strict=True)
             self.clean = inputs_of(clean, model)
         self.columns: tuple[Modelled, ...] = ()
         if model.schema is not None:
@@ -138,8 +145,13 @@ class _Job:
         restored: Records = decoding.decode(self.model, z, device, condition=condition)
         return restored
 
-    def _filled(self, x: Records, gaps: Mask, blank: Records | np.uint8) -> Iterator[Records]:
-        """Fill the gaps of records x by the model, round after round without end: yields the
+    def _filled(
+        self,
+        x: Records,
+        gaps: Mask,
+        blank: Records | np.uint8,
+    ) -> Iterator[Records]:
+        """Fill the gaps of records x by the model, round after round without end; yields the
         records, in the shape and units of x, after each round.
 
         gaps: True where a value is missing, as of `_fill`. blank: what gaps hold before the first
@@ -153,7 +165,13 @@ class _Job:
             y = np.where(gaps & has_value, restored, y)
             yield y
 
-    def _fill(self, x: Records, gaps: Mask, blank: Records | np.uint8, hidden: Mask) -> Records:
+    def _fill(
+        self,
+        x: Records,
+        gaps: Mask,
+        blank: Records | np.uint8,
+        hidden: Mask,
+    ) -> Records:
         """A copy of records x, in the units of the data, whose gaps the model has filled: it
         encodes and decodes them several times, each time with what it last put into the gaps.
 
@@ -170,7 +188,12 @@ class _Job:
         rounds = self._filled(x, gaps, blank)
         return next(itertools.islice(rounds, self.rounds - 1, None))
 
-    def _best_rounds(self, x: Records, hidden: Mask, blank: Records | np.uint8) -> int:
+    def _best_rounds(
+        self,
+        x: Records,
+        hidden: Mask,
+        blank: Records | np.uint8,
+    ) -> int:
         """How many rounds of filling, 1 .. ROUNDS, restore known values of the records x with the
         least mean squared error. hidden: True at the values that are hidden, filled like gaps, and
         compared with what they were. blank: as of `_fill`."""
@@ -179,7 +202,9 @@ class _Job:
         errors = []
         for filled in itertools.islice(self._filled(x, hidden, blank), ROUNDS):
             # in standard deviations, so that no column counts for more than others
-            difference = np.nan_to_num(self._standard(filled) - wanted)[laid]
+            difference = self._standard(filled) - wanted
+            difference = np.nan_to_num(difference)[laid]
+            # where nothing is hidden, nothing is wrong
             error = 0.0
             if difference.size:
                 error = float((difference**2).mean())
@@ -210,7 +235,9 @@ class _Job:
         restored = self._standard(y)
         wanted = self._standard(clean.inputs)
         # a gap in any of the three has no error
-        comparable = np.isfinite(damaged) & np.isfinite(restored) & np.isfinite(wanted)
+        comparable = np.isfinite(damaged)
+        comparable &= np.isfinite(restored)
+        comparable &= np.isfinite(wanted)
         error_before = (damaged - wanted)[comparable]
         error_after = (restored - wanted)[comparable]
         self.before += float((error_before**2).sum())
@@ -254,6 +281,7 @@ class _Job:
         for those that the model would make gaps.
         """
         if self.options.fill_missing:
+            # a date that is missing stays so
             gaps = np.isnan(x) & self.restored
             self.filled += int(gaps.sum())
             few = x[:TRIED]
@@ -275,6 +303,7 @@ class _Job:
         for name, values in zip(table.names, table.values, strict=True):
             original = _as_written(values)
             place = places.get(name)
+            # columns that the model does not see, or does not predict, stay as they are
             if place is None or not self.restored[place]:
                 columns[name] = original
                 continue
@@ -293,18 +322,28 @@ class _Job:
         for laid in inputs_of(self.source, self.model):
             x = laid.inputs
             if self.options.region is not None:
-                hole = self._hole(x.shape)
-                self.filled += int(hole.sum()) * len(x)
-                hole = np.broadcast_to(hole, (len(x), 1, *x.shape[2:]))
-                # the region before it is filled, for the figures: the mean of what is left
-                rest = x[:, :, ~hole[0, 0]]
-                x = np.where(hole, np.uint8(rest.mean()), x)
-                hidden = self._elsewhere(hole[:TRIED])
-                y = self._fill(x, hole, np.uint8(PIXEL_MEAN), hidden)
+                x, y = self._region_filled(x)
             else:
                 y = self._round(x)
             self._measure(x, y, len(x))
             yield y.astype(np.uint8)
+
+    def _region_filled(self, x: Records) -> tuple[Records, Records]:
+        """Fill the region of pictures x, (n, C, H, W) uint8, that the user gave: (the pictures
+        without a model, their region as gray as what is left on the average; those that the model
+        has filled), both in the shape of x. ParamError if the region does not lie within them."""
+        hole = self._hole(x.shape)
+        pixels = int(hole.sum())
+        self.filled += pixels * len(x)
+        hole = np.broadcast_to(hole, (len(x), 1, *x.shape[2:]))
+        # all pictures have the same hole
+        of_one_channel = hole[0, 0]
+        rest = x[:, :, ~of_one_channel]
+        gray = np.uint8(rest.mean())
+        x = np.where(hole, gray, x)
+        hidden = self._elsewhere(hole[:TRIED])
+        filled = self._fill(x, hole, np.uint8(PIXEL_MEAN), hidden)
+        return x, filled
 
     def _hole(self, shape: tuple[int, ...]) -> Mask:
         """A mask, (1, 1, H, W) bool, of the region that is to be filled. shape: of the pictures,
@@ -370,8 +409,10 @@ def _as_written(values: Values) -> writers.Restored:
     a cell is missing."""
     if not isinstance(values, Cells):
         return values
-    pairs = zip(values.strings(), values.null, strict=True)
-    return [None if is_null else text for text, is_null in pairs]
+    texts = []
+    for text, is_null in zip(values.strings(), values.null, strict=True):
+        texts.append(None if is_null else text)
+    return texts
 
 
 def _replaced(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +26,14 @@ from aetool.scoring.inputs import random_inputs
 
 SCORE = "score.onnx"
 TOLERANCE = 1e-4
+# the outputs of the score graph that people look for, in the order in which they stand there
 FIRST = (
     "score",
     "anomaly",
     "map",
     "parts",
     "surprise",
-)  # outputs of the score graph; then the others
+)
 OPENVINO_HINT = "with INFERENCE_PRECISION_HINT=f32"
 Described = dict[str, Json]
 Inputs = dict[str, Records]
@@ -70,33 +71,23 @@ def export(
     return written
 
 
-def description(model: Bundle, float32: bool = False, low: bool = False) -> Described:
+def description(
+    model: Bundle,
+    float32: bool = False,
+    low: bool = False,
+) -> Described:
     """The files that `export` writes: the content of model.json, and each ONNX graph by its file
     name.
 
     low: in float32, whether every input is given as two numbers, a value and what rounding has left
     of it.
     """
-    schema = model.schema
-    columns = []
-    for column in schema.modelled if schema else ():
-        entry: Described = {"name": column.name, "kind": column.kind}
-        entry["levels"] = list(column.listed)
-        unit = column.facts().get("unit")
-        columns.append({**entry, **({"unit": unit} if unit else {})})
-    # the mark of an odd cell has no exact float32
-    kind, odd = ("float32", pairs.ODD_SINGLE) if float32 else ("float64", ODD)
-    taken = "pixels: (batch, channels, height, width) uint8"
-    if schema is not None:
-        taken = (
-            f"x: (batch, columns) {kind}: numbers in user units, categories as index into levels, "
-            f"dates as epoch seconds, NaN = missing, {odd!r} = not of the column's kind"
-        )
+    kind = "float32" if float32 else "float64"
     about: Described = {
         "plugin": model.plugin,
         "sha256": model.sha256,
-        "input": taken,
-        "columns": columns,
+        "input": _input_in_words(model, float32),
+        "columns": _columns_described(model),
         "shape": model.shape,
         "latent": model.latent,
         "unit": model.unit,
@@ -115,6 +106,42 @@ def description(model: Bundle, float32: bool = False, low: bool = False) -> Desc
     return about | _beside(model, kind)
 
 
+def _input_in_words(model: Bundle, float32: bool) -> str:
+    """The input of a model's graphs in words: its name, shape and type, and what its values mean.
+    float32: whether numbers are of that type, and not float64."""
+    if model.schema is None:
+        return "pixels: (batch, channels, height, width) uint8"
+    kind = "float64"
+    odd = ODD
+    if float32:
+        kind = "float32"
+        # the mark of an odd cell has no exact float32
+        odd = pairs.ODD_SINGLE
+    return (
+        f"x: (batch, columns) {kind}: numbers in user units, categories as index into levels, "
+        f"dates as epoch seconds, NaN = missing, {odd!r} = not of the column's kind"
+    )
+
+
+def _columns_described(model: Bundle) -> list[Described]:
+    """The columns of a table's model as model.json lists them: name, kind, levels, and a unit where
+    one is known. Empty for pictures."""
+    columns: list[Described] = []
+    if model.schema is None:
+        return columns
+    for column in model.schema.modelled:
+        entry: Described = {
+            "name": column.name,
+            "kind": column.kind,
+            "levels": list(column.listed),
+        }
+        unit = column.facts().get("unit")
+        if unit:
+            entry["unit"] = unit
+        columns.append(entry)
+    return columns
+
+
 def _beside(model: Bundle, kind: str) -> Described:
     """The part of model.json that describes the inputs beside the record itself: the rows before
     it, and the columns that it is judged by. Empty if the model has neither.
@@ -123,7 +150,9 @@ def _beside(model: Bundle, kind: str) -> Described:
     """
     schema = model.schema
     beside: Described = {}
-    if schema is not None and schema.context:
+    if schema is None:
+        return beside
+    if schema.context:
         beside["context"] = {
             "rows": schema.context,
             "group": schema.group,
@@ -131,16 +160,15 @@ def _beside(model: Bundle, kind: str) -> Described:
             "input": "the columns of the row, then those of the row before it, of the one before "
             "that: (batch, columns * (rows + 1)); NaN where there is none",
         }
-    if schema is not None and schema.conditions:
+    if schema.conditions:
         conditions = [schema.modelled[place].name for place in schema.conditions]
+        of_decoder = "the decoder does not take them"
+        if condition_names(model):
+            of_decoder = f"the decoder takes them as condition, (batch, columns) {kind}, beside z"
         beside["condition"] = {
             "columns": conditions,
             "input": "columns that records are judged by: among those of x, and not scored; "
-            + (
-                f"the decoder takes them as condition, (batch, columns) {kind}, beside z"
-                if condition_names(model)
-                else "the decoder does not take them"
-            ),
+            + of_decoder,
         }
     return beside
 
@@ -175,10 +203,13 @@ def _is_fine(column: Modelled) -> bool:
         return True
     if laid.scale is None:
         return False
-    low, high = column.span
     # how far values usually lie apart, in user units
-    spread = laid.scale.unit * (1.0 if laid.scale.curved else laid.scale.deviation)
-    return pairs.spread_is_narrow(spread, max(abs(low), abs(high)))
+    spread = laid.scale.unit
+    if not laid.scale.curved:
+        spread = spread * laid.scale.deviation
+    low, high = column.span
+    size = max(abs(low), abs(high))
+    return pairs.spread_is_narrow(spread, size)
 
 
 def _written(
@@ -192,17 +223,22 @@ def _written(
 
     low: as in `description`. about: the texts to put into the metadata.
     """
+    # bytes, as each step takes a graph and gives one
     content = _plain(model.graphs[name])
     if float32:
         content = pairs.narrowed(content, f"{model.name}: {name}", low)
     if name == SCORE:
         content = _judged(content, model, float32)
     graph = onnx.ModelProto.FromString(_plain(content))
-    helper.set_model_props(graph, {f"aetool.{key}": _said(value) for key, value in about.items()})
+    metadata = {}
+    for key, value in about.items():
+        metadata[f"aetool.{key}"] = _as_text(value)
+    helper.set_model_props(graph, metadata)
     return bytes(graph.SerializeToString(deterministic=True))
 
 
-def _said(value: object) -> str:
+def _as_text(value: object) -> str:
+    """An entry of model.json as the metadata of a graph have it: a text as it is, else JSON."""
     if isinstance(value, str):
         return value
     return json.dumps(value)
@@ -216,41 +252,56 @@ def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
     g = Graph()
     # the records keep their names
     g.inputs.extend(inner.graph.input)
-    results = g.embed(inner, {value.name: value.name for value in inner.graph.input})
+    names_of_inputs = {value.name: value.name for value in inner.graph.input}
+    results = g.embed(inner, names_of_inputs)
     declared = {value.name: value for value in inner.graph.output}
+    # the sum of many parts keeps its digits in float64, where runtimes have it
     kind = TensorProto.FLOAT if float32 else TensorProto.DOUBLE
     dtype = helper.tensor_dtype_to_np_dtype(kind)
-    # one part for each column, and the shared one
-    width = declared["parts"].type.tensor_type.shape.dim[1].dim_value
+    # (batch, columns + 1): one part for each column, and the shared one
+    _, columns = declared["parts"].type.tensor_type.shape.dim
+    every_part = np.ones(columns.dim_value)
     parts = g.cast(results["parts"], kind)
-    total = weighed_sum(g, parts, np.ones(width), dtype)
+    total = weighed_sum(g, parts, every_part, dtype)
     # (batch, 1) to (batch,)
     score = g.op("Squeeze", total, g.const([1], np.int64))
     # a constant that is an input, too, is its default
-    g.constants.append(numpy_helper.from_array(np.array(model.threshold, dtype), "threshold"))
+    threshold = np.array(model.threshold, dtype)
+    g.constants.append(numpy_helper.from_array(threshold, "threshold"))
     g.inputs.append(helper.make_tensor_value_info("threshold", kind, []))
     g.output("score", score, kind, [])
-    g.output("anomaly", g.op("Greater", score, "threshold"), TensorProto.BOOL, [])
+    is_anomaly = g.op("Greater", score, "threshold")
+    g.output("anomaly", is_anomaly, TensorProto.BOOL, [])
     if model.shape is not None:
-        amounts = mapping.write(g, parts, mapping.pixels_of(model), dtype)
+        pixels = mapping.pixels_of(model)
+        amounts = mapping.write(g, parts, pixels, dtype)
         g.output("map", g.cast(amounts), TensorProto.FLOAT, model.shape[1:])
-    # outputs that people look for come first
-    rest = [name for name in declared if name not in FIRST]
-    for name in [*(name for name in FIRST if name in declared), *rest]:
-        shape = declared[name].type.tensor_type
-        sizes = [size.dim_value for size in shape.shape.dim][1:]
-        g.output(name, results[name], shape.elem_type, sizes)
+    for name in _in_order(declared):
+        tensor = declared[name].type.tensor_type
+        # the first size is the batch
+        _, *sizes = [size.dim_value for size in tensor.shape.dim]
+        g.output(name, results[name], tensor.elem_type, sizes)
     return g.build("score")
+
+
+def _in_order(names: Collection[str]) -> list[str]:
+    """The names of outputs in the order in which they stand in an exported score graph: those that
+    people look for come first."""
+    first = [name for name in FIRST if name in names]
+    others = [name for name in names if name not in FIRST]
+    return first + others
 
 
 def _plain(content: bytes) -> bytes:
     """A copy of a graph, as bytes, without constants that no node reads: bundles keep some for
     further training, and runtimes warn of them."""
     model = onnx.ModelProto.FromString(content)
-    read = {name for node in model.graph.node for name in node.input}
+    read: set[str] = set()
+    for node in model.graph.node:
+        read.update(node.input)
     # a constant may be an output itself
-    read |= {output.name for output in model.graph.output}
-    constants = [c for c in model.graph.initializer if c.name in read]
+    read.update(output.name for output in model.graph.output)
+    constants = [constant for constant in model.graph.initializer if constant.name in read]
     if len(constants) == len(model.graph.initializer):
         return content
     del model.graph.initializer[:]
@@ -264,12 +315,14 @@ def inputs_of(path: Path, records: Records) -> Inputs:
     graph = onnx.load(path).graph
     # an input with a default need not be given
     optional = {constant.name for constant in graph.initializer}
-    taken = [value for value in graph.input if value.name not in optional]
-    if taken[0].type.tensor_type.elem_type != TensorProto.FLOAT:
-        return {taken[0].name: records}
-    values = pairs.parts_of(records)
-    # the low part, where the graph takes one
-    return {value.name: part for value, part in zip(taken, values, strict=False)}
+    required = [value for value in graph.input if value.name not in optional]
+    first = required[0]
+    if first.type.tensor_type.elem_type != TensorProto.FLOAT:
+        return {first.name: records}
+    # the high part, and the low one where the graph takes it
+    parts = pairs.parts_of(records)
+    names = [value.name for value in required]
+    return dict(zip(names, parts, strict=False))
 
 
 def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
@@ -291,7 +344,8 @@ def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
     # alone, as by others: the model itself pads to its own batches
     for row in range(len(records)):
         record = {name: values[row : row + 1] for name, values in inputs.items()}
-        scores.append(plain.run(["score"], record)[0])
+        (score,) = plain.run(["score"], record)
+        scores.append(score)
     return _largest(model, records, np.concatenate(scores))
 
 
@@ -310,14 +364,24 @@ def openvino_differences(model: Bundle, folder: str | os.PathLike[str]) -> dict[
     records = random_inputs(model)
     inputs = inputs_of(path, records)
     core = openvino.Core()
+    hints = {
+        "by default": {},
+        OPENVINO_HINT: {"INFERENCE_PRECISION_HINT": "f32"},
+    }
     differences = {}
-    for name, hint in (("by default", {}), (OPENVINO_HINT, {"INFERENCE_PRECISION_HINT": "f32"})):
+    for name, hint in hints.items():
         compiled = core.compile_model(str(path), "CPU", hint)
-        differences[name] = _largest(model, records, compiled(inputs)["score"])
+        results = compiled(inputs)
+        differences[name] = _largest(model, records, results["score"])
     return differences
 
 
 def _largest(model: Bundle, records: Records, theirs: Records) -> float:
+    """The largest relative difference of other scores of records, (n,), from the model's own, whose
+    size counts as at least 1."""
     session = model.session(SCORE, "cpu")
-    ours = session(records)["parts"].sum(axis=1, dtype=np.float64)
-    return float((np.abs(ours - theirs) / np.maximum(1, np.abs(ours))).max())
+    parts = session(records)["parts"]
+    ours = parts.sum(axis=1, dtype=np.float64)
+    size = np.maximum(1, np.abs(ours))
+    relative = np.abs(ours - theirs) / size
+    return float(relative.max())

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEAST = 1e-3  # probability that a linear model's estimate is raised to
-PER_ROW, UNASKED = 1, 64  # samples by default: near each given row, and without any
-AT_ONCE = 4096
+PER_ROW = 1  # samples near each given row, by default
+UNASKED = 64  # samples by default, without rows that they are to be near to
+AT_ONCE = 4096  # records that are drawn together
 
 
 class Sampler:
@@ -81,13 +82,16 @@ class Sampler:
         (count, channels, height, width) uint8."""
         kind = self.recipe.prior
         if kind == "features":
-            return self._settled(self._nothing(count), None)
-        condition = self._told(count)
+            blank = self._nothing(count)
+            return self._settled(blank, None)
+        # drawn before the codes: one generator serves both, and a seed gives the same records
+        condition = self._drawn_condition(count)
         size = (count, self.model.latent)
         if kind == "graph":
             codes = self._codes(np.zeros(size), None)
         else:
-            scores = self._correlated(self.rng.standard_normal(size))
+            independent = self.rng.standard_normal(size)
+            scores = self._correlated(independent)
             codes = self.recipe.from_scores(scores)
         return self.records(codes, condition)
 
@@ -104,7 +108,9 @@ class Sampler:
             condition = self._as_chosen(of_records)
         if kind == "features":
             drawn = self.rng.random((len(x), len(self.spec.columns)))
+            # a part `spread` of the columns is drawn anew
             keep = drawn >= spread
+            # a copy: x is the caller's
             x = np.array(x)
             if condition is not None:
                 x[:, self.places] = condition
@@ -123,8 +129,10 @@ class Sampler:
         (z itself) to 1 (any code)."""
         # scores y move to sqrt(1 - s^2) y + s eps: whatever s, they are distributed as before
         scores = self.recipe.scores_of(z)
-        drawn = self._correlated(self.rng.standard_normal(z.shape))
-        moved = math.sqrt(1 - spread**2) * scores + spread * drawn
+        independent = self.rng.standard_normal(z.shape)
+        drawn = self._correlated(independent)
+        stays = math.sqrt(1 - spread**2)
+        moved = stays * scores + spread * drawn
         # z itself, not the code of its scores, which tables cut off at their ends: a spread of 0
         # must give the very record
         target = self.recipe.from_scores(moved)
@@ -146,6 +154,7 @@ class Sampler:
                 "numbers of a code"
             )
         across, up = self._widest_units()
+        # a normal score of 0 is the median of its unit
         scores = np.zeros((side * side, self.model.latent))
         centre = self.recipe.from_scores(scores[:1])
         at_medians = self.recipe.from_scores(scores * 0)
@@ -177,7 +186,8 @@ class Sampler:
         if not self.places:
             return None
         usual = [self.columns[place].usual for place in self.places]
-        return self._as_chosen(np.tile(np.array(usual), (count, 1)))
+        of_records = np.tile(np.array(usual), (count, 1))
+        return self._as_chosen(of_records)
 
     def records(self, z: Float, condition: Float | None) -> Records:
         """Draw a record for each code from what the decoder makes of it: (rows, columns) float64 in
@@ -194,10 +204,11 @@ class Sampler:
         if "likely" not in outputs:
             raise BundleError(f"{self.model.name}: says nothing of samples: fit it again")
         logits = self._logits(outputs["likely"])
-        x = self._finished(logits + self._noise(len(z)))
+        noise = self._noise(len(z))
+        x = self._finished(logits + noise)
         return self._beside(x, condition)
 
-    def _told(self, count: int) -> Float | None:
+    def _drawn_condition(self, count: int) -> Float | None:
         """Values of the conditioning columns for `count` records, (count, conditions): those that
         the user chose; in other columns usual values, drawn at random. None for a model without
         such columns."""
@@ -206,8 +217,10 @@ class Sampler:
         drawn = []
         for place in self.places:
             column = self.columns[place]
-            drawn.append(column.begun(count, self.rng))
-        return self._as_chosen(np.stack(drawn, axis=1))
+            values = column.begun(count, self.rng)
+            drawn.append(values)
+        condition = np.stack(drawn, axis=1)
+        return self._as_chosen(condition)
 
     def _as_chosen(self, condition: Float) -> Float:
         """Put the values that the user chose into the columns of `condition`, (rows, conditions),
@@ -259,6 +272,7 @@ class Sampler:
         logits[:, levels] = np.log(of_levels)
         flags = _features_of_flags(self.spec)
         of_flags = np.clip(likely[:, flags], LEAST, 1 - LEAST)
+        # the logit log(p / (1 - p)); log1p keeps the digits of 1 - p where p is small
         logits[:, flags] = np.log(of_flags) - np.log1p(-of_flags)
         return logits
 
@@ -269,12 +283,17 @@ class Sampler:
         schema = self.model.schema
         if schema is None:
             shape = self.spec.shape or ()
-            pixels = values.reshape(-1, *shape) * PIXEL_SPREAD + PIXEL_MEAN
-            rounded = np.rint(pixels.clip(0, 255))
+            standardised = values.reshape(-1, *shape)
+            pixels = standardised * PIXEL_SPREAD + PIXEL_MEAN
+            # a level beyond 255 would wrap around to black
+            within = pixels.clip(0, 255)
+            rounded = np.rint(within)
             return np.asarray(rounded, np.uint8)
         if self._tail is None:
             self._tail = self._tail_session(schema)
-        x = self._tail(values.astype(np.float32))["x_hat"]
+        outputs = self._tail(values.astype(np.float32))
+        x = outputs["x_hat"]
+        # in the order of the columns, as all draw from one generator
         for place, column in enumerate(schema.modelled):
             x[:, place] = column.drawn(x[:, place], self.rng)
         return x
@@ -320,11 +339,14 @@ class Sampler:
         is_given = [not column.predicted for column in self.columns]
         hold = keep | np.array(is_given or [False])
         if self.spec.shape is not None:
+            # of a pixel all channels
             hold = hold.reshape(-1, 1, *self.spec.shape[1:])
 
         def again(x: Records) -> Records:
-            likely = _flat(session(x)["likely"])
-            drawn = self._finished(self._logits(likely) + noise)
+            outputs = session(x)
+            likely = _flat(outputs["likely"])
+            logits = self._logits(likely)
+            drawn = self._finished(logits + noise)
             return np.where(hold, x, drawn)
 
         return _fixed_point(again, x, self.spec.features)
@@ -410,13 +432,18 @@ def _features_of_flags(spec: Spec) -> list[int]:
     return [feature for feature, _ in spec.flags]
 
 
-def _fixed_point(again: Callable[[Records], Records], x: Records, most: int) -> Records:
+def _fixed_point(
+    again: Callable[[Records], Records],
+    x: Records,
+    most: int,
+) -> Records:
     """Apply a function to x again and again until its result no longer changes, at most `most` + 1
     times; returns the result.
 
     If the i-th feature of the result depends only on features before the i-th, it stops changing
     within as many rounds as there are features.
     """
+    # NaN stands for a gap, and two gaps are equal; pixels have none
     has_nan = x.dtype.kind == "f"
     for _ in range(most + 1):
         new = again(x)
@@ -493,6 +520,7 @@ def write_samples(
             count += len(x)
             yield columns
 
+    # how each column's dates and numbers were written in the file that was fitted
     written = {column.name: column.written() for column in model.schema.columns}
     kind = "parquet" if target.suffix == ".parquet" else "csv"
     format = {**CSV, "format": kind}
@@ -506,7 +534,12 @@ def write_samples(
     return count
 
 
-def _write_maps(model: Bundle, schema: Schema, target: Path, options: SampleOptions) -> int:
+def _write_maps(
+    model: Bundle,
+    schema: Schema,
+    target: Path,
+    options: SampleOptions,
+) -> int:
     """Write a PNG file that shows every column of a table over a plane of codes; returns how many
     records were decoded. ParamError without options.grid."""
     if not options.grid:
@@ -514,13 +547,19 @@ def _write_maps(model: Bundle, schema: Schema, target: Path, options: SampleOpti
             f"{target}: a table is drawn as .csv or .parquet; a .png takes {option('--grid')}"
         )
     side = _side(options)
-    x, z = _sampler(model, options).manifold(side)
+    sampler = _sampler(model, options)
+    x, z = sampler.manifold(side)
     with atomic(target, options.force) as file:
         drawing.maps(file, schema, x, z, side)
     return len(x)
 
 
-def _write_pictures(model: Bundle, target: Path, options: SampleOptions, png: bool) -> int:
+def _write_pictures(
+    model: Bundle,
+    target: Path,
+    options: SampleOptions,
+    png: bool,
+) -> int:
     """Draw pictures and write them, as one PNG sheet if png is true; returns how many."""
     batches = list(_batches(model, options))
     pixels = np.concatenate([x for _, x in batches])
@@ -566,7 +605,8 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Co
     elif options.like is None:
         remaining = options.count or UNASKED
         while remaining:
-            x = sampler.draw(min(remaining, AT_ONCE))
+            count = min(remaining, AT_ONCE)
+            x = sampler.draw(count)
             remaining -= len(x)
             yield _columns(model, x, {}, {}), x
     else:
@@ -578,14 +618,17 @@ def _batches_near(
 ) -> Iterator[tuple[writers.Columns, Records]]:
     """Draw records near those of options.like, batch by batch: yields (columns, records) as
     `_batches` does, options.count records for each, one behind the other."""
-    source = seen_by(sources.open_source(options.like, model.reading), model)
+    opened = sources.open_source(options.like, model.reading)
+    source = seen_by(opened, model)
     each = options.count or PER_ROW
+    # the columns of which nothing is copied from the records of `like`
     drawn_names = set(options.condition)
     if model.schema is not None:
         drawn_names |= {column.name for column in model.schema.modelled if column.predicted}
     for laid in inputs_of(source, model):
         originals = laid.inputs
-        x = sampler.near(np.repeat(originals, each, axis=0), options.spread)
+        repeated = np.repeat(originals, each, axis=0)
+        x = sampler.near(repeated, options.spread)
         table = laid.table
         if model.schema is None or table is None:
             yield {"like": originals}, x
@@ -639,6 +682,7 @@ def _columns(
         if name in kept_columns:
             columns[name] = kept_columns[name]
             continue
+        # text, and what else the model does not see, is left out
         if not isinstance(column, Modelled):
             continue
         # on a grid, whose records are decoded, what the model does not predict has no value

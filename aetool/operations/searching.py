@@ -158,12 +158,14 @@ def _codes_of_data(
         return _codes_of_archive(data, model, options)
     if model is None:
         raise ParamError(f"a model is needed: give one with {option('-m')}, or set $AETOOL_MODEL")
-    source = seen_by(sources.open_source(data, model.reading), model)
+    opened = sources.open_source(data, model.reading)
+    source = seen_by(opened, model)
     session = encoder_of(model, options.device)
     codes = []
     numbers = []
     for laid in inputs_of(source, model):
-        codes.append(session(laid.inputs)["z"])
+        outputs = session(laid.inputs)
+        codes.append(outputs["z"])
         numbers.append(laid.records)
     places = np.concatenate(numbers)
     # of tables none have names
@@ -203,10 +205,15 @@ def _codes_of_archive(
     return np.concatenate(codes), model, names, records
 
 
-def _queries(query: object, model: Bundle, options: SearchOptions) -> tuple[Float, Int]:
+def _queries(
+    query: object,
+    model: Bundle,
+    options: SearchOptions,
+) -> tuple[Float, Int]:
     """The codes of the query records that options.rows asks for, all if it is empty: (codes, (n,
     latent); (n,), the numbers of the records, from 0). ParamError for a row that is not there."""
-    source = seen_by(sources.open_source(query, model.reading), model)
+    opened = sources.open_source(query, model.reading)
+    source = seen_by(opened, model)
     # an archive carries what restores it, and that needs no encoder
     if "encoder.onnx" not in model.graphs:
         raise ParamError(
@@ -222,7 +229,8 @@ def _queries(query: object, model: Bundle, options: SearchOptions) -> tuple[Floa
         keep = np.ones(len(laid.inputs), np.bool_)
         if len(wanted):
             keep = np.isin(laid.records, wanted)
-        codes.append(session(laid.inputs[keep])["z"])
+        outputs = session(laid.inputs[keep])
+        codes.append(outputs["z"])
         numbers.append(laid.records[keep])
         if len(laid.records):
             last = int(laid.records[-1])
@@ -304,7 +312,12 @@ def _euclid(codes: Float, code: Float) -> Float:
     return np.asarray(np.sqrt(squares))
 
 
-def _by_bits(query_codes: Float, codes: Float, levels: int, k: int) -> list[tuple[Int, Float]]:
+def _by_bits(
+    query_codes: Float,
+    codes: Float,
+    levels: int,
+    k: int,
+) -> list[tuple[Int, Float]]:
     """Find the k codes nearest to each query by binary codes: by how many bits differ, then by
     Euclidean distance. The result is as of `by_distance`. levels: how many values an entry of a
     discrete code has; 0 for numbers."""
@@ -393,8 +406,9 @@ class Index:
             firsts = np.searchsorted(self.keys, probes, "left")
             ends = np.searchsorted(self.keys, probes, "right")
             occurs = firsts < ends
-            pairs = zip(firsts[occurs].tolist(), ends[occurs].tolist(), strict=True)
-            for first, end in pairs:
+            firsts_of_codes = firsts[occurs].tolist()
+            ends_of_codes = ends[occurs].tolist()
+            for first, end in zip(firsts_of_codes, ends_of_codes, strict=True):
                 rows.append(self.order[first:end])
                 distances.append(np.full(end - first, flips))
                 count += end - first
@@ -408,7 +422,8 @@ class Index:
             count = len(self._masks)
             masks = []
             for places in itertools.combinations(range(self.bits), count):
-                masks.append(sum(1 << place for place in places))
+                mask = sum(1 << place for place in places)
+                masks.append(mask)
             self._masks.append(np.array(masks, dtype=np.uint64))
         return self._masks[flips]
 
@@ -474,16 +489,17 @@ def write_sheet(
         assert is_archive(data), "whoever has no archive gives a model"
         with Archive(data) as archive:
             model = archive.model
-    asked = neighbours.query[neighbours.rank == 1] - 1
-    left = _pictures(query, model, asked)
-    right = _pictures(data, model, neighbours.row - 1)
-    k = len(neighbours.row) // len(asked)
+    # each query has one nearest neighbour
+    queries = neighbours.query[neighbours.rank == 1] - 1
+    pictures_of_queries = _pictures(query, model, queries)
+    pictures_of_neighbours = _pictures(data, model, neighbours.row - 1)
+    k = len(neighbours.row) // len(queries)
     # a row of the sheet is a query and its k neighbours
     sheet = []
-    for place, picture in enumerate(left):
+    for place, picture in enumerate(pictures_of_queries):
         first = place * k
         sheet.append(picture)
-        sheet += right[first : first + k]
+        sheet += pictures_of_neighbours[first : first + k]
     drawing.write_sheet(Path(path), np.stack(sheet), k + 1, force)
 
 
@@ -509,7 +525,8 @@ def _batches(data: object, model: Bundle) -> Iterator[tuple[int, Records]]:
                 yield first, pixels
                 first += len(pixels)
         return
-    source = seen_by(sources.open_source(data, model.reading), model)
+    opened = sources.open_source(data, model.reading)
+    source = seen_by(opened, model)
     if not isinstance(source, FramedSource):
         raise ParamError(f"{option('--sheet')} is for pictures")
     yield from source.numbered()

@@ -63,10 +63,13 @@ class Arithmetic:
         high = np.where(is_odd, ODD_SINGLE, values).astype(np.float32)
         # the rest of an infinity is no number
         with np.errstate(invalid="ignore", over="ignore"):
-            low = (values - high).astype(np.float32)
+            rest = values - high
+            low = rest.astype(np.float32)
         has_no_low = is_odd | ~np.isfinite(low)
         low = np.where(has_no_low, np.float32(0), low)
-        return Pair(self.zero.constant(high), self.zero.constant(low))
+        high_part = self.zero.constant(high)
+        low_part = self.zero.constant(low)
+        return Pair(high_part, low_part)
 
     def wide(self, single: Term) -> Pair:
         """A float32 as a pair whose second part is 0."""
@@ -99,8 +102,11 @@ class Arithmetic:
         """The sum of two pairs, a + b."""
         total, error = self._sum(a.high, b.high)
         total_of_lows, error_of_lows = self._sum(a.low, b.low)
-        total, error = self._ordered(total, error + total_of_lows)
-        return self._normal(total, error + error_of_lows)
+        # what is smaller is added first, so that less of it is lost in rounding
+        error = error + total_of_lows
+        total, error = self._ordered(total, error)
+        error = error + error_of_lows
+        return self._normal(total, error)
 
     def negative(self, a: Pair) -> Pair:
         """The negative of a pair, -a."""
@@ -251,7 +257,8 @@ class Arithmetic:
                 total = self._joined(total, last)
             a = total
             width = half + is_odd
-        axis = Term(self.graph, self.graph.const([1], np.int64))
+        middle_axis = self.graph.const([1], np.int64)
+        axis = Term(self.graph, middle_axis)
         return self.each(lambda part: part.op("Squeeze", part, axis), a)
 
     def _joined(self, a: Pair, b: Pair) -> Pair:
@@ -297,9 +304,12 @@ class Arithmetic:
         highs = a_high * b_high
         error = highs - product
         # in this order each sum is exact
-        error = error + a_high * b_low
-        error = error + a_low * b_high
-        error = error + a_low * b_low
+        high_low = a_high * b_low
+        error = error + high_low
+        low_high = a_low * b_high
+        error = error + low_high
+        lows = a_low * b_low
+        error = error + lows
         return product, self._number(error)
 
     def _split(self, a: Term) -> tuple[Term, Term]:

@@ -32,8 +32,19 @@ def narrowed(content: bytes, name: str, low: bool) -> bytes:
 class _Narrowing:
     """A graph being written again, node by node."""
 
-    # which move values about
-    MOVES = frozenset("Gather Identity Reshape Flatten Slice Transpose Squeeze Unsqueeze".split())
+    # the operators that move values about, and compute none: both parts of a pair are moved alike
+    MOVES = frozenset(
+        (
+            "Gather",
+            "Identity",
+            "Reshape",
+            "Flatten",
+            "Slice",
+            "Transpose",
+            "Squeeze",
+            "Unsqueeze",
+        )
+    )
 
     def __init__(self, model: onnx.ModelProto, name: str, low: bool) -> None:
         self.graph = Graph()
@@ -42,7 +53,10 @@ class _Narrowing:
         self.plain: dict[str, str] = {}  # values that are no float64, and what they are called here
         self.kinds = element_types(model)
         self.arithmetic = Arithmetic(self.graph)
-        self.constants = {tensor.name: to_array(tensor) for tensor in model.graph.initializer}
+        self.constants = {}
+        for tensor in model.graph.initializer:
+            self.constants[tensor.name] = to_array(tensor)
+        # in the order of the first graph, in which each node reads what stands before it
         for value in model.graph.input:
             self._declare(value, low)
         for node in model.graph.node:
@@ -85,7 +99,12 @@ class _Narrowing:
         self.graph.output(name, pair.high.name, TensorProto.FLOAT, sizes)
         if low:
             low_part = self.arithmetic.full(pair)
-            self.graph.output(name + LOW, low_part.name, TensorProto.FLOAT, sizes)
+            self.graph.output(
+                name + LOW,
+                low_part.name,
+                TensorProto.FLOAT,
+                sizes,
+            )
 
     def _pair(self, name: str) -> Pair:
         """What stands here for a float64 of the first graph; constants are stored at first use."""
@@ -110,6 +129,7 @@ class _Narrowing:
         if not any(self._is_wide(name) for name in names):
             self._copy(node)
             return
+        # no operator of float64 that is known here has several results
         (result,) = node.output
         written = self._written(node)
         if isinstance(written, Pair):
@@ -143,6 +163,7 @@ class _Narrowing:
         if kind == "Where":
             return self._where(*node.input)
         if kind in self.MOVES:
+            # the inputs behind the first say where values go: indices, sizes, axes
             moved, *others = node.input
             other_inputs = [self._plain(name) for name in others]
             move = functools.partial(self._moved, kind, other_inputs, attributes)
@@ -151,6 +172,7 @@ class _Narrowing:
             return self._concatenated(node, attributes)
         if kind == "MatMul":
             return self._matrix_product(*node.input)
+        # a bound that a Clip does without has no name
         pairs = [self._pair(name) for name in node.input if name]
         return self._computed(kind, pairs)
 
@@ -237,22 +259,31 @@ class _Narrowing:
         that is no float."""
         (source,) = node.input
         if not self._is_wide(source):
+            # a narrower number becomes a float64: its low part is 0
             single = self.graph.cast(self._plain(source))
-            return self.arithmetic.wide(self.graph.term(single))
+            high_part = self.graph.term(single)
+            return self.arithmetic.wide(high_part)
+        pair = self._pair(source)
         if to == TensorProto.DOUBLE:
-            return self._pair(source)
+            return pair
         if to != TensorProto.FLOAT:
             raise BundleError(f"{self.name}: a float64 that becomes no float is not known")
-        return self._pair(source).high
+        # the high part is the nearest float32 already
+        return pair.high
 
     def _matrix_product(self, left: str, right: str) -> Pair:
         """The product of two matrices as a pair: (B, n) from (B, k) and a stored (k, n)."""
-        if right not in self.constants or self.constants[right].ndim != 2:
+        weight = self.constants.get(right)
+        if weight is None or weight.ndim != 2:
             raise BundleError(f"{self.name}: a product of two matrices of float64 is not known")
-        weight = self.constants[right]
         # (B, k, 1) times (1, k, n), then summed over k: pairs know no product of matrices
         last_axis = self.graph.const([2], np.int64)
-        unsqueeze = functools.partial(self._moved, "Unsqueeze", [last_axis], {})
+        unsqueeze = functools.partial(
+            self._moved,
+            "Unsqueeze",
+            [last_axis],
+            {},
+        )
         column = self.arithmetic.each(unsqueeze, self._pair(left))
         stored_weight = self.arithmetic.constant(weight[None], self.name)
         products = self.arithmetic.multiply(column, stored_weight)
@@ -261,4 +292,7 @@ class _Narrowing:
 
 def _attributes(node: onnx.NodeProto) -> Attributes:
     """The attributes of a node, by their names."""
-    return {attribute.name: get_attribute_value(attribute) for attribute in node.attribute}
+    attributes: Attributes = {}
+    for attribute in node.attribute:
+        attributes[attribute.name] = get_attribute_value(attribute)
+    return attributes

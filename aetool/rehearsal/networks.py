@@ -121,7 +121,12 @@ class _Stage:
         net = self.net
         rng = _generator()
         shape = (net.code.size,) if isinstance(net.code, Continuous) else net.code.shape  # type: ignore[union-attr]
-        code = self.steady("encode", self.x, (ROWS, *shape), "(batch, size of the code)")
+        code = self.steady(
+            "encode",
+            self.x,
+            (ROWS, *shape),
+            "(batch, size of the code)",
+        )
         if code.dtype != torch.float32:
             raise self.author.fault(
                 "encode", f"returned {code.dtype}; float32 is wanted: write z.float()"
@@ -129,16 +134,32 @@ class _Stage:
         if isinstance(net.code, Continuous):
             self.check_code_varies()
         condition = {"condition": self.net.condition(self.x)}
-        self.steady("decode", code, (ROWS, *self.layout), "the layout of x", condition)
+        self.steady(
+            "decode",
+            code,
+            (ROWS, *self.layout),
+            "the layout of x",
+            condition,
+        )
         drawn = self.run("draw", self.x, rng)
         self.check_tensor("draw", drawn, (ROWS, *shape), "what encode returns")
         penalties = [self.run("penalty", code, optional={"rng": _generator()}) for _ in range(2)]
-        self.check_tensor("penalty", penalties[0], (), "one number for the batch")
+        self.check_tensor(
+            "penalty",
+            penalties[0],
+            (),
+            "one number for the batch",
+        )
         if not torch.equal(*penalties):
             raise self.author.fault("penalty", DRAWS)
         if net.prior == "graph":
             size = net.code.size  # type: ignore[union-attr]
-            self.steady("prior_logits", code, (ROWS, *shape, size), "(batch, code, size)")
+            self.steady(
+                "prior_logits",
+                code,
+                (ROWS, *shape, size),
+                "(batch, code, size)",
+            )
 
     def check_code_varies(self) -> None:
         """Check that the code differs between rows: a code that does not differ stores nothing."""
@@ -152,7 +173,12 @@ class _Stage:
 
     def check_scores(self) -> None:
         """Check the results of `expected`, `parts` and `report`."""
-        self.steady("expected", self.x, (ROWS, *self.layout), "the layout of x")
+        self.steady(
+            "expected",
+            self.x,
+            (ROWS, *self.layout),
+            "the layout of x",
+        )
         wanted = "(batch, columns + 1): nats of each column, and last what all share"
         self.steady("parts", self.x, (ROWS, self.columns + 1), wanted)
         figures = self.run("report", self.x)
@@ -165,7 +191,12 @@ class _Stage:
         """Check corrupt and loss, in eval and in train mode, one step of training, and the list of
         stages."""
         corrupted = self.run("corrupt", self.x, _generator())
-        self.check_tensor("corrupt", corrupted, tuple(self.x.shape), "a damaged copy of x")
+        self.check_tensor(
+            "corrupt",
+            corrupted,
+            tuple(self.x.shape),
+            "a damaged copy of x",
+        )
         first, second = (self.loss() for _ in range(2))
         self.check_loss(first)
         if not torch.equal(first, second):
@@ -186,9 +217,11 @@ class _Stage:
 
     def loss(self, *seen: Tensor) -> Tensor:
         """The loss of each row, where some rows are labelled as ordinary and some as anomalies."""
+        # -1, 0 and 1 in turn
         labels = torch.arange(ROWS) % 3 - 1.0
-        rows = (self.x, _generator(), *seen)
-        return self.run("loss", *rows, optional={"labels": labels})  # type: ignore[no-any-return]
+        arguments = (self.x, _generator(), *seen)
+        by_name = {"labels": labels}
+        return self.run("loss", *arguments, optional=by_name)  # type: ignore[no-any-return]
 
     def check_loss(self, loss: object) -> None:
         """Check that a loss is one number for each row."""
@@ -197,7 +230,12 @@ class _Stage:
                 "loss", f"returned one number for the whole batch; wanted is one for each row, "
                 f"({ROWS},): sum over dim=1, and leave the mean over rows to training",
             )  # fmt: skip
-        self.check_tensor("loss", loss, (ROWS,), "(batch,), one number for each row")
+        self.check_tensor(
+            "loss",
+            loss,
+            (ROWS,),
+            "(batch,), one number for each row",
+        )
 
     def check_gradient(self, loss: Tensor) -> None:
         """Check that the loss has a gradient for the weights: training needs one."""

@@ -32,8 +32,8 @@ FIFTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 @dataclass(frozen=True)
 class Mark:
     """A record to mark in a drawing. record: its number from 0; score: at which the mark stands;
-    words: shown where one points at
-    the mark; target: the id of the record's entry in the page, "" for none."""
+    words: shown where one points at the mark; target: the id of the record's entry in the page, ""
+    for none."""
 
     record: int
     score: float
@@ -123,9 +123,14 @@ class Frame:
             self.level("grid", value)
             # a letter's middle is about four above its foot
             y = self.y(value) + 4
-            self.drawing.text(word, x, y, "end", "quiet")
+            self.drawing.text(word, x, y, anchor="end", kind="quiet")
 
-    def draw_across(self, values: Iterable[float], words: Iterable[str], title: str) -> None:
+    def draw_across(
+        self,
+        values: Iterable[float],
+        words: Iterable[str],
+        title: str,
+    ) -> None:
         """Draw the axis across, with its title, and a tick and a word below each of these values
         that has room."""
         axis = self.bottom
@@ -140,9 +145,9 @@ class Frame:
             if word_begins < free_from or word_ends > self.drawing.width:
                 continue
             self.drawing.line("axis", (x, axis), (x, axis + 4))
-            self.drawing.text(word, x, axis + 16, "middle", "quiet")
+            self.drawing.text(word, x, axis + 16, anchor="middle", kind="quiet")
             free_from = word_ends + GAP
-        self.drawing.text(title, self.right, axis + 30, "end", "quiet")
+        self.drawing.text(title, self.right, axis + 30, anchor="end", kind="quiet")
 
 
 def score_over_records(
@@ -159,14 +164,16 @@ def score_over_records(
     label = f"Score of {trace.rows:,} records, in {unit}"
     drawing = Drawing(width, height, label)
     # one stretch for each dot of the axis: more would not be seen
-    stretches = Stretches.of(trace, int(width - LEFT - RIGHT))
+    dots = int(width - LEFT - RIGHT)
+    stretches = Stretches.of(trace, dots)
     first = float(stretches.ends[0])
     last = float(stretches.ends[-1])
     top = float(stretches.highest.max(initial=0.0))
     if math.isfinite(threshold):
         top = max(top, threshold)
     low = _lowest(trace, top)
-    highest_shown = top + (HEADROOM - 1) * (top - low)
+    headroom = (HEADROOM - 1) * (top - low)
+    highest_shown = top + headroom
     frame = Frame(drawing, (first, last), (low, highest_shown))
     levels = ticks(low, top, 4)
     frame.draw_up(levels, map(amount, levels))
@@ -178,11 +185,13 @@ def score_over_records(
     _draw_stretches(frame, stretches)
     if math.isfinite(threshold):
         frame.level("limit", threshold)
-        words_at = frame.y(threshold) - 5
-        drawing.text(f"threshold {amount(threshold)}", frame.right, words_at, "end", "word")
+        above_line = frame.y(threshold) - 5
+        word = f"threshold {amount(threshold)}"
+        drawing.text(word, frame.right, above_line, anchor="end", kind="word")
     for mark in marks[:MOST_MARKS]:
         across = float(mark.record)
         if stretches.are_timed:
+            # of a record alone no time is stored, but that of its stretch
             point_of_trace = mark.record // trace.span
             across = float(trace.moment[point_of_trace])
         _draw_mark(frame, mark, across)
@@ -212,7 +221,11 @@ def _draw_stretches(frame: Frame, stretches: Stretches) -> None:
     frame.drawing.path("line", outline)
 
 
-def _steps(frame: Frame, edges: Sequence[float] | Float, heights: Iterable[float]) -> list[Point]:
+def _steps(
+    frame: Frame,
+    edges: Sequence[float] | Float,
+    heights: Iterable[float],
+) -> list[Point]:
     """The points on the sheet of a line in steps: height i from edge i to edge i + 1, of which
     there is one more. edges, heights: in the units of the frame's axes."""
     points = []
@@ -226,6 +239,7 @@ def _draw_mark(frame: Frame, mark: Mark, across: float) -> None:
     """Draw a dot for a record, linked to its entry in the page if it has one. across: its place on
     the axis across."""
     x, y = frame.point(across, mark.score)
+    # a drawing of its own, so that a link can be put around it
     dot = Drawing(0, 0, "")
     dot.shape("circle", "mark", mark.words, cx=x, cy=y, r=DOT)
     if mark.target:
@@ -258,8 +272,11 @@ def spread_of_scores(
     usual = np.zeros(0)
     if held_out is not None and held_out.rows:
         # p falls with the score: the share of ordinary records in a bar is what it falls by
-        usual = -np.diff(held_out.p_values(edges)) * trace.rows
-    most = max(1.0, float(counts.max()), float(usual.max(initial=0.0)))
+        p_at_edges = held_out.p_values(edges)
+        usual = -np.diff(p_at_edges) * trace.rows
+    most_records = float(counts.max())
+    most_usual = float(usual.max(initial=0.0))
+    most = max(1.0, most_records, most_usual)
     # half a record is as low as the axis goes: the logarithm of none is nowhere
     lowest_height = _height(0.0)
     highest_height = math.log10(most) + 0.1
@@ -281,7 +298,11 @@ def spread_of_scores(
     return drawing
 
 
-def _draw_bars(frame: Frame, counts: Sequence[int], is_odd: Sequence[bool]) -> None:
+def _draw_bars(
+    frame: Frame,
+    counts: Sequence[int],
+    is_odd: Sequence[bool],
+) -> None:
     """Draw the bars of a histogram. counts: of records, for each bar; is_odd: whether a bar is of
     scores from the threshold on."""
     bar = frame.width / BARS
@@ -290,8 +311,9 @@ def _draw_bars(frame: Frame, counts: Sequence[int], is_odd: Sequence[bool]) -> N
             continue
         kind = "odd" if is_odd[place] else "usual"
         x, y = frame.point(place, _height(count))
+        height = frame.bottom - y
         # half a dot of room at either side
-        frame.drawing.box(kind, x + 0.5, y, bar - 1, frame.bottom - y)
+        frame.drawing.box(kind, left=x + 0.5, top=y, width=bar - 1, height=height)
 
 
 def _height(count: float) -> float:
@@ -314,8 +336,10 @@ def _score_edges(low: float, high: float, threshold: float) -> Float:
             to_threshold = math.log1p(to_threshold)
     step = length / BARS
     if has_threshold:
-        # no more bars to its left than would fit, so that the last reaches the highest score
-        bars_before = max(1, math.floor(to_threshold / step - 1e-9))
+        # no more bars to its left than would fit, so that the last reaches the highest score; a
+        # little less than the quotient, which rounding may have raised above a whole number
+        bars_that_fit = math.floor(to_threshold / step - 1e-9)
+        bars_before = max(1, bars_that_fit)
         step = to_threshold / bars_before
     steps = step * np.arange(BARS + 1)
     if not are_near:
@@ -341,7 +365,11 @@ def _score_ticks(low: float, high: float) -> list[float]:
     return [mark for mark in marks if mark <= high]
 
 
-def curve(points: Iterable[Point], titles: tuple[str, str], guess: float) -> Drawing:
+def curve(
+    points: Iterable[Point],
+    titles: tuple[str, str],
+    guess: float,
+) -> Drawing:
     """A drawing of a curve through points in the unit square, and of the line that guessing gives.
 
     titles: of the axis across, and of the one up; guess: the height of that line at its left end;
@@ -353,7 +381,7 @@ def curve(points: Iterable[Point], titles: tuple[str, str], guess: float) -> Dra
     words = [amount(fifth) for fifth in FIFTHS]
     frame.draw_up(FIFTHS, words)
     frame.draw_across(FIFTHS, words, across)
-    drawing.text(up, LEFT, TOP - 5, "start", "quiet")
+    drawing.text(up, LEFT, TOP - 5, anchor="start", kind="quiet")
     drawing.line("axis", frame.point(0, guess), frame.point(1, guess or 1.0))
     drawing.path("line", [frame.point(x, y) for x, y in points])
     return drawing

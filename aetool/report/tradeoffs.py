@@ -59,7 +59,7 @@ def bytes_against_error(ways: Sequence[Way], title: str, across: str) -> Drawing
     drawing = Drawing(WIDTH, HEIGHT, f"{title}: bytes against error of each way to store it")
     plane = _Plane(drawing, ways)
     plane.draw_axes(f"{across} (none at the left)")
-    drawing.text(f"bytes of {title}", 8, 11, "start", "quiet")
+    drawing.text(f"bytes of {title}", 8, 11, anchor="start", kind="quiet")
     # the list stands beside the plane, which was laid out without it
     drawing.width += LIST_WIDTH
     hues = _hues_of(ways)
@@ -87,8 +87,9 @@ class _Plane:
         # no logarithm is that of 0: what is exact has a place of its own
         self.exact = math.log10(self.smallest_error) - EXACT_APART
         rightmost = math.log10(max(errors, default=1.0))
-        lowest = math.log10(min(archive.size for archive in archives))
-        highest = math.log10(max(archive.size for archive in archives))
+        sizes = [archive.size for archive in archives]
+        lowest = math.log10(min(sizes))
+        highest = math.log10(max(sizes))
         self.frame = Frame(
             drawing,
             _with_room(self.exact, rightmost),
@@ -127,19 +128,19 @@ class _Plane:
             self.drawing.path(kind, line)
         for archive in in_order:
             kind = _kind_of_mark(hue, archive.is_dominated)
-            _draw_mark(self.drawing, way.mark, kind, self.place(archive), archive.words)
+            place = self.place(archive)
+            _draw_mark(self.drawing, way.mark, kind, place, archive.words)
 
     def draw_pick(self, archive: Shown) -> None:
         """Draw a ring around an archive, and the word "pick" beside it."""
         place = self.place(archive)
-        ring = 2 * RADIUS
-        _draw_circle(self.drawing, "ring", place, ring, archive.words)
+        _draw_circle(self.drawing, "ring", place, 2 * RADIUS, archive.words)
         x, y = place
         is_right = x > WIDTH / 2
         # the word stands where there is room for it
         beside = -12 if is_right else 12
         anchor = "end" if is_right else "start"
-        self.drawing.text("pick", x + beside, y - 8, anchor, "word")
+        self.drawing.text("pick", x + beside, y - 8, anchor, kind="word")
 
 
 def _hues_of(ways: Sequence[Way]) -> Iterator[int]:
@@ -174,10 +175,18 @@ def _steps_between(lowest: float, highest: float) -> Iterator[float]:
 
 
 def _kind_of_mark(hue: int, is_dominated: bool) -> str:
+    """The class of a mark in the colour of this number: hollow where a better archive exists, else
+    full."""
     return f"hollow{hue}" if is_dominated else f"full{hue}"
 
 
-def _draw_mark(drawing: Drawing, mark: int, kind: str, place: Point, words: str = "") -> None:
+def _draw_mark(
+    drawing: Drawing,
+    mark: int,
+    kind: str,
+    place: Point,
+    words: str = "",
+) -> None:
     """Draw a mark at a place: 0 is a dot, other numbers are a square, a triangle, a diamond, and so
     on. kind: its class; words: shown where one points at it."""
     if mark == 0:
@@ -195,15 +204,28 @@ def _draw_mark(drawing: Drawing, mark: int, kind: str, place: Point, words: str 
     drawing.shape("polygon", kind, words, points=" ".join(points))
 
 
-def _draw_circle(drawing: Drawing, kind: str, place: Point, radius: float, words: str) -> None:
+def _draw_circle(
+    drawing: Drawing,
+    kind: str,
+    place: Point,
+    radius: float,
+    words: str,
+) -> None:
+    """Draw a circle about a place. kind: its class; words: shown where one points at it."""
     x, y = place
     drawing.shape("circle", kind, words, cx=x, cy=y, r=radius)
 
 
-def _draw_name(drawing: Drawing, way: Way, hue: int, place: int) -> None:
+def _draw_name(
+    drawing: Drawing,
+    way: Way,
+    hue: int,
+    place: int,
+) -> None:
     """Draw one line of the legend beside the plane: the mark of a way, its name, and the bytes of
     its smallest archive. hue: the number of its colour; place: of the line, from 0 at the top."""
     left = WIDTH + 4
+    # below the drawing's title
     baseline = 24 + LINE_HEIGHT * place
     is_dominated = all(archive.is_dominated for archive in way.shown)
     kind = _kind_of_mark(hue, is_dominated)
@@ -211,7 +233,9 @@ def _draw_name(drawing: Drawing, way: Way, hue: int, place: int) -> None:
     drawing.text(way.name, left + 12, baseline)
     smallest = min(archive.size for archive in way.shown)
     right = WIDTH + LIST_WIDTH - 10
-    drawing.text(f"from {amount(round(smallest))}", right, baseline, "end", "quiet")
+    # each way is told by its best archive
+    words = f"from {amount(round(smallest))}"
+    drawing.text(words, right, baseline, anchor="end", kind="quiet")
 
 
 def _rules() -> str:

@@ -120,7 +120,12 @@ def names_in(source: Source) -> Sequence[str]:
     return names
 
 
-def judged(name: str, graph: ScoreGraph, laid: Laid, names: Sequence[str]) -> Scored:
+def judged(
+    name: str,
+    graph: ScoreGraph,
+    laid: Laid,
+    names: Sequence[str],
+) -> Scored:
     """Score one batch of prepared records by a score graph. name: of the source, for the DataError
     if a score is not finite; names: of all its pictures."""
     outputs = graph(laid.inputs)
@@ -129,7 +134,15 @@ def judged(name: str, graph: ScoreGraph, laid: Laid, names: Sequence[str]) -> Sc
     # a model that has no better measure is surprised by what a column adds to the score
     surprise = outputs.get("surprise", parts[:, :-1]).astype(np.float64)
     expected = outputs.get("expected")
-    return Scored(laid.first, laid.inputs, parts, surprise, expected, laid.table, names)
+    return Scored(
+        laid.first,
+        laid.inputs,
+        parts,
+        surprise,
+        expected,
+        laid.table,
+        names,
+    )
 
 
 def _check_finite(name: str, parts: Float, first: int) -> None:

@@ -182,7 +182,12 @@ class Collector:
         )
         return share, flagged, explained
 
-    def _blamed(self, batch: Scored, keep: Int, flagged: Mask) -> tuple[Explained, list[Reasons]]:
+    def _blamed(
+        self,
+        batch: Scored,
+        keep: Int,
+        flagged: Mask,
+    ) -> tuple[Explained, list[Reasons]]:
         """(the rows of a table's batch whose indices are `keep`, with the indices of the columns to
         name; for each of them the reasons in words). flagged: (kept,)."""
         assert batch.table is not None
@@ -190,7 +195,12 @@ class Collector:
         named = reasons.explain(
             blame.schema, blame.inputs, blame.expected, blame.named, batch.table.take(keep)
         )
-        return Explained(keep, blame.inputs, blame.expected, blame.named), named
+        return Explained(
+            keep,
+            blame.inputs,
+            blame.expected,
+            blame.named,
+        ), named
 
     def _pictured(self, batch: Scored, keep: Int) -> tuple[Explained, list[str], list[Box | None]]:
         """(the pictures of a batch whose indices are `keep`, (n,), with their maps; for each a line
@@ -205,7 +215,13 @@ class Collector:
             # the part of no pixel: the picture as a whole is unlike those that were fitted
             odd = bool(batch.parts[place, -1] > usual_shared_part)
             why.append(
-                picture_reasons.line(picture.box, excess, picture.picture, picture.expected, odd)
+                picture_reasons.line(
+                    picture.box,
+                    excess,
+                    picture.picture,
+                    picture.expected,
+                    odd,
+                )
             )
             pictures.append(picture)
         no_columns: list[list[int]] = [[] for _ in keep]
@@ -231,7 +247,11 @@ class Collector:
         expected = batch.expected[keep]
         if self.repaired is not None and len(keep):
             # of others the parts must do: it takes many scores each
-            surprise[odd], expected[odd] = reasons.leave_one_out(schema, inputs[odd], self.repaired)
+            surprise[odd], expected[odd] = reasons.leave_one_out(
+                schema,
+                inputs[odd],
+                self.repaired,
+            )
             surprise[odd] += usual
         alike = reasons.as_expected(schema, inputs, expected)
         named = reasons.columns(surprise, usual, alone, alike)

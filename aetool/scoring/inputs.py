@@ -166,7 +166,12 @@ def random_inputs(model: Bundle) -> Records:
     model of pictures noise, (64, C, H, W) uint8. The same at every call."""
     rng = np.random.default_rng(0)
     if model.schema is None:
-        return rng.integers(0, 256, (VERIFY_ROWS, *(model.shape or ())), dtype=np.uint8)
+        return rng.integers(
+            0,
+            256,
+            (VERIFY_ROWS, *(model.shape or ())),
+            dtype=np.uint8,
+        )
     columns: list[Float] = []
     for column in model.schema.modelled:
         drawn = column.random(VERIFY_ROWS, rng)

@@ -136,7 +136,11 @@ def _scores_of(worker: Worker, item: Item) -> tuple[list[tuple[Int, Float]], Lef
     return scores, left
 
 
-def _codes_of(columns: Sequence[str], worker: Worker, item: Item) -> tuple[list[Coded], LeftOut]:
+def _codes_of(
+    columns: Sequence[str],
+    worker: Worker,
+    item: Item,
+) -> tuple[list[Coded], LeftOut]:
     """Encode an item in a worker: (each batch with its codes and these columns; which lines are no
     records)."""
     left = LeftOut()
@@ -153,7 +157,11 @@ def _scored_of(worker: Worker, item: Item) -> tuple[list[Scored], LeftOut]:
     return batches, left
 
 
-def _shares_of(wishes: Wishes, worker: Worker, item: Item) -> tuple[list[Share], LeftOut]:
+def _shares_of(
+    wishes: Wishes,
+    worker: Worker,
+    item: Item,
+) -> tuple[list[Share], LeftOut]:
     """Score an item in a worker and choose the records to report, where a record's own score
     decides whether it is flagged: (the share of each batch; which lines are no records)."""
     left = LeftOut()
@@ -188,7 +196,13 @@ def _shares_of_flagged(
 def _collector_of(worker: Worker, wishes: Wishes) -> Collector:
     """What chooses the records to report, in a worker."""
     session = worker.bundle.session("score.onnx", worker.device)
-    return Collector(worker.bundle, wishes, session, worker.device, worker.schema)
+    return Collector(
+        worker.bundle,
+        wishes,
+        session,
+        worker.device,
+        worker.schema,
+    )
 
 
 class Scoring:
@@ -348,7 +362,13 @@ class Scoring:
         are always prepared here."""
         source = self.source
         schema = self.bundle.schema
-        worker = Worker(self.bundle, schema, source.name, self.device, names_in(source))
+        worker = Worker(
+            self.bundle,
+            schema,
+            source.name,
+            self.device,
+            names_in(source),
+        )
         every_piece = self._pieces()
         if every_piece is None:
             return worker, inputs_of(source, self.bundle)

@@ -17,12 +17,15 @@ from aetool.model import Float, Int
 from aetool.rarity import Rarity
 from aetool_neighbours.measures import Measure, Plain, Ranked, Straight, Whitened
 
-MOST, NUMBERS = 4096, 1 << 16  # rows remembered, and numbers in all of them, by default
+MOST = 4096  # rows remembered, by default
+NUMBERS = 1 << 16  # in all of these rows, by default
 FEWEST = 16  # rows remembered, of however many numbers
 USUAL = 0.5  # part of the rows: where more than this part repeat others, to repeat is usual
-STRETCHES, FEWEST_TO_SPLIT = 5, 20  # parts of the rows that are judged by the others; rows
+STRETCHES = 5  # parts of the rows, of which each is judged by the others
+FEWEST_TO_SPLIT = 20  # rows that are parted so
 JUDGED = 1000  # rows whose distances tell how rare a distance is
-LAST_BITS, LEAST_BITS = 2.0**-22, 2.0**-25  # of a feature's size; and of one that is nearly 0
+LAST_BITS = 2.0**-22  # of a feature's size: by so little equal rows may differ
+LEAST_BITS = 2.0**-25  # the same, of a feature that is nearly 0
 LEAST_SHARE = 1e-9  # squared distance that each feature has at least, so that shares are defined
 
 
@@ -88,7 +91,13 @@ class Neighbours(Solution):
         nats = parts * (1 / costs.IN_BITS)
         return costs.in_bits(g, nats)
 
-    def _bits_by(self, g: Builder, x: Value, measure: Measure, rarity: Rarity) -> Value:
+    def _bits_by(
+        self,
+        g: Builder,
+        x: Value,
+        measure: Measure,
+        rarity: Rarity,
+    ) -> Value:
         """(batch, features): how rare the distance is by one measure, in bits, divided among the
         features."""
         scored = g.scored(x)
@@ -128,7 +137,14 @@ class Neighbours(Solution):
         length = g.op("Transpose", length, perm=[1, 0])
         record = measure.write(g, scored)
         # less the squared length of the record, which is the same for all rows
-        square = g.op("Gemm", record, others, length, transB=1, alpha=-2.0)
+        square = g.op(
+            "Gemm",
+            record,
+            others,
+            length,
+            transB=1,
+            alpha=-2.0,
+        )
         candidates = min(2, len(self.rows))
         nearest = g.numbers_of_least(square, candidates)
         first = g.columns_of(nearest, [0])
@@ -181,6 +197,7 @@ class Nearest(ClosedForm):
             root = distances ** (1 / measure.root)
             rarity = Rarity.of(root)
             rarities.append(rarity)
+        # a code is the number of a row
         report = {"code_levels": len(rows)}
         return Neighbours(rows, usual, measures, rarities, report)
 

@@ -54,7 +54,14 @@ class Prototypes(Solution):
     def parts(self, g: Builder, x: Value) -> Value:
         shared = math.log(len(self.centres))
         expected = self.expected(g, x)
-        return costs.about(g, x, expected, self.deviation, self.prior, shared)
+        return costs.about(
+            g,
+            x,
+            expected,
+            self.deviation,
+            self.prior,
+            shared,
+        )
 
     def _nearest(self, g: Builder, x: Value) -> Value:
         """(batch, 1) int64: the number of the prototype nearest to features x."""

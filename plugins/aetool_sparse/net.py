@@ -198,7 +198,12 @@ class Sparse(AutoEncoder):
         costs = self.likelihood(x, restored)
         return torch.cat([costs[:, :-1], shared], dim=1)
 
-    def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
+    def loss(
+        self,
+        x: Tensor,
+        rng: torch.Generator,
+        seen: Tensor | None = None,
+    ) -> Tensor:
         u = self.encoder(x if seen is None else seen)
         threshold = self.threshold
         if self.training:

@@ -111,7 +111,12 @@ class Forest(Solution):
         return g.columns_of(bits, list(columns))
 
 
-def _staying(g: Builder, level: Level, value: Value, node: Value) -> Value:
+def _staying(
+    g: Builder,
+    level: Level,
+    value: Value,
+    node: Value,
+) -> Value:
     """The probability that a cut does not part a record from all rows of its node, for each tree:
     (batch, trees). value: of the feature that each tree cuts; node: as of `_read`."""
     trees = len(level.features)
@@ -123,7 +128,12 @@ def _staying(g: Builder, level: Level, value: Value, node: Value) -> Value:
     return width / (width + beyond)
 
 
-def _read(g: Builder, table: Half, node: Value, trees: int) -> Value:
+def _read(
+    g: Builder,
+    table: Half,
+    node: Value,
+    trees: int,
+) -> Value:
     """Look up a table of all nodes of a level, (nodes,), at the node in which each tree has the
     record: (batch, trees). node: (batch, trees), counted within its tree."""
     nodes_of_a_tree = len(table) // trees
@@ -231,7 +241,12 @@ class _Growing:
         )
         self.levels.append(level)
 
-    def _ends(self, place: Int, values: Features, nodes: int) -> tuple[Features, Features]:
+    def _ends(
+        self,
+        place: Int,
+        values: Features,
+        nodes: int,
+    ) -> tuple[Features, Features]:
         """(lowest, highest), (nodes,) both, of the values in each node; 0 in one without rows.
         place: (trees, sample), the node in which each of the values is."""
         low = np.full(nodes, np.inf, dtype=np.float32)
@@ -288,7 +303,12 @@ class _Growing:
         return levels, leaves.astype(np.float16)
 
 
-def _samples(rng: np.random.Generator, rows: int, trees: int, most: int) -> Int:
+def _samples(
+    rng: np.random.Generator,
+    rows: int,
+    trees: int,
+    most: int,
+) -> Int:
     """(trees, sample): the numbers of rows that each tree is grown from, no row twice in one tree,
     and none in a second tree before all have been in one."""
     sample = min(rows, most)

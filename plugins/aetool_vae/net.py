@@ -84,7 +84,13 @@ class VAE(AutoEncoder):
         if self.likelihood.bernoulli or self.logistic is not None:
             return
         units = self.latent
-        noise = start_at_pca(self.encoder, self.decoder, self.spec, units, x)
+        noise = start_at_pca(
+            self.encoder,
+            self.decoder,
+            self.spec,
+            units,
+            x,
+        )
         # a posterior of one fixed deviation has none to set
         has_deviations = self.q.size >= 2 * units
         if noise is not None and has_deviations:
@@ -197,7 +203,12 @@ class VAE(AutoEncoder):
             return ratio.mean(dim=1)
         return kl
 
-    def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
+    def loss(
+        self,
+        x: Tensor,
+        rng: torch.Generator,
+        seen: Tensor | None = None,
+    ) -> Tensor:
         params = self.params
         h = self.encoder(x if seen is None else seen)
         shape = (len(x), params.draws, self.latent)

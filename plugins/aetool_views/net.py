@@ -188,14 +188,26 @@ class Neighbours(Solution):
         every_pixel = np.ones(columns)
         return pixels / g.sum_of(pixels, every_pixel)
 
-    def _distance(self, g: Builder, view: Value, memory: Memory) -> tuple[Value, Value]:
+    def _distance(
+        self,
+        g: Builder,
+        view: Value,
+        memory: Memory,
+    ) -> tuple[Value, Value]:
         """Compare pictures with the remembered ones in one view: ((batch, 1), the mean distance
         from the nearest pictures; (batch, coordinates), the nearest one). view: (batch,
         coordinates)."""
         rows = memory.write(g)
         pictures, width = memory.levels.shape
         length = (memory.coordinates**2).sum(axis=1)
-        square = g.op("Gemm", view, rows, length, transB=1, alpha=-2.0)
+        square = g.op(
+            "Gemm",
+            view,
+            rows,
+            length,
+            transB=1,
+            alpha=-2.0,
+        )
         own_length = g.sum_of(view * view, np.ones(width))
         square = square + own_length
         # one more than counts, should the nearest be the picture itself
@@ -268,7 +280,12 @@ class Nearest(ClosedForm):
             report={"remembered": len(remembered)},
         )
 
-    def _coordinates(self, views: Views, batches: Batches, numbers: Int) -> list[Float]:
+    def _coordinates(
+        self,
+        views: Views,
+        batches: Batches,
+        numbers: Int,
+    ) -> list[Float]:
         """For each view the coordinates, (n, coordinates), of the pictures in batches with these
         numbers, (n,), ascending."""
         parts = []
@@ -341,7 +358,11 @@ def _nearer(views: Sequence[Float], part: float) -> Int:
     return np.sort(order[:chosen])
 
 
-def _mean_distance(square: Float, apart: npt.NDArray[np.bool_], count: int) -> Float:
+def _mean_distance(
+    square: Float,
+    apart: npt.NDArray[np.bool_],
+    count: int,
+) -> Float:
     """The mean distance of each picture from the nearest `count` of others, (n,). square: (n, k),
     squared distances; apart: (n, k) bool, which pairs may be compared."""
     square = np.where(apart, square, np.inf)

@@ -43,7 +43,12 @@ class Views:
         small_width = max(1, round(part * width))
         return small_height, small_width
 
-    def write(self, g: Builder, x: Value, move: tuple[int, int] = (0, 0)) -> list[Value]:
+    def write(
+        self,
+        g: Builder,
+        x: Value,
+        move: tuple[int, int] = (0, 0),
+    ) -> list[Value]:
         """(batch, coordinates) of each view of features x; move: by how many pixels the pictures
         are moved down and to the right first, their edges repeated."""
         if self.brightness:
@@ -204,7 +209,12 @@ def _moved(size: int, by: int) -> Float:
     return np.clip(place, 0, last)
 
 
-def _both_axes(g: Builder, picture: Value, down: Float, right: Float) -> Value:
+def _both_axes(
+    g: Builder,
+    picture: Value,
+    down: Float,
+    right: Float,
+) -> Value:
     """Multiply pictures by a matrix along each axis, channel by channel: down picture right^T."""
     along_columns = g.op("MatMul", down, picture)
     return g.op("MatMul", along_columns, right.T)

@@ -213,7 +213,12 @@ class VQ(AutoEncoder):
         shared = nats.sum(dim=1, keepdim=True)
         return torch.cat([columns, shared], dim=1)
 
-    def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
+    def loss(
+        self,
+        x: Tensor,
+        rng: torch.Generator,
+        seen: Tensor | None = None,
+    ) -> Tensor:
         h = self.vectors(x if seen is None else seen)
         codes = self.chosen(h)
         nats_of_codes = self.nats_of_codes(codes)
