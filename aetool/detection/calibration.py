@@ -21,9 +21,11 @@ HIGHEST = 64  # of many scores, those that are kept without a gap
 CLOSER = 1.15  # below these, how many times as far from the top one kept score is as the next
 ONE_IN = 1000  # ordinary records, one of which the default threshold is expected to flag
 TAIL = 0.1  # part of the scores that the tail is fitted to
-LEAST_SHAPE, MOST_SHAPE = -0.2, 0.5  # of the tail
+LEAST_SHAPE = -0.2  # of the tail: it ends
+MOST_SHAPE = 0.5  # of the tail: it is as heavy as tails of scores come
 FAR = 6.0  # body scales at which excesses are cut
-CUT, ROUNDS = 5.0, 20  # mean excesses at which an excess is cut; until it changes no more
+CUT = 5.0  # mean excesses at which an excess is cut
+ROUNDS = 20  # of cutting: then the mean changes no more
 LEAST_SPREAD = 1e-5  # of the scores, beside their size: equal scores are all usual
 
 
@@ -88,7 +90,8 @@ class Tail:
         spread = LEAST_SPREAD * max(abs(start), 1e-9)
         least = max(expected.least, spread)
         # an exponential falls from a half of the records to a tenth within log(5) scales
-        body = max((start - median) / math.log(0.5 / TAIL), least)
+        body = (start - median) / math.log(0.5 / TAIL)
+        body = max(body, least)
         farthest = _farthest_ordinary(scores, start, body, least, expected.doubt)
         scores = scores[scores <= farthest]
         # the highest tenth of those that are left, and how the excesses over it fall off
@@ -99,14 +102,17 @@ class Tail:
         shape = _shape_of(excess, expected)
         count = len(excess)
         # few excesses say little of how fast scores fall off, and the body says some
-        mean = count * float(excess.mean()) + expected.body * body
-        mean /= count + expected.body
+        total = count * float(excess.mean()) + expected.body * body
+        mean = total / (count + expected.body)
+        # the mean excess of a generalised Pareto distribution is scale / (1 - shape)
         scale = max(mean * (1 - shape), least)
-        return cls(_short(start), _short(scale), float(f"{shape:.5g}"))
+        short_shape = float(f"{shape:.5g}")
+        return cls(_short(start), _short(scale), short_shape)
 
     def score_at(self, part: float) -> float:
         """The score that a part of the ordinary records exceeds. part: more than 0, at most 0.1."""
         beyond = TAIL / part
+        # so near to 0 the general formula is a difference of nearly equal numbers
         if abs(self.shape) < 1e-6:
             return self.start + self.scale * math.log(beyond)
         growth = math.pow(beyond, self.shape) - 1
@@ -120,7 +126,7 @@ def _farthest_ordinary(
     least: float,
     doubt: float,
 ) -> float:
-    """The score above which sorted scores are taken for anomalies.
+    """The score above which sorted scores, (n,), are taken for anomalies.
 
     start: the score that a tenth exceed; body: the scale by which scores fall off below it; least:
     the smallest scale of the tail; doubt: as of Expected.
@@ -128,9 +134,13 @@ def _farthest_ordinary(
     excess = scores[scores > start] - start
     scale = body
     if len(excess):
-        scale = float(np.minimum(excess, FAR * body).mean())
-    lengths = math.log(TAIL * len(scores) * doubt + 1)
-    return start + max(scale, least) * lengths
+        cut = np.minimum(excess, FAR * body)
+        scale = float(cut.mean())
+    scale = max(scale, least)
+    # of an exponential so many scales are exceeded by one score in `doubt` such files
+    excesses_of_files = TAIL * len(scores) * doubt
+    scales = math.log(excesses_of_files + 1)
+    return start + scale * scales
 
 
 def _shape_of(excess: Float, expected: Expected) -> float:
@@ -144,6 +154,7 @@ def _shape_of(excess: Float, expected: Expected) -> float:
     # equal excesses have no second moment that is less than half of the first
     rest = max(mean - 2 * second, 1e-9 * mean)
     shape = 2 - mean / rest
+    # a few excesses may seem to have any shape
     shape = min(max(shape, LEAST_SHAPE), MOST_SHAPE)
     weighed = shape * count + expected.shape * expected.weight
     return weighed / (count + expected.weight)
@@ -198,17 +209,20 @@ class Calibration:
         rows = len(scores)
         places = _kept_places(rows, kept)
         rounded = [_short(score) for score in scores[places].tolist()]
+        # what reasons are ranked by
         ranked = parts if surprise is None else surprise
         typical = np.zeros(ranked.shape[1])
         if rows:
             typical = np.median(ranked, axis=0)
+        short_typical = [float(f"{value:.5g}") for value in typical]
+        # ranks count from 1
+        ranks = places + 1.0
         return cls(
-            rows,
-            np.array(rounded, dtype=np.float64),
-            # ranks count from 1
-            (places + 1.0).astype(np.float64),
-            np.array([float(f"{value:.5g}") for value in typical]),
-            Tail.of(scores, expected),
+            rows=rows,
+            scores=np.array(rounded, dtype=np.float64),
+            ranks=ranks.astype(np.float64),
+            typical=np.array(short_typical),
+            tail=Tail.of(scores, expected),
             expected=expected,
         )
 
@@ -272,11 +286,13 @@ class Calibration:
         """
         if not self.rows:
             return np.ones(len(scores))
+        # between which two of the stored scores each score lies
         after = np.searchsorted(self.scores, scores, side="left")
         ranks = np.concatenate([[0.0], self.ranks, [self.rows + 1.0]])
         ends = np.concatenate([[-np.inf], self.scores, [np.inf]])
-        low = ranks[after]  # how many rows it lies above, at least
-        high = ranks[after + 1] - 1  # at most
+        # how many rows it lies above, at least and at most
+        low = ranks[after]
+        high = ranks[after + 1] - 1
         start = ends[after]
         width = ends[after + 1] - start
         is_inside = np.isfinite(width) & (width > 0)
@@ -309,21 +325,25 @@ class Calibration:
     def from_json(cls, data: Mapping[str, Json]) -> Calibration:
         """The calibration that to_json wrote; BundleError if its values contradict each other."""
         tail_values = data.get("tail")
-        if tail_values:
-            tail = Tail(*(float(value) for value in tail_values))
-        else:
-            tail = _tail_of_kept(data)
-        beside_defaults = data.get("expected", {}).items()
+        # models of earlier versions store no tail
+        tail = Tail(*map(float, tail_values)) if tail_values else _tail_of_kept(data)
+        fpr = None
+        if "fpr" in data:
+            fpr = float(data["fpr"])
+        # only what differs from the defaults is stored
+        assumptions = {}
+        for name, value in data.get("expected", {}).items():
+            assumptions[name] = float(value)
         calibration = cls(
-            int(data["rows"]),
-            np.array(data["scores"], dtype=np.float64),
-            np.array(data["ranks"], dtype=np.float64),
-            np.array(data["typical"], dtype=np.float64),
-            tail,
-            float(data["fpr"]) if "fpr" in data else None,
-            bool(tail_values),
-            Expected(**{name: float(value) for name, value in beside_defaults}),
-            bool(data.get("ordinary")),
+            rows=int(data["rows"]),
+            scores=np.array(data["scores"], dtype=np.float64),
+            ranks=np.array(data["ranks"], dtype=np.float64),
+            typical=np.array(data["typical"], dtype=np.float64),
+            tail=tail,
+            fpr=fpr,
+            tail_told=bool(tail_values),
+            expected=Expected(**assumptions),
+            ordinary=bool(data.get("ordinary")),
         )
         calibration._check()
         return calibration
@@ -370,14 +390,15 @@ def _kept_places(rows: int, kept: int) -> Int:
 
 
 def _is_finite(values: Tail | Expected) -> bool:
+    """Whether all fields are numbers that are not infinite or NaN."""
     return all(map(math.isfinite, dataclasses.astuple(values)))
 
 
 def _beside_defaults(expected: Expected) -> dict[str, Json]:
     """Those fields of `expected` that differ from the defaults of Expected, by name."""
-    usual = dataclasses.asdict(Expected())
-    told = dataclasses.asdict(expected)
-    return {name: value for name, value in told.items() if value != usual[name]}
+    defaults = dataclasses.asdict(Expected())
+    values = dataclasses.asdict(expected)
+    return {name: value for name, value in values.items() if value != defaults[name]}
 
 
 def highest_of_each(scores: Float, owner: Int) -> Float:
@@ -406,6 +427,7 @@ def _short(value: float) -> float:
     """Round a score up to seven digits, so that it takes less room and yet the record that it
     belongs to still counts among those that score as high."""
     near = float(f"{value:.7g}")
+    # rounded down it would be below the record's own score
     if near >= value or not math.isfinite(near):
         return near
     magnitude = math.floor(math.log10(abs(value)))
@@ -422,7 +444,9 @@ def least_rate(rows: int) -> float:
     """The smallest fpr (0 to 1) for which `rows` held-out records, at least one, determine a
     threshold: 1 / (rows + 1), rounded up to two digits."""
     rank = 1 / (rows + 1)
-    unit = 10.0 ** (math.floor(math.log10(rank)) - 1)
+    # that of the second digit
+    magnitude = math.floor(math.log10(rank))
+    unit = 10.0 ** (magnitude - 1)
     steps = math.ceil(rank / unit)
     # a quotient may be rounded to below the rank that it stands for
     while math.ceil((1 - steps * unit) * (rows + 1)) > rows:
@@ -451,6 +475,8 @@ def discoveries(p: Float, fdr: float) -> npt.NDArray[np.bool_]:
     ranks = np.arange(1, len(p) + 1)
     allowed = fdr * ranks / max(len(p), 1)
     passed = np.flatnonzero(ranked <= allowed)
-    # no p-value is below 0
-    highest = ranked[passed[-1]] if len(passed) else -1.0
+    # no p-value is below 0, so that none passes
+    highest = -1.0
+    if len(passed):
+        highest = ranked[passed[-1]]
     return np.asarray(p <= highest)

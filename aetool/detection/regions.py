@@ -121,20 +121,15 @@ def box_of(region: Mask, excess: Float) -> Box:
     columns = np.flatnonzero(region.any(axis=0))
     top = int(rows[0])
     left = int(columns[0])
-    height = int(rows[-1]) - top + 1
-    width = int(columns[-1]) - left + 1
-    inside = excess[top : top + height, left : left + width]
+    bottom = int(rows[-1]) + 1
+    right = int(columns[-1]) + 1
+    height = bottom - top
+    width = right - left
+    inside = excess[top:bottom, left:right]
     share = float(inside.sum() / excess.sum())
     covered = width * height / region.size
     is_spread = covered > MOST_COVERED or share < LEAST_SHARE
-    return Box(
-        left,
-        top,
-        width,
-        height,
-        share,
-        is_spread,
-    )
+    return Box(left, top, width, height, share, is_spread)
 
 
 def box_of_peak(smooth: Float, excess: Float) -> Box:

@@ -19,7 +19,11 @@ from aetool.columns.schema import Schema
 from aetool.detection.calibration import Calibration
 from aetool.model import Float, Int
 
-SAME, SHIFTED, BROKEN, UNKNOWN = "same", "shifted", "broken", "unknown"
+# the results of a comparison, as words
+SAME = "same"
+SHIFTED = "shifted"
+BROKEN = "broken"
+UNKNOWN = "unknown"
 FEWEST_ROWS = 20  # of fewer, on either side, nothing says that they are the same
 ALPHA = 0.01  # the chance that data which are the same are called shifted
 # what a difference must be, beside sure: parts of the cells, of the pairs of values, of the scores
@@ -91,8 +95,10 @@ class Comparison:
         if rows >= FEWEST_ROWS:
             return ""
         whose = "new" if self.rows <= self.rows_before else "earlier"
-        counted = f"1 {whose} record is" if rows == 1 else f"{rows} {whose} records are"
-        return f"{counted} too few to tell; at least {FEWEST_ROWS} are needed"
+        count = f"{rows} {whose} records are"
+        if rows == 1:
+            count = f"1 {whose} record is"
+        return f"{count} too few to tell; at least {FEWEST_ROWS} are needed"
 
     @property
     def word(self) -> str:
@@ -102,7 +108,10 @@ class Comparison:
             return BROKEN
         if self.shifted:
             return SHIFTED
-        return UNKNOWN if self.few else SAME
+        # a test may fail with few records, and yet they never show that nothing has changed
+        if self.few:
+            return UNKNOWN
+        return SAME
 
     def __repr__(self) -> str:
         return f"<aetool comparison: {self.word}, {len(self.shifted)} of {len(self.shifts)} tests>"
@@ -114,27 +123,31 @@ class Comparison:
 
     def to_json(self) -> dict[str, object]:
         """A JSON-able form: the word first, then the faults, and every test."""
-        tests = [
-            {
-                "column": shift.column or None,
-                "what": shift.what,
-                "before": shift.before,
-                "now": shift.now,
-                "effect": float(f"{shift.effect:.6g}"),
-                "p": shift.p,
-                "adjusted_p": shift.adjusted,
-                "shifted": shift.is_shifted(self.alpha),
-            }
-            for shift in self.shifts
-        ]
-        return {
+        form: dict[str, object] = {
             "word": self.word,
             "rows": self.rows,
             "rows_before": self.rows_before,
             "alpha": self.alpha,
-            **({"few": self.few} if self.few else {}),
-            "faults": [{"column": name or None, "why": why} for name, why in self.faults],
-            "tests": tests,
+        }
+        if self.few:
+            form["few"] = self.few
+        # the data as a whole, and the score, are no column
+        form["faults"] = [{"column": name or None, "why": why} for name, why in self.faults]
+        form["tests"] = [self._test_to_json(shift) for shift in self.shifts]
+        return form
+
+    def _test_to_json(self, shift: Shift) -> dict[str, object]:
+        """A JSON-able form of the result of one test."""
+        return {
+            "column": shift.column or None,
+            "what": shift.what,
+            "before": shift.before,
+            "now": shift.now,
+            # six digits: what is beyond them differs between processors
+            "effect": float(f"{shift.effect:.6g}"),
+            "p": shift.p,
+            "adjusted_p": shift.adjusted,
+            "shifted": shift.is_shifted(self.alpha),
         }
 
 
@@ -152,7 +165,8 @@ class Tally:
         self.threshold = threshold
         self.columns = schema.modelled if schema else ()
         self.rows = 0
-        self.beyond = 0
+        self.beyond = 0  # records above the threshold
+        # of each column how many cells are missing, unreadable, or of no bin
         width = len(self.columns)
         self.gaps = np.zeros(width, dtype=np.int64)
         self.odd = np.zeros(width, dtype=np.int64)
@@ -164,26 +178,37 @@ class Tally:
         """Count a batch of new records. inputs: what the graphs took, (n, columns or more); scores:
         (n,), or (0,) where the records cannot be scored."""
         self.rows += len(inputs)
-        self.beyond += int((scores > self.threshold).sum())
+        is_beyond = scores > self.threshold
+        self.beyond += int(is_beyond.sum())
         if len(scores):
             p = self.calibration.p_values(scores)
-            bins = np.minimum((p * P_BINS).astype(np.int64), P_BINS - 1)
+            bins = (p * P_BINS).astype(np.int64)
+            # a p-value of 1 belongs to the last bin
+            bins = np.minimum(bins, P_BINS - 1)
             self.p_counts += np.bincount(bins, minlength=P_BINS)
-        if not self.columns:
-            return
-        values_of_columns = inputs[:, : len(self.columns)]
-        missing = np.isnan(values_of_columns)
-        odd = values_of_columns == ODD
+        if self.columns:
+            # behind the columns of a record are those of the rows before it
+            cells = inputs[:, : len(self.columns)]
+            self._add_cells(cells)
+
+    def _add_cells(self, cells: Float) -> None:
+        """Count the cells of new records, (n, columns) as models take them: gaps, unreadable ones,
+        new words, and how many are in each bin of their column."""
+        missing = np.isnan(cells)
+        odd = cells == ODD
         self.gaps += missing.sum(axis=0)
         self.odd += odd.sum(axis=0)
         present = ~(missing | odd)
         for place, column in enumerate(self.columns):
-            values = values_of_columns[present[:, place], place]
-            self.outside[place] += int(column.outside(values).sum())
-            if len(self.bins[place]):
+            is_present = present[:, place]
+            values = cells[is_present, place]
+            is_outside = column.outside(values)
+            self.outside[place] += int(is_outside.sum())
+            bins = len(self.bins[place])
+            if bins:
                 finite = values[np.isfinite(values)]
                 bins_of_values = column.bins_of(finite)
-                self.bins[place] += np.bincount(bins_of_values, minlength=len(self.bins[place]))
+                self.bins[place] += np.bincount(bins_of_values, minlength=bins)
 
     def compared(self, alpha: float = ALPHA, faults: Sequence[tuple[str, str]] = ()) -> Comparison:
         """The comparison by all records that were added. alpha: the chance of a false alarm;
@@ -206,11 +231,11 @@ class Tally:
             part = 100 * self.beyond / self.rows
             all_faults.append(("", f"{part:.0f} % of the records lie above the model's threshold"))
         return Comparison(
-            self.rows,
-            before,
-            alpha,
-            holm(shifts),
-            all_faults,
+            rows=self.rows,
+            rows_before=before,
+            alpha=alpha,
+            shifts=holm(shifts),
+            faults=all_faults,
         )
 
     def _fault(self, place: int, column: Modelled) -> str:
@@ -245,20 +270,15 @@ class Tally:
         gaps = int(self.gaps[place])
         odd = int(self.odd[place])
         tests = []
-        for what, old, new in (
-            ("gaps", column.missing, gaps),
-            ("unreadable cells", column.odd, odd),
-        ):
+        # how many cells are of a kind, before and now
+        counts_of_kinds = {
+            "gaps": (column.missing, gaps),
+            "unreadable cells": (column.odd, odd),
+        }
+        for kind, (old, new) in counts_of_kinds.items():
             if old or new:
-                tests.append(
-                    share_test(
-                        name,
-                        what,
-                        (old, before),
-                        (new, rows),
-                        LEAST_GAPS,
-                    )
-                )
+                test = share_test(name, kind, (old, before), (new, rows), LEAST_GAPS)
+                tests.append(test)
         present = rows - gaps - odd
         reference = column.bin_counts
         counts = self.bins[place]
@@ -293,23 +313,23 @@ class Tally:
         """
         rows = float(self.p_counts.sum())
         held_out = float(self.calibration.rows)
+        # the part of new records whose p-value is at most each edge, and that of uniform ones
         part = np.cumsum(self.p_counts) / rows
         edges = np.arange(1, P_BINS + 1) / P_BINS
-        distance = max(0.0, float((part - edges).max()))
+        excess = part - edges
+        distance = max(0.0, float(excess.max()))
         size = math.sqrt(rows * held_out / (rows + held_out) / VARIANCE)
-        rare = float(self.p_counts[: P_BINS // 10].sum())
-        tenth = 100 * rare / rows
-        before = "10 % of records as rare as one in 10"
-        now = f"{tenth:.3g} % of records as rare"
-        p = smirnov(size * distance)
+        lowest_tenth = self.p_counts[: P_BINS // 10]
+        rare = float(lowest_tenth.sum())
+        percent = 100 * rare / rows
         return Shift(
-            "",
-            "score",
-            before,
-            now,
-            distance,
-            LEAST_SCORE,
-            p,
+            column="",
+            what="score",
+            before="10 % of records as rare as one in 10",
+            now=f"{percent:.3g} % of records as rare",
+            effect=distance,
+            least=LEAST_SCORE,
+            p=smirnov(size * distance),
         )
 
 
@@ -371,17 +391,14 @@ def share_test(
     effect = part_now - part_before
     if not more:
         effect = abs(effect)
-    p = _fisher(before, now, more)
-    old = f"{100 * part_before:.3g} %"
-    new = f"{100 * part_now:.3g} %"
     return Shift(
-        column,
-        what,
-        old,
-        new,
-        effect,
-        least,
-        p,
+        column=column,
+        what=what,
+        before=f"{100 * part_before:.3g} %",
+        now=f"{100 * part_now:.3g} %",
+        effect=effect,
+        least=least,
+        p=_fisher(before, now, more),
     )
 
 
@@ -394,26 +411,28 @@ def _part(cells: tuple[int, int]) -> float:
 def _fisher(before: tuple[int, int], now: tuple[int, int], more: bool) -> float:
     """The p-value of Fisher's exact test that the part of marked cells is the same, or, if more,
     has not grown; 1 where it cannot differ. before, now: (marked cells, all cells)."""
-    marked = before[0] + now[0]
-    every = before[1] + now[1]
-    if not before[1] or not now[1] or marked in (0, every):
+    marked_before, cells_before = before
+    marked_now, cells_now = now
+    marked = marked_before + marked_now
+    cells = cells_before + cells_now
+    if not cells_before or not cells_now or marked in (0, cells):
         return 1.0
-    unmarked = every - marked
+    unmarked = cells - marked
     if min(marked, unmarked) > EXACT:
         return _normal_test(before, now, more)
     # the rarer kind of cells is counted
     if marked > unmarked:
-        before = (before[1] - before[0], before[1])
-        now = (now[1] - now[0], now[1])
+        marked_now = cells_now - marked_now
         marked = unmarked
-    lowest = max(0, marked - before[1])
-    most = min(marked, now[1])
-    logs = []
-    for new in range(lowest, most + 1):
+    # of so many marked cells in all, those that the new records may have
+    fewest = max(0, marked - cells_before)
+    most = min(marked, cells_now)
+    log_ways = []
+    for new in range(fewest, most + 1):
         old = marked - new
-        logs.append(_log_choose(now[1], new) + _log_choose(before[1], old))
-    chances = np.exp(np.array(logs) - _log_choose(every, marked))
-    observed = now[0] - lowest
+        log_ways.append(_log_choose(cells_now, new) + _log_choose(cells_before, old))
+    chances = np.exp(np.array(log_ways) - _log_choose(cells, marked))
+    observed = marked_now - fewest
     if more:
         as_odd = chances[observed:]
     else:
@@ -430,12 +449,13 @@ def _normal_test(
 ) -> float:
     """The p-value that stands for `_fisher`'s of the same arguments where cells are many: by the
     normal distribution, with a correction for whole numbers."""
-    marked = before[0] + now[0]
-    every = before[1] + now[1]
-    part = marked / every
-    inverse = 1 / before[1] + 1 / now[1]
+    marked_before, cells_before = before
+    marked_now, cells_now = now
+    # the part that is marked, and its deviation, if nothing has changed
+    part = (marked_before + marked_now) / (cells_before + cells_now)
+    inverse = 1 / cells_before + 1 / cells_now
     deviation = math.sqrt(part * (1 - part) * inverse)
-    difference = now[0] / now[1] - before[0] / before[1]
+    difference = marked_now / cells_now - marked_before / cells_before
     if not more:
         difference = abs(difference)
     off = difference - 0.5 * inverse
@@ -475,16 +495,14 @@ def location_test(column: Modelled, reference: Float, counts: Float) -> Shift:
     # all values in one bin have none
     if variance > 0:
         p = math.erfc(effect / math.sqrt(2 * variance))
-    old = f"median {_median(column, reference)}"
-    new = f"median {_median(column, counts)}"
     return Shift(
-        column.name,
-        "location",
-        old,
-        new,
-        effect,
-        LEAST_LOCATION,
-        p,
+        column=column.name,
+        what="location",
+        before=f"median {_median(column, reference)}",
+        now=f"median {_median(column, counts)}",
+        effect=effect,
+        least=LEAST_LOCATION,
+        p=p,
     )
 
 
@@ -516,17 +534,16 @@ def shape_test(column: Modelled, reference: Float, counts: Float) -> Shift:
     # told by the bin that has gained or lost most
     parts_before = reference / before
     parts_now = counts / now
-    most = int(np.abs(parts_now - parts_before).argmax())
-    old_words = f"{100 * parts_before[most]:.3g} % {column.bin_name(most)}"
-    new_words = f"{100 * parts_now[most]:.3g} %"
+    gain = np.abs(parts_now - parts_before)
+    most = int(gain.argmax())
     return Shift(
-        column.name,
-        "shape",
-        old_words,
-        new_words,
-        effect,
-        LEAST_SHAPE,
-        p,
+        column=column.name,
+        what="shape",
+        before=f"{100 * parts_before[most]:.3g} % {column.bin_name(most)}",
+        now=f"{100 * parts_now[most]:.3g} %",
+        effect=effect,
+        least=LEAST_SHAPE,
+        p=p,
     )
 
 
@@ -536,9 +553,9 @@ def _joined_bins(expected: Float) -> Int:
     group = np.zeros(len(expected), dtype=np.int64)
     in_group = 0.0
     for place, amount in enumerate(expected.tolist()):
-        # what is left must suffice for a group, too
-        left = expected[place:].sum()
-        if in_group >= FEWEST_IN_A_BIN and left >= FEWEST_IN_A_BIN:
+        # the bins from here on must suffice for a group, too
+        in_rest = expected[place:].sum()
+        if in_group >= FEWEST_IN_A_BIN and in_rest >= FEWEST_IN_A_BIN:
             group[place:] += 1
             in_group = 0.0
         in_group += amount
@@ -559,7 +576,8 @@ def chi_square(statistic: float, degrees: int) -> float:
     # terms half^s / Gamma(s + 1) by their logarithms: of many degrees they overflow
     steps = [count + 0.5 * odd for count in range(degrees // 2)]
     for step in steps:
-        chance += math.exp(step * math.log(half) - half - math.lgamma(step + 1))
+        log_term = step * math.log(half) - half - math.lgamma(step + 1)
+        chance += math.exp(log_term)
     return min(1.0, chance)
 
 

@@ -57,7 +57,8 @@ class ScoreTrace:
         moments_from_last = np.concatenate([[self._last_moment], moments])
         # a gap compares as false
         is_rising = np.diff(moments_from_last) >= 0
-        self.in_time = self.in_time and bool(is_rising.all())
+        if not is_rising.all():
+            self.in_time = False
         self._last_moment = float(moments[-1])
         rows = self.rows + len(scores)
         while rows > MOST_SPANS * self.span:
@@ -65,6 +66,7 @@ class ScoreTrace:
         self._add_stretches(scores, moments)
         self.rows = rows
         bins, counts = np.unique(bins_of(scores), return_counts=True)
+        # of all bins there may be, few are ever met
         for place, count in zip(bins.tolist(), counts.tolist(), strict=True):
             self._bins[place] += count
 
@@ -100,7 +102,8 @@ class ScoreTrace:
         intervals = len(edges) - 1
         bins = np.array(list(self._bins), dtype=np.int64)
         counts = list(self._bins.values())
-        interval = np.searchsorted(edges, score_of(bins), side="right") - 1
+        scores = score_of(bins)
+        interval = np.searchsorted(edges, scores, side="right") - 1
         # what lies beyond the ends counts, too
         interval = np.clip(interval, 0, intervals - 1)
         sums = np.bincount(interval, counts, intervals)

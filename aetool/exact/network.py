@@ -19,9 +19,11 @@ from aetool.errors import BundleError
 from aetool.model import Array, Int
 from aetool.spelling import option
 
-LIMIT = 1 << 53
+LIMIT = 1 << 53  # up to here float64 holds every whole number
 MOST = 255  # of a hidden activation
-MAX_WIDTH = 4096
+MAX_WIDTH = (
+    4096  # inputs or outputs of a layer: an archive must not make its reader run out of memory
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +58,15 @@ def _check_shape(layer: Layer, number: int, inputs: int) -> None:
     """BundleError unless the arrays of a layer fit each other, and `inputs`, and are not too wide.
     number: of the layer, for the message."""
     weight = layer.weight
-    is_matrix = weight.ndim == 2
-    fits = is_matrix and layer.bias.shape == (weight.shape[1],) and len(weight) == inputs
+    fits = False
+    if weight.ndim == 2:
+        rows, outputs = weight.shape
+        fits = rows == inputs and layer.bias.shape == (outputs,)
     # too wide is told before damaged: the user can mend it
-    if fits and max(weight.shape) > MAX_WIDTH:
+    widest = max(weight.shape, default=0)
+    if fits and widest > MAX_WIDTH:
         raise BundleError(
-            f"refused: layer {number} of a network is {max(weight.shape):,} wide, and at most "
+            f"refused: layer {number} of a network is {widest:,} wide, and at most "
             f"{MAX_WIDTH:,} are allowed; leave {option('--students')} out, or columns by "
             f"{option('--drop')}"
         )
@@ -107,6 +112,7 @@ def in_floats(
     `reference`. Arguments as of that."""
     weight, bias = folded(layers[0])
     sums = _sums(weight, x) if ones else x.astype(np.float64) @ weight
+    # what a layer does to its sums, floor and clip, is done at the beginning of the next
     for layer in layers[1:]:
         rounded = np.floor(sums + bias)
         hidden = np.clip(rounded, 0, MOST)
@@ -139,20 +145,23 @@ def graph(layers: Sequence[Layer]) -> bytes:
 
     nodes = []
     constants = []
-    *hidden_layers, _ = layers
+    last = len(layers) - 1
     inputs = "x"
     for number, layer in enumerate(layers):
         weight, bias = folded(layer)
-        constants.append(numpy_helper.from_array(weight, f"w{number}"))
-        constants.append(numpy_helper.from_array(bias, f"b{number}"))
-        is_hidden = number < len(hidden_layers)
-        sums = f"g{number}" if is_hidden else "y"
-        nodes.append(helper.make_node("Gemm", [inputs, f"w{number}", f"b{number}"], [sums]))
-        if is_hidden:
-            floor = f"f{number}"
-            inputs = f"h{number}"
-            nodes.append(helper.make_node("Floor", [sums], [floor]))
-            nodes.append(helper.make_node("Clip", [floor, "zero", "most"], [inputs]))
+        weight_name = f"w{number}"
+        bias_name = f"b{number}"
+        constants.append(numpy_helper.from_array(weight, weight_name))
+        constants.append(numpy_helper.from_array(bias, bias_name))
+        sums = f"g{number}" if number < last else "y"
+        nodes.append(helper.make_node("Gemm", [inputs, weight_name, bias_name], [sums]))
+        # the sums of the last layer are the result
+        if number == last:
+            break
+        floor = f"f{number}"
+        inputs = f"h{number}"
+        nodes.append(helper.make_node("Floor", [sums], [floor]))
+        nodes.append(helper.make_node("Clip", [floor, "zero", "most"], [inputs]))
     constants.append(numpy_helper.from_array(np.array(0.0), "zero"))
     constants.append(numpy_helper.from_array(np.array(float(MOST)), "most"))
     width = len(layers[0].weight)
@@ -161,10 +170,10 @@ def graph(layers: Sequence[Layer]) -> bytes:
     y = helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["rows", outputs])
     student = helper.make_graph(
         nodes,
-        "student",
-        [x],
-        [y],
-        constants,
+        name="student",
+        inputs=[x],
+        outputs=[y],
+        initializer=constants,
     )
     opset = helper.make_opsetid("", 17)
     model = helper.make_model(student, opset_imports=[opset], ir_version=9)
@@ -177,6 +186,7 @@ def run_graph(data: bytes) -> Callable[[Array], Array]:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
+    # a student is so small that threads would wait for each other
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 

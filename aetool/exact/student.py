@@ -53,6 +53,7 @@ def train(
     means = {name: np.zeros_like(values) for name, values in parameters.items()}
     squares = {name: np.zeros_like(values) for name, values in parameters.items()}
     ones = places(marks, radices)
+    # all draws come from one generator, in this order: the same data give the same student
     for step in range(STEPS):
         rows = rng.integers(0, len(symbols), BATCH)
         x = _one_hot(ones[rows], inputs)
@@ -142,6 +143,7 @@ def _gradients(
     # as the whole-number layer clips to 0 .. 255
     hidden = np.clip(raw, 0, 1)
     votes = hidden @ parameters["w2"] + parameters["b2"]
+    # P(verdict)
     gate = _softmax(sharpness * votes)
     table = _softmax(parameters["table"])
     # P(verdict) times P(symbol | verdict)

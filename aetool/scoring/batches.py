@@ -95,11 +95,15 @@ class Scored:
         """The picture of index `place` in the batch with its map and box; of overlapping tiles the
         maps are averaged. pixels: what pixels ordinarily cost."""
         if self.tiles is None:
-            amounts = pixels.maps(self.parts[place : place + 1])[0]
+            parts = self.parts[place]
+            (amounts,) = pixels.maps(parts[None])
         else:
-            of_tiles = pixels.maps(self.tiles.parts[place])
-            amounts = self.tiles.framing.stitched(of_tiles, *self.tiles.sizes[place])
-        expected = None if self.expected is None else self.expected[place]
+            maps_of_tiles = pixels.maps(self.tiles.parts[place])
+            width, height = self.tiles.sizes[place]
+            amounts = self.tiles.framing.stitched(maps_of_tiles, width, height)
+        expected = None
+        if self.expected is not None:
+            expected = self.expected[place]
         box = maps.box_of_worst(amounts, pixels.deviation)
         return Pictured(self.inputs[place], expected, amounts, box)
 
@@ -129,28 +133,30 @@ def judged(
     """Score one batch of prepared records by a score graph. name: of the source, for the DataError
     if a score is not finite; names: of all its pictures."""
     outputs = graph(laid.inputs)
+    # graphs give float32, in which a sum of many parts would depend on their order
     parts = outputs["parts"].astype(np.float64)
     _check_finite(name, parts, laid.first)
     # a model that has no better measure is surprised by what a column adds to the score
-    surprise = outputs.get("surprise", parts[:, :-1]).astype(np.float64)
-    expected = outputs.get("expected")
+    surprise = outputs.get("surprise", parts[:, :-1])
     return Scored(
-        laid.first,
-        laid.inputs,
-        parts,
-        surprise,
-        expected,
-        laid.table,
-        names,
+        first=laid.first,
+        inputs=laid.inputs,
+        parts=parts,
+        surprise=surprise.astype(np.float64),
+        expected=outputs.get("expected"),
+        table=laid.table,
+        names=names,
     )
 
 
 def _check_finite(name: str, parts: Float, first: int) -> None:
     """Raise DataError if parts, (rows, columns + 1), are not all finite; it names the first such
     record. name: of the source; first: the number of the first row, from 0."""
-    bad = ~np.isfinite(parts)
-    if bad.any():
-        row = first + int(np.flatnonzero(bad.any(axis=1))[0]) + 1
+    is_finite = np.isfinite(parts)
+    if not is_finite.all():
+        broken = np.flatnonzero(~is_finite.all(axis=1))
+        # people count rows from 1
+        row = first + int(broken[0]) + 1
         raise DataError(f"{name}: row {row} has no finite score; the model is broken")
 
 
@@ -159,13 +165,20 @@ def _scored_in_tiles(source: FramedSource, graph: ScoreGraph) -> Iterator[Scored
     it which has the highest score."""
     framing = source.framing
     for numbers, pictures in source.in_groups():
+        # of each picture its tiles, (tiles, channels, height, width)
         tiles = [framing.tiles(picture) for picture in pictures]
-        counts = [len(own) for own in tiles]
-        parts = graph(np.concatenate(tiles))["parts"].astype(np.float64)
+        counts = [len(tiles_of_picture) for tiles_of_picture in tiles]
+        # all at once: a runtime is slow with few records
+        outputs = graph(np.concatenate(tiles))
+        parts = outputs["parts"].astype(np.float64)
         _check_finite(source.name, parts, numbers[0])
-        by_picture = np.split(parts, np.cumsum(counts)[:-1])
-        worst = np.stack([own[own.sum(axis=1).argmax()] for own in by_picture])
-        sizes = [(picture.shape[2], picture.shape[1]) for picture in pictures]
+        ends = np.cumsum(counts)
+        by_picture = np.split(parts, ends[:-1])
+        worst = np.stack([_parts_of_worst(parts_of_tiles) for parts_of_tiles in by_picture])
+        sizes = []
+        for picture in pictures:
+            _, height, width = picture.shape
+            sizes.append((width, height))
         # pictures may differ in size, so they are objects, not one array of pixels
         whole_pictures = np.empty(len(pictures), object)
         whole_pictures[:] = pictures
@@ -180,6 +193,12 @@ def _scored_in_tiles(source: FramedSource, graph: ScoreGraph) -> Iterator[Scored
             tiles=TileParts(framing, by_picture, sizes),
             numbers=np.array(numbers, np.int64),
         )
+
+
+def _parts_of_worst(parts: Float) -> Float:
+    """(pixels + 1,): the parts of the tile with the highest score. parts: (tiles, pixels + 1)."""
+    scores = parts.sum(axis=1)
+    return np.asarray(parts[scores.argmax()])
 
 
 def looker(
@@ -205,6 +224,7 @@ def _looked_at(
     """Score a source's pictures once more, and return those of these numbers, (n,) from 0, with
     their maps and boxes, in this order. pixels: what pixels ordinarily cost, by which the maps are
     made."""
+    # no batch of other pictures is kept in memory
     wanted = set(rows.tolist())
     pictured: dict[int, Pictured] = {}
     for batch in scored(source, bundle, graph):

@@ -3,8 +3,9 @@ dropped."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from aetool.spelling import there_are
 
 # of one record, for each column that says why: its name, what was found, what was expected
 Reasons = list[tuple[str, str, str]]
+# from inputs, (rows, inputs), to scores, (rows,)
+Scores: TypeAlias = Callable[[Float], Float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,18 +137,25 @@ class Collector:
         self.calibration = wishes.calibration
         # as the records are written, which their first batch tells where nobody else did
         self.schema = schema
-        outputs = bundle.session("score.onnx", device).outputs if bundle.schema else ()
 
         def scores(inputs: Float) -> Float:
-            return np.asarray(graph(inputs)["parts"].sum(axis=1, dtype=np.float64))
+            parts = graph(inputs)["parts"]
+            return np.asarray(parts.sum(axis=1, dtype=np.float64))
 
-        # models whose parts are of each column given some of the others do not say by them alone
-        # which value is wrong; those that tell surprise given all the others nearly do, and where
-        # the rows before a row are given those tell what to expect
-        tells_surprise = "surprise" in outputs
-        self.repaired = scores if "likely" in outputs and not tells_surprise else None
-        alone = bundle.schema is not None and not bundle.schema.context
-        self.mended = scores if tells_surprise and alone else None
+        # how records are scored with other values in place of theirs, to find out which is wrong;
+        # None where that is not done
+        self.repaired: Scores | None = None
+        self.mended: Scores | None = None
+        if bundle.schema is not None:
+            outputs = bundle.session("score.onnx", device).outputs
+            # models whose parts are of each column given some of the others do not say by them
+            # alone which value is wrong; those that tell surprise given all the others nearly do,
+            # and where the rows before a row are given those tell what to expect
+            tells_surprise = "surprise" in outputs
+            if tells_surprise and not bundle.schema.context:
+                self.mended = scores
+            if "likely" in outputs and not tells_surprise:
+                self.repaired = scores
         self.pixels: PixelCalibration | None = None
         if bundle.shape is not None:
             self.pixels = pixels_of(bundle)
@@ -157,28 +167,36 @@ class Collector:
         scores = batch.scores
         if flagged is None:
             flagged = scores > self.wishes.cut
-        keep = np.arange(len(scores)) if self.wishes.all_rows else np.flatnonzero(flagged)
+        # the indices in the batch of the records to report
+        keep = np.flatnonzero(flagged)
+        if self.wishes.all_rows:
+            keep = np.arange(len(scores))
+        is_anomaly = flagged[keep]
         named: list[Reasons] = [[] for _ in keep]
         boxes: list[Box | None] = []
         moments = None
         if self.bundle.schema is not None:
-            explained, named = self._blamed(batch, keep, flagged[keep])
-            why = list(map(reasons.line, named, flagged[keep].tolist()))
+            explained, named = self._blamed(batch, keep, is_anomaly)
+            why = list(map(reasons.line, named, is_anomaly.tolist()))
             clock = self.bundle.schema.clock
             # pages draw scores over time where records have one
-            moments = None if clock is None else batch.inputs[:, clock]
+            if clock is not None:
+                moments = batch.inputs[:, clock]
         else:
             explained, why, boxes = self._pictured(batch, keep)
+        tables = []
+        if self.wishes.append is not None:
+            tables.append(self._own_columns(batch, keep))
         share = Share(
             scores=scores,
             moments=moments,
             row=batch.records[keep].tolist(),
             score=scores[keep].tolist(),
-            anomaly=flagged[keep].tolist(),
+            anomaly=is_anomaly.tolist(),
             why=why,
             named=named,
             boxes=boxes,
-            tables=[] if self.wishes.append is None else [self._own_columns(batch, keep)],
+            tables=tables,
         )
         return share, flagged, explained
 
@@ -193,14 +211,14 @@ class Collector:
         assert batch.table is not None
         blame = self.blame(batch, keep, flagged)
         named = reasons.explain(
-            blame.schema, blame.inputs, blame.expected, blame.named, batch.table.take(keep)
-        )
-        return Explained(
-            keep,
+            blame.schema,
             blame.inputs,
             blame.expected,
             blame.named,
-        ), named
+            batch.table.take(keep),
+        )
+        explained = Explained(keep, blame.inputs, blame.expected, blame.named)
+        return explained, named
 
     def _pictured(self, batch: Scored, keep: Int) -> tuple[Explained, list[str], list[Box | None]]:
         """(the pictures of a batch whose indices are `keep`, (n,), with their maps; for each a line
@@ -210,20 +228,18 @@ class Collector:
         pictures = []
         why: list[str] = []
         for place in keep.tolist():
-            picture = batch.pictured(place, self.pixels)
-            excess = maps.excess_of(picture.amounts)
+            pictured = batch.pictured(place, self.pixels)
             # the part of no pixel: the picture as a whole is unlike those that were fitted
-            odd = bool(batch.parts[place, -1] > usual_shared_part)
-            why.append(
-                picture_reasons.line(
-                    picture.box,
-                    excess,
-                    picture.picture,
-                    picture.expected,
-                    odd,
-                )
+            shared_part = batch.parts[place, -1]
+            line = picture_reasons.line(
+                pictured.box,
+                maps.excess_of(pictured.amounts),
+                pictured.picture,
+                pictured.expected,
+                is_odd_as_a_whole=bool(shared_part > usual_shared_part),
             )
-            pictures.append(picture)
+            why.append(line)
+            pictures.append(pictured)
         no_columns: list[list[int]] = [[] for _ in keep]
         explained = Explained(keep, batch.inputs[keep], None, no_columns, pictures)
         return explained, why, [picture.box for picture in pictures]
@@ -239,45 +255,56 @@ class Collector:
             self.schema = self.bundle.schema.as_written(batch.table, self.wishes.decimal)
         schema = self.schema
         inputs = batch.inputs[keep]
-        # in other units a surprise cannot be weighed against bits
-        alone = reasons.marginal_bits(schema, inputs) if self.bundle.unit == "bits" else None
+        # how rare a value is by itself; in other units a surprise cannot be weighed against bits
+        alone = None
+        if self.bundle.unit == "bits":
+            alone = reasons.marginal_bits(schema, inputs)
         # the last part is of no column
         usual = self.calibration.typical[: len(schema.modelled)]
         surprise = batch.surprise[keep]
         expected = batch.expected[keep]
         if self.repaired is not None and len(keep):
             # of others the parts must do: it takes many scores each
-            surprise[odd], expected[odd] = reasons.leave_one_out(
-                schema,
-                inputs[odd],
-                self.repaired,
-            )
+            gains, best = reasons.leave_one_out(schema, inputs[odd], self.repaired)
+            surprise[odd] = gains
+            expected[odd] = best
+            # a gain is beyond the usual already, which is subtracted below
             surprise[odd] += usual
         alike = reasons.as_expected(schema, inputs, expected)
         named = reasons.columns(surprise, usual, alone, alike)
         if self.mended is not None and odd.any():
             places = np.flatnonzero(odd)
-            mended_first = reasons.by_mending(
-                schema, inputs[places], expected[places], [named[i] for i in places], self.mended
+            # the same columns in another order: first those whose expected value lowers the score most
+            named_again = reasons.by_mending(
+                schema,
+                inputs[places],
+                expected[places],
+                [named[place] for place in places],
+                self.mended,
             )
-            for place, columns in zip(places, mended_first, strict=True):
+            for place, columns in zip(places, named_again, strict=True):
                 named[place] = columns
         return Blame(schema, inputs, expected, surprise - usual, named)
 
     def _own_columns(self, batch: Scored, keep: Int) -> Table:
         """The input columns that were asked for, of the records whose indices are `keep`; of
         pictures a column `file` of their names; no columns of pictures without names."""
-        if batch.table is None:
-            check_columns(self.wishes.append or (), ("file",) if batch.names else ())
+        wanted = self.wishes.append or ()
+        table = batch.table
+        if table is None:
+            there = ("file",) if batch.names else ()
+            check_columns(wanted, there)
             # an array of pictures: their numbers say all
             if not batch.names:
                 return Table((), ())
-            names = [in_utf8(batch.names[number]) for number in batch.records[keep].tolist()]
+            numbers = batch.records[keep].tolist()
+            names = [in_utf8(batch.names[number]) for number in numbers]
             return Table(("file",), (Cells.of(names),))
-        table = batch.table
-        if self.wishes.append:
-            check_columns(self.wishes.append, table.names)
-            table = table.without([n for n in table.names if n not in self.wishes.append])
+        # an empty list stands for all columns
+        if wanted:
+            check_columns(wanted, table.names)
+            unwanted = [name for name in table.names if name not in wanted]
+            table = table.without(unwanted)
         return table.take(keep)
 
 

@@ -51,7 +51,9 @@ class Laid:
 def known_of(model: Bundle | None) -> Reading:
     """How the text of the tables that a model was fitted on is written (separator, decimal mark,
     ...), so that other tables are read alike; an empty Reading without a model."""
-    return Reading() if model is None else model.reading
+    if model is None:
+        return Reading()
+    return model.reading
 
 
 def seen_by(source: Source, model: Bundle, strict: bool = False) -> Source:
@@ -82,11 +84,15 @@ def _check_size(source: ImageSource, model: Bundle) -> None:
     if not sights:
         return
     sizes = Counter((sight.width, sight.height) for sight in sights)
-    (width, height), _ = sizes.most_common(1)[0]
-    mostly_coloured = 2 * sum(sight.coloured for sight in sights) > len(sights)
+    ((width, height), _), *_ = sizes.most_common(1)
+    coloured = sum(sight.coloured for sight in sights)
+    mostly_coloured = 2 * coloured > len(sights)
+    channels = 3 if mostly_coloured else 1
+    # pictures are brought to the model's size, or cut into pieces of it
     takes_any_size = framing.resize or framing.stride or framing.crop
-    if not takes_any_size and (width, height) != (framing.width, framing.height):
-        own = f"{width} x {height} x {3 if mostly_coloured else 1}"
+    is_size_of_model = (width, height) == (framing.width, framing.height)
+    if not takes_any_size and not is_size_of_model:
+        own = f"{width} x {height} x {channels}"
         taken = f"{framing.width} x {framing.height} x {framing.channels}"
         remedy = f"fit with {option('--resize')} {framing.width}x{framing.height} for any size"
         raise DataError(f"{source.name}: pictures of {own}, {model.name} takes {taken}; {remedy}")
@@ -120,13 +126,16 @@ def _ordered_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
     schema = schema.as_written(everything, source.decimal)
     inputs = whole(schema, everything, source.name)
     for first, part in enumerate_batches([everything]):
-        yield Laid(first, inputs[first : first + len(part)], part)
+        end = first + len(part)
+        yield Laid(first, inputs[first:end], part)
 
 
 def _rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
     """Yield the rows of a table in the source's order, encoded, each with the rows before it if the
     model takes such."""
-    history = History(schema) if schema.context else None
+    history = None
+    if schema.context:
+        history = History(schema)
     for first, part in enumerate_batches(source.batches()):
         if first == 0:
             # how dates and numbers are written is told by the first rows, and holds for all
@@ -142,11 +151,15 @@ def enumerate_batches(tables: Iterable[Table], first: int = 0) -> Iterator[tuple
     batch). first: the number of the very first record. An empty table gives one batch, which tells
     the names of columns."""
     for table in tables:
-        for start in range(0, max(len(table), 1), ROWS):
+        # of an empty table there is one start, too
+        rows = max(len(table), 1)
+        for start in range(0, rows, ROWS):
             part = table
             if len(table) > ROWS:
                 part = table.take(slice(start, start + ROWS))
-            yield first, dataclasses.replace(part, first_row=table.first_row + start)
+            # whoever reads an error looks for the row in the whole file
+            first_row = table.first_row + start
+            yield first, dataclasses.replace(part, first_row=first_row)
             first += len(part)
 
 
@@ -155,10 +168,11 @@ def unread_of(source: Source) -> list[tuple[int, str, str]]:
     tables."""
     if not isinstance(source, FramedSource):
         return []
-    return [
-        (record, in_utf8(source.title(record)), why)
-        for record, why in sorted(source.unread.items())
-    ]
+    unread = []
+    for record, reason in sorted(source.unread.items()):
+        name = in_utf8(source.title(record))
+        unread.append((record, name, reason))
+    return unread
 
 
 def random_inputs(model: Bundle) -> Records:
@@ -166,17 +180,14 @@ def random_inputs(model: Bundle) -> Records:
     model of pictures noise, (64, C, H, W) uint8. The same at every call."""
     rng = np.random.default_rng(0)
     if model.schema is None:
-        return rng.integers(
-            0,
-            256,
-            (VERIFY_ROWS, *(model.shape or ())),
-            dtype=np.uint8,
-        )
+        shape = model.shape or ()
+        return rng.integers(0, 256, (VERIFY_ROWS, *shape), dtype=np.uint8)
     columns: list[Float] = []
     for column in model.schema.modelled:
         drawn = column.random(VERIFY_ROWS, rng)
         # graphs have a branch of their own for gaps
         is_gap = rng.random(VERIFY_ROWS) < GAPS
         columns.append(np.where(is_gap, np.nan, drawn))
+    rows = np.stack(columns, axis=1)
     # of models that are given rows before each, these are the same as the row itself
-    return np.tile(np.stack(columns, axis=1), (1, model.schema.context + 1))
+    return np.tile(rows, (1, model.schema.context + 1))

@@ -196,13 +196,7 @@ def _shares_of_flagged(
 def _collector_of(worker: Worker, wishes: Wishes) -> Collector:
     """What chooses the records to report, in a worker."""
     session = worker.bundle.session("score.onnx", worker.device)
-    return Collector(
-        worker.bundle,
-        wishes,
-        session,
-        worker.device,
-        worker.schema,
-    )
+    return Collector(worker.bundle, wishes, session, worker.device, worker.schema)
 
 
 class Scoring:
@@ -244,6 +238,7 @@ class Scoring:
                 numbers.append(batch_numbers)
                 scores.append(batch_scores)
                 count += len(batch_scores)
+            # by these, flags are cut into those of each item
             self._counts.append(count)
         if isinstance(self.source, TableSource):
             # a piece of text counts comments, too
@@ -296,7 +291,9 @@ class Scoring:
         first = 0
         for batch in self._batches():
             end = first + len(batch.parts)
-            batch_flags = None if flags is None else flags[first:end]
+            batch_flags = None
+            if flags is not None:
+                batch_flags = flags[first:end]
             share, flagged, explained = collector.share(batch, batch_flags)
             if watch is not None:
                 watch.batch(batch, share.scores, flagged, explained)
@@ -317,6 +314,7 @@ class Scoring:
     ) -> Iterator[list[Result]]:
         """Run a job on the engine for each piece of the source; yields the results in order."""
         worker, items = self._spread()
+        # what is sent for an item is the item itself
         sent = ((item, item) for item in items)
         yield from self._run(functools.partial(job, worker), sent)
 
@@ -343,9 +341,9 @@ class Scoring:
         remarks = pieces.Remarks()
 
         def sent() -> Iterator[Sent]:
-            for item, what in items:
+            for item, message in items:
                 under_way.append(item)
-                yield what
+                yield message
 
         # an engine gives results in the order in which it took the items
         for result, left in self.engine.map(job, sent()):
@@ -363,11 +361,11 @@ class Scoring:
         source = self.source
         schema = self.bundle.schema
         worker = Worker(
-            self.bundle,
-            schema,
-            source.name,
-            self.device,
-            names_in(source),
+            bundle=self.bundle,
+            schema=schema,
+            name=source.name,
+            device=self.device,
+            names=names_in(source),
         )
         every_piece = self._pieces()
         if every_piece is None:
@@ -376,7 +374,8 @@ class Scoring:
         first_batch = next(iter(source.batches()))
         head = first_batch.take(slice(0, ROWS))
         # numbers are written the same way in all pieces, and one alone may not show it
-        worker = dataclasses.replace(worker, schema=schema.as_written(head, source.decimal))
+        schema_as_written = schema.as_written(head, source.decimal)
+        worker = dataclasses.replace(worker, schema=schema_as_written)
         if schema.context:
             return worker, self._continued(worker, list(every_piece))
         return worker, every_piece
@@ -390,6 +389,7 @@ class Scoring:
         every_piece = pieces.pieces_of(self.source, pieces.FINER)
         if every_piece is None or schema.order:
             return None
+        # a source without a piece is read here, as one batch of no records
         first = next(every_piece, None)
         if first is None:
             return None
