@@ -174,6 +174,7 @@ class LossyJob:
                 self._verify(file)
                 size = file.tell()
                 return {**facts, "archive_bytes": size, "rows": self.rows}
+            # the sample had a smaller error than the whole: by as much less is aimed at
             target = MARGIN * target * wanted / error
         raise ParamError(
             f"{option('--target-error')} {wanted:g} holds on a sample but not on the whole file; "
@@ -211,7 +212,8 @@ class LossyJob:
         self._read_ranges(self.source, self.model.schema)
         try:
             table, _ = self.source.sample(SAMPLE, 0)
-        except DataError:  # no records: an empty archive of the right columns
+        # no records: an empty archive of the right columns
+        except DataError:
             table = self.source.head(0)
         return self.model.schema.encode(table, self.source.name)
 
@@ -253,7 +255,7 @@ class LossyJob:
         self.not_carried = self.irregular
         has_whole_codes = "code_levels" in self.model.facts
         if not len(sample) or has_whole_codes:
-            # such codes are stored as they are
+            # such codes are stored as they are: no offset, steps of 1, and every unit
             size = self.model.latent
             every = np.arange(size)
             return lossy.Quantiser(np.zeros(size), np.ones(size), every)
@@ -266,7 +268,8 @@ class LossyJob:
             self.not_carried = apart
             try:
                 quantiser = self._quantiser(sample, z, target)
-            except ParamError as unreachable:  # with other categories apart it may be reached
+            # with other categories apart it may be reached
+            except ParamError as unreachable:
                 refused.append(unreachable)
                 continue
             units = list(quantiser.quantise(z).T)
@@ -319,21 +322,9 @@ class LossyJob:
         schema = self.model.schema
         device = self.options.device
         if schema is None:
-            return decoding.decode(
-                self.model,
-                code,
-                device,
-                self.ranges,
-                None,
-            )
+            return decoding.decode(self.model, code, device, self.ranges, condition=None)
         condition = x[:, schema.conditions]
-        decoded = decoding.decode(
-            self.model,
-            code,
-            device,
-            self.ranges,
-            condition,
-        )
+        decoded = decoding.decode(self.model, code, device, self.ranges, condition)
         gaps = decoding.gaps_of(x)
         decoding.put_gaps(schema, decoded, gaps)
         return decoded
@@ -416,7 +407,8 @@ class LossyJob:
             return
         flags = [column.measured and column.predicted for column in self.modelled]
         is_number = np.array(flags)
-        both = np.isfinite(x) & np.isfinite(decoded) & is_number
+        is_finite = np.isfinite(x) & np.isfinite(decoded)
+        both = is_finite & is_number
         # the difference of two infinities would be a warning, though nobody reads it
         original = np.where(both, x, 0.0)
         restored = np.where(both, decoded, 0.0)
@@ -425,7 +417,8 @@ class LossyJob:
         # a number that only one of the two has is wrong; how far off others are is measured
         is_lost = ~both & differ
         wrong = np.where(is_number, is_lost, differ)
-        with np.errstate(over="ignore"):  # said by _summary
+        # what overflows is told by _rmse, with the name of the column
+        with np.errstate(over="ignore"):
             square = (difference**2).sum(axis=0)
             measured.square = measured.square + square
         farthest_by_column = np.abs(difference).max(axis=0, initial=0.0)
@@ -457,6 +450,7 @@ class LossyJob:
                 error = min(1.0, rmse / extent + wrong)
             errors.append(error)
             columns[column.name] = entry
+        # an archive that carries no column by its code has no error
         mean = float(np.mean(errors)) if errors else 0.0
         return {"error": mean, "errors": columns}
 

@@ -19,7 +19,8 @@ from aetool.errors import PluginError
 from aetool.graphs.term import Index, Term
 from aetool.model import Array
 
-OPSET, IR_VERSION = 20, 9
+OPSET = 20  # the set of operators, which tells what each does
+IR_VERSION = 9  # of the format of the file: the oldest that knows this set
 BATCH = "batch"  # the name of the first size of every input and output
 
 
@@ -36,8 +37,9 @@ class Graph:
         self.constants: list[onnx.TensorProto] = []
         self.inputs: list[onnx.ValueInfoProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
-        self._count = 0
-        self._known: dict[bytes, str] = {}  # the contents of a constant or node, and its name
+        self._count = 0  # of names that were given
+        # the name of each constant and of the result of each node, by its contents
+        self._known: dict[bytes, str] = {}
 
     def name(self, stem: str) -> str:
         """A name for a node or constant that is not used yet. stem: how it begins."""
@@ -83,6 +85,7 @@ class Graph:
     def _computed(self, node: onnx.NodeProto) -> str:
         """Add a node without name and outputs to the graph, unless an equal one is there; returns
         the name of its result."""
+        # equal inputs have equal names here, so that equal computations have equal contents
         contents = node.SerializeToString(deterministic=True)
         key = b"node" + contents
         if key not in self._known:
@@ -114,13 +117,7 @@ class Graph:
             # of the two results of the operator only the second is read
             values = self.name("values")
             index = self.name("smallest")
-            node = helper.make_node(
-                "TopK",
-                [x, size],
-                [values, index],
-                axis=1,
-                largest=0,
-            )
+            node = helper.make_node("TopK", [x, size], [values, index], axis=1, largest=0)
             self.nodes.append(node)
             self._known[key] = index
         return self._known[key]
@@ -177,7 +174,8 @@ class Graph:
             names[tensor.name] = self._stored(copy)
         for node in model.graph.node:
             self._embed_node(node, names)
-        return {output.name: names[output.name] for output in model.graph.output}
+        outputs = [output.name for output in model.graph.output]
+        return {name: names[name] for name in outputs}
 
     def _embed_node(self, node: onnx.NodeProto, names: _NamesHere) -> None:
         """Copy a node of another graph in, and note what its outputs are called here."""
@@ -215,7 +213,9 @@ class Graph:
         _, *sizes = self.shape_of(value)
         if len(sizes) == 1 and sizes[0] is not None:
             return sizes[0]
-        words = ["unknown" if size is None else str(size) for size in sizes]
+        words = []
+        for size in sizes:
+            words.append("unknown" if size is None else str(size))
         described = ", ".join(words)
         raise PluginError(
             f"it has the shape (batch, {described}); wanted is (batch, n), n known beforehand"
@@ -233,10 +233,10 @@ class Graph:
         """What was added so far as a model of this name, with these outputs."""
         graph = helper.make_graph(
             self.nodes,
-            name,
-            self.inputs,
-            outputs,
-            self.constants,
+            name=name,
+            inputs=self.inputs,
+            outputs=outputs,
+            initializer=self.constants,
         )
         opset = helper.make_opsetid("", OPSET)
         return helper.make_model(graph, opset_imports=[opset])

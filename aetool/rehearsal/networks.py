@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -25,12 +25,29 @@ MANY = 32  # rows that a code must tell apart
 SEED = 5
 TOLERANCE = 1e-4  # beside 1 + |value|: sums may be added up in another order
 FARTHER = 10.0  # times, how far rows are stretched before a code counts as constant
-# how many arguments the host passes to each member
+# how many arguments the host passes to each member, in the order in which it calls them
 CALLS = {
-    "__init__": 2, "latent_size": 0, "width": 0, "build": 0, "start": 1, "begin": 1, "finish": 1,
-    "encode": 1, "draw": 2, "decode": 1, "expected": 1, "corrupt": 2, "parts": 1, "loss": 2,
-    "prior_logits": 1, "penalty": 1, "after_step": 1, "stages": 0, "report": 1,
-}  # fmt: skip
+    "__init__": 2,
+    "latent_size": 0,
+    "width": 0,
+    "build": 0,
+    "start": 1,
+    "begin": 1,
+    "finish": 1,
+    "encode": 1,
+    "draw": 2,
+    "decode": 1,
+    "expected": 1,
+    "corrupt": 2,
+    "parts": 1,
+    "loss": 2,
+    "prior_logits": 1,
+    "penalty": 1,
+    "after_step": 1,
+    "stages": 0,
+    "report": 1,
+}
+LOSS_OF_PAIRS = 3  # arguments of the loss of a model that is fitted on damaged and clean records
 DRAWS = (
     "differs between two calls with the same rows and generator; draw only from the generator that "
     "is passed in: torch.randn(..., generator=rng)"
@@ -46,9 +63,13 @@ def rehearse(author: Author, params: object, spec: Spec) -> AutoEncoder:
     PluginError names what it did wrong, and the author's line.
     """
     author.check_names()
-    author.check_calls({**CALLS, "loss": 3 if "pairs" in author.model.data else 2}, OPTIONAL)
+    calls = dict(CALLS)
+    if "pairs" in author.model.data:
+        calls["loss"] = LOSS_OF_PAIRS
+    author.check_calls(calls, OPTIONAL)
     net = _built(author, params, spec)
     stage = _Stage(author, net, spec)
+    # in the order in which a fit meets them: an author mends what comes first
     stage.check_declared()
     stage.check_start()
     if net.code is not None:
@@ -61,8 +82,12 @@ def rehearse(author: Author, params: object, spec: Spec) -> AutoEncoder:
 def rehearse_export(author: Author, net: AutoEncoder) -> None:
     """Check that the network can be exported to a graph that gives the same results. Raises
     PluginError."""
-    rows = [torch.from_numpy(examples.records(net.spec, n, SEED + n)) for n in (3, ROWS)]
-    check_export(author, net, rows)
+    # two batches of different size: a graph that has one size built in fails with the other
+    batches = []
+    for rows in (3, ROWS):
+        records = examples.records(net.spec, rows, SEED + rows)
+        batches.append(torch.from_numpy(records))
+    check_export(author, net, batches)
 
 
 def _built(author: Author, params: object, spec: Spec) -> AutoEncoder:
@@ -73,7 +98,10 @@ def _built(author: Author, params: object, spec: Spec) -> AutoEncoder:
             torch.manual_seed(SEED)
             return author.author_class(spec, params)  # type: ignore[no-any-return]
 
-    return guarded(author, "__init__" if author.wrote("__init__") else "build", build).eval()
+    # faults are told of the method that the author wrote
+    method = "__init__" if author.wrote("__init__") else "build"
+    net = guarded(author, method, build)
+    return net.eval()
 
 
 class _Stage:
@@ -99,11 +127,13 @@ class _Stage:
                 raise self.author.fault(name, f"is {value!r}; it must be {_listed(values)}")
         if not isinstance(net.code, Continuous | Discrete | None):
             raise self.author.fault(
-                "code", f"is {net.code!r}; it must be Continuous(size), Discrete(size, shape), None"
+                "code",
+                f"is {net.code!r}; it must be Continuous(size), Discrete(size, shape), None",
             )
         if net.prior == "graph" and not isinstance(net.code, Discrete):
             raise self.author.fault(
-                "prior", f"is 'graph', and its code {net.code!r}; 'graph' is for a Discrete code"
+                "prior",
+                f"is 'graph', and its code {net.code!r}; 'graph' is for a Discrete code",
             )
 
     def check_start(self) -> None:
@@ -111,7 +141,7 @@ class _Stage:
         rows = torch.from_numpy(examples.records(self.spec, MANY, SEED))
         if self.author.wrote("start"):
             self.run("start", rows)
-        batches = [rows[i : i + ROWS] for i in range(0, MANY, ROWS)]
+        batches = [rows[first : first + ROWS] for first in range(0, MANY, ROWS)]
         with torch.no_grad():
             self.run("begin", batches)
             self.run("finish", batches)
@@ -120,56 +150,49 @@ class _Stage:
         """Check encode, decode, draw, and the methods that belong to them."""
         net = self.net
         rng = _generator()
-        shape = (net.code.size,) if isinstance(net.code, Continuous) else net.code.shape  # type: ignore[union-attr]
-        code = self.steady(
-            "encode",
-            self.x,
-            (ROWS, *shape),
-            "(batch, size of the code)",
-        )
+        shape = _shape_of_code(net.code)
+        code = self.steady("encode", self.x, (ROWS, *shape), "(batch, size of the code)")
         if code.dtype != torch.float32:
             raise self.author.fault(
-                "encode", f"returned {code.dtype}; float32 is wanted: write z.float()"
+                "encode",
+                f"returned {code.dtype}; float32 is wanted: write z.float()",
             )
+        # a discrete code of few levels may be the same for few rows
         if isinstance(net.code, Continuous):
             self.check_code_varies()
-        condition = {"condition": self.net.condition(self.x)}
         self.steady(
             "decode",
             code,
-            (ROWS, *self.layout),
-            "the layout of x",
-            condition,
+            shape=(ROWS, *self.layout),
+            meaning="the layout of x",
+            optional={"condition": net.condition(self.x)},
         )
         drawn = self.run("draw", self.x, rng)
         self.check_tensor("draw", drawn, (ROWS, *shape), "what encode returns")
-        penalties = [self.run("penalty", code, optional={"rng": _generator()}) for _ in range(2)]
-        self.check_tensor(
-            "penalty",
-            penalties[0],
-            (),
-            "one number for the batch",
-        )
-        if not torch.equal(*penalties):
+        # twice, with generators of one seed: what draws from another one differs
+        penalty = self.run("penalty", code, optional={"rng": _generator()})
+        penalty_again = self.run("penalty", code, optional={"rng": _generator()})
+        self.check_tensor("penalty", penalty, (), "one number for the batch")
+        if not torch.equal(penalty, penalty_again):
             raise self.author.fault("penalty", DRAWS)
         if net.prior == "graph":
             size = net.code.size  # type: ignore[union-attr]
-            self.steady(
-                "prior_logits",
-                code,
-                (ROWS, *shape, size),
-                "(batch, code, size)",
-            )
+            self.steady("prior_logits", code, (ROWS, *shape, size), "(batch, code, size)")
 
     def check_code_varies(self) -> None:
         """Check that the code differs between rows: a code that does not differ stores nothing."""
         rows = torch.from_numpy(examples.records(self.spec, MANY, SEED))
-        codes = [self.run("encode", way * rows) for way in (1.0, FARTHER, -FARTHER)]
-        if all(bool((code == codes[0][:1]).all()) for code in codes):
+        # far from the middle, too, where units that are cut off at first may be above 0
+        codes = []
+        for stretch in (1.0, FARTHER, -FARTHER):
+            codes.append(self.run("encode", stretch * rows))
+        of_first_row = codes[0][:1]
+        if all(bool((code == of_first_row).all()) for code in codes):
             raise self.author.fault(
-                "encode", f"returned one code for {3 * MANY} different rows; a code must tell "
-                "rows apart: is it cut off, or multiplied by 0?",
-            )  # fmt: skip
+                "encode",
+                f"returned one code for {3 * MANY} different rows; a code must tell rows apart: "
+                "is it cut off, or multiplied by 0?",
+            )
 
     def check_scores(self) -> None:
         """Check the results of `expected`, `parts` and `report`."""
@@ -184,7 +207,8 @@ class _Stage:
         figures = self.run("report", self.x)
         if not isinstance(figures, dict):
             raise self.author.fault(
-                "report", f"returned {kind_of(figures)}; wanted is a dict of name to number"
+                "report",
+                f"returned {kind_of(figures)}; wanted is a dict of name to number",
             )
 
     def check_training(self) -> None:
@@ -197,23 +221,32 @@ class _Stage:
             tuple(self.x.shape),
             "a damaged copy of x",
         )
-        first, second = (self.loss() for _ in range(2))
+        # twice, with generators of one seed
+        first = self.loss()
+        second = self.loss()
         self.check_loss(first)
         if not torch.equal(first, second):
             raise self.author.fault("loss", DRAWS)
         if "pairs" in self.author.model.data:
-            self.check_loss(self.loss(self.x.clone()))
+            damaged = self.x.clone()
+            self.check_loss(self.loss(damaged))
+        # what a network does in training alone, as moving averages, is tried last
         self.net.train()
         loss = self.loss()
         self.check_loss(loss)
         self.check_gradient(loss)
         self.run("after_step", _generator())
+        self.check_stages()
+
+    def check_stages(self) -> None:
+        """Check that the stages of training are lists of parameters, one at least."""
         stages = self.run("stages", unpack=list)
-        if not stages or not all(isinstance(p, nn.Parameter) for s in stages for p in s):
+        if not stages or not all(map(_holds_parameters, stages)):
+            given = kind_of(stages[0]) if stages else "none"
             raise self.author.fault(
-                "stages", "must yield lists of parameters, one after the other; "
-                f"it gave {kind_of(stages[0]) if stages else 'none'}",
-            )  # fmt: skip
+                "stages",
+                f"must yield lists of parameters, one after the other; it gave {given}",
+            )
 
     def loss(self, *seen: Tensor) -> Tensor:
         """The loss of each row, where some rows are labelled as ordinary and some as anomalies."""
@@ -225,11 +258,13 @@ class _Stage:
 
     def check_loss(self, loss: object) -> None:
         """Check that a loss is one number for each row."""
+        # the commonest mistake has a message of its own
         if isinstance(loss, Tensor) and loss.dim() == 0:
             raise self.author.fault(
-                "loss", f"returned one number for the whole batch; wanted is one for each row, "
+                "loss",
+                "returned one number for the whole batch; wanted is one for each row, "
                 f"({ROWS},): sum over dim=1, and leave the mean over rows to training",
-            )  # fmt: skip
+            )
         self.check_tensor(
             "loss",
             loss,
@@ -241,7 +276,8 @@ class _Stage:
         """Check that the loss has a gradient for the weights: training needs one."""
         if not loss.requires_grad:
             raise self.author.fault(
-                "loss", "has no gradient; is it detached, or computed under no_grad or in numpy?"
+                "loss",
+                "has no gradient; is it detached, or computed under no_grad or in numpy?",
             )
 
         def backward() -> None:
@@ -249,11 +285,15 @@ class _Stage:
 
         guarded(self.author, "loss", backward)
         for name, weight in self.net.named_parameters():
-            if weight.grad is not None and not bool(torch.isfinite(weight.grad).all()):
+            # a weight that the loss does not use has none
+            if weight.grad is None:
+                continue
+            if not bool(torch.isfinite(weight.grad).all()):
                 raise self.author.fault(
-                    "loss", f"has a gradient in {name} that is not finite; look for log or sqrt of "
-                    "0, or a division by it: clamp(min=1e-6)",
-                )  # fmt: skip
+                    "loss",
+                    f"has a gradient in {name} that is not finite; look for log or sqrt of 0, or "
+                    "a division by it: clamp(min=1e-6)",
+                )
 
     def run(
         self,
@@ -268,19 +308,22 @@ class _Stage:
         unpack: how to reach the tensors in its result. optional: arguments by name, passed if the
         member takes them.
         """
-        before = [a.clone() if isinstance(a, Tensor) else None for a in arguments]
+        tensors = [argument for argument in arguments if isinstance(argument, Tensor)]
+        copies = [tensor.clone() for tensor in tensors]
 
         def result_of_member() -> Any:
             result = call(getattr(self.net, member), *arguments, **optional)
+            # a generator runs, and fails, only when it is read
             return unpack(result) if unpack else result
 
         result = guarded(self.author, member, result_of_member)
-        for old, new in zip(before, arguments, strict=True):
-            if isinstance(new, Tensor) and old is not None and not torch.equal(old, new):
+        for tensor, copy in zip(tensors, copies, strict=True):
+            if not torch.equal(tensor, copy):
                 raise self.author.fault(
-                    member, "changed its argument in place; work on a copy: x = x.clone(), or use "
+                    member,
+                    "changed its argument in place; work on a copy: x = x.clone(), or use "
                     "operations without a trailing _",
-                )  # fmt: skip
+                )
         return result
 
     def steady(
@@ -300,22 +343,26 @@ class _Stage:
         with torch.no_grad():
             result = self.run(member, rows, optional=optional)
             self.check_tensor(member, result, shape, meaning)
-            by_row = []
-            for i in range(len(rows)):
-                of_record = {name: value[i : i + 1] for name, value in optional.items()}
-                by_row.append(self.run(member, rows[i : i + 1], optional=of_record))
-            alone = torch.cat(by_row)
-            if not torch.equal(result, self.run(member, rows, optional=optional)):
+            results_of_rows = []
+            for first in range(len(rows)):
+                row = slice(first, first + 1)
+                of_row = {name: values[row] for name, values in optional.items()}
+                results_of_rows.append(self.run(member, rows[row], optional=of_row))
+            alone = torch.cat(results_of_rows)
+            again = self.run(member, rows, optional=optional)
+            if not torch.equal(result, again):
                 raise self.author.fault(
-                    member, "returned two results for the same rows; it must neither draw nor "
-                    "count: use the mean, or average over fixed draws kept in a buffer",
-                )  # fmt: skip
+                    member,
+                    "returned two results for the same rows; it must neither draw nor count: use "
+                    "the mean, or average over fixed draws kept in a buffer",
+                )
         discrete = isinstance(self.net.code, Discrete)
         if differ(alone.numpy(), result.numpy(), discrete, TOLERANCE):
             raise self.author.fault(
-                member, "returned another result for a row alone than beside other rows; no "
-                "statistic of the batch (mean, max, softmax over dim=0) belongs in it",
-            )  # fmt: skip
+                member,
+                "returned another result for a row alone than beside other rows; no statistic of "
+                "the batch (mean, max, softmax over dim=0) belongs in it",
+            )
         return result  # type: ignore[no-any-return]
 
     def check_tensor(
@@ -328,7 +375,8 @@ class _Stage:
         """Check that a result is a finite tensor of this shape; PluginError otherwise."""
         if not isinstance(result, Tensor):
             raise self.author.fault(
-                member, f"returned {kind_of(result)}; wanted is a tensor {_shape(shape)}: {meaning}"
+                member,
+                f"returned {kind_of(result)}; wanted is a tensor {_shape(shape)}: {meaning}",
             )
         if tuple(result.shape) != shape:
             raise self.author.fault(
@@ -337,14 +385,30 @@ class _Stage:
             )
         if not bool(torch.isfinite(result).all()):
             raise self.author.fault(
-                member, "returned values that are not finite (nan or inf); look for log or sqrt of "
-                "0, or a division by it: clamp(min=1e-6)",
-            )  # fmt: skip
+                member,
+                "returned values that are not finite (nan or inf); look for log or sqrt of 0, or "
+                "a division by it: clamp(min=1e-6)",
+            )
+
+
+def _holds_parameters(stage: Iterable[object]) -> bool:
+    """Whether all members of a stage are parameters of a network."""
+    return all(isinstance(member, nn.Parameter) for member in stage)
 
 
 def _generator() -> torch.Generator:
     """A new generator of random numbers for torch, always with the same seed."""
     return torch.Generator().manual_seed(SEED)
+
+
+def _shape_of_code(code: Continuous | Discrete | None) -> Shape:
+    """The shape of one record's code: (size,) if it is of numbers, else as the network declares;
+    (), as of a single number, without a code."""
+    if code is None:
+        return ()
+    if isinstance(code, Continuous):
+        return (code.size,)
+    return tuple(code.shape)
 
 
 def _shape(shape: Sequence[int]) -> str:
@@ -354,4 +418,5 @@ def _shape(shape: Sequence[int]) -> str:
 
 def _listed(values: tuple[str, ...]) -> str:
     """Names in quotes with commas between them and "or" before the last."""
-    return ", ".join(map(repr, values[:-1])) + f" or {values[-1]!r}"
+    *first, last = map(repr, values)
+    return f"{', '.join(first)} or {last}"

@@ -274,7 +274,7 @@ class Collector:
         named = reasons.columns(surprise, usual, alone, alike)
         if self.mended is not None and odd.any():
             places = np.flatnonzero(odd)
-            # the same columns in another order: first those whose expected value lowers the score most
+            # the same columns, those first whose expected values lower the score most
             named_again = reasons.by_mending(
                 schema,
                 inputs[places],
