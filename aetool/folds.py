@@ -162,7 +162,9 @@ def _mask_of_axes(g: Graph, mask: str, value: onnx.ValueInfoProto) -> str:
     that both can be combined; returns the name of the result."""
     axes = len(value.type.tensor_type.shape.dim)
     ones = [1] * (axes - 1)
-    return g.op("Reshape", mask, g.const([-1, *ones], np.int64))
+    # -1 stands for the batch
+    sizes = g.const([-1, *ones], np.int64)
+    return g.op("Reshape", mask, sizes)
 
 
 def _weights(spec: Spec) -> Float:

@@ -40,7 +40,8 @@ def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
     if is_wide:
         # a cluster of rows is an axis of its own among a few: what lies far at first sight, each
         # number by itself, waits outside until the others say that it is near
-        is_near = _nearest_of(numbers.squared_lengths(), NEAR_AT_FIRST)
+        lengths = numbers.squared_lengths()
+        is_near = _nearest_of(lengths, NEAR_AT_FIRST)
     for _ in range(CONCENTRATIONS):
         weights = is_near.astype(np.float64)
         if is_wide:
@@ -72,7 +73,8 @@ def _distances_by_covariance(numbers: _Winsorised, weights: Float) -> Float:
     (rows,)."""
     weighed = moments(numbers, weights)
     # where most rows are 0 the variance is that of the others, not of how rare they are
-    missing = np.maximum(1 - np.diag(weighed.cov), 0)
+    variance = np.diag(weighed.cov)
+    missing = np.maximum(1 - variance, 0)
     added = np.where(numbers.rare, missing, 0)
     return weighed.squares(numbers, added)
 
@@ -118,8 +120,9 @@ class _Winsorised:
             return
         middle = np.median(values)
         self.middle[number] = middle
+        distances = np.abs(values - middle)
         # of a normal distribution this times the median distance is the deviation
-        spread = 1.4826 * float(np.median(np.abs(values - middle)))
+        spread = 1.4826 * float(np.median(distances))
         # where most values lie at the middle, none of the others must be infinitely far
         least = float(values.std()) / CUT
         resolution = float(self.spec.half[number])

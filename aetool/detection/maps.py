@@ -79,7 +79,8 @@ class PixelCalibration:
         usual = _short(usual)
         excess = (amounts - usual) / scale
         threshold = _threshold(excess)
-        return cls(usual, _short(scale * threshold), deviation)
+        scale = _short(scale * threshold)
+        return cls(usual, scale, deviation)
 
     @classmethod
     def of_medians(
@@ -135,7 +136,8 @@ def kernel(side: int, deviation: float) -> Float:
     """(side, side): the matrix that, multiplied from the left, blurs `side` pixels by a Gaussian of
     this deviation in pixels; each row adds up to 1, at the edges, too."""
     places = np.arange(side)
-    deviations_apart = (places[:, None] - places) / deviation
+    apart = places[:, None] - places
+    deviations_apart = apart / deviation
     weights = np.exp(-0.5 * deviations_apart**2)
     # farther away there is next to nothing of a Gaussian
     is_far = np.abs(deviations_apart) > 4
@@ -180,5 +182,5 @@ def _short(values: Float) -> Float:
     """Round values to 13 significant bits (multiples of 1/4096 of their power of two), so that they
     take little room when stored."""
     mantissa, exponent = np.frexp(values)
-    rounded = np.round(mantissa * MANTISSA) / MANTISSA
-    return np.ldexp(rounded, exponent)
+    steps = np.round(mantissa * MANTISSA)
+    return np.ldexp(steps / MANTISSA, exponent)

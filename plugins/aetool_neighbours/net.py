@@ -137,14 +137,7 @@ class Neighbours(Solution):
         length = g.op("Transpose", length, perm=[1, 0])
         record = measure.write(g, scored)
         # less the squared length of the record, which is the same for all rows
-        square = g.op(
-            "Gemm",
-            record,
-            others,
-            length,
-            transB=1,
-            alpha=-2.0,
-        )
+        square = g.op("Gemm", record, others, length, transB=1, alpha=-2.0)
         candidates = min(2, len(self.rows))
         nearest = g.numbers_of_least(square, candidates)
         first = g.columns_of(nearest, [0])

@@ -12,9 +12,11 @@ from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, co
 from aetool.errors import DataError
 from aetool.model import Float, Int
 
-MOST, NUMBERS = 1024, 1 << 16  # prototypes, and numbers in all of them, by default
+MOST = 1024  # prototypes, by default
+NUMBERS = 1 << 16  # in all prototypes, by default
 FEWEST = 16  # prototypes, of however many numbers
-ROWS, ROUNDS = 20_000, 12  # rows that prototypes are found among; rounds of Lloyd's
+ROWS = 20_000  # that prototypes are found among
+ROUNDS = 12  # of Lloyd's algorithm
 ASIDE = 10  # one row of so many is kept aside for the deviation
 AT_ONCE = 4096  # rows whose distances are computed together
 
@@ -54,14 +56,7 @@ class Prototypes(Solution):
     def parts(self, g: Builder, x: Value) -> Value:
         shared = math.log(len(self.centres))
         expected = self.expected(g, x)
-        return costs.about(
-            g,
-            x,
-            expected,
-            self.deviation,
-            self.prior,
-            shared,
-        )
+        return costs.about(g, x, expected, self.deviation, self.prior, shared)
 
     def _nearest(self, g: Builder, x: Value) -> Value:
         """(batch, 1) int64: the number of the prototype nearest to features x."""
@@ -81,6 +76,7 @@ class KMeans(ClosedForm):
         rng = np.random.default_rng(0)
         order = rng.permutation(len(x))
         x = x[order]
+        # of few rows all serve both ends
         held_out = x
         fitted = x
         if len(x) > 2 * ASIDE:
@@ -91,6 +87,7 @@ class KMeans(ClosedForm):
         index = _nearest(centres, held_out)
         expected = centres[index]
         deviation = costs.deviations(self.spec, held_out, expected)
+        # of numbers it says nothing, and is not read
         prior = x.mean(axis=0)
         prior = prior.clip(0, 1)
         report = {"code_levels": len(centres)}

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from aetool.errors import ParamError
 from aetool.nn import AutoEncoder, Backbone, backbone
 
-TABLE_UNITS, IMAGE_UNITS = 8, 4  # times the code of a dense autoencoder
+TABLE_UNITS = 8  # times the code of a dense autoencoder, of tables
+IMAGE_UNITS = 4  # the same, of pictures
 MEMORY = 0.98  # of the moving means behind the threshold and the use of each unit
 LEAST_USE = 0.1  # of the mean use of a unit: one with less is let in at smaller values
 LEAST_RATE = 1e-3  # at which a unit counts as active, at least
@@ -56,7 +57,8 @@ class Sparse(AutoEncoder):
     def latent_size(self) -> int:
         size = super().latent_size()
         if not self.params.latent:
-            size *= IMAGE_UNITS if self.spec.shape else TABLE_UNITS
+            times = IMAGE_UNITS if self.spec.shape else TABLE_UNITS
+            size *= times
         if self.params.k > size:
             raise ParamError(f"k of sparse must be at most latent ({size}), got {self.params.k}")
         return size
@@ -93,6 +95,7 @@ class Sparse(AutoEncoder):
         encoder.bias.copy_(-(axes @ mean))
         self.encoder.silence()
         self._start_decoder(axes, mean)
+        # the threshold, and how much the dictionary restores at it, by a few rows
         u = self.encoder(x[:FEW])
         cut = self.cut(u)
         code = self.sparse(u, cut)

@@ -77,6 +77,7 @@ class Forest(Solution):
         alive = node + 1.0  # the probability that a record is not alone yet
         cuts_left = [level.left for level in self.levels]
         tables = [*cuts_left, self.leaves]
+        # how many cuts more a record takes on the average, before each cut
         expected = _read(g, tables[0], node, trees)
         changes = []
         owner: list[int] = []
@@ -169,9 +170,12 @@ class Trees(ClosedForm):
         for _ in range(depth):
             growing.cut()
         levels, cuts_in_leaves = growing.done()
-        owners = self.spec.owners()
-        centre = _centre(self.spec, x)
-        return Forest(levels, cuts_in_leaves, owners, centre)
+        return Forest(
+            levels=levels,
+            leaves=cuts_in_leaves,
+            owner=self.spec.owners(),
+            centre=_centre(self.spec, x),
+        )
 
 
 class _Growing:
@@ -212,6 +216,7 @@ class _Growing:
         of_a_tree = nodes // trees
         features = self._features()
         values = self.x[self.rows, features[:, None]]
+        # the number of each row's node among those of all trees
         place = self.tree * of_a_tree + self.node
         low, high = self._ends(place, values, nodes)
         part = self.rng.random(nodes)
@@ -231,11 +236,11 @@ class _Growing:
         counts = np.bincount(place.ravel(), minlength=2 * nodes)
         self.counts.append(counts)
         level = Level(
-            features,
-            cut,
-            _rounded(low, -np.inf),
-            _rounded(high, np.inf),
-            self.least[features],
+            features=features,
+            cut=cut,
+            low=_rounded(low, -np.inf),
+            high=_rounded(high, np.inf),
+            least=self.least[features],
             # known when the trees are grown
             left=np.zeros(0, np.float16),
         )
@@ -251,8 +256,10 @@ class _Growing:
         place: (trees, sample), the node in which each of the values is."""
         low = np.full(nodes, np.inf, dtype=np.float32)
         high = np.full(nodes, -np.inf, dtype=np.float32)
-        np.minimum.at(low, place.ravel(), values.ravel())
-        np.maximum.at(high, place.ravel(), values.ravel())
+        flat_place = place.ravel()
+        flat_values = values.ravel()
+        np.minimum.at(low, flat_place, flat_values)
+        np.maximum.at(high, flat_place, flat_values)
         # nothing comes to a node without rows
         is_empty = self.counts[-1] == 0
         low[is_empty] = 0.0

@@ -84,13 +84,7 @@ class VAE(AutoEncoder):
         if self.likelihood.bernoulli or self.logistic is not None:
             return
         units = self.latent
-        noise = start_at_pca(
-            self.encoder,
-            self.decoder,
-            self.spec,
-            units,
-            x,
-        )
+        noise = start_at_pca(self.encoder, self.decoder, self.spec, units, x)
         # a posterior of one fixed deviation has none to set
         has_deviations = self.q.size >= 2 * units
         if noise is not None and has_deviations:
@@ -110,6 +104,7 @@ class VAE(AutoEncoder):
         """Mean and log variance of a Gaussian q(z|x) (of a flow: before it), (batch, latent)."""
         h = self.encoder(x)
         mean, log_sigma = self.q.moments(h)
+        # log sigma^2
         return mean, 2 * log_sigma
 
     def encode(self, x: Tensor) -> Tensor:
@@ -186,11 +181,13 @@ class VAE(AutoEncoder):
         """The parts of the bound of importance weights, (rows, columns + 1), in nats: of each
         column its cost, averaged over draws by their weights; last what belongs to no column. cost:
         (rows, draws, columns + 1) and ratio: (rows, draws, latent), as `bound` returns them."""
+        # log w_s = log p(x|z_s) + log p(z_s) - log q(z_s|x)
         log_w = -cost.sum(dim=2) - ratio.sum(dim=2)
         share = torch.softmax(log_w, dim=1)[:, :, None]
         weighed = (share * cost).sum(dim=1)
         columns = weighed[:, :-1]
         log_sum = torch.logsumexp(log_w, dim=1, keepdim=True)
+        # -log of the mean weight; what the columns do not account for is the record's
         total = math.log(len(self.draws)) - log_sum
         shared = total - columns.sum(dim=1, keepdim=True)
         return torch.cat([columns, shared], dim=1)
@@ -215,16 +212,20 @@ class VAE(AutoEncoder):
         eps = torch.randn(shape, generator=rng, device=x.device)
         cost, ratio = self.bound(x, h, eps)
         nats_of_units = self._nats_of_code(h, ratio)
-        if params.free_bits:  # Kingma et al. 2016, appendix C.8: of the batch's mean, by unit
+        # Kingma et al. 2016, appendix C.8: of the batch's mean, by unit
+        if params.free_bits:
             free = params.free_bits * math.log(2)
             mean = nats_of_units.mean(dim=0, keepdim=True)
             nats_of_units = mean.clamp(min=free)
         beta = params.beta
-        if params.warmup:  # Bowman et al. 2016 (arXiv:1511.06349), section 3.1
-            beta *= min(1.0, self.progress / params.warmup)
+        # Bowman et al. 2016 (arXiv:1511.06349), section 3.1
+        if params.warmup:
+            part_of_warmup = self.progress / params.warmup
+            beta *= min(1.0, part_of_warmup)
         cost_of_draws = cost.sum(dim=2)
         expected_cost = cost_of_draws.mean(dim=1)
-        return expected_cost + beta * nats_of_units.sum(dim=1)
+        nats_of_code = nats_of_units.sum(dim=1)
+        return expected_cost + beta * nats_of_code
 
     def report(self, x: Tensor) -> dict[str, float]:
         """Figures of training: KL, units in use, and how far all codes together are from the prior:

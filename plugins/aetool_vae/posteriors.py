@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from aetool.nn import MaskedLinear, kl_to_standard_normal
 
-LOWEST, HIGHEST = -6.0, 2.0  # log deviation of the posterior
+LOWEST = -6.0  # log deviation of the posterior
+HIGHEST = 2.0
 CONTEXT = 32  # numbers that tell every transformation of a flow about x
 HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 

@@ -18,7 +18,8 @@ from aetool.rarity import Rarity
 from aetool_views.views import SCALE, Views
 
 JUDGED = 1000  # pictures whose distances tell how rare a distance is
-STRETCHES, FEWEST_TO_SPLIT = 5, 20  # parts of the pictures that are judged by the others; pictures
+STRETCHES = 5  # parts of the pictures, of which each is judged by the others
+FEWEST_TO_SPLIT = 20  # pictures that are parted so
 NEIGHBOURS = 0.5  # that count, times the root of how many are remembered
 LEVELS = 255  # that coordinates are stored in
 LEAST = 1e-6  # squared distance, so that its logarithm is defined
@@ -39,6 +40,8 @@ class Memory:
 
     @classmethod
     def of(cls, coordinates: Float) -> Memory:
+        """The memory of pictures by their coordinates, (k, coordinates), rounded to LEVELS steps
+        between the lowest and the highest of all."""
         low = float(coordinates.min())
         high = float(coordinates.max())
         # of pictures that are all alike a step is not 0
@@ -87,7 +90,7 @@ class Compared:
         both = np.ix_(judged, remembered)
         squares = [square[both] for square in self.squares]
         return Compared(
-            squares,
+            squares=squares,
             apart=self.apart[both],
             judged=self.judged[judged],
             remembered=self.remembered[remembered],
@@ -159,6 +162,7 @@ class Neighbours(Solution):
         views_of_moves = [self.views.write(g, x, move) for move in self.moves]
         total = g.nothing(x)
         for view, memory in enumerate(self.memories):
+            # of all moves the one by which the picture is nearest to others counts
             distances = []
             for views in views_of_moves:
                 distance, _ = self._distance(g, views[view], memory)
@@ -200,14 +204,8 @@ class Neighbours(Solution):
         rows = memory.write(g)
         pictures, width = memory.levels.shape
         length = (memory.coordinates**2).sum(axis=1)
-        square = g.op(
-            "Gemm",
-            view,
-            rows,
-            length,
-            transB=1,
-            alpha=-2.0,
-        )
+        # |v - r|^2 is |v|^2 - 2 v r + |r|^2, one product of matrices for all remembered pictures
+        square = g.op("Gemm", view, rows, length, transB=1, alpha=-2.0)
         own_length = g.sum_of(view * view, np.ones(width))
         square = square + own_length
         # one more than counts, should the nearest be the picture itself
@@ -264,16 +262,18 @@ class Nearest(ClosedForm):
             # with what is remembered, pictures are compared as it is restored
             distances = _squares(of_view[place], memory.coordinates)
             squares.append(distances)
+        # of few pictures each is a stretch by itself
         stretch = np.arange(total)
         if total >= FEWEST_TO_SPLIT:
             stretch = stretch_folds(total, STRETCHES)
+        # pictures of one stretch may be of one thing, and are not compared
         apart = stretch[judged][:, None] != stretch[remembered]
         compared = Compared(squares, apart, judged, remembered)
         count = _count(len(remembered))
         return Neighbours(
-            views,
-            memories,
-            count,
+            views=views,
+            memories=memories,
+            count=count,
             rarity=compared.rarity(count),
             moves=self._moves(),
             compared=compared,

@@ -12,11 +12,14 @@ from aetool.closed_form import Builder, Value
 from aetool.model import Float
 
 LONGEST = 32  # side that larger pictures are made smaller to
-BLUR, EVERY = 1.0, 2  # pixels of the colours' blur, and every so-manieth of them is kept
+BLUR = 1.0  # pixels of the colours' blur
+EVERY = 2  # of the blurred pixels every so-manieth, along each side, is kept
 EDGE = 0.8  # pixels that slopes are taken over
 DIRECTIONS = 8
-FINE, COARSE = 7, 4  # cells along each side
-LEAST_SLOPE, LEAST_EDGES = 1e-3, 0.02  # so that flat places have no direction
+FINE = 7  # small cells along each side
+COARSE = 4  # large cells along each side
+LEAST_SLOPE = 1e-3  # so that flat places have no direction
+LEAST_EDGES = 0.02  # so that cells without edges have no direction
 LEAST_CONTRAST = 0.05  # added to a picture's deviation
 SCALE = 96 / 255  # of a feature, which is 96 levels, as a part of black to white
 
@@ -73,6 +76,7 @@ class Views:
         _, height, width = self.shape
         small_height, small_width = self.small
         down, right = move
+        # white is 1 above black
         intensity = x * SCALE
         sizes = g.const([-1, *self.shape], np.int64)
         picture = g.op("Reshape", intensity, sizes)

@@ -16,7 +16,9 @@ from aetool.nn import AutoEncoder, MaskedLinear, backbone, spread
 CODES_OF_PICTURES = 16  # by default
 DECAY = 0.99  # of the moving averages behind the code books
 DEAD = 0.02  # of the use that each entry would have if all were used alike
-HOTTEST, COOLEST, COOLING = 1.0, 0.3, 0.998  # temperature of the Gumbel-softmax, and its fall
+HOTTEST = 1.0  # temperature of the Gumbel-softmax at first
+COOLEST = 0.3  # at last
+COOLING = 0.998  # times in every step
 
 
 class VQ(AutoEncoder):
@@ -274,7 +276,8 @@ class VQ(AutoEncoder):
         total = choice.transpose(1, 2) @ vectors
         self.count.lerp_(count, 1 - DECAY)
         self.total.lerp_(total, 1 - DECAY)
-        alike = rows / self.size  # how many rows choose an entry if all are used alike
+        # how many rows choose an entry if all are used alike
+        alike = rows / self.size
         dead = self.count < DEAD * rows / self.size
         # drawn for all entries, so that the draws do not depend on which are dead
         row = torch.randint(rows, dead.shape, generator=rng, device=h.device)
@@ -282,6 +285,7 @@ class VQ(AutoEncoder):
         fresh = torch.gather(vectors, 1, row_of_numbers)
         self.count[dead] = alike
         self.total[dead] = fresh[dead] * rows / self.size
+        # an entry is the mean of the vectors that chose it
         means = self.total / self.count[:, :, None]
         self.book.copy_(means)
 
