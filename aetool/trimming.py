@@ -109,8 +109,11 @@ class _Winsorised:
         return np.concatenate(lengths)
 
     def _measure(self, number: int, values: Float, rows: int) -> None:
-        """Set the centre and the deviation of one number from its values. number: its index;
-        values: (n,), those that count; rows: how many rows there are."""
+        """Set `middle` and `scale` of one number from its values, unless these are too few. Where
+        more than half of all rows have one value, that is its `usual`, and the others are measured.
+
+        number: its index; values: (n,), those that are not missing; rows: how many rows there are.
+        """
         different, counts = np.unique(values, return_counts=True)
         if len(different) and counts.max() > 0.5 * rows:
             usual = different[counts.argmax()]

@@ -15,7 +15,7 @@ import pytest
 
 import aetool
 from aetool.data import memory, remote, sources, workbooks
-from aetool.errors import ParamError
+from aetool.errors import DataError, ParamError
 
 RNG = np.random.default_rng(5)
 ROWS = 240
@@ -501,6 +501,14 @@ def test_long_iterators_are_read_in_pieces(model, expected, monkeypatch):
     whole = memory.held(iter(records)).table()
     assert whole.schema.field("load").type == pa.float64() and whole["load"].null_count == 100
     assert whole["load"][-1].as_py() == 0.5
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_none_among_the_items_of_an_iterator_is_not_passed_over(place):
+    records = [{"a": 1}, {"a": 2}]
+    records.insert(place, None)
+    with pytest.raises(DataError, match=r"None \(NoneType\)"):
+        memory.begun(iter(records))
 
 
 def test_an_iterator_is_archived(tmp_path):

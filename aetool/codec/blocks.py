@@ -442,7 +442,8 @@ class _Decoder:
         return self.payload[begin : self.at]
 
     def _plan(self, number: int) -> Plan | None:
-        """The plan that the block stores for a stream; None if it is the shared model's."""
+        """The plan that the block's description has for a stream, by its number from 0; None if it
+        is the shared model's."""
         if self.stored is None:
             return None
         return self.stored[number]

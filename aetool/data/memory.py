@@ -40,6 +40,7 @@ TAKEN = (
 _CSV_READER = type(csv.reader([]))  # which has no name of its own there
 LARGE = 1 << 26  # bytes of a stream: larger ones are not kept in memory
 AT_ONCE = 100_000  # records of an iterator that are made a table
+NOTHING = object()  # what no iterator gives: None may be among its items
 
 # What Arrow raises, beside its own errors, for a stream that is none of tables.
 NO_STREAM = (ValueError, TypeError, NotImplementedError)
@@ -116,8 +117,8 @@ def begun(data: object) -> object:
     if isinstance(data, csv.DictReader | _CSV_READER):
         return _of_csv(data)
     items = cast("Iterator[object]", data)
-    first = next(items, None)
-    if first is not None:
+    first = next(items, NOTHING)
+    if first is not NOTHING:
         # looked at, and put back before the others
         items = itertools.chain([first], items)
     is_path = isinstance(first, str | os.PathLike)
@@ -233,8 +234,8 @@ def _of_iterator(items: Iterator[object], name: str = "") -> Held:
     are fewer than AT_ONCE, else a table, or a copy of it if it is large. DataError if nothing comes
     from it."""
     called = name or type(items).__name__
-    first = next(items, None)
-    if first is None:
+    first = next(items, NOTHING)
+    if first is NOTHING:
         raise DataError(f"{called}: nothing comes from it; an iterator can be read once")
     items = itertools.chain([first], items)
     if not _is_record(first):

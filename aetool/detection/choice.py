@@ -73,7 +73,8 @@ def highest(scores: Float, count: int) -> tuple[list[int], float]:
 
 
 def check_part(name: str, value: float | None) -> None:
-    """Raise ParamError if the value of the option `name` is neither None nor between 0 and 1."""
+    """Raise ParamError if the value of the option `name` is neither None nor above 0 and below
+    1."""
     if value is not None and not 0 < value < 1:
         # who writes 5 means 5 %
         percent = f"; for {value:g} % write {value:g}%" if 1 < value < 100 else ""

@@ -186,8 +186,9 @@ def _figures(scores: Float, truth: Truth, threshold: float) -> dict[str, float]:
 
 
 def _labels_of_pictures(source: ImageSource, label: str | None, numbers: Int) -> Texts:
-    """The label of each picture, (pictures,): the name of the folder that it lies in. numbers: of
-    the pictures, from 0. ParamError where label names anything but the folder."""
+    """The label of each picture, (pictures,): its first folder, as `labels.labels_of` finds it.
+    numbers: of the pictures, from 0. ParamError where label names anything but the folder, or where
+    the pictures have no names."""
     if label not in (None, labels.FOLDER) or not source.names:
         raise ParamError(
             f"pictures are labelled by their folder: {option('--label')} folder "

@@ -257,7 +257,7 @@ class _Stage:
         return self.run("loss", *arguments, optional=by_name)  # type: ignore[no-any-return]
 
     def check_loss(self, loss: object) -> None:
-        """Check that a loss is one number for each row."""
+        """Check that a loss is a tensor of one finite number for each row; PluginError if not."""
         # the commonest mistake has a message of its own
         if isinstance(loss, Tensor) and loss.dim() == 0:
             raise self.author.fault(

@@ -104,7 +104,8 @@ class _Plane:
         return self.frame.point(across, math.log10(archive.size))
 
     def draw_axes(self, title: str) -> None:
-        """Draw both axes, with bytes and with percent. title: of the axis across."""
+        """Draw both axes: bytes upwards, and across the error in percent, behind "exact". title: of
+        the axis across."""
         low, high = self.frame.up
         sizes = list(_steps_between(10**low, 10**high))
         heights = [math.log10(size) for size in sizes]

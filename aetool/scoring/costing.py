@@ -374,10 +374,10 @@ class _Pricing:
         records that is meant to lie above it, None where the choice does not say)."""
         choice = self.choice
         if choice.is_by_rank:
-            places, least = highest(scores, choice.count(p_values))
+            places, cut = highest(scores, choice.count(p_values))
             flagged = np.zeros(len(scores), np.bool_)
             flagged[places] = True
-            return flagged, least, None
+            return flagged, cut, None
         # the records of the archive are their own calibration
         calibration = Calibration.of(scores[:, None], kept=KEPT)
         threshold = choice.threshold
