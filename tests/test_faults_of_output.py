@@ -3,6 +3,7 @@ start of what should come, never anything else; nothing lies about afterwards.""
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -26,15 +27,23 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 SMALL_BLOCKS = CompressOptions(effort=planning.Effort(block=20_000))
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A table, its archive of several blocks, and a folder of its own for spools."""
-    source = tmp_path / "t.csv"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A table, and its archive of several blocks; a table in Parquet."""
+    folder = tmp_path_factory.mktemp("made")
+    source = folder / "t.csv"
     rng = np.random.default_rng(0)
     source.write_text("a,b\n" + "".join(f"{v},{v % 7}\n" for v in rng.integers(0, 2**50, 12_000)))
-    operations.compress(source, tmp_path / "t.aez", options=SMALL_BLOCKS)
+    operations.compress(source, folder / "t.aez", options=SMALL_BLOCKS)
     table = pa.table({"a": rng.integers(0, 2**50, 3000), "s": ["x", "y", None] * 1000})
-    parquet.write_table(table, tmp_path / "t.parquet")
+    parquet.write_table(table, folder / "t.parquet")
+    return folder
+
+
+@pytest.fixture
+def place(made, tmp_path, monkeypatch):
+    """What was made, and a folder of its own for spools."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     (tmp_path / "spools").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spools"))
     return tmp_path
