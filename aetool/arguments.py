@@ -54,8 +54,9 @@ TAKEN: dict[str, tuple[str, Callable[[object], bool]]] = {
 
 
 def check_options(verb: str, declared: Callable[..., object], options: Options) -> None:
-    """Raise ParamError for an option that a function or dataclass does not declare, or whose value
-    is not of the type that it declares. Only simple types are checked."""
+    """Raise ParamError for an option that a function or dataclass does not declare, for a value
+    that is not of the declared type, and for a negative `seed`. Types that TAKEN does not list pass
+    unchecked. verb: what the message begins with; options: by name."""
     known = inspect.signature(declared).parameters
     for name, value in options.items():
         if name not in known:
@@ -72,8 +73,12 @@ def refuse_misspelt(
     parameters: Sequence[str],
 ) -> None:
     """Raise ParamError for a name that is nearly an argument of a verb or a parameter of its model,
-    or is what the command line calls one. given: the names used; parameters: of the model. Other
-    names are left to the model."""
+    or is what the command line calls one.
+
+    given: the names of further arguments that the user wrote; those of parameters pass. declared:
+    the verb's function. parameters: the names of the model's. Names that are like none of these
+    pass: the model judges them.
+    """
     arguments = [name for name in inspect.signature(declared).parameters if name != "params"]
     for name in given:
         if name in parameters:
@@ -87,7 +92,9 @@ def refuse_misspelt(
 
 
 def check_type(verb: str, name: str, value: object, annotation: str) -> None:
-    """ParamError for a value that is not of the type of an annotation, such as 'int | None'."""
+    """Raise ParamError for a value that is not of the type of an annotation, such as 'int | None'.
+    A whole number passes for a float; True and False pass for bool alone. An annotation with a type
+    that TAKEN does not list is not checked."""
     kinds = annotation.split(" | ")
     if any(kind not in TAKEN for kind in kinds):
         return
@@ -97,8 +104,9 @@ def check_type(verb: str, name: str, value: object, annotation: str) -> None:
 
 
 def as_part(verb: str, name: str, value: object) -> float:
-    """A share of records as a number: 0.01 from 0.01 and from "1%". ParamError for anything
-    else."""
+    """A share of records as a number: 0.01 from 0.01 and from "1%". Its range is not checked.
+    ParamError for a text without % or without a number, and for any value that is neither a text
+    nor a number."""
     if isinstance(value, str):
         percent = value.strip().removesuffix("%")
         try:
@@ -117,13 +125,15 @@ def as_part(verb: str, name: str, value: object) -> float:
 
 
 def check_path(verb: str, name: str, value: object) -> None:
-    """Raise ParamError for an argument that is no path."""
+    """Raise ParamError unless an argument is a path, a text or a path object (not of bytes).
+    Whether something is at the path is not looked at."""
     if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
         raise ParamError(f"{verb}: {name} must be a path, as a text or a Path; got {shown(value)}")
 
 
 def shown(value: object) -> str:
-    """The type of a value for messages, with the value itself if it is short."""
+    """A value for messages. Of a text, bytes, a number or None its repr, cut to 40 characters, and
+    the type: "'x' (str)"; of any other value the type alone."""
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
     text = repr(value) if isinstance(value, str | bytes | int | float | None) else ""
     short = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
@@ -146,7 +156,9 @@ UNITS = {
 
 
 def bytes_of(written: str, option_name: str) -> int:
-    """A number of bytes from a text such as 500000, 64M or 10kB. option_name: for errors."""
+    """A number of bytes from a text such as 500000, 64M or 10kB: K, M, G and T are powers of 1,024,
+    kB, MB, GB and TB of 1,000, in either case of letters. ParamError for anything else, a fraction,
+    a sign or a blank among it. option_name: for errors."""
     digits = written.rstrip("kKmMgGtTbB")
     unit = written[len(digits) :].upper()
     is_number = digits.isascii() and digits.isdecimal()
@@ -158,7 +170,8 @@ def bytes_of(written: str, option_name: str) -> int:
 
 
 def part_of(written: str, option_name: str) -> float:
-    """A share as a number from a text: 0.01 from "1%" and from "0.01". option_name: for errors."""
+    """A share as a number from a text: 0.01 from "1%" and from "0.01". Its range is not checked.
+    ParamError for what is no number, one with a decimal comma among it. option_name: for errors."""
     number = written.removesuffix("%")
     try:
         part = float(number)

@@ -96,7 +96,8 @@ class Bundle:
     @property
     def view(self) -> Framing:
         """How pictures are framed (resized, cropped, cut into tiles) before the graphs take them;
-        only for models of pictures."""
+        without framing, as they are. Only for models of pictures: AssertionError for one of
+        tables."""
         assert self.shape is not None
         channels, height, width = self.shape
         return self.framing or Framing(channels, width, height)
@@ -104,7 +105,7 @@ class Bundle:
     @property
     def reading(self) -> Reading:
         """How the text of the model's tables is read: the options about text when it was fitted,
-        and its columns' names."""
+        and its columns' names. For a model of pictures the default Reading."""
         if self.schema is None:
             return Reading()
         names = tuple(column.name for column in self.schema.columns)
@@ -112,18 +113,22 @@ class Bundle:
 
     @property
     def threshold(self) -> float:
-        """The score above which a record is an anomaly, unless `detect` is told otherwise."""
+        """The score above which a record is an anomaly, unless `detect` is told otherwise; infinite
+        where too few held-out records tell one."""
         return self.calibration.threshold()
 
     @property
     def most_rows(self) -> int:
-        """The largest batch the runtime computes at once."""
+        """The most records of one batch on the CPU, 512 of a table or 64 pictures; on a GPU a batch
+        may be runtime.ON_GPU times as large."""
         if self.shape is None:
             return runtime.TABLE_BATCH
         return runtime.IMAGE_BATCH
 
     def session(self, graph: str, device: str = "auto") -> runtime.Session:
-        """The graph of this name, one of GRAPHS, ready to run."""
+        """The graph of this name, one of GRAPHS, ready to run; started once for each device and
+        kept. device: auto, cpu, cuda or cuda:<n>. BundleError if the model has no such graph or it
+        cannot run; ParamError if there is no such device."""
         key = (graph, device)
         if key not in self._sessions:
             if graph not in self.graphs:
@@ -142,8 +147,9 @@ class Bundle:
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def save(self, path: str | os.PathLike[str] | BinaryIO, force: bool = False) -> Path | None:
-        """Write the bundle to a path, whole or not at all, and return it; or to an open file of
-        bytes. Refuses to replace a file unless forced."""
+        """Write the bundle to a path, whole or not at all, and return the path; or to a file opened
+        for writing bytes, and return None. DataError for a file that exists, unless force;
+        ParamError for a file opened for text."""
         content = self.to_bytes()
         if isinstance(path, str | os.PathLike):
             target = Path(path)
@@ -216,8 +222,9 @@ class Bundle:
 
 
 def _pack(manifest: dict[str, Json], graphs: dict[str, bytes]) -> bytes:
-    """The bytes of a bundle's file: a plain ZIP of the manifest and of the graphs, by name, that
-    are known. The same content gives the same bytes on every system."""
+    """The bytes of a bundle's file: a ZIP, not compressed, of the manifest and of those of `graphs`
+    whose names are in MEMBERS, in the order of MEMBERS; others are left out. The same content gives
+    the same bytes on every system."""
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
         members = {"manifest.json": canonical(manifest)}
@@ -230,15 +237,16 @@ def _pack(manifest: dict[str, Json], graphs: dict[str, bytes]) -> bytes:
 
 
 def _arrived(kind: type[Bundle], data: bytes, name: str) -> Bundle:
-    """Load a bundle that another process pickled, given the bytes of its file, as an object of its
-    class `kind`."""
+    """Load a bundle that another process pickled, as an object of its class `kind`. data: the bytes
+    of its file; name: its name. BundleError if they are damaged."""
     plain = from_bytes(data, name)
     return kind(**{field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)})
 
 
 def from_bytes(data: bytes, name: str) -> Bundle:
-    """Read a bundle from the bytes of an .aem file; BundleError if they are not exactly what `save`
-    writes. name: for messages."""
+    """Read a bundle from the bytes of an .aem file. BundleError if they are not exactly what `save`
+    writes, more than MAX_BUNDLE (1 GiB), or have a graph that `runtime.walk` refuses. name: the
+    bundle's, and for messages."""
     if len(data) > MAX_BUNDLE:
         raise BundleError(f"{name}: larger than a bundle may be ({MAX_BUNDLE >> 20} MiB)")
     if not data.startswith(_ZIP[: len(data)]) or not data:
@@ -342,7 +350,8 @@ def _rebuild(manifest: dict[str, Json], graphs: dict[str, bytes], name: str) -> 
 
 
 def _lineage(stored: dict[str, Json]) -> dict[str, str]:
-    """The stored facts on where a model comes from, checked; ValueError if they are malformed."""
+    """The stored facts on where a model comes from, checked: each key is one of LINEAGE, each value
+    a text. ValueError otherwise."""
     is_known = all(key in LINEAGE and isinstance(value, str) for key, value in stored.items())
     if not is_known or len(stored) > len(LINEAGE):
         raise ValueError("lineage")
@@ -351,7 +360,8 @@ def _lineage(stored: dict[str, Json]) -> dict[str, str]:
 
 def load(path: str | os.PathLike[str] | bytes | BinaryIO) -> Bundle:
     """Read a bundle from a path, from a file opened for reading bytes, or from bytes; nothing in it
-    is executed. BundleError if it is damaged."""
+    is executed. BundleError if it is damaged; DataError if there is no such file or it cannot be
+    read; ParamError for a file opened for text."""
     if isinstance(path, bytes):
         return from_bytes(path, IN_MEMORY)
     if isinstance(path, str | os.PathLike):

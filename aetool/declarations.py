@@ -20,14 +20,15 @@ PARAMETER_TYPES = (bool, int, float, str, tuple)
 
 
 def hook_names() -> list[str]:
-    """Every hook there is."""
+    """The names of all hooks that a plugin may implement, in the order of `hookspecs`."""
     return [name for name in vars(hookspecs) if name.startswith("aetool_")]
 
 
 def check_hooks(name: str, module: ModuleType) -> None:
-    """PluginError for a hook of this module that is misspelt, or lacks its marker.
+    """Raise PluginError for a function of this module that has the name of a hook but not its
+    marker, or that is marked, or nearly called, as a hook and is none.
 
-    name: the plugin's.
+    name: the plugin's. What the module imports from others is not looked at.
     """
     hooks = hook_names()
     for given, function in vars(module).items():
@@ -49,7 +50,9 @@ def check_hooks(name: str, module: ModuleType) -> None:
 
 
 def models(name: str, results: list[object]) -> list[Model]:
-    """The models that a plugin's hook has returned; PluginError for one that cannot be used."""
+    """The models that a plugin's hook has returned, in one list; PluginError for one that cannot be
+    used, and for two of one name. name: the plugin's. results: what each implementation of the hook
+    returned."""
     declared = [m for m in _listed(name, "aetool_models", Model, results) if isinstance(m, Model)]
     names: set[str] = set()
     for model in declared:
@@ -61,7 +64,8 @@ def models(name: str, results: list[object]) -> list[Model]:
 
 
 def readers(name: str, results: list[object]) -> list[Reader]:
-    """The readers that a plugin's hook has returned; PluginError for one that cannot be used."""
+    """The readers that a plugin's hook has returned, in one list; PluginError for one that cannot
+    be used. name: the plugin's. results: what each implementation of the hook returned."""
     declared = _listed(name, "aetool_readers", Reader, results)
     sound = [reader for reader in declared if isinstance(reader, Reader)]
     for reader in sound:
@@ -70,7 +74,9 @@ def readers(name: str, results: list[object]) -> list[Reader]:
 
 
 def check_reader(reader: Reader, owner: str) -> None:
-    """PluginError unless the reader can be used. owner: what the message begins with."""
+    """Raise PluginError unless the reader can be used: it has a name, `matches` and `batches` of
+    its own, methods that take the arguments of READER_ARGUMENTS, and no member with a misspelt
+    name. owner: what the message begins with."""
     if not isinstance(reader.name, str) or not reader.name:
         raise PluginError(f"{owner}name is {reader.name!r}; wanted is what messages call it")
     kind = type(reader)
@@ -94,8 +100,9 @@ def check_reader(reader: Reader, owner: str) -> None:
 
 
 def _listed(name: str, hook: str, kind: type, results: list[object]) -> list[object]:
-    """Join what all implementations of a hook return into one list; PluginError for an item that is
-    not of the class `kind`. name: the plugin's, hook: the hook's."""
+    """Join what all implementations of a hook return into one list; PluginError for a result that
+    cannot be iterated over, such as None or a single declaration, and for an item that is not of
+    the class `kind`. name: the plugin's, hook: the hook's."""
     declared: list[object] = []
     for result in results:
         if isinstance(result, kind) or not isinstance(result, Iterable):
@@ -113,7 +120,8 @@ def _listed(name: str, hook: str, kind: type, results: list[object]) -> list[obj
 
 
 def check_model(model: Model, owner: str = "") -> None:
-    """PluginError unless the declaration can be used. owner: what the message begins with."""
+    """Raise PluginError unless the declaration can be used: its data, either a net or members, and
+    its parameters. The net is not imported. owner: what the message begins with."""
     owner = f"{owner}model '{model.name}': "
     _check_data(model, owner)
     if bool(model.net) == bool(model.members):
@@ -130,8 +138,8 @@ def check_model(model: Model, owner: str = "") -> None:
 
 
 def _check_data(model: Model, owner: str) -> None:
-    """PluginError unless what a model's declaration says of its data is a set of known kinds.
-    owner: how messages begin."""
+    """Raise PluginError unless the model's `data` is a set of KINDS alone, with "table", "image" or
+    both in it. owner: how messages begin."""
     kinds = " and ".join([", ".join(map(repr, KINDS[:-1])), repr(KINDS[-1])])
     if isinstance(model.data, str) or not isinstance(model.data, set | frozenset):
         raise PluginError(
@@ -150,7 +158,9 @@ def _check_data(model: Model, owner: str) -> None:
 
 
 def check_params(params: type, owner: str) -> None:
-    """PluginError unless the class is a frozen dataclass whose defaults are what they allow."""
+    """Raise PluginError unless the class is a dataclass, each field of which has a default of one
+    of PARAMETER_TYPES that lies within the field's own range and choices. owner: what the message
+    begins with."""
     where = f"{owner}{getattr(params, '__name__', params)}"
     if not dataclasses.is_dataclass(params) or not isinstance(params, type):
         raise PluginError(f"{where} is no dataclass; write @dataclass(frozen=True) above it")
@@ -185,7 +195,8 @@ def _place(module: ModuleType, line: int) -> str:
 
 
 def _shown(value: object) -> str:
-    """A declaration for a message: of a long one only its class, of other values all."""
+    """A value for a message: "nothing" for None, "a Model" or "a Reader" for one of these, else its
+    repr."""
     if value is None:
         return "nothing"
     if isinstance(value, Model | Reader):

@@ -91,8 +91,9 @@ class Answer:
 class Engine:
     """An executor, and how many pieces at once it is to be given.
 
-    called: as the user wrote it. renew: makes an executor in place of one whose workers are lost;
-    None where nobody here can. is_there: whether a scheduler still answers.
+    workers: how many it has. called: as the user wrote it. renew: makes an executor in place of one
+    whose workers are lost; None where nobody here can. is_there: whether a scheduler still answers.
+    Its attribute is_here says whether the workers are threads of this process.
     """
 
     def __init__(
@@ -112,10 +113,10 @@ class Engine:
 
     def map(self, job: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
         """Compute job(piece) for each piece by the executor, and yield the results in the order of
-        the pieces.
+        the pieces. At most SUBMITTED pieces for each worker are under way.
 
-        job and pieces must be such as can be pickled, but for threads. An AetoolError of a job is
-        raised in the place of its result; EngineError where the workers are gone.
+        job and pieces must be such as can be pickled, but for threads. What a job raises is raised
+        in the place of its result, an OSError as DataError. EngineError where the workers are gone.
         """
         sending = _Sending(self, job)
         waiting: deque[Task[Piece]] = deque()
@@ -131,7 +132,8 @@ class Engine:
                 task.future.cancel()
 
     def warm(self, modules: Sequence[str]) -> None:
-        """Let workers import these modules in advance."""
+        """Let workers import these modules in advance, and do not wait for it; does nothing for
+        threads, and nothing where the executor takes no work."""
         if self.is_here:
             return
         with suppress(BrokenExecutor, RuntimeError, OSError):
@@ -139,8 +141,8 @@ class Engine:
                 self.executor.submit(_load, tuple(modules))
 
     def renewed(self) -> bool:
-        """Replace an executor that broke, if that can be done here; returns whether there is one
-        again."""
+        """Replace an executor that broke, if that can be done here: self.executor is then a new
+        one. Returns whether it was replaced."""
         if self._renew is None:
             return False
         self.executor.shutdown(wait=False, cancel_futures=True)
@@ -156,8 +158,9 @@ class Engine:
         )
 
     def answer(self, future: Future[Answer], look: Callable[[], None]) -> Answer:
-        """Wait for a worker's answer and return it; EngineError where no scheduler answers. look: a
-        function that is called now and then during the wait."""
+        """Wait for a worker's answer and return it; what the future raises is raised. EngineError
+        where no scheduler answers for PATIENCE seconds. look: a function that is called now and
+        then during the wait, at least once a second."""
         silent = 0.0
         # soon at first: what has to be done anew is mostly found at the begin
         patience = LOOK / 64
@@ -190,8 +193,9 @@ class _Sending(Generic[Piece, Result]):
             self.key = hashlib.sha256(self.content).hexdigest()
 
     def begun(self, piece: Piece, content: bytes | None = None) -> Task[Piece]:
-        """Send a piece to a worker. content: the job itself, for workers that do not
-        have it yet."""
+        """Send a piece to a worker; returns the Task to wait for. content: the job itself, for
+        workers that do not have it yet. EngineError where nothing can be sent; that the executor is
+        broken shows only in the Task's future."""
         executor = self.engine.executor
         try:
             if self.engine.is_here:
@@ -208,7 +212,8 @@ class _Sending(Generic[Piece, Result]):
 
     def result(self, waiting: deque[Task[Piece]]) -> Result:
         """Wait for the result of the piece that has waited longest, take it off `waiting`, and
-        return it."""
+        return it. The AetoolError of a job is raised, and EngineError where the workers are
+        gone."""
         while True:
             answer = self._answer(waiting)
             if answer is not None and not answer.is_missing:
@@ -221,8 +226,9 @@ class _Sending(Generic[Piece, Result]):
                 waiting[0] = self.begun(waiting[0].piece, self.content)
 
     def _answer(self, waiting: deque[Task[Piece]]) -> Answer | None:
-        """Wait for the answer to the piece that has waited longest; None where workers were lost,
-        after which all pieces are sent anew."""
+        """Wait for the answer to the piece that has waited longest. None where workers were lost:
+        all pieces without an answer are then sent anew, and replaced in `waiting`. EngineError if
+        they cannot be replaced, or were lost more than MOST_LOST times in a row."""
         try:
             return self.engine.answer(waiting[0].future, lambda: self._teach(waiting))
         except EngineError:
@@ -242,8 +248,8 @@ class _Sending(Generic[Piece, Result]):
         return None
 
     def _teach(self, waiting: deque[Task[Piece]]) -> None:
-        """Send the job to the workers whose answers say that they do not know it, so that later
-        pieces need not wait for that."""
+        """Send the pieces, whose workers answer that they do not know the job, again and with the
+        job, and replace them in `waiting`, so that later pieces need not wait for that."""
         for place, task in enumerate(waiting):
             if _is_answered(task.future) and task.future.result().is_missing:
                 waiting[place] = self.begun(task.piece, self.content)
@@ -254,7 +260,8 @@ def _is_answered(future: Future[Answer]) -> bool:
 
 
 def _one_line(error: BaseException) -> str:
-    """The message of an error on one line; its class where it has no message."""
+    """The message of an error on one line, its first 200 characters; the name of its class where it
+    has no message."""
     said = " ".join(str(error).split())
     return said[:200] or type(error).__name__
 
@@ -289,7 +296,9 @@ def _load(modules: tuple[str, ...]) -> None:
 
 
 def _computed(job: Callable[[Piece], object], piece: Piece, is_shell: bool) -> Answer:
-    """Run a job on a piece and wrap its result; faults of the data are returned, not raised."""
+    """Run a job on a piece and wrap its result. An AetoolError, and an OSError as DataError, is
+    returned in the Answer; any other exception is raised. is_shell: whether messages are for the
+    command line."""
     try:
         if is_shell:
             with spelling.of_the_shell():
@@ -309,11 +318,12 @@ Chosen: TypeAlias = "str | Executor | Engine | None"
 
 @contextmanager
 def opened(chosen: Chosen) -> Iterator[Engine | None]:
-    """Context manager: open the engine that the user chose for the block; yields None if none was
-    chosen.
+    """Context manager: open the engine that the user chose for the block, and yield it; None if
+    none was chosen.
 
-    chosen: one of KINDS, or an executor, which stays open. ParamError for any other text;
-    EngineError where it cannot be reached.
+    chosen: a text as KINDS has it, whose workers end with the block; or an executor or an Engine,
+    which stays open. ParamError for any other text or value; EngineError where it cannot be
+    reached.
     """
     if chosen is None or isinstance(chosen, Engine):
         yield chosen
@@ -330,7 +340,7 @@ def opened(chosen: Chosen) -> Iterator[Engine | None]:
 
 
 def _workers_of(executor: Executor) -> int:
-    """How many workers an executor has, as far as it tells."""
+    """How many workers an executor has, at least 1; 2 where it does not say."""
     known = getattr(executor, "_max_workers", None)
     client = getattr(executor, "_client", None)
     if known is None and client is not None:
@@ -339,8 +349,9 @@ def _workers_of(executor: Executor) -> int:
 
 
 def check(chosen: Chosen) -> None:
-    """Raise ParamError for a text that names no engine. It starts nothing, so that a misspelt name
-    is told before anything is read."""
+    """Raise ParamError for a text that names no engine, and for a number of workers that is none,
+    but after dask:local. Any other value passes. Nothing is started, so that a misspelt name is
+    reported before anything is read."""
     if not isinstance(chosen, str):
         return
     kind, _, rest = chosen.partition(":")
@@ -364,8 +375,9 @@ def _named(chosen: str) -> Iterator[Engine]:
 
 
 def _count(text: str, chosen: str) -> int:
-    """The number of workers in the name of an engine, such as 4 in threads:4; ParamError if it is
-    no number."""
+    """The number of workers in the name of an engine, such as 4 in threads:4; ParamError unless it
+    is a whole number from 1 to MOST_WORKERS, both allowed. chosen: the engine's name, for
+    messages."""
     is_number = text.isascii() and text.isdigit() and len(text) < len(str(MOST_WORKERS)) + 1
     if not is_number or not 1 <= int(text) <= MOST_WORKERS:
         raise ParamError(
@@ -397,8 +409,9 @@ def _of_processes(workers: int, chosen: str) -> Iterator[Engine]:
 
 def _of_dask(address: str, chosen: str) -> Iterator[Engine]:
     """Yield, once, an engine on a Dask cluster. address: of its scheduler; "local" or "local:N" for
-    one of this machine, with N workers. chosen: what the user typed. EngineError if Dask is not
-    installed or nobody answers there."""
+    one of this machine, with N workers, or one for each processor. chosen: what the user typed.
+    EngineError if Dask is not installed or nobody answers there; ParamError if N is no number of
+    workers."""
     try:
         import dask.system
         import distributed
@@ -444,7 +457,8 @@ def _unreachable(chosen: str, error: Exception) -> EngineError:
 
 def _of_local_cluster(workers: int, chosen: str) -> Iterator[Engine]:
     """Yield, once, an engine on a Dask cluster of so many worker processes of this machine, which
-    ends when the generator goes on. chosen: what the user typed, for messages.
+    ends when the generator goes on. chosen: what the user typed, for messages. EngineError if it
+    cannot be started.
 
     The scheduler is there when the engine is yielded; the workers begin meanwhile, while the source
     is read and the first piece is computed here. Pieces that are sent before wait for them.

@@ -44,8 +44,8 @@ class Whole(nn.Module):
             self.members.append("prior_logits")
 
     def inputs(self, x: Tensor) -> dict[str, Tensor]:
-        """Example inputs by name for the module: x, rows as the network takes them, and where
-        members need them z, their codes, and their condition."""
+        """Example inputs by name for the module: x, rows as the network takes them, (batch, ...);
+        z, their codes, if the network has a code; condition, if its decoder takes one."""
         inputs = {"x": x}
         if self.net.code is None:
             return inputs
@@ -61,8 +61,9 @@ class Whole(nn.Module):
         z: Tensor | None = None,
         condition: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """Compute every member, in order: those of rows x, (batch, ...), and those of codes z,
-        (batch, latent), beside a condition."""
+        """Compute every member, in the order of `members`: those of rows x, (batch, ...), and those
+        of codes z, (batch, latent), beside a condition. z may be None only if the network has no
+        code; condition None is one of no columns."""
         results = []
         for name in self.members:
             member = getattr(self.net, name)
@@ -86,8 +87,9 @@ def is_told(net: AutoEncoder) -> bool:
 
 
 def write(net: AutoEncoder, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
-    """encoder.onnx, decoder.onnx (unless the model has no code), prior.onnx (if the model has
-    learned one of its codes) and score.onnx, as bytes."""
+    """The graphs of a fitted network, as bytes by the names of their files: score.onnx,
+    encoder.onnx and decoder.onnx (unless the model has no code), and prior.onnx (if its prior is
+    "graph"). schema: None for pictures. PluginError for a network that torch cannot export."""
     wide = spec.shape or (spec.features,)
     whole = Whole(net)
     # any few rows: the values do not matter, the number of rows is left open
@@ -172,7 +174,8 @@ def _embedded(
 
 
 def _needed_for(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
-    """The nodes of a graph that these outputs depend on, as a graph."""
+    """The part of a graph that these outputs depend on, as a graph: its nodes, weights and outputs;
+    inputs are not declared in it."""
     needed = set(outputs)
     nodes: list[onnx.NodeProto] = []
     # from the end: what a node that is needed takes is needed, too
@@ -224,8 +227,9 @@ def _score(
     schema: Schema | None,
     model: onnx.ModelProto,
 ) -> bytes:
-    """The graph from records to what each column costs, and to what was expected of it; model: the
-    traced network."""
+    """The bytes of the graph from records to parts, what each column costs and last what all share,
+    and expected, what was expected of the record; with the prior "features" also to likely, the
+    same as features. model: the traced network; schema: None for pictures."""
     g = Graph()
     both = _needed_for(model, ["parts", "expected"])
     features = _input(g, spec, schema)
@@ -254,8 +258,9 @@ def _in_bits(
     parts: str,
     columns: int,
 ) -> str:
-    """Add to graph g the parts of a score, (B, columns + 1) in nats, in bits: with what cells cost
-    that the network does not see, and none without bound."""
+    """Add to graph g the parts of a score, (B, columns + 1) in nats, in bits; returns the name of
+    the result. Added is what cells cost that the network does not see (of tables), and each part is
+    limited by `write_cap` at knee(rows fitted), of pictures at knee(0)."""
     rows = 0
     if schema is not None:
         # of pictures nothing is known but pixels

@@ -51,7 +51,7 @@ def content_folds(
 
 def stretch_folds(rows: int, folds: int, stretches: int = STRETCHES) -> Int:
     """Assign rows to folds in a few stretches of neighbouring rows each: (rows,), the fold of each
-    row.
+    row, 0 .. folds - 1. stretches: how many for each fold; folds take turns.
 
     A model is then judged by rows of another time than those it was fitted on, and not by rows
     whose neighbours it knows: so the scores show how far ordinary records drift (blocked
@@ -70,11 +70,12 @@ def staying(
 ) -> npt.NDArray[np.bool_]:
     """Which rows are kept in the fit although their fold is left out, (rows,) bool.
 
-    features: (rows, features); kept: (rows,) bool, the rows to fit. Rows that equal each other are
-    left out together, for a few that lie apart would vouch for one another; unless there are so
-    many that to be like them is usual: more than a tenth of all rows. Where more than half of the
-    rows repeat others, as where columns hold few values, to repeat is usual, and of equal rows all
-    but one stay: each is judged by the others.
+    features: (rows, features); kept: (rows,) bool, the rows to fit, at least one; any other row is
+    False. Rows that equal each other are left out together, for a few that lie apart would vouch
+    for one another; unless there are so many that to be like them is usual: more than a tenth of
+    the kept rows. Where more than half of the kept rows repeat others, as where columns hold few
+    values, to repeat is usual, and of equal rows all but the first stay: each is judged by the
+    others.
     """
     rows = np.flatnonzero(kept)
     flat = features.reshape(len(features), -1)
@@ -93,8 +94,8 @@ def staying(
 
 
 def _equal_rows(flat: npt.NDArray[np.float32]) -> tuple[Int, Int]:
-    """Find rows that are equal: (the index of the first row of each kind; for each row how many are
-    equal to it, itself included). flat: (rows, features)."""
+    """Find rows that are equal, byte by byte: (the index of the first row of each kind, (kinds,);
+    for each row how many are equal to it, itself included, (rows,)). flat: (rows, features)."""
     contiguous = np.ascontiguousarray(flat)
     row_bytes = contiguous.dtype.itemsize * contiguous.shape[1]
     # a row as one key of bytes: sorted at once, and not column by column
@@ -111,7 +112,8 @@ def _equal_rows(flat: npt.NDArray[np.float32]) -> tuple[Int, Int]:
 
 def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
     """Join the score graphs of all folds into one that scores each record by the graph that was
-    fitted without that record's fold."""
+    fitted without that record's fold. scores: the bytes of the graph of each fold, fold 0 first, at
+    least one; returns those of the joined one. schema: None for pictures."""
     g = Graph()
     x, features = open_graph(g, spec, schema)
     fold = _write_fold(g, features, spec, len(scores))

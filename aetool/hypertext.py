@@ -7,8 +7,8 @@ from html import escape
 
 
 def table(caption: str, rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
-    """An HTML table; whatever stands in a cell is text. head: names of the columns, if they have
-    any."""
+    """An HTML table, in which captions, headings and cells are escaped. rows: of as many cells each
+    as columns; head: names of the columns, or () for none."""
     written = [f"<table><caption>{escape(caption)}</caption>"]
     if head:
         titles = "".join(f"<th>{escape(title)}</th>" for title in head)

@@ -12,7 +12,8 @@ KERNEL = "aetool.codec._kernel"  # lies beside the codec; rooms below it may use
 
 
 def load() -> Any:
-    """The C kernel as a module; None where it was not built, or the references are asked for."""
+    """The C kernel as a module; None where it was not built, or where the environment variable
+    AETOOL_REFERENCE is set to any text but an empty one."""
     if os.environ.get(REFERENCE):
         return None
     try:

@@ -37,7 +37,8 @@ def learned(parts: maps.Parts, shape: tuple[int, int, int]) -> bytes:
 
 def pixels_of(model: Bundle) -> PixelCalibration:
     """The ordinary cost of each pixel by a model of pictures; for a model fitted before heat maps
-    were calibrated, the medians of its parts. BundleError where they are not valid."""
+    were calibrated, the medians of its parts. DataError for a model of tables; BundleError where
+    the stored values are not valid."""
     if model.shape is None:
         raise DataError(f"{model.name}: is of tables, and only pictures have maps")
     shape = model.shape[1:]

@@ -37,7 +37,9 @@ def param(
     max: float | None = None,
     choices: tuple[object, ...] | None = None,
 ) -> Any:
-    """A field of a model's Params: its default (which fixes the type), help, and allowed range."""
+    """A field of a model's Params: its default (which fixes the type), help, and what is allowed.
+    min, max: the smallest and largest value, both allowed; None: no bound. choices: the only values
+    allowed; None: any."""
     meta = {"help": help, "min": min, "max": max, "choices": choices}
     return dataclasses.field(default=default, metadata=meta)
 
@@ -58,7 +60,8 @@ class Member:
     asked for. withstands: in a robust fit it is given all rows, for the farthest sway it little.
     in_bits: its score is -log2 p already, p being the part of ordinary records that are as odd, or
     more than that part; it joins the others as it is. weight: how many members of weight 1 it
-    counts for. least, most: it is tried where a record has so many features; most 0: or any more.
+    counts for. least, most: it is tried where a record has from `least` to `most` features, both
+    included; most 0: `least` or more.
     words: True: it is tried on tables of which a column is a category; False: on all others; None:
     on both.
     """
@@ -76,8 +79,9 @@ class Member:
     words: bool | None = None
 
     def suits(self, features: int, has_words: bool = False) -> bool:
-        """Whether the member is tried on records of this many features: from `least` to `most`, and
-        with or without columns of words as `words` says."""
+        """Whether the member is tried on records of this many features: from `least` to `most`,
+        both included, with no upper limit for most 0; and with or without columns of words as
+        `words` says."""
         if self.words is not None and self.words != has_words:
             return False
         return self.least <= features <= (self.most or features)
@@ -219,7 +223,9 @@ class Spec:
 
 
 def make_params(model: Model, params: Mapping[str, object]) -> Any:
-    """The model's Params from option strings or values, checked against type, range, choices."""
+    """The model's Params from option strings or values by name; parameters not among them have
+    their defaults. ParamError for a name that the model does not have, and for a value that is not
+    of the parameter's type or not within its range or choices."""
     fields = {f.name: f for f in dataclasses.fields(model.Params)}
     unknown = [k for k in params if k not in fields]
     if unknown:
@@ -233,7 +239,7 @@ def make_params(model: Model, params: Mapping[str, object]) -> Any:
 
 
 def check_default(field: dataclasses.Field[object]) -> None:
-    """ParamError where the default of a parameter is not within its own range or choices."""
+    """Raise ParamError where the default of a parameter is not within its own range or choices."""
     _checked("", field, field.default)
 
 
@@ -263,8 +269,9 @@ def _checked(owner: str, field: dataclasses.Field[object], value: object) -> obj
 
 
 def _convert(kind: type, value: object) -> object:
-    """A parameter's value, or text, as this type, bool, int, float, str or a tuple of whole
-    numbers; TypeError or ValueError if it is none."""
+    """A parameter's value, or text, as this type; TypeError or ValueError if it is none. bool:
+    true, yes, 1, false, no or 0 in either case; int: also a float without a fraction; str: texts
+    alone; tuple: whole numbers, from a text such as "8,4" or anything to iterate over."""
     if kind is bool:
         truth = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         if str(value).lower() not in truth:
@@ -283,7 +290,9 @@ def _convert(kind: type, value: object) -> object:
 
 
 def describe_params(model: Model) -> list[tuple[str, object, str, str]]:
-    """(name, default, allowed values, help) of each of the model's parameters."""
+    """(name, default, allowed values, help) of each of the model's parameters, in their order.
+    Allowed values are a text: "a|b" for choices, else "0..8" for a range, one end of which may be
+    missing, else the name of the type."""
     rows = []
     for f in dataclasses.fields(model.Params):
         low, high, choices = (f.metadata.get(k) for k in ("min", "max", "choices"))

@@ -39,7 +39,9 @@ def available() -> dict[str, EntryPoint]:
 
 
 def load(name: str) -> tuple[list[Model], list[Reader]]:
-    """Import the plugin called `name` alone; returns what it declares, checked."""
+    """Import the plugin called `name` alone; returns the models and the readers that it declares,
+    checked. PluginError if it is not installed, cannot be imported, or declares what cannot be
+    used."""
     entries = available()
     if name not in entries:
         names = ", ".join(entries) or "none"
@@ -75,7 +77,8 @@ def load(name: str) -> tuple[list[Model], list[Reader]]:
 def get_model(name: str) -> Model:
     """The declaration of model `name`, from the plugin of that name or any that declares it.
 
-    Raises PluginError where there is none, or where two plugins of other names declare it.
+    Raises PluginError where there is none, where two plugins of other names declare it, or where
+    the plugin of that name cannot be used; other plugins that cannot be used are passed over.
     """
     entries = available()
     # a plugin of the model's own name comes first, and spares importing the others
@@ -112,8 +115,8 @@ def get_model(name: str) -> Model:
 
 
 def models_installed() -> Iterator[Model | PluginError]:
-    """Every declared model; a plugin that cannot be imported, or that declares a model which
-    another has declared, yields its error instead."""
+    """Yield every declared model; a plugin that cannot be used, or that declares a model which
+    another has declared, yields its error instead of raising it."""
     entries = available()
     owners: dict[str, EntryPoint] = {}
     for name, entry in entries.items():
@@ -163,7 +166,7 @@ class OwnedReader:
 
 
 def readers_installed() -> Iterator[OwnedReader | PluginError]:
-    """Every reader; a plugin that cannot be imported yields its error instead.
+    """Yield every reader; a plugin that cannot be used yields its error instead of raising it.
 
     Imports those plugins alone that say in their metadata that they bring readers.
     """
@@ -185,7 +188,8 @@ def _names_of_readers(lookup: Callable[..., Iterable[EntryPoint]], _: tuple[str,
 
 
 def resolve(path: str) -> Any:
-    """The object named "package.module:Name"; PluginError says what could not be found."""
+    """The object named "package.module:Name"; PluginError if the module cannot be imported or has
+    no such name. Other exceptions of the module are raised as they are."""
     module, _, name = path.partition(":")
     try:
         return getattr(importlib.import_module(module), name)

@@ -12,7 +12,9 @@ TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2
 
 
 def printable(text: str) -> str:
-    """A name or value on one line, with nothing in it that a terminal obeys."""
+    """A name or value on one line, with nothing in it that a terminal obeys: control characters,
+    ends of lines and signs that turn the direction of writing become escapes such as \\n and
+    \\x1b."""
     if text.isprintable():
         return text
     return "".join(_escaped(character) for character in text)

@@ -53,10 +53,12 @@ class Rarity:
 
     @classmethod
     def of(cls, held_out: Float, expected: float = 0.0) -> Rarity:
-        """The rarity of scores such as these, (n,), of ordinary records held out of the fit.
+        """The rarity of scores such as these, (n,) with n at least 1, of ordinary records held out
+        of the fit.
 
-        expected: for how many excesses in the tail the scale counts by which scores fall off
-        between their middle and their highest tenth.
+        expected: as how many excesses over the start of the tail a second estimate of the tail's
+        scale counts: how fast scores fall off between their median and their highest tenth; 0: not
+        at all.
         """
         scores = np.quantile(held_out, [1 - part for part in BODY])
         bits = -np.log2(BODY)
@@ -84,7 +86,8 @@ class Rarity:
         return cls(np.zeros(1), np.zeros(1), 1.0, knee(rows))
 
     def of_scores(self, scores: Float) -> Float:
-        """(n,): the rarity of scores in bits, -log2 of the share of records that score as high."""
+        """The rarity of scores in bits, (n,): -log2 of the share of ordinary records that score as
+        high, limited by `cap` at self.bend. scores: (n,)."""
         bits = np.interp(scores, self.scores, self.bits)
         excess = np.maximum(scores - self.scores[-1], 0.0)
         bits = bits + self.slope * excess
@@ -107,10 +110,11 @@ class Rarity:
 
 
 def _scale_beyond(held_out: Float, tail: float, expected: float) -> float:
-    """The scale of the exponential by which held-out scores, (n,), fall off beyond `tail`.
+    """The scale, above 0, of the exponential by which held-out scores, (n,), fall off beyond
+    `tail`.
 
-    expected: for how many excesses the scale counts by which they fall off between their middle
-    and their highest tenth.
+    expected: as how many excesses over `tail` a second estimate of it counts: how fast scores fall
+    off between their median and their highest tenth; 0: not at all.
     """
     # quantiles, and not the extremes: one far record would stretch the scale
     low, median, high = np.quantile(held_out, [0.1, 0.5, 0.9])
@@ -151,7 +155,8 @@ def write_cap(
     bend: float,
     room: float = ROOM,
 ) -> str:
-    """Add `cap` to a graph: bits that never exceed bend + room; returns the name of the result."""
+    """Add `cap` to a graph: bits that never exceed bend + room; returns the name of the result.
+    bits: the name of a value, of any shape."""
     value = g.term(bits)
     # below the bend nothing is over, and the second term is 0
     over = (value - bend).positive_part()
@@ -253,8 +258,9 @@ def _write_mean(
     top: Term,
     weights: Sequence[float],
 ) -> tuple[Term, Term]:
-    """Add to a graph the power of each model's bits beside the top ones, (B, models), and by how
-    many bits their mean is above the top, (B, 1), at most 0: (powers, bits)."""
+    """Add to a graph, for each model, 2 to the power of SHARPNESS times its bits less the top ones,
+    (B, models); and log2 of their weighed mean, divided by SHARPNESS, (B, 1), at most 0: (powers,
+    bits). bits: (B, models); top: (B, 1), the highest of them."""
     # powers of 2 as powers of e, and back: ONNX has no Exp2
     base = SHARPNESS * math.log(2)
     below_top = bits - top

@@ -118,7 +118,8 @@ def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -
 def _activations(model: onnx.ModelProto, batch: int, refuse: Callable[[str], BundleError]) -> int:
     """Bytes of all values that a graph computes for a batch of so many rows, 8 for each number and
     as if none were freed. refuse: makes the error for the reason why a graph is not allowed; raised
-    where the shape of a value is not known beforehand."""
+    where an input has no shape, shapes do not fit together, or the shape of a value is not known
+    beforehand."""
     import onnx
 
     fixed = onnx.ModelProto()
@@ -161,7 +162,9 @@ Provider = tuple[str, dict[str, str]] | str  # of ONNX Runtime: a name, and its 
 
 
 def providers(device: str) -> tuple[list[Provider], str]:
-    """ONNX Runtime's provider list for auto, cpu, cuda or cuda:<n>; and what was chosen."""
+    """ONNX Runtime's provider list for auto, cpu, cuda or cuda:<n>; and what was chosen, "cpu" or
+    "cuda:<n>". auto is the GPU where this onnxruntime has CUDA, else the CPU. ParamError for any
+    other device, and for cuda where it has none."""
     import onnxruntime as ort
 
     if device == "cpu":
@@ -197,7 +200,8 @@ def _load_cuda() -> None:
 
 
 def _starts(chosen: list[Provider]) -> bool:
-    """Whether ONNX Runtime can use these providers, found by running a graph of one operator."""
+    """Whether ONNX Runtime can use the first of these providers, found by running a graph of one
+    operator."""
     import onnxruntime as ort
     from onnx import TensorProto, helper
 
@@ -228,7 +232,13 @@ system.after_fork_in_child(_leave_to_parent)
 
 class Session:
     """One graph, ready to run in batches of one fixed size, so that no result depends on its
-    batch-mates. In a process that was forked from the one it was made in it starts anew."""
+    batch-mates. In a process that was forked from the one it was made in it starts anew.
+
+    data: the graph, as ONNX; name: for messages; device: auto, cpu, cuda or cuda:<n>; most: the
+    largest batch on the CPU. Its attributes say the batch, the device chosen, and the names of
+    inputs and outputs. BundleError for a graph that is refused or cannot run; ParamError where
+    there is no such device.
+    """
 
     def __init__(self, data: bytes, name: str, device: str, most: int) -> None:
         self.batch = vet(data, name, most)
@@ -278,7 +288,8 @@ class Session:
 
     def __call__(self, *rows: Array) -> Mapping[str, Array]:
         """Run the graph: all outputs by name, (rows, ...) each. rows: an array (rows, ...) for each
-        of the graph's inputs."""
+        of the graph's inputs, in their order and all of one length, which may be 0. BundleError for
+        another number of arrays."""
         if len(rows) != len(self.inputs):
             raise BundleError(
                 f"{self.name}: takes {' and '.join(self.inputs)}, and not {len(rows)} "
@@ -298,7 +309,8 @@ class Session:
             yield {k: v[:count] for k, v in zip(self.outputs, values, strict=True)}
 
     def _whole(self, part: Array) -> Array:
-        """Fill rows up with zeros to a full batch, the one size with which the graph is run."""
+        """Fill rows, at most a batch of them, up with zeros to a full batch, the one size with
+        which the graph is run."""
         missing = self.batch - len(part)
         if missing:
             part = np.concatenate([part, np.zeros((missing, *part.shape[1:]), part.dtype)])

@@ -115,19 +115,20 @@ class AnomalyDetector(
 
     def score_samples(self, X: object) -> Floats:
         """Minus the score of each record, (rows,) float64: the higher, the more usual it is. X:
-        (rows, columns), with the columns that were fitted."""
+        (rows, columns), with the columns that were fitted. NotFittedError before a fit;
+        EstimatorError or ValueError for rows that cannot be scored."""
         check_is_fitted(self)
         table, _ = self._table(X, reset=False)
         return self._usual(table)
 
     def decision_function(self, X: object) -> Floats:
         """How far each record is from the threshold, (rows,) float64: score_samples less offset_,
-        negative for an anomaly. X: (rows, columns)."""
+        negative for an anomaly, 0 or more for any other. X and errors: as of score_samples."""
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: object) -> Signs:
-        """Whether each record is an anomaly, (rows,): -1 for an anomaly, 1 for any other. X: (rows,
-        columns)."""
+        """Whether each record is an anomaly, (rows,): -1 for an anomaly, 1 for any other, one at
+        the threshold among them. X and errors: as of score_samples."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def transform(self, X: object) -> npt.NDArray[np.float32]:
@@ -173,8 +174,10 @@ class AnomalyDetector(
         return int(check_random_state(self.random_state).randint(MOST_SEED))
 
     def _table(self, X: object, reset: bool) -> tuple[object, dict[str, str]]:
-        """Convert X to what aetool takes: (the data, for each column the kind that it is known to
-        have). reset: whether X is being fitted; if not, its columns must be those that were."""
+        """Convert X to what aetool takes: (the data; for each column of an array the kind "number",
+        nothing for a table). reset: whether X is being fitted; if not, its columns must be those
+        that were. EstimatorError for a table without rows or with two columns of one name;
+        ValueError for what scikit-learn refuses."""
         if _has_columns(X):
             if isinstance(X, pd.DataFrame) and not X.columns.is_unique:
                 twice = X.columns[X.columns.duplicated()][0]

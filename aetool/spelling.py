@@ -73,7 +73,7 @@ def there_are(
     known_words: Iterable[str],
 ) -> str:
     """The end of a message on a word that is none of those known: "; there are a, b and 9 more; did
-    you mean 'b'?"."""
+    you mean 'b'?". At most 20 words are listed; of no words it is "; there are none"."""
     all_words = list(known_words)
     listed_words = ", ".join(all_words[:MOST_LISTED]) or "none"
     if len(all_words) > MOST_LISTED:

@@ -61,20 +61,22 @@ def open_folder(folder: Path) -> int | None:
 
 
 def sync_folder(handle: int | None) -> None:
-    """Make the renames in an open folder last through a power cut, where the system can be told."""
+    """Make the renames in an open folder last through a power cut; None, as where no folder can be
+    opened, does nothing. OSError if the disk cannot be written."""
     if handle is not None:
         os.fsync(handle)
 
 
 def close_folder(handle: int | None) -> None:
-    """Close what open_folder has opened."""
+    """Close what open_folder has opened; None is nothing to close."""
     if handle is not None:
         os.close(handle)
 
 
 def sync_tree(tree: Path) -> None:
-    """Write everything in a folder's file system to the disk, in one call if there is one; else
-    file by file. OSError if it cannot be."""
+    """Write a folder's files to the disk: by one call for its file system, or for all file systems,
+    where there is one; else file by file, but for those that may not be opened. OSError if it
+    cannot be."""
     system = _c_library()
     if hasattr(system, "syncfs"):
         handle = os.open(tree, os.O_RDONLY)
@@ -93,8 +95,9 @@ def sync_tree(tree: Path) -> None:
 
 
 def exchange(first: Path, second: Path) -> bool:
-    """Exchange the names of two files or folders in one step; returns whether it was done, False if
-    the system never can."""
+    """Exchange the names of two files or folders in one step; returns True if it was done, False if
+    the system or this file system never can. OSError for any other failure, as if one is not
+    there."""
     system = _c_library()
     names = os.fsencode(first), os.fsencode(second)
     if hasattr(system, "renamex_np"):  # macOS
@@ -113,7 +116,8 @@ def exchange(first: Path, second: Path) -> bool:
 
 def give_second_name(path: str | Path, second: Path) -> None:
     """Give a file, or a link as it is, a second name: a hard link, or a copy where the file system
-    knows no second names."""
+    knows no second names. OSError if it cannot be linked for another reason, as if the name is
+    taken."""
     try:
         if os.link in os.supports_follow_symlinks:
             os.link(path, second, follow_symlinks=False)
@@ -142,13 +146,15 @@ def _last_error(path: Path) -> OSError:
 
 def claim(handle: int) -> None:
     """Mark an open file as in use by this process until it is closed, so that no clean-up removes
-    it."""
+    it. Waits while another process has it marked; does nothing on Windows, where an open file
+    cannot be removed."""
     if fcntl is not None:
         fcntl.flock(handle, fcntl.LOCK_EX)
 
 
 def claim_folder(folder: Path) -> int:
-    """Mark a folder as in use by this process; returns a handle for close_claim."""
+    """Mark a folder as in use by this process; returns a handle for close_claim. Waits while
+    another process has it marked, but on Windows."""
     if fcntl is None:
         return os.open(folder / CLAIM, os.O_CREAT | os.O_RDWR | BINARY, 0o600)
     handle = os.open(folder, os.O_RDONLY)
@@ -157,7 +163,8 @@ def claim_folder(folder: Path) -> int:
 
 
 def close_claim(handle: int, folder: Path) -> None:
-    """End the use of a folder; it is removed if nothing but the mark is left in it."""
+    """End the use of a folder. On Windows the mark is a file, which is removed, and with it the
+    folder if nothing else is in it; elsewhere the folder stays."""
     os.close(handle)
     if fcntl is None:
         with contextlib.suppress(OSError):
@@ -167,8 +174,9 @@ def close_claim(handle: int, folder: Path) -> None:
 
 @contextlib.contextmanager
 def unclaimed(path: Path) -> Iterator[None]:
-    """Within the block a file or folder belongs to this process. OSError if its writer lives, or if
-    the system cannot tell: then it is left alone."""
+    """Context manager: within the block a file or folder is known to have no living writer, and
+    belongs to this process. OSError if its writer lives, or if the system cannot tell: then it is
+    left alone."""
     if fcntl is not None:
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -194,7 +202,7 @@ def new_part(folder: Path, name: Callable[[], str]) -> tuple[BinaryIO, Path | No
     its path).
 
     Where the file system can, it has no name and its path is None; elsewhere `name` is called for
-    one.
+    one, and FileExistsError raised if it is taken.
     """
     if hasattr(os, "O_TMPFILE") and OPEN_FILES.is_dir():
         try:
@@ -211,14 +219,15 @@ def new_part(folder: Path, name: Callable[[], str]) -> tuple[BinaryIO, Path | No
 
 
 def name_nameless(handle: int, name: str, folder: int | None) -> None:
-    """Give a file without a name one in an open folder. FileExistsError if it is taken."""
+    """Give a file without a name one in an open folder. handle: of the file; folder: a handle, or
+    None for the current folder. FileExistsError if the name is taken."""
     # with a folder's handle it is linkat, which looks through the link in /proc
     os.link(OPEN_FILES / str(handle), name, dst_dir_fd=folder)
 
 
 def replace_in(folder: int | None, part: str, name: str) -> None:
     """Rename the file `part` of an open folder to `name`, in place of what has that name; if that
-    fails, `part` is removed."""
+    fails, `part` is removed and OSError raised. folder: a handle; None: both are paths."""
     try:
         os.rename(part, name, src_dir_fd=folder, dst_dir_fd=folder)
     except OSError:
@@ -263,8 +272,8 @@ def path_of(file: BinaryIO) -> Path:
 
 
 def read_at(file: BinaryIO, length: int, offset: int) -> bytes:
-    """Read at most `length` bytes of a file from an offset, fewer at its end; several threads may
-    do so at once."""
+    """Read at most `length` bytes of a file from an offset in bytes, fewer at its end; several
+    threads may do so at once. The position of the file may have changed afterwards."""
     if hasattr(os, "pread"):
         return os.pread(file.fileno(), length, offset)
     with _one_reader:
@@ -273,7 +282,8 @@ def read_at(file: BinaryIO, length: int, offset: int) -> bytes:
 
 
 def reserve(file: BinaryIO, size: int) -> None:
-    """Give a file `size` bytes. OSError if the disk has no room, where the system can say so."""
+    """Give a file `size` bytes, at least 1; what lies beyond them is cut off, what is added is 0.
+    OSError if the disk has no room, where the system can say so."""
     file.truncate(size)
     if hasattr(os, "posix_fallocate"):
         # to write through a memory map without room on the disk would kill the process
@@ -282,7 +292,8 @@ def reserve(file: BinaryIO, size: int) -> None:
 
 def name_is_impossible(name: str) -> bool:
     """Whether this system would take the name of a file, with / between its folders, for something
-    else than a file of that name. What Windows does with `C:x` or `a\\..\\b` leaves the folder."""
+    else than a file of that name; always False but on Windows. What Windows does with `C:x` or
+    `a\\..\\b` leaves the folder."""
     return WINDOWS and any(map(_means_something_else, name.split("/")))
 
 
@@ -303,13 +314,15 @@ def usual_mode() -> int:
 
 
 def give_mode(handle: int, mode: int) -> None:
-    """Give an open file its permission bits, where there are any."""
+    """Give an open file its permission bits; does nothing where the system or file system has none
+    or forbids it, OSError for any other failure."""
     if hasattr(os, "fchmod"):
         _unless_unsupported(lambda: os.fchmod(handle, mode))
 
 
 def give_user(handle: int, user: int) -> None:
-    """Give an open file to another user, where this user may: only root gives files away."""
+    """Give an open file to another user, by number, where this user may: only root gives files
+    away. Does nothing where this user may not, and on systems without owners."""
     if hasattr(os, "fchown"):
         with contextlib.suppress(OSError):
             os.fchown(handle, user, -1)
@@ -328,8 +341,8 @@ def give_group(handle: int, group: int) -> bool:
 
 
 def give_times(file: int | Path, times: tuple[int, int]) -> None:
-    """Give a file its times (access, change of the content) in ns. An open file keeps its own where
-    the system asks for a path."""
+    """Give a file its times (access, change of the content) in ns since 1970. An open file keeps
+    its own where the system asks for a path, and any file where its file system has none."""
     if isinstance(file, Path) or os.utime in os.supports_fd:
         _unless_unsupported(lambda: os.utime(file, ns=times))
 

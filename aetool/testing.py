@@ -98,7 +98,9 @@ class Case:
         return ""
 
     def run(self) -> None:
-        """Run the check, unless one that it builds on has failed."""
+        """Run the check. AssertionError if it fails; unittest.SkipTest if it does not apply, or if
+        the check that it builds on, such as a fit, has failed. Other exceptions are the model's
+        own."""
         failed = getattr(self.bench, "failed", "")
         if failed:
             raise NotApplicable(f"waits for: {failed}")
@@ -109,8 +111,8 @@ class Case:
 
 
 def conformance(model: str | Model) -> Iterator[Case]:
-    """Yield a Case for every check that the model must pass. model: an installed plugin's name, or
-    a Model.
+    """Yield a Case for every check that the model must pass, those of tables before those of
+    pictures. model: the name of an installed model, or a Model.
 
     Raises PluginError where its declaration cannot be used.
     """
@@ -129,7 +131,8 @@ def conformance(model: str | Model) -> Iterator[Case]:
 
 
 def table_rows(rows: int = ROWS, seed: int = 0) -> Table:
-    """A small table of every kind of column: related numbers, a category, a date, gaps."""
+    """A small table of every kind of column, the same for the same seed: time (a date), a and b
+    (related numbers, b with gaps), count (whole numbers) and level (a category)."""
     rng = np.random.default_rng(seed)
     a = rng.normal(size=rows)
     b = 2 * a + 0.1 * rng.normal(size=rows)
@@ -201,7 +204,9 @@ class _Bench:
         return self.write("train", table_rows(), pictures())
 
     def write(self, name: str, table: Table, pixels: Pixels | None) -> Path:
-        """Write these records to a file of the bench's kind, and return its path."""
+        """Write these records to a file of the bench's kind, and return its path: pictures to
+        name.npy; a table, also where pixels is None, to name.csv. name: of the file, without its
+        ending."""
         if pixels is not None and self.kind == "image":
             path = self.folder / f"{name}.npy"
             np.save(path, pixels[:, 0])
@@ -285,7 +290,7 @@ class _Bench:
         )
 
     def few(self) -> preparing.Prepared:
-        """The first records of the training data, prepared."""
+        """The first FEW records of the training data, prepared; their features are a copy."""
         prepared = self.prepared
         # a copy, so that a fit which changes it spoils no other check
         features = prepared.features[:FEW].copy()
@@ -314,7 +319,8 @@ class _Bench:
         return loss_of(net, rows, rng)
 
     def batch(self, rows: int = 17) -> Tensor:
-        """The features of the first records, (rows, features), or pictures (rows, C, H, W)."""
+        """The features of the first records, at most `rows` of them: (rows, features), or pictures
+        (rows, C, H, W)."""
         import torch
 
         return torch.from_numpy(self.prepared.features[:rows])
@@ -327,7 +333,8 @@ class _Bench:
 
 
 def is_light(model: str | Model) -> None:
-    """Import torch in the module that `net` names, not in the one that declares the model."""
+    """Torch may not be imported by the module that declares the model, only by the one that `net`
+    names."""
     if isinstance(model, Model):
         raise NotApplicable("it is not installed")
     modules = [entry.module for name, entry in plugins.available().items() if name == model]
@@ -344,14 +351,16 @@ def is_light(model: str | Model) -> None:
 
 
 def is_documented(model: Model) -> None:
-    """Give the Model a summary and each field of Params a help text: param(default, "help")."""
+    """Give the Model a summary and each field of Params a help text: param(default, "help"); a
+    missing one fails."""
     assert model.summary, "the model has no summary"
     for name, _, _, help_ in describe_params(model):
         assert help_, f"parameter {name} has no help"
 
 
 def a_dry_run_goes_through(bench: _Bench) -> None:
-    """Every member must do on a few rows what the host asks of it."""
+    """Every member must do on a few rows what the host asks of it, without an error. Not for models
+    that join others."""
     if bench.model.members:
         raise NotApplicable("it joins other models")
     try:
@@ -363,8 +372,9 @@ def a_dry_run_goes_through(bench: _Bench) -> None:
 
 
 def context_and_a_condition_are_taken(bench: _Bench) -> None:
-    """A dry run on records with those before them, and a column that they are judged by: the width
-    of x is self.spec.features, and which of them are scored is told by self.spec.owners()."""
+    """A dry run must go through on records with those before them, and a column that they are
+    judged by: the width of x is self.spec.features, and which of them are scored is told by
+    self.spec.owners()."""
     if bench.model.members:
         raise NotApplicable("it joins other models")
     options = dataclasses.replace(bench.options(), context=BEFORE, condition=CONDITION)
@@ -386,7 +396,8 @@ def it_fits_and_exports(bench: _Bench) -> None:
 
 
 def parts_are_shaped_and_finite(bench: _Bench) -> None:
-    """parts returns (batch, columns + 1): a cost for each column, and last what all share."""
+    """parts must return (batch, columns + 1), all finite: a cost for each column, and last what all
+    share."""
     columns = len(bench.prepared.spec.columns)
     parts = bench.parts(bench.prepared.inputs[:33])
     assert parts.shape == (33, columns + 1), f"parts has shape {parts.shape}"
@@ -394,7 +405,8 @@ def parts_are_shaped_and_finite(bench: _Bench) -> None:
 
 
 def loss_is_shaped_and_reproducible(bench: _Bench) -> None:
-    """loss returns (batch,), and draws only from the generator it is given: generator=rng."""
+    """loss must return (batch,), finite, and draw only from the generator it is given:
+    generator=rng. For networks alone."""
     _only_for_networks(bench)
     import torch
 
@@ -408,7 +420,8 @@ def loss_is_shaped_and_reproducible(bench: _Bench) -> None:
 
 
 def score_is_deterministic(bench: _Bench) -> None:
-    """parts must not draw: average over fixed draws kept as a buffer, or use the mean."""
+    """parts of the same rows must be equal each time, so it must not draw: average over fixed draws
+    kept as a buffer, or use the mean."""
     if bench.deep:
         import torch
 
@@ -423,8 +436,8 @@ def score_is_deterministic(bench: _Bench) -> None:
 
 
 def score_is_independent_of_batch_mates(bench: _Bench) -> None:
-    """No statistic of the batch belongs in encode, decode or parts (BatchNorm in eval mode has
-    none)."""
+    """A row's parts must not depend on the rows beside it or on their order: no statistic of the
+    batch belongs in encode, decode or parts (BatchNorm in eval mode has none)."""
     if bench.deep:
         import torch
 
@@ -447,7 +460,8 @@ def score_is_independent_of_batch_mates(bench: _Bench) -> None:
 
 
 def outliers_outscore_training_data(bench: _Bench) -> None:
-    """A larger score means more anomalous: is a sign wrong, or does the model see its target?"""
+    """A larger score must mean more anomalous, and far outliers have a median above 95 % of the
+    training data: is a sign wrong, or does the model see its target?"""
     usual = operations.score(bench.path, bench.bundle, "cpu")
     rng = np.random.default_rng(1)
     ordinary = table_rows(20, 1)
@@ -465,8 +479,9 @@ def outliers_outscore_training_data(bench: _Bench) -> None:
 
 
 def several_fits_of_one_seed_agree(bench: _Bench) -> None:
-    """Draw weights in build, and everything else from the generator that is given; in a closed form
-    from numpy.random.default_rng(0). Do not iterate over sets."""
+    """Fits with the same seed must give the same bytes: draw weights in build, and everything else
+    from the generator that is given; in a closed form from numpy.random.default_rng(0). Do not
+    iterate over sets."""
     fits = []
     for seed in SEEDS:
         with _global_seed(bench.deep, seed):
@@ -475,7 +490,8 @@ def several_fits_of_one_seed_agree(bench: _Bench) -> None:
 
 
 def nothing_is_changed_in_place(bench: _Bench) -> None:
-    """Work on copies: x = x.clone(), or batch.copy(); use no operation with a trailing _."""
+    """Rows must be the same after a fit and a score: work on copies, x = x.clone(), or
+    batch.copy(); use no operation with a trailing _."""
     rows = bench.few()
     before = rows.features.copy()
     if bench.deep:
@@ -516,7 +532,8 @@ def the_code_tells_records_apart(bench: _Bench) -> None:
 
 
 def global_generators_are_left_alone(bench: _Bench) -> None:
-    """Pass generator=rng to torch.randn and its like; use numpy.random.default_rng."""
+    """The global generators of torch and numpy must not be used: pass generator=rng to torch.randn
+    and its like; use numpy.random.default_rng."""
     before = np.random.get_state()[1].copy()  # type: ignore[index]
     if bench.deep:
         import torch
@@ -536,7 +553,8 @@ def global_generators_are_left_alone(bench: _Bench) -> None:
 
 
 def training_lowers_the_loss(bench: _Bench) -> None:
-    """The loss must fall: look for a wrong sign, a detached tensor, or a term that explodes."""
+    """The loss must be lower after training than before: look for a wrong sign, a detached tensor,
+    or a term that explodes. For networks alone."""
     _only_for_networks(bench)
     import torch
 
@@ -559,7 +577,8 @@ def training_lowers_the_loss(bench: _Bench) -> None:
 
 
 def every_weight_is_trained(bench: _Bench) -> None:
-    """Each parameter needs a gradient from the loss; make constants buffers."""
+    """Each parameter needs a gradient from the loss that is not 0; make constants buffers. For
+    networks alone."""
     _only_for_networks(bench)
     import torch
 
@@ -581,7 +600,8 @@ def every_weight_is_trained(bench: _Bench) -> None:
 
 
 def a_posterior_if_any_pays_its_divergence(bench: _Bench) -> None:
-    """A model with a Gaussian posterior(x) -> (mean, log variance) must add KL to its score."""
+    """A model with a Gaussian posterior(x) -> (mean, log variance) must add its KL to the standard
+    normal to what all columns share, the last of parts."""
     _only_for_networks(bench)
     if not hasattr(bench.net_class, "posterior"):
         raise NotApplicable("it has no posterior")
@@ -602,7 +622,8 @@ def a_posterior_if_any_pays_its_divergence(bench: _Bench) -> None:
 
 
 def graphs_agree_with_the_network(bench: _Bench) -> None:
-    """Tracing fixed something that depends on the data: no Python branch on a tensor's values."""
+    """The exported graph must give what the network gives, up to 1e-4; where it does not, tracing
+    fixed something that depends on the data: no Python branch on a tensor's values."""
     _only_for_networks(bench)
     import torch
 
@@ -622,7 +643,8 @@ def graphs_agree_with_the_network(bench: _Bench) -> None:
 
 
 def bundle_round_trips(bench: _Bench) -> None:
-    """Params must be plain values: numbers, texts, booleans, or tuples of whole numbers."""
+    """A bundle that is stored and read must be the same and score the same: Params must be plain
+    values, numbers, texts, booleans, or tuples of whole numbers."""
     data = bench.bundle.to_bytes()
     again = bundles.from_bytes(data, "again")
     assert again.to_bytes() == data, "a bundle read back is another"
@@ -632,7 +654,8 @@ def bundle_round_trips(bench: _Bench) -> None:
 
 
 def archives_round_trip(bench: _Bench) -> None:
-    """decode(encode(x)) must give back the layout of x; a code is float, or whole numbers."""
+    """Archives of codes must restore every row, nearer than the mean of each column:
+    decode(encode(x)) must give back the layout of x; a code is float, or whole numbers."""
     target = bench.folder / "data.aez"
     back = target.with_suffix(".out")
     operations.compress(bench.path, target, options=operations.CompressOptions(force=True))
@@ -662,7 +685,8 @@ def archives_round_trip(bench: _Bench) -> None:
 
 
 def works_without_torch_and_plugin(bench: _Bench) -> None:
-    """What the model does must be in its graphs: nothing of the package is there at run time."""
+    """A saved model must detect where neither torch nor the plugin can be imported: what it does
+    must be in its graphs."""
     path = bench.folder / "model.aem"
     bench.bundle.save(path, force=True)
     module, _, _ = bench.model.net.partition(":")
@@ -680,7 +704,8 @@ def works_without_torch_and_plugin(bench: _Bench) -> None:
 
 
 def odd_tables_are_fitted_or_refused(bench: _Bench) -> None:
-    """One row, a constant column, nothing but gaps: each works, or is one clear error."""
+    """One row, a constant column, nothing but gaps: each must be fitted and scored with finite
+    scores, or be refused by an AetoolError."""
     ordinary = table_rows(60)
     sevens = Cells.of(["7"] * 60)
     nothing = Cells.of([""] * 60)
@@ -729,7 +754,7 @@ def samples_are_of_the_kind_of_the_data(bench: _Bench) -> None:
 
 
 def _only_for_networks(bench: _Bench) -> None:
-    """NotApplicable for a model that is no network."""
+    """Raise NotApplicable for a model that is no network."""
     if not bench.deep:
         raise NotApplicable("it is no network")
 
@@ -767,7 +792,8 @@ def _global_seed(torch_too: bool, seed: int) -> Iterator[None]:
 
 
 def told(error: Exception) -> str:
-    """The class and message of an exception that is no AetoolError, on one line."""
+    """The class and the first line of the message of an exception, such as "ValueError: no
+    rows"."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"
 

@@ -23,7 +23,9 @@ FEWEST_OTHERS = 5  # rows that differ from what most rows have
 
 
 def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
-    """Mark the share `part` of rows that lies nearest to the centre of the numbers: (rows,) bool.
+    """Mark the share `part` (0 to 1) of rows that lies nearest to the centre of the numbers:
+    (rows,) bool; rows as far as the last of them are marked, too. All rows are marked of fewer than
+    FEWEST, and where there is no number.
 
     The distance is by the covariance of those rows: the concentration steps of Rousseeuw & Van
     Driessen 1999, which begin with all rows. Each number is scaled robustly and cut at 6
@@ -53,7 +55,8 @@ def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
 
 
 def _nearest_of(distances: Float, part: float) -> npt.NDArray[np.bool_]:
-    """Mark the share `part` of rows whose distances, (rows,), are smallest: (rows,) bool."""
+    """Mark the share `part` (0 to 1) of rows whose distances, (rows,), are smallest: (rows,) bool;
+    rows of equal distance are all marked, so that there may be more."""
     # rows of equal distance all count, so that there may be more of them
     farthest = np.quantile(distances, part)
     return np.asarray(distances <= farthest)
