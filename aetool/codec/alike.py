@@ -19,8 +19,10 @@ class AlikeColumns:
     """Decides which columns of a wide block reuse the coding plan of an earlier column and which
     search for their own.
 
-    period: how many columns before a column the one is whose plan it may reuse. After each search
-    that finds the reused transform again, twice as many columns reuse it before the next search.
+    period: how many columns before a column the one is whose plan it may reuse. Of eight periods a
+    plan with features is searched anew in two. Each other place of the period counts for itself:
+    after a search that finds the plan to reuse again, but for its bins, twice as many columns and
+    one more reuse it before the next search, at most 64; after any other search none does.
     """
 
     def __init__(self, period: int) -> None:
@@ -31,7 +33,8 @@ class AlikeColumns:
 
     def offered(self, plans: list[Plan]) -> Plan | None:
         """Return the plan of the column one period before, adapted to the next column; None if a
-        plan for the next column is to be searched. plans: of all columns before it, in order."""
+        plan for the next column is to be searched, as in the first period. Each plan returned
+        counts as one reuse. plans: of all columns before it, in order."""
         before = len(plans) - self.period
         if before < 0:
             return None
@@ -48,8 +51,8 @@ class AlikeColumns:
 
     def found(self, plans: list[Plan], plan: Plan) -> None:
         """Note that a search chose `plan` for the next column. If that equals the plan it would
-        have reused, more columns are offered a plan before the next search. plans: of all columns
-        before it, in order."""
+        have reused, but for its bins, more columns are offered a plan before the next search; else
+        the next one is searched, too. plans: of all columns before it, in order."""
         before = len(plans) - self.period
         place = len(plans) % self.period
         stretch = 0
@@ -62,8 +65,9 @@ class AlikeColumns:
 
 
 def _are_equal_but_for_bins(one: Plan, other: Plan) -> bool:
-    """Whether two plans may stand for each other: equal transforms, no features, and at least two
-    bins each, whatever these are. False for values that are packed as bytes."""
+    """Whether two plans may stand for each other: equal transforms of the same streams, no
+    features, and at least two bins each, whatever these are. False for values that are packed as
+    bytes."""
     if one.features or other.features:
         return False
     if min(one.bins, other.bins) < 2:

@@ -69,8 +69,9 @@ class Decoder:
         """Decode a stored block and return it; damage is returned as an ArchiveError, not raised,
         so that it can travel from a worker.
 
-        An error in place of a block is returned as it is. ledger: collects the bits that each value
-        took.
+        An error in place of a block is returned as it is. A block that does not decode with the
+        students' usual arithmetic is decoded again by their reference. ledger: collects the bits
+        that each value took.
         """
         if isinstance(stored, ArchiveError):
             return stored
@@ -122,7 +123,8 @@ class Decoder:
 
 class Archive:
     """An archive (.aez file) opened for reading. Header, footer and sections are verified when it
-    is opened; each block when it is read.
+    is opened (ArchiveError if they are damaged, DataError if the file cannot be read); each block
+    when it is read.
 
     content: what the archive holds, which knows how blocks become records. rows: how many records.
     lenient: damaged parts are left out instead of raising an error; `lost` says which. max_output:
@@ -255,7 +257,7 @@ class Archive:
     def model(self) -> Bundle:
         """The model that the archive is decoded with: the embedded one, the one offered, or the
         first one with the recorded hash in the folders of $AETOOL_MODEL_PATH; BundleError if there
-        is none."""
+        is none, ArchiveError if its code has another size than the archive's."""
         if self._model is None:
             self._model = self._find_model()
             quantiser = getattr(self.content, "quantiser", None)
@@ -264,9 +266,9 @@ class Archive:
         return self._model
 
     def _find_model(self) -> Bundle:
-        """The model that the archive needs: the one inside it, else the one that was offered, else
-        one in the folders of $AETOOL_MODEL_PATH, if its digest is the one that the archive names;
-        BundleError if there is none."""
+        """The model that the archive needs: the one inside it, else the first with the digest that
+        the archive names: the one that was offered, or one in the folders of $AETOOL_MODEL_PATH,
+        where files that cannot be read are passed over. BundleError if there is none."""
         if "model" in self.reader.sections:
             where = f"{self.reader.path}: model"
             section = packed_models.unpacked(self.reader.sections["model"], where)
@@ -307,7 +309,8 @@ class Archive:
     @property
     def shared(self) -> Shared | None:
         """What the model knows about the columns of a lossless or bounded archive; None where the
-        archive was written without a model's knowledge."""
+        archive was written without a model's knowledge. BundleError if its model is not there,
+        ArchiveError if that knows nothing of columns."""
         if self._shared is None and getattr(self.content, "shared", False):
             self._shared = shared.shared_of(self.model)
             if self._shared is None:
@@ -334,7 +337,8 @@ class Archive:
     @property
     def pictures(self) -> PictureModel | None:
         """What the model of an archive of pictures has learned of other pictures; None if the
-        archive was written without."""
+        archive was written without. BundleError if its model is not there, ArchiveError if that
+        knows nothing of pictures."""
         if self._pictures is None and getattr(self.content, "primed", False):
             self._pictures = picture_models.model_of(self.model)
             if self._pictures is None:
@@ -363,7 +367,8 @@ class Archive:
         return other
 
     def part(self, number: int) -> Archive:
-        """Open part `number` of an index."""
+        """Open part `number`, from 0, of an index, with errors as of indexes.part; AssertionError
+        for another archive."""
         assert isinstance(self.content, Parts)
         return indexes.part(self, self.content, number)
 
@@ -389,9 +394,9 @@ class Archive:
         """Yield each block that has some of the rows first:last, and the slice of its own rows that
         these are. A few threads, or the engine, decode ahead.
 
-        A damaged block raises ArchiveError, or, if lenient, is left out. Where all rows are read,
-        ArchiveError at the end unless the digest of all blocks is the stored one; of a content
-        whose bytes are hashed, `pieces` compares that.
+        A damaged block raises ArchiveError, or, if lenient, is left out and noted in `lost`. Where
+        all rows are read and none was lost, ArchiveError at the end unless the digest of all blocks
+        is the stored one; of a content whose bytes are hashed, `pieces` compares that.
         """
         if isinstance(self.content, Parts):
             yield from indexes.blocks(self, first, last)
@@ -426,7 +431,7 @@ class Archive:
     def costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
         """Yield blocks, each with the bits that its records take, column by column; a few threads
         decode ahead. wanted: the numbers of the blocks; None: all. DataError for a content whose
-        costs cannot be told by record."""
+        costs cannot be told by record; ArchiveError for a damaged block, also if lenient."""
         if isinstance(self.content, Parts):
             yield from indexes.costs(self, wanted)
             return
@@ -490,10 +495,10 @@ class Archive:
     def pieces(self, first: int, last: int, wanted: Sequence[str] | None = None) -> Iterator[Piece]:
         """Restore records first:last block by block: yields text, columns, pictures or files.
 
-        wanted: the names of the columns to restore of a table; None: all. Where all is restored, a
-        content whose bytes are hashed is compared with the stored SHA-256: ArchiveError, behind the
-        last piece, where they differ. ArchiveError, too, once more than `max_output` bytes came
-        back.
+        wanted: the names of the columns to restore of a table; None: all. Where all is restored and
+        no part was lost, a content whose bytes are hashed is compared with the stored SHA-256:
+        ArchiveError, behind the last piece, where they differ; and once more than `max_output`
+        bytes came back.
         """
         digest = hashlib.sha256()
         size = 0
@@ -519,8 +524,9 @@ class Archive:
             )
 
     def sizes(self) -> dict[str, dict[str, int]]:
-        """Bytes of the payloads of all blocks, by column and then by coder. The streams of small
-        blocks, which are coded as one, are counted together."""
+        """Bytes of the payloads of all blocks: {column's name: {coder: bytes}}. The streams of
+        small blocks, which are coded as one, count together as "streams of small blocks"; what
+        belongs to no column counts as "line ends", "irregular records" or the archive's kind."""
         sizes: dict[str, dict[str, int]] = {}
 
         def add(name: str, coder: str, size: int) -> None:
@@ -546,8 +552,13 @@ class Archive:
     # ---- records
 
     def __getitem__(self, rows: slice) -> Any:
-        """Records a:b of the archive: a DataFrame of a table, (n, channels, height, width) uint8 of
-        pictures."""
+        """Records a:b of the archive, counted as in a Python list: a DataFrame of a table; (n,
+        channels, height, width) of pictures of one size; a list of (channels, height, width) of a
+        folder of pictures; of a file of arrays a DataFrame, an array or arrays by name.
+
+        ParamError for a number in place of a:b, or a step other than 1; DataError for a content
+        that is nothing but bytes.
+        """
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise ParamError(
                 f"{self.reader.path}: an archive is sliced by rows, archive[a:b]; got {rows!r}"

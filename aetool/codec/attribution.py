@@ -86,8 +86,8 @@ def between(
     bits: Float,
     edges: Int,
 ) -> Float:
-    """The sums of bits between successive edges, (n - 1,). bits: (m,), one for each byte; edges:
-    (n,), ascending positions among the bytes."""
+    """The sums of bits between successive edges, (n - 1,): sum i is of bits[edges[i]:edges[i + 1]].
+    bits: (m,), of each byte; edges: (n,), ascending positions, 0 to m, both allowed."""
     summed = np.append(0.0, np.cumsum(bits))
     return np.asarray(np.diff(summed[edges]))
 
@@ -99,7 +99,7 @@ def _share_specials(
     meta: PatternMeta,
 ) -> None:
     """Add the bits of each special text, which is written in the block's description, in equal
-    parts to the cells of column `place` that hold it."""
+    parts to the cells of column `place` that hold it. The bits are estimated by its letters."""
     for number, special in enumerate(meta.specials):
         is_this = column.kinds == meta.valued + number
         cells = np.flatnonzero(is_this)

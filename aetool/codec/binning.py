@@ -19,11 +19,14 @@ FAR = 2**61  # from 0, beyond which no residual is shifted: no bin may leave 64 
 
 
 def bins_of(r: Int, most: int) -> tuple[Int, Int]:
-    """(first residual, bits within it) of each of the dyadic bins, at most `most`, that code
-    residuals r in fewest bits.
+    """(first number, bits of a place within it), (bins,) each, ascending, of the bins that code
+    residuals r in fewest bits. r: (n,), at least one; most: how many bins there may be, at least 1.
 
-    Intervals [i 2^m, (i + 1) 2^m) form a tree; a node is kept whole if a flat density over it costs
-    no more than the best of its parts (optimal pruning, Breiman et al. 1984, chapter 3).
+    A bin is 2^m numbers, which begin a multiple of 2^m from the median, or from 0 (see `_origin`).
+    Where residuals are more than 1024 for each different one, and these are no more than `most`,
+    each of these is a bin. Else intervals [i 2^m, (i + 1) 2^m) form a tree; a node is one bin if a
+    flat density over it costs no more than the best of its parts (optimal pruning, Breiman et al.
+    1984, chapter 3).
     """
     cells, counts = _histogram(r)
     is_clear = len(r) > ROWS_A_CELL * len(cells)
@@ -58,7 +61,7 @@ def _histogram(r: Int) -> tuple[Int, Int]:
 
 def _origin(cells: Int, counts: Int) -> int:
     """The number from which intervals of 2^m numbers are counted: the median of the residuals, or 0
-    where residuals are so far apart that bins about the median could leave 64 bits.
+    where one lies 2^61 or more from 0, so that bins about the median could leave 64 bits.
 
     cells: the different residuals, ascending; counts: how often each occurs.
     """
@@ -94,8 +97,8 @@ SKIPPED = _Level(NO_NODES, NO_NODES == 0, NO_NODES)
 @dataclass(frozen=True, eq=False)
 class _Tree:
     """A tree of intervals of 2^m numbers, from those of a single residual up to wide ones. levels:
-    the intervals of 1, 2, 4 ... numbers. alone: the first level on which two residuals share an
-    interval."""
+    the intervals of 1, 2, 4 ... numbers. alone: the last level of the lowest ones on which no two
+    residuals share an interval; between 0 and it levels are SKIPPED."""
 
     levels: list[_Level]
     alone: int
@@ -116,7 +119,7 @@ class _Tree:
             starts.append(kept << np.int64(height))
             widths.append(np.full_like(kept, height))
             is_open = is_open & ~level.is_bin
-            # below the first level on which nodes meet are the same nodes: none has to be found
+            # below the level `alone` are the same nodes: none has to be found
             if height > self.alone:
                 below = self.levels[height - 1]
                 is_open = is_open[below.parents]
@@ -175,7 +178,7 @@ def _may_meet(nodes: Int) -> bool:
 
 def _levels_alone(nodes: Int) -> int:
     """How many levels up each ascending node still has an interval to itself: how often all can be
-    halved before the first two are equal; at most 62."""
+    halved with no two becoming equal; at most 62, and 0 of fewer than two nodes."""
     if len(nodes) < 2:
         return 0
     differing = nodes[1:] ^ nodes[:-1]

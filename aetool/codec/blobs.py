@@ -9,7 +9,8 @@ from aetool.model import Float
 
 
 def varint(value: int) -> bytes:
-    """A whole number as bytes, seven bits in each, lowest first; the last byte is below 128."""
+    """A whole number as bytes, seven bits in each, lowest first; the last byte is below 128, all
+    others are not. ValueError for a number below 0."""
     encoded = bytearray()
     while value > 127:
         encoded.append(value & 127 | 128)
@@ -41,7 +42,8 @@ def pack(
     binary: bool = False,
 ) -> bytes:
     """Compress bytes by the stage that makes them smallest: varint length * 8 + number of the
-    stage, then the data.
+    stage, then the data. Bytes that no stage makes smaller, or no more than 16, are stored as they
+    are.
 
     wanted: the names of the stages to try; of at most stages.FEW bytes mixing is tried, too, unless
     quick or binary. quick: search less for repeats, which is faster; thorough: search more. binary:
@@ -61,7 +63,8 @@ def pack(
 
 
 def unpack(data: bytes, limit: int = MAX_TEXT) -> bytes:
-    """The bytes that `pack` was given; ArchiveError for other data, or more than `limit` bytes."""
+    """The bytes that `pack` was given; ArchiveError for other data, or more than `limit` bytes, or
+    than MAX_TEXT, whatever the limit."""
     head, at = read_varint(data, 0)
     size = head >> stages.BITS
     number = head & ((1 << stages.BITS) - 1)
@@ -75,7 +78,7 @@ def unpack(data: bytes, limit: int = MAX_TEXT) -> bytes:
 
 def priced(data: bytes) -> tuple[bytes, Float]:
     """(the bytes that `pack` was given, (n,) the bits that each of them took in data). The bits of
-    what belongs to no byte, as the length, are in none of these."""
+    what belongs to no byte, as the length, are in none of these. ArchiveError as of `unpack`."""
     head, at = read_varint(data, 0)
     text = unpack(data)
     return text, stages.KNOWN[head & ((1 << stages.BITS) - 1)].costs(data[at:], text)

@@ -29,8 +29,9 @@ WORTH = 0.97  # of the bits must another way to store a column take: others may 
 class BlockEncoder:
     """Collects the parts of a block's payload, and what its description says of each column.
 
-    hints: the plans of the block before. shared: what a model knows of the columns. period: at what
-    distance columns are alike, 0 if none are. students: the networks that predict streams.
+    rows: cells of each column. hints: the plans of the block before; empty: none is taken over.
+    shared: what a model knows of the columns. period: at what distance columns are alike, 0 if none
+    are; it counts only without hints. students: the networks that predict streams.
     """
 
     def __init__(
@@ -65,23 +66,24 @@ class BlockEncoder:
 
     def cheapest(self, column: Coded) -> tuple[Coded, list[Plan]]:
         """Choose among a column's encodings the one that takes fewest bits: (that encoding, the
-        plans of its streams). The plans are [] where there is only one encoding and nothing was
-        searched."""
+        plans of its streams). Another than the first is taken only if it takes less than 97 % of
+        the bits of the best before it. The plans are [] where there is only one encoding and
+        nothing was searched."""
         if not column.others:
             return column, []
-        least = np.inf
+        fewest_bits = np.inf
         taken = column
         plans: list[Plan] = []
         for one in (column, *column.others):
-            limit = least
+            limit = fewest_bits
             if one is not column:
-                limit = WORTH * least
+                limit = WORTH * fewest_bits
             # blobs alone may be too large: a search of plans takes far longer
             if self._bits_of_blobs(one) >= limit:
                 continue
             bits, plans_of_one = self._tried(one)
             if bits < limit:
-                least = bits
+                fewest_bits = bits
                 taken = one
                 plans = plans_of_one
         return taken, plans
@@ -142,8 +144,8 @@ class BlockEncoder:
 
     def _stored_parts(self, column: Coded, place: int) -> tuple[Meta, list[bytes]]:
         """(the column's meta, its blobs) as they are stored. place: the column's. A dictionary that
-        several columns use is among the blobs of the first of them; metas of the others name that
-        column's place."""
+        several columns use is among the blobs of the first of them, which is noted in `owners`;
+        metas of the others name that column's place."""
         meta = column.meta
         book = column.book
         if book is None:

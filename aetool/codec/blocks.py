@@ -102,9 +102,8 @@ def encode(
     the block before returned. shared: what the archive's model knows of the columns. period: after
     how many columns the next one of the same kind comes, so that most take over a plan from there;
     0: none does. students: the networks that the archive carries; a shared model has its own, which
-    are used instead. watched: whether to tell whoever
-    watches how many columns are done; what is only a part of a block, such as a dictionary, is not
-    told of.
+    are used instead. watched: whether to report how many columns are done, as notices.advance does;
+    not wanted of what is only a part of a block, such as a dictionary.
     """
     coding = _encoded(coded, rows, words, effort, hints, shared, period, students, watched)
     if coding.is_doubtful:
@@ -253,9 +252,9 @@ def decode(
     that).
 
     rows: records of the block. shared: what the archive's model knows of columns. students: the
-    networks that predict columns;
-    None: those of shared. count: compute the digest even where it is not compared. pictures: what
-    the model of an archive of pictures has learned. ledger: collects the bits of each cell.
+    networks that predict columns; None: those of shared. count: compute the digest even where it is
+    not compared; with neither, the block's `content` is the digest of nothing. pictures: what the
+    model of an archive of pictures has learned. ledger: collects the bits of each cell.
     """
     with columns.sensible():
         if shared is not None and students is None:
@@ -322,7 +321,8 @@ class _Decoder:
         self.marks: dict[int, int] = {}
 
     def run(self) -> Block:
-        """Decode all columns; returns the block."""
+        """Decode all columns; returns the block, `out`. To be called once. ArchiveError, ValueError
+        and the like if the payload is damaged."""
         streams = sum(meta.streams for meta in self.metas)
         blobs = sum(meta.blobs for meta in self.metas)
         are_joined = self.rows <= JOINED and streams > 0
@@ -358,7 +358,7 @@ class _Decoder:
             self.marks = self.joined.marks(numbers, stillness)
 
     def _column(self, meta: Meta) -> None:
-        """Decode the next column of the block."""
+        """Decode the next column of the block; adds it to `out`, and the bytes of its parts."""
         sizes: dict[str, int] = {}
         blobs = self._blobs(meta, sizes)
         if self.compare:
@@ -450,7 +450,8 @@ class _Decoder:
 
     def _stream(self, present: Mask | None, sizes: dict[str, int]) -> Int:
         """Decode the next stream: its values in the rows where `present`, of all rows for None. Its
-        bytes are noted in `sizes`."""
+        bytes are noted in `sizes`. ArchiveError if neither the block nor a shared model has a plan
+        for it."""
         number = self.number
         plan = self._plan(number)
         prime: integers.Counts = None
@@ -510,6 +511,7 @@ def _cells_a_record(words: dict[str, Json]) -> int:
 
 
 def _plan_or_none(stored: Json) -> Plan | None:
+    """The plan of which this is the JSON; None for null. ArchiveError for other JSON."""
     if stored is None:
         return None
     return Plan.from_json(stored)
@@ -550,8 +552,8 @@ def book_to_bytes(numbers: Int, effort: planning.Effort, are_floats: bool = Fals
 
 
 def book_from_bytes(blob: bytes) -> Int:
-    """(n,): the numbers of a dictionary that `book_to_bytes` wrote; ArchiveError if it is
-    damaged."""
+    """(n,): the numbers of a dictionary that `book_to_bytes` wrote, of floats their bits in order;
+    ArchiveError, ValueError and the like if it is damaged."""
     count, at = read_varint(blob, 0)
     places, at = read_varint(blob, at)
     check_cells(count, 2)

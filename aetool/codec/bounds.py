@@ -23,8 +23,9 @@ SAFE = 1 << 62  # whole numbers below it can be subtracted in 64 bits
 
 def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
     """Whether restored text keeps every bound: numbers of a column with a bound differ from the
-    source's by at most that, and all other bytes are the source's. layout: how both are cut into
-    records, and the bounds."""
+    source's by at most that, and all other bytes are the source's. False of different texts whose
+    records have not all the layout's number of fields. layout: how both are cut into records, and
+    the bounds."""
     if source == restored:
         return True
     before = _columns(source, layout)
@@ -104,7 +105,8 @@ class Column:
 
     def near(self, other: Column, bound: Fraction) -> bool:
         """Whether every number differs by at most the bound from the other column's in its row, and
-        every cell that is no number has the same bytes."""
+        every cell that is no number has the same bytes. False if the other has not as many cells.
+        """
         if len(self.start) != len(other.start):
             return False
         affixes = text_decimals.affixes_of(self._text_cells())

@@ -40,8 +40,12 @@ class _Regressor:
 
 
 def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterator[Plan]:
-    """Yield plans that predict a stream by a combination of parents, none if none comes near; they
-    have no bins and no features yet. parents: the numbers of earlier streams."""
+    """Yield plans that predict a stream by a combination of parents, at most three: by a product of
+    two; by a weighted sum; by the same sum, as differences to the row before.
+
+    None if none comes near, if fewer than FEWEST rows have a value, or all of these are equal. The
+    plans have no bins and no features yet. parents: the numbers of earlier streams.
+    """
     rows = _rows(stream, known.rows)
     if len(rows) < FEWEST or not parents:
         return
@@ -65,7 +69,7 @@ def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterat
 
 
 def _regressors(parents: Sequence[int], known: Known, rows: Int) -> list[_Regressor]:
-    """Each parent stream at the sampled rows and at the rows before these, but for those that are
+    """Each parent stream at the sampled rows, then at the row before each, but for those that are
     constant there or have too wide a range. parents: numbers of streams; rows: (sampled rows,)."""
     regressors = []
     for parent in parents:
@@ -101,8 +105,9 @@ def _lagged(values: Int, rows: Int, lag: int) -> Float:
 
 def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
     """Choose at most MOST_TERMS regressors and factors whose weighted sum comes nearest to the
-    target, (sampled rows,), adding one as long as it lowers the mean error. None if none does, or
-    factors are too large to store."""
+    target, (sampled rows,), adding one as long as it lowers the mean error to at most LEAST_GAIN of
+    what it was. Both are taken from their means. None if none does, or factors are too large to
+    store."""
     if not regressors:
         return None
     centred_values = [one.values - one.values.mean() for one in regressors]
@@ -178,8 +183,9 @@ def _divisor(factors: Float) -> int:
 
 def _product(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
     """The first product of two of the regressors (or of one with itself), times a factor, over a
-    divisor, that is at most 1 off in a part MATCHING of the first FEWEST rows in which target,
-    (sampled rows,), is not 0; None if no two have such a product."""
+    divisor, that is at most 1 off in at least a part MATCHING of the first FEWEST rows in which
+    target, (sampled rows,), is not 0; None if no two have such a product, or fewer than half of
+    FEWEST rows are not 0."""
     some = np.flatnonzero(target)[:FEWEST]
     if len(some) < FEWEST // 2:
         return None
@@ -198,8 +204,9 @@ def _product_of_two(
     rows: Int,
 ) -> Combination | None:
     """The product of two regressors, times a factor, over a divisor, that comes near to the target
-    in a part MATCHING of some sampled rows; None if none does. rows: (k,), their places among the
-    sampled rows; target: (k,)."""
+    in a part MATCHING of some sampled rows; None if none does, or the product of the two is 0 in
+    one of these rows, or beyond 2^52. rows: (k,), their places among the sampled rows; target:
+    (k,)."""
     product = first.values[rows] * second.values[rows]
     if not product.all() or np.abs(product).max() > LARGEST:
         return None

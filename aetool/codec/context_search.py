@@ -101,8 +101,9 @@ class ContextSearch:
 
     def best(self, plan: Plan, residuals: Int) -> tuple[float, Plan]:
         """Choose the features for a plan: (bits that the sample and the plan's description then
-        take, the plan with these features and the best strength). residuals: (n,), of the whole
-        stream, under the plan."""
+        take, the plan with these features and the best strength). A feature is added only if it
+        lowers these bits to LEAST_GAIN of what they were, or less; a plan of fewer than two bins
+        gets none. residuals: (n,), of the whole stream, under the plan."""
         symbols = integers.symbols_of(plan, residuals)
         part = symbols[self.rows]
         # bits that no context changes
@@ -117,10 +118,10 @@ class ContextSearch:
         while candidates and len(chosen) < self.limits.features:
             tried = np.array([self._bits(part, plan.bins, [*chosen, one]) for one in candidates])
             order = np.argsort(tried, kind="stable")
-            least = float(tried[order[0]])
-            if fixed + least > LEAST_GAIN * (fixed + bits):
+            fewest_bits = float(tried[order[0]])
+            if fixed + fewest_bits > LEAST_GAIN * (fixed + bits):
                 break
-            bits = least
+            bits = fewest_bits
             taken = candidates[order[0]]
             chosen.append(taken)
             # what told little alone seldom tells more beside another
@@ -202,7 +203,7 @@ class ContextSearch:
     def _of_others(self) -> list[Candidate]:
         """The features of earlier streams that may become context: classes of their symbols or
         values, and whether they changed. They are the same under every plan. Of features with equal
-        values in the sample only the first is kept."""
+        values in the sample only the first is kept; of a stream of a single symbol, none."""
         sample = self._sample()
         here = Stream(NO_INTEGERS)
         candidates: list[Candidate] = []
@@ -219,13 +220,13 @@ class ContextSearch:
                 edges = _quantiles(values, most)
                 if len(edges):
                     features.append(OtherValue(edges, parent))
-            told: set[bytes] = set()
+            values_so_far: set[bytes] = set()
             for feature in [*features, Unchanged(parent)]:
                 marks, radix = integers.feature_of(feature, here, sample)
                 # few levels make the same classes of symbols and of values, however many may be
-                alike = marks.tobytes()
-                if alike not in told:
-                    told.add(alike)
+                as_bytes = marks.tobytes()
+                if as_bytes not in values_so_far:
+                    values_so_far.add(as_bytes)
                     candidates.append(Candidate.of(feature, marks, radix))
         return candidates
 
@@ -251,6 +252,7 @@ class ContextSearch:
 
 
 def _own_first(chosen: Sequence[Candidate]) -> list[Candidate]:
+    """The features in their order, but the stream's own symbol before, if chosen, ahead of all."""
     return sorted(chosen, key=lambda one: not one.is_own)
 
 
@@ -274,7 +276,8 @@ def bits_of_terms(plan: Plan) -> float:
 
 def classes_of(symbols: rans.U16, alphabet: int, most: int) -> Int:
     """Cut the symbols 0 .. alphabet - 1 into at most `most` classes that hold about equally many of
-    `symbols`, (n,): returns the first symbol of each class but the lowest, ascending."""
+    `symbols`, (n,): returns the first symbol of each class but the lowest, ascending. Each symbol
+    is a class of its own if they are no more than `most`."""
     if alphabet <= most:
         return np.arange(1, alphabet)
     used = np.bincount(symbols, minlength=alphabet)[:alphabet]
@@ -294,7 +297,8 @@ def classes_of(symbols: rans.U16, alphabet: int, most: int) -> Int:
 
 def _quantiles(values: Int, most: int) -> Int:
     """Cut values, (n,), into at most `most` classes of about equally many: returns the least value
-    of each class but the lowest, ascending; fewer where values repeat."""
+    of each class but the lowest, ascending; fewer where values repeat, none of no values. Of
+    many values only every k-th is looked at."""
     if not len(values):
         return NO_INTEGERS
     step = max(1, len(values) // 8192)

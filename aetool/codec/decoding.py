@@ -23,11 +23,12 @@ def decode(
     condition: Float | None = None,
 ) -> Records:
     """Decode codes, (rows, latent): records (rows, columns) float64, each value on its column's
-    grid, or pixels uint8 if the model is one of pictures.
+    grid, or pixels (rows, channels, height, width) uint8 if the model is one of pictures.
 
-    ranges: by column its lowest and highest number, to which values are clipped in place of the
-    range seen in training. condition: (rows, conditions) in user units, for a model that decodes
-    given a condition; else None.
+    ranges: by column's name its lowest and highest number, to which values are clipped in place of
+    the range seen in training, which stands for columns that are not in it. condition: (rows,
+    conditions) in user units, for a model that decodes given a condition; else None. ParamError if
+    it is None and the model needs one.
     """
     records = decoded(model, code, device, condition)["x_hat"]
     if model.schema is None:
@@ -72,9 +73,9 @@ def condition_names(model: Bundle) -> list[str]:
 
 def condition_of(schema: Schema, columns: Mapping[str, Values]) -> Float:
     """(rows, conditions) float64 in user units: the schema's conditioning columns. columns: by
-    name, as the source has them."""
-    told = [schema.modelled[place] for place in schema.conditions]
-    return np.stack([column.parse(columns[column.name]) for column in told], axis=1)
+    name, as the source has them; KeyError if one is missing."""
+    conditions = [schema.modelled[place] for place in schema.conditions]
+    return np.stack([column.parse(columns[column.name]) for column in conditions], axis=1)
 
 
 def condition_in(table: Table, model: Bundle, where: str) -> Float | None:
@@ -94,16 +95,17 @@ def condition_in(table: Table, model: Bundle, where: str) -> Float | None:
 
 
 def gaps_of(records: Float) -> bytes:
-    """One bit for each cell, row by row, 1 where it is NaN; b"" if no cell is. records: (rows,
-    columns)."""
+    """One bit for each cell, row by row, the highest bit of a byte first, 1 where it is NaN; b"" if
+    no cell is. records: (rows, columns)."""
     gaps = np.isnan(records)
     return np.packbits(gaps).tobytes() if gaps.any() else b""
 
 
 def put_gaps(schema: Schema, records: Float, raw: bytes) -> None:
     """Change decoded records, (rows, columns), in place, to be NaN exactly where they were missing.
-    raw: the bits of gaps_of. A cell that the decoder wrongly left missing becomes what is usual in
-    its column: of numbers the median, of categories the commonest level."""
+    raw: the bits of gaps_of, b"" if none were; ArchiveError if it has another length. A
+    cell that the decoder wrongly left missing becomes what is usual in its column: of numbers the
+    median, of categories the commonest level."""
     gaps = np.zeros(records.shape, np.bool_)
     if raw:
         if len(raw) != -(-records.size // 8):

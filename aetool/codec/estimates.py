@@ -23,7 +23,8 @@ TINY = 1e-9  # keeps a column of equal values from dividing by 0
 
 
 def sample_rows(count: int, size: int) -> Rows:
-    """The places of at most `size` of `count` rows: all, or four stretches spread evenly."""
+    """The places of at most `size` of `count` rows: a slice of all, if they are no more than that,
+    or an array, (places,), ascending, of four stretches spread evenly."""
     if count <= size:
         return slice(0, count)
     length = size // STRETCHES
@@ -35,9 +36,10 @@ def sample_rows(count: int, size: int) -> Rows:
 
 
 def outline(values: Int) -> Float32:
-    """A short vector that outlines a column, (OUTLINE,) float32: some of its values in order,
-    shifted to mean 0 and scaled to length 1. The product of two outlines is the correlation of
-    their columns."""
+    """A short vector that outlines a column, (OUTLINE,) float32: the inverse hyperbolic sine of
+    some of its values, in order, shifted to mean 0 and scaled to length 1; 0 behind those of a
+    shorter column. The product of two outlines tells how their columns correlate, -1 to 1, large
+    values weighing less than in the usual correlation. values: (n,), at least one."""
     part = _some_of(values, OUTLINE)[:OUTLINE]
     part -= np.median(part)
     # of long tails the order of magnitude counts
@@ -53,7 +55,8 @@ def outline(values: Int) -> Float32:
 
 def bits_a_value(r: Int) -> float:
     """Estimate the mean bits of a residual: those that say its magnitude, and those of its place
-    within that magnitude. r: (n,), the residuals."""
+    within that magnitude, both from the median, on some of them. r: (n,), the residuals, at
+    least one."""
     rows = sample_rows(len(r), MOST_LOOKED_AT)
     part = r[rows].astype(np.float64)
     off = part - np.median(part)
@@ -69,15 +72,15 @@ def bits_a_value(r: Int) -> float:
 
 
 def spread(values: Int) -> float:
-    """The mean distance of values, (n,), from their median, on some of them."""
+    """The mean distance of values, (n,), at least one, from their median, on some of them."""
     part = _some_of(values, MOST_LOOKED_AT)
     distance = np.abs(part - np.median(part))
     return float(distance.mean())
 
 
 def _some_of(values: Int, most: int) -> Array:
-    """Every k-th of the values, as float64, with k so that there are `most` of them or a few
-    more."""
+    """Every k-th of the values, as float64, with k so that there are `most` of them or more, but
+    fewer than twice as many; all of fewer values."""
     step = max(1, len(values) // most)
     part = values[::step]
     return part.astype(np.float64)

@@ -37,7 +37,8 @@ def read(cells: Sequence[bytes]) -> tuple[Doubles, Mask, bool]:
     """Read cells as floats: (numbers, (n,) bool: which cells are just what `written` writes of
     their number, whether whole numbers have no point).
 
-    cells: (n,). A cell that is no finite number has the number 0.
+    cells: (n,). A cell that is no finite number has the number 0. Whole numbers have no point if
+    more cells are then written as they are.
     """
     numbers = np.zeros(len(cells), np.float64)
     # every byte a character, so that a text is the cell's and no other's
@@ -67,8 +68,8 @@ def _are_same(texts: list[str], others: list[str]) -> Mask:
 
 
 def written(numbers: Doubles, bare: bool) -> list[str]:
-    """The shortest text of each number that reads as the same float. bare: whole numbers without
-    ".0"."""
+    """The shortest text of each number that reads as the same float, as Python's repr writes it.
+    bare: whole numbers without ".0"."""
     texts = [repr(number) for number in numbers.tolist()]
     if bare:
         texts = [text.removesuffix(POINT) for text in texts]
@@ -82,9 +83,10 @@ def taken_apart(
     """Take floats apart into whole numbers: (the meta, (n,) what is stored of each, (n,) the kind
     of each, (n,) bool: which floats can be stored so). `restored` writes them again.
 
-    numbers: (n,). Stored is a decimal as a whole number, the kind being the distance to it; a float
-    more than NEAR floats away cannot be stored so. If not nearly all are near decimals, or near
-    these as 32-bit floats, the bits of each are stored, of kind 0. bare: as of `written`.
+    numbers: (n,). Stored is a decimal as a whole number; the kind is the place, in the meta's
+    offsets, of how many floats the number lies above it. A float more than NEAR floats away cannot
+    be stored so; its kind and what is stored mean nothing. If not nearly all are near decimals, or
+    near these as 32-bit floats, the bits of each are stored, of kind 0. bare: as of `written`.
     """
     every = max(1, len(numbers) // SAMPLE)
     sample = numbers[::every]
@@ -111,7 +113,8 @@ def taken_apart(
 
 def _places_and_width(sample: Doubles) -> tuple[int | None, bool]:
     """(the decimals of nearly all of the sample's numbers, None if no number of decimals will do;
-    whether they are decimals of 32-bit floats)."""
+    whether they are decimals of 32-bit floats: where only these will do, or have at least
+    FEWER_PLACES fewer decimals)."""
     places = _places(sample)
     places_of_single = _places(sample, single=True)
     if places_of_single is None:
@@ -133,7 +136,8 @@ def _commonest(distance: Int) -> list[int]:
 
 def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
     """Take floats that all lie near decimals apart: (decimals, (n,) whole numbers over 10^decimals,
-    (n,) how many floats each lies above that); None if any is not near.
+    (n,) how many floats each lies above that); None if any is not near, not finite or -0, or
+    they are near as 32-bit floats only.
 
     bits: (n,), the bits of 64-bit floats, as whole numbers that are in the floats' order.
     """
@@ -157,8 +161,8 @@ def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
 
 
 def from_decimals(places: int, wholes: Int, above: Int) -> Int:
-    """The inverse of `near_decimals`: (n,), the bits of floats, from wholes / 10^places and
-    `above`, how many floats each lies above that, (n,) each."""
+    """The inverse of `near_decimals`: (n,), the bits of floats as whole numbers in their order,
+    from wholes / 10^places and `above`, how many floats each lies above that, (n,) each."""
     nearest = wholes / np.float64(10**places)
     return _ordered(nearest) + above
 
@@ -207,7 +211,8 @@ def _by_decimals(
 ) -> tuple[Int, Int]:
     """Write numbers as decimals of so many places: (wholes, distance), (n,) each. wholes /
     10^places is the decimal nearest to the number, distance how many floats the number lies above
-    it; more than NEAR where it is far from any. single: as of `_decimals`."""
+    it, below 0 for under it; more than NEAR where the whole number would be 2^53 or larger, and
+    wholes is then 0. single: as of `_decimals`."""
     scale = np.float64(10**places)
     # a number so large that its product is infinite has no whole number either
     with np.errstate(over="ignore"):
@@ -227,7 +232,8 @@ def _by_decimals(
 
 
 def _ordered(numbers: Doubles) -> Int:
-    """The bits of floats as whole numbers that sort as the floats do; neighbours differ by 1."""
+    """The bits of floats as whole numbers that sort as the floats do; neighbours differ by 1, and
+    -0, which is -1, lies under 0."""
     bits = np.ascontiguousarray(numbers).view(np.int64)
     return np.where(bits < 0, bits ^ SIGN, bits)
 

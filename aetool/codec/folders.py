@@ -56,8 +56,8 @@ class Picture:
         return (self.offset,)
 
     def same(self, other: Picture, bound: int = 0) -> bool:
-        """Whether two files are equal by name, mode, format, permissions, offset, and pixels or
-        bytes. bound: how many levels off the other's pixels may be."""
+        """Whether two files are equal by name and permissions, and by format, mode, palette and
+        pixels, or by offset and bytes. bound: how many levels off the other's pixels may be."""
         if (self.name, self.key, self.permissions) != (other.name, other.key, other.permissions):
             return False
         if self.pixels is None:
@@ -99,9 +99,10 @@ EXACT = Bounds()
 
 
 def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
-    """Yield the file at `path`: as one picture of pixels if these alone restore it, else as bytes,
-    a large file in several pieces. keep: take its bytes even if it is a picture. DataError if it
-    cannot be read."""
+    """Yield the file at `path`: as one picture of pixels if these alone restore it and are worth it
+    (see `_is_worth`), else as bytes, in pieces of PIECE bytes, the last one shorter; an empty file
+    as one piece of none. name: what the archive calls it. keep: take its bytes even if it is a
+    picture. DataError if it cannot be read."""
     try:
         permissions = stat.S_IMODE(path.stat().st_mode)
         picture = None if keep else images.plain_picture(path)
@@ -129,8 +130,9 @@ def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
 
 
 def joined(pictures: Iterable[Picture]) -> Iterator[Picture]:
-    """Yield the files of an archive, those whose bytes come in pieces put together again; the
-    pieces of one whose begin is not among them are left out."""
+    """Yield the files of an archive, those whose bytes come in pieces put together again, as they
+    follow each other: a piece that is missing in between is not noticed. The pieces of a file whose
+    begin is not among them are left out."""
     whole: Picture | None = None
     for picture in pictures:
         if picture.offset:
@@ -223,7 +225,8 @@ def decode(content: Block, rows: int) -> list[Picture]:
 
 
 def _palette(words: dict[str, Json]) -> Palette:
-    """The palette that a block of pictures of mode P says."""
+    """The palette that a block of pictures of mode P says. words: the block's JSON; KeyError or
+    ValueError if that has none, or no hexadecimal bytes."""
     colours = str(words["palette"])
     # absent where all colours are opaque
     opacity = str(words.get("opacity", ""))

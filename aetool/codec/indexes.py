@@ -35,8 +35,9 @@ class OpenPart:
         items_of_part: Iterator[ItemOfPart],
     ) -> Iterator[ItemOfPart] | None:
         """Read the items of this part and yield them; None if the part is damaged and only the
-        digest of the whole could tell which items are right, so that all of it is lost. index: the
-        archive of which it is a part."""
+        digest of the whole could tell which items are right, so that all of it is lost, and noted
+        in index.lost. Other damage raises ArchiveError while items are read. index: the archive of
+        which it is a part."""
         if not (index.lenient and self.archive.reader.unsealed):
             return items_of_part
         try:
@@ -47,8 +48,8 @@ class OpenPart:
             return None
 
     def tell_as_lost(self, index: Archive, error: ArchiveError) -> None:
-        """Add all records of this part to index.lost, because of `error`; raise that unless index
-        is lenient."""
+        """Raise `error` unless index is lenient; else add a line to index.lost, all records of this
+        part being lost by it. The part's own `lost` is emptied then."""
         if not index.lenient:
             raise error
         # what else is damaged in it, nobody needs to know
@@ -57,9 +58,9 @@ class OpenPart:
 
 
 def part(index: Archive, content: Parts, number: int) -> Archive:
-    """Open part `number` of an index. DataError where its file is missing; ArchiveError where the
-    file is not the one that the index was written for, nor, if lenient, what is left of a file that
-    ends early."""
+    """Open part `number`, from 0, of an index. ArchiveError where its file is missing, or is not
+    the one that the index was written for, nor, if lenient, what is left of a file that ends early;
+    DataError where the index came through a pipe. content: the index's."""
     known = content.parts[number]
     opened = index.beside(known.file)
     has_its_size = (opened.rows, opened.reader.size) == (known.rows, known.size)
@@ -79,8 +80,9 @@ def part(index: Archive, content: Parts, number: int) -> Archive:
 
 def parts(index: Archive, content: Parts, first: int, last: int) -> Iterator[OpenPart]:
     """Yield each part that has some of records first:last, one open at a time; if first:last has no
-    records, the first part alone. A part that cannot be opened raises an error; if lenient, it is
-    added to index.lost."""
+    records, the first part alone; if it is all records, every part, also those without any. A part
+    that cannot be opened raises ArchiveError or DataError; if lenient, it is noted in index.lost.
+    content: the index's."""
     every_row = (first, last) == (0, index.rows)
     first_rows = content.first_rows
     leading_part = content.number_at(first) if first < last else 0

@@ -102,7 +102,8 @@ def contexts(
 
     symbols: the stream's own, which only the encoder has; the repeats in them are then part of
     base. None: the decoder finds repeats symbol by symbol, as layout says. prime: counts that
-    tables begin with.
+    tables begin with. ArchiveError if a feature asks for what is not there, or tables would be too
+    large.
     """
     alphabet = plan.alphabet
     own: U8 | None = None
@@ -204,8 +205,8 @@ class Pushed:
 
     pairs: (n,), the frequency and start of each symbol, as `rans.forward` returns them; raw: the
     bits within bins, or the stream compressed as bytes; lanes: how many coders take turns. usual:
-    whether all symbols are the most common one and there are no raw bits, so that nothing need be
-    stored.
+    whether all symbols are the plan's usual one and there are no raw bits, so that nothing need be
+    stored; true of a stream of no values, false where values are compressed as bytes.
     """
 
     pairs: U32
@@ -406,7 +407,7 @@ class Source:
         layout: Contexts,
     ) -> U16:
         """Decode the `count` symbols of the stream; if there are no bytes, all are the plan's usual
-        one."""
+        one. Takes their bytes off `data`. ArchiveError if these are too few or too many."""
         if not self.data:
             usual = _usual(plan, layout)
             return np.full(count, usual, np.uint16)
@@ -436,8 +437,9 @@ def _cut(data: bytes) -> tuple[bytes, bytes]:
 
 
 class Joined(Source):
-    """Decodes the streams of a small block, which are stored as one: u32 state and words, then raw
-    bits. Under a shared model a mark for each of its streams comes first."""
+    """Decodes the streams of a small block, which are stored as one: varint length of rANS, u32
+    state and words, then raw bits. Under a shared model a mark for each of the streams that are the
+    model's comes first. ArchiveError for data that are shorter than they say."""
 
     def __init__(self, data: bytes) -> None:
         coded, raw = _cut(data)
@@ -462,7 +464,7 @@ class Joined(Source):
 
     def marks(self, numbers: Sequence[int], counts: U32) -> dict[int, int]:
         """Decode the marks of the streams of these numbers, which come first; returns them by
-        number."""
+        number. counts: as of `marked`. ArchiveError if the data end too early."""
         if self.chain is None:
             raise ArchiveError("damaged: a coded stream is missing")
         layout, base = _marks_layout(counts, numbers)
@@ -480,7 +482,7 @@ class Joined(Source):
     ) -> Int:
         """Decode the `count` values, all the same, of a stream whose mark is USUAL or STILL, and
         add the stream to `known`; returns them, (count,). value: the usual one; that of a STILL
-        stream is stored as its difference to it."""
+        stream is stored as its difference to it. ArchiveError for a value beyond 64 bits."""
         if mark == STILL:
             folded, at = read_varint(self.data, 0)
             self.data = self.data[at:]
@@ -494,7 +496,7 @@ class Joined(Source):
 
     def raw(self, widths: U8) -> U64:
         """Read a number of each of these widths, in bits, from as many bytes as they fill; the
-        bytes behind are the next stream's."""
+        bytes behind are the next stream's. ArchiveError if there are fewer."""
         count_of_bits = int(widths.sum(dtype=np.int64))
         size = (count_of_bits + 7) // 8
         bytes_of_stream = self.data[:size]
@@ -539,8 +541,8 @@ def decode(
     account: Account | None = None,
 ) -> Int:
     """Decode the `count` values of a stream by its plan, and add the stream to `known`. stream:
-    present says in which rows; its values are set. account: collects the bits of the values, if
-    given."""
+    present says in which rows; its values are set. account: collects the bits of the values; None:
+    nobody does. ArchiveError for data that are damaged, or a plan that does not fit the block."""
     if plan.packed is not None:
         if isinstance(source, Joined):
             raise ArchiveError("damaged: a column's plan is not for so small a block")

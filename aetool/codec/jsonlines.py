@@ -44,7 +44,7 @@ class Lines:
 
     frames: for each different frame its number and the columns of its values. columns: for each key
     and occurrence the column's number. frame_of: for each line the number of its frame. rows,
-    values: for each column the lines that have a value in it, and these values.
+    values: for each column, by its number, the lines that have a value in it, and these values.
     """
 
     frames: dict[Frame, tuple[int, list[int]]] = field(default_factory=dict)
@@ -81,7 +81,8 @@ class Lines:
     @property
     def are_alike(self) -> bool:
         """Whether the lines share frames enough to be stored as columns: at least LEAST_ALIKE lines
-        for each frame, and no more than MOST_FRAMES frames and MOST_COLUMNS columns."""
+        for each frame, or all of one frame, and no more than MOST_FRAMES frames and MOST_COLUMNS
+        columns."""
         if self.are_too_many:
             return False
         # fewer lines than that may still have one frame
@@ -115,8 +116,8 @@ def cut(line: bytes) -> tuple[Frame, list[bytes]]:
 
 
 def columns_of(frame: Frame) -> list[Column]:
-    """The column of each value of a frame: (the last key before it, how many values of that key
-    came before it in the line)."""
+    """The column of each value of a frame: (the last key before it, as it is written, with quotes
+    and colon, or b"" if none is; how many values of that key came before it in the line)."""
     columns = []
     occurrences: dict[bytes, int] = {}
     key = b""
@@ -192,7 +193,7 @@ def is_text(block: Block) -> bool:
 @sensible()
 def keys_of(block: Block) -> list[str]:
     """The key of each column of values of a block, as people read it. The block's first column, the
-    numbers of frames, is left out."""
+    numbers of frames, is left out. ArchiveError if the block is one text, or damaged."""
     keys = [b""] * (len(block.columns) - 1)
     for parts, places in block.words["frames"]:
         frame = tuple(_frame(parts))
@@ -211,13 +212,15 @@ def key_text(key: bytes) -> str:
 
 
 def _unquoted(text: bytes) -> str:
-    """A text as people read it, without its quotes; bytes that are no UTF-8 are replaced."""
+    """A text as people read it, without the quotes at its ends; bytes that are no UTF-8 are
+    replaced, and escapes, as \\n, stay as they are."""
     bare = text.strip(b'"')
     return bare.decode("utf-8", "replace")
 
 
 def values_by_key(line: bytes) -> dict[str, list[str]]:
-    """The values of a line by key, a list for each, in their order; texts without their quotes."""
+    """The values of a line by key, as `key_text` has it, a list for each, in their order; texts
+    without their quotes."""
     frame, line_values = cut(line)
     columns = columns_of(frame)
     by_key: dict[str, list[str]] = {}
@@ -230,8 +233,8 @@ def values_by_key(line: bytes) -> dict[str, list[str]]:
 
 @sensible()
 def decode(block: Block, rows: int) -> list[bytes]:
-    """The lines of a decoded block, each with its line end; ArchiveError if they are not `rows`
-    lines."""
+    """The lines of a decoded block, each with its line end; ArchiveError if it is damaged, or has
+    frames and not `rows` lines. Those of a block that is one text are not counted."""
     if is_text(block):
         if len(block.columns) != 1:
             raise ArchiveError("damaged: a block of lines has columns, and no frames")

@@ -67,9 +67,13 @@ class Keying:
         parents: Sequence[int],
         known: Known,
     ) -> list[int]:
-        """Choose at most 2 MOST_KEYS parents that serve best as keys of a stream: those under which
-        most values equal the last one of their key, and those whose differences to it take fewest
-        bits."""
+        """Choose the numbers of the parents that serve best as keys of a stream: at most MOST_KEYS
+        under which most values equal the last one of their key, then at most MOST_KEYS whose
+        differences to it take fewest bits.
+
+        [] if none of them does better than no keys at all, or of the first ROWS rows fewer than
+        FEWEST have a value.
+        """
         # a row for each of the block's, 0 where the stream has no value
         values_of_rows = stream.values
         rows = np.arange(known.rows)
@@ -109,8 +113,8 @@ class Keying:
         return list(dict.fromkeys(parent for _, parent in ranked))
 
     def _keys(self, number: int, known: Known) -> _Keys | None:
-        """Prepare stream `number` as possible keys, once; None if it has fewer than FEWEST_KEYS
-        different values, or less than LEAST_REPEATED rows for each."""
+        """Prepare stream `number` as possible keys, once; None if it has, in the first ROWS rows,
+        fewer than FEWEST_KEYS different values, or less than LEAST_REPEATED rows for each."""
         if number not in self.looked_at:
             self.looked_at[number] = _keys_of(known.values[number][:ROWS])
         return self.looked_at[number]

@@ -128,8 +128,8 @@ class Course:
 
     def seen(self) -> npt.NDArray[np.uint32]:
         """How often the key of each of the stream's rows came before, as a class, (n,): 0 for
-        never, 1 for once, 2 for two or three times, 3 for more. A key that the other pair has
-        anywhere gets at least 1."""
+        never, 1 for once, 2 for two or three times, 3 for more. Rows of the other pair count, too,
+        up to the row's number; a key that it has anywhere gets at least 1."""
         key = self.key[self.own]
         often = self.own - self.begins[key]
         classes = np.searchsorted(SEEN, often, "right")

@@ -47,9 +47,9 @@ class Ledger:
     before it: of a symbol by how often it comes among all other symbols of its stream, of text
     without what the first records take beyond the usual. So the first records of a block, whose
     frequencies are not learned yet, are not blamed for being the first; and a rare value is as
-    dear there as anywhere.
-    overhead: bits of no cell, by name. blobs: of each column those whose bits are not shared yet.
-    bits_a_letter: of the description of the block's plans.
+    dear there as anywhere. overhead: bits of no cell, by name. blobs: those of each column, whose
+    bits are overhead until `share` moves them to cells. bits_a_letter: of the description of the
+    block's plans.
     """
 
     def __init__(self) -> None:
@@ -62,9 +62,10 @@ class Ledger:
         self._reported = 0.0
 
     def clear(self) -> None:
-        """Empty the ledger, before a block is decoded once more."""
-        for told in (self.taken, self.judged, self.overhead, self.blobs):
-            told.clear()
+        """Empty the ledger, before a block is decoded once more. `bits_a_letter` stays, until the
+        decoder sets it anew."""
+        for account in (self.taken, self.judged, self.overhead, self.blobs):
+            account.clear()
         self._reported = 0.0
 
     # ---- told by the decoder of a block

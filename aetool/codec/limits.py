@@ -26,13 +26,14 @@ RATIO = 500_000  # or so many times its own size
 
 
 def default_output(archive_bytes: int) -> int:
-    """How many bytes an archive of this size may restore, unless the user says another number."""
+    """How many bytes an archive of this size, in bytes, may restore, unless the user says another
+    number: LEAST_OUTPUT, or RATIO times the size, whichever is more."""
     return max(LEAST_OUTPUT, RATIO * archive_bytes)
 
 
 def check_cells(rows: int, columns: int) -> None:
-    """Raise ArchiveError if a block claims more columns, or more cells (rows * columns), than are
-    allowed."""
+    """Raise ArchiveError if a block claims more than MAX_COLUMNS columns, more than MAX_CELLS cells
+    (rows * columns, no columns counting as one), or rows below 0."""
     if columns > MAX_COLUMNS or rows < 0 or rows * max(1, columns) > MAX_CELLS:
         raise ArchiveError(
             f"damaged: a block claims {rows} rows of {columns} columns; at most {MAX_COLUMNS} "
@@ -41,7 +42,8 @@ def check_cells(rows: int, columns: int) -> None:
 
 
 def check_records(rows: int, columns: int) -> None:
-    """Raise ArchiveError if an Arrow batch claims more cells (rows * columns) than are allowed."""
+    """Raise ArchiveError if an Arrow batch claims more than MAX_RECORD_CELLS cells (rows * columns,
+    no columns counting as one)."""
     if rows * max(1, columns) > MAX_RECORD_CELLS:
         raise ArchiveError(
             f"damaged: a block claims {rows} records of {columns} columns; at most "
@@ -51,7 +53,7 @@ def check_records(rows: int, columns: int) -> None:
 
 def check_decoded(rows: int, width: int) -> None:
     """Raise ArchiveError if rows * width, the numbers that a model's decoder reads or makes, are
-    more than are allowed."""
+    more than MAX_DECODED."""
     if rows * width > MAX_DECODED:
         raise ArchiveError(
             f"damaged: a block claims {rows} codes, each of {width} numbers; at most {MAX_DECODED} "
@@ -60,14 +62,15 @@ def check_decoded(rows: int, width: int) -> None:
 
 
 def check_text(size: int) -> None:
-    """Raise ArchiveError if a block claims to restore more bytes of text than are allowed."""
+    """Raise ArchiveError if a block claims to restore more than MAX_TEXT bytes of text."""
     if size > MAX_TEXT:
         raise ArchiveError(f"damaged: a block claims {size} bytes; at most {MAX_TEXT} are allowed")
 
 
 def shape_of(sizes: object) -> tuple[int, ...]:
-    """The sizes of an array's dimensions as a tuple; ValueError unless each is a whole number from
-    0, and there are not too many of them nor of the values they make."""
+    """The sizes of an array's dimensions as a tuple; ValueError unless they are a list or tuple of
+    at most MAX_DIMENSIONS whole numbers, each from 0, whose product is below MAX_ALL_ROWS, a 0
+    counting as 1."""
     if not isinstance(sizes, list | tuple) or len(sizes) > MAX_DIMENSIONS:
         raise ValueError(f"a shape of more than {MAX_DIMENSIONS} dimensions, or none")
     product = 1

@@ -44,7 +44,7 @@ class Quantiser:
 
     def quantise(self, z: Code) -> Int:
         """(rows, kept) int64: codes z, (rows, latent), as whole numbers of steps from the centre,
-        rounded to the nearest; NaN becomes 0."""
+        rounded to the nearest and limited to 32 bits; NaN becomes 0."""
         codes = z[:, self.kept].astype(np.float64)
         off = codes - self.centre[self.kept]
         steps = off / self.step[self.kept]
@@ -105,7 +105,8 @@ def choose(
     decode: of codes. distance(a, b): (rows,), squared difference of two decodings. error(decoded):
     what must be at most `target`; with target None distortion(decoded), a squared error, may rise
     by a quarter above that of the finest steps, or up to floor. latent: how many units to keep,
-    those that change the decoded records most; None: all. ParamError where no quantiser will do.
+    those that change the decoded records most; None: all. ParamError where no quantiser will do, or
+    latent is not 1 to the size of the code.
 
     Steps are inversely proportional to what a unit does to the output, so that each unit adds the
     same distortion (reverse water-filling: Cover & Thomas 2006, section 10.3.3); only their common
@@ -188,9 +189,10 @@ def _gains(
 
 def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fraction:
     """The largest of the error bounds tried that rounds the numbers x with at most this mean
-    squared error; 0 if none does.
+    squared error; 0 if none does, the error is not above 0, or no number differs from 0.
 
-    x: (rows,), of which finite ones count. decimals: of the grid that x lies on; None if on none.
+    x: (rows,), of which finite ones below 2^53 units count. decimals: of the grid that x lies on,
+    whose bounds are a whole number of units and a half; None if on none, where 1 is the unit.
     Wide bounds E of smooth data have a mean square of E^2 / 3, that of a uniform distribution; a
     grid, many zeros or few values do not, so that bounds around it are tried on x, from wide to
     narrow.

@@ -110,7 +110,8 @@ class Meta:
     @classmethod
     def parsed(cls, stored: Stored) -> Meta:
         """The meta of this class that `to_json` wrote as `stored`, whose field names are checked
-        already; ArchiveError for a value out of range."""
+        already; ArchiveError or ValueError for a value out of range, KeyError for a field that is
+        missing."""
         return cls()
 
 
@@ -185,7 +186,8 @@ def gap_in(meta: Meta) -> str | None:
 
 
 def gap_of(stored: Stored) -> str | None:
-    """Read from a meta's JSON the text in place of missing cells; None if it has none."""
+    """Read from a meta's JSON the text in place of missing cells; None if it has none. ArchiveError
+    for anything but a text in latin-1."""
     if "gap" in stored:
         return text(stored["gap"], "what stands for a gap")
     return None
@@ -416,7 +418,8 @@ class FloatMeta(PatternMeta):
 
 @dataclass(frozen=True)
 class DigitsMeta(PatternMeta):
-    """Cells of just `width` digits in a base, 10 or 16, stored as whole numbers without a sign.
+    """Cells of just `width` digits in a base, at most 18 of base 10 or 16 of base 16, stored as
+    whole numbers without a sign.
 
     is_upper: hexadecimal digits are capitals. affixes: the text before and behind each number.
     """
@@ -457,7 +460,7 @@ class DigitsMeta(PatternMeta):
 
 @dataclass(frozen=True)
 class DateMeta(PatternMeta):
-    """Dates, stored as ticks since 1970.
+    """Dates, stored as ticks since 1970; see `ticks_a_second`.
 
     format: the text form of a dates.DateFormat. quote: the text before and behind each date.
     """
@@ -518,7 +521,7 @@ class NumberedMeta(Meta):
 
 def book_of(stored: Stored) -> int | None:
     """Read from a meta's JSON where its dictionary of numbers is: the place of an earlier column,
-    OWN_BOOK, or None if it has none."""
+    OWN_BOOK, or None if it has none. ArchiveError for a value out of range."""
     if "c" in stored:
         return whole(stored["c"], 0, MAX_COLUMNS, "a column's place")
     return OWN_BOOK if flag(stored, "u") else None
@@ -655,7 +658,8 @@ class RealMeta(NumberedMeta):
 
 def numerals_of(stored: Stored) -> Numerals:
     """Read from a meta's JSON how floats are stored; ArchiveError unless it is just one of three
-    ways."""
+    ways, with numbers in their range, or ValueError for a distance that is no hexadecimal float.
+    """
     ways = [letter for letter in "dgb" if letter in stored]
     if len(ways) != 1 or (ways != ["d"] and ("q" in stored or "o" in stored)):
         raise refused("floats must be told in one way")
@@ -716,5 +720,5 @@ def from_json(stored: Json) -> Meta:
 
 def all_from_json(stored: Sequence[Json], foreseen: Sequence[Meta] = ()) -> list[Meta]:
     """The metas of a block's columns, by their JSON. foreseen: the shared model's; null in `stored`
-    stands for the one at its place."""
+    stands for the one at its place, IndexError if there is none. ArchiveError for other JSON."""
     return [foreseen[place] if one is None else from_json(one) for place, one in enumerate(stored)]

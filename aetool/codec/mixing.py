@@ -144,7 +144,7 @@ class Mixer:
 
     def chance(self) -> int:
         """The probability that the next bit is 1, in 65,536ths, 24 .. 65,512. To be called once for
-        each bit, before `learn`."""
+        each bit, before `learn`, for which it sets what the probability came of."""
         if self.count % 4 == 0:
             self._find_slots()
         node = self.node
@@ -266,7 +266,8 @@ class Mixer:
     def _foretold_by_match(self) -> int:
         """The logit of the next bit by the longest earlier stretch that equals the last bytes: the
         bit that followed there is expected here. 0 without such a stretch, or if this byte already
-        differs from the one there."""
+        differs from the one there. Sets `foretold` to (class of the match's length, expected bit);
+        None where it returns 0 for that."""
         self.foretold: tuple[int, int] | None = None
         if not self.length:
             return 0
@@ -293,7 +294,8 @@ class Mixer:
         return 28
 
     def _kind_of_match(self) -> int:
-        """How long the match is, by which weights are chosen: 1 short, 2 middling, 3 long."""
+        """How long the match is, by which weights are chosen: 1 below 16 bytes, 2 below 32, 3
+        longer."""
         if self.length < 16:
             return 1
         return 2 if self.length < 32 else 3
@@ -407,13 +409,15 @@ class Mixer:
 
 
 def delimiter_of(text: bytes) -> int:
-    """The one of DELIMITERS that is most frequent in a text, as a byte."""
+    """The one of DELIMITERS that is most frequent in a text, as the number of its byte; of several
+    as frequent the first."""
     return max(DELIMITERS, key=text.count)
 
 
 def mixed(text: bytes) -> bytes:
-    """Compress a text: u8 delimiter, the one that is most frequent in it, and the code, of which
-    `restored` makes the text. The code of a text that does not become smaller may be of no use."""
+    """Compress a text of at most MOST bytes: u8 delimiter, the one that is most frequent in it, and
+    the code, of which `restored` makes the text. Where the result is longer than the text it may
+    not be a code: compare lengths before it is used."""
     delimiter = delimiter_of(text)
     if kernel.C is not None:
         # what does not become smaller is not worth its bytes

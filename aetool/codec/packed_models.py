@@ -25,8 +25,9 @@ def packed(bundle: bytes) -> bytes:
 
 
 def unpacked(section: bytes, where: str) -> bytes:
-    """The bundle that `packed` was given; BundleError if the section is damaged or restores too
-    many bytes. where: the section's name, for messages."""
+    """The bundle that `packed` was given; BundleError if the section is xz, and damaged, or
+    restores more than MAX_BUNDLE bytes. What is no xz is returned as it is. where: the section's
+    name, for messages."""
     if not section.startswith(MAGIC):
         return section
     inflater = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MOST_MEMORY)

@@ -32,7 +32,7 @@ def packed(arrays: Mapping[str, Array | np.generic], words: Mapping[str, Json]) 
 
 def unpacked(data: bytes) -> tuple[dict[str, Array], Json]:
     """(arrays by name, words) that `packed` wrote; BundleError if data is damaged or restores too
-    many bytes."""
+    many bytes; KeyError, TypeError or ValueError for a file without such words (see `sensible`)."""
     import safetensors
     from safetensors.numpy import load
 
@@ -50,8 +50,8 @@ def unpacked(data: bytes) -> tuple[dict[str, Array], Json]:
 
 @contextmanager
 def sensible(name: str) -> Iterator[None]:
-    """Context manager: errors that damaged bytes cause become BundleError, with `name` at the front
-    of the message."""
+    """Context manager: errors that damaged bytes cause, as ArchiveError, ValueError and KeyError,
+    become BundleError, with `name` at the front of the message."""
     try:
         yield
     except (ArchiveError, BundleError) as error:

@@ -73,8 +73,9 @@ class Way:
         return planes, most
 
     def pictures(self, planes: npt.NDArray[np.uint16], most: int) -> npt.NDArray[np.uint16]:
-        """(n, channels, height, width): the pictures that `planes` was given; planes may be changed
-        in place. ArchiveError if they have a colour that the palette has not."""
+        """(n, channels, height, width): the pictures of which the method `planes` makes these
+        planes, which may be changed in place. ArchiveError if they have a colour that the palette
+        has not."""
         if self.palette is not None:
             if planes.size and int(planes.max()) >= len(self.palette):
                 raise ArchiveError("damaged: a picture has a colour that its palette has not")
@@ -155,7 +156,9 @@ def _indices(pictures: Samples, palette: Samples) -> npt.NDArray[np.uint16]:
 
 def palette_of(pictures: Samples) -> Samples | None:
     """(colours, channels): the different colours of pictures, by their brightness, dark ones first;
-    None if they are more than MOST_COLOURS, or grey levels that fill most of their range."""
+    None if they are more than MOST_COLOURS, grey levels that fill more than DENSE of 0 .. the
+    largest, or have several channels of more than 8 bits. pictures: (n, channels, height, width).
+    """
     channels = pictures.shape[1]
     if channels == 1:
         counts = np.bincount(pictures.ravel())
@@ -244,8 +247,9 @@ def encode(
     bound: int = 0,
 ) -> Coded:
     """Encode pictures, (n, channels, height, width), as a blob, in the way that takes fewest bytes
-    on a part of them. model: what has been learned of other pictures, to begin with. bound: how far
-    off a restored value may be, at most MOST_BOUND."""
+    on a part of them. model: what has been learned of other pictures, to begin with, if that takes
+    fewer bytes; None: nothing. bound: how far off a restored value may be, 0 (exact) to
+    MOST_BOUND."""
     most = _most_of(pictures)
     part = _part(pictures)
     learned = None
@@ -372,7 +376,7 @@ def squeezed(pictures: Samples) -> bytes:
 
 def _may_be_squeezed(pictures: Samples, rival: int) -> bool:
     """Whether a quick look lets expect that `squeezed` takes about as few bytes as `rival`, the
-    bytes of another code. True of few pictures, always."""
+    bytes of another code. True of pictures of at most SMALL bytes, always."""
     raw = _bytes_of(pictures)
     if len(raw) <= SMALL:
         return True

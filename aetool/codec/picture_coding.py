@@ -87,7 +87,7 @@ class State:
     def grown(self, bits: int) -> State:
         """A copy with 2^bits counters for each context, from which the coding of other pictures
         begins. Where there is more room each counter is repeated; each counts as used at most
-        MOST_LEARNED times."""
+        MOST_LEARNED times. ValueError for fewer bits than the state has."""
         wider = 1 << (bits - self.bits)
         contexts = len(self.preset.contexts)
         lines = self.counters.reshape(contexts, -1, LINE)
@@ -128,7 +128,7 @@ def encode(
     bound: int = 0,
 ) -> bytes:
     """Encode planes, (n, planes, height, width), of values 0 .. most; `state` goes on learning in
-    place. b"" if the code would take far more bytes than the values.
+    place. b"" if the code would take far more bytes than the values and the C kernel wrote it.
 
     bound: how far off a restored value may be; above 0, `values` become the restored ones.
     """

@@ -417,7 +417,7 @@ class Walk:
         return row[x], row[left], rows[above][x], row[right], rows[below][x]
 
     def _error(self, plane: int, y: int, x: int) -> int:
-        """How far off the prediction was at (y, x) of a plane; 0 outside of the picture."""
+        """The value less its prediction at (y, x) of a plane; 0 outside of the picture."""
         is_inside = y >= 0 and 0 <= x < self.width
         return self.error[plane][y][x] if is_inside else 0
 
@@ -568,7 +568,8 @@ class Walk:
     ) -> dict[str, int]:
         """The FEATURES of a pixel by name, whole numbers.
 
-        predicted: its value as all guesses together have it. slot: where a value is remembered.
+        predicted: its value as all guesses together have it. guesses: within 0 .. most, the median
+        first, the linear predictor's last. slot: where a value is remembered.
         """
         a = pixel.near
         plane = pixel.plane
@@ -618,7 +619,8 @@ class Walk:
         return features
 
     def _errors(self, pixel: Pixel) -> int:
-        """How far off the prediction was at four pixels nearby, those beside this one twice."""
+        """How far off the prediction was at four pixels nearby, as one sum of magnitudes: to the
+        west and north twice, to the northwest and northeast once."""
         plane = pixel.plane
         above = pixel.y - 1
         x = pixel.x
@@ -629,13 +631,14 @@ class Walk:
         return 2 * west + 2 * north + northwest + northeast
 
     def _error_before(self, pixel: Pixel) -> int:
-        """How far off the prediction was at this pixel of the picture before; 0 in the first."""
+        """The value less its prediction at this pixel of the picture before; 0 in the first."""
         if not self.picture:
             return 0
         return self.error_before[pixel.plane][pixel.y][pixel.x]
 
     def _slopes(self, a: About) -> int:
-        """How rough the picture is here: the sum of five differences between neighbours."""
+        """How rough the picture is here: the sum of the magnitudes of five differences between
+        neighbours."""
         slopes = abs(a.w - a.nw)
         slopes += abs(a.n - a.nw)
         slopes += abs(a.n - a.ne)
@@ -644,8 +647,9 @@ class Walk:
         return slopes
 
     def _at_ends(self, pixel: Pixel) -> int:
-        """Which of eight neighbours are black or white, a bit for each: these come in areas, in
-        drawings above all."""
+        """Which of seven neighbours, and of the pixel in the picture before, have the value 0 or
+        the largest one, as a number of a bit for each: black and white come in areas, in drawings
+        above all."""
         a = pixel.near
         neighbours = (a.w, a.n, a.nw, a.ne, a.ww, a.nn, a.nee, pixel.earlier[0])
         bits = 0

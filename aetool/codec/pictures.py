@@ -41,7 +41,8 @@ def encode(
 
     effort: how far to search; hints: of the block before, for pictures that become columns. words:
     JSON to store beside them; model: what has been learned of other pictures, if the archive may
-    name that model. bound: how many levels off a restored value may be at most; 0: exact.
+    name that model. bound: how many levels off a restored value may be at most; 0: exact. Without
+    the kernel pictures of more than MOST_BY_REFERENCE values are exact, whatever the bound.
     """
     by_reference = kernel.C is None and pixels.size > MOST_BY_REFERENCE
     if by_reference and pixels.dtype == np.uint8:
@@ -137,8 +138,9 @@ def as_columns(
     hints: Hints = NO_HINTS,
     words: Words | None = None,
 ) -> Encoded:
-    """Encode pictures, (n, channels, height, width) of uint8, as a block with a column of numbers
-    for each row of pixels of each channel, of n * width cells. Arguments as of `encode`."""
+    """Encode pictures, (n, channels, height, width) of uint8, as a block with a column of numbers,
+    of n * width cells, for each row of pixels of each channel: the channels of the first row first.
+    Arguments as of `encode`."""
     count, channels, height, width = pixels.shape
     rows = count * width
     # (height, channels, n, width): a row of all pictures is a column of the block

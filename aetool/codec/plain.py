@@ -30,7 +30,7 @@ def packed(
     look: int | None = None,
 ) -> bytes | None:
     """Compress a text as blobs.pack does, by the stage that makes it smallest; None unless that
-    takes fewer than `most` bytes.
+    takes fewer than `most` bytes, or without a stage to try.
 
     quick: stages search less for repeats. wanted: the stages to try; None: those that `promising`
     names. binary: the bytes are no text, and may be numbers of several bytes each. look: as of
@@ -46,7 +46,7 @@ def packed(
 
 def promising(text: bytes, most: int, quick: bool, look: int | None = None) -> tuple[str, ...]:
     """The names of those stages that may compress a text to fewer than `most` bytes, by a look at
-    parts of it.
+    parts of it; all OF_SMALL of a text of at most SMALL bytes, without a look.
 
     So a text whose columns are coded well costs a twentieth more time, not three times as much.
     quick: stages will search less for repeats. look: bytes of the text compressed quickly by LZMA2,

@@ -111,8 +111,8 @@ class Hints:
 
     def moved(self, shape: tuple[int, ...]) -> Sequence[Plan | None]:
         """The plans of all streams, adapted to a block whose columns have `shape` streams each:
-        streams are renumbered, and a plan is None if its column has another number of streams
-        there. () if the number of columns differs."""
+        streams are renumbered, and a plan is None if its column, or one that its transform uses,
+        has another number of streams there. () if the number of columns differs."""
         if shape == self.shape:
             return self.plans
         if len(shape) != len(self.shape):
@@ -140,7 +140,7 @@ class Hints:
 
 def _renumbered(plan: Plan, numbers: dict[int, int]) -> Plan | None:
     """A copy of a plan with its streams renumbered; None if its transform uses a stream that is not
-    in `numbers`, whose features are left out. numbers: old number to new."""
+    in `numbers`. Features that look at such a stream are left out. numbers: old number to new."""
     of = plan.of
     if plan.transform.looks_aside:
         if of not in numbers:
@@ -253,7 +253,8 @@ class Planner:
 
         like: the plan of another column, whose transform and features are tried; without it the
         hint is, the plan of this stream in the block before. Bins are found anew, but for a hint
-        whose bins still hold where the effort reuses.
+        whose bins still hold where the effort reuses. A stream of no values gets the plan without
+        bins; one that never changes, and has no hint, a single bin.
         """
         values = stream.values
         if not len(values):
@@ -311,7 +312,8 @@ class Planner:
 
     def _with_strength(self, plan: Plan, symbols: rans.U16) -> Plan:
         """A copy of the plan, which has no features, with the one of STRENGTHS that takes fewest
-        bits on a sample of the stream's symbols, (n,)."""
+        bits on a sample of the stream's symbols, (n,); the plan itself if it has fewer than two
+        bins."""
         if plan.bins < 2:
             return plan
         rows = sample_rows(len(symbols), self.effort.sample)
@@ -326,11 +328,12 @@ class Planner:
         return plan.but(strength=min(STRENGTHS, key=bits))
 
     def _still_suits(self, like: Plan, stream: Stream) -> bool:
-        """Whether another column's plan also suits this stream: its transform leaves residuals
-        about as small as the stream's own values or differences are.
+        """Whether another column's plan also suits this stream, by the bits of the residuals that
+        its transform leaves, beside those of the stream's values and of their differences.
 
-        Only combinations are tested, whose factors may suit the other column alone, and plans
-        without features, which many columns take over; other plans suit.
+        A combination, whose factors may suit the other column alone, must take fewer than either;
+        a plan without features, which many columns take over, at most ABOUT_AS_LITTLE a value more
+        than the fewer of both. Other plans suit, without a look.
         """
         if like.combined is None and like.features:
             return True
@@ -344,8 +347,9 @@ class Planner:
         return size <= min(simple_sizes) + ABOUT_AS_LITTLE
 
     def _same_features(self, plan: Plan, hint: Plan, symbols: rans.U16) -> Plan:
-        """A copy of the plan with the features and the strength of `hint`; where a feature is a
-        class of the stream's own symbols, the classes are cut anew by `symbols`."""
+        """A copy of the plan with the features and the strength of `hint`. Classes of symbols are
+        cut anew: of the stream's own by `symbols`, (n,), of another stream's by that one's. Classes
+        of another stream's values stay as they are."""
         features: list[Feature] = []
         for feature in hint.features:
             if isinstance(feature, OwnSymbol | Repeat):
@@ -360,7 +364,8 @@ class Planner:
         return plan.but(strength=hint.strength, features=tuple(features))
 
     def _search(self, stream: Stream) -> Plan:
-        """The plan for a stream of which nothing is known beforehand."""
+        """The plan for a stream of which nothing is known beforehand. Adds to `promised` what it
+        saves by a combination or keys."""
         rows = sample_rows(len(stream.values), self.effort.sample)
         parents = self._parents(stream)
         choices = self._transformed(stream, rows, parents)
@@ -386,8 +391,8 @@ class Planner:
         rows: Rows,
         parents: Sequence[int],
     ) -> list[_Choice]:
-        """The plans with the most promising transforms, without features; those that take fewest
-        bits first. Their bins are not those of the final plan: they are found on the sample."""
+        """The plans with the most promising transforms, without bins and features; those that take
+        fewest bits first, judged with bins that are found on the sample."""
         tried: list[_Transformed] = []
         for number, plan in enumerate(self._transforms(stream, parents)):
             r = transforms.residuals(plan, stream, self.known)
@@ -435,7 +440,7 @@ class Planner:
 
     def _by_levels(self, stream: Stream, search: ContextSearch) -> _Choice | None:
         """The best plan with one bin for each different value; None if there are more than
-        MOST_LEVELS_TRIED.
+        MOST_LEVELS_TRIED, or the effort does not look at other columns.
 
         Wide bins are found without regard to other columns. Which of many levels follows from
         another column, of no order, only bins of one level each can tell.
@@ -458,7 +463,9 @@ class Planner:
         that stores them by LZMA2 or a mixture of contexts, if these take fewer bytes.
 
         promise: LZMA2 is tried on all values if a quick look at two parts takes at most so many
-        times the plan's bytes; 0: always.
+        times the plan's bytes; 0: always. The compressed bytes, if any were tried, are left in
+        `stream.squeezed`. The plan stays in a small block, if its bins need not hold all residuals,
+        if it takes less than LEAST_SQUEEZED bytes, or if they take LEAST_SAVING of its bytes.
         """
         if self.known.rows <= SMALL_BLOCK or not self.complete:
             return plan
@@ -611,8 +618,8 @@ def _still_holds(plan: Plan, r: Int) -> bool:
 
 
 def _bytes_of_values(values: Int) -> Packed:
-    """How to write values as bytes: the least value, and the fewest bytes (1, 2, 4 or 8) that hold
-    every value's distance from it."""
+    """How to write values, (n,), at least one, as bytes: the least value, and the fewest bytes (1,
+    2, 4 or 8) that hold every value's distance from it."""
     low = int(values.min())
     high = int(values.max())
     # as Python's integers: the range of 64-bit numbers may need one bit more

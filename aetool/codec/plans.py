@@ -65,8 +65,8 @@ def deltas(values: Sequence[int] | Int) -> list[int]:
 
 def summed(raw: Json, most: int, what: str) -> Int:
     """The inverse of `deltas`: (n,), ascending numbers from a list of the first one and the steps
-    to the next. raw: from JSON; ArchiveError unless the numbers are ascending, and at most `most`.
-    what: the field's name in the message."""
+    to the next. raw: from JSON; ArchiveError unless it is a list of at most `most` whole numbers of
+    64 bits, whose sums are ascending, no two equal. what: the field's name in the message."""
     if not isinstance(raw, list) or len(raw) > most:
         raise refused(f"{what} must be at most {most} numbers")
     for step in raw:
@@ -522,7 +522,7 @@ def pair_from_json(raw: Json, transform: Transform) -> tuple[int, int]:
 
 def packed_from_json(stored: Mapping[str, Json]) -> Packed | None:
     """Read from a plan's JSON how its values are stored as bytes; None if they are stored as
-    symbols."""
+    symbols. ArchiveError for a size or a lowest value out of range."""
     if "y" not in stored:
         return None
     size = stored["y"]

@@ -120,8 +120,9 @@ def _offer_book(group: _Group, effort: planning.Effort) -> None:
 
 
 def _candidate(column: Coded) -> _Candidate | None:
-    """The column as a candidate; None if it is no column of numbers or levels, has too few or too
-    many different cells, or numbers that fill their range."""
+    """The column as a candidate; None if it is no column of numbers or levels, its cells are not
+    there, fewer than FEWEST or more than MOST of them differ, or more than half of the rows do, or
+    its numbers fill their range."""
     if not isinstance(column.meta, NumberMeta | LevelMeta):
         return None
     # without cells it is not to be stored in another way
@@ -146,8 +147,8 @@ def _candidate(column: Coded) -> _Candidate | None:
 
 
 def _is_dense(values: Int) -> bool:
-    """Whether values, (n,), n > 0, fill at least half of their range, in units of the greatest
-    common divisor of their distances."""
+    """Whether values, (n,), n > 0, fill more than half of their range, in units of the greatest
+    common divisor of their distances; true of equal values."""
     different = np.unique(values)
     steps = np.diff(different)
     unit = int(np.gcd.reduce(steps))
@@ -161,7 +162,8 @@ def _is_dense(values: Int) -> bool:
 
 
 def _order(cell: bytes) -> tuple[bool, float, bytes]:
-    """The sort key of a cell: cells that are no number first, then numbers by value."""
+    """The sort key of a cell: cells that are no number first, then numbers by value, NaN as 0;
+    equal ones by their bytes."""
     try:
         number = float(cell)
     except ValueError:

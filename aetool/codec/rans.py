@@ -325,7 +325,8 @@ def forward(
     lanes: int = 1,
 ) -> U32:
     """Look up the frequency of each symbol in the table of its context and epoch: (n,) uint32,
-    frequency << 16 | the sum of the frequencies of lower symbols."""
+    frequency << 16 | the sum of the frequencies of lower symbols. base: as of `contexts_of`.
+    ValueError for a symbol or a context that is out of range."""
     n = len(symbols)
     out = np.empty(n, dtype=np.uint32)
     if not n:
@@ -411,7 +412,8 @@ def push(pairs: U32, lanes: int = 1) -> bytes:
 
 
 class Chain:
-    """Decodes streams of symbols from bytes that `push` wrote, one stream after another."""
+    """Decodes streams of symbols from bytes that `push` wrote, one stream after another.
+    ArchiveError unless there are 1 to MAX_LANES lanes, and bytes for the state of each."""
 
     def __init__(self, data: bytes, lanes: int = 1) -> None:
         if not 1 <= lanes <= MAX_LANES or len(data) < 4 * lanes:
@@ -422,7 +424,8 @@ class Chain:
 
     def decode(self, n: int, base: U32 | None, c: Contexts) -> U16:
         """Decode the next n symbols. base: (n,), the part of each context that is known ahead;
-        None: 0. c: how tables are chosen. ArchiveError if the bytes end too early."""
+        None: 0. c: how tables are chosen. ArchiveError if the bytes end too early, or contexts are
+        out of range."""
         out = np.empty(n, dtype=np.uint16)
         c.check()
         # the base says all of a context but its first feature

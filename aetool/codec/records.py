@@ -97,8 +97,11 @@ class Layout:
 
 def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encoded]:
     """Encode a piece of text, whole records, as one block, or as several if its records are too
-    many, or differ in their number of fields. Where they differ a piece is one text, if that takes
-    fewer bytes than its regular parts apart."""
+    many, or not all have the layout's number of fields.
+
+    Where they have not, and the layout is exact, the piece is one text: if that takes no more bytes
+    than its parts apart, or if less than half of the records have that number of fields.
+    """
     cells = fields(piece, layout.rule)
     if cells.columns == len(layout.names) or not layout.exact:
         return _in_parts(piece, layout, hints, cells)
@@ -135,8 +138,9 @@ def _in_parts(
     hints: Hints,
     cells: Fields,
 ) -> list[Encoded]:
-    """Encode a piece of text as one block, or cut in two as long as its records differ in their
-    number of fields, or are too many. cells: of the piece."""
+    """Encode a piece of text as one block, or cut in two as long as not all records have the
+    layout's number of fields, or they are too many; of at most SMALLEST bytes, or one record, such
+    a piece is stored as one text. cells: of the piece."""
     # one column more may be of line ends
     too_many = (cells.columns + 1) * len(cells) > MAX_CELLS
     is_regular = cells.columns == len(layout.names)
@@ -205,7 +209,7 @@ def _as_bytes(compressed: bytes, cells: Fields, layout: Layout) -> Encoded:
 
 def _line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
     """(JSON of the block on its line ends, [a column of the line ends] if they differ between
-    records, else []).
+    records but the last, else []). cells: at least one record.
 
     "e": the usual line end, if it is not the layout's; "l": what follows the last record, if it is
     not the usual end; "t": the last column is what follows each record; "own": the block's columns
@@ -259,8 +263,8 @@ def _spans_of(cells: Fields, place: int) -> tuple[I32, I32]:
 
 def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints] | None:
     """(students, hints for the first block) learned from a piece of text, whole records, for an
-    archive `times` as long; None if records differ in their number of fields, or the students save
-    fewer bytes than they take."""
+    archive `times` as long; None if not every record has the layout's number of fields, or the
+    students save no more bytes than they take."""
     cells = fields(piece, layout.rule)
     if cells.columns != len(layout.names):
         return None
@@ -338,8 +342,9 @@ def decode(
     wanted: Sequence[int] | None = None,
 ) -> bytes:
     """The text, as bytes, of records `inside` (numbers within the block) of a decoded block of
-    `rows` records. rule: how fields are written. wanted: the places of the columns to write; None:
-    all, just as the source has them. ArchiveError where the block has not these."""
+    `rows` records. rule: how fields are written. wanted: the places of the columns to write, each
+    record then ending with the block's usual line end; None: all, just as the source has them.
+    ArchiveError where the block has not these, or is damaged."""
     columns = content.columns
     line_end = str(content.words.get("e", "\n"))
     if is_text(content):
@@ -376,7 +381,7 @@ def is_text(content: Block) -> bool:
 
 
 def text_of(content: Block) -> bytes:
-    """The text of a block of which `is_text` is true."""
+    """The text of a block of which `is_text` is true; ArchiveError if it is damaged."""
     return blobs.unpack(content.columns[0].blobs[0])
 
 
@@ -423,7 +428,8 @@ def _of_bytes(
     line_end: bytes,
 ) -> bytes:
     """The text of records `inside` of a block that stores them as the text `piece`. wanted: as of
-    `decode`; each record then ends with line_end."""
+    `decode`; each record then ends with line_end. ArchiveError, unless all is asked for, if the
+    piece has not `rows` records."""
     if wanted is None and inside == slice(0, rows):
         return piece
     edges = [*begins(piece, rule).tolist(), len(piece)]
@@ -444,7 +450,11 @@ def ranges(
     extremes: dict[str, tuple[Fraction, Fraction]],
 ) -> None:
     """Widen `extremes`, (smallest, largest number) by column, in place to the numbers of a piece of
-    text; a column without numbers is not added."""
+    text; a column that is not of numbers is not added, see text_rounding.ends.
+
+    Where not every record has the layout's number of fields the piece is cut in two, and so on;
+    parts of at most SMALLEST bytes in which this is so do not count.
+    """
     cells = fields(piece, layout.rule)
     if cells.columns != len(layout.names):
         middle = _middle(cells)

@@ -94,7 +94,7 @@ class Shared:
 
     def in_numbers(self, units: Sequence[int]) -> dict[str, float]:
         """The inverse of `in_units`: the largest error of each column by its name; columns without
-        error are left out."""
+        error are left out. ValueError unless there is a number for each column on a grid."""
         errors = {}
         grids = self._grids()
         for name, count in zip(grids, units, strict=True):
@@ -148,7 +148,8 @@ def shared_of(
     spec: Mapping[str, str] | None = None,
 ) -> Shared | None:
     """The knowledge of columns that a model stores; None if it has none. names, spec: if given,
-    None also unless it was learned for just these columns and this --max-error."""
+    None also unless it was learned for just these columns, in this order, and this --max-error.
+    BundleError if it is damaged."""
     if CODEC not in model.graphs or model.kind != "table":
         return None
     stored = model.graphs[CODEC]
@@ -174,7 +175,7 @@ def learn(
     seed: int = 0,
 ) -> Shared | None:
     """Learn from a piece of text, whole records of a table, what archives of like tables share;
-    None if records differ in their number of fields.
+    None if not every record has as many fields as there are names.
 
     head: the bytes before the first record; format: how the text is written; names: of the columns;
     bounds: the largest error by column; spec: the --max-error they come from; with_students:
@@ -218,8 +219,9 @@ def learn(
 
 
 def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
-    """How often a stream does not change within stretches of STRETCH rows: (the value that it most
-    often has there, how many stretches are MOVING, USUAL and STILL)."""
+    """How often a stream does not change within stretches of STRETCH rows, the last one shorter:
+    (the value that it most often has where it does not, 0 if it always changes; how many stretches
+    are MOVING, USUAL and STILL)."""
     edges = np.arange(0, rows + STRETCH, STRETCH)
     if stream.present is not None:
         # how many values there are before each row
@@ -362,8 +364,8 @@ def from_bytes(data: bytes, name: str) -> Shared:
 
 
 def _parse(arrays: Mapping[str, Array], words: Json) -> Shared:
-    """What a model knows of columns, from its stored arrays and JSON. ValueError, KeyError or
-    TypeError where these do not fit together."""
+    """What a model knows of columns, from its stored arrays and JSON. ValueError, KeyError,
+    TypeError, IndexError, ArchiveError or BundleError where these do not fit together."""
     shared = Shared(
         names=[str(name) for name in words["names"]],
         head=str(words["head"]),

@@ -33,7 +33,7 @@ def printed(values: Int, single: int, decimals: int) -> Int:
 
     values: (n,), the numbers in units of 10^-single. Returns (n,), what is printed, in units of
     10^-decimals. Exact wherever floats are those of IEEE 754: both steps are single operations.
-    ArchiveError for numbers beyond 64 bits.
+    ArchiveError if one would be beyond 2^62 or -2^62.
     """
     with np.errstate(over="ignore"):
         floats = (values / 10.0**single).astype(np.float32).astype(np.float64)
@@ -69,8 +69,8 @@ def offer(columns: Sequence[Coded]) -> None:
 
 def _digits_of(values: Int, decimals: int) -> int | None:
     """How many digits behind the point the numbers had before they were printed as 32-bit floats:
-    the fewest that give nearly all of the first LOOK numbers; None if none are few enough. values:
-    (n,), in units of 10^-decimals."""
+    the fewest that give at least LEAST_SHARE of the first LOOK numbers; None unless they
+    are at least LEAST_SAVED fewer than `decimals`. values: (n,), in units of 10^-decimals."""
     first = values[:LOOK]
     most = decimals - LEAST_SAVED
     for single in range(most + 1):
@@ -82,7 +82,7 @@ def _digits_of(values: Int, decimals: int) -> int | None:
 
 
 def _rounded(values: Int, digits: int) -> Int:
-    """Whole numbers without their last `digits` digits, rounded; both (n,)."""
+    """Whole numbers, (n,), without their last `digits` digits, rounded to the nearest, (n,)."""
     scaled = values / 10.0**digits
     return np.rint(scaled).astype(np.int64)
 
@@ -93,8 +93,8 @@ def _by_digits(
     single: int,
 ) -> Coded | None:
     """The column with its values in units of 10^-single; numbers that are no such floats stay as
-    they are and become a second kind. None if there are too many of these, or if all numbers are
-    short as they stand."""
+    they are and become a second kind. None if fewer than LEAST_SHARE are such floats, or if at
+    least LEAST_SHARE of all numbers are short as they stand."""
     values = column.streams[-1].values
     present = column.streams[-1].present
     digits_saved = meta.decimals - single

@@ -31,7 +31,8 @@ MOST_SKELETONS = 0.25  # different ones, of these
 FEWEST = 48  # cells
 MOST = 1 << 18
 LEAST_DIFFERENT = 0.1  # of the cells must be different
-# a moment; the five groups of an identity; hexadecimal, of eight digits or more; a decimal; digits
+# a moment; the five groups of an identity; a hexadecimal number of 8, 16, 24 ... digits, cut into
+# parts of 16 or 8; a decimal; digits
 PART = re.compile(
     rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?"
     rb"|(?<![0-9A-Za-z])[0-9a-f]{8}(?=(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9A-Za-z]))"
@@ -57,7 +58,8 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
 
 def _may_be(column: Coded, all_cells: Spans) -> bool:
     """Whether a sample of a column's cells looks like sentences of few skeletons with numbers in
-    them."""
+    them. False of a column that is not of text or levels, or has fewer than FEWEST or more than
+    MOST cells, or levels few of which differ."""
     rows = len(all_cells)
     if not isinstance(column.meta, TextMeta | LevelMeta):
         return False
@@ -85,8 +87,8 @@ def _may_be(column: Coded, all_cells: Spans) -> bool:
 
 
 def _split(cells: list[bytes], effort: planning.Effort) -> Coded | None:
-    """Encode cells as skeletons and parts, in one blob; None if a cell has the mark in it, or more
-    than MOST_PARTS parts."""
+    """Encode cells, at least one, as skeletons and parts, in one blob; None if a cell has the mark
+    in it, or more than MOST_PARTS parts."""
     if any(MARK in cell for cell in cells):
         return None
     parts = [PART.findall(cell) for cell in cells]
@@ -132,7 +134,8 @@ def decode(column: Decoded) -> Spans:
 
 
 def _woven(skeleton: bytes, *parts: bytes) -> bytes:
-    """The skeleton with each mark replaced by the next part; parts left over are empty ones."""
+    """The skeleton with each mark replaced by the next part; parts behind the last mark, which are
+    empty ones, are dropped. ArchiveError if there are more marks than parts."""
     pieces = skeleton.split(MARK)
     if len(pieces) > 1 + len(parts):
         raise ArchiveError("damaged: a cell has more marks than parts")

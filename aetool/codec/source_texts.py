@@ -82,7 +82,7 @@ def bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
 
 def header_of(source: sources.CsvSource) -> tuple[bytes, list[str]]:
     """(the bytes before the first record, the names of the columns: those of the header record,
-    else c1, c2 ...)."""
+    else c1, c2 ..., as many as the first record has fields, or c1 alone without a record)."""
     pieces = pieces_of(source, 1 << 20)
     head = next(pieces)
     # without a header the first record tells how many columns there are
@@ -99,8 +99,8 @@ def names_by_field(
     names: Sequence[str],
     header: Sequence[str],
 ) -> list[str]:
-    """The column that each field of a record is in; "" for an empty field at the edge of a box or
-    at the end of lines, which is no column.
+    """The name of the column that each field of a record is in; "" for an empty field at the edge
+    of a box or at the end of lines, which is no column.
 
     names: of the columns, as the source's records have them. header: as `header_of` returns it, a
     name for each field.
@@ -126,7 +126,7 @@ def bounds_of(
 
     wanted: --max-error by column name. names: of the columns, which may repeat; the labels of the
     layout do not. apart: the places of the columns that have a bound only if they are named in
-    --max-error.
+    --max-error. ParamError as of `allowed_by_place`.
     """
     seen: dict[str, tuple[Fraction, Fraction]] = {}
     pieces = pieces_of(source, layout.effort.block)
@@ -144,7 +144,8 @@ def bounds_of(
 
 def taught(source: sources.CsvSource, layout: Layout) -> tuple[Layout, Hints]:
     """(the layout with students learned from the file's first piece, hints for its first block);
-    (the layout as it is, no hints) if the students would take more bytes than they save."""
+    (the layout as it is, no hints) if the file has no records, the piece has some with another
+    number of fields, or the students would not save more bytes than they take."""
     pieces = pieces_of(source, layout.effort.block)
     next(pieces)
     piece = next(pieces, b"")

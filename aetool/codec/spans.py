@@ -41,8 +41,9 @@ def numbers(
     suffix: int,
 ) -> tuple[Int, I8]:
     """Read cells as decimal numbers: (digits, form), (n,) each. digits: the number without its
-    point, int64; form: how many digits follow the point, + 32 if the last of them is 0; -1 where
-    the cell is no plain decimal (leading zeros, "-0", "+1", exponents, over 18 digits).
+    point, int64; form: how many digits follow the point, + 32 if the last of them is 0. Where the
+    cell is no plain decimal (leading zeros, "-0", "+1", exponents, over 18 digits) digits is 0 and
+    form -1.
 
     Cell i is text[start[i]:stop[i]], of which `prefix` bytes at the begin and `suffix` bytes at the
     end are skipped.
@@ -68,7 +69,7 @@ def _read(
     form: I8,
 ) -> None:
     """Read the cells text[begin[i]:end[i]] as `numbers` does, into value and form, (n,) each, in
-    place; cells that are no plain decimals are left as they are there."""
+    place. They have 0 and -1 for all cells before, and keep these for what is no plain decimal."""
     widths = end - begin
     # at most a sign, the digits and a point; a longer cell would make the rows of all others as
     # wide
@@ -173,7 +174,8 @@ def digits_behind(form: Array) -> Array:
 
 
 def ends_in_zero(form: Array) -> Mask:
-    """(n,): whether the last digit behind the point is a 0, by forms that `numbers` returned."""
+    """(n,): whether the last digit behind the point is a 0, by forms that `numbers` returned; True
+    for form -1."""
     return (form & ZERO_AT_END) > 0
 
 
@@ -215,8 +217,8 @@ def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
     """Write the numbers value / 10^decimals as decimals: (the bytes of all, one behind the other;
     (n,) the length of each).
 
-    value: (n,) int64. form: (n,), how many digits at least stand behind the point; SHORT: none
-    need; SHORT_ONE: one.
+    value: (n,) int64. form: (n,), how many digits at least stand behind the point, no more than
+    `decimals` being written; SHORT: none need; SHORT_ONE: one. Zeros behind these are left out.
     """
     n = len(value)
     length = np.empty(n, np.int32)
@@ -294,7 +296,7 @@ def same(
 ) -> bool:
     """Whether each span text[start[i]:stop[i]] has the same bytes as other[first[i]:last[i]].
 
-    start, stop, first, last: (n,) each.
+    start, stop: (n,) each; first, last: (m,) each; False if n and m differ.
     """
     length = stop - start
     # most cells that differ have other lengths: that is cheap to see
@@ -373,7 +375,7 @@ def behind_another(cells: Sequence[bytes]) -> Spans:
 
 
 def chained(*parts: Spans) -> Spans:
-    """All cells of several Spans, one after the other, as Spans of a single pool."""
+    """All cells of several Spans, at least one, one after the other, as Spans of a single pool."""
     # each part begins in the common pool where the parts before it end
     shift = 0
     starts = []
@@ -401,8 +403,8 @@ def pack_cells(cells: Sequence[bytes]) -> bytes:
 
 
 def unpack_cells(data: bytes, count: int) -> Spans:
-    """The `count` cells that `pack_cells` packed; ArchiveError if they are damaged, or not so
-    many."""
+    """The `count` cells that `pack_cells` packed; ArchiveError if they are damaged, or not so many.
+    For a count of 0 data is not looked at."""
     if not count:
         return behind_another([])
     raw = unpack(data)
@@ -412,7 +414,8 @@ def unpack_cells(data: bytes, count: int) -> Spans:
 
 
 def _between_line_feeds(raw: bytes, count: int) -> Spans:
-    """The `count` cells of an unpacked blob that has a line feed between any two."""
+    """The `count` cells of an unpacked blob that has a line feed between any two; ArchiveError if
+    there are not so many."""
     body = np.frombuffer(raw, np.uint8)
     line_feeds = np.flatnonzero(body == LF)
     # the last cell has no line feed behind it
@@ -426,7 +429,8 @@ def _between_line_feeds(raw: bytes, count: int) -> Spans:
 
 
 def _by_lengths(raw: bytes, count: int) -> Spans:
-    """The `count` cells of an unpacked blob that has their lengths before them."""
+    """The `count` cells of an unpacked blob that has their lengths before them; ArchiveError if
+    these do not add up to it."""
     # the byte that tells the form, and 32 bits for each length
     head = 1 + 4 * count
     if raw[:1] != b"\1" or len(raw) < head:

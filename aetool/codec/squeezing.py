@@ -24,7 +24,12 @@ def squeeze(
     effort: planning.Effort,
 ) -> None:
     """Compress the texts and levels of a block's columns, in place, by mixing where that takes
-    fewer bytes: the shortest first, until the effort's share of time is spent."""
+    fewer bytes: the shortest first, until an eighth of the bytes of all cells, or ALWAYS_MIXED if
+    that is more, is mixed.
+
+    An effort that mixes goes on to SMALL_TABLE bytes; others leave tables of more than that as they
+    are.
+    """
     size_of_table = _size_of_cells(columns)
     bytes_left = max(ALWAYS_MIXED, size_of_table // MIXED_SHARE)
     if effort.mixes:

@@ -60,7 +60,7 @@ class Stage:
 
     def restore(self, data: bytes, size: int) -> bytes:
         """The bytes that `squeeze` was given; of damaged data other bytes, at most size + 1 of
-        them."""
+        them, or an error of the compressor: LZMAError, EOFError, OSError or ValueError."""
         return data[: size + 1]
 
     def costs(self, data: bytes, text: bytes) -> Float:
@@ -226,19 +226,21 @@ FEW = 16 << 10  # bytes that are mixed in a blink
 
 
 def number_of(name: str) -> int:
-    """The number by which archives store the stage of this name."""
+    """The number by which archives store the stage of this name, the first that has it;
+    StopIteration for an unknown name."""
     # names are of the program, numbers of the format
     return next(number for number, stage in KNOWN.items() if stage.name == name)
 
 
 def named(name: str) -> Stage:
-    """The stage of this name."""
+    """The stage of this name; StopIteration for an unknown one."""
     return KNOWN[number_of(name)]
 
 
 def restore(number: int, data: bytes, size: int) -> bytes:
     """Restore the `size` bytes that the stage of this number compressed; ArchiveError for an
-    unknown number, or damaged data."""
+    unknown number, or data that the stage finds damaged. Other damaged data give other bytes, at
+    most size + 1: compare their number."""
     stage = KNOWN.get(number)
     if stage is None:
         known = ", ".join(f"{number} {stage.name}" for number, stage in KNOWN.items())

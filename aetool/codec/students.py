@@ -64,7 +64,7 @@ class Students:
 
     def predict(self, number: int, known: Known) -> Int:
         """(rows,): the network's verdict on each row of stream `number`, 0 to 255. known: the
-        streams before it."""
+        streams before it. ArchiveError if the stream has no network."""
         if number not in self.of:
             raise ArchiveError("damaged: a column's plan asks for a student that is not there")
         run = network.reference if self.exact else network.in_floats
@@ -221,7 +221,8 @@ def to_arrays(students: Students) -> tuple[dict[str, Array], dict[str, Json]]:
 
 def from_arrays(arrays: Mapping[str, Array], words: Mapping[str, Json]) -> Students:
     """The networks that `to_arrays` stored; BundleError or ValueError unless the arithmetic of each
-    is proved exact and it gives its stored outputs on this machine."""
+    is proved exact and it gives its stored outputs on this machine. KeyError, ArchiveError and the
+    like for other arrays and JSON."""
     students = Students()
     for key, entry in words.items():
         layers = []

@@ -57,7 +57,8 @@ def affixes_of(text: TextCells) -> Affixes:
 
 
 def _around_digits(cell: bytes) -> Affixes | None:
-    """The text before the number in a cell, and behind its last digit; None without any digit."""
+    """The text before the first digit of a cell, or before a minus in front of that, and the text
+    behind its last digit; None without any digit."""
     places = [place for place, byte in enumerate(cell) if ZERO <= byte <= NINE]
     if not places:
         return None
@@ -109,9 +110,10 @@ class ParsedCells:
 
 
 def forms_of(form: Array) -> tuple[int, ...]:
-    """Which forms, ways to write a number, are needed for all these numbers: a single SHORT or
-    SHORT_ONE if one of them writes all, else each number of digits behind the point, the most
-    frequent first. form: (n,), from spans.numbers."""
+    """Which forms, ways to write a number, are needed for all these numbers: the number of digits
+    behind the point if all have the same; else a single SHORT or SHORT_ONE if one of them writes
+    all; else each number of digits, the most frequent first. form: (n,), from spans.numbers, of
+    plain decimals."""
     behind = digits_behind(form)
     padded = ends_in_zero(form)
     used = np.unique(behind)

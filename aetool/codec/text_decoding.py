@@ -83,14 +83,16 @@ def _written(meta: Pattern, kinds: Int, values: Int) -> Spans:
 
 
 def _written_floats(meta: FloatMeta, kinds: Int, values: Int) -> Spans:
-    """Write floats in the fewest digits. kinds: (n,), how far each is from its decimal."""
+    """Write floats in the fewest digits. kinds: (n,), for each the place, in the meta's offsets, of
+    how far it is from its decimal."""
     texts = floats.restored(meta, values, kinds)
     cells = bytes_of_texts(texts)
     return behind_another(cells)
 
 
 def _written_dates(meta: DateMeta, ticks: Int) -> Spans:
-    """Write ticks as dates, between quotes if the column has them."""
+    """Write ticks as dates, between quotes if the column has them; ArchiveError for more text than
+    a block may have."""
     quote = meta.quote
     width = len(quote + meta.format + quote)
     # before anything is written: a damaged block may ask for more text than there is memory
@@ -103,7 +105,8 @@ def _written_dates(meta: DateMeta, ticks: Int) -> Spans:
 
 
 def _written_digits(meta: DigitsMeta, values: Int) -> Spans:
-    """Write whole numbers as cells of one width."""
+    """Write whole numbers as cells of one width; ArchiveError for one of too many digits, or more
+    text than a block may have."""
     around = "".join(meta.affixes)
     width = meta.width + len(around)
     # before anything is written: a damaged block may ask for more text than there is memory
@@ -113,7 +116,8 @@ def _written_digits(meta: DigitsMeta, values: Int) -> Spans:
 
 
 def _written_numbers(meta: NumberMeta, kinds: Int, values: Int) -> Spans:
-    """Write whole numbers as decimals. kinds: (n,), the place of each number's form in the meta."""
+    """Write whole numbers as decimals, between the meta's affixes. kinds: (n,), the place of each
+    number's form in the meta. ArchiveError for more text than a block may have."""
     affixes = affixes_in(meta)
     around = sum(map(len, affixes))
     # before anything is written: a damaged block may ask for more text than there is memory
@@ -160,7 +164,8 @@ def _one_behind_the_other(pool: Bytes, length: I32) -> Spans:
 
 
 def _texts_of_levels(meta: LevelMeta, column: Decoded) -> Spans:
-    """The text of each row of a column of levels: those of the meta, then those of its blob."""
+    """The text of each row of a column of levels, whose values are numbers of levels: of those of
+    the meta, then of those of its blob. ArchiveError for a number beyond them."""
     known = bytes_of_texts(meta.levels)
     levels = behind_another(known)
     blob = column.blobs[0]

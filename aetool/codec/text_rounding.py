@@ -46,7 +46,7 @@ class Grid:
 
     def of_decimals(self, value: Int, behind: int) -> _Rounded:
         """Round the numbers value / 10^behind, value being (n,), to the nearest multiples of the
-        grid; those that would not fit 64 bits are left out."""
+        grid, halves up; those that would not fit 64 bits are left out."""
         fits = np.ones(len(value), np.bool_)
         divisor = self.step
         if behind < self.decimals:
@@ -67,7 +67,8 @@ class Grid:
         return _Rounded(fits, multiples, off, unit)
 
     def of_fraction(self, number: Fraction) -> int | None:
-        """The multiple nearest to a number; None if its value would not fit into 64 bits."""
+        """The multiple nearest to a number, halves away from 0; None if its value, in units of
+        10^-decimals, would not fit into 64 bits."""
         scaled = number * 10**self.decimals / self.step
         # int cuts towards 0, so that halves go away from it on both sides
         nearest = int(abs(scaled) + HALF)
@@ -255,7 +256,7 @@ def _exact_numbers(text: TextCells, rows: Int, affixes: Affixes) -> dict[int, Fr
 def exact_number(cell: bytes, affixes: Affixes) -> Fraction | None:
     """The number between the affixes of a cell, if it has an exponent or too many digits for
     spans.numbers; None for any other cell, also for leading zeros, which a number would not
-    restore."""
+    restore, and for more than LONGEST_NUMBER bytes."""
     prefix, suffix = affixes
     if not cell.startswith(prefix) or not cell.endswith(suffix):
         return None

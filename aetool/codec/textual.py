@@ -67,9 +67,10 @@ def encode(
     foreseen: Meta | None = None,
     bound: Fraction | None = None,
 ) -> Coded:
-    """Encode a column of cells buffer[start[i]:stop[i]]; without bound and foreseen, other ways to
-    store it are added to `others`. foreseen: the meta of a shared model, to be kept to; bound: the
-    largest error of numbers, in the column's unit; None: exact."""
+    """Encode a column of cells buffer[start[i]:stop[i]]. Other ways to store it are added to
+    `others` without foreseen, unless it is of numbers and there is a bound. foreseen: the meta of a
+    shared model, to be kept to, whatever the bound; bound: the largest error of numbers, in the
+    column's unit; None: exact."""
     text = TextCells(buffer, start, stop)
     if foreseen is not None:
         return _by_foreseen(text, foreseen)
@@ -151,7 +152,7 @@ def _as_numbers(text: TextCells, bound: Fraction | None) -> Coded | None:
 
 def _as_floats(text: TextCells) -> Coded | None:
     """Encode the column as 64-bit floats that are written in the fewest digits; None if less than
-    half of the cells are such."""
+    half of the cells are such, or the others are too different."""
     # a few cells tell of most columns that they are none
     _, good_of_sample, _ = floats.read(text.sample())
     if good_of_sample.mean() < LEAST_FLOATS:
@@ -174,7 +175,7 @@ def _as_floats(text: TextCells) -> Coded | None:
 
 def _as_digits(text: TextCells) -> Coded | None:
     """Encode the column as whole numbers of one width, with zeros in front, decimal or hexadecimal;
-    None if less than LEAST_DIGITS of the cells are such."""
+    None if less than LEAST_DIGITS of the cells are such, or the others are too different."""
     meta = _digits_of_sample(text.sample())
     if meta is None:
         return None
@@ -188,8 +189,9 @@ def _as_digits(text: TextCells) -> Coded | None:
 
 
 def _digits_of_sample(sample: list[bytes]) -> DigitsMeta | None:
-    """The width, base and affixes that most cells of a sample have; None if less than LEAST_DIGITS
-    have one run of digits, or if it is too wide for 64 bits."""
+    """The width, base and affixes that cells of a sample most often have; None if less than
+    LEAST_DIGITS of them have one run of digits (see `_shape_of`), or if that is wider than
+    MOST_WIDE."""
     shapes = []
     for cell in sample:
         shape = _shape_of(cell)
@@ -217,7 +219,11 @@ def _digits_of_sample(sample: list[bytes]) -> DigitsMeta | None:
 
 def _shape_of(cell: bytes) -> tuple[Affixes, int] | None:
     """Split a cell with exactly one run of digits: ((the text before it, the text behind it), how
-    many digits); None for any other cell."""
+    many digits); None for any other cell.
+
+    The digits are decimal, or at least four hexadecimal ones of one case with a decimal one among
+    them; the texts have at most eight bytes each, and no decimal digit.
+    """
     match = DIGITS_AMONG.fullmatch(cell)
     if match is None:
         return None
@@ -285,7 +291,8 @@ def _as_dates(levels: Levels) -> Coded | None:
 
 
 def _inside(cell: bytes, quote: str) -> str:
-    """The text of a cell without its quotes; "" if it does not both begin and end with one."""
+    """The text of a cell without its quotes; "" if it does not both begin and end with one. quote:
+    "" for none, of which the cell is returned as it is."""
     text = cell.decode("latin-1")
     if not quote:
         return text

@@ -27,7 +27,7 @@ VALUES_AT_THE_BEGINNING = {
 
 def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
     """The residuals of a stream: its values less what the plan's transform predicts of each, (n,),
-    modulo 2^64."""
+    modulo 2^64. ArchiveError if the plan names a stream that is not known."""
     values = stream.values
     transform = plan.transform
     if transform is Transform.DIFFERENCE:
@@ -57,7 +57,7 @@ def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
 
 def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
     """The inverse of `residuals`: the values of a stream, (n,), from its residuals r, (n,). stream:
-    only its mask is read."""
+    only its mask is read. ArchiveError as of `residuals`."""
     transform = plan.transform
     if transform is Transform.DIFFERENCE:
         return _sums(r)
@@ -96,7 +96,8 @@ def _sums(differences: Int) -> Int:
 
 def combination(combined: Combination, stream: Stream, known: Known) -> Int:
     """(n,): what a combination predicts in the rows that the stream has values in: floor((sum of
-    its terms + divisor / 2) / divisor), the sum modulo 2^64."""
+    its terms + divisor / 2) / divisor), the sum modulo 2^64. ArchiveError if a term names a stream
+    that is not known."""
     # half of the divisor is added, so that the quotient is rounded
     half_divisor = combined.divisor // 2
     total = np.full(known.rows, half_divisor, np.int64)
@@ -148,8 +149,9 @@ def _order(plan: Plan, stream: Stream, known: Known) -> Int:
 
 
 def beginning(plan: Plan, stream: Stream, known: Known) -> Int:
-    """The positions of those values of a stream that its transform cannot predict, since no value
-    stands before them: the first one or two, or none, by the transform."""
+    """The positions, among the stream's values, of those that its transform cannot predict, since
+    no value stands before them: the first one or two, or none, by the transform; of groups the
+    first value of the lowest group alone."""
     if plan.transform is Transform.GROUPED:
         return _order(plan, stream, known)[:1]
     first = VALUES_AT_THE_BEGINNING.get(plan.transform, 0)

@@ -42,7 +42,8 @@ def offer(columns: Sequence[Coded]) -> None:
 
 def _short_apart(column: Coded, meta: NumberMeta) -> Coded | None:
     """The column, which has one form, with a second kind for numbers of the fewest digits behind
-    the point; None if fewer than FEWEST are of either kind."""
+    the point; None if fewer than FEWEST are of either kind, if the form is not SHORT or SHORT_ONE,
+    or the column has less than LEAST_APART digits more than these."""
     digits = LEAST_DIGITS.get(meta.forms[0])
     if digits is None or meta.decimals < digits + LEAST_APART:
         return None

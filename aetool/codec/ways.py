@@ -15,7 +15,7 @@ from aetool.codec.columns import Coded
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
     """Add to `others` of columns of text, in place, the encodings that may take fewer bits, and
-    squeeze their texts more.
+    squeeze their texts more; nothing where the effort does not try ranks.
 
     `blocks.encode` then writes the one that takes fewest.
     """

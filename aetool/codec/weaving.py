@@ -110,7 +110,7 @@ def woven(
 ) -> bytes:
     """The text of records `inside`, as bytes: the cells of each with delimiters between, then its
     line end. cells: for each column its cells, (records,); tails: the line end of each record.
-    rule: of the text, with its delimiter."""
+    rule: of the text, with its delimiter. ArchiveError for more text than a block may have."""
     first, last, _ = inside.indices(len(tails))
     delimiter = rule.delimiter.encode()
     records = max(0, last - first)

@@ -118,7 +118,8 @@ def deflate(value: object) -> bytes:
 
 
 def inflate(data: bytes) -> Json:
-    """The value that `deflate` compressed; ValueError for anything else."""
+    """The value that `deflate` compressed; ValueError for anything else, or more than MAX_JSON
+    bytes."""
     inflater = zlib.decompressobj(RAW_DEFLATE, zdict=WORDS)
     try:
         raw = inflater.decompress(data, MAX_JSON)
