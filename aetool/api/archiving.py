@@ -125,9 +125,11 @@ def _effort_of(effort: str | planning.Effort) -> planning.Effort:
 
 
 def _bounds_of(max_error: Option) -> Option:
-    """The largest errors as operations take them: texts by column, "" for all the others.
+    """The largest errors as operations take them: texts by column, "" for all the others; {} for
+    None.
 
-    max_error: a text or a number for all columns, or either of them by column.
+    max_error: a text or a number for all columns, or either of them by column. A value of any other
+    type comes back unchanged: it is refused where all options are checked.
     """
     if max_error is None:
         return {}
@@ -249,7 +251,8 @@ def decompress(
 
 
 def _ends_of(rows: slice, path: Path) -> tuple[int, int]:
-    """The first of the rows of an archive that a slice takes, and the one after the last."""
+    """The first of the rows of an archive that a slice takes, from 0, and the one after the last;
+    ends are counted as those of a list. ParamError for a step other than 1."""
     # ends counted from behind, as in [-10:], need the number of rows
     with Archive(path) as archive:
         first, last, step = rows.indices(archive.rows)

@@ -25,7 +25,8 @@ class Bundle(JudgingModel, CodingModel):
 
         data: ordinary records that the model was not fitted on, a DataFrame or a path; thresholds
         and p-values are then counted on them. None: on the rows that the fit held out. fpr: that
-        share, 0.01 or "1%"; None: the default of aetool.detect. Raises AetoolError.
+        share, 0.01 or "1%", above 0 and below 1; None: the default of aetool.detect. Raises
+        AetoolError.
         """
         if data is not None:
             data = data_of("calibrate", data, {})

@@ -46,21 +46,24 @@ FIT_OPTIONS = {field.name for field in dataclasses.fields(FitOptions)} - {"plugi
 
 
 def share_of(name: str, value: float | str | None) -> float | None:
-    """A share as a number, from 0.01 or "1%". name: the argument's, for errors."""
+    """A share as a number, from 0.01 or "1%"; None, and any value that is no text, comes back
+    unchanged. ParamError for a text that is none. name: the argument's, for errors."""
     if isinstance(value, str):
         return part_of(value, name)
     return value
 
 
 def bytes_from(name: str, value: int | str | None) -> int | None:
-    """A number of bytes, from 10_000 or "10kB". name: the argument's, for errors."""
+    """A number of bytes, from 10_000 or "10kB"; None, and any value that is no text, comes back
+    unchanged. ParamError for a text that is none. name: the argument's, for errors."""
     if isinstance(value, str):
         return bytes_of(value, name)
     return value
 
 
 def bundle_of(model: Model | None, verb: str) -> bundles.Bundle | None:
-    """A model, loaded where it is given by its path; None for None. verb: for errors."""
+    """A model, loaded where it is given by its path; None for None. ParamError for what is neither,
+    and the errors of bundle.load. verb: for errors."""
     if model is None or isinstance(model, bundles.Bundle):
         return model
     check_path(verb, "model", model)
@@ -68,7 +71,8 @@ def bundle_of(model: Model | None, verb: str) -> bundles.Bundle | None:
 
 
 def with_parts(verb: str, arguments: dict[str, Option]) -> dict[str, Option]:
-    """The arguments of a verb in which every share is a number: 0.01 for "1%"."""
+    """A copy of the arguments of a verb in which fpr, fdr and contamination are numbers: 0.01 for
+    "1%"; None stays. ParamError for what is no share. arguments: by name, with all three."""
     shares = dict(arguments)
     for name in PARTS:
         value = arguments[name]
@@ -148,10 +152,10 @@ def listed(values: str | Sequence[str]) -> Sequence[str]:
 
 def data_of(verb: str, data: Data, text: Mapping[str, Option]) -> Data:
     """Data in the form that operations take: a path with what is known of its text; an open file,
-    which can be read only once, as a copy.
+    which can be read only once, as a copy; several items and pictures as a list.
 
-    text: how the text of a path is written, as `text_options` has it. verb: for errors. DataError
-    for what holds no data.
+    text: how the text of a path is written, as `text_options` has it; ParamError if it says
+    anything of data that are no path. verb: for errors. DataError for what holds no data.
     """
     reading = Reading(**text)
     try:
@@ -169,7 +173,8 @@ def data_of(verb: str, data: Data, text: Mapping[str, Option]) -> Data:
 
 
 def _readable(data: Data, reading: Reading, text: Mapping[str, Option]) -> Data:
-    """One item of data as operations take it. reading, text: how the text of a path is written."""
+    """One item of data as operations take it. reading, text: how the text of a path is written;
+    ParamError where `text` says anything and the data are no path."""
     # what can be read only once is read here, into a copy
     content = memory.held(data)
     if isinstance(content, str | os.PathLike | Place):
@@ -204,7 +209,8 @@ def refuse_misspelt_parameter(
 
 def fit_options(verb: str, plugin: str | Declared | None = None, **named: Option) -> FitOptions:
     """The options of a fit from keyword arguments, of which those that are no option of every fit
-    are parameters of the model. verb: for errors."""
+    are parameters of the model, and checked only by the fit. ParamError for an option of a wrong
+    type. verb: for errors."""
     options = {}
     params = {}
     for name, value in named.items():

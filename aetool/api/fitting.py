@@ -129,8 +129,9 @@ def _reporter(progress: Told) -> Progress:
 
 
 def load(path: Path | bytes | BinaryIO) -> Bundle:
-    """The bundle in a .aem file, in an open file of bytes, or in bytes. Runs no code from it;
-    raises BundleError if it is damaged."""
+    """The bundle in a .aem file, in an open file of bytes, or in bytes. Runs no code from it.
+    BundleError if it is damaged; DataError if there is no such file; ParamError for anything else,
+    a file opened for text among it."""
     if not isinstance(path, bytes) and not hasattr(path, "read"):
         check_path("load", "path", path)
     return dressed(bundles.load(path))

@@ -69,8 +69,9 @@ class Lazy(click.Group):
         ctx: click.Context,
         args: list[str],
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that a command line calls. For a word that is no command the error names
-        the one that is spelt alike, or how to detect in a file of that name."""
+        """Find the command that a command line calls. For a word that is no command,
+        click.UsageError names the one that is spelt alike, or how to detect in a file of that name,
+        or all commands."""
         word = args[0]
         if word in COMMANDS or word.startswith("-"):
             return super().resolve_command(ctx, args)
@@ -105,15 +106,16 @@ def main(ctx: click.Context, debug: bool) -> None:
 
 
 def run(args: list[str] | None = None) -> None:
-    """Run the `aetool` command and exit with its status. An error is printed as one line."""
+    """Run the `aetool` command and exit, by SystemExit, with its status. An error is printed as one
+    line. args: its words; None for those of this process."""
     terminal.occupy_standard_files()
     terminal.end_like_interrupted()
     sys.exit(status(args))
 
 
 def status(args: list[str] | None = None) -> int:
-    """Run a command line and return its exit status. args: its words; None for those of this
-    process."""
+    """Run a command line and return its exit status; 2 if standard output cannot be written to,
+    unless its reader has gone. args: its words; None for those of this process."""
     arguments = sys.argv[1:] if args is None else args
     code = _status(arguments)
     failure = terminal.settle_standard_output()
@@ -125,8 +127,9 @@ def status(args: list[str] | None = None) -> int:
 
 
 def _status(arguments: list[str]) -> int:
-    """Run a command line: errors become lines on standard error, and the exit status is
-    returned."""
+    """Run a command line: errors become lines on standard error, and the exit status is returned.
+    With --debug AetoolError and OSError are raised instead; an exception that is a bug always
+    is."""
     debug = "--debug" in arguments
     try:
         with of_the_shell(), one_reading(), texts.notices_printed():

@@ -171,7 +171,7 @@ def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _few(names: Sequence[str]) -> str:
-    """The first of these names, and how many others there are; "none" of none."""
+    """The first 8 of these names, and how many others there are; "none" of none."""
     if not names:
         return "none"
     listed = ", ".join(names[:FEW])
@@ -180,8 +180,9 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
-    """Print the line that sums up an archive: its size, by how much it is smaller, and what it
-    keeps."""
+    """Print, on standard error, the line that sums up an archive: its size, by how much it is
+    smaller, and what it keeps; then notes and warnings. name: of the data; target: the archive;
+    facts: what compress returned."""
     size = facts["archive_bytes"]
     path = Path(name)
     # of a pipe there is no size to compare with

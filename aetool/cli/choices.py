@@ -13,8 +13,8 @@ WAYS = {"exact": "exact", "bounded": "bounded", "code": "the model's code"}
 
 
 def in_words(figures: Mapping[str, Json]) -> str:
-    """The line that says which archive a goal of error or bytes led to, its size, and the sizes of
-    the other kinds. figures: what compress returned."""
+    """The line that says which kind of archive a goal of error or bytes led to, its error, and the
+    sizes of the other kinds. figures: what compress returned for a goal."""
     relative_error = figures["rmse_of_deviation"]
     description = "nothing is lost"
     if relative_error:

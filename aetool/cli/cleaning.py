@@ -51,7 +51,8 @@ def denoise(
 
 
 def _region(text: str | None) -> tuple[int, int, int, int] | None:
-    """The numbers of --region, left, top, width and height, from text such as "3,4,10,8"."""
+    """The numbers of --region, left, top, width and height, from text such as "3,4,10,8"; None for
+    None. ParamError unless it is four whole numbers; their range is not checked here."""
     if text is None:
         return None
     try:

@@ -32,7 +32,8 @@ class PluginName(click.types.StringParamType):
 
 
 class DeviceName(click.types.StringParamType):
-    """The type of a parameter that names a device, for completion in the shell."""
+    """The type of a parameter that names a device, for completion in the shell. It takes any word:
+    the commands check it themselves."""
 
     name = "device"
 
@@ -48,7 +49,8 @@ class DeviceName(click.types.StringParamType):
 
 
 def prepare(command: click.Command) -> None:
-    """Give the parameters of a command types that complete their values in the shell."""
+    """Give the parameters of a command, in place, types that complete their values in the shell; of
+    a group the arguments of its commands, but for that of `new`."""
     if isinstance(command, click.Group):
         # of plugins: their arguments are names, but for that of `new`
         for name, sub_command in command.commands.items():

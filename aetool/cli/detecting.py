@@ -188,7 +188,8 @@ def _explain_columns(
     printing: tables.Printing,
 ) -> None:
     """Print how each column would be read; of an archive, how many bits each column took. given:
-    the options, of which --columns limits the columns."""
+    the options, of which --columns limits the columns of an archive. ParamError for --columns with
+    other data, and for a format of programs with these."""
     from aetool.scoring import costing
 
     # another program wants a table, and people want sentences
@@ -214,8 +215,8 @@ def _explain_columns(
 
 @contextmanager
 def _page(report: str | None, force: bool) -> Iterator[Page | None]:
-    """A page for --report, if it is asked for: within the block it is filled; it appears under its
-    name when it is complete, or not at all."""
+    """Context manager: a page for --report, filled within the block; it appears under its name when
+    it is complete, or not at all. Yields None where no report is asked for."""
     if report is None:
         yield None
         return
@@ -228,8 +229,8 @@ def _page(report: str | None, force: bool) -> Iterator[Page | None]:
 
 @contextmanager
 def _pictures(heatmap: str | None, sheet: str | None, force: bool) -> Iterator[Files | None]:
-    """The files for --heatmap and --sheet, if they are asked for: within the block they are filled;
-    they appear when they are complete, or not at all."""
+    """Context manager: the files for --heatmap and --sheet, filled within the block; they appear
+    when they are complete, or not at all. Yields None where neither is asked for."""
     if heatmap is None and sheet is None:
         yield None
         return
@@ -241,8 +242,8 @@ def _pictures(heatmap: str | None, sheet: str | None, force: bool) -> Iterator[F
 
 
 def _warn(model: Bundle | None) -> None:
-    """Print a warning that the rate of --fpr is approximate, and why, unless the model was
-    calibrated on records kept apart."""
+    """Print a warning that the rate of --fdr is approximate, and why, unless the model was
+    calibrated on records kept apart. model: None for one learned from the very records."""
     if model is None:
         why = "p is by the scores of these very records, anomalies among them"
     elif model.facts.get("robust"):
@@ -256,7 +257,7 @@ def _warn(model: Bundle | None) -> None:
 
 def _limit(text: str | None) -> float | None:
     """--max-flagged as a number: a count such as 20 as it is, a percentage such as 5% as a share
-    below 1."""
+    below 1, also for 100 % and more; None for None. ParamError for any other text."""
     if text is None:
         return None
     if text.endswith("%"):
@@ -268,8 +269,8 @@ def _limit(text: str | None) -> float | None:
 
 
 def _talk(found: Detection, is_chosen: bool) -> None:
-    """Print how many records are flagged, and remarks on that number. is_chosen: whether the user
-    has chosen how many are to be flagged."""
+    """Print, on standard error, how many records are flagged, and remarks on that number.
+    is_chosen: whether the user has chosen how many are to be flagged."""
     part = found.flagged / max(found.total, 1)
     terminal.say(found.verdict(), err=True)
     if found.ledger is not None:

@@ -101,7 +101,8 @@ def _listed(value: object) -> str:
 
 
 def _finite(value: Json) -> Json:
-    """A value for JSON, in which numbers that are not finite become null: JSON has none."""
+    """A value for JSON, in which numbers that are not finite become null: JSON has none. Looked at
+    are the value itself and dictionaries, at any depth; lists stay as they are."""
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
@@ -146,7 +147,7 @@ def doctor() -> int:
     from importlib import metadata
 
     def version(name: str) -> str | None:
-        """The installed version of a package, or that it is not installed."""
+        """The installed version of a package; None if it is not installed."""
         try:
             return metadata.version(name)
         except metadata.PackageNotFoundError:

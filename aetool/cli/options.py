@@ -237,7 +237,8 @@ def context_options(command: Command) -> Command:
 
 
 def pairs(items: tuple[str, ...], option: str) -> dict[str, str]:
-    """Texts KEY=VALUE as a dictionary. option: its name, for the error where one has no "="."""
+    """Texts NAME=VALUE as a dictionary; of a name that is repeated the last counts. ParamError
+    where one has no "=" or nothing before it. option: its name, for the error."""
     found = {}
     for item in items:
         key, sign, value = item.partition("=")
@@ -249,7 +250,8 @@ def pairs(items: tuple[str, ...], option: str) -> dict[str, str]:
 
 def names(items: tuple[str, ...]) -> list[str]:
     """A list of column names from an option that may be repeated and holds names with commas
-    between them; a name with a comma stands in quotes."""
+    between them; a name with a comma stands in quotes, and empty names are left out. ParamError
+    where quotes do not match."""
     import csv
     import io
 
@@ -265,7 +267,7 @@ def names(items: tuple[str, ...]) -> list[str]:
 
 
 def values(text: str | None) -> list[str]:
-    """The values in a text such as "a,b"; no values for None."""
+    """The values in a text such as "a,b"; no values for None and for an empty text."""
     return text.split(",") if text else []
 
 
@@ -320,8 +322,9 @@ def bounds(given: tuple[str, ...]) -> dict[str, str]:
 
 
 def load_model(path: str | None, made: str = "") -> Bundle | None:
-    """Load the model at a path; None if no path is given. made: for errors, what only the model
-    that it was made with can restore; "" where a new model will do."""
+    """Load the model at a path, "-" for standard input; None if no path is given. DataError if
+    nothing is there, BundleError if it is no model. made: for errors, what only the model that it
+    was made with can restore; "" where a new model will do."""
     if path is None:
         return None
     from aetool.bundle import load
@@ -345,16 +348,17 @@ def needed_model(path: str | None, made: str = "") -> Bundle:
 
 
 def size(text: str | None, option: str) -> int | None:
-    """A number of bytes from a text such as 500000, 64M or 10kB; None for None. option: its name,
-    for errors."""
+    """A number of bytes from a text such as 500000, 64M or 10kB; None for None. ParamError for any
+    other text. option: its name, for errors."""
     return None if text is None else bytes_of(text, option)
 
 
 def percent(text: str | None, option: str, doubtful: float = math.inf) -> float | None:
-    """A share as a number from a text: 0.01 from "1%" and from "0.01"; None for None.
+    """A share as a number from a text: 0.01 from "1%" and from "0.01"; None for None. ParamError
+    for what is no number.
 
-    doubtful: a number without % that is as large as this is refused, since it may be meant as a
-    percentage: 0.5 for half a percent. ParamError for what is no number.
+    doubtful: a number without % from this to below 1 is refused by a ParamError, since it may be
+    meant as a percentage: 0.5 for half a percent; so is 100 % or more. Left out, no number is.
     """
     if text is None:
         return None

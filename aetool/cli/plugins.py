@@ -96,8 +96,8 @@ def check(name: str, only: str, stop: bool, quick: bool) -> int:
 
 
 def _outcome(case: testing.Case) -> str:
-    """Run a conformance check and say how it went: "passed", "failed" or "n/a" (it does not
-    apply)."""
+    """Run a conformance check, print how it went, with advice if it failed, and return it:
+    "passed", "failed" or "n/a" (it does not apply)."""
     started = time.monotonic()
     try:
         # each check reads and writes files of its own, as a command of its own would
@@ -120,7 +120,8 @@ def _outcome(case: testing.Case) -> str:
 
 
 def _told(error: Exception) -> str:
-    """An unexpected exception on one line, with its kind."""
+    """The class and the first line of the message of an unexpected exception, such as "ValueError:
+    no rows"."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"
 

@@ -82,7 +82,8 @@ def decompress(
 
 def _rows(text: str | None) -> tuple[int, int | None] | None:
     """--rows as (first, end) counted from 0 without end, from A:B, A, A: or :B, counted from 1 with
-    both ends."""
+    both ends; end None: to the last; None for None. ParamError for any other text, 0 and B below A
+    among it."""
     if text is None:
         return None
     first, sign, last = (part.strip() for part in text.partition(":"))

@@ -207,7 +207,8 @@ def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _say_pick(measured: Tradeoff, command: str, picture_path: Path) -> None:
-    """Print what was left out, the recommended archive, and the command that writes it."""
+    """Print, on standard error, what was left out, the recommended archive, and the command that
+    writes it."""
     for reason in measured.skipped:
         terminal.say(f"note: not measured: {reason}", err=True)
     pick = measured.pick

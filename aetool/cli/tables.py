@@ -122,7 +122,8 @@ def _written_by_a_plugin(columns: Mapping[str, object], printing: Printing) -> b
 
 
 def write_columns(columns: Mapping[str, Sequence[object]], printing: Printing) -> None:
-    """Print columns of equal length, by name, in the format that printing.chosen() gives."""
+    """Print columns of equal length, by name, in the format that printing.chosen() gives.
+    ParamError for Parquet without a file to write to."""
     form = printing.chosen()
     if form == "parquet":
         _write_parquet(columns, printing)
@@ -156,8 +157,9 @@ def _write_detection(
     form: str,
     file: TextIO,
 ) -> None:
-    """Write a detection, in JSON with each reason as column, found and expected, in other formats
-    with reasons as one text."""
+    """Write a detection as JSON, with each reason as column, found and expected. form: "jsonl" for
+    a line for each record; any other for one object with the records and, before them, total,
+    flagged, threshold (null if infinite) and unit. columns: what is written of the records."""
     records = _records(columns)
     named = dict(zip((found.row + 1).tolist(), found.named, strict=True))
     for record in records:

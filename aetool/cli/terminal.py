@@ -29,7 +29,7 @@ class OutputError(AetoolError):
 
 def say(*lines: str, err: bool = False) -> None:
     """Print lines for people, on standard output or, with err, on standard error. Characters that
-    the terminal cannot show are escaped."""
+    the terminal cannot show are escaped. OutputError if standard output cannot be written to."""
     end_progress()
     text = "".join(printable(line) + "\n" for line in lines)
     if not err:
@@ -67,8 +67,8 @@ def refuse_archive() -> None:
 
 @contextmanager
 def data() -> Iterator[TextIO]:
-    """The standard output for data: UTF-8, as in a file; where it is a terminal, as `say`
-    prints."""
+    """Context manager: the standard output for data: UTF-8, as in a file; where it is a terminal,
+    as `say` prints, at the end of the block. OutputError if it cannot be written to."""
     end_progress()
     with _to_standard_output():
         stream = _opened(sys.stdout)
@@ -88,7 +88,8 @@ def data() -> Iterator[TextIO]:
 
 @contextmanager
 def _to_standard_output() -> Iterator[None]:
-    """Within the block an OSError of standard output becomes an OutputError."""
+    """Context manager: within the block an OSError of standard output becomes an OutputError, but
+    for BrokenPipeError and for an error of a file with a name, which are raised as they are."""
     try:
         yield
     except BrokenPipeError:  # the reader has seen enough
@@ -156,10 +157,10 @@ def occupy_standard_files() -> None:
 
 
 def settle_standard_output() -> OSError | None:
-    """Flush standard output at the end of a command; returns the error if that fails.
+    """Flush standard output at the end of a command; returns the error if that fails, else None.
 
-    Standard output is then the null device, so that the interpreter does not report the error
-    again.
+    After an error standard output is the null device, so that the interpreter does not report the
+    error again.
     """
     if sys.stdout is None:
         return None

@@ -88,10 +88,11 @@ def _described(
     said: Mapping[str, object],
 ) -> dict[str, object]:
     """The arguments of a command by name, in which each path of data is a TextPath: the path
-    together with how its text is written.
+    together with how its text is written. ParamError for an option that makes no sense.
 
-    given: all arguments. paths: the names of those that are data. said: the values of the options
-    about text; unchanged arguments come back if all are None.
+    given: all arguments, which come back unchanged if all options about text are None. paths: the
+    names of those that are data; of several paths each is one, None stays. said: the values of the
+    options about text.
     """
     if all(value is None for value in said.values()):
         return given
@@ -137,8 +138,8 @@ def may_show_progress() -> bool:
 
 @contextmanager
 def notices_printed() -> Iterator[None]:
-    """Within the block notices about the data are printed, each different one once, unless the
-    command is to be quiet.
+    """Context manager: within the block notices about the data are printed on standard error, each
+    different one once, unless the command is to be quiet.
 
     A notice begins with the name of the data where the one before was about other data.
     """

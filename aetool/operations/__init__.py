@@ -78,7 +78,8 @@ __all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    """Import an operation, or a class of options, from its module when it is first asked for."""
+    """Import an operation, or a class of options, from its module when it is first asked for.
+    AttributeError for any name that is not in __all__."""
     if name not in _HOMES:
         raise AttributeError(f"module 'aetool.operations' has no attribute '{name}'")
     return getattr(import_module(f"aetool.{_HOMES[name]}"), name)

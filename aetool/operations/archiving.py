@@ -41,8 +41,9 @@ def compress(
     model: Bundle | None = None,
     options: CompressOptions | None = None,
 ) -> dict[str, Json]:
-    """Write an archive of data to a path; returns figures of what was written. No file is left
-    behind if it fails.
+    """Write an archive of data to a path, "-" for standard output; returns figures of what was
+    written. No file is left behind if it fails. ParamError for options that contradict each other,
+    DataError for data that cannot be stored so.
 
     The figures are those of `aetool compress`: bytes before and after, blocks, fidelity. Some are
     there only for some options and data. With options.lossy: taken, which kind of archive was
@@ -102,8 +103,8 @@ def _what_changed(
     options: CompressOptions,
 ) -> dict[str, Json]:
     """What a bound on errors left as it is, as further figures: unbounded, lines on what is exact
-    all the same; of a table changed and unchanged, the names of its columns. figures: of the
-    archive."""
+    all the same, if there are any; of a table also changed and unchanged, the names of its columns.
+    figures: of the archive."""
     told: dict[str, Json] = {}
     errors = figures.get("errors", {})
     lines = unbounded.remarks(source, options.max_error, errors, options.effort)
@@ -246,8 +247,8 @@ def _of_pictures(
 
 
 def _bytes_of_some(job: exact_job.ExactJob) -> int:
-    """The encoded bytes of the first 256 pictures of a job, by which ways to store pictures are
-    compared."""
+    """The encoded bytes of the first 256 pictures of a job at most, by which ways to store pictures
+    are compared; 0 if it has none."""
     for pictures in job.content.items():
         encoded = job.content.encode(pictures[:SOME], NO_HINTS)
         return sum(len(block.payload) for block in encoded)
@@ -256,7 +257,8 @@ def _bytes_of_some(job: exact_job.ExactJob) -> int:
 
 def _for_a_goal(data: object, model: Bundle | None, options: CompressOptions) -> opening.Opened:
     """Open data for an archive that must meet a goal of error or bytes: as records where they can
-    be read as such, else as bytes for a lossless archive."""
+    be read as such, else as bytes for a lossless archive. DataError for data that are no records
+    where a lossless archive will not do, see `_may_be_exact_alone`."""
     try:
         return sources.open_source(data)
     except DataError:
@@ -316,7 +318,8 @@ def _lossy(
     options: CompressOptions,
 ) -> dict[str, Json]:
     """Write the code of each record by a model, or an exact or bounded archive where that is
-    smaller at no larger error; returns the figures."""
+    smaller at no larger error, but with options.lossy_only the code in any case; returns the
+    figures. model: None to fit one by options.fit."""
     learned = model is None
     if model is None:
         model = fitting.on_the_spot(data, options.fit)
@@ -361,8 +364,8 @@ def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | N
 
 
 def _checked(options: CompressOptions) -> CompressOptions:
-    """Complete the options: those that follow from others are set. ParamError where two contradict
-    each other."""
+    """A copy of the options, in which lossy_only brings lossy with it. ParamError where two
+    contradict each other or a number is out of range."""
     if options.flag is not None and options.flag < 0:
         raise ParamError(f"{option('--flag')} must be 0 or more, got {options.flag}")
     if options.lossy_only:

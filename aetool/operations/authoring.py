@@ -43,8 +43,9 @@ def new(name: str, folder: Path) -> Path:
     """Write a Python package aetool-NAME, a plugin with a small working model, into a folder;
     returns the path of the package.
 
-    ParamError for a name that is no valid one or that another model has; DataError if the package
-    is there already.
+    ParamError for a name that is not of lower-case letters, digits and _ (41 at most, a letter
+    first), is a word of Python's own, or that an installed plugin has; DataError if the package is
+    there already, or the folder is not there or cannot be written to.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name) or keyword.iskeyword(name):
         raise ParamError(

@@ -21,8 +21,8 @@ def calibrated(
     those records.
 
     data: ordinary records that were not fitted; None keeps the records that the fit held out. fpr:
-    the share of ordinary records above the new threshold. The lineage of the copy names the
-    original model.
+    the share of ordinary records above the new threshold, above 0 and below 1, else ParamError;
+    None for the default of `detect`. The lineage of the copy names the original model.
     """
     check_part("fpr", fpr)
     calibration = model.calibration

@@ -57,12 +57,13 @@ def denoise(
     options: DenoiseOptions | None = None,
 ) -> dict[str, int | float]:
     """Write records as a model reconstructs them, to a file of the kind of the data; returns
-    figures.
+    figures, see `_Job.figures`.
 
-    The figures: records, values filled, and with options.clean the mean squared errors before and
-    after and the gain in PSNR (dB). Errors of tables are in squared standard deviations, of
-    pictures in squared grey levels. The error before filling is that of the median in each gap, or
-    of the mean of the rest in a region.
+    Errors of tables are in squared standard deviations, of pictures in squared grey levels. The
+    error before filling is that of the median in each gap, or of the mean of the rest in a region.
+    ParamError for a model without a decoder, for a region without fill_missing or with a table, and
+    for fill_missing of pictures without a region; DataError for data that the model does not take,
+    a file that exists (unless force), and clean records that are not as many.
     """
     options = options or DenoiseOptions()
     # what cannot be read cannot be restored
@@ -220,8 +221,9 @@ class _Job:
         return where[:, self.model.spec.owner]
 
     def _measure(self, x: Records, y: Records, rows: int) -> None:
-        """Add to the sums the squared errors of damaged records x and of restored records y against
-        the clean records, if there are any. rows: how many records these are."""
+        """Add to the sums of this job how many records there are and, if there are clean records,
+        the squared errors of damaged records x and of restored records y against the next batch of
+        these. rows: how many records these are. DataError if that batch has another shape."""
         self.rows += rows
         if self.clean is None:
             return
@@ -276,9 +278,9 @@ class _Job:
         """Restore encoded records of a table: x and the result are (rows, columns), float64, NaN
         for a gap.
 
-        With fill_missing only gaps are filled; some known cells of the first records are hidden for
-        it, to choose by them how often filling is repeated. Otherwise all values are restored, but
-        for those that the model would make gaps.
+        With fill_missing only gaps are filled, and counted in self.filled; some known cells of the
+        first records are hidden for it, to choose by them how often filling is repeated. Otherwise
+        all values are restored, but for those that the model would make gaps.
         """
         if self.options.fill_missing:
             # a date that is missing stays so
@@ -435,7 +437,8 @@ def _replaced(
 
 
 def default_name(data: str) -> str:
-    """The path of the result where the user names none: DATA with `.denoised` before its suffix."""
+    """The path of the result where the user names none: DATA with `.denoised` before its suffix.
+    ParamError for a path without a name, such as the root of a disk."""
     path = named_path(Path(data))
     if not path.name:
         raise ParamError(f"{data}: has no name to call the result by: name it with {option('-o')}")

@@ -40,7 +40,9 @@ def encode(
     device: str = "auto",
     executor: engines.Chosen = None,
 ) -> Records:
-    """Encode every record by the model's encoder: its code, (records, latent) float32."""
+    """Encode every record by the model's encoder: its code, (records, latent) float32, in the order
+    of the data. BundleError for a model without an encoder; DataError for data that it does not
+    take. executor: what computes, None for this process."""
     source = seen_by(sources.open_source(data, known_of(model)), model)
     session = model.session("encoder.onnx", device)
     with threads.engine_for(executor, source, model, session) as engine:
@@ -58,12 +60,13 @@ def write_codes(
     device: str = "auto",
     executor: engines.Chosen = None,
 ) -> int:
-    """Write the code of every record to a CSV or, if the path says so, a Parquet file; returns how
-    many records.
+    """Write the code of every record to a CSV or, if the path ends in .parquet, a Parquet file;
+    returns how many records.
 
     The columns are: row (from 1), for pictures `picture` (their names), the columns of the data
     that are asked for, the columns that the model needs beside a code to decode it, and z0, z1, ...
-    (the code).
+    (the code). ParamError for `columns` of pictures, or of which one is not there; DataError for a
+    file that exists, unless force.
     """
     source = seen_by(sources.open_source(data, model.reading), model)
     names = getattr(source, "record_names", [])
@@ -119,7 +122,9 @@ def plot_codes(
     """Draw the codes of all records as points of a plane, a PNG file.
 
     The axes are the two numbers of a code; of longer codes their first two principal components.
-    colour: the column by which points are coloured; of pictures "folder".
+    colour: the column by which points are coloured; of pictures "folder", the first folder of their
+    names; None: all alike. ParamError for any other colour; DataError if there are no records, and
+    for a file that exists, unless force.
     """
     source = seen_by(sources.open_source(data, model.reading), model)
     names: list[str] = getattr(source, "record_names", [])
@@ -149,8 +154,8 @@ def plot_codes(
 
 
 def _numbered(batch: writers.Columns) -> writers.Columns:
-    """Convert the columns of a table of codes from texts, as CSV takes them, to numbers, for a
-    Parquet file: row numbers to integers, codes to floats."""
+    """Convert row and z0, z1, ... of a table of codes, by name, from texts, as CSV takes them, to
+    float64, for a Parquet file; other columns stay as they are."""
     numbered: writers.Columns = {}
     for name, column in batch.items():
         # z0, z1, ...: a column of the data may begin with z, too
@@ -172,7 +177,9 @@ def write_records(
     or pictures as .npy or a folder of PNG files. Returns how many.
 
     data: a table with the columns z0 .. z<latent - 1>, and the columns that the model needs beside
-    a code. Any other column is copied.
+    a code. Of a table any other column is copied. ParamError for a model without a decoder;
+    DataError if one of these columns is missing or holds anything but finite numbers, and for a
+    file that exists, unless force.
     """
     if "decoder.onnx" not in model.graphs:
         raise ParamError(f"{model.plugin} has no decoder")
@@ -240,7 +247,8 @@ def decode(
 
     codes: (rows, latent). condition: a DataFrame of as many rows, or a path, of the columns that
     the model needs beside a code. Columns that are in no code, such as dates, are missing in the
-    result.
+    result. ParamError for a condition that is needed and not given, that is pictures, or has
+    another number of rows.
     """
     values = None
     if condition is not None:

@@ -74,8 +74,9 @@ def model_of(reference: Data, options: fitting.FitOptions | None = None) -> Bund
 
 
 def is_model(reference: Data) -> bool:
-    """Whether the reference of drift is a model or the path of one; otherwise it is data to fit one
-    on."""
+    """Whether the reference of drift is a model or the path of one, by how the file begins: it may
+    be damaged further on. False for data to fit a model on, for a pipe, and for a path where
+    nothing is."""
     if isinstance(reference, Bundle):
         return True
     # a pipe can be read but once, and holds data
@@ -87,7 +88,8 @@ def is_model(reference: Data) -> bool:
 
 
 def _absent(source: TableSource, schema: Schema) -> list[tuple[str, str]]:
-    """(column, reason) for each column of the model that the new data lack."""
+    """(column, reason) for each modelled column that the new data lack; for all of them where the
+    data have no records."""
     first: Table | None = next(iter(source.batches()), None)
     names = first.names if first is not None else ()
     missing = [column.name for column in schema.modelled if column.name not in names]
@@ -100,7 +102,8 @@ def _scored(
     alpha: float,
     device: str,
 ) -> Comparison:
-    """Compare new data with the model's data, column by column and by their scores."""
+    """Compare new data with the model's data, column by column and by their scores. DataError if
+    they hold no records, or a column that cannot be read."""
     session = model.session("score.onnx", device)
     tally = Tally(model.schema, model.calibration, model.calibration.threshold())
     for batch in scored(source, model, session):
@@ -115,6 +118,7 @@ def _counted(
     alpha: float,
 ) -> Comparison:
     """Compare only the columns that are there: where columns are missing, records cannot be scored.
+    DataError if there are no records.
 
     faults: (column, reason) for each missing one.
     """
@@ -131,8 +135,9 @@ def _counted(
 
 
 def _parsed(schema: Schema, table: Table, absent: set[str]) -> Float:
-    """The values of a table as numbers in the units of the data, (rows, columns) float64; NaN where
-    a column is absent."""
+    """The values of a table's modelled columns as numbers in the units of the data, (rows, columns)
+    float64; NaN for a gap and for a column that is absent, ODD for a cell not of its column's
+    kind."""
     columns = []
     for column in schema.modelled:
         if column.name in absent:

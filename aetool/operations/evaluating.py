@@ -64,8 +64,8 @@ def _scores(judge: Judge, device: str, executor: engines.Chosen) -> tuple[Int, F
 
 def maps_of(data: object, model: Bundle, device: str = "auto") -> Float | list[Float]:
     """A heat map of each picture, (pictures, H, W): how unusual each pixel is, as
-    aetool.detection.maps defines it; a list of maps where pictures have several sizes. DataError
-    for tables."""
+    aetool.detection.maps defines it; a list of maps, (H, W) each, where pictures have several
+    sizes, and [] where there are none. DataError for tables."""
     pixels = pixels_of(model)
     source = open_source(data, known_of(model))
     judge = judge_of(source, model, None, device)
@@ -92,12 +92,13 @@ def evaluate(
     executor: engines.Chosen = None,
 ) -> dict[str, float]:
     """Compare scores with labels: AUROC and average precision, and the precision and recall at the
-    model's threshold.
+    model's threshold. Returns the figures by name, see `_figures`.
 
     label: the column of a table that holds labels; pictures are labelled by their folders. normal:
     the labels of ordinary records; of pictures "good" unless given. Without a model one is learned
     from all rows, as `detect` does. masks: a folder of pictures that mark the defective pixels
-    (aetool.data.masks), by which heat maps are judged, too. Returns the figures by name.
+    (aetool.data.masks), by which heat maps are judged, too. ParamError for a table without label or
+    normal, and where all records are ordinary or none is.
     """
     engines.check(executor)
     source = open_source(data, known_of(model))
@@ -166,8 +167,9 @@ def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: In
 
 
 def _figures(scores: Float, truth: Truth, threshold: float) -> dict[str, float]:
-    """AUROC, average precision, precision and recall of scores, (records,), by name. truth:
-    (records,), True for anomalies."""
+    """How well scores, (records,), tell anomalies, by name: auroc, average_precision; precision (0
+    if nothing is flagged) and recall of the records above the threshold; threshold, and how many
+    are rows, anomalies and flagged. truth: (records,), True for anomalies, at least one."""
     flagged = scores > threshold
     hits = int((flagged & truth).sum())
     flags = int(flagged.sum())

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """Why one record has its score: its columns, the most surprising first, in five lists.
+    """Why one record has its score: its columns in five lists, first those that `detect` would
+    name, then the others, the most surprising first.
 
     columns: their names. found, expected: the value in the record, and the one that the model
     expects, as they are written. surprise: by how much the column costs more than it usually does,
@@ -66,8 +67,8 @@ class Explanation:
 
 
 def as_record(row: object) -> object:
-    """Turn a dictionary of column to value, or a pandas Series, into a table of one row; anything
-    else comes back unchanged."""
+    """Turn a dictionary of column to single value, or a pandas Series, into a table of one row;
+    anything else, a dictionary with a list or an array among it, comes back unchanged."""
     # where pandas is not imported nothing is one of its Series
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(row, pandas.Series):
@@ -83,8 +84,8 @@ def explain(data: object, model: Bundle, device: str = "auto") -> Explanation:
     """Explain the score of the last record of a table, column by column.
 
     Records before the last one are used only by a model that judges a row by the rows before it.
-    DataError for pictures, and where a table of several records is given to a model that judges
-    each row alone: it is not clear which record is meant.
+    DataError for pictures, for a table without records, and where a table of several records is
+    given to a model that judges each row alone: it is not clear which record is meant.
     """
     source = seen_by(open_source(data, known_of(model)), model)
     if isinstance(source, ImageSource) or model.schema is None:

@@ -45,8 +45,9 @@ def export(
     force: bool = False,
     float32: bool = False,
 ) -> list[Path]:
-    """Write the ONNX graphs of a model into a folder, and model.json, which describes their inputs
-    and outputs; returns the files.
+    """Write the ONNX graphs of a model into a folder, which is made if it is not there, and
+    model.json, which describes their inputs and outputs; returns the paths of the files. DataError
+    if the folder cannot be made, and for a file that exists, unless force.
 
     float32: write graphs that use no float64, for runtimes that do not know it.
     """
@@ -76,11 +77,11 @@ def description(
     float32: bool = False,
     low: bool = False,
 ) -> Described:
-    """The files that `export` writes: the content of model.json, and each ONNX graph by its file
-    name.
+    """The content of model.json: what the graphs that `export` writes take and give, the columns,
+    the threshold and its calibration, by name.
 
-    low: in float32, whether every input is given as two numbers, a value and what rounding has left
-    of it.
+    float32: of graphs without float64. low: in float32, whether every input is given as two
+    numbers, a value and what rounding has left of it.
     """
     kind = "float32" if float32 else "float64"
     about: Described = {
@@ -197,7 +198,7 @@ def takes_low_part(model: Bundle) -> bool:
 
 def _is_fine(column: Modelled) -> bool:
     """Whether a column's values differ by so little, beside their size, that float32 cannot tell
-    them apart."""
+    them apart: dates, and numbers with a narrow spread or with values far out."""
     laid = column.features
     if laid.cycles or column.far_out is not None:
         return True
@@ -311,7 +312,8 @@ def _plain(content: bytes) -> bytes:
 
 def inputs_of(path: Path, records: Records) -> Inputs:
     """Records as the inputs of an exported graph: a dictionary of arrays by the names of its
-    inputs. path: the graph's file."""
+    inputs; for a float32 graph of tables the nearest float32, and the rest as a second input if it
+    takes one. path: the graph's file."""
     graph = onnx.load(path).graph
     # an input with a default need not be given
     optional = {constant.name for constant in graph.initializer}

@@ -29,7 +29,8 @@ WEIGHED = ("Gemm", "MatMul", "Conv", "ConvTranspose")
 
 
 def is_archive(path: str | os.PathLike[str]) -> bool:
-    """Whether the file at this path begins like an archive; otherwise it should be a model."""
+    """Whether the file at this path begins like an archive; otherwise it should be a model.
+    DataError if it cannot be read."""
     try:
         with place_of(path).path.open("rb") as file:
             # the first bytes, since a name may be anything
@@ -51,7 +52,8 @@ def _model_of(archive: Archive) -> str:
 
 
 def info(path: str | os.PathLike[str]) -> dict[str, Json]:
-    """The facts about a model or an archive that `aetool info` prints, by name."""
+    """The facts about a model or an archive that `aetool info` prints, by name. DataError if there
+    is no such file; BundleError or ArchiveError if it is neither, or damaged."""
     if is_archive(path):
         with Archive(path) as archive:
             return _facts_of_archive(path, archive)
@@ -114,8 +116,10 @@ def _facts_of_model(path: str | os.PathLike[str], model: Bundle) -> dict[str, Js
 
 
 def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Json]]:
-    """For each number of a linear model's code, the features that it changes most, and by how many
-    standard deviations. most: how many features.
+    """For each number of a linear model's code, a dictionary: name, such as "z0"; of PCA also
+    explained, the part of the variance; then, by the features that it changes most, by how many
+    standard deviations, largest first. most: how many features at most; those that it does not
+    change are left out.
 
     BundleError for a model of pictures, and for one whose decoder is not linear.
     """
@@ -172,7 +176,8 @@ def _linear_decoder(graphs: Mapping[str, bytes]) -> Float | None:
 
 
 def feature_names(model: Bundle) -> list[str]:
-    """A name for each feature of a model of tables; "" for features of the rows before a row."""
+    """A name for each feature of a model of tables, such as "temp", "temp missing" or "level=red";
+    "" for features that are not scored, such as those of the rows before a row."""
     spec = model.spec
     columns = model.schema.modelled if model.schema else ()
     names = [""] * spec.features
@@ -192,8 +197,9 @@ def feature_names(model: Bundle) -> list[str]:
 
 
 def _is_neither(path: Path) -> bool:
-    """Whether a file that is no archive does not look like a model either, by name or content: one
-    of both that is damaged is told to be so."""
+    """Whether a file that is no archive does not look like a model either, by name or content.
+    False for a name that ends in .aem and for what is no plain file: one of these is reported as
+    damaged."""
     # what is no plain file can be read only once
     if path.suffix == ".aem" or not path.is_file():
         return False
@@ -206,10 +212,12 @@ def verify(
     model: Bundle | None = None,
     max_output: int | None = None,
 ) -> dict[str, Json]:
-    """Read a model or an archive completely, decode all its blocks, and return figures; raises
-    BundleError or ArchiveError if anything in it is damaged.
+    """Read a model or an archive completely, decode all its blocks, and return figures. BundleError
+    or ArchiveError if anything in it is damaged, BundleError also for a file that is neither;
+    DataError if it cannot be read.
 
-    max_output: the most bytes that an archive may restore, as in `decompress`.
+    model: the one that an archive needs, where it is not inside. max_output: the most bytes that an
+    archive may restore, as in `decompress`.
     """
     if is_archive(path):
         with Archive(path, model, max_output=max_output) as archive:

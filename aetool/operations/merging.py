@@ -24,13 +24,13 @@ def merge(
     executor: engines.Chosen = None,
     index: bool = False,
 ) -> Figures:
-    """Join archives that hold the shards of one table into one archive of the whole table; returns
-    its figures.
+    """Join archives that hold the shards of one table, in any order, into one archive of the whole
+    table; returns its figures.
 
     Encoded blocks are copied, not encoded again; text is decoded once, since the archive states the
-    SHA-256 of the whole table. index: copy nothing and write a small file that lists the archives,
-    which stay where they are. ParamError if a path is no shard, if a shard is missing or given
-    twice, or if shards are of different tables.
+    SHA-256 of the whole table. ParamError if a path is no shard, if a shard is missing or given
+    twice, or if shards are of different tables. index: copy nothing and write a small file that
+    lists the archives, which stay where they are, beside it or below; see indexing.index.
     """
     if index:
         return indexing.index(paths, path, force)

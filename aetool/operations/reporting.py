@@ -39,10 +39,11 @@ def report(
 ) -> Detection:
     """Detect anomalies in data and write an HTML page about them; returns what was detected.
 
-    The page appears at path only once it is complete. most: how many records it shows. label,
-    normal: the column of labels and the labels of ordinary records, for ROC and precision-recall
-    curves. threshold to device: as in `detect`. Without a model one is learned from the data.
-    Raises AetoolError.
+    The page appears at path only once it is complete. most: how many records it shows at most.
+    label, normal: the column of labels and the labels of ordinary records, for ROC and
+    precision-recall curves; ParamError for one without the other. threshold to device: as in
+    `detect`. force: replace a page that is there. Without a model one is learned from the data, of
+    which label is left out. Raises AetoolError.
     """
     if bool(label) != bool(normal):
         raise ParamError(

@@ -126,8 +126,9 @@ def _decompress(
 
 
 def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
-    """Restore every archive of an index to a file of its own, in a new folder; returns the
-    folder."""
+    """Restore every archive of an index to a file of its own, in a new folder; returns the folder.
+    ParamError for standard output; ArchiveError for a part that is damaged, unless the index was
+    opened to leave such parts out."""
     if os.fspath(target) == "-":
         raise ParamError(
             f"a folder cannot be written to standard output: name one with {option('-o')}, or "
@@ -225,7 +226,8 @@ def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int
 
 def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
     """The path of the restored file where the user names none: the archive's name without .aez and
-    without a suffix of compression; "-", standard output, for an archive from a pipe."""
+    without .gz, .zst or .xz; for a name without any of these the name that the archive stores, in
+    the archive's folder; "-", standard output, for an archive from a pipe."""
     if archive.piped:
         return Path("-")
     name = Path(path)

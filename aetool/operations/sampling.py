@@ -141,12 +141,12 @@ class Sampler:
 
     def manifold(self, side: int) -> tuple[Records, Float]:
         """Decode a grid of side x side codes, to show what two numbers of the code do: (the
-        records, row by row of the grid, in the shape and units of `draw`; the two numbers of each,
-        (side * side, 2)).
+        records, row by row of the grid from the top, in the shape and units of `draw`; the two
+        numbers of each, across and up, (side * side, 2)).
 
-        The two numbers that vary most between records are varied, the first to the right and the
-        second upwards; all others stay at their medians. ParamError for a model whose codes are no
-        plane.
+        The two numbers that vary most between records are varied, the one with the lower index
+        rising to the right and the other upwards; all others stay at their medians. ParamError for
+        a model whose codes are no plane.
         """
         if self.recipe.prior not in ("codes", "normal") or self.model.latent < 2:
             raise ParamError(
@@ -171,7 +171,8 @@ class Sampler:
         return self._beside(x, condition), plane
 
     def _widest_units(self) -> tuple[int, int]:
-        """The indices of the two code units that vary most between records, rising."""
+        """The indices of the two code units that vary most between records, rising; 0 and 1 where
+        codes are drawn from N(0, I)."""
         if not self.recipe.codes.size:
             # under a prior N(0, I) all units vary alike
             return 0, 1
@@ -195,7 +196,8 @@ class Sampler:
         pictures as they are decoded, (rows, channels, height, width) uint8.
 
         z: (rows, latent). condition: (rows, conditions) in the units of the data, the values of the
-        columns that records are judged by; None for a model without such columns.
+        columns that records are judged by; None for a model without such columns. BundleError for a
+        model of tables that was fitted by an aetool too old to sample.
         """
         if self.model.schema is None:
             pictures: Records = decoding.decode(self.model, z, self.device)
@@ -261,8 +263,9 @@ class Sampler:
         return noise
 
     def _logits(self, likely: Float) -> Float:
-        """A copy of decoded features, (rows, features), in which probabilities of flags and levels
-        are turned into logits."""
+        """Decoded features, (rows, features), with logits for flags and levels. A linear model
+        decodes probabilities there, which are turned into logits in a copy; of any other model the
+        features come back unchanged."""
         if not self.recipe.linear:
             return likely
         logits = np.array(likely, dtype=np.float64)
@@ -462,12 +465,13 @@ def _flat(x: Records) -> Records:
 class SampleOptions:
     """Options of `sample`: how many records to draw, and from what.
 
-    count: how many in all, or near each record of `like`. like: records to draw near to. spread:
-    how far from those, 0 .. 1. grid: no random records, but those of a grid over a plane of the
-    code. prior: codes are drawn from N(0, I), as a variational model is trained to have them, and
-    not as the codes of its data are. condition: by name, values of columns that the model judges
-    records by (the option condition of fit); for other such columns usual values are drawn, or with
-    `like` those of its records kept.
+    count: how many in all [64], or near each record of `like` [1]; at least 1. like: records to
+    draw near to. spread: how far from those, from 0 (the same code) to 1 (any), both allowed. grid:
+    no random records, but those of a square grid over a plane of the code, at least `count`. prior:
+    codes are drawn from N(0, I), as a variational model is trained to have them, and not as the
+    codes of its data are. condition: by name, values of columns that the model judges records by
+    (the option condition of fit); for other such columns usual values are drawn, or with `like`
+    those of its records kept.
     """
 
     count: int | None = None
@@ -482,7 +486,8 @@ class SampleOptions:
 
 
 def sample(model: Bundle, options: SampleOptions | None = None) -> pd.DataFrame | Records:
-    """Draw new records from a model: a DataFrame, or pictures (count, C, H, W) uint8."""
+    """Draw new records from a model: a DataFrame, or pictures (count, C, H, W) uint8. Raises
+    AetoolError, as ParamError for options that are out of range or that the model does not know."""
     batches = list(_batches(model, options or SampleOptions()))
     if model.schema is None:
         return np.concatenate([x for _, x in batches])
@@ -560,7 +565,8 @@ def _write_pictures(
     options: SampleOptions,
     png: bool,
 ) -> int:
-    """Draw pictures and write them, as one PNG sheet if png is true; returns how many."""
+    """Draw pictures and write them, as one PNG sheet if png is true, else as a .npy file or a
+    folder; returns how many were drawn."""
     batches = list(_batches(model, options))
     pixels = np.concatenate([x for _, x in batches])
     if not png:
@@ -582,15 +588,16 @@ def _write_pictures(
 
 
 def _side(options: SampleOptions) -> int:
-    """The number of records along a side of the square grid that the options ask for."""
+    """The number of records along a side of the smallest square grid that holds as many as the
+    options ask for."""
     count = options.count or UNASKED
     return max(1, math.ceil(math.sqrt(count)))
 
 
 def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Columns, Records]]:
     """Draw records batch by batch: yields (the columns to write, by name; the records, (n, columns)
-    or pictures (n, channels, height, width)). For pictures near others the columns are {"like":
-    these pictures}."""
+    or pictures (n, channels, height, width)). For pictures the columns are {}, or near others
+    {"like": these pictures}. ParamError for options out of range or that exclude each other."""
     if not 0 <= options.spread <= 1:
         raise ParamError(f"{option('--spread')} must be in 0 .. 1, got {options.spread}")
     if options.count is not None and options.count < 1:

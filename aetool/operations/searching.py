@@ -100,7 +100,8 @@ def similar(
     model: Bundle | None = None,
     options: SearchOptions | None = None,
 ) -> Neighbours:
-    """Find the k records of data whose codes are nearest to the code of each query record.
+    """Find the k records of data whose codes are nearest to the code of each query record; all of
+    them if data hold fewer.
 
     data: a table or pictures, or an archive that stores codes (by --lossy-only): its codes are
     compared without decoding a record, and its own model is used. The distance of codes is
@@ -108,7 +109,8 @@ def similar(
     distance the nearer by Euclidean distance, then the earlier, comes first. Binary codes of
     numbers are the signs of the code's principal components, rotated to lie near those signs
     (iterative quantisation: Gong & Lazebnik 2011); neighbours are found by changing ever more bits
-    of the query's code (Salakhutdinov & Hinton 2009).
+    of the query's code (Salakhutdinov & Hinton 2009). ParamError without a model, for k below 1 and
+    for a row that is not there; DataError for data without records.
     """
     options = options or SearchOptions()
     if options.k < 1:
@@ -153,7 +155,8 @@ def _codes_of_data(
     options: SearchOptions,
 ) -> tuple[Float, Bundle, list[str], Int]:
     """The codes of all records that are searched: (codes, (n, latent); the model; the names of the
-    records if they are pictures, else []; (n,), the numbers of the records, from 0)."""
+    records if they are pictures, else []; (n,), the numbers of the records, from 0). ParamError for
+    data that are no archive where model is None."""
     if is_archive(data):
         return _codes_of_archive(data, model, options)
     if model is None:
@@ -211,7 +214,8 @@ def _queries(
     options: SearchOptions,
 ) -> tuple[Float, Int]:
     """The codes of the query records that options.rows asks for, all if it is empty: (codes, (n,
-    latent); (n,), the numbers of the records, from 0). ParamError for a row that is not there."""
+    latent); (n,), the numbers of the records, from 0, rising). ParamError for a row that is not
+    there, and for a model without an encoder."""
     opened = sources.open_source(query, model.reading)
     source = seen_by(opened, model)
     # an archive carries what restores it, and that needs no encoder
@@ -244,8 +248,8 @@ def _queries(
 
 
 def _no_such_row(source: Source, record: int, count: int) -> ParamError:
-    """The error for a query record that cannot be read. record: its number, from 0; count: how many
-    records the source has."""
+    """Return, not raise, the error for a query record that cannot be read. record: its number, from
+    0; count: how many records the source has."""
     there = f"has records 1 .. {count}"
     if 0 <= record < count:
         there = "has a comment there"
@@ -262,10 +266,10 @@ def by_distance(
     k: int,
 ) -> list[tuple[Int, Float]]:
     """Find the k codes nearest to each query by comparing all: for each query (numbers of the
-    codes, distances).
+    codes, distances), (k,) each, nearest first, of equal distances the earlier code first.
 
     query_codes: (queries, latent). codes: (n, latent). discrete: count entries that differ, in
-    place of Euclidean distance.
+    place of Euclidean distance. k: 1 .. n.
     """
     # |c - q|^2 = |c|^2 - 2 c q + |q|^2, of which the last is the same for all c
     norms = np.einsum("ij,ij->i", codes, codes)
@@ -319,8 +323,9 @@ def _by_bits(
     k: int,
 ) -> list[tuple[Int, Float]]:
     """Find the k codes nearest to each query by binary codes: by how many bits differ, then by
-    Euclidean distance. The result is as of `by_distance`. levels: how many values an entry of a
-    discrete code has; 0 for numbers."""
+    Euclidean distance. The result is as of `by_distance`, with the number of bits as distance.
+    levels: how many values an entry of a discrete code has; 0 for numbers. ParamError for more than
+    2."""
     if levels > 2:
         raise ParamError(
             f"{option('--binary')} needs codes of numbers, or of two levels "
@@ -373,7 +378,8 @@ def rotation(codes: Float) -> tuple[Float, Float]:
 
 
 def packed(bits: Mask) -> Keys:
-    """Each row of bits, (rows, bits), as one whole number, (rows,) uint64."""
+    """Each row of bits, (rows, bits), as one whole number, (rows,) uint64: column i has the value
+    2^i. At most 64 bits."""
     # a bit has the place of its column
     places = np.arange(bits.shape[1], dtype=np.uint64)
     weights = np.uint64(1) << places
@@ -383,7 +389,8 @@ def packed(bits: Mask) -> Keys:
 
 class Index:
     """An index of binary codes: it looks up the query's bits, then all codes that differ in one
-    bit, in two, and so on."""
+    bit, in two, and so on. keys: (n,), each code as one number, see `packed`; bits: how many it
+    has."""
 
     def __init__(self, keys: Keys, bits: int) -> None:
         self.order = np.argsort(keys, kind="stable")
@@ -392,8 +399,9 @@ class Index:
         self._masks: list[Keys] = []
 
     def nearest(self, key: np.uint64, k: int) -> tuple[Int, Int]:
-        """Look up the codes that are at least as near to a query as its k-th nearest: (their
-        numbers, their Hamming distances). key: the query's bits as one number."""
+        """Look up the codes that are at least as near to a query as its k-th nearest, k or more in
+        no particular order: (their numbers, from 0; their Hamming distances). key: the query's bits
+        as one number; k: 1 .. n."""
         rows = []
         distances = []
         count = 0
@@ -428,8 +436,8 @@ class Index:
         return self._masks[flips]
 
     def scanned(self, key: np.uint64, k: int) -> tuple[Int, Int]:
-        """The same result as `nearest`, by comparing the query with every code: faster where very
-        many bits would have to be changed."""
+        """The same codes as of `nearest`, maybe in another order, by comparing the query with every
+        code: faster where very many bits would have to be changed."""
         # bits are counted byte by byte, by a table of 256
         differing = self.keys ^ key
         eight_bytes = differing.view(np.uint8).reshape(len(self.keys), 8)
@@ -447,7 +455,7 @@ def _columns(
 ) -> dict[str, list[object]]:
     """Read the columns called `names` of the table `data`: by name the values of these rows, in
     their order. rows: (n,), places in the table, from 0. reading: how its text is written, as the
-    model has it. ParamError if data are no table."""
+    model has it. ParamError if data are no table, or have no such column."""
     source = sources.open_source(data, reading)
     if not isinstance(source, TableSource):
         raise ParamError(f"{option('--id')} is for tables")

@@ -147,8 +147,9 @@ class _Survey:
         self._add(self.candidates.exact(), "exact", "", {})
 
     def add_bounded(self) -> None:
-        """Measure bounded archives: of a table by one error of all columns, and by a share of each
-        column's range; of pictures by levels."""
+        """Measure bounded archives, as points of this survey: of a table by one error of all
+        columns, and by a share of each column's range; of pictures by levels. Nothing for data that
+        cannot be bounded."""
         if not self.candidates.can_be_bounded:
             return
         if isinstance(self.source, ImageSource):
@@ -190,7 +191,8 @@ class _Survey:
             self._add(meant, "bounded", told, {"max_error": widest})
 
     def add_plugin(self, data: object, plugin: str) -> None:
-        """Fit a model of this plugin on the data, and measure its code."""
+        """Fit a model of this plugin on the data, and measure its code; why it cannot be fitted is
+        added to self.skipped."""
         fit = dataclasses.replace(self.options.fit, plugin=plugin, device=self.options.device)
         try:
             bundle = fitting.fit(data, fit)
@@ -200,8 +202,9 @@ class _Survey:
         self.add_code(f"code of {plugin}", {"plugin": plugin}, bundle)
 
     def add_code(self, way: str, named: Mapping[str, str], bundle: Bundle) -> None:
-        """Measure the code of a model at several errors; where one archive meets several, the
-        smallest counts.
+        """Measure the code of a model at several errors, and add a point for each; where one
+        archive meets several, the smallest counts. A model that cannot be used, or reaches none of
+        them, is added to self.skipped with the reason.
 
         way: what the point is called. named: the argument of compress that names the model.
         """
@@ -234,7 +237,9 @@ class _Survey:
                 self._add(found, way, self.goal.told, {**named, **self._of_budget()})
 
     def add_others(self) -> None:
-        """Measure what other installed programs make of the same bytes or pixels."""
+        """Measure what other installed programs make of the same bytes or pixels, and add a point
+        for each; where data are too large for it, or pictures of several forms, self.skipped says
+        so."""
         if isinstance(self.source, ImageSource):
             # general programs are given pixels, not files that are squeezed already
             try:
@@ -272,8 +277,8 @@ class _Survey:
         )
 
     def _trials(self) -> list[_Trial]:
-        """The errors at which codes are tried, ascending, with the one that the user asks for among
-        them."""
+        """The errors below 1 at which codes are tried, ascending, with the one that the user asks
+        for among them."""
         # by their errors: what is tried anyhow may be asked for, too
         trials = {}
         if isinstance(self.yardstick, PictureYardstick):
@@ -291,7 +296,8 @@ class _Survey:
         return [trials[error] for error in errors]
 
     def _of_budget(self) -> dict[str, float]:
-        """The user's goal in bytes as a keyword argument of compress, {} if the goal is another."""
+        """The user's goal in bytes as a keyword argument of compress: bytes_per_picture, or else
+        budget. AssertionError if the goal is another."""
         if self.options.bytes_per_picture is not None:
             return {"bytes_per_picture": self.options.bytes_per_picture}
         assert self.options.budget is not None
@@ -353,7 +359,7 @@ class _Survey:
 
     def _pixels(self) -> Pixels | None:
         """All pictures in one array, (n, channels, height, width); None for more than MOST_VALUES
-        values."""
+        values. ParamError for pictures of several forms."""
         assert isinstance(self.source, ImageSource)
         alike = of_one_form(self.source, "they are given pictures")
         if alike.count * int(np.prod(alike.shape)) > MOST_VALUES:

@@ -54,7 +54,8 @@ class Stretches:
     @classmethod
     def of(cls, trace: ScoreTrace, most: int) -> Stretches:
         """The scores of a trace in at most `most` stretches; by time where the records have times,
-        and come in their order."""
+        and come in their order. most: at least 1. Of no records there is no stretch, with ends at 0
+        and 1."""
         highest = trace.highest
         if not len(highest):
             return cls(highest, np.array([0.0, 1.0]), False)
@@ -388,7 +389,8 @@ def curve(
 
 
 def _widened(ends: Point) -> Point:
-    """The ends of a range, moved apart if they are equal, so that an axis has a length."""
+    """The ends of a range, (low, high); of one without length, or with its ends exchanged, (low,
+    low + 1), so that an axis has a length."""
     low, high = ends
     if high > low:
         return low, high

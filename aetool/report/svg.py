@@ -107,7 +107,8 @@ class Drawing:
         return self.shape("rect", kind, x=left, y=top, width=width, height=height)
 
     def path(self, kind: str, points: Sequence[Point]) -> Self:
-        """Add a line through points, if there are any; returns the drawing."""
+        """Add a line through points, (x, y) in pixels, if there are any; returns the drawing. kind:
+        its CSS class, which may also fill what the line encloses."""
         if not points:
             return self
         steps = " ".join(f"{short(x)} {short(y)}" for x, y in points)
@@ -196,7 +197,9 @@ def short(value: Number) -> str:
 
 
 def ticks(lowest: float, highest: float, most: int = 6) -> list[float]:
-    """Round numbers from lowest to highest, about `most` of them, at equal distances."""
+    """Round numbers, multiples of 1, 2 or 5 times a power of 10, from lowest to highest, both
+    included, about `most` of them, at equal distances. [lowest] if highest is not above it; [] if
+    an end is not finite, [lowest] if only highest is not."""
     if not math.isfinite(highest - lowest) or highest <= lowest:
         return [lowest] if math.isfinite(lowest) else []
     rough_step = (highest - lowest) / most

@@ -39,7 +39,8 @@ def time_ticks(first: float, last: float, width: float) -> Moments:
 
 def _days_or_less(first: float, last: float, apart: float) -> Moments:
     """(moments, in epoch seconds, at which an axis of time from first to last has ticks; a text for
-    each), with steps of minutes, hours or days that are at least `apart` seconds long."""
+    each), with a step of seconds, minutes, hours or days: the shortest round one that is at least
+    `apart` seconds long, or 28 days."""
     lengths = [float(count) for count in SECONDS]
     for unit, counts in ((MINUTE, MINUTES), (HOUR, HOURS), (DAY, DAYS)):
         lengths += [count * unit for count in counts]

@@ -54,7 +54,8 @@ def bytes_against_error(ways: Sequence[Way], title: str, across: str) -> Drawing
     """A drawing of archives, bytes upward and errors across, both logarithmic; those without an
     error stand at the left.
 
-    title: the name of what was stored. across: what the error is, in words.
+    ways: at least one, each with at least one archive. title: the name of what was stored. across:
+    what the error is, in words.
     """
     drawing = Drawing(WIDTH, HEIGHT, f"{title}: bytes against error of each way to store it")
     plane = _Plane(drawing, ways)
@@ -145,8 +146,8 @@ class _Plane:
 
 
 def _hues_of(ways: Sequence[Way]) -> Iterator[int]:
-    """The number of the colour of each way to store data: a different one for each of this
-    program's, and one for all other programs."""
+    """The number of the colour of each way to store data: those of this program take turns with
+    five, and all other programs have one."""
     own = 0
     for way in ways:
         if way.is_own:
