@@ -185,7 +185,7 @@ class Archive:
 
     @property
     def rows(self) -> int:
-        """Records in the archive."""
+        """Records in the archive; of an index, in all its parts."""
         if isinstance(self.content, Parts):
             return self.content.rows
         return self.reader.rows
@@ -374,7 +374,7 @@ class Archive:
 
     def parts(self, first: int, last: int) -> Iterator[OpenPart]:
         """Open, one by one, the parts of an index that hold records first:last, as indexes.parts
-        does."""
+        does; AssertionError for another archive."""
         assert isinstance(self.content, Parts)
         yield from indexes.parts(self, self.content, first, last)
 

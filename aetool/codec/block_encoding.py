@@ -126,8 +126,9 @@ class BlockEncoder:
     # ---- columns
 
     def add_column(self, column: Coded, plans: Sequence[Plan]) -> None:
-        """Encode the next column of the block. plans: those of its streams, where they were found
-        before; else empty."""
+        """Encode the next column of the block: its meta, plans, parts and digests come behind those
+        of the columns before. plans: those of its streams, where they were found before; else
+        empty."""
         place = len(self.columns)
         meta, blobs = self._stored_parts(column, place)
         foreseen = False
@@ -237,5 +238,5 @@ class BlockEncoder:
 
 
 def digest_of_values(values: Int) -> bytes:
-    """The digest of whole numbers: of their bytes as 64-bit numbers, lowest byte first."""
+    """The digest of whole numbers, (n,): of their bytes as 64-bit numbers, lowest byte first."""
     return digest(np.ascontiguousarray(values, "<i8").data)

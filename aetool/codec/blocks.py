@@ -199,7 +199,7 @@ def _way_of(column: Coded, taken: Coded) -> int:
 
 def _head(words: dict[str, Json], encoder: BlockEncoder) -> bytes:
     """The description of a block as deflated bytes: `words`, and for each column what the encoder
-    stores of it. b"" where a decoder would assume just that without being told."""
+    stores of it. b"" where a decoder assumes just that of a block without a description."""
     description = encoder.description()
     parts = itertools.chain.from_iterable(description.values())
     is_foreseen = encoder.shared is not None and all(part is None for part in parts)

@@ -169,8 +169,8 @@ def _terms(
 
 
 def _divisor(factors: Float) -> int:
-    """The smallest of DIVISORS that makes every factor times it a whole number; FINEST if none
-    does."""
+    """The smallest of DIVISORS that makes every factor times it a whole number, to about a
+    millionth; FINEST if none does. factors: (k,)."""
     for divisor in DIVISORS:
         scaled = factors * divisor
         off = np.abs(scaled - np.rint(scaled))

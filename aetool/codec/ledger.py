@@ -219,8 +219,9 @@ def costs_of_text(
     names: Sequence[str],
     taken: Float,
 ) -> Costs:
-    """The costs of records of a block that is one text. taken: (records, columns), bits, which are
-    taken out of the ledger's overhead."""
+    """The costs of records of a block that is one text. names: of the columns; taken: (records,
+    columns), bits, which are taken out of the ledger's overhead. They are judged by the same bits,
+    without what the first records take beyond the usual."""
     ledger.overhead[CODERS] -= float(taken.sum())
     judged = np.stack([without_learning(column) for column in taken.T], axis=1)
     return Costs(names, taken, judged, ledger.overhead)

@@ -34,7 +34,7 @@ def payload_of(head: bytes, parts: Sequence[bytes]) -> bytes:
 
 def words_of(payload: bytes) -> tuple[dict[str, Json], int]:
     """(a block's description, {} for none; where in the payload the lengths begin). ArchiveError if
-    it is damaged."""
+    it is damaged, or TypeError if its JSON is no object."""
     size, begin = read_varint(payload, 0)
     if size > len(payload) - begin:
         raise ArchiveError("damaged: a block is cut short")

@@ -190,9 +190,9 @@ def palette_of(pictures: Samples) -> Samples | None:
 
 
 def _part(pictures: Samples) -> Samples:
-    """A sample of pictures of about TRIED values on which ways to code them are tried: pictures
-    from the middle, or rows from the middle of one if a single picture has more values than
-    that."""
+    """A sample of pictures, (n, channels, height, width), of about TRIED values on which ways to
+    code them are tried: pictures from the middle, or, if a single one has as many values or more,
+    rows from the middle of one. At least one picture or row."""
     size = math.prod(pictures.shape[1:])
     if size >= TRIED:
         # of one picture
@@ -310,8 +310,9 @@ def _coded(pictures: Samples, preset: Preset, best: _Tried) -> Coded:
 
 
 def way_for(pictures: Samples) -> tuple[npt.NDArray[np.uint16], int]:
-    """(planes, their largest value) of pictures in the way that takes fewest bytes on a part of
-    them; palettes are not tried, as other pictures have other colours."""
+    """(planes, (n, planes, height, width), their largest possible value) of pictures in the way
+    that takes fewest bytes on a part of them; palettes are not tried, as other pictures have other
+    colours."""
     most = _most_of(pictures)
     part = _part(pictures)
     ways = [way for way in _ways(pictures, 0) if way.palette is None]
@@ -395,9 +396,9 @@ def decode(
     width: int,
     model: PictureModel | None = None,
 ) -> Samples:
-    """(n, channels, height, width): the pictures of a blob; ArchiveError if it is damaged. shape:
-    of all pictures; width: bytes of a pixel value, 1 or 2; model: what the archive's model has
-    learned."""
+    """(n, channels, height, width): the pictures of a blob; ArchiveError, IndexError or ValueError
+    if it is damaged, or its pictures are of another shape. shape: of all pictures;
+    width: bytes of a pixel value, 1 or 2; model: what the archive's model has learned."""
     check(shape)
     dtype = np.dtype(np.uint8 if width == 1 else "<u2")
     if not data:
@@ -528,7 +529,8 @@ def _palette(
     dtype: npt.DTypeLike,
 ) -> tuple[Way, int]:
     """(the way of a palette, where the blob goes on), read from a blob at `at`; ArchiveError for a
-    palette of none or too many colours. channels: of a colour; dtype: of its values."""
+    palette of none or too many colours, ValueError for one of fewer than it says.
+    channels: of a colour; dtype: of its values."""
     count, at = read_varint(data, at)
     size, at = read_varint(data, at)
     if not 0 < count <= MOST_COLOURS:

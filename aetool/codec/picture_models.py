@@ -44,7 +44,7 @@ def blank() -> PictureModel:
 
 def model_of(bundle: Bundle) -> PictureModel | None:
     """The part of a bundle that has learned to code pictures; None if its model is not of pictures,
-    or has no such part."""
+    or has no such part. BundleError if the part is damaged."""
     if CODEC not in bundle.graphs or bundle.kind != "image":
         return None
     return from_bytes(bundle.graphs[CODEC], bundle.name)

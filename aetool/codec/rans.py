@@ -171,7 +171,7 @@ class Repeats:
     def mark(self, symbols: U16) -> int:
         """A number of what is predicted for the next symbol: 0 for nothing; else 1 + the predicted
         symbol's class, and, if the prediction was right at least 16 times in a row, the number of
-        classes more."""
+        classes more. symbols: (n,), of which those that were added are read."""
         if self.source < 0:
             return 0
         symbol = int(symbols[self.source])

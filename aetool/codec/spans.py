@@ -262,7 +262,8 @@ def _decimal(number: int, form: int, decimals: int) -> str:
 
 
 def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
-    """Join the spans pool[start[i]:start[i] + length[i]], in order, into one text."""
+    """Join the spans pool[start[i]:start[i] + length[i]], in order, into one text, (bytes,) uint8.
+    start, length: (n,) each."""
     # lengths are of 32 bits, which their sum may exceed
     total = int(length.sum(dtype=np.int64))
     if kernel.C is not None:
@@ -321,7 +322,7 @@ def same(
 
 
 def cells_of(text: Bytes, start: Array, stop: Array) -> list[bytes]:
-    """The spans text[start[i]:stop[i]] as bytes objects."""
+    """The n spans text[start[i]:stop[i]] as bytes objects. start, stop: (n,) each."""
     # a few cells of a large text, as are looked at of each column, are not worth a copy of it
     places = zip(
         start.tolist(),

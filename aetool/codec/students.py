@@ -91,8 +91,9 @@ class Students:
     ) -> Plan:
         """Train a network that predicts stream `number`; returns the plan with its verdict as a
         feature and adds the network to `of` if that saves more bits than the weights take; else
-        returns the plan as it is. times: for how many times these rows the weights are stored
-        once."""
+        returns the plan as it is. Nothing is trained for a plan of fewer than two bins or of packed
+        values, for fewer than LEAST_ROWS values, or without features to see. times: for how
+        many times these rows the weights are stored once."""
         r = transforms.residuals(plan, stream, known)
         symbols = integers.symbols_of(plan, r)
         if plan.bins < 2 or len(symbols) < LEAST_ROWS or plan.packed is not None:

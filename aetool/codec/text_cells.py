@@ -130,9 +130,9 @@ def texts_of_affixes(affixes: Affixes) -> tuple[str, str]:
 
 
 def specials_of(text: TextCells, good: Mask) -> tuple[str, ...] | None:
-    """Choose the short texts among the cells outside of the mask `good` that become specials of the
-    column; () if there are more than MAX_SPECIAL different ones. None if they are also more than a
-    twentieth of all cells: then the column does not suit."""
+    """Choose the texts of at most LONGEST_SPECIAL bytes among the cells outside of the mask `good`,
+    (n,), that become specials of the column; () if there are more than MAX_SPECIAL different ones.
+    None if they are also more than a twentieth of all cells: then the column does not suit."""
     odd = np.flatnonzero(~good)
     if not len(odd):
         return ()

@@ -213,8 +213,9 @@ def _scale_of(behind: Int, rows: int) -> int:
 
 
 def by_meta(text: TextCells, meta: NumberMeta, value: Int, form: Array) -> Coded:
-    """Encode the column by a meta of numbers. value, form: of each cell, see spans.numbers; cells
-    that the meta cannot write are stored as specials, or as their text."""
+    """Encode the column by a meta of numbers. value, form: (n,), of each cell, see spans.numbers;
+    cells that the meta cannot write are stored as specials, or as their text. Where the meta has a
+    step above 1 numbers are rounded to its multiples, and the column has its errors."""
     behind = digits_behind(form).astype(np.int64)
     good = form >= 0
     good &= behind <= meta.decimals

@@ -62,7 +62,8 @@ def _texts_of_pattern(meta: Pattern, column: Decoded) -> Spans:
 
 
 def _check_range(numbers: Int, count: int, message: str) -> None:
-    """Raise ArchiveError with the message unless all numbers are at least 0 and below count."""
+    """Raise ArchiveError with the message unless all numbers, (n,), are at least 0 and below count;
+    none at all are right."""
     if not len(numbers):
         return
     smallest = int(numbers.min())

@@ -186,8 +186,8 @@ class _Column:
         return cls(multiples, good)
 
     def put(self, rows: Int, rounded: _Rounded) -> None:
-        """Enter the rounded numbers of these rows into the column, as far as they could be
-        rounded."""
+        """Enter the rounded numbers of these rows, (n,), into the column, as far as they could be
+        rounded, and add their errors to its."""
         rows = rows[rounded.fits]
         self.multiples[rows] = rounded.multiples
         self.good[rows] = True
@@ -199,8 +199,8 @@ class _Column:
         self.square += float(np.square(errors).sum())
 
     def put_exactly(self, row: int, number: Fraction, grid: Grid) -> None:
-        """Round one number, given as a fraction, to the grid and enter it in its row, unless its
-        multiple would not fit 64 bits."""
+        """Round one number to the grid, enter it in its row, and add its error to the column's;
+        nothing where its multiple would not fit 64 bits."""
         multiple = grid.of_fraction(number)
         if multiple is None:
             return
@@ -232,8 +232,8 @@ class _Column:
 
 
 def _long_numbers(text: TextCells, rows: Int, affixes: Affixes) -> dict[int, Fraction]:
-    """By row the exact number of those cells that have an exponent, or too many digits for 64 bits;
-    {} if a sample of the cells has none."""
+    """By row the exact number of those of these rows' cells that have an exponent, or too many
+    digits for 64 bits; {} if a sample of about LOOKED_AT of the cells has none. rows: (n,)."""
     # columns of words are the rule here, and are not worth reading cell by cell
     every = max(1, len(rows) // LOOKED_AT)
     if not _exact_numbers(text, rows[::every], affixes):
