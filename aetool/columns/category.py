@@ -148,7 +148,8 @@ class Category(Modelled):
 
     @property
     def _doubtful(self) -> frozenset[str]:
-        """Levels that would be read as missing values in other columns, such as NA."""
+        """Levels, trimmed and in lower case, that would be read as missing values in other columns,
+        such as none."""
         return folded(self.levels) & DOUBTFUL
 
     def show(self, value: float) -> str:
@@ -236,8 +237,9 @@ class Category(Modelled):
 
 
 def _meaning(word: str, truth: bool) -> str:
-    """One spelling for all words of the same meaning: numbers in their shortest form, truth values
-    as true or false."""
+    """One spelling for all words of the same meaning: numbers of at most 15 digits in their
+    shortest form; where `truth`, truth values as true or false; other words as they are,
+    trimmed."""
     word = word.strip()
     if truth:
         return truth_of(word) or word
@@ -267,7 +269,7 @@ def _by_meaning(texts: list[str], counts: Int, truth: bool) -> tuple[list[str], 
 
 def _repeats_itself(summary: Summary) -> bool:
     """Whether a column's texts repeat enough to be categories: none is longer than LONGEST bytes,
-    and the different ones are at most half as many as the cells, or two."""
+    and there are at most two different ones, or half as many as present cells."""
     present = summary.present
     if present.width() > LONGEST:
         return False

@@ -111,6 +111,7 @@ class Column(ABC):
         self._refuse_unless(isinstance(self.name, str) and isinstance(self.dtype, str | None))
 
     def _refuse_unless(self, sane: bool) -> None:
+        """Raise ValueError, which names the column, if `sane` is False."""
         if not sane:
             raise ValueError(f"column {self.name!r} is not valid")
 
@@ -258,8 +259,9 @@ class Modelled(Column):
         return math.isfinite(value) and value != ODD
 
     def as_written(self, cells: Cells, decimal: str) -> Self:
-        """A copy of the column that reads the notation of another file, or the column itself if it
-        can. cells: some of the file's; decimal: the file's usual decimal mark."""
+        """A copy of the column that reads the notation of another file; the column itself if it
+        reads all its cells, or no other notation reads clearly more of them. cells: some of the
+        file's; decimal: the file's usual decimal mark."""
         return self
 
     @abstractmethod
@@ -341,8 +343,9 @@ class Modelled(Column):
         return values
 
     def within(self, values: Float, ends: Sequence[float] | None = None) -> Float:
-        """Limit decoded values, (n,), to `ends`, (lowest, highest), or to the range seen in
-        training, after rounding them."""
+        """Limit decoded values, (n,), to `ends`, (lowest, highest), or for None to the range seen
+        in training, after rounding them; values of columns that are not numbers stay as they
+        are."""
         return values
 
     def own_surprise(self, values: Float) -> Float:
@@ -351,8 +354,8 @@ class Modelled(Column):
         return np.zeros(len(values))
 
     def distance(self, values: Float, others: Float) -> Float:
-        """The squared difference of each two values, (n,), in standard deviations of the column;
-        for words 0 where they are the same, else 1; for dates always 0."""
+        """The squared difference of each two values, (n,), in standard deviations of the column, 0
+        where either is a gap; for words 0 where they are the same, else 1; for dates always 0."""
         same = (values == others) | (np.isnan(values) & np.isnan(others))
         return np.asarray(~same, dtype=np.float64)
 

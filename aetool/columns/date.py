@@ -54,8 +54,9 @@ class Date(Modelled):
 
     notation: how text writes moments (TYPED: the source had moments, not text). low, high: the
     first and the last moment that training saw, in epoch seconds, the unit of the inputs of graphs.
-    cycles: those of a day, a week and a year, in seconds, that the data span at least twice. reach:
-    the range outside of which moments are surprising; None where too few were seen.
+    cycles: those of a day, a week and a year, in seconds, that the data span at least twice; a day
+    only if some moment is not at midnight. reach: the range outside of which moments are
+    surprising; None where too few were seen.
     """
 
     notation: DateNotation = TYPED
@@ -203,8 +204,8 @@ class Date(Modelled):
         return np.where(values == ODD, middle, reach.inside(values))
 
     def own_surprise(self, values: Float) -> Float:
-        """(n,): the surprise in bits of each moment far outside of the usual range, at most 32; 0
-        for other moments, and for gaps."""
+        """(n,): the surprise in bits of each moment far outside of the usual range, at most 32; 32
+        for odd cells, 0 for other moments and for gaps. Where no range is known, 0 for all."""
         if self.reach is None:
             return super().own_surprise(values)
         return np.minimum(self.reach.bits(values), MOST_BITS)
@@ -266,7 +267,7 @@ class Date(Modelled):
 def _epoch(numbers: Float) -> Float:
     """Read numbers as moments, (n,), in epoch seconds: by its size a number is a count of seconds,
     or of thousandths, millionths or billionths of one, since 1970; ODD for a number that can be
-    none of these."""
+    none of these, and for NaN."""
     seconds = np.full(len(numbers), ODD)
     for parts in PARTS:
         counted = numbers / parts
@@ -276,7 +277,8 @@ def _epoch(numbers: Float) -> Float:
 
 
 def _first_order(notation: DateNotation) -> str:
-    """The order in which the first of the separators is read, whose order no cell proves."""
+    """The order in which dates with the first of the notation's separators are read; DAY_FIRST if
+    it has none."""
     for orders in notation.orders.values():
         if orders:
             return orders[0]

@@ -27,7 +27,8 @@ class History:
 
     def remember(self, X: Float, table: Table) -> None:
         """Remember rows, X: (rows, columns), as ones before those to come, without widening them.
-        table: the same rows, which tells their groups."""
+        table: the same rows, which tells their groups; DataError if it lacks the column of
+        groups."""
         for name, rows in self._groups(table):
             earlier = self.last.get(name, X[:0])
             all_rows = np.concatenate([earlier, X[rows]])
@@ -37,8 +38,9 @@ class History:
 
     def wide(self, X: Float, table: Table) -> Float:
         """X, (rows, columns), as (rows, columns * (context + 1)): each row, beside it the row
-        before it in its group, then the one before that; NaN where the group has none. table: the
-        same rows, which tells their groups."""
+        before it in its group, then the one before that; NaN where the group has none. The last
+        rows of each group are remembered for the next batch. table: the same rows, which tells
+        their groups; DataError if it lacks the column of groups."""
         steps = self.schema.context
         columns = X.shape[1]
         width = columns * (steps + 1)
@@ -65,8 +67,8 @@ class History:
         return wide
 
     def _groups(self, table: Table) -> list[tuple[str, Int]]:
-        """(name, the rows in their order) of each group of a table; one group without a name, if
-        the schema has no column of groups."""
+        """(name, the rows in their order) of each group of a table; one group, named "", if the
+        schema has no column of groups. DataError if the table lacks that column."""
         group = self.schema.group
         if not group:
             # a row's history is then whatever rows come before it
@@ -85,7 +87,7 @@ class History:
 def whole(schema: Schema, table: Table, name: str) -> Float:
     """Encode all rows of a table, each with the rows before it when they are sorted by the schema's
     column `order`: (rows, inputs) float64, in the table's own order. name: of the source, for
-    messages."""
+    messages. DataError as of Schema.encode, and if the table lacks the column of groups."""
     X = schema.encode(table, name)
     if not schema.context:
         return X

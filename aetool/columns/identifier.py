@@ -44,8 +44,8 @@ class Identifier(Column):
 
 
 def _counts(summary: Summary) -> bool:
-    """Whether values count rows: the first is a whole number, and nearly all others are one more
-    than the value before them."""
+    """Whether values count rows: there are at least 20, the first is a whole number, and at least
+    99 % of the others are one more than the value before them. Moments never do."""
     values = summary.values
     if len(values) < FEWEST:
         return False
@@ -72,8 +72,8 @@ def _read(summary: Summary, cells: Cells) -> Numbers | None:
 
 
 def _rise_by_one(values: Numbers) -> bool:
-    """Whether the first of values, (n,), is a whole number, and nearly all others are one more than
-    the one before."""
+    """Whether the first of values, (n,), is a whole number, and at least 99 % of the others are one
+    more than the one before. False for a single value."""
     first = float(values[0])
     # neither an infinity nor NaN is whole
     if not first.is_integer():
@@ -84,8 +84,9 @@ def _rise_by_one(values: Numbers) -> bool:
 
 
 def _names_records(summary: Summary) -> bool:
-    """Whether nearly all cells differ, and the first ones look like codes: hex, UUID, or whole
-    numbers in a column whose name says so, such as `order_id`."""
+    """Whether nearly all values differ, and look like codes of records: texts of which the first 20
+    are codes, or digits in a column whose name says so, such as `order_id`, and no dates; or whole
+    floats in such a column. False for fewer than 20 values."""
     values = summary.values
     if len(values) < FEWEST:
         return False
@@ -106,26 +107,30 @@ def _names_records(summary: Summary) -> bool:
 
 
 def _look_like_codes(texts: Sequence[str]) -> bool:
-    """Whether all texts are hexadecimal, UUIDs or letters and digits, and not all of digits."""
+    """Whether each text is a UUID, 8 to 128 hexadecimal digits, or 1 to 6 letters before 2 to 12
+    digits, as in AB-1234; and some text has a letter."""
     if not all(CODE.fullmatch(text) for text in texts):
         return False
     return any(SOME_LETTER.search(text) for text in texts)
 
 
 def _look_like_keys(texts: Sequence[str], name: str) -> bool:
-    """Whether all texts are whole numbers, in a column whose name says that it names records."""
+    """Whether all texts are digits, 0 to 9, and nothing else, in a column whose name says that it
+    names records."""
     if not _is_name_of_one(name):
         return False
     return all(text.isascii() and text.isdigit() for text in texts)
 
 
 def _is_name_of_one(name: str) -> bool:
-    """Whether people call a column so that names records."""
+    """Whether people call a column so that names records: id, key or hash, for example, is a word
+    at the end of the name, or id at its beginning."""
     return NAMED.search(name) is not None
 
 
 def _all_whole_and_different(values: object) -> bool:
-    """Whether values are an array of floats, all of them whole, of which nearly all differ."""
+    """Whether values are an array of floats, all of them finite and whole, of which at least 99 %
+    differ."""
     if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
         return False
     if not np.isfinite(values).all():

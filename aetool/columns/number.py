@@ -88,8 +88,10 @@ class Number(Modelled):
         values: Cells,
         asked: bool,
     ) -> Self | None:
-        """The column, with its statistics, if its texts are numbers, else None. values: its cells;
-        asked: whether the user says that they are numbers; DataError if then no cell is one."""
+        """The column, with its statistics, if its texts are numbers, else None; None also where a
+        typed source has them as texts, unless a cell is odd or thousands are parted. values: its
+        cells; asked: whether the user says that they are numbers; DataError if then no present cell
+        is one."""
         notation = summary.asked_numbers() if asked else summary.numbers
         if notation is None:
             return None
@@ -276,7 +278,8 @@ class Number(Modelled):
         return np.where(is_gap, np.nan, numbers)
 
     def _parsed_texts(self, cells: Cells) -> Float:
-        """The numbers of cells of text, as of `parse`."""
+        """The numbers of cells of text, as of `parse`; where training saw nothing but 0 and 1,
+        words that say true or false are these."""
         read = self.notation.read(cells)
         odd = np.flatnonzero(read.state == ODD_CELL)
         read.value[odd] = ODD
@@ -507,7 +510,7 @@ def _common_decimals(decimals: Int) -> int | None:
 
 
 def _number(word: str) -> float | None:
-    """Parse a word as a number; None if it is none."""
+    """Parse a word as Python's `float` does, nan and inf included; None if it is no number."""
     try:
         return float(word)
     except ValueError:

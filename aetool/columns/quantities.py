@@ -49,7 +49,8 @@ def places_of_names(schema: Schema, names: Sequence[str]) -> frozenset[int]:
 
 
 def _is_name(column: Column) -> bool:
-    """Whether the cells of a column name something and do not measure it."""
+    """Whether the cells of a column name something and do not measure it: keys, identifiers, dates,
+    texts, and words of which any is no number. A column that was left out does not."""
     if isinstance(column, Category):
         # few different amounts are read as levels, and are amounts all the same
         return not all(_is_amount(level) for level in column.levels)
@@ -61,7 +62,7 @@ def _is_name(column: Column) -> bool:
 def is_key(column: Number) -> bool:
     """Whether a column of whole numbers holds keys rather than amounts: its name says so, or the
     numbers are days written as 20241231, or too long for amounts. Keys may repeat, and are no row
-    numbers."""
+    numbers. False if any number that is known of the column is not whole."""
     told = [column.low, column.high, *column.quantiles, *column.few]
     if not all(math.isfinite(number) and number.is_integer() for number in told):
         return False
@@ -76,7 +77,7 @@ def is_key(column: Number) -> bool:
 
 
 def _is_day(number: int) -> bool:
-    """Whether a whole number is a day written as 20241231."""
+    """Whether a whole number is a day of the years 1800 to 2200 written as 20241231."""
     year, month_and_day = divmod(number, 10_000)
     month, day = divmod(month_and_day, 100)
     try:
@@ -87,7 +88,7 @@ def _is_day(number: int) -> bool:
 
 
 def _is_amount(text: str) -> bool:
-    """Whether a text is a number and nothing else."""
+    """Whether a text is a finite number, as Python's `float` reads it, and nothing else."""
     try:
         return math.isfinite(float(text))
     except ValueError:

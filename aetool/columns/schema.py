@@ -76,6 +76,7 @@ class Schema:
         return first_dates
 
     def __getitem__(self, name: str) -> Column:
+        """The column of this name; KeyError if there is none."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -168,9 +169,10 @@ def _refuse_another_kind(
     table: Table,
     name: str,
 ) -> None:
-    """Raise DataError if at least 20 cells of a column are present and all are odd: one odd cell is
-    an anomaly of its record, nothing but odd cells are a column of another kind. parsed: (n,), the
-    values in user units. name: of the source."""
+    """Raise DataError if at least 20 cells of a column of numbers or dates are present and all are
+    odd: one odd cell is an anomaly of its record, nothing but odd cells are a column of another
+    kind. parsed: (n,), the values in user units; values: (n,), the cells that they are of, in
+    `table`. name: of the source."""
     if not column.ordered:
         return  # any cell is a word, be it one that was not seen
     present = ~np.isnan(parsed)
@@ -222,7 +224,8 @@ def decided(
     chosen: Mapping[str, str] | None = None,
 ) -> Schema:
     """Make a schema from the columns' summaries: each column has the kind that its summary says, or
-    that the user names in `chosen`, by column. ParamError for a name in it that is no column's."""
+    that the user names in `chosen`, by column. ParamError for a name in it that is no column's, or
+    a kind that does not exist; DataError for a kind that the column cannot be."""
     chosen = chosen or {}
     names = [summary.name for summary in summaries]
     for name in chosen:
@@ -248,7 +251,7 @@ def _values_among_gaps(
 ) -> dict[int, frozenset[str]]:
     """Find words that were read as gaps but are values, such as None where the file writes its gaps
     otherwise: for each column of categories, by its index, these words in lower case. Columns
-    without such a word are left out."""
+    without such a word are left out; {} if the file does not tell how it writes its gaps."""
     usual: set[str] = set()
     categories = []
     pairs = zip(columns, summaries, strict=True)
@@ -282,8 +285,8 @@ def infer(
     gap_words: Sequence[str] = (),
     closed: bool = False,
 ) -> Schema:
-    """The schema of a sample of records. chosen: the kinds that the user names, by column; the
-    other arguments are those of `summarise`."""
+    """The schema of a sample of records. chosen: the kinds that the user names, by column, with the
+    errors of `decided`; the other arguments are those of `summarise`."""
     summaries = summarise(table, dtypes, decimal, gap_words, closed)
     return decided(summaries, chosen)
 
@@ -301,9 +304,10 @@ def understood(schema: Schema) -> list[str]:
 
 
 def understood_briefly(schema: Schema, most: int) -> list[str]:
-    """What is worth knowing of how the columns were read, in at most `most` lines: first which ones
-    models do not see, all by name, then those with something odd, a line each, then columns alike
-    in one line, and where all is told."""
+    """What is worth knowing of how the columns were read, in at most `most` lines, or at most 5 if
+    `most` is less: first which ones models do not see, all by name, then those with something odd,
+    a line each while there is room, then columns alike in one line; in a shell also the option that
+    shows each."""
     lines = _left_out(schema)
     odd_ones = []
     others = []

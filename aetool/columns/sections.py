@@ -292,8 +292,8 @@ class OneHot(Section):
     ) -> list[str]:
         """Add to a graph the nodes that turn expected one-hot features back into words; returns a
         name for each block, (B, 1) float64: the index of the likeliest level, NaN where missing is
-        likelier. expected: (B, features), in which the logits of the blocks begin at index
-        `first`."""
+        likelier or the block has no level. expected: (B, features), in which the logits of the
+        blocks begin at index `first`."""
         features = graph.term(expected)
         words = []
         for block in self.blocks:
@@ -308,8 +308,8 @@ class OneHot(Section):
         block: Block,
         first: int,
     ) -> Term:
-        """(B, 1) float64: the index of a block's likeliest level, NaN where missing is likelier;
-        features, (B, features), have its logits from index `first` on."""
+        """(B, 1) float64: the index of a block's likeliest level, NaN where missing is likelier or
+        the block has no level; features, (B, features), have its logits from index `first` on."""
         levels = block.levels
         other = first + levels
         choices = list(range(first, other))

@@ -90,7 +90,7 @@ class Summary:
 
     @cached_property
     def token(self) -> str:
-        """How the column's first gap is written; empty if it has none."""
+        """How the column's first gap that is a text is written; "" if it has none."""
         rows = np.flatnonzero(self.missing & ~self.text.null)
         if len(rows):
             return self.text.take(rows[:1]).strings()[0]
@@ -98,7 +98,7 @@ class Summary:
 
     @cached_property
     def written_gaps(self) -> frozenset[str]:
-        """The different texts of gaps, in lower case; "" is an empty cell."""
+        """The different texts of gaps, trimmed and in lower case; "" is an empty cell."""
         different, _ = self.text.take(np.flatnonzero(self.missing)).distinct()
         return folded(different)
 
@@ -136,13 +136,13 @@ class Summary:
 
     def asked_numbers(self) -> NumberNotation | None:
         """How the column's numbers are written, for a column of which the user says that it holds
-        numbers; other cells are odd then."""
+        numbers; other cells are odd then. Never None, even if no cell is a number."""
         evidence = NumberEvidence.of(self.text)
         return evidence.decide(None, self.gap_words, usual=self.decimal, asked=True)
 
     def asked_dates(self) -> DateNotation | None:
         """How the column's dates are written, for a column of which the user says that it holds
-        dates; other cells are odd then."""
+        dates; other cells are odd then. Never None, even if no cell is a date."""
         evidence = DateEvidence.of(self.text)
         return evidence.decide(self.gap_words, usual=self.date_order, asked=True)
 
@@ -157,11 +157,13 @@ class Summary:
 
     @cached_property
     def _early_evidence(self) -> NumberEvidence:
+        """How the cells in `_early` are written, as evidence for or against numbers."""
         return NumberEvidence.of(self._early)
 
     @cached_property
     def _early_numbers(self) -> bool:
-        """Whether at least half of the cells in `_early` look like numbers.
+        """Whether at least half of the cells in `_early` look like numbers; False if there are
+        none.
 
         If not, the other cells are never parsed as numbers, which would be slow.
         """

@@ -52,8 +52,8 @@ def folded(words: Iterable[str]) -> frozenset[str]:
 
 
 def is_gap_word(text: str, words: Collection[str] = ()) -> bool:
-    """Whether a text such as NA or null means a missing value. words: further texts that do,
-    trimmed and in lower case."""
+    """Whether a text means a missing value: it is empty, or a word such as NA or null, in any case
+    and with any blanks around it. words: further texts that do, trimmed and in lower case."""
     word = text.strip().casefold()
     return word in GAP_WORDS or word in words
 
@@ -67,7 +67,9 @@ def is_gap(cell: str) -> bool:
 def is_figure(cell: str) -> bool:
     """Whether the cell is a number, a date, a time or an amount: digits above all.
 
-    Names such as `x1`, `C10`, `T2M` or `2nd_half` are none.
+    It has a digit, at most 40 characters, and is a plain number, or has no underscore and at most 4
+    letters, each beside two digits or more. Names such as `x1`, `C10`, `T2M` or `2nd_half` are
+    none.
     """
     digits = sum(c.isdigit() for c in cell)
     if not digits or len(cell) > LONGEST_FIGURE or NUMBERED_NAME.fullmatch(cell.strip()):
@@ -79,13 +81,14 @@ def is_figure(cell: str) -> bool:
 
 
 def is_plain_number(cell: str) -> bool:
-    """Whether the cell is a number written with nothing but digits, a sign, a decimal mark and an
-    exponent."""
+    """Whether the cell is a number written with nothing but digits, a sign, a decimal mark (point
+    or comma) and an exponent; blanks around it do not count."""
     return bool(PLAIN_NUMBER.fullmatch(cell.strip()))
 
 
 def is_number(cell: str, decimal: str) -> bool:
-    """Whether the cell is a plain number with this decimal mark."""
+    """Whether Python's `float` reads the cell once this decimal mark is replaced by a point: with
+    decimal="," both 1,5 and 1.5 are numbers. Never with an underscore, or without a digit."""
     try:
         float(cell.replace(decimal, "."))
     except ValueError:
@@ -94,13 +97,15 @@ def is_number(cell: str, decimal: str) -> bool:
 
 
 def is_unit(cell: str) -> bool:
-    """Whether the cell may be the unit of a column."""
+    """Whether the cell may be the unit of a column, by its form, as nearly any short word may: up
+    to 15 letters, digits and signs of units, the first of them no digit, perhaps in brackets; up to
+    14 characters of any kind in brackets; or what begins with yyyy."""
     return bool(UNIT.fullmatch(cell.strip()))
 
 
 def is_certain_unit(cell: str) -> bool:
-    """Whether the cell is a unit of measurement beyond doubt, such as km/h, by its word or a sign
-    in it."""
+    """Whether the cell is a unit of measurement beyond doubt, such as km/h: it is one of
+    UNIT_WORDS, in any case, or has one of UNIT_SIGNS anywhere in it."""
     return cell.strip().lower() in UNIT_WORDS or bool(set(cell) & UNIT_SIGNS)
 
 
@@ -111,7 +116,7 @@ def shape_of(cell: str) -> str:
 
 
 def is_ruler(record: Sequence[str]) -> bool:
-    """Whether the record is a line drawn under a header: only signs of lines, such as `---+---`,
-    `|:--|--:|`, `==== ====`."""
+    """Whether the record is a line drawn under a header: all its cells are of RULERS alone, and
+    there is `--` or `==` among them, such as `---+---`, `|:--|--:|`, `==== ====`."""
     drawn = "".join(record)
     return bool(set(drawn) <= RULERS and ("--" in drawn or "==" in drawn))

@@ -16,9 +16,10 @@ NO_NAME = "row.names"  # what R calls the column that its header leaves out
 
 
 def pieces(stream: BinaryIO, dialect: Dialect, size: int) -> Iterator[bytes]:
-    """Cut a stream of text into pieces of whole records, of about `size` bytes each. The first
-    piece is everything above the first record: byte-order mark, preamble, blank lines, header
-    record and what stands below it, whichever there are.
+    """Cut a stream of text into pieces of whole records, of about `size` bytes each, or longer
+    where a record is. The first piece is everything above the first record: byte-order mark,
+    preamble, blank lines, header record and what stands below it, whichever there are; b"" if none
+    is.
 
     stream: UTF-8, or an encoding with ASCII in its lower half. NoTableError where a record has more
     than MAX_RECORD bytes.
@@ -60,7 +61,7 @@ def too_long() -> NoTableError:
 def _with_first_record(stream: BinaryIO, dialect: Dialect, size: int) -> tuple[bytes, int]:
     """Read the beginning of a text from a stream: (its first bytes, at least `size` if there are so
     many; the offset in them at which the first record behind the header begins, or their length if
-    there is no record)."""
+    there is no record). NoTableError if that is not among the first MAX_RECORD bytes."""
     text = stream.read(max(size, len(BOM)))
     skipped = int(dialect.header) + dialect.below
     while True:
@@ -97,10 +98,11 @@ def behind_lines(text: bytes, count: int) -> int:
 
 def header_names(head: bytes, dialect: Dialect) -> list[str]:
     """The column names of the header record in `head`, the text before the first record, trimmed;
-    an empty one becomes column<i>. [] without a header.
+    an empty one becomes column<i>, counted from 1. [] without a header.
 
-    Of a header in a comment the marker is no name; where records have a field more than the header,
-    or less, see ROW_NAMES and HEADER_TAIL.
+    Of a header in a comment the marker is no name. By dialect.edge: ROW_NAMES puts `row.names`
+    before the others, SHARED_NAME writes the name of two fields twice, HEADER_TAIL leaves the last
+    out.
     """
     if not dialect.header:
         return []
@@ -118,7 +120,9 @@ def header_names(head: bytes, dialect: Dialect) -> list[str]:
 
 
 def _behind_marker(names: list[str], dialect: Dialect) -> list[str]:
-    """The names of a header that stands in a comment, without the comment's marker."""
+    """The names of a header that stands in a comment, without the comment's marker. Where the
+    marker by itself is the first name, it is left out if blanks are the delimiter, and stays as a
+    name if not."""
     first = names[0].lstrip(dialect.comment).strip()
     if first:
         return [first, *names[1:]]
@@ -127,7 +131,8 @@ def _behind_marker(names: list[str], dialect: Dialect) -> list[str]:
 
 
 def names_of_record(text: bytes, rule: Rule) -> list[str]:
-    """The values of the fields of a text's first record, without blanks around them."""
+    """The values of the fields of a text's first record, without blanks around them; [] if it has
+    no record."""
     record = fields(text, rule).records()[:1]
     return [_text(cell).strip() for row in record for cell in row]
 

@@ -34,12 +34,12 @@ class Dialect:
     newline: the line end of the first record. header: whether there is a header record.
     final_newline: whether the last record has a line end; bom: whether there is a byte-order mark.
     space: blanks follow delimiters, and are no part of the values. decimal: the decimal mark of
-    numbers, "." or ",". preamble: lines before the
-    header, or before the first record where there is none. below: records under the header that
-    hold units or a ruled line. comment: what lines that are no records begin with, "" if nothing
-    does. edge: ROW_NAMES, RECORD_TAIL, HEADER_TAIL, SHARED_NAME, BOX or ""; shared: where the first
-    of two fields of one name is. padded: blanks around values fill columns up, and lines are drawn.
-    read_as: the encoding that was asked for.
+    numbers, "." or ",". preamble: how many lines stand before the header, or before the first
+    record where there is none. below: how many records under the header hold units or a ruled line.
+    comment: what lines that are no records begin with, "" if nothing does. edge: ROW_NAMES,
+    RECORD_TAIL, HEADER_TAIL, SHARED_NAME, BOX or ""; shared: the index of the first of two fields
+    of one name. padded: blanks around values fill columns up, and lines are drawn. read_as: the
+    encoding that the user or the model asked for; "" if none was.
     """
 
     delimiter: str = ","
@@ -79,10 +79,12 @@ class Reading:
     """Settings that the user gives for reading a text table; what is None is detected from the
     text.
 
-    header: False if the first record is one of the data. delimiter: a character, "tab" or "blank"
-    (one or more blanks). decimal: "." or ",". encoding: as Python names it. skip_rows: lines before
-    the header, or before the first record. comment: what lines that are no records begin with.
-    names: those of a model's columns, by which a header is known. ParamError for anything else.
+    header: False if the first record is one of the data. delimiter: one ASCII character, no letter,
+    digit, quote or line end; "tab"; or "blank" (one or more blanks). decimal: "." or ",", which the
+    delimiter must not be as well. encoding: as Python names it. skip_rows: how many lines stand
+    before the header, or before the first record, 0 or more. comment: what lines that are no
+    records begin with, 1 to 4 characters. names: those of a model's columns, by which a header is
+    known. ParamError for anything else.
     """
 
     header: bool | None = None
@@ -168,6 +170,8 @@ def _check_encoding(name: str) -> None:
 
 
 def _check_comment(marker: str) -> None:
+    """Raise ParamError unless a marker of comments has 1 to 4 characters, and no quote or line end
+    among them."""
     if not marker or len(marker) > LONGEST_COMMENT or any(c in '"\r\n' for c in marker):
         raise ParamError(
             f"{option('--comment')} {marker!r}: write what such lines begin with, such as # "

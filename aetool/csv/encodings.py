@@ -38,7 +38,9 @@ class NoTableError(DataError):
 
 
 def encoding_of(head: bytes) -> str:
-    """The encoding of a text by its first bytes: one of WIDE, or UTF-8 (or what is cut like it)."""
+    """The encoding of a text by its first bytes: one of WIDE by its byte-order mark; UTF-16 also
+    without one, by its many zero bytes; UTF-8 for all others, also for those that are cut like it,
+    such as Latin-1."""
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
@@ -52,19 +54,21 @@ def encoding_of(head: bytes) -> str:
 
 
 def _few_zeros(text: str) -> bool:
+    """Whether at most 2 % of a text's characters are zeros; so it is of an empty one."""
     return text.count("\0") <= 0.02 * len(text)
 
 
 def utf8(stream: BinaryIO, encoding: str) -> BinaryIO:
     """A stream that reads as UTF-8 what `stream` has in `encoding`; reading raises NoTableError at
-    bytes that are not in it."""
+    bytes that are not in it. If `encoding` is UTF-8, `stream` itself, unchecked."""
     if encoding == UTF8:
         return stream
     return cast(BinaryIO, io.BufferedReader(_Rewritten(stream, encoding)))
 
 
 def original(text: bytes, encoding: str) -> bytes:
-    """Turn UTF-8, cut between characters, back into the bytes of the source's encoding."""
+    """Turn UTF-8, cut between characters, back into the bytes of the source's encoding, if that is
+    one of WIDE; of any other encoding the text is returned as it is."""
     if encoding not in WIDE:
         return text
     return text.decode(UTF8, LONE).encode(encoding, LONE)
@@ -89,7 +93,7 @@ codecs.register_error("aetool.single_bytes", _single_bytes)
 
 def mended(text: bytes) -> bytes:
     """Turn text that may hold stray bytes into valid UTF-8: each byte that is not part of UTF-8 is
-    read as Windows-1252.
+    read as Windows-1252, or as Latin-1 where that has no character for it.
 
     Byte by byte, so that the same text is read the same wherever a stream is cut, and one stray
     byte changes nothing else.
@@ -98,7 +102,8 @@ def mended(text: bytes) -> bytes:
 
 
 class _Rewritten(io.RawIOBase):
-    """A binary stream that reads as UTF-8 what another stream has in `encoding`."""
+    """A binary stream that reads as UTF-8 what another stream has in `encoding`, and closes that
+    one with itself. Reading raises NoTableError at bytes that are not in the encoding."""
 
     def __init__(self, stream: BinaryIO, encoding: str) -> None:
         self.pieces = _rewritten(stream, encoding)

@@ -47,10 +47,10 @@ class Fields:
     """The fields of a text, record by record.
 
     rule: by which it was cut. start, stop: (fields,), field i is text[start[i]:stop[i]], quotes and
-    blanks included. kind: (fields,), BARE, QUOTED or ODD. begin: (records,), where each record
-    begins; width: (records,), how many fields it has. columns: the width of all records; 0 if they
-    differ. ends: the line end of all records but the last (of a single record, its own); "" if they
-    differ.
+    blanks included. kind: (fields,), BARE, QUOTED or ODD. begin: (records,), the offset in the text
+    at which each record begins; width: (records,), how many fields it has. columns: the width of
+    all records; 0 if they differ. ends: the line end of all records but the last (of a single
+    record, its own); "" if they differ, if any has blank lines behind it, or there is none.
     """
 
     text: bytes
@@ -78,8 +78,8 @@ class Fields:
         return start, stop[: len(self)]
 
     def usual_end(self, otherwise: str) -> str:
-        """The line end that all records have; where they differ, that of the last record, or
-        `otherwise` if it has none."""
+        """The line end that all records but the last have, as `ends` says; where that is "", the
+        one of the last record, or `otherwise` if it has none or there are no records."""
         if self.ends:
             return self.ends
         if not len(self):
@@ -113,8 +113,8 @@ class Fields:
         return self._chosen(is_chosen, self.begin[records], self.width[records])
 
     def without_last(self, records: Mask) -> Fields:
-        """A Fields of some records without the last field of each. records: (records,) bool, which
-        of them."""
+        """A Fields of all records, some of which lack their last field. records: (records,) bool,
+        True for these."""
         is_chosen = np.ones(len(self.start), np.bool_)
         last = np.cumsum(self.width, dtype=np.int64) - 1
         is_chosen[last[records]] = False
@@ -122,8 +122,8 @@ class Fields:
         return self._chosen(is_chosen, self.begin, width.astype(np.int32))
 
     def inner(self, records: Mask) -> Fields:
-        """A Fields of some records without the first and the last field of each; all of them have
-        at least two. records: (records,) bool, which of them."""
+        """A Fields of all records, some of which lack their first and their last field. records:
+        (records,) bool, True for these, which must have at least two."""
         is_chosen = np.ones(len(self.start), np.bool_)
         end = np.cumsum(self.width, dtype=np.int64)
         first = end - self.width
@@ -151,8 +151,9 @@ class Fields:
         )
 
     def values(self) -> tuple[Bytes, Positions, Positions]:
-        """The values of all fields, without quotes and the blanks that the rule skips: (bytes,
-        start, stop), value i being bytes[start[i]:stop[i]]."""
+        """The values of all fields, without quotes and the blanks that the rule skips: (bytes, (n,)
+        uint8; start, (fields,); stop, (fields,)), value i being bytes[start[i]:stop[i]]. DataError
+        if the bytes are more than 2^31 - 1."""
         data = np.frombuffer(self.text, np.uint8)
         start = self.start.copy()
         stop = self.stop.copy()
@@ -224,7 +225,7 @@ def _skip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
 
 def value(raw: bytes, rule: Rule) -> bytes:
     """The value that a field stands for: its text without quotes, and without the blanks that the
-    rule skips. raw: the field's bytes in the text."""
+    rule skips; what follows a closing quote belongs to it. raw: the field's bytes in the text."""
     if rule.space:
         raw = raw.lstrip(b" ")
     if not raw.startswith(b'"'):
@@ -259,8 +260,8 @@ def is_open(raw: bytes, rule: Rule) -> bool:
 
 
 def fields(text: bytes, rule: Rule) -> Fields:
-    """Cut a text, of less than 2 GiB, into records and fields. It begins at a record, or at blank
-    lines. DataError for a larger one."""
+    """Cut a text into records and fields. It begins at a record, or at blank lines. DataError if it
+    has 2^31 - 1 bytes or more."""
     if len(text) >= MOST_BYTES:
         raise DataError("a piece of text is too large")
     if kernel.C is None:
@@ -481,8 +482,8 @@ def _behind_quotes(text: bytes, at: int) -> tuple[int, int]:
 
 
 def _with_ends(cut: Fields) -> Fields:
-    """A copy of these fields in which `ends` is the line end that all records but the last have, or
-    "" if they differ."""
+    """A copy of these fields in which `ends` is the line end that all records but the last have; ""
+    if they differ, or any of these records has blank lines behind it."""
     start, stop = cut.tails()
     spans = list(zip(start.tolist(), stop.tolist(), strict=True))
     # the last record of several may have no line end
@@ -501,8 +502,9 @@ def _with_ends(cut: Fields) -> Fields:
 
 
 def by_arrays(text: bytes, rule: Rule) -> Fields | None:
-    """The Fields that `fields` returns, by array operations; None where the number of quotes before
-    a byte does not tell whether it is quoted, or blanks are the delimiter."""
+    """The Fields that `fields` returns, by array operations; None for an empty text, where blanks
+    are the delimiter, and where the number of quotes before a byte does not tell whether it is
+    quoted."""
     data = np.frombuffer(text, np.uint8)
     if not len(data) or rule.delimiter == " ":
         return None
@@ -548,7 +550,8 @@ def by_arrays(text: bytes, rule: Rule) -> Fields | None:
 
 
 def _kinds_by_quotes(quotes: npt.NDArray[np.int64]) -> Bytes:
-    """(fields,): the kind of each field by the number of quotes in it, where these decide."""
+    """(fields,): the kind of each field by the number of quotes in it, where these decide: BARE for
+    none, QUOTED for one or two, ODD for more."""
     kind = np.full(len(quotes), BARE, np.uint8)
     kind[quotes > 0] = QUOTED
     # more than the two around it: its value has quotes, which are doubled
@@ -558,7 +561,8 @@ def _kinds_by_quotes(quotes: npt.NDArray[np.int64]) -> Bytes:
 
 def _quotes_decide(is_quote: Mask, is_edge: Mask) -> bool:
     """Whether each opening quote is behind an edge or a quote, and each closing one before such: a
-    byte is then quoted if the number of quotes before it is odd. is_quote, is_edge: (bytes,)."""
+    byte is then quoted if the number of quotes before it is odd. False for an odd number of quotes.
+    is_quote, is_edge: (bytes,) bool."""
     places = np.flatnonzero(is_quote)
     if len(places) & 1:
         return False

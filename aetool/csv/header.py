@@ -27,9 +27,11 @@ class Written(NamedTuple):
 
 def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) -> bool:
     """Whether the first record holds names: words over figures, or words that the columns do not
-    have below. otherwise: where neither tells.
+    have below. otherwise: what to return where neither tells.
 
-    Figures over figures are a record; but years, or numbers in sequence, beside a name are names.
+    Figures over figures are a record; but years, or numbers in sequence, beside a name are names. A
+    record with nothing but figures and gaps is no header. With no record below it, it is one if
+    `otherwise` is True and less than half of its cells, gaps apart, are figures.
     """
     filled = without_gaps(first)
     figures = [cell for cell in filled if cells.is_figure(cell)]
@@ -65,7 +67,8 @@ class _Signs:
     repeated: int = 0
 
     def word(self, is_repeated: bool) -> None:
-        """Count the first cell of a column of words."""
+        """Count the first cell of a column of words in `repeated` or in `fresh`. is_repeated:
+        whether it comes again below."""
         self.repeated += is_repeated
         self.fresh += not is_repeated
 
@@ -116,7 +119,8 @@ def is_quoted_otherwise(
 
     Either all of it is, and half of the columns never are; or nothing is, and half of the columns
     always are. Cells with the delimiter in them have to be quoted, which says less: below an
-    unquoted first record they do not count, and beside a quoted one they are not enough.
+    unquoted first record they do not count, and beside a quoted one they are not enough. Gaps do
+    not count; False if the first record has nothing else, or none follows.
     """
     filled = [cell for cell in first if not cells.is_gap(cell.text)]
     if not filled or not body:
@@ -152,8 +156,8 @@ def _are_quoted_as_names(header_cells: Sequence[Written], delimiter: str) -> boo
 
 
 def is_column_of_figures(records: Sequence[Record], place: int) -> bool:
-    """Whether most cells of a column that hold a value are figures, and there is such a cell.
-    place: the number of the column, from 0."""
+    """Whether at least 80 % of the cells of a column that hold a value are figures; False if no
+    cell does. place: the number of the column, from 0."""
     filled = without_gaps(column_of(records, place))
     figures = sum(map(cells.is_figure, filled))
     return bool(filled) and figures >= MOSTLY * len(filled)
@@ -169,8 +173,8 @@ def _stands_out(cell: str, records: Sequence[Record], place: int) -> bool:
 
 
 def _are_in_sequence(figures: Record) -> bool:
-    """Whether the cells are whole numbers at equal steps: years, or at least three that follow one
-    another."""
+    """Whether the cells, two or more, are whole numbers at equal steps: years from 1500 to 2199, or
+    at least three numbers each of which is one more, or each one less, than the one before."""
     are_whole = all(figure.strip().isdecimal() for figure in figures)
     if not are_whole:
         return False
@@ -184,7 +188,8 @@ def _are_in_sequence(figures: Record) -> bool:
 
 
 def below_header(body: list[list[str]]) -> int:
-    """How many records directly below the header are no data but units or drawn lines."""
+    """How many records directly below the header are no data but units or drawn lines. body: the
+    records below the header."""
     count = 0
     while body[count:] and cells.is_ruler(body[count]):
         count += 1
@@ -197,7 +202,9 @@ def below_header(body: list[list[str]]) -> int:
 
 
 def _are_units(record: Record, under: Sequence[Record]) -> bool:
-    """Whether the record has, over columns of figures, units or nothing. under: the records below
+    """Whether the record holds units: over at least half of the columns of figures something that
+    may be a unit, of which half is one for certain, and nothing else over the others. A single
+    letter is not enough, and neither are fewer than two records below. under: the records below
     it."""
     if len(under) < 2:
         return False

@@ -63,7 +63,8 @@ NOTHING = Reading()
 class Cut:
     """The first records of a text, cut by trying a delimiter. line: the number, from 0, of the line
     where the first begins; space: whether blanks after delimiters are no part of the values;
-    records: the fields of each; clean: the part of the cells in which no other delimiter occurs."""
+    records: the fields of each; clean: the part of the cells, 0 .. 1, in which no other delimiter
+    occurs."""
 
     line: int
     delimiter: str
@@ -78,8 +79,8 @@ class Cut:
 
 
 class Beginning:
-    """The first characters of a text, in which its dialect is looked for. starts: where each of its
-    first lines begins."""
+    """The first characters of a text, in which its dialect is looked for. starts: the offsets at
+    which its first lines begin, at most 101 of them."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -96,8 +97,9 @@ class Beginning:
         return LINE_END.split(rest, maxsplit=1)[0]
 
     def records(self, line: int, delimiter: str, space: bool) -> list[list[str]]:
-        """The first records from a line on, at most SAMPLE_RECORDS; [] if they cannot be cut. With
-        blanks as delimiter an empty last field is left out."""
+        """The first records from a line on, at most SAMPLE_RECORDS and of at most SAMPLE
+        characters; [] if they cannot be cut. Blank lines are left out; with blanks as delimiter an
+        empty last field is, too. line: from 0."""
         lines_on = self.text[self.starts[line] :]
         sample = io.StringIO(lines_on[:SAMPLE], newline="")
         try:
@@ -129,7 +131,9 @@ class Beginning:
         return is_quoted_otherwise(written[0], written[1:], cut.delimiter)
 
     def cut(self, line: int, delimiter: str) -> Cut | None:
-        """Cut the records from a line on at a delimiter; None if they are not regular then."""
+        """Cut the records from a line on, from 0, at a delimiter; None if they are not regular
+        then. Blanks at the start of fields are skipped if they are the delimiter, or if records are
+        regular no other way."""
         length = len(self.text) - self.starts[line]
         is_complete = length <= SAMPLE
         spaces = (True,) if delimiter == BLANK else (False, True)
@@ -152,8 +156,9 @@ def _without_empty_last(row: list[str]) -> list[str]:
 
 
 def _is_regular(rows: list[list[str]]) -> bool:
-    """Whether nearly all records have as many fields as the first, which has at least two; the last
-    few, and drawn lines, do not count."""
+    """Whether at least 90 % of the records have as many fields as the first, which has at least
+    two. Drawn lines do not count, and neither do shorter records at the end, at most 10 of them, as
+    long as 3 records are left."""
     if not rows or len(rows[0]) < 2:
         return False
     columns = len(rows[0])
@@ -170,7 +175,8 @@ def _is_regular(rows: list[list[str]]) -> bool:
 
 
 def _clean(rows: list[list[str]], delimiter: str) -> float:
-    """The part, 0 .. 1, of the first records' cells in which no delimiter occurs but this one."""
+    """The part, 0 .. 1, of the first records' cells in which no delimiter occurs but this one;
+    plain numbers with a decimal comma count among these."""
     others = DELIMITERS.replace(delimiter, "")
     sample = [cell for row in rows[:CLEAN_RECORDS] for cell in row]
     clean = 0
@@ -249,7 +255,8 @@ def _decoded(head: bytes, reading: Reading, model_reading: Reading) -> tuple[str
 
 
 def _is_binary(text: str) -> bool:
-    """Whether more characters are control characters than a few stray ones."""
+    """Whether control characters, other than tabs, line ends and page breaks, are more than 4 and
+    more than 5 % of the characters."""
     strange = sum(c < " " and c not in "\t\r\n\f\v" for c in text)
     most = max(FEW_STRANGE, MOST_STRANGE * len(text))
     return strange > most
@@ -332,8 +339,8 @@ def _best_cut(
 ) -> Cut | None:
     """The best way to cut the text from this line, from 0, by one of these delimiters: the likely
     one if it gives regular records, else the one that leaves the fewest cells with another
-    delimiter in them, and of equal ones that of most columns; None if none gives regular
-    records."""
+    delimiter in them, and of equal ones that of most columns; None if none gives regular records.
+    Blanks are tried only where no delimiter before them does."""
     cuts: list[Cut] = []
     for delimiter in delimiters:
         cut = None
@@ -371,7 +378,7 @@ def _by_names(
 ) -> Cut | None:
     """Find the table by a model's column names: how to cut the text from the first line on that has
     at least half of them as fields, by the first of these delimiters that does; None if there is no
-    such line."""
+    such line, or no names but numbered ones such as c1."""
     names = set(model_reading.names)
     # numbered names are in no file
     if all(NUMBERED.fullmatch(name) for name in names):
@@ -406,7 +413,8 @@ def _marker_of(line: str, reading: Reading, model_reading: Reading) -> str:
 
 
 def _behind_comments(beginning: Beginning, line: int, comment: str) -> int:
-    """The first line, from number `line` on, that is neither blank nor a comment, as its number."""
+    """The number of the first line, from number `line` on, that is neither blank nor a comment; the
+    number of lines in `starts` if there is none."""
     while line < len(beginning.starts):
         text = beginning.line(line).strip()
         if text and not text.startswith(comment):
@@ -483,8 +491,12 @@ def _shown(delimiter: str) -> str:
 
 
 class _Table:
-    """Decides what the first records of a table are: whether there is a header, what stands below
-    it, the decimal mark, and which fields have no name."""
+    """Decides what the first records of a table are, each answer an attribute: whether there is a
+    header, what stands below it, the decimal mark, and which fields have no name.
+
+    line: the number, from 0, of the line where the header or the first record stands; 0 if only
+    blank lines are above it. header, below, space, decimal, edge, shared, padded: as of Dialect.
+    """
 
     def __init__(
         self,
@@ -551,8 +563,14 @@ class _Table:
         return has_header(rows[0], rows[1:], otherwise)
 
     def _look_above(self, beginning: Beginning, cut: Cut, comment: str) -> None:
-        """Use the line above the first record as header, if it has as many names as records have
-        fields, or one more or less, and no figures."""
+        """Use a line above the first record as header, the nearest that is not blank, if it suits:
+        sets line and header, and edge and shared where fields have no name.
+
+        A comment suits if it has as many names as records have fields; any line with an empty name
+        more at its end; and one that is no comment, with a name less, if `_edge_of_records` tells
+        which field has none. Figures among the names are allowed only if it is quoted otherwise
+        than the records.
+        """
         line = cut.line - 1
         while line > 0 and not beginning.line(line).strip():
             line -= 1
@@ -583,8 +601,9 @@ class _Table:
 
     def _edge_of_records(self, cut: Cut) -> str:
         """Where records have one field more than there are names, which field has none: the last,
-        which is empty (RECORD_TAIL), a time beside a date (SHARED_NAME), or the first, which tells
-        rows apart (ROW_NAMES); "" if that cannot be told."""
+        which is empty (RECORD_TAIL), a time beside a date (SHARED_NAME, and sets `shared` to the
+        index of the date), or the first, which tells rows apart (ROW_NAMES); "" if that cannot be
+        told."""
         records = [row for row in cut.records if len(row) == cut.columns]
         columns = list(zip(*records, strict=True))
         if set(columns[-1]) == {""}:
@@ -626,8 +645,9 @@ def _is_box(cut: Cut) -> bool:
 
 
 def _blanks_follow(rows: list[list[str]], edge: str) -> bool:
-    """Whether a blank follows each delimiter, in all records but the first; drawn lines are left
-    out."""
+    """Whether a blank follows each delimiter in all records but the first; drawn lines, and the
+    last fields of a box, are left out. False if no record or no delimiter is left. edge: as of
+    Dialect."""
     records = [row for row in rows[1:] if not cells.is_ruler(row)]
     if edge == BOX:
         records = [row[:-1] for row in records]

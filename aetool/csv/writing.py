@@ -45,8 +45,8 @@ def selected(
     places: Sequence[int],
     line_end: bytes,
 ) -> bytes:
-    """Write records with only the fields at these places, in their order; fields that a record has
-    not are empty."""
+    """Write records with only the fields at these places, from 0, in the order of `places`; fields
+    that a record has not are empty. line_end: written behind each record."""
     starts = records.start.tolist()
     stops = records.stop.tolist()
     lines = []
@@ -115,7 +115,8 @@ def _spaced_lines(rows: Iterable[Sequence[str]], rule: Rule) -> list[str]:
 
 
 def quoted(value: str, rule: Rule) -> str:
-    """The value as a field, in quotes if it has a quote, a delimiter or a line end in it."""
+    """The value as a field, in quotes if it has a quote, a delimiter or a line end in it, or begins
+    with a blank that the rule would skip."""
     special = (*SPECIAL, rule.delimiter)
     is_special = any(character in value for character in special)
     # a blank at its begin would be skipped

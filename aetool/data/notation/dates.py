@@ -123,7 +123,8 @@ class Parts:
     def moments(self, order: str) -> tuple[Float, Mask]:
         """Read the three numbers in this order: (seconds since 1970-01-01 00:00 UTC, (n,); whether
         the numbers are a day of the calendar, (n,) bool: elsewhere the seconds mean nothing).
-        order: one of UNTOLD; year, month, day for any other."""
+        order: one of UNTOLD; year, month, day for any other. A year of two digits is one of 1969 to
+        2068; in SHORT_YEAR_FIRST all three numbers must have two digits."""
         place_of_year, place_of_month, place_of_day = PLACES.get(order, YEAR_MONTH_DAY)
         year = self.numbers[:, place_of_year]
         month = self.numbers[:, place_of_month]
@@ -255,9 +256,9 @@ class DateEvidence:
         """How to read the column's cells as dates; None if they are not nearly all dates (see
         `nearly_all`).
 
-        gap_words: the user's, beside `cells.GAP_WORDS`. usual: "dmy" or "mdy", the order if no cell
+        gap_words: the user's, beside `cells.GAP_WORDS`. usual: one of UNTOLD, the order if no cell
         tells; None: a guess. asked: whether the user says that the column holds dates; cells that
-        are none are odd then.
+        are none are odd then, and None is not returned.
 
         Ask this before `NumberEvidence.decide`: a column of 20241231 is both.
         """
@@ -284,8 +285,8 @@ class DateEvidence:
         )
 
     def _are_dates(self, fitting: int, gap_words: Iterable[str]) -> bool:
-        """Whether nearly all cells are dates, or times, of the column's kind. fitting: how many
-        are; gap_words: the user's."""
+        """Whether nearly all cells are dates, or times, of the column's kind; False for fewer than
+        three dates of digits alone and no other. fitting: how many are; gap_words: the user's."""
         # a few numbers of eight digits may be what they are
         if self._digits_alone == fitting < LEAST_COMPACT:
             return False
@@ -309,7 +310,8 @@ class DateEvidence:
 
     @property
     def _digits_alone(self) -> int:
-        """How many cells are dates of digits alone, as 20241231, which may be numbers."""
+        """How many cells are dates of digits alone, as 20241231 or 20241231235900, which may be
+        numbers."""
         total = 0
         for style, count in self.styles.items():
             has_more = style.joint or style.zoned
@@ -322,9 +324,10 @@ class DateEvidence:
         separator: str,
         usual: str | None,
     ) -> tuple[tuple[str, ...], bool]:
-        """(the orders in which to read cells with this separator, the commonest first; whether the
-        first is a guess that no cell proves). usual: the order to assume where cells do not tell
-        it, or None."""
+        """(the orders in which to read cells with this separator, the likeliest first, then others
+        that at least two cells and 5 % of them fit and the first does not; whether the first is a
+        guess that no cell proves). usual: the order to assume where cells do not tell it, or
+        None."""
         kinds: dict[tuple[str, ...], int] = {}
         for kind, count in self.untold.items():
             if kind.separator == separator:
@@ -382,7 +385,7 @@ class DateEvidence:
 
     def _style(self, orders: Orders, only_time: bool) -> DateStyle:
         """The commonest style of the column's dates, or of its times if only_time; its layout is
-        the order of its separator, if cells do not tell it."""
+        the order of its separator, if cells do not tell it. DateStyle() if there are none."""
         styles = []
         for style in self.styles:
             is_time = style.layout == TIME
@@ -453,7 +456,7 @@ class _Collector:
         self.varied: dict[str, ThreeSets] = {}
 
     def evidence(self) -> DateEvidence:
-        """The evidence of all cells."""
+        """Count all cells, and return what they are evidence of; to be called once."""
         scan = scanning.scan(self.cells, scanning.Style())
         is_empty = scan.form == EMPTY
         is_number = scan.form < EMPTY
@@ -524,8 +527,10 @@ class _Collector:
         fitting: Int,
         moments_of: Mapping[str, Float],
     ) -> None:
-        """Count the cells of these rows, all in one style, by the orders that they fit. fitting:
-        for each row a bit for each order of UNTOLD; moments_of: each row's moment in each order."""
+        """Count the cells of these rows, all in one style, by the orders that they fit. rows: the
+        places of these cells in `fitting` and in the arrays of `moments_of`, each of which has an
+        entry for every cell of the caller's: in `fitting` a bit for each order of UNTOLD that the
+        cell fits, in moments_of[order] its moment in that order."""
         bits_of_rows = fitting[rows]
         counts = np.bincount(bits_of_rows)
         for bits, count in enumerate(counts.tolist()):
@@ -655,8 +660,8 @@ def _unread(count: int) -> tuple[Float, Bytes]:
 
 
 def _maybe_compact(cells: Cells, value: Float) -> Mask:
-    """(n,) bool: where a cell that is a number may be a date of digits alone, 20241231, perhaps
-    with a time. value: (n,), its number."""
+    """(n,) bool: where a cell that is a number may be a date of digits alone, 20241231, of the
+    years 1800 to 2199, perhaps with a time. value: (n,), its number."""
     length = cells.stop - cells.start
     year = np.full(len(cells), np.nan)
     # a day; a day, hours and minutes; and seconds, too
@@ -725,7 +730,7 @@ class DateNotation:
 
     def _moments(self, parts: Parts) -> tuple[Float, Mask]:
         """((n,) epoch seconds, (n,) bool: which cells are dates of this column) of cells taken
-        apart."""
+        apart; of other cells the seconds mean nothing."""
         value, good = parts.moments(YEAR_FIRST)
         is_time = parts.layout == LAYOUTS.index(TIME)
         is_untold = parts.layout == 0
@@ -767,7 +772,7 @@ class DateNotation:
 
     def show(self, seconds: float) -> str:
         """Write a moment, epoch seconds, as this column does, in UTC, rounded to its last field; ""
-        for NaN."""
+        for what is not finite."""
         if not math.isfinite(seconds):
             return ""
         style = self.style

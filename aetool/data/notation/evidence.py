@@ -49,7 +49,8 @@ class OddCells:
 
     @classmethod
     def of(cls, copies: Mapping[str, int]) -> OddCells:
-        """Make OddCells from counts. copies: for each odd text how often it is there."""
+        """Make OddCells from counts. copies: for each odd text how often it is there; texts that
+        begin with the same 100 characters are counted as one."""
         shortened: Counter[str] = Counter()
         for text, count in copies.items():
             shortened[text[:LONGEST_KEPT]] += count
@@ -60,7 +61,8 @@ class OddCells:
         return OddCells(self.total + other.total, _smallest(copies))
 
     def without(self, words: Collection[str]) -> OddCells:
-        """The odd cells whose text, trimmed and in lower case, is none of these words."""
+        """The odd cells whose text, trimmed and in lower case, is none of these words; a text that
+        is not in `copies` stays counted in `total`, whatever it is."""
         remaining: dict[str, int] = {}
         removed = 0
         for text, count in self.copies.items():
@@ -100,11 +102,13 @@ def nearly_all(fitting: int, odd: OddCells, few_values: bool, others: int = 0) -
     gaps.
 
     fitting: cells of the kind. few_values: they have at most FEW_VALUES different values. others:
-    odd cells that are not among `odd`, all different. It is, if one of these holds:
-      - at most MOST_ODD of the cells are odd;
-      - a single cell is, of LEAST_CELLS or more;
-      - the odd cells are at most MOST_WORDS different words, however often they come, beside many
-        different values in at least as many cells: they are marks (`T` for a trace of rain).
+    odd cells that are not among `odd`, all different. It is, if `fitting` is not 0 and one of these
+    holds:
+    - at most MOST_ODD of the cells are odd;
+    - a single cell is, of LEAST_CELLS or more;
+    - the odd cells are at most MOST_WORDS different words, however often they come, beside many
+      different values in at least as many cells: they are marks (`T` for a trace of rain).
+
     It is not, where values are few and an odd word comes often: that is one level among levels.
     """
     if not fitting:

@@ -68,7 +68,8 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
 
 
 def are_words(cells: Cells, words: Collection[str]) -> Mask:
-    """(n,) bool: where a cell, trimmed and in lower case, is one of these words."""
+    """(n,) bool: where a cell, trimmed and in lower case, is one of these words, which are in lower
+    case; False for null cells."""
     every_row = np.arange(len(cells))
     texts, index = different_texts(cells, every_row)
     return _among(texts, words)[index] & ~cells.null

@@ -38,8 +38,9 @@ class Family:
     unit: str = ""
 
     def magnitude(self, after: str) -> Magnitude | None:
-        """Take the text behind a number apart, such as `M`, or `Mio. €` of counts; None if it is
-        not of this family."""
+        """Take the text behind a number apart, such as `M`, or, if the family has no unit of its
+        own, `Mio. €` and `M€`, whose rest is the unit behind a blank; None if it is not of this
+        family."""
         text = after.strip()
         if text in self.factors:
             return Magnitude(text, self.factors[text], self.unit)
@@ -52,8 +53,9 @@ class Family:
         return Magnitude(word, self.factors[word], f" {unit}")
 
     def has(self, counts: Mapping[str, int]) -> bool:
-        """Whether a column's numbers are mostly written with this family's words, and with more
-        than one factor. counts: for each text behind a number how often it is there."""
+        """Whether at least 90 % of a column's numbers are written with this family's words, and
+        with more than one factor; of counts without a `k` two factors, not 1, must be next to each
+        other a thousandfold apart. counts: for each text behind a number how often it is there."""
         of_family = {after: self.magnitude(after) for after in counts}
         written = {
             after: magnitude for after, magnitude in of_family.items() if magnitude is not None

@@ -116,7 +116,8 @@ MIDNIGHT = Clock()
 
 def taken_apart(text: str) -> Apart | None:
     """Parse a text that may be a date, a time, or both, into its numbers, separator and clock; None
-    if it is neither."""
+    if it is neither, or has more than 64 characters. Whether the numbers are a day of the calendar
+    is not looked at."""
     text = text.strip()
     if not 4 <= len(text) <= LONGEST or not text[0].isalnum() or not _DIGIT.search(text):
         return None
@@ -154,6 +155,8 @@ def _numeric(match: re.Match[str]) -> Apart | None:
 
 
 def _sure(layout: str, separator: str, match: re.Match[str], month: int, day: int) -> Apart | None:
+    """A moment whose year, month and day its text tells, taken apart; None if its clock is none.
+    layout: one of SURE. match: of a pattern with a year, and with a clock or without."""
     clock = _clock(match)
     if clock is None:
         return None
@@ -178,7 +181,8 @@ def _with_name(text: str) -> Apart | None:
 
 
 def full_year(year: int, width: int) -> int:
-    """The year that is meant by a number of `width` digits: of two digits one of 1969 to 2068."""
+    """The year that is meant by a number of `width` digits: of one or two digits one of 1969 to
+    2068, else the number itself."""
     if width > 2:
         return year
     return year + (1900 if year >= CENTURY_TURNS else 2000)

@@ -173,7 +173,8 @@ class NumberEvidence:
         """The decimal mark by all cells; `usual` where they do not tell.
 
         Cells that are numbers under one mark alone (1.5; 1,5; 1.234,5) vote for it. `1,234` is a
-        weak vote for thousands, as a decimal comma with always three decimals is rare.
+        weak vote for thousands, as a decimal comma with always three decimals is rare. Of equal
+        votes it is the point.
         """
         sure = self.sure_marks
         if not sure[POINT] and not sure[COMMA]:
@@ -195,12 +196,12 @@ class NumberEvidence:
         asked: bool = False,
     ) -> NumberNotation | None:
         """How to read the column's cells as numbers; None if they are not nearly all numbers (see
-        `nearly_all`).
+        `nearly_all`), or are codes such as 007, or labels such as R14.
 
         decimal: the decimal mark, whatever the cells say; None: by the cells. gap_words: the
         user's, beside `cells.GAP_WORDS`. usual: the mark where cells do not tell it. asked: whether
-        the user says that the column holds numbers; cells that are none are odd then, and codes
-        such as 007 are numbers.
+        the user says that the column holds numbers; cells that are none are odd then, codes and
+        labels are numbers, and None is not returned.
         """
         words = tuple(gap_words)
         mark = decimal or self.decimal_mark(usual)
@@ -239,7 +240,8 @@ class NumberEvidence:
         return nearly_all(amount + self.infinite, odd, has_few_values, unfit)
 
     def _unit(self, fitting: Mapping[Manner, int]) -> str:
-        """The commonest unit of the numbers; "" if none has one, or only a few do."""
+        """The commonest unit of the numbers; "" if none has one, or where some have none and fewer
+        than two, or than 10 % of all, have this one."""
         units: Counter[str] = Counter()
         for manner, count in fitting.items():
             units[manner.unit] += count
@@ -255,15 +257,17 @@ class NumberEvidence:
         return "" if count < 2 or count < least else unit
 
     def _is_code(self, amount: int) -> bool:
-        """Whether numbers have zeros in front so often, or all one width, that they are codes such
-        as 007. amount: how many numbers there are."""
+        """Whether numbers are codes such as 007: at least 5 % have zeros in front, or any has and
+        all are equally long. amount: how many numbers there are."""
         if not self.padded:
             return False
         has_one_width = self.shortest == self.longest
         return has_one_width or self.padded >= LEAST_PADDED * amount
 
     def _fractions(self, numbers: Mapping[Manner, int]) -> bool:
-        """Whether numbers without a percent sign are fractions of 1, as 0.12 beside 12%."""
+        """Whether numbers without a percent sign are fractions of 1, as 0.12 beside 12%: at least
+        two, and 5 % of all numbers, lack the sign, all of these are from -1 to 1, and one has a
+        decimal mark."""
         total = sum(numbers.values())
         bare = 0
         marked = 0
@@ -293,8 +297,9 @@ def _commonest(counts: Mapping[Key, int]) -> Key:
 
 
 def _are_labels(numbers: Mapping[Manner, int]) -> bool:
-    """Whether whole numbers stand right behind letters that are a currency only beside others: R14
-    is the size of a tyre, R 14 and R14.50 are rand."""
+    """Whether all numbers are whole and stand right behind letters that are a currency only beside
+    others: R14 is the size of a tyre, R 14 and R14.50 are rand. numbers: how many are written in
+    each manner."""
     for manner in numbers:
         if manner.before not in LETTERS_OF_LABELS:
             return False
@@ -363,7 +368,7 @@ class _Collector:
         self.values: set[float] = set()
 
     def evidence(self) -> NumberEvidence:
-        """The evidence of all cells."""
+        """Count all cells, and return what they are evidence of; to be called once."""
         every_row = np.arange(len(self.cells))
         unread = self._plain(every_row, Style())
         for _ in range(MOST_STYLES):
@@ -670,7 +675,8 @@ class NumberNotation:
         return number.value if number else None
 
     def show(self, value: float, decimals: int) -> str:
-        """Write a number as this column does: show(12.5, 2) may be `12,50 %`; "" for NaN.
+        """Write a number as this column does: show(12.5, 2) may be `12,50 %`; "" for NaN,
+        "Infinity" or "-Infinity" for these.
 
         decimals: digits behind the mark; -1: as many as tell the float from all others, with an
         exponent where it is very large or small.
@@ -748,8 +754,9 @@ class _Cell(NamedTuple):
 
 
 def _to_percent(value: Float, decimals: Int, bare: Mask) -> None:
-    """Change the bare values, fractions of 1, in place to percent, and their decimals to two less;
-    rounded to these, as 0.07 * 100 is not 7."""
+    """Change the bare values, fractions of 1, in place to percent, and their decimals to two less,
+    but no less than 0, rounded to these, as 0.07 * 100 is not 7. Where decimals are -1, for an
+    exponent, they stay, and nothing is rounded."""
     rows = np.flatnonzero(bare & np.isfinite(value))
     places = np.maximum(decimals[rows] - 2, 0)
     scale = 10.0**places

@@ -75,8 +75,8 @@ class Numeral:
         return unit_of(self.before, self.after)
 
     def read(self, mark: str, factor: Factor = ONE) -> Read | None:
-        """The number of the cell, read with the decimal mark `mark` and multiplied by factor; None
-        if it is no number then."""
+        """The number of the cell, read with the decimal mark `mark` and multiplied by factor, with
+        the decimals that the product has; None if it is no number then."""
         core, _, exponent = self.core.replace("E", "e").partition("e")
         whole, _, fraction = core.partition(mark)
         if fraction and not fraction.isdigit():
@@ -105,7 +105,8 @@ class Numeral:
 
 
 def unit_of(before: str, after: str) -> str:
-    """The unit that is written before or after digits, as one text."""
+    """The unit that is written before or after digits, as one text without blanks around it; "" if
+    there is none. Names of some currencies become their signs: EUR is €."""
     first = before.strip()
     last = after.strip()
     return _SAME.get(first, first) + _SAME.get(last, last)

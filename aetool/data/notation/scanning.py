@@ -145,7 +145,7 @@ def _leading_bits(power: int) -> int:
 
 def by_arrays(cells: Cells, style: Style) -> Scan:
     """Read as `scan` says, without the kernel: only digits with one mark or none, perhaps a sign,
-    and blanks around them."""
+    and blanks around them, in cells of at most 40 bytes."""
     count = len(cells)
     length = np.asarray(cells.stop - cells.start)
     value = np.full(count, np.nan)

@@ -31,7 +31,8 @@ class _Form(NamedTuple):
         return cls(sight.width, sight.height, sight.coloured, sight.deep or sight.cut)
 
     def told(self, other: _Form) -> str:
-        """How this form differs from `other`, that of most pictures, in words for a message."""
+        """How this form differs from `other`, that of most pictures, in words for a message: in its
+        size; of one size in its bits; else in its colour."""
         if self[:2] != other[:2]:
             return f"is {in_words(self[:2])}, and most are {in_words(other[:2])}"
         if self.has_more_bits != other.has_more_bits:
@@ -67,7 +68,8 @@ def of_one_form(
 
 def are_of_one_form(source: ImageSource) -> bool:
     """Whether the headers of all pictures tell of one form, of 8 bits a value: `of_one_form` takes
-    them then, if they can be read and are opaque."""
+    them then, if all can be read and are opaque. Pictures whose headers cannot be read are passed
+    over; False if no others are there."""
     forms = set()
     for sight in source.sights:
         if isinstance(sight, Sight):
@@ -93,7 +95,8 @@ def _refuse_loose(source: ImageSource) -> None:
 
 def _form_of(source: ImageSource, purpose: str) -> _Form:
     """The form of the source's pictures; ParamError if they differ, or have more than 8 bits or
-    transparent parts, DataError if one cannot be read. purpose: as of `of_one_form`."""
+    transparent parts, DataError if one cannot be read or there is none. purpose: as of
+    `of_one_form`."""
     forms = []
     for record, sight in enumerate(source.sights):
         if isinstance(sight, str):
@@ -122,8 +125,8 @@ def _refuse(source: ImageSource, record: int, fault: str, purpose: str) -> None:
 
 
 def _is_transparent(source: ImageSource, record: int) -> bool:
-    """Whether any pixel of picture number `record` is not opaque. Most pictures with a channel of
-    opacity are opaque all over."""
+    """Whether any pixel of picture number `record`, from 0, is not opaque; DataError if it cannot
+    be decoded. Most pictures with a channel of opacity are opaque all over."""
     sight = source.sights[record]
     if not isinstance(sight, Sight) or not sight.alpha:
         return False
@@ -135,6 +138,8 @@ def _is_transparent(source: ImageSource, record: int) -> bool:
 
 
 def _title(source: ImageSource, record: int) -> str:
+    """What messages call picture number `record`, from 0: its title, or "picture" and its number
+    from 1."""
     if source.titles:
         return source.titles[record]
     return f"picture {record + 1}"

@@ -54,8 +54,9 @@ class Asked:
 
     @classmethod
     def of(cls, resize: Size, tile: Size, stride: Size, crop: Size, grey: bool) -> Asked:
-        """Parse the options as a user writes them into numbers of pixels. ParamError for those that
-        contradict each other."""
+        """Parse the options as a user writes them into numbers of pixels; of all but resize one
+        number is a square. ParamError for what is no size, and for options that contradict each
+        other."""
         asked = cls(
             size_of(option("--resize"), resize),
             _both(size_of(option("--tile"), tile)),
@@ -91,8 +92,9 @@ class Asked:
 
 
 def size_of(name: str, given: Size, counts: Sequence[int] = (1, 2)) -> tuple[int, ...]:
-    """The numbers of a size such as 256, "256x192" or (256, 192); () for None. name: the option,
-    for messages; counts: how many numbers it may have. ParamError for anything else."""
+    """The numbers of a size such as 256, "256x192", "256,192" or (256, 192); () for None and for an
+    empty sequence. name: the option, for messages; counts: how many numbers it may have, each of at
+    most six digits, the last two, width and height, at least 1. ParamError for anything else."""
     parts: Sequence[object]
     if given is None:
         return ()
@@ -203,7 +205,12 @@ def _target(
     channels: of each; asked: what the user asks for.
 
     The usual size is the commonest, if at least half of them have it, else one of median shape and
-    area; where tiles are cut of pictures that differ, the smallest width and height.
+    area; where tiles are cut of pictures that differ, and no size is asked for, the smallest width
+    and height.
+
+    Pictures are resized to the size that the user asks for, a width alone keeping the usual shape.
+    Else, unless tiles are cut, they are resized where they differ in size, or are larger than so
+    many pictures may be: to the usual size or a smaller one of its shape.
     """
     ((usual, often),) = Counter(sizes).most_common(1)
     all_alike = often == len(sizes)
@@ -254,8 +261,9 @@ def _middle(sizes: Sequence[Pair]) -> Pair:
 
 
 def _smaller(size: Pair, most: int) -> Pair:
-    """Shrink a size, (width, height), to at most `most` pixels, keeping its shape: both sides
-    divided by a whole number if that leaves no rest. A size that is small enough stays."""
+    """Shrink a size, (width, height), to at most `most` pixels: both sides divided by a whole
+    number if that leaves no rest, else by one that keeps the shape; a side that would be less than
+    1 is 1. A size that is small enough stays."""
     wide, high = size
     if wide * high <= most:
         return size
@@ -270,8 +278,8 @@ def _smaller(size: Pair, most: int) -> Pair:
 
 
 def _probed(source: ImageSource, wanted: Sequence[int]) -> Iterator[int]:
-    """Choose about PROBED pictures to look at, evenly spaced: yields their record numbers. wanted:
-    the numbers to choose from."""
+    """Choose pictures to look at, at most PROBED, evenly spaced: yields their record numbers.
+    wanted: the numbers to choose from."""
     # rounded up: with a shorter step there would be more than PROBED
     step = math.ceil(len(wanted) / PROBED)
     yield from wanted[:: max(1, step)]
@@ -323,7 +331,7 @@ def _range(source: ImageSource) -> tuple[float, float]:
 
 def _background(source: ImageSource) -> int:
     """The gray level, 0 or 255, on which transparent parts are seen: whichever is farther from the
-    mean of the opaque ones."""
+    mean of the opaque ones, by a look at some pictures of 8 bits a value; 255 if there are none."""
     with_alpha = [
         record
         for record, sight in enumerate(source.sights)

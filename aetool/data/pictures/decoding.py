@@ -123,7 +123,7 @@ def _formats() -> tuple[str, ...]:
 
 def sights(path: Path) -> list[Sight]:
     """For each frame of a picture file what its header tells; of most files that is one. Pixels are
-    not decoded. UnreadableError if it is no picture."""
+    not decoded. UnreadableError if it is no picture, or has too many pixels or frames."""
     from PIL import Image
 
     with _quietly(path), Image.open(path, formats=_formats()) as picture:
@@ -231,7 +231,7 @@ def _is_cut(picture: Image.Image, path: Path) -> bool:
 
 
 def depth_of_png(path: Path) -> int:
-    """How many bits a value of a PNG file has."""
+    """How many bits a value of a PNG file has; 0 if the file is shorter than its header."""
     with path.open("rb") as file:
         return deep_png.depth_of(file.read(deep_png.HEADER))
 
@@ -372,8 +372,8 @@ def sight_of_memory(thing: object) -> Sight | str:
 
 
 def of_memory(thing: object) -> Decoded:
-    """Decode a picture in memory, an array or a Pillow image; UnreadableError if it has no
-    pixels."""
+    """Decode a picture in memory, an array or a Pillow image; UnreadableError if it has no pixels,
+    or values that are not finite, or Pillow cannot decode it."""
     if isinstance(thing, np.ndarray):
         if not thing.size:
             raise UnreadableError("has no pixels")

@@ -24,8 +24,8 @@ def values_of_one_depth(source: FolderSource) -> Iterator[Values]:
     """Yield the values of each picture of a folder, (height, width) or (height, width, 3), all of
     them uint8 or all of them uint16. Sizes and colours may differ.
 
-    ParamError for pictures of several depths, of other numbers, or with transparent parts;
-    DataError where one cannot be read.
+    While they are yielded: ParamError for pictures of several depths, of other numbers, or with
+    transparent parts; DataError where one cannot be read, or the folder has none.
     """
     bits_of_first = 0
     for record, picture in enumerate(source.pictures()):
