@@ -79,7 +79,7 @@ class ArrayFile:
             self.format["squeezed"] = squeezed
 
     def array(self, place: int) -> Array:
-        """The values of array number `place`, mapped from the file, or, of an .npz, from a
+        """The values of array number `place`, from 0, mapped from the file, or, of an .npz, from a
         temporary copy."""
         member = self.members[place]
         if not member.size:
@@ -144,7 +144,8 @@ def _member(
     squeezed: bool = False,
 ) -> Member:
     """Read the header of the array that begins here; UnsuitedError unless it can be stored and
-    fills just `size` bytes. name, squeezed: as of Member."""
+    fills just `size` bytes, one of UNREADABLE if there is no header. name, squeezed: as of
+    Member."""
     version = np.lib.format.read_magic(file)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -256,7 +257,8 @@ def _write(file: IO[bytes], member: Member, parts: Iterable[Array]) -> None:
 
 
 def gathered(member: Member, parts: Iterable[Array]) -> Array:
-    """Join the parts of an array, rows in order, into one array."""
+    """Join the parts of an array, rows in order, into one array; rows that are missing at its end
+    are 0. ValueError if there are more than it has."""
     gathering = Gathering(member)
     for part in parts:
         gathering.add(part)
@@ -284,8 +286,8 @@ class Gathering:
         self._count = 0
 
     def add(self, part: Array) -> None:
-        """Append the next rows of the array. part: (rows, ...), of the array's type and row
-        shape."""
+        """Append the next rows of the array. part: (rows, ...), of the array's type and row shape;
+        ValueError if it has more rows than are missing."""
         values = part.reshape(-1)
         end = self._count + len(values)
         self._flat[self._count : end] = values

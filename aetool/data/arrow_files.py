@@ -162,7 +162,7 @@ def open_table(path: Path, name: str) -> ArrowTable:
 
 def of_memory(data: InMemory, name: str) -> ArrowTable:
     """A DataFrame or Arrow table in memory as an ArrowTable; UnsuitedError for types that can only
-    be stored as an Arrow file's bytes."""
+    be stored as an Arrow file's bytes, DataError as of `as_arrow`."""
     table = as_arrow(data)
     described: Format = {
         "format": PARQUET,
@@ -229,7 +229,7 @@ def as_table(data: object) -> pa.Table:
 
 def as_arrow(data: InMemory) -> pa.Table:
     """Data as an Arrow table, with the index of a DataFrame; DataError if a column has no type of
-    Arrow."""
+    Arrow, or mixes text and bytes, or if two columns have one name beside an index."""
     import pyarrow as pa
 
     if not is_frame(data):
@@ -260,7 +260,7 @@ def _mixes_text_and_bytes(column: pd.Series) -> bool:
 
 def _of_places(frame: pd.DataFrame, names: list[str]) -> pa.Table:
     """A DataFrame some of whose columns have the same name, as an Arrow table; DataError if it has
-    an index of its own. names: of all columns."""
+    another index than 0, 1, 2 ... names: of all columns."""
     # what pandas notes of an index is told by names, which say nothing here
     usual_index = range(len(frame))
     if list(frame.index) != list(usual_index):
@@ -326,8 +326,8 @@ def frame_of_records(
 
 
 def joint_schema(first: pa.Schema, second: pa.Schema) -> pa.Schema:
-    """A schema whose types hold the values of two schemas with the same columns: floats for
-    integers and floats, strings where one has strings."""
+    """A schema whose types hold the values of two schemas with the same columns, in the same order:
+    floats for integers and floats, strings for types that cannot be joined."""
     import pyarrow as pa
 
     fields = []
@@ -663,8 +663,8 @@ def _groups(
     counted: list[list[int]] | None,
     schema: pa.Schema,
 ) -> Iterator[pa.Table]:
-    """Yield batches as tables. counted: pairs (how many groups, rows of each) to join batches to;
-    None: each batch is a table."""
+    """Yield batches as tables. counted: pairs (how many groups, rows of each) to join batches to,
+    records behind the last of which are left out; None: each batch is a table."""
     import pyarrow as pa
 
     if counted is None:

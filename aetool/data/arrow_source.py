@@ -265,8 +265,8 @@ def _column(
     name: str,
 ) -> tuple[pa.Array | pa.ChunkedArray, bool]:
     """(a DataFrame's column as an Arrow array; whether it became text). Values of several kinds
-    become text, and integers beyond 64 bits; DataError for values that have none. called: the
-    column's name; name: of the source, for messages."""
+    become text, and integers beyond 64 bits; DataError if any value is none of `_one_cell`. called:
+    the column's name; name: of the source, for messages."""
     import pandas as pd
     import pyarrow as pa
 

@@ -73,7 +73,8 @@ def _truths(array: pa.Array) -> Cells:
 
 
 def _moments(array: pa.Array) -> Values:
-    """Dates or times of any unit as microseconds, (n,), with NaT for what is missing."""
+    """Timestamps or dates of any unit as datetime64 in microseconds, (n,), UTC where they have a
+    zone, with NaT for what is missing; what is finer is cut off."""
     import pyarrow as pa
 
     zone = getattr(array.type, "tz", None)

@@ -148,8 +148,9 @@ def _with_columns(batch: Table, added: PathValues) -> Table:
 
 
 def is_part(path: str) -> bool:
-    """Whether the file at this path, below a folder, is read as part of the folder's table: by its
-    suffix, and unless it or its folder begins with . or _."""
+    """Whether the file at this path, below a folder, is read as part of the folder's table: its
+    suffix is one of TABLES, and no part of the path begins with . or _, but for folders such as
+    _a=1."""
     if remote.is_hidden(path):
         return False
     return suffix_of(path) in TABLES

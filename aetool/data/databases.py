@@ -30,7 +30,8 @@ def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
     """Read a table or query of an SQLite database into a copy. wanted: the table's name, or a
     query; "": the only table.
 
-    DataError where there is no such table, or the query cannot be answered.
+    DataError where there is no such table, or several and none is named, or the query cannot be
+    answered.
     """
     import sqlite3
 
@@ -97,13 +98,14 @@ def _query(database: sqlite3.Connection, name: str, wanted: str) -> str:
 
 
 def _rows(cursor: sqlite3.Cursor) -> Iterator[list[Row]]:
+    """Yield the records of a query from where the cursor is to its end, at most ROWS at a time."""
     while rows := cursor.fetchmany(ROWS):
         yield rows
 
 
 def _schema(columns: list[str], cursor: sqlite3.Cursor) -> pa.Schema:
     """The type of each column by all its values, as SQLite's own types bind nobody: integers,
-    floats, else strings. The cursor is read to its end."""
+    floats, else strings, also where all are NULL. The cursor is read to its end."""
     import pyarrow as pa
 
     kinds: list[set[type]] = [set() for _ in columns]
@@ -120,6 +122,8 @@ def _schema(columns: list[str], cursor: sqlite3.Cursor) -> pa.Schema:
 
 
 def _batches(schema: pa.Schema, cursor: sqlite3.Cursor) -> Iterator[pa.RecordBatch]:
+    """Yield the records of a query as batches of this schema; one batch without any if there are
+    none. The cursor is read to its end."""
     import pyarrow as pa
 
     count = 0
@@ -142,6 +146,7 @@ def _batches(schema: pa.Schema, cursor: sqlite3.Cursor) -> Iterator[pa.RecordBat
 
 
 def _as_cell(value: object) -> str | None:
+    """A value of a database as the text of a cell; bytes in hexadecimal digits, None for NULL."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bytes):

@@ -75,7 +75,8 @@ class DateFormat:
 
 
 def detect_format(samples: Iterable[str]) -> str | None:
-    """The one format all samples are written in, or None.
+    """The one format all samples are written in; None if there are no samples or no such format, or
+    if the samples are dates with day and month in either order.
 
     A format is order, separator, T or blank, time fields, fraction digits, zone and padding, such
     as 'ymd|-| |hm|0||0'. It is accepted only if it renders every sample exactly.
@@ -134,7 +135,8 @@ def _facts_of(match: re.Match[str]) -> tuple[str, str, str, int, str]:
 
 
 def is_format(fmt: object) -> bool:
-    """Whether a text stands for a date format, as `str` of a DateFormat writes it."""
+    """Whether a text stands for a date format, as `str` of a DateFormat writes it: seven fields,
+    the first a known order, the fifth a number from 0 to 99. The other fields are not looked at."""
     try:
         date_format = DateFormat.of(fmt) if isinstance(fmt, str) else None
     except ValueError:
@@ -211,8 +213,8 @@ def parse(texts: Sequence[str], fmt: str) -> Float:
 
 
 def render(seconds: Float, fmt: str) -> list[str]:
-    """Write moments, (n,) seconds since 1970-01-01 00:00 UTC, in one format: a text for each,
-    rounded to the format's last field. fmt: as of `parse`."""
+    """Write moments, (n,) seconds since 1970-01-01 00:00 UTC, all finite, in one format: a text for
+    each, rounded to the format's last field. fmt: as of `parse`."""
     date_format = DateFormat.of(fmt)
     unit = 10**date_format.digits
     # ticks, units of the second's last digit, in the last field that is written

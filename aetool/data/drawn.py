@@ -24,8 +24,8 @@ Keys = npt.NDArray[np.float64]
 
 
 def keys_of(seed: int, first_row: int, rows: int) -> Keys:
-    """Random keys of consecutive records, (rows,), each between 0 and 1, which depend on the seed
-    and the record's number alone. first_row: the number of the first record, from 0."""
+    """Random keys of consecutive records, (rows,), each at least 0 and below 1, which depend on the
+    seed and the record's number alone. first_row: the number of the first record, from 0."""
     # a key takes one step of the generator, which can be at any step at once
     generator = np.random.PCG64(seed).advance(first_row)
     return np.random.Generator(generator).random(rows)
@@ -105,8 +105,9 @@ class Drawer:
 
 
 def sampled(source: TableSource, most: int, seed: int, engine: Engine | None) -> tuple[Table, int]:
-    """(a random sample of at most `most` records, in order; how many records the source has). The
-    same as the source's own `sample`, whether an engine's workers read it or this process."""
+    """(a random sample of at most `most` records, in order; how many records the source has);
+    DataError if it has none. The same as the source's own `sample`, whether an engine's workers
+    read it or this process. engine: None to read it here."""
     cut_pieces = None if engine is None else pieces.pieces_of(source)
     if engine is not None and cut_pieces is not None:
         gathered = _gathered(engine, cut_pieces, Drawer(most, seed))

@@ -102,6 +102,8 @@ def kind_of(head: bytes, name: str) -> str | None:
 
 
 def _said(kind: Foreign, name: str) -> str:
+    """The words of a message for a file of this kind: what it is, and the advice with the file's
+    name."""
     advice = kind.advice.replace("{name!r}", repr(name)).replace("{name}", name)
     return f"this is {kind.called}; {advice}"
 
@@ -121,5 +123,7 @@ def zip_of(members: list[str], name: str) -> str | None:
 
 
 def _workbook(what: str, name: str) -> str:
+    """The words of a message for a file of a spreadsheet. what: how it is called; name: of the
+    file."""
     frame = FRAME.replace("{reader}", "read_excel").replace("{name!r}", repr(name))
     return f"this is {what}; save its sheet as CSV, {frame}"

@@ -75,7 +75,7 @@ class Shown:
 def strength(amounts: Amounts) -> Amounts:
     """How strongly each pixel of a map is coloured, (height, width), 0 to 1: 0 up to 0.7
     thresholds, or a twelfth of the map's peak if that is more, and 1 at four thresholds, or at the
-    peak if that is higher."""
+    peak if that is higher; between, the square root of the part of the way."""
     peak = float(amounts.max(initial=0.0))
     low = max(PALEST, peak / UNSEEN)
     high = max(FULL, peak)
@@ -91,8 +91,9 @@ def overlay(
     amounts: Amounts,
     box: Rectangle | None = None,
 ) -> Image.Image:
-    """Draw a picture, (channels, height, width), faded, under its map in yellow to dark red, with a
-    box around the worst part; small pictures are enlarged."""
+    """Draw a picture, (channels, height, width), faded, under its map, (height, width), in yellow
+    to dark red, with a frame around the box, if one is given. A picture whose longer side is short
+    is enlarged by a whole factor, to about 256 pixels."""
     times = _times(picture, LARGE)
     return _overlay(picture, amounts, box, times)
 
@@ -195,7 +196,7 @@ def png(image: Image.Image, words: dict[str, str] | None = None) -> bytes:
 
 def gray_map(amounts: Amounts) -> bytes:
     """Write a map as a PNG of 16-bit gray, in which LEVELS levels are one threshold; a text in it
-    says so."""
+    says so. Amounts below 0 are 0, those above 65535 levels are 65535."""
     from PIL import Image
 
     above_zero = np.maximum(amounts, 0.0)
@@ -222,6 +223,7 @@ class Sheet:
     png: bytes
 
     def _repr_png_(self) -> bytes:
+        """The bytes of the PNG file, for which notebooks ask by this name."""
         # the name by which notebooks ask for a picture
         return self.png
 
@@ -332,6 +334,7 @@ def _enlarged(
 
 
 def _font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    """Pillow's own font, TEXT_SIZE pixels high."""
     from PIL import ImageFont
 
     return ImageFont.load_default(TEXT_SIZE)
@@ -344,7 +347,7 @@ def _fitting(
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
 ) -> str:
     """Cut a text to at most `most` pixels as it is drawn, and end it with "..." where anything was
-    cut."""
+    cut; "..." is left if no more fits."""
     if draw.textlength(text, font) <= most:
         return text
     shortened = text + "..."

@@ -42,7 +42,8 @@ IDX = {b"\0\0\x08\x03": 1, b"\0\0\x08\x04": 3}
 
 
 class ImageSource:
-    """A source of pictures. names: one for each picture, or none; format: how to write them again.
+    """A source of pictures. shape: (channels, height, width); DataError as of `check_shape`. names:
+    one for each picture, or none; format: how to write them again.
 
     If `is_uniform`, `batches` yields them as (n, channels, height, width) uint8; any others
     `sights` and `pictures` tell one by one. remarks: notices on the pictures as a whole.
@@ -99,7 +100,8 @@ class ImageSource:
                 yield Decoded(_channels_last(pixels))
 
     def decoded(self, record: int) -> Decoded:
-        """Read picture number `record`, from 0; UnreadableError if it cannot be read."""
+        """Read picture number `record`, from 0; UnreadableError if it cannot be read, IndexError if
+        there are not so many."""
         for place, picture in enumerate(self.pictures()):
             if place == record:
                 return _readable(picture)
@@ -127,8 +129,9 @@ def _channels_last(pixels: PixelsOfAnyDepth) -> PixelsOfAnyDepth:
 
 
 def check_shape(name: str, shape: tuple[int, int, int]) -> None:
-    """Raise DataError if pictures of this shape, (channels, height, width), are too large, empty,
-    or of other channels than 1 or 3."""
+    """Raise DataError if pictures of this shape, (channels, height, width), are empty, have other
+    channels than 1 or 3, a side of more than MAX_SIDE, or more than MAX_PIXELS values, channels
+    counted."""
     channels, height, width = shape
     is_too_long = max(height, width) > MAX_SIDE
     if is_too_long or channels not in (1, 3) or 0 in shape:
@@ -142,7 +145,7 @@ def check_shape(name: str, shape: tuple[int, int, int]) -> None:
 
 def contact_sheet(pixels: Pixels, across: int) -> bytes:
     """Draw pictures, (n, channels, height, width), side by side, `across` in a row, as a PNG; small
-    ones are enlarged."""
+    ones are enlarged by a whole factor, to at most ENLARGED pixels a side."""
     from PIL import Image
 
     count, channels, height, width = pixels.shape
@@ -176,8 +179,8 @@ def _as_png(image: Image.Image, optimize: bool = False) -> bytes:
 
 
 def thumbnail(picture: Pixels, most: int) -> bytes:
-    """Write a picture, (channels, height, width), as a PNG, made smaller if a side has more than
-    `most` pixels."""
+    """Write a picture, (channels, height, width), as a PNG, made smaller, in its shape, if a side
+    has more than `most` pixels."""
     from PIL import Image
 
     image = Image.fromarray(_channels_last(picture))
@@ -187,7 +190,8 @@ def thumbnail(picture: Pixels, most: int) -> bytes:
 
 def heat(amounts: npt.NDArray[np.float64], most: int) -> bytes:
     """Draw amounts, (height, width), from 0, as a PNG to lay over a picture: red, the more opaque
-    the higher the amount. most: pixels of its longer side."""
+    the higher the amount, the highest fully. most: it is made smaller, in its shape, if a side has
+    more pixels."""
     from PIL import Image
 
     # where all are 0, nothing is divided by it
@@ -310,8 +314,8 @@ class PictureFiles(ImageSource):
 
 
 def picture_files(name: str, places: Sequence[files.Place]) -> PictureFiles:
-    """The pictures of files at these places. If there is more than one, each is named by its whole
-    path."""
+    """The pictures of files at these places. If there is more than one, each is named by its path
+    as it was given, else by the file's name alone."""
     # names of files may be the same in several folders
     by_path = len(places) > 1
     named = []
@@ -325,8 +329,8 @@ def picture_files(name: str, places: Sequence[files.Place]) -> PictureFiles:
 
 
 def together(sources: Sequence[PictureFiles]) -> PictureFiles:
-    """Join the pictures of several folders and files to one source; names begin with their
-    folder's."""
+    """Join the pictures of several folders and files to one source; names of pictures of a folder
+    begin with the folder's."""
     named = []
     places: list[files.Place] = []
     for source in sources:
@@ -354,7 +358,8 @@ class FolderSource(PictureFiles):
 
     names, files: the picture files, hidden files left out; others: every other file, which only an
     archive takes; folders: the mode of each folder in it, "" being itself; left_out: what is
-    neither a file nor a folder, or leads to a folder elsewhere. Names are paths with /.
+    neither a file nor a folder, or leads to a folder elsewhere. Names are paths with /. DataError
+    if the folder has no file, or cannot be read.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -371,7 +376,8 @@ class FolderSource(PictureFiles):
 
     def _walk(self, inside: str) -> None:
         """Add the files below the folder `inside` to names, others or left_out, in the order of
-        their names."""
+        their names, and the folders to `folders`. inside: its path in the source's folder, "" for
+        that itself. DataError if one cannot be read."""
         folder = self.path / inside
         try:
             self.folders[inside] = stat.S_IMODE(folder.stat().st_mode)
@@ -466,7 +472,7 @@ def pillow_picture(pixels: Pixels | Deep, mode: str = "") -> Image.Image:
 def plain_picture(path: Path) -> PlainPicture | None:
     """The format, mode and pixels of a picture file that has nothing else to restore; None for
     others: palettes of other formats than PNG, several channels of 16 bits, animations, lossy
-    formats, rotation or text beside the pixels, damaged files."""
+    formats, rotation or text beside the pixels, more than MAX_PIXELS pixels, damaged files."""
     from PIL import Image
 
     try:

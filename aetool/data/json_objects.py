@@ -28,7 +28,8 @@ def parsed(text: str) -> Json:
 
 
 def _object_of(members: list[tuple[str, Json]]) -> dict[str, Json]:
-    """The object of these keys and values, in their order."""
+    """The object of these keys and values, in their order; RepeatedKeyError if a key is there
+    twice."""
     by_key = dict(members)
     # nearly always: which key came twice is only looked for where one did
     if len(by_key) == len(members):

@@ -53,7 +53,8 @@ class JsonLinesSource(TableSource):
             yield self._table(names or _keys(records), records, numbers)
 
     def _records(self) -> Iterator[tuple[int, Record]]:
-        """Each record with the number of its line, counted from 0."""
+        """Yield each record with the number of its line, from 0; blank lines are counted, and are
+        no records. DataError as of `_record`."""
         stream = open_stream(self.path)
         with io.TextIOWrapper(stream, "utf-8-sig") as lines:
             for number, line in enumerate(lines):
@@ -66,7 +67,8 @@ class JsonLinesSource(TableSource):
                 yield number, record
 
     def _record(self, line: str, number: int) -> Record:
-        """The record on a line. number: of the line, from 1, for messages."""
+        """The record on a line; DataError if the line is no JSON, no object, or has a key twice.
+        number: of the line, from 1, for messages."""
         try:
             record = parsed(line)
         except (ValueError, RecursionError) as error:
@@ -86,7 +88,9 @@ class JsonLinesSource(TableSource):
         records: list[Record],
         numbers: Sequence[int],
     ) -> Table:
-        """Records as a table of these columns. numbers: of the records, from 0."""
+        """Records, at least one, as a table of these columns; sets the type in `dtypes` of a column
+        that has texts, truths or nested values. numbers: of the records, from 0. DataError if a
+        record has a key that is none of `names`."""
         self._refuse_new_keys(names, records, numbers)
         values: list[Values] = []
         typed = set()
@@ -205,7 +209,8 @@ def _records_of_object(document: Record, name: str) -> list[Record]:
 
 
 def _records_of_columns(document: dict[str, list[Json]]) -> list[Record]:
-    """The records of an object of lists, which are columns where all are of one length."""
+    """The records of an object of lists: one for each row if all lists are of one length, as
+    columns are; else the object itself as the one record."""
     columns = document.values()
     lengths = {len(column) for column in columns}
     if len(lengths) > 1:
@@ -215,8 +220,9 @@ def _records_of_columns(document: dict[str, list[Json]]) -> list[Record]:
 
 
 def _records_of_parts(document: dict[str, Record]) -> list[Record]:
-    """The records of an object of objects, which are records or columns where all have the same
-    keys."""
+    """The records of an object of objects that all have the same keys: the inner objects, if they
+    are called by numbers and their keys are not all such, else a record for each inner key, of one
+    value from each. Where keys differ, the object itself is the one record."""
     parts = list(document.values())
     rows = parts[0].keys()
     if any(part.keys() != rows for part in parts):
@@ -240,8 +246,9 @@ def _records_of_rows(
     name: str,
     columns: Sequence[str] | None = None,
 ) -> list[Record]:
-    """Rows, lists of values, as objects. columns: their names; None: c1, c2 ... DataError if rows
-    differ in length."""
+    """Rows, lists of values, as objects. columns: their names; None or empty: c1, c2 ... DataError
+    if a row has not as many values as there are names, or, without names, as the first row. []
+    without rows."""
     # without a row nothing tells how many columns there are
     if not rows:
         return []
@@ -274,7 +281,7 @@ def _json_cell(value: object) -> str | None:
 
 def _whole_characters(record: Record) -> Record:
     """A copy of the record in which each half of a surrogate pair, which is no character, is
-    U+FFFD.
+    U+FFFD, in keys and in values that are texts, but not inside of nested values.
 
     Programs that cut a text by UTF-16 units, in the middle of an emoji, write such halves.
     """
@@ -292,7 +299,8 @@ def _whole_text(text: str) -> str:
 
 
 def is_in_lines(path: Path) -> bool:
-    """Whether the first line of a file is JSON by itself, and more lines follow."""
+    """Whether the first line of a file that is not blank is JSON by itself, and another such line
+    follows."""
     with io.TextIOWrapper(open_stream(path), "utf-8-sig") as text:
         lines = (line for line in text if line.strip())
         try:

@@ -77,6 +77,7 @@ class BytesAt:
 
 
 def _digest_of(content: bytes) -> bytes:
+    """16 bytes, by which other content is told apart, by BLAKE2b."""
     return hashlib.blake2b(content, digest_size=DIGEST).digest()
 
 

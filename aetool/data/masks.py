@@ -22,8 +22,9 @@ class Masks:
     """The masks under a folder, by the names of pictures; a picture has one, or none.
 
     The mask of a picture a/b/003.jpg is a/b/003_mask.png or a/b/003.png under the folder, or of any
-    other suffix that pictures have; or the same under b alone, or in the folder itself. Pixels that
-    are not 0 are defective.
+    other suffix that pictures have; or the same under b alone, or in the folder itself. Capitals do
+    not matter. Pixels that are not 0 are defective. DataError if it is no folder, or has no
+    pictures.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -54,7 +55,7 @@ class Masks:
         None without a mask.
 
         A mask goes the way of its picture: it is cropped and resized by the framing, unless it has
-        the wanted size already. DataError where that cannot be.
+        the wanted size already. DataError where it has another size then, or cannot be read.
         """
         path = self.path_of(picture)
         if path is None:

@@ -92,7 +92,7 @@ def _read_once(data: object) -> Held:
 
 def is_iterator(data: object) -> bool:
     """Whether data are an iterator, such as a generator. Open files do not count, nor what offers
-    Arrow's protocol."""
+    Arrow's protocol; what pandas reads a file with, chunk by chunk, does."""
     if isinstance(data, type) or not isinstance(data, Iterator):
         return False
     # what pandas reads a file with, chunk by chunk, has a method of that name
@@ -103,7 +103,8 @@ def is_iterator(data: object) -> bool:
 
 
 def is_several(data: object) -> TypeGuard[list[object] | tuple[object, ...]]:
-    """Whether data are a list of data, such as paths, and not a list of records."""
+    """Whether data are a list or tuple of data, such as paths, and not of records: it is not empty,
+    and its first item is neither a dictionary nor a list or tuple."""
     if not isinstance(data, list | tuple) or not data:
         return False
     return not _is_record(data[0])
@@ -159,7 +160,8 @@ def _is_record(item: object) -> bool:
 
 
 def _of_columns(data: Mapping[object, object]) -> pd.DataFrame:
-    """A dictionary of columns as a DataFrame; DataError if no column is a list of values."""
+    """A dictionary of columns as a DataFrame; DataError if no column is a list of values, or if
+    they are not of one length."""
     name = type(data).__name__
     are_columns = any(isinstance(column, Iterable | Mapping) for column in data.values())
     if data and not are_columns:
@@ -347,7 +349,8 @@ def _as_in(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _frame(data: object, name: str) -> pd.DataFrame:
-    """A dictionary of columns, or a list of dictionaries, as a DataFrame."""
+    """A dictionary of columns, or a list of dictionaries, as a DataFrame; DataError if columns are
+    not of one length. name: for messages."""
     import pandas as pd
 
     try:
@@ -367,8 +370,9 @@ def _of_pandas(data: object) -> pd.DataFrame:
 
 
 def _array(array: Array) -> Held:
-    """An array of numbers, texts or moments as it is; one of objects, with fields or with masked
-    values as a DataFrame, in which masked values are gaps. DataError for any other."""
+    """An array of numbers, texts or moments, of one to four axes, as it is; one of objects, of one
+    or two axes, with fields or with masked values as a DataFrame, in which masked values are gaps.
+    DataError for any other."""
     if array.dtype.names is not None:
         return _of_fields(array, array.dtype.names)
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
@@ -410,8 +414,8 @@ def _masked(array: Masked) -> pd.DataFrame:
 
 
 def _of_fields(array: Array, names: tuple[str, ...]) -> pd.DataFrame:
-    """A structured array as a DataFrame, a column for each field; DataError for a field of several
-    values."""
+    """A structured array, (rows,), as a DataFrame, a column for each field; DataError for more
+    axes, and for a field of several values."""
     fields = cast("npt.NDArray[np.void]", array)
     columns = {}
     for name in names:
@@ -449,7 +453,8 @@ class _Bytes:
         self._stream = stream
 
     def read(self, size: int) -> bytes:
-        """The next piece of about `size` bytes; empty at the end."""
+        """The next piece of about `size` bytes; empty at the end. DataError if what is read is
+        neither bytes nor text."""
         piece = self._stream.read(size)  # type: ignore[attr-defined]
         if isinstance(piece, str):
             # bytes that were no UTF-8 when the file was opened come back as they were
@@ -460,8 +465,8 @@ class _Bytes:
 
 
 def _arrow(data: object) -> Held:
-    """An object that offers Arrow's protocol as an Arrow table; a copy of it if it is a stream of
-    more than LARGE bytes. DataError if it is no table."""
+    """An object that offers Arrow's protocol as an Arrow table, a single array as one column c1; a
+    copy of it if it is a stream of more than LARGE bytes. DataError if it is no table."""
     import pyarrow as pa
 
     # a structure is a table of its fields, any other array one column

@@ -23,7 +23,7 @@ KINDS = "biufUSM"  # of dtypes: numbers, texts and moments
 
 class ArraySource(TableSource):
     """A table of a matrix, whose columns are c1, c2 ..., or of the arrays of an .npz that have one
-    length."""
+    length; scalars are left out. DataError if lengths differ, or nothing else is there."""
 
     def __init__(self, name: str, arrays: dict[str, Json], suffix: str) -> None:
         super().__init__(name, {"format": suffix[1:], "suffix": suffix})
@@ -113,8 +113,10 @@ def of_arrays(
     name: str,
     suffix: str,
 ) -> TableSource | images.ImageSource:
-    """A source of arrays by name: of pictures, if one has three axes or more, else a table.
-    DataError for values that are neither numbers, texts nor moments."""
+    """A source of arrays by name: of pictures, those of the first array with three axes or more,
+    without the others; if there is none, a table. suffix: ".npz", or ".npy" of one array, called
+    "c". DataError for values that are neither numbers, texts nor moments, and as of either
+    source."""
     for key, array in arrays.items():
         if array.dtype.kind not in KINDS:
             raise DataError(f"{name}: array '{key}' has type {array.dtype}; numbers are needed")

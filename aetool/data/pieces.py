@@ -97,7 +97,8 @@ class TextPiece:
     is_last: bool = False
 
     def tables(self, left: text.LeftOut) -> Iterator[Table]:
-        """Yield the records, batch by batch; left: collects which lines are no records."""
+        """Yield the records, batch by batch; left: collects which lines are no records. DataError
+        if the file is gone or changed, or a record is not right."""
         FileAt(self.path, self.name, self.stamp).check()
         before = text.Before(self.names, self.first, self.lines, self.is_last)
         with self.path.open("rb") as file:
@@ -125,7 +126,8 @@ class ChainedPiece:
         return self.piece.rows
 
     def tables(self, left: text.LeftOut) -> Iterator[Table]:
-        """Yield the records as those of the whole, batch by batch; left: as of TextPiece."""
+        """Yield the records as those of the whole, batch by batch; left: as of TextPiece. DataError
+        as of the piece, and if it has other columns than the whole."""
         row = self.first
         for batch in self.piece.tables(left):
             yield self.chain.one_of_all(batch, self.own, self.names, row, self.piece.name)
@@ -198,7 +200,7 @@ def _is_plain(source: CsvSource) -> bool:
 
 def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
     """Yield the pieces of a text, each beginning at a record; the text is read once for that.
-    finer: as of `pieces_of`."""
+    finer: as of `pieces_of`. DataError for a record that is too long."""
     stamp = source.path.stat().st_size
     dialect = source.dialect
     names = next(iter(source.batches())).names

@@ -53,7 +53,7 @@ def reader_of(path: Path, name: str) -> OwnedReader | None:
 
 def source_of(path: Path, name: str) -> CopiedTable | PluginPictures | None:
     """The records at a path, read by a plugin's reader into a temporary copy; None if no reader
-    takes it."""
+    takes it. DataError if the reader fails, or yields nothing or what is not wanted."""
     owned = reader_of(path, name)
     if owned is None:
         return None
@@ -69,6 +69,7 @@ def source_of(path: Path, name: str) -> CopiedTable | PluginPictures | None:
 
 
 def _again(first: Batch, others: Iterator[Batch]) -> Iterator[Batch]:
+    """Yield the first batch, which was taken from `others` already, and then those."""
     yield first
     yield from others
 
@@ -123,10 +124,13 @@ def _wrong(batch: object, first: Batch | None) -> str:
 
 
 def _failed(owned: OwnedReader, name: str, what: str) -> DataError:
+    """Return, not raise, the DataError for a plugin's reader that is not right. name: of the file;
+    what: was wrong."""
     return DataError(f"{name}: {owned.called}: {what}")
 
 
 def _said(error: Exception) -> str:
+    """An error in words on one line: the name of its class, and its message."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
@@ -166,7 +170,8 @@ def _pictures(
 
 
 def writer_of(target: Path) -> OwnedReader | None:
-    """The plugin's reader that can write a file or folder of this name; None if there is none."""
+    """The plugin's reader that can write a file or folder of this name; None if there is none, or
+    it is "-", standard output. DataError as of `reader_of`."""
     owned = None if str(target) == "-" else reader_of(target, str(target))
     if owned is not None and owned.can_write:
         return owned
@@ -175,7 +180,8 @@ def writer_of(target: Path) -> OwnedReader | None:
 
 def write(owned: OwnedReader, target: Path, batches: Iterable[Batch], force: bool) -> None:
     """Write batches of records, as `Reader.write` takes them, to the file or folder `target` by a
-    plugin's reader; if it fails, nothing is written. force: replace what is there."""
+    plugin's reader. DataError if it fails, or leaves no file; then nothing is written. force:
+    replace what is there; else DataError where anything is."""
     if owned.reader.writes_folders:
         with files.new_folder(target, force) as folder:
             _write(owned, folder, target, batches)
@@ -191,6 +197,8 @@ def write(owned: OwnedReader, target: Path, batches: Iterable[Batch], force: boo
 
 
 def _write(owned: OwnedReader, path: Path, target: Path, batches: Iterable[Batch]) -> None:
+    """Let a plugin's reader write batches to a path; DataError, which names `target`, if it
+    fails."""
     try:
         owned.reader.write(path, iter(batches))
     except AetoolError:

@@ -90,7 +90,7 @@ def _opened(address: str, settings: str) -> tuple[fs.FileSystem, str]:
 
 def _names_at(store: fs.FileSystem, path: str, shown: str) -> list[str]:
     """The path itself, if it is a file, or the sorted paths of all files below it that are not
-    hidden. shown: the address, for messages."""
+    hidden, perhaps none. shown: the address, for messages. DataError if nothing is there."""
     from pyarrow import fs
 
     there = store.get_file_info(path)
@@ -110,6 +110,9 @@ def is_hidden(path: str) -> bool:
 
 
 def _copied(store: fs.FileSystem, path: str, name: str) -> files.Place:
+    """The place of a copy of the file at a path of the store, which is made once for a command.
+    name: the file's address."""
+
     def read() -> files.Place:
         with store.open_input_stream(path) as stream:
             return files.copied(stream, name)

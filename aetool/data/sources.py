@@ -67,7 +67,8 @@ class CsvSource(TableSource):
     """A table in text: CSV, TSV or any of `,` tab `;` `|`, or blanks, between fields.
 
     reading: the user's settings of how it is written; model_reading: those of the table that a
-    model was fitted on. Each thing that is unusual is said once for a source, as a notice.
+    model was fitted on; NoTableError and ParamError as of `sniff`. Each thing that is unusual is
+    said once for a source, as a notice.
     """
 
     is_in_text = True
@@ -92,7 +93,8 @@ class CsvSource(TableSource):
         self._told: set[str] = set()
 
     def open_text(self) -> BinaryIO:
-        """Open the file's text, decompressed, as UTF-8."""
+        """Open the file's text, decompressed, as UTF-8, by the encoding that its bytes suggest,
+        whatever the user says of it."""
         return encodings.utf8(streams.open_stream(self.path), self.dialect.encoding)
 
     def batches(self) -> Iterator[Table]:
@@ -109,8 +111,9 @@ class CsvSource(TableSource):
 
 
 def _whole_records(head: bytes) -> bytes:
-    """The first HEAD bytes of a text up to its last line's end: whole records tell more than one
-    that was cut."""
+    """The first HEAD bytes of a text up to the end of their last whole line: whole records tell
+    more than one that was cut. All of them if the text is shorter than HEAD, or has no line end.
+    head: its first bytes, at most HEAD."""
     line_feed = head.rfind(b"\n")
     carriage_return = head.rfind(b"\r")
     cut = max(line_feed, carriage_return) + 1
@@ -185,8 +188,8 @@ def _open_path(path: str | os.PathLike[str], reading: Reading, model_reading: Re
 
 
 def open_sources(data: Sequence[object], model_reading: Reading = NOTHING) -> Source:
-    """Open several inputs as one source: tables are read one after the other, pictures joined.
-    DataError for a mixture of both."""
+    """Open several inputs as one source: tables are read one after the other, pictures joined; one
+    input alone is opened as it is. DataError for a mixture of both."""
     if all(decoding.is_picture(item) for item in data):
         return images.ListSource(data)
     sources = [open_source(item, model_reading) for item in data]
@@ -221,7 +224,8 @@ def places_of(data: str | os.PathLike[str]) -> list[files.Place]:
 
 def inside_of(data: str | os.PathLike[str]) -> tuple[Path, str] | None:
     """Split a path such as file.db::table into (the file's path, the name of what is wanted in it);
-    None for a path without "::"."""
+    None for a path without "::", for one that is a file itself, and where no file is called as what
+    stands before "::"."""
     whole = os.fspath(data)
     name, sign, wanted = whole.partition(INSIDE)
     # a file that is there is meant, even if its name has the sign in it
@@ -234,7 +238,8 @@ def inside_of(data: str | os.PathLike[str]) -> tuple[Path, str] | None:
 
 
 def open_inside(path: Path, wanted: str) -> CopiedTable:
-    """Open a table of a database, or a sheet of a workbook. wanted: its name, or a query."""
+    """Open a table of a database, or a sheet of a workbook. wanted: its name, or a query; "": as of
+    their open_table and open_sheet. DataError if the file is neither, or has no such part."""
     with path.open("rb") as file:
         head = file.read(foreign.HEAD)
     if head.startswith(databases.MAGIC):
@@ -249,7 +254,8 @@ def open_place(
     reading: Reading = NOTHING,
     model_reading: Reading = NOTHING,
 ) -> Source:
-    """Open the file or folder at a place as a source."""
+    """Open the file or folder at a place as a source, and set its `place` unless it has one of its
+    own. DataError for what cannot be read."""
     source = _open(place.path, place.name, reading, model_reading)
     source.place = source.place or place
     return source
@@ -262,9 +268,9 @@ def _table_of_parts(
     reading: Reading,
     model_reading: Reading,
 ) -> ChainSource:
-    """Open the files at several places as one table. name: what messages call it. paths: for each
-    file the path that may add columns, as year=2024. reading: how the user says that their text is
-    written; model_reading: how the text of a model was."""
+    """Open the files at several places as one table; DataError if one is of pictures. name: what
+    messages call it. paths: for each file the path that may add columns, as year=2024. reading: how
+    the user says that their text is written; model_reading: how the text of a model was."""
     sources: list[TableSource] = []
     for place in places:
         source = open_place(place, reading, model_reading)
@@ -293,7 +299,8 @@ def _open_folder(path: Path, name: str, reading: Reading, model_reading: Reading
 
 
 def _say_left_out(name: str, count: int, others: Sequence[str]) -> None:
-    """Say which files of a folder are not read, where `count` others are read as one table."""
+    """Say which files of a folder are not read, where `count` others are read as one table; nothing
+    if all are hidden. others: their names."""
     # hidden files are nobody's data
     visible = [other for other in others if not remote.is_hidden(other)]
     if not visible:
@@ -303,7 +310,8 @@ def _say_left_out(name: str, count: int, others: Sequence[str]) -> None:
 
 
 def _open(path: Path, name: str, reading: Reading, model_reading: Reading) -> Source:
-    """Open a file or a folder by what it holds. name: what messages call it."""
+    """Open a file or a folder by what it holds. name: what messages call it. DataError for what
+    cannot be read; a file that is no text and of no known kind is an UnreadSource."""
     # readers of plugins are asked before any of our own kinds is tried
     source = readers.source_of(path, name)
     if source is not None:

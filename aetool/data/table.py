@@ -170,6 +170,8 @@ class Table:
         return places
 
     def __getitem__(self, name: str) -> Values:
+        """The values of the column of this name, of several the first; KeyError if there is
+        none."""
         return self.values[self.places[name]]
 
     @property
@@ -190,12 +192,13 @@ class Table:
         return dataclasses.replace(self, values=values, numbers=numbers)
 
     def only(self, names: Sequence[str]) -> Table:
-        """The batch with only the columns of these names, in its own order."""
+        """The batch with only the columns of these names, in its own order; names that it lacks are
+        passed over."""
         others = [name for name in self.names if name not in names]
         return self.without(others)
 
     def without(self, names: Sequence[str]) -> Table:
-        """The batch without the columns of these names."""
+        """The batch without the columns of these names; names that it lacks are passed over."""
         kept_names = []
         kept_values = []
         # by place: of columns with the same name each has its own values
@@ -213,8 +216,8 @@ class Table:
 
 
 def concat(tables: Sequence[Table]) -> Table:
-    """Join batches, one below the other; DataError unless their columns have the same names in the
-    same order."""
+    """Join batches, at least one, one below the other; DataError unless their columns have the same
+    names in the same order, each text in all or in none."""
     if len(tables) == 1:
         return tables[0]
     first = tables[0]

@@ -79,6 +79,8 @@ def _of_smallest_keys(
     keys: npt.NDArray[np.float64],
     most: int,
 ) -> tuple[list[Table], npt.NDArray[np.float64]]:
+    """([the records with the `most` smallest keys, in order], their keys). sampled: batches of more
+    than `most` records; keys: (n,), of all their records in order."""
     table = concat(sampled)
     rows = np.sort(np.argpartition(keys, most)[:most])
     return [table.take(rows)], keys[rows]

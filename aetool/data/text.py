@@ -43,7 +43,7 @@ class LeftOut:
 
     def add(self, following: LeftOut) -> None:
         """Join what the following part of the text left out to this, in place. DataError if that
-        shows that lines taken for a footer stand between records."""
+        shows that lines taken for a footer stand between records, or are more than MOST_FOOTER."""
         # what looked like a footer has records behind it
         if self.footer_error is not None and following.has_records:
             raise self.footer_error
@@ -255,7 +255,8 @@ class _Reader:
     # ---- text
 
     def _checked(self, piece: bytes) -> bytes:
-        """The piece as UTF-8, odd bytes replaced; DataError for a NUL byte."""
+        """The piece as UTF-8, odd bytes replaced; the first of them is noted in `left_out`, and
+        told. DataError for a NUL byte, and for odd bytes if the user asked for UTF-8."""
         # zeros are in no text, and in nearly every other file
         if b"\0" in piece:
             offset = piece.index(0)
@@ -311,8 +312,9 @@ class _Reader:
     # ---- records
 
     def _without_comments(self, records: Fields) -> Fields:
-        """The records without comments. A record that begins with the marker and is as wide as the
-        table is a comment only if a blank, or the marker again, follows."""
+        """The records without comments, which are counted in `left_out`; sets `numbers`. A record
+        that begins with the marker and is as wide as the table is a comment only if a blank, or the
+        marker again, follows."""
         self.numbers = None
         text = records.text
         marker = self.dialect.comment.encode()
@@ -390,8 +392,10 @@ class _Reader:
         return records
 
     def _keep_for_footer(self, records: Fields, record: int) -> None:
-        """Add a record to the footer, which is no record if no other follows; DataError if it
-        cannot be of a footer. record: its number among the records, from 0."""
+        """Add a record to the footer, which is no record if no other follows. DataError if it is
+        the text's first, or neither a drawn line nor shorter than the table with no figure in its
+        first cell, or if the footer has more than MOST_FOOTER lines. record: its number among the
+        records, from 0."""
         error = self._ragged(records, record)
         is_this = np.arange(len(records)) == record
         (values,) = records.only(is_this).records()
@@ -411,8 +415,9 @@ class _Reader:
             raise left_out.footer_error
 
     def _ragged(self, records: Fields, record: int) -> DataError:
-        """The error for record number `record`, from 0, of these fields, which has another number
-        of fields than the table has columns: it says the row and the line, from 1."""
+        """Return, not raise, the error for record number `record`, from 0, of these fields, which
+        has another number of fields than the table has columns: it says the row and the line, from
+        1."""
         row = 1 + self.rows + record
         # where comments were left out between records
         if self.numbers is not None:
@@ -449,8 +454,8 @@ def _without_empty_ends(records: Fields, columns: int) -> Fields:
 
 
 def _without_end_mark(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the pieces of a text without the bytes 0x1A at its very end, by which CP/M and DOS
-    marked the end of a text."""
+    """Yield the pieces of a text, at least one, without the bytes 0x1A at its very end, by which
+    CP/M and DOS marked the end of a text."""
     piece = next(pieces)
     for following in pieces:
         yield piece

@@ -79,6 +79,9 @@ def _open_sheet(stream: BinaryIO, place: files.Place, wanted: str) -> CopiedTabl
 
 
 def _batches(sheet: ReadOnlyWorksheet, name: str) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a sheet as batches of texts, at least one; the first row that is not empty
+    has the names. DataError for an empty sheet, or a row with cells beside the columns of the
+    header."""
     import pyarrow as pa
 
     rows = _filled(sheet.iter_rows(values_only=True))
@@ -106,6 +109,7 @@ def _batches(sheet: ReadOnlyWorksheet, name: str) -> Iterator[pa.RecordBatch]:
 
 
 def _batch(columns: list[list[str | None]], schema: pa.Schema) -> pa.RecordBatch:
+    """The columns, each a list of cells, as a batch of this schema, all of them strings."""
     import pyarrow as pa
 
     arrays = [pa.array(column, pa.string()) for column in columns]

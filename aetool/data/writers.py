@@ -187,7 +187,8 @@ def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
 
 def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
     """A column as an Arrow array: of the type that dtype names, else texts, moments in microseconds
-    or numbers; None and NaN become nulls."""
+    or numbers; None and NaN become nulls. Of texts for truth values "true" is True, and any other
+    False."""
     import pyarrow as pa
 
     kind = _arrow_type(dtype) if dtype else None
@@ -257,7 +258,8 @@ def _write_parquet(
     batches: Iterable[Columns],
     dtypes: Mapping[str, str],
 ) -> None:
-    """Write batches of columns, by name, to a file as Parquet. dtypes: by column its type."""
+    """Write batches of columns, by name, to a file as Parquet; without batches nothing is written.
+    dtypes: by column its type."""
     import pyarrow.parquet as pq
 
     writer = None
@@ -279,8 +281,8 @@ def _write_arrow(
     dtypes: Mapping[str, str],
     as_stream: bool,
 ) -> None:
-    """Write batches of columns, by name, to a file in Arrow's format, or as a stream of it. dtypes:
-    by column its type."""
+    """Write batches of columns, by name, to a file in Arrow's format, or as a stream of it; without
+    batches nothing is written. dtypes: by column its type."""
     from pyarrow import ipc
 
     begin = ipc.new_stream if as_stream else ipc.new_file
@@ -346,8 +348,8 @@ def frame_of(
     dtypes: Mapping[str, str],
     pandas: Mapping[str, str],
 ) -> pd.DataFrame:
-    """Batches of columns as one DataFrame. dtypes: of the source; pandas: the dtypes of the
-    DataFrame that it was, by column."""
+    """Batches of columns, at least one, as one DataFrame. dtypes: of the source; pandas: the dtypes
+    of the DataFrame that it was, by column."""
     import pyarrow as pa
 
     # by way of Arrow, whose types are those of `dtypes`

@@ -72,7 +72,8 @@ class FramedSource(ImageSource):
 
     def whole(self) -> Iterator[tuple[int, Pixels]]:
         """Yield (number, (channels, height, width) uint8) for each readable picture, framed but not
-        cut into tiles."""
+        cut into tiles; number: of the picture, from 0. One that cannot be read or framed is noted
+        in `unread`; DataError if strict."""
         if self._kept is not None:
             yield from self._kept
             return
@@ -126,7 +127,7 @@ class FramedSource(ImageSource):
 
     def in_groups(self) -> Iterator[tuple[list[int], list[Pixels]]]:
         """Yield ([numbers of pictures], [pictures, not cut into tiles]), as many together as have
-        about GROUPED tiles."""
+        at least GROUPED tiles; the last ones may have fewer."""
         numbers: list[int] = []
         pictures: list[Pixels] = []
         waiting = 0
@@ -147,6 +148,8 @@ class FramedSource(ImageSource):
             yield pixels
 
     def _one_by_one(self) -> Iterator[tuple[int, Pixels]]:
+        """Yield (number, (channels, height, width) uint8) for each picture, or for each tile if the
+        model sees tiles; number: of it among all, from 0."""
         if not self.is_tiled:
             yield from self.whole()
             return
@@ -173,7 +176,7 @@ class FramedSource(ImageSource):
     @cached_property
     def starts(self) -> Int:
         """(pictures + 1,): the number of each picture's first tile, and at the end how many tiles
-        there are."""
+        there are. UnreadableError for a picture of more than MOST_TILES."""
         counts = [len(self.framing.corners(*size)) if size != (0, 0) else 0 for size in self.sizes]
         return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
@@ -197,8 +200,10 @@ class FramedSource(ImageSource):
         return np.asarray(np.searchsorted(self.starts, numbers, side="right") - 1)
 
     def sampled(self, most: int, seed: int) -> tuple[Pixels, Int]:
-        """(a random sample of what the model sees, (n, channels, height, width), at most `most`, in
-        order; (n,) their numbers).
+        """(a random sample of what the model sees, (n, channels, height, width) uint8, in order;
+        (n,) their numbers). most: n at most; less where so many take more memory than a fit may,
+        and less by those that cannot be read. Sets has_sampled: whether any were left out by
+        chance.
 
         DataError where nothing can be read.
         """

@@ -66,7 +66,8 @@ class Framing:
         """Bring a picture to the form that the model takes, not yet cut into tiles: (channels,
         height, width) uint8.
 
-        UnreadableError if it is then of another size than the model's, or smaller than a tile.
+        UnreadableError if it does not hold what it is to be cropped to, or if it is then of another
+        size than the model's, or smaller than a tile.
         """
         pixels = self._in_bytes(picture.pixels)
         if picture.alpha is not None:
@@ -126,9 +127,9 @@ class Framing:
             raise UnreadableError(f"{size}, and the model takes {of_model}")
 
     def corners(self, wide: int, high: int) -> list[Pair]:
-        """(left, top) of each tile of a picture of this width and height, row by row: a stride
-        apart, the last at the far edge. [(0, 0)] if there are no tiles. UnreadableError for more
-        than MOST_TILES."""
+        """(left, top) of each tile of a picture of this width and height, which are at least a
+        tile's, row by row: a stride apart, the last at the far edge. [(0, 0)] if there are no
+        tiles. UnreadableError for more than MOST_TILES."""
         if not self.stride:
             return [(0, 0)]
         step_right, step_down = self.stride
@@ -215,7 +216,7 @@ class Framing:
         shape: tuple[int, int, int],
     ) -> Framing:
         """The framing that to_json wrote. shape: (channels, height, width) of what the model sees.
-        ValueError for anything else."""
+        ValueError or TypeError for anything else."""
         channels, height, width = shape
         in_shape = {"channels", "width", "height"}
         settings = {field.name for field in fields(cls)} - in_shape
@@ -257,7 +258,9 @@ class Framing:
 
 
 def _whole_numbers(value: object) -> tuple[int, ...]:
-    """A list of whole numbers from JSON as a tuple; ValueError for anything else."""
+    """The numbers of a list from JSON as a tuple of integers, fractions cut off. ValueError for
+    what is no list, and for a number below 0 or not below LONGEST_SIDE; ValueError or TypeError for
+    what is no number."""
     if not isinstance(value, list | tuple):
         raise ValueError("framing")
     numbers = tuple(int(number) for number in value)
@@ -274,8 +277,9 @@ def in_words(size: Sequence[int]) -> str:
 
 def usual_range(pixels: Values) -> tuple[float, float]:
     """Which values become black and white, (low, high), for pixels of a type other than bytes where
-    a model has no range of its own: of unsigned numbers the range of their type; of others 0 and 1,
-    or a larger usual end if they exceed it."""
+    a model has no range of its own. low is 0. high: of unsigned integers the most that their type
+    holds; of signed ones 255, or 65535 if any value is above 255; of floats 1, or 255 if any is
+    above 1."""
     if pixels.dtype.kind == "u":
         most = np.iinfo(pixels.dtype).max
         return 0.0, float(most)
@@ -345,7 +349,7 @@ def resized(pixels: Bytes, size: tuple[int, ...]) -> Bytes:
 
 def _steps(side: int, tile: int, stride: int) -> list[int]:
     """The offsets at which tiles begin along a side of a picture, all three in pixels; the last
-    tile ends at the edge."""
+    tile ends at the edge. side: at least as long as a tile."""
     last = side - tile
     steps = list(range(0, last + 1, stride))
     if steps[-1] < last:

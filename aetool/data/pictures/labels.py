@@ -25,8 +25,8 @@ NAMED = 8  # folders in a message
 
 
 def labels_of(names: Sequence[str]) -> list[str]:
-    """The label of each picture by its name: the first folder, or the one below train/ or test/; ""
-    if it is in none."""
+    """The label of each picture by its name, a path with /: the first folder, or the second if the
+    first is one of PARTS, such as train/ or test/, in any case; "" if there is no such folder."""
     labels = []
     for name in names:
         folders = name.split("/")[:-1]
@@ -37,7 +37,8 @@ def labels_of(names: Sequence[str]) -> list[str]:
 
 
 def _part_of(name: str) -> str:
-    """The picture's first folder, if that is train, test or the like; else ""."""
+    """The picture's first folder, in lower case, if that is one of PARTS: train, test or the like;
+    else ""."""
     first, _, rest = name.partition("/")
     if rest and first.lower() in PARTS:
         return first.lower()
@@ -45,17 +46,20 @@ def _part_of(name: str) -> str:
 
 
 def counted(labels: Sequence[str]) -> str:
-    """How many pictures have each label, as text: "good (20), scratch (3)"."""
+    """How many pictures have each label, the most frequent first, as text: "good (20), scratch
+    (3)". "" is written as none; of more than NAMED labels the others are only counted."""
     counts = Counter(label or "none" for label in labels).most_common()
     few = ", ".join(f"{label} ({count:,})" for label, count in counts[:NAMED])
     return few + (f" and {len(counts) - NAMED} more" if len(counts) > NAMED else "")
 
 
 def to_fit(source: ImageSource, label: str | None, normal: Sequence[str]) -> ImageSource:
-    """The pictures to fit a model on: those in train/, if there is one, and in the folders
-    `normal`, if any are given. Notices say which are taken.
+    """The pictures to fit a model on: those in train/, if there are such and others in test/ or the
+    like, and of these the ones in the folders `normal`, if any are given. Notices say which are
+    taken.
 
-    ParamError for labels that pictures do not have.
+    ParamError if label is neither None nor "folder", and if none of the pictures is in these
+    folders.
     """
     if label not in (None, FOLDER):
         raise ParamError(
@@ -86,7 +90,8 @@ def to_fit(source: ImageSource, label: str | None, normal: Sequence[str]) -> Ima
 
 
 def to_judge(source: ImageSource) -> ImageSource:
-    """The pictures to judge a model by: those in test/, if there is one, else all."""
+    """The pictures to judge a model by: those in test/, if there are such and others in train/ or
+    the like, which a notice says; else all."""
     if isinstance(source, PictureFiles):
         return _only(source, TO_JUDGE, "judged")
     return source
@@ -94,7 +99,7 @@ def to_judge(source: ImageSource) -> ImageSource:
 
 def say_parts(source: ImageSource) -> None:
     """Say in a notice if the pictures to be looked at include those of train/, which models are
-    usually fitted on."""
+    usually fitted on, beside those of test/ or the like."""
     if not isinstance(source, PictureFiles):
         return
     parts = Counter(name.partition("/")[0] for name in source.names if _part_of(name))
@@ -108,8 +113,9 @@ def say_parts(source: ImageSource) -> None:
 
 
 def _only(source: PictureFiles, parts: Sequence[str], verb: str) -> PictureFiles:
-    """A source of the pictures in one of the folders `parts`; all pictures, if there are none in
-    these, or none elsewhere. verb: what is done with them, for the notice."""
+    """A source of the pictures in one of the folders `parts`, and a notice that says so; the source
+    itself if there are none in these, or none in another of PARTS. verb: what is done with them,
+    for the notice."""
     inside = [_part_of(name) in parts for name in source.names]
     if not any(inside) or not any(_part_of(name) not in ("", *parts) for name in source.names):
         return source

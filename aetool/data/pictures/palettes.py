@@ -23,8 +23,8 @@ OPAQUE = 255
 class Palette:
     """The colours of a picture whose pixels are places in this list.
 
-    colours: three bytes each, red, green and blue. opacity: a byte each, of the first colours; the
-    others are opaque.
+    colours: three bytes each, red, green and blue, of 1 to 256 colours. opacity: a byte each, 255
+    for opaque, of the first colours; the others are opaque. ValueError for anything else.
     """
 
     colours: bytes
