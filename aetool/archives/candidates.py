@@ -83,6 +83,7 @@ class Candidates:
 
     The scratch files are closed and deleted with the exit stack. options: of compress; the error or
     size that they ask for is not looked at here. folder: where scratch files are written.
+    ParamError and DataError as of `yardstick_of`.
     """
 
     def __init__(
@@ -199,6 +200,8 @@ class Candidates:
 
     @property
     def _priced_every(self) -> int:
+        """The n of which every n-th piece is encoded for an estimate, as of `rivals.priced_every`;
+        1 for pictures and for what is no file."""
         path = exact_job.file_of(self.source)
         # pictures have few bounds, each of which is written
         if path is None or isinstance(self.source, ImageSource):
@@ -257,6 +260,8 @@ class Candidates:
             return self._coded(model, error, learned, embed)
 
     def _coded(self, model: Bundle, error: float | None, learned: bool, embed: bool) -> Candidate:
+        """Write the model's code of the source, the model as it is. error, learned, embed: as of
+        `code`."""
         options = dataclasses.replace(
             self.options, lossy=True, lossy_only=True, target=error, embed=embed
         )
@@ -278,12 +283,14 @@ class Candidates:
         )
 
     def _within(self, bounds: dict[str, Fraction]) -> Candidate:
+        """Write the archive within these bounds, by the source's names of columns."""
         own = self._in_archive(bounds)
         found = self._bounded(exact_job.job_of(self.source, self.options, bounds=own))
         found.bounds = own
         return found
 
     def _bounded(self, job: ExactJob) -> Candidate:
+        """Write the archive of a bounded job, and measure its error."""
         file = self._scratch()
         figures = job.write(file)
         size = int(figures["archive_bytes"])
@@ -305,4 +312,5 @@ class Candidates:
         return self.yardstick.of_squares(squares)
 
     def _scratch(self) -> BinaryIO:
+        """A new file in `folder`, gone when the stack is closed."""
         return self.stack.enter_context(tempfile.TemporaryFile(dir=self.folder))

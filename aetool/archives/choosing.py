@@ -44,9 +44,9 @@ def write_chosen(
 
     learned: whether the model was fitted to this source. folder: where other archives may be
     written for a while. Added to the figures: taken ("exact", "bounded" or "code"),
-    rmse_of_deviation, psnr_db of pictures, and prices, the bytes of the best of each kind; untried,
-    a line on what would try a lossy way, where there was none. ParamError where no archive meets
-    it; then nothing was written.
+    rmse_of_deviation, psnr_db of pictures, prices, the bytes of the best of each kind, and bounds
+    of a bounded one; untried, a line on what would try a lossy way, where there was none.
+    ParamError where no archive meets it; then nothing was written.
     """
     with ExitStack() as stack:
         candidates = Candidates(source, options, folder, stack)
@@ -109,7 +109,8 @@ def _of_each_kind(
     learned: bool,
 ) -> Iterator[Candidate]:
     """Yield the exact archive, then the best bounded one and the best model's code, if there are
-    such."""
+    such. The exact one alone where an error of 0 is asked for, or it is within the budget.
+    ParamError or DataError if the model has no code for the source."""
     exact = candidates.exact()
     yield exact
     if goal.error == 0 or (goal.budget is not None and exact.size <= goal.budget):
@@ -190,7 +191,7 @@ def _best(found: list[Candidate], goal: Goal) -> Candidate:
 
 def within(make: Maker, budget: int) -> Candidate | None:
     """Search for the archive of least error that takes at most `budget` bytes; where none is that
-    small, the smallest one that was made.
+    small, the smallest one that was made; None if there is none even at the error COARSEST.
 
     make: writes an archive of at most a given error. Bytes fall with the logarithm of the error,
     nearly along a line: the next error to try is where a line through the two nearest archives, one
@@ -252,4 +253,5 @@ def _suits_better(one: Candidate, other: Candidate, budget: int) -> bool:
 
 
 def _by_error(candidate: Candidate) -> tuple[float, int]:
+    """What archives are sorted by: the least error first, of equal ones the fewest bytes."""
     return candidate.error, candidate.size

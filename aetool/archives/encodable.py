@@ -19,8 +19,9 @@ def as_the_model_takes_it(
     in_any_case: bool = False,
 ) -> TableSource | FramedSource:
     """Wrap a source so that its records come in the form that the model's encoder takes, such as
-    pictures framed to its size. ParamError for a model without a code, or whose code is the same
-    for all records, unless in_any_case."""
+    pictures framed to its size. ParamError for a model without a code, for one whose code is the
+    same for all records (not if in_any_case), for one picture by itself, and for pictures that the
+    model would crop or resize; DataError for data of another kind than the model's."""
     source = _as_they_are(source, model)
     if "decoder.onnx" not in model.graphs:
         raise ParamError(
@@ -34,8 +35,8 @@ def as_the_model_takes_it(
 
 
 def _as_they_are(source: sources.Source, model: Bundle) -> sources.Source:
-    """The source as the model sees it; ParamError for pictures that the model would crop or resize,
-    as its code could not restore them."""
+    """The source as the model sees it; ParamError for one picture by itself, or pictures that the
+    model would crop or resize, as its code could not restore them."""
     # a picture that cannot be read would be missing in the archive
     seen = seen_by(source, model, strict=True)
     if isinstance(source, PictureFiles) and not isinstance(source, FolderSource):

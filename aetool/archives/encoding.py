@@ -80,7 +80,8 @@ class ItemCoder:
     decoder: Decoder | None
 
     def __call__(self, sent: ToEncode) -> list[Encoded]:
-        """Encode an item; returns its blocks, without hints for a next one."""
+        """Encode an item; returns its blocks, without hints for a next one. ArchiveError if the
+        check finds that they do not decode to it."""
         item = sent.item
         if isinstance(item, BytesAt | BatchAt):
             item = item.read()
@@ -145,6 +146,8 @@ class Lead:
             yield from others
 
     def _hinted(self, items: Iterable[Sent]) -> Iterator[tuple[Sent, Hints]]:
+        """Yield each item with the plans to try on it; behind the last, encode the first item if
+        that was not done."""
         for number, sent in enumerate(items, 1):
             yield sent, self.hints_for(number)
         # here, as whoever takes these items waits for the second's result when they have ended
@@ -160,7 +163,8 @@ def encoded(
     """Encode items of a content, each with the plans to try on it, by threads, or by an engine's
     workers, and yield each item's list of blocks, in the order of the items.
 
-    decoder: with which workers check what they encoded; None: they do not check.
+    decoder: with which an engine's workers check what they encoded; None: they do not check, nor do
+    threads without an engine.
     """
     if engine is None:
         yield from records.ahead(lambda sent: content.encode(sent[0][0], sent[1]), items)
@@ -212,11 +216,12 @@ class Checks:
         self._begin(self.content.check_item, item, encoded_here, self.decoder)
 
     def _begin(self, check: Callable[..., None], *arguments: object) -> None:
+        """Start check(*arguments) in the background, behind those that were started before."""
         self._under_way.append(self._pool.submit(check, *arguments))
 
     def finish(self, archive: Archive) -> None:
-        """Wait for all checks that were started, then check the written file; ArchiveError where
-        one fails."""
+        """Wait for all checks that were started, then check the written file; ArchiveError, or what
+        a check raised, where one fails."""
         for check in self._under_way:
             check.result()
         self._pool.shutdown()

@@ -77,8 +77,9 @@ class ExactJob:
     _checks: Checks | None = None
 
     def write(self, file: BinaryIO) -> dict[str, Json]:
-        """Encode the content into the file, or the source's file as it is if that takes fewer
-        bytes; returns the archive's figures. `compare` is still to be called."""
+        """Encode the content into the file, or the source's file as it is if that takes more than
+        LEAST_GAIN bytes fewer (then it becomes `content`); returns the archive's figures. `compare`
+        is still to be called."""
         figures = self._write(file)
         # columns can be read by themselves: that is worth a few bytes
         size = int(figures["archive_bytes"]) - LEAST_GAIN
@@ -227,7 +228,7 @@ class ExactJob:
 
     def estimate(self, every: int) -> float:
         """Estimate the archive's bytes by encoding every `every`-th item; sets squares to an
-        estimate for the whole source.
+        estimate for the whole source. Header and footer are not counted.
 
         Each item is tried with the plans of the one encoded before it. An archive is written with
         those of the first item, and the second with none (encoding.Lead): it may differ a little.
@@ -271,7 +272,8 @@ def write_compared(
 ) -> dict[str, Json]:
     """Write a job's archive and compare it with its source; returns its figures. If the archive
     cannot be written, or would not restore the source, the file's bytes are stored instead, and the
-    figures say why under `kept`."""
+    figures say why under `kept`; a bounded archive raises the error instead. DataError where the
+    source changed meanwhile."""
     try:
         figures = job.write(file)
         job.compare(file)
@@ -288,7 +290,7 @@ def keep_instead(
 ) -> dict[str, Json]:
     """Store the bytes of a source's file, after an archive of its types failed with `error`;
     returns figures as `write_compared` does. Raises the error if there are no bytes, or a bounded
-    archive was asked for."""
+    archive was asked for; DataError if the bytes are not the same when they are read again."""
     # bytes keep no bound on numbers
     if content.mode != LOSSLESS:
         raise error
@@ -340,7 +342,8 @@ def job_of(
     bounds: ByColumn | None = None,
     pictures: PictureModel | None = None,
 ) -> ExactJob:
-    """The lossless archive of a source, or the one within --max-error, by its kind.
+    """The lossless archive of a source, or the one within --max-error, by its kind. ParamError or
+    DataError as of `_job_of`.
 
     shared: what the model knows of the table's columns, where it is to be used; pictures: the same
     of pictures. bounds: the largest error by column in its units, instead of those that
@@ -415,8 +418,9 @@ def _job_of(
 
 
 def can_be_bounded(source: Opened) -> bool:
-    """Whether a source holds numbers whose errors can be bounded: a table in text or typed columns,
-    or an array."""
+    """Whether a source holds numbers whose errors can be bounded: False for pictures, JSON lines,
+    files that could not be read and tables that a plugin has read of a file; True for all others,
+    such as tables in text or typed columns, and arrays."""
     # the original file is stored, and not what was read of it
     if isinstance(source, CopiedTable) and source.original is not None:
         return False
@@ -484,8 +488,8 @@ def _text(
     options: CompressOptions,
     bounds: ByColumn | None,
 ) -> ExactJob:
-    """What writes the archive of a text by itself, without a model's knowledge of it. bounds: as of
-    `_job_of`."""
+    """What writes the archive of a text by itself, exactly or within bounds, without a model's
+    knowledge of it. bounds: as of `_job_of`. NoTableError where its first records are no table."""
     head, names = source_texts.header_of(source)
     bounded = bool(options.max_error or bounds)
     labels = labels_of(names)
@@ -526,8 +530,9 @@ def _text_by_model(
     shared: Shared,
     options: CompressOptions,
 ) -> ExactJob:
-    """The job of a lossless archive of a text table that is coded with what a model knows of its
-    columns (shared); what the model says already is left out of the archive's header."""
+    """The job of an archive of a text table, exact or within --max-error, coded with what a model
+    knows of its columns (shared); what the model says already is left out of the archive's
+    header."""
     head, names = source_texts.header_of(source)
     bounded = bool(options.max_error)
     labels = labels_of(names)
@@ -624,8 +629,8 @@ def _places_of_keys(
     source: sources.CsvSource | ArrowTable,
     options: CompressOptions,
 ) -> Collection[int]:
-    """Places of the columns that a bound of all numbers leaves exact, since they name things, not
-    amounts; none where bounds are of named columns alone."""
+    """Places, from 0, of the columns that a bound of all numbers leaves exact, since they name
+    things, not amounts; none where no bound of all numbers is asked for."""
     # reading the first records takes time
     if "" not in options.max_error:
         return ()
@@ -725,7 +730,8 @@ def _arrays(
 
 def _as_file(source: ArrowTable | ArrayFile, options: CompressOptions) -> TypedFile | None:
     """The source's file as a content that stores its bytes compressed as they are, to see whether
-    that is smaller; None if there is no file, or it is large."""
+    that is smaller; None if there is no file, it has more than LARGEST bytes, or options.effort
+    leaves that out."""
     path = source.path
     # a large file is hardly smaller as it is
     if not options.effort.whole_files or path is None or path.stat().st_size > LARGEST:
@@ -773,5 +779,6 @@ def _bounds_by_place(
 
 
 def _bytes(source: Opened, path: Path) -> KeptBytes:
-    """The content that stores the bytes of a source's file, at this path, as they are."""
+    """The content that stores the file at this path as bytes, those of a compressed one
+    uncompressed."""
     return KeptBytes(_format(source), lambda: streams.open_stream(path))

@@ -47,7 +47,8 @@ class Goal:
 
 def is_asked(options: Asked) -> bool:
     """Whether the options ask for an error or a size of the archive. ParamError if they ask for
-    more than one, or for a number out of range."""
+    more than one, or for a number out of range: all are 0 or more, and finite; --rmse is below
+    1."""
     values = {
         option("--rmse"): options.rmse,
         option("--target-psnr"): options.target_psnr,
@@ -75,7 +76,8 @@ def is_asked(options: Asked) -> bool:
 def goal_of(options: Asked, yardstick: Yardstick, pictures: int) -> Goal | None:
     """The goal that the options set: the error allowed, or the bytes; None if they set neither.
     Decibels become an error by the yardstick, and bytes of each picture a budget by the number of
-    pictures, 0 of a table."""
+    pictures, 0 of a table. ParamError as of `is_asked`, and where a table is asked for decibels or
+    bytes of each picture."""
     if not is_asked(options):
         return None
     # a table has neither a peak nor pictures

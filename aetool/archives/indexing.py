@@ -42,7 +42,8 @@ def index(
     """Write an index of archives that lie in its folder, or below it; returns its figures.
 
     They are all shards of one table, in any order, or archives of tables of one kind that have the
-    same columns, in theirs. ParamError for anything else.
+    same columns, in theirs. ParamError for anything else; DataError if there is something at
+    `path`, unless `force`.
     """
     target = Path(path)
     if os.fspath(path) == "-":
@@ -78,7 +79,9 @@ def compress_folder(
     options: CompressOptions,
 ) -> Figures:
     """Write an archive of each table of a folder, in a folder beside `path`, and then at `path` an
-    index of them; returns its figures, with left_out: the files that are no tables.
+    index of them; returns its figures, with left_out: the files that are no tables. ParamError for
+    what is no folder, or one without tables; DataError if there is something at `path` (unless
+    options.force), or a table cannot be a part.
 
     The workers of the engine write the archives themselves, and so must see that folder.
     """
@@ -151,7 +154,8 @@ def _folder_of(data: object) -> Path:
 
 def _parts_of(parts_folder: Path, called: str, tables: Sequence[str], target: Path) -> Parts:
     """The content of an index of the archives in parts_folder. called: the name that this folder
-    will have; tables: their paths below the folder; target: the index's path."""
+    will have; tables: their paths below the folder; target: the index's path. ParamError if they
+    cannot stand in one index."""
     parts = []
     shared_format: dict[str, Json] = {}
     with Archive(parts_folder / f"{tables[0]}.aez") as first:
@@ -175,7 +179,7 @@ def _format_of(archive: Archive) -> dict[str, Json]:
 
 def _name_of(archive: Archive, file: str) -> str:
     """The path, below the restored folder, of the table that a part restores. file: the archive's
-    own path."""
+    path, from the folder of the index."""
     name = str(archive.format.get("name") or Path(file).name.removesuffix(".aez"))
     return Path(file).with_name(name).as_posix()
 
@@ -217,14 +221,15 @@ def _check(first: Archive, other: Archive, names: tuple[Path, Path]) -> None:
 
 
 def _refuse_twice(names: Sequence[str]) -> None:
-    """Raise ParamError if two parts have the same name."""
+    """Raise ParamError if two parts have the same name. names: of all parts, one at least."""
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
         raise ParamError(f"{name}: is there twice among the parts; give each once")
 
 
 def _written(content: Parts, target: Path, force: bool) -> Figures:
-    """Write an index to `target`; returns its figures. ParamError if it has too many parts."""
+    """Write an index to `target`; returns its figures. ParamError if it has too many parts;
+    DataError if there is something at `target`, unless `force`."""
     if len(str(content.header())) > MAX_JSON:
         raise ParamError(
             f"{target}: {len(content.parts):,} parts are more than one index can name; write "

@@ -43,7 +43,8 @@ def smallest_within(candidates: Candidates, error: float) -> Candidate | None:
 def nearest_within(candidates: Candidates, budget: int) -> Candidate | None:
     """Find the bounded archive of pictures of least error that takes at most `budget` bytes; the
     smallest one that was written where none is that small; None if nothing of the pictures has
-    levels. Archives that were written before are looked at, too."""
+    levels. Archives that were written before are looked at, too; none of an error above NEARLY_ALL
+    is taken."""
     if not _has_levels(candidates):
         return None
 
@@ -67,15 +68,16 @@ def nearest_within(candidates: Candidates, budget: int) -> Candidate | None:
 
 
 def _is_nearer(one: Candidate, other: Candidate, budget: int) -> bool:
-    """Whether archive `one` suits a budget of bytes better than `other`: by its error if both are
-    within it, else by its size."""
+    """Whether archive `one` suits a budget of bytes better than `other`: by its smaller error if
+    both are within it, else by its smaller size."""
     if max(one.size, other.size) > budget:
         return one.size < other.size
     return one.error < other.error
 
 
 def _has_levels(candidates: Candidates) -> bool:
-    """Whether a bound changes anything: it does not of JPEG, palettes, and black and white."""
+    """Whether a bound changes anything: it does not of JPEG, palettes, and black and white. An
+    archive within one level is written to see it; False if the source cannot be bounded at all."""
     if not candidates.can_be_bounded:
         return False
     narrowest = candidates.of_levels(1)
@@ -101,7 +103,8 @@ class _Bracket:
     outside_excess: float = math.inf
 
     def add(self, bound: int, excess: float) -> None:
-        """Narrow the bracket by what is known of one more bound."""
+        """Narrow the bracket by what is known of one more bound, which fits if its excess is 0 or
+        less."""
         if excess <= 0 and bound > self.inside:
             self.inside = bound
             self.inside_excess = excess
@@ -115,8 +118,9 @@ class _Bracket:
         return self.inside + 1 >= self.outside
 
     def next_bound(self, halves: bool) -> int:
-        """The bound to try next: where a line through both ends meets 0, or, if `halves`, the
-        middle between them."""
+        """The bound to try next, strictly between the two: where a line through both ends meets 0,
+        or, if `halves`, the middle between them. Where nothing is known of wide bounds: `first`,
+        then ever twice as wide ones."""
         nearest = self.inside + 1
         farthest = self.outside - 1
         if math.isinf(self.outside_excess):

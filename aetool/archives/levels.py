@@ -22,8 +22,9 @@ class Levels:
 
     @classmethod
     def asked(cls, max_error: Mapping[str, str], source: str, name: str = "") -> Levels:
-        """The error that a command's --max-error asks for. source: for messages; name: of the
-        array that the pictures are, "" if it has none. ParamError for an error of anything else."""
+        """The error that a command's --max-error asks for. source: for messages; name: of the array
+        that the pictures are, "" if it has none. ParamError for an error of any other column, and
+        for a text that is no number of 0 or more."""
         for column_name in max_error:
             if column_name and column_name != name:
                 raise ParamError(
@@ -36,8 +37,8 @@ class Levels:
         return levels
 
     def of(self, highest: int) -> int:
-        """The error in whole levels of a picture whose highest level is this; 0 if it is less than
-        one level, or none was asked for."""
+        """The error in whole levels, rounded down and at most `highest`, of a picture whose highest
+        level is this; 0 if it is less than one level, or none was asked for."""
         if not self.asked_for:
             return 0
         lowest_level = Fraction(0)

@@ -54,10 +54,12 @@ class CompressOptions:
     at most this error (a part of a standard deviation; of pictures in dB), or the nearest within
     these bytes, of those that are exact, bounded, or a model's code. effort: how long to look for
     the smallest coding. embed: put the model into the archive (None: if it is small beside the
-    source). fit: how to learn a model where none is given. flag: how many records to name that cost
-    most in the archive. executor: what encodes exact archives, as aetool.engine knows it: the same
-    bytes. shard: "I/N", the I-th of N parts of a table alone, to be merged with the others. parts:
-    each table of a folder in an archive of its own, under one index.
+    source). force: replace what is there, and use a model whose code is the same for all records.
+    device: what models run on. fit: how to learn a model where none is given. flag: how many
+    records to name that cost most in the archive. executor: what encodes exact archives, as
+    aetool.engine knows it: the same bytes. shard: "I/N", the I-th of N parts of a table alone, to
+    be merged with the others. parts: each table of a folder in an archive of its own, under one
+    index.
     """
 
     lossy: bool = False
@@ -182,7 +184,8 @@ class LossyJob:
         )
 
     def _verify(self, file: BinaryIO) -> None:
-        """Read the archive back and compare it with what was encoded; sets rows."""
+        """Read the archive back and restore all of it; sets rows. ArchiveError if that fails. What
+        comes back is not compared with the source, from which a model's records differ."""
         file.flush()
         with Archive(path_of(file), self.model, self.options.device) as archive:
             self.content.compare(archive)
@@ -427,9 +430,10 @@ class LossyJob:
         measured.wrong = measured.wrong + wrong.sum(axis=0)
 
     def _summary(self, measured: _Errors) -> dict[str, Json]:
-        """The figures of errors. "error": the mean over columns of RMSE / range, and the part of
-        cells that is wrong; of pictures RMSE / 255. "errors": by column its "rmse", "largest" and
-        "wrong"."""
+        """The figures of errors. "error": the mean over the columns that the code carries of, for
+        numbers, RMSE / range plus the part of cells that is wrong, at most 1, for others that part
+        alone; 0 for no columns; of pictures RMSE / 255. "errors": by column its "rmse", "largest"
+        and "wrong"."""
         if self.model.schema is None:
             return _summary_of_pictures(measured)
         columns = {}
@@ -520,8 +524,8 @@ class LossyJob:
                 yield records, table, []
 
     def _picture_blocks(self, source: ImageSource) -> Iterator[tuple[Records, None, list[str]]]:
-        """Read pictures, each time as many as a block holds: yields (pixels, None, names), as
-        `_blocks` says."""
+        """Read pictures, each time whole batches of BLOCK_BYTES values or more, at the end of
+        fewer: yields (pixels, None, names), as `_blocks` says."""
         pending: list[Records] = []
         pending_bytes = 0
         first = 0
@@ -562,8 +566,8 @@ class LossyJob:
         )
 
     def _embed(self) -> bool:
-        """Whether the archive shall hold the model's decoder: as asked for, else where it is
-        needed or small."""
+        """Whether the archive shall hold the model's decoder: as asked for, else where it was
+        learned for this source, or its bundle takes at most EMBED_SHARE of the source's bytes."""
         if self.options.embed is not None:
             return self.options.embed
         if self.learned:
@@ -598,7 +602,8 @@ class LossyJob:
 
 
 def _summary_of_pictures(measured: _Errors) -> dict[str, Json]:
-    """The figures of errors of pictures, in grey levels; "error" is the RMSE as a share of 255."""
+    """The figures of errors of pictures, in grey levels; "error" is the RMSE as a share of 255,
+    beside "rmse", "largest" and, unless the RMSE is 0, "psnr_db"."""
     mean_square = measured.square / max(measured.compared, 1)
     rmse = mean_square**0.5
     facts: dict[str, Json] = {
@@ -615,7 +620,7 @@ def _summary_of_pictures(measured: _Errors) -> dict[str, Json]:
 
 def _coded_size(values: list[Array]) -> int:
     """About how many bytes columns of whole numbers, one array (rows,) each, take in an archive: as
-    many as the fastest encoder needs."""
+    many as the fastest encoder needs; 0 for no columns."""
     if not values:
         return 0
     columns = []

@@ -102,7 +102,8 @@ def opened(data: object, keep_files: bool = False) -> Opened:
 
 def _of_place(place: files.Place, keep_files: bool) -> Opened:
     """Open what lies at a place as it is to be archived: a folder, a file of a known type, a table
-    in text, or, if it is none of these or keep_files, the bytes of the file and the reason why."""
+    in text, or, if it is none of these or keep_files, the bytes of the file and the reason why.
+    DataError for aetool's own files, NoRoomError where no temporary file can be written."""
     if place.path.is_dir():
         return images.FolderSource(place.path, place.name)
     try:
@@ -123,6 +124,8 @@ def _of_place(place: files.Place, keep_files: bool) -> Opened:
 
 
 def _refuse_own(place: files.Place) -> None:
+    """Raise DataError if the file at a place is an archive (.aez), by its first bytes, or a model,
+    by these and the suffix .aem."""
     with place.path.open("rb") as file:
         head = file.read(4)
     own_suffix = Path(place.name).suffix == ".aem"
@@ -137,7 +140,7 @@ def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
     """Open a Parquet, Arrow, npy or npz file in its own types, for an archive that restores these;
     None for any other kind of file.
 
-    UnsuitedError, with the reason, where its types cannot be stored.
+    UnsuitedError, with the reason, where its types cannot be stored, or it is a model (.aem).
     """
     with streams.open_stream(path) as stream:
         head = stream.read(8)
@@ -190,7 +193,8 @@ def original(place: files.Place) -> FileBytes | images.FolderSource:
 
 def of_source(source: Opened) -> Opened:
     """Turn a source that was opened for detection into what an archive stores: the file in its own
-    types, the folder, or bytes."""
+    types, the folder, or bytes. A source that is stored as it was opened, as a table in text is,
+    comes back itself."""
     if isinstance(source, FramedSource):
         return of_source(source.source)
     if isinstance(source, images.PictureFiles) and not isinstance(source, images.FolderSource):

@@ -117,6 +117,8 @@ class Tradeoff:
         return pd.DataFrame([self._point_to_json(point) for point in self.points])
 
     def _point_to_json(self, point: Point) -> dict[str, Json]:
+        """A point as a dictionary of its fields, with with_model: its bytes with those of its
+        model."""
         return {**dataclasses.asdict(point), "with_model": point.counted(True)}
 
     def drawing(self) -> Drawing:
@@ -137,6 +139,7 @@ class Tradeoff:
         return tradeoffs.bytes_against_error(lines, f"{self.name}, {what}", across)
 
     def _shown(self, point: Point) -> Shown:
+        """A point as it is drawn: error across, bytes up, with words that describe it."""
         size = point.counted(self.embed)
         words = f"{point.name}: {size:,} bytes, error {100 * point.error:.3g} %"
         if point.psnr is not None:
@@ -145,8 +148,9 @@ class Tradeoff:
 
 
 def marked(points: Iterable[Point], embed: bool) -> list[Point]:
-    """The points, by bytes, each with `dominated_by` set: to an archive of aetool that betters it,
-    or else to another program's file."""
+    """The points, by bytes, the fewest first, each with `dominated_by` set: to the name of the
+    archive of aetool that betters it at the least error, or else of another program's file; "" if
+    none does."""
     every = sorted(points, key=lambda point: (point.counted(embed), point.error))
     found = []
     for point in every:

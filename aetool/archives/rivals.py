@@ -65,7 +65,8 @@ def smallest(
     job: wrote the file, as a model's code; figures: of that. folder: where others may be written
     for a while. Added to the figures: taken ("code", "exact" or "bounded"), prices (bytes of each),
     bounds of a bounded one (--max-error by column), and judged, the names of prices that are
-    estimates.
+    estimates, if there are any. Of equal sizes exact is taken before bounded, and that before the
+    code.
     """
     options = dataclasses.replace(
         job.options, lossy=False, lossy_only=False, latent=None, target=None
@@ -118,7 +119,9 @@ def with_or_without(
     """Write a table to `file` with a model's knowledge of its columns, or without, whichever is
     smaller.
 
-    Returns the figures of the archive, and prices: the bytes "with" the model and "without".
+    Returns the figures of the archive, and prices: the bytes "with" the model and "without". Of a
+    file of more than LARGE bytes both are estimated by pieces, and judged names them. Where the
+    archive cannot restore the source, the file's bytes are stored, as by `keep_instead`.
     """
 
     def by_model(chosen: CompressOptions) -> ExactJob:
@@ -155,8 +158,8 @@ def with_or_without(
 
 
 def priced_every(size: int) -> int:
-    """The n for which every n-th piece of a source is encoded to estimate an archive's size; 1
-    means all pieces. size: bytes of the source."""
+    """The n for which every n-th piece of a source is encoded to estimate an archive's size; 1, all
+    pieces, up to LARGE bytes, and 2 or more above. size: bytes of the source."""
     return max(2, size // PRICED) if size > LARGE else 1
 
 
@@ -182,7 +185,7 @@ def _priced(
     scratch: BinaryIO,
 ) -> Rival:
     """Write the archive that `make` prepares to the scratch file; only estimate it if every > 1 and
-    the estimate is far above the limit."""
+    the estimate is above MARGIN times the limit, in bytes."""
     if every > 1:
         judged = _judged(make, options, every)
         if judged.size > MARGIN * limit:
@@ -202,7 +205,7 @@ def _bounded(
     scratch: BinaryIO,
 ) -> Rival | None:
     """The bounded archive, priced, in which no column's squared error is above that of the code;
-    None if there are no bounds that achieve it.
+    None if there are no bounds that achieve it, or the source cannot be bounded.
 
     Bounds are chosen on the numbers themselves, and the error of the archive is counted: a bound
     that missed it is tightened, and at last given up. job: what wrote the code. every, limit,

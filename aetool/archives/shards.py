@@ -57,8 +57,8 @@ class Shard:
 
 @dataclass(frozen=True, eq=False)
 class Cuts:
-    """How a content is cut into items. first: the first item; places: for each item where it can be
-    read without the others, None where it cannot."""
+    """How a content is cut into items. first: the first item, b"" if there are none; places: for
+    each item where it can be read without the others, None where it cannot."""
 
     content: Content
     first: Piece
@@ -92,7 +92,8 @@ def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figur
     """Write the archive of one shard to an empty file and compare it with the source.
 
     job: an exact archive of all of the table. name: of the source, for messages. Returns the
-    archive's figures. ParamError where the content cannot be cut into shards.
+    archive's figures. ParamError where the content cannot be cut into shards, DataError where the
+    source changed meanwhile, ArchiveError where the shard does not restore it.
     """
     content = job.content
     if not content.can_be_sharded:
@@ -140,8 +141,8 @@ def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figur
 
 
 def in_order(archives: Sequence[Archive]) -> list[Archive]:
-    """Sort the shards of one table by their number; ParamError if one is missing, given twice or of
-    another table."""
+    """Sort the shards of one table by their number; ParamError if one is missing, given twice, of
+    another table or no shard. archives: one at least."""
     by_number: dict[int, Archive] = {}
     for archive in archives:
         reader = archive.reader

@@ -76,7 +76,8 @@ class TableYardstick:
 
     def of_squares(self, squares: Mapping[str, float]) -> float:
         """The error of an archive, 0 or more, that loses nothing but precision of numbers. squares:
-        by column of numbers the sum of squared errors."""
+        by column the sum of squared errors; a column that is not in `numbers` counts as lost if its
+        sum is above 0."""
         of_numbers = {}
         of_others = []
         for name, square in squares.items():
@@ -92,7 +93,8 @@ class TableYardstick:
 
     def of_figures(self, figures: Mapping[str, Json]) -> float:
         """The error of a lossy archive, by its figures' "errors": by column the root mean squared
-        error and the part of cells that is wrong."""
+        error and the part of cells that is wrong. Columns that are neither in `numbers` nor in
+        `chance` do not count."""
         of_numbers = {}
         of_others = []
         for name, errors in figures.get("errors", {}).items():
@@ -125,7 +127,8 @@ class TableYardstick:
     def _mean_root(self, of_numbers: Mapping[str, float], of_others: Sequence[float]) -> float:
         """The root of the mean loss over all columns that lost something; a column of numbers that
         lost nothing counts as 0, if some bound would change it at a loss of at most the mean of the
-        other columns of numbers. Never less than over columns of numbers alone.
+        other columns of numbers. Never less than over columns of numbers alone. 0 if nothing was
+        lost.
 
         of_numbers: by column what its numbers lost, in variances; of_others: what other columns
         lost.
@@ -290,7 +293,7 @@ def _without_odd(records: Float) -> Float:
 
 def _wrong_by_chance(counts: Sequence[int]) -> float:
     """The share of a column's words that are other than its commonest. counts: how often each word
-    is there."""
+    is there; 0 for no words."""
     if not counts:
         return 0.0
     return 1 - max(counts) / sum(counts)

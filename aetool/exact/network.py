@@ -29,7 +29,8 @@ MAX_WIDTH = (
 @dataclass(frozen=True, eq=False)
 class Layer:
     """A layer of an exact network: weight (inputs, outputs) and bias (outputs,), whole numbers;
-    shift: of the result, rounded to nearest by half of 2^shift in the bias."""
+    shift: how many binary digits sums lose, 0 to 52, rounded down (to nearest, if bias has half of
+    2^shift in it). The last layer of a network has shift 0."""
 
     weight: Int
     bias: Int
@@ -37,7 +38,9 @@ class Layer:
 
 
 def prove(layers: Sequence[Layer], most_in: int = 1) -> None:
-    """BundleError unless every sum of every layer stays below 2^53 for inputs of 0 .. most_in."""
+    """Raise BundleError unless every sum of every layer stays below 2^53, for inputs of the first
+    layer of 0 .. most_in, and of others of 0 .. MOST; also for no layers, and for arrays of wrong
+    shapes."""
     if not layers:
         raise BundleError("damaged: a network without layers")
     inputs = len(layers[0].weight)
@@ -55,8 +58,9 @@ def prove(layers: Sequence[Layer], most_in: int = 1) -> None:
 
 
 def _check_shape(layer: Layer, number: int, inputs: int) -> None:
-    """BundleError unless the arrays of a layer fit each other, and `inputs`, and are not too wide.
-    number: of the layer, for the message."""
+    """Raise BundleError unless the arrays of a layer fit each other, and `inputs`, are not empty
+    and at most MAX_WIDTH wide, and the shift is 0 to 52. number: of the layer, from 0, for the
+    message."""
     weight = layer.weight
     fits = False
     if weight.ndim == 2:
@@ -182,7 +186,8 @@ def graph(layers: Sequence[Layer]) -> bytes:
 
 
 def run_graph(data: bytes) -> Callable[[Array], Array]:
-    """A function x -> y that runs the graph with ONNX Runtime on the CPU."""
+    """A function x (rows, inputs) -> y (rows, outputs) float64 that runs a graph of `graph` with
+    ONNX Runtime on the CPU, in one thread."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()

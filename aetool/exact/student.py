@@ -44,8 +44,8 @@ def train(
     alphabet: int,
     seed: int = 0,
 ) -> list[Layer]:
-    """Train a student, and return its two layers in whole numbers. marks: (rows, features);
-    symbols: (rows,) from 0 to alphabet - 1."""
+    """Train a student, and return its two layers in whole numbers. marks: (rows, features), feature
+    i from 0 to radices[i] - 1; symbols: (rows,) from 0 to alphabet - 1."""
     rng = np.random.default_rng(seed)
     inputs = sum(radices)
     parameters = _first_parameters(rng, radices, symbols, alphabet)
@@ -111,7 +111,7 @@ def _adam_step(
     square: Float,
 ) -> Float:
     """The step of Adam (Kingma & Ba 2015), to be subtracted from a parameter. step: its number,
-    from 1.
+    from 0 to STEPS - 1.
 
     mean, square: the moving means of gradients and of their squares, which are updated in place.
     """
@@ -133,7 +133,8 @@ def _gradients(
     one_hot: npt.NDArray[np.float32],
     sharpness: float,
 ) -> Weights:
-    """The gradients, by parameter, of the mean of -log p(symbol | x) in a batch.
+    """The gradients, by parameter (w1, b1, w2, b2, table), of the mean of -log p(symbol | x) in a
+    batch.
 
     x: (rows, inputs); one_hot: the symbols, (rows, alphabet); sharpness: what gates are multiplied
     by.
@@ -207,7 +208,8 @@ def _votes_layer(parameters: Weights) -> Layer:
 
 
 def _shift(weight: Float) -> int:
-    """The largest power p for which all weights times 2^p stay within 8 bits."""
+    """The largest power p for which all weights times 2^p stay within -WEIGHT_MOST .. WEIGHT_MOST;
+    below 0 for large weights."""
     largest = float(np.abs(weight).max())
     # of a layer of zeros any power would do
     power = np.log2(WEIGHT_MOST / max(largest, 1e-9))

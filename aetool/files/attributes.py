@@ -40,8 +40,10 @@ def looked_up(path: Path) -> os.stat_result | None:
 
 
 def attributes_of(path: str | os.PathLike[str], timed: bool = True) -> Attributes | None:
-    """The attributes that a restored file or an archive takes over from the file, or from the
-    archive of a folder, at path; None for anything else. timed: whether times are among them."""
+    """The attributes that a restored file or an archive takes over from the file at path; of a
+    folder those that its archive takes over: its mode without the right to enter it (0o666), and no
+    times. None if nothing is there, for "-", and for pipes and devices. timed: whether times are
+    among them. DataError if the file cannot be looked up."""
     there = looked_up(Path(path))
     if there is None or os.fspath(path) == "-":
         return None

@@ -17,7 +17,8 @@ def named_path(path: Path) -> Path:
 
 
 def suffix_of(name: str) -> str:
-    """The suffix in small letters, that of a compression left out: ".csv" of T.CSV.gz."""
+    """The suffix in small letters, that of a compression left out: ".csv" of T.CSV.gz; "" if there
+    is none."""
     suffixes = [suffix.lower() for suffix in Path(name).suffixes]
     if suffixes and suffixes[-1] in COMPRESSED:
         suffixes.pop()

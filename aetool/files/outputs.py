@@ -41,7 +41,8 @@ def atomic(
     force: it may replace a file; of a link, the file that it leads to. source: what it inherits,
     see `attributes_of`. named_by: the option that names target, if not -o. A target that is a pipe,
     a device or an open file of this process is never replaced: the bytes go there when the block
-    has ended.
+    has ended. DataError if target is a folder, is there already (without force), is a file that the
+    running command reads, or cannot be written.
 
     Where the file system can, the file has no name until it is whole, so that not even a killed
     process leaves anything behind; only where it takes the place of another there is an instant in
@@ -73,7 +74,8 @@ def output(
     force: bool = False,
     source: Attributes | None = None,
 ) -> Iterator[BinaryIO]:
-    """A new file to write to, as `atomic` opens it; "-" is standard output."""
+    """A new file to write to, as `atomic` opens it; "-" is standard output, to which the bytes go
+    when the block has ended. DataError as of `atomic`."""
     if os.fspath(target) == "-":
         with _handed_over("standard output", _standard_output) as spool:
             yield spool
@@ -84,7 +86,8 @@ def output(
 
 @contextmanager
 def standard_output() -> Iterator[BinaryIO]:
-    """Standard output itself, for what is checked piece by piece."""
+    """Standard output itself, for what is checked piece by piece. An OSError in the block becomes a
+    DataError, as it does where standard output is closed."""
     try:
         stream = _standard_output()
         yield stream
@@ -104,7 +107,8 @@ def scratch_folder(target: Path) -> Path:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes a rename in this folder last through a power cut."""
+    """Makes a rename in this folder last through a power cut; OSError if the folder cannot be
+    opened."""
     handle = system.open_folder(folder)
     try:
         system.sync_folder(handle)
@@ -114,20 +118,21 @@ def sync_folder(folder: Path) -> None:
 
 def stray_name(target: Path) -> str:
     """The beginning of the temporary names under which target is written: a digest, so that it has
-    one length, however long target's name is."""
+    one length, however long target's name is. Without the folder."""
     digest = hashlib.blake2b(os.fsencode(target.name), digest_size=6).hexdigest()
     return f".aetool-{digest}."
 
 
 def new_name(target: Path) -> str:
-    """A temporary name beside target, under which it can be written and which no other writer
-    uses."""
+    """A temporary name, without the folder, under which target can be written beside itself and
+    which no other writer uses."""
     # the process and a count: two writers never meet
     return f"{stray_name(target)}{os.getpid()}-{next(_count)}.part"
 
 
 def strays_of(target: Path) -> Iterator[Path]:
-    """Yield the temporary files that killed writers of target left beside it.
+    """Yield the temporary files and folders that killed writers of target left beside it, each
+    claimed while it is looked at. OSError if target's folder cannot be listed.
 
     A writer holds a lock on what it makes for as long as it lives.
     """
@@ -141,6 +146,7 @@ def strays_of(target: Path) -> Iterator[Path]:
 
 
 def _exists(target: Path, named_by: str | None) -> DataError:
+    """Return, not raise, the error for a target that is there already."""
     return DataError(
         f"{target}: exists already; replace it with {option('-f')}, or choose another "
         f"{named_by or option('-o')}"
@@ -151,13 +157,15 @@ def _exists(target: Path, named_by: str | None) -> DataError:
 
 
 def _open_file(target: Path) -> int | None:
-    """The number of the open file of this process that a path like /dev/stdout stands for."""
+    """The number of the open file of this process that a path like /dev/stdout stands for; None for
+    any other path."""
     name = os.fspath(target)
     numbered = NUMBERED.fullmatch(name)
     return int(numbered[1]) if numbered else STANDARD.get(name)
 
 
 def _opened(target: Path, number: int | None) -> BinaryIO:
+    """Open a pipe or device, or the open file of this process with this number, for writing."""
     if number == 1:
         return _standard_output()
     if number is not None:
@@ -167,6 +175,7 @@ def _opened(target: Path, number: int | None) -> BinaryIO:
 
 
 def _standard_output() -> BinaryIO:
+    """Standard output for bytes, behind what was printed before; OSError if it is closed."""
     if sys.stdout is None:
         raise OSError(errno.EBADF, "it is closed")
     # what was printed before comes first
@@ -177,7 +186,8 @@ def _standard_output() -> BinaryIO:
 @contextmanager
 def _handed_over(name: str, opened: Callable[[], BinaryIO]) -> Iterator[BinaryIO]:
     """Context manager: a temporary file to write to, whose bytes are copied to what `opened` opens
-    if the block ends without an error."""
+    if the block ends without an error. name: of that, for the DataError where it cannot be
+    written."""
     with scratch() as spool:
         yield spool
         spool.flush()
@@ -204,7 +214,8 @@ def _replacing(
     named_by: str | None,
 ) -> Iterator[BinaryIO]:
     """Context manager: a new file that is renamed to target, or to the file that target leads to,
-    when the block ends without an error. replaced: the stat of the file that is there, or None."""
+    when the block ends without an error. replaced: the stat of the file that is there, or None.
+    DataError where it cannot be written, or, without force, a file has come there meanwhile."""
     # the link stays, and the file behind it is replaced
     resolved = Path(os.path.realpath(target))
     part: Path | None = None
@@ -248,6 +259,8 @@ def _replacing(
 
 
 def _no_folder(target: Path, error: OSError) -> DataError:
+    """Return, not raise, the error for a target in whose folder no file can be made, by what the
+    system says."""
     reason = error.strerror or error
     if error.errno == errno.ENAMETOOLONG:
         return DataError(f"{target}: cannot write: {reason}")
@@ -257,20 +270,22 @@ def _no_folder(target: Path, error: OSError) -> DataError:
 
 
 def _name_of_part(target: Path) -> str:
-    """A temporary name beside target, after what killed writers of it left there has been
-    removed."""
+    """A temporary name, without the folder, to write target under beside itself, after what killed
+    writers of it left there has been removed."""
     _remove_strays(target)
     return new_name(target)
 
 
 def _remove_strays(target: Path) -> None:
+    """Remove the files that killed writers of target left beside it."""
     for path in strays_of(target):
         if stat.S_ISREG(path.lstat().st_mode):
             path.unlink(missing_ok=True)
 
 
 def _name(handle: int, target: Path, folder: int | None, force: bool) -> None:
-    """Gives a nameless file its name, in an open folder. FileExistsError if it may not."""
+    """Gives a nameless file its name, in an open folder. FileExistsError if another file has it,
+    unless force: then that is replaced."""
     try:
         system.name_nameless(handle, target.name, folder)
         return

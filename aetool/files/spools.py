@@ -110,12 +110,15 @@ def read_once(key: str, read: Callable[[], Place]) -> Place:
 
 
 def is_read(there: os.stat_result) -> bool:
-    """Whether a file or folder, by its stat, is one that the running command reads."""
+    """Whether a file or folder, by its stat, is one that the running command reads: whose place was
+    asked for within a block of one_reading. False outside of such blocks."""
     known = _spooled.get()
     return known is not None and (there.st_dev, there.st_ino) in known
 
 
 def _read_once(name: str) -> Place:
+    """Copy what is at a path, or "-" for standard input, to a temporary file. OSError if it cannot
+    be opened, DataError if nothing comes."""
     if name != "-":
         with Path(name).open("rb") as stream:
             return _read_to_end(stream, name)
@@ -125,7 +128,8 @@ def _read_once(name: str) -> Place:
 
 
 def read_all(data: str | os.PathLike[str], most: int) -> bytes | None:
-    """The bytes of a file, or of what can be read once; None if they are more than `most`."""
+    """The bytes of a file, or of what can be read once; None if they are more than `most`.
+    DataError if they cannot be read."""
     path = Path(data)
     there = looked_up(path)
     once = there is not None and not stat.S_ISREG(there.st_mode)
@@ -139,7 +143,8 @@ def read_all(data: str | os.PathLike[str], most: int) -> bytes | None:
 
 
 def new_spool() -> BinaryIO:
-    """Create a temporary file. It has no name: nothing is left of it, however this process ends."""
+    """Create a temporary file. It has no name: nothing is left of it, however this process ends.
+    NoRoomError if it cannot be made."""
     try:
         return system.temporary_file("aetool-")
     except OSError as error:
@@ -148,7 +153,8 @@ def new_spool() -> BinaryIO:
 
 @contextmanager
 def scratch() -> Iterator[BinaryIO]:
-    """A new file for a while, see new_spool, that is closed when the block ends."""
+    """A new file for a while, see new_spool, that is closed when the block ends. Any OSError in the
+    block becomes a NoRoomError."""
     try:
         # what is left to write is written when it is closed, too
         with new_spool() as spool:
@@ -158,11 +164,13 @@ def scratch() -> Iterator[BinaryIO]:
 
 
 def _unwritten(error: OSError) -> NoRoomError:
+    """The NoRoomError that tells of an OSError in writing a temporary file."""
     where = error.filename or tempfile.gettempdir()
     return NoRoomError(f"{where}: cannot write: {error.strerror or error}")
 
 
 def _read_to_end(stream: BinaryIO, name: str) -> Place:
+    """Copy a stream to a temporary file, as `copied` does; DataError if it is empty."""
     place = copied(stream, name)
     assert place.spool is not None
     if not os.fstat(place.spool.fileno()).st_size:
@@ -174,13 +182,15 @@ def copied(stream: BinaryIO, name: str) -> Place:
     """Copy a stream to a temporary file, and return its place, which lasts for as long as it is in
     use.
 
-    NoRoomError where the copy cannot be written.
+    NoRoomError where the copy cannot be written, DataError where it becomes too large for the
+    temporary folder, or longer than MOST_SPOOLED bytes.
     """
     return _place_of(lambda spool: _fill(spool, stream, name), name)
 
 
 def _fill(spool: BinaryIO, stream: BinaryIO, name: str) -> None:
-    """Copy a stream to its end into a temporary file. name: of the data, for messages."""
+    """Copy a stream to its end into a temporary file. name: of the data, for messages. DataError or
+    NoRoomError as of `copied`."""
     size = 0
     while piece := stream.read(PIECE):
         size += len(piece)
@@ -196,7 +206,8 @@ def kept(write: Callable[[BinaryIO], None], name: str) -> Place:
     """Write a temporary file by calling `write`, and return its place, which lasts for as long as
     it is in use.
 
-    NoRoomError where it cannot be written; whatever else `write` raises goes through.
+    NoRoomError or DataError where it cannot be written, as of `copied`; whatever else `write`
+    raises goes through.
     """
 
     def fill(spool: BinaryIO) -> None:
@@ -222,7 +233,8 @@ def _place_of(fill: Callable[[BinaryIO], None], name: str) -> Place:
 
 
 class _Spool:
-    """A temporary file whose writes check that there is room: a full disk becomes a NoRoomError."""
+    """A temporary file whose writes check that there is room: DataError before a full disk,
+    NoRoomError where a write fails all the same."""
 
     closed = False
 
@@ -232,7 +244,8 @@ class _Spool:
         self._size = 0
 
     def write(self, data: bytes) -> int:
-        """Write data to the file and return its length; DataError where there is no room for it."""
+        """Write data to the file and return its length; DataError where there is no room for it, as
+        of `_check_room`, NoRoomError where it cannot be written."""
         length = memoryview(data).nbytes
         self._size += length
         _check_room(self._name, self._size, length)
@@ -250,7 +263,8 @@ class _Spool:
 
 
 def _check_room(name: str, size: int, length: int) -> None:
-    """DataError if `size` bytes are too many to keep, or the last `length` of them have no room."""
+    """Raise DataError if `size` bytes are more than MOST_SPOOLED, or less than twice `length`, the
+    bytes to be written next, are free. name: of the data, for messages."""
     if size > MOST_SPOOLED:
         raise DataError(f"{name}: more than {MOST_SPOOLED >> 30} GiB; write it to a file first")
     if shutil.disk_usage(tempfile.gettempdir()).free < 2 * length:

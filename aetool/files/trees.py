@@ -129,8 +129,8 @@ def _check_replaceable(
 
 
 def _files_in(tree: Path) -> Files:
-    """The relative paths of everything in a folder: files, and folders with a / behind their
-    names."""
+    """The relative paths of everything in a folder: files, and folders with a / behind their names.
+    OSError if a folder cannot be listed."""
     found: Files = set()
     # a list that is cut short would have the old files take the place of the new ones
     for folder, folders, files in os.walk(tree, onerror=_raise):
@@ -141,12 +141,14 @@ def _files_in(tree: Path) -> Files:
 
 
 def _raise(error: OSError) -> None:
+    """Raise an error that os.walk would pass over."""
     raise error
 
 
 def _keep_others(old: Path, new: Path, shown: Path) -> None:
     """Link the files of the old folder that the new one lacks into the new one. shown: the target,
-    for messages."""
+    for messages. DataError where one of them has a file and the other a folder, or a file system is
+    mounted in the old one."""
     device = old.stat().st_dev
     with os.scandir(old) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
@@ -232,7 +234,8 @@ def _settle(wrapper: Path, target: Path) -> None:
 
 def _remove_replaced(old: Path, new: Path, brought: Files, inside: str = "") -> None:
     """Remove what is in the new folder, too, or was replaced; what came to the old folder while the
-    new one was being made is moved to it."""
+    new one was being made is moved to it. brought: paths of what the writer made, from the
+    outermost folder; inside: the path of these two from there, ending in /, or ""."""
     with os.scandir(old) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             name = inside + entry.name

@@ -35,7 +35,9 @@ ERFC = (
 
 
 def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: Float) -> str:
-    """-log mass of each number's bucket under N(mean, scale^2), in nats, (B, numbers).
+    """-log mass of each number's bucket under N(mean, scale^2), in nats, (B, numbers), at most
+    SMALLEST_MASS; returns the name of the result. z, mean: names of values of the graph, (B,
+    numbers); scale: (numbers,).
 
     The same arithmetic as aetool.nn.likelihood.bucket_nats, or, for pictures, whose buckets are
     always thin, thin_bucket_nats there; with a sigma of at least LEAST_SIGMA half-widths of a
@@ -113,7 +115,8 @@ def _thin_log_mass(d: Term, t: Term) -> Term:
 
 
 def mixture_nats(g: Graph, spec: Spec, z: str, mean: str, scales: Float, weights: Float) -> str:
-    """bucket_nats under a mixture of one mean; scales, weights: (components, numbers)."""
+    """bucket_nats under a mixture of Gaussians of one mean, (B, numbers); returns the name of the
+    result. scales, weights: (components, numbers)."""
     costs: list[Term] = []
     for scale, weight in zip(scales, weights, strict=True):
         nats = g.term(bucket_nats(g, spec, z, mean, scale))

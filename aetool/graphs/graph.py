@@ -97,7 +97,8 @@ class Graph:
         return self._known[key]
 
     def take(self, x: str, index: Index) -> str:
-        """Add nodes that pick columns of x by their indices; returns the name of the result."""
+        """Add nodes that pick columns of x, (B, n, ...), by their indices, from 0; returns the name
+        of the result."""
         places = self.const(index, np.int64)
         return self.op("Gather", x, places, axis=1)
 
@@ -109,8 +110,8 @@ class Graph:
         return self.op("Slice", x, starts, ends, axes)
 
     def smallest(self, x: str, count: int) -> str:
-        """Which columns of x hold the smallest numbers of a row, (B, count) int64, the least
-        first."""
+        """Add a node that finds which columns of x, (B, n), hold the smallest numbers of a row;
+        returns the name of their indices, (B, count) int64, that of the least first."""
         size = self.const([count], np.int64)
         key = f"smallest {x} {count}".encode()
         if key not in self._known:
@@ -123,7 +124,8 @@ class Graph:
         return self._known[key]
 
     def cast(self, x: str, to: int = TensorProto.FLOAT) -> str:
-        """Convert x to another element type; returns the name of the result."""
+        """Convert x to another element type, float32 if none is named; returns the name of the
+        result."""
         return self.op("Cast", x, to=to)
 
     def double(self, x: str) -> str:
@@ -131,7 +133,8 @@ class Graph:
         return self.cast(x, TensorProto.DOUBLE)
 
     def input(self, name: str, kind: int, shape: Sequence[int]) -> str:
-        """Declares an input (batch, *shape)."""
+        """Declares an input (batch, *shape); returns its name. kind: its element type, as
+        onnx.TensorProto numbers it."""
         declared = helper.make_tensor_value_info(name, kind, [BATCH, *shape])
         self.inputs.append(declared)
         return name
@@ -143,7 +146,8 @@ class Graph:
         kind: int,
         shape: Sequence[int],
     ) -> None:
-        """Declares `value` as the output called name, (batch, *shape)."""
+        """Declares `value` as the output called name, (batch, *shape). kind: its element type, as
+        onnx.TensorProto numbers it."""
         node = helper.make_node("Identity", [value], [name])
         self.nodes.append(node)
         declared = helper.make_tensor_value_info(name, kind, [BATCH, *shape])
@@ -267,8 +271,8 @@ def _sizes(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
 
 
 def weights_of(data: bytes) -> dict[str, Array]:
-    """The stored arrays of an embedded network, by the names they had there; empty for bytes that
-    are no graph."""
+    """The stored arrays of an embedded network, by what their names have behind ".net."; arrays
+    without that in their name are left out. Empty for bytes that are no graph."""
     try:
         graph = onnx.ModelProto.FromString(data).graph
     except DecodeError:

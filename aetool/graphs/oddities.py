@@ -17,8 +17,9 @@ NEVER_SEEN = math.log(1000)  # nats beyond its rarity that what was never seen c
 
 
 def unexpected(g: Graph, schema: Schema, x: str) -> str:
-    """(B, columns) nats for what models do not see: a value missing where training saw none, and
-    cells that stand out by themselves."""
+    """Add to graph g the cost, (B, columns) float32 nats, of what models do not see: a value
+    missing where training saw none, and cells that stand out by themselves; returns its name. x:
+    the name of the records, (B, n) float64."""
     costs = g.term(standing_out(g, schema, x))
     # a gap where there was none among the rows is rarer than one in rows + 1
     rarest = math.log(schema.rows + 1)
@@ -32,8 +33,9 @@ def unexpected(g: Graph, schema: Schema, x: str) -> str:
 
 
 def standing_out(g: Graph, schema: Schema, x: str) -> str:
-    """(B, columns) nats for cells that are not of their column's kind, and for moments far outside
-    of all others."""
+    """Add to graph g the cost, (B, columns) float32 nats, of cells that are not of their column's
+    kind, and for moments far outside of all others; returns its name. x: the name of the records,
+    (B, n) float64."""
     values = _row_itself(g, schema, x)
     nats = [nats_of_odd(column.odd, schema.rows) for column in schema.modelled]
     is_odd = values.equals(ODD).single()
@@ -95,8 +97,9 @@ def nats_of_odd(cells: int, rows: int) -> float:
     """The cost, in nats, of a cell that is not of its column's kind: the rarer such cells were in
     training, the more. cells: how many there were; rows: of the training.
 
-    It is the rarity of such cells, and where none or a single one was seen, which may be this very
-    one, as much more as a level of a category that was never seen costs.
+    Where none or a single one was seen, which may be this very one, it is log(rows + 1) +
+    NEVER_SEEN, as of a level of a category that was never seen; with more of them it falls in
+    proportion to their rarity, log((rows + 1) / cells). Without rows it is NEVER_SEEN.
     """
     never = math.log(rows + 1)
     counted = max(cells, 1)

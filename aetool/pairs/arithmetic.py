@@ -34,8 +34,8 @@ class Pair(NamedTuple):
 
 
 def _check_range(values: Float, is_odd: npt.NDArray[np.bool_], name: str) -> None:
-    """BundleError, with the name, if a value is too large or too small for float32; infinities, 0
-    and the value that stands for odd cells have a form of their own there."""
+    """Raise BundleError, with the name, if the size of a value is above MOST or below LEAST;
+    infinities, 0 and the value that stands for odd cells have a form of their own there."""
     size = np.abs(values)
     is_far = (size > MOST) | (size < LEAST)
     is_special = ~np.isfinite(values) | (values == 0) | is_odd
@@ -53,8 +53,8 @@ class Arithmetic:
         self.zero = graph.term(graph.const(0.0))
 
     def constant(self, values: Float, name: str) -> Pair:
-        """Store an array of float64 as a constant pair. BundleError for numbers that float32 cannot
-        hold."""
+        """Store an array of float64 as a constant pair. Bounds of size LARGEST become MOST, ODD
+        becomes ODD_SINGLE. BundleError, with the name, as of `_check_range`."""
         # bounds, of values that are clipped
         is_bound = np.abs(values) == LARGEST
         values = np.where(is_bound, np.sign(values) * MOST, values)
@@ -157,7 +157,8 @@ class Arithmetic:
         """The natural logarithm of a pair, accurate to its 48 bits: 2^n times that of the root of
         order 2^n, which is 2 artanh((w - 1) / (w + 1)).
 
-        The logarithm that a runtime has is right in 24 bits, which is not enough.
+        The logarithm that a runtime has is right in 24 bits, which is not enough; it is taken all
+        the same outside of LEAST .. MOST.
         """
         root = a
         for _ in range(ROOTS):
@@ -268,6 +269,7 @@ class Arithmetic:
         return Pair(high, low)
 
     def _between(self, a: Pair, first: int, end: int) -> Pair:
+        """Columns first .. end - 1 of a pair, along the first axis behind the batch."""
         return self.each(lambda part: part.columns_between(first, end), a)
 
     def _normal(self, large: Term, small: Term) -> Pair:
@@ -288,8 +290,8 @@ class Arithmetic:
         return total, self._number(error)
 
     def _ordered(self, large: Term, small: Term) -> tuple[Term, Term]:
-        """The sum a + b without error, as `_sum` but with fewer operations: (s, e), for `large`
-        whose magnitude is at least that of `small`."""
+        """The sum large + small without error, as `_sum` but with fewer operations: (s, e), for
+        `large` whose magnitude is at least that of `small`."""
         small = self._number(small)
         total = large + small
         part_of_small = total - large

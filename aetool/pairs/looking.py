@@ -20,8 +20,9 @@ def wide_kinds(model: onnx.ModelProto) -> frozenset[str]:
 
 
 def makes_choices(model: onnx.ModelProto, output: str) -> bool:
-    """Whether an output of a graph depends on choices between float32 numbers: the index of the
-    least or largest of several, or an index into a table that was computed from them."""
+    """Whether an output of a graph depends on choices between numbers: on which of several is the
+    least or largest (operators in CHOICES), or on an index that was computed from float32 numbers
+    (a Cast from float32 to int64)."""
     kinds = element_types(model)
     needed = {output}
     for node in reversed(model.graph.node):
@@ -51,5 +52,6 @@ def element_types(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def sizes_behind_batch(value: onnx.ValueInfoProto) -> list[int]:
-    """The sizes of a value but the first, which is that of the batch."""
+    """The sizes of a value but the first, which is that of the batch; 0 for a size that is known
+    only when the graph runs."""
     return [size.dim_value for size in value.type.tensor_type.shape.dim][1:]

@@ -30,7 +30,8 @@ def narrowed(content: bytes, name: str, low: bool) -> bytes:
 
 
 class _Narrowing:
-    """A graph being written again, node by node."""
+    """A graph being written again, node by node. BundleError where it cannot be. pairs: for each
+    float64 value of the first graph, by its name, the pair here."""
 
     # the operators that move values about, and compute none: both parts of a pair are moved alike
     MOVES = frozenset(
@@ -124,7 +125,8 @@ class _Narrowing:
         return self.plain[name]
 
     def _write(self, node: onnx.NodeProto) -> None:
-        """Add to this graph what computes the results of a node of the first one."""
+        """Add to this graph what computes the results of a node of the first one; BundleError for
+        an operator of float64 that has no form here."""
         names = [*node.input, *node.output]
         if not any(self._is_wide(name) for name in names):
             self._copy(node)
@@ -155,7 +157,7 @@ class _Narrowing:
 
     def _written(self, node: onnx.NodeProto) -> Pair | Term:
         """Add nodes that compute an operator of float64 on pairs of float32 instead; returns the
-        result."""
+        result. BundleError for an operator that has no form here."""
         kind = node.op_type
         attributes = _attributes(node)
         if kind == "Cast":
@@ -198,7 +200,8 @@ class _Narrowing:
         attributes: Attributes,
         part: Term,
     ) -> Term:
-        """A part of a pair, moved by an operator of this kind."""
+        """A part of a pair, moved by an operator of this kind; a part that is the plain 0 stays as
+        it is."""
         # a part that is 0 throughout has no places
         if self.arithmetic.is_zero(part):
             return part
@@ -206,7 +209,8 @@ class _Narrowing:
         return self.graph.term(moved)
 
     def _computed(self, kind: str, pairs: list[Pair]) -> Pair | Term:
-        """Add nodes that compute an operator element by element; returns the result."""
+        """Add nodes that compute an operator element by element; returns the result. BundleError
+        for an operator that is not known."""
         arithmetic = self.arithmetic
         several: dict[str, Callable[[Pair, Pair], Pair]] = {
             "Add": arithmetic.add,
@@ -272,7 +276,8 @@ class _Narrowing:
         return pair.high
 
     def _matrix_product(self, left: str, right: str) -> Pair:
-        """The product of two matrices as a pair: (B, n) from (B, k) and a stored (k, n)."""
+        """The product of two matrices as a pair: (B, n) from (B, k) and a stored (k, n);
+        BundleError if the right one is no stored matrix."""
         weight = self.constants.get(right)
         if weight is None or weight.ndim != 2:
             raise BundleError(f"{self.name}: a product of two matrices of float64 is not known")

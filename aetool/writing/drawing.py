@@ -31,7 +31,8 @@ OTHERS = "#bbbbbb"  # colour of the points whose text is none of the commonest
 
 
 def write_sheet(target: Path, pixels: Records, across: int, force: bool) -> None:
-    """Write pictures (n, C, H, W) uint8 side by side, `across` in a row, as a PNG file."""
+    """Write pictures (n, C, H, W) uint8 side by side, `across` in a row, as a PNG file. DataError
+    if there is a file, unless `force`."""
     with atomic(target, force) as file:
         file.write(images.contact_sheet(pixels, across))
 
@@ -44,7 +45,10 @@ def scatter(
     values: Sequence[object],
 ) -> None:
     """Draw points z, (rows, 2), and write them as a PNG, coloured by values, one for each point or
-    none at all: numbers by a scale, texts (and numbers of few values) by their ten commonest."""
+    none at all: numbers by a scale, texts (and numbers of few values) by their ten commonest. Of
+    more than MOST_POINTS rows as many are drawn, evenly spread. axes: the words beside the axes
+    (across, up), for z[:, 0] and z[:, 1]; label: what the values are. ParamError without
+    matplotlib."""
     figure, panels = _figure(1, 7.0)
     panel = panels[0]
     # evenly spread over the rows, so that no part of the source is left out
@@ -100,8 +104,8 @@ def _draw_by_text(panel: Axes, z: Float, texts: npt.NDArray[np.str_]) -> None:
 
 
 def _numbers(values: Sequence[object]) -> Float | None:
-    """The values as numbers, if they are numbers and have more than ten different values; else
-    None."""
+    """(n,): the values as numbers, NaN for None and words of missing values; None if one is no
+    number, or at most MOST_LEVELS different ones are finite."""
     numbers = np.full(len(values), np.nan)
     for place, value in enumerate(values):
         if value is None or _is_gap(value):
@@ -117,15 +121,17 @@ def _numbers(values: Sequence[object]) -> Float | None:
 
 
 def _is_gap(value: object) -> bool:
-    """Whether a value is a word for a missing one."""
+    """Whether a value is a text that stands for a missing one, such as NA."""
     return isinstance(value, str) and is_gap_word(value)
 
 
 def maps(file: BinaryIO, schema: Schema, x: Float, z: Float, side: int) -> None:
-    """Draw each of the first columns as a panel that shows its value over a plane of codes, and
-    write all as a PNG.
+    """Draw each of the first MOST_PANELS columns that a model predicts as a panel that shows its
+    value over a plane of codes, and write all as a PNG.
 
-    x: (side x side, columns) records, z: (side x side, 2) their codes, from the top down.
+    x: (side * side, columns) records, z: (side * side, 2) their codes (across, up), row by row of a
+    grid from the top down: the codes of a row have one place up, and every row has the same places
+    across. ParamError without matplotlib.
     """
     predicted = [place for place, column in enumerate(schema.modelled) if column.predicted]
     shown = predicted[:MOST_PANELS]
@@ -160,7 +166,8 @@ def _add_legend(panel: Axes, column: Modelled, values: Float) -> None:
 
 def plane(z: Float) -> tuple[Float, tuple[str, str]]:
     """Bring codes, (rows, latent), to two dimensions: ((rows, 2) points, the names of both axes).
-    It is the code itself if it has two numbers, else its first two principal components."""
+    It is the code itself if it has two numbers, else its first two principal components. ParamError
+    for a code of one number."""
     if z.shape[1] == 2:
         return z, ("z0", "z1")
     if z.shape[1] < 2:
@@ -177,8 +184,9 @@ def plane(z: Float) -> tuple[Float, tuple[str, str]]:
 
 
 def _figure(panels: int, size: float) -> tuple[Figure, Array]:
-    """Create a figure for a number of panels in rows: (the figure, its axes, some of the last not
-    needed). size: inches of a panel's height."""
+    """Create a figure for a number of panels in rows: (the figure, its axes as an array (n,), row
+    by row, some of the last not needed). panels: 1 or more; size: inches of a panel's height.
+    ParamError without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

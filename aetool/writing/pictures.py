@@ -29,7 +29,9 @@ def write_pictures_like(
     batches: Iterator[Records],
     force: bool,
 ) -> Path:
-    """Write pictures (n, C, H, W) uint8 as the source's kind of file, or folder of PNG files."""
+    """Write pictures (n, C, H, W) uint8 as the source's kind of file, or folder of PNG files;
+    returns target. batches: of as many pictures as the source has. DataError if target is there,
+    unless `force`."""
     if source.format["format"] == "folder":
         pixels = (picture for batch in batches for picture in batch)
         named = zip(source.names, pixels, strict=True)
@@ -54,6 +56,8 @@ def write_folder(
     names: of all pictures, where their formats are not known. permissions: of folders, by path.
     unlent: a list that takes the names of files and folders whose setuid bits, or of files setgid
     bits, were left out: who restores an archive does not lend out their own rights by it.
+    ParamError for standard output, ArchiveError for a name that leaves the folder or comes twice,
+    DataError if there is a folder, unless `force`.
     """
     if os.fspath(target) == "-":
         raise ParamError(
@@ -102,7 +106,7 @@ def write_folder(
 
 def _inside(folder: Path, name: str, target: Path) -> Path:
     """The path inside the folder that a name in an archive stands for; ArchiveError if it would lie
-    outside."""
+    outside, or is no name on this system."""
     path = Path(name)
     if path.is_absolute() or ".." in path.parts or not path.name or "\0" in name:
         raise ArchiveError(f"{target}: picture name {name!r} leaves the folder")
@@ -121,7 +125,8 @@ def _check_free(path: Path, name: str, target: Path) -> None:
 
 
 def _as_png(name: str, taken: set[str]) -> str:
-    """A picture's name with .png as suffix, changed where that name is taken already."""
+    """A picture's name with .png as suffix; where another picture has that, with .png behind its
+    whole name, as often as needed. A changed name is added to `taken`, all names in use."""
     png = Path(name).with_suffix(".png").as_posix()
     if png == name:
         return name
@@ -132,7 +137,9 @@ def _as_png(name: str, taken: set[str]) -> str:
 
 
 def write_pictures(target: Path, pixels: Records, force: bool) -> None:
-    """Write pictures (n, C, H, W) uint8 as a .npy file, or a folder of PNG files."""
+    """Write pictures (n, C, H, W) uint8 as a .npy file, (n, H, W) or (n, H, W, C), if target ends
+    in .npy; else as a folder of PNG files, numbered from 1. DataError if target is there, unless
+    `force`."""
     if target.suffix == ".npy":
         flat = pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)
         with atomic(target, force) as file:

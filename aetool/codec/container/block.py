@@ -38,8 +38,9 @@ class BlockPlace:
 class BlockHead:
     """The bytes before the payload of a block, taken apart.
 
-    number: of the block; first, rows: its records; length: bytes of the payload; content: the
-    digest of what the payload decodes to.
+    number: of the block; first, rows: the number, from 0, of its first record in the archive, and
+    how many it has; length: bytes of the payload; content: the digest of what the payload decodes
+    to.
     """
 
     number: int
@@ -49,6 +50,7 @@ class BlockHead:
     content: bytes
 
     def _fields(self) -> bytes:
+        """The fields of the head as bytes, without seal and checksum."""
         return _HEAD.pack(SYNC, self.number, self.first, self.rows, self.length, self.content)
 
     def seal(self, header_seal: bytes, payload: bytes) -> bytes:

@@ -59,8 +59,8 @@ class OnePiece:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> OnePiece:
-        """The archive that these bytes are, its own digest not compared; DamageError if they are
-        none."""
+        """The archive that these bytes are, its magic bytes and its own digest not compared;
+        DamageError if sizes or parts do not fit, ValueError or TypeError if its JSON is none."""
         end = len(data) - PIECE_END
         if len(data) >= COPIED_FROM or end < START.size:
             raise DamageError("longer or shorter than an archive of its layout may be")
@@ -91,7 +91,8 @@ def is_sealed(piece: bytes) -> bool:
 
 def sealed_length(data: bytes) -> int | None:
     """How long the archive of one piece is that `data` begins with, other bytes behind it: the
-    shortest begin that ends with its own digest; None if there is none."""
+    shortest begin that ends with its own digest; None if there is none among the first COPIED_FROM
+    bytes."""
     # the digest of every beginning, each from the one before
     hasher = hashlib.blake2b(digest_size=DIGEST)
     for end in range(min(len(data) - DIGEST + 1, COPIED_FROM)):

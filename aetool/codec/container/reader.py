@@ -46,7 +46,8 @@ class Reader:
     the first 16 bytes of the SHA-256 of the model that is needed, zeros if none. sha256: of what is
     restored, or its first 4 bytes. blocks: where each lies. lost: for a recovering reader, a line
     for each part that is missing; unsealed: whether no part is missing, but only the digest of the
-    whole can tell that they are undamaged.
+    whole can tell that they are undamaged. DataError if the file cannot be opened, NoArchiveError
+    if it is no archive, ArchiveError if it is damaged or of another version of the format.
     """
 
     def __init__(self, path: Path, name: str = "") -> None:
@@ -98,8 +99,8 @@ class Reader:
         return ArchiveError(f"{self.path}: damaged: {why.removeprefix('damaged: ')}")
 
     def block(self, index: int) -> StoredBlock:
-        """Read block `index`; ArchiveError unless head, place and payload are those that its digest
-        was made of."""
+        """Read block `index`, from 0 (an archive of one piece has only one, whatever is asked for);
+        ArchiveError unless head, place and payload are those that its digest was made of."""
         if self._only_block is not None:
             return self._only_block
         try:
@@ -109,7 +110,7 @@ class Reader:
 
     def check_whole(self, whole: bytes) -> None:
         """Raise ArchiveError unless `whole`, the digest of what was restored, begins with the
-        stored one."""
+        stored one, or if none is stored."""
         if not self.sha256 or not whole.startswith(self.sha256):
             why = "the whole does not match its digest"
             if self.unsealed:
@@ -120,6 +121,8 @@ class Reader:
     # ---- all but the blocks
 
     def _open(self) -> None:
+        """Read and verify all but the blocks, and set the attributes by it; DamageError,
+        ArchiveError or what SENSELESS lists where something does not fit."""
         if self._layout(0) & ONE_PIECE:
             if self.size >= COPIED_FROM:
                 raise DamageError("longer or shorter than an archive of its layout may be")
@@ -140,7 +143,8 @@ class Reader:
         self._take_footer(footer)
 
     def _refuse_cut(self) -> None:
-        """Raise DamageError if the file does not end with the end mark, as one that was cut off."""
+        """Raise DamageError if the file does not end with the end mark, as one that was cut off
+        does not."""
         if self._read(self.size - len(END), len(END)) != END:
             raise DamageError(
                 f"{NOT_FITTING}: it ends early, at byte {self.size:,}, before its footer (or bytes "
@@ -159,12 +163,13 @@ class Reader:
             raise DamageError("its two headers differ")
 
     def _take_footer(self, footer: Footer) -> None:
+        """Set facts and sha256 to those of a footer."""
         self.facts = dict(footer.described["facts"])
         self.sha256 = footer.whole
 
     def _take_piece(self, data: bytes, sealed: bool = True) -> None:
-        """Set all attributes from an archive of one piece. sealed: whether to compare its digest;
-        DamageError where that does not match."""
+        """Set model, facts, header, sha256 and blocks from the bytes of an archive of one piece.
+        sealed: whether to compare its digest; DamageError where that does not match."""
         piece = OnePiece.from_bytes(data)
         if sealed and not is_sealed(data):
             # how long it was, nothing in it says; of one piece there is little to bring back
@@ -195,7 +200,8 @@ class Reader:
 
     def _layout(self, base: int) -> int:
         """The layout flags (ONE_PIECE, NAMED) of the archive that begins at `base`; NoArchiveError
-        if the file is none, ArchiveError for another version of the format."""
+        if the file is none, ArchiveError if it is called .aez and begins otherwise, or for another
+        version of the format, DamageError if it is cut short."""
         start = self._read(base, min(self.size - base, START.size))
         if not start.startswith(MAGIC) and self.path.suffix == ".aem":
             raise NoArchiveError(
@@ -222,7 +228,7 @@ class Reader:
 
     def _read_header(self, base: int) -> int:
         """Set header, header_seal and model from the header that begins at `base`; returns the
-        offset behind it."""
+        offset behind it. DamageError if it is too large, cut short, or has not its digest."""
         layout = self._layout(base)
         place = base + START.size
         if layout & NAMED:
@@ -243,7 +249,7 @@ class Reader:
 
     def _read_sections(self, place: int) -> int:
         """Set sections to those that the header lists, the first at offset `place`; returns the
-        offset behind them. DamageError if one has not its hash."""
+        offset behind them. DamageError if one is too large, cut short, or has not its hash."""
         for name, size, sha256 in self.header.get("sections", []):
             if type(size) is not int or not 0 <= size <= MAX_SECTION:
                 raise DamageError(f"section {name} is larger than allowed")
@@ -255,7 +261,8 @@ class Reader:
         return place
 
     def _read_footer(self, end: int) -> tuple[int, Footer]:
-        """(the offset at which it begins, the footer) of the footer that ends at offset `end`."""
+        """(the offset at which it begins, the footer) of the footer that ends at offset `end`;
+        DamageError if there is none, or its digests do not match."""
         place = end - TRAILER_SIZE
         frame = self._read(place, TRAILER_SIZE)
         size = Trailer.from_bytes(frame).size
@@ -265,7 +272,7 @@ class Reader:
     # ---- blocks
 
     def _read_head(self, offset: int) -> tuple[BlockHead, bytes]:
-        """(head, seal) of the block at this offset."""
+        """(head, seal) of the block at this offset; DamageError if there is none."""
         return BlockHead.from_bytes(self._read(offset, HEAD_SIZE))
 
     def _verified(self, place: BlockPlace) -> StoredBlock:

@@ -28,7 +28,8 @@ UNREADABLE = (ArchiveError, *SENSELESS)
 
 class RecoveringReader(Reader):
     """Opens a damaged archive as far as it can be read: a broken header is replaced by its copy in
-    the footer, and blocks are searched by their marks. `lost` has a line for each missing part."""
+    the footer, and blocks are searched by their marks. `lost` has a line for each missing part.
+    ArchiveError only if neither header nor footer can be read."""
 
     def _open(self) -> None:
         base = next(self._marks(MAGIC), -1)
@@ -53,6 +54,8 @@ class RecoveringReader(Reader):
         self._look_for_blocks(footer)
 
     def _is_in_one_piece(self, base: int) -> bool:
+        """Whether the archive that begins at `base` is in one piece; False if its first bytes
+        cannot be read."""
         try:
             return bool(self._layout(base) & ONE_PIECE)
         except (ArchiveError, DamageError):
@@ -76,7 +79,7 @@ class RecoveringReader(Reader):
 
     def _last_footer(self) -> tuple[int, Footer] | None:
         """(the offset at which it begins, the footer) before the last end mark of the file; None,
-        noted in `lost`, if it cannot be read."""
+        noted in `lost`, if it cannot be read. Sets facts and sha256."""
         try:
             ends = deque(self._marks(END), maxlen=1)
             if not ends:
@@ -91,7 +94,7 @@ class RecoveringReader(Reader):
     def _take_copied_header(self, begin: int, footer: Footer) -> None:
         """Set header, header_seal and model from the copy in the footer, and read the sections,
         which end where the blocks begin. begin: the footer's offset. DamageError if the archive is
-        too small to have a copy."""
+        too small to have a copy. Sections that cannot be read are noted in `lost`."""
         if "header" not in footer.described:
             raise DamageError(
                 "its header cannot be read, and so small an archive has no copy of it"

@@ -45,7 +45,8 @@ class Writer:
     blocks, such as an embedded model. model: the SHA-256, in hexadecimal, of a model that decoding
     needs and that is not embedded; "" without. may_be_one_piece: whether an archive of one block,
     and of fewer than COPIED_FROM bytes, may be written as one piece. blocks: where each block was
-    written; rows: records written so far.
+    written, [] for an archive in one piece; rows: records written so far, those of a block that
+    waits not counted.
     """
 
     file: BinaryIO
@@ -58,7 +59,9 @@ class Writer:
     _waiting: NewBlock | None = None  # a first block that may turn out to be the only one
 
     def add(self, rows: int, content: bytes, payload: bytes) -> None:
-        """Append a block. rows: its records; content: the digest of what the payload decodes to."""
+        """Append a block; a first one may be kept back until the next call, in case it stays the
+        only one. rows: its records; content: the digest of what the payload decodes to. DataError
+        if it is too large, or one too many."""
         block = NewBlock(rows, content, payload)
         if self.blocks:
             self._append(block)
@@ -70,7 +73,8 @@ class Writer:
 
     def finish(self, facts: Mapping[str, object], whole: bytes) -> None:
         """Write what is left: the footer, or a small archive as one piece. facts: JSON, as the
-        errors measured; whole: the SHA-256 of what is restored."""
+        errors measured; whole: the SHA-256, 32 bytes, of what is restored. DataError as of `add`,
+        or for a header that is too large."""
         if not self.blocks:
             piece = self._in_one_piece(facts, whole)
             may_be_piece = self.may_be_one_piece and not self.sections
@@ -113,9 +117,9 @@ class Writer:
     def _begin(self) -> None:
         """Write what stands before the blocks: the start (magic bytes, version, whether a model is
         named), the digest of the model, the header as deflated JSON behind its length, a seal of
-        all this, which the blocks' seals continue, and the sections. Then the first block, if it
-        has been waiting in case it is the only one. DataError if the header is longer than
-        MAX_JSON."""
+        all this, kept in `_header_seal`, which the blocks' seals continue, and the sections. Then
+        the first block, if it has been waiting in case it is the only one. DataError if the header
+        is longer than MAX_JSON."""
         header = self._full_header()
         described = deflate(header)
         if len(canonical(header)) > MAX_JSON:

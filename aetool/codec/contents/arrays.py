@@ -199,7 +199,8 @@ class ArrayContent(Content):
 
     def _array_at(self, row: int) -> int:
         """The position, in the file, of the array that contains row number `row` of the archive,
-        whose rows are those of its arrays one after the other (arrays that are not joint)."""
+        whose rows are those of its arrays one after the other (arrays that are not joint).
+        ArchiveError if it is behind the last array."""
         for place, tensor in enumerate(self.arrays):
             if row < tensor.rows:
                 return place
@@ -378,13 +379,14 @@ class ArrayContent(Content):
 
     def _check_rows(self, archive: Archive) -> None:
         """Raise ArchiveError unless the archive has as many rows as its arrays, before memory is
-        taken for the size that the header claims. A lenient archive may have fewer."""
+        taken for the size that the header claims. A lenient archive may have any number."""
         if archive.rows != self._rows_of_all() and not archive.lenient:
             raise archive.reader.damaged("its blocks have not the rows of its arrays")
 
     def _check_has_rows(self, name: str) -> None:
-        """Raise DataError if single rows cannot be asked for, as arrays have different numbers of
-        them. name: of the archive or source, for the message."""
+        """Raise DataError if single rows cannot be asked for: they can be of arrays that are one
+        table, and of a single array whose rows are those of its first axis. name: the file's, for
+        the message."""
         if self.joint:
             return
         # rows of one array are those of its first axis, unless more axes count as rows
@@ -426,7 +428,7 @@ class ArrayContent(Content):
         self._write(file, self._restored(rows, last - first))
 
     def rows_own(self) -> int:
-        """How many rows the source has."""
+        """How many rows the source has, by the shapes of its arrays."""
         return self._rows_of_all()
 
     def frame_own(self, first: int, last: int) -> pd.DataFrame | Array | Json:
@@ -463,7 +465,8 @@ class ArrayContent(Content):
         rows: int,
     ) -> MembersWithValues:
         """Yield each array with its values, part by part, as the pieces come; joint arrays only
-        once all pieces are read. rows: how many the pieces have together."""
+        once all pieces are read. The values of an array must be taken before the next array is
+        asked for. rows: how many are restored. rows: how many the pieces have together."""
         members = [self._member(tensor, rows) for tensor in self.arrays]
         if len(members) == 1:
             yield members[0], _values_of(pieces)
@@ -576,7 +579,8 @@ def tensor_of(member: Member) -> Tensor:
 
 def are_joint(arrays: Sequence[Tensor]) -> bool:
     """Whether arrays are stored as one table: all of one or two dimensions, with the same number of
-    rows, not 0, and at most MOST_COLUMNS columns together."""
+    rows, not 0, and at most MOST_COLUMNS columns together (and those of two laid out by their
+    second axis alone). No arrays are no table."""
     columns = 0
     # an array of one dimension is a column, of two a table if rows lie along the first
     for tensor in arrays:
@@ -591,8 +595,9 @@ def are_joint(arrays: Sequence[Tensor]) -> bool:
 
 
 def column_labels(source: ArrayFile) -> list[str]:
-    """The names by which --max-error refers to what has a bound: each column of a table, else each
-    array."""
+    """The names by which --max-error refers to what has a bound: each column of an array of two
+    axes (one name for all if there are none, or more than tensors.MOST_COLUMNS), else each array.
+    UnsuitedError for a type that cannot be stored natively."""
     alone = len(source.members) == 1
     names: list[str] = []
     for member in source.members:
@@ -602,7 +607,8 @@ def column_labels(source: ArrayFile) -> list[str]:
 
 def ends_of(source: ArrayFile) -> list[tuple[Fraction, Fraction] | None]:
     """For each column label of an array file its (smallest, largest) finite number, as exact
-    fractions; None for one without finite numbers."""
+    fractions; None for one without finite numbers, or of another type. UnsuitedError as of
+    `tensor_of`."""
     ends: list[tuple[Fraction, Fraction] | None] = []
     for place, member in enumerate(source.members):
         tensor = tensor_of(member)

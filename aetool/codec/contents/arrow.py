@@ -84,8 +84,8 @@ class ArrowContent(Content):
         return content
 
     def _collect_dictionaries(self) -> None:
-        """Read the source, if it has columns of dictionaries, and join the dictionaries of its
-        batches to one for each column."""
+        """Read the source once and fill `dictionaries` with the different ones of each column, if
+        it has columns of dictionaries."""
         from pyarrow import types
 
         has_any = any(types.is_dictionary(kind) for kind in self.schema.types)
@@ -258,7 +258,7 @@ class ArrowContent(Content):
         restored: Iterator[pa.RecordBatch],
     ) -> None:
         """Compare the source's batches with the restored ones, one by one, each within the column's
-        bounds; DataError where they differ."""
+        bounds; ArchiveError where they differ, or one side has more of them."""
         for batch in items:
             other = next(restored, None)
             if other is None:
@@ -278,7 +278,8 @@ class ArrowContent(Content):
         return bool(self.schema.equals(other.schema))
 
     def reader(self, archive: Archive) -> BatchCoder:
-        """The coder that decodes the archive's blocks, with the dictionaries of the archive."""
+        """The coder that decodes the archive's blocks, with the dictionaries of the archive, which
+        the first call reads into `dictionaries`."""
         sections = archive.reader.sections
         # read once, when the first block is decoded
         if DICTIONARIES in sections and not self.dictionaries.of:
@@ -401,8 +402,9 @@ def _rows_of(batch: pa.RecordBatch, inside: slice) -> pa.RecordBatch:
 
 
 def _objects(column: pa.Array) -> list[object]:
-    """The values as objects of Python, None for missing ones; moments and durations that Python
-    cannot hold as whole numbers, or as text."""
+    """The values as objects of Python, None for missing ones. If Python cannot hold one of them (a
+    moment or duration), all are whole numbers of the column's unit instead, or text where they lie
+    in lists or structures."""
     import pyarrow as pa
 
     values: list[object]

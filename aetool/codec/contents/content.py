@@ -49,7 +49,8 @@ class Content:
     records: "table", "array", "image", "folder" or "bytes". mode: LOSSLESS, BOUNDED or LOSSY.
     hashes_bytes: whether the digest of the whole is that of the restored bytes; else it is that of
     all blocks' digests. can_be_sharded: whether items may be written to archives of their own.
-    opens_with_head: whether the first restored piece is what comes before the records.
+    opens_with_head: whether the first restored piece is what comes before the records. ValueError
+    for another mode.
 
     paths: files of the source, see `watch`.
     """
@@ -97,8 +98,8 @@ class Content:
 
     @property
     def fidelity(self) -> str:
-        """How exactly the source comes back, in a word: lossless (every byte), values, pixels,
-        bounded or lossy."""
+        """How exactly the source comes back, in a word or a few: lossless (every byte), values,
+        pixels, bounded, lossy, or bytes (kept file)."""
         return self.mode
 
     @property
@@ -107,7 +108,9 @@ class Content:
         return False
 
     def format(self, archive: Archive | None = None) -> dict[str, Json]:
-        """How the source was written: its file format, and what else its writer needs to know."""
+        """How the source was written: its file format, and what else its writer needs to know.
+        archive: the one that is read, for a content whose archive leaves a part of the format to a
+        shared model; other contents do not look at it."""
         return self._format
 
     def owners(self, block: Block) -> list[int] | None:
@@ -154,8 +157,8 @@ class Content:
         raise NotImplementedError
 
     def size_of(self, item: Piece) -> int:
-        """How many bytes of the source an item stands for; of a table in memory, how many
-        records."""
+        """How many bytes of the source an item stands for (of typed columns in memory: as Arrow or
+        numpy hold them)."""
         return len(item)
 
     def bytes_of(self, piece: Piece) -> int:
@@ -196,7 +199,7 @@ class Content:
 
     def check_kind(self) -> None:
         """Raise ArchiveError unless a file that is written of the source's records reads as the
-        source does."""
+        source does. Does nothing where blocks alone are compared."""
 
     def check_written(self, archive: Archive) -> None:
         """Raise ArchiveError unless every block of the finished archive has its digest and the
@@ -226,8 +229,8 @@ class Content:
         return [self.kind]
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
-        """The places of the columns of these names; ParamError for a name that is not there, or a
-        content without columns."""
+        """The places, from 0, of the columns of these names, in the order of wanted; ParamError for
+        a name that is not there, or a content without columns."""
         if self.kind != "table":
             raise ParamError(
                 f"{archive.reader.path}: {option('--columns')} is for tables, and this holds "
@@ -242,7 +245,8 @@ class Content:
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> Piece:
-        """The records `inside` of a decoded block. wanted: the names of the columns; None: all."""
+        """The records of a decoded block that `inside` slices, counted from the block's first, 0.
+        wanted: the names of the columns; None: all."""
         raise NotImplementedError
 
     def pieces(
@@ -298,8 +302,9 @@ class Content:
         raise NotImplementedError
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
-        """Records first:last as a DataFrame of a table, or pictures (n, channels, height, width)
-        uint8; DataError for a content that has no such form."""
+        """Records first:last in memory: a table as a DataFrame; pictures as (n, channels, height,
+        width) uint8, those of a folder as a list of such; arrays as a DataFrame, an array, or
+        arrays by name. DataError for a content that has no such form."""
         raise DataError(
             f"{archive.reader.path}: holds a file's bytes; decompress it, then read the file"
         )
@@ -324,7 +329,8 @@ class Content:
 
 
 class ByteContent(Content):
-    """A content that restores its source byte for byte, piece by piece.
+    """A content that restores its source byte for byte (but for numbers within a bound, if its mode
+    is BOUNDED), piece by piece.
 
     stream: opens the source's bytes, for writing. file: where other processes can read the same
     bytes; None if they cannot. part: what error messages call a piece that differs.
@@ -439,7 +445,8 @@ class Stamp:
 
 
 def places_in(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """The place of each wanted name among the names; ParamError for one that is not there."""
+    """The place, from 0, of each wanted name among the names, the first of equal ones; ParamError
+    for one that is not there."""
     for name in wanted:
         if name not in names:
             guess = there_are(name, names)
@@ -459,7 +466,7 @@ def cut(items: Iterable[Piece], first: int, last: int) -> Iterator[tuple[Piece, 
 
 
 def read_exactly(stream: BinaryIO, size: int) -> bytes:
-    """Read the next `size` bytes of a stream; fewer only where it ends."""
+    """Read the next `size` bytes of a stream; fewer only where it ends, b"" at its end."""
     data = stream.read(size)
     while len(data) < size:
         more = stream.read(size - len(data))

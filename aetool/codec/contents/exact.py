@@ -38,14 +38,16 @@ def bytes_of_columns(columns: writers.Columns) -> int:
 
 
 def empty(kind: str) -> writers.Restored:
-    """A column of no records, of a kind as `kind_of` names it."""
+    """A column of no records, of a kind as `kind_of` names it: [] of cells, else an array (0,), of
+    moments datetime64[us], of floats float64."""
     if kind == "cells":
         return []
     return np.zeros(0, MICROSECONDS if kind == "moments" else np.float64)
 
 
 def kind_of(values: Values) -> str:
-    """The kind of a column's values: "cells" of text, "floats" or "moments"."""
+    """The kind of a column's values: "cells" of text, "moments" of datetime64, or "floats" of any
+    other dtype."""
     if isinstance(values, Cells):
         return "cells"
     return "moments" if values.dtype.kind == "M" else "floats"
@@ -65,7 +67,7 @@ def encoded(values: Values) -> Coded:
 
 def restored(column: Decoded) -> writers.Restored:
     """The values of a column that `encoded` encoded: moments with NaT, floats with NaN, or strings
-    with None where they are missing."""
+    with None where they are missing. ArchiveError if the column is damaged or of anything else."""
     if isinstance(column.meta, IntegerMeta):
         return tensors.decode_moments(column, np.dtype(MICROSECONDS))
     if isinstance(column.meta, RealMeta):
@@ -77,7 +79,8 @@ def restored(column: Decoded) -> writers.Restored:
 
 @sensible()
 def strings_of(column: Decoded) -> list[str | None]:
-    """The cells of a column of text; None where they are missing."""
+    """The cells of a column of text; None where they are missing. ArchiveError if the column is of
+    anything else, or a cell is not UTF-8."""
     text = cells.decode_cells(column)
     gaps = text.gaps if text.gaps is not None else np.zeros(len(text.ends), np.bool_)
     raw = spans.cells_of(text.bytes, text.ends - text.lengths(), text.ends)

@@ -40,7 +40,8 @@ InTypes = ArrowContent | ArrayContent | PixelArray
 
 class TypedFile(KeptBytes):
     """A small file of arrays or a table, stored as compressed bytes in one block; its rows and
-    columns can be asked for all the same. squeezed, rows: only for writing, set by `is_smaller`."""
+    columns can be asked for all the same. squeezed, rows: its compressed bytes and number of rows,
+    only for writing, set by `is_smaller`."""
 
     def __init__(
         self,
@@ -68,8 +69,11 @@ class TypedFile(KeptBytes):
 
     def is_smaller(self, most: int, rows: int) -> bool:
         """Compress the file's bytes as they are, keep the result for `encode`, and return whether
-        it is shorter than `most` bytes. rows: how many the file has. Files that are large are not
-        tried: False."""
+        it is shorter than `most` bytes. rows: how many the file has.
+
+        False, without a thorough try, for an empty file, for one of more than LARGEST bytes or
+        MOST_ROWS rows, and where a quick look takes more than PROMISE * most bytes.
+        """
         with self.opened() as stream:
             raw = read_exactly(stream, LARGEST + 1)
         if not 0 < len(raw) <= LARGEST or rows > MOST_ROWS:

@@ -146,7 +146,7 @@ class Folder(Content):
         return folders.encode(pieces, self.effort)
 
     def _bytes_of_file(self, picture: Picture) -> Iterator[Picture]:
-        """The bytes of a picture's file, in pieces."""
+        """The bytes of a picture's file, in pieces: one, unless it is large."""
         path = self._path_of(picture)
         return folders.read(path, picture.name, keep=True)
 
@@ -256,7 +256,8 @@ class BoundedFolder(Folder):
         )
 
     def facts_of(self, item: list[Picture]) -> dict[str, Json]:
-        """How many files are stored exactly all the same, by why: they have no levels."""
+        """How many files are stored exactly all the same, by why: they have no levels.
+        {"stored_exactly": {why: count}}, of all items up to this one; {} if there are none."""
         first = item[0]
         kind = LEVELLESS.get(first.mode)
         if first.pixels is None:
@@ -271,7 +272,8 @@ class BoundedFolder(Folder):
 
 
 def _folders_of(header: dict[str, Json]) -> dict[str, int]:
-    """The permission bits of folders by path that a header says; ValueError if they are none."""
+    """The permission bits of folders by path that a header says; {} if none, ValueError for bits
+    below 0 or above MOST."""
     folders = {}
     for path, bits in header.get("folders", {}).items():
         mode = int(bits)
@@ -283,7 +285,7 @@ def _folders_of(header: dict[str, Json]) -> dict[str, int]:
 
 def _worth_saying(source: FolderSource) -> dict[str, int]:
     """Which folders an archive must list: permission bits by path, of folders that have unusual
-    ones or hold no file."""
+    ones or are empty (hold neither a file nor a folder)."""
     inside = [*source.names, *source.others, *source.folders]
     # all others are made anyway when what is in them is restored
     not_empty = {path.rpartition("/")[0] for path in inside}

@@ -11,8 +11,9 @@ from aetool.codec.columns import Coded
 
 
 def labels_of(names: Sequence[str]) -> list[str]:
-    """A different label for each column: its name, or, if others have that name, the name and the
-    column's place, from 1."""
+    """A label for each column, in their order: its name, or, if others have that name, "NAME
+    (column PLACE)", place from 1. Labels differ, unless a column is itself called like such a
+    label."""
     labels = []
     times = Counter(names)  # a text may have a hundred thousand columns
     for place, name in enumerate(names, 1):

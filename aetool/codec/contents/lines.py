@@ -95,7 +95,8 @@ class JsonLines(ByteContent):
         return isinstance(other, JsonLines)
 
     def names(self, archive: Archive) -> list[str]:
-        """The keys of the archive's first record, each once; [] if it has none."""
+        """The keys of the archive's first record, each once; [] if it has no record. Blank lines
+        are no records. DataError if the line is no JSON, ParamError if it is no object."""
         # nearly always the first line is a record: only behind it more than a few are looked at
         for first, last in ((0, FEW), (FEW, archive.rows)):
             end = min(last, archive.rows)
@@ -207,7 +208,8 @@ def _named_once(names: Sequence[str]) -> tuple[list[str], list[int]]:
 
 
 def _records(archive: Archive, first: int, last: int) -> Iterator[dict[str, Json]]:
-    """Yield the JSON object of each line first:last that is not blank, as a _Reader reads it."""
+    """Yield the JSON object of each line first:last that is not blank, as a _Reader reads it;
+    DataError or ParamError for a line that it refuses."""
     reader = _Reader(archive)
     for piece in archive.pieces(first, last):
         for line in jsonlines.split(piece):

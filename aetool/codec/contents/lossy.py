@@ -149,8 +149,8 @@ class Lossy(Content):
             yield self.codes_of(block)
 
     def compare(self, archive: Archive) -> None:
-        """Restore everything; ArchiveError if that fails. The source is not read: a model's records
-        differ from it."""
+        """Restore everything, or decode only the codes where the model is not there; ArchiveError
+        if that fails. The source is not read: a model's records differ from it."""
         for _ in self.checked(archive):
             pass
 
@@ -285,7 +285,7 @@ class LossyTable(Lossy):
     ) -> Float | None:
         """The conditioning columns of a block, (rows, conditions), as the model's decoder takes
         them; None if it takes none. exact: the columns that the block stores exactly, by name.
-        ArchiveError if one is not among these."""
+        ArchiveError if one is not among these. ArchiveError if the block lacks one."""
         # what the decoder is told beside the code, such as the hour of a sensor's reading
         names = decoding.condition_names(archive.model)
         if not names:
@@ -429,7 +429,8 @@ class LossyPictures(Lossy):
         return names
 
     def pictures(self, archive: Archive, first: int, last: int) -> Iterator[Picture]:
-        """Yield pictures first:last, each with its name."""
+        """Yield pictures first:last, each with its name; only of an archive that has names
+        (`named`)."""
         # names are few bytes: all of them are read before the first picture
         names = iter(self.picture_names(archive)[first:last])
         for pixels in archive.pieces(first, last):
@@ -437,7 +438,8 @@ class LossyPictures(Lossy):
                 yield Picture(next(names), "", picture)
 
     def _shape(self, archive: Archive) -> tuple[int, int, int]:
-        """(channels, height, width) of the pictures that the model restores."""
+        """(channels, height, width) of the pictures that the model restores; (1, 1, 1) if it says
+        none."""
         return archive.model.shape or (1, 1, 1)
 
     def restore(

@@ -72,7 +72,8 @@ class Part:
 
 
 def is_inside(path: str) -> bool:
-    """Whether a path with / cannot lead out of the folder that it begins in, on any system."""
+    """Whether a path with / between names cannot lead out of the folder that it begins in, on any
+    system. False for an empty or absolute path, and for one with .. or a \\, : or NUL in it."""
     pure_path = PurePosixPath(path)
     # what Windows takes for a folder or a drive is refused everywhere, so that an index that is
     # read on one system is read on all
@@ -82,7 +83,8 @@ def is_inside(path: str) -> bool:
 
 
 def _refuse_doubles(paths: Sequence[str]) -> None:
-    """Raise ValueError for a path that is there twice: one of both would take the other's place."""
+    """Raise ValueError for the first path that is there twice: one of both would take the other's
+    place."""
     listed: set[str] = set()
     for path in paths:
         if path in listed:
@@ -95,7 +97,8 @@ class Parts(Content):
 
     format: what the header says of all parts alike, such as the kind of file. whole: TABLE, if the
     parts are shards of one file, or FOLDER, if each part is a file of its own, all with the same
-    columns.
+    columns. ValueError for another `whole`, for no parts, for two with one file, and in a FOLDER
+    for two with one name.
     """
 
     name = "parts"
@@ -154,21 +157,24 @@ class Parts(Content):
         return list(itertools.accumulate(counts, initial=0))
 
     def number_at(self, row: int) -> int:
-        """The number, from 0, of the part that has record `row`, from 0."""
+        """The number, from 0, of the part that has record `row`, counted from 0 through all parts;
+        row must be below `rows`."""
         return bisect.bisect_right(self.first_rows, row) - 1
 
     # ---- reading: what all parts have in common, the first one tells
 
     def lead(self, archive: Archive) -> Content:
         """The content of the first part, from which all parts' common format is read; its file is
-        opened once. In a lenient reading, the first part that can be opened."""
+        opened once. In a lenient reading, the first part that can be opened. ArchiveError or
+        DataError if none can."""
         if self._lead is None:
             with self._first_part(archive) as first_part:
                 self._lead = first_part.content
         return self._lead
 
     def _first_part(self, archive: Archive) -> Archive:
-        """Open the first part; if lenient, the first that can be opened."""
+        """Open the first part; if lenient, the first that can be opened. ArchiveError or DataError
+        if that fails (if lenient: of the last part)."""
         for number in range(len(self.parts) - 1):
             try:
                 return archive.part(number)
@@ -214,9 +220,9 @@ class Parts(Content):
 
     def _of_each(self, archive: Archive, first: int, last: int, read: Read) -> Iterator[Pieces]:
         """Read records first .. last - 1, counted through all parts from 0, part after part; yield
-        for each part the pieces of its file. The header record, with the names of the columns,
-        comes from the first part alone. read(part, first, last): the pieces of a part's own records
-        first .. last - 1."""
+        for each part the pieces of its file; in a lenient reading a part that cannot be read is
+        passed over. The header record, with the names of the columns, comes from the first part
+        alone. read(part, first, last): the pieces of a part's own records first .. last - 1."""
         is_first = True
         for opened in archive.parts(first, last):
             own_pieces = read(opened.archive, opened.inside.start, opened.inside.stop)

@@ -29,7 +29,8 @@ MOST_SIZE = 1 << 31  # of a picture in one direction, less 1
 class PixelArray(Content):
     """Pictures of one shape, (channels, height, width), stored pixel by pixel. source, effort: for
     writing. model: what a model has learned of other pictures; primed: whether the archive can only
-    be read with that model. bound: how many levels off a restored value may be; 0 for exactly."""
+    be read with that model. bound: how many levels off a restored value may be; 0 for exactly.
+    ValueError for a shape that is none."""
 
     name = "pixels"
     kind = "image"
@@ -121,7 +122,7 @@ class PixelArray(Content):
 
     # what `restore` and `frame` write of an archive is compared with these
     def rows_own(self) -> int:
-        """How many pictures the source has."""
+        """How many pictures the source has; 0 without a source."""
         if self.source is None:
             return 0
         return self.source.count
@@ -165,8 +166,8 @@ class BoundedPixels(PixelArray):
 
 
 def bound_of(said: Json) -> int:
-    """The bound that a header says; ValueError unless it is a whole number of levels, 1 at
-    least."""
+    """The bound that a header says; ValueError unless it is a whole number of levels, 1 to
+    MOST_BOUND."""
     if type(said) is not int or not 0 < said <= MOST_BOUND:
         raise ValueError(f"pictures within {said} levels")
     return said
@@ -185,7 +186,7 @@ def is_primed(header: dict[str, Json]) -> bool:
 
 def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
     """(channels, height, width) as a header has it; ValueError unless it is three whole numbers
-    above 0."""
+    above 0 and below MOST_SIZE."""
     # bool is an int, too, and no size
     are_whole = all(type(size) is int for size in shape)
     if len(shape) != 3 or not are_whole or min(shape) <= 0 or max(shape) >= MOST_SIZE:
@@ -195,8 +196,8 @@ def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
 
 
 def pixels_of(source: ArrayFile) -> ArraySource | None:
-    """The pictures of a file that has one array of bytes, in the shape of gray or coloured
-    pictures; None for any other file."""
+    """The pictures of a file that has one array, of uint8 in C order, not empty, in the shape of
+    gray or coloured pictures (3 or 4 axes); None for any other file."""
     if len(source.members) != 1:
         return None
     member = source.members[0]
@@ -215,7 +216,7 @@ def pixels_of(source: ArrayFile) -> ArraySource | None:
 
 def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
     """Regroup batches of pictures, (n, channels, height, width), so that each has as many pictures
-    as a block holds, at least one."""
+    as a block holds, at least one; the last may have fewer. Without pictures there is no batch."""
     waiting: list[Pixels] = []
     for batch in batches:
         size = int(np.prod(batch.shape[1:]))
@@ -247,8 +248,10 @@ def write_arrays(
     count: int,
     shape: Sequence[int],
 ) -> None:
-    """Write pictures to an idx file, or as the one array of an .npy or .npz file, as format says.
-    count: how many pictures; shape: (channels, height, width)."""
+    """Write pictures to an idx file, or as the one array of an .npy or .npz file, as format says:
+    its "format" is "idx", "npy" or, for any other, npz; of the last two "flat" says whether gray
+    pictures are (n, height, width), else all are (n, height, width, channels), and "key" names the
+    array in an npz. count: how many pictures; shape: (channels, height, width)."""
     if format["format"] == "idx":
         writers.write_idx(file, batches, count, shape)
         return

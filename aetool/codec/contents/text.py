@@ -79,7 +79,7 @@ class TextTable(ByteContent):
         shared: the archive refers to a model that is stored elsewhere; what the model knows is left
         out here: head and names may be None, and format has only what differs from the model's.
         origin: how to read the text, for an archive that is to be written; None for one that is
-        read.
+        read. ValueError without a head, unless shared.
         """
         stream = origin.stream if origin is not None else None
         super().__init__(mode, format, stream)
@@ -163,8 +163,8 @@ class TextTable(ByteContent):
         return self.head
 
     def _head_is_header(self, archive: Archive) -> bool:
-        """Whether the head has nothing but a header record, and that record has the columns'
-        names."""
+        """Whether the head holds, behind a byte-order mark or blank lines, just one record if the
+        format has a header, else none, and gives the columns' names."""
         head = self._whole_head(archive)
         format = self.format(archive)
         bare_head = head.removeprefix(encodings.BOM)
@@ -269,7 +269,8 @@ class TextTable(ByteContent):
 
     def _compare_within_bounds(self, archive: Archive, stream: BinaryIO) -> None:
         """Compare a text, read from its beginning, with what the archive's blocks restore, each
-        number within its column's bound; DataError where they differ."""
+        number within its column's bound; ArchiveError where they differ. What stands behind the
+        last record is not read."""
         head = self._head_of(self._layout)
         head_of_source = read_exactly(stream, len(head))
         if head_of_source != head:
@@ -308,8 +309,8 @@ class TextTable(ByteContent):
         return self._as_cut() == other._as_cut()
 
     def _as_cut(self) -> tuple[Json, ...]:
-        """What two tables have in common if their records can stand in one: the head, the names of
-        the columns, and how records are cut."""
+        """What two tables have in common if their records can stand in one: (head, names of the
+        columns, delimiter, space, encoding, header)."""
         format = self.format()
         how_cut = [format.get(key) for key in AS_CUT]
         return (self.head, self.given_names, *how_cut)
@@ -465,7 +466,8 @@ class TextTable(ByteContent):
 
 
 def read_cell(cell: bytes) -> str:
-    """The value of a cell without its quotes, as text to be shown."""
+    """The value of a cell without its quotes, as text to be shown: a doubled quote within quotes is
+    one, bytes that are not UTF-8 become U+FFFD."""
     text = cell.decode("utf-8", "replace")
     # one quote alone is no pair
     if len(text) < 2:
@@ -488,7 +490,8 @@ def _no_bytes() -> BinaryIO:
 
 def names_told(head: bytes, format: Mapping[str, Json]) -> list[str]:
     """The column names that the head's first record gives, read by an archive's format; [] if the
-    format does not say whether that record is a header. head: the bytes before the first record."""
+    format says that it is no header, or does not say whether it is. head: the bytes before the
+    first record."""
     if "header" not in format:
         return []
     # a format says more than how a text is cut
@@ -501,7 +504,7 @@ def names_told(head: bytes, format: Mapping[str, Json]) -> list[str]:
 
 def cut_as(rows: Sequence[int], text: bytes, rule: Rule) -> list[bytes]:
     """Cut a text into consecutive parts, part i of rows[i] records; [] if the text has another
-    number of records in all."""
+    number of records in all. A single part is the text as it is: its records are not counted."""
     if len(rows) == 1:
         return [text]
     begin_of_records = begins(text, rule).tolist()

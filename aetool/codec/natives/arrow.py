@@ -184,7 +184,8 @@ class WholeNumbers(ColumnKind):
         bound: Bound,
     ) -> Coded:
         """Encode stored numbers, (n,) of 64 bits. gaps: (n,) bool, which are missing, or None;
-        bound: as of `encode`."""
+        bound: as of `encode`; all are stored exactly if one of them has more digits than its
+        decimal type allows."""
         unit = Fraction(10) ** self.scale
         grid = None
         # a number beyond its type's digits would be moved to one within
@@ -373,7 +374,7 @@ class WideDecimals(WholeNumbers):
 
 def _needed(limbs: Int64) -> int:
     """How many of the limbs, (n, limbs), must be stored: higher ones that in every row only repeat
-    the sign of the limb below can be left out."""
+    the sign of the limb below can be left out. At least 1, which is also that of no rows."""
     count: int = limbs.shape[1]
     while count > 1:
         highest = limbs[:, count - 1]
@@ -520,8 +521,8 @@ class Strings(ColumnKind):
         return array.cast(self.kind)
 
     def _padded(self, cell_column: cells.CellColumn) -> npt.NDArray[np.uint8]:
-        """The bytes of values of one length, one behind the other, zeros in gaps; ArchiveError if
-        one has another length."""
+        """The bytes of values of one length, one behind the other, zeros in gaps: (n * length,), or
+        (n, length) if there are gaps; ArchiveError if one has another length."""
         lengths = cell_column.lengths()
         width = self.fixed or 0
         gaps = cell_column.gaps
@@ -594,7 +595,7 @@ def kind_of(
 
 
 def _class_of(kind: pa.DataType) -> type[ColumnKind]:
-    """The class that stores columns of an Arrow type."""
+    """The class that stores columns of an Arrow type; Strings for all that are nothing else."""
     from pyarrow import types
 
     if types.is_null(kind):

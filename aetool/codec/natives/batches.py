@@ -107,8 +107,8 @@ def difference(
     other: pa.RecordBatch,
     bounds: Sequence[Fraction | None] | None = None,
 ) -> str | None:
-    """In what two batches differ, in words for a message: "the schema", "the number of rows", or a
-    column; None if they are equal.
+    """In what two batches differ, in words for a message: "the schema", "the number of rows", or
+    the first column that differs, "column 2 'name'"; None if they are equal.
 
     NaN equals NaN of the same bits, and is never a gap; what lies in gaps is not looked at. bounds:
     by how much the numbers of each column may differ; None: by nothing.

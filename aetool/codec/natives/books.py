@@ -33,6 +33,7 @@ class _Candidate:
 
 
 def _no_values() -> Int:
+    """An empty array, (0,) int64."""
     return np.zeros(0, np.int64)
 
 
@@ -62,7 +63,8 @@ class _Group(Group[_Candidate]):
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
     """Add to `others` of each column of numbers, in place, its encoding as ranks, if it has values
-    that repeat enough. Columns with many values in common share a dictionary."""
+    that repeat enough; nothing is added if effort.ranks is off. Columns with many values in common
+    share a dictionary."""
     if not effort.ranks:
         return
     candidates = [_candidate(column) for column in columns]
@@ -92,7 +94,8 @@ def _place(column: Coded) -> int:
 
 def _candidate(column: Coded) -> _Candidate | None:
     """The column as a candidate; None if it is not of numbers, was rounded within a bound, has too
-    few or too many different values, or values that fill at least half of their range."""
+    few values, too few or too many different ones, or different ones that fill more than 1 /
+    LEAST_GAPS of their range."""
     if not isinstance(column.meta, NumberedMeta) or column.error:
         return None
     values = column.streams[_place(column)].values

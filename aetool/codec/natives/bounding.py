@@ -67,8 +67,8 @@ class Grid:
 
     @classmethod
     def of(cls, bound: Fraction | None, low: int, high: int) -> Grid | None:
-        """The coarsest grid that keeps an error bound; None if the bound is None or below 1, which
-        whole numbers keep only unchanged."""
+        """The coarsest grid that keeps an error bound, of a step of at most LARGEST_STEP; None if
+        the bound is None or below 1, which whole numbers keep only unchanged."""
         if bound is None or bound < 1:
             return None
         return cls(min(int(bound), LARGEST_STEP // 2), low, high)
@@ -79,7 +79,8 @@ class Grid:
         return 2 * self.allowed + 1
 
     def quantise(self, values: Integers) -> Int:
-        """(n,) int64: for each value which multiple of the step is nearest to it.
+        """(n,) int64: for each value the number k of the multiple k * step that is nearest to it.
+        values: (n,) int64 or uint64.
 
         There are at most (2^64 - 1) / 3 + 1 multiples: their numbers fit int64 for uint64, too.
         """
@@ -103,8 +104,8 @@ class Grid:
 
 
 def distances(values: Integers, restored: Integers) -> npt.NDArray[np.uint64]:
-    """(n,) uint64: |value - restored|, exactly. values, restored: (n,) whole numbers of one
-    dtype."""
+    """(n,) uint64: |value - restored|, exactly. values, restored: (n,), both of int64 or both of
+    uint64."""
     larger = values > restored
     up = values.view(np.uint64) - restored.view(np.uint64)
     return np.asarray(np.where(larger, up, np.uint64(0) - up))

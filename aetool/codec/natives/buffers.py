@@ -85,7 +85,8 @@ def buffer_of(array: pa.Array, stored: np.dtype[Number]) -> npt.NDArray[Number]:
 
 
 def same_values(one: pa.Array, other: pa.Array) -> bool:
-    """Whether two arrays have the same type, the same gaps, and the same bits everywhere else."""
+    """Whether two arrays have the same type, the same gaps, and the same bits everywhere else; of
+    dictionary arrays the same indices and dictionaries."""
     from pyarrow import types
 
     if one.type != other.type:

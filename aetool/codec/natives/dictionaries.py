@@ -22,8 +22,8 @@ class Dictionaries:
     of: dict[int, list[pa.Array]] = field(default_factory=dict)
 
     def number(self, place: int, dictionary: pa.Array, add: bool = False) -> int:
-        """The number of a dictionary among those of the column at `place`, compared bit for bit.
-        One that is not there is added if `add`; else ArchiveError."""
+        """The number, from 0, of a dictionary among those of the column at `place`, compared bit
+        for bit. One that is not there is added if `add`; else ArchiveError."""
         known = self.of.setdefault(place, [])
         # most often it is the one that was used last
         for number in reversed(range(len(known))):

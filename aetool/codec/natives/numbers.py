@@ -77,7 +77,8 @@ def encode_integers(
     """Encode a column of whole numbers, (n,) int64 or uint64. gaps: (n,) bool, which are missing,
     or None; what stands there is lost.
 
-    grid: rounds the numbers within an error bound; None: they come back exactly.
+    grid: rounds the numbers within an error bound; None: they come back exactly. ArchiveError if
+    one is off by more than its grid allows.
     """
     present = None
     numbers = values
@@ -102,8 +103,8 @@ def encode_integers(
 
 
 def _multiples(numbers: Integers) -> tuple[Int, int]:
-    """((n,) numbers divided by what divides them all, that divisor; 1 where it would save
-    nothing)."""
+    """((n,) int64, the numbers divided by their common divisor, that divisor). 1 where another
+    would save nothing. The 64 bits of uint64 are taken as int64."""
     # without a sign, as with one: the bits of 64 are the same
     stored = numbers.view(np.int64)
     multiple = _common_divisor(stored)
@@ -117,7 +118,8 @@ def _errors_of(
     stored: Int,
     grid: Grid,
 ) -> tuple[float, float]:
-    """(the largest error, the sum of squared errors) of numbers that are rounded to a grid."""
+    """(the largest error, the sum of squared errors) of numbers that are rounded to a grid;
+    ArchiveError if the first is above grid.allowed."""
     restored = grid.restore(stored, numbers.dtype == np.uint64)
     off = distances(numbers, restored)
     largest = off.max(initial=0)
@@ -137,7 +139,8 @@ def decode_integers(
     """((n,) int64, or uint64 if high is beyond int64; (n,) bool gaps, None without) of a column. In
     gaps stands 0.
 
-    low, high: the range of the column's type; ArchiveError for a value outside.
+    low, high: the range of the column's type, both included; ArchiveError for a value outside. Also
+    for a column of anything but whole numbers.
     """
     meta = integer_meta(column.meta)
     unsigned = high >= 1 << 63
@@ -167,7 +170,7 @@ def integer_meta(meta: Meta) -> IntegerMeta:
 
 def _common_divisor(values: Int) -> int:
     """The greatest common divisor of all values; 1 if it is below LEAST_MULTIPLE, which would save
-    nothing."""
+    nothing, or above LARGEST_STEP, or there are fewer than two values."""
     if len(values) < 2:
         return 1
     # a few of them tell most columns that have no divisor
@@ -204,8 +207,9 @@ def encode_floats(
     """Encode a column of floats, (n,) float16, float32 or float64. gaps: (n,) bool, which are
     missing, or None; what stands there is lost.
 
-    bound: the largest error of a number, as it comes back in this dtype; None: every bit comes
-    back.
+    bound: the largest error of a number, as it comes back in this dtype; None, or 0 or less: every
+    bit comes back. Where a bound saves nothing, or cannot be proved to be kept, floats come back
+    exactly.
     """
     width = 8 * values.dtype.itemsize
     kind = FLOATS[width]
@@ -494,8 +498,8 @@ def _decimal(numbers: Integers, places: int, kind: FloatType) -> Floats:
 
 
 def _are_decimals(values: Floats, places: int, kind: FloatType) -> bool:
-    """Whether more than NEARLY_ALL of the floats, or all of none, come back bit for bit as decimals
-    of so many places."""
+    """Whether more than NEARLY_ALL of the floats come back as decimals of so many places; True for
+    no floats."""
     if not len(values):
         return True
     numbers, sure = _scaled(values, places, kind)

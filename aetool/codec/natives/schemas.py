@@ -91,6 +91,7 @@ def metadata_to_json(metadata: Mapping[bytes, bytes] | None) -> list[list[str]]:
 
 
 def _metadata_of(pairs: list[list[str]] | None) -> dict[bytes, bytes] | None:
+    """The inverse of `metadata_to_json`; None for None."""
     if pairs is None:
         return None
     return {key.encode("latin-1"): value.encode("latin-1") for key, value in pairs}
@@ -126,8 +127,8 @@ def type_to_json(kind: pa.DataType) -> Json:
 
 
 def type_from_json(described: object) -> pa.DataType:
-    """The Arrow type that `type_to_json` wrote; ValueError, KeyError, TypeError or AssertionError
-    for anything else."""
+    """The Arrow type that `type_to_json` wrote; ValueError, LookupError, TypeError or
+    AssertionError for anything else."""
     import pyarrow as pa
 
     if isinstance(described, str):

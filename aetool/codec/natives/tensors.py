@@ -79,7 +79,7 @@ class Tensor:
     @property
     def bounds(self) -> int:
         """How many error bounds may be set for the array: one for each column of an array of two
-        axes, unless it has more than MOST_COLUMNS; else a single one for all values."""
+        axes, if it has 1 to MOST_COLUMNS; else a single one for all values."""
         if len(self.shape) != 2:
             return 1
         # the second axis of a table is that of its columns
@@ -130,8 +130,9 @@ class Tensor:
             return tensor
 
     def check(self) -> None:
-        """Raise ArchiveError unless the axes are ascending axes behind the leading ones, and the
-        type is one that can be stored."""
+        """Raise ArchiveError unless there are as many leading axes as the shape allows (1 at least,
+        of a scalar 0), `axes` are ascending ones behind these, and the type can be stored;
+        TypeError for a dtype that numpy does not know."""
         count = len(self.shape)
         least = lead_of(count)
         if not least <= self.lead <= count:
@@ -220,7 +221,9 @@ def laid_out(
 
 def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
     """The choices of `axes` that are worth trying: those of a picture's rows, all but the leading
-    ones, the last one, none; without those that make too many columns, or columns of few cells."""
+    ones, the last one, none; without those that make more than MOST_COLUMNS columns, or columns of
+    fewer cells than there are columns. A table of at most ALIKE columns has one choice, its second
+    axis."""
     count = len(tensor.shape)
     first = tensor.lead
     inner = tuple(range(first, count))
@@ -301,7 +304,8 @@ def rows_of(
 
 
 def values_a_block(tensor: Tensor) -> int:
-    """How many values a block has at most: MOST_VALUES, or fewer if they are wide."""
+    """How many values a block has at most: MOST_VALUES, or as many as MOST_BYTES hold if they are
+    wide; 1 at least."""
     dtype = np.dtype(tensor.dtype)
     # of texts of no length a value takes no bytes
     width = max(1, dtype.itemsize)
@@ -310,7 +314,8 @@ def values_a_block(tensor: Tensor) -> int:
 
 
 def rows_a_block(tensor: Tensor) -> int:
-    """How many rows a full block has, at least 1."""
+    """How many rows a full block has: those of values_a_block values, of one or two axes at most
+    MOST_ROWS; at least 1."""
     values_a_row = max(1, prod(tensor.row_shape))
     most = values_a_block(tensor) // values_a_row
     if len(tensor.shape) <= 2:
@@ -353,7 +358,9 @@ def encode(
     """Encode rows of an array, (rows, *row_shape), as columns of a block: tensor.columns of them,
     or twice as many of complex numbers.
 
-    bounds: the largest error of each column of a table, or one for all values; None for exact.
+    bounds: the largest error of each column of a table, or one for all values; None for exact. Only
+    integers and real floats can have one: complex numbers, bools, moments and texts are stored
+    exactly.
     """
     dtype = np.dtype(tensor.dtype)
     columns_first = _columns_first(tensor, array)
@@ -396,7 +403,8 @@ def _native(column: Array) -> Array:
 
 def _encode_column(values: Array, bound: Fraction | None) -> Coded:
     """Encode a column, (n,), of any dtype that can be stored but a complex one, in native byte
-    order. bound: the largest error of a number; None: exact."""
+    order. bound: the largest error of an integer or float; None: exact, as bools, moments and texts
+    always are."""
     dtype = values.dtype
     if dtype.kind == "b":
         bits = values.view(np.uint8)
@@ -512,7 +520,8 @@ def _rows_first(tensor: Tensor, flat: Array, rows: int) -> Array:
 
 
 def _decode_column(column: Decoded, dtype: DType) -> Array:
-    """The values of a column, (n,), of this dtype, as `_encode_column` encoded them."""
+    """The values of a column, (n,), of this dtype, as `_encode_column` encoded them; ArchiveError
+    if they are not these."""
     if dtype.kind == "b":
         values, _ = numbers.decode_integers(column, 0, 255)
         bits = values.astype(np.uint8)
@@ -551,8 +560,8 @@ def decode_moments(column: Decoded, dtype: DType) -> Array:
 
 
 def _code_points(cell_column: cells.CellColumn) -> tuple[Array, Array]:
-    """Decode UTF-8 cells: (code points of all cells, one behind the other; (n,) how many each
-    has)."""
+    """Decode UTF-8 cells: (code points of all cells, one behind the other; (n,) how many each has).
+    UnicodeDecodeError for bytes that are not UTF-8; lone surrogates are allowed."""
     utf8 = cell_column.bytes
     raw = utf8.tobytes()
     text = raw.decode("utf-8", "surrogatepass")
@@ -619,7 +628,8 @@ def agree(
     bounds: Sequence[Fraction | None],
 ) -> bool:
     """Whether restored rows, (rows, *row_shape), have the source's shape and values: bit for bit,
-    or within the bound of their column. bounds: one for each of tensor.bounds, None for exact."""
+    or, of integers and real floats, within the bound of their column. Byte order does not matter.
+    bounds: one for each of tensor.bounds, None for exact."""
     if source.shape != restored.shape or all(bound is None for bound in bounds):
         return same(source, restored)
     before = source.reshape(-1, tensor.bounds)
@@ -634,7 +644,7 @@ def agree(
 
 def _agree(one: Array, other: Array, bound: Fraction | None) -> bool:
     """Whether two columns, in the processor's byte order, are equal bit for bit, or, with a bound,
-    within it."""
+    within it, which of other types than integers and real floats none is."""
     if one.tobytes() == other.tobytes():
         return True
     if bound is None:
