@@ -219,7 +219,8 @@ class Builder:
         return self.op("ReduceMax", x, axis, keepdims=1)
 
     def number_of_least(self, x: Value) -> Value:
-        """The position of the smallest number in each record, (batch, 1) int64. x: (batch, n)."""
+        """The position of the smallest number in each record, (batch, 1) int64; of equal ones the
+        first. x: (batch, n)."""
         return self.op("ArgMin", x, axis=1, keepdims=1)
 
     def numbers_of_least(self, x: Value, count: int) -> Value:

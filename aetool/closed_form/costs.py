@@ -22,11 +22,12 @@ PRIOR_ROWS = 10  # of one deviation each, for what few rows hold
 
 def deviations(spec: Spec, x: Float, expected: Float) -> Float:
     """The root mean square difference of numbers from the expected ones, (numbers,); x, expected:
-    (rows, features). All numbers share one value, so that what counts is how far a record's numbers
-    are off together.
+    (rows, features). All numbers share one value, at least 0.001, so that what counts is how far a
+    record's numbers are off together.
 
     A number that is missing from some rows gets at least its own, over the rows where it is
-    present: what is rarely there is hardly learned, which makes it no anomaly.
+    present: what is rarely there is hardly learned, which makes it no anomaly. All are 1 where no
+    number is present.
     """
     numbers = spec.numeric
     difference = (x - expected)[:, numbers]
@@ -253,8 +254,9 @@ def plain_error(
     expected: Value,
     error: str,
 ) -> Value:
-    """The squared ("mse") or absolute ("mae") differences of features x from the expected ones,
-    summed by column, context left out: (batch, columns + 1). x, expected: (batch, features)."""
+    """The absolute differences, if error is "mae", else the squared ones ("mse"), of features x
+    from the expected ones, summed by column, context left out: (batch, columns + 1). x, expected:
+    (batch, features)."""
     owners = g.spec.owners()
     index = np.flatnonzero(owners >= 0)
     difference = g.columns_of(x - expected, index)

@@ -37,8 +37,9 @@ class Moments:
         return variances, vectors
 
     def squares(self, batches: Batches, rounding: Float | None = None) -> Float:
-        """(rows,): the squared Mahalanobis distance from the mean of each row in batches. rounding:
-        as of `axes`."""
+        """(rows,): the squared Mahalanobis distance from the mean of each row in batches, of which
+        there must be one. rounding: as of `axes`; AXIS_NOISE is added to each variance here,
+        too."""
         noise = np.full(len(self.mean), AXIS_NOISE)
         if rounding is not None:
             noise += rounding
@@ -141,7 +142,7 @@ def _put_together(waiting: list[_Sums | None], sums: _Sums) -> None:
 
 def mostly_one(spec: Spec, few: Float) -> npt.NDArray[np.bool_]:
     """Which numbers have one value in more than half of the rows, (numbers,) bool. few: (rows,
-    features), a sample, with 0 for a missing number."""
+    features), a sample of at least one row, with 0 for a missing number."""
     # of each number, in how many rows its commonest value is
     most = np.zeros(len(spec.numeric), dtype=np.int64)
     for number, feature in enumerate(spec.numeric):

@@ -80,7 +80,8 @@ class Tail:
         them move the tail little. The limit is that of an exponential tail, whose scale is the mean
         excess, each excess cut at six times the scale by which scores fall off between their median
         and their highest tenth. The fewer excesses, the more the shape is drawn to the expected
-        one.
+        one. Without scores all three numbers are 0; without a score above the start the shape is 0,
+        and the scale the smallest that is allowed.
         """
         if not len(scores):
             return cls(0.0, 0.0, 0.0)
@@ -145,7 +146,8 @@ def _farthest_ordinary(
 
 def _shape_of(excess: Float, expected: Expected) -> float:
     """The shape of the tail with these excesses over its start, sorted, (n,), by
-    probability-weighted moments; drawn to the expected shape the more, the fewer they are."""
+    probability-weighted moments; cut to -0.2 to 0.5, then drawn to the expected shape the more, the
+    fewer they are."""
     count = len(excess)
     mean = float(excess.mean())
     # the part of the excesses above each
@@ -197,10 +199,11 @@ class Calibration:
         """The calibration by held-out parts, (rows, columns + 1), whose sum is a row's score.
 
         surprise: (rows, columns), of each column given the others; None where the model does not
-        tell it. kept: how many scores are stored at most, but for some dozens near the highest of
-        very many. expected: what is assumed of the tail before any score. owner: (rows,), the
-        record that each row is a piece of, where a record's score is that of its highest piece;
-        None where each row is a record.
+        tell it. kept: how many scores are stored at most, more than 64; of very many some dozens
+        near the highest are stored beside these. expected: what is assumed of the tail before any
+        score. owner: (rows,), the record that each row is a piece of, where a record's score is
+        that of its highest piece; None where each row is a record. `fpr` and `ordinary` keep their
+        defaults.
         """
         scores = parts.sum(axis=1, dtype=np.float64)
         if owner is not None:
@@ -275,7 +278,8 @@ class Calibration:
 
     def at(self, rank: float) -> float:
         """The score with this rank among the held-out ones, the lowest having rank 1; interpolated
-        between those that are stored."""
+        between those that are stored, of which there must be one; a rank below the first or above
+        the last gives the score of that one."""
         return float(np.interp(rank, self.ranks, self.scores))
 
     def p_values(self, scores: Float) -> Float:
@@ -323,7 +327,8 @@ class Calibration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Calibration:
-        """The calibration that to_json wrote; BundleError if its values contradict each other."""
+        """The calibration that to_json wrote; BundleError if its values contradict each other (see
+        `_check`), KeyError if one is missing."""
         tail_values = data.get("tail")
         # models of earlier versions store no tail
         tail = Tail(*map(float, tail_values)) if tail_values else _tail_of_kept(data)
@@ -349,7 +354,10 @@ class Calibration:
         return calibration
 
     def _check(self) -> None:
-        """BundleError where values contradict each other."""
+        """Raise BundleError unless fpr is None or above 0 and below 1; the tail is finite, with a
+        scale of 0 or more and a shape of at most 0.5; what is expected of it is finite, with weight
+        and doubt above 0 and body 0 or more; scores never fall, each with a rank; and typical has
+        one axis."""
         if self.fpr is not None and not 0 < self.fpr < 1:
             raise BundleError("damaged: the calibration is for no rate")
         tail = self.tail
@@ -424,8 +432,9 @@ def _tail_of_kept(data: Mapping[str, Json]) -> Tail:
 
 
 def _short(value: float) -> float:
-    """Round a score up to seven digits, so that it takes less room and yet the record that it
-    belongs to still counts among those that score as high."""
+    """Round a score up to seven significant digits, so that it takes less room and yet the record
+    that it belongs to still counts among those that score as high. NaN and infinity stay as they
+    are."""
     near = float(f"{value:.7g}")
     # rounded down it would be below the record's own score
     if near >= value or not math.isfinite(near):
@@ -436,13 +445,13 @@ def _short(value: float) -> float:
 
 
 def in_words(rate: float) -> str:
-    """A rate, 0 to 1, in words, such as "about 1 in 1,000 ordinary records"."""
+    """A rate, above 0 and at most 1, in words, such as "about 1 in 1,000 ordinary records"."""
     return f"about 1 in {1 / rate:,.0f} ordinary records"
 
 
 def least_rate(rows: int) -> float:
     """The smallest fpr (0 to 1) for which `rows` held-out records, at least one, determine a
-    threshold: 1 / (rows + 1), rounded up to two digits."""
+    threshold: 1 / (rows + 1), rounded up to two significant digits."""
     rank = 1 / (rows + 1)
     # that of the second digit
     magnitude = math.floor(math.log10(rank))
@@ -455,8 +464,8 @@ def least_rate(rows: int) -> float:
 
 
 def too_few_for(rows: int, rate: float) -> str:
-    """Say that `rows` held-out records are too few for a threshold that a part `rate` of ordinary
-    records exceeds, and which part they allow."""
+    """Say that `rows` held-out records, at least one, are too few for a threshold that a part
+    `rate` of ordinary records exceeds, and which part they allow."""
     count = f"{rows:,} record{'s' if rows != 1 else ''}"
     return (
         f"{count} cannot tell 1 in {1 / rate:,.0f}; the smallest {option('--fpr')} they allow is "
@@ -466,7 +475,7 @@ def too_few_for(rows: int, rate: float) -> str:
 
 def discoveries(p: Float, fdr: float) -> npt.NDArray[np.bool_]:
     """Choose the anomalies so that at most a share fdr of them is expected to be ordinary: (n,)
-    bool. p: (n,), p-values.
+    bool, True for these. p: (n,), p-values; fdr: above 0 and below 1.
 
     Benjamini & Hochberg 1995. It holds for conformal p-values of records that are independent of
     the held-out ones: Bates, Candes, Lei, Romano & Sesia 2023, theorem 1.

@@ -18,9 +18,10 @@ class Choice:
     """Which records are to be flagged: at most one field is not None; if none, those above the
     calibration's own threshold.
 
-    threshold: the score above which a record is flagged. fpr: the part of ordinary records that may
-    be flagged. fdr: the part of the flagged records that may be ordinary. contamination: the part
-    of all records that is flagged. top: how many are flagged, the highest scores.
+    threshold: the score above which a record is flagged. The three parts are above 0 and below 1.
+    fpr: the part of ordinary records that may be flagged. fdr: the part of the flagged records that
+    may be ordinary. contamination: the part of all records that is flagged. top: how many are
+    flagged, the highest scores.
     """
 
     threshold: float | None = None
@@ -30,7 +31,8 @@ class Choice:
     top: int | None = None
 
     def check(self) -> None:
-        """Raise ParamError if two fields are given, or a value is out of its range."""
+        """Raise ParamError if two fields are not None, top is below 0, threshold is NaN, or one of
+        the three parts is not above 0 and below 1."""
         said = [option(f"--{f.name}") for f in fields(self) if getattr(self, f.name) is not None]
         if len(said) > 1:
             raise ParamError(f"{said[0]} and {said[1]} exclude each other: leave one of them out")
@@ -45,17 +47,20 @@ class Choice:
 
     @property
     def is_by_rank(self) -> bool:
-        """Whether all records' scores must be known before any record can be flagged."""
+        """Whether all records' scores must be known before any record can be flagged. True of fdr,
+        contamination and top."""
         return self.contamination is not None or self.top is not None or self.fdr is not None
 
     @property
     def is_by_rate(self) -> bool:
-        """Whether the threshold is the score that a known part of ordinary records exceeds."""
+        """Whether the threshold is the score that a known part of ordinary records exceeds: with
+        fpr, and where no field is given."""
         return self.threshold is None and not self.is_by_rank
 
     def count(self, p_values: Float) -> int:
         """How many of the highest scores are flagged, where `is_by_rank`. p_values: (n,), of all
-        records."""
+        records. With top it is that number, even if there are fewer records; with contamination it
+        is rounded."""
         if self.fdr is not None:
             return int(discoveries(p_values, self.fdr).sum())
         if self.top is not None:
@@ -64,12 +69,13 @@ class Choice:
 
 
 def highest(scores: Float, count: int) -> tuple[list[int], float]:
-    """The `count` highest scores: (their indices, highest first and of equal ones the first; the
-    highest of all other scores, minus infinity where there are none). scores: (n,)."""
+    """The `count` highest scores, or all if there are fewer: (their indices, highest first and of
+    equal ones the first; the highest of all other scores, minus infinity where there are none).
+    scores: (n,)."""
     # of equal scores the first ones
     order = np.argsort(-scores, kind="stable")
-    least = float(scores[order[count]]) if count < len(scores) else -math.inf
-    return order[:count].tolist(), least
+    highest_of_rest = float(scores[order[count]]) if count < len(scores) else -math.inf
+    return order[:count].tolist(), highest_of_rest
 
 
 def check_part(name: str, value: float | None) -> None:

@@ -30,9 +30,10 @@ def line(
     """One line on a picture: where it costs most beyond the usual, which part of the excess is
     there, and how the pixels there differ from the expected ones.
 
-    box: around the worst region; None if no pixel is above the usual. excess: (height, width) >= 0.
-    picture, expected: (channels, height, width), 0 to 255; expected None if the model tells none.
-    is_odd_as_a_whole: whether the part that belongs to no pixel is above the usual.
+    box: around the worst region; None if no pixel is above the usual, of which a fixed sentence
+    says so. excess: (height, width) >= 0. picture, expected: (channels, height, width), 0 to 255;
+    expected None if the model tells none. is_odd_as_a_whole: whether the part that belongs to no
+    pixel is above the usual.
     """
     if box is None:
         return TOGETHER if is_odd_as_a_whole else NOTHING
@@ -48,17 +49,17 @@ def line(
 
 
 def place(box: Box, height: int, width: int) -> str:
-    """Name the ninth of a picture in which the middle of a box lies, such as "top left". height,
-    width: of the picture."""
+    """Name the ninth of a picture in which the middle of a box lies, such as "upper left" or
+    "middle". height, width: of the picture."""
     down = (box.top + box.height / 2) / height
     across = (box.left + box.width / 2) / width
     return PLACES[min(int(3 * down), 2)][min(int(3 * across), 2)]
 
 
 def difference(box: Box, excess: Float, picture: Values, expected: Values) -> str:
-    """How the pixels in a box differ from the expected ones, in words; empty where they hardly do.
-    Each pixel counts by its excess, (height, width); picture, expected: (channels, height, width).
-    """
+    """How the pixels in a box differ from the expected ones, in words; empty where they differ by
+    less than 8 of 255 levels. Each pixel counts by its excess, (height, width); picture, expected:
+    (channels, height, width)."""
     rows = slice(box.top, box.top + box.height)
     columns = slice(box.left, box.left + box.width)
     weight = excess[rows, columns]

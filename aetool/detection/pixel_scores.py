@@ -79,7 +79,7 @@ class PixelTally:
 
     def figures(self) -> PixelFigures:
         """Figures of how well the maps of all pictures together find the defects; to be asked only
-        once the tally is `complete`."""
+        once the tally is `complete`, as figures are divided by both kinds of pixels."""
         rising_bins = np.union1d(self._ordinary.bins, self._defective.bins)
         # from the highest amount down: what lies at or above each
         bins = rising_bins[::-1]

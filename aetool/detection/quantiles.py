@@ -27,7 +27,8 @@ class ScoreQuantiles:
 
     @classmethod
     def of(cls, held_out: Float) -> ScoreQuantiles:
-        """The quantiles of held-out scores, (rows,), of which there must be at least one."""
+        """The quantiles of held-out scores, (rows,), of which there must be at least one, rounded
+        to seven significant digits."""
         exact = np.quantile(held_out, PARTS)
         # rounded, so that a bundle does not hang on the last bits of a sum
         texts = [format(score, f".{DIGITS}g") for score in exact.tolist()]
@@ -49,7 +50,8 @@ class ScoreQuantiles:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Json]) -> ScoreQuantiles:
-        """The quantiles that to_json wrote; BundleError if they are too few or not rising."""
+        """The quantiles that to_json wrote; BundleError if they are not 16 finite numbers that
+        never fall, or if rows is below 1."""
         scores = np.array(stored["scores"], dtype=np.float64)
         rows = int(stored["rows"])
         is_complete = scores.shape == (len(PARTS),)

@@ -12,7 +12,8 @@ Truth = npt.NDArray[np.bool_]  # (records,): which are anomalies
 
 def auroc(scores: Float, truth: Truth) -> float:
     """The chance that an anomaly scores higher than a normal record, ties counting half (Mann &
-    Whitney). scores: (records,); both kinds must be there."""
+    Whitney). scores: (records,); truth: (records,), True for anomalies. NaN unless both kinds are
+    there."""
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     # equal scores share the mean of the ranks, from 1, that they take together
     mean_ranks = np.cumsum(counts) - (counts - 1) / 2
@@ -28,7 +29,8 @@ def auroc(scores: Float, truth: Truth) -> float:
 
 def average_precision(scores: Float, truth: Truth) -> float:
     """The average precision: over all thresholds, from the highest score, (records,), down, the sum
-    of the recall that is gained times the precision; equal scores are one threshold."""
+    of the recall that is gained times the precision; equal scores are one threshold. truth:
+    (records,), True for anomalies, of which there must be one."""
     order = np.argsort(-scores, kind="stable")
     # a threshold lies only where the next score is lower, so equal scores are taken together
     steps = np.flatnonzero(np.diff(scores[order]))

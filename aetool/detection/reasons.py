@@ -28,7 +28,7 @@ def columns(
     alike: Mask | None = None,
 ) -> list[list[int]]:
     """Choose the columns to name as reasons: for each record the indices of at most three, the most
-    surprising first.
+    surprising first; none where no column costs more than usual.
 
     parts: (rows, columns), what each column costs, given the others where the model offers
     conditionals; a column counts by its cost beyond the usual, typical: (columns,). marginal,
@@ -171,7 +171,8 @@ def explain(
 
 def line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
     """The reasons of one record on one line. named: (column, value, expected value) for each; if it
-    is empty, the line says that no column is to be named."""
+    is empty, the line says of an anomaly that all values together make it one, and of an ordinary
+    record that nothing is beyond the usual."""
     if not named:
         return TOGETHER if is_anomaly else NOTHING
     phrases = []

@@ -41,8 +41,8 @@ class Box:
         return self.width * self.height
 
     def holds(self, y: float, x: float) -> bool:
-        """Whether the point at row y, column x, both in pixels from 0, lies in the box, or at most
-        half a pixel beside it."""
+        """Whether the point at row y, column x, both in pixels from 0, lies in the box widened by
+        half a pixel on each side: left - 0.5 <= x < left + width + 0.5, and so for y."""
         right = self.left + self.width
         bottom = self.top + self.height
         is_across = self.left - 0.5 <= x < right + 0.5
@@ -52,7 +52,7 @@ class Box:
 
 def labelled(mask: Mask) -> tuple[Int, int]:
     """Number the connected regions of True in a mask, (H, W): (labels, count), labels being (H, W),
-    from 1 to count in regions and 0 elsewhere.
+    from 1 to count in regions, in the order of their first pixels, row by row, and 0 elsewhere.
 
     Pixels that touch by a side or a corner are connected. Runs of pixels within a row are joined
     with those that they touch in the next row (union-find: Galler & Fischer 1964), so that time
@@ -116,7 +116,9 @@ def region_of_peak(amounts: Float, reach: float) -> Mask:
 
 def box_of(region: Mask, excess: Float) -> Box:
     """The smallest box around a region, (H, W) bool, with the share of an excess, (H, W) >= 0, that
-    lies in the box, in the region or not. The region has a pixel, and the excess one above 0."""
+    lies in the box, in the region or not. The region must have a pixel, and the excess one above 0.
+    The box is `spread` if it covers more than three quarters of the map, or has less than a tenth
+    of the excess."""
     rows = np.flatnonzero(region.any(axis=1))
     columns = np.flatnonzero(region.any(axis=0))
     top = int(rows[0])
@@ -162,7 +164,8 @@ def box_of_peak(smooth: Float, excess: Float) -> Box:
 
 
 def centres(mask: npt.NDArray[np.bool_]) -> Float:
-    """(regions, 2): the mean row and column of each connected region of a mask, (H, W)."""
+    """(regions, 2): the mean row and column of each connected region of a mask, (H, W). (0, 2) for
+    a mask without any."""
     labels, regions = labelled(mask)
     rows, columns = np.nonzero(labels)
     region = labels[rows, columns] - 1

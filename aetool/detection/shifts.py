@@ -63,7 +63,8 @@ class Shift:
     adjusted: float = 1.0
 
     def is_shifted(self, alpha: float) -> bool:
-        """Whether the difference is statistically sure, and large enough to matter."""
+        """Whether the difference is statistically sure, `adjusted` being at most alpha, and large
+        enough to matter, `effect` being at least `least`."""
         return self.adjusted <= alpha and self.effect >= self.least
 
 
@@ -193,7 +194,8 @@ class Tally:
 
     def _add_cells(self, cells: Float) -> None:
         """Count the cells of new records, (n, columns) as models take them: gaps, unreadable ones,
-        new words, and how many are in each bin of their column."""
+        those outside of what was seen in the fit (new words, numbers beyond the range), and how
+        many are in each bin of their column."""
         missing = np.isnan(cells)
         odd = cells == ODD
         self.gaps += missing.sum(axis=0)
@@ -212,7 +214,9 @@ class Tally:
 
     def compared(self, alpha: float = ALPHA, faults: Sequence[tuple[str, str]] = ()) -> Comparison:
         """The comparison by all records that were added. alpha: the chance of a false alarm;
-        faults: (column, why) of those that could not be read, which are not tested."""
+        faults: (column, why) of those that could not be read, which are not tested. To these are
+        added the faults that the counts show: a column without values, or with one single value;
+        and, from 20 records on, more than half of them above the threshold."""
         all_faults = list(faults)
         faulty = {name for name, _ in all_faults}
         shifts: list[Shift] = []
@@ -239,7 +243,8 @@ class Tally:
         )
 
     def _fault(self, place: int, column: Modelled) -> str:
-        """Why a column that the model uses cannot be used in the new data; empty if it can."""
+        """Why a column that the model uses cannot be used in the new data; empty if it can, and
+        where there are no new records, or the column had no value in the fit."""
         present = self.rows - int(self.gaps[place]) - int(self.odd[place])
         before = 0
         if self.schema:
@@ -253,8 +258,8 @@ class Tally:
         return ""
 
     def _fault_of_no_values(self, place: int) -> str:
-        """The fault of a column that has no value in any new record; empty if there are few
-        records, and all are gaps."""
+        """The fault of a column that has no value in any new record; empty if there are fewer than
+        20 records, and all are gaps."""
         if self.gaps[place] < self.rows:
             return "every cell is a gap or unreadable"
         # a gap or two of a column that has some are none
@@ -335,8 +340,8 @@ class Tally:
 
 def _is_stuck(column: Modelled, counts: Float, present: int) -> bool:
     """Whether a column holds one single value in all new records, though its values in training
-    make that nearly impossible. counts: (k,), how many values fell in each bin; present: how many
-    there are."""
+    make that nearly impossible; False for fewer than 20 values. counts: (k,), how many values fell
+    in each bin; present: how many there are."""
     if present < FEWEST_STUCK or not len(counts):
         return False
     # not so where values lie in several bins, or in none
@@ -403,7 +408,8 @@ def share_test(
 
 
 def _part(cells: tuple[int, int]) -> float:
-    """The part of cells that is marked. cells: (marked cells, all cells)."""
+    """The part of cells that is marked, 0 if there are no cells. cells: (marked cells, all
+    cells)."""
     marked, every = cells
     return marked / max(every, 1)
 
@@ -563,7 +569,8 @@ def _joined_bins(expected: Float) -> Int:
 
 
 def chi_square(statistic: float, degrees: int) -> float:
-    """The chance that a chi-square of `degrees` degrees of freedom is at least `statistic`.
+    """The chance that a chi-square of `degrees` degrees of freedom is at least `statistic`; 1 where
+    there are no degrees, or the statistic is 0 or less.
 
     Abramowitz & Stegun 1964, 26.4.4 and 26.4.5."""
     if degrees < 1 or statistic <= 0:

@@ -18,7 +18,8 @@ class ScoreTrace:
 
     rows: how many records were added. span: how many successive records one stretch has, a power of
     two. highest, moment: (stretches,), the highest score of each stretch, and the time of its first
-    record. in_time: whether every record has a time, none earlier than that of the one before.
+    record. in_time: whether every record has a time, none earlier than that of the one before; True
+    before any was added.
     """
 
     def __init__(self) -> None:
@@ -49,7 +50,8 @@ class ScoreTrace:
 
     def add(self, scores: Float, moments: Float | None = None) -> None:
         """Add the scores, (n,), of the next records, and their times, (n,) epoch seconds; None
-        where records have no times."""
+        where records have no times, after which `in_time` is False. Nothing changes without
+        scores."""
         if not len(scores):
             return
         if moments is None:
@@ -96,9 +98,9 @@ class ScoreTrace:
         self._moment = self._moment[::2]
 
     def counted(self, edges: Float) -> Float:
-        """Count scores by intervals: (k,), how many records score between each two of the rising
-        edges, (k + 1,); scores beyond the ends count in the first and the last. Scores are known to
-        0.02 % of 1 + score."""
+        """Count scores by intervals: (k,), how many records score from each of the rising edges, (k
+        + 1,), to just below the next; scores beyond the ends count in the first and the last.
+        Scores are known to 0.02 % of 1 + score."""
         intervals = len(edges) - 1
         bins = np.array(list(self._bins), dtype=np.int64)
         counts = list(self._bins.values())

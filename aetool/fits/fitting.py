@@ -67,20 +67,22 @@ MOST_SAID = 12  # lines on how columns were read
 class FitOptions:
     """Options of a fit: the model, the columns, the rows, and how long it may take.
 
-    plugin: the name of an installed model, or a declaration; None for the default. types: column to
-    kind; na: words that mean a gap, beside the usual ones; drop / keep: columns; label and normal:
-    the column kept out of the model, and its values that are fitted (empty: all). condition:
-    columns that records are judged by, and that are not judged themselves: models see them, and
-    score all else given them. max_time in seconds. codec: learn also what archives of many small
-    files share, for `compress -m`; max_error: for this bound (see CompressOptions) instead of for
-    lossless ones; students: with small exact networks that predict columns, which takes a second
-    for each.
+    plugin: the name of an installed model, or a declaration; None for the default. params: its
+    parameters by name. epochs, batch_size: of a network, None for its defaults. all_rows: fit all
+    rows, and not a random sample of very many. device: where graphs and networks run. types: column
+    to kind; na: words that mean a gap, beside the usual ones; drop / keep: columns; label and
+    normal: the column kept out of the model, and its values that are fitted (empty: all).
+    condition: columns that records are judged by, and that are not judged themselves: models see
+    them, and score all else given them. max_time in seconds, None for no limit but that of a joint
+    model. codec: learn also what archives of many small files share, for `compress -m`; max_error:
+    for this bound (see CompressOptions) instead of for lossless ones; students: with small exact
+    networks that predict columns, which takes a second for each.
 
-    context: give the model this many rows before each, of the same group, in the order of the
-    column `order` (else as they come). robust: anomalies are among the rows: leave out the
-    twentieth of them that lies farthest out, and members that would learn anomalies. closed: no
-    other records are to come. target: a source of the same records, clean, where the data are
-    damaged (for models of pairs).
+    context: give the model this many rows before each, of the same group (the rows that have one
+    value in the column `group`; "" for one group), in the order of the column `order` ("": as they
+    come). robust: anomalies are among the rows: leave out the twentieth of them that lies farthest
+    out, and members that would learn anomalies. closed: no other records are to come. target: a
+    source of the same records, clean, where the data are damaged (for models of pairs).
 
     resize, tile, stride, crop: sizes of pictures in pixels, such as 256, "256x192" or (256, 192):
     what they are brought to, what they are cut into and how far apart, and what is left of them (of
@@ -134,13 +136,13 @@ def fit(
     """Fit a model on a source (path, DataFrame, or several paths); returns its bundle. executor:
     what reads the rows of a table, as aetool.engine knows it: the same bundle. checkpoint: a file
     in which the training of a network is kept until it is over, and by which it goes on after a
-    kill, to the same bundle.
+    kill, to the same bundle; it is removed at the end.
 
     options.normal of a table marks the calibration as one of ordinary records (see
     Calibration.ordinary), unless the model learns from the other labels, too, or the fit is robust;
     of pictures it chooses folders, and marks nothing.
 
-    Raises ParamError, PluginError or DataError; nothing is written.
+    Raises ParamError, PluginError or DataError; nothing but the checkpoint is written.
     """
     options = options or FitOptions()
     check_engine(executor)
@@ -159,12 +161,13 @@ def fit(
 
 
 def is_helper() -> bool:
-    """Whether torchrun started this process, and another process of it writes the model."""
+    """Whether torchrun started this process, and another one, that of rank 0, writes the model."""
     return TORCHRUN in os.environ and os.environ.get("RANK", "0") != "0"
 
 
 def _refuse_many_processes(model: Model, checkpoint: str | None) -> None:
-    """Raise ParamError for torchrun or a checkpoint with a model that is not one network."""
+    """Raise ParamError if torchrun has started several processes, or a checkpoint is asked for, and
+    the model is not one network."""
     asked = option("--resume") if checkpoint is not None else ""
     if TORCHRUN in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
         asked = "torchrun"
@@ -189,7 +192,8 @@ def fit_source(
 ) -> Bundle:
     """Fit a model on a source that is open already; returns its bundle. samples: whether `sample`
     must be able to draw from a closed form, or from the first of several models. progress,
-    executor, checkpoint: as of fit."""
+    executor, checkpoint: as of fit, but the checkpoint stays. Raises as fit does; options.label and
+    options.normal are of tables alone here."""
     options = options or FitOptions()
     started = time.monotonic()
     model = declared(options, DEFAULT)
@@ -366,7 +370,8 @@ class _JointFit:
         return joining.join(self.model.name, self.members, self._facts(), self.prepared.owner)
 
     def _is_to_be_fitted(self, member: Member) -> bool:
-        """Whether there is time for a member, and it can do what is asked; if not, why is noted."""
+        """Whether a member takes no more seconds than the fit may take in all, and can do what is
+        asked; if not, why is noted in `left_out`, and how long it takes in `needed`."""
         name = member.model
         budget = self.options.max_time or BUDGET[self.kind]
         seconds = _seconds_of(member, self.prepared.spec, self.kind)
@@ -380,8 +385,8 @@ class _JointFit:
         return not missing
 
     def _fit_member(self, member: Member) -> None:
-        """Fit a member in what is left of the time, and add it to the members; if that fails, why
-        is noted."""
+        """Fit a member in what is left of the time, and add it to the members; if that fails with a
+        PluginError or DataError, or no time is left, why is noted in `left_out`."""
         name = member.model
         place = self.meant.index(member)
         progress = telling.of_member(self.progress, place, len(self.meant), name)
@@ -411,8 +416,9 @@ class _JointFit:
         )
 
     def _options_of(self, member: Member) -> FitOptions | None:
-        """The options for a member, with the time that is left for it, at least a second; None
-        where there is none, and another member is fitted already."""
+        """The options for a member, with the time that is left for it, of which a network gets
+        three quarters, at least a second; None where none is left, and another member is fitted
+        already. Without max_time they are the options as they are."""
         if not self.options.max_time:
             return self.options
         seconds_passed = time.monotonic() - self.started
@@ -424,7 +430,8 @@ class _JointFit:
         return dataclasses.replace(self.options, max_time=max(1.0, seconds_left))
 
     def _facts(self) -> dict[str, Json]:
-        """What `aetool info` says of the fit: its rows, which members were left out, and why."""
+        """What `aetool info` says of the fit: its rows, which members were left out, and why. It
+        drops from `left_out` and `needed` what another member of the same model did after all."""
         prepared = self.prepared
         # a model that is a member of this fit may be one of other fits with other settings
         for member in self.members:
@@ -458,7 +465,7 @@ def declared(options: FitOptions, otherwise: str) -> Model:
 
 def on_the_spot(data: object, options: FitOptions | None) -> Bundle:
     """Fit a model with a code on data, for an operation that needs codes and was given no model:
-    the one that the options name, else a default one."""
+    the one that the options name, else "pca". Raises as fit does."""
     options = options or FitOptions()
     return fit(data, dataclasses.replace(options, plugin=options.plugin or CODE_ON_THE_SPOT))
 

@@ -44,6 +44,7 @@ Labels = npt.NDArray[np.float32]
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """Training data as a model sees them: features (rows, ...) float32, laid out as spec says.
+    These rows may be a sample: the field `rows` counts the records that the source has.
 
     inputs are what the graphs take: (rows, columns) float64, or pictures (rows, C, H, W) uint8.
     keep: (rows,) bool, which rows to fit; None for all. labels: (rows,) float32, for a model that
@@ -90,7 +91,9 @@ def trimmed(prepared: Prepared) -> Prepared:
 
 def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
     """(the clean records of options.target, prepared; the features of the damaged records of the
-    source, row by row the same records). ParamError or DataError where they do not match."""
+    source, row by row the same records). ParamError if the two are of different kinds, or
+    options.label is given; DataError if they have different numbers of records, or pictures of
+    different sizes."""
     clean = open_source(options.target)
     if clean.kind != source.kind:
         raise ParamError(
@@ -146,7 +149,8 @@ def prepare(
 ) -> Prepared:
     """The training rows of a source as features. labelled: whether rows that are not normal stay
     among them, marked by labels. executor: what reads the rows of a table, by its name or itself.
-    """
+    Of very many records a random sample is taken, unless options.all_rows or options.context.
+    ParamError for options that do not apply to such a source, or not without options.context."""
     if (options.group or options.order) and not options.context:
         raise ParamError(
             f"{option('--group')} and {option('--order')} say which rows come before: give "
@@ -201,7 +205,8 @@ def _prepared_pictures(source: ImageSource, options: FitOptions, most: int) -> P
 
 def known_labels(table: Table, options: FitOptions, name: str) -> Labels:
     """The sign of each row's label, (rows,) float32: 1 where it is one of options.normal, -1 where
-    it is another, 0 where it is a gap. name: of the source, for errors."""
+    it is another, 0 where it is a gap. name: of the source, for errors: ParamError if it lacks the
+    column options.label."""
     assert options.label is not None
     label_texts = labels(table, options.label, name)
     # a label that is missing says nothing, neither ordinary nor odd
@@ -218,7 +223,8 @@ def _with_context(
     signs: Labels | None,
 ) -> Prepared:
     """Prepare rows together with the rows before each, whether these are normal or not; which rows
-    to fit is marked afterwards. signs: (rows,), labels that the model learns from, or None."""
+    to fit is marked afterwards. signs: (rows,), labels that the model learns from, or None.
+    ParamError if options.order is no column of dates or numbers, or options.group no column."""
     chosen = np.arange(len(table))
     if options.label is not None:
         label_texts = labels(table, options.label, source.name)
@@ -262,7 +268,7 @@ def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepar
 
 def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Schema:
     """The schema of a table, as `inferred`; ParamError for a column to drop or keep that is not
-    there, DataError if no column is left that a model can score."""
+    there, or to be both dropped and kept; DataError if no column is left that a model can score."""
     for name in [*options.drop, *options.keep]:
         if name not in table.names:
             guess = there_are(name, table.names)
@@ -307,7 +313,8 @@ def normal_rows(
 ) -> Table:
     """The rows of a table whose label is one of `normal` (all, if that is empty), without the label
     column; or if signs, (rows,), are given, those whose sign is not -1. label: the name of the
-    column; None for all rows as they are. ParamError if no row is left."""
+    column; None for all rows as they are, with ParamError if there is anything in `normal`.
+    ParamError if no row is left."""
     if label is None:
         if normal:
             raise ParamError(
@@ -330,9 +337,9 @@ def normal_rows(
 
 
 def labels(table: Table, label: str, name: str) -> npt.NDArray[np.str_]:
-    """The label of each row as text, (rows,); numbers with all digits, whole ones without a point.
-    label: the column's name. ParamError if the table lacks it; name: of the source, for
-    messages."""
+    """The label of each row as text without blanks at its ends, (rows,); numbers with all digits,
+    whole ones without a point. label: the column's name. ParamError if the table lacks it; name: of
+    the source, for messages."""
     if label not in table.names:
         raise ParamError(f"no label column '{label}' in {name}; it has {', '.join(table.names)}")
     values = table[label]

@@ -76,7 +76,8 @@ class Recipe:
             return recipe
 
     def _check(self, model: Bundle) -> None:
-        """ValueError where no recipe of this model can be as this one is."""
+        """Raise ValueError if the prior is unknown, a number is not finite, or the shape of an
+        array does not fit the codes or the numbers of the model."""
         tables = (self.codes, self.factor, self.noise)
         is_finite = all(np.isfinite(table).all() for table in tables)
         if self.prior not in PRIORS or not is_finite:
@@ -96,14 +97,16 @@ class Recipe:
             raise ValueError("noise")
 
     def from_scores(self, scores: Float) -> Float:
-        """Map normal scores to codes, unit by unit: (rows, latent), the inverse of `scores_of`."""
+        """Map normal scores to codes, unit by unit: (rows, latent), the inverse of `scores_of`;
+        scores beyond -2.8 and 2.8 count as these. Without tables of codes they stay as they are."""
         if not self.codes.size:
             return scores
         return through(scores, SCORES, self.codes)
 
     def scores_of(self, z: Float) -> Float:
         """Map codes z, (rows, latent), to normal scores, (rows, latent): each unit is transformed
-        so that it is distributed as N(0, 1)."""
+        so that it is distributed as N(0, 1), cut at -2.8 and 2.8. Without tables of codes they stay
+        as they are."""
         if not self.codes.size:
             return z
         scores_of_units = []
@@ -117,7 +120,7 @@ class Recipe:
 def through(x: Float, at: Float, tables: Float) -> Float:
     """Map every column of x, (rows, columns), by linear interpolation through its own table: (rows,
     columns). at: (points,), ascending; tables: (points, columns), the values of each column at
-    these points."""
+    these points; beyond the first and last point they go on as there."""
     columns = []
     for values, table in zip(x.T, tables.T, strict=True):
         mapped = np.interp(values, at, table)
@@ -134,8 +137,8 @@ def learn(
     mixture: tuple[Records, Records] | None = None,
     linear: bool = False,
 ) -> bytes:
-    """The bytes of a recipe, read off rows. x: (rows, features); z: their codes, (rows, latent), or
-    None; likely: what these decode to, of the shape of x.
+    """The bytes of a recipe, read off rows. prior: as AutoEncoder.prior. x: (rows, features); z:
+    their codes, (rows, latent), or None; likely: what these decode to, of the shape of x.
 
     mixture: (scales, weights), (components, numbers) both, of the Gaussians by which numbers lie
     about what is decoded; None: as those of the rows do. linear: whether a linear model has
@@ -202,8 +205,9 @@ def _copula(z: Float) -> Float:
 
 
 def _quantiles(errors: Float, x: Float, spec: Spec) -> Float:
-    """The quantiles of each number's error, (29, numbers), over the rows where it is not missing.
-    errors: (rows, numbers); x: (rows, features), which say what is missing."""
+    """The quantiles of each number's error, (29, numbers), over the rows where it is not missing; 0
+    for one that always is. errors: (rows, numbers); x: (rows, features), which say what is
+    missing."""
     rows, numbers = errors.shape
     tables = np.zeros((len(SCORES), numbers))
     gates = np.asarray(spec.gate, dtype=np.int64)

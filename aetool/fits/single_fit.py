@@ -48,8 +48,8 @@ UNITS = {"mse": "squared deviations", "mae": "deviations"}
 
 
 def folds_of(rows: int, features: int) -> int:
-    """Into how many folds this many rows of this many features are split for cross-fitting; 1 where
-    they are too few."""
+    """Into how many folds this many rows of this many features are split for cross-fitting; 5, or 3
+    of more than 100,000 numbers, and 1 where there are fewer than 20 rows."""
     if rows < FEWEST_TO_CROSS:
         return 1
     if rows * features <= MANY_NUMBERS:
@@ -169,8 +169,9 @@ def fair_score(
 ) -> bytes | None:
     """The bytes of a score graph that scores every row by a model fitted without it and its equals.
 
-    None where there are too few rows, and where a model is given the rows before each: the values
-    of a row that is left out would still be seen beside the rows after it.
+    None where fewer than 20 rows are to be fitted, and where a model is given the rows before each:
+    the values of a row that is left out would still be seen beside the rows after it. steps:
+    advanced by one for each model, unless None.
     """
     flat = prepared.features.reshape(len(prepared.features), -1)
     kept = prepared.kept
@@ -208,7 +209,7 @@ def fit_closed_form(
     """A closed form solved on all rows, and calibrated by scores of models that left rows out.
 
     samples: whether it is also to be drawn from. Where max_time is short the folds are few, and the
-    score is of one model alone.
+    score is of one model alone. PluginError if a part of a score is not finite.
     """
     from aetool import mapping
     from aetool.fits import joining
@@ -358,7 +359,8 @@ def fit_network(
     """Train a network on most rows, and calibrate it by its scores of the others.
 
     damaged: the user's own damaged copies of the rows, (rows, ...), or None. checkpoint: the file
-    in which the state of the training is stored, or None.
+    in which the state of the training is stored, or None. PluginError if a part of a score is not
+    finite.
     """
     trained = trained_network(
         params,
@@ -413,7 +415,8 @@ def finished_network(
     prepared: Prepared,
     options: FitOptions,
 ) -> joining.Fitted:
-    """Make a bundle of a trained network, and calibrate it by the held-out rows."""
+    """Make a bundle of a trained network, and calibrate it by the held-out rows. PluginError if a
+    part of their scores is not finite."""
     from aetool import export, mapping, training
     from aetool.fits import joining, recipes
 
@@ -521,7 +524,8 @@ def _as_json(parameters: Mapping[str, object]) -> dict[str, Json]:
 
 
 def _finite_facts(facts: Mapping[str, Json]) -> dict[str, Json]:
-    """The facts of a bundle, by name, without numbers that JSON cannot hold: NaN and infinity."""
+    """The facts of a bundle, by name, without those that are numbers JSON cannot hold, NaN and
+    infinity; lists and dicts stay as they are."""
     finite = {}
     for name, fact in facts.items():
         if not isinstance(fact, float) or math.isfinite(fact):

@@ -85,7 +85,7 @@ class AutoEncoder(nn.Module):
 
     def latent_size(self) -> int:
         """The size of the code: the parameter `latent`; if that is 0, for pictures 32, for tables
-        half the number of columns, from 1 to 16."""
+        half the number of columns, rounded down, from 1 to 16."""
         if self.params.latent:
             return int(self.params.latent)
         if self.spec.shape:
@@ -95,8 +95,8 @@ class AutoEncoder(nn.Module):
         return max(1, at_most)
 
     def width(self) -> int:
-        """The number of units of a hidden layer: the parameter `width`, or if that is 0 a number
-        that keeps the model small."""
+        """The number of units of a hidden layer: the parameter `width`, or if that is 0, for
+        pictures 64, for tables 48."""
         if self.params.width:
             return int(self.params.width)
         if self.spec.shape:
@@ -241,7 +241,8 @@ class Stacked(AutoEncoder):
         super().start(x)
 
     def stages(self) -> Iterator[list[nn.Parameter]]:
-        """The parameters of one level after the other, and at last those of all levels."""
+        """The parameters of one level after the other, if params.stacked, and at last those of all
+        levels; sets `level` to the one that is trained, None for all."""
         if self.params.stacked:
             encoder_levels, decoder_levels = self._levels()
             for level, encoder_level in enumerate(encoder_levels):
@@ -261,9 +262,9 @@ class Stacked(AutoEncoder):
         return encoder_levels, decoder_levels
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
-        """The loss of each row, (batch,): as AutoEncoder.loss; but while one level above the first
-        is trained, the squared distance between what that level restores and what the levels below
-        it make of x."""
+        """The loss of each row, (batch,): as AutoEncoder.loss; but while the first level is
+        trained, without the penalty, and while one above it is, the squared distance between what
+        that level restores and what the levels below it make of x."""
         if self.level is None:
             return super().loss(x, rng, seen)
         encoder_levels, decoder_levels = self._levels()

@@ -55,8 +55,8 @@ class Backbone(nn.Module):
         return None
 
     def silence(self) -> None:
-        """Set the weights of the last level to 0, so that the straight map alone is left; nothing
-        without a straight map."""
+        """Set the weights and bias of the last level to 0, in place, so that the straight map alone
+        is left; nothing without a straight map."""
         if self.straight is None:
             return
         last = _weighted(self.levels[-1])
@@ -80,9 +80,10 @@ def backbone(
 
     Both have depth + 1 levels, and decoder[-1 - i] goes back over what encoder[i] maps. width:
     units of a hidden layer (channels of the first convolution are a quarter of it). depth: hidden
-    layers, or for pictures halvings of the sides; 0 makes both maps linear. tied: the decoder's
-    weights are the encoder's, transposed (out must then be latent). straight: a linear map goes
-    beside the levels, so that training can start from PCA.
+    layers, or for pictures halvings of the sides, of which there are fewer where the shorter side
+    would fall below 2 pixels; 0 makes both maps linear. tied: the decoder's weights are the
+    encoder's, transposed (out must then be latent). straight: a linear map goes beside the levels,
+    so that training can start from PCA.
     """
     out = out or latent
     # the levels of both without what is nonlinear between them
@@ -168,8 +169,8 @@ def _conv(
     the same way back with transposes.
 
     shape: (channels, height, width) of pictures. channels: of the first convolution, twice as many
-    after each halving. depth: halvings of the sides at most; sides below 4 pixels are
-    not halved.
+    after each halving. depth: halvings of the sides at most; where the shorter side has fewer than
+    4 pixels neither is halved.
     """
     _, height, width = shape
     sides = [(height, width)]

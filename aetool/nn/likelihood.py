@@ -208,7 +208,8 @@ class Likelihood(nn.Module):
 
     def mixture(self) -> tuple[Tensor, Tensor]:
         """(scales, weights), (components, numbers) both: the Gaussians that the likelihood of each
-        number about its mean is a mixture of."""
+        number about its mean is a mixture of; shared scales are (1, numbers), and weights 1 where
+        there is one component."""
         half_widths = PIXEL_FLOOR if self.spec.shape else LEAST_SIGMA
         least = half_widths * self.half_width
         scale = torch.maximum(self.log_scale.exp(), least)
@@ -411,7 +412,8 @@ def bucket_nats(
     sigma: Tensor,
     half: Tensor,
 ) -> Tensor:
-    """-log P(z - half < N(mean, sigma^2) < z + half), at most 32 bits; all broadcast together.
+    """-log P(z - half < N(mean, sigma^2) < z + half), in nats, at most as many as 32 bits are; all
+    broadcast together.
 
     Where the bucket is thinner than 0.03 sigma the difference of tails would cancel in float32,
     and the density with its second-order correction stands in.

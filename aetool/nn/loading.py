@@ -17,8 +17,8 @@ def load(bundle: bundles.Bundle | str | os.PathLike[str]) -> AutoEncoder:
     """The network of a bundle (or of the .aem file at a path), with its weights, in eval mode.
 
     encode and decode are as in the bundle, on the features of `aetool.data.scaling`. The plugin
-    must be installed: a bundle holds no code. BundleError for closed forms, and where the plugin is
-    now another than the one that was fitted.
+    must be installed: a bundle holds no code. BundleError for closed forms and for models of
+    several members, and where the plugin is now another than the one that was fitted.
     """
     found = bundle if isinstance(bundle, bundles.Bundle) else bundles.load(bundle)
     model = plugins.get_model(found.plugin)

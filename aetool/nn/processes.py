@@ -38,13 +38,14 @@ class Team:
         return seed + APART * self.rank
 
     def part(self) -> slice:
-        """The slice of a batch that this process takes."""
+        """The slice of a batch that this process takes: from record `rank` on every `size`-th
+        one."""
         return slice(self.rank, None, self.size)
 
     def average(self, parameters: Sequence[Tensor], own_records: int, batch_records: int) -> None:
-        """Replace the gradients of parameters, in place, by those of the whole batch.
-        own_records: how many records this process's gradients are the mean of; batch_records: how
-        many the whole batch has."""
+        """Replace the gradients of parameters, in place, by those of the whole batch; a parameter
+        of which no process has a gradient gets None. own_records: how many records this process's
+        gradients are the mean of; batch_records: how many the whole batch has."""
         share = own_records / batch_records
         # what no process has a gradient of is not moved, nor does it decay
         has_gradient = torch.tensor([float(p.grad is not None) for p in parameters])

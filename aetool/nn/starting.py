@@ -23,7 +23,7 @@ RAREST = 1e-3  # least probability of a level or flag that a logit starts from
 
 def principal(x: Float, k: int) -> tuple[Float, Float, Float]:
     """PCA of rows x, (rows, d): (mean (d,), the first k axes (d, k), the variance along each (k,)).
-    k is at most d.
+    The first axis has the most variance; of a k above d there are d axes.
 
     Of many features the axes are found by subspace iteration from a fixed draw (Halko, Martinsson
     & Tropp 2011, arXiv:0909.4061, algorithm 4.4).
@@ -106,12 +106,12 @@ def start_at_pca(
 
     Units of the code get deviation 1 (tied ones keep that of their component). Logits start from
     the mean code of each level, as in linear discriminant analysis with unit covariance. Units for
-    which there is no component keep their first weights, and the decoder does not see them.
-    Of a decoder that takes a condition behind the code, the condition explains what it can of x as
-    a linear map, and PCA is of the rest.
-    x: rows as the network takes them. Returns s^2 / lambda of each unit, (latent,), with lambda the
-    variance along it and s^2 the mean of those left over: the variance of the posterior of
-    probabilistic PCA where it is small. None if there are no linear maps.
+    which there is no component keep their first weights, and the decoder does not see them. Of a
+    decoder that takes a condition behind the code, the condition explains what it can of x as a
+    linear map, and PCA is of the rest. x: rows as the network takes them. Returns s^2 / lambda of
+    each unit, (latent,), with lambda the variance along it and s^2 the mean of those left over: the
+    variance of the posterior of probabilistic PCA where it is small. None, with nothing changed, if
+    there are no linear maps, or the encoder's gives fewer than `latent` numbers.
     """
     if not isinstance(encoder, Backbone) or not isinstance(decoder, Backbone):
         return None
@@ -189,8 +189,8 @@ def _components(
     latent: int,
     beside: int,
 ) -> _Components:
-    """The principal components of rows, at most `latent`. flat: (rows, features); beside: how many
-    inputs the decoder has besides the code."""
+    """The principal components of rows: `latent`, or fewer, one at least, where rows vary along
+    fewer axes. flat: (rows, features); beside: how many inputs the decoder has besides the code."""
     scored = np.flatnonzero(spec.owners() >= 0)
     conditions = _condition_features(spec, beside)
     condition = flat[:, conditions]

@@ -79,8 +79,8 @@ def code_use(
 
 
 def _numbers_of_code(model: Any, z: Tensor) -> int:
-    """How many numbers a code has that are not exactly 0, on average over the codes z, (n, latent);
-    of discrete codes all of them."""
+    """How many numbers a code has that are not exactly 0, on average over the codes z, (n, latent),
+    rounded, 1 at least; of discrete codes all of them."""
     if isinstance(model.code, Discrete):
         return z.shape[1]
     # a sparse code stores its zeros for next to nothing

@@ -48,7 +48,8 @@ class _Twice:
 
 def rehearse(author: Author, params: object, spec: Spec) -> None:
     """Fit an author's closed form on a few random rows and write its graphs; PluginError if either
-    fails."""
+    fails, or gives other values than wanted. A fit that raises DataError, as data of this layout do
+    not suit it, passes."""
     author.check_names()
     author.check_calls(CALLS)
     if not author.wrote("fit"):
@@ -158,7 +159,8 @@ class _Written:
             )
 
     def _check_code(self, features: int) -> None:
-        """Check the graphs of encode and decode. features: how many features a row has."""
+        """Check the graphs of encode and decode; PluginError if their values are not finite, of
+        another shape, or the same code for all rows. features: how many features a row has."""
         codes = self._checked("encode", self.rows, None, "size of the code")
         if bool((codes == codes[:1]).all()):
             raise self.author.fault(
@@ -168,7 +170,8 @@ class _Written:
         self._checked("decode", codes, features, "features")
 
     def _check_surprise(self, columns: int) -> None:
-        """Check the graph of surprise, a number for each column, unless surprise returns None."""
+        """Check the graph of surprise, a number for each column, unless surprise returns None;
+        PluginError if its values are not finite, or of another shape."""
         call = self.solution.surprise
         graph = Graph()
         builder = Builder(graph, self.spec)

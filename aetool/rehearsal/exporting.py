@@ -163,8 +163,8 @@ def differ(first: Array, second: Array, discrete: bool, tolerance: float = TOLER
     """Whether two results for the same rows, (rows, ...), differ by more than rounding explains: in
     shape, or by more than `tolerance` times (1 + the size of the second number).
 
-    One row in FEWEST_ROWS may differ, where it is close which unit of a code is chosen; where the
-    code is discrete, a part MOST_NUMBERS of all numbers. NaN differs from everything.
+    A third of the rows may differ, rounded down, where it is close which unit of a code is chosen;
+    where the code is discrete, a fifth of all numbers. NaN differs from everything.
     """
     if first.shape != second.shape:
         return True
@@ -237,8 +237,9 @@ class _Lines:
         self.by_the_author: dict[str, str] = {}  # those that no other library called for him
 
     def note(self, name: str) -> None:
-        """Remember the author's line that is running as the first caller of this function, if it is
-        the first."""
+        """Remember in `lines` the author's line that is running as the first caller of this
+        function, if it is the first; in `by_the_author` as well, if no other library called it for
+        him."""
         line = self.author.line_now()
         if line:
             self.lines.setdefault(name.strip("_"), line)
@@ -247,7 +248,7 @@ class _Lines:
 
     def lines_of(self, net: AutoEncoder, x: Tensor) -> dict[str, str]:
         """Run the network on rows x and return the author's first line that called each function or
-        operator of torch, by its name."""
+        operator of torch, by its name. PluginError if the network fails."""
         whole = export.Whole(net)
         inputs = whole.inputs(x)
         with torch.no_grad(), self:  # type: ignore[attr-defined]

@@ -41,12 +41,13 @@ class Author:
         self.places = {_root(c, f) for c, f in zip(self.own_classes, files, strict=False)}
 
     def wrote(self, member: str) -> bool:
-        """Whether the author's class defines this member itself and does not inherit it from the
-        host."""
+        """Whether the author's class, or one outside of aetool that it derives from, defines this
+        member, so that it is not inherited from the host."""
         return any(member in vars(c) for c in self.own_classes)
 
     def place(self, member: str) -> str:
-        """Where a member is defined, such as "Class.member (package/file.py:12)"."""
+        """Where a member is defined, such as "Class.member (package/file.py:12)"; "Class.member"
+        alone for one that is no function of the author's classes."""
         for own_class in self.own_classes:
             function = inspect.unwrap(vars(own_class).get(member, None) or _nothing)
             code = getattr(function, "__code__", None)
@@ -149,7 +150,8 @@ class Author:
         passes.
 
         calls: the number of arguments beside self, by member. optional: by member, the names of
-        arguments that are passed only to members that have them.
+        arguments that are passed only to members that have them. Members that the author did not
+        write as plain methods are passed over.
         """
         for member, count in calls.items():
             if not self.wrote(member):
@@ -221,7 +223,8 @@ def guarded(author: Author, member: str, call: Callable[[], Result]) -> Result:
 
 
 def kind_of(value: object) -> str:
-    """A value's type with its article, for messages: "an int", "a Tensor"."""
+    """A value's type with its article, for messages: "an int", "a Tensor"; of None that nothing
+    came back."""
     if value is None:
         return "nothing (is a return missing?)"
     name = type(value).__name__
@@ -229,8 +232,8 @@ def kind_of(value: object) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an exception's message, cut to a readable length, without terminal
-    colours."""
+    """The first line of an exception's message, of more than 160 characters the first 160 and
+    "..."; "no reason given" for an empty message."""
     lines = str(error).strip().splitlines() or ["no reason given"]
     line = lines[0].strip()
     if len(line) <= LONGEST_REASON:
@@ -239,8 +242,8 @@ def first_line(error: BaseException) -> str:
 
 
 def _global_states() -> dict[str, object]:
-    """The states of the global random generators of all imported libraries, each by a short
-    digest."""
+    """The states of the global random generators by the name of their library: numpy, random and,
+    if it is imported, torch; to be compared with one another."""
     state = np.random.get_state(legacy=False)
     states: dict[str, object] = {"numpy": repr(state), "random": random.getstate()}
     if "torch" in sys.modules:

@@ -91,7 +91,8 @@ def rehearse_export(author: Author, net: AutoEncoder) -> None:
 
 
 def _built(author: Author, params: object, spec: Spec) -> AutoEncoder:
-    """Build the network with a seed of its own, so that nothing global changes."""
+    """Build the network with a seed of its own, so that nothing global changes; returns it in eval
+    mode. PluginError if that fails."""
 
     def build() -> AutoEncoder:
         with torch.random.fork_rng():
@@ -105,8 +106,8 @@ def _built(author: Author, params: object, spec: Spec) -> AutoEncoder:
 
 
 class _Stage:
-    """A network that is being tried, together with the random rows on which its members are
-    called."""
+    """A network that is being tried, together with the random rows on which its members are called.
+    Every check raises PluginError for what it finds wrong."""
 
     def __init__(self, author: Author, net: AutoEncoder, spec: Spec) -> None:
         self.author = author
@@ -118,7 +119,7 @@ class _Stage:
 
     def check_declared(self) -> None:
         """Check the attributes by which a network declares its kind of code and how codes are
-        drawn."""
+        drawn. PluginError if one is none that the host knows."""
         net = self.net
         allowed = {"prior": PRIORS, "means": MEANS}
         for name, values in allowed.items():
@@ -137,7 +138,8 @@ class _Stage:
             )
 
     def check_start(self) -> None:
-        """Check that the author's method of first weights runs, if there is one."""
+        """Run start, if the author wrote it, and begin and finish, on 32 rows; PluginError if one
+        fails."""
         rows = torch.from_numpy(examples.records(self.spec, MANY, SEED))
         if self.author.wrote("start"):
             self.run("start", rows)
@@ -147,7 +149,8 @@ class _Stage:
             self.run("finish", batches)
 
     def check_code(self) -> None:
-        """Check encode, decode, draw, and the methods that belong to them."""
+        """Check encode, decode, draw, and the methods that belong to them; PluginError if one
+        fails, or returns another shape, or something else at a second call."""
         net = self.net
         rng = _generator()
         shape = _shape_of_code(net.code)
@@ -180,7 +183,8 @@ class _Stage:
             self.steady("prior_logits", code, (ROWS, *shape, size), "(batch, code, size)")
 
     def check_code_varies(self) -> None:
-        """Check that the code differs between rows: a code that does not differ stores nothing."""
+        """Check that the code differs between rows: a code that does not differ stores nothing, and
+        raises PluginError."""
         rows = torch.from_numpy(examples.records(self.spec, MANY, SEED))
         # far from the middle, too, where units that are cut off at first may be above 0
         codes = []
@@ -195,7 +199,8 @@ class _Stage:
             )
 
     def check_scores(self) -> None:
-        """Check the results of `expected`, `parts` and `report`."""
+        """Check the results of `expected`, `parts` and `report`; PluginError for a wrong type or
+        shape."""
         self.steady(
             "expected",
             self.x,
@@ -213,7 +218,7 @@ class _Stage:
 
     def check_training(self) -> None:
         """Check corrupt and loss, in eval and in train mode, one step of training, and the list of
-        stages."""
+        stages. PluginError for the first that is wrong; the network is left in train mode."""
         corrupted = self.run("corrupt", self.x, _generator())
         self.check_tensor(
             "corrupt",
@@ -239,7 +244,8 @@ class _Stage:
         self.check_stages()
 
     def check_stages(self) -> None:
-        """Check that the stages of training are lists of parameters, one at least."""
+        """Check that the stages of training are lists of parameters, one at least; PluginError if
+        not."""
         stages = self.run("stages", unpack=list)
         if not stages or not all(map(_holds_parameters, stages)):
             given = kind_of(stages[0]) if stages else "none"
@@ -249,7 +255,8 @@ class _Stage:
             )
 
     def loss(self, *seen: Tensor) -> Tensor:
-        """The loss of each row, where some rows are labelled as ordinary and some as anomalies."""
+        """The loss of each of the rows `x`, (ROWS,), where some rows are labelled as ordinary and
+        some as anomalies. seen: a damaged copy of the rows, or nothing."""
         # -1, 0 and 1 in turn
         labels = torch.arange(ROWS) % 3 - 1.0
         arguments = (self.x, _generator(), *seen)
@@ -273,7 +280,8 @@ class _Stage:
         )
 
     def check_gradient(self, loss: Tensor) -> None:
-        """Check that the loss has a gradient for the weights: training needs one."""
+        """Check that the loss has a gradient for the weights: training needs one; PluginError if
+        there is none, or one that is not finite."""
         if not loss.requires_grad:
             raise self.author.fault(
                 "loss",
@@ -337,8 +345,9 @@ class _Stage:
         """Call a member that must not depend on chance or on other rows, check that, and return its
         result.
 
-        shape: of the result for each row. meaning: what the result is called in errors. optional:
-        as in run, with a row for each row.
+        PluginError if it fails, returns another shape, or depends on them. shape: of the result for
+        all rows, the batch first. meaning: what the result is called in errors. optional: as in
+        run, with a row for each row.
         """
         with torch.no_grad():
             result = self.run(member, rows, optional=optional)

@@ -27,8 +27,8 @@ ScoreGraph: TypeAlias = Callable[[Records], Mapping[str, Records]]
 
 @dataclass(frozen=True, eq=False)
 class TileParts:
-    """The parts of all tiles of a batch of pictures. parts: for each picture (tiles, pixels of a
-    tile + 1); sizes: (width, height) of each; framing: how tiles were cut."""
+    """The parts of all tiles of a batch of pictures. parts: for each picture (its tiles, pixels of
+    a tile + 1); sizes: (width, height) of each picture, in pixels; framing: how tiles were cut."""
 
     framing: Framing
     parts: Sequence[Float]
@@ -52,13 +52,14 @@ class Pictured:
 class Scored:
     """A batch of records with the results of the score graph for each of them.
 
-    first: the first record's number, from 0. inputs: what the graph took. parts: (rows, columns or
-    pixels + 1), what each column or pixel adds to the score, and last what belongs to none.
-    surprise: (rows, columns), what reasons are ranked by. expected: what the model expects in place
-    of the inputs, or None. table: the rows as they were read; None for pictures. names: of all
-    pictures of the source. Of pictures in tiles, parts are those of the worst tile of each, inputs
-    the pictures before they are cut, tiles the parts of all tiles, and numbers, (rows,), the
-    pictures' positions in the source.
+    first: the first record's number, from 0. inputs: what the graph took. parts: (rows, columns +
+    1) or, of pictures, (rows, pixels + 1), what each column or pixel adds to the score, and last
+    what belongs to none. surprise: (rows, columns or pixels), what reasons are ranked by. expected:
+    what the model expects in place of the inputs, or None. table: the rows as they were read; None
+    for pictures. names: of all pictures of the source; empty for a table. Of pictures in tiles,
+    parts are those of the worst tile of each, inputs the pictures before they are cut, tiles the
+    parts of all tiles, and numbers, (rows,), the pictures' positions in the source, from 0; both
+    are None for all other records.
     """
 
     first: int
@@ -109,7 +110,8 @@ class Scored:
 
 
 def scored(source: Source, bundle: Bundle, graph: ScoreGraph) -> Iterator[Scored]:
-    """Score all records of a source, batch by batch; DataError for a score that is not finite."""
+    """Score all records of a source, and yield them batch by batch in its order, pictures in tiles
+    by the tile with the highest score; DataError if a part of a score is not finite."""
     if isinstance(source, FramedSource) and source.is_tiled:
         yield from _scored_in_tiles(source, graph)
         return
@@ -131,7 +133,8 @@ def judged(
     names: Sequence[str],
 ) -> Scored:
     """Score one batch of prepared records by a score graph. name: of the source, for the DataError
-    if a score is not finite; names: of all its pictures."""
+    if a part of a score is not finite; names: of all its pictures. A graph without an output
+    "surprise" is surprised by the parts but the last."""
     outputs = graph(laid.inputs)
     # graphs give float32, in which a sum of many parts would depend on their order
     parts = outputs["parts"].astype(np.float64)
@@ -162,7 +165,7 @@ def _check_finite(name: str, parts: Float, first: int) -> None:
 
 def _scored_in_tiles(source: FramedSource, graph: ScoreGraph) -> Iterator[Scored]:
     """Score pictures by their tiles, in batches of few tiles: each gets the parts of that tile of
-    it which has the highest score."""
+    it which has the highest score. DataError if a part of a score is not finite."""
     framing = source.framing
     for numbers, pictures in source.in_groups():
         # of each picture its tiles, (tiles, channels, height, width)
@@ -207,8 +210,9 @@ def looker(
     graph: ScoreGraph,
     pixels: PixelCalibration | None,
 ) -> Callable[[Int], list[Pictured]] | None:
-    """Make a function that scores pictures a second time, by their row numbers, (n,), and returns
-    each with its map and box; None for tables, where `pixels` is None."""
+    """Make a function that scores pictures a second time, by their numbers in the source, (n,) from
+    0, and returns each with its map and box, in this order; returns None for tables, where `pixels`
+    is None."""
     if pixels is None:
         return None
     return functools.partial(_looked_at, source, bundle, graph, pixels)
@@ -223,7 +227,7 @@ def _looked_at(
 ) -> list[Pictured]:
     """Score a source's pictures once more, and return those of these numbers, (n,) from 0, with
     their maps and boxes, in this order. pixels: what pixels ordinarily cost, by which the maps are
-    made."""
+    made. KeyError for a number that no picture has."""
     # no batch of other pictures is kept in memory
     wanted = set(rows.tolist())
     pictured: dict[int, Pictured] = {}

@@ -52,8 +52,8 @@ class Share:
 
     The other fields have one entry for each of the k records to report: row, its number in the
     source, from 0; score; anomaly, whether it is flagged; why, its reasons on one line; named, the
-    same by columns; boxes, of pictures, [] of a table. But tables has one entry, the table of the k
-    rows, or none.
+    same by columns, empty for a picture; boxes, which a table has none of: the list is []. But
+    tables has one entry, the table of the k rows, or none.
     """
 
     scores: Float
@@ -82,10 +82,10 @@ class Blame:
 
 @dataclass(frozen=True, eq=False)
 class Explained:
-    """The records of a batch that are reported. places: (n,), their indices in the batch; inputs,
-    expected: (n, columns), what the graphs took and what the model expects there; named: for each
-    the indices of the columns to name, the most surprising first, none of pictures; pictures: each
-    picture with its map and box."""
+    """The records of a batch that are reported. places: (n,), their indices in the batch; inputs:
+    (n, ...), what the graphs took; expected: (n, columns), what the model expects there, None for
+    pictures; named: for each the indices of the columns to name, the most surprising first, [] for
+    a picture; pictures: each picture with its map and box, () for a table."""
 
     places: Int
     inputs: Float
@@ -109,7 +109,8 @@ class Kept:
     boxes: list[Box | None] = field(default_factory=list)
 
     def add(self, share: Share) -> None:
-        """Append the share of the next batch."""
+        """Append the share of the next batch to all lists, and count its records, reported or not,
+        in `total`."""
         self.total += len(share.scores)
         self.row += share.row
         self.score += share.score
@@ -122,7 +123,8 @@ class Kept:
 
 class Collector:
     """Chooses, batch by batch, the records to report: those flagged, or all if asked for; and finds
-    the reasons for each."""
+    the reasons for each. schema: the model's, with how the records are written; None takes that
+    from the first batch."""
 
     def __init__(
         self,
@@ -247,7 +249,7 @@ class Collector:
     def blame(self, batch: Scored, keep: Int, odd: Mask) -> Blame:
         """Find the columns from which the scores of some records of a table's batch come. keep:
         (kept,), the indices of these records; odd: (kept,) bool, True for those that are worth many
-        further scores."""
+        further scores. Sets `schema` at the first batch, if it is None."""
         assert batch.table is not None and batch.expected is not None
         assert self.bundle.schema is not None
         if self.schema is None:
@@ -288,7 +290,8 @@ class Collector:
 
     def _own_columns(self, batch: Scored, keep: Int) -> Table:
         """The input columns that were asked for, of the records whose indices are `keep`; of
-        pictures a column `file` of their names; no columns of pictures without names."""
+        pictures a column `file` of their names; no columns of pictures without names. ParamError
+        for a column that is not there."""
         wanted = self.wishes.append or ()
         table = batch.table
         if table is None:

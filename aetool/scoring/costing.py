@@ -53,9 +53,10 @@ class ArchiveLedger:
     """How the bits of an archive's payload are spent.
 
     records: how many there are; columns: the bits that all cells of a column took, by column;
-    usual: the median bits of one cell, by column; learning: bits that cells took and that belong to
-    no record; overhead: bits that belong to no cell, by name of what took them. payload, file: in
-    bytes. shown: the columns that `lines` and `table` list.
+    usual: by column the median bits of one cell, taken in each block and averaged over the blocks;
+    learning: bits that cells took and that belong to no record; overhead: bits that belong to no
+    cell, by name of what took them. payload, file: in bytes. shown: the columns that `lines` and
+    `table` list.
     """
 
     records: int
@@ -73,7 +74,8 @@ class ArchiveLedger:
         return sum(self.columns.values())
 
     def told(self) -> str:
-        """A line that says how many bytes the records took, and how many belong to no record."""
+        """A line that says how many bytes the file has, how many of these the records took, and how
+        many belong to no record."""
         of_no_record = dict(self.overhead)
         if self.records:
             of_no_record = {"learning": self.learning, **self.overhead}
@@ -87,7 +89,7 @@ class ArchiveLedger:
         )
 
     def lines(self) -> Iterator[str]:
-        """A line for each column, the most expensive first, then that of `told`."""
+        """A line for each of the columns `shown`, the most expensive first, then that of `told`."""
         width = max(map(len, self.shown), default=0)
         for name in self._costliest_first():
             size = self.columns[name] / 8
@@ -99,8 +101,9 @@ class ArchiveLedger:
         yield self.told()
 
     def table(self) -> dict[str, list[str | float]]:
-        """The same for programs, as lists by name, the most expensive column first: column, bytes,
-        share of the bits that all columns took, mean bits of a record, and usual bits of a cell."""
+        """What the columns `shown` took, for programs, as lists by name, the most expensive column
+        first: "column", "bytes", "share" of the bits that all columns took (0 to 1), "bits", the
+        mean of a record, and "usual_bits" of a cell."""
         names = self._costliest_first()
         return {
             "column": [*names],
@@ -123,7 +126,8 @@ class ArchiveLedger:
 
 
 def is_archive(data: object) -> TypeGuard[str | os.PathLike[str]]:
-    """Whether data is the path of an archive (.aez file), told by its first bytes."""
+    """Whether data is the path of an archive (.aez file), told by its first four bytes; False for
+    whatever is no path of a file."""
     if not isinstance(data, str | os.PathLike) or not Path(data).is_file():
         return False
     with Path(data).open("rb") as file:
@@ -142,8 +146,9 @@ def detect(
     """Score the records of an archive by the bits that each takes, and return those that `choice`
     flags, or all.
 
-    model: the one that the archive needs, or None. columns: judge by these alone; empty for all.
-    append: columns to carry along ([]: all, None: none). ParamError for columns that are not there;
+    model: the one that the archive needs, or None. choice: None flags what lies above the score
+    that about one in 1,000 records exceeds. columns: judge by these alone; empty for all. append:
+    columns to carry along ([]: all, None: none). ParamError for columns that are not there;
     DataError for a content that does not tell what a record costs.
     """
     with Archive(data, model) as archive, archive.sensible():
@@ -157,7 +162,8 @@ def ledger_of(
     columns: Sequence[str] = (),
 ) -> ArchiveLedger:
     """How an archive's bits are spent on columns. columns: list these alone; empty for all.
-    ParamError for columns that are not there; DataError where rows are stored as one text."""
+    ParamError for columns that are not there; DataError for one that no block stores apart, as
+    where rows are stored as one text."""
     with Archive(data, model) as archive, archive.sensible():
         if columns:
             archive.content.places(archive, columns)
@@ -183,8 +189,9 @@ def refuse_fit(
     options: FitOptions | None,
     calibration: object,
 ) -> None:
-    """Raise ParamError if options of fitting, a calibration, or options of reading text are given,
-    which detection in an archive cannot use."""
+    """Raise ParamError if something is given that detection in an archive cannot use: options of
+    fitting that differ from their defaults, a calibration, or options of reading text, which a
+    TextPath has. None is nothing given."""
     useless = []
     if options is not None:
         useless += _options_of_fitting(options)
@@ -201,8 +208,8 @@ def refuse_fit(
 
 
 def _options_of_fitting(options: FitOptions) -> list[str]:
-    """The options that differ from their defaults, as they are spelled, without those that any verb
-    has."""
+    """The options that differ from their defaults, as they are spelled, without all_rows, device
+    and seed, which other verbs have too; an empty value is taken for a default."""
     defaults = type(options)()
     spelled = []
     for field_of_options in dataclasses.fields(options):
@@ -228,7 +235,8 @@ def refuse_engine(data: str | os.PathLike[str], executor: Chosen) -> None:
 class _Read:
     """Results of the first reading of an archive, a list entry for each block: of its records
     scores, bits taken and p-values, (rows,) each; and for the archive its bits by column and by
-    other names."""
+    other names. usual: by column a list of the median bits of a cell, one for each block that has
+    the column."""
 
     scores: list[Float] = field(default_factory=list)
     bits: list[Float] = field(default_factory=list)
@@ -239,7 +247,8 @@ class _Read:
     learning: float = 0.0
 
     def add(self, costs: Costs) -> None:
-        """Add up where the bits of one more block went."""
+        """Add up where the bits of one more block went: `learning`, `overhead`, `columns` and
+        `usual` change, while the caller appends its scores, bits and p-values."""
         self.learning += float(costs.taken.sum() - costs.judged.sum())
         for name, overhead in costs.overhead.items():
             self.overhead[name] += overhead
@@ -251,7 +260,8 @@ class _Read:
 
 
 class _Pricing:
-    """Reads an archive twice, in bounded memory: for all scores, then for the records to report."""
+    """Reads an archive twice, in bounded memory: for all scores, then for the records to report.
+    columns: judge by these alone, [] for all; ParamError if one is not there."""
 
     def __init__(self, archive: Archive, choice: Choice, columns: list[str]) -> None:
         self.archive = archive
@@ -264,7 +274,8 @@ class _Pricing:
             archive.content.places(archive, columns)
 
     def read(self) -> None:
-        """Read the archive for the first time, and remember the score of every record."""
+        """Read the archive for the first time, and remember the score of every record, and where
+        its bits went, in `known` and `trace`. DataError as of `_places`."""
         known = self.known
         for block, costs in self._costs():
             places = self._places(block, costs)
@@ -290,7 +301,8 @@ class _Pricing:
             yield block, costs
 
     def _places(self, block: Block, costs: Costs) -> list[int]:
-        """The indices of the columns of a block that records are judged by."""
+        """The indices of the columns of a block that records are judged by. DataError for a block
+        whose rows are stored as one text."""
         if not self.columns:
             return list(range(len(costs.names)))
         names = list(costs.names)
@@ -326,7 +338,8 @@ class _Pricing:
 
     def run(self, all_rows: bool, append: Sequence[str] | None) -> Detection:
         """Read the archive twice, first for all scores, then for the records to report, and return
-        these. all_rows: report all, not only flagged ones; append: columns to carry along."""
+        these. all_rows: report all, not only flagged ones; append: columns to carry along ([]: all,
+        None: none), ParamError if one is not there."""
         if append and self.archive.kind == "table":
             # also where no record is flagged, of which no cell is looked at
             check_columns(append, apart(self.archive.content.names(self.archive)))
@@ -371,7 +384,8 @@ class _Pricing:
 
     def _flagged(self, scores: Float, p_values: Float) -> tuple[Mask, float, float | None]:
         """((n,) True for flagged records; the score that they lie above; the part of ordinary
-        records that is meant to lie above it, None where the choice does not say)."""
+        records that is meant to lie above it, None where the choice does not say). scores,
+        p_values: (n,), of all records."""
         choice = self.choice
         if choice.is_by_rank:
             places, cut = highest(scores, choice.count(p_values))
@@ -416,8 +430,9 @@ def _named(
     cells: Sequence[Sequence[str]],
 ) -> list[Reasons]:
     """For each record of a block whose index is in `rows`: (column, cell, what it costs in words)
-    for the columns that cost more than usual. places: the indices of the columns that may be named;
-    cells: by column, the texts of the same records."""
+    for the at most three columns that cost most beyond the usual, none if no column does. places:
+    the indices of the columns that may be named; cells: by column, the texts of the same
+    records."""
     judged = costs.judged[rows][:, places]
     usual = _usual(costs)[places]
     named = []
@@ -433,14 +448,16 @@ def _named(
 
 
 def _shortened(cell: str) -> str:
-    """The first 40 characters of a cell, or a word for one that is empty."""
+    """A cell without blanks at its ends; of more than 40 characters the first 40 and "..."; "empty"
+    for one that holds nothing but blanks."""
     if len(cell) > LONGEST:
         cell = f"{cell[:LONGEST]}..."
     return cell.strip() or EMPTY
 
 
 def _line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
-    """The reasons for a record on one line. named: (column, cell, what it costs) for each."""
+    """The reasons for a record on one line. named: (column, cell, what it costs) for each; without
+    any, the line says that no column is to be named."""
     if not named:
         return reasons.line(named, is_anomaly)
     return "; ".join(f"{column}={cell} ({price})" for column, cell, price in named)

@@ -49,7 +49,8 @@ def detected(
     executor: engines.Chosen = None,
 ) -> Detection:
     """Score the records of data and return those that `choice` flags, or all, with scores, p-values
-    and reasons.
+    and reasons: in the order of the data, or with choice.top the highest score first, unless all
+    are returned.
 
     The arguments are those of `operations.detect`, where they are described; choice holds its
     threshold, fpr, fdr, contamination and top.
@@ -105,8 +106,9 @@ def _check_asked(columns: Sequence[str], calibration: object, model: Bundle | No
 
 
 def _check_first(append: Sequence[str], source: TableSource) -> None:
-    """Raise ParamError for a column to carry along that the first rows of a table do not have: it
-    is told before a model is learned, which may take long."""
+    """Raise ParamError for a column to carry along that the first rows of a table do not have: so
+    the user hears of it before a model is learned, which may take long. A table without rows or
+    columns passes."""
     first = next(source.batches(), None)
     # a table without rows has an error of its own
     if first is not None and first.names:
@@ -152,7 +154,8 @@ class _Run:
 
     def _flags_and_cut(self) -> tuple[Mask | None, float]:
         """((records,) True for flagged records, or None where a record's own score decides; the
-        score that flagged ones lie above)."""
+        score that flagged ones lie above). That score may be infinite, where no record is flagged
+        or all are."""
         known = self.judge.calibration
         choice = self.choice
         if not choice.is_by_rank:

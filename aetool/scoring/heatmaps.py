@@ -50,8 +50,9 @@ def rectangle(box: Box | None) -> heatmaps.Rectangle | None:
 
 def file_stems(names: Sequence[str]) -> list[str]:
     """For each picture's name the path that its files begin with, inside a folder: the name without
-    its suffix, or the whole name where another picture would get the same. No path leads out of
-    the folder."""
+    its suffix, or the whole name where another picture would get the same, large letters and small
+    ones counting as equal. No path leads out of the folder: "/", ".." and "." are dropped from
+    names."""
     inside = []
     for name in names:
         # a name may come from an archive of a stranger
@@ -76,7 +77,8 @@ def _stem(path: PurePosixPath) -> str:
 
 class Heatmaps:
     """A watch that writes an overlay, a heat map and a mask of each flagged picture into a folder.
-    target: the path that the folder gets when it is complete."""
+    target: the path that the folder gets when it is complete; count: of how many pictures files
+    were written."""
 
     def __init__(self, folder: Path, target: Path) -> None:
         self.folder = folder
@@ -95,7 +97,8 @@ class Heatmaps:
         raise ParamError(f"{option('--heatmap')} is of pictures, and {name} is an archive")
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
-        """Write the files of the pictures of a batch that are flagged, (rows,)."""
+        """Write the three files of each picture in `explained` that is flagged, and add these
+        pictures to `count`. flagged: (rows,), of all pictures of the batch."""
         # once, since each batch brings the names of all
         if batch.names and not self._stems:
             self._stems = file_stems(batch.names)
@@ -107,7 +110,7 @@ class Heatmaps:
             self._write(record, one)
 
     def _write(self, record: int, one: Pictured) -> None:
-        """Write the three files of one picture. record: its number from 0."""
+        """Write the three files of one picture, and count it. record: its number from 0."""
         # zeros in front, so that files sort by their number
         stem = f"picture_{record + 1:06d}"
         if self._stems:
@@ -142,7 +145,9 @@ class Worst:
         raise ParamError(f"{option('--sheet')} is of pictures, and {name} is an archive")
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
-        """Keep the pictures of a batch that are among the highest scores so far."""
+        """Keep the flagged pictures of a batch that are among the 12 flagged ones with the highest
+        scores so far; of equal scores the earlier. scores, flagged: (rows,), of all pictures of the
+        batch."""
         places = explained.places.tolist()
         for place, one in zip(places, explained.pictures, strict=True):
             if not flagged[place]:
@@ -171,7 +176,7 @@ class Worst:
 
 def sheet_of(detection: Detection) -> heatmaps.Sheet:
     """A sheet of the at most 12 pictures of a detection that score highest; of flagged ones alone,
-    if there are any. The pictures are scored again."""
+    if there are any. The pictures are scored again; the detection must be one of pictures."""
     assert detection.look is not None
     ranked = detection.ranked()
     # with no picture flagged the highest are of interest still
@@ -211,8 +216,8 @@ def title(names: Sequence[str], record: int) -> str:
 
 
 def shown(one: Pictured, name: str, why: str) -> Shown:
-    """A picture with its map in the form that sheets draw, its expected values rounded to bytes.
-    name, why: the words beside it."""
+    """A picture with its map in the form that sheets draw, its expected values rounded to bytes, 0
+    to 255. name, why: the words beside it."""
     expected = None
     if one.expected is not None:
         levels = np.round(one.expected)
@@ -233,8 +238,8 @@ def _check_pictures(name: str, bundle: Bundle, given: str) -> None:
 
 
 class Files:
-    """The picture files that detect was asked for: heat maps in a folder, a contact
-    sheet, or both."""
+    """The picture files that detect was asked for: heat maps in a folder, a contact sheet, or both.
+    written: the sheet as PNG, empty until `finish`."""
 
     def __init__(self, heatmap: Heatmaps | None, sheet: Worst | None) -> None:
         self.heatmap = heatmap
@@ -271,7 +276,7 @@ class Files:
         )
 
     def finish(self, detection: Detection) -> None:
-        """Draw the sheet of what was detected into `written`, as PNG; nothing without a sheet."""
+        """Set `written` to the sheet of what was detected, as PNG; without a sheet do nothing."""
         if self.sheet is None:
             return
         pictures = self.sheet.shown(detection)

@@ -61,7 +61,9 @@ def seen_by(source: Source, model: Bundle, strict: bool = False) -> Source:
     cut into tiles as they were for the fit; tables as they are. strict: whether a picture that
     cannot be read is an error.
 
-    DataError if the model was fitted on other data than these.
+    DataError if the source is not of the model's kind, tables or pictures; if it has no picture; or
+    if its pictures have another size than the model needs (see `_check_size`). A FramedSource is
+    returned as it is.
     """
     if isinstance(source, FramedSource):
         return source
@@ -75,8 +77,9 @@ def seen_by(source: Source, model: Bundle, strict: bool = False) -> Source:
 
 def _check_size(source: ImageSource, model: Bundle) -> None:
     """Raise DataError where there is no picture, or where the commonest size of the pictures is not
-    the one that the model needs. Say it in a notice if most are in colour and the model sees gray,
-    or the other way round."""
+    the one that the model needs, unless it resizes, crops or cuts them. Pictures none of which can
+    be read pass. Say it in a notice if most are in colour and the model sees gray, or the other way
+    round."""
     framing = model.view
     sights = [sight for sight in source.sights if isinstance(sight, Sight)]
     if not source.sights:
@@ -148,8 +151,8 @@ def _rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
 
 def enumerate_batches(tables: Iterable[Table], first: int = 0) -> Iterator[tuple[int, Table]]:
     """Cut tables into batches of at most ROWS rows; yields (number of the batch's first record,
-    batch). first: the number of the very first record. An empty table gives one batch, which tells
-    the names of columns."""
+    batch). first: the number of the very first record. An empty table gives one batch of no rows,
+    which tells the names of columns. The first_row of each batch is its row in the whole source."""
     for table in tables:
         # of an empty table there is one start, too
         rows = max(len(table), 1)

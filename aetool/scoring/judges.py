@@ -48,7 +48,8 @@ def judge_of(
     device: str = "auto",
 ) -> Judge:
     """Prepare to score a source by a model; if that is None, fit one to the source's own records,
-    as `options` say. device: where graphs run."""
+    as `options` say. device: where graphs run. DataError if the source does not suit the model (see
+    inputs.seen_by); ParamError if the options ask for a network."""
     if model is None:
         return _learned_here(source, options, device)
     session = model.session("score.onnx", device)
@@ -91,8 +92,8 @@ def calibration_by(
     executor: Chosen = None,
 ) -> Calibration:
     """The calibration of a model by other ordinary records, data. kept: how many of their scores
-    are stored. DataError where there are no records; if they are those that the model was fitted
-    on, say so in a notice."""
+    are stored at most (see Calibration.of). DataError where there are no records, or where they do
+    not suit the model; if they are those that the model was fitted on, say so in a notice."""
     judge = judge_of(open_source(data, known_of(model)), model, None, device)
     with threads.engine_for(executor, judge.source, model, judge.graph) as engine:
         _, scores = Scoring(judge.source, model, judge.graph, device, engine).scores()
@@ -120,8 +121,9 @@ def _are_fitted(source: Source, model: Bundle) -> bool:
 
 
 def _by_scores(scores: Float, model: Bundle, kept: int) -> Calibration:
-    """Make a calibration from these scores, (n,), of which at most `kept` are stored; what it
-    assumes of the tail, and the usual parts of columns, are those of the model's own."""
+    """Make a calibration from these scores, (n,), of which at most `kept` are stored, but for what
+    Calibration.of says of very many; what it assumes of the tail, and the usual parts of columns,
+    are those of the model's own."""
     before = model.calibration
     column = scores[:, None]
     calibration = Calibration.of(column, kept=kept, expected=before.expected)

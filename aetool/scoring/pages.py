@@ -112,7 +112,8 @@ class Watcher:
 
     def _labels(self, batch: Scored) -> Texts:
         """The label of each record of a batch, (rows,): from the column of labels, or of pictures
-        the name of their folder."""
+        the name of their folder. ParamError for pictures without names, or with another `label`
+        than "folder"."""
         from aetool.fits import preparing
 
         if batch.table is not None:
@@ -128,15 +129,16 @@ class Watcher:
 
     def _excess(self, picture: Pictured) -> Float:
         """(H, W): by how much each pixel of a picture costs more than usual. It is also added to
-        the sum of all pictures that have the size of the first."""
+        `excess`, the sum over all pictures that have the size of the first."""
         excess = maps.excess_of(picture.amounts)
         if self.excess is None or self.excess.shape == excess.shape:
             self.excess = excess if self.excess is None else self.excess + excess
         return excess
 
     def _explain(self, record: int, score: float, explained: Explained, place: int) -> None:
-        """Count a record for each column that is named for it, and in the group of the first of
-        these. place: its index in `explained`."""
+        """Count a record in `blamed` for each column that is named for it, and in the group of the
+        first of these in `groups`; nothing changes where none is named. place: its index in
+        `explained`."""
         assert self.schema is not None
         named = explained.named[place]
         self.blamed.update(named)
@@ -154,8 +156,8 @@ class Watcher:
         group.add(record, score, [columns[other].name for other in others])
 
     def _keep(self, score: float, record: int, own: Float, wanted: Float) -> None:
-        """Remember a record that may be among the highest: at most about twice as many as are
-        shown. own: what the graphs took; wanted: what was expected."""
+        """Remember a record in `highest`, if only until others score higher: at most about twice as
+        many as are shown. own: what the graphs took; wanted: what was expected."""
         # sorting every second time that they fill up costs less than a sorted list
         self.highest.append((score, record, np.array(own), np.array(wanted)))
         if len(self.highest) >= 2 * self.most + 2:
@@ -270,7 +272,7 @@ class Watcher:
 
     def _curves(self) -> Curves | None:
         """The curves of how well the scores of all records tell anomalies apart; None without
-        labels. ParamError if all records have labels of one kind."""
+        labels. ParamError unless some records are ordinary by their label and some are not."""
         if self.label is None:
             return None
         scores = np.concatenate(self.scores)
@@ -285,7 +287,7 @@ class Watcher:
 
 def of_archive(name: str, detection: Detection, most: int) -> Findings:
     """The findings for a page on an archive. name: of its file; most: how many of its flagged
-    records to show, the costliest first."""
+    records to show at most, the costliest first."""
     ledger = detection.ledger
     trace = detection.trace
     assert ledger is not None and trace is not None
@@ -364,6 +366,7 @@ def curves(scores: Float, truth: Mask) -> Curves:
     """The ROC and precision-recall curves of scores.
 
     scores: (n,), larger is more anomalous. truth: (n,), True for anomalies; both kinds must occur.
+    Of more than 200 different scores only some are drawn: the highest 200, and 200 spread evenly.
     """
     order = np.argsort(-scores, kind="stable")
     # of equal scores all are called, or none

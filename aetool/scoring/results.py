@@ -48,18 +48,20 @@ FEW = 100  # records that hardly tell what one in 1,000 of them is
 @dataclass(frozen=True, eq=False, repr=False)
 class Detection:
     """The result of a detection: the records that were asked for, with `top` the highest score
-    first, else in input order.
+    first unless all were asked for, else in input order.
 
     row: 0-based; score in `unit`; p: conformal p-value; anomaly: whether it is flagged; total,
-    flagged: how many records were scored and flagged; named: (column, found, expected) of the
-    columns that say why; why: the same on one line; table: the records' own columns, if asked;
-    index: that of the DataFrame that was scored. rate: the part of ordinary records that the
-    threshold is meant to flag, if that is what it was chosen by. trace: the scores of all records;
-    held_out: of ordinary ones, where a model brought them. unread: (row, its name, why) of the
-    pictures that could not be read. boxes: of pictures the box around the worst of each; look:
-    gives more of them, by rows. bits: of an archive what each record took in it; ledger: what all
-    of it took. calibrated_on: how many records the threshold and p are by. has_idle_model: whether
-    a model came with an archive, which does not need it.
+    flagged: how many records were scored and flagged; threshold: the score that flagged records lie
+    above, infinite where none or all are flagged whatever their scores; named: (column, found,
+    expected) of the columns that say why; why: the same on one line; table: the records' own
+    columns, if asked; index: that of the DataFrame that was scored. rate: the part of ordinary
+    records that the threshold is meant to flag, if that is what it was chosen by. trace: the scores
+    of all records; held_out: of ordinary ones, where a model brought them. unread: (row, its name,
+    why) of the pictures that could not be read. boxes: of pictures the box around the worst of
+    each; look: scores pictures again, by their numbers, (n,) from 0, and gives each with its map
+    and box; None for tables. bits: of an archive what each record took in it; ledger: what all of
+    it took. calibrated_on: how many records the threshold and p are by. has_idle_model: whether a
+    model came with an archive, which does not need it.
     """
 
     row: Int
@@ -165,7 +167,7 @@ class Detection:
 
     @functools.cached_property
     def maps(self) -> list[Float]:
-        """The map of each record, (H, W), in multiples of the pixel threshold, as
+        """The map of each record of the result, (H, W), in multiples of the pixel threshold, as
         aetool.detection.maps says; scored anew when first asked for. ParamError for tables."""
         if self.look is None:
             raise ParamError("maps are of pictures, and these are records of a table")
@@ -196,9 +198,10 @@ class Detection:
 
     def columns(self, everything: bool = False, boxes: bool = True) -> Columns:
         """The result as a table of columns by name: row (1-based), score, p, why; of pictures the
-        box around the worst, in pixels, and its share of the excess; anomaly when not only
-        anomalies are in it; then the input's own columns; error where pictures could not be read,
-        which have neither score nor p. boxes: whether those of pictures are in it."""
+        box around the worst, in pixels, and its share of the excess; of an archive its bits;
+        anomaly if `everything`; then the input's own columns, called "input.NAME" where NAME is
+        taken; error where pictures could not be read, which have neither score nor p. boxes:
+        whether those of pictures are in it."""
         out: Columns = {
             "row": (self.row + 1).tolist(),
             "score": [float(f"{v:.6g}") for v in self.score],
@@ -237,8 +240,9 @@ class Detection:
         return out
 
     def to_pandas(self) -> pd.DataFrame:
-        """The output as a DataFrame; on the caller's own index if the data were a DataFrame. Its
-        types are the same where no record is in it: int64, float64, bool, and text."""
+        """The output of `columns(everything=True)` as a DataFrame; on the caller's own index if the
+        data were a DataFrame. Its types are the same where no record is in it: int64, float64,
+        bool, and text; boxes of pictures have gaps, so they are Int64."""
         import pandas as pd
 
         columns = self.columns(everything=True)
@@ -271,6 +275,7 @@ class Detection:
 
 
 def _of_box(box: Box, name: str) -> float | int:
-    """The field `name` of a box as it is printed: the share rounded to three digits."""
+    """The field `name` of a box as it is printed: the share rounded to three significant digits,
+    all others whole pixels."""
     figure: float | int = getattr(box, name)
     return float(f"{figure:.3g}") if name == "share" else figure

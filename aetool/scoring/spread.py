@@ -117,7 +117,7 @@ class Coded:
 
 def coded(graph: ScoreGraph, laid: Laid, columns: Sequence[str]) -> Coded:
     """Encode a batch of records by an encoder graph, with the columns to carry along: those named,
-    or all if one of these is not there."""
+    none if `columns` is empty, or all if one of these is not there."""
     table = laid.table
     if table is not None and set(columns) <= set(table.names):
         table = table.only(columns)
@@ -201,7 +201,7 @@ def _collector_of(worker: Worker, wishes: Wishes) -> Collector:
 
 class Scoring:
     """Scores all records of a source by a model, in this process or on an engine's workers, with
-    equal results. engine: None for this process."""
+    equal results. engine: None for this process, in which pictures in tiles are always scored."""
 
     def __init__(
         self,
@@ -222,7 +222,8 @@ class Scoring:
         self._counts: list[int] = []
 
     def scores(self) -> tuple[Int, Float]:
-        """((n,) the numbers of all records that can be read, from 0; (n,) their scores)."""
+        """((n,) the numbers of all records that can be read, from 0; (n,) their scores). On an
+        engine it also remembers how many records each item has, which `shares` needs."""
         # of no records there are no batches, and yet an array of each
         numbers: list[Int] = [np.zeros(0, np.int64)]
         scores: list[Float] = [np.zeros(0)]
@@ -246,8 +247,8 @@ class Scoring:
         return np.concatenate(numbers), np.concatenate(scores)
 
     def codes(self, columns: Sequence[str] = ()) -> Iterator[Coded]:
-        """Encode all records, batch by batch. columns: those to carry along, see `coded`. The graph
-        must be the model's encoder."""
+        """Encode all records; yields them as Coded, batch by batch. columns: those to carry along,
+        see `coded`. The graph must be the model's encoder."""
         if self.engine is None:
             for laid in inputs_of(self.source, self.bundle):
                 yield coded(self.graph, laid, columns)
@@ -264,7 +265,8 @@ class Scoring:
         watch: Watch | None,
     ) -> Iterator[Share]:
         """Score all records; yields what is kept of each batch. flags: (records,), True for flagged
-        ones; None where a record's own score decides. watch: sees every batch in this process."""
+        ones; None where a record's own score decides; on an engine they need a call of `scores`
+        before. watch: sees every batch in this process."""
         if self.engine is None or watch is not None:
             yield from self._shares_here(flags, collector, watch)
             return

@@ -27,8 +27,8 @@ def engine_for(
     graph: object,
 ) -> Iterator[engines.Engine | None]:
     """Context manager: the engine with which to score a source: the one that the user chose, or
-    else threads if the source is a large table in files and a processor computes; else None.
-    Results are the same.
+    else threads if the source is a table in files of 4 MiB or more that can be read in pieces, the
+    model needs no rows before each, and a processor computes; else None. Results are the same.
 
     bundle: the model; graph: the session of it that is run on the records.
     """
@@ -41,8 +41,9 @@ def engine_for(
 
 
 def _threads_for(source: Source, bundle: Bundle, graph: object) -> int:
-    """The number of threads that make scoring a source faster: 1 where it is small, or cannot be
-    read in pieces at once, or where something else than a processor computes."""
+    """The number of threads that make scoring a source faster, at most 4 and no more than there are
+    cores: 1 where it is small, or cannot be read in pieces at once, where a row needs those before
+    it, or where something else than a processor computes."""
     if not isinstance(source, TableSource):
         return 1
     if not isinstance(graph, Session) or graph.device != "cpu":

@@ -23,7 +23,9 @@ COPIES = 0.05  # nats a column: less than this between real and mixed rows, and 
 
 
 def facts_of_length(run: Run, settings: Settings, length: Length) -> dict[str, Json]:
-    """Facts about a training that was shorter than a network needs; empty if it was long enough."""
+    """Facts, by name, about a training that was stopped by max_time, or had fewer steps by
+    settings.epochs than a network needs; and how many processes it had, if several. Empty if none
+    is so."""
     facts: dict[str, Json] = {}
     if not run.team.is_alone:
         # the same seed gives another network on another number of them
@@ -42,7 +44,8 @@ def facts_of_length(run: Run, settings: Settings, length: Length) -> dict[str, J
 
 
 def facts_of_fit(run: Run, fitted: Examples) -> dict[str, Json]:
-    """The loss of fitted rows, and by how much the loss of held-out rows is above it."""
+    """Facts by name: the mean loss of fitted rows, by how much the best loss of held-out rows is
+    above it, both in nats, and how many weights the network has."""
     fitted_loss = run.evaluate(fitted)
     gap = float(run.best_loss) - fitted_loss
     weights = sum(parameter.numel() for parameter in run.model.parameters())
@@ -86,8 +89,8 @@ def facts_of_code(
 
 def _copies(model: AutoEncoder, x: Tensor) -> bool:
     """Whether a model copies its input column by column: rows mixed from columns of different rows
-    then cost hardly more than real ones, and its code says nothing about how columns belong
-    together."""
+    then cost less than 0.05 nats a column more than real ones, and its code says nothing about how
+    columns belong together."""
     rng = np.random.default_rng(0)
     flat = x.flatten(1)
     # features of one column stay together: what they are to each other is its own affair
@@ -122,8 +125,10 @@ def code_size(model: AutoEncoder) -> int:
 def for_samples(
     net: AutoEncoder, features: Features
 ) -> tuple[Features | None, Features, tuple[Features, Features] | None]:
-    """Collect what a recipe for samples is learned from: (the codes of rows or None, the decoded
-    features, the mixture of the likelihood if one was learned)."""
+    """Collect what a recipe for samples is learned from: (the codes of rows, (n, latent), None
+    without a code; the features that these are decoded to, of the shape of `features`; the mixture
+    of the likelihood, see learn in aetool.fits.recipes, None for the prior "codes" and for errors
+    other than "bits"). features: (n, ...), of these rows."""
     x = torch.from_numpy(features)
     codes: Features | None = None
     if net.code is None:

@@ -39,8 +39,8 @@ def make(net: type[AutoEncoder], spec: Spec, params: object, seed: int) -> AutoE
 
 @torch.no_grad()
 def start(model: AutoEncoder, x: Tensor) -> None:
-    """Set the first weights of a model by its own method, and the scales of its likelihood by the
-    rows x."""
+    """Set the first weights of a model, in place, by its own method, and the scales of its
+    likelihood, if it is in bits, by the rows x; the model is left in eval mode."""
     model.eval()
     model.start(x)
     rng = torch.Generator(device=x.device).manual_seed(0)
@@ -71,7 +71,8 @@ def train(
     features: (rows, features) or (rows, C, H, W) float32. damaged: the user's own damaged copies of
     them. keep: which rows to train on, (rows,), all if None. labels: (rows,), as AutoEncoder.loss
     takes them: rows below 0 come to the loss alone. owner: (rows,), the record that each row is a
-    piece of, all pieces of which are held out together.
+    piece of, all pieces of which are held out together. ParamError for a device that is not there,
+    or more processes than a batch has rows; DataError if the training diverges.
     """
     device = torch_device(settings.device)
     # on the CPU, whose generator gives the same weights wherever they are trained

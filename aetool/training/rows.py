@@ -22,10 +22,11 @@ CHUNK = 1024  # rows of a batch that a model looks at beside its training
 
 
 def split(rows: int, seed: int, owner: Int | None = None) -> tuple[Int, Int]:
-    """Divide row numbers at random: (rows to fit, rows to hold out), the same rows twice if there
-    are few.
+    """Divide row numbers at random: (rows to fit, rows to hold out), both ascending: a tenth is
+    held out, at least 2 rows and at most 10,000; of fewer than 20 rows all are in both.
 
-    owner: (rows,), the record that each row is a piece of; pieces of one record stay together.
+    owner: (rows,), the record that each row is a piece of; pieces of one record stay together, if
+    there is more than one record (see `_split_records`).
     """
     if owner is not None:
         records = np.unique(owner)
@@ -44,8 +45,8 @@ def split(rows: int, seed: int, owner: Int | None = None) -> tuple[Int, Int]:
 
 def _split_records(records: Int, owner: Int, seed: int) -> tuple[Int, Int]:
     """Divide records at random into (rows to fit, rows to hold out), so that all pieces of a record
-    are in the same part. records: (n,), the different owners; owner: (rows,), the record of each
-    row."""
+    are in the same part: a tenth of the records is held out, at least 20 but no more than half of
+    them. records: (n,), the different owners; owner: (rows,), the record of each row."""
     # their highest pieces are what is calibrated by: of few records more are held out
     part = round(HELD_OUT * len(records))
     wanted = min(len(records) // 2, max(FEWEST_TO_HOLD, part))
@@ -58,7 +59,8 @@ def _split_records(records: Int, owner: Int, seed: int) -> tuple[Int, Int]:
 
 
 def rows_to_start_from(rows: Int, seed: int) -> Int:
-    """At most STARTING of these row numbers, drawn at random and sorted."""
+    """At most 10,000 of these row numbers, (n,): all as they are if there are no more, else drawn
+    at random and sorted."""
     if len(rows) <= STARTING:
         return rows
     rng = np.random.default_rng(seed)
@@ -70,8 +72,8 @@ class Division:
     """Which rows a training uses for which purpose, by their numbers.
 
     fitted: the rows whose loss is minimised. ordinary: those of them that are not labelled as
-    anomalies. judged: the rows that decide about early stopping. held_out: ordinary rows that were
-    not fitted.
+    anomalies. judged: the held-out rows that decide about early stopping. held_out: those that are
+    not labelled as anomalies. Of fewer than 20 rows all are held out and fitted, too.
     """
 
     fitted: Int
@@ -87,7 +89,8 @@ class Division:
         labels: Features | None,
     ) -> Division:
         """Divide the rows. parts: the rows to fit and those to hold out. keep, labels: as of
-        `train`."""
+        `train`; keep applies to held_out not at all, and to judged only if it keeps some of
+        them."""
         fitted, held_out = parts
         judged = held_out
         if keep is not None:
@@ -152,7 +155,8 @@ def _tensor(array: Features | None) -> Tensor | None:
 class Batches:
     """Training rows as batches that an author's `begin` and `finish` can iterate again and again.
 
-    features: (rows, ...). wanted: (n,), the numbers of the rows to give. device: where batches go.
+    features: (rows, ...). wanted: (n,), the numbers of the rows to give. device: where batches go,
+    of 1024 rows each, the last of what remains.
     """
 
     def __init__(self, features: Tensor, wanted: Int, device: torch.device) -> None:

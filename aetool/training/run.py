@@ -36,9 +36,9 @@ class Run:
     """The state of one training: counts, clock, and the best weights so far.
 
     rng: what losses draw from. validation: the held-out rows that decide about the best weights.
-    steps: of each stage at most. settings: of them the seed and the time limit, in seconds, are
-    used here. progress: called after each look at the held-out rows, unless None. team: the
-    processes that train together.
+    steps: of each stage at most; 1 at least. settings: of them the seed and the time limit, in
+    seconds, are used here. progress: called after each look at the held-out rows, unless None.
+    team: the processes that train together.
     """
 
     def __init__(
@@ -84,20 +84,22 @@ class Run:
             self._past = list(self._saved["ends"])
 
     def was_trained(self) -> bool:
-        """Whether the saved training had finished the next stage already."""
+        """Whether the saved training had finished the next stage already; if so, sets `best` to the
+        weights that it ended with."""
         if self._saved is None or len(self.ends) == len(self._past):
             return False
         self.best = self._past[len(self.ends)]
         return True
 
     def end_of_stage(self) -> dict[str, Tensor]:
-        """Finish a stage: returns its best weights."""
+        """Finish a stage: adds its best weights to `ends`, and returns them."""
         self.ends.append(self.best)
         return self.best
 
     def _restore(self, optimiser: torch.optim.Optimizer) -> tuple[int, int]:
-        """Restore the saved state of a stage: (steps done, checks without improvement); zeros where
-        nothing was saved."""
+        """Restore, in place, the saved weights, optimiser, generators, counts and clock: (steps of
+        this stage done, checks without improvement). Where nothing was saved a stage begins, with a
+        first look at the held-out rows: (0, 0)."""
         saved = self._saved
         self._saved = None
         if saved is None:
@@ -121,7 +123,8 @@ class Run:
         return saved["step_of_stage"], saved["patience"]
 
     def _save(self, optimiser: torch.optim.Optimizer, step_of_stage: int, patience: int) -> None:
-        """Save the training in the checkpoint's file, if there is one."""
+        """Save the training in the checkpoint's file, if there is one; of several processes the
+        first writes it."""
         if self.checkpoint is None or self.shuffle is None:
             return
         # every process draws noise of its own
@@ -208,7 +211,8 @@ class Run:
             self._save(optimiser, step, patience)
 
     def _groups(self, parameters: Sequence[Tensor]) -> list[dict[str, Json]]:
-        """The parameters in groups of one speed each; "times": how many times the learning rate."""
+        """The parameters in two groups, for the optimiser: "params", and "times", how many times
+        the learning rate these move: 1, and 5 for those of the likelihood."""
         scales = {id(scale) for scale in self.model.likelihood.parameters()}
         usual = [parameter for parameter in parameters if id(parameter) not in scales]
         fast = [parameter for parameter in parameters if id(parameter) in scales]
@@ -218,7 +222,8 @@ class Run:
         ]
 
     def _time_used(self) -> float:
-        """The share of the time limit that has passed; 0 without a limit."""
+        """The share of the time limit that has passed, above 1 when it is over; 0 without a
+        limit."""
         if self.seconds is None:
             return 0.0
         used = (time.monotonic() - self.started) / self.seconds
@@ -314,7 +319,7 @@ class Run:
 
 def _rate(fastest: float, step: int, done: float) -> float:
     """The learning rate of a step: it rises in the first steps to the fastest, then falls as a
-    cosine. done: the share of the stage that is over."""
+    cosine. step: from 1; done: the share of the stage that is over, 1 and more giving 0."""
     # a short warm-up: the first gradients are of weights that fit nothing yet
     warmth = min(1.0, step / WARM_UP)
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))

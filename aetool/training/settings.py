@@ -62,8 +62,9 @@ class Length:
 
     @classmethod
     def of(cls, model: AutoEncoder, spec: Spec, settings: Settings, rows: int) -> Length:
-        """Work out how long to train: as the settings ask, else the model, else by the default for
-        the kind of data. rows: how many are fitted."""
+        """Work out how long to train: epochs as the settings ask, else the default number of steps
+        for the kind of data; batches as the settings ask, else the model, else that default, but no
+        larger than rows: how many are fitted."""
         # tables have no shape
         usual_batch = IMAGE_BATCH if spec.shape else TABLE_BATCH
         wanted_batch = settings.batch_size or model.batch_size or usual_batch
@@ -76,7 +77,8 @@ class Length:
 
 
 def torch_device(name: str) -> torch.device:
-    """The torch device for auto, cpu, cuda or cuda:<n>; ParamError if it is not there."""
+    """The torch device for auto (cuda if there is any, else cpu), cpu, cuda or cuda:<n>; ParamError
+    for cuda where torch sees no CUDA device. Whether there is one of number n is not looked at."""
     has_cuda = torch.cuda.is_available()
     if name == "auto":
         return torch.device("cuda" if has_cuda else "cpu")

@@ -89,7 +89,8 @@ class Denoising(Stacked):
 
     def _block(self, rows: int, rng: torch.Generator, device: torch.device) -> Tensor:
         """Choose one run of neighbouring columns, or one rectangle of pixels, in each row: (rows,
-        features) bool, of about the part `block` of all. rng: draws it."""
+        features) bool, of about the part `block` of all; context features go with the first column,
+        and are left whole by the caller. rng: draws it."""
         part = float(self.params.block)
         shape = self.spec.shape
         if shape is None:
@@ -116,8 +117,8 @@ def _run(
     rng: torch.Generator,
     device: torch.device,
 ) -> Tensor:
-    """(rows, size) bool: in each row one run of neighbours, of this part of all, at a place that
-    rng draws."""
+    """(rows, size) bool: in each row one run of neighbours, of this part of all, rounded, but one
+    at least, at a place that rng draws."""
     length = max(1, round(part * size))
     places = size - length + 1
     shape = (rows, 1)

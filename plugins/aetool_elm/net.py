@@ -49,7 +49,7 @@ class ELM(ClosedForm):
 
     def fit(self, batches: Batches) -> Hidden:
         """Solve for the decoder that restores damaged rows, and measure its errors on rows kept
-        aside."""
+        aside. DataError without rows."""
         units = self.params.latent
         features = self.spec.features
         rng = np.random.default_rng(0)
@@ -106,8 +106,8 @@ def _sample(batches: Batches, features: int) -> Float:
 
 
 def _split(x: Float) -> tuple[Float, Float]:
-    """(rows that are kept aside, the others) of rows x, (rows, features); all rows twice, where
-    there are hardly any."""
+    """(rows that are kept aside, the others) of rows x, (rows, features); every tenth row is kept
+    aside, of at most 20 rows every third; of three rows or fewer all are in both."""
     if len(x) <= 3:
         return x, x
     # of few rows more of them, for those that the decoder restores by heart tell nothing

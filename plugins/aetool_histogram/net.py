@@ -152,9 +152,9 @@ class Histogram(ClosedForm):
         )
 
     def _cells(self, values: Float, half: float) -> Cells:
-        """The histogram of one column's standardised values, (n,): a cell for each value if they
-        are few, else bins of one width. half: half the width within which two of them count as
-        equal."""
+        """The histogram of one column's standardised values, (n,): a cell for each value if at most
+        params.values are different, else params.bins bins of one width; NO_CELLS without values.
+        half: half the width within which two of them count as equal."""
         if not len(values):
             return NO_CELLS
         different, counts = np.unique(values, return_counts=True)

@@ -218,7 +218,8 @@ class Straight:
 
 
 def _sinh(argument: Float) -> Float:
-    """sinh, of arguments within MOST_BENT: beyond, float32 would hold too few of the digits."""
+    """sinh, element by element; arguments beyond -20 and 20 count as these, for float32 would hold
+    too few of the digits."""
     within = np.clip(argument, -MOST_BENT, MOST_BENT)
     return np.asarray(np.sinh(within))
 

@@ -214,7 +214,8 @@ class Nearest(ClosedForm):
         return x[np.sort(drawn)]
 
     def _measures(self, x: Float) -> list[Measure]:
-        """What rows x, (rows, features), are compared by: pictures, and few rows, as they are."""
+        """What rows x, (rows, features), are compared by: pictures, and fewer than 20 rows, as they
+        are; others by three measures, or with params.own_units by four."""
         spec = self.spec
         plain = Plain(spec.features)
         is_picture = spec.shape is not None
@@ -233,7 +234,8 @@ def _held_out_distances(x: Float) -> Float:
     """(n,): the distance of at most 1,000 evenly spaced rows from the nearest row that is in
     another stretch of the table.
 
-    x: (rows, coordinates), in the order of the table.
+    x: (rows, coordinates), in the order of the table. Of fewer than 20 rows each is a stretch; of
+    fewer than two the result is one 0.
     """
     if len(x) < 2:
         return np.zeros(1)

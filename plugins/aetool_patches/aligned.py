@@ -153,8 +153,8 @@ class Aligned(Compared):
         )
 
     def nearest(self) -> Squares:
-        """(judged, places): the squared distance of each place from the nearest of the pictures
-        that match best."""
+        """(judged, places): the squared distance of each place from the nearest of the at most 15
+        pictures that match best."""
         count = min(MATCHES, len(self.remembered))
         order = np.argsort(self.mismatch, axis=1, kind="stable")
         matches = order[:, :count, None]
@@ -206,8 +206,8 @@ class Overlay:
         asked: Value,
         itself: Value | None,
     ) -> Value:
-        """(batch, places): the squared distance of each place from the nearest of the pictures that
-        match best.
+        """(batch, places): the squared distance of each place from the nearest of the at most 15
+        pictures that match best.
 
         asked: (batch, places, coordinates), the places of records. itself: (batch, pictures), APART
         for the remembered picture that is the record, else 0; None where there is but one.
@@ -259,7 +259,8 @@ class Overlay:
         matches: Value,
     ) -> Value:
         """(batch, matches, places) int64: the place of a remembered picture that comes to lie on
-        each place of a record, as a row of all places of all pictures.
+        each place of a record, counted over the places of all pictures, one picture after the
+        other.
 
         best_step: (batch, pictures), the step by which each picture matches best; matches: (batch,
         matches), the numbers of those that count.

@@ -190,9 +190,9 @@ class Places(Solution):
 
     def _itself(self, g: Builder, square: Value, own_length: Value, offsets: int) -> Value:
         """Mark the remembered picture that is the record itself, so that it is not compared with
-        itself: (batch, 1, 1, pictures), APART for it, else 0. square: what `distances` has of
-        squared distances, less own_length, (batch, places), the records' squared lengths; offsets:
-        how many neighbouring places were compared."""
+        itself: (batch, pictures), APART for it, else 0. square: what `distances` has of squared
+        distances, less own_length, (batch, places), the records' squared lengths; offsets: how many
+        neighbouring places were compared."""
         places, _, pictures = self.levels.shape
         # no step in any direction: the same place
         middle = g.const(offsets // 2, np.int64)
@@ -320,14 +320,15 @@ class Patches(ClosedForm):
         return flat.reshape(len(pictures), frame.places, -1)
 
     def _size(self, frame: Frame) -> int:
-        """How many pictures to remember: the parameter, or if that is 0 as many as fit."""
+        """How many pictures to remember: the parameter, or if that is 0 as many as fit, from 8 to
+        256."""
         coordinates = 80  # about so many, of pictures in colour
         most = NUMBERS // (frame.places * coordinates)
         usual_size = max(8, min(MOST, most))
         return int(self.params.size or usual_size)
 
     def _cells(self, frame: Frame) -> int:
-        """How many neighbouring places, in each direction, a place is compared with."""
+        """How many neighbouring places, in each direction, a place is compared with: 1 to 4."""
         _, height, width = frame.shape
         longest = max(height, width)
         longest_of_small = max(frame.small)

@@ -248,8 +248,8 @@ class Surfaces(ClosedForm):
         written: Callable[[Builder, Value], Value],
         pictures: Float,
     ) -> Singles:
-        """Evaluate what is written of pictures, (pictures, features), a few of them at once, as
-        what is computed on the way takes much memory."""
+        """(pictures, n) float32: what is written of pictures, (pictures, features), evaluated for a
+        few of them at once, as what is computed on the way takes much memory."""
         results = []
         for first in range(0, len(pictures), AT_ONCE):
             part = pictures[first : first + AT_ONCE]
@@ -268,7 +268,8 @@ class Surfaces(ClosedForm):
 
 
 def _drawn(pixels: Singles) -> Float:
-    """Some of the pixels, (pictures, pixels, descriptors), at random: (n, descriptors) float64."""
+    """Some of the pixels, (pictures, pixels, descriptors), at random, at most 12,000: (n,
+    descriptors) float64."""
     flat = pixels.reshape(-1, pixels.shape[-1])
     chosen = some_numbers(len(flat), PIXELS, 0)
     return flat[chosen].astype(np.float64)
@@ -276,8 +277,8 @@ def _drawn(pixels: Singles) -> Float:
 
 def alike_everywhere(colours: Singles) -> float:
     """How far pictures look alike everywhere, 0 .. 1: the part of the variance of colours,
-    (pictures, pixels, channels), that the place of a pixel does not explain; 1 where pictures are
-    few or do not vary."""
+    (pictures, pixels, channels), that the place of a pixel does not explain; 1 where there are
+    fewer than three pictures, or they do not vary."""
     pictures = len(colours)
     variances = colours.var(axis=(0, 1), dtype=np.float64)
     whole = float(variances.sum())

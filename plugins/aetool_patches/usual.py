@@ -60,8 +60,8 @@ class Compared:
         """Compare pictures with remembered ones, place by place. asked: (judged, places,
         coordinates), the pictures; rows: (remembered, places, coordinates). cells: how many places
         in every direction are searched. rounding: the mean squared distance up to which a picture
-        is one that is remembered, and not compared with it. vouching: (remembered, places) bool,
-        which places the nearest may be; None: all."""
+        is one that is remembered, and not compared with it, where more than one is remembered.
+        vouching: (remembered, places) bool, which places the nearest may be; None: all."""
         squares, here = _nearest_within(frame.grid, cells, asked, rows, vouching)
         itself = np.zeros(squares.shape[:2], dtype=bool)
         if len(rows) > 1:
@@ -205,10 +205,12 @@ def _nearest_within(
     rows: Float,
     vouching: Mask | None,
 ) -> tuple[Squares, Squares]:
-    """(pictures, others, places) float32: squared distances of each place from the nearest of the
-    places around it, so many cells away at most, and from the same place.
+    """(nearest, here), (pictures, others, places) float32 both: squared distances of each place
+    from the nearest of the places around it, so many cells away at most in each direction, and from
+    the same place. asked: (pictures, places, coordinates); rows: (others, places, coordinates).
 
-    vouching: (others, places) bool, which places the nearest may be; None: all.
+    vouching: (others, places) bool, which places the nearest may be; None: all. `here` is of all
+    places in any case.
     """
     coordinates = asked.shape[-1]
     # a product of matrices at every place: (height, width, pictures, coordinates) by

@@ -153,7 +153,8 @@ def with_joint(
     that is far in many columns at once is told by its neighbours in each, and only found here. What
     an axis costs falls on the columns by the squares of its loadings. Where the rows before a row
     are given, the density is of what they do not tell. Numbers of which most rows have one value,
-    or none, take no part: about that value they have no density.
+    or none, take no part: about that value they have no density. Where fewer than two numbers are
+    left, or `amount` is 0, the maps are returned as they are.
     """
     is_varied = ~mostly_one(spec, few_rows(batches))
     varied = np.flatnonzero(is_varied)
@@ -198,8 +199,9 @@ def with_joint(
 
 def axes_of_wide(rows: int, features: int) -> int | None:
     """How many leading axes to find of a covariance that is estimated from so many `rows`; None for
-    few features, whose covariance is taken whole. An axis needs a few rows behind it: with fewer,
-    it is only what a handful of rows have in common by chance."""
+    up to 512 features, whose covariance is taken whole; else half as many as rows, from 1 to 128.
+    An axis needs a few rows behind it: with fewer, it is only what a handful of rows have in common
+    by chance."""
     if features <= DENSE:
         return None
     supported = rows // ROWS_OF_AN_AXIS
@@ -211,7 +213,9 @@ def with_companions(prediction: LowRank, spec: Spec, few: Float) -> Prediction:
     each is most alike beyond them: two sensors of one thing are no axis among thousands.
 
     few: (rows, features). Companions are those whose correlation is beyond what the most alike of
-    as many unrelated columns would have by chance; of one column none tells another.
+    as many unrelated columns would have by chance; of one column none tells another. The prediction
+    is returned as it is where no companion counts, where there are few rows, or too many features
+    to compare.
     """
     features = spec.features
     if features > MOST_COMPARED or len(few) <= 2 * COMPANIONS:

@@ -42,7 +42,8 @@ class PCA(ClosedForm):
     """
 
     def fit(self, batches: Batches) -> Components:
-        """Find the components of rows in batches, and the distribution of residuals."""
+        """Find the components of rows in batches, and the distribution of residuals. DataError
+        without rows, or as of `_probabilistic`."""
         if self.params.probabilistic:
             return self._probabilistic(batches)
         # of wide rows a covariance would be far larger than the rows themselves
@@ -140,7 +141,8 @@ class PCA(ClosedForm):
         )
 
     def _probabilistic(self, batches: Batches) -> Components:
-        """Maximum likelihood of probabilistic PCA (Tipping & Bishop 1999, section 3.2), of numbers.
+        """Maximum likelihood of probabilistic PCA (Tipping & Bishop 1999, section 3.2), of numbers,
+        of which there must be two: DataError if not.
 
         sigma^2 is the mean of the eigenvalues left out, W = U (Lambda - sigma^2 I)^(1/2), and with
         M = W^T W + sigma^2 I the posterior of z is N(M^-1 W^T (x - mean), sigma^2 M^-1). With z its

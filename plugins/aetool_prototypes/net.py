@@ -66,8 +66,8 @@ class Prototypes(Solution):
 
 class KMeans(ClosedForm):
     """Finds prototypes by k-means: Lloyd's rounds from rows drawn by chance. A prototype of one row
-    alone is let go, for an outlier must not make itself at home. One row of ten is kept aside for
-    the deviation."""
+    alone is dropped, for an outlier must not make itself at home, unless there are few rows for
+    each prototype. One row of ten is kept aside for the deviation, of more than 20 rows."""
 
     def fit(self, batches: Batches) -> Prototypes:
         """Find the prototypes of rows in batches by rounds of k-means. DataError without rows."""

@@ -20,7 +20,8 @@ EASE = 0.05  # how fast, in nats a step
 
 def bernoulli_kl(rho: float, mean: Tensor) -> Tensor:
     """KL(Bernoulli(rho) || Bernoulli(mean)) of each unit, in nats, in the shape of `mean`. rho: how
-    often a unit is to be active, mean: how often it is, 0 .. 1 both."""
+    often a unit is to be active, above 0 and below 1; mean: how often it is, 0 .. 1, the ends
+    counting as a millionth beside them."""
     # of 0 and 1 there would be no logarithm
     mean = mean.clamp(1e-6, 1 - 1e-6)
     silent_rho = 1 - rho
@@ -86,7 +87,8 @@ class Sparse(AutoEncoder):
     @torch.no_grad()
     def start(self, x: Tensor) -> None:
         """Set the dictionary's columns, in place, to directions of random rows of x, and the
-        encoder to products with these."""
+        encoder to products with these, scaled so that they restore the rows best; and the threshold
+        to what the part `active` of the code lies above."""
         flat = x.flatten(1)
         mean = flat.mean(dim=0)
         axes = self._random_axes(x, mean)
@@ -140,7 +142,7 @@ class Sparse(AutoEncoder):
 
     def _gain(self, wanted: Tensor, code: Tensor) -> Tensor:
         """By which factor codes, (rows, latent), restore the numbers among wanted features, (rows,
-        features), best: at most 1."""
+        features), best: a scalar, 0.001 to 1."""
         # columns are alike, so that what they measure adds up to too much: by one factor less
         numbers = torch.from_numpy(self.spec.numeric)
         numbers = numbers.to(code.device)
@@ -156,7 +158,7 @@ class Sparse(AutoEncoder):
 
     def cut(self, u: Tensor) -> Tensor:
         """The threshold, a scalar, above which the part `active` of |u|, (batch, latent), lies,
-        after the ease of each unit is added."""
+        once each unit is multiplied by e to the power of its ease."""
         # the threshold is read off, not learned: no gradient passes
         size = u.detach().abs() * self.ease.exp()
         size = size.flatten()
@@ -167,7 +169,9 @@ class Sparse(AutoEncoder):
 
     def sparse(self, u: Tensor, threshold: Tensor) -> Tensor:
         """A code with only its large entries, (batch, latent), 0 elsewhere: the k largest of each
-        record, or those above the threshold. u: (batch, latent), the encoder's output."""
+        record, or those above the threshold; all where every unit may be active. With kl > 0 it is
+        the sigmoid of u, of which only k leaves any out. u: (batch, latent), the encoder's
+        output."""
         k = self.params.k
         if self.params.kl:
             u = torch.sigmoid(u)

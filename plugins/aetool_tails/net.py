@@ -146,7 +146,8 @@ class Tails(ClosedForm):
 
     def _measure(self, tails: Float, centre: Float, columns: Int, values: Float) -> None:
         """Measure the tails and medians of some numbers by their values, (rows, columns), and write
-        them into tails and centre, in place. columns: the indices of these numbers."""
+        them into tails and centre, in place. columns: the indices of these numbers. Those of fewer
+        than 10 different values get no tails."""
         if not len(columns):
             return
         features = self.spec.numeric[columns]
@@ -170,7 +171,8 @@ class Tails(ClosedForm):
 def _tails(values: Float, wanted: float) -> Float:
     """(columns, 4): start, scale, shape, part of the upper tails of sorted values, (rows, columns),
     by probability-weighted moments (Hosking & Wallis 1987, equation 6); a shape read off few values
-    is believed in part."""
+    is believed in part. Where no value is above the start, as many are the largest, the part is
+    that of one row more."""
     rows = len(values)
     start = np.quantile(values, 1 - wanted, axis=0)
     is_beyond = values > start

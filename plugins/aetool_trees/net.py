@@ -210,7 +210,8 @@ class _Growing:
         self.levels: list[Level] = []
 
     def cut(self) -> None:
-        """Split every node that still can be split, each tree along one feature drawn for it."""
+        """Split every node that still can be split, each tree along one feature drawn for it: adds
+        to `levels` and `counts`, and moves each row to its new `node`."""
         trees = len(self.rows)
         nodes = trees << len(self.levels)
         of_a_tree = nodes // trees
@@ -317,7 +318,8 @@ def _samples(
     most: int,
 ) -> Int:
     """(trees, sample): the numbers of rows that each tree is grown from, no row twice in one tree,
-    and none in a second tree before all have been in one."""
+    and hardly one in a second tree before nearly all have been in one. sample: `most`, or all rows
+    where there are fewer."""
     sample = min(rows, most)
     at_once = rows // sample
     rounds = math.ceil(trees / at_once)

@@ -215,7 +215,8 @@ def pairs_before(channel: int) -> int:
 
 
 def sides_of(shape: tuple[int, int, int], depth: int) -> list[tuple[int, int]]:
-    """(height, width) of each layer, the last being that of pictures (channels, height, width)."""
+    """(height, width) of each layer, the smallest first, and last that of pictures (channels,
+    height, width): sides are halved `depth` times, or until the shorter is below 4."""
     _, height, width = shape
     sides = [(height, width)]
     while len(sides) <= depth and min(height, width) >= SMALLEST:

@@ -37,7 +37,7 @@ class Diagonal(nn.Module):
 
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Split the encoder's output h into the moments of the posterior: (mean, log sigma), each
-        (batch, latent)."""
+        (batch, latent), log sigma cut to -6 to 2."""
         units = self.latent
         mean = h[:, :units]
         log_sigma = h[:, units : 2 * units]

@@ -46,7 +46,7 @@ class Sizes:
 
     @property
     def halvings(self) -> int:
-        """How often sides are halved: `depth` times, or until a side is below 4."""
+        """How often sides are halved: `depth` times, or until the shorter side is below 4."""
         _, height, width = self.shape
         side = min(height, width)
         halvings = 0

@@ -313,7 +313,8 @@ class Nearest(ClosedForm):
 
 
 def _count(remembered: int) -> int:
-    """The number of nearest remembered pictures with which a picture is compared."""
+    """The number of nearest remembered pictures with which a picture is compared: half the root of
+    `remembered`, rounded, 1 at least."""
     count = NEIGHBOURS * math.sqrt(remembered)
     return max(1, round(count))
 
@@ -364,7 +365,8 @@ def _mean_distance(
     count: int,
 ) -> Float:
     """The mean distance of each picture from the nearest `count` of others, (n,). square: (n, k),
-    squared distances; apart: (n, k) bool, which pairs may be compared."""
+    squared distances; apart: (n, k) bool, which pairs may be compared. At least 1e-6, also of a
+    picture that may be compared with none."""
     square = np.where(apart, square, np.inf)
     count = min(count, square.shape[1])
     parted = np.partition(square, count - 1, axis=1)
@@ -378,7 +380,8 @@ def _mean_distance(
 
 
 def _squares(x: Float, others: Float) -> Float:
-    """(n, k): squared distances of x, (n, coordinates), from others, (k, coordinates)."""
+    """(n, k): squared distances of x, (n, coordinates), from others, (k, coordinates), 1e-6 at
+    least."""
     length = (x**2).sum(axis=1)
     length_of_others = (others**2).sum(axis=1)
     square = length[:, None] + length_of_others - 2 * x @ others.T

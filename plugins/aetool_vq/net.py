@@ -126,9 +126,8 @@ class VQ(AutoEncoder):
         self.out = MaskedLinear(hidden, outputs, False)
 
     def vectors(self, x: Tensor) -> Tensor:
-        """(batch, latent x dim): what the encoder makes of x, to be replaced by entries of the
-        codebook; with relax=gumbel, logits.
-        """
+        """(batch, latent x dim): what the encoder makes of x, to be replaced by entries of the code
+        books; with relax=gumbel, (batch, latent x size), the logits of the entries."""
         h = self.encoder(x)
         if not self.top:
             return h
@@ -142,7 +141,8 @@ class VQ(AutoEncoder):
 
     def chosen(self, h: Tensor) -> Tensor:
         """Choose the nearest entry of each code book: its number for each vector, (batch, codes).
-        h: (batch, codes x dim), the vectors, of the first code books."""
+        h: (batch, codes x dim), the vectors, of the first code books. With relax=gumbel the entry
+        of the largest logit; h: the logits, as of `vectors`."""
         if self.gumbel:
             logits = self._by_code(h)
             return logits.argmax(dim=2)
