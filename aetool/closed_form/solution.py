@@ -59,12 +59,13 @@ class Solution:
         return type(self).encode is not Solution.encode
 
     def encode(self, g: Builder, x: Value) -> Value:
-        """The codes of features x, (batch, features): (batch, k)."""
+        """The codes of features x, (batch, features): (batch, k). NotImplementedError unless the
+        author wrote it."""
         raise NotImplementedError
 
     def decode(self, g: Builder, z: Value) -> Value:
         """The features that the model restores from codes z, (batch, k): (batch, features), flags
-        and levels as probabilities."""
+        and levels as probabilities. NotImplementedError unless the author wrote it."""
         raise NotImplementedError
 
     def expected(self, g: Builder, x: Value) -> Value:
@@ -122,6 +123,7 @@ class ClosedForm:
         """Fit rows in batches, which can be iterated again and again, and must not be changed;
         return the solution.
 
-        Pictures come flattened, (rows, features). DataError for data that cannot be fitted.
+        Pictures come flattened, (rows, features). DataError for data that cannot be fitted;
+        NotImplementedError unless the author wrote it.
         """
         raise NotImplementedError

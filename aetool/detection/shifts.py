@@ -153,7 +153,9 @@ class Comparison:
 
 
 class Tally:
-    """The counts of new records that tests need, added up batch by batch in bounded memory."""
+    """The counts of new records that tests need, added up batch by batch in bounded memory. schema:
+    None for pictures, of which scores alone are counted; threshold: the score above which records
+    count as `beyond`."""
 
     def __init__(
         self,
@@ -482,7 +484,7 @@ def _log_choose(every: int, chosen: int) -> float:
 def location_test(column: Modelled, reference: Float, counts: Float) -> Shift:
     """The test of whether values are larger or smaller than before (Wilcoxon, Mann & Whitney, with
     ties). reference, counts: (k,), how many values fell in each bin before and now, the bins in
-    rising order."""
+    rising order; both need a value."""
     before = float(reference.sum())
     now = float(counts.sum())
     every = before + now
@@ -521,7 +523,7 @@ def _median(column: Modelled, counts: Float) -> str:
 
 def shape_test(column: Modelled, reference: Float, counts: Float) -> Shift:
     """The test of whether values are spread over bins as before (chi-square of two samples).
-    reference, counts: (k,), how many values fell in each bin before and now.
+    reference, counts: (k,), how many values fell in each bin before and now; both need a value.
 
     A bin in which fewer than five values of the smaller sample are expected is joined with the next
     ones; levels come by frequency, so that with these rare ones are joined with rarer ones."""

@@ -153,7 +153,8 @@ class AutoEncoder(nn.Module):
 
     def condition(self, x: Tensor) -> Tensor:
         """(batch, spec.conditions): the features of the columns that records are judged by, which
-        the user names with --condition. None of pictures, and where the user names none."""
+        the user names with --condition. (batch, 0) of pictures, and where the user names no
+        column."""
         # the rows before a row come last, and the condition just before them
         end = self.spec.features - self.spec.given
         first = end - self.spec.conditions
@@ -200,7 +201,8 @@ class AutoEncoder(nn.Module):
 
     def prior_logits(self, z: Tensor) -> Tensor:
         """The logits of each discrete code, predicted from those before it alone: (batch,
-        *code.shape, code.size). z: codes; asked for only where `prior` is "graph"."""
+        *code.shape, code.size). z: codes; asked for only where `prior` is "graph".
+        NotImplementedError unless the author wrote it."""
         raise NotImplementedError
 
     def penalty(self, z: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ def backbone(
     Both have depth + 1 levels, and decoder[-1 - i] goes back over what encoder[i] maps. width:
     units of a hidden layer (channels of the first convolution are a quarter of it). depth: hidden
     layers, or for pictures halvings of the sides, of which there are fewer where the shorter side
-    would fall below 2 pixels; 0 makes both maps linear. tied: the decoder's weights are the
+    comes to fewer than 4 pixels; 0 makes both maps linear. tied: the decoder's weights are the
     encoder's, transposed (out must then be latent). straight: a linear map goes beside the levels,
     so that training can start from PCA.
     """

@@ -22,7 +22,8 @@ APART = 1_000_003  # between the seeds of two processes
 
 @dataclass(frozen=True)
 class Team:
-    """The processes of one training. rank: which of them this is, from 0; size: how many."""
+    """The processes of one training. rank: which of them this is, from 0; size: how many. average,
+    make_alike and agreed are for several processes alone."""
 
     rank: int = 0
     size: int = 1

@@ -82,7 +82,8 @@ class Scored:
 
     @property
     def records(self) -> Int:
-        """(rows,): the numbers of the rows in the source, from 0, as its reader counts records."""
+        """(rows,): the numbers of the rows in the source, from 0, as its reader counts records:
+        comment lines among the rows of a text may count, too."""
         if self.numbers is None and self.table is not None:
             return self.table.records
         return self.places

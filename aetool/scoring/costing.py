@@ -352,7 +352,7 @@ class _Pricing:
         wanted = np.arange(len(scores)) if all_rows else np.flatnonzero(flagged)
         named: list[Reasons] = []
         tables: list[Table] = []
-        for block, costs, rows in self._with(wanted):
+        for block, costs, rows in self._blocks_with(wanted):
             cells = self.archive.content.cells(self.archive, block, rows)
             places = self._places(block, costs)
             named += _named(costs, places, rows, cells)
@@ -402,7 +402,7 @@ class _Pricing:
             rate = calibration.rate(choice.fpr)
         return scores > threshold, threshold, rate
 
-    def _with(self, wanted: Int) -> Iterator[tuple[Block, Costs, Int]]:
+    def _blocks_with(self, wanted: Int) -> Iterator[tuple[Block, Costs, Int]]:
         """(block, costs, rows) for each block that holds some of the `wanted` records, (n,) rising;
         rows: the indices of these records within the block."""
         if not len(wanted):

@@ -92,7 +92,8 @@ class Watcher:
         explained: Explained,
     ) -> None:
         """Gather what a page shows of a batch. scores, flagged: (rows,), flagged ones being the
-        anomalies; explained: the records to report."""
+        anomalies; explained: the records to report. ParamError if labels are asked for that the
+        batch does not have."""
         self.tally.add(batch.inputs, scores)
         self.names = batch.names
         if self.label is not None:

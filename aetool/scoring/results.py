@@ -125,12 +125,12 @@ class Detection:
         if not self.total:
             return f"0 of 0 records flagged: it holds no records{rest}"
         # with as many asked for as there are, no score is too low
-        least = f"score above {self.threshold:.4g} {self.unit}"
+        wanted = f"score above {self.threshold:.4g} {self.unit}"
         if self.threshold == float("-inf"):
-            least = "whatever their score"
+            wanted = "whatever their score"
         if self.threshold == float("inf"):
-            least = "no score is high enough"
-        return f"{self.flagged} of {self.total} records flagged ({part:.3g} %): {least}{rare}{rest}"
+            wanted = "no score is high enough"
+        return f"{self.flagged} of {self.total} records flagged ({part:.3g} %): {wanted}{rare}{rest}"
 
     def notes(self) -> list[str]:
         """Notes, a line each, on what the threshold or the model cannot promise."""

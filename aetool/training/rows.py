@@ -89,8 +89,7 @@ class Division:
         labels: Features | None,
     ) -> Division:
         """Divide the rows. parts: the rows to fit and those to hold out. keep, labels: as of
-        `train`; keep applies to held_out not at all, and to judged only if it keeps some of
-        them."""
+        `train`; keep does not apply to held_out, and to judged only if it keeps some of those."""
         fitted, held_out = parts
         judged = held_out
         if keep is not None:

@@ -42,8 +42,8 @@ class Settings:
 @dataclass(frozen=True, eq=False)
 class Trained:
     """The result of a training. net: the network, on the CPU and in eval mode; held_out: (n,), the
-    numbers of the rows that were not fitted; latent: how many numbers a code has; facts: figures of
-    the training, by name."""
+    numbers of the ordinary rows that were held out (of fewer than 20 all, which were fitted, too);
+    latent: how many numbers a code has; facts: figures of the training, by name."""
 
     net: AutoEncoder
     held_out: Int

@@ -318,8 +318,8 @@ def _samples(
     most: int,
 ) -> Int:
     """(trees, sample): the numbers of rows that each tree is grown from, no row twice in one tree,
-    and hardly one in a second tree before nearly all have been in one. sample: `most`, or all rows
-    where there are fewer."""
+    and of every rows // sample trees, one after the other, none in two. sample: `most`, or `rows`
+    where that is fewer."""
     sample = min(rows, most)
     at_once = rows // sample
     rounds = math.ceil(trees / at_once)
