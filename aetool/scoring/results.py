@@ -130,7 +130,8 @@ class Detection:
             wanted = "whatever their score"
         if self.threshold == float("inf"):
             wanted = "no score is high enough"
-        return f"{self.flagged} of {self.total} records flagged ({part:.3g} %): {wanted}{rare}{rest}"
+        flagged = f"{self.flagged} of {self.total} records flagged ({part:.3g} %)"
+        return f"{flagged}: {wanted}{rare}{rest}"
 
     def notes(self) -> list[str]:
         """Notes, a line each, on what the threshold or the model cannot promise."""
