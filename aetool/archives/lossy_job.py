@@ -40,6 +40,7 @@ EMBED_SHARE = 0.05  # a model up to this part of the source is embedded
 MOST_WRONG = 0.05  # a category restored wrongly more often than this is stored as it is
 FAITHFUL = 0.05  # of a deviation: a root mean square error nobody asks to be smaller by default
 TRIES = 6  # times that an archive is written before its target is given up
+LARGEST = 2.0**53  # whole numbers up to here are exact in float64
 MARGIN = 0.98  # of the target that was missed: what the next try aims at
 
 
@@ -369,6 +370,8 @@ class LossyJob:
             # irregular numbers are stored exactly in any case, and make no difference
             if column.name in self.not_carried and not column.measured:
                 levels = np.nan_to_num(sample[:, place], nan=255)
+                # an odd cell of dates is the least float, which no integer holds
+                levels = np.clip(levels, -LARGEST, LARGEST)
                 whole_levels = levels.astype(np.int64)
                 total += _coded_size([whole_levels])
         return total

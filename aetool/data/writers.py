@@ -14,7 +14,7 @@ import numpy as np
 from aetool.canonical import Json
 from aetool.csv import encodings, writing
 from aetool.csv.fields import ODD, Fields, Rule, fields
-from aetool.data import images
+from aetool.data import arrow_texts, images
 from aetool.data.images import Deep, Pixels
 from aetool.data.pictures.palettes import Palette
 from aetool.errors import DataError
@@ -176,12 +176,17 @@ def _json_values(
 
 
 def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
-    """The columns as an Arrow table. dtypes: Arrow's names of the source's types, by column."""
+    """The columns as an Arrow table. dtypes: Arrow's names of the source's types, by column.
+    DataError for a text that is no value of its column's type."""
     import pyarrow as pa
 
     arrays = {}
     for name, column in batch.items():
-        arrays[name] = _arrow_array(column, dtypes.get(name))
+        try:
+            arrays[name] = _arrow_array(column, dtypes.get(name))
+        except ValueError as error:
+            message = f"column {name!r}: {error}; a .csv file takes it as it is"
+            raise DataError(message) from None
     return pa.table(arrays)
 
 
@@ -193,11 +198,8 @@ def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
 
     kind = _arrow_type(dtype) if dtype else None
     if isinstance(column, list):
-        if kind is not None and pa.types.is_boolean(kind):
-            truths = [None if text is None else text == "true" for text in column]
-            return pa.array(truths, kind)
-        array = pa.array(column, pa.string())
-    elif column.dtype.kind == "M":
+        return arrow_texts.array_of(column, kind)
+    if column.dtype.kind == "M":
         moments = column.astype("datetime64[us]")
         array = pa.array(moments)
     else:
@@ -219,6 +221,8 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
         # Arrow casts to a dictionary's values, not to the dictionary
         values = array.cast(kind.value_type)
         return values.dictionary_encode().cast(kind)
+    if types.is_decimal(kind):
+        return _decimals(array, kind)
     if types.is_integer(kind) and types.is_floating(array.type):
         # a decoder gives 2.9999 for 3, which a cast would cut to 2
         array = pa.compute.round(array)
@@ -228,6 +232,19 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
         in_zone = pa.timestamp(kind.unit, tz=kind.tz)
         return array.cast(without_zone).cast(in_zone)
     return array.cast(kind, safe=False)
+
+
+def _decimals(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Floats as decimals of a type: rounded to its places, the largest it has for larger ones."""
+    from pyarrow import compute
+
+    digits = kind.precision - kind.scale
+    # the largest float of so many digits: 10^digits itself has one digit more
+    largest = float(np.nextafter(10.0**digits, 0.0)) - 10.0**-kind.scale
+    within = compute.min_element_wise(array, largest, skip_nulls=False)
+    within = compute.max_element_wise(within, -largest, skip_nulls=False)
+    rounded = compute.round(within, ndigits=kind.scale)
+    return rounded.cast(kind, safe=False)
 
 
 def _arrow_type(name: str) -> pa.DataType | None:
@@ -240,6 +257,14 @@ def _arrow_type(name: str) -> pa.DataType | None:
     if match:
         unit, zone = match.groups()
         return pa.timestamp(unit, tz=zone)
+    match = re.fullmatch(r"decimal(128|256)\((\d+), (-?\d+)\)", name)
+    if match:
+        width, precision, scale = map(int, match.groups())
+        decimal = pa.decimal128 if width == 128 else pa.decimal256
+        return decimal(precision, scale)
+    match = re.fullmatch(r"fixed_size_binary\[(\d+)\]", name)
+    if match:
+        return pa.binary(int(match[1]))
     match = re.fullmatch(r"dictionary<values=(\w+), indices=(\w+), ordered=\d>", name)
     if match:
         values = _arrow_type(match[1])

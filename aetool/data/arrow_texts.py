@@ -1,0 +1,113 @@
+"""Values of Arrow's types from the texts that stand for them, as `arrow_values` writes them.
+
+The way back for what a model or an archive restores as text.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# As Python writes a timedelta, "-1 day, 23:59:55.25", or a time of day, and as pandas does,
+# "-1 days +23:59:55.250000000"; and as columns of times do, with a sign in front.
+CLOCK = re.compile(
+    r"(?:(-?\d+) days?,? \+?)?(-?)(\d+):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?",
+)
+SECOND = 1_000_000_000  # nanoseconds
+DAY = 86_400 * SECOND
+UNITS = {"s": SECOND, "ms": 1_000_000, "us": 1_000, "ns": 1}  # in nanoseconds
+Texts = Sequence[str | None]
+
+
+def array_of(texts: Texts, arrow_type: pa.DataType | None) -> pa.Array:
+    """Texts, (n,), as an Arrow array of a type, None as null; where arrow_type is None, of texts.
+    ValueError if a text stands for no value of that type."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    if arrow_type is None:
+        return pa.array(texts, pa.string())
+    if types.is_boolean(arrow_type):
+        truths = [None if text is None else text == "true" for text in texts]
+        return pa.array(truths, arrow_type)
+    if types.is_duration(arrow_type) or types.is_time(arrow_type):
+        return _of_clock(texts, arrow_type)
+    if _holds_bytes(arrow_type):
+        return pa.array(_bytes_of(texts), arrow_type)
+    array = pa.array(texts, pa.string())
+    if types.is_dictionary(arrow_type):
+        # Arrow casts to a dictionary's values, not to the dictionary
+        levels = array.cast(arrow_type.value_type)
+        return levels.dictionary_encode().cast(arrow_type)
+    # Arrow's own errors for a text that is no such value are ValueErrors, too
+    return array.cast(arrow_type, safe=False)
+
+
+def _of_clock(texts: Texts, arrow_type: pa.DataType) -> pa.Array:
+    """Texts such as "0:01:05" as durations, or as times of day; times beyond the day become its
+    first or last. ValueError for a text that is none."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    is_time = types.is_time(arrow_type)
+    counts: list[int | None] = []
+    for text in texts:
+        if text is None:
+            counts.append(None)
+            continue
+        nanoseconds = _nanoseconds(text)
+        if is_time:
+            # a model may restore a time a little before midnight as one a little after it
+            nanoseconds = min(max(nanoseconds, 0), DAY - 1)
+        counts.append(nanoseconds // UNITS[arrow_type.unit])
+    width = pa.int32() if arrow_type.bit_width == 32 else pa.int64()
+    return pa.array(counts, width).cast(arrow_type)
+
+
+def _nanoseconds(text: str) -> int:
+    """The nanoseconds that a text of CLOCK stands for; ValueError if it is none."""
+    clock = CLOCK.fullmatch(text.strip())
+    if clock is None:
+        raise ValueError(f"{text!r} is no duration")
+    days, sign, hours, minutes, seconds, fraction = clock.groups()
+    minute = int(hours) * 60 + int(minutes)
+    seconds_of_day = minute * 60 + int(seconds or 0)
+    digits = (fraction or "").ljust(9, "0")
+    nanosecond = seconds_of_day * SECOND + int(digits)
+    if sign:
+        nanosecond = -nanosecond
+    # "-1 day, 23:59:55" is five seconds before nothing
+    return int(days or 0) * DAY + nanosecond
+
+
+def _holds_bytes(arrow_type: pa.DataType) -> bool:
+    """Whether values of a type are bytes, of any length or of a certain one."""
+    from pyarrow import types
+
+    return bool(
+        types.is_binary(arrow_type)
+        or types.is_large_binary(arrow_type)
+        or types.is_fixed_size_binary(arrow_type)
+    )
+
+
+def _bytes_of(texts: Texts) -> list[bytes | None]:
+    """The bytes that texts such as b'ab' stand for; ValueError for a text that is none."""
+    values: list[bytes | None] = []
+    for text in texts:
+        if text is None:
+            values.append(None)
+            continue
+        try:
+            value = ast.literal_eval(text)
+        except SyntaxError:
+            value = None
+        if not isinstance(value, bytes):
+            raise ValueError(f"{text!r} is no bytes")
+        values.append(value)
+    return values
