@@ -465,9 +465,13 @@ def test_graph_and_fit_lay_the_same_pictures_over_each_other(laid_over):
     wanted = beyond.clip(0, 100) + 1
     found = evaluated(solution.aligned_distances, spec, rows)
     assert found == pytest.approx(wanted, rel=1e-4, abs=1e-4)
-    # one record alone as among others
-    alone = evaluated(solution.bits, spec, rows[7:8])
-    assert np.array_equal(alone[0], evaluated(solution.bits, spec, rows[:20])[7])
+    # each record alone as among others, wherever it stands
+    among_others = evaluated(solution.bits, spec, rows[:21])
+    backwards = evaluated(solution.bits, spec, rows[20::-1])
+    assert np.array_equal(among_others, backwards[::-1])
+    for number in (0, 7, 19, 20):
+        alone = evaluated(solution.bits, spec, rows[number : number + 1])
+        assert np.array_equal(alone[0], among_others[number])
 
 
 def test_of_few_pictures_none_is_laid_over_itself():
@@ -492,9 +496,11 @@ def test_of_few_pictures_none_is_laid_over_itself():
 def test_steps_lead_to_a_place_and_back():
     steps = Steps.of((4, 7))
     assert steps.forward.shape == steps.back.shape == (25, 28)
-    assert (steps.forward[12] == np.arange(28)).all() and (steps.back[12] == np.arange(28)).all()
+    # no step first, which so counts where all match equally well
+    assert (steps.forward[0] == np.arange(28)).all() and (steps.back[0] == np.arange(28)).all()
     # one down and two to the right, and at the edge the nearest place
-    number = 3 * 5 + 4
-    assert steps.forward[number][0] == 7 + 2 and steps.back[number][7 + 2] == 0
+    [number] = np.flatnonzero(steps.forward[:, 0] == 7 + 2)
+    assert steps.back[number][7 + 2] == 0
     assert steps.forward[number][27] == 27 and steps.back[number][0] == 0
+    assert len({tuple(places) for places in steps.forward.tolist()}) == 25
     assert (steps.sparse == [0, 2, 4, 6, 14, 16, 18, 20]).all()

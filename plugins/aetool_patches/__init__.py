@@ -13,7 +13,7 @@ from aetool import Model, hookimpl, param
 class Params:
     size: int = param(0, "pictures remembered; 0: chosen by their size", min=0, max=1024)
     shift: int = param(
-        0, "pixels that what is shown may be moved by; 0: a thirty-second of the longer side",
+        0, "pixels that parts may be moved by; 0: a thirty-second of the longer side",
         min=0, max=256,
     )  # fmt: skip
     brightness: bool = param(True, "whether brightness and tint may differ")

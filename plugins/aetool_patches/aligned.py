@@ -20,8 +20,8 @@ from aetool_patches.usual import APART, Compared, Mask, Squares
 
 REACH = 2  # places in every direction that a whole picture may be moved by
 MATCHES = 15  # remembered pictures, those that match best, whose places count
-# Which step matches is found out by so many coordinates, those along which places vary most, of
-# every second place in each direction: whole pictures need no detail.
+# Which step matches is found out by so many coordinates, the first of the metric, which weighs them
+# least, of every second place in each direction: whole pictures need no detail.
 AXES, EVERY = 8, 2
 
 
@@ -43,9 +43,11 @@ class Steps:
         """All steps of at most REACH places in each direction on a grid, (height, width)."""
         down, right = np.indices(grid)
         line = range(-REACH, REACH + 1)
+        # of steps that match equally well the first counts: the shortest, none before all others
+        steps = sorted(itertools.product(line, line), key=_length)
         forward = []
         back = []
-        for below, beside in itertools.product(line, line):
+        for below, beside in steps:
             forward.append(_number(grid, down + below, right + beside))
             back.append(_number(grid, down - below, right - beside))
         sparse = _number(grid, down, right).reshape(grid)
@@ -55,6 +57,12 @@ class Steps:
             np.stack(back),
             sparse.ravel(),
         )
+
+
+def _length(step: tuple[int, int]) -> int:
+    """The square of how far a step, (down, right), leads."""
+    down, right = step
+    return down**2 + right**2
 
 
 def _number(

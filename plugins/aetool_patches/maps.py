@@ -10,7 +10,7 @@ import numpy as np
 
 from aetool.closed_form import Builder, Value
 from aetool.rarity import SHARPNESS, Rarity
-from aetool_patches.texture import Frame
+from aetool_patches.texture import EQUAL_COLUMNS, Frame
 from aetool_patches.usual import LITTLE, SHARP
 
 
@@ -67,7 +67,10 @@ def joined(
         parts.append(power * bits_of_map)
     mean = g.op("Sum", *powers)
     mean = mean * (1 / len(bits))
-    off_top = g.log(mean)
+    # several equal columns: the logarithm of a single one rounds by where a record stands
+    equal_columns = np.ones((1, EQUAL_COLUMNS))
+    logarithms = g.log(mean * equal_columns)
+    off_top = g.columns_of(logarithms, [0])
     joined_bits = top + off_top * (1 / base)
     # of a record that no map finds rare no map has a part
     every_part = g.op("Sum", *parts)
