@@ -248,7 +248,8 @@ def _checked(owner: str, field: dataclasses.Field[object], value: object) -> obj
     where = f"{field.name} of {owner}" if owner else field.name
     try:
         value = _convert(kind, value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
+        # OverflowError: infinity as a whole number
         raise ParamError(f"{where} must be {kind.__name__}, got {value!r}") from None
     low, high, choices = (field.metadata.get(k) for k in ("min", "max", "choices"))
     if choices is not None and value not in choices:

@@ -103,3 +103,15 @@ def test_samples_have_the_histograms_of_the_rows():
     drawn = operations.sample(fitted(frame), operations.SampleOptions(2000, device="cpu"))
     assert drawn["a"].quantile(0.9) == pytest.approx(frame["a"].quantile(0.9), rel=0.15)
     assert 0.74 < (drawn["level"] == "x").mean() < 0.86
+
+
+def test_a_column_whose_values_all_lie_in_one_fold_is_learned(tmp_path):
+    """Fitted without that fold it has no cells, and nothing is beyond their ends."""
+    rng = np.random.default_rng(0)
+    rare = np.full(400, np.nan)
+    rare[:12] = rng.normal(size=12)
+    frame = pd.DataFrame({"a": rng.normal(size=400), "b": rare})
+    model = operations.fit(frame, FitOptions("histogram"))
+    frame.loc[0, "a"] = 40.0
+    scores = operations.score(frame, model, "cpu")
+    assert np.isfinite(scores).all() and scores.argmax() == 0

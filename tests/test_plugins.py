@@ -288,3 +288,9 @@ def test_what_a_strangers_model_made_outlives_it(elsewhere, tmp_path, rows_csv, 
     assert aetool("detect", rows_csv, "-m", "m.aem", "--top", 3).stdout == before
     aetool("decompress", "t.aez", "-o", "t.csv")
     assert (tmp_path / "t.csv").read_text().count("\n") == 301
+
+
+@pytest.mark.parametrize("value", [float("inf"), -float("inf"), float("nan")])
+def test_a_parameter_that_is_no_whole_number_is_said(value):
+    with pytest.raises(ParamError, match="latent of sparse must be int"):
+        make_params(plugins.get_model("sparse"), {"latent": value})

@@ -33,14 +33,16 @@ class Cells:
     @property
     def lowest(self) -> float:
         """The first edge; without cells a value that no number lies below."""
-        lowest = self.edges.min(initial=LARGEST)
-        return float(lowest)
+        if not len(self.edges):
+            return -LARGEST
+        return float(self.edges.min())
 
     @property
     def highest(self) -> float:
         """The last edge; without cells a value that no number lies above."""
-        highest = self.edges.max(initial=-LARGEST)
-        return float(highest)
+        if not len(self.edges):
+            return LARGEST
+        return float(self.edges.max())
 
 
 NO_CELLS = Cells(edges=np.zeros(0), nats=np.zeros(1), width=1.0)
