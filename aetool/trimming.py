@@ -85,8 +85,10 @@ def _distances_by_covariance(numbers: _Winsorised, weights: Float) -> Float:
 class _Winsorised:
     """The numbers of batches, each in robust deviations from its middle, cut at CUT of them.
 
-    Where more than half of a number's rows hold one value or none, those rows are 0, and middle and
-    deviation are of the others.
+    It yields them batch by batch, (rows, numbers) float32, as often as it is gone through. Missing
+    numbers are 0. Where more than half of all rows hold one value of a number, those rows are 0,
+    too, and middle and deviation are of the others; a number of which fewer than FEWEST_OTHERS
+    values are left is 0 everywhere.
     """
 
     def __init__(self, batches: Batches, spec: Spec) -> None:

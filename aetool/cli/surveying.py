@@ -136,8 +136,8 @@ def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:
 
 
 def _argument(name: str) -> str:
-    """A file's name as it is typed on a command line: one that begins with a dash gets ./ before
-    it, for it would be taken for an option."""
+    """A file's name as an argument, not yet quoted: one that begins with a dash gets ./ before it,
+    as it would be taken for an option; "-" alone stays."""
     if name.startswith("-") and name != "-":
         return f"./{name}"
     return name

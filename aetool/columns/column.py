@@ -322,8 +322,9 @@ class Modelled(Column):
         with; of words also those that are not listed."""
 
     def tried(self, most: int) -> Float:
-        """Values, at most `most`, to try in this column of a record in place of its own, one of
-        which should fit the record's other values; empty for context columns."""
+        """Values in user units, (n,), at most `most`, to try in this column of a record in place of
+        its own, one of which should fit the record's other values. To be asked of columns that are
+        `predicted`; empty for kinds that never are."""
         return np.zeros(0)
 
     @abstractmethod

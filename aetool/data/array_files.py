@@ -143,9 +143,11 @@ def _member(
     size: int,
     squeezed: bool = False,
 ) -> Member:
-    """Read the header of the array that begins here; UnsuitedError unless it can be stored and
-    fills just `size` bytes, one of UNREADABLE if there is no header. name, squeezed: as of
-    Member."""
+    """Read the header of the array that a file, which is at its beginning, holds.
+
+    UnsuitedError unless it can be stored and fills the file's `size` bytes, header included,
+    exactly; one of UNREADABLE if there is no header. name, squeezed: as of Member.
+    """
     version = np.lib.format.read_magic(file)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,

@@ -107,8 +107,8 @@ def _is_unpadded(fmt: str) -> bool:
 
 
 def _formats(order: str, text: str) -> list[str]:
-    """The formats that a text may be written in, if its numbers are in this order: padded and not;
-    none if it is no date."""
+    """The formats, as str(DateFormat) has them, that a text may be written in if its numbers are in
+    this order, "ymd", "dmy" or "mdy": padded and not; [] if it is no date."""
     match = _PATTERNS[order].fullmatch(text)
     if match is None:
         return []

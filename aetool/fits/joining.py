@@ -57,7 +57,8 @@ class Fitted:
 
     @property
     def usual_parts(self) -> Float:
-        """(columns + 1,): the medians of the parts of the held-out rows."""
+        """(columns + 1,): the medians of the parts of the held-out rows, last of what belongs to no
+        column."""
         medians = np.median(self.parts, axis=0)
         return np.asarray(medians, dtype=np.float64)
 

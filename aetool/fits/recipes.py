@@ -225,8 +225,9 @@ def _quantiles(errors: Float, x: Float, spec: Spec) -> Float:
 
 
 def _mixed(scales: Float, weights: Float, rng: np.random.Generator) -> Float:
-    """(29, numbers): quantiles of mixtures of Gaussians of mean 0, by 8192 draws from each. scales,
-    weights: (components, numbers)."""
+    """The quantiles, at the parts BELOW, of a mixture of Gaussians of mean 0 for each number, by
+    8192 draws from the mixture: (29, numbers). scales, weights: (components, numbers), the weights
+    of a number adding up to 1."""
     numbers = scales.shape[1]
     uniform = rng.random((DRAWS, numbers))
     # a component is drawn by how many of the cumulated weights a uniform number exceeds; the last

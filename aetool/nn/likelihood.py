@@ -321,7 +321,8 @@ class Likelihood(nn.Module):
 
     def _category(self, one_hot: Tensor, logits: Tensor) -> Tensor:
         """(batch, 1): the cost of the level that a one-hot block, (batch, levels), says, under the
-        logits of all levels."""
+        logits of all levels: its surprise, in nats, or, for mse and mae, the summed squared or
+        absolute error of all levels' probabilities."""
         if self.error == "bits":
             log_probability = F.log_softmax(logits, dim=1)
             # only that of the record's own level is left

@@ -59,7 +59,8 @@ RULES = """.d-text{fill:var(--d-ink);font:12px FAMILY}
 
 
 def variables(colours: dict[str, str]) -> str:
-    """CSS that declares a variable `--d-NAME` for each colour."""
+    """CSS declarations of a variable `--d-NAME` for each colour, joined by semicolons, to stand
+    within the braces of a rule."""
     return ";".join(f"--d-{name}:{colour}" for name, colour in colours.items())
 
 

@@ -211,8 +211,8 @@ class Components(Solution):
         return g.side_by_side(parts_of_columns, nats_of_code)
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """(batch, columns + 1), in bits: the parts, plus the bits of the joint density, each column
-        no more than its rarity and 32 bits."""
+        """(batch, columns + 1), in bits: the parts, plus the bits of the joint density, each bent
+        so that it stays below log2(rows + 1) + 32, rows being those that were fitted."""
         parts = self.parts(g, x)
         bits = costs.in_bits(g, parts)
         if self.joint is not None:

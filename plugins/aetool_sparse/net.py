@@ -126,8 +126,9 @@ class Sparse(AutoEncoder):
         return F.normalize(direction, dim=1)
 
     def _start_decoder(self, axes: Tensor, mean: Tensor) -> None:
-        """Set the decoder to a dictionary of these axes about a mean: as it is for numbers, as
-        logits for flags and levels."""
+        """Set the decoder, in place, to the dictionary of these axes, (latent, features), about a
+        mean, (features,): the mean of numbers as it is, the shares of flags as logits, those of
+        levels as logarithms. To be called under no_grad."""
         decoder = self.decoder.linear
         decoder.weight.copy_(axes.T)
         decoder.bias.copy_(mean)

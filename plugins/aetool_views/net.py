@@ -236,8 +236,9 @@ class Nearest(ClosedForm):
     """Fits a memory of pictures in several views; of too many pictures it keeps a random sample."""
 
     def fit(self, batches: Batches) -> Neighbours:
-        """Remember the pictures in batches, and measure how far each lies from the others.
-        DataError without pictures."""
+        """Remember the pictures in batches, at most `size` of them, drawn at random, less the part
+        `trim` that lies farthest from the others; and measure how far at most 1,000 pictures lie
+        from those remembered that are of another stretch. DataError without pictures."""
         total = sum(len(batch) for batch in batches)
         if not total:
             raise DataError("no pictures to fit")
