@@ -224,6 +224,37 @@ class Places(Solution):
         return _rounding(coordinates, self.step)
 
 
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """Coordinates rounded to whole steps of one length: low + step * levels.
+
+    levels: (pictures, places, coordinates) uint8.
+    """
+
+    levels: npt.NDArray[np.uint8]
+    low: float
+    step: float
+
+    @classmethod
+    def of(cls, coordinates: Float) -> Levels:
+        """Round coordinates, (pictures, places, coordinates), to LEVELS steps from the least to the
+        largest of them."""
+        low = float(coordinates.min())
+        high = float(coordinates.max())
+        # of places that are all alike a step is not 0
+        span = max(high - low, 1e-6)
+        step = span / LEVELS
+        steps = (coordinates - low) / step
+        whole_steps = np.round(steps)
+        levels = whole_steps.astype(np.uint8)
+        return cls(levels, low, step)
+
+    def restored(self) -> Float:
+        """(pictures, places, coordinates): what the levels stand for."""
+        levels = self.levels.astype(np.float64)
+        return np.asarray(self.low + self.step * levels)
+
+
 class Patches(ClosedForm):
     """Learns filters and a metric from pictures, and remembers them place by place; a random sample
     of them where they are too many."""
@@ -242,31 +273,12 @@ class Patches(ClosedForm):
         judged = some_numbers(total, JUDGED, seed=1)
         # of few pictures all are remembered and judged, and each is described once
         numbers = np.union1d(remembered, judged)
-        pictures = some_rows(batches, numbers)
         place = np.searchsorted(numbers, remembered)
-        remembered_pictures = pictures[place]
-        step_between = math.ceil(len(remembered) / LEARNED)
-        few_pictures = remembered_pictures[::step_between]
-        layers = learned(frame, self.spec, few_pictures)
-        descriptors = self._described(frame, layers, pictures)
-        width = descriptors.shape[-1]
-        # the metric is told by what is remembered alone
-        remembered_descriptors = descriptors[place]
-        flat_descriptors = remembered_descriptors.reshape(-1, width)
-        texture = Texture.of(frame, layers, flat_descriptors)
-        centred = descriptors - texture.mean
-        coordinates = centred @ texture.axes
-        remembered_coordinates = coordinates[place]
-        low = float(remembered_coordinates.min())
-        high = float(remembered_coordinates.max())
-        # of places that are all alike a step is not 0
-        span = max(high - low, 1e-6)
-        step = span / LEVELS
-        steps = (remembered_coordinates - low) / step
-        whole_steps = np.round(steps)
-        levels = whole_steps.astype(np.uint8)
+        texture, coordinates, mean = self._described_places(frame, batches, numbers, place)
+        width = coordinates.shape[-1]
+        memory = Levels.of(coordinates[place])
         # what is remembered is compared as it is restored, rounded to whole steps
-        restored = low + step * levels.astype(np.float64)
+        restored = memory.restored()
 
         def compared_with(chosen: Int, vouching: Mask | None) -> Compared:
             place = np.searchsorted(numbers, chosen)
@@ -277,7 +289,7 @@ class Patches(ClosedForm):
                 rows=restored,
                 judged=chosen,
                 remembered=remembered,
-                rounding=_rounding(width, step),
+                rounding=_rounding(width, memory.step),
                 vouching=vouching,
             )
 
@@ -295,19 +307,47 @@ class Patches(ClosedForm):
         )
         return Places(
             texture,
-            levels.transpose(1, 2, 0),
+            memory.levels.transpose(1, 2, 0),
             vouching.T,
-            low,
-            step,
+            memory.low,
+            memory.step,
             cells,
             usual,
             deviation,
             rarity,
-            mean=self._mean(frame, remembered_pictures),
+            mean=mean,
             compared=compared,
             alignment=Alignment.of(aligned),
             report={"remembered": len(remembered)},
         )
+
+    def _described_places(
+        self,
+        frame: Frame,
+        batches: Batches,
+        numbers: Int,
+        place: Int,
+    ) -> tuple[Texture, Float, Float]:
+        """(how places are described, as learned from pictures; their coordinates, (pictures,
+        places, coordinates); what the remembered pictures are like on average, as of `_mean`).
+
+        numbers: of the pictures that are described, rising; place: which of these are remembered.
+        Pictures and descriptors take hundreds of megabytes, and are not kept beyond this.
+        """
+        pictures = some_rows(batches, numbers)
+        # filters and metric are told by what is remembered alone
+        mean = self._mean(frame, pictures[place])
+        step_between = math.ceil(len(place) / LEARNED)
+        few_pictures = pictures[place[::step_between]]
+        layers = learned(frame, self.spec, few_pictures)
+        descriptors = self._described(frame, layers, pictures)
+        width = descriptors.shape[-1]
+        remembered_descriptors = descriptors[place]
+        flat_descriptors = remembered_descriptors.reshape(-1, width)
+        texture = Texture.of(frame, layers, flat_descriptors)
+        # in place, as this is the largest array of a fit
+        descriptors -= texture.mean
+        return texture, descriptors @ texture.axes, mean
 
     def _described(self, frame: Frame, layers: Layers, pictures: Float) -> Float:
         """(pictures, places, descriptors): the descriptors of pictures, (pictures, features)."""
