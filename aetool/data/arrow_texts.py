@@ -39,13 +39,19 @@ def array_of(texts: Texts, arrow_type: pa.DataType | None) -> pa.Array:
         return _of_clock(texts, arrow_type)
     if _holds_bytes(arrow_type):
         return pa.array(_bytes_of(texts), arrow_type)
-    array = pa.array(texts, pa.string())
     if types.is_dictionary(arrow_type):
-        # Arrow casts to a dictionary's values, not to the dictionary
-        levels = array.cast(arrow_type.value_type)
-        return levels.dictionary_encode().cast(arrow_type)
+        values = array_of(texts, arrow_type.value_type)
+        return as_dictionary(values, arrow_type)
+    array = pa.array(texts, pa.string())
     # Arrow's own errors for a text that is no such value are ValueErrors, too
     return array.cast(arrow_type, safe=False)
+
+
+def as_dictionary(values: pa.Array, arrow_type: pa.DictionaryType) -> pa.Array:
+    """Values as an array of a dictionary type, to which Arrow does not cast by itself: only to the
+    type of its levels."""
+    levels = values.cast(arrow_type.value_type)
+    return levels.dictionary_encode().cast(arrow_type)
 
 
 def _of_clock(texts: Texts, arrow_type: pa.DataType) -> pa.Array:
@@ -73,7 +79,7 @@ def _nanoseconds(text: str) -> int:
     """The nanoseconds that a text of CLOCK stands for; ValueError if it is none."""
     clock = CLOCK.fullmatch(text.strip())
     if clock is None:
-        raise ValueError(f"{text!r} is no duration")
+        raise ValueError(f"{text!r} is no time or duration")
     days, sign, hours, minutes, seconds, fraction = clock.groups()
     minute = int(hours) * 60 + int(minutes)
     seconds_of_day = minute * 60 + int(seconds or 0)
@@ -103,11 +109,11 @@ def _bytes_of(texts: Texts) -> list[bytes | None]:
         if text is None:
             values.append(None)
             continue
-        try:
-            value = ast.literal_eval(text)
-        except SyntaxError:
-            value = None
-        if not isinstance(value, bytes):
+        # nothing but a text of bytes is looked into
+        if text[:2] not in ("b'", 'b"'):
             raise ValueError(f"{text!r} is no bytes")
-        values.append(value)
+        try:
+            values.append(ast.literal_eval(text))
+        except SyntaxError:
+            raise ValueError(f"{text!r} is no bytes") from None
     return values

@@ -218,9 +218,7 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     from pyarrow import types
 
     if types.is_dictionary(kind):
-        # Arrow casts to a dictionary's values, not to the dictionary
-        values = array.cast(kind.value_type)
-        return values.dictionary_encode().cast(kind)
+        return arrow_texts.as_dictionary(array, kind)
     if types.is_decimal(kind):
         return _decimals(array, kind)
     if types.is_integer(kind) and types.is_floating(array.type):
