@@ -104,7 +104,7 @@ def _what_changed(
 ) -> dict[str, Json]:
     """What a bound on errors left as it is, as further figures: unbounded, lines on what is exact
     all the same, if there are any; of a table also changed and unchanged, the names of its columns.
-    figures: of the archive."""
+    figures: of the archive. source: in the form that it was stored from."""
     told: dict[str, Json] = {}
     errors = figures.get("errors", {})
     lines = unbounded.remarks(source, options.max_error, errors, options.effort)
@@ -122,7 +122,8 @@ def _what_changed(
 
 def _check_of_parts(options: CompressOptions, model: Bundle | None) -> None:
     """Refuse options that contradict --shard or --parts, which store parts of a table in archives
-    of their own. ParamError names the option."""
+    of their own. ParamError names the option, also for a shard that is not I/N. To be called only
+    if one of the two is asked for."""
     asked = option("--shard")
     if options.parts:
         asked = option("--parts")
@@ -191,7 +192,8 @@ def _written(
 ) -> dict[str, Json]:
     """Write the archive in the way that the options ask for, and return its figures.
 
-    data: as the user gave them. source: the same, opened for reading.
+    data: as the user gave them. source: the same, opened for reading. path: "-" is standard output.
+    ParamError and DataError as of `compress`.
     """
     if goals.is_asked(options):
         return _chosen(data, source, Path(path), model, options)
@@ -226,6 +228,7 @@ def _written(
 
 
 def _holds_pictures(source: opening.Opened) -> bool:
+    """Whether an opened source holds pictures, as an array of pixels does, too."""
     if isinstance(source, ArrayFile):
         return pixels_of(source) is not None
     return isinstance(source, ImageSource)
@@ -235,7 +238,8 @@ def _of_pictures(
     file: BinaryIO, source: opening.Opened, model: Bundle, options: CompressOptions
 ) -> dict[str, Json]:
     """Write pictures losslessly with or without a model of other pictures, whichever makes the
-    first 256 of them smaller; returns the figures."""
+    first 256 of them smaller; returns the figures, with `unused`, the reason, where the model was
+    left aside. file: open for writing, empty."""
     job = exact_job.job_of(source, options, model, pictures=picture_models.model_of(model))
     plain = exact_job.job_of(source, options)
     with_it, without = (_bytes_of_some(one) for one in (job, plain))
@@ -288,7 +292,9 @@ def _chosen(
     options: CompressOptions,
 ) -> dict[str, Json]:
     """Write the smallest archive that meets the error or size asked for, and return its figures; a
-    model is fitted first where options.fit names a plugin and no model is given."""
+    model is fitted first where options.fit names a plugin and no model is given. data: as the user
+    gave them; source: the same, opened. ParamError where no archive meets the goal, DataError for
+    data that cannot be read as records, where that is needed."""
     learned = False
     if model is None and options.fit is not None and options.fit.plugin is not None:
         model = fitting.on_the_spot(data, options.fit)
@@ -319,7 +325,8 @@ def _lossy(
 ) -> dict[str, Json]:
     """Write the code of each record by a model, or an exact or bounded archive where that is
     smaller at no larger error, but with options.lossy_only the code in any case; returns the
-    figures. model: None to fit one by options.fit."""
+    figures. data: as the user gave them; source: the same, opened. model: None to fit one by
+    options.fit."""
     learned = model is None
     if model is None:
         model = fitting.on_the_spot(data, options.fit)
@@ -339,7 +346,7 @@ def _inherited(data: object) -> Attributes | None:
 
 def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | None:
     """The reason why this model cannot make a lossless or bounded archive of the source smaller, in
-    words; None if it can."""
+    words; None if it can. source: a table or anything else that `opening.opened` returns."""
     fit_it = (
         f"fit with {option('--codec')} for archives of many small tables like this, or "
         f"{option('--lossy')} for its code"

@@ -40,8 +40,8 @@ REFERENCE = (  # file, what of it: all public functions, or these functions and 
 
 
 def new(name: str, folder: Path) -> Path:
-    """Write a Python package aetool-NAME, a plugin with a small working model, into a folder;
-    returns the path of the package.
+    """Write a Python package, a plugin with a small working model, as a folder aetool-NAME inside
+    `folder`; returns the path of the package.
 
     ParamError for a name that is not of lower-case letters, digits and _ (41 at most, a letter
     first), is a word of Python's own, or that an installed plugin has; DataError if the package is
@@ -60,6 +60,7 @@ def new(name: str, folder: Path) -> Path:
         )
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder to write to; make it first, with mkdir")
+    # under another name until it is complete
     try:
         part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=folder))
     except OSError as error:
@@ -70,6 +71,7 @@ def new(name: str, folder: Path) -> Path:
             file = part / place.format(name=name)
             file.parent.mkdir(exist_ok=True)
             file.write_text(text.substitute(name=name), encoding="utf-8", newline="\n")
+        # a temporary folder is closed to other users
         part.chmod(0o755)
         part.rename(target)
     except BaseException:
@@ -117,6 +119,7 @@ def reference() -> str:
 
 
 def _members(node: ast.ClassDef) -> Iterator[str]:
+    """Yield the lines of Markdown for a class: its fields as code, then each public method."""
     fields = [n for n in node.body if isinstance(n, ast.AnnAssign)]
     if fields:
         yield from ("```python", *(ast.unparse(n) for n in fields), "```", "")
@@ -126,6 +129,7 @@ def _members(node: ast.ClassDef) -> Iterator[str]:
 
 
 def _function(node: ast.FunctionDef) -> Iterator[str]:
+    """Yield the lines of Markdown for a function: its signature as code, then its docstring."""
     result = f" -> {ast.unparse(node.returns)}" if node.returns else ""
     yield from ("```python", f"def {node.name}({ast.unparse(node.args)}){result}", "```", "")
     yield from (ast.get_docstring(node) or "", "")

@@ -39,8 +39,10 @@ Region = tuple[int, int, int, int]
 class DenoiseOptions:
     """Options of `denoise`: what it changes, and what it measures.
 
-    fill_missing: only gaps are changed (of pictures: only the region left, top, width, height, in
-    pixels). clean: the same records without damage, by which the gain is measured.
+    fill_missing: only gaps are changed; of pictures only the region, (left, top, width, height) in
+    pixels, which is None for tables. clean: the same records without damage, as sources.open_source
+    takes data, by which the gain is measured; None: nothing is measured. force: a file that exists
+    may be replaced. device: where the model runs: auto, cpu, cuda or cuda:<n>.
     """
 
     fill_missing: bool = False
@@ -99,7 +101,11 @@ def denoise(
 
 
 class _Job:
-    """One run of denoise: it reads batches, yields restored batches, and adds up the errors."""
+    """One run of denoise: it reads batches, yields restored batches, and adds up the errors. Call
+    `tables` or `pictures` once, and `figures` when all batches have been taken.
+
+    source: as the model sees it; options.region is None for a table.
+    """
 
     def __init__(
         self,
@@ -136,7 +142,7 @@ class _Job:
 
     def _round(self, x: Records) -> Records:
         """Encode and decode records x once: what the model makes of all their values, in the shape
-        and units of x."""
+        and units of x; NaN where it expects a gap."""
         device = self.options.device
         encoder = self.model.session("encoder.onnx", device)
         z = encoder(x)["z"]
@@ -260,7 +266,8 @@ class _Job:
         return np.where(is_gap, np.nan, numbers)
 
     def tables(self) -> Iterator[writers.Columns]:
-        """Restore a table batch by batch: yields the columns to write."""
+        """Restore a table batch by batch: yields the columns to write, by name. DataError if the
+        clean records do not match."""
         for laid in inputs_of(self.source, self.model):
             x = laid.inputs
             table = laid.table
@@ -298,8 +305,9 @@ class _Job:
         return np.where(stays, x, restored)
 
     def _columns(self, table: Table, x: Float, y: Float) -> writers.Columns:
-        """The columns of a batch as they are written: a cell that the model changed has its new
-        value, and any other cell the text that it had."""
+        """The columns of a batch, by name in the order of the table, as they are written: a cell
+        that the model changed has its new value, and any other cell what it had. x, y: (rows,
+        columns), the records before and after, in user units."""
         places = {column.name: place for place, column in enumerate(self.columns)}
         columns: writers.Columns = {}
         for name, values in zip(table.names, table.values, strict=True):
@@ -320,7 +328,8 @@ class _Job:
         return columns
 
     def pictures(self) -> Iterator[Records]:
-        """Restore pictures batch by batch: yields (n, C, H, W) uint8."""
+        """Restore pictures batch by batch: yields (n, C, H, W) uint8. DataError if the clean
+        records do not match, ParamError for a region as of `_hole`."""
         for laid in inputs_of(self.source, self.model):
             x = laid.inputs
             if self.options.region is not None:
@@ -331,9 +340,11 @@ class _Job:
             yield y.astype(np.uint8)
 
     def _region_filled(self, x: Records) -> tuple[Records, Records]:
-        """Fill the region of pictures x, (n, C, H, W) uint8, that the user gave: (the pictures
-        without a model, their region as gray as what is left on the average; those that the model
-        has filled), both in the shape of x. ParamError if the region does not lie within them."""
+        """Fill the region of pictures x, (n, C, H, W) uint8, that the user gave, and count its
+        pixels in self.filled: (the pictures without a model, their regions in one gray, the mean of
+        all channels of all these pictures outside; those that the model has filled), both in the
+        shape of x. ParamError if the region does not lie within the pictures, or leaves nothing of
+        them."""
         hole = self._hole(x.shape)
         pixels = int(hole.sum())
         self.filled += pixels * len(x)
@@ -349,7 +360,8 @@ class _Job:
 
     def _hole(self, shape: tuple[int, ...]) -> Mask:
         """A mask, (1, 1, H, W) bool, of the region that is to be filled. shape: of the pictures,
-        (n, C, H, W). ParamError if the region does not lie within them."""
+        (n, C, H, W). ParamError if the region does not lie within them, or leaves nothing of
+        them."""
         assert self.options.region is not None
         left, top, width, height = self.options.region
         full_height, full_width = shape[2:]
@@ -369,8 +381,9 @@ class _Job:
         return hole
 
     def _elsewhere(self, hole: Mask) -> Mask:
-        """A mask of a region as large as `hole` at a random place of each picture: known pixels, by
-        which it is tested how well the model fills regions."""
+        """A mask, (n, 1, H, W) bool as `hole` is, of a region as large at a random place of each
+        picture, which may overlap the hole: known pixels, by which it is tested how well the model
+        fills regions."""
         # always the same places: a second run gives the same file
         rng = np.random.default_rng(0)
         masks = np.zeros_like(hole)
@@ -407,8 +420,8 @@ class _Job:
 
 
 def _as_written(values: Values) -> writers.Restored:
-    """The values of a column as they are written again: of cells of text their texts, None where
-    a cell is missing."""
+    """The values of a column as they are written again: of cells of text their texts, None where a
+    cell is missing; numbers and moments as they are."""
     if not isinstance(values, Cells):
         return values
     texts = []
@@ -423,8 +436,8 @@ def _replaced(
     changed: Mask,
     written: Mapping[str, Json],
 ) -> writers.Restored:
-    """A column with restored values where `changed`, (rows,), is true, and the original ones
-    elsewhere. written: how a text of the column is written."""
+    """A copy of a column, (rows,), with restored values where `changed`, (rows,), is true, and the
+    original ones elsewhere. written: how a value is written as text, see writers.text_of."""
     if not isinstance(original, list):
         numbers = np.asarray(restored, np.float64)
         return np.where(changed, numbers, original)

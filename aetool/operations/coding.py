@@ -41,8 +41,13 @@ def encode(
     executor: engines.Chosen = None,
 ) -> Records:
     """Encode every record by the model's encoder: its code, (records, latent) float32, in the order
-    of the data. BundleError for a model without an encoder; DataError for data that it does not
-    take. executor: what computes, None for this process."""
+    of the data; a picture that cannot be read has none.
+
+    data: a path, a DataFrame, or what else sources.open_source takes. device: where the encoder
+    runs: auto, cpu, cuda or cuda:<n>. executor: what computes, by a name that aetool.engine knows,
+    or an executor; None for this process. BundleError for a model without an encoder; DataError for
+    data that it does not take.
+    """
     source = seen_by(sources.open_source(data, known_of(model)), model)
     session = model.session("encoder.onnx", device)
     with threads.engine_for(executor, source, model, session) as engine:
@@ -65,8 +70,9 @@ def write_codes(
 
     The columns are: row (from 1), for pictures `picture` (their names), the columns of the data
     that are asked for, the columns that the model needs beside a code to decode it, and z0, z1, ...
-    (the code). ParamError for `columns` of pictures, or of which one is not there; DataError for a
-    file that exists, unless force.
+    (the code). ParamError for `columns` of pictures, or of which one is not there, and for a model
+    without an encoder; DataError for a file that exists, unless force. data, device, executor: as
+    of `encode`.
     """
     source = seen_by(sources.open_source(data, model.reading), model)
     names = getattr(source, "record_names", [])
@@ -78,6 +84,8 @@ def write_codes(
     count = 0
 
     def batches(engine: engines.Engine | None) -> Iterator[writers.Columns]:
+        """Yield the columns of each batch by name, all as texts but numbers of the data, and add
+        its records to `count`."""
         nonlocal count
         for batch in Scoring(source, model, session, device, engine).codes(columns):
             z = batch.codes
@@ -123,8 +131,9 @@ def plot_codes(
 
     The axes are the two numbers of a code; of longer codes their first two principal components.
     colour: the column by which points are coloured; of pictures "folder", the first folder of their
-    names; None: all alike. ParamError for any other colour; DataError if there are no records, and
-    for a file that exists, unless force.
+    names; None: all alike. ParamError for any other colour, for a model without an encoder or with
+    codes of one number, and without matplotlib; DataError if there are no records, and for a file
+    that exists, unless force. data, device: as of `encode`.
     """
     source = seen_by(sources.open_source(data, model.reading), model)
     names: list[str] = getattr(source, "record_names", [])
@@ -154,8 +163,8 @@ def plot_codes(
 
 
 def _numbered(batch: writers.Columns) -> writers.Columns:
-    """Convert row and z0, z1, ... of a table of codes, by name, from texts, as CSV takes them, to
-    float64, for a Parquet file; other columns stay as they are."""
+    """A table of codes, columns by name, in which row and z0, z1, ... are float64, for a Parquet
+    file, and no longer texts, as CSV takes them; other columns stay as they are."""
     numbered: writers.Columns = {}
     for name, column in batch.items():
         # z0, z1, ...: a column of the data may begin with z, too
@@ -179,7 +188,7 @@ def write_records(
     data: a table with the columns z0 .. z<latent - 1>, and the columns that the model needs beside
     a code. Of a table any other column is copied. ParamError for a model without a decoder;
     DataError if one of these columns is missing or holds anything but finite numbers, and for a
-    file that exists, unless force.
+    file that exists, unless force. device: where the decoder runs.
     """
     if "decoder.onnx" not in model.graphs:
         raise ParamError(f"{model.plugin} has no decoder")
@@ -191,6 +200,8 @@ def write_records(
     count = 0
 
     def batches() -> Iterator[tuple[writers.Columns, Records]]:
+        """Yield (the columns that are copied, by name; the decoded records) of each batch, and add
+        its records to `count`."""
         nonlocal count
         for table in source.batches():
             units = [_codes(table, name, source.name) for name in code_names]
@@ -220,6 +231,8 @@ def write_records(
     in_codes = [(place, column) for place, column in enumerate(schema.modelled) if column.predicted]
 
     def tables() -> Iterator[writers.Columns]:
+        """Yield the columns of each batch to be written, by name: those copied, and over them those
+        that the model decodes."""
         for columns, decoded in batches():
             for place, column in in_codes:
                 columns[column.name] = column.restored(decoded[:, place])
@@ -242,13 +255,14 @@ def decode(
     device: str = "auto",
     condition: object = None,
 ) -> pd.DataFrame | Records:
-    """The records that codes stand for: a DataFrame of the model's columns, or pictures (rows, C,
-    H, W) uint8.
+    """Decode codes to the records that they stand for: a DataFrame of the model's columns, or
+    pictures (rows, C, H, W) uint8.
 
     codes: (rows, latent). condition: a DataFrame of as many rows, or a path, of the columns that
-    the model needs beside a code. Columns that are in no code, such as dates, are missing in the
-    result. ParamError for a condition that is needed and not given, that is pictures, or has
-    another number of rows.
+    the model needs beside a code. Columns that are in no code, such as dates, are None throughout
+    in the result. ParamError for a condition that is needed and not given, that is pictures, or has
+    another number of rows; BundleError for a model without a decoder; DataError for a condition
+    that lacks a column. device: where the decoder runs.
     """
     values = None
     if condition is not None:
@@ -281,9 +295,9 @@ def decode(
 
 
 def _codes(table: Table, name: str, where: str) -> Float:
-    """One number of the code of each record, (rows,): the column called `name`. where: the name of
-    the data, for messages. DataError if the column is not there, or holds anything but finite
-    numbers."""
+    """One number of the code of each record, (rows,) float64: the column called `name`. where: the
+    name of the data, for messages. DataError if the column is not there, or holds anything but
+    finite numbers; it names the first such row."""
     if name not in table.names:
         raise DataError(f"{where}: no column {name}; codes are columns z0, z1, ...")
     values = table[name]

@@ -40,10 +40,11 @@ def drift(
 ) -> Comparison:
     """Compare new data with those that a model was fitted on, column by column and by their scores.
 
-    reference: a model, its path, or data that a model is fitted on first, by the options `fit`.
-    alpha: the chance of calling data shifted that are like the reference. A column that is missing,
-    or that holds nothing of its kind, raises no error: the verdict is then "broken". Raises
-    AetoolError.
+    reference: a model, its path, or data that a model is fitted on first, by the options `fit`
+    (None: the defaults). alpha: the chance of calling data shifted that are like the reference,
+    above 0 and below 1, else ParamError. A column that is missing, or that holds nothing of its
+    kind, raises no error: the verdict is then "broken". DataError for data without records, or not
+    of the model's kind.
     """
     check_part("alpha", alpha)
     model = model_of(reference, fit)
@@ -65,7 +66,8 @@ def drift(
 
 def model_of(reference: Data, options: fitting.FitOptions | None = None) -> Bundle:
     """The model to compare with: the reference itself, the model at its path, or a model fitted on
-    it."""
+    it by `options` (None: the defaults). BundleError for a damaged one; errors as of fitting.fit
+    for data."""
     if isinstance(reference, Bundle):
         return reference
     if isinstance(reference, str | os.PathLike) and is_model(reference):
@@ -76,7 +78,7 @@ def model_of(reference: Data, options: fitting.FitOptions | None = None) -> Bund
 def is_model(reference: Data) -> bool:
     """Whether the reference of drift is a model or the path of one, by how the file begins: it may
     be damaged further on. False for data to fit a model on, for a pipe, and for a path where
-    nothing is."""
+    nothing is; OSError for a file that cannot be read."""
     if isinstance(reference, Bundle):
         return True
     # a pipe can be read but once, and holds data
@@ -88,8 +90,8 @@ def is_model(reference: Data) -> bool:
 
 
 def _absent(source: TableSource, schema: Schema) -> list[tuple[str, str]]:
-    """(column, reason) for each modelled column that the new data lack; for all of them where the
-    data have no records."""
+    """(column's name, reason in words) for each modelled column that the new data lack; for all of
+    them where the data have no records."""
     first: Table | None = next(iter(source.batches()), None)
     names = first.names if first is not None else ()
     missing = [column.name for column in schema.modelled if column.name not in names]
@@ -102,8 +104,9 @@ def _scored(
     alpha: float,
     device: str,
 ) -> Comparison:
-    """Compare new data with the model's data, column by column and by their scores. DataError if
-    they hold no records, or a column that cannot be read."""
+    """Compare new data with the model's data, column by column and by their scores. source: as the
+    model sees it (seen_by). alpha: as of `drift`. DataError if they hold no records, or a column
+    that cannot be read."""
     session = model.session("score.onnx", device)
     tally = Tally(model.schema, model.calibration, model.calibration.threshold())
     for batch in scored(source, model, session):
@@ -120,7 +123,7 @@ def _counted(
     """Compare only the columns that are there: where columns are missing, records cannot be scored.
     DataError if there are no records.
 
-    faults: (column, reason) for each missing one.
+    source: of a table. faults: (column, reason) for each missing one. alpha: as of `drift`.
     """
     assert model.schema is not None
     schema = model.schema
@@ -136,8 +139,8 @@ def _counted(
 
 def _parsed(schema: Schema, table: Table, absent: set[str]) -> Float:
     """The values of a table's modelled columns as numbers in the units of the data, (rows, columns)
-    float64; NaN for a gap and for a column that is absent, ODD for a cell not of its column's
-    kind."""
+    float64; NaN for a gap and for a column that is absent, ODD for a cell not of its column's kind.
+    absent: the names of the columns that the table lacks; KeyError for any other that it lacks."""
     columns = []
     for column in schema.modelled:
         if column.name in absent:
@@ -155,6 +158,8 @@ def _compared(
     alpha: float,
     faults: Iterable[tuple[str, str]] = (),
 ) -> Comparison:
+    """The comparison by a tally of all new records; DataError if there were none. name: of the
+    data; alpha, faults: as of Tally.compared."""
     if not tally.rows:
         raise DataError(f"{name}: no records to compare")
     return tally.compared(alpha, list(faults))

@@ -39,7 +39,9 @@ def score(
     device: str = "auto",
     executor: engines.Chosen = None,
 ) -> Float:
-    """The score of each record, (records,) float64; NaN for a picture that cannot be read."""
+    """The score of each record, (records,) float64, in the model's unit, higher being less usual;
+    NaN for a picture that cannot be read. executor: what computes, as of `detect`. DataError for
+    data that the model does not take."""
     source = open_source(data, known_of(model))
     judge = judge_of(source, model, None, device)
     numbers, scores = _scores(judge, device, executor)
@@ -53,7 +55,8 @@ def score(
 
 
 def _scores(judge: Judge, device: str, executor: engines.Chosen) -> tuple[Int, Float]:
-    """Score all records that can be read: (their numbers, from 0; their scores)."""
+    """Score all records that can be read: ((n,) their numbers in the source, from 0; (n,) their
+    scores). executor: as of `detect`."""
     source = judge.source
     bundle = judge.bundle
     graph = judge.graph
@@ -63,7 +66,7 @@ def _scores(judge: Judge, device: str, executor: engines.Chosen) -> tuple[Int, F
 
 
 def maps_of(data: object, model: Bundle, device: str = "auto") -> Float | list[Float]:
-    """A heat map of each picture, (pictures, H, W): how unusual each pixel is, as
+    """A heat map of each picture that can be read, (pictures, H, W): how unusual each pixel is, as
     aetool.detection.maps defines it; a list of maps, (H, W) each, where pictures have several
     sizes, and [] where there are none. DataError for tables."""
     pixels = pixels_of(model)
@@ -96,9 +99,10 @@ def evaluate(
 
     label: the column of a table that holds labels; pictures are labelled by their folders. normal:
     the labels of ordinary records; of pictures "good" unless given. Without a model one is learned
-    from all rows, as `detect` does. masks: a folder of pictures that mark the defective pixels
-    (aetool.data.masks), by which heat maps are judged, too. ParamError for a table without label or
-    normal, and where all records are ordinary or none is.
+    from all rows, as `detect` does, by the options `fit`; None: the defaults, without the column of
+    labels. masks: a folder of pictures that mark the defective pixels (aetool.data.masks), by which
+    heat maps are judged, too. ParamError for a table without label or normal, and where all records
+    are ordinary or none is. executor: as of `detect`.
     """
     engines.check(executor)
     source = open_source(data, known_of(model))
@@ -129,7 +133,8 @@ def evaluate(
 
 
 def _without_label(source: Source, label: str | None) -> FitOptions:
-    """Options to fit labelled data: the label column is kept out of the model."""
+    """Options to fit labelled data by the defaults, with the column `label` of a table kept out of
+    the model."""
     # with a model nothing is fitted, and what it takes to fit is not loaded
     from aetool.fits.fitting import FitOptions
 
@@ -140,8 +145,8 @@ def _without_label(source: Source, label: str | None) -> FitOptions:
 
 def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: Int) -> Truth:
     """Whether each of these records is labelled as an anomaly, (records,) bool. numbers:
-    (records,), their positions in the source, from 0. ParamError where all are anomalies, or
-    none."""
+    (records,), their positions in the source, from 0. label, normal: as of `evaluate`; of a table
+    neither may be missing. ParamError where all are anomalies, or none."""
     if isinstance(source, ImageSource):
         found = _labels_of_pictures(source, label, numbers)
         normal = normal or labels.ordinary_in(source.name, found.tolist())

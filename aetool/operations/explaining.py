@@ -85,7 +85,8 @@ def explain(data: object, model: Bundle, device: str = "auto") -> Explanation:
 
     Records before the last one are used only by a model that judges a row by the rows before it.
     DataError for pictures, for a table without records, and where a table of several records is
-    given to a model that judges each row alone: it is not clear which record is meant.
+    given to a model that judges each row alone: it is not clear which record is meant. data: as
+    `detect` takes them, or what as_record makes of a row. device: where the model runs.
     """
     source = seen_by(open_source(data, known_of(model)), model)
     if isinstance(source, ImageSource) or model.schema is None:
@@ -104,6 +105,7 @@ def explain(data: object, model: Bundle, device: str = "auto") -> Explanation:
     blame = collector.blame(last, place, np.ones(1, np.bool_))
     named = blame.named[0]
     others = [int(i) for i in np.argsort(-blame.surprise[0], kind="stable") if i not in named]
+    # those that detect names come first, in its order
     order = [*named, *others]
     assert last.table is not None
     told = reasons.explain(

@@ -49,7 +49,8 @@ def export(
     model.json, which describes their inputs and outputs; returns the paths of the files. DataError
     if the folder cannot be made, and for a file that exists, unless force.
 
-    float32: write graphs that use no float64, for runtimes that do not know it.
+    float32: write graphs that use no float64, for runtimes that do not know it; a graph may then
+    take each record as two inputs, see takes_low_part.
     """
     target = Path(folder)
     try:
@@ -222,7 +223,8 @@ def _written(
 ) -> bytes:
     """The bytes of one ONNX graph as it is exported, with a description in its metadata.
 
-    low: as in `description`. about: the texts to put into the metadata.
+    name: the graph's in the bundle, such as "score.onnx". float32, low: as of `description`. about:
+    by name, the values to put into the metadata.
     """
     # bytes, as each step takes a graph and gives one
     content = _plain(model.graphs[name])
@@ -248,7 +250,8 @@ def _as_text(value: object) -> str:
 def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
     """The score graph, as bytes, with two outputs added: the total score, which comes first, and
     whether it is above a threshold, an input with a default. Of pictures it also gives the heat
-    map."""
+    map. float32: whether score and threshold are of that type, and not float64; the map is float32
+    in any case."""
     inner = onnx.ModelProto.FromString(content)
     g = Graph()
     # the records keep their names
@@ -286,15 +289,15 @@ def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
 
 
 def _in_order(names: Collection[str]) -> list[str]:
-    """The names of outputs in the order in which they stand in an exported score graph: those that
-    people look for come first."""
+    """The names of outputs, sorted in the order in which they stand in an exported score graph:
+    those of FIRST, that people look for, come first, all others as they are."""
     first = [name for name in FIRST if name in names]
     others = [name for name in names if name not in FIRST]
     return first + others
 
 
 def _plain(content: bytes) -> bytes:
-    """A copy of a graph, as bytes, without constants that no node reads: bundles keep some for
+    """A graph, as the bytes of ONNX, without constants that no node reads: bundles keep some for
     further training, and runtimes warn of them."""
     model = onnx.ModelProto.FromString(content)
     read: set[str] = set()
@@ -313,7 +316,7 @@ def _plain(content: bytes) -> bytes:
 def inputs_of(path: Path, records: Records) -> Inputs:
     """Records as the inputs of an exported graph: a dictionary of arrays by the names of its
     inputs; for a float32 graph of tables the nearest float32, and the rest as a second input if it
-    takes one. path: the graph's file."""
+    takes one. path: the graph's file. records: as random_inputs has them."""
     graph = onnx.load(path).graph
     # an input with a default need not be given
     optional = {constant.name for constant in graph.initializer}
@@ -329,7 +332,8 @@ def inputs_of(path: Path, records: Records) -> Inputs:
 
 def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
     """The largest relative difference |a - b| / max(1, |b|) between scores of the exported graph
-    and of the model itself, on rows drawn from its schema.
+    and of the model itself, on 64 random records, see random_inputs. folder: that `export` wrote
+    the model to.
 
     The exported graph is run one row at a time, without our batches.
     """
@@ -352,8 +356,9 @@ def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
 
 
 def openvino_differences(model: Bundle, folder: str | os.PathLike[str]) -> dict[str, float] | None:
-    """The same difference where OpenVINO runs the exported graph, by the precision it computes in;
-    None where OpenVINO is not installed.
+    """The largest difference of scores, as `difference` measures it, where OpenVINO runs the
+    exported graph, by the setting of its precision, "by default" and OPENVINO_HINT; None where
+    OpenVINO is not installed.
 
     Its default on many processors is bfloat16, which is measured, and then float32, which must be
     asked for. It computes float64 in float32, so only a graph without float64 is exact there.
@@ -379,8 +384,8 @@ def openvino_differences(model: Bundle, folder: str | os.PathLike[str]) -> dict[
 
 
 def _largest(model: Bundle, records: Records, theirs: Records) -> float:
-    """The largest relative difference of other scores of records, (n,), from the model's own, whose
-    size counts as at least 1."""
+    """The largest relative difference of `theirs`, (n,), another runtime's scores of the same
+    records, from the model's own: |ours - theirs| / max(1, |ours|)."""
     session = model.session(SCORE, "cpu")
     parts = session(records)["parts"]
     ours = parts.sum(axis=1, dtype=np.float64)

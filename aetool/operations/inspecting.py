@@ -41,7 +41,7 @@ def is_archive(path: str | os.PathLike[str]) -> bool:
 
 def _model_of(archive: Archive) -> str:
     """The model that an archive needs to be read: "embedded" if it is inside, "none", or the first
-    digits of its SHA-256."""
+    digits of its SHA-256, in hex."""
     # the model itself travels inside
     if "model" in archive.reader.sections:
         return "embedded"
@@ -52,8 +52,8 @@ def _model_of(archive: Archive) -> str:
 
 
 def info(path: str | os.PathLike[str]) -> dict[str, Json]:
-    """The facts about a model or an archive that `aetool info` prints, by name. DataError if there
-    is no such file; BundleError or ArchiveError if it is neither, or damaged."""
+    """The facts about a model or an archive that `aetool info` prints, by name in that order.
+    DataError if there is no such file; BundleError or ArchiveError if it is neither, or damaged."""
     if is_archive(path):
         with Archive(path) as archive:
             return _facts_of_archive(path, archive)
@@ -199,7 +199,7 @@ def feature_names(model: Bundle) -> list[str]:
 def _is_neither(path: Path) -> bool:
     """Whether a file that is no archive does not look like a model either, by name or content.
     False for a name that ends in .aem and for what is no plain file: one of these is reported as
-    damaged."""
+    damaged. OSError if it cannot be read."""
     # what is no plain file can be read only once
     if path.suffix == ".aem" or not path.is_file():
         return False
@@ -212,9 +212,11 @@ def verify(
     model: Bundle | None = None,
     max_output: int | None = None,
 ) -> dict[str, Json]:
-    """Read a model or an archive completely, decode all its blocks, and return figures. BundleError
-    or ArchiveError if anything in it is damaged, BundleError also for a file that is neither;
-    DataError if it cannot be read.
+    """Read a model or an archive completely, decode all its blocks, and return figures by name: of
+    an archive `archive` ("lossless", "bounded" or "lossy"), rows, and, if it holds codes and a
+    model, decoder ("checked"); of a model `model`, its plugin, and graphs, the names of its ONNX
+    graphs. BundleError or ArchiveError if anything in it is damaged, BundleError also for a file
+    that is neither; DataError if it cannot be read.
 
     model: the one that an archive needs, where it is not inside. max_output: the most bytes that an
     archive may restore, as in `decompress`.

@@ -24,13 +24,17 @@ def merge(
     executor: engines.Chosen = None,
     index: bool = False,
 ) -> Figures:
-    """Join archives that hold the shards of one table, in any order, into one archive of the whole
-    table; returns its figures.
+    """Join archives that hold the shards of one table (consecutive parts of its records, written
+    apart), in any order, into one archive of the whole table; returns its figures by name:
+    fidelity, shards, rows and archive_bytes.
 
     Encoded blocks are copied, not encoded again; text is decoded once, since the archive states the
-    SHA-256 of the whole table. ParamError if a path is no shard, if a shard is missing or given
-    twice, or if shards are of different tables. index: copy nothing and write a small file that
-    lists the archives, which stay where they are, beside it or below; see indexing.index.
+    SHA-256 of the whole table. paths: one at least. executor: what decodes, as aetool.engine knows
+    it; None for this process. ParamError if a path is no shard, if a shard is missing or given
+    twice, or if shards are of different tables; ArchiveError for a damaged shard; DataError for a
+    file that exists, unless force. index: copy nothing and write a small file that lists the
+    archives, which stay where they are, beside it or below; see indexing.index, whose figures are
+    returned then.
     """
     if index:
         return indexing.index(paths, path, force)
@@ -45,7 +49,8 @@ def merge(
 
 
 def _merged(file: BinaryIO, archives: Sequence[Archive]) -> Figures:
-    """Write shards, in the order of the table, as one archive; returns its figures."""
+    """Write shards, in the order of the table, as one archive to an empty file; returns its
+    figures, see `merge`. archives: one at least. ArchiveError for a damaged shard."""
     first = archives[0].reader
     last = archives[-1].reader
     header = {key: value for key, value in first.header.items() if key != "sections"}
@@ -79,8 +84,8 @@ def _merged(file: BinaryIO, archives: Sequence[Archive]) -> Figures:
 
 
 def _pieces(archives: Sequence[Archive]) -> Iterator[bytes]:
-    """The text of all shards in order, decoded piece by piece; each shard is checked against its
-    SHA-256 on the way."""
+    """Yield the text of all shards in order, as bytes, piece by piece, the header record once. Each
+    shard is checked against its SHA-256 on the way: ArchiveError where it differs."""
     for place, archive in enumerate(archives):
         pieces = archive.pieces(0, archive.rows)
         if place and archive.content.opens_with_head:

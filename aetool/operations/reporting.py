@@ -41,9 +41,10 @@ def report(
 
     The page appears at path only once it is complete. most: how many records it shows at most.
     label, normal: the column of labels and the labels of ordinary records, for ROC and
-    precision-recall curves; ParamError for one without the other. threshold to device: as in
-    `detect`. force: replace a page that is there. Without a model one is learned from the data, of
-    which label is left out. Raises AetoolError.
+    precision-recall curves; of pictures "folder" and the names of folders; ParamError for one
+    without the other. threshold to device: as in `detect`. force: replace a page that is there.
+    Without a model one is learned from the data by the options `fit`, of which label is left out.
+    DataError for a page that exists, unless force; other errors as of `detect`.
     """
     if bool(label) != bool(normal):
         raise ParamError(

@@ -53,14 +53,17 @@ def decompress(
 ) -> Path:
     """Restore an archive to a file, or to a folder for a folder of files; returns its path.
 
-    out: where to write, "-" for standard output; None for the archive's name without .aez. rows:
-    (first, end) of the records to restore, counted from 0, without end; end None: to the last.
-    columns: of a table, only these. max_output: the most bytes that may be restored; None allows
-    what is sensible for an archive of its size. executor: what decodes blocks, by a name that
+    model: the one that the archive needs, where it is not inside; BundleError without it. out:
+    where to write, "-" for standard output; None for the archive's name without .aez. rows: (first,
+    end) of the records to restore, counted from 0, without end; end None: to the last. columns: of
+    a table, only these, by name. max_output: the most bytes that may be restored; None allows what
+    is sensible for an archive of its size. executor: what decodes blocks, by a name that
     aetool.engine knows. Three lists are filled if given: lost with the blocks that are damaged and
     left out (without it damage is an error), notes with what may surprise about the file, parts
     with how much of the archive was written, where rows or columns are chosen. Nothing is left
-    behind on failure.
+    behind on failure: ParamError for rows or columns that are not there, and for a part without
+    `out`; ArchiveError for a damaged archive; DataError for a file or folder that exists, unless
+    force.
     """
     with (
         engines.opened(executor) as engine,
@@ -94,8 +97,8 @@ def _decompress(
 ) -> Path:
     """Restore an opened archive, as `decompress` says, to a file or folder, whose path is returned.
     path: the archive's; out: where to write, None for the name that the archive has; rows: (first,
-    end) from 0, None for all; columns: by name, None for all. unlent: filled with the names of
-    files whose permissions could not be set."""
+    end) from 0, None for all; columns: by name, None for all. Errors as of `decompress`. unlent:
+    filled with the names of files whose permissions could not be set."""
     first, last = _records(archive, rows)
     content = archive.content
     target = Path(out or default_name(path, archive))
@@ -103,6 +106,7 @@ def _decompress(
     # records that are asked for are one table, even where they are all there are
     if isinstance(content, Parts) and content.is_folder and whole and rows is None:
         return _write_parts(archive, target, force)
+    # a plugin that writes files of this name comes before our own formats
     owned = readers.writer_of(target) if content.kind in ("table", "array", "image") else None
     if owned is not None:
         batches = records.restored_batches(archive, first, last, columns)
@@ -110,9 +114,11 @@ def _decompress(
         return target
     if isinstance(content, Folder | LossyPictures) and content.is_folder:
         if columns is not None:
+            # pictures and files have no columns: this raises the error that says so
             content.places(archive, columns)
         names = () if isinstance(content, Folder) else content.picture_names(archive)
         every = (first, last) == (0, archive.rows)
+        # of some of its files alone folders get no permissions back
         permissions = content.folders if isinstance(content, Folder) and every else None
         pictures = content.pictures(archive, first, last)
         return write_folder(target, pictures, force, names, permissions, unlent)
@@ -128,7 +134,8 @@ def _decompress(
 def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
     """Restore every archive of an index to a file of its own, in a new folder; returns the folder.
     ParamError for standard output; ArchiveError for a part that is damaged, unless the index was
-    opened to leave such parts out."""
+    opened to leave such parts out, and for a part whose name this system does not allow; DataError
+    for a folder that exists, unless force."""
     if os.fspath(target) == "-":
         raise ParamError(
             f"a folder cannot be written to standard output: name one with {option('-o')}, or "
@@ -164,7 +171,9 @@ def _part(
     rows: tuple[int, int | None] | None,
     columns: Sequence[str] | None,
 ) -> str:
-    """How much of an archive is restored, in words, such as "100 of 8,784 rows, 2 columns"."""
+    """How much of an archive is restored, in words for a message, such as "100 of 8,784 rows, 2
+    columns". rows: (first, end) from 0, end None: to the last; None: all. columns: by name; None:
+    all, which are not counted."""
     first, last = _records(archive, rows)
     of_rows = f"{last - first:,} of {archive.rows:,} rows"
     if columns is None:
@@ -173,7 +182,9 @@ def _part(
 
 
 def _notes_on_name(target: Path, content: Content) -> list[str]:
-    """Notes for a file whose suffix promises another format than what is written to it."""
+    """Notes for a file whose suffix promises another format than what is written to it, and for a
+    folder that is called like a file; at most one, [] if the name is right. target: the path that
+    was written; content: what the archive holds."""
     kind = str(content.format().get("format"))
     suffix = target.suffix.lower()
     if isinstance(content, Parts) and suffix in NAMED and target.is_dir():
@@ -210,7 +221,8 @@ def _notes_on_bits(target: Path, unlent: Sequence[str]) -> list[str]:
 
 def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int, int]:
     """The range of records to restore, (first, end), counted from 0, end excluded. rows: as the
-    user asked, or None for all. ParamError where the archive has no such records."""
+    user asked, (first, end) from 0, end None for the last; None for all. ParamError where the
+    archive has no such records."""
     if rows is None:
         return 0, archive.rows
     first = rows[0]

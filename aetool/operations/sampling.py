@@ -41,11 +41,13 @@ AT_ONCE = 4096  # records that are drawn together
 
 
 class Sampler:
-    """Draws new records from a model.
+    """Draws new records from a model, all at random from one seed.
 
-    prior: draw codes from N(0, I), as a variational model is trained to have them, and not as the
-    codes of its data are. condition: the values of columns that the model judges records by. rng:
-    the generator of every random number.
+    device: where the model's graphs run. prior: draw codes from N(0, I), as a variational model is
+    trained to have them, and not as the codes of its data are. condition: by the column's name, as
+    text, values of columns that the model judges records by; None for none. ParamError for a prior
+    that the model was not trained to have, for a condition that it does not know, and for one of a
+    model whose decoder takes none; BundleError for a model that stores nothing to sample by.
     """
 
     def __init__(
@@ -79,7 +81,8 @@ class Sampler:
 
     def draw(self, count: int) -> Records:
         """Draw this many records: (count, columns) float64 in the units of the data, or pictures
-        (count, channels, height, width) uint8."""
+        (count, channels, height, width) uint8. BundleError for a model that was fitted by an aetool
+        too old to sample."""
         kind = self.recipe.prior
         if kind == "features":
             blank = self._nothing(count)
@@ -99,7 +102,10 @@ class Sampler:
         """Draw a record near each of the records x, in their shape and units.
 
         x: (rows, columns) float64 in the units of the data, or pictures (rows, channels, height,
-        width) uint8. spread: how near, from 0 (the same code) to 1 (any record).
+        width) uint8, and is not changed. spread: how near, from 0 (the same code) to 1 (any
+        record). Columns that records are judged by keep their values, unless the user chose others.
+        BundleError for a model without an encoder, but where it draws features one by one and needs
+        none.
         """
         kind = self.recipe.prior
         condition = None
@@ -145,8 +151,8 @@ class Sampler:
         numbers of each, across and up, (side * side, 2)).
 
         The two numbers that vary most between records are varied, the one with the lower index
-        rising to the right and the other upwards; all others stay at their medians. ParamError for
-        a model whose codes are no plane.
+        rising to the right and the other upwards; all others stay at their medians. side: 1 or
+        more. ParamError for a model without codes, or whose codes are discrete or single numbers.
         """
         if self.recipe.prior not in ("codes", "normal") or self.model.latent < 2:
             raise ParamError(
@@ -182,8 +188,9 @@ class Sampler:
         return first, second
 
     def _usual_condition(self, count: int) -> Float | None:
-        """The same condition for this many records, (count, conditions): what the user chose, else
-        each column's usual value. None for a model without such columns."""
+        """The same condition for this many records, (count, conditions) in the units of the data:
+        what the user chose, else each column's usual value. None for a model without such
+        columns."""
         if not self.places:
             return None
         usual = [self.columns[place].usual for place in self.places]
@@ -211,9 +218,9 @@ class Sampler:
         return self._beside(x, condition)
 
     def _drawn_condition(self, count: int) -> Float | None:
-        """Values of the conditioning columns for `count` records, (count, conditions): those that
-        the user chose; in other columns usual values, drawn at random. None for a model without
-        such columns."""
+        """Values of the conditioning columns for `count` records, (count, conditions) in the units
+        of the data: those that the user chose; in other columns usual values, drawn at random. None
+        for a model without such columns."""
         if not self.places:
             return None
         drawn = []
@@ -226,7 +233,7 @@ class Sampler:
 
     def _as_chosen(self, condition: Float) -> Float:
         """Put the values that the user chose into the columns of `condition`, (rows, conditions),
-        in place. Returns it."""
+        in place; columns for which nothing was chosen stay. Returns it."""
         for column, place in enumerate(self.places):
             if place in self.chosen:
                 condition[:, column] = self.chosen[place]
@@ -240,15 +247,17 @@ class Sampler:
         return x
 
     def _correlated(self, eps: Float) -> Float:
-        """Normal scores that are correlated as those of the data's codes are. eps: (rows, latent),
-        independent ones."""
+        """(rows, latent): normal scores that are correlated as those of the data's codes are, from
+        independent ones, eps, (rows, latent); eps itself where codes are drawn from N(0, I)."""
         if not self.recipe.codes.size:
             return eps
         return eps @ self.recipe.factor.T
 
     def _noise(self, count: int) -> Float:
         """Random numbers, (count, features), that turn likely values into draws when they are
-        added: normal for numbers, Gumbel for logits (the Gumbel-max trick)."""
+        added: to numbers errors as large as decoded ones have, to levels Gumbel noise (the
+        Gumbel-max trick), to flags logistic noise; 0 for all other features, and for numbers of a
+        model that stores no errors."""
         spec = self.spec
         noise = np.zeros((count, spec.features))
         if self.recipe.noise.size:
@@ -302,7 +311,8 @@ class Sampler:
         return x
 
     def _tail_session(self, schema: Schema) -> runtime.Session:
-        """The graph that turns features into values in the units of the data, ready to run."""
+        """A session, on the CPU, of the graph that turns features, (rows, features) float32, into
+        its output "x_hat", (rows, columns) values in the units of the data. schema: the model's."""
         from aetool import graphs
 
         tail = graphs.tail(schema, self.spec)
@@ -346,6 +356,8 @@ class Sampler:
             hold = hold.reshape(-1, 1, *self.spec.shape[1:])
 
         def again(x: Records) -> Records:
+            """Draw all features from x as the model reads it, always under the same noise; what
+            `hold` marks stays."""
             outputs = session(x)
             likely = _flat(outputs["likely"])
             logits = self._logits(likely)
@@ -362,6 +374,8 @@ class Sampler:
         gumbel: Float | None = None
 
         def again(z: Records) -> Records:
+            """Draw all numbers of the codes from z as the prior reads it, always under the same
+            noise; what `keep` marks stays."""
             nonlocal gumbel
             logits = session(z.astype(np.float32))["logits"]
             if gumbel is None:
@@ -392,8 +406,8 @@ def _standard_normal(model: Bundle, recipe: Recipe) -> Recipe:
 
 def _chosen(model: Bundle, condition: Mapping[str, str]) -> dict[int, float]:
     """The values that the user has chosen for conditioning columns, as numbers in the units of the
-    data, by the place of the column. ParamError for a column that is not one, or a value that it
-    never has."""
+    data, by the index of the column in schema.modelled; {} for none. condition: by the column's
+    name, as text. ParamError for a column that is not one, or a value that it never has."""
     columns: tuple[Modelled, ...] = ()
     places: dict[str, int] = {}
     if model.schema is not None:
@@ -422,7 +436,8 @@ def _chosen(model: Bundle, condition: Mapping[str, str]) -> dict[int, float]:
 
 
 def _features_of_levels(spec: Spec) -> list[int]:
-    """The indices of the features that stand for the levels of categories."""
+    """The indices of the features that stand for the levels of categories, block by block; []
+    without categories."""
     features: list[int] = []
     for _, first, width in spec.categories:
         features += range(first, first + width)
@@ -441,7 +456,7 @@ def _fixed_point(
     most: int,
 ) -> Records:
     """Apply a function to x again and again until its result no longer changes, at most `most` + 1
-    times; returns the result.
+    times; returns the last result. again: takes records in the shape of x, and returns such.
 
     If the i-th feature of the result depends only on features before the i-th, it stops changing
     within as many rounds as there are features.
@@ -466,12 +481,14 @@ class SampleOptions:
     """Options of `sample`: how many records to draw, and from what.
 
     count: how many in all [64], or near each record of `like` [1]; at least 1. like: records to
-    draw near to. spread: how far from those, from 0 (the same code) to 1 (any), both allowed. grid:
-    no random records, but those of a square grid over a plane of the code, at least `count`. prior:
-    codes are drawn from N(0, I), as a variational model is trained to have them, and not as the
-    codes of its data are. condition: by name, values of columns that the model judges records by
-    (the option condition of fit); for other such columns usual values are drawn, or with `like`
-    those of its records kept.
+    draw near to, as sources.open_source takes data. spread: how far from those, from 0 (the same
+    code) to 1 (any), both allowed. grid: no random records, but those of a square grid over a plane
+    of the code, at least `count`. seed: of all that is random; the same gives the same records.
+    prior: codes are drawn from N(0, I), as a variational model is trained to have them, and not as
+    the codes of its data are. condition: by name, as text, values of columns that the model judges
+    records by (the option condition of fit); for other such columns usual values are drawn, or with
+    `like` those of its records kept. force: a file that exists may be replaced. device: where the
+    model runs: auto, cpu, cuda or cuda:<n>.
     """
 
     count: int | None = None
@@ -486,8 +503,15 @@ class SampleOptions:
 
 
 def sample(model: Bundle, options: SampleOptions | None = None) -> pd.DataFrame | Records:
-    """Draw new records from a model: a DataFrame, or pictures (count, C, H, W) uint8. Raises
-    AetoolError, as ParamError for options that are out of range or that the model does not know."""
+    """Draw new records from a model: pictures (n, C, H, W) uint8, or a DataFrame of the columns
+    that the model sees.
+
+    options: None for the defaults. With options.like the DataFrame also has, repeated from its
+    records, the columns that models do not see or do not predict; with options.grid it begins with
+    z_across and z_up, the two numbers of the code. ParamError for options that are out of range,
+    exclude each other, or that the model does not know; DataError for records to draw near to that
+    the model does not take; BundleError for a model that cannot sample.
+    """
     batches = list(_batches(model, options or SampleOptions()))
     if model.schema is None:
         return np.concatenate([x for _, x in batches])
@@ -508,7 +532,9 @@ def write_samples(
 
     Tables become a CSV or Parquet file; pictures a .npy file, a folder, or one PNG sheet (with
     `like`, each of its rows begins with the record that the others are near to). A PNG file of a
-    table with `grid` is a map of every column over the plane.
+    table with `grid` is a map of every column over the plane. ParamError for a PNG file of a table
+    without `grid`, otherwise errors as of `sample`; DataError for a file that exists, unless
+    options.force.
     """
     options = options or SampleOptions()
     target = Path(path)
@@ -546,7 +572,8 @@ def _write_maps(
     options: SampleOptions,
 ) -> int:
     """Write a PNG file that shows every column of a table over a plane of codes; returns how many
-    records were decoded. ParamError without options.grid."""
+    records were decoded. ParamError without options.grid, or without matplotlib; DataError for a
+    file that exists, unless options.force."""
     if not options.grid:
         raise ParamError(
             f"{target}: a table is drawn as .csv or .parquet; a .png takes {option('--grid')}"
@@ -566,7 +593,9 @@ def _write_pictures(
     png: bool,
 ) -> int:
     """Draw pictures and write them, as one PNG sheet if png is true, else as a .npy file or a
-    folder; returns how many were drawn."""
+    folder; returns how many were drawn. The sheet is about square; with options.like each of its
+    rows begins with the picture that the others are near to. DataError for what exists at target,
+    unless options.force."""
     batches = list(_batches(model, options))
     pixels = np.concatenate([x for _, x in batches])
     if not png:
@@ -597,7 +626,8 @@ def _side(options: SampleOptions) -> int:
 def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Columns, Records]]:
     """Draw records batch by batch: yields (the columns to write, by name; the records, (n, columns)
     or pictures (n, channels, height, width)). For pictures the columns are {}, or near others
-    {"like": these pictures}. ParamError for options out of range or that exclude each other."""
+    {"like": these pictures, each once}. With options.grid one batch, whose columns begin with
+    z_across and z_up. ParamError for options out of range or that exclude each other."""
     if not 0 <= options.spread <= 1:
         raise ParamError(f"{option('--spread')} must be in 0 .. 1, got {options.spread}")
     if options.count is not None and options.count < 1:
@@ -624,7 +654,8 @@ def _batches_near(
     model: Bundle, sampler: Sampler, options: SampleOptions
 ) -> Iterator[tuple[writers.Columns, Records]]:
     """Draw records near those of options.like, batch by batch: yields (columns, records) as
-    `_batches` does, options.count records for each, one behind the other."""
+    `_batches` does, options.count records for each, one behind the other. DataError for data that
+    the model does not take."""
     opened = sources.open_source(options.like, model.reading)
     source = seen_by(opened, model)
     each = options.count or PER_ROW
@@ -649,7 +680,7 @@ def _batches_near(
 
 
 def _sampler(model: Bundle, options: SampleOptions) -> Sampler:
-    """A sampler of the model by these options."""
+    """A sampler of the model by these options; errors as of Sampler."""
     return Sampler(
         model,
         options.device,
@@ -660,7 +691,8 @@ def _sampler(model: Bundle, options: SampleOptions) -> Sampler:
 
 
 def _repeated(values: writers.Restored, times: int) -> writers.Restored:
-    """A column in which each value is repeated `times` times in a row."""
+    """A column, (rows * times,), in which each value of `values`, (rows,), is repeated `times`
+    times in a row."""
     if not isinstance(values, list):
         return values.repeat(times)
     repeated = []
@@ -675,10 +707,13 @@ def _columns(
     kept_columns: writers.Columns,
     beside: writers.Columns,
 ) -> writers.Columns:
-    """The columns of drawn records as they are written, in the order of the file that was fitted.
+    """The columns of drawn records as they are written, by name, in the order of the file that was
+    fitted; {} for pictures.
 
-    x: the records in the units of the data. kept_columns: what stands in place of dates, text and
-    columns that the model leaves out. beside: columns that come first.
+    x: the records, (n, columns), in the units of the data. kept_columns: by name, what stands in
+    place of dates, text and columns that the model leaves out. beside: by name, columns that come
+    first, on a grid the codes; if there are any, columns that the model does not predict are left
+    out.
     """
     if model.schema is None:
         return {}

@@ -46,9 +46,10 @@ Keys = npt.NDArray[np.uint64]
 class SearchOptions:
     """How the nearest records are looked for.
 
-    k: how many neighbours of each query. rows: which records of the query file, from 1; empty: all.
-    binary: compare learned binary codes by how many bits differ (the Hamming distance). columns:
-    columns of the data to return beside each neighbour.
+    k: how many neighbours of each query, at least 1. rows: which records of the query file, from 1;
+    empty: all. binary: compare learned binary codes by how many bits differ (the Hamming distance).
+    columns: columns of the data, a table, to return beside each neighbour. device: where the
+    encoder runs.
     """
 
     k: int = 10
@@ -61,11 +62,12 @@ class SearchOptions:
 @dataclass(frozen=True, eq=False)
 class Neighbours:
     """The nearest records of each query, nearest first, as arrays of one entry for each pair of a
-    query and a neighbour, (n,) each.
+    query and a neighbour, (n,) each, the pairs of a query together.
 
     query, row: the numbers of the query and of the neighbour, from 1. rank: 1 for the nearest.
     distance: between their codes, Euclidean, or how many entries or bits differ. beside: columns of
-    the data, by name, with the values of the neighbours.
+    the data, by name, each a list of n values, those of the neighbours; of pictures with names also
+    "picture".
     """
 
     query: Int
@@ -75,7 +77,8 @@ class Neighbours:
     beside: dict[str, list[object]]
 
     def columns(self) -> dict[str, list[object]]:
-        """The neighbours as columns by name, in the order in which they are printed."""
+        """The neighbours as columns by name, in the order in which they are printed: query, rank,
+        row, distance (to six digits), then those of `beside`; lists of n values."""
         # six digits: what is beyond them differs between processors
         distances = [float(f"{distance:.6g}") for distance in self.distance.tolist()]
         # lists of Python's own numbers, as CSV and JSON have them
@@ -101,7 +104,7 @@ def similar(
     options: SearchOptions | None = None,
 ) -> Neighbours:
     """Find the k records of data whose codes are nearest to the code of each query record; all of
-    them if data hold fewer.
+    them if data hold fewer. query: a table or pictures, as sources.open_source takes data.
 
     data: a table or pictures, or an archive that stores codes (by --lossy-only): its codes are
     compared without decoding a record, and its own model is used. The distance of codes is
@@ -110,7 +113,8 @@ def similar(
     numbers are the signs of the code's principal components, rotated to lie near those signs
     (iterative quantisation: Gong & Lazebnik 2011); neighbours are found by changing ever more bits
     of the query's code (Salakhutdinov & Hinton 2009). ParamError without a model, for k below 1 and
-    for a row that is not there; DataError for data without records.
+    for a row that is not there; DataError for data without records, or of another kind than the
+    model's.
     """
     options = options or SearchOptions()
     if options.k < 1:
@@ -154,9 +158,9 @@ def _codes_of_data(
     model: Bundle | None,
     options: SearchOptions,
 ) -> tuple[Float, Bundle, list[str], Int]:
-    """The codes of all records that are searched: (codes, (n, latent); the model; the names of the
-    records if they are pictures, else []; (n,), the numbers of the records, from 0). ParamError for
-    data that are no archive where model is None."""
+    """The codes of all records that are searched: (codes, (n, latent); the model, given or of the
+    archive; the names of the records if they are pictures, else []; (n,), the numbers of the
+    records, from 0). ParamError for data that are no archive where model is None."""
     if is_archive(data):
         return _codes_of_archive(data, model, options)
     if model is None:
@@ -185,8 +189,8 @@ def _codes_of_archive(
     options: SearchOptions,
 ) -> tuple[Float, Bundle, list[str], Int]:
     """The codes that an archive stores, as `_codes_of_data` returns codes: (codes, model, names,
-    numbers). model: the user's, None for the archive's own. ParamError for an archive without
-    codes, or with those of another model."""
+    numbers). path: of the archive. model: the user's, None for the archive's own. ParamError for an
+    archive without codes, or with those of another model, and for options.columns."""
     if options.columns:
         raise ParamError(f"{option('--id')} is for tables: an archive's records are not decoded")
     with Archive(path, model, options.device) as archive:
@@ -296,8 +300,9 @@ def by_distance(
 
 
 def _near_enough(rough: Float, code: Float, k: int) -> Int:
-    """The numbers of the codes that may be among the k nearest to a query, with some to spare for
-    rounding. rough: (n,), about how far each of the codes is; code: (latent,), the query's."""
+    """The indices, rising, of the codes that may be among the k nearest to a query, with some to
+    spare for rounding. rough: (n,), the squared distance of each code less what is the same for
+    all, or how many entries differ; code: (latent,), the query's; k: 1 .. n."""
     most = np.partition(rough, k - 1)[k - 1]
     # all that rounding may have moved across the k-th place are compared exactly afterwards
     slack = 1e-4 * (abs(most) + float(code @ code))
@@ -325,7 +330,7 @@ def _by_bits(
     """Find the k codes nearest to each query by binary codes: by how many bits differ, then by
     Euclidean distance. The result is as of `by_distance`, with the number of bits as distance.
     levels: how many values an entry of a discrete code has; 0 for numbers. ParamError for more than
-    2."""
+    2. query_codes: (queries, latent); codes: (n, latent); k: 1 .. n."""
     if levels > 2:
         raise ParamError(
             f"{option('--binary')} needs codes of numbers, or of two levels "
@@ -355,7 +360,8 @@ def rotation(codes: Float) -> tuple[Float, Float]:
     """Learn binary codes, (matrix, centre): the rotation after which the signs of codes keep most
     of them. The bits of codes are sign((codes - centre) @ matrix).
 
-    codes: (n, latent). matrix: (latent, bits). centre: (latent,).
+    codes: (n, latent), one at least. matrix: (latent, bits), with as many bits as the code has
+    numbers, at most 64. centre: (latent,).
     """
     # evenly spaced rows: the rotation hangs on few numbers
     step = math.ceil(len(codes) / LEARNED_FROM)
@@ -425,7 +431,8 @@ class Index:
         return np.concatenate(rows), np.concatenate(distances)
 
     def masks(self, flips: int) -> Keys:
-        """Every whole number of the code's length that has exactly `flips` bits set."""
+        """Every whole number of the code's length that has exactly `flips` bits set, (m,) uint64;
+        computed once."""
         while len(self._masks) <= flips:
             count = len(self._masks)
             masks = []
@@ -454,8 +461,9 @@ def _columns(
     reading: Reading,
 ) -> dict[str, list[object]]:
     """Read the columns called `names` of the table `data`: by name the values of these rows, in
-    their order. rows: (n,), places in the table, from 0. reading: how its text is written, as the
-    model has it. ParamError if data are no table, or have no such column."""
+    their order, as Python's own numbers and texts, None for a missing text. rows: (n,), places in
+    the table, from 0. reading: how its text is written, as the model has it. ParamError if data are
+    no table, or have no such column."""
     source = sources.open_source(data, reading)
     if not isinstance(source, TableSource):
         raise ParamError(f"{option('--id')} is for tables")
@@ -491,7 +499,8 @@ def write_sheet(
 
     path: of the PNG. query, data: what `similar` was called with, a path or pictures in memory;
     data may be an archive. model: None if data is an archive, which has its own. neighbours: what
-    `similar` returned. force: replace a file that exists. ParamError for tables.
+    `similar` returned. force: replace a file that exists; else that is a DataError. ParamError for
+    tables.
     """
     if model is None:
         assert is_archive(data), "whoever has no archive gives a model"
@@ -513,7 +522,8 @@ def write_sheet(
 
 def _pictures(data: object, model: Bundle, wanted: Int) -> list[Records]:
     """Read the wanted pictures as the model sees them: for each number in `wanted`, counted from 0
-    and repeated where it is, (channels, height, width) uint8. data: as of `similar`."""
+    and repeated where it is, (channels, height, width) uint8. data: as of `similar`. KeyError for a
+    number that no readable picture has; ParamError for tables."""
     numbers = set(wanted.tolist())
     pictures: dict[int, Records] = {}
     for first, pixels in _batches(data, model):
@@ -525,7 +535,8 @@ def _pictures(data: object, model: Bundle, wanted: Int) -> list[Records]:
 
 def _batches(data: object, model: Bundle) -> Iterator[tuple[int, Records]]:
     """Read pictures as the model sees them, from data or from an archive: yields (the number, from
-    0, of the first picture of a batch; the batch, (n, channels, height, width) uint8)."""
+    0, of the first picture of a batch; the batch, (n, channels, height, width) uint8). ParamError
+    for tables."""
     if is_archive(data):
         first = 0
         with Archive(data, model) as archive:

@@ -45,9 +45,11 @@ class TradeoffOptions:
     """Which ways to store data `tradeoff` measures, and what the archive that it recommends must
     keep.
 
-    plugins: models to fit on the data themselves, by the options `fit`. rmse, target_psnr, budget,
-    bytes_per_picture: the goal, as in `compress`; none: lossless. embed: whether the bytes of a
-    model count. others: whether other programs, such as xz, are measured.
+    plugins: models to fit on the data themselves, by the options `fit`. The goal, as in `compress`,
+    at most one of: rmse, the error allowed, a part of a standard deviation below 1; target_psnr, of
+    pictures, in dB; budget, in bytes; bytes_per_picture. None of them: lossless. embed: whether the
+    bytes of a model count. others: whether other programs, such as xz, are measured. device: where
+    models run: auto, cpu, cuda or cuda:<n>.
     """
 
     plugins: Sequence[str] = ()
@@ -70,9 +72,10 @@ def tradeoff(
     """Measure the size and the error of each way to store data, and recommend one.
 
     The ways are: exact, bounded at several errors, the code of each model and of each plugin that
-    is fitted here, and other programs. models: by the names that commands give them. A way that
-    cannot be measured is named in the result with the reason. ParamError where two goals are given,
-    DataError for data that hold no records.
+    is fitted here, and other programs. models: by the names that commands give them; None for none.
+    A way that cannot be measured is named in the result with the reason. ParamError where two goals
+    are given, DataError for data that hold no records. Archives are written to a temporary folder,
+    which is removed.
     """
     options = options or TradeoffOptions()
     goals.is_asked(options)
@@ -103,8 +106,9 @@ def _named(data: object, otherwise: str) -> str:
 
 @dataclass(frozen=True)
 class _Trial:
-    """One error to try: the number, the option that asks for it, and the same as an argument of
-    compress."""
+    """One error to try. error: root mean squared, a part of a standard deviation; told: the option
+    that asks for it, as messages name it, with its value; arguments: the same as keyword arguments
+    of compress."""
 
     error: float
     told: str
@@ -123,7 +127,12 @@ def _given(value: float | None) -> list[float]:
 
 class _Survey:
     """Measures the ways to store a source, one after another, and collects a point of size and
-    error for each."""
+    error for each in `points`, and a line on each way that cannot be measured in `skipped`;
+    `result` is asked for at the end.
+
+    candidates: writes the archives of this source. name: of the data, as a command line refers to
+    them.
+    """
 
     def __init__(
         self,
@@ -169,7 +178,7 @@ class _Survey:
 
     def _add_levels(self) -> None:
         """Measure archives of pictures that are at most some levels off, and of the error or bytes
-        that the goal asks for."""
+        that the goal asks for; nothing if none of the files has levels that could be off."""
         for part in LEVELS:
             # the same parts of the range of 16 bits
             bound = part * self.candidates.highest_level // SHALLOW
@@ -191,8 +200,9 @@ class _Survey:
             self._add(meant, "bounded", told, {"max_error": widest})
 
     def add_plugin(self, data: object, plugin: str) -> None:
-        """Fit a model of this plugin on the data, and measure its code; why it cannot be fitted is
-        added to self.skipped."""
+        """Fit a model of this plugin on the data and measure its code, as `add_code` does; why it
+        cannot be fitted is added to self.skipped. data: as the user gave them; the survey's source
+        is the same, opened."""
         fit = dataclasses.replace(self.options.fit, plugin=plugin, device=self.options.device)
         try:
             bundle = fitting.fit(data, fit)
@@ -206,7 +216,8 @@ class _Survey:
         archive meets several, the smallest counts. A model that cannot be used, or reaches none of
         them, is added to self.skipped with the reason.
 
-        way: what the point is called. named: the argument of compress that names the model.
+        way: what the point is called. named: the argument of compress that names the model,
+        {"model": its name} or {"plugin": its plugin}.
         """
         try:
             self.candidates.check(bundle)
@@ -261,7 +272,7 @@ class _Survey:
             self._add_others(packers.squeezed(stream.read()))
 
     def result(self) -> Tradeoff:
-        """All points that were measured, and the recommended one."""
+        """All points that were measured, the recommended one, and what was skipped."""
         embed = self.options.embed
         points = marked(self.points, embed)
         asked = "nothing may be lost" if self.goal is None else self.goal.told
@@ -304,12 +315,14 @@ class _Survey:
         return {"budget": self.options.budget}
 
     def _size_with(self, bundle: Bundle, error: float) -> int:
-        """The bytes of an archive that holds the model beside the code of the data."""
+        """The bytes of an archive that holds the model beside the code of the data at this error.
+        ParamError if the model cannot reach the error."""
         return self.candidates.code(bundle, error, embed=True).size
 
     def _code(self, bundle: Bundle, error: float, embed: bool = False) -> Candidate | None:
         """The archive of a model's code at an error, or None where the model cannot reach it.
-        embed: whether the model lies in the archive."""
+        error: at most, a part of a standard deviation. embed: whether the model lies in the
+        archive."""
         try:
             return self.candidates.code(bundle, error, embed=embed)
         except AetoolError:
@@ -324,6 +337,9 @@ class _Survey:
         return (last.way, last.size, last.error) == (way, found.size, found.error)
 
     def _add(self, found: Candidate, way: str, setting: str, arguments: Mapping[str, Json]) -> None:
+        """Add the point of an archive that was written, and close its file. way: what the point is
+        called; setting: the option that asks for this archive, with its value, "" for none;
+        arguments: the keyword arguments of compress that write it."""
         # nobody asks for its bytes again, and many files would be open
         found.file.close()
         apart = {}
@@ -347,6 +363,8 @@ class _Survey:
         notices.advance(count == 1, f"{count} archives measured, the last: {point.name}")
 
     def _add_others(self, others: Iterator[Packed]) -> None:
+        """Add a point for each file of another program, with its error measured as the yardstick
+        does."""
         for packed in others:
             error = 0.0
             if isinstance(self.yardstick, PictureYardstick):
@@ -358,8 +376,8 @@ class _Survey:
             self._tell(point)
 
     def _pixels(self) -> Pixels | None:
-        """All pictures in one array, (n, channels, height, width); None for more than MOST_VALUES
-        values. ParamError for pictures of several forms."""
+        """All pictures in one array, (n, channels, height, width) uint8; None for more than
+        MOST_VALUES values. ParamError for pictures of several forms."""
         assert isinstance(self.source, ImageSource)
         alike = of_one_form(self.source, "they are given pictures")
         if alike.count * int(np.prod(alike.shape)) > MOST_VALUES:
