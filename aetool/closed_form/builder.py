@@ -92,8 +92,9 @@ class Builder:
         self._records = records
 
     def op(self, kind: str, *operands: Operand, **attributes: object) -> Value:
-        """Add one operator of ONNX, and return its only result; arrays and numbers among operands
-        become constants of float32."""
+        """Add one operator of ONNX, called `kind` as ONNX calls it, and return its only result;
+        arrays and numbers among operands become constants of float32. attributes: the operator's,
+        by name."""
         inputs = [self._name_of(operand) for operand in operands]
         result = self.graph.op(kind, *inputs, **attributes)
         return Value(self, result)
@@ -105,7 +106,8 @@ class Builder:
         return self.graph.const(operand)
 
     def const(self, array: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> Value:
-        """A constant that is stored in the graph."""
+        """A constant that is stored in the graph, in its own shape: it has no batch. dtype: what it
+        is stored as."""
         name = self.graph.const(array, dtype)
         return Value(self, name)
 
@@ -126,11 +128,11 @@ class Builder:
         return self.op("Exp", x)
 
     def maximum(self, x: Value, other: Operand) -> Value:
-        """The larger of two values, number by number."""
+        """The larger of x and `other`, number by number; shapes broadcast as arrays do."""
         return self.op("Max", x, other)
 
     def minimum(self, x: Value, other: Operand) -> Value:
-        """The smaller of two values, number by number."""
+        """The smaller of x and `other`, number by number; shapes broadcast as arrays do."""
         return self.op("Min", x, other)
 
     def where(self, condition: Value, x: Operand, other: Operand) -> Value:
@@ -152,20 +154,22 @@ class Builder:
         return self.op("Concat", *values, axis=1)
 
     def columns_of(self, x: Value, index: Sequence[int] | Int) -> Value:
-        """(batch, k): the columns of x, (batch, n), whose numbers are in index, (k,)."""
+        """(batch, k): the columns of x, (batch, n), whose numbers, from 0, are in index, (k,), in
+        its order."""
         name = self.graph.take(x.name, index)
         return Value(self, name)
 
     def rows_of(self, table: npt.ArrayLike, number: Value) -> Value:
         """Look up a row of a table, (k, n), for each record: (batch, n). number: (batch, 1) int64,
-        the index of the row."""
+        the index of the row, from 0."""
         # Gather puts the axes of its index first: of (batch, 1) it would make (batch, 1, n)
         one_axis = self.const([-1], np.int64)
         index = self.op("Reshape", number, one_axis)
         return self.op("Gather", np.asarray(table), index, axis=0)
 
     def look_up(self, table: npt.ArrayLike | Value, index: Value) -> Value:
-        """Look up the entries of a table, (k,), by their indices, (batch, n) int64: (batch, n)."""
+        """Look up the entries of a table, (k,), by their indices, (batch, n) int64, from 0 to k -
+        1: (batch, n)."""
         return self.op("Gather", table, index, axis=0)
 
     def steps(self, x: Value, edges: Float, heights: Float) -> Value:
@@ -214,7 +218,7 @@ class Builder:
         return Value(self, name)
 
     def largest(self, x: Value) -> Value:
-        """(batch, 1): the largest number of each record."""
+        """(batch, 1): the largest number of each record of x, (batch, n)."""
         axis = self.const([1], np.int64)
         return self.op("ReduceMax", x, axis, keepdims=1)
 
@@ -225,12 +229,13 @@ class Builder:
 
     def numbers_of_least(self, x: Value, count: int) -> Value:
         """The positions of the `count` smallest numbers of each record, the smallest first, (batch,
-        count) int64; of equal numbers the first column. x: (batch, n)."""
+        count) int64; of equal numbers the first column. x: (batch, n), n at least `count`."""
         name = self.graph.smallest(x.name, count)
         return Value(self, name)
 
     def nothing(self, x: Value) -> Value:
-        """A zero for each record of x: (batch, 1)."""
+        """A zero for each record of x, (batch, n), whose first number must be finite: (batch,
+        1)."""
         return self.columns_of(x, [0]) * 0.0
 
     def scored(self, x: Value) -> Value:
@@ -254,7 +259,8 @@ class Builder:
 
     def unseen_nats(self) -> Value | None:
         """The cost of cells that the features do not show, (batch, columns), in nats: of a gap
-        where training saw none, and of values that stand out by themselves. None for pictures."""
+        where training saw none, and of values that stand out by themselves. None for pictures, and
+        without a schema."""
         if self._schema is None:
             return None
         name = graphs.unexpected(self.graph, self._schema, self._records)

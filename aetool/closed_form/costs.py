@@ -114,8 +114,8 @@ def of_mixture(
 
 
 def where_present(g: Builder, x: Value, cost: Value) -> Value:
-    """Costs of numbers, (batch, numbers), with 0 in place of those that features x call missing:
-    (batch, numbers)."""
+    """Costs of numbers, (batch, numbers), with 0 in place of those that features x, (batch,
+    features), call missing: (batch, numbers)."""
     spec = g.spec
     gated = spec.gate >= 0
     if not gated.any():
@@ -204,7 +204,8 @@ def by_column(
     levels: Value | None = None,
 ) -> Value:
     """Sum costs by column: (batch, columns + 1); the last, of no column, is 0. numbers: (batch,
-    numbers), flags: (batch, flags), levels: (batch, categories), each None if there are none."""
+    numbers), flags: (batch, flags), levels: (batch, categories), each None if there are none. x:
+    the features, (batch, features), which tell how many records there are."""
     spec = g.spec
     costs: list[Value] = []
     owner: list[int] = []
@@ -232,7 +233,7 @@ def summed(g: Builder, cost: Value, owner: list[int]) -> Value:
 
 def in_bits(g: Builder, parts: Value) -> Value:
     """(batch, columns + 1), in bits: parts in nats, (batch, columns + 1), plus what cells cost that
-    features do not show."""
+    features do not show, see Builder.unseen_nats."""
     unseen = g.unseen_nats()
     if unseen is not None:
         # nothing is added to what all columns share

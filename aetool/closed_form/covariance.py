@@ -17,8 +17,8 @@ AXIS_NOISE = 1e-3  # variance along an axis, beside variances of 1
 
 @dataclass(frozen=True)
 class Moments:
-    """The moments of rows. rows: how many; mean: (features,); cov: their covariance, (features,
-    features)."""
+    """The moments of rows. rows: how many, whatever their weights; mean: (features,); cov: their
+    covariance, (features, features), the mean of products of differences from the mean."""
 
     rows: int
     mean: Float
@@ -98,8 +98,8 @@ class _Sums:
 
 
 def moments(batches: Batches, weights: Float | None = None) -> Moments:
-    """The mean and covariance of rows in batches, in one pass and in float64. weights: (rows,), or
-    None for 1 each. DataError if there are no rows, or no weight.
+    """The mean and covariance of rows in batches, in one pass and in float64. weights: (rows,), 0
+    or more, or None for 1 each. DataError if there are no rows, or no weight.
 
     The rows are summed in blocks of BLOCK, and the sums of blocks put together two by two, those
     two by two, and so on: what comes out is the same bit for bit, whatever batches the rows came

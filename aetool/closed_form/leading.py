@@ -27,7 +27,7 @@ class Leading:
 
     rows: how many. mean: (features,). variances: (axes,), along the axes, the largest first.
     vectors: the axes, (features, axes).
-    total: the sum of the variances of all features.
+    total: the sum of the variances of all features, those beyond the axes included.
     """
 
     rows: int
@@ -48,7 +48,7 @@ class Leading:
         return cls(moments.rows, moments.mean, variances, axes[:, ::-1], total)
 
     def first(self, most: int) -> Leading:
-        """A copy that keeps the `most` leading axes."""
+        """A copy that keeps the `most` leading axes, or all if there are fewer."""
         variances = self.variances[:most]
         vectors = self.vectors[:, :most]
         return Leading(self.rows, self.mean, variances, vectors, self.total)
@@ -95,8 +95,8 @@ def _least(rounding: Float | None) -> float:
 
 
 def leading(batches: Batches, most: int, weights: Float | None = None) -> Leading:
-    """The at most `most` leading principal axes of rows in batches. weights: (rows,), or None for 1
-    each. DataError if there are no rows, or no weight.
+    """The at most `most` leading principal axes of rows in batches. weights: (rows,), 0 or more, or
+    None for 1 each. DataError if there are no rows, or no weight.
 
     No matrix of features by features is formed. Of up to GRAM rows the axes are those of their
     covariance, found by the products of rows with each other, which have the same eigenvalues (the
@@ -198,8 +198,8 @@ class _Centred:
 
 def _by_random_axes(rows: _Centred, most: int) -> Leading:
     """The `most` leading axes of centred rows, approximated: random axes are multiplied by the
-    covariance again and again, and the leading axes of what that spans are taken (Halko, Martinsson
-    & Tropp 2011)."""
+    covariance again and again, and the leading axes of what that spans are taken, the largest first
+    (Halko, Martinsson & Tropp 2011)."""
     features = len(rows.mean)
     count = min(most + SPARE_AXES, features)
     rng = np.random.default_rng(0)

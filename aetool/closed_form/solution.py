@@ -70,7 +70,7 @@ class Solution:
 
     def expected(self, g: Builder, x: Value) -> Value:
         """What the model expects in place of features x, (batch, features): (batch, features),
-        flags and levels as probabilities."""
+        flags and levels as probabilities. By default what `decode` makes of `encode`."""
         return self.decode(g, self.encode(g, x))
 
     def parts(self, g: Builder, x: Value) -> Value:
@@ -109,7 +109,8 @@ class Solution:
 
 
 class ClosedForm:
-    """Base of closed-form models: self.spec is the layout of the data, self.params what `-O` sets.
+    """Base of closed-form models: self.spec is the layout of the data, self.params what `-O` sets,
+    the Params of its model with values for all.
 
     It is made anew for each fit, of all rows or of all but a fold, and is given no seed: draws are
     from numpy.random.default_rng of a number of your own.

@@ -10,7 +10,8 @@ from threadpoolctl import threadpool_limits
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Products and factorisations of matrices run on one thread inside this block.
+    """Context manager: products and factorisations of matrices (BLAS) run on one thread inside this
+    block.
 
     Several threads share a sum among them, and round it by how many they are: the same fit would
     give other bytes on a machine of more cores. Of one kind of CPU it gives the same.

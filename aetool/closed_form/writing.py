@@ -32,7 +32,7 @@ def write(
     error: str,
 ) -> dict[str, bytes]:
     """The score graph of a solution and, where it has a code, its encoder and decoder, as the bytes
-    of ONNX files.
+    of ONNX files, by their names: "score.onnx", "encoder.onnx", "decoder.onnx".
 
     schema: of tables; None for pictures. error: what the score adds up, "bits", or "mse" or "mae":
     differences from what is expected, in standardised units, summed over a column's features.
@@ -51,7 +51,8 @@ def _encoder(
     spec: Spec,
     schema: Schema | None,
 ) -> tuple[bytes, int]:
-    """(the bytes of the graph that encodes records, the number of units of a code)."""
+    """(the bytes of the graph that encodes records to its output z, (batch, units) float32; the
+    number of units of a code)."""
     g = Graph()
     records, features = open_graph(g, spec, schema)
     builder = Builder(g, spec, schema, records)
@@ -69,7 +70,8 @@ def _decoder(
     schema: Schema | None,
     width: int,
 ) -> bytes:
-    """The bytes of the graph that restores records from codes of `width` units."""
+    """The bytes of the graph that restores records from codes z, (batch, width): its outputs are
+    x_hat, the records in user units or as pixels, and likely, their features, (batch, features)."""
     g = Graph()
     builder = Builder(g, spec, schema)
     code = g.input("z", FLOAT, [width])
@@ -87,7 +89,9 @@ def _score(
     schema: Schema | None,
     error: str,
 ) -> bytes:
-    """The bytes of the graph that gives parts of the score, and expected values, of records."""
+    """The bytes of the graph whose outputs are, of each record, parts of the score, (batch, columns
+    + 1), and what is expected in its place; of tables also surprise, (batch, columns), if the
+    solution tells it; without a code also likely, the expected features. error: as of `write`."""
     g = Graph()
     columns = len(spec.columns)
     records, features = open_graph(g, spec, schema)
@@ -112,7 +116,8 @@ def _score(
 
 def open_graph(g: Graph, spec: Spec, schema: Schema | None) -> tuple[str, str]:
     """Add to graph g the input of records, and the computation of their features; returns both
-    names. The features are (B, features), of pictures flattened."""
+    names. The features are (batch, features) float32, of pictures flattened. The input is "x",
+    (batch, inputs) float64, or "pixels", uint8."""
     if schema is None:
         pixels = g.input("pixels", TensorProto.UINT8, spec.shape or ())
         picture = graphs.prepare_image(g, pixels)
@@ -131,8 +136,9 @@ def _close_graph(
     name: str,
     expected: str,
 ) -> None:
-    """Add to graph g an output called `name`: expected features, (B, features), in user units, or
-    as pixels."""
+    """Add to graph g an output called `name`: expected features, (batch, features), restored to
+    (batch, columns) float64 in user units, or to pixels, (batch, channels, height, width).
+    expected: the name of the features in g."""
     if schema is None:
         shape = list(spec.shape or ())
         # -1 stands for the batch
@@ -154,8 +160,9 @@ def _close_graph(
 
 
 def evaluated(written: Written, spec: Spec, rows: Features | Float) -> Float:
-    """(rows, n) float64: what a member of a solution, such as `encode`, gives for features of rows,
-    (rows, features)."""
+    """(rows, n) float64: what a member of a solution, such as its `encode`, gives for features,
+    (rows, features); n is as wide as its result. written: called with a builder and the features as
+    a value, and returns a value."""
     g = Graph()
     builder = Builder(g, spec)
     features = g.input("x", FLOAT, [rows.shape[1]])
@@ -172,7 +179,8 @@ def evaluated(written: Written, spec: Spec, rows: Features | Float) -> Float:
 
 
 def latent_of(files: dict[str, bytes]) -> int:
-    """How many units the codes have that the encoder among files gives; 0 without an encoder."""
+    """How many units the codes have that the encoder among files, ONNX graphs by name, gives; 0
+    without an encoder."""
     if ENCODER not in files:
         return 0
     model = onnx.ModelProto.FromString(files[ENCODER])

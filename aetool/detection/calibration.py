@@ -30,9 +30,9 @@ LEAST_SPREAD = 1e-5  # of the scores, beside their size: equal scores are all us
 
 
 def tail_scale(excess: Float) -> float:
-    """A robust scale of the tail of scores: the mean of the excesses over its start, (n,), each cut
-    at five times that mean; 0 if there are none. It is about the scale of an exponential tail, and
-    a few far outliers move it little."""
+    """A robust scale of the tail of scores: the mean of the excesses over its start, (n,) above 0,
+    each cut at five times that mean; 0 if there are none. It is about the scale of an exponential
+    tail, and a few far outliers move it little."""
     if not len(excess):
         return 0.0
     scale = float(excess.mean())
@@ -48,9 +48,9 @@ class Expected:
 
     shape: of the generalised Pareto distribution; weight: as how many excesses this shape counts
     beside the observed ones. doubt: a score is taken for an anomaly if fewer than one in `doubt`
-    files of the same length would have an ordinary score as high. least: the smallest scale;
-    differences of scores far below it say nothing. body: as how many excesses the body counts, that
-    is how fast scores fall off between their median and their highest tenth.
+    files of the same length would have an ordinary score as high. least: the smallest scale, in the
+    unit of scores; differences of scores far below it say nothing. body: as how many excesses the
+    body counts, that is how fast scores fall off between their median and their highest tenth.
     """
 
     shape: float = 0.1
@@ -64,7 +64,9 @@ class Expected:
 class Tail:
     """The highest tenth of ordinary scores, as a generalised Pareto distribution (Pickands 1975).
 
-    start: the score that a tenth exceed. The part p of the scores beyond s is
+    start: the score that a tenth exceed; scale: 0 or more, how far scores reach beyond it, in their
+    unit; shape: 0 or less for tails that end or fall off exponentially, more for heavier ones. The
+    part p of the scores beyond s is
     0.1 (1 + shape (s - start) / scale)^(-1 / shape), with shape 0 an exponential.
     """
 
@@ -74,7 +76,7 @@ class Tail:
 
     @classmethod
     def of(cls, scores: Float, expected: Expected = Expected()) -> Tail:
-        """The tail of sorted scores, (n,), by probability-weighted moments (Hosking & Wallis 1987).
+        """The tail of scores, (n,) rising, by probability-weighted moments (Hosking & Wallis 1987).
 
         Scores that are too high to be ordinary are left out first, so that a few anomalies among
         them move the tail little. The limit is that of an exponential tail, whose scale is the mean
@@ -127,7 +129,7 @@ def _farthest_ordinary(
     least: float,
     doubt: float,
 ) -> float:
-    """The score above which sorted scores, (n,), are taken for anomalies.
+    """The score above which scores, (n,) rising, are taken for anomalies.
 
     start: the score that a tenth exceed; body: the scale by which scores fall off below it; least:
     the smallest scale of the tail; doubt: as of Expected.
@@ -145,7 +147,7 @@ def _farthest_ordinary(
 
 
 def _shape_of(excess: Float, expected: Expected) -> float:
-    """The shape of the tail with these excesses over its start, sorted, (n,), by
+    """The shape of the tail with these excesses over its start, (n,) rising, at least one, by
     probability-weighted moments; cut to -0.2 to 0.5, then drawn to the expected shape the more, the
     fewer they are."""
     count = len(excess)
@@ -203,7 +205,7 @@ class Calibration:
         near the highest are stored beside these. expected: what is assumed of the tail before any
         score. owner: (rows,), the record that each row is a piece of, where a record's score is
         that of its highest piece; None where each row is a record. `fpr` and `ordinary` keep their
-        defaults.
+        defaults. Scores are rounded up to seven digits.
         """
         scores = parts.sum(axis=1, dtype=np.float64)
         if owner is not None:
@@ -232,10 +234,11 @@ class Calibration:
     def threshold(self, fpr: float | None = None) -> float:
         """The score above which a record is an anomaly.
 
-        fpr: the part of held-out records that may lie above; None for the calibration's own. If
-        that is None, too, it is the score that one in 1,000 ordinary records exceeds, by the tail;
-        where all held-out records are ordinary, at least the score that one in 1,000 of them
-        exceeds. Infinite without held-out records, and where they are too few for that part.
+        fpr: the part of held-out records that may lie above, above 0 and below 1; None for the
+        calibration's own. If that is None, too, it is the score that one in 1,000 ordinary records
+        exceeds, by the tail; where all held-out records are ordinary, at least the score that one
+        in 1,000 of them exceeds. Infinite without held-out records, and where they are too few for
+        that part.
         """
         if not self.rows:
             return math.inf
@@ -376,8 +379,9 @@ class Calibration:
 
 
 def _kept_places(rows: int, kept: int) -> Int:
-    """The places, rising, of the scores that are stored of so many sorted ones: all of few; of many
-    the highest, and as many spread evenly as there is room for.
+    """The places, rising from 0, of the scores that are stored of `rows` sorted ones: all of few;
+    of many the highest, and as many spread evenly as there is room for. kept: about how many places
+    in all, more than 64.
 
     Of very many, what is spread evenly leaves a gap below the highest, in which scores rise faster
     and faster: a straight line across it would be far above them. There each is CLOSER times as far
@@ -420,7 +424,7 @@ def highest_of_each(scores: Float, owner: Int) -> Float:
 
 def _tail_of_kept(data: Mapping[str, Json]) -> Tail:
     """The tail of a calibration that was stored without one, fitted to its stored scores. data: the
-    calibration's JSON."""
+    calibration's JSON; KeyError if rows, scores or ranks are missing."""
     ranks = np.array(data["ranks"], dtype=np.float64)
     scores = np.array(data["scores"], dtype=np.float64)
     if not len(scores):

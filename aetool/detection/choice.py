@@ -71,7 +71,7 @@ class Choice:
 def highest(scores: Float, count: int) -> tuple[list[int], float]:
     """The `count` highest scores, or all if there are fewer: (their indices, highest first and of
     equal ones the first; the highest of all other scores, minus infinity where there are none).
-    scores: (n,)."""
+    scores: (n,); count: 0 or more."""
     # of equal scores the first ones
     order = np.argsort(-scores, kind="stable")
     highest_of_rest = float(scores[order[count]]) if count < len(scores) else -math.inf
@@ -79,8 +79,8 @@ def highest(scores: Float, count: int) -> tuple[list[int], float]:
 
 
 def check_part(name: str, value: float | None) -> None:
-    """Raise ParamError if the value of the option `name` is neither None nor above 0 and below
-    1."""
+    """Raise ParamError if the value of the option `name`, written without dashes, is neither None
+    nor above 0 and below 1."""
     if value is not None and not 0 < value < 1:
         # who writes 5 means 5 %
         percent = f"; for {value:g} % write {value:g}%" if 1 < value < 100 else ""

@@ -54,7 +54,8 @@ class PixelCalibration:
 
     @classmethod
     def of(cls, parts: Parts, height: int, width: int) -> PixelCalibration:
-        """The calibration by the parts of pictures held out of the fit, (n, pixels + 1).
+        """The calibration by the parts of pictures held out of the fit, (n, pixels + 1). height,
+        width: of the pictures, in pixels.
 
         A pixel's usual amount is its median, and it strays by how far the 90 % quantile lies above
         that. Of few pictures this is uncertain, and pixels that hardly stray would look odd for
@@ -114,8 +115,8 @@ def _deviation_for(height: int, width: int) -> float:
 
 def _threshold(excess: Float) -> float:
     """The excess that one in 1,000 pixels of the calmest nine tenths of pictures exceed, at least
-    1. excess: (n, H, W), how far pixels lie above their usual amounts, in units of how far they
-    stray."""
+    1. excess: (n, H, W), n at least 1, how far pixels lie above their usual amounts, in units of
+    how far they stray."""
     high_of_pictures = np.quantile(excess, 1 - SHARE, axis=(1, 2))
     calmest_first = np.argsort(high_of_pictures, kind="stable")
     count = max(1, round(CALMEST * len(excess)))
@@ -159,7 +160,7 @@ def blurred(amounts: Float, deviation: float) -> Float:
 def excess_of(amounts: Float) -> Float:
     """The part of a map that counts as odd, (H, W) >= 0: by how much each amount lies above 0.5, up
     to which it may be noise; if none does, by how much it lies above 0, the usual. amounts: (H, W),
-    a map."""
+    a map in multiples of the pixel threshold."""
     above = np.maximum(amounts - NOISE, 0.0)
     if above.any():
         return above

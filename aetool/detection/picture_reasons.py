@@ -59,7 +59,7 @@ def place(box: Box, height: int, width: int) -> str:
 def difference(box: Box, excess: Float, picture: Values, expected: Values) -> str:
     """How the pixels in a box differ from the expected ones, in words; empty where they differ by
     less than 8 of 255 levels. Each pixel counts by its excess, (height, width); picture, expected:
-    (channels, height, width)."""
+    (channels, height, width), 0 to 255."""
     rows = slice(box.top, box.top + box.height)
     columns = slice(box.left, box.left + box.width)
     weight = excess[rows, columns]

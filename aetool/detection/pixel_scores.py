@@ -79,7 +79,8 @@ class PixelTally:
 
     def figures(self) -> PixelFigures:
         """Figures of how well the maps of all pictures together find the defects; to be asked only
-        once the tally is `complete`, as figures are divided by both kinds of pixels."""
+        once the tally is `complete`, as figures are divided by the counts of both kinds of
+        pixels."""
         rising_bins = np.union1d(self._ordinary.bins, self._defective.bins)
         # from the highest amount down: what lies at or above each
         bins = rising_bins[::-1]
@@ -105,7 +106,7 @@ def _rising(counts: Float) -> Float:
 
 def _area(across: Float, upward: Float, most: float) -> float:
     """The area from 0 to `most` under the straight lines through points whose coordinates are
-    across, upward: (n,), both rising from 0."""
+    across, upward: (n,), both rising from 0; the last of `across` must be at least `most`."""
     is_inside = across < most
     count = int(is_inside.sum())
     # the curve is cut at `most`, between the last point inside and the next; of points above each

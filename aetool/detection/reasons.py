@@ -65,10 +65,11 @@ def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Floa
     its place: (surprise, best), (rows, columns) both. best: of the values tried the one with which
     the record scores lowest; surprise: how much lower than as it is, at least 0.
 
-    X: (rows, inputs), the records; scores: computes the scores of such records. Under an exact
-    density the difference is how much less likely the value is, given all others, than the
-    likeliest of those tried: 16 over the range where numbers lie, or the 16 most frequent levels.
-    In context columns, such as dates, only the column's own mended value is tried.
+    X: (rows, inputs) in user units, the records, not changed; scores: computes the scores of such
+    records, (rows,). Under an exact density the difference is how much less likely the value is,
+    given all others, than the likeliest of those tried: 16 over the range where numbers lie, or the
+    16 most frequent levels. In context columns, such as dates, only the column's own mended value
+    is tried.
     """
     columns = schema.modelled
     surprise = np.zeros((len(X), len(columns)))
@@ -102,7 +103,8 @@ def by_mending(
 ) -> list[list[int]]:
     """Sort each record's named columns by how much its score falls if that column's value is
     replaced by the expected one, the largest fall first. named: column indices by record; X: (rows,
-    inputs); expected: (rows, columns).
+    inputs), the records; expected: (rows, columns), both in user units; scores: computes the
+    scores, (rows,), of records like X.
 
     Where one value is wrong, those that it predicts look wrong too; but to mend one of those makes
     two wrong values of one.
@@ -126,7 +128,7 @@ def by_mending(
 
 def marginal_bits(schema: Schema, X: Float) -> Float:
     """(rows, columns): how rare each value is in its own column, in bits, whatever the record's
-    other values. X: (rows, inputs)."""
+    other values. X: (rows, inputs) in user units."""
     surprises = []
     for place, column in enumerate(schema.modelled):
         surprises.append(column.own_surprise(X[:, place]))
@@ -135,7 +137,7 @@ def marginal_bits(schema: Schema, X: Float) -> Float:
 
 def as_expected(schema: Schema, X: Float, expected: Float) -> Mask:
     """Which values would be written just as the expected ones are, (rows, columns) bool. X: (rows,
-    inputs), the values; expected: (rows, columns)."""
+    inputs), the values; expected: (rows, columns); both in user units."""
     same = []
     for place, column in enumerate(schema.modelled):
         same.append(column.alike(X[:, place], expected[:, place]))

@@ -22,10 +22,11 @@ LEAST_SHARE = 0.1  # of the excess, below which the box around the peak does not
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle of pixels, and share, the part of a picture's excess that is in it, 0 to 1.
+    """A rectangle of pixels in a map, and share, the part of the map's excess (what lies above the
+    usual) that is in it, 0 to 1.
 
-    left, top: the numbers of its first column and row, from 0; spread: whether the excess is spread
-    over the whole picture, so that the box tells little.
+    left, top: the numbers of its first column and row, from 0; width, height: in pixels; spread:
+    whether the excess is spread over the whole picture, so that the box tells little.
     """
 
     left: int
@@ -106,8 +107,10 @@ def _joined_runs(first: Int, behind: Int, row_length: int) -> list[int]:
 
 
 def region_of_peak(amounts: Float, reach: float) -> Mask:
-    """The region around the highest pixel of a map, (H, W) bool: that pixel and those connected
-    with it by pixels that have at least `reach`, 0 to 1, times as much."""
+    """The region around the highest pixel of a map, (H, W) bool, True for that pixel and those
+    connected with it, by sides or corners, through pixels that have at least `reach`, 0 to 1, times
+    as much. amounts: (H, W), the map, whose highest pixel must be above 0; of equal ones the first,
+    row by row."""
     peak = np.unravel_index(int(amounts.argmax()), amounts.shape)
     least = reach * amounts[peak]
     labels, _ = labelled(amounts >= least)
@@ -136,7 +139,7 @@ def box_of(region: Mask, excess: Float) -> Box:
 
 def box_of_peak(smooth: Float, excess: Float) -> Box:
     """The box around the region of the highest pixel of `smooth`, a blurred map, (H, W), with its
-    share of an excess, (H, W) >= 0.
+    share of an excess, (H, W) >= 0; both must have a pixel above 0.
 
     Pixels beside a defect often cost more than usual, too, for it leads a model astray: if the box
     covers much of the picture, one around higher pixels alone is taken, if that is small and has
@@ -164,8 +167,8 @@ def box_of_peak(smooth: Float, excess: Float) -> Box:
 
 
 def centres(mask: npt.NDArray[np.bool_]) -> Float:
-    """(regions, 2): the mean row and column of each connected region of a mask, (H, W). (0, 2) for
-    a mask without any."""
+    """(regions, 2): the mean row and column of each connected region of a mask, (H, W), in the
+    order of their first pixels, row by row. (0, 2) for a mask without any."""
     labels, regions = labelled(mask)
     rows, columns = np.nonzero(labels)
     region = labels[rows, columns] - 1

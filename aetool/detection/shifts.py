@@ -49,8 +49,8 @@ class Shift:
     """The result of one test: how much new data differ from the training's in one respect.
 
     column: "" for the score. what: the respect, such as gaps or location. before, now: what is
-    compared, in words. effect: the size of the difference, which matters from `least` on. p: the
-    p-value of this test alone; adjusted: by Holm's rule, with all others.
+    compared, in words. effect: the size of the difference, as a part of 1, which matters from
+    `least` on. p: the p-value of this test alone; adjusted: by Holm's rule, with all others.
     """
 
     column: str
@@ -178,8 +178,9 @@ class Tally:
         self.p_counts = np.zeros(P_BINS)
 
     def add(self, inputs: Float, scores: Float) -> None:
-        """Count a batch of new records. inputs: what the graphs took, (n, columns or more); scores:
-        (n,), or (0,) where the records cannot be scored."""
+        """Count a batch of new records. inputs: what the graphs took, (n, columns or more) in user
+        units, of pictures (n, C, H, W), which are only counted; scores: (n,), or (0,) where the
+        records cannot be scored."""
         self.rows += len(inputs)
         is_beyond = scores > self.threshold
         self.beyond += int(is_beyond.sum())
@@ -245,8 +246,8 @@ class Tally:
         )
 
     def _fault(self, place: int, column: Modelled) -> str:
-        """Why a column that the model uses cannot be used in the new data; empty if it can, and
-        where there are no new records, or the column had no value in the fit."""
+        """Why a column that the model uses, of index `place`, cannot be used in the new data; empty
+        if it can, and where there are no new records, or the column had no value in the fit."""
         present = self.rows - int(self.gaps[place]) - int(self.odd[place])
         before = 0
         if self.schema:
@@ -271,7 +272,7 @@ class Tally:
 
     def _tests(self, place: int, column: Modelled, before: int) -> list[Shift]:
         """The results of the tests of one column, without those that nothing was counted for.
-        before: how many records the model was fitted on."""
+        place: the column's index. before: how many records the model was fitted on."""
         name = column.name
         rows = self.rows
         gaps = int(self.gaps[place])
@@ -316,7 +317,8 @@ class Tally:
         (Smirnov's one-sided test of two samples, the other being the held-out scores).
 
         Larger p-values are no alarm: scores are held out by stretches of the rows, and those of
-        rows in between are somewhat lower.
+        rows in between are somewhat lower. At least one record must have been scored, and one held
+        out.
         """
         rows = float(self.p_counts.sum())
         held_out = float(self.calibration.rows)
@@ -484,7 +486,7 @@ def _log_choose(every: int, chosen: int) -> float:
 def location_test(column: Modelled, reference: Float, counts: Float) -> Shift:
     """The test of whether values are larger or smaller than before (Wilcoxon, Mann & Whitney, with
     ties). reference, counts: (k,), how many values fell in each bin before and now, the bins in
-    rising order; both need a value."""
+    rising order; both need a value. column: names the bins, whose values must be measured."""
     before = float(reference.sum())
     now = float(counts.sum())
     every = before + now
@@ -556,8 +558,9 @@ def shape_test(column: Modelled, reference: Float, counts: Float) -> Shift:
 
 
 def _joined_bins(expected: Float) -> Int:
-    """(k,): the number of the group that each bin is in, so that as many values are expected in a
-    group as the chi-square needs; expected: (k,), how many are in each bin."""
+    """(k,): the number of the group, from 0, that each bin is in, groups being of neighbouring
+    bins, so that as many values are expected in a group as the chi-square needs; expected: (k,),
+    how many are in each bin."""
     group = np.zeros(len(expected), dtype=np.int64)
     in_group = 0.0
     for place, amount in enumerate(expected.tolist()):

@@ -73,7 +73,8 @@ class ScoreTrace:
             self._bins[place] += count
 
     def _add_stretches(self, scores: Float, moments: Float) -> None:
-        """Add the stretches of the next records, whose scores and times, (n,), these are."""
+        """Append to the stretches the next records, whose scores and times, (n,) with n above 0,
+        these are; the last stretch is filled up first. `rows` is not yet raised by them."""
         numbers = self.rows + np.arange(len(scores))
         stretch = numbers // self.span
         starts = np.flatnonzero(np.diff(stretch, prepend=-1))
@@ -99,8 +100,8 @@ class ScoreTrace:
 
     def counted(self, edges: Float) -> Float:
         """Count scores by intervals: (k,), how many records score from each of the rising edges, (k
-        + 1,), to just below the next; scores beyond the ends count in the first and the last.
-        Scores are known to 0.02 % of 1 + score."""
+        + 1,), k at least 1, to just below the next; scores beyond the ends count in the first and
+        the last. Scores are known to 0.02 % of 1 + score."""
         intervals = len(edges) - 1
         bins = np.array(list(self._bins), dtype=np.int64)
         counts = list(self._bins.values())

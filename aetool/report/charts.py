@@ -43,9 +43,9 @@ class Mark:
 
 @dataclass(frozen=True, eq=False)
 class Stretches:
-    """n consecutive stretches of records. highest: (n,), the highest score in each; ends: (n + 1,),
-    where they begin and end: by number of the record from 0, or, if are_timed, in seconds since
-    1970-01-01 00:00 UTC."""
+    """The scores of n consecutive stretches of records, as a drawing shows them. highest: (n,), the
+    highest score in each; ends: (n + 1,), where they begin and end: by number of the record from 0,
+    or, if are_timed, in seconds since 1970-01-01 00:00 UTC."""
 
     highest: Float
     ends: Float
@@ -91,7 +91,7 @@ class Frame:
         self.bottom = TOP + self.height
 
     def point(self, across: float, up: float) -> Point:
-        """(x, y) on the sheet of a pair of values of the axes."""
+        """(x, y) on the sheet, in pixels from the top left, of a pair of values of the axes."""
         return self.x(across), self.y(up)
 
     def x(self, value: float) -> float:
@@ -118,7 +118,8 @@ class Frame:
         self.drawing.line(kind, (x, TOP), (x, self.bottom))
 
     def draw_up(self, values: Iterable[float], words: Iterable[str]) -> None:
-        """Draw a horizontal line at each of these values, with a word to its left."""
+        """Draw a horizontal line at each of these values, with its word to its left; as many words
+        as values."""
         x = LEFT - 6
         for value, word in zip(values, words, strict=True):
             self.level("grid", value)
@@ -133,7 +134,7 @@ class Frame:
         title: str,
     ) -> None:
         """Draw the axis across, with its title, and a tick and a word below each of these values
-        that has room."""
+        that has room, in rising order; as many words as values."""
         axis = self.bottom
         self.drawing.line("axis", (LEFT, axis), (self.right, axis))
         free_from = 0.0
@@ -238,7 +239,7 @@ def _steps(
 
 def _draw_mark(frame: Frame, mark: Mark, across: float) -> None:
     """Draw a dot for a record, linked to its entry in the page if it has one. across: its place on
-    the axis across."""
+    the axis across, in that axis's unit."""
     x, y = frame.point(across, mark.score)
     # a drawing of its own, so that a link can be put around it
     dot = Drawing(0, 0, "")

@@ -32,8 +32,9 @@ class Reason:
 
 @dataclass(frozen=True)
 class Finding:
-    """A record that stands out. record: its number from 0; why: the reasons on one line; name: of a
-    picture's file; picture, heat: PNG images of a picture, and of where it costs more than usual,
+    """A record that stands out. record: its number from 0; score, p: its score and p-value; why:
+    the reasons on one line; reasons: the same by columns, empty for a picture; name: of a picture's
+    file, or ""; picture, heat: PNG images of a picture, and of where it costs more than usual,
     empty for rows of a table."""
 
     record: int
@@ -52,7 +53,9 @@ class Group:
     """A group of records that stand out by the same column, in the same manner.
 
     first, last: the lowest and highest number of a record in it, from 0; highest: the number of the
-    record with the highest score, score; partners: how often each other column is named with it.
+    record with the highest score, score; count: how many records; manner: in what way the column's
+    value is odd, as words that follow its name; partners: how often each other column is named with
+    it.
     """
 
     column: str
@@ -78,12 +81,13 @@ class Group:
 
 @dataclass(frozen=True)
 class ColumnRead:
-    """How a column of the data was read, with counts of its cells.
+    """How a column of the data was read, in words (understood), with counts of its cells.
 
     gaps, odd, outside: how many cells are missing, are not of the column's kind, or lie outside of
     what the model has seen; new_words: whether those last are words. blamed: how many anomalies
     name the column. gaps_before: the part of the column that was missing where the model was
-    fitted; None without a model.
+    fitted; None without a model. modelled: whether the model sees the column; if not, all counts
+    are 0.
     """
 
     name: str
@@ -106,7 +110,9 @@ class ColumnRead:
 @dataclass(frozen=True)
 class Curves:
     """Curves of how well the score finds labelled anomalies. anomalies: how many; roc,
-    precision_recall: the points of both curves; auroc, average_precision: the areas below them."""
+    precision_recall: the points of both curves, (share of false alarms, share of anomalies caught)
+    and (share of anomalies caught, precision), from the highest threshold down; auroc,
+    average_precision: the areas below them, 0 to 1."""
 
     anomalies: int
     auroc: float
@@ -117,9 +123,12 @@ class Curves:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a report shows about a detection. held_out: the calibration of the model; None
-    without a model; parts_seen: where all flagged pictures together cost more than usual, as a PNG,
-    or empty."""
+    """All that a report shows about a detection. name: of the data; model: words on what scored
+    them; unit, threshold, total, flagged, trace: as of Detection; pictures: whether the records are
+    pictures; records: those that are shown, the highest score first; groups: of all flagged
+    records; curves: None without labels; held_out: the calibration of the model; None without a
+    model; parts_seen: where all flagged pictures together cost more than usual, as a PNG, or
+    empty."""
 
     name: str
     model: str

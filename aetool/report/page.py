@@ -30,7 +30,8 @@ Cell = tuple[str, str]  # what stands in a cell of a table: attributes, and mark
 
 
 def page(findings: Findings) -> bytes:
-    """The HTML page of the findings, at most MOST_BYTES long."""
+    """The HTML page of the findings, UTF-8 bytes, at most MOST_BYTES of them: lists end where their
+    share of these does."""
     shown = _shown(findings)
     records = [finding.record for finding, _ in shown]
     sections = [
@@ -88,6 +89,7 @@ def _hash(text: str) -> str:
 
 
 def _cut(words: str) -> str:
+    """Words cut to LONGEST characters, with an ellipsis where anything was cut."""
     if len(words) <= LONGEST:
         return words
     return f"{words[:LONGEST]}\N{HORIZONTAL ELLIPSIS}"
@@ -104,7 +106,8 @@ def _number(value: float) -> str:
 
 
 def _number_cell(value: float, words: str = "") -> Cell:
-    """A table cell that shows words and is sorted by a number."""
+    """A table cell that shows words, which are markup, or "" for the number itself, and is sorted
+    by the number."""
     # what is seen may be rounded or have a unit: sorting goes by this
     sorted_by = repr(float(f"{value:.7g}")).removesuffix(".0")
     return f' class="n" data-v="{sorted_by}"', words or _number(value)
@@ -115,12 +118,14 @@ def _plain(markup: str) -> Cell:
 
 
 def _row(cells: Sequence[Cell], name: str = "") -> str:
+    """The HTML of a row of a table. name: the id by which links find it; "" for none."""
     opened = f'<tr id="{name}">' if name else "<tr>"
     return opened + "".join(f"<td{kind}>{markup}</td>" for kind, markup in cells) + "</tr>"
 
 
 def _with_room(pieces: Iterable[str], most: int) -> list[str]:
-    """The first of the pieces of HTML, as many as take at most `most` bytes together."""
+    """The first of the pieces of HTML, as many as take at most `most` bytes of UTF-8 together; none
+    behind the first that does not fit."""
     shown = []
     room = most
     for piece in pieces:
@@ -134,8 +139,8 @@ def _with_room(pieces: Iterable[str], most: int) -> list[str]:
 
 def _table(headings: Sequence[str], rows: Iterable[str], most: int, of: int, kind: str) -> str:
     """The HTML of a table of the first rows, as many as have room in `most` bytes, and of a line
-    that says how many of the `of` things of this kind are left out. headings: one that begins with
-    # is of a column of numbers."""
+    that says how many of the `of` things of this kind are left out. rows: HTML, each from `_row`.
+    headings: one that begins with # is of a column of numbers."""
     rows_with_room = _with_room(rows, most)
     head = "".join(
         f'<th class="n">{heading[1:]}</th>' if heading.startswith("#") else f"<th>{heading}</th>"
@@ -164,6 +169,8 @@ def place_of(record: int) -> str:
 
 
 def _head(findings: Findings) -> str:
+    """The heading of the page: the name of the data, the verdict, what scored them, and, where they
+    were compared with a model's, the result of that."""
     facts = f"{findings.total:,} {_things(findings)}; {findings.model}"
     if math.isfinite(findings.threshold):
         facts += f"; an anomaly scores above {amount(findings.threshold)} {findings.unit}"
@@ -182,6 +189,7 @@ def _things(findings: Findings) -> str:
 
 
 def _word(comparison: Comparison) -> str:
+    """The result of a comparison as a marked word, and a sentence that explains it."""
     said = {
         SAME: "These data are like those that the model was fitted on.",
         UNKNOWN: f"Whether these data are like those before: {comparison.few}.",
@@ -202,6 +210,9 @@ def _shown(findings: Findings) -> list[tuple[Finding, str]]:
 
 
 def _course(findings: Findings, shown: Sequence[int]) -> str:
+    """The section of scores: their course over the records, with a dot for each one listed, and how
+    many records have which score. shown: the numbers, from 0, of the records that the page lists,
+    which are the first of findings.records."""
     trace = findings.trace
     cut = findings.threshold
     unit = findings.unit
@@ -230,6 +241,8 @@ def _course(findings: Findings, shown: Sequence[int]) -> str:
 
 
 def _words_of_spread(findings: Findings, held_out: Calibration | None) -> str:
+    """The key of the drawing of how many records have which score. held_out: whose line is in it;
+    None for no line."""
     key = '<svg class="key" viewBox="0 0 12 12"><{}/></svg>'
     lines = [
         key.format('rect class="d-usual" width="12" height="12"') + "ordinary",
@@ -249,6 +262,7 @@ def _words_of_spread(findings: Findings, held_out: Calibration | None) -> str:
 
 
 def _curves(curves: Curves) -> str:
+    """The section of ROC and precision-recall curves, with the area below each."""
     # where everything is called, precision is the share of anomalies
     share = curves.precision_recall[-1][1] if curves.precision_recall else 0.0
     roc = charts.curve(curves.roc, ("false alarms", "anomalies caught"), 0.0)
@@ -261,6 +275,8 @@ def _curves(curves: Curves) -> str:
 
 
 def _records(findings: Findings, markups: Sequence[str]) -> str:
+    """The section that lists the records that stand out; "" where none does. markups: the HTML of
+    each, a row of a table or a figure."""
     if not markups:
         return ""
     if findings.pictures:
@@ -276,6 +292,7 @@ def _records(findings: Findings, markups: Sequence[str]) -> str:
 
 
 def _record(finding: Finding) -> str:
+    """The row of the table of records for one that stands out, with its reasons."""
     # pictures have no columns to name
     why = "".join(_reason(reason) for reason in finding.reasons) or _told(finding.why)
     cells = [
@@ -288,6 +305,8 @@ def _record(finding: Finding) -> str:
 
 
 def _reason(reason: Reason) -> str:
+    """The HTML of a reason: column, value found and expected, and a small drawing, if there is
+    anything to draw."""
     strip = ""
     if reason.own is not None:
         strip = strips.place_strip(reason.own, reason.wanted, reason.middle).inline("strip")
@@ -301,6 +320,7 @@ def _reason(reason: Reason) -> str:
 
 
 def _gallery(findings: Findings, figures: Sequence[str]) -> str:
+    """The section of pictures that stand out. figures: the HTML of those that have room."""
     rest = findings.flagged - len(figures)
     more = f'<p class="quiet">and {rest:,} more</p>' if rest > 0 else ""
     return (
@@ -311,6 +331,8 @@ def _gallery(findings: Findings, figures: Sequence[str]) -> str:
 
 
 def _figure(finding: Finding) -> str:
+    """The HTML of a picture that stands out: beside it once more, under its heat, and below them
+    name, score, p and reasons."""
     name = _told(finding.name or f"picture {finding.record + 1:,}")
     image = _image(finding.picture, "the picture")
     heat = _image(finding.heat, "where it costs more than usual")
@@ -322,6 +344,8 @@ def _figure(finding: Finding) -> str:
 
 
 def _image(png: bytes, words: str) -> str:
+    """The HTML of a PNG image, whose bytes stand in the page itself; "" for no bytes. words: say
+    what it shows."""
     data = base64.b64encode(png).decode()
     if png:
         return f'<img alt="{words}" src="data:image/png;base64,{data}">'
@@ -329,6 +353,8 @@ def _image(png: bytes, words: str) -> str:
 
 
 def _groups(groups: Sequence[Group], listed: set[int]) -> str:
+    """The section of groups of alike anomalies, the largest first; "" without any. listed: the
+    numbers, from 0, of the records that the page lists, to which links lead."""
     if not groups:
         return ""
     # of equal groups the one that begins first
@@ -340,6 +366,7 @@ def _groups(groups: Sequence[Group], listed: set[int]) -> str:
 
 
 def _group(group: Group, listed: set[int]) -> str:
+    """The row of the table of groups for one of them. listed: as of `_groups`."""
     common = f"<b>{_told(group.column)}</b> {_told(group.manner)}"
     # columns named in at least half of the group
     often = [(name, n) for name, n in group.partners.most_common(3) if 2 * n >= group.count > 1]
@@ -363,6 +390,8 @@ def _group(group: Group, listed: set[int]) -> str:
 
 
 def _blame(findings: Findings) -> str:
+    """The section of columns that are named most often; of pictures an image of where they stand
+    out; "" if there is neither."""
     if findings.parts_seen:
         image = _image(findings.parts_seen, "where pictures that stand out cost more than usual")
         return f'<h2>Where they stand out</h2>\n<div class="pair"><div>{image}</div></div>'
@@ -388,6 +417,8 @@ def _blame(findings: Findings) -> str:
 
 
 def _comparison(comparison: Comparison) -> str:
+    """The section that compares the data with those of the model: faults first, then the tests that
+    find a shift."""
     rows = [
         _row(
             [_plain(_told(column or "all of them")), _plain("cannot be used"), *BLANK, _plain(why)]
@@ -419,6 +450,7 @@ BLANK: tuple[Cell, Cell] = (("", ""), ("", ""))
 
 
 def _columns(findings: Findings) -> str:
+    """The section of how each column was read, the most remarkable first; "" without columns."""
     if not findings.columns:
         return ""
     # what is worth a look comes first
@@ -434,6 +466,8 @@ def _columns(findings: Findings) -> str:
 
 
 def _column(column: ColumnRead, total: int, with_model: bool) -> str:
+    """The row of the table of columns for one of them. total: how many records there are;
+    with_model: whether the table has columns of gaps before and of what is new."""
     gaps = f"{column.gaps:,}"
     if column.gaps:
         gaps += f" ({100 * column.gaps / max(total, 1):.2g} %)"

@@ -18,8 +18,9 @@ def place_strip(
     quartiles: tuple[float, float] | None = None,
 ) -> Drawing:
     """A drawing of a column's range, from 0, the lowest value, to 1, the highest, with a dot where
-    `value` lies, or an arrow if it is beyond, a tick at the expected one, wanted, and the range of
-    its quartiles shaded; None leaves a thing out."""
+    `value` lies, or an arrow if it is beyond, a tick at the expected one, wanted, and the range
+    between its quartiles, (lower, upper), shaded; None leaves a thing out. All are places in that
+    range."""
     strip = _empty(_words(value))
     if quartiles is not None:
         lower, upper = map(_across, quartiles)
@@ -39,7 +40,8 @@ def place_strip(
 
 
 def share_strip(share: float) -> Drawing:
-    """A bar that shows a share from 0 to 1; the smallest share above 0 is still visible."""
+    """A bar that shows a share from 0 to 1; the smallest share above 0 is still visible, and one
+    above 1 is drawn as 1."""
     strip = _empty(f"{100 * share:.3g} %")
     width = REACH * min(share, 1.0)
     if share > 0:
@@ -48,11 +50,13 @@ def share_strip(share: float) -> Drawing:
 
 
 def _empty(label: str) -> Drawing:
+    """A strip with its middle line alone. label: says in words what it shows."""
     strip = Drawing(WIDTH, HEIGHT, label)
     return strip.line("grid", (EDGE, MIDDLE), (WIDTH - EDGE, MIDDLE))
 
 
 def _arrow(strip: Drawing, tip: float, back: float) -> None:
+    """Add an arrow head to a strip. tip, back: the horizontal coordinates of its two ends."""
     top = (back, MIDDLE - 5)
     bottom = (back, MIDDLE + 5)
     strip.path("odd", [(tip, MIDDLE), top, bottom])
@@ -66,6 +70,8 @@ def _across(place: float) -> float:
 
 
 def _words(value: float) -> str:
+    """What a strip shows, in words. value: 0 for the lowest value of the column, 1 for the
+    highest."""
     if value < 0:
         return "below all values seen"
     if value > 1:

@@ -59,8 +59,8 @@ RULES = """.d-text{fill:var(--d-ink);font:12px FAMILY}
 
 
 def variables(colours: dict[str, str]) -> str:
-    """CSS declarations of a variable `--d-NAME` for each colour, joined by semicolons, to stand
-    within the braces of a rule."""
+    """CSS declarations of a variable `--d-NAME` for each colour, by name, joined by semicolons, to
+    stand within the braces of a rule."""
     return ";".join(f"--d-{name}:{colour}" for name, colour in colours.items())
 
 
@@ -76,7 +76,8 @@ def _by_day_first(rules: str) -> str:
 
 
 class Drawing:
-    """A drawing in SVG, with a description in words for those who cannot see it."""
+    """A drawing in SVG, with a description in words, label, for those who cannot see it. width,
+    height: in pixels. rules: CSS rules of further classes, for `document`."""
 
     def __init__(self, width: float, height: float, label: str) -> None:
         self.width = width
@@ -88,8 +89,8 @@ class Drawing:
 
     def shape(self, name: str, kind: str, tip: str = "", **attributes: Number | str) -> Self:
         """Add an SVG element to the drawing, which is returned. name: the element's, such as
-        "circle"; kind: its class; tip: words shown where one points at it; attributes: numbers,
-        which are rounded to a tenth, or text."""
+        "circle"; kind: its CSS class, without "d-" before it; tip: words shown where one points at
+        it; attributes: numbers, which are rounded to a tenth, or text, by name with _ for -."""
         opened = f"<{name}{_written(attributes)}{_class(kind)}"
         inside = f"<title>{text_of(tip)}</title>" if tip else ""
         self._shapes.append(f"{opened}>{inside}</{name}>")
@@ -117,8 +118,8 @@ class Drawing:
         return self
 
     def text(self, words: str, x: float, y: float, anchor: str = "start", kind: str = "") -> Self:
-        """Add words with their start, middle or end, as anchor says, at a point; returns the
-        drawing."""
+        """Add words with their start, middle or end, as anchor says ("start", "middle" or "end"),
+        at the point (x, y), in pixels; kind: their CSS class, "" for text; returns the drawing."""
         where = _written({"x": x, "y": y})
         anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
         shown = f"<text{where}{anchored}{_class(kind or 'text')}>{text_of(words)}</text>"
@@ -126,7 +127,7 @@ class Drawing:
         return self
 
     def add(self, drawn: Drawing) -> Self:
-        """Add the shapes of another drawing; returns this one."""
+        """Add the shapes of another drawing, at the same coordinates; returns this one."""
         self._shapes += drawn._shapes
         return self
 
@@ -152,6 +153,8 @@ class Drawing:
         return self._element("", style + paper)
 
     def _element(self, kind: str, head: str) -> str:
+        """The drawing as an svg element. kind: its CSS classes, "" for none; head: markup that
+        stands before the shapes."""
         size = f"{short(self.width)} {short(self.height)}"
         label = text_of(self.label)
         named = f' class="{kind}"' if kind else ""
@@ -175,10 +178,13 @@ class Drawing:
 
 
 def _class(kind: str) -> str:
+    """The class attribute of a shape, with a space before it. kind: the class without "d-"."""
     return f' class="d-{kind}"'
 
 
 def _written(attributes: dict[str, Number | str]) -> str:
+    """Attributes of an element as markup, a space before each: text escaped, numbers rounded to a
+    tenth. attributes: by name, with _ for -."""
     pairs = []
     for name, value in attributes.items():
         shown = text_of(value) if isinstance(value, str) else short(value)

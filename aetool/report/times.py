@@ -23,10 +23,12 @@ Moments = tuple[list[float], list[str]]  # epoch seconds, and words
 
 
 def time_ticks(first: float, last: float, width: float) -> Moments:
-    """(round moments from first to last, in epoch seconds; their words), as many as a drawing of
-    this width has room for.
+    """(round moments from first to last, in epoch seconds; their words), about as many as a drawing
+    of this width, in pixels, has room for.
 
-    first, last: epoch seconds. Both lists are empty for years that calendars do not have."""
+    first, last: epoch seconds, last above first. Both lists are empty for years that calendars do
+    not have.
+    """
     fewest = max(2, int(width / ROOM))
     apart = (last - first) / fewest
     try:
@@ -83,4 +85,6 @@ def _months(first: float, last: float, apart: float) -> Moments:
 
 
 def _date(moment: float) -> datetime:
+    """The date and time, in UTC, of a moment in epoch seconds; OverflowError for a year that
+    calendars do not have."""
     return EPOCH + timedelta(seconds=moment)  # Windows knows no moments before 1970

@@ -27,9 +27,10 @@ POLYGONS = ((4, 45), (3, 90), (4, 0), (3, 270), (5, 90), (6, 0))
 
 @dataclass(frozen=True)
 class Shown:
-    """An archive as it is marked in a drawing. error: as a part of 1, 0 for an exact one; size: in
-    bytes, above 0; words: shown where one points at the mark; is_dominated: whether another archive
-    is better in both; is_picked: whether it is the one to take."""
+    """An archive as it is marked in a drawing. error: as a part of 1, which is drawn in percent, 0
+    for an exact one; size: in bytes, above 0; words: shown where one points at the mark;
+    is_dominated: whether another archive is better in both; is_picked: whether it is the one to
+    take."""
 
     error: float
     size: float
@@ -77,7 +78,8 @@ def bytes_against_error(ways: Sequence[Way], title: str, across: str) -> Drawing
 
 
 class _Plane:
-    """The axes of the drawing: turns an archive's bytes and error into a place on the sheet."""
+    """The axes of the drawing: turns an archive's bytes and error into a place on the sheet. ways:
+    at least one, each with an archive, over all of which the axes reach."""
 
     def __init__(self, drawing: Drawing, ways: Sequence[Way]) -> None:
         self.drawing = drawing
@@ -98,7 +100,7 @@ class _Plane:
         )
 
     def place(self, archive: Shown) -> Point:
-        """(x, y) of an archive on the sheet."""
+        """(x, y) of an archive on the sheet, in pixels from the top left."""
         across = self.exact
         if archive.error > 0:
             across = math.log10(archive.error)
@@ -121,7 +123,7 @@ class _Plane:
 
     def draw_way(self, way: Way, hue: int) -> None:
         """Draw a line through those archives of a way that have an error, and a mark for each
-        archive."""
+        archive. hue: the number of its colour."""
         in_order = sorted(way.shown, key=lambda archive: archive.error)
         # what is exact is no end of a line of errors
         line = [self.place(archive) for archive in in_order if archive.error > 0]
@@ -146,8 +148,8 @@ class _Plane:
 
 
 def _hues_of(ways: Sequence[Way]) -> Iterator[int]:
-    """The number of the colour of each way to store data: those of this program take turns with
-    five, and all other programs have one."""
+    """Yield, for each way to store data, the number of its colour, an index of LIGHT_HUES and
+    DARK_HUES: those of this program take turns with five, and all other programs have one."""
     own = 0
     for way in ways:
         if way.is_own:
@@ -177,8 +179,8 @@ def _steps_between(lowest: float, highest: float) -> Iterator[float]:
 
 
 def _kind_of_mark(hue: int, is_dominated: bool) -> str:
-    """The class of a mark in the colour of this number: hollow where a better archive exists, else
-    full."""
+    """The CSS class of a mark in the colour of this number: hollow where a better archive exists,
+    else full."""
     return f"hollow{hue}" if is_dominated else f"full{hue}"
 
 
@@ -190,7 +192,7 @@ def _draw_mark(
     words: str = "",
 ) -> None:
     """Draw a mark at a place: 0 is a dot, other numbers are a square, a triangle, a diamond, and so
-    on. kind: its class; words: shown where one points at it."""
+    on. place: (x, y) on the sheet; kind: its CSS class; words: shown where one points at it."""
     if mark == 0:
         _draw_circle(drawing, kind, place, RADIUS, words)
         return
@@ -213,7 +215,8 @@ def _draw_circle(
     radius: float,
     words: str,
 ) -> None:
-    """Draw a circle about a place. kind: its class; words: shown where one points at it."""
+    """Draw a circle about a place, (x, y) on the sheet; radius: in pixels. kind: its CSS class;
+    words: shown where one points at it."""
     x, y = place
     drawing.shape("circle", kind, words, cx=x, cy=y, r=radius)
 

@@ -28,7 +28,8 @@ ScoreGraph: TypeAlias = Callable[[Records], Mapping[str, Records]]
 @dataclass(frozen=True, eq=False)
 class TileParts:
     """The parts of all tiles of a batch of pictures. parts: for each picture (its tiles, pixels of
-    a tile + 1); sizes: (width, height) of each picture, in pixels; framing: how tiles were cut."""
+    a tile + 1); sizes: (width, height) of each picture, in pixels; framing: how tiles were cut, by
+    which their maps are joined to one again."""
 
     framing: Framing
     parts: Sequence[Float]
@@ -52,12 +53,13 @@ class Pictured:
 class Scored:
     """A batch of records with the results of the score graph for each of them.
 
-    first: the first record's number, from 0. inputs: what the graph took. parts: (rows, columns +
-    1) or, of pictures, (rows, pixels + 1), what each column or pixel adds to the score, and last
-    what belongs to none. surprise: (rows, columns or pixels), what reasons are ranked by. expected:
-    what the model expects in place of the inputs, or None. table: the rows as they were read; None
-    for pictures. names: of all pictures of the source; empty for a table. Of pictures in tiles,
-    parts are those of the worst tile of each, inputs the pictures before they are cut, tiles the
+    first: the first record's number, from 0. inputs: what the graph took, see Laid. parts: (rows,
+    columns + 1) or, of pictures, (rows, pixels + 1), what each column or pixel adds to the score,
+    and last what belongs to none. surprise: (rows, columns or pixels), what reasons are ranked by.
+    expected: what the model expects there, (rows, columns) in user units or (rows, C, H, W), 0 to
+    255; None where it does not say. table: the rows as they were read; None for pictures. names: of
+    all pictures of the source; empty for a table. Of pictures in tiles, parts are those of the
+    worst tile of each, inputs, (rows,) of objects, the pictures before they are cut, tiles the
     parts of all tiles, and numbers, (rows,), the pictures' positions in the source, from 0; both
     are None for all other records.
     """
@@ -90,12 +92,12 @@ class Scored:
 
     @property
     def scores(self) -> Float:
-        """(rows,): the score of each record, the sum of its parts."""
+        """(rows,): the score of each record, the sum of its parts, in the model's unit."""
         return np.asarray(self.parts.sum(axis=1, dtype=np.float64))
 
     def pictured(self, place: int, pixels: PixelCalibration) -> Pictured:
         """The picture of index `place` in the batch with its map and box; of overlapping tiles the
-        maps are averaged. pixels: what pixels ordinarily cost."""
+        maps are averaged. pixels: what pixels ordinarily cost. Only for pictures."""
         if self.tiles is None:
             parts = self.parts[place]
             (amounts,) = pixels.maps(parts[None])
@@ -112,7 +114,8 @@ class Scored:
 
 def scored(source: Source, bundle: Bundle, graph: ScoreGraph) -> Iterator[Scored]:
     """Score all records of a source, and yield them batch by batch in its order, pictures in tiles
-    by the tile with the highest score; DataError if a part of a score is not finite."""
+    by the tile with the highest score; those that cannot be read are left out. DataError as of
+    inputs_of, and if a part of a score is not finite. graph: the model's score graph."""
     if isinstance(source, FramedSource) and source.is_tiled:
         yield from _scored_in_tiles(source, graph)
         return
@@ -212,8 +215,8 @@ def looker(
     pixels: PixelCalibration | None,
 ) -> Callable[[Int], list[Pictured]] | None:
     """Make a function that scores pictures a second time, by their numbers in the source, (n,) from
-    0, and returns each with its map and box, in this order; returns None for tables, where `pixels`
-    is None."""
+    0, and returns each with its map and box, in this order; returns None for tables, where
+    `pixels`, what pixels ordinarily cost, is None."""
     if pixels is None:
         return None
     return functools.partial(_looked_at, source, bundle, graph, pixels)
@@ -228,7 +231,7 @@ def _looked_at(
 ) -> list[Pictured]:
     """Score a source's pictures once more, and return those of these numbers, (n,) from 0, with
     their maps and boxes, in this order. pixels: what pixels ordinarily cost, by which the maps are
-    made. KeyError for a number that no picture has."""
+    made. KeyError for a number that no readable picture has."""
     # no batch of other pictures is kept in memory
     wanted = set(rows.tolist())
     pictured: dict[int, Pictured] = {}

@@ -47,8 +47,8 @@ class Wishes:
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """The results of one batch that a detection needs. scores: (n,), of all its records; moments:
-    (n,), their times in epoch seconds, or None.
+    """The results of one batch that a detection needs. scores: (n,), of all its records, reported
+    or not; moments: (n,), their times in epoch seconds, or None.
 
     The other fields have one entry for each of the k records to report: row, its number in the
     source, from 0; score; anomaly, whether it is flagged; why, its reasons on one line; named, the
@@ -69,9 +69,11 @@ class Share:
 
 @dataclass(frozen=True, eq=False)
 class Blame:
-    """How much each column is to blame for the scores of records. inputs, expected: (records,
-    columns) in user units; surprise: (records, columns), by how much each column costs more than
-    usual; named: for each record the indices of the columns that are given as reasons."""
+    """How much each column is to blame for the scores of records of a table. schema: the model's,
+    with how the records are written; inputs, expected: (records, columns) in user units, NaN for a
+    gap; surprise: (records, columns), by how much each column costs more than usual, in the unit of
+    the score; named: for each record the indices of the columns that are given as reasons, the most
+    surprising first, [] for none."""
 
     schema: Schema
     inputs: Float
@@ -124,7 +126,8 @@ class Kept:
 class Collector:
     """Chooses, batch by batch, the records to report: those flagged, or all if asked for; and finds
     the reasons for each. schema: the model's, with how the records are written; None takes that
-    from the first batch."""
+    from the first batch. graph: the score graph, with which records are scored again to find which
+    of their values is wrong; device: where it runs."""
 
     def __init__(
         self,
@@ -209,7 +212,8 @@ class Collector:
         flagged: Mask,
     ) -> tuple[Explained, list[Reasons]]:
         """(the rows of a table's batch whose indices are `keep`, with the indices of the columns to
-        name; for each of them the reasons in words). flagged: (kept,)."""
+        name; for each of them the reasons in words). flagged: (kept,) bool, whether each of them
+        is."""
         assert batch.table is not None
         blame = self.blame(batch, keep, flagged)
         named = reasons.explain(

@@ -50,7 +50,7 @@ OF_ANY_VERB = ("all_rows", "device", "seed")
 
 @dataclass(frozen=True)
 class ArchiveLedger:
-    """How the bits of an archive's payload are spent.
+    """How the bits of an archive's payload, that is its encoded blocks, are spent.
 
     records: how many there are; columns: the bits that all cells of a column took, by column;
     usual: by column the median bits of one cell, taken in each block and averaged over the blocks;
@@ -127,7 +127,7 @@ class ArchiveLedger:
 
 def is_archive(data: object) -> TypeGuard[str | os.PathLike[str]]:
     """Whether data is the path of an archive (.aez file), told by its first four bytes; False for
-    whatever is no path of a file."""
+    whatever is no path of a file. OSError for a file that cannot be read."""
     if not isinstance(data, str | os.PathLike) or not Path(data).is_file():
         return False
     with Path(data).open("rb") as file:
@@ -149,7 +149,8 @@ def detect(
     model: the one that the archive needs, or None. choice: None flags what lies above the score
     that about one in 1,000 records exceeds. columns: judge by these alone; empty for all. append:
     columns to carry along ([]: all, None: none). ParamError for columns that are not there;
-    DataError for a content that does not tell what a record costs.
+    DataError for a content that does not tell what a record costs; ArchiveError for a damaged
+    archive, BundleError where its model is missing.
     """
     with Archive(data, model) as archive, archive.sensible():
         pricing = _Pricing(archive, choice or Choice(), list(columns))
@@ -161,9 +162,9 @@ def ledger_of(
     model: Bundle | None = None,
     columns: Sequence[str] = (),
 ) -> ArchiveLedger:
-    """How an archive's bits are spent on columns. columns: list these alone; empty for all.
-    ParamError for columns that are not there; DataError for one that no block stores apart, as
-    where rows are stored as one text."""
+    """How an archive's bits are spent on columns. model: the one that the archive needs, or None.
+    columns: list these alone; empty for all. ParamError for columns that are not there; DataError
+    for one that no block stores apart, as where rows are stored as one text."""
     with Archive(data, model) as archive, archive.sensible():
         if columns:
             archive.content.places(archive, columns)
@@ -275,7 +276,8 @@ class _Pricing:
 
     def read(self) -> None:
         """Read the archive for the first time, and remember the score of every record, and where
-        its bits went, in `known` and `trace`. DataError as of `_places`."""
+        its bits went, in `known` and `trace`. DataError as of `_places`, and for a content that
+        does not tell what a record costs."""
         known = self.known
         for block, costs in self._costs():
             places = self._places(block, costs)
@@ -290,8 +292,8 @@ class _Pricing:
             self.trace.add(scores)
 
     def _costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
-        """Each block with the costs of its cells. wanted: the numbers of the blocks, from 0; None
-        for all. An archive of one block is decoded only once."""
+        """Yield each block with the costs of its cells, in order. wanted: the numbers of the
+        blocks, from 0; None for all. An archive of one block is decoded only once."""
         if self._only:
             yield from self._only
             return
@@ -320,7 +322,7 @@ class _Pricing:
         return places
 
     def ledger(self) -> ArchiveLedger:
-        """The ledger of all bits of the archive, after the first reading."""
+        """The ledger of all bits of the archive, after the first reading, `read`."""
         known = self.known
         payload_bits = sum(known.columns.values()) + sum(known.overhead.values())
         # of the medians of all blocks

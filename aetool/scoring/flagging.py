@@ -108,7 +108,7 @@ def _check_asked(columns: Sequence[str], calibration: object, model: Bundle | No
 def _check_first(append: Sequence[str], source: TableSource) -> None:
     """Raise ParamError for a column to carry along that the first rows of a table do not have: so
     the user hears of it before a model is learned, which may take long. A table without rows or
-    columns passes."""
+    columns passes. append: the names, at least one."""
     first = next(source.batches(), None)
     # a table without rows has an error of its own
     if first is not None and first.names:
@@ -116,7 +116,12 @@ def _check_first(append: Sequence[str], source: TableSource) -> None:
 
 
 class _Run:
-    """Scores a source: in one pass, or in two where all scores decide which are flagged."""
+    """Scores a source, and reports the records that were asked for: in one pass, or in two where
+    all scores decide which are flagged (Choice.is_by_rank).
+
+    append, all_rows: as of `detected`. device: where workers run graphs. engine: None for this
+    process.
+    """
 
     def __init__(
         self,
@@ -135,7 +140,8 @@ class _Run:
         self.scoring = Scoring(judge.source, judge.bundle, judge.graph, device, engine)
 
     def detection(self, watch: Watch | None) -> Detection:
-        """Score all records, show each batch to `watch`, and return what is to be reported."""
+        """Score all records, show each batch to `watch`, if there is one, and return what is to be
+        reported, in the source's order."""
         judge = self.judge
         flags, cut = self._flags_and_cut()
         decimal = judge.source.decimal if isinstance(judge.source, TableSource) else "."

@@ -77,8 +77,8 @@ def _stem(path: PurePosixPath) -> str:
 
 class Heatmaps:
     """A watch that writes an overlay, a heat map and a mask of each flagged picture into a folder.
-    target: the path that the folder gets when it is complete; count: of how many pictures files
-    were written."""
+    folder: where files are written meanwhile; target: the path that this folder gets when it is
+    complete; count: of how many pictures files were written."""
 
     def __init__(self, folder: Path, target: Path) -> None:
         self.folder = folder
@@ -163,7 +163,8 @@ class Worst:
 
     def shown(self, detection: Detection) -> list[Shown]:
         """The kept pictures as a sheet shows them, the highest score first, each with its name, its
-        score, and the reasons that the detection gives."""
+        score, and the reasons that the detection gives. KeyError if one of them is not in the
+        detection."""
         rows = detection.row.tolist()
         place_of = {int(row): place for place, row in enumerate(rows)}
         pictures = []
@@ -233,6 +234,8 @@ def shown(one: Pictured, name: str, why: str) -> Shown:
 
 
 def _check_pictures(name: str, bundle: Bundle, given: str) -> None:
+    """Raise ParamError for a model of tables. name: of the data; given: the option that is of
+    pictures, as messages name it."""
     if bundle.shape is None:
         raise ParamError(f"{given} is of pictures, and {name} holds a table")
 
@@ -248,8 +251,8 @@ class Files:
 
     @property
     def watches(self) -> list[Watch]:
-        """The watchers that detect shows its records to, one for the folder and one for
-        the sheet."""
+        """The watches that detect shows its records to: one for the folder and one for the sheet,
+        where they are asked for."""
         found: list[Watch] = []
         if self.heatmap is not None:
             found.append(self.heatmap)
@@ -290,9 +293,10 @@ def opened(
     sheet: str | os.PathLike[str] | None = None,
     force: bool = False,
 ) -> Iterator[Files]:
-    """Open a folder for heat maps and a file for the sheet, each if its path is not None; they get
-    their names once all is complete. DataError for a folder or file that exists, unless force: then
-    files of the same names are replaced, and other files stay."""
+    """Context manager: open a folder for heat maps and a file for the sheet, each if its path is
+    not None; yields the Files, whose `finish` must be called in the block for the sheet to be
+    drawn. Folder and file get their names once all is complete. DataError for a folder or file that
+    exists, unless force: then files of the same names are replaced, and other files stay."""
     with ExitStack() as stack:
         # both stay without their names until all records were seen
         maps = None

@@ -32,9 +32,9 @@ Source: TypeAlias = TableSource | ImageSource
 
 @dataclass(frozen=True, eq=False)
 class Laid:
-    """A batch of records as a model's graphs take them. first: the number of the first record, from
-    0; inputs: (rows, inputs), or (rows, C, H, W); table: the rows as they were read, None for
-    pictures."""
+    """A batch of records laid out as a model's graphs take them. first: the number of the first
+    record, from 0; inputs: (rows, inputs) float64 in user units, or pictures (rows, C, H, W) uint8;
+    table: the rows as they were read, None for pictures."""
 
     first: int
     inputs: Records
@@ -50,7 +50,7 @@ class Laid:
 
 def known_of(model: Bundle | None) -> Reading:
     """How the text of the tables that a model was fitted on is written (separator, decimal mark,
-    ...), so that other tables are read alike; an empty Reading without a model."""
+    ...), so that open_source reads other tables alike; an empty Reading without a model."""
     if model is None:
         return Reading()
     return model.reading
@@ -106,7 +106,10 @@ def _check_size(source: ImageSource, model: Bundle) -> None:
 
 
 def inputs_of(source: Source, bundle: Bundle) -> Iterator[Laid]:
-    """Yield the records of a source as a model's graphs take them, batch by batch."""
+    """Yield the records of a source as a model's graphs take them, batch by batch, in the source's
+    order; a table without rows gives one batch of none. Pictures are framed as by seen_by, unless
+    they are already, and one that cannot be read is left out. DataError as of seen_by, and for a
+    table that lacks a column of the model or has one that holds nothing of its kind."""
     if isinstance(source, ImageSource):
         framed_pictures = seen_by(source, bundle)
         assert isinstance(framed_pictures, FramedSource)
@@ -124,7 +127,7 @@ def _ordered_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
     """Yield the rows of a table batch by batch, in the source's order; the inputs of each are its
     columns and those of the `schema.context` rows of its group that come before it when all are
     sorted by the column `schema.order`. That order is known only when all rows are read, so the
-    whole table is kept in memory."""
+    whole table is kept in memory. DataError as of history.whole."""
     everything = concat(list(source.batches()))
     schema = schema.as_written(everything, source.decimal)
     inputs = whole(schema, everything, source.name)
@@ -135,7 +138,7 @@ def _ordered_rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
 
 def _rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
     """Yield the rows of a table in the source's order, encoded, each with the rows before it if the
-    model takes such."""
+    model takes such. DataError as of Schema.encode."""
     history = None
     if schema.context:
         history = History(schema)
@@ -151,8 +154,9 @@ def _rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
 
 def enumerate_batches(tables: Iterable[Table], first: int = 0) -> Iterator[tuple[int, Table]]:
     """Cut tables into batches of at most ROWS rows; yields (number of the batch's first record,
-    batch). first: the number of the very first record. An empty table gives one batch of no rows,
-    which tells the names of columns. The first_row of each batch is its row in the whole source."""
+    batch), in order. first: the number of the very first record. An empty table gives one batch of
+    no rows, which tells the names of columns. The first_row of each batch is its row in the whole
+    source."""
     for table in tables:
         # of an empty table there is one start, too
         rows = max(len(table), 1)
@@ -167,8 +171,8 @@ def enumerate_batches(tables: Iterable[Table], first: int = 0) -> Iterator[tuple
 
 
 def unread_of(source: Source) -> list[tuple[int, str, str]]:
-    """(number from 0, name, reason) of each picture that could not be read so far; empty for
-    tables."""
+    """(number from 0, name, reason) of each picture that could not be read so far, in order; all of
+    them only once the source has been read to its end; empty for tables."""
     if not isinstance(source, FramedSource):
         return []
     unread = []
@@ -179,8 +183,9 @@ def unread_of(source: Source) -> list[tuple[int, str, str]]:
 
 
 def random_inputs(model: Bundle) -> Records:
-    """64 random records as a model's graphs take them, drawn by its schema with 5 % of gaps; for a
-    model of pictures noise, (64, C, H, W) uint8. The same at every call."""
+    """64 random records as a model's graphs take them, (64, inputs) float64 in user units, drawn by
+    its schema with 5 % of gaps; for a model of pictures noise, (64, C, H, W) uint8. The same at
+    every call."""
     rng = np.random.default_rng(0)
     if model.schema is None:
         shape = model.shape or ()

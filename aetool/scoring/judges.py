@@ -48,8 +48,8 @@ def judge_of(
     device: str = "auto",
 ) -> Judge:
     """Prepare to score a source by a model; if that is None, fit one to the source's own records,
-    as `options` say. device: where graphs run. DataError if the source does not suit the model (see
-    inputs.seen_by); ParamError if the options ask for a network."""
+    as `options` say (None: the defaults). device: where graphs run. DataError if the source does
+    not suit the model (see inputs.seen_by); ParamError if the options ask for a network."""
     if model is None:
         return _learned_here(source, options, device)
     session = model.session("score.onnx", device)
@@ -57,8 +57,10 @@ def judge_of(
 
 
 def _learned_here(source: Source, options: FitOptions | None, device: str) -> Judge:
-    """Fit a model to the very records that it is to score, and calibrate by their scores.
-    ParamError for a network, which would learn them by heart."""
+    """Fit a model to the very records that it is to score, and calibrate by their scores. options:
+    of the fit, None for the defaults; anomalies are taken to be among the records whatever they
+    say. ParamError for a network, which would learn them by heart; DataError as of
+    fitting.fit_source."""
     # with a model nothing is fitted, and what it takes to fit is not loaded
     from aetool.fits import fitting, telling
 
@@ -93,7 +95,8 @@ def calibration_by(
 ) -> Calibration:
     """The calibration of a model by other ordinary records, data. kept: how many of their scores
     are stored at most (see Calibration.of). DataError where there are no records, or where they do
-    not suit the model; if they are those that the model was fitted on, say so in a notice."""
+    not suit the model; if they are those that the model was fitted on, say so in a notice. device:
+    where the model runs; executor: what computes, as of `detect`."""
     judge = judge_of(open_source(data, known_of(model)), model, None, device)
     with threads.engine_for(executor, judge.source, model, judge.graph) as engine:
         _, scores = Scoring(judge.source, model, judge.graph, device, engine).scores()

@@ -25,13 +25,14 @@ def pixel_figures(
     ordinary: set[int],
 ) -> dict[str, float]:
     """Figures, by name, of how well heat maps find the defects in masks: pixel_auroc, pro, box_hits
-    (see PixelFigures), and the counts defective_pictures, defective_regions and, unless it is 0,
-    without_mask. One pass over the batches, in bounded memory.
+    (0 to 1, see PixelFigures), and the counts defective_pictures, defective_regions and, unless it
+    is 0, without_mask. One pass over the batches, in bounded memory.
 
-    folder: of the masks. ordinary: the numbers, from 0, of records that need no mask, as none of
-    their pixels is defective. Other pictures without a mask are left out, and counted as
-    without_mask. ParamError for a model of tables and for pictures without names; DataError where
-    no mask shows a defect, or no pixel is free of one.
+    batches: of pictures, as `scored` yields them. folder: of the masks. ordinary: the numbers, from
+    0, of records that need no mask, as none of their pixels is defective. Other pictures without a
+    mask are left out, and counted as without_mask. ParamError for a model of tables and for
+    pictures without names; DataError where no mask shows a defect, or no pixel is free of one, and
+    for a mask that cannot be read.
     """
     if model.shape is None:
         raise ParamError(f"{option('--masks')} are of pictures, and {model.name} is of tables")

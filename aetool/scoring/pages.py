@@ -112,9 +112,9 @@ class Watcher:
             self._keep(float(scores[record]), number, explained.inputs[place], wanted)
 
     def _labels(self, batch: Scored) -> Texts:
-        """The label of each record of a batch, (rows,): from the column of labels, or of pictures
-        the name of their folder. ParamError for pictures without names, or with another `label`
-        than "folder"."""
+        """The label of each record of a batch, (rows,) texts: from the column of labels, or of
+        pictures the name of their folder. ParamError for pictures without names, or with another
+        `label` than "folder"."""
         from aetool.fits import preparing
 
         if batch.table is not None:
@@ -158,20 +158,24 @@ class Watcher:
 
     def _keep(self, score: float, record: int, own: Float, wanted: Float) -> None:
         """Remember a record in `highest`, if only until others score higher: at most about twice as
-        many as are shown. own: what the graphs took; wanted: what was expected."""
+        many as are shown. record: its number, from 0. own: what the graphs took; wanted: what was
+        expected, of pictures the excess."""
         # sorting every second time that they fill up costs less than a sorted list
         self.highest.append((score, record, np.array(own), np.array(wanted)))
         if len(self.highest) >= 2 * self.most + 2:
             self._shorten()
 
     def _shorten(self) -> None:
+        """Sort `highest` by score, the highest first, and drop what is beyond the `most` records to
+        show."""
         # of equal scores the earlier record comes first
         self.highest.sort(key=lambda kept: (-kept[0], kept[1]))
         del self.highest[self.most :]
 
     def findings(self, detection: Detection) -> Findings:
         """The findings for a page: what `batch` gathered of flagged records, and what the detection
-        says of all."""
+        says of all. The detection must be by a model, with a trace; KeyError if one of the records
+        to show is not in it."""
         self._shorten()
         with_model = detection.held_out is not None
         trace = detection.trace
@@ -200,6 +204,8 @@ class Watcher:
         )
 
     def _model(self, with_model: bool) -> str:
+        """Words for the page on the model that scored the records. with_model: whether the user
+        gave one; else it was learned from these records."""
         rows = int(self.bundle.facts.get("rows", 0))
         if with_model:
             name = Path(self.bundle.name).name
@@ -212,6 +218,8 @@ class Watcher:
         detection: Detection,
         place: int,
     ) -> Finding:
+        """A kept record as a page shows it: of a table with a reason for each named column, of
+        pictures with two small PNG images. place: the record's index in the detection."""
         score, record, own, wanted = kept
         p = float(detection.p[place])
         why = detection.why[place]
@@ -246,6 +254,8 @@ class Watcher:
         return Finding(record, score, p, why, told)
 
     def _columns(self, with_model: bool) -> list[ColumnRead]:
+        """How each column of the table was read, first those that models see; [] for pictures.
+        with_model: whether the user gave a model, whose gaps in training are shown, too."""
         if self.schema is None:
             return []
         tally = self.tally
@@ -287,8 +297,9 @@ class Watcher:
 
 
 def of_archive(name: str, detection: Detection, most: int) -> Findings:
-    """The findings for a page on an archive. name: of its file; most: how many of its flagged
-    records to show at most, the costliest first."""
+    """The findings for a page on an archive, all from the detection in it, which must have a ledger
+    and a trace. name: of its file; most: how many of its flagged records to show at most, the
+    costliest first."""
     ledger = detection.ledger
     trace = detection.trace
     assert ledger is not None and trace is not None
@@ -339,7 +350,7 @@ def of_archive(name: str, detection: Detection, most: int) -> Findings:
 
 def manner(column: Modelled, value: float, expected: float) -> str:
     """Describe in what way a value is odd, in words that follow the column's name, such as "is
-    missing". value, expected: in user units."""
+    missing". value, expected: in user units, NaN for a gap."""
     if math.isnan(value):
         return "is missing"
     if value == ODD:
@@ -403,7 +414,7 @@ class Page:
 
     def write(self, detection: Detection) -> None:
         """Write the HTML page of what the watcher gathered, and of what detect returned, to the
-        file."""
+        file. Called once."""
         if detection.ledger is not None:
             told = of_archive(self.watcher.name, detection, self.watcher.most)
         else:
@@ -418,8 +429,9 @@ def opened(
     watcher: Watcher | None = None,
     named_by: str | None = None,
 ) -> Iterator[Page]:
-    """Context manager: open a page at a path; the file gets its name once it is complete. DataError
-    for a file that exists, unless force. watcher: which gathers the findings; None for a new
-    Watcher. named_by: the option that the path comes from, if not -o."""
+    """Context manager: open a page at a path; yields a Page, whose `write` is to be called in the
+    block. The file gets its name once the block has ended well. DataError for a file that exists,
+    unless force. watcher: which gathers the findings; None for a new Watcher. named_by: the option
+    that the path comes from, if not -o."""
     with atomic(Path(path), force, named_by=named_by) as file:
         yield Page(watcher or Watcher(), file)

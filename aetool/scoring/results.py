@@ -107,6 +107,8 @@ class Detection:
         return f"<aetool detection: {self.verdict()}>"
 
     def _repr_html_(self) -> str:
+        """The verdict and a table of the 20 highest flagged records, in HTML, as notebooks show
+        them."""
         ranked = self.ranked()
         rows = []
         for place in np.flatnonzero(ranked.anomaly)[:SHOWN].tolist():
@@ -168,8 +170,8 @@ class Detection:
 
     @functools.cached_property
     def maps(self) -> list[Float]:
-        """The map of each record of the result, (H, W), in multiples of the pixel threshold, as
-        aetool.detection.maps says; scored anew when first asked for. ParamError for tables."""
+        """The heat map of each record of the result, (H, W), in multiples of the pixel threshold,
+        as aetool.detection.maps says; scored anew when first asked for. ParamError for tables."""
         if self.look is None:
             raise ParamError("maps are of pictures, and these are records of a table")
         return [one.amounts for one in self.look(self.row)]
@@ -260,12 +262,14 @@ class Detection:
         return found
 
     def to_arrow(self) -> pa.Table:
-        """The output as an Arrow table, of the same types as to_pandas."""
+        """The output of `columns(everything=True)` as an Arrow table, of the same types as
+        to_pandas."""
         types = TYPES if self.look is None else TYPES | BOX
         return arrow_files.table_of(self.columns(everything=True), types)
 
     def to_polars(self) -> pl.DataFrame:
-        """The output as a DataFrame of polars. ParamError where polars is not installed."""
+        """The output of `columns(everything=True)` as a DataFrame of polars, of the same types as
+        to_arrow. ParamError where polars is not installed."""
         try:
             import polars as pl
         except ImportError:
@@ -276,7 +280,7 @@ class Detection:
 
 
 def _of_box(box: Box, name: str) -> float | int:
-    """The field `name` of a box as it is printed: the share rounded to three significant digits,
-    all others whole pixels."""
+    """The field `name` of a box, one of BOX, as it is printed: the share rounded to three
+    significant digits, all others whole pixels."""
     figure: float | int = getattr(box, name)
     return float(f"{figure:.3g}") if name == "share" else figure

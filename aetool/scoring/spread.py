@@ -33,7 +33,7 @@ from aetool.scoring.watching import Watch
 class Continued:
     """A piece of a source with the rows that its first rows need before them. before: for each
     group that occurs in the piece, by its name, the last rows of it that come before the piece,
-    (rows, columns)."""
+    (rows, columns), oldest first."""
 
     piece: pieces.Piece
     before: Mapping[str, Float]
@@ -49,7 +49,8 @@ Sent = TypeVar("Sent")  # what a worker is sent of an item
 @dataclass(frozen=True, eq=False)
 class Worker:
     """Scores pieces of a source, in the process that it is sent to. schema: the model's, for how
-    the source is written; None for pictures; name: of the source; names: of its pictures."""
+    the source is written; None for pictures; name: of the source, for messages; names: of its
+    pictures, () for a table; device: where graphs run."""
 
     bundle: Bundle
     schema: Schema | None
@@ -59,7 +60,8 @@ class Worker:
 
     def laid(self, item: Item, left: LeftOut) -> Iterator[Laid]:
         """Yield the records of an item as graph inputs, batch by batch. A piece is read here; an
-        item that the sender has read comes as a Laid. left: collects which lines are no records."""
+        item that the sender has read comes as a Laid. left: collects which lines are no records, in
+        place. DataError as of inputs_of, and for a file that has changed."""
         if isinstance(item, Laid):
             yield item
             return
@@ -87,8 +89,8 @@ class Worker:
             first += len(table)
 
     def last_rows(self, piece: pieces.Piece) -> dict[str, Float]:
-        """For each group, by its name, the last rows of it in a piece, (rows, columns): those that
-        rows behind the piece may need."""
+        """For each group, by its name, the last rows of it in a piece, (rows, columns), oldest
+        first: as many as rows behind the piece may need."""
         assert self.schema is not None
         history = History(self.schema)
         for laid in self._encoded(piece, LeftOut()):
@@ -97,7 +99,8 @@ class Worker:
         return history.last
 
     def batches(self, item: Item, left: LeftOut) -> Iterator[Scored]:
-        """Score the records of an item, batch by batch. left: gets what reading left out."""
+        """Score the records of an item, batch by batch. left: gets what reading left out. DataError
+        as of `laid`, and if a part of a score is not finite."""
         session = self.bundle.session("score.onnx", self.device)
         for laid in self.laid(item, left):
             yield judged(self.name, session, laid, self.names)
@@ -105,9 +108,9 @@ class Worker:
 
 @dataclass(frozen=True, eq=False)
 class Coded:
-    """A batch of records with their codes, (rows, latent). first: the number of the first, from 0;
-    records: (rows,), their numbers in the source; table: their columns to carry along; None for
-    pictures."""
+    """A batch of records with their codes, (rows, latent) float32. first: the number of the first,
+    from 0; records: (rows,), their numbers in the source, from 0; table: their columns to carry
+    along; None for pictures."""
 
     first: int
     records: Int
@@ -117,7 +120,8 @@ class Coded:
 
 def coded(graph: ScoreGraph, laid: Laid, columns: Sequence[str]) -> Coded:
     """Encode a batch of records by an encoder graph, with the columns to carry along: those named,
-    none if `columns` is empty, or all if one of these is not there."""
+    none if `columns` is empty, or all if one of these is not there, so that whoever reads it can
+    say which."""
     table = laid.table
     if table is not None and set(columns) <= set(table.names):
         table = table.only(columns)
@@ -194,14 +198,16 @@ def _shares_of_flagged(
 
 
 def _collector_of(worker: Worker, wishes: Wishes) -> Collector:
-    """What chooses the records to report, in a worker."""
+    """What chooses, in a worker, the records to report as the wishes say."""
     session = worker.bundle.session("score.onnx", worker.device)
     return Collector(worker.bundle, wishes, session, worker.device, worker.schema)
 
 
 class Scoring:
     """Scores all records of a source by a model, in this process or on an engine's workers, with
-    equal results. engine: None for this process, in which pictures in tiles are always scored."""
+    equal results. graph: the model's score graph, or for `codes` its encoder; device: where workers
+    run it. engine: None for this process, in which pictures in tiles are always scored. What is
+    raised while a source is read, or by a worker, comes out of these methods."""
 
     def __init__(
         self,
@@ -248,7 +254,7 @@ class Scoring:
 
     def codes(self, columns: Sequence[str] = ()) -> Iterator[Coded]:
         """Encode all records; yields them as Coded, batch by batch. columns: those to carry along,
-        see `coded`. The graph must be the model's encoder."""
+        see `coded`. The `graph` of this object must be the model's encoder."""
         if self.engine is None:
             for laid in inputs_of(self.source, self.bundle):
                 yield coded(self.graph, laid, columns)
@@ -264,9 +270,10 @@ class Scoring:
         collector: Collector,
         watch: Watch | None,
     ) -> Iterator[Share]:
-        """Score all records; yields what is kept of each batch. flags: (records,), True for flagged
-        ones; None where a record's own score decides; on an engine they need a call of `scores`
-        before. watch: sees every batch in this process."""
+        """Score all records; yields what is kept of each batch, in order. flags: (records,), True
+        for flagged ones; None where a record's own score decides; on an engine they need a call of
+        `scores` before. wishes: what workers keep; collector: what keeps it in this process. watch:
+        sees every batch, in this process; None for none."""
         if self.engine is None or watch is not None:
             yield from self._shares_here(flags, collector, watch)
             return
@@ -314,7 +321,9 @@ class Scoring:
         self,
         job: Callable[[Worker, Item], tuple[list[Result], LeftOut]],
     ) -> Iterator[list[Result]]:
-        """Run a job on the engine for each piece of the source; yields the results in order."""
+        """Run a job on the engine for each piece of the source; yields the list of its results for
+        each, in order. job: computes (a result for each batch of the piece, what reading left
+        out)."""
         worker, items = self._spread()
         # what is sent for an item is the item itself
         sent = ((item, item) for item in items)
@@ -325,8 +334,8 @@ class Scoring:
         job: Callable[[Worker, Flagged], tuple[list[Result], LeftOut]],
         flags: Iterator[Mask],
     ) -> Iterator[list[Result]]:
-        """Run a job on the engine for each piece of the source, sent with its flags; yields the
-        results in order. flags: (rows,) for each piece."""
+        """Run a job on the engine for each piece of the source, sent with its flags; yields as
+        `_mapped`. flags: (rows,) bool for each piece, in order."""
         worker, items = self._spread()
         sent = ((item, (item, next(flags))) for item in items)
         yield from self._run(functools.partial(job, worker), sent)
@@ -337,7 +346,8 @@ class Scoring:
         items: Iterable[tuple[Item, Sent]],
     ) -> Iterator[list[Result]]:
         """Run a job on the engine for each (item, what to send for it); yields the results in
-        order. What the workers left out when they read is said here."""
+        order. What the workers left out when they read is said here, in notices. The scoring must
+        have an engine."""
         assert self.engine is not None
         under_way: deque[Item] = deque()
         remarks = pieces.Remarks()

@@ -30,7 +30,8 @@ def engine_for(
     else threads if the source is a table in files of 4 MiB or more that can be read in pieces, the
     model needs no rows before each, and a processor computes; else None. Results are the same.
 
-    bundle: the model; graph: the session of it that is run on the records.
+    bundle: the model; graph: the session of it that is run on the records. ParamError and
+    EngineError for what the user chose, as of engine.opened.
     """
     if chosen is None:
         threads = _threads_for(source, bundle, graph)
@@ -59,7 +60,7 @@ def _threads_for(source: Source, bundle: Bundle, graph: object) -> int:
 
 
 def _files_of(source: TableSource) -> Sequence[Path]:
-    """The files that a table is read from; none of a table in memory."""
+    """The files that a table is read from; empty for a table in memory or from a pipe."""
     sources = source.sources if isinstance(source, ChainSource) else [source]
     paths = [getattr(one, "path", None) for one in sources]
     return [path for path in paths if isinstance(path, Path) and path.is_file()]
