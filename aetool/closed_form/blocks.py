@@ -31,6 +31,7 @@ def in_blocks(batches: Batches, numbers: int | None = None) -> Iterator[Features
         if numbers is not None:
             size = rows_of_numbers(numbers, rest.shape[1], BLOCK)
         while count + len(rest) >= size:
+            # what waits comes first, and this fills the block up
             full = rest[: size - count]
             rest = rest[size - count :]
             yield np.concatenate([*pending, full]) if pending else full

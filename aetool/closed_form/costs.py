@@ -256,8 +256,8 @@ def plain_error(
     error: str,
 ) -> Value:
     """The absolute differences, if error is "mae", else the squared ones ("mse"), of features x
-    from the expected ones, summed by column, context left out: (batch, columns + 1). x, expected:
-    (batch, features)."""
+    from the expected ones, summed by column, context left out: (batch, columns + 1), in
+    standardised units, the last 0. x, expected: (batch, features)."""
     owners = g.spec.owners()
     index = np.flatnonzero(owners >= 0)
     difference = g.columns_of(x - expected, index)

@@ -156,8 +156,9 @@ def _by_products_of_rows(x: Features, weights: Float, most: int) -> Leading:
 
 
 class _Centred:
-    """Iterates over blocks of (rows less their mean, (n, features) float32; their weights, (n,)).
-    The sum of all weights is 1; total: the sum of the variances of all features."""
+    """Iterates, as often as asked, over blocks of (rows less their mean, (n, features) float32;
+    their weights, (n,)). weights: (rows,), whose sum is 1; mean: (features,), weighted by them;
+    total: the sum of the variances of all features."""
 
     def __init__(self, batches: Batches, weights: Float) -> None:
         self.batches = batches

@@ -85,7 +85,7 @@ class Solution:
 
     def bits(self, g: Builder, x: Value) -> Value:
         """(batch, columns + 1), in bits: what each column adds to the score, and last what belongs
-        to none; the score is their sum.
+        to none; the score is their sum. x: (batch, features).
 
         By default `parts`, and what cells cost that models do not see (a gap where there were none,
         what is not of its column's kind), each column no more than its rarity and 32 bits. Write it

@@ -254,7 +254,8 @@ class Calibration:
         return self.at(rank)
 
     def _by_rank(self) -> float:
-        """The score that one in 1,000 held-out records exceeds, by its rank; of fewer the highest.
+        """The score that one in 1,000 held-out records exceeds, by its rank; of fewer than 1,000
+        the highest; there must be one.
 
         A tail leaves out what lies far beyond it, which may be anomalies. Of records that are known
         to be ordinary a few of another kind lie there, and a new one is above the k-th lowest of n
@@ -317,6 +318,7 @@ class Calibration:
             "ranks": [int(rank) for rank in self.ranks],
             "typical": self.typical.tolist(),
         }
+        # a tail that was fitted to the stored scores is fitted to them again when read
         if self.tail_told:
             stored["tail"] = dataclasses.astuple(self.tail)
         if self.fpr is not None:

@@ -63,11 +63,13 @@ def difference(box: Box, excess: Float, picture: Values, expected: Values) -> st
     rows = slice(box.top, box.top + box.height)
     columns = slice(box.left, box.left + box.width)
     weight = excess[rows, columns]
+    # where no pixel costs more than usual, all count alike
     if not weight.any():
         weight = np.ones(weight.shape)
     pixels = picture[:, rows, columns].astype(np.float64)
     apart = pixels - expected[:, rows, columns].astype(np.float64)
     by_channel = (apart * weight).sum(axis=(1, 2)) / weight.sum()
+    # what all channels share is brightness, what is left of each is colour
     level = float(by_channel.mean())
     colour = by_channel - level
     if len(colour) == len(COLOURS) and np.abs(colour).max() >= max(DIFFERENT, abs(level)):
@@ -78,6 +80,7 @@ def difference(box: Box, excess: Float, picture: Values, expected: Values) -> st
         if level < 0:
             return "darker than expected"
         return "brighter than expected"
+    # pixels may differ one by one, though they do not on the average
     roughly = float((np.abs(apart).mean(axis=0) * weight).sum() / weight.sum())
     if roughly >= DIFFERENT:
         return "of another pattern than expected"

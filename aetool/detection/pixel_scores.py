@@ -121,7 +121,8 @@ def _area(across: Float, upward: Float, most: float) -> float:
 
 
 class _Counts:
-    """Weights summed by bin number, stored sparsely in two arrays."""
+    """Weights added up by the number of a bin; only bins that something was added to take memory.
+    It is true if there are any."""
 
     def __init__(self) -> None:
         self._weights: dict[int, float] = {}

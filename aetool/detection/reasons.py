@@ -84,6 +84,7 @@ def leave_one_out(schema: Schema, X: Float, scores: Scores) -> tuple[Float, Floa
         else:
             tried = [column.mended(X[:, place], best[:, place])]
         for value in tried:
+            # in all records at once: the graph is run once for each value
             other = X.copy()
             other[:, place] = value
             trial_score = scores(other)

@@ -153,9 +153,10 @@ class Comparison:
 
 
 class Tally:
-    """The counts of new records that tests need, added up batch by batch in bounded memory. schema:
-    None for pictures, of which scores alone are counted; threshold: the score above which records
-    count as `beyond`."""
+    """The counts of new records that tests need, added up batch by batch in bounded memory: `add`
+    each batch, then ask for what was `compared`. calibration: of the model, whose held-out scores
+    the new ones are compared with. schema: None for pictures, of which scores alone are counted;
+    threshold: the score above which records count as `beyond`."""
 
     def __init__(
         self,
@@ -211,6 +212,7 @@ class Tally:
             self.outside[place] += int(is_outside.sum())
             bins = len(self.bins[place])
             if bins:
+                # infinities have no bin
                 finite = values[np.isfinite(values)]
                 bins_of_values = column.bins_of(finite)
                 self.bins[place] += np.bincount(bins_of_values, minlength=bins)
@@ -231,6 +233,7 @@ class Tally:
             if fault:
                 all_faults.append((column.name, fault))
             shifts += self._tests(place, column, before)
+        # without some column records could only be counted
         scored = bool(self.p_counts.sum())
         if scored and self.calibration.rows:
             shifts.append(self._score_test())
@@ -458,7 +461,9 @@ def _normal_test(
     more: bool,
 ) -> float:
     """The p-value that stands for `_fisher`'s of the same arguments where cells are many: by the
-    normal distribution, with a correction for whole numbers."""
+    normal distribution, with a correction for whole numbers. before, now: (marked cells, all
+    cells), neither without cells; of both together some must be marked, and some not. more: test
+    only whether the part has grown."""
     marked_before, cells_before = before
     marked_now, cells_now = now
     # the part that is marked, and its deviation, if nothing has changed
@@ -476,7 +481,8 @@ def _normal_test(
 
 
 def _log_choose(every: int, chosen: int) -> float:
-    """The logarithm of the number of ways to choose `chosen` of `every` things."""
+    """The natural logarithm of the number of ways to choose `chosen` of `every` things, 0 to all of
+    them."""
     ways = math.lgamma(every + 1)
     orders = math.lgamma(chosen + 1)
     orders_of_rest = math.lgamma(every - chosen + 1)

@@ -108,9 +108,11 @@ def _what_changed(
     told: dict[str, Json] = {}
     errors = figures.get("errors", {})
     lines = unbounded.remarks(source, options.max_error, errors, options.effort)
+    # of a folder: the files that were stored exactly all the same
     lines += unbounded.of_folder(figures.get("stored_exactly", {}))
     if lines:
         told["unbounded"] = lines
+    # an array of pixels is bounded as pictures are, and has no columns to name
     is_table = isinstance(source, sources.CsvSource | ArrowTable | ArrayFile)
     if is_table and PIXELS not in errors:
         names = exact_job.names_of(source)
@@ -145,7 +147,8 @@ def _check_of_parts(options: CompressOptions, model: Bundle | None) -> None:
 
 def _refuse_lost_model(options: CompressOptions) -> None:
     """Refuse --no-embed where the archive needs a model that is learned here and saved nowhere
-    else: nobody could restore that archive. Raises ParamError."""
+    else: nobody could restore that archive. Raises ParamError. To be called where no model is
+    given."""
     is_learned = options.fit is not None and options.fit.plugin is not None
     needs_one = options.lossy or (goals.is_asked(options) and is_learned)
     if options.embed is False and needs_one:
@@ -215,6 +218,7 @@ def _written(
             assert shared is not None
             folder = scratch_folder(Path(path))
             figures = rivals.with_or_without(file, source, options, model, shared, folder)
+            # the model was used, or nothing but the bytes could be stored
             if figures.get("shared") or "kept" in figures:
                 return figures
             prices = figures["prices"]
@@ -358,6 +362,7 @@ def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | N
     shared = shared_of(model)
     if shared is None or shared.names != source_texts.header_of(source)[1]:
         return "it knows other columns than these"
+    # what it learned of columns holds for the bounds that it was fitted for alone
     if dict(shared.spec) != dict(options.max_error):
         learned_bounds = []
         for column, bound in shared.spec.items():

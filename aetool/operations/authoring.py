@@ -105,6 +105,7 @@ def reference() -> str:
         module = "aetool." + path.removesuffix(".py").replace("/", ".")
         lines += [f"## {module}", "", ast.get_docstring(tree) or "", ""]
         for node in tree.body:
+            # no names after a file: all its public functions
             public = isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
             if (
                 isinstance(node, ast.FunctionDef)

@@ -229,7 +229,8 @@ class _Job:
     def _measure(self, x: Records, y: Records, rows: int) -> None:
         """Add to the sums of this job how many records there are and, if there are clean records,
         the squared errors of damaged records x and of restored records y against the next batch of
-        these. rows: how many records these are. DataError if that batch has another shape."""
+        these. x, y: in the shape of the records. rows: how many records these are. DataError if
+        that batch has another shape."""
         self.rows += rows
         if self.clean is None:
             return

@@ -98,11 +98,12 @@ def evaluate(
     model's threshold. Returns the figures by name, see `_figures`.
 
     label: the column of a table that holds labels; pictures are labelled by their folders. normal:
-    the labels of ordinary records; of pictures "good" unless given. Without a model one is learned
-    from all rows, as `detect` does, by the options `fit`; None: the defaults, without the column of
-    labels. masks: a folder of pictures that mark the defective pixels (aetool.data.masks), by which
-    heat maps are judged, too. ParamError for a table without label or normal, and where all records
-    are ordinary or none is. executor: as of `detect`.
+    the labels of ordinary records; of pictures, unless given, such folders as "good", see
+    labels.ordinary_in. Without a model one is learned from all rows, as `detect` does, by the
+    options `fit`; None: the defaults, without the column of labels. masks: a folder of pictures
+    that mark the defective pixels (aetool.data.masks), by which heat maps are judged, too.
+    ParamError for a table without label or normal, and where all records are ordinary or none is.
+    executor: as of `detect`.
     """
     engines.check(executor)
     source = open_source(data, known_of(model))

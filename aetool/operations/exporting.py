@@ -371,6 +371,7 @@ def openvino_differences(model: Bundle, folder: str | os.PathLike[str]) -> dict[
     records = random_inputs(model)
     inputs = inputs_of(path, records)
     core = openvino.Core()
+    # as it chooses by itself, then in float32, which must be asked for
     hints = {
         "by default": {},
         OPENVINO_HINT: {"INFERENCE_PRECISION_HINT": "f32"},

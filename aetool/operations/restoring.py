@@ -98,7 +98,7 @@ def _decompress(
     """Restore an opened archive, as `decompress` says, to a file or folder, whose path is returned.
     path: the archive's; out: where to write, None for the name that the archive has; rows: (first,
     end) from 0, None for all; columns: by name, None for all. Errors as of `decompress`. unlent:
-    filled with the names of files whose permissions could not be set."""
+    filled with the names of files and folders whose setuid or setgid bits were left off."""
     first, last = _records(archive, rows)
     content = archive.content
     target = Path(out or default_name(path, archive))
@@ -148,12 +148,14 @@ def _write_parts(archive: Archive, target: Path, force: bool) -> Path:
             if system.name_is_impossible(name):
                 raise ArchiveError(f"{target}: {name!r} is no name of a file on this system")
             path = folder / name
+            # a name may have folders in it
             path.parent.mkdir(parents=True, exist_ok=True)
             source = attributes_of(part.reader.path)
             try:
                 with output(path, source=source) as file, part.sensible():
                     part.content.restore(part, file, 0, part.rows)
             except ArchiveError as error:
+                # raises it again, unless damaged parts are to be left out
                 opened.tell_as_lost(archive, error)
     return target
 
@@ -187,6 +189,7 @@ def _notes_on_name(target: Path, content: Content) -> list[str]:
     was written; content: what the archive holds."""
     kind = str(content.format().get("format"))
     suffix = target.suffix.lower()
+    # an index of files becomes a folder, whatever it is called
     if isinstance(content, Parts) and suffix in NAMED and target.is_dir():
         one_table = f"{option('--rows')} 1:" if in_shell() else "rows=slice(0, None)"
         return [

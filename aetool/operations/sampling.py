@@ -291,7 +291,8 @@ class Sampler:
     def _finished(self, values: Float) -> Records:
         """Turn features, (rows, features), logits where they are flags or levels, into records:
         (rows, columns) float64 in the units of the data, rounded to the decimals of each column and
-        kept within its range; or pictures (rows, channels, height, width) uint8."""
+        kept within its range, usual values drawn at random where models do not predict a column; or
+        pictures (rows, channels, height, width) uint8."""
         schema = self.model.schema
         if schema is None:
             shape = self.spec.shape or ()
@@ -369,7 +370,8 @@ class Sampler:
     def _codes(self, z: Float, keep: Mask | None) -> Float:
         """Draw discrete codes by the model's learned prior, number by number, each given those
         before it: (rows, latent), whole numbers as float64. z: (rows, latent), the codes to begin
-        with. keep: (rows, latent), True where a number of z stays; None: none does."""
+        with. keep: (rows, latent), True where a number of z stays; None: none does. BundleError for
+        a model without such a prior."""
         session = self.model.session("prior.onnx", self.device)
         gumbel: Float | None = None
 
@@ -424,6 +426,7 @@ def _chosen(model: Bundle, condition: Mapping[str, str]) -> dict[int, float]:
             )
         place = places[name]
         column = columns[place]
+        # read as a cell of the table would be
         parsed = column.parse(Cells.of([text]))
         value = float(parsed[0])
         if not column.knows(value):

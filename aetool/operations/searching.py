@@ -270,7 +270,7 @@ def by_distance(
     k: int,
 ) -> list[tuple[Int, Float]]:
     """Find the k codes nearest to each query by comparing all: for each query (numbers of the
-    codes, distances), (k,) each, nearest first, of equal distances the earlier code first.
+    codes, from 0; distances), (k,) each, nearest first, of equal distances the earlier code first.
 
     query_codes: (queries, latent). codes: (n, latent). discrete: count entries that differ, in
     place of Euclidean distance. k: 1 .. n.
@@ -328,9 +328,10 @@ def _by_bits(
     k: int,
 ) -> list[tuple[Int, Float]]:
     """Find the k codes nearest to each query by binary codes: by how many bits differ, then by
-    Euclidean distance. The result is as of `by_distance`, with the number of bits as distance.
-    levels: how many values an entry of a discrete code has; 0 for numbers. ParamError for more than
-    2. query_codes: (queries, latent); codes: (n, latent); k: 1 .. n."""
+    Euclidean distance. For each query (numbers of the codes, from 0; how many bits differ, as
+    floats), (k,) each, nearest first, of equal ones the earlier code first. levels: how many values
+    an entry of a discrete code has; 0 for numbers. ParamError for more than 2. query_codes:
+    (queries, latent); codes: (n, latent); k: 1 .. n."""
     if levels > 2:
         raise ParamError(
             f"{option('--binary')} needs codes of numbers, or of two levels "
@@ -361,7 +362,7 @@ def rotation(codes: Float) -> tuple[Float, Float]:
     of them. The bits of codes are sign((codes - centre) @ matrix).
 
     codes: (n, latent), one at least. matrix: (latent, bits), with as many bits as the code has
-    numbers, at most 64. centre: (latent,).
+    numbers, but at most 64, and no more than there are codes. centre: (latent,).
     """
     # evenly spaced rows: the rotation hangs on few numbers
     step = math.ceil(len(codes) / LEARNED_FROM)

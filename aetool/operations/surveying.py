@@ -82,6 +82,7 @@ def tradeoff(
     source = sources.open_source(data)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        # models lie beside their archives, and their bytes are counted apart
         settings = CompressOptions(embed=False, device=options.device, fit=options.fit, force=True)
         candidates = Candidates(source, settings, folder, stack)
         survey = _Survey(source, candidates, options, _named(data, source.name))
@@ -171,6 +172,7 @@ class _Survey:
         for bound in BOUNDS:
             told = f"{option('--max-error')} {bound}"
             self._add(self.candidates.within(bound), "bounded", told, {"max_error": bound})
+        # none of the errors above need come near to the bytes asked for
         if self.goal is not None and self.goal.budget is not None:
             found = choosing.within(self.candidates.bounded_once, self.goal.budget)
             if found is not None:
@@ -288,8 +290,8 @@ class _Survey:
         )
 
     def _trials(self) -> list[_Trial]:
-        """The errors below 1 at which codes are tried, ascending, with the one that the user asks
-        for among them."""
+        """The errors, parts of a standard deviation below 1, at which codes are tried, ascending,
+        with the one that the user asks for among them."""
         # by their errors: what is tried anyhow may be asked for, too
         trials = {}
         if isinstance(self.yardstick, PictureYardstick):

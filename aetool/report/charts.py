@@ -95,13 +95,15 @@ class Frame:
         return self.x(across), self.y(up)
 
     def x(self, value: float) -> float:
-        """The horizontal coordinate on the sheet of a value of the axis across."""
+        """The horizontal coordinate on the sheet, in pixels from the left, of a value of the axis
+        across."""
         low, high = self.across
         length = high - low
         return LEFT + self.width * (value - low) / length
 
     def y(self, value: float) -> float:
-        """The vertical coordinate on the sheet, from the top, of a value of the axis up."""
+        """The vertical coordinate on the sheet, in pixels from the top, of a value of the axis
+        up."""
         low, high = self.up
         length = high - low
         # y grows downwards on a sheet
@@ -118,8 +120,8 @@ class Frame:
         self.drawing.line(kind, (x, TOP), (x, self.bottom))
 
     def draw_up(self, values: Iterable[float], words: Iterable[str]) -> None:
-        """Draw a horizontal line at each of these values, with its word to its left; as many words
-        as values."""
+        """Draw a horizontal line at each of these values of the axis up, with its word to its left;
+        as many words as values."""
         x = LEFT - 6
         for value, word in zip(values, words, strict=True):
             self.level("grid", value)
@@ -258,8 +260,9 @@ def spread_of_scores(
     width: float = 470,
     height: float = 230,
 ) -> Drawing:
-    """A drawing of how many records have which score: a histogram, both axes logarithmic, in which
-    bars above the threshold stand out.
+    """A drawing of how many records have which score: a histogram in which bars above the threshold
+    stand out. The axis of counts is logarithmic, and that of scores, too, unless all lie above half
+    of the highest.
 
     unit: that of scores, in words. held_out: by whose scores a line shows what as many ordinary
     records would give; None: no line. width, height: of the drawing, in pixels.
@@ -305,8 +308,8 @@ def _draw_bars(
     counts: Sequence[int],
     is_odd: Sequence[bool],
 ) -> None:
-    """Draw the bars of a histogram. counts: of records, for each bar; is_odd: whether a bar is of
-    scores from the threshold on."""
+    """Draw the bars of a histogram. counts: of records, for each of BARS bars, none drawn for 0;
+    is_odd: whether a bar is of scores from the threshold on."""
     bar = frame.width / BARS
     for place, count in enumerate(counts):
         if not count:

@@ -53,9 +53,9 @@ class Group:
     """A group of records that stand out by the same column, in the same manner.
 
     first, last: the lowest and highest number of a record in it, from 0; highest: the number of the
-    record with the highest score, score; count: how many records; manner: in what way the column's
-    value is odd, as words that follow its name; partners: how often each other column is named with
-    it.
+    record with the highest score, and score that score; count: how many records; manner: in what
+    way the column's value is odd, as words that follow its name; partners: how often each other
+    column is named with it.
     """
 
     column: str

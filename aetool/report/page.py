@@ -46,6 +46,7 @@ def page(findings: Findings) -> bytes:
     ]
     style = _style()
     script = _read("page.js")
+    # nothing may be loaded, and nothing run but this style and this script
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
@@ -118,7 +119,8 @@ def _plain(markup: str) -> Cell:
 
 
 def _row(cells: Sequence[Cell], name: str = "") -> str:
-    """The HTML of a row of a table. name: the id by which links find it; "" for none."""
+    """The HTML of a row of a table. cells: (attributes, markup) each. name: the id by which links
+    find it; "" for none."""
     opened = f'<tr id="{name}">' if name else "<tr>"
     return opened + "".join(f"<td{kind}>{markup}</td>" for kind, markup in cells) + "</tr>"
 
@@ -161,7 +163,8 @@ def _both(wide: Drawing, narrow: Drawing) -> str:
 
 
 def place_of(record: int) -> str:
-    """The id of a record's entry in the page, for links to it. record: its number from 0."""
+    """The id of a record's entry in the page, for links to it, such as "r1". record: its number
+    from 0."""
     return f"r{record + 1}"
 
 
@@ -419,6 +422,7 @@ def _blame(findings: Findings) -> str:
 def _comparison(comparison: Comparison) -> str:
     """The section that compares the data with those of the model: faults first, then the tests that
     find a shift."""
+    # a fault of no column is of the data as a whole
     rows = [
         _row(
             [_plain(_told(column or "all of them")), _plain("cannot be used"), *BLANK, _plain(why)]

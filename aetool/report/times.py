@@ -73,7 +73,9 @@ def _months(first: float, last: float, apart: float) -> Moments:
     latest = _date(last).year
     moments = []
     words = []
+    # several years apart they are round ones, such as 2000 and 2005
     for year in range(earliest - earliest % years, latest + 1, years):
+        # round years reach beyond those of the calendar
         if not 1 <= year < MAXYEAR:
             continue
         for month in range(1, 13, count):

@@ -55,13 +55,13 @@ class Scored:
 
     first: the first record's number, from 0. inputs: what the graph took, see Laid. parts: (rows,
     columns + 1) or, of pictures, (rows, pixels + 1), what each column or pixel adds to the score,
-    and last what belongs to none. surprise: (rows, columns or pixels), what reasons are ranked by.
-    expected: what the model expects there, (rows, columns) in user units or (rows, C, H, W), 0 to
-    255; None where it does not say. table: the rows as they were read; None for pictures. names: of
-    all pictures of the source; empty for a table. Of pictures in tiles, parts are those of the
-    worst tile of each, inputs, (rows,) of objects, the pictures before they are cut, tiles the
-    parts of all tiles, and numbers, (rows,), the pictures' positions in the source, from 0; both
-    are None for all other records.
+    and last what belongs to none. surprise: (rows, columns or pixels), what reasons are ranked by,
+    more being odder. expected: what the model expects there, (rows, columns) in user units or
+    (rows, C, H, W), 0 to 255; None where it does not say. table: the rows as they were read; None
+    for pictures. names: of all pictures of the source; empty for a table. Of pictures in tiles,
+    parts are those of the worst tile of each, inputs, (rows,) of objects, the pictures before they
+    are cut, tiles the parts of all tiles, and numbers, (rows,), the pictures' positions in the
+    source, from 0; both are None for all other records.
     """
 
     first: int
@@ -137,8 +137,8 @@ def judged(
     names: Sequence[str],
 ) -> Scored:
     """Score one batch of prepared records by a score graph. name: of the source, for the DataError
-    if a part of a score is not finite; names: of all its pictures. A graph without an output
-    "surprise" is surprised by the parts but the last."""
+    if a part of a score is not finite; names: of all its pictures. laid: the records. Where the
+    graph has no output "surprise", that of the result is the parts without the last."""
     outputs = graph(laid.inputs)
     # graphs give float32, in which a sum of many parts would depend on their order
     parts = outputs["parts"].astype(np.float64)
@@ -169,7 +169,8 @@ def _check_finite(name: str, parts: Float, first: int) -> None:
 
 def _scored_in_tiles(source: FramedSource, graph: ScoreGraph) -> Iterator[Scored]:
     """Score pictures by their tiles, in batches of few tiles: each gets the parts of that tile of
-    it which has the highest score. DataError if a part of a score is not finite."""
+    it which has the highest score, and `tiles` and `numbers` are set. source: whose framing has
+    tiles. DataError if a part of a score is not finite."""
     framing = source.framing
     for numbers, pictures in source.in_groups():
         # of each picture its tiles, (tiles, channels, height, width)
@@ -216,7 +217,8 @@ def looker(
 ) -> Callable[[Int], list[Pictured]] | None:
     """Make a function that scores pictures a second time, by their numbers in the source, (n,) from
     0, and returns each with its map and box, in this order; returns None for tables, where
-    `pixels`, what pixels ordinarily cost, is None."""
+    `pixels`, what pixels ordinarily cost, is None. bundle, graph: the model, and its score
+    graph."""
     if pixels is None:
         return None
     return functools.partial(_looked_at, source, bundle, graph, pixels)

@@ -98,8 +98,9 @@ class Explained:
 
 @dataclass(eq=False)
 class Kept:
-    """All reported records, gathered from the shares of all batches in order; each list has an
-    entry for each record, but tables one for each batch. total: how many records were scored."""
+    """All reported records, gathered from the shares of all batches in order; each list, named as
+    in Share, has an entry for each record, but tables one for each batch, and boxes is empty for a
+    table. total: how many records were scored."""
 
     total: int = 0
     row: list[int] = field(default_factory=list)
@@ -293,9 +294,9 @@ class Collector:
         return Blame(schema, inputs, expected, surprise - usual, named)
 
     def _own_columns(self, batch: Scored, keep: Int) -> Table:
-        """The input columns that were asked for, of the records whose indices are `keep`; of
-        pictures a column `file` of their names; no columns of pictures without names. ParamError
-        for a column that is not there."""
+        """The input columns that were asked for, of the records whose indices are `keep`, (n,), in
+        this order; of pictures a column `file` of their names; no columns of pictures without
+        names. ParamError for a column that is not there."""
         wanted = self.wishes.append or ()
         table = batch.table
         if table is None:

@@ -164,7 +164,8 @@ def ledger_of(
 ) -> ArchiveLedger:
     """How an archive's bits are spent on columns. model: the one that the archive needs, or None.
     columns: list these alone; empty for all. ParamError for columns that are not there; DataError
-    for one that no block stores apart, as where rows are stored as one text."""
+    for one that no block stores apart, as where rows are stored as one text, and for a content that
+    does not tell what a record costs."""
     with Archive(data, model) as archive, archive.sensible():
         if columns:
             archive.content.places(archive, columns)
@@ -210,7 +211,8 @@ def refuse_fit(
 
 def _options_of_fitting(options: FitOptions) -> list[str]:
     """The options that differ from their defaults, as they are spelled, without all_rows, device
-    and seed, which other verbs have too; an empty value is taken for a default."""
+    and seed, which other commands have, too. A value that is 0, empty, False or None is taken for a
+    default."""
     defaults = type(options)()
     spelled = []
     for field_of_options in dataclasses.fields(options):
@@ -261,8 +263,12 @@ class _Read:
 
 
 class _Pricing:
-    """Reads an archive twice, in bounded memory: for all scores, then for the records to report.
-    columns: judge by these alone, [] for all; ParamError if one is not there."""
+    """Reads an open archive twice, in bounded memory: for all scores, then for the records to
+    report. Call `run` for these; or `read`, and then `ledger`.
+
+    choice: which records are flagged. columns: judge by these alone, [] for all; ParamError if one
+    is not there.
+    """
 
     def __init__(self, archive: Archive, choice: Choice, columns: list[str]) -> None:
         self.archive = archive
@@ -303,8 +309,8 @@ class _Pricing:
             yield block, costs
 
     def _places(self, block: Block, costs: Costs) -> list[int]:
-        """The indices of the columns of a block that records are judged by. DataError for a block
-        whose rows are stored as one text."""
+        """The indices of the columns of a block that records are judged by, in the order of
+        `columns`, or all. DataError for a block whose rows are stored as one text."""
         if not self.columns:
             return list(range(len(costs.names)))
         names = list(costs.names)
@@ -341,7 +347,8 @@ class _Pricing:
     def run(self, all_rows: bool, append: Sequence[str] | None) -> Detection:
         """Read the archive twice, first for all scores, then for the records to report, and return
         these. all_rows: report all, not only flagged ones; append: columns to carry along ([]: all,
-        None: none), ParamError if one is not there."""
+        None: none), ParamError if one is not there. DataError as of `read`; ArchiveError for a
+        damaged block."""
         if append and self.archive.kind == "table":
             # also where no record is flagged, of which no cell is looked at
             check_columns(append, apart(self.archive.content.names(self.archive)))
@@ -354,6 +361,7 @@ class _Pricing:
         wanted = np.arange(len(scores)) if all_rows else np.flatnonzero(flagged)
         named: list[Reasons] = []
         tables: list[Table] = []
+        # read once more, but only the blocks of the records to report
         for block, costs, rows in self._blocks_with(wanted):
             cells = self.archive.content.cells(self.archive, block, rows)
             places = self._places(block, costs)
@@ -431,10 +439,10 @@ def _named(
     rows: Int,
     cells: Sequence[Sequence[str]],
 ) -> list[Reasons]:
-    """For each record of a block whose index is in `rows`: (column, cell, what it costs in words)
-    for the at most three columns that cost most beyond the usual, none if no column does. places:
-    the indices of the columns that may be named; cells: by column, the texts of the same
-    records."""
+    """For each record of a block whose index is in `rows`, (n,): (column, cell, what it costs in
+    words) for the at most three columns that cost most beyond the usual, none if no column does.
+    places: the indices of the columns that may be named; cells: by column of the block, the texts
+    of the same n records."""
     judged = costs.judged[rows][:, places]
     usual = _usual(costs)[places]
     named = []

@@ -41,8 +41,8 @@ SAID_OF_MAPS = (
 
 
 def rectangle(box: Box | None) -> heatmaps.Rectangle | None:
-    """A box as (left, top, width, height), which drawings take; None for no box, and for one whose
-    excess is spread over the whole picture."""
+    """A box as (left, top, width, height), in pixels, which drawings take; None for no box, and for
+    one whose excess is spread over the whole picture."""
     if box is None or box.spread:
         return None
     return box.left, box.top, box.width, box.height
@@ -242,7 +242,8 @@ def _check_pictures(name: str, bundle: Bundle, given: str) -> None:
 
 class Files:
     """The picture files that detect was asked for: heat maps in a folder, a contact sheet, or both.
-    written: the sheet as PNG, empty until `finish`."""
+    heatmap, sheet: what gathers them, None for what was not asked for. written: the sheet as PNG,
+    empty until `finish`."""
 
     def __init__(self, heatmap: Heatmaps | None, sheet: Worst | None) -> None:
         self.heatmap = heatmap

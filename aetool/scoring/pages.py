@@ -50,8 +50,9 @@ class Watcher:
     """A watch that gathers, batch by batch, what a page shows, in memory that grows with labelled
     records alone.
 
-    most: how many records to show. label: the column of labels, for curves, or "folder" for
-    pictures; None for no curves. normal: the labels of ordinary records.
+    Detect calls `begin`, then `batch` for each batch; then `findings` can be asked for. most: how
+    many records to show. label: the column of labels, for curves, or "folder" for pictures; None
+    for no curves. normal: the labels of ordinary records.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Watcher:
         batch does not have."""
         self.tally.add(batch.inputs, scores)
         self.names = batch.names
+        # curves are of all records, and all else on a page of flagged ones
         if self.label is not None:
             self.scores.append(scores)
             self.truth.append(~np.isin(self._labels(batch), self.normal))
@@ -129,8 +131,9 @@ class Watcher:
         return np.array(labels_of(names))
 
     def _excess(self, picture: Pictured) -> Float:
-        """(H, W): by how much each pixel of a picture costs more than usual. It is also added to
-        `excess`, the sum over all pictures that have the size of the first."""
+        """(H, W): by how much each pixel of a picture costs more than usual, 0 or more, see
+        maps.excess_of. It is also added to `excess`, the sum over all pictures that have the size
+        of the first."""
         excess = maps.excess_of(picture.amounts)
         if self.excess is None or self.excess.shape == excess.shape:
             self.excess = excess if self.excess is None else self.excess + excess
@@ -181,6 +184,7 @@ class Watcher:
         trace = detection.trace
         assert trace is not None
         shown = self.highest if self.schema else self.highest[:MOST_PICTURES]
+        # where each record stands in the detection
         place = {record: i for i, record in enumerate(detection.row.tolist())}
         parts_seen = b""
         if self.excess is not None:
@@ -240,6 +244,7 @@ class Watcher:
             column = self.schema.modelled[i]
             value = float(own[i])
             usual = float(wanted[i])
+            # "present, rare" is said where a gap was expected, and no value
             shown_expected = expected if expected.startswith("present") else f"expected {expected}"
             reason = Reason(
                 name,
@@ -272,6 +277,7 @@ class Watcher:
                 outside=int(tally.outside[i]),
                 new_words=not column.ordered,
                 blamed=self.blamed[i],
+                # a model that was learned here has seen these very gaps
                 gaps_before=column.missing / rows if with_model else None,
             )
             told.append(read)
@@ -365,8 +371,10 @@ def manner(column: Modelled, value: float, expected: float) -> str:
         if value < low:
             return "lies below all seen"
         return "lies above all seen"
+    # the model expects a gap there
     if math.isnan(expected):
         return "is present, which is rare"
+    # context, such as a date, of which nothing is expected
     if not column.predicted:
         return "lies far from the others"
     if value > expected:

@@ -47,21 +47,24 @@ FEW = 100  # records that hardly tell what one in 1,000 of them is
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Detection:
-    """The result of a detection: the records that were asked for, with `top` the highest score
+    """The result of a detection: the n records that were asked for, with `top` the highest score
     first unless all were asked for, else in input order.
 
-    row: 0-based; score in `unit`; p: conformal p-value; anomaly: whether it is flagged; total,
-    flagged: how many records were scored and flagged; threshold: the score that flagged records lie
-    above, infinite where none or all are flagged whatever their scores; named: (column, found,
-    expected) of the columns that say why; why: the same on one line; table: the records' own
-    columns, if asked; index: that of the DataFrame that was scored. rate: the part of ordinary
-    records that the threshold is meant to flag, if that is what it was chosen by. trace: the scores
-    of all records; held_out: of ordinary ones, where a model brought them. unread: (row, its name,
-    why) of the pictures that could not be read. boxes: of pictures the box around the worst of
-    each; look: scores pictures again, by their numbers, (n,) from 0, and gives each with its map
-    and box; None for tables. bits: of an archive what each record took in it; ledger: what all of
-    it took. calibrated_on: how many records the threshold and p are by. has_idle_model: whether a
-    model came with an archive, which does not need it.
+    Of each of these, in arrays (n,) and lists: row, its number in the source, from 0; score, in
+    `unit`; p, its conformal p-value; anomaly, whether it is flagged; named, (column, found,
+    expected) of the columns that say why; why, the same on one line; boxes, of pictures the box
+    around the worst of each, or None, but () for tables; bits, of an archive what the record took
+    in it, else None. table: their columns in the source, if asked.
+
+    total, flagged: how many records were scored and flagged; threshold: the score that flagged
+    records lie above, infinite where none or all are flagged whatever their scores; rate: the part
+    of ordinary records that the threshold is meant to flag, None if it was not chosen by that;
+    calibrated_on: how many records threshold and p are by; held_out: the calibration of a model
+    that the user gave, by records held out of its fit, else None. index: that of the DataFrame that
+    was scored, else None. trace: the scores of all records. unread: (row, its name, why) of the
+    pictures that could not be read. look: scores pictures again, by their numbers, (n,) from 0, and
+    gives each with its map and box; None for tables. ledger: of an archive what all of it took.
+    has_idle_model: whether a model came with an archive, which does not need it.
     """
 
     row: Int
@@ -88,7 +91,7 @@ class Detection:
     has_idle_model: bool = False
 
     def ranked(self) -> Detection:
-        """A copy of the result with the highest score first."""
+        """A copy of the result with the highest score first, of equal ones the earlier."""
         order = np.argsort(-self.score, kind="stable")
         return dataclasses.replace(
             self,
@@ -136,7 +139,8 @@ class Detection:
         return f"{flagged}: {wanted}{rare}{rest}"
 
     def notes(self) -> list[str]:
-        """Notes, a line each, on what the threshold or the model cannot promise."""
+        """Notes, a line each, on what the threshold or the model cannot promise; [] if there is
+        nothing to say."""
         said = []
         if self.has_idle_model:
             said.append(
@@ -203,8 +207,10 @@ class Detection:
         """The result as a table of columns by name: row (1-based), score, p, why; of pictures the
         box around the worst, in pixels, and its share of the excess; of an archive its bits;
         anomaly if `everything`; then the input's own columns, called "input.NAME" where NAME is
-        taken; error where pictures could not be read, which have neither score nor p. boxes:
-        whether those of pictures are in it."""
+        taken; error where pictures could not be read, which have neither score nor p. Each column
+        is a list of Python's own values, None for a gap. boxes: whether those of pictures are in
+        it."""
+        # few digits: what is beyond them differs between processors
         out: Columns = {
             "row": (self.row + 1).tolist(),
             "score": [float(f"{v:.6g}") for v in self.score],
@@ -226,12 +232,14 @@ class Detection:
 
     def _with_unread(self, columns: Columns) -> Columns:
         """A copy of the table `columns` with a column `error`, and a row for each picture that
-        could not be read: in the source's order, or at the end where records are ranked."""
+        could not be read, with gaps for score, p and box: in the source's order, or at the end
+        where records are ranked."""
         out = {name: list(values) for name, values in columns.items()}
         out["error"] = [""] * len(self.row)
         for record, name, reason in self.unread:
             own: dict[str, Value] = {"row": record + 1, "file": name, "error": reason}
             own |= {"score": None, "p": None, "anomaly": False}
+            # what cannot be read has no box; columns of other kinds stay empty
             own |= dict.fromkeys(BOX)
             for column, values in out.items():
                 values.append(own.get(column, ""))

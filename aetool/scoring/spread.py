@@ -133,8 +133,8 @@ def coded(graph: ScoreGraph, laid: Laid, columns: Sequence[str]) -> Coded:
 
 
 def _scores_of(worker: Worker, item: Item) -> tuple[list[tuple[Int, Float]], LeftOut]:
-    """Score an item in a worker: ((record numbers, scores), both (rows,), for each batch; which
-    lines are no records)."""
+    """Score an item in a worker: ((the records' numbers in the source, from 0, comments of a text
+    counted; their scores), both (rows,), for each batch; which lines are no records)."""
     left = LeftOut()
     scores = [(batch.places, batch.scores) for batch in worker.batches(item, left)]
     return scores, left
@@ -310,7 +310,8 @@ class Scoring:
             yield share
 
     def _batches(self) -> Iterator[Scored]:
-        """Score all records, batch by batch, with all that the score graph says of them."""
+        """Score all records, batch by batch, with all that the score graph says of them, here or on
+        the engine."""
         if self.engine is None:
             yield from scored(self.source, self.bundle, self.graph)
             return
@@ -334,8 +335,9 @@ class Scoring:
         job: Callable[[Worker, Flagged], tuple[list[Result], LeftOut]],
         flags: Iterator[Mask],
     ) -> Iterator[list[Result]]:
-        """Run a job on the engine for each piece of the source, sent with its flags; yields as
-        `_mapped`. flags: (rows,) bool for each piece, in order."""
+        """Run a job on the engine for each piece of the source, sent with its flags; yields the
+        list of its results for each, in order. job: as of `_mapped`, but of (piece, flags). flags:
+        (rows,) bool for each piece, in order."""
         worker, items = self._spread()
         sent = ((item, (item, next(flags))) for item in items)
         yield from self._run(functools.partial(job, worker), sent)
@@ -345,9 +347,9 @@ class Scoring:
         job: Callable[[Sent], tuple[list[Result], LeftOut]],
         items: Iterable[tuple[Item, Sent]],
     ) -> Iterator[list[Result]]:
-        """Run a job on the engine for each (item, what to send for it); yields the results in
-        order. What the workers left out when they read is said here, in notices. The scoring must
-        have an engine."""
+        """Run a job on the engine for each (item, what to send for it); yields the list of its
+        results for each, in order. job: as of `_mapped`, but of what is sent. What the workers left
+        out when they read is said here, in notices. The scoring must have an engine."""
         assert self.engine is not None
         under_way: deque[Item] = deque()
         remarks = pieces.Remarks()
