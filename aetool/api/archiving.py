@@ -62,9 +62,9 @@ def compress(
     budget: int | str | None = None,
     bytes_per_picture: float | None = None,
 ) -> Figures:
-    """Write an archive of one file, folder or table to path, and return its figures as a
-    dictionary. The archive is lossless, unless max_error, lossy or a goal (rmse to
-    bytes_per_picture) is given.
+    """Write an archive of one file, folder or table to path, and return its figures by name:
+    source_bytes, archive_bytes, rows, fidelity and more. The archive is lossless, unless max_error,
+    lossy or a goal (rmse to bytes_per_picture) is given.
 
     path: the archive's file [data.aez for the path data; of a shard data.2of4.aez]. model: makes
     the archive smaller by what it knows of such data. keep_files: store the bytes of any file as
@@ -74,10 +74,10 @@ def compress(
     aetool.detect; the bytes are the same.
 
     lossy: store the model's codes, or a lossless or bounded archive where that is smaller at no
-    more error; lossy_only: the codes in any case. latent: how many units of the code are kept; or
-    target: the mean error allowed, 0.01 for 1 %. max_error: the largest error of each number, 0.5
-    in its unit or as a percentage such as "1%", for all columns or as a dictionary by column; of
-    each pixel, in levels.
+    more error; lossy_only: the codes in any case. latent: how many units of the code are kept
+    [all]; or target: the mean error allowed, 0.01 for 1 %. Both are only for an archive of codes.
+    max_error: the largest error of each number, 0.5 in its unit or as a percentage such as "1%",
+    for all columns or as a dictionary by column; of each pixel, in levels.
 
     rmse: the smallest archive whose root mean squared error, over the columns that are changed, is
     at most this part of a standard deviation, 0.02 or "2%". target_psnr: the same for pictures, in
@@ -89,7 +89,9 @@ def compress(
     flag: how many records to name that take most bits: the figures then have costliest, as detect
     returns them. shard: "2/4" writes the second of four parts of a table alone, for aetool.merge.
     parts: write each table of a folder to an archive of its own, in a folder beside path, and at
-    path an index by which they are read as one. Raises AetoolError.
+    path an index by which they are read as one. device: auto, cpu, cuda or cuda:<n>. ParamError for
+    options that exclude each other, such as two goals; DataError for data that cannot be read, and
+    for a file at path, unless force; both are an AetoolError. If it fails, path is as it was.
     """
     # before any name but those of the arguments is set
     arguments = dict(locals())
@@ -114,7 +116,8 @@ def compress(
 
 
 def _effort_of(effort: str | planning.Effort) -> planning.Effort:
-    """An effort, which may be given by its name. ParamError for another name."""
+    """An effort, which may be given by its name: "fast", "default" or "best". ParamError for any
+    other value."""
     if isinstance(effort, planning.Effort):
         return effort
     efforts = {"fast": planning.FAST, "default": planning.DEFAULT, "best": planning.BEST}
@@ -125,8 +128,8 @@ def _effort_of(effort: str | planning.Effort) -> planning.Effort:
 
 
 def _bounds_of(max_error: Option) -> Option:
-    """The largest errors as operations take them: texts by column, "" for all the others; {} for
-    None.
+    """The largest errors as operations take them: texts by column, "" for all the others; "" stands
+    for all columns that are not named; {} for None.
 
     max_error: a text or a number for all columns, or either of them by column. A value of any other
     type comes back unchanged: it is refused where all options are checked.
@@ -157,14 +160,16 @@ def tradeoff(
     device: str = "auto",
 ) -> Tradeoff:
     """Measure the size and the error of every way to store data: lossless, bounded, the codes of
-    each model and of each plugin (fitted here), and files of other programs.
+    each model (fitted, or its path) and of each plugin (its name; fitted here), and files of other
+    programs.
 
     Returns a Tradeoff. Its points each have bytes, bytes of the model, error (root mean squared, in
     standard deviations of each column), psnr of pictures, the command that writes it, and which
     point betters it; pick is the archive to take; drawing() draws all points. rmse, target_psnr,
     budget, bytes_per_picture: what the pick must keep, as in aetool.compress [it must be lossless].
     embed: whether the bytes of models count. others: whether xz, WebP and the like are measured.
-    fit: how plugins are fitted. Raises AetoolError.
+    fit: how plugins are fitted. device: where models run, as in aetool.fit. ParamError for two
+    goals, DataError for data that cannot be read, and any other AetoolError.
     """
     # before any name but those of the arguments is set
     arguments = dict(locals())
@@ -194,12 +199,15 @@ def merge(
     index: bool = False,
 ) -> Figures:
     """Join the archives of all shards of a table into one, byte for byte what aetool.compress
-    writes of the whole table; returns its figures.
+    writes of the whole table; returns its figures by name: fidelity, shards, rows and
+    archive_bytes.
 
     paths: what compress wrote with shard, in any order. path: the archive to write. force: replace
-    a file that is there. executor: what decodes texts, whose digest is of the whole table. index:
-    copy nothing, but write at path an index of the archives, which must lie beside it or below;
-    they may then also be whole tables of one kind with the same columns. Raises AetoolError.
+    a file that is there. executor: what decodes the texts once, for the digest of the whole table;
+    as in aetool.detect. index: copy nothing, but write at path an index of the archives, which must
+    lie beside it or below; they may then also be whole tables of one kind with the same columns.
+    ParamError if a shard is missing, comes twice or is of another table, ArchiveError if one is
+    damaged, DataError for a file at path, unless force: each an AetoolError.
     """
     for one in paths:
         check_path("merge", "paths", one)
@@ -222,13 +230,16 @@ def decompress(
 ) -> pathlib.Path:
     """Restore an archive to a file or folder, and return its path.
 
-    path: the archive. out: where to write [path without .aez]. model: the one that the archive was
-    made with, where it is not inside. rows: slice(a, b) or (a, b): records a to b - 1, counted from
-    0. columns: of a table only these. lost: a list to which messages on damaged blocks are added,
-    which are then left out; without it damage is an error. force: replace a file that is there.
-    max_output: the most bytes that may be restored. executor: what decodes, as in aetool.detect. To
-    have records in Python, see aetool.open. What may surprise, such as a file whose name promises
-    another format than its content has, is a warning of the log aetool.data. Raises AetoolError.
+    path: the archive. out: where to write, "-" for standard output [path without .aez]. model: the
+    one that the archive was made with, where it is not inside. rows: slice(a, b) or (a, b): records
+    a to b - 1, counted from 0; None: all. columns: of a table only these. lost: a list to which
+    messages on damaged blocks are added, which are then left out; without it damage is an error.
+    force: replace a file that is there. max_output: the most bytes that may be restored. executor:
+    what decodes, as in aetool.detect. To have records in Python, see aetool.open. What may
+    surprise, such as a file whose name promises another format than its content has, is a warning
+    of the log aetool.data. device: where the model runs, as in aetool.fit. ParamError for rows or
+    columns that are not there, ArchiveError for damage, DataError for a file at out, unless force:
+    each an AetoolError.
     """
     options = options_of(locals(), operations.decompress, "path", "out", "model", "rows")
     check_path("decompress", "path", path)
@@ -252,7 +263,8 @@ def decompress(
 
 def _ends_of(rows: slice, path: Path) -> tuple[int, int]:
     """The first of the rows of an archive that a slice takes, from 0, and the one after the last;
-    ends are counted as those of a list. ParamError for a step other than 1."""
+    ends are counted as those of a list. ParamError for a step other than 1, and the errors of
+    opening an archive. path: the archive's."""
     # ends counted from behind, as in [-10:], need the number of rows
     with Archive(path) as archive:
         first, last, step = rows.indices(archive.rows)
@@ -272,7 +284,9 @@ def open_archive(
     records. Close it after use, or open it by `with`.
 
     model: the model that it needs, where it is not inside, or that model's path. columns: of a
-    table restore only these. Raises AetoolError.
+    table restore only these, one name or several; None: all. device: where the model runs, as in
+    aetool.fit. ArchiveError if the archive is damaged, ParamError for a column that is not there,
+    DataError if there is no such file: each an AetoolError.
     """
     check_path("open", "path", path)
     check_type("open", "device", device, "str")

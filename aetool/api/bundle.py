@@ -13,7 +13,8 @@ from aetool.arguments import as_part
 
 
 class Bundle(JudgingModel, CodingModel):
-    """A fitted model; see aetool.fit and aetool.load, which make one."""
+    """A fitted model, which judges records (detect, score, explain ...) and encodes, draws and
+    compresses them; aetool.fit and aetool.load make one."""
 
     # a pickle names its class by this module: what was pickled before can still be loaded, and
     # what is pickled now by an older aetool
@@ -35,7 +36,8 @@ class Bundle(JudgingModel, CodingModel):
 
 
 def dressed(plain: bundles.Bundle) -> Bundle:
-    """A bundle as one that has the methods for Python users."""
+    """Make a bundle one of the class for Python users, with the same fields, which are shared, not
+    copied."""
     fields = dataclasses.fields(plain)
     values = {field.name: getattr(plain, field.name) for field in fields}
     return Bundle(**values)

@@ -37,10 +37,12 @@ class CodingModel(bundles.Bundle):
         comment: str | None = None,
         executor: Chosen = None,
     ) -> Records:
-        """The code of each record, (rows, latent) float32, by the model's encoder.
+        """The code of each record, (rows, latent) float32, by the model's encoder, in the order of
+        the data; a picture that cannot be read has none.
 
         header to comment: how a path's text is written, as in aetool.fit; executor: as in
-        aetool.detect. Raises AetoolError, as for a model without an encoder.
+        aetool.detect. device: where the encoder runs, as in aetool.fit. AetoolError for a model
+        without an encoder and for data that it does not take.
         """
         return operations.encode(
             data_of("encode", data, text_options(locals())), self, device, executor
@@ -55,9 +57,10 @@ class CodingModel(bundles.Bundle):
         """The records that the model's decoder makes of codes: a DataFrame of the table's columns,
         or pictures (rows, C, H, W) uint8.
 
-        codes: (rows, latent), as `encode` returns them. condition: a DataFrame of (rows,) with the
-        columns that the model was fitted with as conditions; only for such a model. Raises
-        AetoolError.
+        codes: (rows, latent) numbers, as `encode` returns them. condition: a DataFrame of (rows,)
+        with the columns that the model was fitted with as conditions; only for such a model, which
+        needs it. AetoolError for a model without a decoder, and for a condition that is missing,
+        lacks a column or has another number of rows.
         """
         return operations.decode(codes, self, device, condition)
 
@@ -79,14 +82,17 @@ class CodingModel(bundles.Bundle):
         skip_rows: int | None = None,
         comment: str | None = None,
     ) -> Figures:
-        """Write the records of data to path as this model restores them, and return figures: rows,
-        filled (how many values were missing), and with clean the mean squared errors before and
-        after.
+        """Write the records of data to path as this model restores them, and return figures by
+        name: rows; with fill_missing filled, how many values were missing; with clean mse_before
+        and mse_after, the mean squared errors (in squared standard deviations, of pictures in
+        squared grey levels), and psnr_gain_db.
 
         fill_missing: change nothing but gaps: missing cells of tables, and of pictures the region
-        (left, top, width, height, in pixels). clean: the same records undamaged, against which the
-        error before and after is measured. force: replace a file that is there. header to comment:
-        as in score. Raises AetoolError.
+        (left, top, width, height, in pixels), which is needed there and refused for tables. clean:
+        the same records undamaged, against which the error before and after is measured. force:
+        replace a file that is there. header to comment: as in score. AetoolError for a model
+        without a decoder, for a file at path, unless force, and for data that the model does not
+        take.
         """
         # before any name but those of the arguments is set
         arguments = dict(locals())
@@ -111,11 +117,13 @@ class CodingModel(bundles.Bundle):
         """Draw new records from what the model has learned, or with like=data records near those: a
         DataFrame, or pictures (rows, C, H, W) uint8.
 
-        count: how many in all; with like, how many near each of its records. spread: how far from
-        those, from 0 (the same code) to 1 (anywhere). grid: decode codes on a regular grid over a
-        plane of the code instead of random ones. seed: of every random number. prior: draw codes
-        from N(0, I), which a variational model is trained to have. condition: for a model with
-        conditions, the value of each such column. Raises AetoolError.
+        count: how many in all [64]; with like, how many near each of its records [1]. spread: how
+        far from those, from 0 (the same code) to 1 (anywhere). grid: decode codes on a regular grid
+        over a plane of the code instead of random ones; the DataFrame then begins with z_across and
+        z_up, the place on that plane. It cannot be combined with like. seed: of every random
+        number. prior: draw codes from N(0, I), which a variational model is trained to have.
+        condition: for a model with conditions, the value of each such column, as text. AetoolError
+        for options out of range and for a model that cannot sample.
         """
         options = options_of(locals(), operations.SampleOptions)
         options["condition"] = condition or {}
@@ -141,12 +149,15 @@ class CodingModel(bundles.Bundle):
         comment: str | None = None,
     ) -> pd.DataFrame:
         """Find the k records of data whose codes are nearest to those of each record of query: a
-        DataFrame with the columns query, rank and row (all from 1) and distance.
+        DataFrame with the columns query, rank and row (all from 1) and distance, nearest first, the
+        pairs of a query together: of all records, if data have fewer than k. distance is Euclidean,
+        and of discrete or binary codes the number of entries that differ.
 
         data: a DataFrame, a path, or an archive that stores codes. rows: which records of query to
         look for, from 1; () means all. binary: compare binary codes, by the number of bits that
-        differ. columns: of data, to show beside each neighbour. header to comment: as in score.
-        Raises AetoolError.
+        differ. columns: of data, whose values become columns beside each neighbour. header to
+        comment: as in score. AetoolError for k below 1, a row that is not there, and data without
+        records.
         """
         # before any name but those of the arguments is set
         arguments = dict(locals())
@@ -185,7 +196,7 @@ class CodingModel(bundles.Bundle):
         bytes_per_picture: float | None = None,
     ) -> Figures:
         """Write an archive of data: lossless, made smaller by what this model knows of them, or
-        with lossy=True of this model's codes; returns its figures.
+        with lossy=True of this model's codes; returns its figures by name.
 
         The arguments mean what they mean in aetool.compress. Raises AetoolError.
         """

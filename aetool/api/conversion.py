@@ -72,7 +72,8 @@ def bundle_of(model: Model | None, verb: str) -> bundles.Bundle | None:
 
 def with_parts(verb: str, arguments: dict[str, Option]) -> dict[str, Option]:
     """A copy of the arguments of a verb in which fpr, fdr and contamination are numbers: 0.01 for
-    "1%"; None stays. ParamError for what is no share. arguments: by name, with all three."""
+    "1%"; None stays. ParamError for what is no share. arguments: by name; KeyError if one of the
+    three is not among them."""
     shares = dict(arguments)
     for name in PARTS:
         value = arguments[name]
@@ -84,7 +85,7 @@ def with_parts(verb: str, arguments: dict[str, Option]) -> dict[str, Option]:
 def text_options(arguments: Mapping[str, Option]) -> dict[str, Option]:
     """The arguments that say how the text of a path is written, but for those that are None.
 
-    arguments: all those of a verb, by name.
+    arguments: all those of a verb, by name, header to comment among them (else a KeyError).
     """
     options = {}
     for name in OPTIONS:
@@ -121,7 +122,9 @@ def one_shot_fit(
 ) -> FitOptions | None:
     """The options for the fit with which a verb begins, chosen from its arguments; None if there is
     a model already, beside which any argument of a fit that is not left at its default is a
-    ParamError."""
+    ParamError. verb: "detect" or "drift", whose function is `declared`; arguments: by name, with
+    plugin, params (the parameters of the model, by name) and device. ParamError also for one that
+    looks misspelt."""
     refuse_misspelt_parameter(verb, declared, arguments["plugin"], arguments["params"])
     parameters = inspect.signature(declared).parameters
     of_fit = FIT_OPTIONS & parameters.keys() | {"plugin"}
@@ -144,7 +147,8 @@ def one_shot_fit(
 
 
 def listed(values: str | Sequence[str]) -> Sequence[str]:
-    """A list of values, where a single one may be given as a text."""
+    """A list of values, where a single text is a list of that one; all else comes back
+    unchanged."""
     if isinstance(values, str):
         return [values]
     return values
@@ -154,8 +158,8 @@ def data_of(verb: str, data: Data, text: Mapping[str, Option]) -> Data:
     """Data in the form that operations take: a path with what is known of its text; an open file,
     which can be read only once, as a copy; several items and pictures as a list.
 
-    text: how the text of a path is written, as `text_options` has it; ParamError if it says
-    anything of data that are no path. verb: for errors. DataError for what holds no data.
+    text: how the text of a path is written, as `text_options` has it; ParamError if it is not empty
+    and the data are no path. verb: for errors. DataError for what holds no data.
     """
     reading = Reading(**text)
     try:
@@ -173,8 +177,9 @@ def data_of(verb: str, data: Data, text: Mapping[str, Option]) -> Data:
 
 
 def _readable(data: Data, reading: Reading, text: Mapping[str, Option]) -> Data:
-    """One item of data as operations take it. reading, text: how the text of a path is written;
-    ParamError where `text` says anything and the data are no path."""
+    """One item of data as operations take it. reading, text: how the text of a path is written; the
+    same twice, parsed and as options by name. ParamError where `text` is not empty and the data are
+    no path; DataError for what holds no data."""
     # what can be read only once is read here, into a copy
     content = memory.held(data)
     if isinstance(content, str | os.PathLike | Place):
@@ -193,7 +198,9 @@ def refuse_misspelt_parameter(
     params: Mapping[str, Option],
 ) -> None:
     """Raise ParamError where the name of a model's parameter looks like a misspelt argument of the
-    verb or a misspelt parameter. params: the parameters given, by name; plugin: the model."""
+    verb or a misspelt parameter. params: the parameters given, by name; plugin: the model, by its
+    name or declaration; declared: the verb's function. An unknown name that is like no other passes
+    here. The errors of plugins.get_model for a model that is not installed."""
     if not params:
         return
     # a declaration is a model itself; None, or what is no model at all, is judged later
@@ -210,7 +217,7 @@ def refuse_misspelt_parameter(
 def fit_options(verb: str, plugin: str | Declared | None = None, **named: Option) -> FitOptions:
     """The options of a fit from keyword arguments, of which those that are no option of every fit
     are parameters of the model, and checked only by the fit. ParamError for an option of a wrong
-    type. verb: for errors."""
+    type. plugin: the model's name or declaration; None: chosen by the data. verb: for errors."""
     options = {}
     params = {}
     for name, value in named.items():

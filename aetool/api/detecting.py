@@ -90,18 +90,18 @@ def detect(
 ) -> Frame:
     """Score every record of data and flag anomalies: a DataFrame with a row for each record, on the
     caller's own index, and the columns row (from 1), score, p (the share of ordinary records that
-    score as high), why (the columns that stand out) and anomaly (whether it is flagged). A
+    score as high), why (a text: the columns that stand out) and anomaly (whether it is flagged). A
     DataFrame of pandas; of polars, where the data are.
 
     data: a path, a DataFrame, or whatever else holds a table or pictures; see aetool.fit. model: a
     fitted model or its path. Without one a model is fitted to the data themselves: plugin to params
     then mean what they mean in aetool.fit; with a model they are refused.
 
-    At most one of the next five says what is flagged. threshold: records of a higher score. fpr:
-    the share of ordinary records that may be flagged by mistake. fdr: the share of the flagged
-    records that may be ordinary. contamination: the share of these records to flag. top: how many
-    to flag. Shares are numbers such as 0.01 or texts such as "1%". calibration: ordinary records
-    that the model has not seen, which make fpr and fdr exact.
+    At most one of the next five says what is flagged. threshold: records of a higher score, in the
+    model's unit. fpr: the share of ordinary records that may be flagged by mistake. fdr: the share
+    of the flagged records that may be ordinary. contamination: the share of these records to flag.
+    top: how many to flag. Shares are numbers such as 0.01 or texts such as "1%". calibration:
+    ordinary records that the model has not seen, which make fpr and fdr exact.
 
     all_rows: False returns the anomalies alone, with top the highest first [True, but with top
     False]. append: columns of the data to copy into the result ([]: all). heatmap: for pictures, a
@@ -112,7 +112,8 @@ def detect(
 
     data may also be an archive: without a model, its records are judged by the bits that they take
     in it, a column "bits" says how many, and columns limits the judgement to some of its columns.
-    Raises AetoolError.
+    ParamError for arguments that exclude each other, DataError for data that the model does not
+    take: each an AetoolError.
     """
     arguments = with_parts("detect", dict(locals()))
     # those that are asked for by number are all that is wanted, as in the shell
@@ -127,7 +128,8 @@ def _detection(
     data: Data, model: Model | None, arguments: dict[str, Option]
 ) -> operations.Detection:
     """Run the operation `detect` by the arguments of `detect` here, and write the picture files
-    that they ask for. arguments: the arguments by name."""
+    that they ask for. arguments: by name, the shares as numbers, and all_rows True or False. Errors
+    as of `detect`."""
     data = data_of("detect", data, text_options(arguments))
     options = options_of(arguments, operations.detect, "data", "model")
     check_options("detect", operations.detect, options)
@@ -192,7 +194,9 @@ def drift(
 
     reference: a model, its path, or data to which one is fitted first, as plugin to params say.
     alpha: how often data that are the same may be called shifted, 0.01 or "1%". header to comment:
-    how the text of paths is written. All others as in aetool.fit. Raises AetoolError.
+    how the text of paths is written. All others as in aetool.fit; beside a model, plugin to params
+    are refused. ParamError for such arguments, DataError for data that the model does not take:
+    each an AetoolError.
     """
     # before any name but those of the arguments is set
     arguments = dict(locals())

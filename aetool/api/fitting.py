@@ -123,8 +123,8 @@ def fit(
 
 
 def _reporter(progress: Told) -> Progress:
-    """A user's progress function, called with step, steps and words, wrapped in the form in which
-    fits report progress."""
+    """Wrap a user's progress function, called with step, steps and words, in the form in which fits
+    report progress: called with a dictionary of these three names."""
     return lambda state: progress(state["step"], state["steps"], state["words"])
 
 

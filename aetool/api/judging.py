@@ -64,7 +64,8 @@ class JudgingModel(bundles.Bundle):
         comment: str | None = None,
     ) -> Frame:
         """Score every record of data with this model and flag anomalies: a DataFrame with the
-        columns row, score, p, why and anomaly, on the data's own index.
+        columns row, score, p, why and anomaly, on the data's own index; a DataFrame of pandas, of
+        polars where the data are.
 
         The arguments mean what they mean in aetool.detect. Raises AetoolError.
         """
@@ -120,12 +121,14 @@ class JudgingModel(bundles.Bundle):
         comment: str | None = None,
     ) -> operations.Detection:
         """Score data with this model and write what it finds to path, as one HTML page that loads
-        nothing else; returns the Detection.
+        nothing else; returns the Detection, in which each record has its score, p, reasons and
+        whether it is flagged.
 
         most: how many records the page shows. label, normal: the column that says which records are
-        anomalies, and its ordinary values; the page then has ROC and precision-recall curves.
-        force: replace a page that is there. All other arguments mean what they mean in
-        aetool.detect. Raises AetoolError.
+        anomalies, and its ordinary values; the page then has ROC and precision-recall curves; both
+        or neither, and of pictures "folder" and names of folders. force: replace a page that is
+        there. All other arguments mean what they mean in aetool.detect. AetoolError as there, and
+        for a page at path, unless force.
         """
         # before any name but those of the arguments is set
         arguments = with_parts("report", dict(locals()))
@@ -186,18 +189,20 @@ class JudgingModel(bundles.Bundle):
         a picture that cannot be read.
 
         header to comment: how a path's text is written, as in aetool.fit; executor: as in
-        aetool.detect. Raises AetoolError.
+        aetool.detect. device: where the model runs, as in aetool.fit. DataError, an AetoolError,
+        for data that the model does not take.
         """
         return operations.score(
             data_of("score", data, text_options(locals())), self, device, executor
         )
 
     def map(self, pictures: Data, device: str = "auto") -> Float | list[Float]:
-        """Heat maps: where each picture is odd, (n, H, W) float64, in multiples of the pixel
-        threshold. 0 is what a pixel ordinarily has; 1 is exceeded by about one in 1,000 pixels of
-        ordinary pictures.
+        """Heat maps: where each picture is odd, (n, H, W) float64 for the n that can be read, in
+        multiples of the pixel threshold. 0 is what a pixel ordinarily has; 1 is exceeded by about
+        one in 1,000 pixels of ordinary pictures.
 
-        Pictures of several sizes, in tiles, give a list of maps, (H, W) each. DataError for tables.
+        Pictures of several sizes, in tiles, give a list of maps, (H, W) each; no picture gives [].
+        pictures: as aetool.detect takes data. DataError for tables.
         """
         return operations.maps_of(data_of("map", pictures, {}), self, device)
 
@@ -217,7 +222,8 @@ class JudgingModel(bundles.Bundle):
         is given context, a table of the rows before it and the record last. The columns are column,
         found (the value), expected (by the model), surprise (bits above the column's usual, in
         `unit`) and named (whether detect names it); attrs of the DataFrame hold score, p, threshold
-        and anomaly. DataError for pictures.
+        and anomaly. DataError for pictures and for more than one row. device: where the model runs,
+        as in aetool.fit.
         """
         record = data_of("explain", operations.as_record(row), {})
         return operations.explain(record, self, device).frame()
@@ -245,8 +251,9 @@ class JudgingModel(bundles.Bundle):
 
         label: the column of data that says what each record is; pictures are labelled by their
         folders. normal: the labels that mean an ordinary record [of pictures: good]. masks: a
-        folder of pictures that mark what is wrong: for scratch/003.png the mask
-        scratch/003_mask.png. header to comment, executor: as in score. Raises AetoolError.
+        folder of pictures that mark what is wrong, for a model of pictures: for scratch/003.png the
+        mask scratch/003_mask.png. header to comment, executor: as in score. AetoolError where
+        labels are missing, or all are ordinary or none.
         """
         text = text_options(locals())
         if masks is not None:

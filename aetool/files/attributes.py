@@ -19,7 +19,7 @@ class Attributes:
     """The mode, owner and times that a restored file takes over from the one that it is made of.
 
     mode: permission bits; user, group: numbers of the owner; times: (access, change of the content)
-    in ns, or None where they are not handed on.
+    in ns since 1970, or None where they are not handed on.
     """
 
     mode: int
@@ -30,7 +30,7 @@ class Attributes:
 
 def looked_up(path: Path) -> os.stat_result | None:
     """The stat of what is at a path, links followed; None if nothing is there. DataError if that
-    cannot be known."""
+    cannot be known, as where a folder on the way may not be entered."""
     try:
         return path.stat()
     except FileNotFoundError:
@@ -57,10 +57,12 @@ def attributes_of(path: str | os.PathLike[str], timed: bool = True) -> Attribute
 
 
 def hand_on(handle: int, source: Attributes | None, replaced: os.stat_result | None) -> None:
-    """Give an open file, mode 0600 so far, the attributes of its source; without one, those of the
-    file that it replaces; without either, what the umask leaves.
+    """Give an open file, mode 0600 so far, the attributes of its source; without one, mode and
+    owner of the file that it replaces; without either, the mode that the umask leaves. handle: its
+    number; replaced: the stat of the file that it replaces.
 
-    A file that replaces another is never open to more people than that was.
+    A file that replaces another is never open to more people than that was. What this user may not
+    set, or the file system has not, is left out; OSError for any other failure.
     """
     if source is None and replaced is not None:
         source = Attributes(replaced.st_mode & ALL, replaced.st_uid, replaced.st_gid)

@@ -10,7 +10,8 @@ COMPRESSED = (".gz", ".zst", ".xz")
 
 def named_path(path: Path) -> Path:
     """The same path ending in the name of its file or folder, also where it is given as "." or
-    "..". Only the root of a disk has no name then."""
+    "..". Such a path becomes absolute, its links followed. Only the root of a disk has no name
+    then."""
     if path.name in ("", ".."):
         return path.resolve()
     return path

@@ -36,7 +36,8 @@ def atomic(
     source: Attributes | None = None,
     named_by: str | None = None,
 ) -> Iterator[BinaryIO]:
-    """A file that becomes `target` if the block ends well, and leaves no trace if it does not.
+    """Context manager: a file, open for reading and writing bytes, that becomes `target` if the
+    block ends well, and leaves no trace if it does not.
 
     force: it may replace a file; of a link, the file that it leads to. source: what it inherits,
     see `attributes_of`. named_by: the option that names target, if not -o. A target that is a pipe,
@@ -74,8 +75,9 @@ def output(
     force: bool = False,
     source: Attributes | None = None,
 ) -> Iterator[BinaryIO]:
-    """A new file to write to, as `atomic` opens it; "-" is standard output, to which the bytes go
-    when the block has ended. DataError as of `atomic`."""
+    """Context manager: a new file to write bytes to, as `atomic` opens it, whose arguments these
+    are; "-" is standard output, to which the bytes go when the block has ended. DataError as of
+    `atomic`."""
     if os.fspath(target) == "-":
         with _handed_over("standard output", _standard_output) as spool:
             yield spool
@@ -86,8 +88,9 @@ def output(
 
 @contextmanager
 def standard_output() -> Iterator[BinaryIO]:
-    """Standard output itself, for what is checked piece by piece. An OSError in the block becomes a
-    DataError, as it does where standard output is closed."""
+    """Context manager: standard output itself, for bytes, at once and not when the block has ended:
+    for what is checked piece by piece. An OSError in the block becomes a DataError, as it does
+    where standard output is closed."""
     try:
         stream = _standard_output()
         yield stream
@@ -98,7 +101,8 @@ def standard_output() -> Iterator[BinaryIO]:
 
 def scratch_folder(target: Path) -> Path:
     """The folder for temporary files that are as large as target: target's own, or the system's
-    where target is no file."""
+    where target is a folder, pipe, device, an open file of this process or "-". DataError if target
+    cannot be looked up."""
     plain = os.fspath(target) != "-" and _open_file(target) is None
     there = looked_up(target) if plain else None
     if plain and (there is None or stat.S_ISREG(there.st_mode)):
@@ -107,8 +111,8 @@ def scratch_folder(target: Path) -> Path:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes a rename in this folder last through a power cut; OSError if the folder cannot be
-    opened."""
+    """Make a rename in this folder last through a power cut; OSError if the folder cannot be opened
+    or written."""
     handle = system.open_folder(folder)
     try:
         system.sync_folder(handle)
@@ -118,7 +122,8 @@ def sync_folder(folder: Path) -> None:
 
 def stray_name(target: Path) -> str:
     """The beginning of the temporary names under which target is written: a digest, so that it has
-    one length, however long target's name is. Without the folder."""
+    one length, however long target's name is. Without the folder. Only the last name of target's
+    path counts."""
     digest = hashlib.blake2b(os.fsencode(target.name), digest_size=6).hexdigest()
     return f".aetool-{digest}."
 
@@ -132,7 +137,8 @@ def new_name(target: Path) -> str:
 
 def strays_of(target: Path) -> Iterator[Path]:
     """Yield the temporary files and folders that killed writers of target left beside it, each
-    claimed while it is looked at. OSError if target's folder cannot be listed.
+    claimed until the next is asked for, so that it can be removed. In the order of their names;
+    what a living process is writing is passed over. OSError if target's folder cannot be listed.
 
     A writer holds a lock on what it makes for as long as it lives.
     """
@@ -157,15 +163,17 @@ def _exists(target: Path, named_by: str | None) -> DataError:
 
 
 def _open_file(target: Path) -> int | None:
-    """The number of the open file of this process that a path like /dev/stdout stands for; None for
-    any other path."""
+    """The number of the open file of this process that a path like /dev/stdout or /dev/fd/3 stands
+    for, by its text alone; None for any other path."""
     name = os.fspath(target)
     numbered = NUMBERED.fullmatch(name)
     return int(numbered[1]) if numbered else STANDARD.get(name)
 
 
 def _opened(target: Path, number: int | None) -> BinaryIO:
-    """Open a pipe or device, or the open file of this process with this number, for writing."""
+    """Open a pipe or device, or the open file of this process with this number, for writing bytes;
+    None: what is at target. Standard output itself is not to be closed. OSError if it cannot be
+    opened."""
     if number == 1:
         return _standard_output()
     if number is not None:
@@ -175,7 +183,8 @@ def _opened(target: Path, number: int | None) -> BinaryIO:
 
 
 def _standard_output() -> BinaryIO:
-    """Standard output for bytes, behind what was printed before; OSError if it is closed."""
+    """Standard output for bytes, behind what was printed before; OSError if it is closed or cannot
+    be written. It is not to be closed."""
     if sys.stdout is None:
         raise OSError(errno.EBADF, "it is closed")
     # what was printed before comes first
@@ -186,8 +195,8 @@ def _standard_output() -> BinaryIO:
 @contextmanager
 def _handed_over(name: str, opened: Callable[[], BinaryIO]) -> Iterator[BinaryIO]:
     """Context manager: a temporary file to write to, whose bytes are copied to what `opened` opens
-    if the block ends without an error. name: of that, for the DataError where it cannot be
-    written."""
+    if the block ends without an error. name: of that, for the DataError where it cannot be written.
+    NoRoomError, also for any OSError of the block. `opened` is called when the block has ended."""
     with scratch() as spool:
         yield spool
         spool.flush()
@@ -214,8 +223,9 @@ def _replacing(
     named_by: str | None,
 ) -> Iterator[BinaryIO]:
     """Context manager: a new file that is renamed to target, or to the file that target leads to,
-    when the block ends without an error. replaced: the stat of the file that is there, or None.
-    DataError where it cannot be written, or, without force, a file has come there meanwhile."""
+    when the block ends without an error, and removed if not. force, source, named_by: as of
+    `atomic`. replaced: the stat of the file that is there, or None. DataError where it cannot be
+    written, or, without force, a file has come there meanwhile."""
     # the link stays, and the file behind it is replaced
     resolved = Path(os.path.realpath(target))
     part: Path | None = None
@@ -260,7 +270,7 @@ def _replacing(
 
 def _no_folder(target: Path, error: OSError) -> DataError:
     """Return, not raise, the error for a target in whose folder no file can be made, by what the
-    system says."""
+    system says: `error`, of opening the folder or making the file."""
     reason = error.strerror or error
     if error.errno == errno.ENAMETOOLONG:
         return DataError(f"{target}: cannot write: {reason}")
@@ -271,21 +281,24 @@ def _no_folder(target: Path, error: OSError) -> DataError:
 
 def _name_of_part(target: Path) -> str:
     """A temporary name, without the folder, to write target under beside itself, after what killed
-    writers of it left there has been removed."""
+    writers of it left there has been removed. OSError if that fails, or the folder cannot be
+    listed."""
     _remove_strays(target)
     return new_name(target)
 
 
 def _remove_strays(target: Path) -> None:
-    """Remove the files that killed writers of target left beside it."""
+    """Remove the files that killed writers of target left beside it; folders stay. OSError if the
+    folder cannot be listed or a file not removed."""
     for path in strays_of(target):
         if stat.S_ISREG(path.lstat().st_mode):
             path.unlink(missing_ok=True)
 
 
 def _name(handle: int, target: Path, folder: int | None, force: bool) -> None:
-    """Gives a nameless file its name, in an open folder. FileExistsError if another file has it,
-    unless force: then that is replaced."""
+    """Give a nameless file the name of target. handle: of the file; folder: of target's folder, or
+    None for the current one. FileExistsError if another file has the name, unless force: then that
+    is replaced."""
     try:
         system.name_nameless(handle, target.name, folder)
         return

@@ -27,15 +27,15 @@ STANDARD_INPUT = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 
 
 class NoRoomError(DataError):
-    """A file for a while cannot be written: its folder is full, or there is none."""
+    """A temporary file cannot be written: its folder is full, or there is none."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A path at which data can be read as often as needed, and what messages call the data.
+    """A path at which data can be read as often as needed, and what messages call the data, `name`.
 
-    spool: the temporary file that keeps the bytes of a pipe, for as long as the place is in use;
-    None for a file or folder where it lies.
+    spool: the open temporary file that keeps the bytes of a pipe, and is closed when the place is
+    no longer referred to; None for a file or folder where it lies.
     """
 
     path: Path
@@ -50,7 +50,7 @@ _spooled: ContextVar[dict[Key, Place] | None] = ContextVar("_spooled", default=N
 @contextmanager
 def one_reading() -> Iterator[None]:
     """Context manager: within the block a pipe is read once, and all who open it share the copy.
-    Blocks may be nested."""
+    Blocks may be nested: the outermost counts. Pipes are told apart by device and inode."""
     if _spooled.get() is not None:
         yield
         return
@@ -66,7 +66,8 @@ def place_of(data: str | os.PathLike[str]) -> Place:
     their place.
 
     Files and folders stay where they are; anything else is read to its end, once. DataError if
-    there is nothing at the path, or nothing came.
+    there is nothing at the path, it cannot be read, nothing came, or too much, as of `copied`;
+    NoRoomError where the copy cannot be written.
     """
     name = os.fspath(data)
     if not name:
@@ -100,7 +101,7 @@ def place_of(data: str | os.PathLike[str]) -> Place:
 
 def read_once(key: str, read: Callable[[], Place]) -> Place:
     """The place of a copy that `read` makes; within a block of one_reading it is made once for each
-    key."""
+    key, which names the data; outside of such blocks each time. The errors of `read` go through."""
     known = _spooled.get()
     if known is None:
         return read()
@@ -129,7 +130,7 @@ def _read_once(name: str) -> Place:
 
 def read_all(data: str | os.PathLike[str], most: int) -> bytes | None:
     """The bytes of a file, or of what can be read once; None if they are more than `most`.
-    DataError if they cannot be read."""
+    DataError if they cannot be read, and for what is read once, a pipe or "-", as of `place_of`."""
     path = Path(data)
     there = looked_up(path)
     once = there is not None and not stat.S_ISREG(there.st_mode)
@@ -143,8 +144,9 @@ def read_all(data: str | os.PathLike[str], most: int) -> bytes | None:
 
 
 def new_spool() -> BinaryIO:
-    """Create a temporary file. It has no name: nothing is left of it, however this process ends.
-    NoRoomError if it cannot be made."""
+    """Create a temporary file in the system's folder for these, open for reading and writing bytes.
+    It has no name: nothing is left of it, however this process ends. NoRoomError if it cannot be
+    made."""
     try:
         return system.temporary_file("aetool-")
     except OSError as error:
@@ -153,8 +155,8 @@ def new_spool() -> BinaryIO:
 
 @contextmanager
 def scratch() -> Iterator[BinaryIO]:
-    """A new file for a while, see new_spool, that is closed when the block ends. Any OSError in the
-    block becomes a NoRoomError."""
+    """Context manager: a new temporary file, see new_spool, that is closed, and so removed, when
+    the block ends. Any OSError in the block becomes a NoRoomError."""
     try:
         # what is left to write is written when it is closed, too
         with new_spool() as spool:
@@ -164,13 +166,14 @@ def scratch() -> Iterator[BinaryIO]:
 
 
 def _unwritten(error: OSError) -> NoRoomError:
-    """The NoRoomError that tells of an OSError in writing a temporary file."""
+    """Return, not raise, the NoRoomError that tells of an OSError in writing a temporary file."""
     where = error.filename or tempfile.gettempdir()
     return NoRoomError(f"{where}: cannot write: {error.strerror or error}")
 
 
 def _read_to_end(stream: BinaryIO, name: str) -> Place:
-    """Copy a stream to a temporary file, as `copied` does; DataError if it is empty."""
+    """Copy a stream to a temporary file, as `copied` does; DataError if it is empty, and errors as
+    of that. name: of the data, for messages."""
     place = copied(stream, name)
     assert place.spool is not None
     if not os.fstat(place.spool.fileno()).st_size:
@@ -179,11 +182,11 @@ def _read_to_end(stream: BinaryIO, name: str) -> Place:
 
 
 def copied(stream: BinaryIO, name: str) -> Place:
-    """Copy a stream to a temporary file, and return its place, which lasts for as long as it is in
-    use.
+    """Copy a stream, from where it stands to its end, to a temporary file, and return its place,
+    which lasts for as long as it is in use.
 
     NoRoomError where the copy cannot be written, DataError where it becomes too large for the
-    temporary folder, or longer than MOST_SPOOLED bytes.
+    temporary folder, or longer than MOST_SPOOLED bytes. name: of the data, for messages.
     """
     return _place_of(lambda spool: _fill(spool, stream, name), name)
 
@@ -203,8 +206,8 @@ def _fill(spool: BinaryIO, stream: BinaryIO, name: str) -> None:
 
 
 def kept(write: Callable[[BinaryIO], None], name: str) -> Place:
-    """Write a temporary file by calling `write`, and return its place, which lasts for as long as
-    it is in use.
+    """Write a temporary file by calling `write` with it (it can only write, tell and flush), and
+    return its place, which lasts for as long as it is in use.
 
     NoRoomError or DataError where it cannot be written, as of `copied`; whatever else `write`
     raises goes through.
@@ -219,7 +222,8 @@ def kept(write: Callable[[BinaryIO], None], name: str) -> Place:
 
 def _place_of(fill: Callable[[BinaryIO], None], name: str) -> Place:
     """The place of a new temporary file that `fill` has written; the file is closed when the place
-    is out of use or filling failed."""
+    is out of use or filling failed. name: of the data, for messages. NoRoomError if no file can be
+    made; the errors of `fill` go through."""
     spool = new_spool()
     try:
         fill(spool)
@@ -234,7 +238,8 @@ def _place_of(fill: Callable[[BinaryIO], None], name: str) -> Place:
 
 class _Spool:
     """A temporary file whose writes check that there is room: DataError before a full disk,
-    NoRoomError where a write fails all the same."""
+    NoRoomError where a write fails all the same. Of a file's methods it has write, flush and tell.
+    name: of the data, for messages."""
 
     closed = False
 

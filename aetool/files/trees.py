@@ -37,12 +37,14 @@ Files: TypeAlias = set[str]  # paths within a folder, with /
 
 @contextmanager
 def new_folder(target: Path, force: bool = False, named_by: str | None = None) -> Iterator[Path]:
-    """An empty folder to fill, which becomes `target` if the block ends well.
+    """Context manager: an empty folder to fill, which becomes `target` if the block ends well, and
+    is removed if not.
 
     named_by: the option that names target, if not -o. force: target may exist. Then files of the
     same names are replaced, and all others stay: nothing vanishes that the block did not write. At
-    every instant target is the old folder or the new. Raises DataError, and then leaves what there
-    was.
+    every instant target is the old folder or the new. DataError if target is there (without force),
+    is a file, is where a file system is mounted, or holds the current folder; if a folder of the
+    one is a file of the other; and if it cannot be written. What there was then stays.
     """
     resolved = Path(os.path.realpath(target))
     try:
@@ -82,7 +84,8 @@ def new_folder(target: Path, force: bool = False, named_by: str | None = None) -
 
 def repair(target: Path) -> None:
     """Finish what killed writers of the folder target left undone, so that target is the old folder
-    or the new one."""
+    or the new one; what living ones write is left alone. Does nothing where target's folder cannot
+    be listed; OSError where something cannot be renamed or removed."""
     try:
         strays = list(strays_of(target))
     except OSError:  # no such parent, or none that can be read: nothing can have been left
@@ -99,7 +102,7 @@ def _check_replaceable(
     force: bool,
     named_by: str | None,
 ) -> None:
-    """DataError unless a new folder may take the place of what lies at target: a folder, with
+    """Raise DataError unless a new folder may take the place of what lies at target: a folder, with
     force, that is no mounted file system and does not hold the current one. resolved: its real
     path, replaced: its status; named_by: the option by which the user named it."""
     if not stat.S_ISDIR(replaced.st_mode):
@@ -146,9 +149,10 @@ def _raise(error: OSError) -> None:
 
 
 def _keep_others(old: Path, new: Path, shown: Path) -> None:
-    """Link the files of the old folder that the new one lacks into the new one. shown: the target,
-    for messages. DataError where one of them has a file and the other a folder, or a file system is
-    mounted in the old one."""
+    """Link the files of the old folder, and of the folders in it, that the new one lacks into the
+    new one, with the modes and times of folders; files are copied where there are no hard links.
+    shown: the target, for messages. DataError where one of them has a file and the other a folder,
+    or a file system is mounted in the old one; OSError where it cannot be read or linked."""
     device = old.stat().st_dev
     with os.scandir(old) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
@@ -175,8 +179,9 @@ def _keep_others(old: Path, new: Path, shown: Path) -> None:
 
 
 def _write_journal(wrapper: Path, brought: Files) -> None:
-    """Record that the new tree is complete, and which files it brought. Written under another name
-    first, so that the journal is complete or not there."""
+    """Record that the new tree is complete, and which files it brought (as `_files_in` names them),
+    in the file JOURNAL of the wrapper, the folder that only this writer uses. Written under another
+    name first, so that the journal is complete or not there."""
     journal = {"inode": (wrapper / TREE).stat().st_ino, "brought": sorted(brought)}
     draft = wrapper / "draft"
     with draft.open("w", encoding="ascii", newline="\n") as file:
@@ -189,7 +194,7 @@ def _write_journal(wrapper: Path, brought: Files) -> None:
 
 def _put_in_place(wrapper: Path, target: Path) -> None:
     """Rename the finished folder to the target's name; what was there before is moved aside into
-    the wrapper."""
+    the wrapper, as TREE or OLD. OSError if it fails; the old folder then stays."""
     tree = wrapper / TREE
     if not os.path.lexists(target):
         tree.rename(target)
@@ -208,7 +213,8 @@ def _put_in_place(wrapper: Path, target: Path) -> None:
 
 def _settle(wrapper: Path, target: Path) -> None:
     """Bring an interrupted replacement to an end: leave the old folder or the new one as target,
-    and remove everything beside it."""
+    and remove the wrapper, the folder that its writer used. Does nothing if there is none; OSError
+    if something cannot be renamed or removed."""
     tree = wrapper / TREE
     old = wrapper / OLD
     try:
@@ -233,9 +239,10 @@ def _settle(wrapper: Path, target: Path) -> None:
 
 
 def _remove_replaced(old: Path, new: Path, brought: Files, inside: str = "") -> None:
-    """Remove what is in the new folder, too, or was replaced; what came to the old folder while the
-    new one was being made is moved to it. brought: paths of what the writer made, from the
-    outermost folder; inside: the path of these two from there, ending in /, or ""."""
+    """Empty the old folder: what is in the new folder, too, or was replaced is removed; what came
+    to the old folder while the new one was being made is moved to the new one. brought: paths of
+    what the writer made, from the outermost folder; inside: the path of these two from there,
+    ending in /, or "". OSError if something cannot be moved or removed."""
     with os.scandir(old) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             name = inside + entry.name
@@ -253,7 +260,8 @@ def _remove_replaced(old: Path, new: Path, brought: Files, inside: str = "") -> 
 
 
 def _remove(wrapper: Path) -> None:
-    """Remove a folder of ours, whatever the modes of the folders in it."""
+    """Remove a folder of ours, whatever the modes of the folders in it. What cannot be removed
+    stays, without an error; OSError for a folder whose mode cannot be changed."""
     for folder, _, _ in os.walk(wrapper):
         Path(folder).chmod(0o700)
     shutil.rmtree(wrapper, ignore_errors=True)

@@ -36,8 +36,9 @@ ERFC = (
 
 def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: Float) -> str:
     """-log mass of each number's bucket under N(mean, scale^2), in nats, (B, numbers), at most
-    SMALLEST_MASS; returns the name of the result. z, mean: names of values of the graph, (B,
-    numbers); scale: (numbers,).
+    SMALLEST_MASS; returns the name of the result, float32. numbers: how many numeric features the
+    spec has. z, mean: names of values of the graph, (B, numbers), standardised; scale: (numbers,),
+    above 0.
 
     The same arithmetic as aetool.nn.likelihood.bucket_nats, or, for pictures, whose buckets are
     always thin, thin_bucket_nats there; with a sigma of at least LEAST_SIGMA half-widths of a
@@ -70,7 +71,8 @@ def _half_of_curved(spec: Spec, numbers: Term, half: Term) -> Term:
     """The half-widths of buckets, (B, numbers), for numbers that asinh has curved:
     half / cosh(asinh(u)).
 
-    numbers: standardised; half: the half-widths where nothing is curved.
+    numbers: standardised; half: the half-widths, (numbers,), where nothing is curved. Of numbers
+    that are not curved the result is `half`.
     """
     scaled = numbers * spec.deviation
     bent = scaled + spec.mean
@@ -84,7 +86,8 @@ def _half_of_curved(spec: Spec, numbers: Term, half: Term) -> Term:
 
 
 def _wide_log_mass(d: Term, t: Term) -> Term:
-    """log of the mass between d - t and d + t of N(0, 1), as a difference of two tails."""
+    """log of the mass between d - t and d + t of N(0, 1), as a difference of two tails, element by
+    element; d: 0 or more, t: THIN or more, as it loses its digits in a thinner bucket."""
     near = _log_tail(d - t)
     far = _log_tail(d + t)
     # log(a - b) = log a + log(1 - b / a): the tails themselves would underflow
@@ -95,7 +98,8 @@ def _wide_log_mass(d: Term, t: Term) -> Term:
 
 
 def _thin_log_mass(d: Term, t: Term) -> Term:
-    """log of the mass within t of d under N(0, 1), by the density at d and how it bends there."""
+    """log of the mass within t of d under N(0, 1), by the density at d and how it bends there,
+    element by element; for t far below 1. d: 0 or more."""
     # sinh(y) / y = 1 + y^2 / 6 + y^4 / 120 + ..., with y = d t, is the mean over the bucket of what
     # the density's slope brings; -t^2 / 6 is what its curvature takes
     y = (d * t).at_most(1.0)
@@ -115,8 +119,9 @@ def _thin_log_mass(d: Term, t: Term) -> Term:
 
 
 def mixture_nats(g: Graph, spec: Spec, z: str, mean: str, scales: Float, weights: Float) -> str:
-    """bucket_nats under a mixture of Gaussians of one mean, (B, numbers); returns the name of the
-    result. scales, weights: (components, numbers)."""
+    """What `bucket_nats` gives, but under a mixture of Gaussians of one mean, (B, numbers) nats;
+    returns the name of the result. scales, weights: (components, numbers), one component at least,
+    weights above 0 that add up to 1; the other arguments as there."""
     costs: list[Term] = []
     for scale, weight in zip(scales, weights, strict=True):
         nats = g.term(bucket_nats(g, spec, z, mean, scale))
@@ -135,12 +140,12 @@ def mixture_nats(g: Graph, spec: Spec, z: str, mean: str, scales: Float, weights
 
 def log_tail(g: Graph, v: str) -> str:
     """Add log P(N(0,1) > v), element by element, to the graph; returns the name of the result. v:
-    the name of a tensor in the graph."""
+    the name of a float32 tensor in the graph."""
     return _log_tail(g.term(v)).name
 
 
 def _log_tail(v: Term) -> Term:
-    """log P(N(0,1) > v), element by element."""
+    """log P(N(0,1) > v), element by element, with a relative error of the tail below 1.2e-7."""
     # erfc(x) = t exp(-x^2 + polynomial(t)), and the tail of |v| is erfc(|v| / sqrt 2) / 2
     size = abs(v)
     x = size * math.sqrt(0.5)
@@ -161,8 +166,8 @@ def _log_tail(v: Term) -> Term:
 
 
 def _horner(coefficients: tuple[float, ...], t: Term) -> Term:
-    """The polynomial of t with these coefficients, constant first, by Horner's scheme: from the
-    highest power down."""
+    """The polynomial of t with these coefficients, two at least, constant first, by Horner's
+    scheme: from the highest power down."""
     highest = coefficients[-1]
     polynomial = t.constant(highest)
     for coefficient in coefficients[-2::-1]:

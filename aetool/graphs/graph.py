@@ -47,7 +47,8 @@ class Graph:
         return f"{stem}_{self._count}"
 
     def const(self, value: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
-        """Store an array as a constant of this dtype; returns its name."""
+        """Store an array or number as a constant of this dtype; returns its name, that of an equal
+        constant if there is one."""
         array = np.asarray(value, dtype=dtype)
         tensor = numpy_helper.from_array(array)
         return self._stored(tensor)
@@ -57,7 +58,9 @@ class Graph:
         return self.const(value, np.float64)
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """Add an operator of ONNX with one output; returns the output's name."""
+        """Add an operator of ONNX with one output; returns the output's name, that of an equal node
+        if there is one. kind: such as "Add"; inputs: names of values, "" for an optional one that
+        is left out; attributes: by their names in ONNX."""
         node = helper.make_node(kind, list(inputs), [], **attributes)
         return self._computed(node)
 
@@ -71,7 +74,7 @@ class Graph:
 
     def _stored(self, tensor: onnx.TensorProto) -> str:
         """Add a constant to the graph, unless one of equal contents is there; returns its name.
-        tensor: without a name."""
+        tensor: without a name, which is set here."""
         # the bytes themselves are the key: equal constants have equal ones
         contents = tensor.SerializeToString(deterministic=True)
         key = b"constant" + contents
@@ -97,13 +100,14 @@ class Graph:
         return self._known[key]
 
     def take(self, x: str, index: Index) -> str:
-        """Add nodes that pick columns of x, (B, n, ...), by their indices, from 0; returns the name
-        of the result."""
+        """Add nodes that pick columns of x, (B, n, ...), by their indices, (k,), from 0; returns
+        the name of the result, (B, k, ...), in the order of the indices."""
         places = self.const(index, np.int64)
         return self.op("Gather", x, places, axis=1)
 
     def columns_between(self, x: str, first: int, end: int) -> str:
-        """Add nodes that pick columns first .. end - 1 of x; returns the name of the result."""
+        """Add nodes that pick columns first .. end - 1, from 0, of x, (B, n, ...); returns the name
+        of the result, (B, end - first, ...)."""
         starts = self.const([first], np.int64)
         ends = self.const([end], np.int64)
         axes = self.const([1], np.int64)
@@ -125,7 +129,7 @@ class Graph:
 
     def cast(self, x: str, to: int = TensorProto.FLOAT) -> str:
         """Convert x to another element type, float32 if none is named; returns the name of the
-        result."""
+        result. to: as onnx.TensorProto numbers types."""
         return self.op("Cast", x, to=to)
 
     def double(self, x: str) -> str:
@@ -133,7 +137,7 @@ class Graph:
         return self.cast(x, TensorProto.DOUBLE)
 
     def input(self, name: str, kind: int, shape: Sequence[int]) -> str:
-        """Declares an input (batch, *shape); returns its name. kind: its element type, as
+        """Declare an input (batch, *shape); returns its name. kind: its element type, as
         onnx.TensorProto numbers it."""
         declared = helper.make_tensor_value_info(name, kind, [BATCH, *shape])
         self.inputs.append(declared)
@@ -146,8 +150,8 @@ class Graph:
         kind: int,
         shape: Sequence[int],
     ) -> None:
-        """Declares `value` as the output called name, (batch, *shape). kind: its element type, as
-        onnx.TensorProto numbers it."""
+        """Declare `value`, the name of a value in the graph, as the output called name, (batch,
+        *shape). kind: its element type, as onnx.TensorProto numbers it."""
         node = helper.make_node("Identity", [value], [name])
         self.nodes.append(node)
         declared = helper.make_tensor_value_info(name, kind, [BATCH, *shape])
@@ -159,10 +163,11 @@ class Graph:
         inputs: Mapping[str, str],
         keep_names: bool = False,
     ) -> dict[str, str]:
-        """Copies another graph's nodes in; returns what its outputs are called here.
+        """Copy another graph's nodes and constants in; returns what its outputs are called here, by
+        their names there.
 
-        inputs: what stands here for each of its inputs. keep_names: its constants keep their names
-        behind a prefix, and are not shared with equal ones.
+        inputs: what stands here for each of its inputs, by its name there. keep_names: its
+        constants keep their names behind a prefix, and are not shared with equal ones.
         """
         prefix = self.name("net") + "."
         names = _NamesHere(prefix, inputs)
@@ -182,7 +187,8 @@ class Graph:
         return {name: names[name] for name in outputs}
 
     def _embed_node(self, node: onnx.NodeProto, names: _NamesHere) -> None:
-        """Copy a node of another graph in, and note what its outputs are called here."""
+        """Copy a node of another graph in, and note in `names`, in place, what its outputs are
+        called here. names: the values of the other graph, by their names there."""
         copy = onnx.NodeProto()
         copy.op_type = node.op_type
         copy.attribute.extend(node.attribute)
@@ -196,8 +202,10 @@ class Graph:
         self.nodes.append(copy)
 
     def shape_of(self, value: str) -> tuple[int | None, ...]:
-        """The shape of a value, by those of what it is computed from; None for a size that is
-        known only when the graph runs, as that of the batch. PluginError where they do not fit."""
+        """The shape of a value, by its name, from those of what it is computed from, the batch
+        first; None for a size that is known only when the graph runs, as that of the batch.
+        PluginError where shapes do not fit. value: of this graph; of any other name the result
+        means nothing."""
         declared = {graph_input.name: graph_input for graph_input in self.inputs}
         if value in declared:
             return _sizes(declared[value])
@@ -226,7 +234,8 @@ class Graph:
         )
 
     def build(self, name: str) -> bytes:
-        """The finished model, checked, as the bytes of one file."""
+        """The finished model, checked, as the bytes of one ONNX file; the same graph gives the same
+        bytes. name: the model's. onnx.checker.ValidationError for one that breaks ONNX's rules."""
         model = self._model(name, self.outputs)
         model.producer_name = "aetool"
         model.ir_version = IR_VERSION
@@ -247,8 +256,9 @@ class Graph:
 
 
 class _NamesHere(dict[str, str]):
-    """What the values of an embedded graph are called in the graph that embeds it: behind a prefix,
-    if nothing else is said."""
+    """What the values of an embedded graph are called in the graph that embeds it: by their names
+    there; one that is not yet noted is its name there behind a prefix, and "", an input that is
+    left out, stays ""."""
 
     def __init__(self, prefix: str, names: Mapping[str, str]) -> None:
         super().__init__(names)
@@ -271,8 +281,9 @@ def _sizes(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
 
 
 def weights_of(data: bytes) -> dict[str, Array]:
-    """The stored arrays of an embedded network, by what their names have behind ".net."; arrays
-    without that in their name are left out. Empty for bytes that are no graph."""
+    """The stored arrays of an embedded network, from the bytes of an ONNX file, by what their names
+    have behind ".net."; arrays without that in their name are left out. Empty for bytes that are no
+    graph."""
     try:
         graph = onnx.ModelProto.FromString(data).graph
     except DecodeError:

@@ -19,7 +19,8 @@ NEVER_SEEN = math.log(1000)  # nats beyond its rarity that what was never seen c
 def unexpected(g: Graph, schema: Schema, x: str) -> str:
     """Add to graph g the cost, (B, columns) float32 nats, of what models do not see: a value
     missing where training saw none, and cells that stand out by themselves; returns its name. x:
-    the name of the records, (B, n) float64."""
+    the name of the records, (B, n) float64: the columns, behind them those of the rows before, if
+    the schema has context."""
     costs = g.term(standing_out(g, schema, x))
     # a gap where there was none among the rows is rarer than one in rows + 1
     rarest = math.log(schema.rows + 1)
@@ -35,7 +36,7 @@ def unexpected(g: Graph, schema: Schema, x: str) -> str:
 def standing_out(g: Graph, schema: Schema, x: str) -> str:
     """Add to graph g the cost, (B, columns) float32 nats, of cells that are not of their column's
     kind, and for moments far outside of all others; returns its name. x: the name of the records,
-    (B, n) float64."""
+    (B, n) float64, as of `unexpected`."""
     values = _row_itself(g, schema, x)
     nats = [nats_of_odd(column.odd, schema.rows) for column in schema.modelled]
     is_odd = values.equals(ODD).single()
@@ -51,8 +52,9 @@ def standing_out(g: Graph, schema: Schema, x: str) -> str:
 
 
 def _far_out(schema: Schema, values: Term, reaches: dict[int, Reach]) -> Term:
-    """(B, columns) nats for values outside the reach of their columns. reaches: by the place of
-    each column that has one.
+    """The cost, (B, columns) float32 nats, of values outside the reach (the usual range) of their
+    columns; 0 within, for gaps and for columns without one. values: (B, columns) float64. reaches:
+    by the place of each column that has one.
 
     The same arithmetic as Reach.bits, to which a test holds it, but for the most: what a cell costs
     that is odd.

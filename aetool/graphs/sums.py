@@ -16,21 +16,23 @@ MOST_SUMMED = 1 << 18  # entries of a matrix that costs are added up by
 
 def weighed_sum(g: Graph, x: str, weight: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
     """Add `Term.weighed_sum` to a graph, for a value x, (B, n), computed in this dtype: (B, 1);
-    returns its name. weight: (n,)."""
+    returns its name. weight: (n,). x: the name of the value, of this dtype."""
     values = Term(g, x, dtype)
     return values.weighed_sum(weight).name
 
 
 def sum_by_column(g: Graph, costs: str, owner: Sequence[int], columns: int) -> str:
     """Add to graph g the sums of costs by column; returns their name, (B, columns + 1), the last,
-    what all columns share, being 0. costs: their name, (B, n); owner: (n,), the column of each."""
+    what all columns share, being 0. costs: their name, (B, n); owner: (n,), the column of each,
+    from 0; columns: how many there are, pixels of a picture among them. float32."""
     summed = _by_column(g.term(costs), owner, columns)
     return summed.name
 
 
 def _by_column(costs: Term, owner: Sequence[int], columns: int) -> Term:
     """The sum of costs, (B, n), by column: (B, columns + 1), the last being 0. owner: (n,), the
-    column of each cost. Of pictures channels are added, of very many costs no matrix is made."""
+    column of each cost, from 0. Of pictures, whose owner is 0 .. columns - 1 once for each channel,
+    channels are added; of very many costs no matrix is made."""
     channels = len(owner) // columns
     owner_of_pixels = list(range(columns)) * channels
     if list(owner) == owner_of_pixels:
@@ -45,7 +47,8 @@ def _by_column(costs: Term, owner: Sequence[int], columns: int) -> Term:
 
 
 def _sum_over_channels(costs: Term, channels: int, pixels: int) -> Term:
-    """Costs of pixels, (B, channels * pixels), to (B, pixels + 1), the last 0."""
+    """The sum of costs, (B, channels * pixels), channel by channel, over the channels of each
+    pixel: (B, pixels + 1), the last 0."""
     total = costs
     if channels > 1:
         total = costs.columns_between(0, pixels)

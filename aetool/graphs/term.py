@@ -21,10 +21,11 @@ Index: TypeAlias = Sequence[int] | npt.NDArray[np.int64]
 
 
 def _operation(kind: str, *, reflected: bool = False) -> Operation:
-    """A method of Term that adds the ONNX operator `kind` to the graph. reflected: whether the term
-    is the right operand."""
+    """Make a method of Term that adds the ONNX operator `kind` of two operands to the graph and
+    returns its result. reflected: whether the term is the right operand."""
 
     def method(term: Term, other: Operand) -> Term:
+        """The operator applied to the term and another operand."""
         operands = (other, term) if reflected else (term, other)
         return term.op(kind, *operands)
 
@@ -32,9 +33,11 @@ def _operation(kind: str, *, reflected: bool = False) -> Operation:
 
 
 def _function(kind: str) -> Function:
-    """A method of Term that adds the ONNX operator `kind` of one operand to the graph."""
+    """Make a method of Term that adds the ONNX operator `kind` of one operand to the graph and
+    returns its result."""
 
     def method(term: Term) -> Term:
+        """The operator applied to the term."""
         return term.op(kind, term)
 
     return method
@@ -44,7 +47,8 @@ class Term:
     """A value of a graph, by its name: each operation between terms adds a node to the graph.
 
     Numbers and arrays beside a term become constants of `dtype`, in which it is computed; of a
-    condition, which comparisons give, it is the dtype of what is compared.
+    condition, which comparisons give, it is the dtype of what is compared. Operators broadcast as
+    in ONNX.
     """
 
     # an array on the left leaves the arithmetic to the term
@@ -57,7 +61,8 @@ class Term:
         self.dtype = dtype
 
     def op(self, kind: str, *operands: Operand, **attributes: object) -> Term:
-        """Add one operator of ONNX to the graph, and return its only result, of the same dtype."""
+        """Add one operator of ONNX to the graph, and return its only result, taken to be of the
+        term's dtype. kind: such as "Max"; attributes: by their names in ONNX."""
         # constants among the operands come before the node, in the order of the operands: names are
         # counted, so that another order would be other bytes
         inputs = [self._name_of(operand) for operand in operands]
@@ -71,6 +76,8 @@ class Term:
         return Term(self.graph, name, kind)
 
     def _name_of(self, operand: Operand) -> str:
+        """The name of an operand in the graph; an array or number is stored as a constant of the
+        term's dtype."""
         if isinstance(operand, Term):
             return operand.name
         # equal constants are stored once
@@ -119,7 +126,8 @@ class Term:
         return self.op("Where", self, yes, no)
 
     def columns(self, index: Index) -> Term:
-        """(B, k): the columns of the term, (B, n), whose numbers are in index, (k,)."""
+        """(B, k): the columns of the term, (B, n), whose indices, from 0, are in index, (k,), in
+        that order."""
         columns = self.graph.take(self.name, index)
         return self._named(columns)
 

@@ -117,8 +117,9 @@ class AutoEncoder(nn.Module):
         )
 
     def start(self, x: Tensor) -> None:
-        """Called once before training, with training rows x, to set better first weights than
-        random ones: by default those of PCA, where encoder and decoder are a backbone."""
+        """Called once before training, with training rows x, (rows, features) or pictures, to set
+        better first weights than random ones, in place: by default those of PCA, where encoder and
+        decoder are a backbone."""
         start_at_pca(self.encoder, self.decoder, self.spec, self.latent, x)
 
     def begin(self, batches: Iterable[Tensor]) -> None:
@@ -139,7 +140,8 @@ class AutoEncoder(nn.Module):
 
     def draw(self, x: Tensor, rng: torch.Generator) -> Tensor:
         """The codes that training decodes for rows x, (batch, latent), drawn by rng where a model's
-        codes are random; `sample` learns from them how codes are distributed."""
+        codes are random; by default those of `encode`. `sample` learns from them how codes are
+        distributed."""
         return self.encode(x)
 
     def decode(self, z: Tensor) -> Tensor:
@@ -162,7 +164,8 @@ class AutoEncoder(nn.Module):
         return features[:, first:end]
 
     def decoded(self, z: Tensor, x: Tensor) -> Tensor:
-        """Decode codes z, with the condition of the rows x, if decode takes a condition."""
+        """Decode codes z, (batch, latent), with the condition of the rows x, if decode takes a
+        condition: parameters laid out as x."""
         condition = self.condition(x)
         return call(self.decode, z, condition=condition)
 
@@ -179,7 +182,7 @@ class AutoEncoder(nn.Module):
 
     def parts(self, x: Tensor) -> Tensor:
         """The cost of each column of rows x, and last what belongs to no column: (batch, columns +
-        1), in nats."""
+        1), in nats; of pictures a column is a pixel."""
         parameters = self.expected(x)
         return self.likelihood(x, parameters)
 
@@ -206,22 +209,26 @@ class AutoEncoder(nn.Module):
         raise NotImplementedError
 
     def penalty(self, z: Tensor) -> Tensor:
-        """A scalar that is added to every row's loss, computed from the codes of the whole batch.
+        """A scalar, (), that is added to every row's loss, computed from the codes z of the batch,
+        (batch, latent); by default 0.
 
         With an argument rng, the generator of the loss, it can draw: samples to compare codes with.
         """
         return z.new_zeros(())
 
     def after_step(self, rng: torch.Generator) -> None:
-        """Called after every optimiser step."""
+        """Called after every optimiser step, to change weights or buffers in place; by default
+        nothing. rng: for what it draws."""
 
     def stages(self) -> Iterable[list[nn.Parameter]]:
         """Groups of parameters that are trained one group after the other, each from the best
-        weights of the stage before; the loss may change between stages."""
+        weights of the stage before; the loss may change between stages. By default one group of all
+        parameters."""
         return [list(self.parameters())]
 
     def report(self, x: Tensor) -> dict[str, float]:
-        """Figures of the trained model on held-out rows x, by name, for `aetool info`."""
+        """Figures of the trained model on held-out rows x, by name, for `aetool info`; by default
+        none."""
         return {}
 
 
@@ -256,8 +263,8 @@ class Stacked(AutoEncoder):
         yield list(self.parameters())
 
     def _levels(self) -> tuple[list[nn.Module], list[nn.Module]]:
-        """(the levels of the encoder, from the record inwards; those of the decoder in the same
-        order, so that the first ones restore the record)."""
+        """(the levels of the encoder, a Backbone, from the record inwards; those of the decoder in
+        the same order, so that the first ones restore the record)."""
         encoder_levels = list(self.encoder)  # type: ignore[call-overload]
         decoder_levels = list(self.decoder)  # type: ignore[call-overload]
         decoder_levels.reverse()

@@ -19,7 +19,7 @@ class Backbone(nn.Module):
 
     The straight map carries what is linear in the data, and the levels learn the rest. Iterates
     over the levels, each an nn.Sequential. straight is None where the levels are themselves linear,
-    or where no straight map is wanted.
+    or where no straight map is wanted. levels: the layers of each, one level at least.
     """
 
     def __init__(self, levels: list[list[nn.Module]], straight: nn.Module | None) -> None:
@@ -28,6 +28,7 @@ class Backbone(nn.Module):
         self.straight = straight
 
     def forward(self, x: Tensor) -> Tensor:
+        """The output of the last level for x, plus that of the straight map."""
         out = x
         for level in self.levels:
             out = level(out)
@@ -36,18 +37,22 @@ class Backbone(nn.Module):
         return out + self.straight(x)
 
     def __iter__(self) -> Iterator[nn.Module]:
+        """Iterate over the levels, the one that sees the input first."""
         return iter(self.levels)
 
     def __getitem__(self, place: int) -> nn.Module:
+        """The level in this place, from 0; below 0 from the end."""
         return self.levels[place]
 
     def __len__(self) -> int:
+        """The number of levels."""
         return len(self.levels)
 
     @property
     def linear(self) -> Any:
         """The linear map from input to output: the straight one, or that of the only level; None
-        where there is neither. An nn.Linear, or if tied a module with a bias alone."""
+        where there is neither. An nn.Linear, or if tied a module with a bias alone; of a single
+        level of pictures its convolution or linear layer."""
         if self.straight is not None:
             return _weighted(self.straight)
         if len(self.levels) == 1:
@@ -82,8 +87,9 @@ def backbone(
     units of a hidden layer (channels of the first convolution are a quarter of it). depth: hidden
     layers, or for pictures halvings of the sides, of which there are fewer where the shorter side
     comes to fewer than 4 pixels; 0 makes both maps linear. tied: the decoder's weights are the
-    encoder's, transposed (out must then be latent). straight: a linear map goes beside the levels,
-    so that training can start from PCA.
+    encoder's, transposed (out must then be latent). out: numbers that the encoder gives, such as
+    two for each unit; None: latent. straight: a linear map goes beside the levels, so that training
+    can start from PCA.
     """
     out = out or latent
     # the levels of both without what is nonlinear between them
@@ -141,14 +147,16 @@ def _linear_levels(
 
 
 def _weighted(layers: nn.Module) -> nn.Module:
-    """The first layer with a bias among the layers of a level: its linear map or convolution."""
+    """The first layer with a bias among the layers of a level: its linear map or convolution. A
+    layer that is no nn.Sequential is itself returned; StopIteration if none has a bias."""
     if not isinstance(layers, nn.Sequential):
         return layers
     return next(layer for layer in layers if hasattr(layer, "bias"))
 
 
 def _linears(downs: Levels) -> list[nn.Module]:
-    """The linear map or convolution of each level, from the code back to the data."""
+    """The linear map or convolution of each level of an encoder, in reverse: from the code back to
+    the data."""
     linears = []
     for level in reversed(downs):
         # an nn.Flatten beside it has no weight
@@ -232,6 +240,7 @@ class _TiedLinear(nn.Module):
         self.up = [up]  # for its geometry; a list, so that its weight is nobody's parameter
 
     def forward(self, x: Tensor) -> Tensor:
+        """(batch, in) from x, (batch, out), the sizes being those of `down`."""
         weight = self.down.get_parameter("weight")
         bias = self.get_parameter("bias")
         return F.linear(x, weight.t(), bias)
@@ -241,6 +250,8 @@ class _TiedConv(_TiedLinear):
     """Transposed convolution by the weights of the convolution `down`, with the bias of `up`."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Pictures of the size before `down` from its output x, (batch, channels, height,
+        width)."""
         weight = self.down.get_parameter("weight")
         bias = self.get_parameter("bias")
         up = self.up[0]

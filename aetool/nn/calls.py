@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 def call(member: Callable[..., Result], *arguments: object, **optional: object) -> Result:
     """Call an author's method with these arguments, and with those of the optional ones that it has
-    an argument of the same name for."""
+    an argument of the same name for; returns its result."""
     known = takes(member)
     told = {name: value for name, value in optional.items() if name in known}
     return member(*arguments, **told)
@@ -38,9 +38,10 @@ def loss_of(
     seen: Tensor | None = None,
     labels: Tensor | None = None,
 ) -> Tensor:
-    """Compute a network's loss of each row, (batch,), passing it labels if it takes them. seen:
-    damaged rows, or None for those of the network. labels: (batch,), 1 for a record that the user
-    says is ordinary, -1 for an anomaly, 0 for neither; None for 0 everywhere."""
+    """Compute a network's loss of each row, (batch,), in nats, passing it labels if it takes them.
+    rows: (batch, features) or pictures; seen: damaged ones in their shape, or None for those of the
+    network. labels: (batch,), 1 for a record that the user says is ordinary, -1 for an anomaly, 0
+    for neither; None for 0 everywhere."""
     if labels is None:
         labels = torch.zeros(len(rows), device=rows.device)
     damaged = () if seen is None else (seen,)
@@ -54,4 +55,5 @@ def takes(member: Callable[..., object]) -> frozenset[str]:
 
 @cache
 def _names(function: Callable[..., object]) -> frozenset[str]:
+    """The names of a function's parameters, which is looked up once."""
     return frozenset(inspect.signature(function).parameters)

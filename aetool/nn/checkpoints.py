@@ -25,7 +25,7 @@ ROWS_AT_ONCE = 1 << 16  # of an array that is digested
 
 def digest_of(decided_by: Sequence[object], arrays: Sequence[np.ndarray | None]) -> str:
     """A digest, in hex, of what decides a training: the repr of `decided_by`, and the types, shapes
-    and values of arrays, None among them."""
+    and values of arrays, None among them. arrays: of one axis at least."""
     whole_digest = hashlib.sha256(repr(decided_by).encode())
     for array in arrays:
         if array is None:
@@ -42,15 +42,16 @@ def digest_of(decided_by: Sequence[object], arrays: Sequence[np.ndarray | None])
 
 class Checkpoint:
     """The file that stores the state of a training. about: the digest of what decides the training;
-    processes: how many train together."""
+    processes: how many train together. A state is tensors, numbers and texts by name, other than
+    "about" and "processes"."""
 
     def __init__(self, checkpoint_path: str | os.PathLike[str], about: str, processes: int) -> None:
         self.path = Path(checkpoint_path)
         self.about, self.processes = about, processes
 
     def saved(self) -> State | None:
-        """The stored state; None if there is no file. DataError if it is of another training, or of
-        another number of processes, or cannot be read."""
+        """The stored state, its tensors on the CPU; None if there is no file. DataError if it is of
+        another training, or of another number of processes, or cannot be read."""
         if not self.path.exists():
             return None
         try:
@@ -76,7 +77,8 @@ class Checkpoint:
         return state
 
     def save(self, state: State) -> None:
-        """Write a state to the file, in place of the one before."""
+        """Write a state to the file, in place of the one before. DataError if it cannot be written;
+        then that stays."""
         identity = {"about": self.about, "processes": self.processes}
         with atomic(self.path, force=True) as file:
             torch.save({**state, **identity}, file)

@@ -37,12 +37,13 @@ class Likelihood(nn.Module):
 
     Numbers: the mass of the value's bucket under a mixture of two Gaussians of one mean, whose
     scales and weights are learned for each: a sharp bulk and a wide, thin rest (pixels: one).
-    Flags: Bernoulli. Categories: softmax. Parameters have the layout of x itself.
-    shared: all numbers have one scale, so that what counts is how far they are off in standard
-    deviations, and no value costs too much; in training means follow the squared error, and the
-    scale what that leaves.
-    With pixels="bernoulli" a pixel is an intensity p within 0 .. 1, and costs
-    -p log q - (1 - p) log (1 - q).
+    Flags: Bernoulli. Categories: softmax. Parameters have the layout of x itself. shared: all
+    numbers have one scale, so that what counts is how far they are off in standard deviations, and
+    no value costs too much; in training means follow the squared error, and the scale what that
+    leaves. error: "bits" for this, or "mse" or "mae" for squared or absolute errors, of numbers,
+    and of probabilities for flags and categories. means: what means follow in training, as of
+    AutoEncoder.means. With pixels="bernoulli", and not "gaussian", a pixel is an intensity p within
+    0 .. 1, and costs -p log q - (1 - p) log (1 - q).
     """
 
     numeric: Tensor
@@ -133,11 +134,13 @@ class Likelihood(nn.Module):
         self._store("owner", matrix, torch.float32)
 
     def _store(self, name: str, value: object, dtype: torch.dtype) -> None:
+        """Store values as a buffer of this name and dtype, which state_dict leaves out."""
         tensor = torch.tensor(np.asarray(value), dtype=dtype)
         self.register_buffer(name, tensor, persistent=False)
 
     def forward(self, x: Tensor, parameters: Tensor) -> Tensor:
-        """The cost of each column of records x under these parameters, in nats.
+        """The cost of each column of records x under these parameters, in nats; for "mse" and "mae"
+        in their squared or absolute units.
 
         x, parameters: (batch, features) or pictures. Returns (batch, columns + 1); last is 0.
 
@@ -219,15 +222,16 @@ class Likelihood(nn.Module):
         return scale, weight
 
     def _present(self, x: Tensor) -> Tensor:
-        """Which numbers are present in x, (batch, numbers): 0 for one that its flag calls missing,
-        else 1."""
+        """Which numbers are present in x, (batch, features): (batch, numbers) float32, 0 for one
+        that its flag calls missing, else 1."""
         flags = x.index_select(1, self.gate)
         missing = flags * self.gated
         return 1 - missing
 
     def _numbers(self, x: Tensor, parameters: Tensor) -> Tensor:
-        """The cost of each number of x, (batch, numbers), 0 where it is missing: in nats, or the
-        squared or absolute error for mse and mae."""
+        """The cost of each number of x, (batch, numbers), 0 where it is missing, under x's
+        parameters, both (batch, features): in nats, or the squared or absolute error for mse and
+        mae."""
         z = x.index_select(1, self.numeric)
         mean = parameters.index_select(1, self.numeric)
         if self.error == "mse":
@@ -241,7 +245,9 @@ class Likelihood(nn.Module):
         return cost
 
     def _bits(self, z: Tensor, mean: Tensor) -> Tensor:
-        """(batch, numbers), in nats: the surprise at numbers z whose expected values are mean."""
+        """(batch, numbers), in nats: the surprise at numbers z whose expected values are mean; both
+        (batch, numbers), standardised. In training with squared errors only its value is that: its
+        gradient in mean is of `_squared_loss`."""
         half = self.half_width
         if self.spec.curved.any():
             half = self._half_of_curved(z, half)
@@ -256,7 +262,7 @@ class Likelihood(nn.Module):
 
     def _squared_loss(self, z: Tensor, mean: Tensor) -> Tensor:
         """(batch, numbers): half the squared error of numbers z over what is left of columns; the
-        moving means of that are updated in place.
+        moving means of that, `residual`, are updated in place. z, mean: (batch, numbers).
 
         It is divided by s^2, the variance that is left of a column on average, or if it is weighed
         by s s_c with s_c^2 that of the column: a compromise, since over s^2 thin columns are not
@@ -277,15 +283,17 @@ class Likelihood(nn.Module):
 
     def _half_of_curved(self, z: Tensor, half: Tensor) -> Tensor:
         """The half-widths of buckets for numbers z that asinh has curved: half / cosh(asinh(u)),
-        (batch, numbers). half: those where nothing is curved."""
+        (batch, numbers). half: those where nothing is curved, (numbers,), which numbers that are
+        not curved keep."""
         asinh = (z * self.deviation + self.mean) * self.curved
         # no cosh: few runtimes have it on a GPU
         cosh = 0.5 * (asinh.exp() + (-asinh).exp())
         return half / cosh
 
     def _surprise(self, z: Tensor, mean: Tensor, half: Tensor) -> Tensor:
-        """The surprise at numbers z under the Gaussians about mean, (batch, numbers), in nats.
-        half: the half-widths of the numbers' buckets."""
+        """The surprise at numbers z under the Gaussians about mean, (batch, numbers), in nats. z,
+        mean: (batch, numbers); half: the half-widths of the numbers' buckets, (numbers,) or (batch,
+        numbers)."""
         if self.shared:
             return self._shared_surprise(z, mean, half)
         if self.spec.shape:
@@ -313,7 +321,8 @@ class Likelihood(nn.Module):
         return at_mean + 0.5 * difference.square()
 
     def _flags(self, flag: Tensor, logit: Tensor) -> Tensor:
-        """(batch, flags): the cost of flags, 0 or 1, under the logits of a 1."""
+        """(batch, flags): the cost of flags, 0 or 1, under the logits of a 1: in nats, or, for mse
+        and mae, the squared or absolute error of the probability."""
         if self.error == "bits":
             return F.softplus(logit) - flag * logit
         difference = torch.sigmoid(logit) - flag
@@ -334,7 +343,7 @@ class Likelihood(nn.Module):
 
     def _plain_error(self, difference: Tensor) -> Tensor:
         """The error of differences, element by element: their squares for "mse", their absolute
-        values for "mae"."""
+        values for any other error."""
         if self.error == "mse":
             return difference.square()
         return difference.abs()
@@ -379,7 +388,8 @@ def _likeliest_mixture(
 
 def _bernoulli_nats(z: Tensor, mean: Tensor) -> Tensor:
     """The cross-entropy, in nats, between the intensities (0 .. 1) of pixels z and those expected,
-    mean; both standardised."""
+    mean; both standardised, of one shape. Those expected are cut off at LEAST_INTENSITY from 0 and
+    1."""
     intensity = _intensity(z)
     expected = _intensity(mean)
     # the logarithm of 0 would be infinite
@@ -414,7 +424,7 @@ def bucket_nats(
     half: Tensor,
 ) -> Tensor:
     """-log P(z - half < N(mean, sigma^2) < z + half), in nats, at most as many as 32 bits are; all
-    broadcast together.
+    broadcast together. sigma, half: above 0.
 
     Where the bucket is thinner than 0.03 sigma the difference of tails would cancel in float32,
     and the density with its second-order correction stands in.

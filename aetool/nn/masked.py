@@ -35,5 +35,6 @@ class MaskedLinear(nn.Module):
 
 def spread(units: int, degrees: int) -> Tensor:
     """(units,), rising: a degree for each hidden unit, 0 to degrees - 1, spread evenly, so that
-    every unit sees something, and none the input of degree `degrees`."""
+    every unit sees something, and none the input of degree `degrees`. int64; degrees: 1 at
+    least."""
     return torch.arange(units) * degrees // units

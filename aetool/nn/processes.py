@@ -46,7 +46,8 @@ class Team:
     def average(self, parameters: Sequence[Tensor], own_records: int, batch_records: int) -> None:
         """Replace the gradients of parameters, in place, by those of the whole batch; a parameter
         of which no process has a gradient gets None. own_records: how many records this process's
-        gradients are the mean of; batch_records: how many the whole batch has."""
+        gradients are the mean of; batch_records: how many the whole batch has. All processes must
+        call it with the same parameters."""
         share = own_records / batch_records
         # what no process has a gradient of is not moved, nor does it decay
         has_gradient = torch.tensor([float(p.grad is not None) for p in parameters])
@@ -67,7 +68,8 @@ class Team:
 
     def make_alike(self, tensors: Iterable[Tensor]) -> None:
         """Replace tensors, in place, by those of the first process: statistics of batches and what
-        a network draws for itself differ between processes. Tensors of bool stay."""
+        a network draws for itself differ between processes. Tensors of bool stay. All processes
+        must call it, with tensors of the same shapes in the same order."""
         for tensor in tensors:
             if tensor.dtype == torch.bool:  # what is so is not learned, and gloo does not send it
                 continue
@@ -76,13 +78,15 @@ class Team:
             tensor.detach().copy_(first_one)
 
     def agreed(self, value: float) -> float:
-        """The value that the first process passed, in every process, so that all decide alike."""
+        """The value that the first process passed, in every process, so that all decide alike; all
+        must call it."""
         sent = torch.tensor([value], dtype=torch.float64)
         torch.distributed.broadcast(sent, 0)
         return float(sent)
 
     def gathered(self, tensor: Tensor) -> list[Tensor]:
-        """The tensors that all processes passed, all of one shape, in the order of ranks."""
+        """The tensors that all processes passed, all of one shape, in the order of ranks; all must
+        call it."""
         if self.is_alone:
             return [tensor]
         of_all = [torch.empty_like(tensor) for _ in range(self.size)]

@@ -23,7 +23,8 @@ RAREST = 1e-3  # least probability of a level or flag that a logit starts from
 
 def principal(x: Float, k: int) -> tuple[Float, Float, Float]:
     """PCA of rows x, (rows, d): (mean (d,), the first k axes (d, k), the variance along each (k,)).
-    The first axis has the most variance; of a k above d there are d axes.
+    All float64. The first axis has the most variance; of a k above d there are d axes. x: float32
+    or float64, one row at least.
 
     Of many features the axes are found by subspace iteration from a fixed draw (Halko, Martinsson
     & Tropp 2011, arXiv:0909.4061, algorithm 4.4).
@@ -54,8 +55,8 @@ def _axes_of_covariance(centred: Float) -> tuple[Float, Float]:
 
 
 def _axes_of_subspace(centred: Float, directions: int) -> tuple[Float, Float]:
-    """(about the leading principal axes, (d, directions); the variance along each, (directions,)).
-    centred: rows less their mean, (rows, d)."""
+    """(approximations of the leading principal axes, (d, directions); the variance along each,
+    (directions,)). centred: rows less their mean, (rows, d)."""
     base = _subspace(centred, directions)
     coordinates = centred @ base
     _, deviations, rotation = np.linalg.svd(coordinates, full_matrices=False)
@@ -65,8 +66,8 @@ def _axes_of_subspace(centred: Float, directions: int) -> tuple[Float, Float]:
 
 
 def _subspace(centred: Float, directions: int) -> Float:
-    """(d, directions): an orthonormal base of about the space of the leading axes of centred rows,
-    (rows, d)."""
+    """(d, directions): an orthonormal base of a space close to that of the leading principal axes
+    of centred rows, (rows, d)."""
     generator = np.random.default_rng(0)
     base = generator.normal(size=(centred.shape[1], directions))
     for _ in range(POWERS):
@@ -82,7 +83,7 @@ class _Components(NamedTuple):
     scored: (n,), the indices of the features that are scored. conditions: (c,), those of the
     condition's features. explained: (c, n), the matrix that predicts scored features from the
     condition. mean: (n,), of the rows after that; axes: (n, k), their principal axes; variance:
-    (k,), along these. noise: the mean variance along all other axes.
+    (k,), along these. noise: the mean variance along all other axes. Features are counted from 0.
     """
 
     scored: Int
@@ -190,7 +191,8 @@ def _components(
     beside: int,
 ) -> _Components:
     """The principal components of rows: `latent`, or fewer, one at least, where rows vary along
-    fewer axes. flat: (rows, features); beside: how many inputs the decoder has besides the code."""
+    fewer axes. flat: (rows, features) float32; beside: how many inputs the decoder has besides the
+    code."""
     scored = np.flatnonzero(spec.owners() >= 0)
     conditions = _condition_features(spec, beside)
     condition = flat[:, conditions]
@@ -263,8 +265,8 @@ def _constant(flat: Float) -> npt.NDArray[np.bool_]:
 
 
 def _blind_first_level(encoder: Backbone, is_constant: npt.NDArray[np.bool_]) -> None:
-    """Set to 0, in place, the weights by which the first level sees constant features. is_constant:
-    (features,) bool."""
+    """Set to 0, in place, the weights by which the first level, if it has an nn.Linear, sees
+    constant features. is_constant: (features,) bool."""
     constant = torch.from_numpy(is_constant)
     for layer in encoder.levels[0].modules():
         if isinstance(layer, nn.Linear):
@@ -280,7 +282,8 @@ def _decoder_weights(
     beside: int,
 ) -> tuple[Float, Float]:
     """(weight (features, latent + beside), bias (features,)) of the decoder's linear map: from the
-    code, and the condition behind it, to means."""
+    code, and the condition behind it, to means. stretch: (k,), as of `_encoder_weights`; beside:
+    how many inputs it has behind the code. What the components say nothing of is 0."""
     bias = np.zeros(spec.features)
     bias[components.scored] = components.mean
     weight = np.zeros((spec.features, latent + beside))
@@ -362,7 +365,8 @@ def _level(has_level: npt.NDArray[np.bool_], code: Float) -> tuple[Float, float]
 
 
 def _set(parameter: Tensor, value: Float) -> None:
-    """Write an array into a parameter of a network, in place."""
+    """Write an array into a parameter of a network, in place, converted to its type and device.
+    They have one shape."""
     # torch takes no array of negative strides, as a reversed one is
     contiguous = np.ascontiguousarray(value)
     tensor = torch.from_numpy(contiguous)

@@ -29,7 +29,7 @@ def code_use(
     seen: Tensor,
     report: dict[str, Json],
 ) -> dict[str, Json] | None:
-    """Figures, by name, of whether and how a trained network uses its code.
+    """Figures, by name, of whether and how a trained network, an AutoEncoder with a code, uses it.
 
     units: numbers in the code. active: how many of them are in use (of a sparse code, of a row
     on average), by the model's own report if that has active_units. kl_nats: from the report.
@@ -38,8 +38,8 @@ def code_use(
     pca_numbers, pca_explained: the same for PCA of rows with as many numbers as a code has that are
     not exactly 0, on average. dead: whether no unit is active or next to nothing is explained.
 
-    rows, held_out: (n, ...) as the model takes them; seen: what it sees of held_out. None where
-    held-out rows do not vary.
+    rows, held_out: (n, ...) as the model takes them; seen: what it sees of held_out, in the same
+    shape; report: the figures of model.report. None where held-out rows do not vary.
     """
     spec = model.spec
     flat = held_out.flatten(1).double().numpy()
@@ -80,7 +80,7 @@ def code_use(
 
 def _numbers_of_code(model: Any, z: Tensor) -> int:
     """How many numbers a code has that are not exactly 0, on average over the codes z, (n, latent),
-    rounded, 1 at least; of discrete codes all of them."""
+    rounded, 1 at least; of discrete codes all of them. model: an AutoEncoder."""
     if isinstance(model.code, Discrete):
         return z.shape[1]
     # a sparse code stores its zeros for next to nothing
@@ -108,7 +108,7 @@ def _restored_by_pca(
     numbers: int,
 ) -> tuple[Float, int]:
     """(held-out rows, (n, features), as PCA of as many numbers as a code has restores them; how
-    many numbers that are).
+    many numbers that are). Features that are not scored stay as they are.
 
     rows: those that PCA is fitted on; seen: what a model sees of the held-out rows flat, (n,
     features).
@@ -173,7 +173,8 @@ def _restored(spec: Spec, parameters: Float) -> Float:
 
 def _explained(x: Float, restored: Float, present: Float) -> float:
     """1 - squared error / variance of values x, (rows, n), that were restored; present: (rows, n),
-    0 for a value that is not counted, else 1."""
+    0 for a value that is not counted, else 1. restored: of the shape of x. At most 1; far below 0
+    where values do not vary."""
     rows = np.maximum(present.sum(axis=0), 1)
     mean = (x * present).sum(axis=0) / rows
     variation = (x - mean) ** 2 * present
@@ -186,7 +187,7 @@ def _explained(x: Float, restored: Float, present: Float) -> float:
 def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, counted: Int) -> int:
     """How many units of the codes z, (n, latent), matter: if a unit is replaced by its mean,
     decoded features change by more than MOVES times `variance`. seen: what z is the code of;
-    counted: the indices of the features that count."""
+    counted: the indices of the features that count. model: an AutoEncoder."""
     index = torch.from_numpy(np.asarray(counted))
     least = MOVES * variance
 
@@ -217,7 +218,7 @@ def _without_zeros(value: float) -> Json:
 
 
 def _rounded(value: float) -> float:
-    """A value rounded to four decimals; -1 if it is below -1 or not finite."""
+    """A value rounded to four decimals, for JSON; -1 if it is below -1 or not finite."""
     if math.isfinite(value):
         return round(max(value, -1.0), 4)
     return -1.0

@@ -27,8 +27,9 @@ def rehearse(
     """Try an author's class on a few random rows of this layout; PluginError if it does not do what
     a fit will ask of it.
 
-    author_class: the class that model.net names. What has passed before with the same code and
-    parameters, the export of a network or the whole of a closed form, is skipped unless `again`.
+    author_class: the class that model.net names; params: the values of the model's parameters. What
+    has passed before with the same code and parameters, the export of a network or the whole of a
+    closed form, is skipped unless `again`.
     """
     if isinstance(author_class, type) and issubclass(author_class, closed_form.ClosedForm):
         author = Author(model, author_class, closed_form.ClosedForm)

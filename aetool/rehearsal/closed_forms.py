@@ -36,13 +36,14 @@ FLAWS = "look for a division by 0, or the log of it"
 
 
 class _Twice:
-    """Batches of rows that can be iterated more than once; afterwards it can be checked that an
-    author's fit has not changed them."""
+    """Batches of rows that can be iterated more than once; afterwards `batches`, arrays (up to
+    BATCH, features), show whether an author's fit has changed them."""
 
     def __init__(self, rows: Features) -> None:
         self.batches = [rows[i : i + BATCH] for i in range(0, len(rows), BATCH)]
 
     def __iter__(self) -> Iterator[Features]:
+        """Iterate over the batches, from the first."""
         return iter(self.batches)
 
 
@@ -58,6 +59,7 @@ def rehearse(author: Author, params: object, spec: Spec) -> None:
     batches = _Twice(rows.copy())
 
     def fit() -> Solution:
+        """Fit a new closed form of the author's to the batches."""
         form: ClosedForm = author.author_class(spec, params)
         return form.fit(batches)
 
@@ -89,8 +91,9 @@ def rehearse(author: Author, params: object, spec: Spec) -> None:
 
 
 def _check_told(author: Author, spec: Spec, solution: Solution) -> None:
-    """Check that the solution has the arrays from which the usual cost of each column is computed.
-    Raises PluginError."""
+    """Check that the solution has the arrays from which the usual cost of each column is computed:
+    deviation, (numbers,), and prior, (features,). PluginError if one is not there or has another
+    shape."""
     sizes = {"deviation": len(spec.numeric), "prior": spec.features}
     for name, size in sizes.items():
         values = np.asarray(getattr(solution, name, None))
@@ -107,6 +110,8 @@ class _Careful(Builder):
     writes it."""
 
     def op(self, kind: str, *operands: Operand, **attributes: object) -> Value:
+        """Add an operator, as Builder.op; ValueError for one that a graph may not have, or that
+        cannot take operands of these shapes."""
         if kind not in OPERATORS:
             raise ValueError(f"{kind} is no operator that a graph may have")
         value = super().op(kind, *operands, **attributes)
@@ -118,6 +123,7 @@ class _Careful(Builder):
         return value
 
     def _shape_of(self, operand: Operand) -> str:
+        """The shape of an operand as text, such as "(batch, 3)"."""
         if not isinstance(operand, Value):
             return str(np.shape(operand))
         sizes = self.graph.shape_of(operand.name)
@@ -125,7 +131,8 @@ class _Careful(Builder):
 
 
 class _Written:
-    """The graphs that a solution writes, compiled, and the rows to run them on."""
+    """The graphs that a solution writes, compiled when they are checked, and the rows, (n,
+    features), to run them on. author: of the solution's class."""
 
     def __init__(self, author: Author, spec: Spec, solution: Solution, rows: Features) -> None:
         self.author = author
@@ -186,9 +193,9 @@ class _Written:
         return next((m for m in members if self.author.wrote(m)), members[0])
 
     def _checked(self, member: str, rows: Features | Float, width: int | None, words: str) -> Float:
-        """Run the graph of a member of the solution on rows, (n, features); returns its values, (n,
-        width), or of any shape if width is None. PluginError unless they are finite and of this
-        shape. words: what they are called in errors."""
+        """Run the graph of a member of the solution, a method by name, on rows, (n, features);
+        returns its values, (n, width), or of any shape if width is None. PluginError unless they
+        are finite and of this shape. words: what they are called in errors."""
         values = self._values(member, rows)
         if width is not None and values.shape != (len(rows), width):
             raise self.author.fault(
@@ -207,6 +214,8 @@ class _Written:
         call: Callable[[Builder, Value], Value] = getattr(self.solution, member)
 
         def written(g: Builder, x: Value) -> Value:
+            """The value that the member returns for x; PluginError if it fails or returns something
+            else."""
             value = guarded(self.author, member, lambda: call(g, x))
             if not isinstance(value, Value):
                 raise self.author.fault(
@@ -241,5 +250,6 @@ class _Written:
 
 
 def _bits(author: Author, spec: Spec, solution: Solution, rows: Features) -> bytes:
-    """The scores of rows as bytes, so that the results of two runs can be compared bit by bit."""
+    """The costs of rows' columns, what the member bits gives, as bytes, so that the results of two
+    runs can be compared bit by bit."""
     return _Written(author, spec, solution, rows)._values("bits", rows).tobytes()

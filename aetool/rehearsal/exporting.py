@@ -64,8 +64,8 @@ def check_export(author: Author, net: AutoEncoder, batches: list[Tensor]) -> Non
     """Export a network to ONNX, run the graph, and compare; PluginError where a step fails or
     results differ.
 
-    batches: several batches of different sizes, since a network that branches on values can agree
-    with its graph on one batch and not on the others.
+    net: is left in eval mode. batches: several batches of different sizes, (rows, ...) each, since
+    a network that branches on values can agree with its graph on one batch and not on the others.
     """
     net.eval()
     whole = export.Whole(net)
@@ -79,7 +79,7 @@ def check_export(author: Author, net: AutoEncoder, batches: list[Tensor]) -> Non
 
 def _refused(author: Author, net: AutoEncoder, x: Tensor, error: Exception) -> PluginError:
     """Return the PluginError for a network that torch cannot export: the reason and, if it is
-    known, the author's line."""
+    known, the author's line. x: rows; error: what the export raised."""
     line = author.line_of(error)
     reasons = _reasons(error)
     if "data-dependent" in reasons or "data dependent" in reasons:
@@ -98,7 +98,9 @@ def _refused(author: Author, net: AutoEncoder, x: Tensor, error: Exception) -> P
 
 
 def _check_operators(author: Author, net: AutoEncoder, x: Tensor, model: onnx.ModelProto) -> None:
-    """Check that the graph uses only operators that bundles may have. Raises PluginError."""
+    """Check that the graph uses only operators that bundles may have. PluginError for the first
+    other one, with the author's line that leads to it. x: rows, by which that is found; model: the
+    graph."""
     refused = [node for node in model.graph.node if node.op_type not in OPERATORS]
     # a Shape may belong to another operator that is refused, which says more
     for node in sorted(refused, key=lambda node: node.op_type == "Shape"):
@@ -122,8 +124,8 @@ def _check_agreement(
     batches: list[Tensor],
     model: onnx.ModelProto,
 ) -> None:
-    """Check that the graph and the network give the same results for each batch. Raises
-    PluginError."""
+    """Check that the graph and the network give the same results for each batch. PluginError for
+    the first that differs or is not finite, or if the graph cannot run."""
     quiet = onnxruntime.SessionOptions()
     quiet.log_severity_level = 4
     try:
@@ -164,7 +166,7 @@ def differ(first: Array, second: Array, discrete: bool, tolerance: float = TOLER
     shape, or by more than `tolerance` times (1 + the size of the second number).
 
     A third of the rows may differ, rounded down, where it is close which unit of a code is chosen;
-    where the code is discrete, a fifth of all numbers. NaN differs from everything.
+    where the code is discrete (an argument), a fifth of all numbers. NaN differs from everything.
     """
     if first.shape != second.shape:
         return True
@@ -178,7 +180,8 @@ def differ(first: Array, second: Array, discrete: bool, tolerance: float = TOLER
 
 def _unknown_operator(author: Author, net: AutoEncoder, x: Tensor, name: str) -> PluginError:
     """Return the PluginError for an operator of torch that graphs may not have, with the author's
-    line that uses it. name: its name in ONNX."""
+    line that uses it. name: torch's, as in "aten::name", or if that is not known ONNX's; x: rows to
+    run the network on."""
     plain = name.strip("_")
     lines = _Operators(author).lines_of(net, x)
     line = lines.get(plain) or _Functions(author).lines_of(net, x).get(plain, "")
@@ -189,7 +192,7 @@ def _unknown_operator(author: Author, net: AutoEncoder, x: Tensor, name: str) ->
 
 def _asks_for_rows(author: Author, net: AutoEncoder, x: Tensor) -> PluginError:
     """Return the PluginError for code that reads the number of rows when the graph runs, with the
-    line that most likely does."""
+    line that most likely does. x: rows, on which the network is run to find it."""
     functions = _Functions(author)
     functions.lines_of(net, x)
     lines = functions.by_the_author
@@ -204,8 +207,8 @@ def _asks_for_rows(author: Author, net: AutoEncoder, x: Tensor) -> PluginError:
 
 
 def _at(author: Author, line: str, words: str) -> PluginError:
-    """Return a PluginError that begins with a place in the author's code, or with the author's
-    class where line is "". words: the rest of the message."""
+    """Return a PluginError that begins with a place in the author's code, such as line_of gives it,
+    or with the author's class where line is "". words: the rest of the message."""
     return PluginError(f"{author.model.name}: {line or author.author_class.__name__} {words}")
 
 
@@ -220,7 +223,7 @@ def _reasons(error: BaseException) -> str:
 
 
 def _root_of(error: BaseException) -> BaseException:
-    """The exception that began a chain of causes."""
+    """The exception that began a chain of causes (__cause__): itself, if it has none."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error
@@ -228,7 +231,8 @@ def _root_of(error: BaseException) -> BaseException:
 
 class _Lines:
     """Records, while members of an author's class run, the first of the author's lines that calls
-    each function."""
+    each function: by its name in `lines`, and in `by_the_author` if no other library called it in
+    between. A context manager by the class of torch that it is joined with."""
 
     def __init__(self, author: Author) -> None:
         super().__init__()
@@ -257,7 +261,9 @@ class _Lines:
 
 
 def _caller(name: str) -> str:
-    """The file whose code has called a function of torch, without torch's own files in between."""
+    """The file whose code has called a function of torch, without torch's own frames in between; ""
+    if there is none. name: of that function. Only for `_Lines.note`: it counts the frames from
+    there."""
     frame: FrameType | None = sys._getframe(3)
     while frame is not None and frame.f_code.co_name in ("handle_torch_function", name):
         frame = frame.f_back
@@ -274,6 +280,7 @@ class _Functions(_Lines, TorchFunctionMode):
         arguments: tuple[object, ...] = (),
         options: dict[str, object] | None = None,
     ) -> object:
+        """Note a function of torch by its name, then call it and return its result."""
         name = getattr(function, "__name__", "")
         if name == "__get__":
             name = getattr(getattr(function, "__self__", None), "__name__", "")
@@ -291,5 +298,6 @@ class _Operators(_Lines, TorchDispatchMode):  # type: ignore[no-untyped-call]
         arguments: tuple[object, ...] = (),
         options: dict[str, object] | None = None,
     ) -> object:
+        """Note an operator of torch by its name, then call it and return its result."""
         self.note(function._schema.name.partition("::")[2])
         return function(*arguments, **(options or {}))

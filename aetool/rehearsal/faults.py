@@ -26,7 +26,8 @@ Result = TypeVar("Result")
 
 class Author:
     """The code that is tried: an author's class, and the host's base class that it derives from.
-    Makes errors that name the author's file and line."""
+    Makes errors that name the author's file and line. `own_classes`: the author's class and its
+    bases up to host_class, without those of aetool; `places`: the folders of their packages."""
 
     def __init__(self, model: Model, author_class: type, host_class: type) -> None:
         self.model = model
@@ -72,7 +73,7 @@ class Author:
         return f"{code.co_qualname.partition('.<locals>')[0]} ({self._line(code, number)})"
 
     def is_own(self, filename: str) -> bool:
-        """Whether a file belongs to the package of the author."""
+        """Whether a file, by its path, belongs to the package of the author."""
         return any(Path(filename).is_relative_to(root) for root in self.places)
 
     def line_of(self, error: BaseException) -> str:
@@ -115,7 +116,8 @@ class Author:
         return PluginError(f"{self.model.name}: {place} {words}")
 
     def raised(self, member: str, error: BaseException) -> PluginError:
-        """A PluginError that says which exception a member raised, and at which line."""
+        """Return a PluginError that says which exception a member raised, and at which of the
+        author's lines."""
         words = f"raised {type(error).__name__}: {first_line(error)}"
         parameters = getattr(error, "obj", None)
         if isinstance(error, AttributeError) and isinstance(parameters, self.model.Params):
@@ -183,7 +185,8 @@ class Author:
                     yield name, function
 
     def _calls(self, name: str) -> bool:
-        """Whether any function in the author's modules uses this name."""
+        """Whether any function in the author's modules, or method of the author's classes, uses
+        this name."""
         modules = [sys.modules[c.__module__] for c in self.own_classes]
         functions = [f.__code__ for _, f in self._own_functions()]
         functions += [
@@ -194,7 +197,8 @@ class Author:
 
 def guarded(author: Author, member: str, call: Callable[[], Result]) -> Result:
     """Call a member of the author's class and return its result; PluginError if it raises, or draws
-    from a global random generator.
+    from a global random generator (numpy, random or torch). Warnings are not shown. member: its
+    name, for messages; call: without arguments.
 
     AetoolErrors of the author pass unchanged: they are meant for the user.
     """
@@ -262,7 +266,7 @@ def _package(owner: type) -> str:
 
 def _root(own_class: type, file: Path) -> Path:
     """The folder of the package in which a class is defined; its file, for a module outside of
-    packages."""
+    packages. file: of the module."""
     depth = own_class.__module__.count(".")
     if file.name == "__init__.py":
         depth += 1
@@ -270,7 +274,7 @@ def _root(own_class: type, file: Path) -> Path:
 
 
 def _plain(signature: inspect.Signature) -> str:
-    """The text of a signature without annotations."""
+    """The text of a signature without annotations, such as "(self, x, k=2)"."""
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
     return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
 

@@ -95,6 +95,7 @@ def _built(author: Author, params: object, spec: Spec) -> AutoEncoder:
     mode. PluginError if that fails."""
 
     def build() -> AutoEncoder:
+        """Make the network; torch's global generator is as before afterwards."""
         with torch.random.fork_rng():
             torch.manual_seed(SEED)
             return author.author_class(spec, params)  # type: ignore[no-any-return]
@@ -289,6 +290,7 @@ class _Stage:
             )
 
         def backward() -> None:
+            """Compute the gradients of the mean loss."""
             loss.mean().backward()  # type: ignore[no-untyped-call]
 
         guarded(self.author, "loss", backward)
@@ -313,13 +315,14 @@ class _Stage:
         """Call a member of the network and return its result; PluginError if it raises, uses a
         global random generator, or changes a tensor that it was given.
 
-        unpack: how to reach the tensors in its result. optional: arguments by name, passed if the
-        member takes them.
+        unpack: a function applied to its result before faults are looked for, as list to a
+        generator; None: none. optional: arguments by name, passed if the member takes them.
         """
         tensors = [argument for argument in arguments if isinstance(argument, Tensor)]
         copies = [tensor.clone() for tensor in tensors]
 
         def result_of_member() -> Any:
+            """The result of the member, unpacked."""
             result = call(getattr(self.net, member), *arguments, **optional)
             # a generator runs, and fails, only when it is read
             return unpack(result) if unpack else result
@@ -343,7 +346,7 @@ class _Stage:
         optional: Mapping[str, Tensor] = NO_TENSORS,
     ) -> Tensor:
         """Call a member that must not depend on chance or on other rows, check that, and return its
-        result.
+        result for all rows.
 
         PluginError if it fails, returns another shape, or depends on them. shape: of the result for
         all rows, the batch first. meaning: what the result is called in errors. optional: as in
@@ -381,7 +384,8 @@ class _Stage:
         shape: tuple[int, ...],
         meaning: str,
     ) -> None:
-        """Check that a result is a finite tensor of this shape; PluginError otherwise."""
+        """Check that a result is a finite tensor of this shape; PluginError otherwise. meaning:
+        what is wanted, in words."""
         if not isinstance(result, Tensor):
             raise self.author.fault(
                 member,
@@ -401,7 +405,7 @@ class _Stage:
 
 
 def _holds_parameters(stage: Iterable[object]) -> bool:
-    """Whether all members of a stage are parameters of a network."""
+    """Whether all items of a stage are parameters of a network; True of none."""
     return all(isinstance(member, nn.Parameter) for member in stage)
 
 
@@ -426,6 +430,6 @@ def _shape(shape: Sequence[int]) -> str:
 
 
 def _listed(values: tuple[str, ...]) -> str:
-    """Names in quotes with commas between them and "or" before the last."""
+    """Names in quotes with commas between them and "or" before the last; two names at least."""
     *first, last = map(repr, values)
     return f"{', '.join(first)} or {last}"

@@ -29,7 +29,8 @@ _this_process: set[str] = set()
 
 def key_of(author: Author, params: object, spec: Spec) -> str:
     """A digest of everything that the result of a rehearsal depends on: the code of author and
-    host, their versions, the parameters, and the layout of the data without its sizes."""
+    host, their versions, the parameters, and which kinds of features the layout of the data has,
+    without their sizes. Hex."""
     digest = hashlib.sha256()
     for version in (sys.version, *map(_version, RUN_ON)):
         digest.update(version.encode())
@@ -51,7 +52,8 @@ def has(key: str) -> bool:
 
 
 def remember(key: str) -> None:
-    """Note that a rehearsal with this digest has passed, for this process and later ones."""
+    """Note that a rehearsal with this digest has passed, for this process and later ones; for this
+    one alone where the file cannot be written."""
     _this_process.add(key)
     lines = _lines()
     if key in lines:
@@ -68,13 +70,14 @@ def remember(key: str) -> None:
 
 
 def _file() -> Path:
-    """The file in the user's cache folder that lists the digests."""
+    """The file in the user's cache folder that lists the digests, one a line; it need not be
+    there."""
     folder = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(folder).expanduser() / "aetool" / "rehearsed"
 
 
 def _lines() -> list[str]:
-    """The digests in the file; none where it cannot be read."""
+    """The digests in the file, the oldest first; none where it cannot be read."""
     try:
         return _file().read_text(encoding="ascii").split()
     except (OSError, UnicodeDecodeError):
@@ -83,7 +86,8 @@ def _lines() -> list[str]:
 
 @cache
 def _source_digest(place: Path) -> bytes:
-    """A digest of all Python files of a package, or of one file."""
+    """A digest of all Python files in a package's folder and below, or of one file; looked at once
+    in a process. OSError for a file that cannot be read."""
     digest = hashlib.sha256()
     for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
         digest.update(path.name.encode())

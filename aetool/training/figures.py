@@ -23,9 +23,10 @@ COPIES = 0.05  # nats a column: less than this between real and mixed rows, and 
 
 
 def facts_of_length(run: Run, settings: Settings, length: Length) -> dict[str, Json]:
-    """Facts, by name, about a training that was stopped by max_time, or had fewer steps by
-    settings.epochs than a network needs; and how many processes it had, if several. Empty if none
-    is so."""
+    """Facts, by name, about a training: stopped_by_max_time, its steps, and of how many, if the
+    limit of time ended it; few_steps, if settings.epochs gave it fewer than LEAST_STEPS, with these
+    numbers and the epochs that are enough; processes, how many it had, if several. Empty if none is
+    so."""
     facts: dict[str, Json] = {}
     if not run.team.is_alone:
         # the same seed gives another network on another number of them
@@ -44,8 +45,9 @@ def facts_of_length(run: Run, settings: Settings, length: Length) -> dict[str, J
 
 
 def facts_of_fit(run: Run, fitted: Examples) -> dict[str, Json]:
-    """Facts by name: the mean loss of fitted rows, by how much the best loss of held-out rows is
-    above it, both in nats, and how many weights the network has."""
+    """Facts by name: train_loss_nats, the mean loss of fitted rows; gap_nats, by how much the best
+    loss of held-out rows is above it, both in nats to four decimals; weights, how many the network
+    has."""
     fitted_loss = run.evaluate(fitted)
     gap = float(run.best_loss) - fitted_loss
     weights = sum(parameter.numel() for parameter in run.model.parameters())
@@ -65,8 +67,8 @@ def facts_of_code(
     seen: Tensor,
 ) -> dict[str, Json]:
     """Figures about the code on held-out rows, by name: those of the model's own report; "copies",
-    True if the code is a mere copy of a row; "code", how many of its numbers are used, if that can
-    be told.
+    True if the code is a mere copy of a row; "code", how many of its numbers are used, see
+    code_use, if that can be told. model: on the CPU, in eval mode.
 
     first_rows: some rows that were fitted, held_out: those that were not, (rows, features) or
     pictures each. seen: the held-out rows as the encoder gets them (damaged ones, if the user gave
@@ -88,9 +90,9 @@ def facts_of_code(
 
 
 def _copies(model: AutoEncoder, x: Tensor) -> bool:
-    """Whether a model copies its input column by column: rows mixed from columns of different rows
-    then cost less than 0.05 nats a column more than real ones, and its code says nothing about how
-    columns belong together."""
+    """Whether a model copies its input, held-out rows x, (rows, features) or pictures, column by
+    column: rows mixed from columns of different rows then cost less than 0.05 nats a column more
+    than real ones, and its code says nothing about how columns belong together."""
     rng = np.random.default_rng(0)
     flat = x.flatten(1)
     # features of one column stay together: what they are to each other is its own affair
@@ -106,7 +108,7 @@ def _copies(model: AutoEncoder, x: Tensor) -> bool:
 
 
 def _mean_cost(model: AutoEncoder, x: Tensor) -> float:
-    """The mean cost of a column over rows x, in nats."""
+    """The mean cost of a column over rows x, (rows, features) or pictures, in nats."""
     # the last part belongs to no column
     of_columns = model.parts(x)[:, :-1]
     return float(of_columns.mean())
@@ -128,7 +130,8 @@ def for_samples(
     """Collect what a recipe for samples is learned from: (the codes of rows, (n, latent), None
     without a code; the features that these are decoded to, of the shape of `features`; the mixture
     of the likelihood, see learn in aetool.fits.recipes, None for the prior "codes" and for errors
-    other than "bits"). features: (n, ...), of these rows."""
+    other than "bits"). features: (n, ...) float32, of these rows. net: on the CPU, in eval mode.
+    All arrays are float32."""
     x = torch.from_numpy(features)
     codes: Features | None = None
     if net.code is None:

@@ -31,7 +31,8 @@ from aetool.training.settings import Length, Settings, Trained, torch_device
 
 
 def make(net: type[AutoEncoder], spec: Spec, params: object, seed: int) -> AutoEncoder:
-    """The network with weights drawn from this seed; global generators are left as they were."""
+    """Make a network with weights drawn from this seed, on the CPU. params: the values of the
+    model's parameters; global generators are left as they were."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return net(spec, params)
@@ -40,7 +41,8 @@ def make(net: type[AutoEncoder], spec: Spec, params: object, seed: int) -> AutoE
 @torch.no_grad()
 def start(model: AutoEncoder, x: Tensor) -> None:
     """Set the first weights of a model, in place, by its own method, and the scales of its
-    likelihood, if it is in bits, by the rows x; the model is left in eval mode."""
+    likelihood, if it is in bits, by the rows x, (rows, features) or pictures, on the model's
+    device; the model is left in eval mode."""
     model.eval()
     model.start(x)
     rng = torch.Generator(device=x.device).manual_seed(0)
@@ -66,13 +68,15 @@ def train(
     labels: Features | None = None,
     owner: Int | None = None,
 ) -> Trained:
-    """Train a new network until steps, patience or time run out; returns it with figures.
+    """Train a new network until steps, patience or time run out; returns it with figures. params:
+    the values of the model's parameters, as net takes them. progress: called at each check of the
+    held-out rows.
 
     features: (rows, features) or (rows, C, H, W) float32. damaged: the user's own damaged copies of
-    them. keep: which rows to train on, (rows,), all if None. labels: (rows,), as AutoEncoder.loss
-    takes them: rows below 0 come to the loss alone. owner: (rows,), the record that each row is a
-    piece of, all pieces of which are held out together. ParamError for a device that is not there,
-    or more processes than a batch has rows; DataError if the training diverges.
+    them, in the same shape. keep: which rows to train on, (rows,), all if None. labels: (rows,), as
+    AutoEncoder.loss takes them: rows below 0 come to the loss alone. owner: (rows,), the record
+    that each row is a piece of, all pieces of which are held out together. ParamError for a device
+    that is not there, or more processes than a batch has rows; DataError if the training diverges.
     """
     device = torch_device(settings.device)
     # on the CPU, whose generator gives the same weights wherever they are trained
@@ -102,6 +106,7 @@ def train(
     first_rows = torch.from_numpy(features[start_rows])
 
     def draw() -> Examples:
+        """The next batch: rows drawn at random, with repetition, from those that are fitted."""
         places = shuffle.choice(division.fitted, length.batch)
         return examples.at(places)
 

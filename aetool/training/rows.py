@@ -22,8 +22,9 @@ CHUNK = 1024  # rows of a batch that a model looks at beside its training
 
 
 def split(rows: int, seed: int, owner: Int | None = None) -> tuple[Int, Int]:
-    """Divide row numbers at random: (rows to fit, rows to hold out), both ascending: a tenth is
-    held out, at least 2 rows and at most 10,000; of fewer than 20 rows all are in both.
+    """Divide the numbers of rows, 0 .. rows - 1, at random: (rows to fit, rows to hold out), both
+    ascending: a tenth is held out, at least 2 rows and at most 10,000; of fewer than 20 rows all
+    are in both.
 
     owner: (rows,), the record that each row is a piece of; pieces of one record stay together, if
     there is more than one record (see `_split_records`).
@@ -46,7 +47,8 @@ def split(rows: int, seed: int, owner: Int | None = None) -> tuple[Int, Int]:
 def _split_records(records: Int, owner: Int, seed: int) -> tuple[Int, Int]:
     """Divide records at random into (rows to fit, rows to hold out), so that all pieces of a record
     are in the same part: a tenth of the records is held out, at least 20 but no more than half of
-    them. records: (n,), the different owners; owner: (rows,), the record of each row."""
+    them. Row numbers, both ascending. records: (n,), the different owners; owner: (rows,), the
+    record of each row."""
     # their highest pieces are what is calibrated by: of few records more are held out
     part = round(HELD_OUT * len(records))
     wanted = min(len(records) // 2, max(FEWEST_TO_HOLD, part))
@@ -88,8 +90,9 @@ class Division:
         keep: Mask | None,
         labels: Features | None,
     ) -> Division:
-        """Divide the rows. parts: the rows to fit and those to hold out. keep, labels: as of
-        `train`; keep does not apply to held_out, and to judged only if it keeps some of those."""
+        """Divide the rows. parts: the numbers of the rows to fit and of those to hold out. keep,
+        labels: as of `train`; keep does not apply to held_out, and to judged only if it keeps some
+        of those; labels below 0, anomalies, are left out of ordinary and held_out."""
         fitted, held_out = parts
         judged = held_out
         if keep is not None:
@@ -119,14 +122,16 @@ class Examples:
 
     @classmethod
     def of(cls, rows: Features, damaged: Features | None, labels: Features | None) -> Examples:
-        """Examples made of arrays whose first axis is the rows."""
+        """Examples made of arrays whose first axis is the rows, and whose memory they share."""
         return cls(torch.from_numpy(rows), _tensor(damaged), _tensor(labels))
 
     def __len__(self) -> int:
+        """The number of rows."""
         return len(self.rows)
 
     def at(self, places: Int | slice) -> Examples:
-        """The examples in these places: row numbers, or a slice."""
+        """The examples in these places: row numbers, (n,) int64, whose rows are copied, or a
+        slice."""
         if isinstance(places, slice):
             return self._each(lambda tensor: tensor[places])
         index = torch.from_numpy(places)
@@ -152,7 +157,8 @@ def _tensor(array: Features | None) -> Tensor | None:
 
 
 class Batches:
-    """Training rows as batches that an author's `begin` and `finish` can iterate again and again.
+    """Training rows as batches that an author's `begin` and `finish` can iterate again and again,
+    in the order of `wanted`.
 
     features: (rows, ...). wanted: (n,), the numbers of the rows to give. device: where batches go,
     of 1024 rows each, the last of what remains.
@@ -164,6 +170,7 @@ class Batches:
         self.device = device
 
     def __iter__(self) -> Iterator[Tensor]:
+        """Yield batches of CHUNK rows, (batch, ...), on the device."""
         for first in range(0, len(self.wanted), CHUNK):
             # one batch at a time on the device, whose memory may be small
             chunk = self.wanted[first : first + CHUNK]

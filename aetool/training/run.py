@@ -38,7 +38,10 @@ class Run:
     rng: what losses draw from. validation: the held-out rows that decide about the best weights.
     steps: of each stage at most; 1 at least. settings: of them the seed and the time limit, in
     seconds, are used here. progress: called after each look at the held-out rows, unless None.
-    team: the processes that train together.
+    team: the processes that train together. best_loss and best are, of the running stage, the
+    lowest loss of held-out rows, in nats, and the weights that have it; step and planned count the
+    steps of all stages so far, those done and those allowed; timed_out: whether the time limit
+    ended it.
     """
 
     def __init__(
@@ -98,8 +101,8 @@ class Run:
 
     def _restore(self, optimiser: torch.optim.Optimizer) -> tuple[int, int]:
         """Restore, in place, the saved weights, optimiser, generators, counts and clock: (steps of
-        this stage done, checks without improvement). Where nothing was saved a stage begins, with a
-        first look at the held-out rows: (0, 0)."""
+        this stage done, checks without improvement). Where nothing is left to restore a stage
+        begins, with a first look at the held-out rows: (0, 0)."""
         saved = self._saved
         self._saved = None
         if saved is None:
@@ -124,7 +127,8 @@ class Run:
 
     def _save(self, optimiser: torch.optim.Optimizer, step_of_stage: int, patience: int) -> None:
         """Save the training in the checkpoint's file, if there is one; of several processes the
-        first writes it."""
+        first writes it. step_of_stage: steps done in this stage; patience: checks without gain.
+        DataError if the file cannot be written."""
         if self.checkpoint is None or self.shuffle is None:
             return
         # every process draws noise of its own
@@ -178,7 +182,7 @@ class Run:
         """Train these parameters until all steps are done, PATIENCE looks at the held-out rows in a
         row bring no gain, or the time that was asked for is over. Sets `best`, the weights with the
         lowest loss of held-out rows, and `best_loss`; the model is left with its last weights.
-        draw: gives the next batch."""
+        draw: gives the next batch. DataError as of `_check`."""
         self.best_loss = math.inf
         fastest = self.model.learning_rate or LEARNING_RATE
         optimiser = torch.optim.AdamW(
@@ -212,7 +216,8 @@ class Run:
 
     def _groups(self, parameters: Sequence[Tensor]) -> list[dict[str, Json]]:
         """The parameters in two groups, for the optimiser: "params", and "times", how many times
-        the learning rate these move: 1, and 5 for those of the likelihood."""
+        the learning rate these move: 1, and SCALE_RATE for those of the likelihood, "times" being
+        the factor."""
         scales = {id(scale) for scale in self.model.likelihood.parameters()}
         usual = [parameter for parameter in parameters if id(parameter) not in scales]
         fast = [parameter for parameter in parameters if id(parameter) in scales]
@@ -222,8 +227,8 @@ class Run:
         ]
 
     def _time_used(self) -> float:
-        """The share of the time limit that has passed, above 1 when it is over; 0 without a
-        limit."""
+        """The share of the time limit that has passed, above 1 when it is over; 0 without a limit.
+        Of several processes that of the first, in all of them."""
         if self.seconds is None:
             return 0.0
         used = (time.monotonic() - self.started) / self.seconds
@@ -239,7 +244,8 @@ class Run:
         optimiser: torch.optim.Optimizer,
     ) -> None:
         """Do one optimiser step along the gradient of a batch; with several processes each computes
-        its own share of the batch."""
+        its own share of the batch. parameters: those of this stage; the gradients are shortened to
+        CLIP_NORM."""
         own = batch
         if not self.team.is_alone:
             own = batch.at(self.team.part())
@@ -291,7 +297,8 @@ class Run:
         return is_better
 
     def _tell(self, held_out_loss: float, progress: Progress) -> None:
-        """Report how far the training is, and the loss that was just computed."""
+        """Call progress with how far the training is, "step" of "steps", and the loss that was just
+        computed, in nats: "held_out", and in "words"."""
         seconds = time.monotonic() - self.started
         progress(
             {
@@ -305,7 +312,7 @@ class Run:
     @torch.no_grad()
     def evaluate(self, examples: Examples) -> float:
         """The mean loss of examples, in nats for each row, with the same random draws every time; 0
-        of none."""
+        of none. Sets the model to eval mode."""
         self.model.eval()
         device = next(self.model.parameters()).device
         rng = torch.Generator(device=device).manual_seed(self.seed)

@@ -25,10 +25,10 @@ class Settings:
     """How long to train, and on what.
 
     epochs, batch_size: how often each row is seen, and how many rows at once; None for the
-    defaults. max_time: seconds after which training ends early; None for no limit. seed: of every
-    random draw. device: as torch names it, or "auto". checkpoint: a file in which the training is
-    saved at each check of the held-out rows, and from which it goes on after an interruption; None
-    for no file.
+    defaults: the number of steps for the kind of data, and the model's batch. max_time: seconds
+    after which training ends early; None for no limit. seed: of every random draw. device: as torch
+    names it, or "auto". checkpoint: a file in which the training is saved at each check of the
+    held-out rows, and from which it goes on after an interruption; None for no file.
     """
 
     epochs: int | None = None
@@ -64,7 +64,7 @@ class Length:
     def of(cls, model: AutoEncoder, spec: Spec, settings: Settings, rows: int) -> Length:
         """Work out how long to train: epochs as the settings ask, else the default number of steps
         for the kind of data; batches as the settings ask, else the model, else that default, but no
-        larger than rows: how many are fitted."""
+        larger than rows: how many are fitted, 1 at least."""
         # tables have no shape
         usual_batch = IMAGE_BATCH if spec.shape else TABLE_BATCH
         wanted_batch = settings.batch_size or model.batch_size or usual_batch

@@ -15,8 +15,8 @@ CSV = {"format": "csv", **Dialect().to_json()}
 
 
 def encoder_of(model: Bundle, device: str) -> runtime.Session:
-    """The runtime session of a model's encoder, whose output "z" is the code; ParamError for a
-    model without one."""
+    """The runtime session of a model's encoder, whose output "z" is the code; (rows, latent);
+    ParamError for a model without one. device: auto, cpu, cuda or cuda:<n>."""
     if "encoder.onnx" not in model.graphs:
         if model.spec.given:
             raise ParamError(
@@ -27,8 +27,9 @@ def encoder_of(model: Bundle, device: str) -> runtime.Session:
 
 
 def cells(table: Table | None, name: str, where: str) -> writers.Restored:
-    """A column of a table as texts or numbers, to be written beside codes; ParamError if there is
-    no column of this name. where: the source's name, for messages."""
+    """The column of this name of a table, to be written beside codes: a list of texts, None where
+    one is missing, or an array of numbers or moments, (rows,); ParamError if there is none, as
+    where table is None, of pictures. where: the source's name, for messages."""
     if table is None or name not in table.names:
         column_names = table.names if table is not None else ()
         raise ParamError(

@@ -31,8 +31,8 @@ OTHERS = "#bbbbbb"  # colour of the points whose text is none of the commonest
 
 
 def write_sheet(target: Path, pixels: Records, across: int, force: bool) -> None:
-    """Write pictures (n, C, H, W) uint8 side by side, `across` in a row, as a PNG file. DataError
-    if there is a file, unless `force`."""
+    """Write pictures (n, C, H, W) uint8 side by side, `across` in a row, as a PNG file, small ones
+    enlarged. DataError if there is a file, unless `force`."""
     with atomic(target, force) as file:
         file.write(images.contact_sheet(pixels, across))
 
@@ -44,11 +44,11 @@ def scatter(
     label: str,
     values: Sequence[object],
 ) -> None:
-    """Draw points z, (rows, 2), and write them as a PNG, coloured by values, one for each point or
-    none at all: numbers by a scale, texts (and numbers of few values) by their ten commonest. Of
-    more than MOST_POINTS rows as many are drawn, evenly spread. axes: the words beside the axes
-    (across, up), for z[:, 0] and z[:, 1]; label: what the values are. ParamError without
-    matplotlib."""
+    """Draw points z, (rows, 2), and write them to an open file as a PNG, coloured by values, one
+    for each point or none at all: numbers by a scale, texts (and numbers of few values) by their
+    MOST_LEVELS commonest; None and words of missing values are gaps. Of more than MOST_POINTS rows
+    as many are drawn, evenly spread. axes: the words beside the axes (across, up), for z[:, 0] and
+    z[:, 1]; label: what the values are. ParamError without matplotlib."""
     figure, panels = _figure(1, 7.0)
     panel = panels[0]
     # evenly spread over the rows, so that no part of the source is left out
@@ -84,13 +84,14 @@ def scatter(
 
 def _draw_points(panel: Axes, z: Float, **look: Any) -> PathCollection:
     """Draw points z, (rows, 2), as dots without outlines. look: further arguments of matplotlib's
-    scatter."""
+    scatter, such as color or label. Returns what was drawn."""
     return panel.scatter(z[:, 0], z[:, 1], s=9, linewidths=0, alpha=0.7, **look)
 
 
 def _draw_by_text(panel: Axes, z: Float, texts: npt.NDArray[np.str_]) -> None:
     """Draw points z, (rows, 2), in a colour for each of the commonest texts, (rows,), and in gray
-    for all others."""
+    for all others; each colour has its text, or "(missing)" for "", as label. At most MOST_LEVELS
+    texts have a colour."""
     names, counts = np.unique(texts, return_counts=True)
     # stable: of equally common ones the first in the alphabet
     commonest_first = names[np.argsort(-counts, kind="stable")]
@@ -104,8 +105,8 @@ def _draw_by_text(panel: Axes, z: Float, texts: npt.NDArray[np.str_]) -> None:
 
 
 def _numbers(values: Sequence[object]) -> Float | None:
-    """(n,): the values as numbers, NaN for None and words of missing values; None if one is no
-    number, or at most MOST_LEVELS different ones are finite."""
+    """The values as numbers, (n,) float64, NaN for None and words of missing values; None if one is
+    no number, or at most MOST_LEVELS different ones are finite."""
     numbers = np.full(len(values), np.nan)
     for place, value in enumerate(values):
         if value is None or _is_gap(value):
@@ -126,12 +127,13 @@ def _is_gap(value: object) -> bool:
 
 
 def maps(file: BinaryIO, schema: Schema, x: Float, z: Float, side: int) -> None:
-    """Draw each of the first MOST_PANELS columns that a model predicts as a panel that shows its
-    value over a plane of codes, and write all as a PNG.
+    """Draw each of the first MOST_PANELS columns that a model predicts (one at least) as a panel
+    that shows its value over a plane of codes, and write all as a PNG.
 
-    x: (side * side, columns) records, z: (side * side, 2) their codes (across, up), row by row of a
-    grid from the top down: the codes of a row have one place up, and every row has the same places
-    across. ParamError without matplotlib.
+    schema: of the model's columns, those of x. x: (side * side, columns) records, levels of words
+    as numbers, z: (side * side, 2) their codes (across, up), row by row of a grid from the top
+    down: the codes of a row have one place up, and every row has the same places across. ParamError
+    without matplotlib.
     """
     predicted = [place for place, column in enumerate(schema.modelled) if column.predicted]
     shown = predicted[:MOST_PANELS]
@@ -155,7 +157,8 @@ def maps(file: BinaryIO, schema: Schema, x: Float, z: Float, side: int) -> None:
 
 
 def _add_legend(panel: Axes, column: Modelled, values: Float) -> None:
-    """Say which colours stand for the first four levels among these values of a column of words."""
+    """Say which colours stand for the first four levels among these values of a column of words.
+    values: numbers of levels, of any shape; NaN, a gap, has no entry."""
     known = values[~np.isnan(values)]
     levels = sorted({int(level) for level in known})
     for level in levels[:4]:
@@ -165,9 +168,9 @@ def _add_legend(panel: Axes, column: Modelled, values: Float) -> None:
 
 
 def plane(z: Float) -> tuple[Float, tuple[str, str]]:
-    """Bring codes, (rows, latent), to two dimensions: ((rows, 2) points, the names of both axes).
-    It is the code itself if it has two numbers, else its first two principal components. ParamError
-    for a code of one number."""
+    """Bring codes, (rows, latent) floats, to two dimensions: ((rows, 2) points, the names of both
+    axes). It is the code itself if it has two numbers, else its first two principal components.
+    ParamError for a code of one number."""
     if z.shape[1] == 2:
         return z, ("z0", "z1")
     if z.shape[1] < 2:
@@ -205,5 +208,6 @@ def _figure(panels: int, size: float) -> tuple[Figure, Array]:
 
 
 def _save(figure: Figure, file: BinaryIO) -> None:
-    """Write a figure as a PNG, without the name of the program, which changes with its version."""
+    """Write a figure to an open file as a PNG of 110 dots per inch, without the name of the
+    program, which changes with its version."""
     figure.savefig(file, format="png", dpi=110, metadata={"Software": None})

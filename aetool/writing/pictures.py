@@ -51,13 +51,14 @@ def write_folder(
     unlent: list[str] | None = None,
 ) -> Path:
     """Write files into a new folder that is moved into place when it is complete: pictures in their
-    own format, or as PNG. Returns its path.
+    own format, or as PNG. Returns target.
 
-    names: of all pictures, where their formats are not known. permissions: of folders, by path.
-    unlent: a list that takes the names of files and folders whose setuid bits, or of files setgid
-    bits, were left out: who restores an archive does not lend out their own rights by it.
-    ParamError for standard output, ArchiveError for a name that leaves the folder or comes twice,
-    DataError if there is a folder, unless `force`.
+    names: of all pictures, where some have no format, so that no new name is one of them.
+    permissions: mode bits of folders, by their path within target, "" for itself. unlent: a list to
+    which are added the names of files and folders whose setuid bits, or of files setgid bits, were
+    left out: who restores an archive does not lend out their own rights by it. ParamError for
+    standard output, ArchiveError for a name that leaves the folder or comes twice, DataError if
+    there is a folder, unless `force`.
     """
     if os.fspath(target) == "-":
         raise ParamError(
@@ -106,7 +107,7 @@ def write_folder(
 
 def _inside(folder: Path, name: str, target: Path) -> Path:
     """The path inside the folder that a name in an archive stands for; ArchiveError if it would lie
-    outside, or is no name on this system."""
+    outside, or is no name on this system. target: for messages."""
     path = Path(name)
     if path.is_absolute() or ".." in path.parts or not path.name or "\0" in name:
         raise ArchiveError(f"{target}: picture name {name!r} leaves the folder")
@@ -118,8 +119,8 @@ def _inside(folder: Path, name: str, target: Path) -> Path:
 
 
 def _check_free(path: Path, name: str, target: Path) -> None:
-    """Raise ArchiveError if a picture has this path already, as a.png has for A.png where the
-    system does not tell capital from small letters."""
+    """Raise ArchiveError if there is a file at this path already, as a.png has for A.png where the
+    system does not tell capital from small letters. name, target: for the message."""
     if os.path.lexists(path):
         raise ArchiveError(f"{target}: two files of one name here: {name!r}")
 
@@ -138,8 +139,8 @@ def _as_png(name: str, taken: set[str]) -> str:
 
 def write_pictures(target: Path, pixels: Records, force: bool) -> None:
     """Write pictures (n, C, H, W) uint8 as a .npy file, (n, H, W) or (n, H, W, C), if target ends
-    in .npy; else as a folder of PNG files, numbered from 1. DataError if target is there, unless
-    `force`."""
+    in .npy; else as a folder of PNG files, numbered from 1, with leading zeros. DataError if target
+    is there, unless `force`."""
     if target.suffix == ".npy":
         flat = pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)
         with atomic(target, force) as file:

@@ -31,7 +31,11 @@ def write_records(
     force: bool = False,
 ) -> None:
     """Write restored columns as a plugin's reader does, if one writes files of this name, else as
-    the format says; see writers.write_table."""
+    the format says; see writers.write_table. target: "-" for standard output. batches: columns by
+    name, each a list of texts or an array, (rows,). dtypes: Arrow's names of the source's types, by
+    column; written: by column how text files write its numbers, as writers.text_of takes it; both
+    None for nothing known. force: replace what is there. DataError if something is there, unless
+    force, or cannot be written so."""
     owned = readers.writer_of(target)
     if owned is not None:
         readers.write(owned, target, arrow_batches(batches, dtypes or {}), force)
@@ -43,7 +47,9 @@ def write_records(
 def arrow_batches(
     batches: Iterable[writers.Columns], dtypes: Mapping[str, str]
 ) -> Iterator[pa.RecordBatch]:
-    """Restored columns as Arrow's batches, of the source's own types where they are known."""
+    """Yield restored columns as Arrow's batches. dtypes: Arrow's names of the source's types, by
+    column; where it has none, texts, moments or numbers. DataError for a text that is no value of
+    its column's type."""
     for columns in batches:
         yield from readers.as_batches(writers.arrow_table(columns, dtypes))
 
@@ -54,9 +60,13 @@ def restored_batches(
     last: int,
     columns: Sequence[str] | None = None,
 ) -> Iterator[Batch]:
-    """Records first:last of an archive as a plugin's reader takes them: in batches of one schema.
+    """Yield records first .. last - 1 of an archive, AT_ONCE at a time, as a plugin's reader writes
+    them: RecordBatches of one schema, or uint8 pictures as of `_piece`. Of no records there is one
+    batch without any.
 
-    ParamError for arrays that are neither a table nor pictures.
+    columns: of a table only these; None: all. ParamError for a column that is not there, and for
+    arrays that are neither a table nor pictures; ArchiveError where the archive is damaged. Tables
+    of several batches are decoded twice: the first time for the schema that all share.
     """
     if columns is not None:
         archive.content.places(archive, columns)
