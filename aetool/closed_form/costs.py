@@ -33,6 +33,7 @@ def deviations(spec: Spec, x: Float, expected: Float) -> Float:
     difference = (x - expected)[:, numbers]
     square = difference**2
     present = np.ones(square.shape, dtype=bool)
+    # numbers that a flag says to be missing; all others always count
     gated = spec.gate >= 0
     flags = x[:, spec.gate[gated]]
     present[:, gated] = flags == 0
@@ -86,7 +87,8 @@ def _of_gaussian(
     deviation: Float,
 ) -> Value:
     """(batch, numbers), in nats: minus the logarithm of the mass of each number's bucket under a
-    Gaussian about the expected number; 0 where it is missing. Arguments as of `about`."""
+    Gaussian about the expected number; 0 where it is missing. x, expected: (batch, features);
+    deviation: (numbers,), of the Gaussians."""
     difference = g.numbers(x) - g.numbers(expected)
     square = difference * difference
     # a bucket wider than the deviation would have a density above 1, and a cost below 0
@@ -106,7 +108,8 @@ def of_mixture(
 ) -> Value:
     """(batch, numbers), in nats: minus the logarithm of the mass of each number's bucket under a
     mixture of Gaussians about the expected number; 0 where it is missing. x, expected: (batch,
-    features); scale, weight: (components, numbers)."""
+    features); scale, weight: (components, numbers), the standard deviation and the share of each
+    Gaussian."""
     number = g.numbers(x).name
     mean = g.numbers(expected).name
     cost = graphs.mixture_nats(g.graph, g.spec, number, mean, scale, weight)

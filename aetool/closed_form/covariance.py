@@ -38,8 +38,8 @@ class Moments:
 
     def squares(self, batches: Batches, rounding: Float | None = None) -> Float:
         """(rows,): the squared Mahalanobis distance from the mean of each row in batches, of which
-        there must be one. rounding: as of `axes`; AXIS_NOISE is added to each variance here,
-        too."""
+        there must be one. rounding: (features,), a variance added to each feature's; None for none.
+        AXIS_NOISE is added to each variance in any case."""
         noise = np.full(len(self.mean), AXIS_NOISE)
         if rounding is not None:
             noise += rounding

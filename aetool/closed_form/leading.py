@@ -70,7 +70,8 @@ class Leading:
 
     def squares(self, batches: Batches, rounding: Float | None = None) -> Float:
         """(rows,): the squared Mahalanobis distance from the mean of each row in batches, all other
-        axes having the variance `noise`. rounding: as of `axes`."""
+        axes having the variance `noise`. rounding: (features,), whose mean is added to each
+        variance; None for none. AXIS_NOISE is added to each in any case."""
         noise = self.noise + _least(rounding)
         variances, _ = self.axes(rounding)
         whitened = self.vectors / np.sqrt(variances)

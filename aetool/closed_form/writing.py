@@ -91,7 +91,8 @@ def _score(
 ) -> bytes:
     """The bytes of the graph whose outputs are, of each record, parts of the score, (batch, columns
     + 1), and what is expected in its place; of tables also surprise, (batch, columns), if the
-    solution tells it; without a code also likely, the expected features. error: as of `write`."""
+    solution tells it; without a code also likely, the expected features. error: what the parts are,
+    "bits", or "mse" or "mae": squared or absolute differences, in standardised units."""
     g = Graph()
     columns = len(spec.columns)
     records, features = open_graph(g, spec, schema)

@@ -267,15 +267,16 @@ class Calibration:
         return self.at(rank)
 
     def rate(self, fpr: float | None = None) -> float:
-        """The part of ordinary records that is expected to lie above `threshold(fpr)`, 0 to 1."""
+        """The part of ordinary records that is expected to lie above `threshold(fpr)`, 0 to 1. fpr:
+        that part; None for the calibration's own, and if that is None, too, for one in 1,000."""
         fpr = self.fpr if fpr is None else fpr
         if fpr is None:
             return 1 / ONE_IN
         return fpr
 
     def shortage(self, fpr: float | None = None) -> str | None:
-        """Why `threshold(fpr)` is infinite, in words; None where it is finite, or where there are
-        no held-out records."""
+        """Why `threshold(fpr)` is infinite, in words (too few held-out records for that part); None
+        where it is finite, or where there are no held-out records."""
         if not self.rows or self.threshold(fpr) < math.inf:
             return None
         return too_few_for(self.rows, self.rate(fpr))
@@ -332,8 +333,8 @@ class Calibration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Calibration:
-        """The calibration that to_json wrote; BundleError if its values contradict each other (see
-        `_check`), KeyError if one is missing."""
+        """The calibration that to_json wrote; BundleError if its values contradict each other or
+        are out of range (see `_check`), KeyError if one is missing."""
         tail_values = data.get("tail")
         # models of earlier versions store no tail
         tail = Tail(*map(float, tail_values)) if tail_values else _tail_of_kept(data)

@@ -225,6 +225,7 @@ class Tally:
         all_faults = list(faults)
         faulty = {name for name, _ in all_faults}
         shifts: list[Shift] = []
+        # of pictures only the held-out records are known
         before = self.schema.rows if self.schema else self.calibration.rows
         for place, column in enumerate(self.columns):
             if column.name in faulty:

@@ -90,7 +90,8 @@ class ScoreTrace:
         self._moment = np.concatenate([self._moment, moment])
 
     def _double(self) -> None:
-        """Merge stretches two by two in place, so that each stands for twice as many records."""
+        """Merge stretches two by two in place, so that each stands for twice as many records: the
+        higher score and the earlier time remain. A last one without a second stays."""
         self.span *= 2
         first_of_two = np.arange(0, len(self._highest), 2)
         # reduceat takes no empty list

@@ -59,7 +59,8 @@ def denoise(
     options: DenoiseOptions | None = None,
 ) -> dict[str, int | float]:
     """Write records as a model reconstructs them, to a file of the kind of the data; returns
-    figures, see `_Job.figures`.
+    figures by name: rows, filled, mse_before, mse_after and psnr_gain_db, of which the options say
+    which are there, see `_Job.figures`.
 
     Errors of tables are in squared standard deviations, of pictures in squared grey levels. The
     error before filling is that of the median in each gap, or of the mean of the rest in a region.
@@ -161,8 +162,8 @@ class _Job:
         """Fill the gaps of records x by the model, round after round without end; yields the
         records, in the shape and units of x, after each round.
 
-        gaps: True where a value is missing, as of `_fill`. blank: what gaps hold before the first
-        round.
+        gaps: bool, True where a value is missing, in a shape that broadcasts to that of x. blank:
+        what gaps hold before the first round, a number for each column or one gray level.
         """
         y = np.where(gaps, blank, x)
         while True:
@@ -203,7 +204,8 @@ class _Job:
     ) -> int:
         """How many rounds of filling, 1 .. ROUNDS, restore known values of the records x with the
         least mean squared error. hidden: True at the values that are hidden, filled like gaps, and
-        compared with what they were. blank: as of `_fill`."""
+        compared with what they were; in a shape that broadcasts to that of x. blank: what they hold
+        before the first round, a number for each column or one gray level."""
         wanted = self._standard(x)
         laid = self._laid(hidden)
         errors = []
@@ -330,7 +332,8 @@ class _Job:
 
     def pictures(self) -> Iterator[Records]:
         """Restore pictures batch by batch: yields (n, C, H, W) uint8. DataError if the clean
-        records do not match, ParamError for a region as of `_hole`."""
+        records do not match, ParamError for a region that does not lie within the pictures, or
+        leaves nothing of them."""
         for laid in inputs_of(self.source, self.model):
             x = laid.inputs
             if self.options.region is not None:

@@ -43,10 +43,10 @@ def encode(
     """Encode every record by the model's encoder: its code, (records, latent) float32, in the order
     of the data; a picture that cannot be read has none.
 
-    data: a path, a DataFrame, or what else sources.open_source takes. device: where the encoder
-    runs: auto, cpu, cuda or cuda:<n>. executor: what computes, by a name that aetool.engine knows,
-    or an executor; None for this process. BundleError for a model without an encoder; DataError for
-    data that it does not take.
+    data: a path, a DataFrame, or what else sources.open_source takes; of pictures one at least must
+    be readable. device: where the encoder runs: auto, cpu, cuda or cuda:<n>. executor: what
+    computes, by a name that aetool.engine knows, or an executor; None for this process. BundleError
+    for a model without an encoder; DataError for data that it does not take.
     """
     source = seen_by(sources.open_source(data, known_of(model)), model)
     session = model.session("encoder.onnx", device)
@@ -71,8 +71,9 @@ def write_codes(
     The columns are: row (from 1), for pictures `picture` (their names), the columns of the data
     that are asked for, the columns that the model needs beside a code to decode it, and z0, z1, ...
     (the code). ParamError for `columns` of pictures, or of which one is not there, and for a model
-    without an encoder; DataError for a file that exists, unless force. data, device, executor: as
-    of `encode`.
+    without an encoder; DataError for a file that exists, unless force. data: a path, or records in
+    memory; device: where the encoder runs; executor: what computes, by a name that aetool.engine
+    knows, None for this process.
     """
     source = seen_by(sources.open_source(data, model.reading), model)
     names = getattr(source, "record_names", [])
@@ -133,7 +134,7 @@ def plot_codes(
     colour: the column by which points are coloured; of pictures "folder", the first folder of their
     names; None: all alike. ParamError for any other colour, for a model without an encoder or with
     codes of one number, and without matplotlib; DataError if there are no records, and for a file
-    that exists, unless force. data, device: as of `encode`.
+    that exists, unless force. data: a path, or records in memory; device: where the encoder runs.
     """
     source = seen_by(sources.open_source(data, model.reading), model)
     names: list[str] = getattr(source, "record_names", [])
@@ -258,11 +259,12 @@ def decode(
     """Decode codes to the records that they stand for: a DataFrame of the model's columns, or
     pictures (rows, C, H, W) uint8.
 
-    codes: (rows, latent). condition: a DataFrame of as many rows, or a path, of the columns that
-    the model needs beside a code. Columns that are in no code, such as dates, are None throughout
-    in the result. ParamError for a condition that is needed and not given, that is pictures, or has
-    another number of rows; BundleError for a model without a decoder; DataError for a condition
-    that lacks a column. device: where the decoder runs.
+    codes: (rows, latent), as many numbers each as the model's codes have. condition: a DataFrame of
+    as many rows, or a path, of the columns that the model needs beside a code. Columns that are in
+    no code, such as dates, are None throughout in the result. ParamError for a condition that is
+    needed and not given, that is pictures, or has another number of rows; BundleError for a model
+    without a decoder; DataError for a condition that lacks a column. device: where the decoder
+    runs.
     """
     values = None
     if condition is not None:

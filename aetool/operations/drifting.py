@@ -105,8 +105,8 @@ def _scored(
     device: str,
 ) -> Comparison:
     """Compare new data with the model's data, column by column and by their scores. source: as the
-    model sees it (seen_by). alpha: as of `drift`. DataError if they hold no records, or a column
-    that cannot be read."""
+    model sees it (seen_by). alpha: the chance of calling data shifted that are the same. DataError
+    if they hold no records, or a column that cannot be read."""
     session = model.session("score.onnx", device)
     tally = Tally(model.schema, model.calibration, model.calibration.threshold())
     for batch in scored(source, model, session):
@@ -123,7 +123,8 @@ def _counted(
     """Compare only the columns that are there: where columns are missing, records cannot be scored.
     DataError if there are no records.
 
-    source: of a table. faults: (column, reason) for each missing one. alpha: as of `drift`.
+    source: of a table. faults: (column, reason) for each missing one. alpha: the chance of calling
+    data shifted that are the same.
     """
     assert model.schema is not None
     schema = model.schema
@@ -159,7 +160,8 @@ def _compared(
     faults: Iterable[tuple[str, str]] = (),
 ) -> Comparison:
     """The comparison by a tally of all new records; DataError if there were none. name: of the
-    data; alpha, faults: as of Tally.compared."""
+    data; alpha: the chance of calling data shifted that are the same; faults: (column, why it
+    cannot be used) of those that were not tallied."""
     if not tally.rows:
         raise DataError(f"{name}: no records to compare")
     return tally.compared(alpha, list(faults))

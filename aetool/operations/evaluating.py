@@ -40,8 +40,9 @@ def score(
     executor: engines.Chosen = None,
 ) -> Float:
     """The score of each record, (records,) float64, in the model's unit, higher being less usual;
-    NaN for a picture that cannot be read. executor: what computes, as of `detect`. DataError for
-    data that the model does not take."""
+    NaN for a picture that cannot be read. executor: what computes, by a name that aetool.engine
+    knows, or an executor; None for this process. DataError for data that the model does not
+    take."""
     source = open_source(data, known_of(model))
     judge = judge_of(source, model, None, device)
     numbers, scores = _scores(judge, device, executor)
@@ -56,7 +57,7 @@ def score(
 
 def _scores(judge: Judge, device: str, executor: engines.Chosen) -> tuple[Int, Float]:
     """Score all records that can be read: ((n,) their numbers in the source, from 0; (n,) their
-    scores). executor: as of `detect`."""
+    scores). executor: what computes, None for this process."""
     source = judge.source
     bundle = judge.bundle
     graph = judge.graph
@@ -95,7 +96,9 @@ def evaluate(
     executor: engines.Chosen = None,
 ) -> dict[str, float]:
     """Compare scores with labels: AUROC and average precision, and the precision and recall at the
-    model's threshold. Returns the figures by name, see `_figures`.
+    model's threshold. Returns the figures by name: auroc, average_precision, precision, recall,
+    threshold, and how many are rows, anomalies and flagged; with masks also those of
+    judging.pixel_figures.
 
     label: the column of a table that holds labels; pictures are labelled by their folders. normal:
     the labels of ordinary records; of pictures, unless given, such folders as "good", see
@@ -103,7 +106,8 @@ def evaluate(
     options `fit`; None: the defaults, without the column of labels. masks: a folder of pictures
     that mark the defective pixels (aetool.data.masks), by which heat maps are judged, too.
     ParamError for a table without label or normal, and where all records are ordinary or none is.
-    executor: as of `detect`.
+    executor: what computes, by a name that aetool.engine knows, or an executor; None for this
+    process.
     """
     engines.check(executor)
     source = open_source(data, known_of(model))
@@ -146,8 +150,9 @@ def _without_label(source: Source, label: str | None) -> FitOptions:
 
 def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: Int) -> Truth:
     """Whether each of these records is labelled as an anomaly, (records,) bool. numbers:
-    (records,), their positions in the source, from 0. label, normal: as of `evaluate`; of a table
-    neither may be missing. ParamError where all are anomalies, or none."""
+    (records,), their positions in the source, from 0. label: the column of a table's labels; of
+    pictures None or "folder". normal: the labels of ordinary records; empty, of pictures alone, for
+    such as "good". ParamError where all are anomalies, or none."""
     if isinstance(source, ImageSource):
         found = _labels_of_pictures(source, label, numbers)
         normal = normal or labels.ordinary_in(source.name, found.tolist())

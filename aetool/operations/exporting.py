@@ -223,8 +223,8 @@ def _written(
 ) -> bytes:
     """The bytes of one ONNX graph as it is exported, with a description in its metadata.
 
-    name: the graph's in the bundle, such as "score.onnx". float32, low: as of `description`. about:
-    by name, the values to put into the metadata.
+    name: the graph's in the bundle, such as "score.onnx". float32: without float64; low: then with
+    each input as two numbers. about: by name, the values to put into the metadata.
     """
     # bytes, as each step takes a graph and gives one
     content = _plain(model.graphs[name])

@@ -342,8 +342,9 @@ class Sampler:
         With the noise fixed, the draw is a map of x whose i-th feature depends only on features
         before it. Repeating that map, it stops changing after at most as many rounds as there are
         features, and what it then gives is the draw, in the shape and units of x. x: the records to
-        begin with, as of `near`. keep: (rows, columns), True where x stays as it is; of pictures
-        (rows, pixels); None: all is drawn.
+        begin with, (rows, columns) in the units of the data, or pictures (rows, channels, height,
+        width) uint8. keep: (rows, columns), True where x stays as it is; of pictures (rows,
+        pixels); None: all is drawn.
         """
         noise = self._noise(len(x))
         session = self.model.session("score.onnx", self.device)
@@ -656,9 +657,9 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Co
 def _batches_near(
     model: Bundle, sampler: Sampler, options: SampleOptions
 ) -> Iterator[tuple[writers.Columns, Records]]:
-    """Draw records near those of options.like, batch by batch: yields (columns, records) as
-    `_batches` does, options.count records for each, one behind the other. DataError for data that
-    the model does not take."""
+    """Draw records near those of options.like, batch by batch: yields (the columns to write, by
+    name, of pictures {"like": those of the batch}; the records drawn, options.count (default 1) for
+    each, one behind the other). DataError for data that the model does not take."""
     opened = sources.open_source(options.like, model.reading)
     source = seen_by(opened, model)
     each = options.count or PER_ROW

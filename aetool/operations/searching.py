@@ -104,7 +104,8 @@ def similar(
     options: SearchOptions | None = None,
 ) -> Neighbours:
     """Find the k records of data whose codes are nearest to the code of each query record; all of
-    them if data hold fewer. query: a table or pictures, as sources.open_source takes data.
+    them if data hold fewer. query: a table or pictures, as sources.open_source takes data, with one
+    record at least that can be read.
 
     data: a table or pictures, or an archive that stores codes (by --lossy-only): its codes are
     compared without decoding a record, and its own model is used. The distance of codes is
@@ -188,9 +189,10 @@ def _codes_of_archive(
     model: Bundle | None,
     options: SearchOptions,
 ) -> tuple[Float, Bundle, list[str], Int]:
-    """The codes that an archive stores, as `_codes_of_data` returns codes: (codes, model, names,
-    numbers). path: of the archive. model: the user's, None for the archive's own. ParamError for an
-    archive without codes, or with those of another model, and for options.columns."""
+    """The codes that an archive stores: (codes, (n, latent); the model, given or the archive's own;
+    the names of the records if they are pictures, else []; (n,), the numbers of the records, from
+    0). path: of the archive. model: None for the archive's own. ParamError for an archive without
+    codes, or with those of another model, and for options.columns."""
     if options.columns:
         raise ParamError(f"{option('--id')} is for tables: an archive's records are not decoded")
     with Archive(path, model, options.device) as archive:
@@ -396,8 +398,8 @@ def packed(bits: Mask) -> Keys:
 
 class Index:
     """An index of binary codes: it looks up the query's bits, then all codes that differ in one
-    bit, in two, and so on. keys: (n,), each code as one number, see `packed`; bits: how many it
-    has."""
+    bit, in two, and so on. keys: (n,), the bits of each code as one number, bit i with the value
+    2^i; bits: how many a code has, at most 64."""
 
     def __init__(self, keys: Keys, bits: int) -> None:
         self.order = np.argsort(keys, kind="stable")
@@ -444,8 +446,10 @@ class Index:
         return self._masks[flips]
 
     def scanned(self, key: np.uint64, k: int) -> tuple[Int, Int]:
-        """The same codes as of `nearest`, maybe in another order, by comparing the query with every
-        code: faster where very many bits would have to be changed."""
+        """Find the codes that are at least as near to a query as its k-th nearest, k or more, as
+        `nearest` does, by comparing the query with every code: (their numbers, from 0; their
+        Hamming distances), in no particular order. It is faster where very many bits would have to
+        be changed."""
         # bits are counted byte by byte, by a table of 256
         differing = self.keys ^ key
         eight_bytes = differing.view(np.uint8).reshape(len(self.keys), 8)
@@ -523,8 +527,9 @@ def write_sheet(
 
 def _pictures(data: object, model: Bundle, wanted: Int) -> list[Records]:
     """Read the wanted pictures as the model sees them: for each number in `wanted`, counted from 0
-    and repeated where it is, (channels, height, width) uint8. data: as of `similar`. KeyError for a
-    number that no readable picture has; ParamError for tables."""
+    and repeated where it is, (channels, height, width) uint8. data: a path, pictures in memory, or
+    an archive of pictures. KeyError for a number that no readable picture has; ParamError for
+    tables."""
     numbers = set(wanted.tolist())
     pictures: dict[int, Records] = {}
     for first, pixels in _batches(data, model):

@@ -331,6 +331,7 @@ def _score_edges(low: float, high: float, threshold: float) -> Float:
     """(BARS + 1,), rising: the edges of the bars of a histogram of scores from low to high. Scores
     from low <= 0 run over decades, and bars are equally wide in log(1 + score - low); others get
     bars of one width. A threshold between low and high is an edge."""
+    # as `_lowest` has it: all scores lie above half of the highest
     are_near = low > 0
     length = 1.02 * (high - low) or 1.0
     to_threshold = threshold - low

@@ -369,7 +369,8 @@ def _groups(groups: Sequence[Group], listed: set[int]) -> str:
 
 
 def _group(group: Group, listed: set[int]) -> str:
-    """The row of the table of groups for one of them. listed: as of `_groups`."""
+    """The row of the table of groups for one of them. listed: the numbers, from 0, of the records
+    that the page lists: a link leads only to these."""
     common = f"<b>{_told(group.column)}</b> {_told(group.manner)}"
     # columns named in at least half of the group
     often = [(name, n) for name, n in group.partners.most_common(3) if 2 * n >= group.count > 1]

@@ -190,6 +190,7 @@ class Collector:
                 moments = batch.inputs[:, clock]
         else:
             explained, why, boxes = self._pictured(batch, keep)
+        # a table for each batch, which are joined at the end
         tables = []
         if self.wishes.append is not None:
             tables.append(self._own_columns(batch, keep))

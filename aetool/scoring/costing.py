@@ -282,8 +282,8 @@ class _Pricing:
 
     def read(self) -> None:
         """Read the archive for the first time, and remember the score of every record, and where
-        its bits went, in `known` and `trace`. DataError as of `_places`, and for a content that
-        does not tell what a record costs."""
+        its bits went, in `known` and `trace`. DataError where some columns were chosen and a block
+        stores its rows as one text, and for a content that does not tell what a record costs."""
         known = self.known
         for block, costs in self._costs():
             places = self._places(block, costs)

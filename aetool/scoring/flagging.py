@@ -119,8 +119,8 @@ class _Run:
     """Scores a source, and reports the records that were asked for: in one pass, or in two where
     all scores decide which are flagged (Choice.is_by_rank).
 
-    append, all_rows: as of `detected`. device: where workers run graphs. engine: None for this
-    process.
+    append: names of columns to carry along ([]: all, None: none). all_rows: report the records that
+    are not flagged, too. device: where workers run graphs. engine: None for this process.
     """
 
     def __init__(

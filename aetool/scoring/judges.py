@@ -96,7 +96,7 @@ def calibration_by(
     """The calibration of a model by other ordinary records, data. kept: how many of their scores
     are stored at most (see Calibration.of). DataError where there are no records, or where they do
     not suit the model; if they are those that the model was fitted on, say so in a notice. device:
-    where the model runs; executor: what computes, as of `detect`."""
+    where the model runs; executor: what computes, None for this process."""
     judge = judge_of(open_source(data, known_of(model)), model, None, device)
     with threads.engine_for(executor, judge.source, model, judge.graph) as engine:
         _, scores = Scoring(judge.source, model, judge.graph, device, engine).scores()

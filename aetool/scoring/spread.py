@@ -253,8 +253,9 @@ class Scoring:
         return np.concatenate(numbers), np.concatenate(scores)
 
     def codes(self, columns: Sequence[str] = ()) -> Iterator[Coded]:
-        """Encode all records; yields them as Coded, batch by batch. columns: those to carry along,
-        see `coded`. The `graph` of this object must be the model's encoder."""
+        """Encode all records; yields them as Coded, batch by batch. columns: the names of those of
+        a table to carry along, none if it is empty. The `graph` of this object must be the model's
+        encoder."""
         if self.engine is None:
             for laid in inputs_of(self.source, self.bundle):
                 yield coded(self.graph, laid, columns)
@@ -294,9 +295,9 @@ class Scoring:
         collector: Collector,
         watch: Watch | None,
     ) -> Iterator[Share]:
-        """Yield the results of all batches in order, as `shares` does, but computed in this
-        process, so that a watcher can see every batch. flags: (records,), which are flagged; None:
-        the collector judges each batch by itself."""
+        """Yield what is kept of each batch, in order, chosen by `collector` in this process, so
+        that `watch`, if there is one, can see every batch. flags: (records,) bool, which are
+        flagged; None: the collector judges each batch by itself."""
         first = 0
         for batch in self._batches():
             end = first + len(batch.parts)
@@ -336,8 +337,9 @@ class Scoring:
         flags: Iterator[Mask],
     ) -> Iterator[list[Result]]:
         """Run a job on the engine for each piece of the source, sent with its flags; yields the
-        list of its results for each, in order. job: as of `_mapped`, but of (piece, flags). flags:
-        (rows,) bool for each piece, in order."""
+        list of its results for each, in order. job: computes of a worker and (piece, flags) (a
+        result for each batch of the piece, what reading left out). flags: (rows,) bool for each
+        piece, in order."""
         worker, items = self._spread()
         sent = ((item, (item, next(flags))) for item in items)
         yield from self._run(functools.partial(job, worker), sent)
@@ -348,8 +350,9 @@ class Scoring:
         items: Iterable[tuple[Item, Sent]],
     ) -> Iterator[list[Result]]:
         """Run a job on the engine for each (item, what to send for it); yields the list of its
-        results for each, in order. job: as of `_mapped`, but of what is sent. What the workers left
-        out when they read is said here, in notices. The scoring must have an engine."""
+        results for each, in order. job: computes of what is sent (a result for each batch of the
+        item, what reading left out). What the workers left out when they read is said here, in
+        notices. The scoring must have an engine."""
         assert self.engine is not None
         under_way: deque[Item] = deque()
         remarks = pieces.Remarks()
