@@ -14,6 +14,7 @@ class Plain(Stacked):
     """
 
     def build(self) -> None:
+        """Make encoder and decoder, with weights that both share if params.tied."""
         self.encoder, self.decoder = backbone(
             self.spec, self.latent, width=self.width(), depth=self.params.depth,
             tied=self.params.tied,

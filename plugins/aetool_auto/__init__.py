@@ -23,6 +23,8 @@ SMALL = 3 * 32 * 32  # features of a small picture
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
+    """Declare `auto`, which joins its members; those that do not suit the data, the time or the
+    kind of fit are left out, and the first that is fitted also gives the code."""
     yield Model(
         "auto",
         "several models joined: columns that contradict each other, records far from all others, "

@@ -10,6 +10,9 @@ from aetool import Model, NetParams, hookimpl, param
 
 @dataclass(frozen=True)
 class Params(NetParams):
+    """The options of the model, each as its help says, besides those of every autoencoder: what
+    damage is done to the records that training shows."""
+
     noise: float = param(0.2, "Gaussian noise, in standard deviations", min=0.0, max=10.0)
     shift: float = param(0.0, "mean of the Gaussian noise", min=-10.0, max=10.0)
     mask: float = param(0.1, "part of the columns (pixels) blanked out", min=0.0, max=0.95)
@@ -28,6 +31,7 @@ class Params(NetParams):
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
+    """Declare the model `denoising`."""
     yield Model(
         "denoising",
         "denoising autoencoder: learns to restore records from damaged copies (or your own pairs)",

@@ -17,8 +17,12 @@ class Denoising(Stacked):
 
     Numbers get N(shift, noise^2) and, some, an extreme value; columns are swapped with another
     record's, or blanked: some by chance, and one run of neighbours (of pictures, a rectangle). A
-    blanked number is 0, its mean; a blanked category has no level at all. Context is not damaged.
-    Swap noise keeps each column's own distribution (as in tabular Kaggle practice, Jahrer 2017).
+    blanked number is 0, its mean; a blanked category has no level at all. How much is damaged is up
+    to self.params. Context (features seen, but not scored) is not damaged. Swap noise keeps each
+    column's own distribution (as in tabular Kaggle practice, Jahrer 2017).
+
+    owner: (features,) int64, the column of each feature, of context any. context, number:
+    (features,) bool, which features are context, and which are numbers.
     """
 
     owner: Tensor
@@ -26,6 +30,8 @@ class Denoising(Stacked):
     number: Tensor
 
     def build(self) -> None:
+        """Build the layers of a stacked autoencoder, and the tables of features that `corrupt`
+        reads."""
         super().build()
         spec = self.spec
         owner = torch.from_numpy(spec.owners())
@@ -41,10 +47,12 @@ class Denoising(Stacked):
         self.register_buffer("number", number, persistent=False)
 
     def corrupt(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        """A damaged copy of rows x, (batch, ...), in their shape: noise and extremes first, then
+        swaps, then blanks over all. rng: draws the damage, on the device of x."""
         damage = self.params
         flat = x.flatten(1)
         device = x.device
-        # drawn in any case, so that what is drawn after it does not depend on it
+        # drawn also where no noise is asked for, so that later draws do not depend on it
         normal = torch.randn(flat.shape, generator=rng, device=device)
         damaged = flat
         if damage.noise or damage.shift:
@@ -69,7 +77,8 @@ class Denoising(Stacked):
 
     def _columns_by_chance(self, flat: Tensor, part: float, rng: torch.Generator) -> Tensor:
         """(rows, features) bool: in each of the rows every column is drawn with the probability
-        `part`, and all of its features are True; those of the context never are."""
+        `part`, and all of its features are True; those of the context never are. flat: (rows,
+        features), of which only shape and device are read."""
         columns = len(self.spec.columns)
         shape = (len(flat), columns)
         uniform = torch.rand(shape, generator=rng, device=flat.device)
@@ -77,7 +86,9 @@ class Denoising(Stacked):
         return drawn[:, self.owner] & ~self.context
 
     def _extremes(self, flat: Tensor, rng: torch.Generator) -> Tensor:
-        """The lowest or the highest value for every feature, by chance: (rows, features)."""
+        """For every feature an extreme value, (rows, features): -3 or 3 standard deviations, of
+        pictures black or white, each with probability 1/2. flat: (rows, features), of which only
+        shape and device are read."""
         lowest = LOWEST_NUMBER
         highest = HIGHEST_NUMBER
         if self.spec.shape:
@@ -89,8 +100,9 @@ class Denoising(Stacked):
 
     def _block(self, rows: int, rng: torch.Generator, device: torch.device) -> Tensor:
         """Choose one run of neighbouring columns, or one rectangle of pixels, in each row: (rows,
-        features) bool, of about the part `block` of all; context features go with the first column,
-        and are left whole by the caller. rng: draws it."""
+        features) bool, True for about the part `block` of all, one column or pixel at least.
+        Context features come out as the first column does: the caller takes them out. rng: draws
+        the places, on `device`."""
         part = float(self.params.block)
         shape = self.spec.shape
         if shape is None:
@@ -117,8 +129,8 @@ def _run(
     rng: torch.Generator,
     device: torch.device,
 ) -> Tensor:
-    """(rows, size) bool: in each row one run of neighbours, of this part of all, rounded, but one
-    at least, at a place that rng draws."""
+    """(rows, size) bool: in each row one run of neighbours is True, of this part (0 .. 1) of all,
+    rounded, but one at least, at a place that rng draws. device: of rng, and of the result."""
     length = max(1, round(part * size))
     places = size - length + 1
     shape = (rows, 1)

@@ -10,6 +10,8 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
+    """The options of the model, each as its help says."""
+
     latent: int = param(256, "hidden units, drawn by chance", min=1, max=4096)
     noise: float = param(0.2, "Gaussian noise, in standard deviations", min=0.0, max=10.0)
     error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))
@@ -17,6 +19,7 @@ class Params:
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
+    """Declare the model `elm`."""
     yield Model(
         "elm",
         "extreme learning machine: a wide denoising autoencoder with random hidden units, whose "

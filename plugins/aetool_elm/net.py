@@ -23,8 +23,9 @@ class Hidden(Solution):
     """The fitted model: codes z = max(0, x weight + bias), expected features z decoder + offset.
 
     weight: (features, units). bias: (units,). decoder: (units, features). offset: (features,).
-    deviation: (numbers,), of numbers from what is expected. prior: (features,), how often a flag or
-    level occurs.
+    deviation: (numbers,), for each feature that is a number its usual distance from what is
+    expected, as of `costs.deviations`. prior: (features,), how often a flag or level occurs, 0 ..
+    1.
     """
 
     weight: Float
@@ -35,17 +36,20 @@ class Hidden(Solution):
     prior: Float
 
     def encode(self, g: Builder, x: Value) -> Value:
+        """The outputs of the hidden units, (batch, units), none below 0. x: (batch, features)."""
         activation = g.affine(x, self.weight, self.bias)
         return g.relu(activation)
 
     def decode(self, g: Builder, z: Value) -> Value:
+        """(batch, features): the features expected for codes z, (batch, units); those of flags and
+        levels are not cut to 0 .. 1."""
         return g.affine(z, self.decoder, self.offset)
 
 
 class ELM(ClosedForm):
-    """An autoencoder with random hidden units that is solved, not trained: each unit has random
-    weights N(0, I / features) and a random bias N(0, 1); the decoder is the least-squares one that
-    restores rows from damaged copies of them."""
+    """An autoencoder with random hidden units that is solved, not trained: each of the
+    params.latent units has random weights N(0, I / features) and a random bias N(0, 1); the decoder
+    is the least-squares one that restores rows from damaged copies of them, with a small ridge."""
 
     def fit(self, batches: Batches) -> Hidden:
         """Solve for the decoder that restores damaged rows, and measure its errors on rows kept
@@ -78,8 +82,9 @@ class ELM(ClosedForm):
         return Hidden(weight, bias, decoder, offset, deviation, prior)
 
     def _damage(self, rng: np.random.Generator, weight: Float, rows: int) -> Float:
-        """What noise on the features adds to the input of each hidden unit: (rows, units), noise
-        N(0, I) of the scored features times weight, (features, units)."""
+        """What noise on the features adds to the input of each hidden unit: (rows, units), for
+        `rows` draws of N(0, I) on the scored features, times weight, (features, units). The caller
+        scales it."""
         scored = self.spec.owners() >= 0
         visible = weight * scored[:, None]
         features, units = weight.shape
@@ -93,8 +98,10 @@ class ELM(ClosedForm):
 
 
 def _sample(batches: Batches, features: int) -> Float:
-    """(rows, features): of the rows in batches as many, spread evenly, as the decoder is solved
-    from, and those kept aside. DataError without rows."""
+    """(n, features) float64: a sample of the rows in batches, every so-manieth of each: about
+    11,000 at most, those that the decoder is solved from and a tenth as many to keep aside, and of
+    wide rows as many as hold NUMBERS values. features: how many a row has. DataError without
+    rows."""
     rows = sum(len(batch) for batch in batches)
     if not rows:
         raise DataError("no rows to fit")
@@ -106,8 +113,9 @@ def _sample(batches: Batches, features: int) -> Float:
 
 
 def _split(x: Float) -> tuple[Float, Float]:
-    """(rows that are kept aside, the others) of rows x, (rows, features); every tenth row is kept
-    aside, of at most 20 rows every third; of three rows or fewer all are in both."""
+    """(rows that are kept aside, the others) of rows x, (rows, features), in random order: every
+    tenth row is kept aside, of at most 20 rows every third; of three rows or fewer all are in
+    both."""
     if len(x) <= 3:
         return x, x
     # of few rows more of them, for those that the decoder restores by heart tell nothing
@@ -118,7 +126,8 @@ def _split(x: Float) -> tuple[Float, Float]:
 
 def _ridge(z: Float, rows: Float, copies: int) -> tuple[Float, Float]:
     """(weights (units, features), intercept (features,)) of the ridge regression of rows, (rows,
-    features), on z, (rows * copies, units), where each row's copies follow one another."""
+    features), on z, (rows * copies, units), the codes, where those of a row's copies follow one
+    another."""
     mean = z.mean(axis=0)
     centre = rows.mean(axis=0)
     # float32 halves the time of the largest product; what is solved is float64
@@ -126,7 +135,9 @@ def _ridge(z: Float, rows: Float, copies: int) -> tuple[Float, Float]:
     gram = (z.T @ z).astype(np.float64)
     units = len(gram)
     sum_of_squares = float(np.trace(gram))
+    # the last term is for units that are all constant, of which there is no inverse
     penalty = RIDGE * sum_of_squares / units + 1e-9
+    # copies of a row are to be mapped to the same row: their sum is multiplied by it once
     copies_of_rows = z.reshape(len(rows), copies, -1)
     sum_of_copies = copies_of_rows.sum(axis=1)
     centred = (rows - centre).astype(np.float32)

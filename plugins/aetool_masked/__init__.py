@@ -10,6 +10,8 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
+    """The options of the model, each as its help says."""
+
     width: int = param(0, "units of a hidden layer; 0: chosen by the data", min=0, max=8192)
     depth: int = param(2, "hidden layers; 0: linear", min=0, max=8)
     order: str = param(
@@ -23,6 +25,7 @@ class Params:
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
+    """Declare the model `masked`."""
     yield Model(
         "masked",
         "masked autoencoder (MADE): each column given those before it; an exact log-likelihood",

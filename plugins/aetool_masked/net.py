@@ -15,7 +15,7 @@ from aetool.nn import AutoEncoder, MaskedLinear, spread
 
 class MADE(AutoEncoder):
     """A masked autoencoder that computes an exact density, column by column: -log p(x) = sum over
-    columns of -log p(x_c | columns before it); of pictures, over the channels of pixels.
+    columns of -log p(x_c | columns before it); of pictures, over the channels of pixels. In nats.
 
     Features of the c-th column in order have degree c; context has degree 0, and all see it. A
     hidden unit of degree d sees columns up to the d-th, and columns after the d-th see it. There is
@@ -26,9 +26,12 @@ class MADE(AutoEncoder):
     means = "likelihood"
 
     def latent_size(self) -> int:
+        """0: there is no code."""
         return 0
 
     def build(self) -> None:
+        """Make the masked layers by the degrees of features; there is neither encoder nor
+        decoder."""
         self.code = None
         owners = self.spec.owners()
         columns = len(self.spec.columns)
@@ -47,21 +50,23 @@ class MADE(AutoEncoder):
         self.straight = MaskedLinear(degree, degree, False)
 
     def _degrees(self, owners: Int, columns: int) -> Int:
-        """(features,): the degree of each feature, 0 for those of the context. owners: (features,),
-        the column of each, below 0 for the context."""
-        place = np.arange(columns)
+        """(features,): the degree of each feature: the place of its column in the order in which
+        columns are predicted, from 1; 0 for those of the context. owners: (features,), the column
+        of each, below 0 for the context; columns: how many there are."""
+        place_in_order = np.arange(columns)
         if self.params.order == "random":
             rng = np.random.default_rng(self.params.seed)
-            place = rng.permutation(columns)
+            place_in_order = rng.permutation(columns)
         is_context = owners < 0
-        place_of_feature = place[np.maximum(owners, 0)]
+        place_of_feature = place_in_order[np.maximum(owners, 0)]
         return np.where(is_context, 0, place_of_feature + 1)
 
     def start(self, x: Tensor) -> None:
         """Keep the random first weights, instead of those of PCA."""
 
     def expected(self, x: Tensor) -> Tensor:
-        """The likelihood's parameters of each column given those before it, laid out as x."""
+        """The likelihood's parameters of each column of rows x given those before it, laid out as
+        x: means, and logits for flags and one-hot blocks."""
         flat = x.flatten(1)
         parameters = self.straight(flat)
         h = flat
@@ -74,7 +79,11 @@ class MADE(AutoEncoder):
         return parameters
 
     def parts(self, x: Tensor) -> Tensor:
+        """(batch, columns + 1), in nats: -log p of each column of rows x given those before it;
+        last 0."""
         return self.likelihood(x, self.expected(x))
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
+        """-log p(x) of each row, (batch,), in nats. rng and seen are not read: nothing is drawn or
+        damaged."""
         return self.parts(x).sum(dim=1)

@@ -23,13 +23,16 @@ AT_ONCE = 4096  # rows whose distances are computed together
 
 @dataclass(frozen=True, eq=False)
 class Prototypes(Solution):
-    """Prototypes with which records are compared; a record's code is the number of the nearest one.
+    """Prototypes with which records are compared; a record's code is the index of the nearest one,
+    0 .. k - 1.
 
-    centres: (k, features), context features 0. deviation: (numbers,), of numbers from those of the
-    prototype. prior: (features,), how often a flag or level occurs.
+    centres: (k, features), laid out as records are, with 0 for context features (those seen, but
+    not scored). deviation: (numbers,), for each feature that is a number its usual distance from
+    that of the prototype, as of `costs.deviations`. prior: (features,), how often a flag or level
+    occurs, 0 .. 1. report: figures for `aetool info`.
 
-    Score: -log of the mass 1/k of the prototype times N(x; prototype, deviation^2 I), by column;
-    what all share is log k. Under a mixture of these that is an upper bound of -log p(x).
+    Score: -log of the mass 1/k of the prototype times N(x; prototype, deviation^2 I), by column, in
+    nats; what all share is log k. Under a mixture of these that is an upper bound of -log p(x).
     """
 
     centres: Float
@@ -38,9 +41,13 @@ class Prototypes(Solution):
     report: Mapping[str, int] = field(default_factory=dict)
 
     def encode(self, g: Builder, x: Value) -> Value:
+        """The index of the nearest prototype as a code, (batch, 1) float32. x: (batch,
+        features)."""
         return g.as_number(self._nearest(g, x))
 
     def decode(self, g: Builder, z: Value) -> Value:
+        """The prototypes, (batch, features), that codes z, (batch, 1), are the indices of; codes
+        are rounded, and moved into 0 .. k - 1."""
         last = len(self.centres) - 1.0
         number = g.op("Round", z)
         # a code that was quantised, or made up, may lie outside the table
@@ -50,33 +57,41 @@ class Prototypes(Solution):
         return g.rows_of(self.centres, index)
 
     def expected(self, g: Builder, x: Value) -> Value:
+        """(batch, features): the prototype nearest to each record x, (batch, features)."""
         nearest = self._nearest(g, x)
         return g.rows_of(self.centres, nearest)
 
     def parts(self, g: Builder, x: Value) -> Value:
+        """(batch, columns + 1), in nats: the cost of each column about the nearest prototype, and
+        last log k. x: (batch, features)."""
         shared = math.log(len(self.centres))
         expected = self.expected(g, x)
         return costs.about(g, x, expected, self.deviation, self.prior, shared)
 
     def _nearest(self, g: Builder, x: Value) -> Value:
-        """(batch, 1) int64: the number of the prototype nearest to features x."""
+        """(batch, 1) int64: the index of the prototype nearest to features x, (batch, features),
+        context left out; of equally near ones the first."""
         distances = g.squared_distances(x, self.centres)
         return g.number_of_least(distances)
 
 
 class KMeans(ClosedForm):
-    """Finds prototypes by k-means: Lloyd's rounds from rows drawn by chance. A prototype of one row
-    alone is dropped, for an outlier must not make itself at home, unless there are few rows for
-    each prototype. One row of ten is kept aside for the deviation, of more than 20 rows."""
+    """Finds prototypes by k-means: Lloyd's rounds from rows drawn by chance. There are at most
+    params.size, or if that is 0 as many as hold NUMBERS (65,536) numbers, from 16 to 1,024. A
+    prototype of one row alone is dropped, for an outlier must not make itself at home, unless there
+    are at most four rows for each prototype. One row of ten is kept aside for the deviation, of
+    more than 20 rows."""
 
     def fit(self, batches: Batches) -> Prototypes:
-        """Find the prototypes of rows in batches by rounds of k-means. DataError without rows."""
+        """Find the prototypes of rows in batches, of which about 20,000 are used at most, and how
+        far rows lie from them. DataError without rows."""
         scored = self.spec.owners() >= 0
         x = _sample(batches) * scored
         rng = np.random.default_rng(0)
+        # by chance: the first rows are the first prototypes, and every tenth row is kept aside
         order = rng.permutation(len(x))
         x = x[order]
-        # of few rows all serve both ends
+        # of few rows all serve both, to fit and to measure the deviation
         held_out = x
         fitted = x
         if len(x) > 2 * ASIDE:
@@ -87,14 +102,15 @@ class KMeans(ClosedForm):
         index = _nearest(centres, held_out)
         expected = centres[index]
         deviation = costs.deviations(self.spec, held_out, expected)
-        # of numbers it says nothing, and is not read
+        # how often a flag or level occurs; of numbers it says nothing, and is not read
         prior = x.mean(axis=0)
         prior = prior.clip(0, 1)
         report = {"code_levels": len(centres)}
         return Prototypes(centres, deviation, prior, report)
 
     def _centres(self, rows: Float, numbers: int) -> Float:
-        """(k, features): the prototypes of rows, (n, features), of which so many features count."""
+        """(k, features): the prototypes of rows, (n, features), which are in random order, as the
+        first of them are where the rounds begin. numbers: how many features are scored."""
         rows_of_numbers = NUMBERS // max(1, numbers)
         usual_size = max(FEWEST, min(MOST, rows_of_numbers))
         size = self.params.size or usual_size
@@ -108,8 +124,8 @@ class KMeans(ClosedForm):
 
 
 def _sample(batches: Batches) -> Float:
-    """(rows, features): at most ROWS of the rows in batches, spread evenly. DataError without
-    rows."""
+    """(n, features) float64: a sample of the rows in batches, every so-manieth of each, so that
+    there are about ROWS (20,000) at most. DataError without rows."""
     rows = sum(len(batch) for batch in batches)
     if not rows:
         raise DataError("no rows to fit")
@@ -120,13 +136,14 @@ def _sample(batches: Batches) -> Float:
 
 def _moved(centres: Float, rows: Float, fewest: int) -> Float:
     """New centres, (at most k, features): the means of the rows, (n, features), that are nearest to
-    each of the old centres, (k, features); those of fewer rows than `fewest` are dropped."""
+    each of the old centres, (k, features); those of no row, or of fewer than `fewest`, are
+    dropped."""
     number = _nearest(centres, rows)
     count = np.bincount(number, minlength=len(centres))
     order = np.argsort(number, kind="stable")
     first = np.cumsum(count) - count
     has_rows = count > 0
-    # a sum over no rows would be that of one
+    # reduceat takes a single row for a centre without rows
     first = first[has_rows]
     count = count[has_rows]
     total = np.add.reduceat(rows[order], first)
@@ -136,8 +153,8 @@ def _moved(centres: Float, rows: Float, fewest: int) -> Float:
 
 
 def _nearest(centres: Float, rows: Float) -> Int:
-    """(rows,): for each of rows, (rows, features), the index of the nearest of centres, (k,
-    features)."""
+    """(rows,): for each of rows, (rows, features), one at least, the index of the nearest of
+    centres, (k, features); of equally near ones the first."""
     nearest = []
     square = (centres**2).sum(axis=1)
     for first in range(0, len(rows), AT_ONCE):

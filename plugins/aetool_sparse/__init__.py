@@ -10,6 +10,8 @@ from aetool import Model, NetParams, hookimpl, param
 
 @dataclass(frozen=True)
 class Params(NetParams):
+    """The options of the model, each as its help says, besides those of every autoencoder."""
+
     active: float = param(
         0.125, "part of the units that are not 0, on average, where neither k nor kl is given",
         min=0.001, max=1.0,
@@ -26,6 +28,7 @@ class Params(NetParams):
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
+    """Declare the model `sparse`."""
     yield Model(
         "sparse",
         "sparse autoencoder: l1, l2 or KL penalty on the code, or only its k largest units",

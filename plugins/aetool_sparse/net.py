@@ -45,6 +45,11 @@ class Sparse(AutoEncoder):
     Score: -log p(x | z), and as what all columns share the nats that tell which units are active,
     each by itself as often as in training, beyond those of none: a record that takes many, or rare,
     columns of the dictionary is odd even if they restore it.
+
+    threshold: a scalar. For each unit of the code, (latent,): ease, nats by which its outputs count
+    as larger than they are; use, the moving mean of how often it is active, 0 .. 1, and taken, how
+    often it was in the last batch; order, factors near 1 by which the first of equal units is
+    taken.
     """
 
     encoder: Backbone
@@ -56,6 +61,9 @@ class Sparse(AutoEncoder):
     order: Tensor
 
     def latent_size(self) -> int:
+        """The size of the code: the parameter `latent`; if that is 0, the size of other
+        autoencoders times 4 for pictures, times 8 for tables. ParamError if the parameter `k` is
+        larger."""
         size = super().latent_size()
         if not self.params.latent:
             times = IMAGE_UNITS if self.spec.shape else TABLE_UNITS
@@ -65,6 +73,8 @@ class Sparse(AutoEncoder):
         return size
 
     def build(self) -> None:
+        """Make the encoder, the dictionary, which is a linear decoder, and what is known of the use
+        of units."""
         params = self.params
         units = self.latent
         width = self.width()
@@ -86,7 +96,7 @@ class Sparse(AutoEncoder):
 
     @torch.no_grad()
     def start(self, x: Tensor) -> None:
-        """Set the dictionary's columns, in place, to directions of random rows of x, and the
+        """Set the dictionary's columns, in place, to directions of random training rows x, and the
         encoder to products with these, scaled so that they restore the rows best; and the threshold
         to what the part `active` of the code lies above."""
         flat = x.flatten(1)
@@ -108,7 +118,8 @@ class Sparse(AutoEncoder):
         self.threshold.copy_(gain * cut)
 
     def _random_axes(self, x: Tensor, mean: Tensor) -> Tensor:
-        """(latent, features): directions from the mean to random rows of x, of length 1."""
+        """(latent, features): directions from the mean, (features,), to random rows of x, of length
+        1; 0 along features of the context."""
         flat = x.flatten(1)
         device = x.device
         rng = torch.Generator(device=device)
@@ -171,8 +182,8 @@ class Sparse(AutoEncoder):
     def sparse(self, u: Tensor, threshold: Tensor) -> Tensor:
         """A code with only its large entries, (batch, latent), 0 elsewhere: the k largest of each
         record, or those above the threshold; all where every unit may be active. With kl > 0 it is
-        the sigmoid of u, of which only k leaves any out. u: (batch, latent), the encoder's
-        output."""
+        the sigmoid of u, of which only k leaves any out. u: (batch, latent), the encoder's output;
+        threshold: a scalar, for u times e to the power of its ease."""
         k = self.params.k
         if self.params.kl:
             u = torch.sigmoid(u)
@@ -190,10 +201,13 @@ class Sparse(AutoEncoder):
         return u * is_active
 
     def encode(self, x: Tensor) -> Tensor:
+        """The codes of rows x, (batch, latent), mostly 0."""
         u = self.encoder(x)
         return self.sparse(u, self.threshold)
 
     def parts(self, x: Tensor) -> Tensor:
+        """(batch, columns + 1), in nats: the cost of each column of rows x given their codes, and
+        last what it costs to tell which units are active, beyond that of none, never below 0."""
         z = self.encode(x)
         use = self.use.clamp(LEAST_RATE, 0.5)
         # by how much more an active unit costs than a silent one
@@ -212,6 +226,9 @@ class Sparse(AutoEncoder):
         rng: torch.Generator,
         seen: Tensor | None = None,
     ) -> Tensor:
+        """The loss of each row x, (batch,), in nats: what it costs given its code, or that of
+        `seen` if that is given, and the penalty. In training the threshold is read off the batch,
+        and its moving mean and `taken` change. rng is not read."""
         u = self.encoder(x if seen is None else seen)
         threshold = self.threshold
         if self.training:
@@ -226,6 +243,8 @@ class Sparse(AutoEncoder):
         return nats + self.penalty(z)
 
     def penalty(self, z: Tensor) -> Tensor:
+        """A scalar, in nats: l1, l2 and kl times what they weigh, of codes z, (batch, latent), on
+        average over the batch."""
         params = self.params
         size = z.abs().sum(dim=1)
         cost = params.l1 * size.mean()
@@ -239,6 +258,8 @@ class Sparse(AutoEncoder):
 
     @torch.no_grad()
     def after_step(self, rng: torch.Generator) -> None:
+        """Bring the columns of the dictionary back to norm 1, and let units that hardly any record
+        takes in more easily. rng is not read."""
         dictionary = self.decoder.linear.weight
         of_norm_one = F.normalize(dictionary, dim=0)
         dictionary.copy_(of_norm_one)
@@ -251,6 +272,9 @@ class Sparse(AutoEncoder):
         self.ease.clamp_(min=0)
 
     def report(self, x: Tensor) -> dict[str, float]:
+        """Figures of held-out rows x: active_units, the units of a code that are not 0, on average;
+        mean_activation, the mean of their absolute values, zeros included; units_never_active, of
+        these rows."""
         z = self.encode(x)
         is_active = z != 0
         count = is_active.float().sum(dim=1)

@@ -14,6 +14,8 @@ PIXELS = ("gaussian", "logistic", "bernoulli")
 
 @dataclass(frozen=True)
 class Params(NetParams):
+    """The options of `vae`, each as its help says, besides those of every autoencoder."""
+
     posterior: str = param(
         "diagonal", "Gaussian with diagonal or full covariance, a flow, or a fixed deviation",
         choices=POSTERIORS,
@@ -46,6 +48,8 @@ class Params(NetParams):
 
 @dataclass(frozen=True)
 class CompressiveParams(NetParams):
+    """The options of `compressive`, each as its help says, besides those of every autoencoder."""
+
     # told as --rmse tells it, so that one number serves for the fit and for the archive
     rmse: float = param(
         0.25, "the error at which codes are to take fewest bytes, a part of the pixels' deviation",
@@ -55,6 +59,7 @@ class CompressiveParams(NetParams):
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
+    """Declare the models `vae` and, for pictures alone, `compressive`."""
     yield Model(
         "vae",
         "variational autoencoder: Gaussian or flow posterior; the score is the negative ELBO",

@@ -19,10 +19,11 @@ LOGISTIC_DEVIATION = math.pi / math.sqrt(3)
 
 
 class CodePrior(nn.Module):
-    """A learned distribution of codes of whole steps: each unit is logistic, with a mean and a
-    scale that are predicted from the units before it; a step about a value has the mass of an
-    interval of length 1 (Balle, Laparra & Simoncelli 2017, arXiv:1611.01704; masks as Germain,
-    Gregor, Murray & Larochelle 2015, arXiv:1502.03509)."""
+    """A learned distribution of codes, (batch, latent), counted in the steps that an archive rounds
+    them to: each unit is logistic, with a mean and a scale that are predicted from the units before
+    it; a step about a value has the mass of an interval of length 1 (Balle, Laparra & Simoncelli
+    2017, arXiv:1611.01704; masks as Germain, Gregor, Murray & Larochelle 2015, arXiv:1502.03509).
+    latent: how many units a code has."""
 
     def __init__(self, latent: int) -> None:
         super().__init__()
@@ -30,17 +31,17 @@ class CodePrior(nn.Module):
         order = torch.arange(latent)
         degrees = spread(HIDDEN, latent)
         # a mean and a scale of each unit
-        told_order = order.repeat(2)
+        order_of_moments = order.repeat(2)
         self.reads = MaskedLinear(order, degrees, hidden=True)
-        self.tells = MaskedLinear(degrees, told_order, hidden=False)
+        self.tells = MaskedLinear(degrees, order_of_moments, hidden=False)
 
     def nats(self, codes: Tensor) -> Tensor:
         """The cost of each unit of codes, -log P in nats, (batch, latent). codes: (batch, latent),
-        in steps."""
+        in steps, whole or, in training, moved by less than one."""
         hidden = torch.tanh(self.reads(codes))
-        told = self.tells(hidden)
-        centred = codes - told[:, : self.latent]
-        log_scale = told[:, self.latent :]
+        moments = self.tells(hidden)
+        centred = codes - moments[:, : self.latent]
+        log_scale = moments[:, self.latent :]
         log_scale = log_scale.clamp(LEAST_LOG_SCALE, MOST_LOG_SCALE)
         per_scale = torch.exp(-log_scale)
         upper = (centred + 0.5) * per_scale
@@ -52,13 +53,14 @@ class CodePrior(nn.Module):
     @torch.no_grad()
     def start(self, deviations: Tensor) -> None:
         """Set the prior, in place, to independent units with mean 0 and these deviations,
-        (latent,), in steps."""
+        (latent,), above 0, in steps."""
         reading = self.reads.linear
         telling = self.tells.linear
         deviations = deviations.to(reading.weight)
+        # hidden units see units of deviation 1
         reading.weight.div_(deviations)
         nn.init.zeros_(telling.weight)
-        # what no unit tells of another
+        # with weights of 0 no unit depends on another: a bias is the unit itself
         scales = deviations / LOGISTIC_DEVIATION
         log_scales = scales.log().clamp(LEAST_LOG_SCALE, MOST_LOG_SCALE)
         telling.bias[: self.latent] = 0.0

@@ -20,23 +20,26 @@ DRAWS_REPORTED = 8  # of a row's code, that figures of training are read off
 
 
 class VAE(AutoEncoder):
-    """A variational autoencoder: q(z|x) as params.posterior says, p(z) = N(0, I). What is stored is
-    q's mean.
+    """A variational autoencoder: q(z|x), the posterior, as params.posterior says, p(z) = N(0, I).
+    The code that is stored is q's mean.
 
     parts is the negative ELBO, E_q[-log p(x|z)] + KL(q || p): the expected cost of each column,
-    over fixed quasi-random draws so that the score is deterministic, and the KL as what all columns
-    share. With score=iwae it is the bound of Burda, Grosse & Salakhutdinov 2015 (arXiv:1509.00519),
-    -log mean_s w_s with w_s = p(x|z_s) p(z_s) / q(z_s|x), each column's cost being weighed by w_s.
+    over params.samples fixed quasi-random draws so that the score is deterministic, and the KL as
+    what all columns share; in nats. With score=iwae it is the bound of Burda, Grosse &
+    Salakhutdinov 2015 (arXiv:1509.00519), -log mean_s w_s with w_s = p(x|z_s) p(z_s) / q(z_s|x),
+    each column's cost being weighed by w_s.
 
-    With pixels=logistic the decoder tells a mixture of discretised logistics for each pixel
-    (aetool_vae.pixels), by z alone: parts in bits are a bound of the mass of 8-bit pictures. Scores
-    of pictures beyond 128 x 128 average fewer draws: 2^18 pixels at most.
+    With pixels=logistic the decoder gives a mixture of discretised logistics for each pixel
+    (aetool_vae.pixels), from z alone: parts in bits are a bound of the mass of 8-bit pictures.
+    Their scores of pictures beyond 128 x 128 average fewer draws: 2^18 pixels at most.
     """
 
     encoder: Backbone
     draws: Tensor
 
     def build(self) -> None:
+        """Make posterior, encoder and decoder, and the fixed draws that scores average. ParamError
+        for posterior=full with more than 64 code units."""
         params = self.params
         if params.posterior == "full" and self.latent > MOST_FULL:
             raise ParamError(
@@ -49,6 +52,7 @@ class VAE(AutoEncoder):
             shared=params.scale == "shared",
             means=self.means,
         )
+        # what `sample` draws codes of: with beta=0 nothing has pulled them to N(0, I)
         self.prior = "normal" if params.beta else "codes"
         posterior = KINDS[params.posterior]
         self.q = posterior(self.latent, params)
@@ -79,8 +83,9 @@ class VAE(AutoEncoder):
         self.register_buffer("draws", draws, persistent=False)
 
     def start(self, x: Tensor) -> None:
-        """Set the maps, in place, to probabilistic PCA of x: means to PCA's code, deviations to its
-        posterior's. Nothing where the decoder gives no means."""
+        """Set the maps, in place, to probabilistic PCA of rows x: means to PCA's code, deviations
+        to its posterior's. Nothing is done where pixels are mixtures or intensities, of which the
+        decoder gives no means."""
         if self.likelihood.bernoulli or self.logistic is not None:
             return
         units = self.latent
@@ -101,17 +106,23 @@ class VAE(AutoEncoder):
         return None
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of a Gaussian q(z|x) (of a flow: before it), (batch, latent)."""
+        """Mean and log variance of a Gaussian q(z|x) (of a flow: before it), (batch, latent) each,
+        for rows x."""
         h = self.encoder(x)
         mean, log_sigma = self.q.moments(h)
         # log sigma^2
         return mean, 2 * log_sigma
 
     def encode(self, x: Tensor) -> Tensor:
+        """The code that is stored of rows x, (batch, latent): the posterior's mean; of a flow what
+        it makes of noise 0."""
         h = self.encoder(x)
         return self.q.mean(h)
 
     def decode(self, z: Tensor) -> Tensor:
+        """What codes z, (batch, latent), are decoded to, laid out as x: means, and logits for flags
+        and one-hot blocks; of pixels their expected values, standardised, also where the decoder
+        gives mixtures or intensities."""
         out = self.decoder(z)
         if self.logistic is not None:
             return self.logistic.mean(out)
@@ -121,8 +132,10 @@ class VAE(AutoEncoder):
         return out
 
     def bound(self, x: Tensor, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
-        """For noise eps (batch, draws, latent): -log p(x|z) by column (batch, draws, columns + 1),
-        and log q(z|x) - log p(z) by unit (batch, draws, latent). h: encoder(x), or of damaged x."""
+        """For rows x, and codes that noise eps, (batch, draws, latent), makes of the encoder's
+        output h, (batch, q.size), for them or damaged copies: (-log p(x|z) by column, (batch,
+        draws, columns + 1), last 0; log q(z|x) - log p(z) by unit, (batch, draws, latent)), in
+        nats."""
         z, log_q = self.q.sample(h, eps)
         draws = eps.shape[1]
         # a product repeats rows without asking how many the batch has
@@ -138,7 +151,8 @@ class VAE(AutoEncoder):
         return cost, ratio
 
     def cost(self, x: Tensor, z: Tensor) -> Tensor:
-        """-log p(x|z) by column, (batch, columns + 1), of as many rows as codes; last is 0."""
+        """-log p(x|z) by column, in nats, (batch, columns + 1), of rows x, given as many codes z,
+        (batch, latent); last is 0."""
         if self.logistic is None:
             expected = self.decode(z)
             return self.likelihood(x, expected)
@@ -149,7 +163,8 @@ class VAE(AutoEncoder):
 
     def finish(self, batches: Iterable[Tensor]) -> None:
         """For a decoder of mixtures, set the likelihood's scales, by which `sample` adds noise, to
-        the differences of pixels from the mixtures' means, on the first batch."""
+        the differences of pixels from the mixtures' means, on the first of the batches of training
+        rows; else nothing."""
         if self.logistic is not None:
             x = next(iter(batches))
             codes = self.encode(x)
@@ -157,6 +172,7 @@ class VAE(AutoEncoder):
             self.likelihood.start(x, expected)
 
     def draw(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        """A code for each of rows x, drawn from its posterior by rng: (batch, latent)."""
         shape = (len(x), 1, self.latent)
         eps = torch.randn(shape, generator=rng, device=x.device)
         h = self.encoder(x)
@@ -164,6 +180,8 @@ class VAE(AutoEncoder):
         return z.flatten(1)
 
     def parts(self, x: Tensor) -> Tensor:
+        """(batch, columns + 1), in nats: the expected cost of each column of rows x, and last the
+        KL; or the parts of the bound of importance weights with score=iwae."""
         h = self.encoder(x)
         zeros = h[:, None, : self.latent] * 0
         # the same draws for every row, however many there are
@@ -178,9 +196,10 @@ class VAE(AutoEncoder):
         return torch.cat([columns, shared], dim=1)
 
     def _weighed_parts(self, cost: Tensor, ratio: Tensor) -> Tensor:
-        """The parts of the bound of importance weights, (rows, columns + 1), in nats: of each
-        column its cost, averaged over draws by their weights; last what belongs to no column. cost:
-        (rows, draws, columns + 1) and ratio: (rows, draws, latent), as `bound` returns them."""
+        """The parts of the bound of importance weights (score=iwae), (rows, columns + 1), in nats:
+        of each column its cost, averaged over draws by their weights; last what belongs to no
+        column. cost: (rows, draws, columns + 1) and ratio: (rows, draws, latent), as `bound`
+        returns them."""
         # log w_s = log p(x|z_s) + log p(z_s) - log q(z_s|x)
         log_w = -cost.sum(dim=2) - ratio.sum(dim=2)
         share = torch.softmax(log_w, dim=1)[:, :, None]
@@ -194,7 +213,8 @@ class VAE(AutoEncoder):
 
     def _nats_of_code(self, h: Tensor, ratio: Tensor) -> Tensor:
         """What the code costs by unit, (batch, latent), in nats: the divergence of the posterior
-        from the prior; where that has no closed form the mean of `ratio`, as `bound` returns it."""
+        from the prior; where that has no closed form the mean of `ratio`, as `bound` returns it. h:
+        the encoder's output."""
         kl = self.q.kl(h)
         if kl is None:
             return ratio.mean(dim=1)
@@ -206,6 +226,10 @@ class VAE(AutoEncoder):
         rng: torch.Generator,
         seen: Tensor | None = None,
     ) -> Tensor:
+        """The loss of each row x, (batch,), in nats: the expected cost of its columns over
+        params.draws codes, which rng draws for `seen`, damaged copies, or for x if that is None;
+        plus beta times the KL, of which params.free_bits are free for each unit. beta rises from 0
+        in the part params.warmup of training."""
         params = self.params
         h = self.encoder(x if seen is None else seen)
         shape = (len(x), params.draws, self.latent)
@@ -228,8 +252,10 @@ class VAE(AutoEncoder):
         return expected_cost + beta * nats_of_code
 
     def report(self, x: Tensor) -> dict[str, float]:
-        """Figures of training: KL, units in use, and how far all codes together are from the prior:
-        KL(N(m, S) || N(0, I)) with the mean m and covariance S of the posteriors' mixture."""
+        """Figures of training by held-out rows x, which are on the CPU: kl_nats, the mean KL of a
+        row; active_units, those with a mean KL above 0.01 nats; prior_mismatch_nats, how far all
+        codes together are from the prior: KL(N(m, S) || N(0, I)) with the mean m and covariance S
+        of the posteriors' mixture."""
         h = self.encoder(x)
         shape = (len(x), DRAWS_REPORTED, self.latent)
         rng = torch.Generator()
@@ -252,7 +278,8 @@ class VAE(AutoEncoder):
 
 
 def _fixed_draws(latent: int, samples: int) -> Tensor:
-    """(samples, latent): quasi-random numbers that are spread as N(0, I) is, always the same."""
+    """(samples, latent): quasi-random numbers that are spread as N(0, I) is, always the same for
+    the same arguments. latent: at most 21,201, as the sequence has no more dimensions."""
     sobol = torch.quasirandom.SobolEngine(latent, scramble=True, seed=0)  # type: ignore[no-untyped-call]
     uniform = sobol.draw(samples)
     # 0 and 1 stand for infinite numbers
@@ -261,7 +288,8 @@ def _fixed_draws(latent: int, samples: int) -> Tensor:
 
 
 def _nats_from_standard_normal(z: Tensor) -> float:
-    """KL(N(m, S) || N(0, I)) with the mean m and covariance S of codes z, (rows, latent)."""
+    """KL(N(m, S) || N(0, I)), in nats, with the mean m and covariance S of codes z, (rows, latent),
+    two rows at least, on the CPU."""
     codes = z.double()
     latent = z.shape[1]
     # a little on the diagonal, for units that never change

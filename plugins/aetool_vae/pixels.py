@@ -36,13 +36,15 @@ MOST_DRAWN = 1 << 18  # pixels of all draws of a picture, in a score
 
 
 def levels_of(x: Tensor) -> Tensor:
-    """Standardised pixels rescaled to -1 (black) .. 1 (white)."""
+    """Rescale standardised pixels x, as the network sees them, of any shape: -1 (black) .. 1
+    (white)."""
     pixels = x * PIXEL_SPREAD + PIXEL_MEAN
     return pixels / 127.5 - 1
 
 
 def standardised(levels: Tensor) -> Tensor:
-    """The inverse of levels_of: pixels as the network is given them."""
+    """The inverse of `levels_of`: standardised pixels of levels, -1 (black) .. 1 (white), of any
+    shape."""
     pixels = (levels + 1) * 127.5
     return (pixels - PIXEL_MEAN) / PIXEL_SPREAD
 
@@ -52,8 +54,8 @@ class LogisticPixels(nn.Module):
     cost of pixels is computed.
 
     latent: units of a code; shape: (channels, height, width) of pictures; width: channels of the
-    layer of full size; depth: how often sides are halved below it, and 0 makes what is told linear
-    in the code; components: of a mixture.
+    layer of full size; depth: how often sides are halved below it, and 0 makes the parameters
+    linear in the code; components: logistics in a mixture.
     """
 
     def __init__(
@@ -100,7 +102,8 @@ class LogisticPixels(nn.Module):
 
     @torch.no_grad()
     def _start(self) -> None:
-        """Set the components, in place, to be spread over the range and equally likely."""
+        """Set the biases of the head, in place, so that the components of every channel are spread
+        evenly from black to white, equally likely and of one scale."""
         assert self.head.bias is not None
         self.head.bias.zero_()
         spread = torch.linspace(-1, 1, self.components)
@@ -110,7 +113,7 @@ class LogisticPixels(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Decode codes, (batch, latent), to the parameters of each pixel's distribution: (batch,
-        parameters, height, width)."""
+        parameters, height, width), which `nats` and `mean` take."""
         h = self.first(z)
         h = h.reshape(-1, self.wide, *self.sides[0])
         if self.mix is None:
@@ -131,7 +134,8 @@ class LogisticPixels(nn.Module):
     def nats(self, x: Tensor, parameters: Tensor) -> Tensor:
         """The cost of each pixel, all its channels together, -log P in nats: (batch, pixels).
 
-        x: standardised pictures, (batch, channels, height, width); parameters: what forward gave.
+        x: standardised pictures, (batch, channels, height, width); parameters: what forward
+        returned for their codes. The pixels go row by row.
         """
         mixtures = self._mixtures(parameters)
         channels = torch.split(levels_of(x), 1, dim=1)
@@ -148,8 +152,9 @@ class LogisticPixels(nn.Module):
         return -torch.logaddexp(log_p, even).flatten(1)
 
     def mean(self, parameters: Tensor) -> Tensor:
-        """Standardised pictures, (batch, channels, height, width): the mean of each mixture, with
-        components beyond black or white at these. parameters: what forward gave."""
+        """Standardised pictures, (batch, channels, height, width): the mean of each mixture, where
+        components beyond black or white count as lying at these. parameters: what forward
+        returned."""
         mixtures = self._mixtures(parameters)
         shares = torch.softmax(mixtures.logits, dim=1)
         likely: list[Tensor] = []
@@ -167,7 +172,8 @@ class LogisticPixels(nn.Module):
         return standardised(torch.stack(joined, dim=1))
 
     def _mixtures(self, parameters: Tensor) -> Mixtures:
-        """Take apart what forward gave: the mixtures of all pixels."""
+        """Take apart parameters, (batch, parameters, height, width), as forward returned them: the
+        mixtures of all pixels, log scales cut to -7 .. 2, and moves bent into -1 .. 1."""
         logits, means, log_scales, moves = torch.split(parameters, self.sizes, dim=1)
         log_scales = log_scales.clamp(LEAST_LOG_SCALE, MOST_LOG_SCALE)
         moves = torch.tanh(moves)
@@ -179,8 +185,9 @@ class LogisticPixels(nn.Module):
         )
 
     def _of_channels(self, part: Tensor) -> Sequence[Tensor]:
-        """Cut parameters, (batch, n * components, height, width), into n parts, one for each
-        channel, or pair of channels; none for none, as the moves of grey pictures are."""
+        """Cut parameters, (batch, n * components, height, width), into n parts, (batch, components,
+        height, width), one for each channel, or pair of channels; an empty tuple where n is 0, as
+        for the pairs of grey pictures."""
         if not part.shape[1]:
             return ()
         return torch.split(part, self.components, dim=1)
@@ -190,7 +197,9 @@ class LogisticPixels(nn.Module):
 class Mixtures:
     """The parameters of every pixel's mixture, taken apart: logits of components, (batch,
     components, height, width), and of the same shape for each channel means and log scales, and for
-    each pair of channels how the earlier one moves the mean of the later."""
+    each pair of channels by how much of its value, -1 .. 1, the earlier one moves the mean of the
+    later. Means are in levels, -1 (black) .. 1 (white), and so are scales. Pairs are in the order
+    of the later channel, then of the earlier."""
 
     logits: Tensor
     means: Sequence[Tensor]
@@ -199,8 +208,9 @@ class Mixtures:
 
     def mean_of(self, channel: int, levels: Sequence[Tensor]) -> Tensor:
         """The means of a channel's components, -1 (black) .. 1 (white), moved by the channels
-        before it: (batch, components, height, width). levels: the values of those channels, in the
-        same units, each of this shape or (batch, 1, height, width)."""
+        before it: (batch, components, height, width). channel: its index, from 0. levels: the
+        values of the channels, those before it at least, in the same units, each of this shape or
+        (batch, 1, height, width)."""
         mean = self.means[channel]
         first = pairs_before(channel)
         for before in range(channel):
@@ -216,7 +226,8 @@ def pairs_before(channel: int) -> int:
 
 def sides_of(shape: tuple[int, int, int], depth: int) -> list[tuple[int, int]]:
     """(height, width) of each layer, the smallest first, and last that of pictures (channels,
-    height, width): sides are halved `depth` times, or until the shorter is below 4."""
+    height, width): sides are halved, and rounded up, `depth` times, or until the shorter is below
+    4."""
     _, height, width = shape
     sides = [(height, width)]
     while len(sides) <= depth and min(height, width) >= SMALLEST:
@@ -228,14 +239,16 @@ def sides_of(shape: tuple[int, int, int], depth: int) -> list[tuple[int, int]]:
 
 
 def _log_mass(level: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
-    """The logarithm of the mass that a logistic of this mean and log scale has in the interval of a
-    level; all broadcast together."""
+    """The natural logarithm of the mass that a logistic of this mean and log scale has in the
+    interval of a level, -1 (black) .. 1 (white); for these two ends with all that lies beyond. The
+    arguments are broadcast together."""
     per_scale = (-log_scale).exp()
     off = level - mean
     above = (off + HALF) * per_scale
     below = (off - HALF) * per_scale
     # F(above) - F(below) = F(above) F(-below) (1 - exp(below - above)): nothing cancels
     t = 2 * HALF * per_scale
+    # log(1 - exp(-t)); of a small t by its series, log(t) - t / 2 + t^2 / 24
     complement = 1 - (-t).exp()
     thick = complement.clamp(min=1e-9).log()
     thin = t.log() - t / 2
@@ -244,7 +257,7 @@ def _log_mass(level: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     to_above = -F.softplus(-above)
     to_below = -F.softplus(below)
     inside = to_above + to_below + width
-    # the ends are told from the levels beside them
+    # half a level is the margin by which black and white are told from their neighbours
     is_white = level > 1 - HALF
     is_black = level < HALF - 1
     outer = torch.where(is_white, to_below, inside)

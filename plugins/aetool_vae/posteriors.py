@@ -21,14 +21,15 @@ HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
 
 def log_normal(v: Tensor) -> Tensor:
-    """The logarithm of the standard normal density at v, element by element."""
+    """The natural logarithm of the standard normal density at v, element by element."""
     exponent = -0.5 * v.square()
     return exponent - HALF_LOG_TAU
 
 
 class Diagonal(nn.Module):
     """A normal posterior with independent units, N(mean, diag(sigma^2)): Kingma & Welling 2013
-    (arXiv:1312.6114)."""
+    (arXiv:1312.6114). size: how many numbers the encoder must give for a record: means, then log
+    sigmas. params: not read here; subclasses read their own."""
 
     def __init__(self, latent: int, params: object) -> None:
         super().__init__()
@@ -36,8 +37,8 @@ class Diagonal(nn.Module):
         self.size = 2 * latent
 
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Split the encoder's output h into the moments of the posterior: (mean, log sigma), each
-        (batch, latent), log sigma cut to -6 to 2."""
+        """Split the encoder's output h, (batch, size), into the moments of the posterior: (mean,
+        log sigma), each (batch, latent), log sigma cut to -6 to 2."""
         units = self.latent
         mean = h[:, :units]
         log_sigma = h[:, units : 2 * units]
@@ -46,12 +47,14 @@ class Diagonal(nn.Module):
         return mean, log_sigma
 
     def mean(self, h: Tensor) -> Tensor:
-        """(batch, latent): the code that is stored, the mean of the posterior."""
+        """(batch, latent): the code that is stored, the mean of the posterior. h: the encoder's
+        output, (batch, size)."""
         mean, _ = self.moments(h)
         return mean
 
     def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
-        """(codes z, log q(z | x) by unit), both (batch, draws, latent), drawn by noise eps."""
+        """Draw codes by noise eps ~ N(0, I), (batch, draws, latent): (codes z, log q(z | x) by
+        unit), both in its shape. h: the encoder's output, (batch, size)."""
         mean, log_sigma = self.moments(h)
         sigma = log_sigma.exp()
         z = mean[:, None] + sigma[:, None] * eps
@@ -62,15 +65,16 @@ class Diagonal(nn.Module):
 
     def kl(self, h: Tensor) -> Tensor | None:
         """The divergence of the posterior from N(0, I) by unit, (batch, latent), in nats, whose sum
-        is KL(q || N(0, I)); None without a closed form. h: the encoder's output."""
+        is KL(q || N(0, I)); None without a closed form. h: the encoder's output, (batch, size)."""
         mean, log_sigma = self.moments(h)
         log_variance = 2 * log_sigma
         return kl_to_standard_normal(mean, log_variance)
 
 
 class Fixed(Diagonal):
-    """A normal posterior with the same fixed sigma for all units, N(mean, sigma^2 I): with beta = 0
-    a vanilla probabilistic autoencoder, z = f(x) + sigma eps, else a regularised one."""
+    """A normal posterior with the same fixed sigma, params.sigma, for all units, N(mean, sigma^2
+    I): with beta = 0 a vanilla probabilistic autoencoder, z = f(x) + sigma eps, else a regularised
+    one."""
 
     def __init__(self, latent: int, params: object) -> None:
         super().__init__(latent, params)
@@ -78,13 +82,15 @@ class Fixed(Diagonal):
         self.log_sigma = math.log(params.sigma)  # type: ignore[attr-defined]
 
     def moments(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """(the means, which are h itself; log sigma, the same everywhere), each (batch, latent)."""
         return h, h * 0 + self.log_sigma
 
 
 class Full(Diagonal):
     """A normal posterior with correlated units: N(mean, L L^T) with L = mask * L' + diag(sigma),
-    lower triangular (Kingma & Welling 2019, arXiv:1906.02691, section 2.5.1): log det L is the sum
-    of log sigma."""
+    lower triangular, the mask being 1 below the diagonal (Kingma & Welling 2019, arXiv:1906.02691,
+    section 2.5.1): log det L is the sum of log sigma. The encoder gives means, log sigmas, and the
+    entries of L' row by row."""
 
     place: Tensor
 
@@ -101,7 +107,7 @@ class Full(Diagonal):
 
     def factor(self, h: Tensor) -> Tensor:
         """(batch, latent, latent): the entries below the diagonal of L, the covariance being L L^T;
-        0 on the diagonal and above. h: what the encoder returns."""
+        0 on the diagonal and above. h: the encoder's output, (batch, size)."""
         first = 2 * self.latent
         # small at first, so that training begins near independent units
         entries = 0.1 * h[:, first:]
@@ -109,6 +115,7 @@ class Full(Diagonal):
         return flat.reshape(-1, self.latent, self.latent)
 
     def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Diagonal.sample`, with units that are correlated."""
         z, log_q = super().sample(h, eps)
         factor = self.factor(h)
         correlated = eps @ factor.transpose(1, 2)
@@ -116,6 +123,7 @@ class Full(Diagonal):
         return z + correlated, log_q
 
     def kl(self, h: Tensor) -> Tensor | None:
+        """As `Diagonal.kl`: of each unit also what its correlation with others adds."""
         kl_of_diagonal = super().kl(h)
         assert kl_of_diagonal is not None
         square = self.factor(h).square()
@@ -127,7 +135,9 @@ class Full(Diagonal):
 class Flow(Diagonal):
     """A posterior by inverse autoregressive flow (Kingma et al. 2016, arXiv:1606.04934): each
     transformation is z_i <- s_i z_i + (1 - s_i) m_i with s and m of the units before i, so that its
-    Jacobian is triangular with diagonal s; the order is reversed from one to the next."""
+    Jacobian is triangular with diagonal s; the order is reversed from one to the next. There are
+    params.flow of them, which read CONTEXT (32) numbers of the encoder's output beside means and
+    log sigmas."""
 
     backwards: Tensor
 
@@ -146,12 +156,14 @@ class Flow(Diagonal):
 
     def mean(self, h: Tensor) -> Tensor:
         """The code that is stored, (batch, latent): the one to which noise of 0 is transformed. h:
-        the encoder's output."""
+        the encoder's output, (batch, size)."""
         no_noise = h[:, None, : self.latent] * 0
         z, _ = self.sample(h, no_noise)
         return z.flatten(1)
 
     def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Diagonal.sample`: what the transformations make of a draw from the normal
+        posterior."""
         z, log_q = super().sample(h, eps)
         units = self.latent
         context = torch.tanh(h[:, 2 * units :])
@@ -173,6 +185,7 @@ class Flow(Diagonal):
         return z, log_q
 
     def kl(self, h: Tensor) -> Tensor | None:
+        """None: the divergence of a flow has no closed form."""
         return None
 
 

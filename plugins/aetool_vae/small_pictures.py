@@ -29,9 +29,9 @@ LEAST_SPREAD = 1e-3  # of a unit of the code, in steps
 class Sizes:
     """The sizes that determine how many weights encoder and decoder have.
 
-    shape: (channels, height, width) of pictures. latent: units of a code. width: of hidden layers.
-    depth: how often sides are halved down to the coarse grid; 0 makes both maps linear, but for
-    black and white.
+    shape: (channels, height, width) of pictures. latent: units of a code. width: the unit of the
+    widths of hidden layers, which are parts or multiples of it. depth: how often sides are halved
+    down to the coarse grid; 0 makes both maps linear, but for black and white.
     """
 
     shape: tuple[int, int, int]
@@ -46,7 +46,8 @@ class Sizes:
 
     @property
     def halvings(self) -> int:
-        """How often sides are halved: `depth` times, or until the shorter side is below 4."""
+        """How often sides are halved: `depth` times, or until the shorter side, rounded up each
+        time, is below 4."""
         _, height, width = self.shape
         side = min(height, width)
         halvings = 0
@@ -57,7 +58,8 @@ class Sizes:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Rows and columns of the coarse grid."""
+        """(rows, columns) of the coarse grid; of sides that cannot be halved so often it reaches
+        beyond the picture."""
         _, height, width = self.shape
         side = 1 << self.halvings
         return -(-height // side), -(-width // side)
@@ -87,6 +89,8 @@ class PictureEncoder(nn.Module):
             )
 
     def forward(self, pictures: Tensor) -> Tensor:
+        """The codes, (batch, latent), of standardised pictures, (batch, channels, height,
+        width)."""
         flat = pictures.flatten(1)
         codes = self.straight(flat)
         if self.bent is None:
@@ -95,8 +99,10 @@ class PictureEncoder(nn.Module):
 
     @torch.no_grad()
     def start(self, pictures: Tensor, step: float) -> Tensor:
-        """Set the encoder, in place, to the principal components of pictures, in steps of this
-        length; returns the deviation of each unit, (latent,), in steps."""
+        """Set the encoder, in place, to the principal components of pictures, (batch, channels,
+        height, width), in steps of this length, in standardised pixels, and its other layers to add
+        0. Returns the deviation of each unit, (latent,), in steps, 0.001 at least: so much where
+        there are fewer components than units."""
         flat = pictures.flatten(1).cpu().numpy()
         weight = self.straight.weight
         bias = self.straight.bias
@@ -108,6 +114,7 @@ class PictureEncoder(nn.Module):
         center = torch.from_numpy(mean).to(weight)
         bias.copy_(-(weight @ center))
         if self.bent is not None:
+            # the last layer gives 0 at first, so that the linear map alone is seen
             for values in self.bent[-1].parameters():
                 nn.init.zeros_(values)
         deviations = torch.zeros(len(bias))
@@ -133,24 +140,28 @@ class PictureDecoder(nn.Module):
         self.shared = nn.Sequential(*layers)
 
     def forward(self, codes: Tensor) -> Tensor:
+        """The standardised pictures, (batch, channels, height, width), that codes, (batch, latent),
+        are decoded to; every pixel lies between black and white."""
         _, height, width = self.sizes.shape
         cells = self.first(codes)
         cells = cells.reshape(-1, self.placed, *self.sizes.grid)
         # of an odd side the grid covers more than there is
-        told = self.shared(cells)[:, :, :height, :width]
-        pixels = WHITE * torch.sigmoid(told)
+        logits = self.shared(cells)[:, :, :height, :width]
+        pixels = WHITE * torch.sigmoid(logits)
         return (pixels - PIXEL_MEAN) / PIXEL_SPREAD
 
     @torch.no_grad()
     def start(self, deviations: Tensor) -> None:
         """Scale the first layer, in place, so that codes whose units have these deviations,
-        (latent,), do what codes of deviation 1 did before."""
+        (latent,), above 0, do what codes of deviation 1 did before."""
         weight = self.first.weight
         weight.div_(deviations.to(weight))
 
 
 def _shared_layers(sizes: Sizes, placed: int) -> list[nn.Module]:
-    """The layers from the cells of the coarse grid, of `placed` channels, to pixels."""
+    """The layers from the cells of the coarse grid, of `placed` channels, to logits of pixels.
+    sizes.halvings must be 1 or more. A side that cannot be halved so often comes out longer than
+    the picture."""
     shared = sizes.channels(SHARED)
     at_once = min(sizes.halvings, MOST_AT_ONCE)
     layers: list[nn.Module] = [

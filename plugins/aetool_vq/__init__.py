@@ -10,6 +10,8 @@ from aetool import Model, NetParams, hookimpl, param
 
 @dataclass(frozen=True)
 class Params(NetParams):
+    """The options of the model, each as its help says, besides those of every autoencoder."""
+
     size: int = param(0, "entries of each code book; 0: chosen by the data", min=0, max=4096)
     dim: int = param(4, "numbers of an entry", min=1, max=256)
     commitment: float = param(0.25, "pull of codes to their entries", min=0.0, max=100.0)
@@ -25,6 +27,7 @@ class Params(NetParams):
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
+    """Declare the model `vq`."""
     yield Model(
         "vq",
         "vector-quantised autoencoder: discrete codes, and a learned prior that scores them",

@@ -23,7 +23,8 @@ COOLING = 0.998  # times in every step
 
 class VQ(AutoEncoder):
     """A vector-quantised autoencoder: the encoder gives `latent` vectors of `dim` numbers; each is
-    replaced by the nearest entry of a code book of its own, whose number is the code.
+    replaced by the nearest entry of a code book of its own, whose number, 0 .. size - 1, is the
+    code.
 
     Gradients pass straight through; entries are moving averages of what chose them (appendix A.1),
     and one that is hardly chosen takes the place of a vector of the batch. With relax=gumbel the
@@ -32,10 +33,14 @@ class VQ(AutoEncoder):
 
     With levels=2 the first third of the codes, the top, are of what a further layer makes of the
     encoder's output; the others are of that output and the top's entries together. The decoder has
-    the entries of both.
+    the entries of both. top: how many codes that is, 0 for levels=1.
 
     Score: -log p(x | codes), and as what all columns share -log p(codes) under a masked network
-    that tells each code from those before it. Together they are -log p(x, codes).
+    that predicts each code from those before it, in nats. Together they are -log p(x, codes).
+
+    book: (codes, size, dim), the code books. count, (codes, size), and total, (codes, size, dim):
+    moving averages of how many vectors chose an entry, and of their sum. offset: (codes,), where
+    each book begins once all are one behind the other. heat: the temperature of the Gumbel-softmax.
     """
 
     book: Tensor
@@ -46,6 +51,8 @@ class VQ(AutoEncoder):
     prior = "graph"
 
     def latent_size(self) -> int:
+        """How many codes a record has: the parameter `latent`; if that is 0, 16 for pictures, for
+        tables half the number of columns, rounded down, from 2 to 8."""
         if self.params.latent:
             return int(self.params.latent)
         if self.spec.shape:
@@ -54,6 +61,8 @@ class VQ(AutoEncoder):
         return max(2, min(8, half_of_columns))
 
     def build(self) -> None:
+        """Make encoder, decoder, code books and the prior of codes. ParamError for levels=2 with a
+        single code, or with relax=gumbel."""
         params = self.params
         codes = self.latent
         self.top = 0
@@ -96,7 +105,8 @@ class VQ(AutoEncoder):
         self.down = nn.Linear(vectors, below)
 
     def _build_books(self) -> None:
-        """Make the code books, and the moving averages that they are."""
+        """Make the code books, and the moving averages that they are computed from: see the
+        class."""
         codes = self.latent
         shape = (codes, self.size, self.params.dim)
         book = torch.randn(*shape)
@@ -115,7 +125,7 @@ class VQ(AutoEncoder):
             self.register_buffer(name, start, persistent=False)
 
     def _build_prior(self) -> None:
-        """Make the masked network that tells each code from those before it."""
+        """Make the masked network that predicts each code from those before it."""
         degree = torch.arange(1, self.latent + 1)
         width = self.width()
         # every number of a code's entry has the degree of the code
@@ -126,8 +136,8 @@ class VQ(AutoEncoder):
         self.out = MaskedLinear(hidden, outputs, False)
 
     def vectors(self, x: Tensor) -> Tensor:
-        """(batch, latent x dim): what the encoder makes of x, to be replaced by entries of the code
-        books; with relax=gumbel, (batch, latent x size), the logits of the entries."""
+        """(batch, latent x dim): what the encoder makes of rows x, to be replaced by entries of the
+        code books; with relax=gumbel, (batch, latent x size), the logits of the entries."""
         h = self.encoder(x)
         if not self.top:
             return h
@@ -140,9 +150,9 @@ class VQ(AutoEncoder):
         return torch.cat([top, below], dim=1)
 
     def chosen(self, h: Tensor) -> Tensor:
-        """Choose the nearest entry of each code book: its number for each vector, (batch, codes).
-        h: (batch, codes x dim), the vectors, of the first code books. With relax=gumbel the entry
-        of the largest logit; h: the logits, as of `vectors`."""
+        """Choose the nearest entry of each code book: its number for each vector, (batch, codes)
+        int64. h: (batch, codes x dim), the vectors, of the first code books. With relax=gumbel the
+        entry of the largest logit; h: the logits, as of `vectors`."""
         if self.gumbel:
             logits = self._by_code(h)
             return logits.argmax(dim=2)
@@ -160,12 +170,12 @@ class VQ(AutoEncoder):
         return nearest.transpose(0, 1)
 
     def _by_code(self, logits: Tensor) -> Tensor:
-        """(batch, latent, size): logits of the entries, code by code."""
+        """(batch, latent, size): logits of the entries, (batch, latent x size), code by code."""
         return logits.reshape(-1, self.latent, self.size)
 
     def entries(self, codes: Tensor) -> Tensor:
-        """The entries of the code books that codes, (batch, codes), are the numbers of: (batch,
-        codes x dim)."""
+        """The entries of the first code books, (batch, codes x dim), that codes, (batch, codes) of
+        an integer type, are the numbers of, one for each book: 0 .. size - 1, unchecked."""
         count = codes.shape[1]
         places = codes + self.offset[:count]
         # all books one behind the other
@@ -181,15 +191,20 @@ class VQ(AutoEncoder):
         return self.entries(codes.long())
 
     def encode(self, x: Tensor) -> Tensor:
+        """The codes of rows x, (batch, latent), numbers of entries as float32."""
         vectors = self.vectors(x)
         codes = self.chosen(vectors)
         return codes.float()
 
     def decode(self, z: Tensor) -> Tensor:
+        """What codes z, (batch, latent), are decoded to, laid out as x; codes are rounded, and
+        moved into 0 .. size - 1."""
         entries = self._entries_of_numbers(z)
         return self.decoder(entries)
 
     def prior_logits(self, z: Tensor) -> Tensor:
+        """The logits of each code given those before it, (batch, latent, size), for codes z,
+        (batch, latent) float32. Code books get no gradient by them."""
         # the prior learns what the codes are, and does not change them
         entries = self._entries_of_numbers(z).detach()
         hidden = F.silu(self.hidden(entries))
@@ -197,7 +212,8 @@ class VQ(AutoEncoder):
         return self._by_code(logits)
 
     def nats_of_codes(self, codes: Tensor) -> Tensor:
-        """The cost of each code, given the codes before it, -log p in nats: (batch, latent)."""
+        """The cost of each code, given the codes before it, -log p in nats: (batch, latent). codes:
+        (batch, latent) int64, each 0 .. size - 1."""
         logits = self.prior_logits(codes.float())
         log_p = F.log_softmax(logits, dim=2)
         index = codes[:, :, None]
@@ -205,6 +221,8 @@ class VQ(AutoEncoder):
         return -log_p_of_codes[:, :, 0]
 
     def parts(self, x: Tensor) -> Tensor:
+        """(batch, columns + 1), in nats: the cost of each column of rows x given their codes, and
+        last that of the codes."""
         vectors = self.vectors(x)
         codes = self.chosen(vectors)
         entries = self.entries(codes)
@@ -221,6 +239,10 @@ class VQ(AutoEncoder):
         rng: torch.Generator,
         seen: Tensor | None = None,
     ) -> Tensor:
+        """The loss of each row x, (batch,), in nats: what it costs given its codes, or those of
+        `seen` if that is given; the pull of vectors to entries; and the cost of the codes. In
+        training the vectors are kept for `after_step`. rng: of relax=gumbel, which draws its
+        noise."""
         h = self.vectors(x if seen is None else seen)
         codes = self.chosen(h)
         nats_of_codes = self.nats_of_codes(codes)
@@ -239,8 +261,10 @@ class VQ(AutoEncoder):
         return cost + self.params.commitment * distance + prior
 
     def _relaxed_loss(self, x: Tensor, h: Tensor, rng: torch.Generator) -> Tensor:
-        """The loss of rows without the prior's, (batch,), for codes that are mixtures of entries:
-        of what they are decoded to, and of how far from uniform they are chosen."""
+        """The loss of rows x without the cost of codes, (batch,), in nats, for codes that are
+        mixtures of entries (relax=gumbel): of what they are decoded to, and of how far from uniform
+        they are chosen. h: (batch, latent x size), the logits, as of `vectors`; rng: draws
+        noise."""
         logits = self._by_code(h)
         uniform = torch.rand(logits.shape, generator=rng, device=x.device)
         # of 0 and 1 there would be no logarithm
@@ -260,6 +284,9 @@ class VQ(AutoEncoder):
 
     @torch.no_grad()
     def after_step(self, rng: torch.Generator) -> None:
+        """Move the code books towards the vectors of the last training batch, and give an entry
+        that is hardly chosen the place of one of these, which rng draws; with relax=gumbel lower
+        the temperature instead."""
         if self.gumbel:
             self.heat.mul_(COOLING)
             self.heat.clamp_(min=COOLEST)
@@ -272,6 +299,7 @@ class VQ(AutoEncoder):
         vectors = vectors.transpose(0, 1)
         choice = F.one_hot(codes.T, self.size)
         choice = choice.float()
+        # how many vectors chose each entry, and what they add up to
         count = choice.sum(dim=1)
         total = choice.transpose(1, 2) @ vectors
         self.count.lerp_(count, 1 - DECAY)
@@ -290,6 +318,9 @@ class VQ(AutoEncoder):
         self.book.copy_(means)
 
     def report(self, x: Tensor) -> dict[str, float]:
+        """Figures of held-out rows x: code_levels, the entries of a code book; codebook_perplexity,
+        as how many entries that were used alike they are used, on average over the codes;
+        code_bits, what the codes of a record take by the prior, on average."""
         codes = self.encode(x).long()
         use = F.one_hot(codes, self.size).float()
         use = use.mean(dim=0)
@@ -309,6 +340,7 @@ class VQ(AutoEncoder):
 
 
 def _straight_through(vectors: Tensor, entries: Tensor) -> Tensor:
-    """The entries, but with gradients that pass to the vectors as if they had not been replaced."""
+    """The entries, but with gradients that pass to the vectors, of the same shape, as if they had
+    not been replaced."""
     off = entries - vectors
     return vectors + off.detach()
