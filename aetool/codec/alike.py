@@ -19,10 +19,12 @@ class AlikeColumns:
     """Decides which columns of a wide block reuse the coding plan of an earlier column and which
     search for their own.
 
-    period: how many columns before a column the one is whose plan it may reuse. Of eight periods a
-    plan with features is searched anew in two. Each other place of the period counts for itself:
-    after a search that finds the plan to reuse again, but for its bins, twice as many columns and
-    one more reuse it before the next search, at most 64; after any other search none does.
+    period: how many columns before a column the one is whose plan it may reuse, at least 1. For
+    each column in turn `offered` is to be called, and, where that returned None, `found`. Of eight
+    periods a plan with features (contexts that choose frequency tables) is searched anew in two.
+    Each place of the period whose plan has none counts for itself: after a search that finds the
+    plan to reuse again, but for its bins (the ranges its numbers fall into), twice as many columns
+    and one more reuse it before the next search, at most 64; after any other search none does.
     """
 
     def __init__(self, period: int) -> None:
@@ -65,9 +67,9 @@ class AlikeColumns:
 
 
 def _are_equal_but_for_bins(one: Plan, other: Plan) -> bool:
-    """Whether two plans may stand for each other: equal transforms of the same streams, no
+    """Whether two plans differ by no more than their bins: equal transforms of the same streams, no
     features, and at least two bins each, whatever these are. False for values that are packed as
-    bytes."""
+    bytes. Other fields, as the strength, are not compared."""
     if one.features or other.features:
         return False
     if min(one.bins, other.bins) < 2:
@@ -82,8 +84,9 @@ def _are_equal_but_for_bins(one: Plan, other: Plan) -> bool:
 
 
 def moved(plan: Plan, period: int) -> Plan:
-    """Return a copy of a column's plan with `period` added to the number of every stream that it
-    refers to: the plan for the column one period later."""
+    """Return a copy of a column's plan with `period` added to the number of every other stream that
+    it refers to, those of features, transforms and combinations: the plan for the column one period
+    later."""
     changes: dict[str, object] = {}
     features = []
     for feature in plan.features:

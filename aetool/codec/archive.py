@@ -53,8 +53,13 @@ MODEL_PATH = "AETOOL_MODEL_PATH"
 
 @dataclass(frozen=True, eq=False)
 class Decoder:
-    """Decodes blocks of one archive, in this process or in a worker. count: whether to compute the
-    digest of each block's content even where none is stored to compare it with."""
+    """Decodes blocks of one archive, in this process or in a worker.
+
+    shared: what the archive's model knows of columns; students: the networks that predict columns;
+    pictures: what the model has learned of pictures; None for each that there is not. count:
+    whether to compute the digest of each block's content even where none is stored to compare it
+    with.
+    """
 
     shared: Shared | None
     students: Students | None
@@ -69,9 +74,10 @@ class Decoder:
         """Decode a stored block and return it; damage is returned as an ArchiveError, not raised,
         so that it can travel from a worker.
 
-        An error in place of a block is returned as it is. A block that does not decode with the
-        students' usual arithmetic is decoded again by their reference. ledger: collects the bits
-        that each value took.
+        stored: a block whose payload was compared with its digest; an error in its place is
+        returned as it is. A block that does not decode with the students' usual arithmetic is
+        decoded again by their reference. ledger: collects the bits that each value took, and is
+        emptied before a second decoding; None: they are not counted.
         """
         if isinstance(stored, ArchiveError):
             return stored
@@ -81,7 +87,7 @@ class Decoder:
             except ArchiveError:
                 if self.students is None or not self.students.of:
                     raise
-                # the payload is whole: floats that are not the norm's are found out, and mended
+                # the payload is undamaged: this machine's floats may differ, whole numbers do not
                 if ledger is not None:
                     ledger.clear()
                 return self._decoded(stored, self.students.by_reference(), ledger)
@@ -102,9 +108,11 @@ class Decoder:
         students: Students | None,
         ledger: Ledger | None,
     ) -> Block:
+        """Decode a stored block and set its rows and first record; ArchiveError if it is damaged.
+        students: the networks to predict columns with, in place of the decoder's."""
         expected = stored.content or None
         if expected is None and students is not None:
-            # nothing but the digest of the whole would tell that floats are not the norm's
+            # without a digest of the block nobody would see that this machine's floats differ
             students = students.by_reference()
         block = blocks.decode(
             stored.payload,
@@ -123,13 +131,16 @@ class Decoder:
 
 class Archive:
     """An archive (.aez file) opened for reading. Header, footer and sections are verified when it
-    is opened (ArchiveError if they are damaged, DataError if the file cannot be read); each block
-    when it is read.
+    is opened (ArchiveError if they are damaged, NoArchiveError if it is no archive, DataError if
+    the file cannot be read); each block when it is read. Use it in a `with` statement, or close it.
 
-    content: what the archive holds, which knows how blocks become records. rows: how many records.
+    path: of the file; "-": standard input. model: offered for an archive that names one; None: it
+    is looked for where it is needed. device: what runs the model, auto, cpu, cuda or cuda:<n>.
     lenient: damaged parts are left out instead of raising an error; `lost` says which. max_output:
-    how many bytes may be restored at most; None: as many as `limits.default_output` says. columns:
-    those of a table that slices and `to_pandas` restore; None: all.
+    how many bytes may be restored at most; None: as many as `limits.default_output` says.
+
+    content: the kind of content, which knows how blocks become records. rows: how many records.
+    columns: the names of those of a table that slices and `to_pandas` restore; None: all.
     """
 
     def __init__(
@@ -169,18 +180,20 @@ class Archive:
 
     @property
     def mode(self) -> str:
-        """ "lossless", "bounded" or "lossy"."""
+        """How exactly the source comes back: "lossless", "bounded" (numbers within an error) or
+        "lossy"."""
         return self.content.mode
 
     @property
     def kind(self) -> str:
-        """ "table", "image", "folder" or "bytes"."""
+        """What the records are: "table", "array", "image", "folder" or "bytes"."""
         return self.content.kind
 
     @property
     def format(self) -> dict[str, Json]:
-        """How the source was written, as delimiter, quotes and line ends of a text: from the
-        header, or from the model where the header leaves it out."""
+        """How the source was written, by name: its "format" and what that needs, as "delimiter" and
+        "newline" of a text. From the header, or from the model where the header leaves it out;
+        BundleError if that is not there."""
         return self.content.format(self)
 
     @property
@@ -192,7 +205,7 @@ class Archive:
 
     @property
     def size(self) -> int:
-        """Bytes of the archive's file, added to those of all parts if it is an index."""
+        """Bytes of the archive's file, and, if it is an index, those of the files of all parts."""
         others = self.content.size if isinstance(self.content, Parts) else 0
         return self.reader.size + others
 
@@ -216,13 +229,16 @@ class Archive:
 
     @property
     def lost(self) -> list[str]:
-        """A line for each part that a lenient reading has left out so far, as it was damaged."""
+        """A line for each damaged part that a lenient reading has left out so far, such as "records
+        1 to 100"; the list grows as blocks are read."""
         return self.reader.lost
 
     @property
     def facts(self) -> dict[str, Json]:
-        """The archive's fidelity and the facts of its footer by name: errors by column, and the
-        SHA-256 of the restored bytes, or the first bytes of it, where the content is bytes."""
+        """The archive's "fidelity" and the facts of its footer by name: "errors" as {column:
+        {"largest": error}}, and, where the content is bytes, the SHA-256 of what is restored in
+        hexadecimal, as "sha256", or its first bytes, as "sha256_begins". BundleError or
+        ArchiveError as of `shared` where the model has the errors' units."""
         known = {"fidelity": self.content.fidelity, **self.reader.facts}
         if isinstance(known.get("errors"), list):
             errors = self.foreseen.in_numbers(known["errors"])
@@ -233,7 +249,7 @@ class Archive:
         return known | {"sha256" if len(sha) == 64 else "sha256_begins": sha}
 
     def close(self) -> None:
-        """Close the archive's file."""
+        """Close the archive's file. Once more does nothing."""
         self.reader.close()
 
     def __enter__(self) -> Archive:
@@ -247,7 +263,8 @@ class Archive:
 
     def choose(self, columns: Sequence[str]) -> None:
         """Restore only the columns of these names in slices and `to_pandas`. ParamError for a name
-        that is not there, or an archive of no table."""
+        that is not there, or an archive of no table. Decompressing to a file does not look at it.
+        """
         self.content.places(self, columns)
         self.columns = list(columns)
 
@@ -268,7 +285,8 @@ class Archive:
     def _find_model(self) -> Bundle:
         """The model that the archive needs: the one inside it, else the first with the digest that
         the archive names: the one that was offered, or one in the folders of $AETOOL_MODEL_PATH,
-        where files that cannot be read are passed over. BundleError if there is none."""
+        where files that cannot be read are passed over. BundleError if there is none, BundleError
+        or ArchiveError if the one inside is damaged."""
         if "model" in self.reader.sections:
             where = f"{self.reader.path}: model"
             section = packed_models.unpacked(self.reader.sections["model"], where)
@@ -328,7 +346,7 @@ class Archive:
     @property
     def students(self) -> Students | None:
         """The small networks that predict columns: those embedded in the archive, else its model's;
-        None if neither has any."""
+        None if neither has any. Errors as of `shared` and students.from_bytes."""
         if self._students is None and "students" in self.reader.sections:
             name = f"{self.reader.path}: students"
             self._students = from_bytes(self.reader.sections["students"], name)
@@ -350,7 +368,7 @@ class Archive:
     def beside(self, file: str) -> Archive:
         """Open another archive in the folder of this one, which lists it, with the same options.
         file: its name. ArchiveError if it is not there; DataError if this archive came through a
-        pipe, and so lies in no folder."""
+        pipe, and so lies in no folder. The caller closes what is returned."""
         if self.piped:
             raise DataError(
                 f"{self.reader.path}: is an index of archives that lie beside it; give its path"
@@ -368,20 +386,20 @@ class Archive:
 
     def part(self, number: int) -> Archive:
         """Open part `number`, from 0, of an index, with errors as of indexes.part; AssertionError
-        for another archive."""
+        for another archive. The caller closes it."""
         assert isinstance(self.content, Parts)
         return indexes.part(self, self.content, number)
 
     def parts(self, first: int, last: int) -> Iterator[OpenPart]:
         """Open, one by one, the parts of an index that hold records first:last, as indexes.parts
-        does; AssertionError for another archive."""
+        does, which closes each before the next; AssertionError for another archive."""
         assert isinstance(self.content, Parts)
         yield from indexes.parts(self, self.content, first, last)
 
     @property
     def places(self) -> list[BlockPlace]:
-        """Where each block lies in its file; of an index the blocks of all parts, numbered
-        through."""
+        """Where each block lies in its file; of an index the blocks of all parts, numbered through,
+        from 0. To list these each part is opened, once."""
         if not isinstance(self.content, Parts):
             return self.reader.blocks
         if self._places is None:
@@ -391,8 +409,9 @@ class Archive:
     # ---- blocks
 
     def blocks(self, first: int, last: int) -> Iterator[tuple[Block, slice]]:
-        """Yield each block that has some of the rows first:last, and the slice of its own rows that
-        these are. A few threads, or the engine, decode ahead.
+        """Yield each block that has some of the rows first:last, decoded, in order, and the slice,
+        counted from the block's first row, that these are. A few threads, or the engine, decode
+        ahead.
 
         A damaged block raises ArchiveError, or, if lenient, is left out and noted in `lost`. Where
         all rows are read and none was lost, ArchiveError at the end unless the digest of all blocks
@@ -406,6 +425,8 @@ class Archive:
         whole = (first, last) == (0, self.rows)
 
         def numbers() -> Iterator[int]:
+            """Yield the number of each block that has some of the wanted rows; of all rows, every
+            block."""
             for number, info in enumerate(self.reader.blocks):
                 if whole or (info.first < last and info.first + info.rows > first):
                     yield number
@@ -430,8 +451,8 @@ class Archive:
 
     def costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
         """Yield blocks, each with the bits that its records take, column by column; a few threads
-        decode ahead. wanted: the numbers of the blocks; None: all. DataError for a content whose
-        costs cannot be told by record; ArchiveError for a damaged block, also if lenient."""
+        decode ahead. wanted: the numbers of the blocks, from 0; None: all. DataError for a content
+        whose costs cannot be told by record; ArchiveError for a damaged block, also if lenient."""
         if isinstance(self.content, Parts):
             yield from indexes.costs(self, wanted)
             return
@@ -439,6 +460,8 @@ class Archive:
         _ = self.students
 
         def priced(number: int) -> tuple[Block | ArchiveError, Costs | None]:
+            """Decode block `number`: (it, the costs of its records), or (error, None) for a damaged
+            one."""
             ledger = Ledger()
             _, block = self._block(number, ledger)
             if isinstance(block, ArchiveError):
@@ -455,10 +478,15 @@ class Archive:
 
     @property
     def _decoder(self) -> Decoder:
+        """A decoder of this archive's blocks. Digests are computed even where none is stored,
+        unless the restored bytes have one."""
         count = not self.content.hashes_bytes
         return Decoder(self.shared, self.students, self.pictures, count)
 
     def _block(self, number: int, ledger: Ledger | None = None) -> tuple[int, Block | ArchiveError]:
+        """Read and decode block `number`, from 0: (number, block), or (number, error) for a damaged
+        one, with the archive's name. ledger: collects the bits of each value; None: they are not
+        counted."""
         try:
             return self._named(number, self._decoder(self.reader.block(number), ledger))
         except ArchiveError as error:
@@ -478,10 +506,11 @@ class Archive:
         numbers: Iterator[int],
     ) -> Generator[tuple[int, Block | ArchiveError], None, None]:
         """Read the blocks of these numbers here and decode them on an engine; yields (number, block
-        or error)."""
+        or error), in their order."""
         under_way: deque[int] = deque()
 
         def stored() -> Iterator[StoredBlock | ArchiveError]:
+            """Yield each block as it is stored, or the error in its place, and note its number."""
             for number in numbers:
                 under_way.append(number)
                 try:
@@ -497,8 +526,8 @@ class Archive:
 
         wanted: the names of the columns to restore of a table; None: all. Where all is restored and
         no part was lost, a content whose bytes are hashed is compared with the stored SHA-256:
-        ArchiveError, behind the last piece, where they differ; and once more than `max_output`
-        bytes came back.
+        ArchiveError, behind the last piece, where they differ. ArchiveError, too, once more than
+        `max_output` bytes came back, and for a damaged block unless lenient.
         """
         digest = hashlib.sha256()
         size = 0
@@ -514,9 +543,12 @@ class Archive:
 
     @property
     def _complete(self) -> bool:
+        """Whether no part was left out as damaged, so that the digest of all that is restored may
+        be compared; True also of an archive in one piece whose own digest does not match."""
         return not self.lost or self.reader.unsealed
 
     def _check_output(self, size: int) -> None:
+        """Raise ArchiveError if `size`, the bytes restored so far, is more than max_output."""
         if self.max_output is not None and size > self.max_output:
             raise ArchiveError(
                 f"{self.reader.path}: restores more than {self.max_output:,} bytes, which is all "
@@ -526,10 +558,12 @@ class Archive:
     def sizes(self) -> dict[str, dict[str, int]]:
         """Bytes of the payloads of all blocks: {column's name: {coder: bytes}}. The streams of
         small blocks, which are coded as one, count together as "streams of small blocks"; what
-        belongs to no column counts as "line ends", "irregular records" or the archive's kind."""
+        belongs to no column counts as "line ends", "irregular records" or the archive's kind. All
+        blocks are decoded for it, with errors as of `blocks`."""
         sizes: dict[str, dict[str, int]] = {}
 
         def add(name: str, coder: str, size: int) -> None:
+            """Add `size` bytes to those of a column's name and coder, unless they are none."""
             if size:
                 by_coder = sizes.setdefault(name, {})
                 by_coder[coder] = by_coder.get(coder, 0) + size
@@ -542,6 +576,7 @@ class Archive:
             owners = self.content.owners(block)
             if owners is not None:
                 labels = [names[place] for place in owners]
+            # "t" says that the line ends of the block are a column of their own, the last
             elif len(block.sizes) == len(names) + bool(block.words.get("t")):
                 labels = [*names, "line ends"]
             for label, by_coder in zip(labels, block.sizes, strict=False):
@@ -554,7 +589,8 @@ class Archive:
     def __getitem__(self, rows: slice) -> Any:
         """Records a:b of the archive, counted as in a Python list: a DataFrame of a table; (n,
         channels, height, width) of pictures of one size; a list of (channels, height, width) of a
-        folder of pictures; of a file of arrays a DataFrame, an array or arrays by name.
+        folder of pictures, uint8 or uint16 all; of a file of arrays a DataFrame, an array or arrays
+        by name.
 
         ParamError for a number in place of a:b, or a step other than 1; DataError for a content
         that is nothing but bytes.
@@ -568,7 +604,7 @@ class Archive:
 
     def to_pandas(self) -> pd.DataFrame:
         """Restore all records of a table as a DataFrame, with the dtypes that the source had; only
-        the chosen columns, if there are such."""
+        the chosen columns, if there are such. Of other contents what `archive[:]` returns."""
         frame: pd.DataFrame = self._frame(0, self.rows)
         return frame
 
@@ -580,7 +616,8 @@ class Archive:
 
     def check(self) -> None:
         """Restore everything, as decompressing does, without keeping any of it; ArchiveError at the
-        first part whose digest is not the stored one."""
+        first part whose digest is not the stored one. A lenient archive notes damaged blocks in
+        `lost` instead."""
         with self.sensible():
             for _ in self.content.checked(self):
                 pass

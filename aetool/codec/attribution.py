@@ -24,8 +24,9 @@ def share_blobs(
     ledger: Ledger,
     columns: Sequence[Decoded],
 ) -> None:
-    """Add the bits of a block's blobs (texts, levels, dictionaries) to the cells, in the ledger,
-    that the blobs hold. columns: those of the block, decoded."""
+    """Move the bits of a block's blobs (texts, category names, dictionaries) in the ledger from
+    overhead to the cells that they are of. ledger: filled while the block was decoded; columns:
+    those of the block, decoded. To be called once. ArchiveError for blobs that are damaged."""
     for place, column in enumerate(columns):
         meta = column.meta
         own = ledger.blobs[place]
@@ -53,8 +54,8 @@ def _share_texts(
     cells: Int,
     blob: bytes,
 ) -> None:
-    """Add to each of these cells of column `place` the bits of its text. cells: (n,) row numbers;
-    blob: the texts of these cells, as spans.pack_cells packs them."""
+    """Move from overhead to each of these cells of column `place` the bits of its text. cells: (n,)
+    row numbers; blob: the texts of these cells, as spans.pack_cells packs them."""
     taken = _of_cells(blob, len(cells))
     judged = without_learning(taken)
     ledger.share(place, cells, taken, judged)
@@ -64,11 +65,13 @@ def _of_cells(
     blob: bytes,
     count: int,
 ) -> Float:
-    """(count,): the bits that each cell's text takes in a blob that spans.pack_cells wrote."""
+    """(count,) float64: the bits that each cell's text takes in a blob that spans.pack_cells wrote
+    of `count` cells, its line feed or length included."""
     if not count:
         return np.zeros(0)
     unpacked, bits = blobs.priced(blob)
     text = np.frombuffer(unpacked, np.uint8)
+    # the first byte says how cells are cut: 0 at line feeds, else by their lengths
     if not text[0]:
         # a line feed behind each but the last
         feeds = np.flatnonzero(text[1:] == ord("\n"))
@@ -87,7 +90,7 @@ def between(
     edges: Int,
 ) -> Float:
     """The sums of bits between successive edges, (n - 1,): sum i is of bits[edges[i]:edges[i + 1]].
-    bits: (m,), of each byte; edges: (n,), ascending positions, 0 to m, both allowed."""
+    bits: (m,) float64, of each byte; edges: (n,), ascending positions, 0 to m, both allowed."""
     summed = np.append(0.0, np.cumsum(bits))
     return np.asarray(np.diff(summed[edges]))
 
@@ -98,8 +101,9 @@ def _share_specials(
     column: Decoded,
     meta: PatternMeta,
 ) -> None:
-    """Add the bits of each special text, which is written in the block's description, in equal
-    parts to the cells of column `place` that hold it. The bits are estimated by its letters."""
+    """Move the bits of each special text (one that is no number, and comes often), which is written
+    in the block's description, in equal parts to the cells of column `place` that are this text.
+    The bits are estimated by its letters."""
     for number, special in enumerate(meta.specials):
         is_this = column.kinds == meta.valued + number
         cells = np.flatnonzero(is_this)
@@ -115,8 +119,9 @@ def _share_levels(
     column: Decoded,
     blob: bytes,
 ) -> None:
-    """Add the bits of each category's name to the cells of column `place` that are of this
-    category, in equal parts; a name that the shared model knows takes none."""
+    """Move the bits of each category's name to the cells of column `place` that are of this
+    category, in equal parts; a name that the shared model knows takes none. blob: how many names,
+    as varint, then the names."""
     assert isinstance(column.meta, LevelMeta)
     known = len(column.meta.levels)
     count, at = read_varint(blob, 0)
@@ -135,8 +140,8 @@ def _share_parts(
     column: Decoded,
     blob: bytes,
 ) -> None:
-    """Add to each cell of column `place` the bits of its sentence. blob: the sentences' skeletons
-    and parts, which are a block of their own within it."""
+    """Move to each cell of column `place` the bits of its sentence. blob: a varint, then a block of
+    columns, the sentences' skeletons (what stays the same) and parts (what stands in them)."""
     rows = len(column.kinds)
     _, at = read_varint(blob, 0)
     inner = Ledger()
@@ -153,9 +158,9 @@ def _share_book(
     columns: Sequence[Decoded],
     blob: bytes,
 ) -> None:
-    """Add the bits of each entry of a dictionary, in equal parts, to the cells that refer to the
+    """Move the bits of each entry of a dictionary, in equal parts, to the cells that refer to the
     entry, in whichever column they are. owner: the place of the column that the dictionary is
-    stored with."""
+    stored with; blob: how many entries, as varint, then a block of one column, the entries."""
     count, at = read_varint(blob, 0)
     inner = Ledger()
     block = blocks.decode(blob[at:], count, None, ledger=inner)
@@ -180,9 +185,9 @@ def of_fields(
     rule: Rule,
     columns: int,
 ) -> Float:
-    """(records, columns): the bits of each field of a text, its delimiter or line end included;
-    (records, 1), those of whole records, if not every record has `columns` fields. bits: (n,), of
-    each byte of the text."""
+    """(records, columns) float64: the bits of each field of a text, its delimiter or line end
+    included; (records, 1), those of each record, if not every record has `columns` fields. rule:
+    how the text is cut into fields; bits: (n,), of each byte of the text."""
     cut = fields(text, rule)
     if cut.columns != columns:
         records = np.append(begins(text, rule), len(text)).astype(np.int64)

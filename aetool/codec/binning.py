@@ -19,8 +19,9 @@ FAR = 2**61  # from 0, beyond which no residual is shifted: no bin may leave 64 
 
 
 def bins_of(r: Int, most: int) -> tuple[Int, Int]:
-    """(first number, bits of a place within it), (bins,) each, ascending, of the bins that code
-    residuals r in fewest bits. r: (n,), at least one; most: how many bins there may be, at least 1.
+    """(first number, bits of a place within it), (bins,) int64 each, ascending, of the bins that
+    code residuals r in fewest bits. r: (n,) int64, what a prediction leaves of values, at least
+    one; most: how many bins there may be, at least 1.
 
     A bin is 2^m numbers, which begin a multiple of 2^m from the median, or from 0 (see `_origin`).
     Where residuals are more than 1024 for each different one, and these are no more than `most`,
@@ -45,8 +46,8 @@ def bins_of(r: Int, most: int) -> tuple[Int, Int]:
 
 
 def _histogram(r: Int) -> tuple[Int, Int]:
-    """(the different residuals, ascending, (cells,); how often each occurs, (cells,)). r: (n,), the
-    residuals, at least one."""
+    """(the different residuals, ascending; how often each occurs), (cells,) int64 each. r: (n,),
+    the residuals, at least one."""
     low = int(r.min())
     high = int(r.max())
     if high - low >= 4 * len(r):
@@ -60,8 +61,9 @@ def _histogram(r: Int) -> tuple[Int, Int]:
 
 
 def _origin(cells: Int, counts: Int) -> int:
-    """The number from which intervals of 2^m numbers are counted: the median of the residuals, or 0
-    where one lies 2^61 or more from 0, so that bins about the median could leave 64 bits.
+    """The number from which intervals of 2^m numbers are counted: the median of the residuals (the
+    lowest that half of them, rounded down, are not above), or 0 where one lies 2^61 or more from 0,
+    so that bins about the median could leave 64 bits.
 
     cells: the different residuals, ascending; counts: how often each occurs.
     """
@@ -79,9 +81,9 @@ def _origin(cells: Int, counts: Int) -> int:
 class _Level:
     """The intervals of 2^m numbers, for one m, that residuals lie in.
 
-    nodes: (n,), the number i of each interval, ascending. is_bin: (n,), whether one bin for the
-    interval costs no more than bins for its parts. parents: (n,), the place of each node's parent
-    on the next level; empty where it is not needed.
+    nodes: (n,), the number i of each interval, ascending. is_bin: (n,) bool, whether one bin for
+    the interval costs no more than bins for its parts. parents: (n,), the place of each node's
+    parent on the next level; empty where it is not needed.
     """
 
     nodes: Int
@@ -97,15 +99,15 @@ SKIPPED = _Level(NO_NODES, NO_NODES == 0, NO_NODES)
 @dataclass(frozen=True, eq=False)
 class _Tree:
     """A tree of intervals of 2^m numbers, from those of a single residual up to wide ones. levels:
-    the intervals of 1, 2, 4 ... numbers. alone: the last level of the lowest ones on which no two
-    residuals share an interval; between 0 and it levels are SKIPPED."""
+    those of the intervals of 1, 2, 4 ... numbers, from level 0 up. alone: the last level of the
+    lowest ones on which no two residuals share an interval; between 0 and it levels are SKIPPED."""
 
     levels: list[_Level]
     alone: int
 
     def bins(self) -> tuple[Int, Int]:
-        """(first number, bits within it) of the bins, ascending: from the widest intervals down,
-        those that are best as one bin."""
+        """(first number less the origin, bits within it), (bins,) int64 each, of the bins,
+        ascending: from the widest intervals down, those that are best as one bin."""
         starts: list[Int] = []
         widths: list[Int] = []
         top = self.levels[-1]
@@ -131,8 +133,8 @@ class _Tree:
 
 def _tree(cells: Int, counts: Int, penalty: float) -> _Tree:
     """The tree of intervals above the cells, with a mark at each that takes fewer bits as one bin
-    than as its best parts. cells, counts: (cells,), as `_histogram` returns them; penalty: bits
-    that a bin costs."""
+    than as its best parts. cells, counts: (cells,), as `_histogram` returns them, the cells less
+    the origin; penalty: bits that a bin costs."""
     frequency = counts.astype(np.float64)
     total = frequency.sum()
     # cost of the best bins of each node of this level
@@ -168,7 +170,8 @@ def _tree(cells: Int, counts: Int, penalty: float) -> _Tree:
 
 def _may_meet(nodes: Int) -> bool:
     """Whether halving ascending nodes again (n >> 1, rounded down) may make two of them equal: of
-    more than one they may, unless only -1 and 0 are left, which stay as they are."""
+    more than one they may, unless only -1 and 0 are left, which stay as they are. nodes: (n,)
+    int64."""
     if len(nodes) != 2:
         return len(nodes) > 1
     first, last = nodes.tolist()
@@ -178,7 +181,8 @@ def _may_meet(nodes: Int) -> bool:
 
 def _levels_alone(nodes: Int) -> int:
     """How many levels up each ascending node still has an interval to itself: how often all can be
-    halved with no two becoming equal; at most 62, and 0 of fewer than two nodes."""
+    halved with no two becoming equal; at most 62, and 0 of fewer than two nodes. nodes: (n,) int64,
+    different."""
     if len(nodes) < 2:
         return 0
     differing = nodes[1:] ^ nodes[:-1]

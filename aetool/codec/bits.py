@@ -18,7 +18,7 @@ Int64s = npt.NDArray[np.int64]
 
 def pack(values: U64, widths: U8) -> bytes:
     """Write the lowest widths[i] bits of values[i], one behind the other, least significant bit
-    first; bits left over in the last byte are 0. widths: 0 to 64 each."""
+    first; bits left over in the last byte are 0. values, widths: (n,) each; a width is 0 to 64."""
     n = len(values)
     if kernel.C is not None:
         # a value takes at most 8 bytes, and the kernel writes up to a word more
@@ -36,8 +36,8 @@ def pack(values: U64, widths: U8) -> bytes:
 
 
 def unpack(data: bytes, widths: U8) -> U64:
-    """The values, (n,), that `pack` has written with these widths; ArchiveError if the widths add
-    up to another number of bytes than data has."""
+    """The values, (n,), that `pack` has written with these widths, (n,), their higher bits 0;
+    ArchiveError if the widths add up to another number of bytes than data has."""
     total = int(widths.sum(dtype=np.int64))
     # the last byte may have bits to spare, and no byte more
     whole_bytes = (total + 7) // 8
@@ -100,7 +100,8 @@ def ascending(values: Int64s) -> Int64s:
 
 
 def _by_digit(values: U64, digit: int) -> Int64s:
-    """The places of values, (n,), in the order of one digit of DIGIT bits; 0: the lowest."""
+    """The places of values, (n,), in the order of one digit of DIGIT bits, equal ones in the order
+    of their places. digit: which; 0 is the lowest."""
     shift = np.uint64(DIGIT * digit)
     shifted = values >> shift
     # the cast keeps the lowest 16 bits, which NumPy sorts by counting

@@ -41,13 +41,14 @@ def pack(
     thorough: bool = False,
     binary: bool = False,
 ) -> bytes:
-    """Compress bytes by the stage that makes them smallest: varint length * 8 + number of the
-    stage, then the data. Bytes that no stage makes smaller, or no more than 16, are stored as they
-    are.
+    """Compress bytes by the stage that makes them smallest; returns varint length * 8 + number of
+    the stage, then the data. Bytes that no stage makes smaller, or no more than 16, are stored as
+    they are.
 
-    wanted: the names of the stages to try; of at most stages.FEW bytes mixing is tried, too, unless
-    quick or binary. quick: search less for repeats, which is faster; thorough: search more. binary:
-    the bytes may be numbers of several bytes each.
+    wanted: the names, as in stages.KNOWN, of the stages (general compressors) to try, StopIteration
+    for an unknown one; of at most stages.FEW bytes mixing is tried, too, unless quick or binary.
+    quick: search less for repeats, which is faster; thorough: search more. binary: the bytes may be
+    numbers of several bytes each.
     """
     if len(raw) <= stages.FEW and not (quick or binary) and stages.MIXED not in wanted:
         wanted = (*wanted, stages.MIXED)
@@ -63,8 +64,8 @@ def pack(
 
 
 def unpack(data: bytes, limit: int = MAX_TEXT) -> bytes:
-    """The bytes that `pack` was given; ArchiveError for other data, or more than `limit` bytes, or
-    than MAX_TEXT, whatever the limit."""
+    """The bytes that `pack` was given; ArchiveError for other data, or if they restore more than
+    `limit` bytes, or than MAX_TEXT, whatever the limit."""
     head, at = read_varint(data, 0)
     size = head >> stages.BITS
     number = head & ((1 << stages.BITS) - 1)
@@ -77,8 +78,9 @@ def unpack(data: bytes, limit: int = MAX_TEXT) -> bytes:
 
 
 def priced(data: bytes) -> tuple[bytes, Float]:
-    """(the bytes that `pack` was given, (n,) the bits that each of them took in data). The bits of
-    what belongs to no byte, as the length, are in none of these. ArchiveError as of `unpack`."""
+    """(the bytes that `pack` was given, (n,) float64, the bits that each of them took in data). The
+    bits of what belongs to no byte, as the length, are in none of these. ArchiveError as of
+    `unpack`."""
     head, at = read_varint(data, 0)
     text = unpack(data)
     return text, stages.KNOWN[head & ((1 << stages.BITS) - 1)].costs(data[at:], text)

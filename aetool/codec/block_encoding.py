@@ -29,9 +29,12 @@ WORTH = 0.97  # of the bits must another way to store a column take: others may 
 class BlockEncoder:
     """Collects the parts of a block's payload, and what its description says of each column.
 
-    rows: cells of each column. hints: the plans of the block before; empty: none is taken over.
-    shared: what a model knows of the columns. period: at what distance columns are alike, 0 if none
-    are; it counts only without hints. students: the networks that predict streams.
+    rows: cells of each column; a block of at most JOINED rows stores all streams as one part.
+    effort: how far to search for plans. hints: the plans of the streams of the block before,
+    adapted to this one; empty: none is taken over. shared: what a model knows of the columns.
+    period: at what distance columns are alike, 0 if none are; it counts only without hints.
+    students: the networks that predict streams; None without. `add_column` is to be called for each
+    column in order, then `description` and `all_parts`.
     """
 
     def __init__(
@@ -65,10 +68,10 @@ class BlockEncoder:
     # ---- ways to store a column
 
     def cheapest(self, column: Coded) -> tuple[Coded, list[Plan]]:
-        """Choose among a column's encodings the one that takes fewest bits: (that encoding, the
-        plans of its streams). Another than the first is taken only if it takes less than 97 % of
-        the bits of the best before it. The plans are [] where there is only one encoding and
-        nothing was searched."""
+        """Choose among the encodings of the next column the one that takes fewest bits, without
+        adding it: (that encoding, the plans of its streams). Another than the first is taken only
+        if it takes less than 97 % of the bits of the best before it. The plans are [] where there
+        is only one encoding and nothing was searched."""
         if not column.others:
             return column, []
         fewest_bits = np.inf
@@ -100,8 +103,8 @@ class BlockEncoder:
         return bits + 8.0 * len(book.blob) * column.share
 
     def _tried(self, column: Coded) -> tuple[float, list[Plan]]:
-        """Estimate what a column would take if it were encoded next: (bits, the plans of its
-        streams). The encoder stays as it is."""
+        """Estimate what a column, encoded in one way, would take if it came next: (bits, the plans
+        of its streams). The encoder stays as it is."""
         bits = self._bits_of_blobs(column)
         known = self.known.copy()
         planner = planning.Planner(known, self.planner.effort)
@@ -128,7 +131,7 @@ class BlockEncoder:
     def add_column(self, column: Coded, plans: Sequence[Plan]) -> None:
         """Encode the next column of the block: its meta, plans, parts and digests come behind those
         of the columns before. plans: those of its streams, where they were found before; else
-        empty."""
+        empty. IndexError if the shared model has not so many columns."""
         place = len(self.columns)
         meta, blobs = self._stored_parts(column, place)
         foreseen = False
@@ -163,9 +166,9 @@ class BlockEncoder:
         return dataclasses.replace(meta, of=owner), blobs
 
     def _add_stream(self, stream: Stream, foreseen: bool, chosen: Plan | None) -> None:
-        """Encode the next stream of the block. foreseen: whether the shared model describes its
-        column in the same way, so that its plan may serve; chosen: the stream's plan, where one was
-        searched already."""
+        """Encode the next stream of the block, and add its digest, plan and part. foreseen: whether
+        the shared model describes its column in the same way, so that its plan may serve; chosen:
+        the stream's plan, where one was searched already."""
         self.content.append(digest_of_values(stream.values))
         number = len(self.plans)
         shared = self.shared
@@ -188,6 +191,7 @@ class BlockEncoder:
         if shared is not None and from_model and number < len(shared.stillness):
             mark = integers.stillness(stream.values, shared.usual[number])
             self.marks[number] = mark
+        # of a stream that never changes one difference is stored, however many rows there are
         if shared is not None and mark != integers.MOVING:
             pushed = integers.still(plan, stream, self.known, shared.usual[number])
         else:
@@ -195,7 +199,8 @@ class BlockEncoder:
         self.small.append(pushed)
 
     def _planned(self, stream: Stream, number: int) -> Plan:
-        """The plan for the next stream: searched, or that of a column that is alike."""
+        """The plan for the next stream: searched, or that of a column that is alike. number: of the
+        stream in the block, from 0."""
         if self.alike is None:
             return self.planner.plan(stream, number)
         like = self.alike.offered(self.plans)
@@ -207,8 +212,8 @@ class BlockEncoder:
     # ---- the whole
 
     def description(self) -> dict[str, list[Json]]:
-        """What the block's description says of its columns and of its streams; None for each that
-        is as the shared model has it."""
+        """What the block's description says: as "columns" the JSON of each column's meta, as
+        "plans" that of each stream's plan; None for each that is as the shared model has it."""
         metas: list[Json] = []
         for meta in self.metas:
             metas.append(None if meta is None else meta.to_json())
@@ -224,8 +229,8 @@ class BlockEncoder:
         return any(plan is not None and plan.asks_others for plan in self.stored)
 
     def all_parts(self) -> list[bytes]:
-        """The parts of the payload, in order; of a small block all streams are one part, the
-        last."""
+        """The parts of the payload, in order; for each column its blobs, then its streams; of a
+        small block all streams are one part, the last. To be called once all columns are added."""
         if not self.small:
             return self.parts
         streams = self.small
@@ -238,5 +243,6 @@ class BlockEncoder:
 
 
 def digest_of_values(values: Int) -> bytes:
-    """The digest of whole numbers, (n,): of their bytes as 64-bit numbers, lowest byte first."""
+    """The 8-byte digest of whole numbers, (n,) int64: of their bytes as 64-bit numbers, lowest byte
+    first."""
     return digest(np.ascontiguousarray(values, "<i8").data)

@@ -17,9 +17,9 @@ HEAD_SIZE = _HEAD.size + SEAL + LENGTH.size
 
 @dataclass(frozen=True)
 class BlockPlace:
-    """Where a block lies in the file. offset, length: in bytes, its head counted; first, rows: the
-    number of its first record, from 0, and how many it has; number: of the block. seal: the digest
-    of it that the footer lists; b"" without a footer."""
+    """Where a block lies in the file. offset, length: in bytes, its head included; first, rows: the
+    number of its first record, from 0, and how many records it has; number: of the block, from 0.
+    seal: the 16-byte digest of it that the footer lists; b"" without a footer."""
 
     offset: int
     length: int
@@ -36,11 +36,11 @@ class BlockPlace:
 
 @dataclass(frozen=True)
 class BlockHead:
-    """The bytes before the payload of a block, taken apart.
+    """The fields of a block's head, which are HEAD_SIZE bytes before its payload.
 
-    number: of the block; first, rows: the number, from 0, of its first record in the archive, and
-    how many it has; length: bytes of the payload; content: the digest of what the payload decodes
-    to.
+    number: of the block, from 0; first, rows: the number, from 0, of its first record in the
+    archive, and how many it has; length: bytes of the payload; content: the 8-byte digest of what
+    the payload decodes to. The seal and the checksum at the end of the head are not among them.
     """
 
     number: int
@@ -50,12 +50,14 @@ class BlockHead:
     content: bytes
 
     def _fields(self) -> bytes:
-        """The fields of the head as bytes, without seal and checksum."""
+        """The fields of the head as bytes, without seal and checksum. Whole numbers are
+        little-endian; struct.error for one that is below 0 or too large for its field."""
         return _HEAD.pack(SYNC, self.number, self.first, self.rows, self.length, self.content)
 
     def seal(self, header_seal: bytes, payload: bytes) -> bytes:
-        """The digest of the payload, this head and the header's digest together: a block of another
-        archive, or at another place, has another."""
+        """The 16-byte digest of the payload, this head and the header's digest together: a block of
+        another archive, or at another place, has another. header_seal: 16 bytes; payload: as it is
+        stored."""
         return seal(header_seal, self._fields(), seal(payload))
 
     def to_bytes(self, block_seal: bytes) -> bytes:
@@ -66,8 +68,9 @@ class BlockHead:
 
     @classmethod
     def from_bytes(cls, frame: bytes) -> tuple[BlockHead, bytes]:
-        """(head, seal) of HEAD_SIZE bytes; DamageError if they are no head, or name sizes that are
-        not allowed."""
+        """(head, seal) of the HEAD_SIZE bytes before a payload; the seal is read, not compared.
+        DamageError if they are no head, or name sizes that are not allowed; struct.error for fewer
+        bytes."""
         sync, number, first, rows, length, content = _HEAD.unpack_from(frame)
         if sync != SYNC:
             raise DamageError("it does not begin as a block does")
@@ -82,10 +85,10 @@ class BlockHead:
 
 @dataclass(frozen=True)
 class StoredBlock:
-    """A block that was read, its payload compared with its digest. number: its own, from 0; first:
-    the number, from 0, of its first record in the archive; rows: how many records it has; content:
-    the digest of what it decodes to, b"" in an archive of one piece, which has only a digest of the
-    whole."""
+    """A block that was read, its payload compared with its digest. number: of the block, from 0;
+    first: the number, from 0, of its first record in the archive; rows: how many records it has;
+    content: the 8-byte digest of what it decodes to, b"" in an archive of one piece, which has only
+    one of all that it restores; payload: its bytes as they are stored."""
 
     number: int
     first: int

@@ -26,8 +26,8 @@ def seal(*parts: bytes) -> bytes:
 
 
 def root_of(seals: Sequence[bytes]) -> bytes:
-    """The digest at the root of a tree (a Merkle tree) whose leaves are the seals of blocks, in
-    order.
+    """The 16-byte digest at the root of a tree (a Merkle tree) whose leaves are the seals of
+    blocks, in order.
 
     A leaf is the seal of 00 and a block's seal, a node that of 01 and its two children; the last of
     an odd number moves up as it is. Without blocks it is the seal of nothing.

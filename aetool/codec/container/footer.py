@@ -26,9 +26,9 @@ Described = dict[str, Json]  # parsed JSON
 class Trailer:
     """The last TRAILER_SIZE bytes of an archive of blocks, taken apart.
 
-    whole: the digest of what is restored. header_seal: the header's digest; root: that of all
-    blocks' seals; seal: the footer's. offset: where the footer begins, from the archive's begin;
-    length: bytes of its JSON; count: how many blocks.
+    whole: the SHA-256, 32 bytes, of what is restored. header_seal: the header's digest; root: that
+    of all blocks' seals; seal: the footer's; 16 bytes each. offset: where the footer begins, from
+    the archive's begin; length: bytes of its JSON; count: how many blocks there are.
     """
 
     whole: bytes
@@ -47,7 +47,8 @@ class Trailer:
     @classmethod
     def from_bytes(cls, frame: bytes) -> Trailer:
         """The trailer that these TRAILER_SIZE bytes are; DamageError if they have no end mark, or
-        name sizes that are not allowed."""
+        name sizes that are not allowed. Digests are read, not compared; struct.error for fewer
+        bytes."""
         whole, header_seal, root, offset, length, count = _TRAILER.unpack_from(frame)
         footer_seal, end = _TRAILER_END.unpack_from(frame, _TRAILER.size)
         trailer = cls(whole, header_seal, root, offset, length, count, footer_seal)
@@ -60,9 +61,11 @@ class Trailer:
 class Footer:
     """The part of an archive behind its blocks.
 
-    described: its JSON, with "blocks", "facts" and in large archives a copy of the header. seals:
-    the digest of each block; whole: the digest of what is restored; header_seal: of the header.
-    offset: where the footer begins, from the archive's begin, as the footer itself says.
+    described: its JSON: "blocks", a list of [bytes of the payload, rows] of each block; "facts"; in
+    large archives "header" and "model", copies of the header and of the model's digest. seals: the
+    16-byte digest of each block; whole: the SHA-256, 32 bytes, of what is restored; header_seal:
+    the header's digest. offset: where the footer begins, from the archive's begin, as the footer
+    itself says.
     """
 
     described: Described
@@ -83,7 +86,8 @@ class Footer:
     @classmethod
     def from_bytes(cls, body: bytes, frame: bytes) -> Footer:
         """The footer of its bytes, `body` before the trailer and `frame`, the trailer; DamageError
-        if their digests do not match."""
+        if their digests do not match, or as of Trailer.from_bytes; ValueError or TypeError for JSON
+        that is no object."""
         trailer = Trailer.from_bytes(frame)
         if seal(body + frame[: _TRAILER.size]) != trailer.seal:
             raise DamageError("the footer's digest does not match")
@@ -95,8 +99,9 @@ class Footer:
         return cls(described, seals, trailer.whole, trailer.header_seal, trailer.offset)
 
     def index(self, start: int) -> list[BlockPlace]:
-        """Where each block lies, if the first begins at offset `start` of the file; DamageError if
-        the list does not make sense."""
+        """Where each block lies, in their order, if the first begins at offset `start` of the file.
+        DamageError if the list has another length than the digests, or a number that is not
+        allowed; KeyError, TypeError or ValueError where there is no list of pairs."""
         listed = self.described["blocks"]
         if len(listed) != len(self.seals):
             raise DamageError(OUT_OF_RANGE)

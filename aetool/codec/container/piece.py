@@ -29,9 +29,10 @@ from aetool.errors import ArchiveError
 class OnePiece:
     """A small archive of at most one block, taken apart.
 
-    model: the first 16 bytes of the SHA-256 of the model that it needs, b"" if none. rows: records;
-    facts, header: JSON. payload: of the block, b"" without one. whole: the first bytes of the
-    digest of what is restored.
+    model: the first 16 bytes of the SHA-256 of the model that it needs, b"" if none. rows: how many
+    records it has; facts, header: JSON objects, what the footer and the header of a larger archive
+    say. payload: of the block, b"" without one. whole: the first WHOLE_IN_PIECE bytes of the
+    SHA-256 of what is restored.
     """
 
     model: bytes
@@ -42,7 +43,8 @@ class OnePiece:
     whole: bytes
 
     def to_bytes(self) -> bytes:
-        """The archive as bytes, its digest at their end."""
+        """The archive as bytes, an 8-byte digest of all others at their end. How many they are is
+        not checked: a reader refuses COPIED_FROM or more."""
         described = deflate([self.facts, self.header])
         layout = ONE_PIECE | (NAMED if self.model else 0)
         parts = [
@@ -85,7 +87,8 @@ class OnePiece:
 
 
 def is_sealed(piece: bytes) -> bool:
-    """Whether the last DIGEST bytes are the digest of all bytes before them."""
+    """Whether the last DIGEST bytes of an archive of one piece are the digest of all bytes before
+    them."""
     return digest(piece[:-DIGEST]) == piece[-DIGEST:]
 
 

@@ -39,15 +39,18 @@ SENSELESS = (ValueError, KeyError, TypeError, OverflowError, struct.error)
 
 class Reader:
     """An archive opened for reading: header, sections and footer are verified when it is opened, a
-    block when it is read.
+    block when it is read. Close it after use.
 
-    name: what messages call the file; "": its path. header, facts: JSON of the archive; sections:
-    their bytes by name; header_seal: the header's digest, which those of blocks depend on. model:
-    the first 16 bytes of the SHA-256 of the model that is needed, zeros if none. sha256: of what is
-    restored, or its first 4 bytes. blocks: where each lies. lost: for a recovering reader, a line
-    for each part that is missing; unsealed: whether no part is missing, but only the digest of the
-    whole can tell that they are undamaged. DataError if the file cannot be opened, NoArchiveError
-    if it is no archive, ArchiveError if it is damaged or of another version of the format.
+    name: what messages call the file; "": its path. header, facts: JSON of the archive, what is
+    known before and after its blocks are written; sections: other data, such as an embedded model,
+    as bytes by name; header_seal: the header's digest, which those of blocks depend on. model: the
+    first 16 bytes of the SHA-256 of the model that is needed, zeros if none. sha256: of what is
+    restored, or its first 4 bytes. blocks: where each lies. size: bytes of the file.
+
+    lost: for a recovering reader, a line for each part that is missing; unsealed: whether no part
+    is missing, but only the digest of all that is restored can tell that they are undamaged.
+    DataError if the file cannot be opened, NoArchiveError if it is no archive, ArchiveError if it
+    is damaged or of another version of the format.
     """
 
     def __init__(self, path: Path, name: str = "") -> None:
@@ -78,15 +81,16 @@ class Reader:
 
     @property
     def rows(self) -> int:
-        """How many records the archive has."""
+        """How many records the archive has: up to the end of its last block, those that are lost
+        before it included."""
         if self.blocks:
             return self.blocks[-1].first + self.blocks[-1].rows
         return 0
 
     @property
     def ending(self) -> bytes:
-        """A digest of the file's last bytes, which depend on all others: it tells two archives
-        apart."""
+        """A 16-byte digest of the file's last bytes, which depend on all others: it tells two
+        archives apart. DamageError if the file has become shorter since it was opened."""
         length = min(self.size, TRAILER_SIZE)
         return seal(self._read(self.size - length, length))
 
@@ -100,7 +104,8 @@ class Reader:
 
     def block(self, index: int) -> StoredBlock:
         """Read block `index`, from 0 (an archive of one piece has only one, whatever is asked for);
-        ArchiveError unless head, place and payload are those that its digest was made of."""
+        ArchiveError, which does not name the file, unless head, place and payload are those that
+        its digest was made of."""
         if self._only_block is not None:
             return self._only_block
         try:
@@ -109,8 +114,8 @@ class Reader:
             raise ArchiveError(f"damaged: {error}") from None
 
     def check_whole(self, whole: bytes) -> None:
-        """Raise ArchiveError unless `whole`, the digest of what was restored, begins with the
-        stored one, or if none is stored."""
+        """Raise ArchiveError unless `whole`, the SHA-256, 32 bytes, of what was restored, begins
+        with the stored one, or if none is stored."""
         if not self.sha256 or not whole.startswith(self.sha256):
             why = "the whole does not match its digest"
             if self.unsealed:
@@ -133,6 +138,7 @@ class Reader:
         begin, footer = self._read_footer(self.size)
         if footer.offset != begin:
             raise DamageError(NOT_FITTING)
+        # each part is right by itself: now they are compared with one another
         if footer.header_seal != self.header_seal:
             raise DamageError("its footer is that of another header")
         self._compare_copies(footer)
@@ -152,8 +158,9 @@ class Reader:
             )
 
     def _compare_copies(self, footer: Footer) -> None:
-        """Raise DamageError unless the footer's copy of the header equals the header; only large
-        archives have a copy."""
+        """Raise DamageError unless the footer has a copy of the header and of the model's digest
+        that equal those of the header just where the archive is large, its footer COPIED_FROM bytes
+        or more from the begin; a smaller one must have none."""
         model = self.model if any(self.model) else b""
         expected: dict[str, object] = {}
         if footer.offset >= COPIED_FROM:
@@ -163,13 +170,14 @@ class Reader:
             raise DamageError("its two headers differ")
 
     def _take_footer(self, footer: Footer) -> None:
-        """Set facts and sha256 to those of a footer."""
+        """Set facts and sha256 to those of a footer. KeyError if it has no facts."""
         self.facts = dict(footer.described["facts"])
         self.sha256 = footer.whole
 
     def _take_piece(self, data: bytes, sealed: bool = True) -> None:
         """Set model, facts, header, sha256 and blocks from the bytes of an archive of one piece.
-        sealed: whether to compare its digest; DamageError where that does not match."""
+        sealed: whether to compare its digest; DamageError where that does not match. Other errors
+        as of OnePiece.from_bytes."""
         piece = OnePiece.from_bytes(data)
         if sealed and not is_sealed(data):
             # how long it was, nothing in it says; of one piece there is little to bring back
@@ -190,7 +198,7 @@ class Reader:
 
     def _read(self, offset: int, length: int) -> bytes:
         """Read `length` bytes of the file from `offset` on; DamageError if the file has not so
-        many."""
+        many, OSError if they cannot be read."""
         if offset < 0 or length < 0 or offset + length > self.size:
             raise DamageError("cut short")
         data = system.read_at(self.file, length, offset)
@@ -199,9 +207,9 @@ class Reader:
         return data
 
     def _layout(self, base: int) -> int:
-        """The layout flags (ONE_PIECE, NAMED) of the archive that begins at `base`; NoArchiveError
-        if the file is none, ArchiveError if it is called .aez and begins otherwise, or for another
-        version of the format, DamageError if it is cut short."""
+        """The layout flags (ONE_PIECE, NAMED) of the archive that begins at offset `base`;
+        NoArchiveError if the file is none, ArchiveError if it is called .aez and begins otherwise,
+        or for another version of the format, DamageError if it is cut short."""
         start = self._read(base, min(self.size - base, START.size))
         if not start.startswith(MAGIC) and self.path.suffix == ".aem":
             raise NoArchiveError(
@@ -227,8 +235,9 @@ class Reader:
         return layout
 
     def _read_header(self, base: int) -> int:
-        """Set header, header_seal and model from the header that begins at `base`; returns the
-        offset behind it. DamageError if it is too large, cut short, or has not its digest."""
+        """Set header, header_seal and model from the header that begins at offset `base`; returns
+        the offset behind it. DamageError if it is too large, cut short, or has not its digest;
+        other errors as of `_layout`, and ValueError or TypeError for JSON that is no object."""
         layout = self._layout(base)
         place = base + START.size
         if layout & NAMED:
@@ -248,8 +257,9 @@ class Reader:
         return place + SEAL
 
     def _read_sections(self, place: int) -> int:
-        """Set sections to those that the header lists, the first at offset `place`; returns the
-        offset behind them. DamageError if one is too large, cut short, or has not its hash."""
+        """Set sections to those that the header, which was read before, lists, the first at offset
+        `place`; returns the offset behind them. DamageError if one is too large, cut short, or has
+        not its hash."""
         for name, size, sha256 in self.header.get("sections", []):
             if type(size) is not int or not 0 <= size <= MAX_SECTION:
                 raise DamageError(f"section {name} is larger than allowed")
@@ -272,7 +282,8 @@ class Reader:
     # ---- blocks
 
     def _read_head(self, offset: int) -> tuple[BlockHead, bytes]:
-        """(head, seal) of the block at this offset; DamageError if there is none."""
+        """(head, seal) of the block at this offset; DamageError if there is none. The seal is not
+        compared, as the payload is not read."""
         return BlockHead.from_bytes(self._read(offset, HEAD_SIZE))
 
     def _verified(self, place: BlockPlace) -> StoredBlock:

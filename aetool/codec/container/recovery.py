@@ -29,15 +29,20 @@ UNREADABLE = (ArchiveError, *SENSELESS)
 class RecoveringReader(Reader):
     """Opens a damaged archive as far as it can be read: a broken header is replaced by its copy in
     the footer, and blocks are searched by their marks. `lost` has a line for each missing part.
-    ArchiveError only if neither header nor footer can be read."""
+    ArchiveError only if neither header nor footer can be read, or an archive in one piece does not
+    fit its layout; DataError if the file cannot be opened."""
 
     def _open(self) -> None:
+        """Set the attributes from the parts of the file that can be read, and note the others in
+        `lost`; DamageError if neither header nor footer can be."""
         base = next(self._marks(MAGIC), -1)
         if base > 0:
             self.lost.append(f"{base} bytes before the archive, which are not of it")
+        # in one piece it has no footer: it is taken from where its magic bytes are
         if base >= 0 and self._is_in_one_piece(base):
             self._open_piece(self._read(base, min(self.size - base, 2 * COPIED_FROM)))
             return
+        # the footer first: it has the copy of the header
         ending = self._last_footer()
         footer = ending[1] if ending else None
         try:
@@ -54,16 +59,17 @@ class RecoveringReader(Reader):
         self._look_for_blocks(footer)
 
     def _is_in_one_piece(self, base: int) -> bool:
-        """Whether the archive that begins at `base` is in one piece; False if its first bytes
-        cannot be read."""
+        """Whether the archive that begins at offset `base` is in one piece; False if its first
+        bytes cannot be read."""
         try:
             return bool(self._layout(base) & ONE_PIECE)
         except (ArchiveError, DamageError):
             return False
 
     def _open_piece(self, data: bytes) -> None:
-        """Set all attributes from an archive of one piece, which may have other bytes behind it. If
-        no begin of the data ends with its digest, all of it is taken, and `unsealed` is set."""
+        """Set all attributes from the bytes of an archive of one piece, which may have others
+        behind them. If no begin of the data ends with its digest, all of it is taken, and
+        `unsealed` is set. Errors as of OnePiece.from_bytes."""
         length = sealed_length(data)
         if length is None:
             self._take_piece(data, sealed=False)
@@ -79,7 +85,7 @@ class RecoveringReader(Reader):
 
     def _last_footer(self) -> tuple[int, Footer] | None:
         """(the offset at which it begins, the footer) before the last end mark of the file; None,
-        noted in `lost`, if it cannot be read. Sets facts and sha256."""
+        noted in `lost`, if it cannot be read. Sets facts and sha256 from it."""
         try:
             ends = deque(self._marks(END), maxlen=1)
             if not ends:
@@ -137,7 +143,9 @@ class RecoveringReader(Reader):
 
     def _gaps(self) -> list[BlockPlace]:
         """The records that are missing between the blocks that were recovered: for each gap a
-        BlockPlace of no bytes with its first record and their number."""
+        BlockPlace of no bytes, numbered 0, with its first record and how many are missing. Those
+        behind the last block are not among them. `blocks` must be set, in the order of their
+        numbers."""
         row = 0
         gaps = []
         for place in self.blocks:
@@ -148,7 +156,8 @@ class RecoveringReader(Reader):
 
     def _block_at(self, offset: int, listed: list[BlockPlace] | None) -> BlockPlace | None:
         """The place of the block that begins at `offset`; None unless it is undamaged, of this
-        archive, and, if the footer could be read, among those listed."""
+        archive, and, if the footer could be read, among those that it lists. listed: these; None
+        without a footer."""
         try:
             head, block_seal = self._read_head(offset)
             length = HEAD_SIZE + head.length
@@ -162,7 +171,8 @@ class RecoveringReader(Reader):
         return place if is_listed else None
 
     def _marks(self, mark: bytes) -> Iterator[int]:
-        """Yield the offset of each place in the file where the bytes `mark` stand."""
+        """Yield the offset of each place in the file where the bytes `mark` stand, ascending; bytes
+        of a payload may look like one."""
         for base in range(0, self.size, STEP):
             # a mark may lie across two pieces
             length = min(STEP + len(mark) - 1, self.size - base)

@@ -29,8 +29,8 @@ from aetool.errors import DataError
 
 @dataclass(frozen=True)
 class NewBlock:
-    """A block to be written. rows: how many records it has; content: the digest of what its payload
-    decodes to; payload: its columns, encoded."""
+    """A block to be written. rows: how many records it has; content: the 8-byte digest of what its
+    payload decodes to; payload: its columns, encoded."""
 
     rows: int
     content: bytes
@@ -39,7 +39,7 @@ class NewBlock:
 
 @dataclass(eq=False)
 class Writer:
-    """Writes an archive to a file, block by block.
+    """Writes an archive to a file: `add` for each block, then `finish`, once. The file stays open.
 
     file: empty, opened for writing bytes. header: JSON; sections: bytes by name, written before the
     blocks, such as an embedded model. model: the SHA-256, in hexadecimal, of a model that decoding
@@ -60,8 +60,9 @@ class Writer:
 
     def add(self, rows: int, content: bytes, payload: bytes) -> None:
         """Append a block; a first one may be kept back until the next call, in case it stays the
-        only one. rows: its records; content: the digest of what the payload decodes to. DataError
-        if it is too large, or one too many."""
+        only one. rows: its records; content: the 8-byte digest of what the payload decodes to.
+        DataError if it is too large, or one too many, or before the first one if the header is too
+        large."""
         block = NewBlock(rows, content, payload)
         if self.blocks:
             self._append(block)
@@ -72,9 +73,9 @@ class Writer:
             self._append(block)
 
     def finish(self, facts: Mapping[str, object], whole: bytes) -> None:
-        """Write what is left: the footer, or a small archive as one piece. facts: JSON, as the
-        errors measured; whole: the SHA-256, 32 bytes, of what is restored. DataError as of `add`,
-        or for a header that is too large."""
+        """Write the rest: the footer, or a small archive as one piece. To be called once, after all
+        blocks. facts: JSON, as the errors measured; whole: the SHA-256, 32 bytes, of what is
+        restored. DataError as of `add`, or for a header that is too large."""
         if not self.blocks:
             piece = self._in_one_piece(facts, whole)
             may_be_piece = self.may_be_one_piece and not self.sections
@@ -98,16 +99,19 @@ class Writer:
 
     @property
     def _may_wait(self) -> bool:
-        """Whether the next block may be kept back, to see whether it is the only one."""
+        """Whether the next block, if none was written yet, may be kept back, to see whether it is
+        the only one."""
         return self.may_be_one_piece and self._waiting is None and not self.sections
 
     @property
     def _model(self) -> bytes:
-        """The first MODEL bytes of the digest of the model that is named; b"" without."""
+        """The first MODEL bytes of the digest of the model that is named; b"" without. ValueError
+        if `model` is not hexadecimal."""
         return bytes.fromhex(self.model)[:MODEL]
 
     def _full_header(self) -> dict[str, object]:
-        """The header with an entry for each section: its name, length and SHA-256."""
+        """The header with an entry "sections": for each its name, length in bytes and SHA-256, in
+        hexadecimal; without sections no such entry."""
         listed = [
             [name, len(data), hashlib.sha256(data).hexdigest()]
             for name, data in self.sections.items()
@@ -135,7 +139,7 @@ class Writer:
 
     def _append(self, block: NewBlock) -> None:
         """Write a block behind those before it, and note where it lies. DataError if it is too
-        large, or one too many."""
+        large, or one too many. `_begin` must have been called."""
         size = len(block.payload)
         if size >= MAX_PAYLOAD or len(self.blocks) >= MAX_BLOCKS:
             raise DataError("a block of the archive would be larger than 2 GiB")
@@ -149,7 +153,8 @@ class Writer:
         self.rows += block.rows
 
     def _in_one_piece(self, facts: Mapping[str, object], whole: bytes) -> bytes:
-        """The bytes of the archive as one piece: of the block that waits, or of no record."""
+        """The bytes of the archive as one piece: of the block that waits, or of no record. How many
+        bytes these are is not checked."""
         block = self._waiting or NewBlock(0, b"", b"")
         begin_of_whole = whole[:WHOLE_IN_PIECE]
         piece = OnePiece(self._model, block.rows, facts, self.header, block.payload, begin_of_whole)
