@@ -28,6 +28,20 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
     return made
 
 
+EVERY = "every"
+
+
+def add_parts(parser: argparse.ArgumentParser, names: Sequence[str]) -> None:
+    """Let the parts of a benchmark that are run be named in the command; all without a name."""
+    # a default that is no list, which this version of argparse would look for among the choices
+    parser.add_argument("what", nargs="*", choices=(*names, EVERY), default=EVERY)
+
+
+def parts_of(options: argparse.Namespace, names: Sequence[str]) -> list[str]:
+    """The parts that a command names, in its order."""
+    return list(names) if EVERY in options.what else options.what
+
+
 def need(path: Path) -> Path:
     """The path, or a message and exit 0: a benchmark without its data is skipped."""
     if not path.exists():

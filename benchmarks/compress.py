@@ -2,8 +2,9 @@
 
 tables    six tables, lossless and within 1 % of each column's range, --best with and without
           students; what each coder brought. Rivals of the second get the same quantised numbers.
-shared    a model fitted on the first 80 % of the rows; the rest as files of 1,000 rows, beside zstd
-          with a dictionary trained on the same rows, xz and pcodec on each file.
+shared    a model fitted on the first 80 % of the rows; the rest as files of 100, 1,000 and 10,000
+          rows, beside zstd with a dictionary trained on the same rows, PPMd that has read the last
+          of them before each file, xz and pcodec on each file, and our archives without a model.
 small     the first rows of each table as tables of their own, or the tables of a folder, or made
           ones (made_tables.py), beside xz, bzip2 and zstd.
 speed     at least 100 MB (a table's rows repeated, fresh noise in the last digits).
@@ -37,6 +38,10 @@ from aetool.operations import CompressOptions, FitOptions
 
 TABLES = ("adult", "beijing_air", "cmapss", "covtype20k", "credit", "kdd99")
 BOUND = {"": "1%"}
+PPMD_ORDER, PPMD_MEMORY = 8, 256 << 20
+PRIMER = (
+    2_000_000  # bytes that PPMd reads before each file: the last of what the model was fitted on
+)
 
 
 def xz(raw: bytes) -> int:
@@ -198,82 +203,119 @@ def tables(options: Any) -> None:
         print(f"{key}: geometric mean of the ratios {np.exp(np.mean(values)):.3f}")
 
 
-def shared(options: Any) -> None:
-    """Files of 1,000 rows under one model."""
-    import zstandard
+def after_reading(primer: bytes, text: bytes) -> int:
+    """Bytes that PPMd takes for a text after what it has read of a primer; 0 where it is not
+    installed."""
+    try:
+        import pyppmd
+    except ImportError:
+        return 0
 
-    print("| table | mode | files | aetool | model | zstd + dictionary | xz | pcodec | ratio |")
+    def size(read: bytes) -> int:
+        encoder = pyppmd.Ppmd7Encoder(PPMD_ORDER, PPMD_MEMORY)
+        return len(encoder.encode(read)) + len(encoder.flush())
+
+    return size(primer + text) - size(primer)
+
+
+def shared(options: Any) -> None:
+    """Files of some rows under one model."""
+    print(
+        "| table | mode | rows | files | aetool | without model | most above | smallest | ratio |"
+    )
     print("|---|---|--:|--:|--:|--:|--:|--:|--:|")
     logs: dict[str, list[float]] = {}
     for name in options.tables.split(","):
         path = common.need(options.data / "tables" / f"{name}.csv")
         head, *lines = path.read_bytes().splitlines(keepends=True)
         cut = len(lines) * 4 // 5
-        starts = list(range(cut, len(lines) - 999, 1000))
-        starts = starts[:: max(1, len(starts) // options.files)]
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             train = folder / "train.csv"
             train.write_bytes(head + b"".join(lines[:cut]))
-            parts = [head + b"".join(lines[s : s + 1000]) for s in starts]
             for mode, bound in (("lossless", {}), ("1 %", BOUND)):
                 began = time.perf_counter()
-                students = options.students
                 model = operations.fit(
                     train,
-                    FitOptions(options.plugin, codec=True, max_error=bound, students=students),
+                    FitOptions(
+                        options.plugin, codec=True, max_error=bound, students=options.students
+                    ),
                 )
                 seconds = time.perf_counter() - began
-                ours, theirs = 0, {"xz": 0, "pcodec": 0, "zstd": 0}
-                samples = [head + b"".join(lines[s : s + 1000]) for s in range(0, cut, 1000)]
-                texts, restored = parts, []
-                for part in parts:
-                    (folder / "p.csv").write_bytes(part)
-                    made = archived(folder / "p.csv", folder, model, max_error=bound)
-                    ours += made[0].stat().st_size
-                    restored.append(made[1].read_bytes())
+                primer = train.read_bytes()
                 if bound:
-                    (folder / "s.csv").write_bytes(head + b"".join(lines[:cut]))
-                    quantised = archived(folder / "s.csv", folder, None, max_error=bound)[1]
-                    body = quantised.read_bytes().splitlines(keepends=True)
-                    samples = [b"".join(body[s : s + 1000]) for s in range(1, len(body), 1000)]
-                    texts = restored
-                else:
-                    assert restored == parts
-                book = zstandard.train_dictionary(112640, samples[:1000])
-                packer = zstandard.ZstdCompressor(level=19, dict_data=book)
-                for text in texts:
-                    theirs["zstd"] += len(packer.compress(text))
-                    frame = pd.read_csv(io.BytesIO(text))
-                    if bound:
-                        held = rivals_of_whole(whole_numbers(frame))
-                        theirs["xz"] += min(xz(text), held["xz"])
-                        theirs["pcodec"] += held["pcodec"]
-                    else:
-                        theirs["xz"] += xz(text)
-                        theirs["pcodec"] += pcodec(frame)
-                ratio = ours / min(theirs.values())
-                logs.setdefault(mode, []).append(np.log(ratio))
-                weight = len(model.to_bytes())
-                print(f"| {name} | {mode} | {len(parts)} | {ours} | {weight} | {theirs['zstd']} | {theirs['xz']} "
-                      f"| {theirs['pcodec']} | {ratio:.3f} |", flush=True)  # fmt: skip
-                row = {
-                    "table": name,
-                    "mode": mode,
-                    "files": len(parts),
-                    "bytes": ours,
-                    "ratio": ratio,
-                }
-                row |= {f"{k}_bytes": v for k, v in theirs.items()}
-                row |= {
-                    "model_bytes": weight,
-                    "students": options.students,
-                    "fit_s": seconds,
-                    "codec_bytes": len(model.graphs["codec.safetensors.xz"]),
-                }
-                common.record("shared", row, seeds=0, data=path)
+                    primer = archived(train, folder, None, max_error=bound)[1].read_bytes()
+                for rows in map(int, options.rows.split(",")):
+                    starts = list(range(cut, len(lines) - rows + 1, rows))
+                    starts = starts[:: max(1, len(starts) // options.files)][: options.files]
+                    if not starts:
+                        continue
+                    parts = [head + b"".join(lines[start : start + rows]) for start in starts]
+                    row = of_files(parts, rows, primer, folder, model, bound)
+                    logs.setdefault(mode, []).append(np.log(row["ratio"]))
+                    row = {"table": name, "mode": mode, "rows": rows, "files": len(parts)} | row
+                    print(
+                        f"| {name} | {mode} | {rows} | {len(parts)} | {row['bytes']} "
+                        f"| {row['alone_bytes']} | {row['most_above']} | {row['best']} "
+                        f"| {row['ratio']:.3f} |",
+                        flush=True,
+                    )
+                    row |= {
+                        "model_bytes": len(model.to_bytes()),
+                        "students": options.students,
+                        "fit_s": seconds,
+                        "codec_bytes": len(model.graphs["codec.safetensors.xz"]),
+                    }
+                    common.record("shared", row, seeds=0, data=path)
     for key, values in logs.items():
         print(f"{key}: geometric mean of the ratios {np.exp(np.mean(values)):.3f}")
+
+
+def of_files(
+    parts: list[bytes], rows: int, primer: bytes, folder: Path, model: Any, bound: dict[str, str]
+) -> dict[str, Any]:
+    """Bytes of all files under the model, without one, and by rivals, which may learn from the
+    primer: the rows that the model was fitted on, in a bounded archive as this gives them back."""
+    import zstandard
+
+    ours, alone, most_above, texts = 0, 0, 0, []
+    for part in parts:
+        (folder / "p.csv").write_bytes(part)
+        archive, restored, *_ = archived(folder / "p.csv", folder, model, max_error=bound)
+        under = archive.stat().st_size
+        texts.append(restored.read_bytes())
+        without = archived(folder / "p.csv", folder, None, max_error=bound)[0].stat().st_size
+        ours, alone = ours + under, alone + without
+        most_above = max(most_above, under - without)
+    if not bound:
+        assert texts == parts
+    head, *lines = primer.splitlines(keepends=True)
+    samples = [head + b"".join(lines[start : start + rows]) for start in range(0, len(lines), rows)]
+    few = len(samples) < 10  # the trainer of dictionaries wants more
+    if few:
+        step = max(1, rows // 100)
+        samples = [b"".join(lines[start : start + step]) for start in range(0, len(lines), step)]
+    samples = samples[-(64 << 20) // max(1, len(samples[0])) :]
+    book = zstandard.train_dictionary(112640, samples[:: max(1, len(samples) // 1000)])
+    packer = zstandard.ZstdCompressor(level=19, dict_data=book)
+    read_before = head + primer[-PRIMER:]
+    theirs = {"xz": 0, "pcodec": 0, "zstd": 0, "ppmd": 0}
+    for text in texts:
+        theirs["zstd"] += len(packer.compress(text))
+        theirs["ppmd"] += after_reading(read_before, text)
+        frame = pd.read_csv(io.BytesIO(text))
+        if bound:
+            held = rivals_of_whole(whole_numbers(frame))
+            theirs["xz"] += min(xz(text), held["xz"])
+            theirs["pcodec"] += held["pcodec"]
+        else:
+            theirs["xz"] += xz(text)
+            theirs["pcodec"] += pcodec(frame)
+    theirs = {rival: size for rival, size in theirs.items() if size}
+    best = min(theirs, key=lambda rival: theirs[rival])
+    row = {"bytes": ours, "alone_bytes": alone, "most_above": most_above, "best": best}
+    row |= {"ratio": ours / theirs[best]}
+    return row | {f"{rival}_bytes": size for rival, size in theirs.items()}
 
 
 FIRST_ROWS = (30, 100, 300, 1000, 3000)
@@ -346,8 +388,8 @@ def grown(path: Path, target: Path, size: int) -> None:
 
 def speed(options: Any) -> None:
     """Throughput of large inputs, in processes of their own, beside xz, zstd and pcodec."""
-    print("| table | what | MB/s in | MB/s out | bytes | peak MB |")
-    print("|---|---|--:|--:|--:|--:|")
+    print("| table | what | MB/s in | MB/s out | CPU s in | CPU s out | bytes | peak MB |")
+    print("|---|---|--:|--:|--:|--:|--:|--:|")
     for name in options.tables.split(","):
         path = common.need(options.data / "tables" / f"{name}.csv")
         with tempfile.TemporaryDirectory() as temporary:
@@ -365,7 +407,7 @@ def speed(options: Any) -> None:
                 if job not in options.jobs.split(","):
                     continue
                 small = Path(temporary) / "big.small"
-                times, peaks = [], []
+                times, peaks, processors = [], [], []
                 for command, source, target in ((pack, big, small), (unpack, small, out)):
                     own = "aetool" in job
                     began = time.perf_counter()
@@ -378,6 +420,7 @@ def speed(options: Any) -> None:
                     assert status == 0, job
                     times.append(time.perf_counter() - began)
                     peaks.append(usage.ru_maxrss / 1024)
+                    processors.append(usage.ru_utime + usage.ru_stime)
                 assert out.read_bytes() == big.read_bytes(), job
                 row = {
                     "table": name,
@@ -385,28 +428,34 @@ def speed(options: Any) -> None:
                     "in_mb_s": size / times[0],
                     "out_mb_s": size / times[1],
                 }
+                row |= {"in_cpu_s": processors[0], "out_cpu_s": processors[1]}
                 row |= {"bytes": small.stat().st_size, "source_mb": size, "peak_mb": max(peaks)}
-                print(f"| {name} | {job} | {row['in_mb_s']:.1f} | {row['out_mb_s']:.1f} | {row['bytes']} "
+                print(f"| {name} | {job} | {row['in_mb_s']:.1f} | {row['out_mb_s']:.1f} | {row['in_cpu_s']:.1f} "
+                      f"| {row['out_cpu_s']:.1f} | {row['bytes']} "
                       f"| {row['peak_mb']:.0f} |", flush=True)  # fmt: skip
                 common.record("compress_speed", row, seeds=0, data=path)
+
+
+WHAT = {"tables": tables, "shared": shared, "small": small, "speed": speed}
 
 
 def main() -> None:
     """Run and print."""
     parser = common.parser(__doc__)
-    parser.add_argument("what", choices=("tables", "shared", "small", "speed"), nargs="*", default=("tables", "shared", "small", "speed"))  # fmt: skip
+    common.add_parts(parser, tuple(WHAT))
     parser.add_argument("--tables", default=",".join(TABLES))
     parser.add_argument("--efforts", default="default,best")
     parser.add_argument("--plugin", default="pca", help="of the shared model")
     parser.add_argument("--students", action="store_true", help="of the shared model")
+    parser.add_argument("--rows", default="100,1000,10000", help="of each file of shared")
     parser.add_argument("--files", type=int, default=20, help="at most, of each table")
     parser.add_argument("--folder", type=Path, help="of small tables, instead of first rows")
     parser.add_argument("--made", action="store_true", help="made tables, instead of first rows")
     parser.add_argument("--jobs", default="aetool --fast,aetool,xz -6,zstd -19", help="of speed")
     parser.add_argument("--megabytes", type=int, default=100)
     options = parser.parse_args()
-    for what in options.what:
-        {"tables": tables, "shared": shared, "small": small, "speed": speed}[what](options)
+    for what in common.parts_of(options, tuple(WHAT)):
+        WHAT[what](options)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 field     the tables, or their first bytes, at the default and at --best; rivals by their best
           settings, on the text as it is and on the cells column by column, the smaller of both.
+bounded   the tables within 1 % of each column's range; rivals take the same whole numbers, as text
+          and as narrow binary numbers, by rows and by columns, the smallest of the four.
 ablation  the same tables with one stage off at a time: switches of this script, no user's options.
 
 With --again only ours are measured, and rivals have the bytes of the rows before, of the same table.
@@ -32,6 +34,7 @@ from unittest import mock
 import common
 import numpy as np
 import pandas as pd
+from compress import BOUND, whole_numbers
 
 from aetool import operations
 from aetool.codec import combining, keying, planning, ranks, skeletons, textual, units
@@ -40,7 +43,6 @@ from aetool.operations import CompressOptions
 TABLES = ("adult", "beijing_air", "cmapss", "covtype20k", "credit", "elec", "kdd99", "stocks")
 EFFORTS = {"default": planning.DEFAULT, "best": planning.BEST}
 CLASSICAL = ("xz", "bzip2", "zstd", "pcodec")
-MOST_PLACES = 17  # of decimals
 MOST_PLACES = 17  # of decimals
 PPMD_ORDER, PPMD_MEMORY = 16, 256 << 20
 
@@ -94,6 +96,13 @@ def zpaq_by(program: str) -> Callable[[bytes], bytes]:
     return squeezed
 
 
+def _zpaq(text: bytes) -> bytes:
+    """zpaq -m5 by its binding for Python."""
+    import zpaq
+
+    return bytes(zpaq.compress(text, level=5, threads=1))
+
+
 OF_TEXT: dict[str, Callable[[bytes], bytes]] = {
     "xz": _xz,
     "bzip2": _bzip2,
@@ -101,6 +110,7 @@ OF_TEXT: dict[str, Callable[[bytes], bytes]] = {
     "brotli": _brotli,
     "bzip3": _bzip3,
     "ppmd": _ppmd,
+    "zpaq": _zpaq,
 }
 
 
@@ -216,16 +226,46 @@ def of_numbers(frame: pd.DataFrame, rival: str) -> int:
     return total
 
 
+def squeezers_of_text(zpaq: str | None) -> dict[str, Callable[[bytes], bytes]]:
+    """Rivals of text by name. zpaq: its program; its binding for Python if there is none."""
+    squeezers = dict(OF_TEXT)
+    if zpaq is not None:
+        squeezers["zpaq"] = zpaq_by(zpaq)
+    return squeezers
+
+
+def sizes_of_whole(frame: pd.DataFrame, zpaq: str | None) -> dict[str, int]:
+    """Bytes by rival of a table of whole numbers from 0, the smallest of its forms.
+
+    Rivals of text take the digits and the narrowest binary numbers, each by rows and by columns;
+    those of numbers each column.
+    """
+    arrays = [frame[name].to_numpy() for name in frame.columns]
+    arrays = [values.astype(np.min_scalar_type(int(values.max(initial=0)))) for values in arrays]
+    forms = [
+        b"".join(values.tobytes() for values in arrays),
+        np.rec.fromarrays(arrays).tobytes(),
+        b"\n".join("\n".join(map(str, values.tolist())).encode() for values in arrays),
+        frame.to_csv(index=False, header=False).encode(),
+    ]
+    sizes = {}
+    for rival, squeeze in squeezers_of_text(zpaq).items():
+        with said_if_missing(rival):
+            sizes[rival] = min(len(squeeze(form)) for form in forms)
+    for rival, size in OF_NUMBERS.items():
+        with said_if_missing(rival):
+            sizes[rival] = sum(size(values) for values in arrays)
+    return sizes
+
+
 def sizes_of_rivals(text: bytes, zpaq: str | None) -> dict[str, int]:
     """Bytes by rival, the smaller of by rows and by columns; of those that are installed."""
     head, _, body = text.partition(b"\n")
     columns = [*by_columns(body), head]
-    squeezers = dict(OF_TEXT)
-    if zpaq is not None:
-        squeezers["zpaq"] = zpaq_by(zpaq)
+    squeezers = squeezers_of_text(zpaq)
     sizes = {}
     for rival, squeeze in squeezers.items():
-        with _said_if_missing(rival):
+        with said_if_missing(rival):
             together = len(squeeze(b"\n".join(columns)))
             sizes[rival] = min(len(squeeze(text)), together)
             if rival not in ("zpaq", "bzip3"):
@@ -233,15 +273,16 @@ def sizes_of_rivals(text: bytes, zpaq: str | None) -> dict[str, int]:
                 sizes[rival] = min(sizes[rival], sum(len(squeeze(one)) for one in columns))
     frame = pd.read_csv(io.BytesIO(text))
     for rival in OF_NUMBERS:
-        with _said_if_missing(rival):
+        with said_if_missing(rival):
             sizes[rival] = of_numbers(frame, rival)
-    with _said_if_missing("vortex"):
+    with said_if_missing("vortex"):
         sizes["vortex"] = _vortex(frame)
     return sizes
 
 
 @contextlib.contextmanager
-def _said_if_missing(rival: str) -> Iterator[None]:
+def said_if_missing(rival: str) -> Iterator[None]:
+    """What fails within is told in a line, with the rival's name, and the rival is left out."""
     try:
         yield
     except Exception as error:
@@ -250,6 +291,29 @@ def _said_if_missing(rival: str) -> Iterator[None]:
 
 
 # ---- ours
+
+
+def bounded_archive(path: Path, effort: planning.Effort) -> tuple[int, float, pd.DataFrame]:
+    """(bytes of an archive within 1 % of each column's range, CPU seconds that it took, the table
+    that comes back as whole numbers), the bound checked cell by cell."""
+    with tempfile.TemporaryDirectory() as temporary:
+        archive, restored = Path(temporary) / "t.aez", Path(temporary) / "t.csv"
+        began = time.process_time()
+        operations.compress(path, archive, None, CompressOptions(effort=effort, max_error=BOUND))
+        seconds = time.process_time() - began
+        operations.decompress(archive, restored)
+        before, after = pd.read_csv(path), pd.read_csv(restored)
+        for name in before.columns:
+            if before[name].dtype.kind not in "iuf":
+                assert before[name].equals(after[name]), name
+                continue
+            was, now = before[name].to_numpy(np.float64), after[name].to_numpy(np.float64)
+            assert (np.isfinite(was) == np.isfinite(now)).all(), name
+            finite = np.isfinite(was)
+            width = np.ptp(was[finite]) if finite.any() else 0.0
+            # the last digits of both are rounded to binary numbers
+            assert (np.abs(was - now)[finite] <= 0.01 * width * (1 + 1e-9) + 1e-12).all(), name
+        return archive.stat().st_size, seconds, whole_numbers(after)
 
 
 def archived(path: Path, effort: planning.Effort) -> tuple[int, float]:
@@ -325,6 +389,33 @@ def field(options: Any) -> None:
         )
 
 
+def bounded(options: Any) -> None:
+    """Ours within 1 % beside all rivals on the whole numbers that ours gives back."""
+    print("| table | source | effort | aetool | smallest | ratio | lossless |")
+    print("|---|--:|---|--:|--:|--:|--:|")
+    logs: dict[str, list[float]] = {}
+    for name, path, part in chosen(options):
+        sizes: dict[str, int] = {}
+        for effort in options.efforts.split(","):
+            ours, seconds, whole = bounded_archive(part, EFFORTS[effort])
+            sizes = sizes or sizes_of_whole(whole, options.zpaq)
+            best = min(sizes, key=lambda rival: sizes[rival])
+            exact, _ = archived(part, EFFORTS[effort])
+            ratio = ours / sizes[best]
+            logs.setdefault(effort, []).append(np.log(ratio))
+            source = part.stat().st_size
+            print(f"| {name} | {source} | {effort} | {ours} | {sizes[best]} ({best}) | {ratio:.3f} "
+                  f"| {exact} |", flush=True)  # fmt: skip
+            row = {"table": name, "source_bytes": source, "effort": effort, "bytes": ours}
+            row |= {"best": best, "ratio": ratio, "lossless": exact, "cpu_s": seconds}
+            row |= {f"{rival}_bytes": size for rival, size in sizes.items()}
+            common.record("rivals_bounded", row, seeds=0, data=path)
+    for key, values in logs.items():
+        print(
+            f"{key}: geometric mean {np.exp(np.mean(values)):.3f}, largest {np.exp(max(values)):.3f}"
+        )
+
+
 def nothing(*_: Any, **__: Any) -> None:
     """A stage that is off."""
 
@@ -371,18 +462,21 @@ def ablation(options: Any) -> None:
             common.record("ablation", row | {"cpu_s": seconds}, seeds=0, data=path)
 
 
+WHAT = {"field": field, "bounded": bounded, "ablation": ablation}
+
+
 def main() -> None:
     """Run and print."""
     parser = common.parser(__doc__)
-    parser.add_argument("what", choices=("field", "ablation"), nargs="*", default=["field"])
+    common.add_parts(parser, tuple(WHAT))
     parser.add_argument("--tables", default=",".join(TABLES))
     parser.add_argument("--efforts", default="default,best")
     parser.add_argument("--megabytes", type=float, help="of each table at most; all if not given")
     parser.add_argument("--zpaq", help="the zpaq program")
     parser.add_argument("--again", action="store_true", help="measure ours alone")
     options = parser.parse_args()
-    for what in options.what:
-        {"field": field, "ablation": ablation}[what](options)
+    for what in common.parts_of(options, tuple(WHAT)):
+        WHAT[what](options)
 
 
 if __name__ == "__main__":

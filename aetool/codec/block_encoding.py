@@ -13,10 +13,10 @@ from aetool.codec import integers, planning, transforms
 from aetool.codec.alike import AlikeColumns
 from aetool.codec.columns import Coded
 from aetool.codec.container.digests import digest
-from aetool.codec.metas import OWN_BOOK, Meta, NumberedMeta, RankMeta
+from aetool.codec.metas import OWN_BOOK, Meta, NumberedMeta, RankMeta, beside
 from aetool.codec.planning import Effort
 from aetool.codec.plans import Plan
-from aetool.codec.shared import Shared
+from aetool.codec.shared import Likeness, Shared
 from aetool.codec.streams import Known, Stream
 from aetool.codec.students import Students
 from aetool.codec.words import deflate
@@ -134,17 +134,20 @@ class BlockEncoder:
         empty. IndexError if the shared model has not so many columns."""
         place = len(self.columns)
         meta, blobs = self._stored_parts(column, place)
-        foreseen = False
+        likeness = Likeness.NONE
         if self.shared is not None:
-            foreseen = self.shared.metas[place] == meta
+            likeness = self.shared.likeness(place, meta)
         self.columns.append(column)
-        self.metas.append(None if foreseen else meta)
+        self.metas.append(None if likeness is Likeness.SAME else meta)
+        # plans look at columns before, whose numbers may stand for other values here
+        if likeness is Likeness.SAME and any(before is not None for before in self.metas):
+            likeness = Likeness.LIKE
         self.parts += blobs
         for data in column.contents or blobs:
             self.content.append(digest(data))
         for number, stream in enumerate(column.streams):
             plan = plans[number] if plans else None
-            self._add_stream(stream, foreseen, plan)
+            self._add_stream(stream, likeness, plan)
 
     def _stored_parts(self, column: Coded, place: int) -> tuple[Meta, list[bytes]]:
         """(the column's meta, its blobs) as they are stored. place: the column's. A dictionary that
@@ -165,17 +168,17 @@ class BlockEncoder:
             return meta, blobs
         return dataclasses.replace(meta, of=owner), blobs
 
-    def _add_stream(self, stream: Stream, foreseen: bool, chosen: Plan | None) -> None:
-        """Encode the next stream of the block, and add its digest, plan and part. foreseen: whether
-        the shared model describes its column in the same way, so that its plan may serve; chosen:
-        the stream's plan, where one was searched already."""
+    def _add_stream(self, stream: Stream, likeness: Likeness, chosen: Plan | None) -> None:
+        """Encode the next stream of the block, and add its digest, plan and part. likeness: of its
+        column to the shared model's, whose plan may serve where there is any; chosen: the stream's
+        plan, where one was searched already."""
         self.content.append(digest_of_values(stream.values))
         number = len(self.plans)
         shared = self.shared
         prime: integers.Counts = None
         from_model = None
         if shared is not None:
-            from_model = shared.plan(number, stream, self.known, foreseen, self.planner)
+            from_model = shared.plan(number, stream, self.known, likeness, self.planner)
         if from_model is not None:
             plan, prime = from_model
         else:
@@ -213,10 +216,16 @@ class BlockEncoder:
 
     def description(self) -> dict[str, list[Json]]:
         """What the block's description says: as "columns" the JSON of each column's meta, as
-        "plans" that of each stream's plan; None for each that is as the shared model has it."""
+        "plans" that of each stream's plan; None for each that is as the shared model has it, and
+        only the parts that differ of a meta like the model's."""
         metas: list[Json] = []
-        for meta in self.metas:
-            metas.append(None if meta is None else meta.to_json())
+        for place, meta in enumerate(self.metas):
+            if meta is None:
+                metas.append(None)
+            elif self.shared is not None:
+                metas.append(beside(meta, self.shared.metas[place]))
+            else:
+                metas.append(meta.to_json())
         plans: list[Json] = []
         for plan in self.stored:
             plans.append(None if plan is None else plan.to_json())

@@ -718,7 +718,29 @@ def from_json(stored: Json) -> Meta:
         raise refused(str(error)) from None
 
 
+def beside(meta: Meta, foreseen: Meta) -> Json:
+    """The JSON that a block stores of a meta where the shared model has another one at its place:
+    the parts that differ, if both are of one kind and no part of the model's is missing; else all
+    of it. None for the model's own."""
+    if meta == foreseen:
+        return None
+    parts = meta.to_json()
+    known_parts = foreseen.to_json()
+    if parts["k"] != known_parts["k"] or known_parts.keys() - parts.keys():
+        return parts
+    return {key: part for key, part in parts.items() if known_parts.get(key) != part}
+
+
 def all_from_json(stored: Sequence[Json], foreseen: Sequence[Meta] = ()) -> list[Meta]:
     """The metas of a block's columns, by their JSON. foreseen: the shared model's; null in `stored`
-    stands for the one at its place, IndexError if there is none. ArchiveError for other JSON."""
-    return [foreseen[place] if one is None else from_json(one) for place, one in enumerate(stored)]
+    stands for the one at its place, and what has no `k` for that one with these parts instead of
+    its own; IndexError if there is none. ArchiveError for other JSON."""
+    metas = []
+    for place, description in enumerate(stored):
+        if description is None:
+            metas.append(foreseen[place])
+        elif foreseen and isinstance(description, Mapping) and "k" not in description:
+            metas.append(from_json({**foreseen[place].to_json(), **description}))
+        else:
+            metas.append(from_json(description))
+    return metas

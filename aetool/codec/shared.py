@@ -8,6 +8,7 @@ safetensors metadata, compressed as a whole.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +50,16 @@ def _no_marks() -> rans.U32:
     return np.zeros((0, 3), np.uint32)
 
 
+class Likeness(enum.Enum):
+    """How a column of a block is written, beside the model's of its place. NONE: in another way, so
+    that its streams mean other things; LIKE: by streams of the same kinds, numbers on another
+    grid, or a column before it is so written; SAME: it and all before it as in the model."""
+
+    NONE = 0
+    LIKE = 1
+    SAME = 2
+
+
 @dataclass(eq=False)
 class Shared:
     """Knowledge of the columns of many small tables, which a model stores so that their archives
@@ -77,6 +88,21 @@ class Shared:
         """What a block stores of its columns' metas if all are as in the model: a list of None, one
         for each column."""
         return [None] * len(self.metas)
+
+    def likeness(self, place: int, meta: Meta) -> Likeness:
+        """How a column with this meta is written beside the model's at its place, other columns
+        apart."""
+        foreseen = self.metas[place]
+        if meta == foreseen:
+            return Likeness.SAME
+        if isinstance(meta, NumberMeta) and isinstance(foreseen, NumberMeta):
+            on_its_grid = dataclasses.replace(
+                meta, decimals=foreseen.decimals, forms=foreseen.forms, step=foreseen.step
+            )
+            # a kind for each form stands in the streams
+            if on_its_grid == foreseen and len(meta.forms) == len(foreseen.forms):
+                return Likeness.LIKE
+        return Likeness.NONE
 
     def in_units(self, errors: Mapping[str, float]) -> list[int] | None:
         """Turn the largest errors by column into whole numbers, error * 10^decimals, one for each
@@ -117,19 +143,18 @@ class Shared:
         number: int,
         stream: Stream,
         known: Known,
-        foreseen: bool,
+        likeness: Likeness,
         planner: planning.Planner,
     ) -> tuple[Plan, rans.U32] | None:
         """The model's plan for stream `number` with its counts, (plan, prime), if it suits the
-        block; None if the column is not written as in the model, or if in a large block another
-        plan takes fewer bits. foreseen: whether the column is stored in the way that the model has
-        for it."""
-        if not foreseen or number >= len(self.plans):
+        block; None if the column is not written as in the model, or if another plan takes fewer
+        bits, which is tried in a large block, or where columns are not just as in the model."""
+        if likeness is Likeness.NONE or number >= len(self.plans):
             return None
         plan = self.plans[number]
         prime = self.primes[number]
         # a small block has no room for a plan of its own
-        if known.rows <= planning.SMALL_BLOCK:
+        if likeness is Likeness.SAME and known.rows <= planning.SMALL_BLOCK:
             return plan, prime
         bits = planning.bits_of(plan, stream, known, prime)
         other = planner.plan(stream, number)
@@ -207,7 +232,7 @@ def learn(
         of_this_table = textual.encode(text, start, stop, None, bound)
         meta = _foreseeing(of_this_table.meta, text, start, stop)
         shared.metas.append(meta)
-        of_like_tables = textual.encode(text, start, stop, meta)
+        of_like_tables = textual.encode(text, start, stop, meta, bound)
         for stream in of_like_tables.streams:
             _learn_stream(shared, stream, known, planner, with_students, seed)
             usual, counts = _stillness(stream, rows)

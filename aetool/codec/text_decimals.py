@@ -101,7 +101,11 @@ class ParsedCells:
     @classmethod
     def of(cls, text: TextCells) -> ParsedCells:
         """Read the cells of a column, between the affixes that most of them have."""
-        affixes = affixes_of(text)
+        return cls.between(text, affixes_of(text))
+
+    @classmethod
+    def between(cls, text: TextCells, affixes: Affixes) -> ParsedCells:
+        """Read the cells of a column, between these affixes."""
         value, form = parsed(text, affixes)
         return cls(text, affixes, value, form)
 
@@ -173,7 +177,7 @@ def as_decimals(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
     forms = forms_of(form[good])
     step = 1
     if bound is not None:
-        step = _step_within(bound, decimals)
+        step = step_within(bound, decimals)
     if step > 1:
         forms = (one_form(forms),)
     meta = NumberMeta(
@@ -186,7 +190,7 @@ def as_decimals(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
     return by_meta(cells.text, meta, cells.value, form)
 
 
-def _step_within(bound: Fraction, decimals: int) -> int:
+def step_within(bound: Fraction, decimals: int) -> int:
     """The step s such that whole numbers of 10^-decimals may be rounded to multiples of s within
     the error bound; 1: they cannot be rounded."""
     allowed = int(bound * 10**decimals)

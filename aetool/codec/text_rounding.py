@@ -158,6 +158,28 @@ class UnevenNumbers:
     def coded(self, grid: Grid) -> Coded | None:
         """The column as multiples of the grid, each number rounded to the nearest one; None if the
         cells that are no numbers are too many, and too different."""
+        column = self._rounded(grid)
+        specials = specials_of(self.parsed.text, column.good)
+        if specials is None:
+            return None
+        meta = NumberMeta(
+            specials=specials,
+            decimals=grid.decimals,
+            forms=(SHORT,),
+            step=grid.step,
+            affixes=texts_of_affixes(self.parsed.affixes),
+        )
+        return column.coded(self.parsed.text, meta)
+
+    def coded_by(self, meta: NumberMeta) -> tuple[Coded, Fraction]:
+        """(the column as multiples of a meta's grid, whose step is above 1, each number rounded to
+        the nearest one; the largest error, exactly). Cells that are no numbers are stored as
+        specials of the meta or as their text."""
+        column = self._rounded(Grid(meta.decimals, meta.step))
+        return column.coded(self.parsed.text, meta), column.error
+
+    def _rounded(self, grid: Grid) -> _Column:
+        """The column with each number rounded to the nearest multiple of the grid."""
         column = _Column.empty(len(self.parsed.text))
         for places, rows in self.plain_scales():
             value = self.parsed.value[rows]
@@ -165,7 +187,7 @@ class UnevenNumbers:
             column.put(rows, rounded)
         for row, number in self.long_numbers.items():
             column.put_exactly(row, number, grid)
-        return column.coded(self.parsed, grid)
+        return column
 
 
 @dataclass(eq=False)
@@ -210,22 +232,12 @@ class _Column:
         self.error = max(self.error, error)
         self.square += float(error) ** 2
 
-    def coded(self, cells: ParsedCells, grid: Grid) -> Coded | None:
-        """The column ready to be encoded; None if its other cells are too many and too
-        different."""
-        specials = specials_of(cells.text, self.good)
-        if specials is None:
-            return None
-        meta = NumberMeta(
-            specials=specials,
-            decimals=grid.decimals,
-            forms=(SHORT,),
-            step=grid.step,
-            affixes=texts_of_affixes(cells.affixes),
-        )
+    def coded(self, text: TextCells, meta: NumberMeta) -> Coded:
+        """The column ready to be encoded by the meta of its grid. text: its cells, of which those
+        that are not rounded become specials of the meta or are stored as they are."""
         kinds = np.zeros(len(self.good), np.int64)
         value = self.multiples[self.good]
-        coded = with_odd_cells(cells.text, meta, value, self.good, kinds)
+        coded = with_odd_cells(text, meta, value, self.good, kinds)
         coded.error = float(self.error)
         coded.square = self.square
         return coded

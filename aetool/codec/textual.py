@@ -26,7 +26,7 @@ from aetool.codec.metas import (
     NumberMeta,
     TextMeta,
 )
-from aetool.codec.spans import I32, Spans, pack_cells
+from aetool.codec.spans import I32, SHORT, Spans, pack_cells
 from aetool.codec.streams import Stream
 from aetool.codec.text_cells import (
     Affixes,
@@ -41,7 +41,7 @@ from aetool.codec.text_cells import (
     texts_of_affixes,
     with_odd_cells,
 )
-from aetool.codec.text_decimals import ParsedCells, as_decimals, by_meta, parsed
+from aetool.codec.text_decimals import ParsedCells, as_decimals, by_meta, step_within
 from aetool.codec.text_rounding import UnevenNumbers
 from aetool.data import dates
 from aetool.data.table import Bytes, Mask
@@ -69,11 +69,11 @@ def encode(
 ) -> Coded:
     """Encode a column of cells buffer[start[i]:stop[i]]. Other ways to store it are added to
     `others` without foreseen, unless it is of numbers and there is a bound. foreseen: the meta of a
-    shared model, to be kept to, whatever the bound; bound: the largest error of numbers, in the
-    column's unit; None: exact."""
+    shared model, to be kept to as far as the bound allows; bound: the largest error of numbers, in
+    the column's unit; None: exact."""
     text = TextCells(buffer, start, stop)
     if foreseen is not None:
-        return _by_foreseen(text, foreseen)
+        return _by_foreseen(text, foreseen, bound)
     if not len(text):
         return Coded(TextMeta(), [], [b""])
     coded = _by_first_way(text, bound)
@@ -120,12 +120,15 @@ def _as_texts(cells: list[bytes], meta: Meta) -> Coded:
     return Coded(meta, [], [blob])
 
 
-def _by_foreseen(text: TextCells, meta: Meta) -> Coded:
+def _by_foreseen(text: TextCells, meta: Meta, bound: Fraction | None) -> Coded:
     """Encode the column by the meta of a shared model; cells that do not fit the meta are stored as
-    their text."""
+    their text. bound: as of `encode`; where the model rounds numbers more than that, they are
+    rounded to a finer grid, in streams like those that the model knows."""
     if isinstance(meta, NumberMeta):
-        value, form = parsed(text, affixes_in(meta))
-        return by_meta(text, meta, value, form)
+        cells = ParsedCells.between(text, affixes_in(meta))
+        if meta.step == 1:
+            return by_meta(text, meta, cells.value, cells.form)
+        return _rounded_as_foreseen(cells, meta, bound or Fraction(0))
     if isinstance(meta, LevelMeta):
         levels = text.all_levels()
         return _as_levels(levels, meta)
@@ -136,6 +139,22 @@ def _by_foreseen(text: TextCells, meta: Meta) -> Coded:
 
 
 # ---- numbers
+
+
+def _rounded_as_foreseen(cells: ParsedCells, meta: NumberMeta, bound: Fraction) -> Coded:
+    """Encode a column of numbers that a shared model rounds: on the model's grid if the error is
+    at most the bound there, else on the coarsest one on which it is."""
+    column = UnevenNumbers.of(cells)
+    coded, error = column.coded_by(meta)
+    if error <= bound:
+        return coded
+    # a model's grid is of the ranges that it learned from: this file's may be narrower
+    grid = column.grid(bound)
+    if grid is not None:
+        finer = dataclasses.replace(meta, decimals=grid.decimals, step=grid.step, forms=(SHORT,))
+        return column.coded_by(finer)[0]
+    finer = dataclasses.replace(meta, step=step_within(bound, meta.decimals))
+    return by_meta(cells.text, finer, cells.value, cells.form)
 
 
 def _as_numbers(text: TextCells, bound: Fraction | None) -> Coded | None:

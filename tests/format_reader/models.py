@@ -37,7 +37,10 @@ def shared_columns(block, shared):
     if "own" in about:
         return columns_of(block)
     metas = about.get("columns") or [None] * len(shared["metas"])
-    metas = [own or shared["metas"][place] for place, own in enumerate(metas)]
+    metas = [
+        own if own and "k" in own else {**shared["metas"][place], **(own or {})}
+        for place, own in enumerate(metas)
+    ]
     full = {"e": shared["format"]["newline"], **about, "columns": metas}
     full.setdefault("plans", [None] * len(shared["plans"]))
     return columns_of(block, lambda *parts: SharedStreams(shared, *parts), full)
