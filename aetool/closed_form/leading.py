@@ -199,9 +199,9 @@ class _Centred:
 
 
 def _by_random_axes(rows: _Centred, most: int) -> Leading:
-    """The `most` leading axes of centred rows, approximated: random axes are multiplied by the
-    covariance again and again, and the leading axes of what that spans are taken, the largest first
-    (Halko, Martinsson & Tropp 2011)."""
+    """The `most` leading axes of centred rows, or as many as there are features, approximated:
+    random axes are multiplied by the covariance again and again, and the leading axes of what that
+    spans are taken, the largest first (Halko, Martinsson & Tropp 2011)."""
     features = len(rows.mean)
     count = min(most + SPARE_AXES, features)
     rng = np.random.default_rng(0)

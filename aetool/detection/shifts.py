@@ -123,7 +123,8 @@ class Comparison:
         return self.word == SAME
 
     def to_json(self) -> dict[str, object]:
-        """A JSON-able form: the word first, then the faults, and every test."""
+        """A JSON-able form, by name: word, rows, rows_before, alpha, few (only if there are too
+        few), faults (column and why of each), and tests, of each its figures."""
         form: dict[str, object] = {
             "word": self.word,
             "rows": self.rows,
@@ -138,7 +139,8 @@ class Comparison:
         return form
 
     def _test_to_json(self, shift: Shift) -> dict[str, object]:
-        """A JSON-able form of the result of one test."""
+        """A JSON-able form of the result of one test, by name: column (None for the score), what,
+        before, now, effect, p, adjusted_p and shifted, whether it finds a shift."""
         return {
             "column": shift.column or None,
             "what": shift.what,

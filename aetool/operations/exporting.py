@@ -356,9 +356,10 @@ def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
 
 
 def openvino_differences(model: Bundle, folder: str | os.PathLike[str]) -> dict[str, float] | None:
-    """The largest difference of scores, as `difference` measures it, where OpenVINO runs the
-    exported graph, by the setting of its precision, "by default" and OPENVINO_HINT; None where
-    OpenVINO is not installed.
+    """The largest relative difference |a - b| / max(1, |b|) between scores of the exported graph,
+    run by OpenVINO, and of the model itself, on 64 random records: by the setting of OpenVINO's
+    precision, "by default" and OPENVINO_HINT; None where it is not installed. folder: that `export`
+    wrote the model to.
 
     Its default on many processors is bfloat16, which is measured, and then float32, which must be
     asked for. It computes float64 in float32, so only a graph without float64 is exact there.

@@ -597,9 +597,9 @@ def _write_pictures(
     png: bool,
 ) -> int:
     """Draw pictures and write them, as one PNG sheet if png is true, else as a .npy file or a
-    folder; returns how many were drawn. The sheet is about square; with options.like each of its
-    rows begins with the picture that the others are near to. DataError for what exists at target,
-    unless options.force."""
+    folder; returns how many were drawn. The sheet is about square, that of a grid exactly; with
+    options.like each of its rows begins with the picture that the others are near to. DataError for
+    what exists at target, unless options.force."""
     batches = list(_batches(model, options))
     pixels = np.concatenate([x for _, x in batches])
     if not png:

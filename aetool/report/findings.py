@@ -16,9 +16,9 @@ class Reason:
     """A column that is named as a reason why a record stands out. found: the record's value there;
     expected: by the model; both as text.
 
-    own, wanted: the positions of both values between the column's lowest and highest, see
-    `Modelled.place`; middle: the positions of its quartiles; often: the share of records in which
-    the column has the value found. Each is None where it is not known.
+    own, wanted: the positions of both values between the column's lowest, 0, and its highest, 1, or
+    beyond; middle: the positions of its lower and upper quartile; often: the share of records in
+    which the column has the value found, 0 to 1. Each is None where it is not known.
     """
 
     column: str
@@ -68,8 +68,8 @@ class Group:
     partners: Counter[str] = field(default_factory=Counter)
 
     def add(self, record: int, score: float, partners: Sequence[str]) -> None:
-        """Add a record to the group, in place. record: its number from 0; partners: the other
-        columns named for it."""
+        """Add a record to the group, in place. record: its number from 0; score: its score;
+        partners: the other columns named for it."""
         self.count += 1
         self.first = min(self.first, record)
         self.last = max(self.last, record)

@@ -172,8 +172,8 @@ def place_of(record: int) -> str:
 
 
 def _head(findings: Findings) -> str:
-    """The heading of the page: the name of the data, the verdict, what scored them, and, where they
-    were compared with a model's, the result of that."""
+    """The HTML of the heading of the page: the name of the data, the verdict, what scored them,
+    and, where they were compared with a model's, the result of that."""
     facts = f"{findings.total:,} {_things(findings)}; {findings.model}"
     if math.isfinite(findings.threshold):
         facts += f"; an anomaly scores above {amount(findings.threshold)} {findings.unit}"
@@ -192,7 +192,7 @@ def _things(findings: Findings) -> str:
 
 
 def _word(comparison: Comparison) -> str:
-    """The result of a comparison as a marked word, and a sentence that explains it."""
+    """The HTML of the result of a comparison: a marked word, and a sentence that explains it."""
     said = {
         SAME: "These data are like those that the model was fitted on.",
         UNKNOWN: f"Whether these data are like those before: {comparison.few}.",
@@ -213,9 +213,9 @@ def _shown(findings: Findings) -> list[tuple[Finding, str]]:
 
 
 def _course(findings: Findings, shown: Sequence[int]) -> str:
-    """The section of scores: their course over the records, with a dot for each one listed, and how
-    many records have which score. shown: the numbers, from 0, of the records that the page lists,
-    which are the first of findings.records."""
+    """The HTML of the section of scores: their course over the records, with a dot for each one
+    listed, and how many records have which score. shown: the numbers, from 0, of the records that
+    the page lists, which are the first of findings.records."""
     trace = findings.trace
     cut = findings.threshold
     unit = findings.unit
@@ -244,8 +244,8 @@ def _course(findings: Findings, shown: Sequence[int]) -> str:
 
 
 def _words_of_spread(findings: Findings, held_out: Calibration | None) -> str:
-    """The key of the drawing of how many records have which score. held_out: whose line is in it;
-    None for no line."""
+    """The HTML of the key of the drawing of how many records have which score. held_out: whose line
+    is in it; None for no line."""
     key = '<svg class="key" viewBox="0 0 12 12"><{}/></svg>'
     lines = [
         key.format('rect class="d-usual" width="12" height="12"') + "ordinary",
@@ -265,7 +265,7 @@ def _words_of_spread(findings: Findings, held_out: Calibration | None) -> str:
 
 
 def _curves(curves: Curves) -> str:
-    """The section of ROC and precision-recall curves, with the area below each."""
+    """The HTML of the section of ROC and precision-recall curves, with the area below each."""
     # where everything is called, precision is the share of anomalies
     share = curves.precision_recall[-1][1] if curves.precision_recall else 0.0
     roc = charts.curve(curves.roc, ("false alarms", "anomalies caught"), 0.0)
@@ -278,8 +278,8 @@ def _curves(curves: Curves) -> str:
 
 
 def _records(findings: Findings, markups: Sequence[str]) -> str:
-    """The section that lists the records that stand out; "" where none does. markups: the HTML of
-    each, a row of a table or a figure."""
+    """The HTML of the section that lists the records that stand out; "" where none does. markups:
+    the HTML of each, a row of a table or a figure."""
     if not markups:
         return ""
     if findings.pictures:
@@ -295,7 +295,7 @@ def _records(findings: Findings, markups: Sequence[str]) -> str:
 
 
 def _record(finding: Finding) -> str:
-    """The row of the table of records for one that stands out, with its reasons."""
+    """The HTML of the row of the table of records for one that stands out, with its reasons."""
     # pictures have no columns to name
     why = "".join(_reason(reason) for reason in finding.reasons) or _told(finding.why)
     cells = [
@@ -323,7 +323,8 @@ def _reason(reason: Reason) -> str:
 
 
 def _gallery(findings: Findings, figures: Sequence[str]) -> str:
-    """The section of pictures that stand out. figures: the HTML of those that have room."""
+    """The HTML of the section of pictures that stand out. figures: the HTML of those that have
+    room."""
     rest = findings.flagged - len(figures)
     more = f'<p class="quiet">and {rest:,} more</p>' if rest > 0 else ""
     return (
@@ -356,8 +357,8 @@ def _image(png: bytes, words: str) -> str:
 
 
 def _groups(groups: Sequence[Group], listed: set[int]) -> str:
-    """The section of groups of alike anomalies, the largest first; "" without any. listed: the
-    numbers, from 0, of the records that the page lists, to which links lead."""
+    """The HTML of the section of groups of alike anomalies, the largest first; "" without any.
+    listed: the numbers, from 0, of the records that the page lists, to which links lead."""
     if not groups:
         return ""
     # of equal groups the one that begins first
@@ -369,8 +370,8 @@ def _groups(groups: Sequence[Group], listed: set[int]) -> str:
 
 
 def _group(group: Group, listed: set[int]) -> str:
-    """The row of the table of groups for one of them. listed: the numbers, from 0, of the records
-    that the page lists: a link leads only to these."""
+    """The HTML of the row of the table of groups for one of them. listed: the numbers, from 0, of
+    the records that the page lists: a link leads only to these."""
     common = f"<b>{_told(group.column)}</b> {_told(group.manner)}"
     # columns named in at least half of the group
     often = [(name, n) for name, n in group.partners.most_common(3) if 2 * n >= group.count > 1]
@@ -394,8 +395,8 @@ def _group(group: Group, listed: set[int]) -> str:
 
 
 def _blame(findings: Findings) -> str:
-    """The section of columns that are named most often; of pictures an image of where they stand
-    out; "" if there is neither."""
+    """The HTML of the section of columns that are named most often; of pictures an image of where
+    they stand out; "" if there is neither."""
     if findings.parts_seen:
         image = _image(findings.parts_seen, "where pictures that stand out cost more than usual")
         return f'<h2>Where they stand out</h2>\n<div class="pair"><div>{image}</div></div>'
@@ -421,8 +422,8 @@ def _blame(findings: Findings) -> str:
 
 
 def _comparison(comparison: Comparison) -> str:
-    """The section that compares the data with those of the model: faults first, then the tests that
-    find a shift."""
+    """The HTML of the section that compares the data with those of the model: faults first, then
+    the tests that find a shift."""
     # a fault of no column is of the data as a whole
     rows = [
         _row(
@@ -455,7 +456,8 @@ BLANK: tuple[Cell, Cell] = (("", ""), ("", ""))
 
 
 def _columns(findings: Findings) -> str:
-    """The section of how each column was read, the most remarkable first; "" without columns."""
+    """The HTML of the section of how each column was read, the most remarkable first; "" without
+    columns."""
     if not findings.columns:
         return ""
     # what is worth a look comes first
@@ -471,8 +473,8 @@ def _columns(findings: Findings) -> str:
 
 
 def _column(column: ColumnRead, total: int, with_model: bool) -> str:
-    """The row of the table of columns for one of them. total: how many records there are;
-    with_model: whether the table has columns of gaps before and of what is new."""
+    """The HTML of the row of the table of columns for one of them. total: how many records there
+    are; with_model: whether the table has columns of gaps before and of what is new."""
     gaps = f"{column.gaps:,}"
     if column.gaps:
         gaps += f" ({100 * column.gaps / max(total, 1):.2g} %)"

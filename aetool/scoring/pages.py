@@ -161,8 +161,8 @@ class Watcher:
 
     def _keep(self, score: float, record: int, own: Float, wanted: Float) -> None:
         """Remember a record in `highest`, if only until others score higher: at most about twice as
-        many as are shown. record: its number, from 0. own: what the graphs took; wanted: what was
-        expected, of pictures the excess."""
+        many as are shown. record: its number, from 0. own: what the graphs took, (inputs,) or (C,
+        H, W); wanted: what was expected, (columns,), or of pictures the excess, (H, W)."""
         # sorting every second time that they fill up costs less than a sorted list
         self.highest.append((score, record, np.array(own), np.array(wanted)))
         if len(self.highest) >= 2 * self.most + 2:

@@ -133,8 +133,8 @@ def coded(graph: ScoreGraph, laid: Laid, columns: Sequence[str]) -> Coded:
 
 
 def _scores_of(worker: Worker, item: Item) -> tuple[list[tuple[Int, Float]], LeftOut]:
-    """Score an item in a worker: ((the records' numbers in the source, from 0, comments of a text
-    counted; their scores), both (rows,), for each batch; which lines are no records)."""
+    """Score an item in a worker: (for each batch (the records' numbers in the source, from 0,
+    comments of a text counted; their scores), (rows,) both; which lines are no records)."""
     left = LeftOut()
     scores = [(batch.places, batch.scores) for batch in worker.batches(item, left)]
     return scores, left
