@@ -20,21 +20,25 @@ NEAR = 0.75  # likeness (difflib) from which a name is taken for a misspelt one
 
 
 def _is_whole(value: object) -> bool:
+    """Whether a value is a whole number of any type, but True and False."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _is_number(value: object) -> bool:
+    """Whether a value is a real number of any type, but True and False."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _is_texts(value: object) -> bool:
     # a text is a sequence of letters, which nobody means
+    """Whether a value is a list, tuple or other sequence of texts; a text itself is not."""
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         return False
     return all(isinstance(item, str) for item in value)
 
 
 def _is_texts_by_name(value: object) -> bool:
+    """Whether a value is a dictionary whose keys and values are texts."""
     if not isinstance(value, Mapping):
         return False
     return _is_texts(list(value)) and _is_texts(list(value.values()))
@@ -94,7 +98,7 @@ def refuse_misspelt(
 def check_type(verb: str, name: str, value: object, annotation: str) -> None:
     """Raise ParamError for a value that is not of the type of an annotation, such as 'int | None'.
     A whole number passes for a float; True and False pass for bool alone. An annotation with a type
-    that TAKEN does not list is not checked."""
+    that TAKEN does not list is not checked. verb, name: of the argument, for the message."""
     kinds = annotation.split(" | ")
     if any(kind not in TAKEN for kind in kinds):
         return
@@ -104,9 +108,9 @@ def check_type(verb: str, name: str, value: object, annotation: str) -> None:
 
 
 def as_part(verb: str, name: str, value: object) -> float:
-    """A share of records as a number: 0.01 from 0.01 and from "1%". Its range is not checked.
-    ParamError for a text without % or without a number, and for any value that is neither a text
-    nor a number."""
+    """A share of records as a number: 0.01 from 0.01 and from "1%". Its range is not checked. verb,
+    name: of the argument, for messages. ParamError for a text without % or without a number, and
+    for any value that is neither a text nor a number."""
     if isinstance(value, str):
         percent = value.strip().removesuffix("%")
         try:

@@ -87,7 +87,7 @@ class Bundle:
 
     @property
     def spec(self) -> Spec:
-        """The layout of the features of this bundle's model."""
+        """The layout of the features of this bundle's model, made anew each time."""
         if self.schema is not None:
             return table_spec(self.schema)
         assert self.shape is not None
@@ -138,12 +138,14 @@ class Bundle:
         return self._sessions[key]
 
     def to_bytes(self) -> bytes:
-        """The canonical bytes of the .aem file."""
+        """The bytes of the .aem file; the same model always has the same. Graphs whose names are
+        not in MEMBERS are left out; ValueError for NaN or infinity in the facts."""
         return _pack(self._manifest(), self.graphs)
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of the model's file, by which archives name the model that they need."""
+        """The SHA-256 of the model's file, in hex, by which archives name the model that they
+        need."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def save(self, path: str | os.PathLike[str] | BinaryIO, force: bool = False) -> Path | None:
@@ -163,13 +165,17 @@ class Bundle:
         return None
 
     def __reduce__(self) -> tuple[object, ...]:
+        """How pickle stores the bundle: by its file's bytes and its name."""
         return _arrived, (type(self), self.to_bytes(), self.name)
 
     def __repr__(self) -> str:
+        """The model in one line: what it is, of which data, its code and threshold."""
         outline = "; ".join(f"{name} {value}" for name, value in self._outline().items())
         return f"<aetool model: {outline}>"
 
     def _repr_html_(self) -> str:
+        """The model as a notebook shows it: its outline, and how at most SHOWN columns were
+        read."""
         table = hypertext.table("aetool model", self._outline().items())
         columns = [] if self.schema is None else self.schema.columns
         if not columns:
@@ -304,7 +310,7 @@ def _unpack(data: bytes, name: str) -> dict[str, bytes]:
 def _rebuild(manifest: dict[str, Json], graphs: dict[str, bytes], name: str) -> Bundle:
     """The bundle of a manifest and its graphs, by name. BundleError for another format, and for a
     graph that does not match its hash; KeyError, TypeError or ValueError for a manifest that is not
-    one. name: what messages call it."""
+    one, as from_bytes turns into a BundleError. name: what messages call it."""
     if manifest["aetool"] != FORMAT:
         raise BundleError(
             f"{name}: a model in format {manifest['aetool']!r}; this aetool reads format {FORMAT}: "

@@ -11,7 +11,8 @@ Json: TypeAlias = Any
 
 def canonical(value: Json) -> bytes:
     """A JSON value as bytes in the one form that aetool writes: keys sorted, no blanks, ASCII
-    alone. ValueError for NaN and infinity; TypeError for what JSON cannot hold."""
+    alone. ValueError for NaN and infinity; TypeError for what JSON cannot hold. Tuples become
+    lists, keys texts."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.encode()
 

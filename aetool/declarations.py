@@ -26,7 +26,7 @@ def hook_names() -> list[str]:
 
 def check_hooks(name: str, module: ModuleType) -> None:
     """Raise PluginError for a function of this module that has the name of a hook but not its
-    marker, or that is marked, or nearly called, as a hook and is none.
+    marker, or that is marked as a hook, or has nearly the name of one, and is none.
 
     name: the plugin's. What the module imports from others is not looked at.
     """
@@ -190,6 +190,7 @@ def check_params(params: type, owner: str) -> None:
 
 
 def _place(module: ModuleType, line: int) -> str:
+    """A line of a module, as "package/file.py:12"."""
     file = (module.__file__ or module.__name__).replace("\\", "/").split("/")
     return f"{'/'.join(file[-2:])}:{line}"
 

@@ -81,7 +81,8 @@ class Task(Generic[Piece]):
 @dataclass(frozen=True)
 class Answer:
     """The answer of a worker to a piece. is_missing: it does not have the job and must be sent it;
-    error: a fault of the data, not of the worker."""
+    error: a fault of the data, not of the worker, None without one; only without both is `result`
+    that of the job."""
 
     result: object = None
     error: AetoolError | None = None
@@ -92,8 +93,9 @@ class Engine:
     """An executor, and how many pieces at once it is to be given.
 
     workers: how many it has. called: as the user wrote it. renew: makes an executor in place of one
-    whose workers are lost; None where nobody here can. is_there: whether a scheduler still answers.
-    Its attribute is_here says whether the workers are threads of this process.
+    whose workers are lost; None where nobody here can. is_there: whether a scheduler still answers,
+    asked while an answer is awaited. Its attribute is_here says whether the workers are threads of
+    this process.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Engine:
         renew: Callable[[], Executor] | None = None,
         is_there: Callable[[], bool] = lambda: True,
     ) -> None:
+        """Take an executor that is open; arguments as the class says."""
         self.executor = executor
         self.workers = workers
         self.called = called
@@ -133,7 +136,8 @@ class Engine:
 
     def warm(self, modules: Sequence[str]) -> None:
         """Let workers import these modules in advance, and do not wait for it; does nothing for
-        threads, and nothing where the executor takes no work."""
+        threads, and nothing where the executor takes no work. Modules that a worker cannot import
+        are passed over."""
         if self.is_here:
             return
         with suppress(BrokenExecutor, RuntimeError, OSError):
@@ -180,9 +184,12 @@ class Engine:
 
 
 class _Sending(Generic[Piece, Result]):
-    """One job on its way to the workers of an engine, piece by piece."""
+    """One job on its way to the workers of an engine, piece by piece: for threads as it is, else
+    pickled. lost: how many times in a row workers were lost."""
 
     def __init__(self, engine: Engine, job: Callable[[Piece], Result]) -> None:
+        """Pickle the job, but for threads; pickle.PicklingError, AttributeError or TypeError for
+        one that cannot be."""
         self.engine = engine
         self.job = job
         self.lost = 0
@@ -256,6 +263,7 @@ class _Sending(Generic[Piece, Result]):
 
 
 def _is_answered(future: Future[Answer]) -> bool:
+    """Whether a future has a result: done, not cancelled, and without an exception."""
     return future.done() and not future.cancelled() and future.exception() is None
 
 
@@ -274,7 +282,8 @@ _jobs_lock = threading.Lock()
 
 def _run(key: str, content: bytes | None, piece: object) -> Answer:
     """Compute a piece in another process. key: the hash of the job, which the worker may know
-    already; content: the job itself, or None. The Answer says if the job is missing."""
+    already; content: the job itself, pickled with whether messages are for the command line, or
+    None. The Answer says if the job is missing."""
     with _jobs_lock:
         if key not in _jobs:
             if content is None:
@@ -322,8 +331,8 @@ def opened(chosen: Chosen) -> Iterator[Engine | None]:
     none was chosen.
 
     chosen: a text as KINDS has it, whose workers end with the block; or an executor or an Engine,
-    which stays open. ParamError for any other text or value; EngineError where it cannot be
-    reached.
+    which stays open. An executor of Dask is one of these. ParamError for any other text or value;
+    EngineError where it cannot be reached.
     """
     if chosen is None or isinstance(chosen, Engine):
         yield chosen
@@ -363,6 +372,8 @@ def check(chosen: Chosen) -> None:
 
 @contextmanager
 def _named(chosen: str) -> Iterator[Engine]:
+    """Context manager: the engine that a text as KINDS has it names, whose workers end with the
+    block. Errors as of `opened`."""
     check(chosen)
     kind, _, rest = chosen.partition(":")
     if kind == "threads":
@@ -389,7 +400,7 @@ def _count(text: str, chosen: str) -> int:
 
 def _of_processes(workers: int, chosen: str) -> Iterator[Engine]:
     """Yield, once, an engine of so many worker processes, which end when the generator goes on.
-    chosen: what the user typed, for messages."""
+    Each begins as a new interpreter, not by a fork. chosen: what the user typed, for messages."""
     # runtimes have threads, which a forked process would lack
     import multiprocessing
 
@@ -397,6 +408,7 @@ def _of_processes(workers: int, chosen: str) -> Iterator[Engine]:
 
     def pool() -> Executor:
         # an interrupt ends a worker without a word: the process that started it says what is so
+        """New worker processes, which start with the first piece."""
         quiet = (signal.SIGINT, signal.SIG_DFL)
         return ProcessPoolExecutor(workers, begin, initializer=signal.signal, initargs=quiet)
 
@@ -497,9 +509,10 @@ def _of_local_cluster(workers: int, chosen: str) -> Iterator[Engine]:
 def _of_client(  # type: ignore[no-untyped-def]
     client, workers: int, chosen: str, has_workers: Callable[[], bool] = lambda: True
 ) -> Iterator[Engine]:
-    """Yield, once, an engine that a Dask client reaches; the client is closed when the generator
-    goes on. workers: how many it has, or will have. chosen: what the user typed, for messages.
-    has_workers: whether any of them is there, or may still come."""
+    """Yield, once, an engine that a Dask client reaches; the client is closed, and Dask's log is
+    silent until then, when the generator goes on. workers: how many it has, or will have. chosen:
+    what the user typed, for messages. has_workers: whether any of them is there, or may still
+    come."""
     import logging
 
     # what it says of its own when a worker or a scheduler goes is said by one error of ours

@@ -14,7 +14,8 @@ A message says what was found, what was allowed, and what to do. Any other excep
 
 
 class AetoolError(Exception):
-    """Root of every error aetool raises on purpose. `status` is the CLI's exit status."""
+    """Root of every error aetool raises on purpose. `status` is the CLI's exit status. Its message
+    says what was found, what is allowed, and what to do."""
 
     status = 2
 

@@ -32,9 +32,11 @@ MOST_ROWS = 1 << 20  # of a batch that a graph is traced for
 
 class Whole(nn.Module):
     """One torch module that computes all exported members of a network (encode, decode, parts ...),
-    so that shared layers are traced once. members: the names of the outputs, in this order."""
+    so that shared layers are traced once. members: the names of the outputs, in this order: parts,
+    expected; encode and decode with a code; prior_logits for the prior "graph"."""
 
     def __init__(self, net: AutoEncoder) -> None:
+        """Choose the members by the kinds of code and prior that the network declares."""
         super().__init__()
         self.net = net
         self.members = ["parts", "expected"]
@@ -89,7 +91,8 @@ def is_told(net: AutoEncoder) -> bool:
 def write(net: AutoEncoder, spec: Spec, schema: Schema | None) -> dict[str, bytes]:
     """The graphs of a fitted network, as bytes by the names of their files: score.onnx,
     encoder.onnx and decoder.onnx (unless the model has no code), and prior.onnx (if its prior is
-    "graph"). schema: None for pictures. PluginError for a network that torch cannot export."""
+    "graph"). schema: of the table's columns, None for pictures. net: on the CPU. PluginError for a
+    network that torch cannot export."""
     wide = spec.shape or (spec.features,)
     whole = Whole(net)
     # any few rows: the values do not matter, the number of rows is left open
@@ -117,7 +120,8 @@ def _encoder(
     model: onnx.ModelProto,
     size: list[int],
 ) -> bytes:
-    """The graph from records to codes of this size; model: the traced network."""
+    """The bytes of the graph from records, "x" or "pixels", to codes "z", (B, *size) float32;
+    model: the traced network."""
     g = Graph()
     features = _input(g, spec, schema)
     code = _embedded(g, model, "encode", {"x": features})
@@ -132,8 +136,9 @@ def _decoder(
     model: onnx.ModelProto,
     size: list[int],
 ) -> bytes:
-    """The graph from codes of this size, and a condition where the network takes one, to records;
-    model: the traced network."""
+    """The graph from codes of this size, and a condition where the network takes one, to records,
+    "x_hat", in user units, and "likely", the network's own output, as bytes; model: the traced
+    network."""
     g = Graph()
     inputs = {"z": g.input("z", TensorProto.FLOAT, size)}
     if schema is not None and is_told(net):
@@ -151,7 +156,8 @@ def _decoder(
 
 
 def _prior(model: onnx.ModelProto, size: list[int], choices: int) -> bytes:
-    """The graph from discrete codes of this size to the logits of each unit's `choices`."""
+    """The bytes of the graph from discrete codes "z", (B, *size) float32, to "logits", (B, *size,
+    choices), of each unit's choices; model: the traced network."""
     # of the code alone: it is asked again for each unit that is drawn or decoded
     g = Graph()
     code = g.input("z", TensorProto.FLOAT, size)
@@ -166,8 +172,9 @@ def _embedded(
     member: str,
     inputs: dict[str, str],
 ) -> str:
-    """Copy one output of a traced network into the graph g; returns the name of the value. inputs:
-    the values of g that stand for the network's inputs, by name."""
+    """Copy one output of a traced network, that of a member such as "encode", and what it depends
+    on into the graph g; returns the name of the value. inputs: the values of g that stand for the
+    network's inputs, by name."""
     part = _needed_for(model, [member])
     outputs = g.embed(part, inputs, keep_names=True)
     return outputs[member]
@@ -197,7 +204,7 @@ def _needed_for(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelPro
 
 def _input(g: Graph, spec: Spec, schema: Schema | None) -> str:
     """Add to graph g the input of records, and the computation of their features; returns the name
-    of the features."""
+    of the features, (B, features) float32 or pictures."""
     if schema is None:
         pixels = g.input("pixels", TensorProto.UINT8, spec.shape or ())
         return graphs.prepare_image(g, pixels)
@@ -212,7 +219,8 @@ def _restore(
     name: str,
     expected: str,
 ) -> None:
-    """Add to graph g an output called `name`: expected features in user units, or as pixels."""
+    """Add to graph g an output called `name`: expected features in user units, (B, columns)
+    float64, or as levels of pixels, (B, C, H, W) float32. expected: their name."""
     if schema is None:
         pixels = graphs.restore_image(g, expected)
         g.output(name, pixels, TensorProto.FLOAT, spec.shape or ())

@@ -38,7 +38,8 @@ def content_folds(
     """Assign each row to one of `folds` groups by its content: (rows,), 0 .. folds - 1.
 
     features: (rows, features) float32. Equal rows are in the same fold. The rows before a row,
-    which some models use, have no effect.
+    which some models use, have no effect; folds: 1 or more. `_write_fold` computes the same in a
+    graph.
     """
     flat = features.reshape(len(features), -1).astype(np.float64)
     # what is behind the decimal point of a weighed sum is as good as drawn at random, 0 .. 1

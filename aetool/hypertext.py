@@ -7,8 +7,8 @@ from html import escape
 
 
 def table(caption: str, rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> str:
-    """An HTML table, in which captions, headings and cells are escaped. rows: of as many cells each
-    as columns; head: names of the columns, or () for none."""
+    """The text of an HTML table, in which captions, headings and cells are escaped. rows: of as
+    many cells each as columns; head: names of the columns, or () for none."""
     written = [f"<table><caption>{escape(caption)}</caption>"]
     if head:
         titles = "".join(f"<th>{escape(title)}</th>" for title in head)

@@ -26,7 +26,8 @@ MEANING = (
 
 def learned(parts: maps.Parts, shape: tuple[int, int, int]) -> bytes:
     """The bytes of a bundle's table of ordinary pixel costs, from the parts, (n, pixels + 1), of
-    held-out pictures. shape: (channels, height, width)."""
+    held-out pictures (what each pixel costs, in the unit of the score, and last what belongs to
+    none). shape: (channels, height, width)."""
     pixels = PixelCalibration.of(parts, *shape[1:])
     arrays = {
         "usual": np.float32(pixels.usual),
@@ -62,7 +63,8 @@ def pixels_of(model: Bundle) -> PixelCalibration:
 
 def write(g: Graph, parts: str, pixels: PixelCalibration, dtype: npt.DTypeLike) -> str:
     """Add to graph g the nodes that turn parts, (B, pixels + 1), into heat maps, as
-    PixelCalibration.maps does; returns their name. dtype: the type of the parts."""
+    PixelCalibration.maps does; returns their name: (B, height, width), multiples of the pixel
+    threshold. parts: their name; dtype: the type of the parts."""
     height, width = pixels.shape
     flat = g.columns_between(parts, 0, height * width)
     amounts = g.op("Reshape", flat, g.const([-1, height, width], np.int64))

@@ -93,8 +93,10 @@ class Model:
 
     net names the class as "package.module:Class"; data says what it can be fitted on: "table",
     "image", and "pairs" (of damaged and clean records, which its loss takes apart). In place of a
-    net there may be members, whose scores are joined as aetool.rarity.joined says; the first that
-    can be fitted also gives the code and what is expected.
+    net there may be members, (exactly one of the two is set), whose scores are joined as
+    aetool.rarity.joined says; the first that can be fitted also gives the code and what is
+    expected. summary: one line for lists of models; Params: a dataclass whose fields `param` makes,
+    the model's parameters.
     """
 
     name: str
@@ -128,8 +130,8 @@ class Reader:
         raise NotImplementedError
 
     def batches(self, path: Path) -> Iterator[Batch]:
-        """The records at a path, in order, batch by batch: tables as pyarrow.RecordBatch of one
-        schema, pictures as uint8 of shape (n, height, width) or (n, height, width, 3).
+        """Yield the records at a path, in order, batch by batch: tables as pyarrow.RecordBatch of
+        one schema, pictures as uint8 of shape (n, height, width) or (n, height, width, 3).
 
         An exception is shown to the user beside the names of the plugin and of the file.
         """
@@ -137,7 +139,8 @@ class Reader:
 
     def write(self, path: Path, batches: Iterator[Batch]) -> None:
         """Write records, as `batches` yields them, to a new file (to an empty folder that is there,
-        with writes_folders). Left out by a reader that has no way back."""
+        with writes_folders). batches: may be gone through once. Left out by a reader that only
+        reads: then nothing is written by it."""
         raise NotImplementedError
 
 
@@ -150,7 +153,8 @@ class Continuous:
 
 @dataclass(frozen=True)
 class Discrete:
-    """A code of whole numbers, each 0 .. size - 1, as an array of this shape."""
+    """A code of whole numbers, each 0 .. size - 1, as an array of this shape for each record; an
+    encoder gives them as float32."""
 
     size: int
     shape: tuple[int, ...]
@@ -223,9 +227,9 @@ class Spec:
 
 
 def make_params(model: Model, params: Mapping[str, object]) -> Any:
-    """The model's Params from option strings or values by name; parameters not among them have
-    their defaults. ParamError for a name that the model does not have, and for a value that is not
-    of the parameter's type or not within its range or choices."""
+    """The model's Params from option strings or values by name, such as "8" or 8; parameters not
+    among them have their defaults. ParamError for a name that the model does not have, and for a
+    value that is not of the parameter's type or not within its range or choices."""
     fields = {f.name: f for f in dataclasses.fields(model.Params)}
     unknown = [k for k in params if k not in fields]
     if unknown:
@@ -244,6 +248,9 @@ def check_default(field: dataclasses.Field[object]) -> None:
 
 
 def _checked(owner: str, field: dataclasses.Field[object], value: object) -> object:
+    """The value of a parameter, converted to the type of its default. ParamError for one that is of
+    no such type, or not within its range or choices. owner: the model's name, for messages; "" for
+    none."""
     kind: type = type(field.default)
     where = f"{field.name} of {owner}" if owner else field.name
     try:

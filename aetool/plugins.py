@@ -75,7 +75,8 @@ def load(name: str) -> tuple[list[Model], list[Reader]]:
 
 
 def get_model(name: str) -> Model:
-    """The declaration of model `name`, from the plugin of that name or any that declares it.
+    """The declaration of model `name`, from the plugin of that name or any that declares it. A
+    plugin of the model's own name is asked first.
 
     Raises PluginError where there is none, where two plugins of other names declare it, or where
     the plugin of that name cannot be used; other plugins that cannot be used are passed over.
@@ -135,7 +136,7 @@ def models_installed() -> Iterator[Model | PluginError]:
 
 
 def _clash(model: str, first: EntryPoint, second: EntryPoint) -> PluginError:
-    """Return, not raise, the error for a model that two plugins declare."""
+    """Return, not raise, the error for a model, by its name, that two plugins declare."""
     return PluginError(
         f"model '{model}' is declared by {_described(first)} and by {_described(second)}; "
         "uninstall one of them, or rename its model"
@@ -143,6 +144,7 @@ def _clash(model: str, first: EntryPoint, second: EntryPoint) -> PluginError:
 
 
 def _described(entry: EntryPoint) -> str:
+    """A plugin for messages: its name and its distribution."""
     return f"plugin '{entry.name}' of {_owner(entry)}"
 
 
@@ -168,7 +170,8 @@ class OwnedReader:
 def readers_installed() -> Iterator[OwnedReader | PluginError]:
     """Yield every reader; a plugin that cannot be used yields its error instead of raising it.
 
-    Imports those plugins alone that say in their metadata that they bring readers.
+    Imports those plugins alone that say in their metadata that they bring readers, in the order of
+    their names.
     """
     for name in _names_of_readers(entry_points, tuple(sys.path)):
         try:
@@ -188,8 +191,9 @@ def _names_of_readers(lookup: Callable[..., Iterable[EntryPoint]], _: tuple[str,
 
 
 def resolve(path: str) -> Any:
-    """The object named "package.module:Name"; PluginError if the module cannot be imported or has
-    no such name. Other exceptions of the module are raised as they are."""
+    """The object named "package.module:Name", whose module is imported; PluginError if the module
+    cannot be imported or has no such name. Other exceptions of the module are raised as they
+    are."""
     module, _, name = path.partition(":")
     try:
         return getattr(importlib.import_module(module), name)
@@ -205,6 +209,8 @@ def resolve(path: str) -> Any:
 
 
 def _owner(entry: EntryPoint) -> str:
+    """The name and version of the distribution that brings a plugin; where they are not known, its
+    module."""
     if entry.dist:
         return f"{entry.dist.name} {entry.dist.version}"
     return entry.value

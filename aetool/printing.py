@@ -21,11 +21,13 @@ def printable(text: str) -> str:
 
 
 def _escaped(character: str) -> str:
+    """A character as it is, or its escape if a terminal would obey it."""
     if unicodedata.category(character) in STEERING or character in TURNING:
         return character.encode("unicode_escape").decode("ascii")
     return character
 
 
 def in_utf8(name: str) -> str:
-    """A file's name as text: bytes of it that are not UTF-8 are written as such, like \\xff."""
+    """A file's name, as Python has it, as text that UTF-8 can hold: bytes of it that are not UTF-8
+    are written as such, like \\xff."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

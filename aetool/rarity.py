@@ -54,7 +54,7 @@ class Rarity:
     @classmethod
     def of(cls, held_out: Float, expected: float = 0.0) -> Rarity:
         """The rarity of scores such as these, (n,) with n at least 1, of ordinary records held out
-        of the fit.
+        of the fit; higher is rarer.
 
         expected: as how many excesses over the start of the tail a second estimate of the tail's
         scale counts: how fast scores fall off between their median and their highest tenth; 0: not
@@ -156,7 +156,7 @@ def write_cap(
     room: float = ROOM,
 ) -> str:
     """Add `cap` to a graph: bits that never exceed bend + room; returns the name of the result.
-    bits: the name of a value, of any shape."""
+    bits: the name of a float32 value, of any shape; bend, room: in bits, room above 0."""
     value = g.term(bits)
     # below the bend nothing is over, and the second term is 0
     over = (value - bend).positive_part()
@@ -176,13 +176,14 @@ def joined(
     """Join the scores of several models into one, divided among columns: (rows, columns + 1), in
     bits.
 
-    parts: of each model, (rows, columns + 1); usual: its medians, (columns + 1,); weights: how much
-    each counts. With b the bits of the models, and means weighed, a record's score is
-    log2(mean(2^(s b))) / s, s being SHARPNESS: between the mean of the bits (s = 0: Fisher's way of
-    joining p-values) and that of the harmonic mean of the p-values (s = 1: Wilson 2019, PNAS
-    116:1195). Models that all find a record somewhat rare add up, and yet one that is sure cannot
-    be hidden by the others. It falls on the columns by what each costs beyond the usual in each
-    model, models counting by how much of the score is theirs.
+    parts: of each model, (rows, columns + 1); usual: its medians, (columns + 1,); rarities: by
+    which its scores become bits; weights: how much each counts, above 0. One model at least. With b
+    the bits of the models, and means weighed, a record's score is log2(mean(2^(s b))) / s, s being
+    SHARPNESS: between the mean of the bits (s = 0: Fisher's way of joining p-values) and that of
+    the harmonic mean of the p-values (s = 1: Wilson 2019, PNAS 116:1195). Models that all find a
+    record somewhat rare add up, and yet one that is sure cannot be hidden by the others. It falls
+    on the columns by what each costs beyond the usual in each model, models counting by how much of
+    the score is theirs.
     """
     bits_of_models = []
     for model_parts, rarity in zip(parts, rarities, strict=True):
@@ -220,8 +221,8 @@ def write_joined(
     rarities: Sequence[Rarity],
     weights: Sequence[float],
 ) -> str:
-    """Add nodes to graph g that compute `joined`; returns the name of the result, (B, columns + 1).
-    parts: the name of each model's parts; other arguments as of `joined`."""
+    """Add nodes to graph g that compute `joined`; returns the name of the result, (B, columns + 1)
+    float32 bits. parts: the name of each model's parts; other arguments as of `joined`."""
     parts_of_models = [g.term(name) for name in parts]
     bits = []
     for model_parts, medians, rarity in zip(
@@ -275,8 +276,8 @@ def _write_mean(
 def _write_blame(bits: Term, power: Term, weights: Sequence[float]) -> Term:
     """Add to a graph how much of a record's score is each model's, (B, models), whose sum is 1.
 
-    bits: (B, models), the rarity that each model finds; power: the same, its power; weights: how
-    much each model counts.
+    bits: (B, models), the rarity that each model finds; power: (B, models), what `_write_mean`
+    gives first; weights: how much each model counts.
     """
     weighed = power * weights
     # of a record that no model finds rare, models share as they count

@@ -55,6 +55,7 @@ def walk(data: bytes, name: str) -> onnx.ModelProto:
     from google.protobuf.message import DecodeError
 
     def refuse(why: str) -> BundleError:
+        """Return, not raise, the error for a graph that is refused, and why."""
         return BundleError(f"{name}: refused: {why}")
 
     try:
@@ -98,6 +99,7 @@ def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -
     model = walk(data, name)
 
     def refuse(why: str) -> BundleError:
+        """Return, not raise, the error for a graph that is refused, and why."""
         return BundleError(f"{name}: refused: {why}")
 
     tried = min(most, ROWS_TRIED)
@@ -163,8 +165,9 @@ Provider = tuple[str, dict[str, str]] | str  # of ONNX Runtime: a name, and its 
 
 def providers(device: str) -> tuple[list[Provider], str]:
     """ONNX Runtime's provider list for auto, cpu, cuda or cuda:<n>; and what was chosen, "cpu" or
-    "cuda:<n>". auto is the GPU where this onnxruntime has CUDA, else the CPU. ParamError for any
-    other device, and for cuda where it has none."""
+    "cuda:<n>". Whether there is a GPU of this number is not looked at. auto is the GPU where this
+    onnxruntime has CUDA, else the CPU. ParamError for any other device, and for cuda where it has
+    none."""
     import onnxruntime as ort
 
     if device == "cpu":
@@ -187,7 +190,7 @@ def providers(device: str) -> tuple[list[Provider], str]:
 
 @functools.cache
 def _load_cuda() -> None:
-    """Loads CUDA's libraries, once a process, where they were installed as Python packages: no
+    """Load CUDA's libraries, once a process, where they were installed as Python packages: no
     loader of a system looks there. Where they lie elsewhere, or are not there, nothing changes."""
     import onnxruntime as ort
 
@@ -200,7 +203,7 @@ def _load_cuda() -> None:
 
 
 def _starts(chosen: list[Provider]) -> bool:
-    """Whether ONNX Runtime can use the first of these providers, found by running a graph of one
+    """Whether ONNX Runtime can use the first of these providers, found by loading a graph of one
     operator."""
     import onnxruntime as ort
     from onnx import TensorProto, helper
@@ -241,6 +244,7 @@ class Session:
     """
 
     def __init__(self, data: bytes, name: str, device: str, most: int) -> None:
+        """Check and load the graph; arguments and errors as the class says."""
         self.batch = vet(data, name, most)
         self.name = name
         self._graph = data
@@ -252,16 +256,22 @@ class Session:
         self.outputs = [o.name for o in self._session.get_outputs()]
 
     def _start(self, device: str) -> None:
+        """Load the graph for a device, and set `device` to the one that is used: for auto the CPU
+        where the GPU cannot be. BundleError if it cannot run; ParamError if there is no such
+        device."""
         import onnxruntime as ort
 
         chosen, self.device = providers(device)
         options = ort.SessionOptions()
+        # errors alone: warnings would stand among what a command prints
         options.log_severity_level = 3
+        # threads that wait would take processor time from others
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if CONVOLUTION not in self._graph:
             # fusions gain nothing but for convolutions, and a graph of 2,000 nodes takes as long to
             # fuse as thousands of records to score
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        # all of a graph runs on the GPU, or none of it
         if self.device != "cpu":
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         try:
@@ -281,6 +291,7 @@ class Session:
             self.device = "cpu"
 
     def _no_cuda(self, device: str) -> ParamError:
+        """Return, not raise, the error for a device of CUDA that cannot be used."""
         return ParamError(
             f"{option('--device')} {device}: CUDA could not be started, or there is no such "
             f"device: see what `aetool doctor` says, or use {option('--device')} cpu"
@@ -301,6 +312,8 @@ class Session:
         return {k: np.concatenate([f[k] for f in outputs]) for k in self.outputs}
 
     def _batches(self, rows: Sequence[Array]) -> Iterator[dict[str, Array]]:
+        """Yield the outputs by name of one batch after the other, of rows as of __call__; of no
+        rows one batch of none."""
         for first in range(0, max(len(rows[0]), 1), self.batch):
             parts = [x[first : first + self.batch] for x in rows]
             count = len(parts[0])

@@ -76,6 +76,7 @@ class AnomalyDetector(
         random_state: int | np.random.RandomState | None = 0,
         device: str = "auto",
     ) -> None:
+        """Keep the settings as they are; `fit` checks them."""
         self.plugin = plugin
         self.params = params
         self.contamination = contamination
@@ -133,7 +134,8 @@ class AnomalyDetector(
 
     def transform(self, X: object) -> npt.NDArray[np.float32]:
         """The code of each record, (rows, latent) float32, by the model's encoder. X: (rows,
-        columns). EstimatorError for a model that has no code."""
+        columns). NotFittedError before a fit; EstimatorError for a model that has no code, and for
+        rows that cannot be encoded."""
         check_is_fitted(self)
         table, _ = self._table(X, reset=False)
         if not self.model_.latent:
@@ -145,12 +147,15 @@ class AnomalyDetector(
         return np.asarray(codes, dtype=np.float32)
 
     def __sklearn_tags__(self) -> Tags:
+        """What scikit-learn is told of the estimator: gaps are allowed, codes are float32."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
     def _usual(self, table: object) -> Floats:
+        """Minus the scores of a table, (rows,) float64, as `_table` gives it; EstimatorError if it
+        cannot be scored."""
         try:
             scores = self.model_.score(table, self.device)
         except AetoolError as error:
@@ -169,6 +174,7 @@ class AnomalyDetector(
         )
 
     def _seed(self) -> int:
+        """The seed that random_state stands for: itself, or a number drawn from it."""
         if isinstance(self.random_state, int | np.integer):
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(MOST_SEED))
@@ -194,6 +200,7 @@ class AnomalyDetector(
         return pd.DataFrame(numbers, columns=names), dict.fromkeys(names, "number")
 
     def _names(self) -> list[str]:
+        """The names of the columns as texts; x0, x1 ... where they have none."""
         named = getattr(self, "feature_names_in_", None)
         if named is None:
             return [f"x{place}" for place in range(self.n_features_in_)]

@@ -42,7 +42,8 @@ _in_shell: ContextVar[bool] = ContextVar("in_shell", default=False)
 
 def option(name: str) -> str:
     """The name of an option in the way in which the user of this moment writes it: "--max-error" on
-    the command line, "max_error" in Python; "--robust" and "robust=True". name: with its dashes."""
+    the command line, "max_error" in Python; "--robust" and "robust=True". name: with its dashes;
+    one that PYTHON does not list loses them, and has _ for -."""
     if _in_shell.get():
         return name
     if name in PYTHON:

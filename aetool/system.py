@@ -137,6 +137,7 @@ def _c_library() -> Any:
 
 
 def _last_error(path: Path) -> OSError:
+    """Return, not raise, the error that the C library has set, with a path."""
     number = ctypes.get_errno()
     return OSError(number, os.strerror(number), os.fspath(path))
 
@@ -202,7 +203,7 @@ def new_part(folder: Path, name: Callable[[], str]) -> tuple[BinaryIO, Path | No
     its path).
 
     Where the file system can, it has no name and its path is None; elsewhere `name` is called for
-    one, and FileExistsError raised if it is taken.
+    one, and FileExistsError raised if it is taken. OSError where no file can be made.
     """
     if hasattr(os, "O_TMPFILE") and OPEN_FILES.is_dir():
         try:
@@ -272,8 +273,8 @@ def path_of(file: BinaryIO) -> Path:
 
 
 def read_at(file: BinaryIO, length: int, offset: int) -> bytes:
-    """Read at most `length` bytes of a file from an offset in bytes, fewer at its end; several
-    threads may do so at once. The position of the file may have changed afterwards."""
+    """Read at most `length` bytes of an open file from an offset in bytes, fewer at its end;
+    several threads may do so at once. The position of the file may have changed afterwards."""
     if hasattr(os, "pread"):
         return os.pread(file.fileno(), length, offset)
     with _one_reader:
@@ -282,8 +283,8 @@ def read_at(file: BinaryIO, length: int, offset: int) -> bytes:
 
 
 def reserve(file: BinaryIO, size: int) -> None:
-    """Give a file `size` bytes, at least 1; what lies beyond them is cut off, what is added is 0.
-    OSError if the disk has no room, where the system can say so."""
+    """Give a file, open for writing, `size` bytes, at least 1; what lies beyond them is cut off,
+    what is added is 0. OSError if the disk has no room, where the system can say so."""
     file.truncate(size)
     if hasattr(os, "posix_fallocate"):
         # to write through a memory map without room on the disk would kill the process
@@ -298,6 +299,8 @@ def name_is_impossible(name: str) -> bool:
 
 
 def _means_something_else(part: str) -> bool:
+    """Whether Windows takes one part of a path for something else than a name: for a device, or
+    trimmed."""
     device = part.partition(".")[0].rstrip(" ").upper() in DEVICES_OF_WINDOWS
     trimmed = not part or part.endswith((" ", "."))
     return device or trimmed or not NO_CHARACTER_OF_WINDOWS.isdisjoint(part)
@@ -348,6 +351,8 @@ def give_times(file: int | Path, times: tuple[int, int]) -> None:
 
 
 def _unless_unsupported(step: Callable[[], None]) -> None:
+    """Call a function, and pass over an OSError that says that there is no such thing here, or that
+    it is forbidden."""
     try:
         step()
     except OSError as error:

@@ -60,6 +60,7 @@ class CheckError(AssertionError):
     """A check that failed. advice: what to do about it, "" where the message says it already."""
 
     def __init__(self, message: str, advice: str) -> None:
+        """Keep the message and the advice."""
         super().__init__(message)
         self.advice = advice
 
@@ -107,6 +108,7 @@ class Case:
         self.check(self.bench)
 
     def __str__(self) -> str:
+        """The name, as pytest shows it."""
         return self.name
 
 
@@ -131,8 +133,8 @@ def conformance(model: str | Model) -> Iterator[Case]:
 
 
 def table_rows(rows: int = ROWS, seed: int = 0) -> Table:
-    """A small table of every kind of column, the same for the same seed: time (a date), a and b
-    (related numbers, b with gaps), count (whole numbers) and level (a category)."""
+    """A small table of every kind of column, as cells of text, the same for the same seed: time (a
+    date), a and b (related numbers, b with gaps), count (whole numbers) and level (a category)."""
     rng = np.random.default_rng(seed)
     a = rng.normal(size=rows)
     b = 2 * a + 0.1 * rng.normal(size=rows)
@@ -172,6 +174,7 @@ class _Bench:
     share."""
 
     def __init__(self, model: Model, kind: str) -> None:
+        """Take a model and the kind of data, "table" or "image"; nothing is fitted yet."""
         self.model = model
         self.kind = kind
         self.failed = ""  # the check that all others build on, once it has failed
@@ -564,6 +567,7 @@ def training_lowers_the_loss(bench: _Bench) -> None:
 
     def mean_loss(net: Any) -> float:
         # the same draws for all that are compared
+        """The mean loss of the rows, in nats, by the same draws for every network."""
         rng = torch.Generator().manual_seed(0)
         with torch.no_grad():
             return float(bench.loss(net, x, rng).mean())
@@ -792,8 +796,8 @@ def _global_seed(torch_too: bool, seed: int) -> Iterator[None]:
 
 
 def told(error: Exception) -> str:
-    """The class and the first line of the message of an exception, such as "ValueError: no
-    rows"."""
+    """The class and the first line of the message of an exception, for messages, such as
+    "ValueError: no rows"."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"
 

@@ -23,9 +23,9 @@ FEWEST_OTHERS = 5  # rows that differ from what most rows have
 
 
 def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
-    """Mark the share `part` (0 to 1) of rows that lies nearest to the centre of the numbers:
-    (rows,) bool; rows as far as the last of them are marked, too. All rows are marked of fewer than
-    FEWEST, and where there is no number.
+    """Mark the share `part` (0 to 1) of rows of batches, (rows, features) float32, that lies
+    nearest to the centre of the numbers: (rows,) bool; rows as far as the last of them are marked,
+    too. All rows are marked of fewer than FEWEST, and where there is no number.
 
     The distance is by the covariance of those rows: the concentration steps of Rousseeuw & Van
     Driessen 1999, which begin with all rows. Each number is scaled robustly and cut at 6
@@ -64,8 +64,8 @@ def _nearest_of(distances: Float, part: float) -> npt.NDArray[np.bool_]:
 
 def _distances_by_axes(numbers: _Winsorised, weights: Float) -> Float:
     """(rows,): squared Mahalanobis distances from the weighed mean, where a covariance of all
-    numbers would be too large: by the variances along the leading axes, and along all other axes
-    by one, their mean. weights: (rows,)."""
+    numbers would be too large: by the variances along the leading axes, and along all other axes by
+    one, their mean. weights: (rows,), 0 or more."""
     axes = max(1, min(AXES, len(weights) // ROWS_OF_AN_AXIS))
     principal = leading(numbers, axes, weights)
     return principal.squares(numbers)
@@ -92,6 +92,8 @@ class _Winsorised:
     """
 
     def __init__(self, batches: Batches, spec: Spec) -> None:
+        """Measure middle and scale of each number on some of the rows. batches: (rows, features)
+        each."""
         self.batches = batches
         self.spec = spec
         few = few_rows(batches)
@@ -137,6 +139,7 @@ class _Winsorised:
         self.scale[number] = max(spread, least, resolution)
 
     def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the numbers of each batch, (rows, numbers) float32."""
         gated = self.spec.gate >= 0
         usual = self.usual.astype(np.float32)
         for batch in self.batches:

@@ -54,7 +54,8 @@ class Lazy(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import the command of this name; None if there is none."""
+        """Import the command of this name; None if there is none. While a shell asks what may stand
+        here, its parameters are prepared for that."""
         if name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"aetool.cli.{COMMANDS[name][0]}"), name)
@@ -167,8 +168,8 @@ def _status(arguments: list[str]) -> int:
 
 
 def _say_usage(error: click.ClickException) -> None:
-    """Print an error of click about a command line, such as an option that does not exist, in
-    click's own form."""
+    """Print an error of click about a command line, such as an option that does not exist, on
+    standard error, in click's own form: usage, a hint at --help, and the error."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         terminal.say(*error.format_message().splitlines(), err=True)
         return
@@ -185,7 +186,7 @@ def _say_usage(error: click.ClickException) -> None:
 
 
 def _by_click(end: SystemExit) -> bool:
-    """Whether click ended the command, as it does where standard output is closed."""
+    """Whether click itself raised this SystemExit, as it does where standard output is closed."""
     trace = end.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -193,5 +194,5 @@ def _by_click(end: SystemExit) -> bool:
 
 
 def say_error(error: AetoolError) -> None:
-    """Print an error as one line on standard error."""
+    """Print an error as one line on standard error, "aetool: error: " before it."""
     terminal.say(f"aetool: error: {' '.join(str(error).split())}", err=True)

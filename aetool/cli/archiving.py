@@ -142,7 +142,8 @@ def compress(
 
 
 def _print_costliest(found: Detection) -> None:
-    """Print the records that take most bits in the archive, as `detect` prints anomalies."""
+    """Print the records that take most bits in the archive, on standard output, as `detect` prints
+    anomalies."""
     # who asks for none need not load how they are printed
     from aetool.cli import tables
 
@@ -150,7 +151,7 @@ def _print_costliest(found: Detection) -> None:
 
 
 def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
-    """Remarks on how an archive was stored, a line each. facts: the figures that compress
+    """Yield remarks on how an archive was stored, a line each. facts: the figures that compress
     returns."""
     if "kept" in facts:
         yield f"the file is kept byte for byte: {facts['kept']}"
@@ -244,7 +245,8 @@ def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
 
 
 def _effort(fast: bool, best: bool) -> str | None:
-    """The effort that --fast or --best asks for; None for neither, and ParamError for both."""
+    """The effort that --fast or --best asks for, "fast" or "best"; None for neither, and ParamError
+    for both."""
     if fast and best:
         raise ParamError("--fast and --best exclude each other: leave one of them out")
     if fast:

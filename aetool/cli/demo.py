@@ -68,8 +68,9 @@ def demo(output: str) -> int:
 
 
 def plant(table: Path, damaged: Path) -> list[str]:
-    """Copy a table and change the cells that PLANTED names; returns a line for each: its old value
-    and its new one."""
+    """Copy a CSV table, in UTF-8 without quotes, to `damaged`, and change there the cells that
+    PLANTED names; returns a line for each: its row and column, its old value and its new one. What
+    is at `damaged` is replaced."""
     lines = table.read_text(encoding="utf-8").splitlines()
     columns = lines[0].split(",")
     said = []

@@ -145,8 +145,9 @@ def _detected(
     all_rows: bool,
     watches: list[Watch],
 ) -> Detection:
-    """Run the operation `detect` by the options of the command. bundle: the model, if one is
-    given."""
+    """Run the operation `detect` by the options of the command. bundle: the model, or None to fit
+    one. all_rows: whether ordinary records are in the result, too; watches: what looks on while
+    records are scored."""
     from aetool import operations
 
     # [] stands for all columns, None for none
@@ -171,7 +172,8 @@ def _detected(
 
 
 def _refuse_fit(given: DetectGiven) -> None:
-    """Refuse options of a fit beside -m, since the model is fitted already. Raises ParamError."""
+    """Raise ParamError for options of a fit beside -m, since the model is fitted already: -p, -O,
+    those of pictures and --context. Others, such as --drop, pass."""
     if given["plugin"] or given["params"]:
         raise ParamError("-p and -O fit a model; they cannot change the one given with -m")
     asked = options.fit_options(given).of_pictures
@@ -216,7 +218,8 @@ def _explain_columns(
 @contextmanager
 def _page(report: str | None, force: bool) -> Iterator[Page | None]:
     """Context manager: a page for --report, filled within the block; it appears under its name when
-    it is complete, or not at all. Yields None where no report is asked for."""
+    it is complete, or not at all. Yields None where no report is asked for. report: the path;
+    force: replace a file there, else DataError."""
     if report is None:
         yield None
         return
@@ -230,7 +233,8 @@ def _page(report: str | None, force: bool) -> Iterator[Page | None]:
 @contextmanager
 def _pictures(heatmap: str | None, sheet: str | None, force: bool) -> Iterator[Files | None]:
     """Context manager: the files for --heatmap and --sheet, filled within the block; they appear
-    when they are complete, or not at all. Yields None where neither is asked for."""
+    when they are complete, or not at all. Yields None where neither is asked for. heatmap, sheet:
+    the paths; force: replace what is there, else DataError."""
     if heatmap is None and sheet is None:
         yield None
         return
@@ -242,8 +246,9 @@ def _pictures(heatmap: str | None, sheet: str | None, force: bool) -> Iterator[F
 
 
 def _warn(model: Bundle | None) -> None:
-    """Print a warning that the rate of --fdr is approximate, and why, unless the model was
-    calibrated on records kept apart. model: None for one learned from the very records."""
+    """Print a warning, on standard error, that the rate of --fdr is approximate, and why, unless
+    the model was calibrated on records kept apart. model: None for one learned from the very
+    records."""
     if model is None:
         why = "p is by the scores of these very records, anomalies among them"
     elif model.facts.get("robust"):
@@ -269,8 +274,8 @@ def _limit(text: str | None) -> float | None:
 
 
 def _talk(found: Detection, is_chosen: bool) -> None:
-    """Print, on standard error, how many records are flagged, and remarks on that number.
-    is_chosen: whether the user has chosen how many are to be flagged."""
+    """Print, on standard error, how many records are flagged, and remarks on that number and on
+    what may surprise. is_chosen: whether the user has chosen how many are to be flagged."""
     part = found.flagged / max(found.total, 1)
     terminal.say(found.verdict(), err=True)
     if found.ledger is not None:

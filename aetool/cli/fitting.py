@@ -120,7 +120,7 @@ def fit(
 
 def _summary(bundle: Bundle, target: Path, seconds: float) -> str:
     """The line that sums up a model that was written: what it was fitted on, its size, and the
-    seconds taken."""
+    seconds taken. target: the file, which is there."""
     facts = bundle.facts
     what = f"{len(bundle.spec.columns)} columns" if bundle.schema else f"pictures {bundle.shape}"
     used = facts.get("fitted_rows", facts["rows"])
@@ -138,7 +138,7 @@ def _summary(bundle: Bundle, target: Path, seconds: float) -> str:
 
 
 def _notes(bundle: Bundle) -> Iterator[str]:
-    """Remarks on a fitted model, a line each: what it leaves out, and what may surprise."""
+    """Yield remarks on a fitted model, a line each: what it leaves out, and what may surprise."""
     facts = bundle.facts
     if len(facts.get("members", [])) > 1:
         yield (
@@ -163,7 +163,7 @@ def _notes(bundle: Bundle) -> Iterator[str]:
 
 def default_output(data: str, suffix: str = ".aem", nameless: str = "model") -> str:
     """The path of a result where the user names none: the path of the data with another suffix, in
-    this folder for an object of a store.
+    this folder for an object of a store; suffixes of compression are left out, too.
 
     suffix: of the result. nameless: its name where the data have none, such as standard input.
     """

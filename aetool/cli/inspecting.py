@@ -56,7 +56,8 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
 
 
 def _shown(value: object) -> str:
-    """A value of `info` as it is printed."""
+    """A value of `info` as it is printed: "none" for None and infinity, "yes" or "no", numbers to
+    six digits, whole ones with commas, anything else as text."""
     if value is None:
         return "none"
     # before whole numbers, since True is one
@@ -73,7 +74,8 @@ def _shown(value: object) -> str:
 
 
 def _entry(entry: dict[str, object]) -> str:
-    """One record of a list, such as a column: its name first, and then its other facts."""
+    """One record of a list, such as a column, on one line: the value of "name", and each other fact
+    behind its key."""
     said = []
     for key, value in entry.items():
         figure = _shown(value)
@@ -84,7 +86,8 @@ def _entry(entry: dict[str, object]) -> str:
 
 
 def _inner(value: object) -> str:
-    """A value of `info` that is a dictionary itself, on one line."""
+    """A value of `info` that is a dictionary itself, on one line: "key value, key value"; any other
+    as `_shown` has it."""
     if not isinstance(value, dict):
         return _shown(value)
     figures = []

@@ -61,8 +61,8 @@ class FitGiven(TypedDict, total=False):
 
 
 class ScoreType(click.types.FloatParamType):
-    """The click type of a score: any number. A share, such as 0.5%, is refused with the option to
-    use for it."""
+    """The click type of a score: any number. A share, such as 0.5%, is refused by
+    click.BadParameter, with the option to use for it."""
 
     def convert(
         self,
@@ -70,6 +70,7 @@ class ScoreType(click.types.FloatParamType):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> float:
+        """The text of the option as a number; click.BadParameter if it is none."""
         text = str(value)
         if text.endswith("%"):
             self.fail(
@@ -91,6 +92,7 @@ class _Seconds(click.FloatRange):
         param: click.Parameter | None,
         context: click.Context | None,
     ) -> float:
+        """The text of the option as seconds; click.BadParameter if it is none."""
         seconds: float = super().convert(value, param, context)
         if math.isnan(seconds):
             self.fail(f"{value} is not a number of seconds.", param, context)
@@ -183,8 +185,8 @@ def goals(command: Command) -> Command:
 
 
 def picture_options(command: Command) -> Command:
-    """Add the options --resize, --tile, --stride, --crop and --grey to a command: how a model sees
-    pictures."""
+    """Decorator: add the options --resize, --tile, --stride, --crop and --grey to a command: how a
+    model sees pictures."""
     for option in (
         click.option("--grey", is_flag=True, help="See pictures without their colour."),
         click.option(
@@ -211,15 +213,15 @@ explain_columns = click.option(
 
 def read_columns(data: list[str], given: FitGiven) -> list[str]:
     """Say how a fit with these options would read the data at these paths: returns a line of text
-    for each column."""
+    for each column. ParamError for pictures; DataError for data that cannot be read."""
     from aetool import operations
 
     return operations.explained(data, fit_options(given))
 
 
 def context_options(command: Command) -> Command:
-    """Add the options --context, --group, --order and --condition to a command: what a model gets
-    beside each row."""
+    """Decorator: add the options --context, --group, --order and --condition to a command: what a
+    model gets beside each row."""
     for option in (
         click.option(
             "--condition", multiple=True, metavar="COL[,COL]",
@@ -272,9 +274,10 @@ def values(text: str | None) -> list[str]:
 
 
 def fit_options(given: FitGiven | Mapping[str, Json]) -> FitOptions:
-    """Turn the options of a command, by the names that click gives them, into FitOptions: texts
-    such as KEY=VALUE and A,B are taken apart. ParamError for one that cannot be; columns and values
-    are checked later, as no data are read here."""
+    """Turn the options of a command, by the names that click gives them (params, types, na, drop,
+    keep, seed and device must be among them), into FitOptions: texts such as KEY=VALUE and A,B are
+    taken apart. ParamError for one that cannot be; columns and values are checked later, as no data
+    are read here."""
     from aetool.operations import FitOptions
 
     return FitOptions(
@@ -311,8 +314,8 @@ def fit_options(given: FitGiven | Mapping[str, Json]) -> FitOptions:
 
 
 def bounds(given: tuple[str, ...]) -> dict[str, str]:
-    """Bounds by column, from texts such as "2%" or "temp=0.5"; "" stands for all columns that are
-    not named."""
+    """Bounds by column, as texts, from texts such as "2%" or "temp=0.5", unchecked; "" stands for
+    all columns that are not named."""
     found = {}
     for item in given:
         # the last sign, since a column may have one in its name
@@ -323,8 +326,8 @@ def bounds(given: tuple[str, ...]) -> dict[str, str]:
 
 def load_model(path: str | None, made: str = "") -> Bundle | None:
     """Load the model at a path, "-" for standard input; None if no path is given. DataError if
-    nothing is there, BundleError if it is no model. made: for errors, what only the model that it
-    was made with can restore; "" where a new model will do."""
+    nothing is there, BundleError if it is no model, or a damaged one. made: for errors, what only
+    the model that it was made with can restore; "" where a new model will do."""
     if path is None:
         return None
     from aetool.bundle import load
@@ -340,7 +343,8 @@ def load_model(path: str | None, made: str = "") -> Bundle | None:
 
 
 def needed_model(path: str | None, made: str = "") -> Bundle:
-    """Load the model at a path; ParamError if no path is given. made: as of load_model."""
+    """Load the model at a path; ParamError if no path is given; other errors as of load_model.
+    made: as of load_model."""
     found = load_model(path, made)
     if found is None:
         raise ParamError("a model is needed: give one with -m, or set $AETOOL_MODEL")
@@ -380,9 +384,11 @@ class Meter:
 
     def __init__(self, show: bool) -> None:
         # a line that is written over again and again is for terminals
+        """Show nothing yet, and nothing at all where standard error is no terminal."""
         self.show = show and sys.stderr.isatty()
 
     def __call__(self, state: State) -> None:
+        """Show a step of training: its part of all, in percent, and its words."""
         if self.show:
             part = 100 * state["step"] / state["steps"]
             terminal.progress(f"{part:3.0f} %  {state['words']} ")

@@ -19,7 +19,7 @@ BETTER = 0.001  # of the variance that PCA must explain beyond a network, to be 
 
 def of_left_out(facts: Mapping[str, Json]) -> Iterator[str]:
     """Yield a line for each kind of detector that a joined model leaves out: why, and what would
-    bring it in. facts: of the fit."""
+    bring it in. facts: of the fit, by name; no lines if none was left out."""
     needed = facts.get("seconds_needed", {})
     for name, why in facts.get("left_out", {}).items():
         more = f": --max-time {needed[name]:g} brings it in" if name in needed else ""
@@ -27,8 +27,9 @@ def of_left_out(facts: Mapping[str, Json]) -> Iterator[str]:
 
 
 def of_training(facts: Mapping[str, Json]) -> Iterator[str]:
-    """A line on labels that were learned from, one for a training that was cut or too short, and
-    one on the code."""
+    """Yield remarks on a training, a line each: on labels that were learned from, on a training
+    that was cut or too short, and on the code. facts: of the fit, by name; those that are not there
+    are passed over."""
     if "labelled" in facts:
         # of models whose loss takes labels; others are fitted on ordinary records alone
         count = facts["labelled"]
@@ -57,8 +58,8 @@ def of_training(facts: Mapping[str, Json]) -> Iterator[str]:
 
 
 def of_code(code: Mapping[str, Json]) -> Iterator[str]:
-    """Remarks on a model's code: how much of the variance of held-out rows it keeps, compared with
-    PCA."""
+    """Yield remarks on a model's code, a line each: how much of the variance of held-out rows it
+    keeps, compared with PCA. code: the figures of nn.usage.code_use."""
     in_use = f"{code['active']:.3g} of {code['units']} units in use"
     by_pca = f"PCA of {code['pca_numbers']}: {100 * code['pca_explained']:.1f} %"
     said = (

@@ -98,7 +98,7 @@ def tradeoff(
 
 
 def _refuse_other_forms(path: Path) -> None:
-    """Refuse a name for the drawing that does not end with .svg. Raises ParamError."""
+    """Raise ParamError for a name for the drawing that does not end with .svg, in either case."""
     if path.suffix.lower() == ".svg":
         return
     named = path.with_suffix(".svg") if path.suffix else Path("tradeoff.svg")
@@ -106,8 +106,9 @@ def _refuse_other_forms(path: Path) -> None:
 
 
 def _command(file: str, point: Point, given: Mapping[str, Json]) -> str:
-    """The shell command that writes the archive of a point. Where its model must be fitted and
-    stored apart, a command that fits stands before it."""
+    """The shell command that writes the archive of a point, quoted. file: the data; given: the
+    options of the command by name. Where its model must be fitted and stored apart, a command that
+    fits stands before it."""
     named = _argument(file)
     arguments = dict(point.arguments or {})
     before = ""
@@ -156,7 +157,8 @@ def _words_typed(options_by_name: Mapping[str, str], given: Mapping[str, Json]) 
 
 
 def _words_of_fit(given: Mapping[str, Json]) -> list[str]:
-    """The options that a plugin was fitted with, as words of a command line."""
+    """The options that a plugin was fitted with, as words of a command line: -O, --seed and
+    --max-time, those that were given."""
     words = _words_typed({"params": "-O"}, given)
     if given["seed"]:
         words += ["--seed", str(given["seed"])]
@@ -166,7 +168,8 @@ def _words_of_fit(given: Mapping[str, Json]) -> list[str]:
 
 
 def _table_lines(measured: Tradeoff) -> Iterator[str]:
-    """The lines of the table of points, from the smallest archive to the largest."""
+    """Yield the lines of the table of points, headings first, then from the smallest archive to the
+    largest."""
     heading = ["way", "setting", "bytes", "with model", "rmse"]
     if measured.is_picture:
         heading.append("psnr")
@@ -180,7 +183,8 @@ def _table_lines(measured: Tradeoff) -> Iterator[str]:
 
 
 def _cells_of(point: Point, measured: Tradeoff) -> list[str]:
-    """The cells of one line of the table."""
+    """The cells of one line of the table: way, setting, bytes, bytes with the model, error, PSNR
+    (of pictures), a note."""
     cells = [point.way, point.setting]
     cells.append(f"{point.size:,}")
     cells.append(f"{point.counted(True):,}")

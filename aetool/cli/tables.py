@@ -91,7 +91,7 @@ class Printing:
 def show(found: Detection, printing: Printing, all_rows: bool = False) -> None:
     """Print the records of a detection, a row each. all_rows: with a column that says of each
     whether it is flagged. Where no format is asked for and a plugin writes files of the output's
-    name, the plugin writes it."""
+    name, the plugin writes it. DataError for a file that exists, unless printing.force."""
     form = printing.chosen()
     # in a table for people the words say where
     columns = found.columns(all_rows, boxes=form != "table")
@@ -106,7 +106,7 @@ def show(found: Detection, printing: Printing, all_rows: bool = False) -> None:
 
 def _written_by_a_plugin(columns: Mapping[str, object], printing: Printing) -> bool:
     """Write columns by the reader of a plugin, if one writes files of the output's name; returns
-    whether one has."""
+    whether one has. False where a format is asked for."""
     if printing.output is None or printing.form or printing.as_json:
         return False
     from aetool.data import readers
@@ -123,7 +123,8 @@ def _written_by_a_plugin(columns: Mapping[str, object], printing: Printing) -> b
 
 def write_columns(columns: Mapping[str, Sequence[object]], printing: Printing) -> None:
     """Print columns of equal length, by name, in the format that printing.chosen() gives.
-    ParamError for Parquet without a file to write to."""
+    ParamError for Parquet without a file to write to; DataError for a file that exists, unless
+    printing.force."""
     form = printing.chosen()
     if form == "parquet":
         _write_parquet(columns, printing)
@@ -145,7 +146,8 @@ def write_columns(columns: Mapping[str, Sequence[object]], printing: Printing) -
 
 
 def _records(columns: Mapping[str, Sequence[object]]) -> list[dict[str, object]]:
-    """The rows of a table of columns, each as a dictionary by column."""
+    """The rows of a table of columns, each as a dictionary by column. ValueError if columns differ
+    in length."""
     return [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
@@ -159,7 +161,8 @@ def _write_detection(
 ) -> None:
     """Write a detection as JSON, with each reason as column, found and expected. form: "jsonl" for
     a line for each record; any other for one object with the records and, before them, total,
-    flagged, threshold (null if infinite) and unit. columns: what is written of the records."""
+    flagged, threshold (null if infinite) and unit. columns: what is written of the records, row
+    (from 1) and why among it."""
     records = _records(columns)
     named = dict(zip((found.row + 1).tolist(), found.named, strict=True))
     for record in records:
@@ -182,7 +185,8 @@ def _write_detection(
 
 
 def _lines(columns: Mapping[str, Sequence[object]]) -> Iterator[str]:
-    """The lines of a table for reading: numbers flush right, all else flush left."""
+    """Yield the lines of a table for reading, names first: columns of NUMBERS flush right, all else
+    flush left; None is empty."""
     cells = [
         [printable("" if value is None else str(value)) for value in (name, *values)]
         for name, values in columns.items()

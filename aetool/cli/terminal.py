@@ -28,8 +28,9 @@ class OutputError(AetoolError):
 
 
 def say(*lines: str, err: bool = False) -> None:
-    """Print lines for people, on standard output or, with err, on standard error. Characters that
-    the terminal cannot show are escaped. OutputError if standard output cannot be written to."""
+    """Print lines for people, each with a line end, on standard output or, with err, on standard
+    error. Characters that the terminal cannot show are escaped. OutputError if standard output
+    cannot be written to."""
     end_progress()
     text = "".join(printable(line) + "\n" for line in lines)
     if not err:
@@ -40,7 +41,8 @@ def say(*lines: str, err: bool = False) -> None:
 
 
 def progress(line: str) -> None:
-    """Show a line of progress on standard error, in place of the line shown before."""
+    """Show a line of progress on standard error, in place of the line shown before; nothing where
+    standard error is closed."""
     if sys.stderr is not None:
         text = printable(line)
         # what is left of a longer line before would be read as a part of this one
@@ -68,7 +70,8 @@ def refuse_archive() -> None:
 @contextmanager
 def data() -> Iterator[TextIO]:
     """Context manager: the standard output for data: UTF-8, as in a file; where it is a terminal,
-    as `say` prints, at the end of the block. OutputError if it cannot be written to."""
+    as `say` prints, at the end of the block. Line ends are written as they are. OutputError if it
+    cannot be written to."""
     end_progress()
     with _to_standard_output():
         stream = _opened(sys.stdout)
@@ -77,6 +80,7 @@ def data() -> Iterator[TextIO]:
             yield lines
             say(*lines.getvalue().splitlines())
             return
+        # what was printed before comes first
         stream.flush()
         text = io.TextIOWrapper(stream.buffer, "utf-8", "backslashreplace", newline="")
         try:
@@ -126,12 +130,14 @@ class Ended(BaseException):
     number, as shells have it."""
 
     def __init__(self, number: int) -> None:
+        """number: the signal's, whose name is the message."""
         super().__init__(signal.Signals(number).name)
         self.status = 128 + number
 
 
 def end_like_interrupted() -> None:
-    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, so that nothing is left half written.
+    """Let SIGTERM and SIGHUP end a command by raising Ended, as Ctrl-C raises KeyboardInterrupt, so
+    that nothing is left half written.
 
     A second one ends it at once. A signal that the parent process ignores (nohup) stays ignored.
     """
@@ -150,6 +156,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 def occupy_standard_files() -> None:
     """Open the null device for each of standard input, output and error that is closed, so that no
     file of ours gets its number and takes what a library prints."""
+    # the system gives the lowest number that is free: one above 2 says that all three are taken
     number = os.open(os.devnull, os.O_RDWR)
     while number <= 2:
         number = os.dup(number)

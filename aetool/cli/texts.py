@@ -20,16 +20,19 @@ SAID = ("delimiter", "decimal", "encoding", "skip_rows", "comment")  # options b
 
 
 def text_options(*paths: str) -> Callable[[Command], Command]:
-    """Add the options --no-header, --delimiter and the like, which say how text is written, to a
-    command.
+    """Make a decorator that adds the options --no-header, --delimiter and the like, which say how
+    text is written, to a command.
 
-    paths: the arguments of the command that name data; each becomes a path with what these options
-    say.
+    paths: the arguments of the command that name data; each becomes a TextPath, a path with what
+    these options say, if any says something.
     """
 
     def decorated(command: Command) -> Command:
+        """Add the options to a command."""
+
         @functools.wraps(command)
         def with_reading(**given: object) -> object:
+            """Call the command without the options about text, with its paths described by them."""
             said = {name: given.pop(name) for name in SAID}
             # without the option it is told from the text whether there is a header
             said["header"] = False if given.pop("no_header") else None
@@ -116,9 +119,11 @@ class Reading:
     second."""
 
     def __init__(self) -> None:
+        """Begin as if nothing had been shown."""
         self.began = self.shown_last = 0.0
 
     def __call__(self, begins: bool, line: str) -> None:
+        """Show a line of progress, if it is time for one. begins: whether nothing is read yet."""
         now = time.monotonic()
         if begins:
             self.began = now
@@ -147,6 +152,7 @@ def notices_printed() -> Iterator[None]:
     named_last = ""
 
     def print_once(source: str, line: str) -> None:
+        """Print a notice, a line about the data called `source`, unless it was printed before."""
         nonlocal named_last
         context = click.get_current_context(silent=True)
         # the command that runs says it; not every command has the option

@@ -88,7 +88,8 @@ def is_plain_number(cell: str) -> bool:
 
 def is_number(cell: str, decimal: str) -> bool:
     """Whether Python's `float` reads the cell once this decimal mark is replaced by a point: with
-    decimal="," both 1,5 and 1.5 are numbers. Never with an underscore, or without a digit."""
+    decimal="," both 1,5 and 1.5 are numbers. Never with an underscore, or without a digit, as inf.
+    Blanks around it do not count."""
     try:
         float(cell.replace(decimal, "."))
     except ValueError:
@@ -111,7 +112,7 @@ def is_certain_unit(cell: str) -> bool:
 
 def shape_of(cell: str) -> str:
     """The cell with each run of digits replaced by one 0 and each run of letters by one a, to
-    compare forms."""
+    compare forms: "a0-0" of "AB12-7"."""
     return LETTERS.sub("a", DIGITS.sub("0", cell))
 
 

@@ -16,7 +16,7 @@ NO_NAME = "row.names"  # what R calls the column that its header leaves out
 
 
 def pieces(stream: BinaryIO, dialect: Dialect, size: int) -> Iterator[bytes]:
-    """Cut a stream of text into pieces of whole records, of about `size` bytes each, or longer
+    """Yield a stream of text in pieces of whole records, of about `size` bytes each, or longer
     where a record is. The first piece is everything above the first record: byte-order mark,
     preamble, blank lines, header record and what stands below it, whichever there are; b"" if none
     is.
@@ -78,8 +78,8 @@ def _with_first_record(stream: BinaryIO, dialect: Dialect, size: int) -> tuple[b
 
 
 def begin_of_table(text: bytes, dialect: Dialect) -> int:
-    """The offset at which the table begins, behind the byte-order mark and the preamble: that of
-    its header, first record, or a blank line before these."""
+    """The offset in bytes at which the table begins, behind the byte-order mark and the preamble:
+    that of its header, first record, or a blank line before these."""
     mark = len(BOM) if text.startswith(BOM) else 0
     if dialect.preamble:
         return mark + behind_lines(text[mark:], dialect.preamble)
@@ -87,7 +87,8 @@ def begin_of_table(text: bytes, dialect: Dialect) -> int:
 
 
 def behind_lines(text: bytes, count: int) -> int:
-    """The offset just after the first `count` lines; the text's length if there are fewer."""
+    """The offset in bytes just after the first `count` lines, whatever their line ends; the text's
+    length if there are fewer."""
     if not count:
         return 0
     for number, end in enumerate(LINE_END.finditer(text), 1):
@@ -98,7 +99,8 @@ def behind_lines(text: bytes, count: int) -> int:
 
 def header_names(head: bytes, dialect: Dialect) -> list[str]:
     """The column names of the header record in `head`, the text before the first record, trimmed;
-    an empty one becomes column<i>, counted from 1. [] without a header.
+    an empty one becomes column<i>, counted from 1. [] without a header. head: UTF-8, or read as
+    Latin-1 where it is not.
 
     Of a header in a comment the marker is no name. By dialect.edge: ROW_NAMES puts `row.names`
     before the others, SHARED_NAME writes the name of two fields twice, HEADER_TAIL leaves the last
@@ -132,7 +134,7 @@ def _behind_marker(names: list[str], dialect: Dialect) -> list[str]:
 
 def names_of_record(text: bytes, rule: Rule) -> list[str]:
     """The values of the fields of a text's first record, without blanks around them; [] if it has
-    no record."""
+    no record. Bytes are read as of `_text`."""
     record = fields(text, rule).records()[:1]
     return [_text(cell).strip() for row in record for cell in row]
 

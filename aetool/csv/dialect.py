@@ -59,8 +59,8 @@ class Dialect:
     read_as: str = ""
 
     def to_json(self) -> dict[str, str | bool]:
-        """The facts of the dialect that an archive stores, as JSON; the encoding only if it is not
-        UTF-8."""
+        """The facts of the dialect that an archive stores, by name, as JSON: not those of
+        _OF_READING, and the encoding only if it is not UTF-8."""
         facts = dataclasses.asdict(self)
         if self.encoding == encodings.UTF8:
             del facts["encoding"]
@@ -96,6 +96,8 @@ class Reading:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        """Check the settings, and replace the name of a delimiter, such as "tab", by its character;
+        ParamError as the class says."""
         if self.delimiter is not None:
             object.__setattr__(self, "delimiter", _delimiter(self.delimiter))
         if self.decimal not in (None, *DECIMALS):
@@ -138,8 +140,8 @@ OPTIONS = tuple(field.name for field in dataclasses.fields(Reading) if field.nam
 
 
 def _delimiter(text: str) -> str:
-    """The delimiter, one character, that a user's text stands for, which may also be a name such as
-    tab; ParamError for what cannot part fields."""
+    """The delimiter, one character, that a user's text stands for, which may also be one of
+    NAMED_DELIMITERS, such as tab, in either case; ParamError for what cannot part fields."""
     delimiter = NAMED_DELIMITERS.get(text.lower(), text)
     if len(delimiter) != 1 or not delimiter.isascii():
         raise ParamError(

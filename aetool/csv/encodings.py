@@ -39,8 +39,8 @@ class NoTableError(DataError):
 
 def encoding_of(head: bytes) -> str:
     """The encoding of a text by its first bytes: one of WIDE by its byte-order mark; UTF-16 also
-    without one, by its many zero bytes; UTF-8 for all others, also for those that are cut like it,
-    such as Latin-1."""
+    without one, by its many zero bytes (in every second place); UTF-8 for all others, also for
+    those that are cut like it, such as Latin-1."""
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
@@ -68,7 +68,8 @@ def utf8(stream: BinaryIO, encoding: str) -> BinaryIO:
 
 def original(text: bytes, encoding: str) -> bytes:
     """Turn UTF-8, cut between characters, back into the bytes of the source's encoding, if that is
-    one of WIDE; of any other encoding the text is returned as it is."""
+    one of WIDE; of any other encoding the text is returned as it is. UnicodeError for text of WIDE
+    that is no UTF-8, or is cut within a character."""
     if encoding not in WIDE:
         return text
     return text.decode(UTF8, LONE).encode(encoding, LONE)
@@ -106,14 +107,17 @@ class _Rewritten(io.RawIOBase):
     one with itself. Reading raises NoTableError at bytes that are not in the encoding."""
 
     def __init__(self, stream: BinaryIO, encoding: str) -> None:
+        """Take an open stream at its beginning, and the name of its encoding."""
         self.pieces = _rewritten(stream, encoding)
         self.stream = stream
         self.left = b""
 
     def readable(self) -> bool:
+        """True: the stream can be read."""
         return True
 
     def readinto(self, target: WriteableBuffer) -> int:
+        """Fill target with the next bytes of UTF-8, and return how many they are; 0 at the end."""
         if not self.left:
             self.left = next(self.pieces, b"")
         room = memoryview(target).cast("B")
@@ -123,6 +127,7 @@ class _Rewritten(io.RawIOBase):
         return size
 
     def close(self) -> None:
+        """Close the other stream, too."""
         self.stream.close()
         super().close()
 

@@ -64,6 +64,7 @@ class Fields:
     ends: str
 
     def __len__(self) -> int:
+        """The number of records."""
         return len(self.begin)
 
     def tails(self) -> tuple[Positions, Positions]:
@@ -93,7 +94,8 @@ class Fields:
         return otherwise
 
     def records(self) -> list[list[bytes]]:
-        """The values of the fields, without quotes, as a list for each record."""
+        """The values of the fields, without quotes, as a list for each record. DataError as of
+        `values`."""
         data, start, stop = self.values()
         raw = data.tobytes()
         spans = zip(start.tolist(), stop.tolist(), strict=True)
@@ -107,8 +109,8 @@ class Fields:
         return records
 
     def only(self, records: Mask) -> Fields:
-        """A Fields of some records alone: those where the mask `records`, (records,) bool, is
-        True."""
+        """A Fields of some records alone, in their order: those where the mask `records`,
+        (records,) bool, is True."""
         is_chosen = np.repeat(records, self.width)
         return self._chosen(is_chosen, self.begin[records], self.width[records])
 
@@ -179,7 +181,8 @@ class Fields:
         return np.concatenate([data, behind]), start, stop
 
     def _values_of(self, places: npt.NDArray[np.int64]) -> list[bytes]:
-        """The values of the fields at these places, each worked out by itself."""
+        """The values of the fields at these places, counted from 0, in their order, each worked out
+        by itself."""
         starts = self.start[places].tolist()
         stops = self.stop[places].tolist()
         values = []
@@ -199,7 +202,7 @@ def _common_width(widths: list[int]) -> int:
 
 def strip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
     """Change start and stop, (fields,), in place, so that data[start[i]:stop[i]] neither begins nor
-    ends with blanks."""
+    ends with blanks (spaces, no tabs); one of blanks alone becomes empty."""
     _skip_blanks(data, start, stop)
     # the fields that still end with a blank; the others have been stripped, or are empty
     moving = np.flatnonzero(start < stop)
@@ -260,8 +263,8 @@ def is_open(raw: bytes, rule: Rule) -> bool:
 
 
 def fields(text: bytes, rule: Rule) -> Fields:
-    """Cut a text into records and fields. It begins at a record, or at blank lines. DataError if it
-    has 2^31 - 1 bytes or more."""
+    """Cut a text into records and fields, by the C kernel where there is one. It begins at a
+    record, or at blank lines. DataError if it has 2^31 - 1 bytes or more."""
     if len(text) >= MOST_BYTES:
         raise DataError("a piece of text is too large")
     if kernel.C is None:
@@ -348,8 +351,8 @@ def count_of(text: bytes, byte: int) -> int:
 
 
 def begins(text: bytes, rule: Rule, most: int | None = None) -> Positions:
-    """The offsets at which records begin, (records,): of the first `most` records, or of all for
-    None."""
+    """The offsets in bytes at which records begin, (records,): of the first `most` records, or of
+    all for None. Without the C kernel DataError as of `fields`."""
     if kernel.C is None:
         return fields(text, rule).begin[:most]
     if most is None:
@@ -360,8 +363,8 @@ def begins(text: bytes, rule: Rule, most: int | None = None) -> Positions:
 
 
 def last_begin(text: bytes, rule: Rule, following: bytes = b"") -> int:
-    """The offset at which the last record begins, so that all before it are whole; -1 if there is
-    none.
+    """The offset in bytes at which the last record begins, so that all before it are whole; -1 if
+    there is none.
 
     following: the byte behind the text, or b"": a record may begin there, at the text's end.
     """
@@ -400,7 +403,8 @@ def _last_begin_without_quotes(text: bytes, following: bytes) -> int:
 
 
 def by_loop(text: bytes, rule: Rule) -> Fields:
-    """Cut a text into fields byte by byte: the slow reference that `fields` is tested against."""
+    """Cut a text into fields byte by byte: the slow reference that `fields` is tested against, and
+    what it does where neither the C kernel nor `by_arrays` can."""
     edges = frozenset((rule.byte, LF, CR))
     start: list[int] = []
     stop: list[int] = []

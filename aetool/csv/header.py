@@ -27,7 +27,7 @@ class Written(NamedTuple):
 
 def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) -> bool:
     """Whether the first record holds names: words over figures, or words that the columns do not
-    have below. otherwise: what to return where neither tells.
+    have below. body: records below the first. otherwise: what to return where neither tells.
 
     Figures over figures are a record; but years, or numbers in sequence, beside a name are names. A
     record with nothing but figures and gaps is no header. With no record below it, it is one if
@@ -119,8 +119,9 @@ def is_quoted_otherwise(
 
     Either all of it is, and half of the columns never are; or nothing is, and half of the columns
     always are. Cells with the delimiter in them have to be quoted, which says less: below an
-    unquoted first record they do not count, and beside a quoted one they are not enough. Gaps do
-    not count; False if the first record has nothing else, or none follows.
+    unquoted first record they do not count, and beside a quoted one they are not enough (see
+    `_are_quoted_as_names`). body: the records below the first. Gaps do not count; False if the
+    first record has nothing else, or none follows.
     """
     filled = [cell for cell in first if not cells.is_gap(cell.text)]
     if not filled or not body:
@@ -188,8 +189,8 @@ def _are_in_sequence(figures: Record) -> bool:
 
 
 def below_header(body: list[list[str]]) -> int:
-    """How many records directly below the header are no data but units or drawn lines. body: the
-    records below the header."""
+    """How many records directly below the header, from the first on, are no data but units (one
+    record at most) or drawn lines. body: the records below the header."""
     count = 0
     while body[count:] and cells.is_ruler(body[count]):
         count += 1

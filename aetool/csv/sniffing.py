@@ -80,9 +80,11 @@ class Cut:
 
 class Beginning:
     """The first characters of a text, in which its dialect is looked for. starts: the offsets at
-    which its first lines begin, at most 101 of them."""
+    which its first lines begin, at most MOST_PREAMBLE + 1 of them; lines are counted from 0 in
+    it."""
 
     def __init__(self, text: str) -> None:
+        """Find where the first lines begin."""
         self.text = text
         self.starts = [0]
         for end in LINE_END.finditer(text):
@@ -92,7 +94,8 @@ class Beginning:
                 self.starts.append(end.end())
 
     def line(self, number: int) -> str:
-        """Line `number`, from 0, without its line end."""
+        """Line `number`, from 0, without its line end; IndexError for one that is not in
+        `starts`."""
         rest = self.text[self.starts[number] :]
         return LINE_END.split(rest, maxsplit=1)[0]
 
@@ -114,7 +117,7 @@ class Beginning:
 
     def quoted_otherwise(self, line: int, cut: Cut) -> bool:
         """Whether the record of this line is quoted in another way than those behind it, see
-        is_quoted_otherwise."""
+        is_quoted_otherwise. line: from 0; cut: tells delimiter and blanks."""
         lines_on = self.text[self.starts[line] :]
         sample = lines_on[:SAMPLE]
         if '"' not in sample:
@@ -176,7 +179,7 @@ def _is_regular(rows: list[list[str]]) -> bool:
 
 def _clean(rows: list[list[str]], delimiter: str) -> float:
     """The part, 0 .. 1, of the first records' cells in which no delimiter occurs but this one;
-    plain numbers with a decimal comma count among these."""
+    plain numbers with a decimal comma count among these. One cell at least."""
     others = DELIMITERS.replace(delimiter, "")
     sample = [cell for row in rows[:CLEAN_RECORDS] for cell in row]
     clean = 0
@@ -199,8 +202,8 @@ def sniff(
 
     reading: what the user says, which is done; model_reading: how tables were written that a model
     was fitted on, which is done unless the text speaks against it; likely: the delimiter that the
-    file's name suggests, or None. NoTableError if the bytes are no text. ParamError if the text is
-    not as the user says.
+    file's name suggests, or None. name: of the data, for messages. NoTableError if the bytes are no
+    text. ParamError if the text is not as the user says.
     """
     encoding, read_as, body, bom = _decoded(head, reading, model_reading)
     skipped = reading.skip_rows
@@ -263,7 +266,8 @@ def _is_binary(text: str) -> bool:
 
 
 def _first_end(body: bytes, rule: Rule) -> str:
-    """The line end of the first record; a line feed if it has none."""
+    """The line end of the first record; a line feed if it has none. body: the text from that record
+    on."""
     places = begins(body, rule, 2).tolist()
     end = places[1] if len(places) > 1 else len(body)
     first_record = body[:end]
@@ -427,7 +431,8 @@ def _with_marked_records(beginning: Beginning, cut: Cut, comment: str) -> tuple[
     """Find records that only look like comments above the table: (the records with these, the
     marker of comments or "").
 
-    A line that is as wide as the table, without a blank behind the marker, is of the table.
+    A line that is as wide as the table, without a blank behind the marker, is of the table. If it
+    is the first line, and no header of names, there are no comments at all.
     """
     line = cut.line
     while comment and line > 0:
@@ -482,7 +487,7 @@ def _irregular(
 
 
 def _shown(delimiter: str) -> str:
-    """How a message calls a delimiter."""
+    """How a message calls a delimiter: "blanks" or "tabs", any other as it is."""
     names = {BLANK: "blanks", "\t": "tabs"}
     return names.get(delimiter, delimiter)
 
@@ -506,6 +511,8 @@ class _Table:
         reading: Reading,
         model_reading: Reading,
     ) -> None:
+        """Decide all of it. cut: the first records as they were cut; comment: the marker of
+        comments, or ""; reading, model_reading: what the user and the model say of the text."""
         self.line = cut.line
         self.edge = ""
         self.below = 0
@@ -621,7 +628,8 @@ class _Table:
 
 
 def _line_record(line: str, cut: Cut) -> list[str]:
-    """The cells of a single line of text, cut as a record."""
+    """The cells of a single line of text, cut as a record by the delimiter and blanks of `cut`,
+    without blanks around them; [] of an empty line."""
     reader = csv.reader([line], delimiter=cut.delimiter, skipinitialspace=cut.space)
     record = next(reader, [])
     if cut.delimiter == BLANK and record[-1:] == [""]:
@@ -631,7 +639,7 @@ def _line_record(line: str, cut: Cut) -> list[str]:
 
 def _is_box(cut: Cut) -> bool:
     """Whether the table is drawn as a box: each record begins and ends with a bar, drawn lines left
-    out, and some record has text between them."""
+    out, and some record has text between them. False for other delimiters than the bar."""
     if cut.delimiter != BAR or cut.columns < LEAST_BY_BLANKS:
         return False
     rows = []
@@ -646,8 +654,8 @@ def _is_box(cut: Cut) -> bool:
 
 def _blanks_follow(rows: list[list[str]], edge: str) -> bool:
     """Whether a blank follows each delimiter in all records but the first; drawn lines, and the
-    last fields of a box, are left out. False if no record or no delimiter is left. edge: as of
-    Dialect."""
+    last fields of a box, are left out. False if no record or no delimiter is left. rows: the first
+    records, the header among them; edge: as of Dialect."""
     records = [row for row in rows[1:] if not cells.is_ruler(row)]
     if edge == BOX:
         records = [row[:-1] for row in records]
@@ -662,7 +670,7 @@ def _blanks_follow(rows: list[list[str]], edge: str) -> bool:
 
 def _decimal_of(delimiter: str, rows: list[list[str]]) -> str:
     """The decimal mark of the numbers in these records: "," if there are numbers with a comma and
-    none with a point, and it is not the delimiter; else "."."""
+    none with a point, and it is not the delimiter; else ".". rows: records without the header."""
     if delimiter == ",":
         return "."
     written = [cell.strip() for row in rows for cell in row]

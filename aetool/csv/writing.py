@@ -13,7 +13,7 @@ SPECIAL = '"' + ANY_END
 
 def record(fields_as_written: Sequence[bytes], rule: Rule) -> bytes:
     """Join fields to a record, without its line end. fields_as_written: the bytes of each as they
-    stand in a file."""
+    stand in a file, of which some are changed, see `field`."""
     columns = len(fields_as_written)
     visible = [field(raw, rule, columns) for raw in fields_as_written]
     delimiter = rule.delimiter.encode()
@@ -24,7 +24,7 @@ def field(raw: bytes, rule: Rule, columns: int) -> bytes:
     """The bytes of a field as they must stand in a record of so many columns.
 
     An empty one by itself would be a blank line, and one between blanks that part fields would not
-    be seen: both are quoted. A quote left open is closed.
+    be seen: both are quoted. A quote left open is closed. raw: as it stands in a file.
     """
     if is_open(raw, rule):
         return raw + b'"'
@@ -36,7 +36,8 @@ def field(raw: bytes, rule: Rule, columns: int) -> bytes:
 
 
 def _hidden_when_empty(rule: Rule, columns: int) -> bool:
-    """Whether an empty field cannot be seen in a record of so many columns."""
+    """Whether an empty field cannot be seen in a record of so many columns, as it would be a blank
+    line, or lie between blanks that part fields."""
     return columns == 1 or rule.delimiter == " "
 
 
@@ -82,9 +83,11 @@ class _LineCollector:
     """A file for csv.writer that keeps the records it writes, without their line ends."""
 
     def __init__(self) -> None:
+        """Begin with no records."""
         self.lines: list[str] = []
 
     def write(self, line: str) -> None:
+        """Keep a record that csv.writer writes."""
         self.lines.append(line.removesuffix(ANY_END))
 
 
@@ -115,8 +118,8 @@ def _spaced_lines(rows: Iterable[Sequence[str]], rule: Rule) -> list[str]:
 
 
 def quoted(value: str, rule: Rule) -> str:
-    """The value as a field, in quotes if it has a quote, a delimiter or a line end in it, or begins
-    with a blank that the rule would skip."""
+    """The value as a field of text, in quotes if it has a quote, a delimiter or a line end in it,
+    or begins with a blank that the rule would skip."""
     special = (*SPECIAL, rule.delimiter)
     is_special = any(character in value for character in special)
     # a blank at its begin would be skipped

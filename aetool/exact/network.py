@@ -21,16 +21,15 @@ from aetool.spelling import option
 
 LIMIT = 1 << 53  # up to here float64 holds every whole number
 MOST = 255  # of a hidden activation
-MAX_WIDTH = (
-    4096  # inputs or outputs of a layer: an archive must not make its reader run out of memory
-)
+# inputs or outputs of a layer: an archive must not make its reader run out of memory
+MAX_WIDTH = 4096
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A layer of an exact network: weight (inputs, outputs) and bias (outputs,), whole numbers;
-    shift: how many binary digits sums lose, 0 to 52, rounded down (to nearest, if bias has half of
-    2^shift in it). The last layer of a network has shift 0."""
+    """A layer of an exact network: weight (inputs, outputs) and bias (outputs,), whole numbers,
+    int64; shift: how many binary digits sums lose, 0 to 52, rounded down (to nearest, if bias has
+    half of 2^shift in it). The last layer of a network has shift 0."""
 
     weight: Int
     bias: Int
@@ -40,7 +39,7 @@ class Layer:
 def prove(layers: Sequence[Layer], most_in: int = 1) -> None:
     """Raise BundleError unless every sum of every layer stays below 2^53, for inputs of the first
     layer of 0 .. most_in, and of others of 0 .. MOST; also for no layers, and for arrays of wrong
-    shapes."""
+    shapes. Only what has passed gives the same results everywhere."""
     if not layers:
         raise BundleError("damaged: a network without layers")
     inputs = len(layers[0].weight)
@@ -80,7 +79,8 @@ def _check_shape(layer: Layer, number: int, inputs: int) -> None:
 
 
 def _largest_sum(layer: Layer, most_in: int) -> int:
-    """The largest size that a sum of the layer can have, for inputs of 0 .. most_in."""
+    """The largest size, without its sign, that a sum of the layer, bias included, can have, for
+    inputs of 0 .. most_in."""
     # in Python's unbounded integers: the proof itself must not wrap
     weights_of_outputs = layer.weight.T.tolist()
     biases = layer.bias.tolist()
@@ -96,7 +96,7 @@ def _largest_sum(layer: Layer, most_in: int) -> int:
 def reference(layers: Sequence[Layer], x: Int, ones: bool = False) -> Int:
     """Run a network in whole numbers, the norm of what it computes: (rows, outputs) int64. x:
     (rows, inputs); with ones, x is instead (rows, n): the indices of the inputs that are 1, all
-    others being 0."""
+    others being 0. layers: that `prove` has passed."""
     first = layers[0].weight
     sums: Int = _sums(first, x) if ones else x.astype(np.int64) @ first
     for layer, next_layer in itertools.pairwise(layers):
@@ -112,8 +112,8 @@ def in_floats(
     x: Int,
     ones: bool = False,
 ) -> npt.NDArray[np.float64]:
-    """Run a network in float64 by whatever BLAS there is: (rows, outputs), the same numbers as
-    `reference`. Arguments as of that."""
+    """Run a network in float64 by whatever BLAS there is: (rows, outputs) float64, the same numbers
+    as `reference`, as long as `prove` has passed the layers. Arguments as of that."""
     weight, bias = folded(layers[0])
     sums = _sums(weight, x) if ones else x.astype(np.float64) @ weight
     # what a layer does to its sums, floor and clip, is done at the beginning of the next
@@ -127,7 +127,7 @@ def in_floats(
 
 def _sums(weight: Array, places: Int) -> Array:
     """(rows, outputs): the product of inputs with weight, (inputs, outputs), where `places`, (rows,
-    ones), says which inputs are 1, all others being 0."""
+    ones), says by their indices which inputs are 1, all others being 0. Of weight's dtype."""
     sums: Array = np.zeros((len(places), weight.shape[1]), weight.dtype)
     for place in places.T:
         sums += weight[place]
@@ -136,7 +136,7 @@ def _sums(weight: Array, places: Int) -> Array:
 
 def folded(layer: Layer) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The weight and bias of a layer divided by 2^shift, as float64: the division is by a power of
-    two, so nothing is rounded."""
+    two, so nothing is rounded: ((inputs, outputs), (outputs,))."""
     scale = 2.0**-layer.shift
     weight = layer.weight.astype(np.float64)
     bias = layer.bias.astype(np.float64)
@@ -144,7 +144,8 @@ def folded(layer: Layer) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float6
 
 
 def graph(layers: Sequence[Layer]) -> bytes:
-    """An ONNX graph x (rows, inputs) -> y (rows, outputs) in float64: Gemm, Floor, Clip."""
+    """The bytes of an ONNX file that runs a network as `in_floats` does: x (rows, inputs) -> y
+    (rows, outputs), both float64, by Gemm, Floor and Clip. layers: one at least."""
     from onnx import TensorProto, checker, helper, numpy_helper
 
     nodes = []
@@ -186,8 +187,9 @@ def graph(layers: Sequence[Layer]) -> bytes:
 
 
 def run_graph(data: bytes) -> Callable[[Array], Array]:
-    """A function x (rows, inputs) -> y (rows, outputs) float64 that runs a graph of `graph` with
-    ONNX Runtime on the CPU, in one thread."""
+    """Load a graph that `graph` wrote, from its bytes: returns a function x (rows, inputs) of any
+    numbers -> y (rows, outputs) float64 that runs it with ONNX Runtime on the CPU, in one
+    thread."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -196,6 +198,7 @@ def run_graph(data: bytes) -> Callable[[Array], Array]:
     session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
     def run(x: Array) -> Array:
+        """y, (rows, outputs) float64, of x, (rows, inputs)."""
         (y,) = session.run(["y"], {"x": x.astype(np.float64)})
         return np.asarray(y)
 

@@ -30,8 +30,9 @@ WEIGHT_MOST = 127  # weights are stored in 8 bits
 
 
 def places(marks: Int, radices: list[int]) -> Int:
-    """The indices of the inputs that are 1 in one-hot form, (rows, features) int64. marks: (rows,
-    features), the values of the features; radices: how many values each can have."""
+    """The indices of the inputs that are 1 in one-hot form, (rows, features) int64: those of a
+    feature come behind all values of the features before it. marks: (rows, features), the values of
+    the features, from 0; radices: how many values each can have."""
     # the classes of a feature come behind those of the features before it
     first_of_feature = np.cumsum([0, *radices[:-1]])
     return np.asarray(marks + first_of_feature)
@@ -45,7 +46,8 @@ def train(
     seed: int = 0,
 ) -> list[Layer]:
     """Train a student, and return its two layers in whole numbers. marks: (rows, features), feature
-    i from 0 to radices[i] - 1; symbols: (rows,) from 0 to alphabet - 1."""
+    i from 0 to radices[i] - 1; symbols: (rows,) int64 from 0 to alphabet - 1, what is to be
+    predicted. seed: of all draws; the same gives the same student. One row at least."""
     rng = np.random.default_rng(seed)
     inputs = sum(radices)
     parameters = _first_parameters(rng, radices, symbols, alphabet)
@@ -68,7 +70,8 @@ def train(
 
 
 def _one_hot(ones: Int, width: int) -> npt.NDArray[np.float32]:
-    """(rows, width): 1 at the places of each row, 0 elsewhere. ones: (rows, n), these places."""
+    """(rows, width) float32: 1 at the places of each row, 0 elsewhere. ones: (rows, n), these
+    places."""
     row = np.arange(len(ones))[:, None]
     out = np.zeros((len(ones), width), np.float32)
     out[row, ones] = 1
@@ -81,7 +84,9 @@ def _first_parameters(
     symbols: Int,
     alphabet: int,
 ) -> Weights:
-    """The parameters that training starts from, in float32; arguments as of train."""
+    """The parameters that training starts from, by name, in float32: w1 (inputs, HIDDEN), b1
+    (HIDDEN,), w2 (HIDDEN, VERDICTS), b2 (VERDICTS,), table (VERDICTS, alphabet), logits of symbols;
+    arguments as of train."""
     # half a count each, so that no symbol is impossible
     counts = np.bincount(symbols, minlength=alphabet) + 0.5
     frequencies = counts / counts.sum()
@@ -110,8 +115,8 @@ def _adam_step(
     mean: Float,
     square: Float,
 ) -> Float:
-    """The step of Adam (Kingma & Ba 2015), to be subtracted from a parameter. step: its number,
-    from 0 to STEPS - 1.
+    """The step of Adam (Kingma & Ba 2015), to be subtracted from a parameter, and in the shape of
+    gradient. step: its number, from 0 to STEPS - 1.
 
     mean, square: the moving means of gradients and of their squares, which are updated in place.
     """
@@ -136,8 +141,8 @@ def _gradients(
     """The gradients, by parameter (w1, b1, w2, b2, table), of the mean of -log p(symbol | x) in a
     batch.
 
-    x: (rows, inputs); one_hot: the symbols, (rows, alphabet); sharpness: what gates are multiplied
-    by.
+    parameters: as of `_first_parameters`. x: (rows, inputs), of 0 and 1; one_hot: the symbols,
+    (rows, alphabet); sharpness: what gates are multiplied by.
     """
     rows = len(one_hot)
     raw = x @ parameters["w1"] + parameters["b1"]
@@ -177,8 +182,9 @@ def _softmax(logits: Float) -> Float:
 
 
 def _rounded(parameters: Weights) -> list[Layer]:
-    """A trained student in whole numbers: weights of 8 bits, activations of 0 .. 255, shifts by
-    powers of two."""
+    """A trained student in whole numbers: [first layer, second layer], with weights of 8 bits,
+    activations of 0 .. 255, shifts by powers of two. The table is left out. parameters: as of
+    `_first_parameters`."""
     return [_hidden_layer(parameters), _votes_layer(parameters)]
 
 
@@ -209,7 +215,7 @@ def _votes_layer(parameters: Weights) -> Layer:
 
 def _shift(weight: Float) -> int:
     """The largest power p for which all weights times 2^p stay within -WEIGHT_MOST .. WEIGHT_MOST;
-    below 0 for large weights."""
+    below 0 for large weights. weight: not empty."""
     largest = float(np.abs(weight).max())
     # of a layer of zeros any power would do
     power = np.log2(WEIGHT_MOST / max(largest, 1e-9))
@@ -217,7 +223,7 @@ def _shift(weight: Float) -> int:
 
 
 def _weights(weight: Float, shift: int) -> Int:
-    """Weights times 2^shift, rounded to whole numbers."""
+    """Weights times 2^shift, rounded to whole numbers, int64, in the same shape."""
     scaled = np.rint(weight * 2.0**shift)
     return np.asarray(scaled.astype(np.int64))
 

@@ -214,6 +214,7 @@ def kept(write: Callable[[BinaryIO], None], name: str) -> Place:
     """
 
     def fill(spool: BinaryIO) -> None:
+        """Have `write` write to the temporary file, with checks of its room."""
         write(_Spool(spool, name))  # type: ignore[arg-type]
         spool.flush()
 
@@ -244,6 +245,8 @@ class _Spool:
     closed = False
 
     def __init__(self, spool: BinaryIO, name: str) -> None:
+        """Begin at the length 0. spool: the open file, empty so far; name: of the data, for
+        messages."""
         self._spool = spool
         self._name = name
         self._size = 0

@@ -54,6 +54,7 @@ def new_folder(target: Path, force: bool = False, named_by: str | None = None) -
             _check_replaceable(target, resolved, replaced, force, named_by)
         wrapper = resolved.parent / new_name(resolved)
         wrapper.mkdir(0o700)
+        # another writer takes a folder without a claim for a dead one's
         try:
             claim = system.claim_folder(wrapper)
         except OSError:

@@ -133,10 +133,11 @@ def fit(
     executor: Chosen = None,
     checkpoint: str | os.PathLike[str] | None = None,
 ) -> Bundle:
-    """Fit a model on a source (path, DataFrame, or several paths); returns its bundle. executor:
-    what reads the rows of a table, as aetool.engine knows it: the same bundle. checkpoint: a file
-    in which the training of a network is kept until it is over, and by which it goes on after a
-    kill, to the same bundle; it is removed at the end.
+    """Fit a model on a source (path, DataFrame, or several paths); returns its bundle. options:
+    None for the defaults. progress: called now and then with step, steps and words. executor: what
+    reads the rows of a table, as aetool.engine knows it: the same bundle. checkpoint: a file in
+    which the training of a network is kept until it is over, and by which it goes on after a kill,
+    to the same bundle; it is removed at the end.
 
     options.normal of a table marks the calibration as one of ordinary records (see
     Calibration.ordinary), unless the model learns from the other labels, too, or the fit is robust;
@@ -209,6 +210,7 @@ def fit_source(
         raise ParamError(
             f"{option('--target')} goes with neither {option('--robust')} nor {option('--context')}"
         )
+    # a device that is not there is told before any data are read
     runtime.providers(options.device)
     labelled = bool(options.label and options.normal) and learns_from_labels(model)
     prepared = prepare(source, options, labelled, executor)
@@ -230,6 +232,7 @@ def fit_source(
         ).bundle
     if options.robust:
         bundle = dataclasses.replace(bundle, facts={**bundle.facts, "robust": True}, _sessions={})
+    # what the user said of the text is asked of later data, too
     reading = source.said.to_json() if isinstance(source, TableSource) else {}
     if reading:
         bundle = dataclasses.replace(bundle, facts={**bundle.facts, READING: reading}, _sessions={})
@@ -265,8 +268,9 @@ def _say_what_was_understood(name: str, schema: Schema) -> None:
 
 
 def explained(data: object, options: FitOptions | None = None) -> list[str]:
-    """Say how each column of data would be read, a line each, without fitting anything. ParamError
-    for pictures."""
+    """Say how each column of data would be read, a line each, without fitting anything. options:
+    None for the defaults. ParamError for pictures, and for labels of which there is no row;
+    DataError for data that cannot be read."""
     options = options or FitOptions()
     source = open_source(data)
     if isinstance(source, ImageSource):
@@ -278,7 +282,8 @@ def explained(data: object, options: FitOptions | None = None) -> list[str]:
 
 def _lineage(prepared: Prepared) -> dict[str, str]:
     """Facts on where a model comes from, by name: the version of this program, and a digest of the
-    rows that were fitted. The same table in another file format has the same digest."""
+    rows that were fitted. The same table in another file format has the same digest (SHA-256 in
+    hex)."""
     values = np.ascontiguousarray(prepared.inputs)
     return {"aetool": __version__, "data": hashlib.sha256(values.data).hexdigest()}
 
@@ -293,11 +298,13 @@ def fitted(
     samples: bool = True,
     checkpoint: str | None = None,
 ) -> joining.Fitted:
-    """Fit one model on prepared rows; returns its bundle, and the parts of rows it was not fitted
-    on.
+    """Fit one model on prepared rows; returns its bundle, and the parts of its score for rows it
+    was not fitted on. params: the values of the model's parameters.
 
     damaged: the user's damaged copies of the rows, for a model of pairs. samples: whether `sample`
-    must be able to draw from a closed form. checkpoint: as of fit, for a network.
+    must be able to draw from a closed form. checkpoint: as of fit, for a network. PluginError where
+    the model's class fails its dry run, or a score is not finite; DataError if the training
+    diverges.
     """
     net = plugins.resolve(model.net)
     rehearsal.rehearse(model, net, params, prepared.spec)
@@ -311,8 +318,9 @@ class _JointFit:
     """The fit of a model that joins others: its members one by one, as far as they suit the data,
     the options and the time.
 
-    started: by time.monotonic; samples: as of `fitted`. members: those that were fitted; left_out:
-    why others were not, by name; needed: the seconds that those take for which there is no time.
+    Call `fit` once. started: by time.monotonic; samples: as of `fitted`. members: those that were
+    fitted; left_out: why others were not, by name; needed: the seconds that those take for which
+    there is no time.
     """
 
     model: Model
@@ -332,12 +340,14 @@ class _JointFit:
 
     @property
     def asked(self) -> set[str]:
-        """What a member must be able to do: "robust" and "context", or neither: "plain"."""
+        """What a member must be able to do: "robust" and "context", or neither: "plain", as in
+        model.Member.fits."""
         return {name for name in WHY_NOT if getattr(self.options, name)} or {"plain"}
 
     @property
     def suited(self) -> list[Member]:
-        """The members that are for such data."""
+        """The members that are for such data: for this kind, and for so many features and words as
+        it has."""
         spec = self.prepared.spec
         has_words = bool(spec.categories)
         return [
@@ -418,7 +428,7 @@ class _JointFit:
     def _options_of(self, member: Member) -> FitOptions | None:
         """The options for a member, with the time that is left for it, of which a network gets
         three quarters, at least a second; None where none is left, and another member is fitted
-        already. Without max_time they are the options as they are."""
+        already. A closed form gets all of it. Without max_time they are the options as they are."""
         if not self.options.max_time:
             return self.options
         seconds_passed = time.monotonic() - self.started
@@ -451,13 +461,13 @@ class _JointFit:
 
 def _seconds_of(member: Member, spec: Spec, kind: str) -> float:
     """The time that fitting a member is expected to take on records of this many features, in whole
-    seconds."""
+    seconds. kind: "table" or "image"."""
     return float(round(member.seconds * max(1.0, spec.features / USUAL_FEATURES[kind])))
 
 
 def declared(options: FitOptions, otherwise: str) -> Model:
     """The declaration of the model that the options name; if they name none, of the model called
-    `otherwise`."""
+    `otherwise`. The errors of plugins.get_model for one that is not installed."""
     if isinstance(options.plugin, Model):
         return options.plugin
     return plugins.get_model(options.plugin or otherwise)
@@ -465,7 +475,8 @@ def declared(options: FitOptions, otherwise: str) -> Model:
 
 def on_the_spot(data: object, options: FitOptions | None) -> Bundle:
     """Fit a model with a code on data, for an operation that needs codes and was given no model:
-    the one that the options name, else "pca". Raises as fit does."""
+    the one that the options name, else "pca". options: None for the defaults. Raises as fit
+    does."""
     options = options or FitOptions()
     return fit(data, dataclasses.replace(options, plugin=options.plugin or CODE_ON_THE_SPOT))
 
@@ -477,11 +488,13 @@ def _by_all_tiles(
     device: str,
 ) -> Bundle:
     """A copy of the model calibrated by all tiles of all pictures, if only some were fitted, since
-    the worst of all tiles of a picture is worse than the worst of some; else the model as it is."""
+    the worst of all tiles of a picture is worse than the worst of some; else the model as it is.
+    framed_source: the pictures cut into tiles; device: where the scores are computed."""
     if not framed_source.has_sampled:
         return model
     session = model.session("score.onnx", device)
     scores = []
+    # of each tile its number, by which its picture is known
     numbers = []
     for first, tiles in framed_source.numbered():
         scores.append(session(tiles)["parts"].sum(axis=1, dtype=np.float64))

@@ -30,7 +30,8 @@ FACTS_OF_CODE = ("code_levels", "explained", "code")
 class Fitted:
     """A fitted model that may be joined with others. rows: (n,), the indices of rows that it was
     not fitted on; parts: (n, columns + 1), and surprise: (n, columns) or None, of those rows.
-    in_bits, weight: as in model.Member."""
+    in_bits: whether its scores are bits of rarity already; weight: how much it counts among
+    others."""
 
     bundle: Bundle
     rows: Int
@@ -69,8 +70,9 @@ def join(
     facts: dict[str, Json],
     owner: Int | None = None,
 ) -> Bundle:
-    """Join members that were fitted on the same rows to one bundle, whose plugin is `name`. owner:
-    (rows,), the record that each row is a piece of; None where rows are records.
+    """Join members that were fitted on the same rows to one bundle, whose plugin is `name`.
+    members: one at least; facts: of the bundle, by name. owner: (rows,), the record that each row
+    is a piece of; None where rows are records.
 
     A member's score becomes how rare it is among its held-out scores, in bits, unless it is that
     already; the bits of all members are joined as rarity.joined says. Code, decoder, samples, what
@@ -150,7 +152,8 @@ def _calibration(
 
 def _names(bundles: Sequence[Bundle]) -> list[str]:
     """A different name for each bundle: that of its model, and where an earlier bundle is of the
-    same model also the parameters in which it differs from that one."""
+    same model also the parameters in which it differs from that one, such as "pca latent=8".
+    Bundles of the same model and parameters have one name."""
     names: list[str] = []
     for bundle in bundles:
         # itself, if there is none before it
@@ -171,7 +174,7 @@ def joined(
 ) -> bytes:
     """The bytes of a score graph whose parts are those of the members, joined, and whose other
     outputs are the first member's. usual: for each member (columns + 1,), the medians of its parts;
-    rarities, weights: of each member."""
+    rarities, weights: of each member. All are of the same data, and one at least."""
     first = members[0]
     g = Graph()
     columns = len(first.spec.columns)
@@ -212,7 +215,7 @@ def _with_odd_cells(
     parts: str,
 ) -> str:
     """Add to graph g the bits of cells that stand out by themselves to parts, (B, columns + 1);
-    returns the name of the result. x: the name of the records."""
+    returns the name of the result. x: the name of the records, parts: of those, float32 bits."""
     # an odd cell is rare whatever the spread of the members' scores, so it counts in full
     nats = graphs.standing_out(g, schema, x)
     bits_of_a_nat = g.const(1 / math.log(2))

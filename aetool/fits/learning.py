@@ -39,11 +39,13 @@ def learn(
     seed: int,
     schema: Schema | None = None,
 ) -> bytes | None:
-    """The bytes of an archive codec that is learned from a table, as a bundle stores them; None if
-    its records are irregular. max_error: the bound by column, for lossy archives; students: whether
-    to train small networks that predict columns; of more than 12 MiB of text only pieces from
-    everywhere in it are learned from; seed: of what is drawn; schema: tells the columns that
-    max_error bounds only if it names them; None: there are no such."""
+    """The bytes of an archive codec (what archives of many small files of such a table have in
+    common) that is learned from a table, as a bundle stores them; None if its records are
+    irregular. max_error: the bound by column, as "0.5" or "1%", "" for all others, for lossy
+    archives; {} for lossless ones; students: whether to train small networks that predict columns;
+    of more than 12 MiB of text only pieces from everywhere in it are learned from; seed: of what is
+    drawn; schema: tells the columns that max_error bounds only if it names them; None: there are no
+    such."""
     head, names = source_texts.header_of(source)
     layout = Layout(source.dialect.rule, names, shared.EFFORT)
     bounds: dict[str, Fraction] = {}
@@ -58,6 +60,7 @@ def learn(
         bounds = source_texts.bounds_of(source, layout, max_error, names, apart)
     every = max(1, -(-source.path.stat().st_size // MOST))
     pieces = source_texts.pieces_of(source, PIECE)
+    # the first is what stands above the records
     next(pieces)
     chosen_pieces = [piece for i, piece in enumerate(pieces) if i % every == 0]
     learned = shared.learn(

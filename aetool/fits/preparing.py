@@ -49,7 +49,9 @@ class Prepared:
     inputs are what the graphs take: (rows, columns) float64, or pictures (rows, C, H, W) uint8.
     keep: (rows,) bool, which rows to fit; None for all. labels: (rows,) float32, for a model that
     learns from known anomalies: 1 for an ordinary row, -1 for an anomaly, 0 where none is said.
-    framing: how pictures become the inputs; owner: (rows,), the picture that each row is a tile of.
+    schema: of the columns; None for pictures. framing: how pictures become the inputs; None: as
+    they are, or for a table. owner: (rows,), the number of the picture that each row is a tile of;
+    None where rows are no tiles.
     """
 
     spec: Spec
@@ -79,8 +81,8 @@ class Prepared:
 
 @one_thread()
 def trimmed(prepared: Prepared) -> Prepared:
-    """A copy of prepared rows in which the 5 % that lie farthest out are marked as not to be
-    fitted, for --robust; known anomalies are never marked so."""
+    """A copy of prepared rows in which, by `keep`, the 5 % that lie farthest out are marked as not
+    to be fitted, for --robust; known anomalies are never marked so."""
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[i : i + BLOCK] for i in range(0, len(flat), BLOCK)]
     keep = trimming.nearest(chunks, prepared.spec, 1 - TRIMMED)
@@ -91,9 +93,9 @@ def trimmed(prepared: Prepared) -> Prepared:
 
 def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
     """(the clean records of options.target, prepared; the features of the damaged records of the
-    source, row by row the same records). ParamError if the two are of different kinds, or
-    options.label is given; DataError if they have different numbers of records, or pictures of
-    different sizes."""
+    source, row by row the same records, (rows, ...) float32). ParamError if the two are of
+    different kinds, or options.label is given; DataError if they have different numbers of records,
+    or pictures of different sizes."""
     clean = open_source(options.target)
     if clean.kind != source.kind:
         raise ParamError(
@@ -148,9 +150,11 @@ def prepare(
     executor: Chosen = None,
 ) -> Prepared:
     """The training rows of a source as features. labelled: whether rows that are not normal stay
-    among them, marked by labels. executor: what reads the rows of a table, by its name or itself.
-    Of very many records a random sample is taken, unless options.all_rows or options.context.
-    ParamError for options that do not apply to such a source, or not without options.context."""
+    among them, marked by labels. executor: what reads the rows of a table, by a name that
+    aetool.engine knows or itself; None: this process. Of more than RESERVOIR records a random
+    sample is taken, unless options.all_rows or options.context. ParamError for options that do not
+    apply to such a source, or, as group and order, not without options.context; DataError for data
+    that cannot be read."""
     if (options.group or options.order) and not options.context:
         raise ParamError(
             f"{option('--group')} and {option('--order')} say which rows come before: give "
@@ -185,7 +189,7 @@ def prepare(
 
 def _prepared_pictures(source: ImageSource, options: FitOptions, most: int) -> Prepared:
     """At most `most` pictures or tiles as features, by the framing that the options ask for, or
-    else one that suits the pictures."""
+    else one that suits the pictures; it says in a notice which cannot be read."""
     framed_source = framed(source, chosen(source, options.of_pictures))
     pixels, numbers = framed_source.sampled(most, options.seed)
     framed_source.say_unread()
@@ -223,7 +227,8 @@ def _with_context(
     signs: Labels | None,
 ) -> Prepared:
     """Prepare rows together with the rows before each, whether these are normal or not; which rows
-    to fit is marked afterwards. signs: (rows,), labels that the model learns from, or None.
+    to fit is marked afterwards. table: all rows; of more than RESERVOIR normal ones a sample is
+    fitted, unless options.all_rows. signs: (rows,), labels that the model learns from, or None.
     ParamError if options.order is no column of dates or numbers, or options.group no column."""
     chosen = np.arange(len(table))
     if options.label is not None:
@@ -261,7 +266,8 @@ def _with_context(
 
 
 def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepared:
-    """The rows of a table as features. name: of the source; total: how many rows that has."""
+    """The rows of a table as features. name: of the source, for errors; total: how many rows that
+    has. DataError for a table that lacks columns of the schema."""
     X = schema.encode(table, name)
     return Prepared(layout.table_spec(schema), layout.table_features(schema, X), X, schema, total)
 
@@ -295,7 +301,8 @@ def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Sche
 
 def inferred(source: TableSource, table: Table, options: FitOptions) -> Schema:
     """The schema of a table of the source, with the types, dropped columns and conditions that the
-    options choose."""
+    options choose. table: rows of it. ParamError for a type, a condition or a column to drop that
+    is not there; names to keep are not checked."""
     columns = set(table.names)
     chosen = {*options.keep, *options.condition}
     # a condition is kept though it is not named in --keep
@@ -312,9 +319,9 @@ def normal_rows(
     signs: Labels | None = None,
 ) -> Table:
     """The rows of a table whose label is one of `normal` (all, if that is empty), without the label
-    column; or if signs, (rows,), are given, those whose sign is not -1. label: the name of the
-    column; None for all rows as they are, with ParamError if there is anything in `normal`.
-    ParamError if no row is left."""
+    column; or if signs, (rows,), are given, those whose sign is not -1. name: of the source, for
+    messages. label: the name of the column; None for all rows as they are, with ParamError if there
+    is anything in `normal`. ParamError if no row is left, or the table lacks the label."""
     if label is None:
         if normal:
             raise ParamError(

@@ -19,7 +19,8 @@ SCORES = np.linspace(-2.8, 2.8, 29)
 
 
 def _part_below(score: float) -> float:
-    """The part of a normal distribution that lies below a normal score, 0 .. 1."""
+    """The part of a normal distribution that lies below a normal score (a number of standard
+    deviations), 0 .. 1."""
     within = math.erf(score / math.sqrt(2))
     return 0.5 * (1 + within)
 
@@ -34,11 +35,12 @@ PRIORS = ("codes", "normal", "graph", "features")
 class Recipe:
     """How to draw new records: the distribution of codes, and the noise about decoded values.
 
-    prior: as AutoEncoder.prior. codes: (29, latent), each code unit at the normal SCORES; factor:
-    (latent, latent), lower triangular, of the correlation of the units' normal scores: a Gaussian
-    copula. A density that is fitted to codes after training draws better records of a variational
-    model than its prior does (Ghosh et al. 2020, arXiv:1903.12436). Without them codes are N(0, I).
-    noise: (29, numbers), numbers about what the code says of them, likewise; no columns for
+    prior: as AutoEncoder.prior. codes: (29, latent), the values of each code unit at the normal
+    SCORES, deviations from -2.8 to 2.8, ascending; factor: (latent, latent), lower triangular, of
+    the correlation of the units' normal scores: a Gaussian copula. A density that is fitted to
+    codes after training draws better records of a variational model than its prior does (Ghosh et
+    al. 2020, arXiv:1903.12436). Without them codes are N(0, I). noise: (29, numbers), how numbers
+    lie about what the code says of them, likewise; no columns where there is no noise, as for
     pictures. linear: probabilities stand in the place of logits.
     """
 
@@ -49,7 +51,7 @@ class Recipe:
     noise: Float
 
     def to_bytes(self) -> bytes:
-        """The recipe as bytes, as a bundle stores it."""
+        """The recipe as bytes, as a bundle stores it; its numbers are rounded to float32."""
         arrays = {}
         for name in TABLES:
             table = getattr(self, name)
@@ -97,8 +99,9 @@ class Recipe:
             raise ValueError("noise")
 
     def from_scores(self, scores: Float) -> Float:
-        """Map normal scores to codes, unit by unit: (rows, latent), the inverse of `scores_of`;
-        scores beyond -2.8 and 2.8 count as these. Without tables of codes they stay as they are."""
+        """Map normal scores to codes, unit by unit: (rows, latent) both, the inverse of
+        `scores_of`; scores beyond -2.8 and 2.8 count as these. Without tables of codes they stay as
+        they are."""
         if not self.codes.size:
             return scores
         return through(scores, SCORES, self.codes)
@@ -120,7 +123,7 @@ class Recipe:
 def through(x: Float, at: Float, tables: Float) -> Float:
     """Map every column of x, (rows, columns), by linear interpolation through its own table: (rows,
     columns). at: (points,), ascending; tables: (points, columns), the values of each column at
-    these points; beyond the first and last point they go on as there."""
+    these points; beyond the first and last point they are as there. One column at least."""
     columns = []
     for values, table in zip(x.T, tables.T, strict=True):
         mapped = np.interp(values, at, table)
@@ -138,7 +141,8 @@ def learn(
     linear: bool = False,
 ) -> bytes:
     """The bytes of a recipe, read off rows. prior: as AutoEncoder.prior. x: (rows, features); z:
-    their codes, (rows, latent), or None; likely: what these decode to, of the shape of x.
+    their codes, (rows, latent), or None; likely: what these decode to, of the shape of x; all
+    standardised.
 
     mixture: (scales, weights), (components, numbers) both, of the Gaussians by which numbers lie
     about what is decoded; None: as those of the rows do. linear: whether a linear model has
@@ -175,7 +179,8 @@ def _noise(
     mixture: tuple[Records, Records] | None,
     rng: np.random.Generator,
 ) -> Float:
-    """(29, numbers): how the numbers of rows lie about what is decoded; arguments as of `learn`."""
+    """(29, numbers): the quantiles, at the parts BELOW, of how the numbers of rows lie about what
+    is decoded; arguments as of `learn`."""
     if mixture is not None:
         scales, weights = mixture
         return _mixed(scales, weights, rng)
@@ -185,8 +190,8 @@ def _noise(
 
 
 def _copula(z: Float) -> Float:
-    """(latent, latent), lower triangular: the factor of the correlation of the normal scores of
-    codes, (rows, latent)."""
+    """(latent, latent), lower triangular: the Cholesky factor of the correlation of the normal
+    scores of codes z, (rows, latent): a unit's ranks taken as those of a normal distribution."""
     # sorting the order of a column gives the rank of each of its values
     order = np.argsort(z, axis=0, kind="stable")
     ranks = np.argsort(order, axis=0, kind="stable")
@@ -205,9 +210,9 @@ def _copula(z: Float) -> Float:
 
 
 def _quantiles(errors: Float, x: Float, spec: Spec) -> Float:
-    """The quantiles of each number's error, (29, numbers), over the rows where it is not missing; 0
-    for one that always is. errors: (rows, numbers); x: (rows, features), which say what is
-    missing."""
+    """The quantiles of each number's error, at the parts BELOW, (29, numbers), over the rows where
+    it is not missing; 0 for one that always is. errors: (rows, numbers); x: (rows, features), which
+    say what is missing."""
     rows, numbers = errors.shape
     tables = np.zeros((len(SCORES), numbers))
     gates = np.asarray(spec.gate, dtype=np.int64)

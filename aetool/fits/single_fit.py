@@ -62,8 +62,9 @@ def written(
     params: object,
     prepared: Prepared,
 ) -> dict[str, bytes]:
-    """Write the ONNX graphs of a closed form's solution, as bytes by file name. params: its `error`
-    is what the score adds up, "bits", "mse" or "mae"."""
+    """Write the ONNX graphs of a closed form's solution, as bytes by file name, such as
+    "score.onnx". prepared: the rows, whose layout they take. params: its `error` is what the score
+    adds up, "bits", "mse" or "mae"."""
     error = getattr(params, "error", "bits")
     return writing.write(solution, prepared.spec, prepared.schema, error)
 
@@ -75,7 +76,7 @@ def solve(
     keep: Mask,
 ) -> tuple[dict[str, bytes], closed_form.Solution]:
     """Fit a closed form on those prepared rows where keep, (rows,), is True: (its graphs as bytes
-    by file name, the solution)."""
+    by file name, the solution). params: the values of the model's parameters."""
     rows = np.flatnonzero(keep)
     flat = prepared.features.reshape(len(prepared.features), -1)
     # copies of a few rows at a time: a second array of all of them might not fit into memory
@@ -88,8 +89,8 @@ def solve(
 
 
 def _fitted_among(prepared: Prepared, chosen: Mask) -> Int:
-    """Translate a choice of rows into indices among the rows to fit, (n,), ascending. chosen:
-    (rows,) bool, which rows."""
+    """Translate a choice of rows into indices among the rows to fit, (n,), counted from 0,
+    ascending. chosen: (rows,) bool, which rows; those that are not to be fitted are passed over."""
     return np.flatnonzero(chosen[prepared.kept])
 
 
@@ -105,9 +106,9 @@ def out_of_fold(
     """Score every row by a closed form that was fitted without the row's fold: (parts, surprise).
 
     parts: (rows, columns + 1), in the unit of the score. surprise: (rows, columns), or None if the
-    model tells none. fold: (rows,), the number of each row's fold. solution: that of all rows,
-    which may know the one without a fold, so that no other fit is needed. steps: advanced by one
-    for each fold.
+    model tells none. fold: (rows,), the number of each row's fold, from 0; a single fold: nothing
+    is left out. device: where scores are computed. solution: that of all rows, which may know the
+    one without a fold, so that no other fit is needed. steps: advanced by one for each fold.
     """
     rows = len(prepared.features)
     columns = len(prepared.spec.columns)
@@ -167,7 +168,8 @@ def fair_score(
     prepared: Prepared,
     steps: telling.Steps | None = None,
 ) -> bytes | None:
-    """The bytes of a score graph that scores every row by a model fitted without it and its equals.
+    """The bytes of a score graph that scores every row by a model fitted without it and its equals
+    (rows of the same content).
 
     None where fewer than 20 rows are to be fitted, and where a model is given the rows before each:
     the values of a row that is left out would still be seen beside the rows after it. steps:
@@ -206,10 +208,13 @@ def fit_closed_form(
     samples: bool,
     progress: Progress | None = None,
 ) -> joining.Fitted:
-    """A closed form solved on all rows, and calibrated by scores of models that left rows out.
+    """A closed form solved on all rows to fit, and calibrated by scores of models that left rows
+    out; returns its bundle with the parts of all rows. params: the values of the model's
+    parameters.
 
-    samples: whether it is also to be drawn from. Where max_time is short the folds are few, and the
-    score is of one model alone. PluginError if a part of a score is not finite.
+    samples: whether it is also to be drawn from, which a model with the rows before each never is.
+    Where max_time is short the folds are few, and the score is of one model alone. PluginError if a
+    part of a score is not finite.
     """
     from aetool import mapping
     from aetool.fits import joining
@@ -267,8 +272,8 @@ def fit_closed_form(
 
 
 def _affordable_folds(seconds_left: float, seconds_of_a_fit: float) -> int:
-    """How many fits there is time for, FEWEST_FOLDS at least. seconds_left: of max_time;
-    seconds_of_a_fit: how long one takes."""
+    """How many fits there is time for, FEWEST_FOLDS at least, also where no time is left.
+    seconds_left: of max_time; seconds_of_a_fit: how long one takes."""
     # a clock may not tick during a short fit
     fits = seconds_left / max(seconds_of_a_fit, 1e-9)
     return max(FEWEST_FOLDS, int(fits))
@@ -295,8 +300,8 @@ def _first_facts(prepared: Prepared) -> dict[str, Json]:
 
 
 def _stretches(prepared: Prepared, folds: int, leaves_out: bool) -> Int:
-    """Assign each row to a fold, (rows,), in stretches of neighbouring rows, by whose models
-    without the fold it is scored.
+    """Assign each row to a fold, (rows,) from 0, in stretches of neighbouring rows; it is scored by
+    the model that was fitted without the fold. folds: how many; fewer where there are few pictures.
 
     leaves_out: whether the solution can leave rows out without another fit; then the folds of few
     rows are small, for two thirds of few rows say little of what all of them tell.
@@ -318,7 +323,8 @@ def _stretches(prepared: Prepared, folds: int, leaves_out: bool) -> Int:
 
 
 def _recipe(solution: closed_form.Solution, prepared: Prepared) -> bytes:
-    """The recipe by which samples of a closed form are drawn, as bytes."""
+    """The recipe by which samples of a closed form are drawn, as bytes, learned from at most
+    recipes.FEW of the fitted rows."""
     from aetool.fits import recipes
 
     spec = prepared.spec
@@ -356,11 +362,13 @@ def fit_network(
     damaged: Features | None = None,
     checkpoint: str | None = None,
 ) -> joining.Fitted:
-    """Train a network on most rows, and calibrate it by its scores of the others.
+    """Train a network on most rows, and calibrate it by its scores of the others; returns its
+    bundle with the parts of these. params: the values of the model's parameters; net: its class, an
+    AutoEncoder.
 
     damaged: the user's own damaged copies of the rows, (rows, ...), or None. checkpoint: the file
     in which the state of the training is stored, or None. PluginError if a part of a score is not
-    finite.
+    finite; errors of training.train.
     """
     trained = trained_network(
         params,
@@ -383,7 +391,8 @@ def trained_network(
     damaged: Features | None = None,
     checkpoint: str | None = None,
 ) -> training.Trained:
-    """Train a network on prepared rows; arguments as of fit_network."""
+    """Train a network on prepared rows; returns it with the rows it held out and figures. Arguments
+    as of fit_network, errors as of training.train."""
     from aetool import training
 
     # where it is trained, and for how long; the seed decides its first weights and all draws
@@ -415,8 +424,8 @@ def finished_network(
     prepared: Prepared,
     options: FitOptions,
 ) -> joining.Fitted:
-    """Make a bundle of a trained network, and calibrate it by the held-out rows. PluginError if a
-    part of their scores is not finite."""
+    """Make a bundle of a trained network, and calibrate it by the held-out rows; returns it with
+    the parts of these. PluginError if a part of their scores is not finite."""
     from aetool import export, mapping, training
     from aetool.fits import joining, recipes
 
@@ -463,8 +472,8 @@ def finished_network(
 
 
 def _counts_of_labels(labels: Features) -> dict[str, int]:
-    """How many rows have each kind of label, by the name of the kind. labels: (rows,), 1, -1 or 0,
-    as LABELS says."""
+    """How many rows have each kind of label, by the name of the kind: ordinary, anomalies, unknown.
+    labels: (rows,), 1, -1 or 0, as LABELS says."""
     counts = {}
     for kind, label in LABELS.items():
         counts[kind] = int((labels == label).sum())
@@ -491,9 +500,10 @@ def bundle_of(
     facts: dict[str, Json],
     latent: int | None = None,
 ) -> Bundle:
-    """Make a bundle of a model's graphs, calibration and facts. latent: how many units a code has;
-    None to read it off the encoder. Where records are scored with the rows before them, the score
-    graph alone is stored."""
+    """Make a bundle of a model's graphs (bytes by file name), calibration and facts. plugin: the
+    model's name; params: the values of its parameters. latent: how many units a code has; None to
+    read it off the encoder. Where records are scored with the rows before them, the score graph
+    alone is stored."""
     # a record has no code of its own where those before it count
     if prepared.spec.given:
         graphs = {"score.onnx": graphs["score.onnx"]}
@@ -525,7 +535,7 @@ def _as_json(parameters: Mapping[str, object]) -> dict[str, Json]:
 
 def _finite_facts(facts: Mapping[str, Json]) -> dict[str, Json]:
     """The facts of a bundle, by name, without those that are numbers JSON cannot hold, NaN and
-    infinity; lists and dicts stay as they are."""
+    infinity; lists and dicts stay as they are, whatever is in them."""
     finite = {}
     for name, fact in facts.items():
         if not isinstance(fact, float) or math.isfinite(fact):

@@ -33,6 +33,7 @@ class Graph:
     """
 
     def __init__(self) -> None:
+        """Begin an empty graph."""
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.inputs: list[onnx.ValueInfoProto] = []
@@ -261,11 +262,13 @@ class _NamesHere(dict[str, str]):
     left out, stays ""."""
 
     def __init__(self, prefix: str, names: Mapping[str, str]) -> None:
+        """Begin with the names that are known. prefix: of all others."""
         super().__init__(names)
         self._prefix = prefix
 
     def __missing__(self, name: str) -> str:
         # an optional input that is left out has no name, here neither
+        """What a value is called here whose name, the one there, is not noted yet."""
         if not name:
             return ""
         return self._prefix + name

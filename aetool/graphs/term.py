@@ -56,6 +56,7 @@ class Term:
     __slots__ = ("dtype", "graph", "name")
 
     def __init__(self, graph: Graph, name: str, dtype: npt.DTypeLike = np.float32) -> None:
+        """Name a value that the graph already has. dtype: of constants beside it."""
         self.graph = graph
         self.name = name
         self.dtype = dtype

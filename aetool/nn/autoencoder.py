@@ -60,6 +60,9 @@ class AutoEncoder(nn.Module):
     progress: float = 1.0
 
     def __init__(self, spec: Spec, params: Any) -> None:
+        """Set spec, params, latent, code and likelihood, then build the layers. params: the values
+        of the model's parameters, with at least error, and latent, width and depth where no method
+        is overridden that reads them."""
         super().__init__()
         self.spec = spec
         self.params = params

@@ -23,6 +23,7 @@ class Backbone(nn.Module):
     """
 
     def __init__(self, levels: list[list[nn.Module]], straight: nn.Module | None) -> None:
+        """Join the layers of each level; straight: the map from input to output, or None."""
         super().__init__()
         self.levels = nn.ModuleList(nn.Sequential(*level) for level in levels)
         self.straight = straight
@@ -234,6 +235,7 @@ class _TiedLinear(nn.Module):
     bias of `up`."""
 
     def __init__(self, down: nn.Module, up: nn.Module) -> None:
+        """Share the weight of `down` and the bias of `up`, whose own weight is not trained."""
         super().__init__()
         self.down = down
         self.bias = up.bias
@@ -270,8 +272,10 @@ class _Unflatten(nn.Module):
     """Reshapes (batch, c h w) to (batch, c, h, w), without reading the batch size."""
 
     def __init__(self, *shape: int) -> None:
+        """Take the shape (c, h, w) of one picture."""
         super().__init__()
         self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
+        """(batch, c, h, w) of x, (batch, c h w)."""
         return x.reshape(-1, *self.shape)

@@ -46,6 +46,7 @@ class Checkpoint:
     "about" and "processes"."""
 
     def __init__(self, checkpoint_path: str | os.PathLike[str], about: str, processes: int) -> None:
+        """Name the file, which is neither read nor written yet."""
         self.path = Path(checkpoint_path)
         self.about, self.processes = about, processes
 

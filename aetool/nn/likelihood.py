@@ -65,6 +65,8 @@ class Likelihood(nn.Module):
         shared: bool = False,
         means: str = "likelihood",
     ) -> None:
+        """Add the scales of numbers, as parameters, and the layout of the spec, as buffers;
+        arguments as the class says."""
         super().__init__()
         self.spec = spec
         self.error = error
@@ -83,6 +85,7 @@ class Likelihood(nn.Module):
         """Add the parameters of the mixtures of Gaussians: scales, and weights where there are
         two."""
         numbers = len(self.spec.numeric)
+        # of pictures, and of one scale for all numbers, a single Gaussian
         components = 2
         if self.shared:
             numbers = 1
@@ -361,6 +364,7 @@ def _likeliest_mixture(
     0 where a number is missing, else 1; mean: (numbers,), the mean of the squares of those present.
     """
     numbers = squares.shape[1]
+    # the bulk begins with the variance that the median tells, which far values do not stretch
     bulk = squares.median(dim=0).values / NORMAL_MEDIAN
     bulk = torch.minimum(bulk, mean)
     bulk = bulk.clamp(min=LEAST_VARIANCE)

@@ -30,6 +30,7 @@ def load(bundle: bundles.Bundle | str | os.PathLike[str]) -> AutoEncoder:
         raise BundleError(f"{found.name}: {found.plugin} is a closed form: it has no torch network")
     with torch.random.fork_rng():
         net = made(found.spec, make_params(model, found.params))
+    # weights lie in all of the graphs, each in those that it takes part in
     stored: dict[str, Array] = {}
     for data in found.graphs.values():
         stored |= graphs.weights_of(data)
@@ -41,6 +42,7 @@ def load(bundle: bundles.Bundle | str | os.PathLike[str]) -> AutoEncoder:
                 f"{found.name}: {name} is {tuple(value.shape)}, this {found.plugin} has "
                 f"{tuple(own[name].shape)}: it was fitted with another version"
             )
+    # by address: tied weights are one tensor of two names, of which one may be stored
     alike = {own[k].data_ptr() for k in known}
     left = [k for k in own if own[k].data_ptr() not in alike]
     if left:

@@ -18,6 +18,7 @@ class MaskedLinear(nn.Module):
     mask: Tensor
 
     def __init__(self, before: Tensor, after: Tensor, hidden: bool) -> None:
+        """Add the linear map, with random weights, and its mask; arguments as the class says."""
         super().__init__()
         self.linear = nn.Linear(len(before), len(after))
         output_degree = after[:, None]

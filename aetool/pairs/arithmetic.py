@@ -27,7 +27,8 @@ TERMS = 8  # of that series
 
 
 class Pair(NamedTuple):
-    """A float64 number as two float32 values of a graph: the nearest float32, and the remainder."""
+    """A float64 number as two float32 values of a graph: the nearest float32, and the remainder;
+    both Terms, the second perhaps a plain 0 without a shape."""
 
     high: Term
     low: Term
@@ -35,7 +36,8 @@ class Pair(NamedTuple):
 
 def _check_range(values: Float, is_odd: npt.NDArray[np.bool_], name: str) -> None:
     """Raise BundleError, with the name, if the size of a value is above MOST or below LEAST;
-    infinities, 0 and the value that stands for odd cells have a form of their own there."""
+    infinities, NaN, 0 and the values where is_odd is True have a form of their own there. values,
+    is_odd: of one shape."""
     size = np.abs(values)
     is_far = (size > MOST) | (size < LEAST)
     is_special = ~np.isfinite(values) | (values == 0) | is_odd
@@ -46,15 +48,19 @@ def _check_range(values: Float, is_odd: npt.NDArray[np.bool_], name: str) -> Non
 
 
 class Arithmetic:
-    """The arithmetic of pairs, as nodes of a graph."""
+    """The arithmetic of pairs, as nodes of a graph: each method adds nodes to it, and returns their
+    result, element by element, broadcast as in ONNX. Of finite numbers of sizes LEAST to MOST
+    results have about 48 bits, where nothing else is said."""
 
     def __init__(self, graph: Graph) -> None:
+        """Store the plain 0 in the graph, to which all nodes will be added."""
         self.graph = graph
         self.zero = graph.term(graph.const(0.0))
 
     def constant(self, values: Float, name: str) -> Pair:
-        """Store an array of float64 as a constant pair. Bounds of size LARGEST become MOST, ODD
-        becomes ODD_SINGLE. BundleError, with the name, as of `_check_range`."""
+        """Store an array of float64 as a constant pair. Bounds, values of size LARGEST (above all
+        data), become MOST with their sign, ODD becomes ODD_SINGLE. BundleError, with the name, as
+        of `_check_range`."""
         # bounds, of values that are clipped
         is_bound = np.abs(values) == LARGEST
         values = np.where(is_bound, np.sign(values) * MOST, values)
@@ -72,7 +78,7 @@ class Arithmetic:
         return Pair(high_part, low_part)
 
     def wide(self, single: Term) -> Pair:
-        """A float32 as a pair whose second part is 0."""
+        """A float32 as a pair whose low part is the plain 0."""
         return Pair(single, self.zero)
 
     def is_zero(self, part: Term) -> bool:
@@ -80,7 +86,8 @@ class Arithmetic:
         return part.name == self.zero.name
 
     def full(self, pair: Pair) -> Term:
-        """The low part of a pair, broadcast to the shape of the high part where it is a plain 0."""
+        """The low part of a pair, broadcast to the shape of the high part where it is the plain 0,
+        as an output of the graph must be."""
         if not self.is_zero(pair.low):
             return pair.low
         missing = pair.high.is_nan()
@@ -93,7 +100,8 @@ class Arithmetic:
         return Pair(high, low)
 
     def choice(self, mask: Term, yes: Pair, no: Pair) -> Pair:
-        """A pair for each element: `yes` where the mask is true, `no` elsewhere."""
+        """A pair for each element of mask, a condition: `yes` where the mask is true, `no`
+        elsewhere."""
         high = mask.choose(yes.high, no.high)
         low = mask.choose(yes.low, no.low)
         return Pair(high, low)
@@ -126,7 +134,7 @@ class Arithmetic:
         return self._normal(product, error + crossed)
 
     def divide(self, a: Pair, b: Pair) -> Pair:
-        """The quotient of two pairs, a / b, by long division."""
+        """The quotient of two pairs, a / b, by long division in three digits of float32."""
         # each digit is a float32, of what the digits before it leave of a
         first = a.high / b.high
         remainder = self._remainder(a, first, b)
@@ -143,7 +151,7 @@ class Arithmetic:
 
     def root(self, a: Pair) -> Pair:
         """The square root of a pair: that of the high part, corrected by one step of Newton's
-        method."""
+        method. NaN below 0; at 0 the correction divides by 0, and counts as 0."""
         root = a.high.sqrt()
         single = self.wide(root)
         square = self.multiply(single, single)
@@ -214,7 +222,7 @@ class Arithmetic:
         return self.choice(is_below, self.negative(a), a)
 
     def is_less(self, a: Pair, b: Pair) -> Term:
-        """Whether a < b, for each element of two pairs."""
+        """Whether a < b, for each element of two pairs: a condition; False where one is NaN."""
         is_less = a.high < b.high
         # where the high parts are equal the low ones decide
         is_equal = a.high.equals(b.high)
@@ -222,11 +230,11 @@ class Arithmetic:
         return is_less | (is_equal & is_lower)
 
     def is_greater(self, a: Pair, b: Pair) -> Term:
-        """Whether a > b, for each element of two pairs."""
+        """Whether a > b, for each element of two pairs: a condition; False where one is NaN."""
         return self.is_less(b, a)
 
     def is_equal(self, a: Pair, b: Pair) -> Term:
-        """Whether a = b, for each element of two pairs."""
+        """Whether a = b, for each element of two pairs: a condition; False where one is NaN."""
         highs = a.high.equals(b.high)
         lows = a.low.equals(b.low)
         return highs & lows
@@ -244,8 +252,8 @@ class Arithmetic:
         return self.choice(is_other, b, a)
 
     def sum_of_middle(self, a: Pair, width: int) -> Pair:
-        """Sum over the middle axis: (B, n) from (B, width, n), by adding halves until one is
-        left."""
+        """Sum over the middle axis: (B, n) from (B, width, n), width 1 or more, by adding halves
+        until one is left."""
         while width > 1:
             half = width // 2
             first = self._between(a, 0, half)
@@ -263,13 +271,14 @@ class Arithmetic:
         return self.each(lambda part: part.op("Squeeze", part, axis), a)
 
     def _joined(self, a: Pair, b: Pair) -> Pair:
-        """Two pairs one behind the other, along the first axis behind the batch."""
+        """Two pairs one behind the other, along axis 1, the first behind the batch. Neither has a
+        plain 0 as its low part."""
         high = a.high.op("Concat", a.high, b.high, axis=1)
         low = a.low.op("Concat", a.low, b.low, axis=1)
         return Pair(high, low)
 
     def _between(self, a: Pair, first: int, end: int) -> Pair:
-        """Columns first .. end - 1 of a pair, along the first axis behind the batch."""
+        """Columns first .. end - 1 of a pair, along axis 1, the first behind the batch."""
         return self.each(lambda part: part.columns_between(first, end), a)
 
     def _normal(self, large: Term, small: Term) -> Pair:
@@ -325,7 +334,7 @@ class Arithmetic:
         return high, low
 
     def _number(self, error: Term) -> Term:
-        """An error of rounding with NaN replaced by 0, as arises where the number itself is
-        infinite or NaN."""
+        """An error of rounding, or a low part, with NaN replaced by 0, as arises where the number
+        itself is infinite or NaN."""
         missing = error.is_nan()
         return missing.choose(self.zero, error)

@@ -9,7 +9,8 @@ CHOICES = frozenset({"ArgMax", "ArgMin", "TopK"})  # operators that say which nu
 
 
 def wide_kinds(model: onnx.ModelProto) -> frozenset[str]:
-    """The kinds of operators of a graph that take or give float64."""
+    """The kinds of operators of a graph, such as "Add", that take or give float64; empty if none
+    does."""
     kinds = element_types(model)
     wide = set()
     for node in model.graph.node:
@@ -22,7 +23,7 @@ def wide_kinds(model: onnx.ModelProto) -> frozenset[str]:
 def makes_choices(model: onnx.ModelProto, output: str) -> bool:
     """Whether an output of a graph depends on choices between numbers: on which of several is the
     least or largest (operators in CHOICES), or on an index that was computed from float32 numbers
-    (a Cast from float32 to int64)."""
+    (a Cast from float32 to int64). output: its name."""
     kinds = element_types(model)
     needed = {output}
     for node in reversed(model.graph.node):
@@ -40,7 +41,9 @@ def makes_choices(model: onnx.ModelProto, output: str) -> bool:
 
 
 def element_types(model: onnx.ModelProto) -> dict[str, int]:
-    """The element type of each value of a graph, by its name, as ONNX numbers types."""
+    """The element type of each value of a graph, by its name, as onnx.TensorProto numbers types:
+    inputs, outputs, constants and what lies between. onnx.shape_inference.InferenceError for a
+    graph whose types or shapes do not fit."""
     typed = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
     inferred = typed.graph
     kinds = {}
@@ -52,6 +55,6 @@ def element_types(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def sizes_behind_batch(value: onnx.ValueInfoProto) -> list[int]:
-    """The sizes of a value but the first, which is that of the batch; 0 for a size that is known
-    only when the graph runs."""
+    """The sizes of a declared value, such as an input, but the first, which is that of the batch; 0
+    for a size that is known only when the graph runs."""
     return [size.dim_value for size in value.type.tensor_type.shape.dim][1:]

@@ -21,9 +21,10 @@ Attributes = dict[str, object]
 
 
 def narrowed(content: bytes, name: str, low: bool) -> bytes:
-    """Rewrite a graph without any float64. low: whether its float64 inputs and outputs become two,
-    `x` and `x_low`, or only the high part. BundleError, with the name, where it cannot be
-    rewritten."""
+    """Rewrite a graph without any float64: each becomes a pair of float32. content: the bytes of an
+    ONNX file, as the result is. low: whether its float64 inputs and outputs become two, `x` and
+    `x_low`, or only the high part. BundleError, with the name, where it cannot be rewritten; name:
+    of the graph, for that."""
     model = onnx.ModelProto.FromString(content)
     narrowing = _Narrowing(model, name, low)
     return narrowing.graph.build(model.graph.name)
@@ -31,7 +32,8 @@ def narrowed(content: bytes, name: str, low: bool) -> bytes:
 
 class _Narrowing:
     """A graph being written again, node by node. BundleError where it cannot be. pairs: for each
-    float64 value of the first graph, by its name, the pair here."""
+    float64 value of the first graph, by its name, the pair here. low: as of `narrowed`; the graph
+    is complete once this is made."""
 
     # the operators that move values about, and compute none: both parts of a pair are moved alike
     MOVES = frozenset(
@@ -48,6 +50,8 @@ class _Narrowing:
     )
 
     def __init__(self, model: onnx.ModelProto, name: str, low: bool) -> None:
+        """Write the whole graph again; arguments as of `narrowed`, of which model is the parsed
+        content."""
         self.graph = Graph()
         self.name = name
         self.pairs: dict[str, Pair] = {}
@@ -84,7 +88,7 @@ class _Narrowing:
         self.pairs[name] = Pair(high_part, low_part)
 
     def _single_input(self, name: str, sizes: list[int]) -> Term:
-        """Declare an input of float32, (batch, *sizes)."""
+        """Declare an input of float32, (batch, *sizes), and return its value."""
         single = self.graph.input(name, TensorProto.FLOAT, sizes)
         return self.graph.term(single)
 
@@ -108,14 +112,16 @@ class _Narrowing:
             )
 
     def _pair(self, name: str) -> Pair:
-        """What stands here for a float64 of the first graph; constants are stored at first use."""
+        """The pair that stands here for a float64 of the first graph, by its name there; constants
+        are stored at first use."""
         if name not in self.pairs:
             values = self.constants[name]
             self.pairs[name] = self.arithmetic.constant(values, self.name)
         return self.pairs[name]
 
     def _plain(self, name: str) -> str:
-        """What a value that is no float64 is called here; constants are stored at first use."""
+        """What a value that is no float64 is called here, by its name there, "" for ""; constants
+        are stored at first use."""
         # an optional input that is left out has no name
         if not name:
             return ""
@@ -184,7 +190,8 @@ class _Narrowing:
         return self.arithmetic.choice(condition, self._pair(yes), self._pair(no))
 
     def _concatenated(self, node: onnx.NodeProto, attributes: Attributes) -> Pair:
-        """Several float64 values of the first graph, joined along an axis."""
+        """Several float64 values of the first graph, joined along an axis. node: a Concat of the
+        first graph; attributes: its own, by name."""
         pairs = [self._pair(name) for name in node.input]
         # a plain 0 has no places, so that it cannot stand beside others
         lows = [self.arithmetic.full(pair) for pair in pairs]
@@ -200,8 +207,9 @@ class _Narrowing:
         attributes: Attributes,
         part: Term,
     ) -> Term:
-        """A part of a pair, moved by an operator of this kind; a part that is the plain 0 stays as
-        it is."""
+        """A part of a pair, moved by an operator of this kind, one of MOVES, such as "Transpose",
+        whose inputs behind the first are other_inputs (names here); a part that is the plain 0
+        stays as it is."""
         # a part that is 0 throughout has no places
         if self.arithmetic.is_zero(part):
             return part
@@ -209,8 +217,8 @@ class _Narrowing:
         return self.graph.term(moved)
 
     def _computed(self, kind: str, pairs: list[Pair]) -> Pair | Term:
-        """Add nodes that compute an operator element by element; returns the result. BundleError
-        for an operator that is not known."""
+        """Add nodes that compute an operator element by element; returns the result. kind: such as
+        "Add"; pairs: its operands. BundleError for an operator that is not known."""
         arithmetic = self.arithmetic
         several: dict[str, Callable[[Pair, Pair], Pair]] = {
             "Add": arithmetic.add,
@@ -250,7 +258,7 @@ class _Narrowing:
         raise BundleError(f"{self.name}: {kind} of float64 is not known in float32")
 
     def _clipped(self, value: Pair, least: Pair, most: Pair) -> Pair:
-        """A value brought within least .. most; what is no number stays so."""
+        """A value brought within least .. most; what is no number (NaN) stays so."""
         arithmetic = self.arithmetic
         is_below = arithmetic.is_less(value, least)
         value = arithmetic.choice(is_below, least, value)
@@ -276,8 +284,9 @@ class _Narrowing:
         return pair.high
 
     def _matrix_product(self, left: str, right: str) -> Pair:
-        """The product of two matrices as a pair: (B, n) from (B, k) and a stored (k, n);
-        BundleError if the right one is no stored matrix."""
+        """The product of two matrices as a pair: (B, n) from (B, k) and a stored (k, n), whose
+        names in the first graph are left and right; BundleError if the right one is no stored
+        matrix."""
         weight = self.constants.get(right)
         if weight is None or weight.ndim != 2:
             raise BundleError(f"{self.name}: a product of two matrices of float64 is not known")
@@ -296,7 +305,7 @@ class _Narrowing:
 
 
 def _attributes(node: onnx.NodeProto) -> Attributes:
-    """The attributes of a node, by their names."""
+    """The attributes of a node, by their names, as Python's numbers, bytes, lists and tensors."""
     attributes: Attributes = {}
     for attribute in node.attribute:
         attributes[attribute.name] = get_attribute_value(attribute)

@@ -33,6 +33,7 @@ def parts_of(values: Float) -> tuple[Single, ...]:
 
 
 def spread_is_narrow(spread: float, size: float) -> bool:
-    """Whether numbers of this size differ by less than a float32 tells well: spread is below size /
-    2^BITS_TOLD."""
+    """Whether numbers of this size (the largest without its sign) differ by less than a float32
+    tells well: spread is below size / 2^BITS_TOLD. spread: how far they lie apart, in the same
+    unit."""
     return spread < math.ldexp(size, -BITS_TOLD)

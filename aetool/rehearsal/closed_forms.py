@@ -40,6 +40,7 @@ class _Twice:
     BATCH, features), show whether an author's fit has changed them."""
 
     def __init__(self, rows: Features) -> None:
+        """Cut rows, (n, features), into batches, which share their memory."""
         self.batches = [rows[i : i + BATCH] for i in range(0, len(rows), BATCH)]
 
     def __iter__(self) -> Iterator[Features]:
@@ -63,6 +64,7 @@ def rehearse(author: Author, params: object, spec: Spec) -> None:
         form: ClosedForm = author.author_class(spec, params)
         return form.fit(batches)
 
+    # twice: the same rows must give the same solution
     try:
         first, second = (guarded(author, "fit", fit) for _ in range(2))
     except AetoolError as error:
@@ -135,6 +137,7 @@ class _Written:
     features), to run them on. author: of the solution's class."""
 
     def __init__(self, author: Author, spec: Spec, solution: Solution, rows: Features) -> None:
+        """Take the solution and the rows; nothing is compiled yet."""
         self.author = author
         self.spec = spec
         self.solution = solution

@@ -126,6 +126,7 @@ def _check_agreement(
 ) -> None:
     """Check that the graph and the network give the same results for each batch. PluginError for
     the first that differs or is not finite, or if the graph cannot run."""
+    # what it would print of a graph that fails is said by our own error
     quiet = onnxruntime.SessionOptions()
     quiet.log_severity_level = 4
     try:
@@ -235,6 +236,7 @@ class _Lines:
     between. A context manager by the class of torch that it is joined with."""
 
     def __init__(self, author: Author) -> None:
+        """Begin with no function noted. author: whose lines are looked for."""
         super().__init__()
         self.author = author
         self.lines: dict[str, str] = {}

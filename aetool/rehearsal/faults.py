@@ -30,9 +30,12 @@ class Author:
     bases up to host_class, without those of aetool; `places`: the folders of their packages."""
 
     def __init__(self, model: Model, author_class: type, host_class: type) -> None:
+        """Find the author's own classes and files. author_class: derived from host_class, the
+        host's (AutoEncoder, ClosedForm or Solution)."""
         self.model = model
         self.author_class = author_class
         self.host_class = host_class
+        # all that lies below the host's class in the order of inheritance
         bases = author_class.__mro__
         self.own_classes = bases[: bases.index(host_class)]
         self.own_classes = tuple(c for c in self.own_classes if _package(c) != "aetool")

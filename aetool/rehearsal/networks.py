@@ -111,6 +111,8 @@ class _Stage:
     Every check raises PluginError for what it finds wrong."""
 
     def __init__(self, author: Author, net: AutoEncoder, spec: Spec) -> None:
+        """Make the random rows. net: of the author's class, in eval mode; spec: the layout of the
+        rows."""
         self.author = author
         self.net = net
         self.spec = spec

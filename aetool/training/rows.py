@@ -165,6 +165,7 @@ class Batches:
     """
 
     def __init__(self, features: Tensor, wanted: Int, device: torch.device) -> None:
+        """Keep the rows, of which nothing is copied or moved yet."""
         self.features = features
         self.wanted = wanted
         self.device = device

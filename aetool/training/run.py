@@ -54,6 +54,8 @@ class Run:
         progress: Progress | None,
         team: Team,
     ) -> None:
+        """Begin with the model's present weights as the best, at step 0; arguments as the class
+        says."""
         self.model = model
         self.rng = rng
         self.validation = validation
@@ -192,6 +194,7 @@ class Run:
             fused=True,
         )
         steps_between_checks = max(1, self.steps // CHECKS)
+        # not 0 where this stage was interrupted, and goes on
         steps_before, patience = self._restore(optimiser)
         for step in range(steps_before + 1, self.steps + 1):
             done = max(step / self.steps, self._time_used())
