@@ -48,15 +48,16 @@ WAYS: tuple[Format, ...] = (
 
 
 class UnsuitedError(DataError):
-    """A source cannot be stored in its own types; the message says why, without the source's
-    name."""
+    """A source cannot be stored in its own types, and has to be stored in another way; the message
+    says why, without the source's name."""
 
 
 class ArrowTable:
-    """A table as batches of one schema.
+    """A table as batches of one schema, opened by `open_table` or `of_memory`.
 
-    path: of its file; None for a table in memory. format: how to write it again: kind of file,
-    compression, and its groups of rows, as pairs (how many groups, rows of each).
+    name: for messages. path: of its file; None for a table in memory. format: how to write it
+    again: "format", the kind of file, "suffix", "compression", and "groups", its groups of rows, as
+    pairs (how many groups, rows of each).
     """
 
     def __init__(self, name: str, schema: pa.Schema, format: Format) -> None:
@@ -68,13 +69,14 @@ class ArrowTable:
         self._batches: list[pa.RecordBatch] = []
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the records in order, as batches of about ROWS records. Each call begins anew."""
+        """Yield the records in order, as batches of at most ROWS records; none without records.
+        Each call begins anew. Errors of Arrow and OSError where a file is damaged."""
         for batch, _ in self.located():
             yield batch
 
     def located(self) -> Iterator[tuple[pa.RecordBatch, BatchAt | None]]:
         """Yield each batch of `batches` with the place from which another process can read it; None
-        if only this one can."""
+        where only this one can: of all but Parquet files that are no copies."""
         own_file = self._own_file()
         for whole, raws in cuts.put_together(self._whole_batches(), ROWS):
             for first_row, part in cuts.parts(whole, ROWS):
@@ -91,7 +93,8 @@ class ArrowTable:
                 yield part, place
 
     def _own_file(self) -> FileAt | None:
-        """The Parquet file that another process can read parts of, too; None if there is none."""
+        """The Parquet file, as it is now, that another process can read parts of, too; None for
+        memory, Arrow files and temporary copies."""
         is_spooled = self.place is not None and self.place.spool is not None
         # a spool is known to this process alone
         if self.path is None or is_spooled:
@@ -135,7 +138,8 @@ class ArrowTable:
 
 
 def kind_of(head: bytes) -> str:
-    """The kind of a file by its first bytes: PARQUET, ARROW, or "" for any other."""
+    """The kind of a file by its first bytes, HEAD or more: PARQUET, ARROW (a file or a stream), or
+    "" for any other."""
     if head.startswith(PARQUET_MAGIC):
         return PARQUET
     if head.startswith((ARROW_MAGIC, STREAM_MAGIC)):
@@ -144,8 +148,9 @@ def kind_of(head: bytes) -> str:
 
 
 def open_table(path: Path, name: str) -> ArrowTable:
-    """Open a Parquet or Arrow file; UnsuitedError, with the reason, if it cannot be read or would
-    not be written again with the same types."""
+    """Open a Parquet file, or an Arrow file or stream, which is read through; UnsuitedError, with
+    the reason, if it cannot be read or would not be written again with the same types. name: for
+    messages. OSError if it cannot be opened."""
     import pyarrow as pa
 
     with path.open("rb") as file:
@@ -161,8 +166,9 @@ def open_table(path: Path, name: str) -> ArrowTable:
 
 
 def of_memory(data: InMemory, name: str) -> ArrowTable:
-    """A DataFrame or Arrow table in memory as an ArrowTable; UnsuitedError for types that can only
-    be stored as an Arrow file's bytes, DataError as of `as_arrow`."""
+    """A DataFrame or Arrow table in memory as an ArrowTable, to be written as Parquet, or as an
+    Arrow file where Parquet has not its types; UnsuitedError for types that neither gives back,
+    DataError as of `as_arrow`. name: for messages."""
     table = as_arrow(data)
     described: Format = {
         "format": PARQUET,
@@ -200,8 +206,9 @@ def table_of(
     columns: Mapping[str, Sequence[object]],
     types: Mapping[str, str],
 ) -> pa.Table:
-    """An Arrow table of columns by name. types: Arrow's name of the type by column; columns not in
-    it are strings."""
+    """An Arrow table of columns, lists of as many values by name, None for gaps. types: Arrow's
+    name of the type by column; columns not in it are strings. Errors of Arrow for values that are
+    not of the type, ValueError for a type that it does not know."""
     import pyarrow as pa
 
     fields = []
@@ -213,7 +220,8 @@ def table_of(
 
 
 def as_table(data: object) -> pa.Table:
-    """An object that offers Arrow's protocol as an Arrow table; DataError if it is no table."""
+    """An object that offers Arrow's protocol as an Arrow table; a table is returned as it is.
+    DataError if it is no table."""
     import pyarrow as pa
 
     if isinstance(data, pa.Table):
@@ -259,8 +267,9 @@ def _mixes_text_and_bytes(column: pd.Series) -> bool:
 
 
 def _of_places(frame: pd.DataFrame, names: list[str]) -> pa.Table:
-    """A DataFrame some of whose columns have the same name, as an Arrow table; DataError if it has
-    another index than 0, 1, 2 ... names: of all columns."""
+    """A DataFrame some of whose columns have the same name, as an Arrow table without pandas'
+    metadata; DataError if it has another index than 0, 1, 2 ..., and as of `as_arrow`. names: of
+    all columns, in order."""
     # what pandas notes of an index is told by names, which say nothing here
     usual_index = range(len(frame))
     if list(frame.index) != list(usual_index):
@@ -275,7 +284,7 @@ def _of_places(frame: pd.DataFrame, names: list[str]) -> pa.Table:
 
 
 def file_of(table: pa.Table) -> bytes:
-    """Write a table as the bytes of an Arrow file."""
+    """Write a table as the bytes of an Arrow file (not a stream), with one dictionary a column."""
     import pyarrow as pa
 
     sink = io.BytesIO()
@@ -286,7 +295,8 @@ def file_of(table: pa.Table) -> bytes:
 
 
 def frame_of_file(data: bytes) -> pd.DataFrame:
-    """Read the bytes of an Arrow file as a DataFrame."""
+    """Read the bytes of an Arrow file, as `file_of` writes them, as a DataFrame with the index that
+    its metadata note. ArrowInvalid for other bytes."""
     import pyarrow as pa
 
     stream = io.BytesIO(data)
@@ -296,8 +306,8 @@ def frame_of_file(data: bytes) -> pd.DataFrame:
 
 
 def frame_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> pd.DataFrame:
-    """Batches of a schema as one DataFrame, with the index and dtypes that the schema's metadata
-    note."""
+    """Batches of a schema, perhaps none, as one DataFrame, with the index and dtypes that the
+    schema's metadata note; where two columns have one name, without these."""
     import pyarrow as pa
 
     table = pa.Table.from_batches(list(batches), schema)
@@ -317,8 +327,8 @@ def frame_of_records(
     records: list[dict[str, object]],
     columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """A DataFrame of JSON objects: a row for each, a column for each key; columns: only of these
-    keys, in this order."""
+    """A DataFrame of JSON objects: a row for each, a column for each key, gaps where an object
+    lacks it. columns: only of these keys, in this order; None: of all, as they first appear."""
     import pandas as pd
 
     names = None if columns is None else list(columns)
@@ -326,8 +336,9 @@ def frame_of_records(
 
 
 def joint_schema(first: pa.Schema, second: pa.Schema) -> pa.Schema:
-    """A schema whose types hold the values of two schemas with the same columns, in the same order:
-    floats for integers and floats, strings for types that cannot be joined."""
+    """A schema whose types hold the values of two schemas with the same names in the same order:
+    floats for integers and floats, strings for types that cannot be joined. ValueError if one has
+    more columns."""
     import pyarrow as pa
 
     fields = []
@@ -343,13 +354,14 @@ def joint_schema(first: pa.Schema, second: pa.Schema) -> pa.Schema:
 
 
 def one_line(error: Exception) -> str:
-    """The message of an error, its line ends replaced by blanks."""
+    """The message of an error on one line, each run of blanks and line ends as one blank."""
     return " ".join(str(error).split())
 
 
 def _checked(table: ArrowTable) -> ArrowTable:
-    """Check that a file written with the table's schema and format reads as the same schema,
-    metadata included, and return the table; else UnsuitedError."""
+    """Return the table, if a file of no records, written with its schema and format in memory,
+    reads as the same schema, metadata included; else UnsuitedError, with the first column that
+    differs."""
     import pyarrow as pa
 
     schema = table.schema
@@ -372,7 +384,7 @@ def _checked(table: ArrowTable) -> ArrowTable:
 
 
 def names_of(schema: pa.Schema) -> list[str]:
-    """The names of a schema's columns; UnsuitedError if one is not UTF-8."""
+    """The names of a schema's columns, in order; UnsuitedError if one is not UTF-8."""
     try:
         return list(schema.names)
     except UnicodeDecodeError as error:
@@ -380,7 +392,8 @@ def names_of(schema: pa.Schema) -> list[str]:
 
 
 def _schema_of(file: BinaryIO, format: Format) -> pa.Schema:
-    """Read the schema of a file of this format."""
+    """Read the schema of an open file, at its begin, of this format: Parquet, or an Arrow file or
+    stream. Errors of Arrow if it is none."""
     import pyarrow.parquet as pq
     from pyarrow import ipc
 
@@ -394,8 +407,9 @@ def _schema_of(file: BinaryIO, format: Format) -> pa.Schema:
 
 
 def _open_parquet(path: Path, name: str) -> ArrowTable:
-    """Open a Parquet file as a table, described so that it can be written again; UnsuitedError if
-    that cannot be done."""
+    """Open a Parquet file as a table whose `format` says how to write it again (without `path`,
+    which the caller sets); only its footer is read. name: for messages. UnsuitedError if that
+    cannot be done; errors of Arrow if it cannot be read."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path, pre_buffer=False) as file:
@@ -438,8 +452,9 @@ def _check_type(column: pq.ColumnSchema) -> None:
 
 
 def _written_as(wanted: pq.ParquetSchema, schema: pa.Schema, described: Format) -> Format:
-    """Which of WAYS writes a schema with the Parquet types `wanted`: the version of types, decimals
-    as integers. UnsuitedError, with the first column that differs, if none does."""
+    """The first of WAYS that writes `schema` with the Parquet types `wanted`, as entries for the
+    format: the version of types, decimals as integers. described: the rest of the format.
+    UnsuitedError, with the first column that differs, if none does."""
     import pyarrow.parquet as pq
 
     columns: list[pq.ColumnSchema] = []
@@ -449,6 +464,7 @@ def _written_as(wanted: pq.ParquetSchema, schema: pa.Schema, described: Format) 
         written = pq.ParquetFile(sink).schema
         if wanted.equals(written):
             return way
+        # the usual way is the first: with it a message compares
         columns = columns or list(written)
     for before, after in zip(wanted, columns, strict=False):
         if not before.equals(after):
@@ -460,14 +476,16 @@ def _written_as(wanted: pq.ParquetSchema, schema: pa.Schema, described: Format) 
 
 
 def _said(column: pq.ColumnSchema) -> str:
-    """The types and nesting levels of a column of a Parquet file, as a text for a message."""
+    """A text for a message: a Parquet column's physical type, logical type, and greatest definition
+    and repetition level, such as "INT32 None 1/0"."""
     levels = f"{column.max_definition_level}/{column.max_repetition_level}"
     return f"{column.physical_type} {column.logical_type} {levels}"
 
 
 def _parquet_batches(path: Path) -> Iterator[cuts.Placed]:
-    """Yield the batches of a Parquet file, each with the numbers of its group and of the batch in
-    the group."""
+    """Yield the batches of a Parquet file in order, at most ROWS records each and none of two
+    groups, each with the numbers, from 0, of its row group and of the batch in the group. Errors of
+    Arrow and OSError where the file is damaged."""
     import pyarrow.parquet as pq
 
     # read ahead, pyarrow keeps every byte that it has read
@@ -480,8 +498,10 @@ def _parquet_batches(path: Path) -> Iterator[cuts.Placed]:
 
 
 def _open_arrow(path: Path, name: str) -> ArrowTable:
-    """Open an Arrow file or stream as a table, described so that it can be written again;
-    UnsuitedError if that cannot be done."""
+    """Open an Arrow file or stream as a table whose `format` says how to write it again (without
+    `path`, which the caller sets); all of it is read and checked. UnsuitedError if that cannot be
+    done: it has metadata that would be lost, or more follows behind a stream. name: for messages,
+    and for the suffix; errors of Arrow, OSError or ValueError if it cannot be read."""
     rows: list[int] = []
     uncompressed = 0
     with _Mapped(path) as mapped:
@@ -509,7 +529,8 @@ def _open_arrow(path: Path, name: str) -> ArrowTable:
 
 
 def arrow_schema(path: Path) -> tuple[pa.Schema, Format]:
-    """(schema, format) of an Arrow file or stream; format says which of both it is."""
+    """(schema, format) of an Arrow file or stream; of both, format["stream"] is True for a stream
+    alone. Errors of Arrow, OSError or ValueError if it cannot be read."""
     kind: Format = {"format": ARROW}
     with _Mapped(path) as mapped:
         if mapped.is_stream:
@@ -523,10 +544,11 @@ def arrow_batches(
     places: Sequence[int] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the records of an Arrow file or stream, at most ROWS at a time. places: of the columns
-    to read; None: all. name: for messages.
+    to read, from 0; None: all. name: for messages.
 
     However large its batches are, little of an uncompressed file is in memory at any time.
-    DataError where more follows behind the end of a stream.
+    DataError where more follows behind the end of a stream; ArrowException, OSError or ValueError
+    where it cannot be read.
     """
     with _Mapped(path, places) as mapped:
         for batch, _ in mapped.batches():
@@ -537,7 +559,8 @@ def arrow_batches(
 
 class _Mapped:
     """An Arrow file or stream in mapped memory: only the parts asked for are read from the disk.
-    places: of the columns to read; None: all."""
+    Used in a `with` block, behind which batches may live on. places: of the columns to read, from
+    0; None: all. Errors of Arrow, OSError, or ValueError for an empty file."""
 
     def __init__(self, path: Path, places: Sequence[int] | None = None) -> None:
         import pyarrow as pa
@@ -578,13 +601,14 @@ class _Mapped:
 
     @property
     def is_read_to_its_end(self) -> bool:
-        """Whether the last batch read was the last thing in the file: else more follows behind a
-        stream."""
+        """Whether the last byte of the file was read; asked of a stream behind its last batch: else
+        more follows behind it."""
         end = len(self._bytes)
         return bool(self._input.tell() == end)
 
     def batches(self) -> Iterator[WithMetadata]:
-        """Yield the batches in order, each with its own metadata or None."""
+        """Yield the batches in order, as the file has them, each with its own metadata or None.
+        ArrowInvalid for one whose sizes cannot be."""
         if not self.is_stream:
             for number in range(self._reader.num_record_batches):
                 yield _valid(self._reader.get_batch_with_custom_metadata(number))
@@ -613,15 +637,16 @@ class _Mapped:
 
 
 def _valid(batch: WithMetadata) -> WithMetadata:
-    """The batch, with its metadata, as it is; ArrowInvalid if its sizes cannot be."""
+    """Return a (batch, metadata) as it is; ArrowInvalid if its lengths and offsets do not fit its
+    buffers. Values are not looked at."""
     # Arrow takes what a file says of its own sizes for granted, and would read beyond them
     batch[0].validate()
     return batch
 
 
 def _counted(sizes: list[int]) -> list[list[int]]:
-    """Group equal sizes that follow one another: pairs (how many in a row, size); sizes of 0 are
-    left out."""
+    """Group equal sizes that follow one another: pairs [how many in a row, size], in order; sizes
+    of 0 are left out."""
     counted: list[list[int]] = []
     for size in filter(None, sizes):
         if counted and counted[-1][1] == size:
@@ -641,10 +666,11 @@ def write_table(
     format: Format,
     whole: bool = True,
 ) -> None:
-    """Write batches as the kind of file that format says.
+    """Write batches of a schema as the kind of file that format, as of ArrowTable, says; `file` is
+    not closed.
 
     whole: whether these are all records and columns; only then are the source's groups of rows and
-    sorting written again.
+    sorting written again. Errors of Arrow for types that the kind of file has not.
     """
     counted = None
     if whole:
@@ -663,8 +689,9 @@ def _groups(
     counted: list[list[int]] | None,
     schema: pa.Schema,
 ) -> Iterator[pa.Table]:
-    """Yield batches as tables. counted: pairs (how many groups, rows of each) to join batches to,
-    records behind the last of which are left out; None: each batch is a table."""
+    """Yield batches as tables, each a group of rows to write. counted: pairs (how many groups, rows
+    of each) to join and cut batches to, records behind the last of which are left out, and missing
+    ones make groups smaller or empty; None: each batch is a table. schema: of all batches."""
     import pyarrow as pa
 
     if counted is None:
@@ -694,7 +721,8 @@ def _write_parquet(
     groups: Iterator[pa.Table],
     format: Format,
 ) -> None:
-    """Write tables to a Parquet file, each as one group of rows."""
+    """Write tables of a schema to a Parquet file, each as one group of rows. format: as of
+    ArrowTable; what it lacks is ZSTD, and types of version 2.6."""
     import pyarrow.parquet as pq
 
     options: dict[str, Json] = {
@@ -718,7 +746,8 @@ def _write_arrow(
     groups: Iterator[pa.Table],
     format: Format,
 ) -> None:
-    """Write tables to an Arrow file or stream, each as one batch."""
+    """Write tables of a schema to an Arrow file, or a stream if format says so, each as one
+    batch; not compressed, unless format says how."""
     from pyarrow import ipc
 
     options = ipc.IpcWriteOptions(compression=format.get("compression"))

@@ -28,11 +28,12 @@ OF_PARQUET: arrow_files.Format = {"format": arrow_files.PARQUET, "suffix": ".par
 
 
 class ArrowSource(TableSource):
-    """A table in Arrow's types, read as records.
+    """A table in Arrow's types, read as records; kinds of it give `record_batches`.
 
-    schema: of all batches. wide: the places of columns with integers beyond 2^53, which float64
-    does not hold exactly; they are read as text. strings_are_cells: whether strings may be numbers
-    or dates, as in CSV.
+    name: for messages. schema: of all batches. wide: the places, from 0, of columns with integers
+    beyond 2^53, which float64 does not hold exactly; they are read as text. format: how to write it
+    again. strings_are_cells: whether strings may be numbers or dates, as in CSV. dtypes: the names
+    of Arrow's types.
     """
 
     strings_are_cells = False
@@ -59,10 +60,13 @@ class ArrowSource(TableSource):
         self._is_wide = [place in wide for place in places]
 
     def record_batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the source's batches in Arrow's types. Each call begins anew."""
+        """Yield the source's batches, of any size, in Arrow's types. Each call begins anew.
+        NotImplementedError here: kinds of sources override it."""
         raise NotImplementedError
 
     def batches(self) -> Iterator[Table]:
+        """Yield the records, at least ROWS at a time but for the last, and at least one batch.
+        DataError where the data are damaged."""
         import pyarrow as pa
 
         row = 0
@@ -87,7 +91,7 @@ class ArrowSource(TableSource):
             yield concat(parts)
 
     def texts(self) -> set[str]:
-        """The names of the columns that are read as text."""
+        """The names of the columns that are read as text: all but numbers and moments."""
         texts = set()
         columns = zip(
             self._names,
@@ -103,8 +107,8 @@ class ArrowSource(TableSource):
         return texts
 
     def as_table(self, batch: pa.RecordBatch, row: int) -> Table:
-        """Convert a batch in Arrow's types to a Table of columns. row: the number of its first
-        record in the source."""
+        """Convert a batch of the source's schema to a Table of columns, as arrow_values.values_of
+        does. row: the number, from 0, of its first record in the source."""
         columns: list[Values] = []
         texts: set[str] = set()
         for place, array in enumerate(batch.columns):
@@ -123,8 +127,8 @@ class ArrowSource(TableSource):
 
 
 def _given_names(schema: pa.Schema, name: str) -> list[str]:
-    """The names of a schema's columns as they are; DataError if one is not UTF-8. name: of the
-    source, for messages."""
+    """The names of a schema's columns, in order, as they are; DataError if one is not UTF-8. name:
+    of the source, for messages."""
     try:
         return arrow_files.names_of(schema)
     except arrow_files.UnsuitedError as error:
@@ -139,10 +143,12 @@ def _no_values(kind: pa.DataType) -> pa.Array:
 
 
 class ArrowFileSource(ArrowSource):
-    """The table of a Parquet file, or of an Arrow file or stream."""
+    """The table of a Parquet file, or of an Arrow file or stream. is_parquet: which of both."""
 
     def __init__(self, name: str, path: Path) -> None:
-        """name: of the source, for messages. DataError if the file cannot be read."""
+        """name: of the source, for messages, and of an Arrow file for the suffix. A Parquet column
+        without statistics, and all integers of 64 bits of an Arrow file, are read for `wide`.
+        DataError if the file cannot be read."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -168,7 +174,7 @@ class ArrowFileSource(ArrowSource):
         super().__init__(name, schema, wide, format)
 
     def rows_of_groups(self) -> list[int]:
-        """How many records each row group of the Parquet file has."""
+        """How many records each row group of the file has, in order; only of a Parquet file."""
         import pyarrow.parquet as pq
 
         # its footer alone is read for that
@@ -178,8 +184,9 @@ class ArrowFileSource(ArrowSource):
             return [metadata.row_group(group).num_rows for group in groups]
 
     def record_batches(self, groups: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield the records in Arrow's types. groups: of a Parquet file the numbers of the row
-        groups to read; None: all."""
+        """Yield the records in Arrow's types, at most ROWS at a time. groups: of a Parquet file the
+        numbers, from 0, of the row groups to read; None: all; not looked at for an Arrow file.
+        ArrowException or OSError where it is damaged."""
         import pyarrow.parquet as pq
 
         if not self.is_parquet:
@@ -191,8 +198,8 @@ class ArrowFileSource(ArrowSource):
 
 
 class ArrowMemorySource(ArrowSource):
-    """A DataFrame or an Arrow table in memory as a source of records. in_memory: the object that
-    the user passed."""
+    """A DataFrame, without its index, or an Arrow table in memory as a source of records.
+    in_memory: the object that the user passed; table: it as an Arrow table."""
 
     def __init__(self, name: str, data: arrow_files.InMemory) -> None:
         """name: for messages. DataError if the data are no table, as `_of_frame` says."""
@@ -209,12 +216,13 @@ class ArrowMemorySource(ArrowSource):
         super().__init__(name, table.schema, wide, format)
 
     def _read(self, places: Sequence[int]) -> list[pa.RecordBatch]:
-        """All records, with only the columns at these places."""
+        """All records, as batches, with only the columns at these places, from 0."""
         columns = self.table.select(list(places))
         batches: list[pa.RecordBatch] = columns.to_batches()
         return batches
 
     def record_batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the table's batches, at most ROWS records each."""
         yield from self.table.to_batches(max_chunksize=ROWS)
 
 
@@ -247,7 +255,9 @@ def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
 
 
 def _by_columns(frame: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
-    """As `_of_frame`, of a DataFrame that Arrow does not take as a whole."""
+    """Convert a DataFrame that Arrow does not take as a whole, column by column: (an Arrow table,
+    without the index; the places, from 0, of columns that became text, see `_column`). Its columns
+    have different names, all texts. name, DataError: as of `_column`."""
     import pyarrow as pa
 
     columns = {}
@@ -264,9 +274,10 @@ def _column(
     called: str,
     name: str,
 ) -> tuple[pa.Array | pa.ChunkedArray, bool]:
-    """(a DataFrame's column as an Arrow array; whether it became text). Values of several kinds
-    become text, and integers beyond 64 bits; DataError if any value is none of `_one_cell`. called:
-    the column's name; name: of the source, for messages."""
+    """(a DataFrame's column as an Arrow array, gaps as nulls; whether it became text). Values of
+    several kinds become text, and integers beyond 64 bits; DataError if any value is none of
+    `_one_cell`, or the dtype is one that Arrow does not take. called: the column's name; name: of
+    the source, for messages."""
     import pandas as pd
     import pyarrow as pa
 
@@ -292,7 +303,8 @@ def _column(
 
 
 def _one_cell() -> tuple[type, ...]:
-    """The Python types whose values fit into one cell of a text file."""
+    """The Python, numpy and pandas types whose values fit into one cell of a text file: texts,
+    bytes, gaps, numbers and moments."""
     import datetime
     import decimal
 
@@ -319,7 +331,8 @@ def _one_cell() -> tuple[type, ...]:
 
 
 def _as_text(value: object) -> str:
-    """A value as the text of a cell; bytes in hexadecimal digits."""
+    """A value of a type of `_one_cell`, no gap, as the text of a cell, as Python's `str` writes it;
+    bytes in hexadecimal digits."""
     if isinstance(value, bytes):
         return value.hex()
     return str(value)
@@ -328,7 +341,9 @@ def _as_text(value: object) -> str:
 class CopiedTable(ArrowFileSource):
     """A table that was written to a temporary Arrow file, and is read from there.
 
-    original: the file or folder whose records these are; None if no file has just these.
+    place: of that file, which lasts as long as the source. original: the file or folder whose
+    records these are; None if no file has just these. strings_are_cells: as of ArrowSource; where
+    it is True, `dtypes` is empty, as of CSV.
     """
 
     def __init__(
@@ -349,7 +364,7 @@ class CopiedTable(ArrowFileSource):
         self.format = {"format": "csv", "suffix": ".csv", **dialect}
 
     def table(self) -> pa.Table:
-        """All records as one Arrow table, mapped from the file."""
+        """All records as one Arrow table, mapped from the file: read from it where looked at."""
         import pyarrow as pa
 
         batches = list(self.record_batches())
@@ -363,8 +378,9 @@ def copied(
     strings_are_cells: bool = False,
 ) -> CopiedTable:
     """Write batches, at least one, all of one schema, to a temporary file; returns the table, which
-    can be read again and again. Little of it is in memory at any time. original,
-    strings_are_cells: as of CopiedTable."""
+    can be read again and again. Little of it is in memory at any time. name: for messages;
+    original, strings_are_cells: as of CopiedTable. DataError or NoRoomError where the file cannot
+    be written; errors of `batches` go through."""
     import pyarrow as pa
 
     # it tells the schema before anything is written

@@ -26,7 +26,8 @@ Texts = Sequence[str | None]
 
 def array_of(texts: Texts, arrow_type: pa.DataType | None) -> pa.Array:
     """Texts, (n,), as an Arrow array of a type, None as null; where arrow_type is None, of texts.
-    ValueError if a text stands for no value of that type."""
+    Of truth values "true" is True, and any other text False. ValueError if a text stands for no
+    value of that type; NotImplementedError of Arrow for a type to which it casts no texts."""
     import pyarrow as pa
     from pyarrow import types
 
@@ -48,15 +49,17 @@ def array_of(texts: Texts, arrow_type: pa.DataType | None) -> pa.Array:
 
 
 def as_dictionary(values: pa.Array, arrow_type: pa.DictionaryType) -> pa.Array:
-    """Values as an array of a dictionary type, to which Arrow does not cast by itself: only to the
-    type of its levels."""
+    """Values, whose type can be cast to that of the levels, as an array of a dictionary type;
+    Arrow does not cast to such by itself. ArrowInvalid, a ValueError, where a value does not fit
+    the levels' type, or there are more levels than the type's indices can count."""
     levels = values.cast(arrow_type.value_type)
     return levels.dictionary_encode().cast(arrow_type)
 
 
 def _of_clock(texts: Texts, arrow_type: pa.DataType) -> pa.Array:
-    """Texts such as "0:01:05" as durations, or as times of day; times beyond the day become its
-    first or last. ValueError for a text that is none."""
+    """Texts such as "0:01:05", (n,), as durations or times of day, whichever arrow_type is, rounded
+    down to its unit; None as null. Times beyond the day become its first or last. ValueError for a
+    text that is not as CLOCK has it."""
     import pyarrow as pa
     from pyarrow import types
 
@@ -76,7 +79,8 @@ def _of_clock(texts: Texts, arrow_type: pa.DataType) -> pa.Array:
 
 
 def _nanoseconds(text: str) -> int:
-    """The nanoseconds that a text of CLOCK stands for; ValueError if it is none."""
+    """The nanoseconds, negative ones too, that a text of the form CLOCK stands for, such as
+    "-1 day, 23:59:55.25"; blanks around it do not matter. ValueError for any other text."""
     clock = CLOCK.fullmatch(text.strip())
     if clock is None:
         raise ValueError(f"{text!r} is no time or duration")
@@ -92,7 +96,7 @@ def _nanoseconds(text: str) -> int:
 
 
 def _holds_bytes(arrow_type: pa.DataType) -> bool:
-    """Whether values of a type are bytes, of any length or of a certain one."""
+    """Whether values of an Arrow type are bytes (binary, large or of a fixed size)."""
     from pyarrow import types
 
     return bool(
@@ -103,7 +107,8 @@ def _holds_bytes(arrow_type: pa.DataType) -> bool:
 
 
 def _bytes_of(texts: Texts) -> list[bytes | None]:
-    """The bytes that texts such as b'ab' stand for; ValueError for a text that is none."""
+    """The bytes that texts stand for which are Python's literals of bytes, such as b'ab'; None
+    stays None. ValueError for any other text."""
     values: list[bytes | None] = []
     for text in texts:
         if text is None:

@@ -23,9 +23,11 @@ def values_of(
     array: pa.Array,
     is_wide: bool,
 ) -> tuple[Values, bool]:
-    """(an Arrow array as a column of values, whether it is text by its type).
+    """(an Arrow array as a column of n values, whether it is text by its type).
 
-    is_wide: whether to read its integers as text, as float64 does not hold them all exactly.
+    The column is float64 of integers, floats and nulls, datetime64[us] of timestamps and dates, and
+    `Cells` of all else; of these only decimals are not text by their type. is_wide: whether to read
+    its integers as text, as float64 does not hold them all exactly.
     """
     import pyarrow as pa
     from pyarrow import compute, types
@@ -56,7 +58,8 @@ def values_of(
 
 
 def _numbers(array: pa.Array) -> Values:
-    """Integers, floats or nulls as float64, (n,), with NaN for what is missing."""
+    """An array of integers, floats or nulls as float64, (n,), with NaN for what is missing;
+    integers beyond 2^53 become the nearest float."""
     import pyarrow as pa
 
     # not safe: an integer beyond 2^53 becomes the nearest float, for whoever wants numbers
@@ -66,7 +69,7 @@ def _numbers(array: pa.Array) -> Values:
 
 
 def _truths(array: pa.Array) -> Cells:
-    """Truth values as the texts true and false, and None for what is missing."""
+    """An array of truth values as the texts true and false; what is missing is a missing cell."""
     words = {True: "true", False: "false", None: None}
     texts = [words[truth] for truth in array.to_pylist()]
     return Cells.of(texts)
@@ -88,7 +91,8 @@ def _moments(array: pa.Array) -> Values:
 
 
 def _texts(array: pa.Array) -> Cells:
-    """The values as texts, as Python writes them, and None for what is missing."""
+    """The values of an array as texts, as Python's `str` writes them, so bytes as b'ab'; what is
+    missing is a missing cell."""
     texts: list[str | None] = []
     for value in array.to_pylist():
         if value is None:
@@ -102,8 +106,9 @@ def _of_dictionary(
     array: pa.DictionaryArray,
     is_wide: bool,
 ) -> tuple[Values, bool]:
-    """Convert a dictionary array as `values_of` does any other: (a column of values, whether it is
-    text). Each level is converted once, and repeated where it stands."""
+    """Convert a dictionary array, indices into distinct levels, as `values_of` does any other: (a
+    column of values, whether it is text). Each level is converted once, and repeated where it
+    stands. is_wide: as of `values_of`, of the levels."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -122,10 +127,11 @@ def _of_dictionary(
 
 
 def wide_integers(schema: pa.Schema, read: ReadColumns) -> set[int]:
-    """The places of the columns that have an integer beyond 2^53, which float64 does not hold
-    exactly, in any record.
+    """The places, from 0, of the columns that have an integer beyond 2^53 (below -2^53, too), which
+    float64 need not hold exactly, in any record.
 
-    read(places): yields the records with only the columns at these places.
+    read(places): returns all records, as batches, with only the columns at these places; it is not
+    called if no column of the schema has integers of 64 bits.
     """
     places = []
     for place, kind in enumerate(schema.types):
@@ -144,8 +150,8 @@ def wide_integers(schema: pa.Schema, read: ReadColumns) -> set[int]:
 
 
 def wide_integers_of_parquet(file: pq.ParquetFile) -> set[int]:
-    """The positions of a Parquet file's columns that have an integer beyond 2^53, by the file's
-    statistics; columns without statistics are read."""
+    """The places, from 0, of an open Parquet file's columns that have an integer beyond 2^53 (below
+    -2^53, too), by the file's statistics; columns without statistics are read."""
     schema = file.schema_arrow
     # columns inside others are leaves as well: a column's leaf is not at its own place
     leaves = {}
@@ -154,6 +160,7 @@ def wide_integers_of_parquet(file: pq.ParquetFile) -> set[int]:
     wide: set[int] = set()
     unknown: set[int] = set()
     for place, field in enumerate(schema):
+        # nested columns have no leaf of their name, and are read as text in any case
         leaf = leaves.get(field.name)
         if leaf is None or not _may_be_wide(field.type):
             continue
@@ -173,14 +180,15 @@ def wide_integers_of_parquet(file: pq.ParquetFile) -> set[int]:
 
 
 def _is_wide_in_records(file: pq.ParquetFile, name: str) -> bool:
-    """Whether a Parquet file's column of this name has an integer beyond 2^53 in any record; it is
-    read up to the first."""
+    """Whether an open Parquet file's column of this name has an integer beyond 2^53, in either
+    direction, in any record; batches are read up to the first that has one."""
     batches = file.iter_batches(ROWS, columns=[name])
     return any(_has_wide(batch.column(0)) for batch in batches)
 
 
 def _may_be_wide(kind: pa.DataType) -> bool:
-    """Whether integers of an Arrow type, or of its levels, may lie beyond 2^53."""
+    """Whether an Arrow type, or that of a dictionary's levels, is of 64-bit integers, which may lie
+    beyond 2^53."""
     from pyarrow import types
 
     if types.is_dictionary(kind):
@@ -191,7 +199,8 @@ def _may_be_wide(kind: pa.DataType) -> bool:
 
 
 def _has_wide(array: pa.Array) -> bool:
-    """Whether any integer of an array, or of a dictionary array's levels, lies beyond 2^53."""
+    """Whether any integer of an array, or of a dictionary array's levels, lies beyond 2^53 or below
+    -2^53; an array of `_may_be_wide` types, gaps allowed."""
     from pyarrow import compute, types
 
     if types.is_dictionary(array.type):
@@ -202,7 +211,8 @@ def _has_wide(array: pa.Array) -> bool:
 
 
 def _is_wide(value: object) -> bool:
-    """Whether a value is an integer that float64 need not hold exactly."""
+    """Whether a value is an integer beyond 2^53, in either direction, which float64 need not hold
+    exactly; False for None and all else that is no int."""
     if not isinstance(value, int):
         return False
     return abs(value) > EXACT

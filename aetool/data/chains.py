@@ -24,8 +24,9 @@ PathValues = Mapping[str, str | None]  # of columns, by name, that a path tells
 
 class ChainSource(TableSource):
     """Several tables read as one, one after the other. Its columns are those of the first table;
-    the others have the same, in any order. folder: the folder whose files they are; None if of
-    none."""
+    the others have the same, in any order, else `batches` raises DataError. A column that is text
+    in one table by its types is text in all. folder: the folder whose files they are, which the
+    caller sets; None if of none."""
 
     def __init__(
         self,
@@ -33,8 +34,9 @@ class ChainSource(TableSource):
         name: str = "",
         added: Sequence[PathValues] = (),
     ) -> None:
-        """sources: the tables, at least one. name: of the whole; "": that of the first. added: for
-        each table the values of columns that the path of its file tells; none: no path does."""
+        """sources: the tables, at least one. name: of the joined table; "": that of the first.
+        added: for each table the values, by column, that the path of its file tells, as of
+        `parts_of_path`; empty: no path does."""
         first = sources[0]
         super().__init__(name or first.name, first.format, first.said)
         self.sources = sources
@@ -55,12 +57,13 @@ class ChainSource(TableSource):
         self._all_texts = any(in_text) and not all(in_text)
 
     def with_paths(self) -> Iterator[tuple[TableSource, PathValues]]:
-        """Yield each table with the values of columns that the path of its file adds: a folder
-        year=2024 is the value 2024 of a column year."""
+        """Yield each table, in order, with the values, by column, that the path of its file adds: a
+        folder year=2024 is the value 2024 of a column year. {} where it adds none."""
         yield from zip(self.sources, self._added, strict=True)
 
     def without_tables(self) -> ChainSource:
-        """A copy without the tables, for another process that reads a part of one of them."""
+        """A copy without the tables, small enough to send to another process that reads a part of
+        one of them: only `one_of_all` can be called on it."""
         first = self.sources[0]
         # not by __init__, which asks the tables for their columns
         alone = ChainSource.__new__(ChainSource)
@@ -81,13 +84,16 @@ class ChainSource(TableSource):
         row: int,
         where: str,
     ) -> Table:
-        """A batch of one table as records of the whole, with its columns in order; DataError if it
-        has other columns. added: the columns of its path; names: of the whole's columns; row: the
-        number of its first record in the whole; where: the table's name, for messages."""
+        """A batch of one of the tables as records of all tables together. added: the values, by
+        column, that the path of its file adds; names: of all columns, in their order; row: the
+        number, from 0, of its first record among those of all tables; where: the table's name, for
+        messages. DataError if it has other columns."""
         table = _with_columns(batch, added)
         return self._in_order(table, names, row, where)
 
     def batches(self) -> Iterator[Table]:
+        """Yield the records of all tables, numbered through. DataError as of each table, and for
+        one whose columns are not those of the first."""
         row = 0
         names: tuple[str, ...] = ()
         for source, added in self.with_paths():
@@ -105,9 +111,9 @@ class ChainSource(TableSource):
         row: int,
         where: str,
     ) -> Table:
-        """A table of one source with its columns in the order of `names`, and of the kinds of the
-        first source; DataError if it has other columns. row: the number of its first record among
-        all sources, from 0; where: the source's name for messages."""
+        """A batch of one table with its columns in the order of `names`, each as of `_of_one_kind`;
+        DataError if it has other columns. row: the number, from 0, of its first record
+        among those of all tables; where: the table's name, for messages."""
         missing = [name for name in names if name not in table.names]
         more = [name for name in table.names if name not in names]
         first = self.sources[0].name
@@ -122,8 +128,8 @@ class ChainSource(TableSource):
         return Table(names, tuple(columns), row, table.typed)
 
     def _of_one_kind(self, name: str, values: Values) -> Values:
-        """A column of one table as cells of text, if that is what it is in any of them; else as it
-        is."""
+        """A column of one table as cells of text, if it is text by its types in any table, or if
+        tables in text and tables with types are mixed; else as it is. name: of the column."""
         is_text = self._all_texts or name in self._texts
         if is_text and not isinstance(values, Cells):
             return as_cells(values)
@@ -131,8 +137,8 @@ class ChainSource(TableSource):
 
 
 def _with_columns(batch: Table, added: PathValues) -> Table:
-    """The batch with the columns that a path adds, but those that it has itself, each of one value
-    in all records."""
+    """The batch with the columns that a path adds behind its own, but not those that it has itself.
+    added: the one value, by column, of all records; None: all missing."""
     names = list(batch.names)
     columns = list(batch.values)
     for name, value in added.items():
@@ -157,8 +163,9 @@ def is_part(path: str) -> bool:
 
 
 def parts_of_path(path: str) -> dict[str, str | None]:
-    """The columns that the folders of a path add, by name: year=2024/month=05/part.parquet gives
-    year 2024 and month 05. None for Hive's mark of a gap."""
+    """The values, by column, that the folders of a path with / add: year=2024/month=05/part.parquet
+    gives {"year": "2024", "month": "05"}, %-escapes decoded. None for Hive's mark of a gap; {}
+    without such folders; of a column that is there twice the last."""
     columns: dict[str, str | None] = {}
     for column, written in HIVE.findall(path):
         # what cannot be in a path is written as %2F

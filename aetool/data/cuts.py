@@ -19,9 +19,9 @@ def put_together(
     batches: Iterable[Placed], most_rows: int
 ) -> Iterator[tuple[pa.RecordBatch, tuple[Raw, ...]]]:
     """Join small batches that follow one another, to at most most_rows records and MOST_BYTES bytes
-    each; yields each joined batch with the places in the file from which its parts came. A batch
-    with more than that stays as it is, one without records is left out, and batches of different
-    dictionaries are not joined."""
+    each; yields each joined batch with the places in the file from which its parts came, in order.
+    A batch with more than that stays as it is, one without records is left out, and batches of
+    different dictionaries are not joined. batches: of one schema, each with its place."""
     parts: list[pa.RecordBatch] = []
     raws: list[Raw] = []
     rows = size = 0
@@ -44,7 +44,8 @@ def put_together(
 
 
 def one_batch(parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    """Join batches of one schema, at least one, to one batch."""
+    """Join batches of one schema, at least one, to one batch; of several the values are copied.
+    Columns of dictionaries must have the same levels in all."""
     import pyarrow as pa
 
     if len(parts) == 1:
@@ -66,8 +67,8 @@ def _of_the_same_dictionaries(batch: pa.RecordBatch, other: pa.RecordBatch) -> b
 
 def parts(batch: pa.RecordBatch, most_rows: int) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Cut a batch so that no part of two rows or more has more than most_rows rows, MOST_CELLS
-    cells or MOST_BYTES bytes; yields (number of its first row, from 0, part), nothing for a batch
-    without rows."""
+    cells or MOST_BYTES bytes; yields, in order, (number of the part's first row in the batch, from
+    0, part), nothing for a batch without rows. Parts are views, not copies."""
     step = max(1, min(most_rows, MOST_CELLS // max(1, batch.num_columns)))
     for first in range(0, batch.num_rows, step):
         yield from _halved(first, batch.slice(first, step))

@@ -12,8 +12,9 @@ FRAME = "or in Python: aetool.detect(pandas.{reader}({name!r}))"
 
 @dataclass(frozen=True)
 class Foreign:
-    """A kind of file that is not read here, known by its first bytes. called: what it is; advice:
-    how to get a table out of it, with {name} for the file."""
+    """A kind of file that is not read here. first_bytes: it begins with one of these, which are in
+    lower case for markup; called: what it is, with an article; advice: how to get a table out of
+    it, with {name} or {name!r} for the file's name."""
 
     first_bytes: tuple[bytes, ...]
     called: str
@@ -81,13 +82,13 @@ HEAD = 512  # bytes that tell the kind
 
 
 def is_picture(head: bytes) -> bool:
-    """Whether a file's first bytes are those of a kind of picture."""
+    """Whether a file's first bytes, six or more, are those of JPEG, PNG, GIF or TIFF."""
     return head.startswith(PICTURES)
 
 
 def kind_of(head: bytes, name: str) -> str | None:
-    """What a file is and how to get a table out of it, by its first HEAD bytes; None if it is of
-    none of these kinds."""
+    """What a file is and how to get a table out of it, in words for a message, by `head`, its first
+    HEAD bytes; None if it is of none of KINDS and MARKUP, and no tar. name: the file's."""
     for kind in KINDS:
         if head.startswith(kind.first_bytes):
             return _said(kind, name)
@@ -109,8 +110,8 @@ def _said(kind: Foreign, name: str) -> str:
 
 
 def zip_of(members: list[str], name: str) -> str | None:
-    """What a zip file is and how to get a table out of it, by the names of its members; None if it
-    has arrays of numpy, or no members."""
+    """What a zip file is and how to get a table out of it, in words for a message, by the names of
+    its members; None if it has arrays of numpy, or no members. name: the file's."""
     if "content.xml" in members:
         return _workbook("a LibreOffice document", name)
     if any(member.startswith("word/") for member in members):

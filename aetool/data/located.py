@@ -23,8 +23,8 @@ DIGEST = 16  # bytes
 
 @dataclass(frozen=True)
 class FileAt:
-    """A file that other processes can read, too. name: for messages; size: its bytes when it was
-    first looked at, by which a later change is noticed."""
+    """A file that other processes can read, too. path: absolute; name: for messages; size: its
+    bytes when it was first looked at, by which a later change is noticed."""
 
     path: Path
     name: str
@@ -32,7 +32,8 @@ class FileAt:
 
     @classmethod
     def of(cls, path: Path, name: str) -> FileAt:
-        """The file at a path, which is made absolute, with its present size."""
+        """The file at a path, which is made absolute, with its present size; OSError if there is
+        none."""
         return cls(path.absolute(), name, path.stat().st_size)
 
     def check(self) -> None:
@@ -52,7 +53,7 @@ class FileAt:
 
 @dataclass(frozen=True)
 class BytesAt:
-    """Bytes start:stop of a file, and their digest."""
+    """Bytes start:stop of a file, and their digest, as of `_digest_of`."""
 
     file: FileAt
     start: int
@@ -65,7 +66,8 @@ class BytesAt:
         return cls(file, start, start + len(content), _digest_of(content))
 
     def read(self) -> bytes:
-        """Read the bytes from the file; DataError if they are not those of the digest."""
+        """Read the bytes from the file; DataError if the file is gone or has another size, or the
+        bytes are not those of the digest."""
         self.file.check()
         with self.file.path.open("rb") as opened_file:
             opened_file.seek(self.start)
@@ -77,14 +79,14 @@ class BytesAt:
 
 
 def _digest_of(content: bytes) -> bytes:
-    """16 bytes, by which other content is told apart, by BLAKE2b."""
+    """The BLAKE2b digest, 16 bytes, of content, by which other content is told apart."""
     return hashlib.blake2b(content, digest_size=DIGEST).digest()
 
 
 @dataclass(frozen=True)
 class Raw:
-    """The place of a batch in a Parquet file: the number of its row group, and of the batch within
-    that, both from 0."""
+    """The place of a batch in a Parquet file. group: the number of its row group; number: of the
+    batch within that, as pyarrow cuts it into batches; both from 0, or NOWHERE."""
 
     group: int
     number: int
@@ -96,8 +98,9 @@ NOWHERE = Raw(-1, -1)  # of a batch that is not of a Parquet file
 @dataclass(frozen=True)
 class BatchAt:
     """The place of records in a Parquet file, from which they can be read. step: how many rows
-    pyarrow reads at a time; raw_batches: the batches, read so, that have the records; first_row,
-    rows: which rows of these batches, joined, they are."""
+    pyarrow reads at a time; raw_batches: the batches, read so, that have the records, at least one;
+    first_row: the number, from 0, of the first record in these batches, joined; rows: how many
+    records."""
 
     file: FileAt
     step: int
@@ -106,7 +109,7 @@ class BatchAt:
     rows: int
 
     def read(self) -> pa.RecordBatch:
-        """Read the records; DataError if the file has changed, or cannot be read."""
+        """Read the records as one batch; DataError if the file has changed, or cannot be read."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 

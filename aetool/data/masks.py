@@ -19,7 +19,8 @@ ENDING = "_mask"  # of a mask's name, as in MVTec AD: ground_truth/scratch/003_m
 
 
 class Masks:
-    """The masks under a folder, by the names of pictures; a picture has one, or none.
+    """The masks, pictures that mark defects, under a folder, by the names of the pictures they
+    belong to; a picture has one, or none.
 
     The mask of a picture a/b/003.jpg is a/b/003_mask.png or a/b/003.png under the folder, or of any
     other suffix that pictures have; or the same under b alone, or in the folder itself. Capitals do
@@ -41,7 +42,8 @@ class Masks:
             raise DataError(f"{folder}: no masks in it: pictures with {' '.join(SUFFIXES)}")
 
     def path_of(self, picture: str) -> Path | None:
-        """The file of a picture's mask; None if it has none. picture: its name, a path with /."""
+        """The file of a picture's mask, the first of those that the class names; None if it has
+        none. picture: its name, a path with /, as a source of pictures calls it."""
         inside = PurePosixPath(picture).with_suffix("")
         for first in range(len(inside.parts)):
             stem = "/".join(inside.parts[first:]).lower()
@@ -51,11 +53,13 @@ class Masks:
         return None
 
     def of(self, picture: str, framing: Framing, height: int, width: int) -> Mask | None:
-        """The mask of a picture, (height, width) bool: where it is defective, as a model sees it;
-        None without a mask.
+        """The mask of a picture, (height, width) bool: True where it is defective, as a model sees
+        it; None without a mask. picture: its name, as of `path_of`; height, width: in pixels, of
+        the picture as the model sees it.
 
         A mask goes the way of its picture: it is cropped and resized by the framing, unless it has
-        the wanted size already. DataError where it has another size then, or cannot be read.
+        the wanted size already; a pixel is then defective if an eighth of it is. DataError where it
+        has another size then, or cannot be read.
         """
         path = self.path_of(picture)
         if path is None:
@@ -70,12 +74,13 @@ class Masks:
             raise DataError(f"{path}: not a mask that can be read: {error}") from None
         except Image.DecompressionBombError as error:
             raise DataError(f"{path}: {error}") from None
-        # an alpha channel is no part of the drawing
+        # an alpha channel, the second beside gray or the fourth, is no part of the drawing
         colours = drawn if drawn.ndim == 3 else drawn[:, :, None]
         colours = colours[:, :, : 1 if colours.shape[2] == 2 else 3]
         defective: Mask = (colours != 0).max(axis=2)
         if defective.shape == (height, width):
             return defective
+        # not of that size: perhaps as large as the picture was before it was cropped and resized
         tall, wide = defective.shape
         fault = DataError(
             f"{path}: {wide} x {tall}: a mask has the size of its picture, and of {picture} the "

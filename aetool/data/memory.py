@@ -53,8 +53,9 @@ Held: TypeAlias = "str | os.PathLike[str] | files.Place | CopiedTable | InMemory
 
 def held(data: object) -> Held:
     """Turn data of any kind that Python users have into data that can be read again and again: a
-    path, the place of a copy, a DataFrame, an Arrow table or an array. DataError, which lists what
-    is accepted, for anything else."""
+    path, the place of a copy, a copied table, a DataFrame, an Arrow table or an array; an iterator
+    of paths or pictures into a list. What can be read once is read to its end. DataError, which
+    lists what is accepted, for anything else, and for data of these kinds that are no table."""
     if isinstance(data, files.Place | CopiedTable):
         return data
     # not paths of bytes, which no system needs any more
@@ -79,8 +80,9 @@ def held(data: object) -> Held:
 
 
 def _read_once(data: object) -> Held:
-    """Turn data that may be readable only once into data that can be read again: an iterator, an
-    open file, or an object that offers Arrow's protocol, each read to its end here."""
+    """Turn data that may be readable only once into data that can be read again, as `held` returns
+    them: an iterator, an open file, or an object that offers Arrow's protocol, each read to its end
+    here. DataError for anything else."""
     if is_iterator(data):
         return cast(Held, begun(data))
     if not isinstance(data, type) and hasattr(data, "read"):
@@ -91,8 +93,9 @@ def _read_once(data: object) -> Held:
 
 
 def is_iterator(data: object) -> bool:
-    """Whether data are an iterator, such as a generator. Open files do not count, nor what offers
-    Arrow's protocol; what pandas reads a file with, chunk by chunk, does."""
+    """Whether data are an iterator, such as a generator; nothing is taken from it. Open files do
+    not count, nor what offers Arrow's protocol; what pandas reads a file with, chunk by chunk,
+    does."""
     if isinstance(data, type) or not isinstance(data, Iterator):
         return False
     # what pandas reads a file with, chunk by chunk, has a method of that name
@@ -104,15 +107,18 @@ def is_iterator(data: object) -> bool:
 
 def is_several(data: object) -> TypeGuard[list[object] | tuple[object, ...]]:
     """Whether data are a list or tuple of data, such as paths, and not of records: it is not empty,
-    and its first item is neither a dictionary nor a list or tuple."""
+    and its first item is neither a dictionary nor a list or tuple. Other items are not looked
+    at."""
     if not isinstance(data, list | tuple) or not data:
         return False
     return not _is_record(data[0])
 
 
 def begun(data: object) -> object:
-    """Turn an iterator, which can be read only once, into a list of its paths or pictures, or into
-    a table; all other data are returned as they are. DataError if nothing comes from it."""
+    """Turn an iterator, which can be read only once, into a list, if its first item is a path or a
+    picture, else into a table as `held` returns it; of a reader of Python's csv module into the
+    place of a copied text. All other data are returned as they are. DataError if nothing comes from
+    it, or its items are no records or tables."""
     if not is_iterator(data):
         return data
     if isinstance(data, csv.DictReader | _CSV_READER):
@@ -129,26 +135,30 @@ def begun(data: object) -> object:
 
 
 def is_polars(data: object) -> bool:
-    """Whether data are a DataFrame, LazyFrame or Series of polars."""
+    """Whether data are a DataFrame, LazyFrame or Series of polars, which is not imported for
+    that."""
     kinds = ("DataFrame", "LazyFrame", "Series")
     return any(_is_of("polars", kind, data) for kind in kinds)
 
 
 def not_taken(data: object) -> DataError:
-    """Return, not raise, the DataError for an object that holds no data aetool can read."""
+    """Return, not raise, the DataError, which lists what is accepted, for an object that holds no
+    data aetool can read."""
     return DataError(f"data must be {TAKEN}; got {shown(data)}")
 
 
 def offers_arrow(data: object) -> bool:
-    """Whether data can be taken over by Arrow's own protocol for that, as those of pyarrow, polars,
-    DuckDB and others can, each a package that need not be there."""
+    """Whether data have __arrow_c_stream__ or __arrow_c_array__, by which Arrow takes them over, as
+    those of pyarrow, polars, DuckDB and others do, each a package that need not be there. Classes
+    do not count."""
     if isinstance(data, type):
         return False
     return hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
 
 
 def _is_of(package: str, name: str, data: object) -> bool:
-    """Whether data are of a class of this package, checked without importing the package."""
+    """Whether data are an instance of the class `name` of a package, which is not imported for
+    that: False if nobody has imported it."""
     module = sys.modules.get(package)
     kind = getattr(module, name, None)
     return isinstance(kind, type) and isinstance(data, kind)
@@ -160,8 +170,8 @@ def _is_record(item: object) -> bool:
 
 
 def _of_columns(data: Mapping[object, object]) -> pd.DataFrame:
-    """A dictionary of columns as a DataFrame; DataError if no column is a list of values, or if
-    they are not of one length."""
+    """A dictionary of columns by name as a DataFrame; single values beside lists stand in every
+    row. DataError if no column is a list of values, or if they are not of one length."""
     name = type(data).__name__
     are_columns = any(isinstance(column, Iterable | Mapping) for column in data.values())
     if data and not are_columns:
@@ -175,8 +185,9 @@ def _of_columns(data: Mapping[object, object]) -> pd.DataFrame:
 
 
 def _of_list(data: Sequence[object]) -> pd.DataFrame:
-    """A list of dictionaries, or of rows of one length, as a DataFrame; DataError for an empty
-    list, and for one of other things."""
+    """A list of dictionaries by column, or of rows of one length, as a DataFrame; a column that a
+    dictionary lacks is a gap in it. DataError for an empty list, for one of other things or of
+    both, and for rows of different lengths."""
     if not data:
         raise DataError(f"the {type(data).__name__} is empty: there is nothing to read")
     if not _is_record(data[0]):
@@ -193,8 +204,8 @@ def _of_list(data: Sequence[object]) -> pd.DataFrame:
 
 
 def _of_rows(rows: Sequence[Sequence[object]]) -> pd.DataFrame:
-    """Rows of values as a DataFrame, by the names of their fields, or else as c1, c2 ...; DataError
-    if they are not of one length."""
+    """Rows of values, at least one, as a DataFrame, its columns called by the fields of the first
+    row, if that is a named tuple, else c1, c2 ...; DataError if they are not of one length."""
     import pandas as pd
 
     width = len(rows[0])
@@ -213,7 +224,10 @@ def _numbered(count: int) -> list[str]:
 
 
 def _of_csv(reader: object) -> files.Place:
-    """The rows that a reader of Python's csv module has not read yet, as a table in text."""
+    """The rows that a csv.reader or csv.DictReader has not read yet, written as a table in text to
+    a temporary file; returns its place. Cells that a row has beyond the header of a DictReader are
+    left out. DataError or NoRoomError where it cannot be written; errors of the reader go
+    through."""
 
     def write(file: BinaryIO) -> None:
         in_utf8 = codecs.getwriter("utf-8")
@@ -232,9 +246,10 @@ def _of_csv(reader: object) -> files.Place:
 
 
 def _of_iterator(items: Iterator[object], name: str = "") -> Held:
-    """The records of an iterator, of dictionaries, rows of values, or tables: a DataFrame if they
-    are fewer than AT_ONCE, else a table, or a copy of it if it is large. DataError if nothing comes
-    from it."""
+    """The records of an iterator, of dictionaries, rows of values, or tables: a DataFrame of fewer
+    than AT_ONCE dictionaries or rows, else an Arrow table, or a copy in a file if it takes more
+    than LARGE bytes. name: for messages; "": that of the iterator's class. DataError if nothing
+    comes from it, or its items cannot be joined to a table."""
     called = name or type(items).__name__
     first = next(items, NOTHING)
     if first is NOTHING:
@@ -259,8 +274,8 @@ def _in_parts(items: Iterator[object]) -> Iterator[list[object]]:
 
 
 def _table_of(data: object, name: str) -> pa.Table:
-    """An item of an iterator as an Arrow table; DataError if it is no table in memory. name: of the
-    iterator, for messages."""
+    """An item of an iterator, of any kind that `held` takes, as an Arrow table; DataError if it is
+    no table in memory, but a path, pictures or a copy. name: of the iterator, for messages."""
     content = held(data)
     if isinstance(content, np.ndarray) and content.ndim <= 2:
         content = _by_place(content)
@@ -273,8 +288,9 @@ def _table_of(data: object, name: str) -> pa.Table:
 
 
 def _of_tables(tables: Iterator[pa.Table], name: str) -> Held:
-    """Join tables, one below the other: one in memory, or a copy once they take more than LARGE
-    bytes. DataError if their columns cannot be joined; name: for messages."""
+    """Join tables, at least one, one below the other: an Arrow table in memory, or a copy in a file
+    once they take more than LARGE bytes. Columns as of `_common_schema`. DataError if their columns
+    cannot be joined; name: for messages."""
     in_memory: list[pa.Table] = []
     copies: list[CopiedTable] = []
     for table in tables:
@@ -292,7 +308,8 @@ def _of_tables(tables: Iterator[pa.Table], name: str) -> Held:
 
 
 def _copied(tables: Sequence[pa.Table], name: str) -> CopiedTable:
-    """Tables, one below the other, as a copy in a temporary file."""
+    """Tables, at least one, one below the other, as a copy in a temporary file; name, DataError: as
+    of `_joined`."""
     joined = _joined(tables, name)
     return arrow_source.copied(name, iter(joined.to_batches()))
 
@@ -301,7 +318,8 @@ def _batches_in(
     schema: pa.Schema,
     copies: Sequence[CopiedTable],
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the batches of copies, each with the columns and types of a schema."""
+    """Yield the batches of copies, one after the other, each with the columns and types of a
+    schema, as of `_as_in`."""
     # what a column is may be known by a later part only
     for copy in copies:
         table = _as_in(copy.table(), schema)
@@ -309,8 +327,9 @@ def _batches_in(
 
 
 def _joined(tables: Sequence[pa.Table], name: str) -> pa.Table:
-    """Tables, one below the other, as one table in memory, whose columns are each in one piece;
-    DataError if they have no types in common."""
+    """Tables, at least one, one below the other, as one table in memory, with all their columns, as
+    of `_common_schema`, each in one piece. name: for messages. DataError if a column has no type in
+    common."""
     import pyarrow as pa
 
     schema = _common_schema([table.schema for table in tables], name)
@@ -319,8 +338,8 @@ def _joined(tables: Sequence[pa.Table], name: str) -> pa.Table:
 
 
 def _common_schema(schemas: Sequence[pa.Schema], name: str) -> pa.Schema:
-    """A schema with all columns of these schemas, by name, of types that hold the values of each;
-    DataError if there is none."""
+    """A schema with all columns of these schemas, by name, in the order in which they first appear,
+    of types that hold the values of each. name: for messages. DataError if there is none."""
     import pyarrow as pa
 
     # what pandas notes of a part is not true of the whole
@@ -333,8 +352,8 @@ def _common_schema(schemas: Sequence[pa.Schema], name: str) -> pa.Schema:
 
 
 def _as_in(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """A copy of a table with the columns and types of a schema; columns that the table lacks are
-    all gaps."""
+    """A table with the columns, in order, and types of a schema that `_common_schema` made; columns
+    that the table lacks are all gaps. Columns that the schema lacks are left out."""
     import pyarrow as pa
 
     known = set(table.column_names)
@@ -349,8 +368,8 @@ def _as_in(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _frame(data: object, name: str) -> pd.DataFrame:
-    """A dictionary of columns, or a list of dictionaries, as a DataFrame; DataError if columns are
-    not of one length. name: for messages."""
+    """A dictionary of columns by name, or a list of dictionaries, as a DataFrame; DataError if
+    pandas makes none of them, as of columns of different lengths. name: for messages."""
     import pandas as pd
 
     try:
@@ -361,7 +380,8 @@ def _frame(data: object, name: str) -> pd.DataFrame:
 
 
 def _of_pandas(data: object) -> pd.DataFrame:
-    """A DataFrame of what pandas holds: a Series as one column, called c1 if it has no name."""
+    """A DataFrame of what pandas holds: a DataFrame as it is, a Series as one column, called c1 if
+    it has no name."""
     if arrow_files.is_frame(data):
         return cast("pd.DataFrame", data)
     series = cast("pd.Series", data)
@@ -370,9 +390,9 @@ def _of_pandas(data: object) -> pd.DataFrame:
 
 
 def _array(array: Array) -> Held:
-    """An array of numbers, texts or moments, of one to four axes, as it is; one of objects, of one
-    or two axes, with fields or with masked values as a DataFrame, in which masked values are gaps.
-    DataError for any other."""
+    """An array of numbers, truth values, texts or moments, of one to four axes, as it is, as a
+    plain ndarray; one of objects, of one or two axes, with fields or with masked values as a
+    DataFrame, in which masked values are gaps. DataError for any other."""
     if array.dtype.names is not None:
         return _of_fields(array, array.dtype.names)
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
@@ -393,7 +413,8 @@ def _array(array: Array) -> Held:
 
 
 def _by_place(array: Array) -> pd.DataFrame:
-    """An array without names, (rows,) or (rows, columns), as a DataFrame with columns c1, c2 ..."""
+    """An array without fields, (rows,) or (rows, columns), as a DataFrame with columns c1, c2 ...;
+    masked values become gaps."""
     import pandas as pd
 
     if array.ndim == 1:
@@ -403,8 +424,8 @@ def _by_place(array: Array) -> pd.DataFrame:
 
 
 def _masked(array: Masked) -> pd.DataFrame:
-    """An array some of whose values are masked as a DataFrame, in which these are gaps; DataError
-    for more than two dimensions."""
+    """An array some of whose values are masked, (rows,) or (rows, columns), as a DataFrame in which
+    these are gaps; DataError for any other number of axes."""
     if array.ndim not in (1, 2):
         raise DataError(
             f"numpy array: a mask in an array of shape {array.shape}; values can be gaps in "
@@ -414,8 +435,8 @@ def _masked(array: Masked) -> pd.DataFrame:
 
 
 def _of_fields(array: Array, names: tuple[str, ...]) -> pd.DataFrame:
-    """A structured array, (rows,), as a DataFrame, a column for each field; DataError for more
-    axes, and for a field of several values."""
+    """A structured array, (rows,), as a DataFrame, a column for each field. names: of the fields.
+    DataError for more axes, and for a field of several values."""
     fields = cast("npt.NDArray[np.void]", array)
     columns = {}
     for name in names:
@@ -430,8 +451,9 @@ def _of_fields(array: Array, names: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _read_to_the_end(stream: object) -> files.Place:
-    """Copy what is left of an open file, of bytes or text; returns the copy's place. DataError if
-    nothing is left, or if it cannot be read."""
+    """Copy what is left of an open file, of bytes or text (as UTF-8), to a temporary one; returns
+    the copy's place, called as the file. The file stays open, at its end. DataError if nothing is
+    left, if it cannot be read, or gives neither bytes nor text."""
     name = getattr(stream, "name", None)
     # the name of a file that was opened by number is that number
     if not isinstance(name, str):
@@ -447,14 +469,15 @@ def _read_to_the_end(stream: object) -> files.Place:
 
 
 class _Bytes:
-    """An open file, of bytes or text, read as bytes: text is encoded as UTF-8."""
+    """An open file, of bytes or text, read as bytes: text is encoded as UTF-8. Only `read` is
+    there."""
 
     def __init__(self, stream: object) -> None:
         self._stream = stream
 
     def read(self, size: int) -> bytes:
-        """The next piece of about `size` bytes; empty at the end. DataError if what is read is
-        neither bytes nor text."""
+        """The next piece: at most `size` bytes, or the UTF-8 of at most `size` characters; b"" at
+        the end. DataError if what is read is neither bytes nor text."""
         piece = self._stream.read(size)  # type: ignore[attr-defined]
         if isinstance(piece, str):
             # bytes that were no UTF-8 when the file was opened come back as they were
@@ -465,8 +488,9 @@ class _Bytes:
 
 
 def _arrow(data: object) -> Held:
-    """An object that offers Arrow's protocol as an Arrow table, a single array as one column c1; a
-    copy of it if it is a stream of more than LARGE bytes. DataError if it is no table."""
+    """An object that offers Arrow's protocol (see `offers_arrow`) as an Arrow table, a single array
+    as one column c1; a copy of it in a file if it is a stream of more than LARGE bytes, which is
+    read to its end. DataError if it is no table."""
     import pyarrow as pa
 
     # a structure is a table of its fields, any other array one column
@@ -497,7 +521,7 @@ def _going_on(
     begun: list[pa.RecordBatch],
     rest: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the batches in `begun`, which is empty afterwards, then the rest."""
+    """Yield the batches in `begun`, a list that is emptied in place, then those of `rest`."""
     # each is let go of once it is written
     while begun:
         yield begun.pop(0)

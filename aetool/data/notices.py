@@ -19,7 +19,8 @@ _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
 def say(source: str, line: str) -> None:
-    """Pass a remark on a source to the listener; without a listener, to the log NAME."""
+    """Pass a remark on a source to the listener that `heard_by` set; without one, log it as info to
+    the log NAME. source: its name; line: the remark, without the name."""
     listener = _listener.get()
     if listener is not None:
         listener(source, line)
@@ -31,8 +32,8 @@ def say(source: str, line: str) -> None:
 
 
 def warn(message: str) -> None:
-    """Log a warning about a result, for a user of Python, who sees it unless the log is set
-    to hide it."""
+    """Log a warning about a result to the log NAME, for a user of Python, who sees it unless the
+    log is set to hide it. No listener hears it."""
     # most results have nothing to be said of, and need no log
     import logging
 
@@ -41,8 +42,9 @@ def warn(message: str) -> None:
 
 @contextmanager
 def heard_by(listener: Listener) -> Iterator[None]:
-    """Context manager: within the block every notice is passed to the listener, a function of
-    (source, line)."""
+    """Context manager: within the block, of this thread or task, every notice is passed to the
+    listener, a function of (source's name, remark), and not logged; afterwards to the one
+    before."""
     reset_token = _listener.set(listener)
     try:
         yield
@@ -51,8 +53,8 @@ def heard_by(listener: Listener) -> Iterator[None]:
 
 
 def advance(begins: bool, line: str) -> None:
-    """Tell the watcher, if there is one, how far a long work is, such as "3 of 40 pictures read".
-    begins: whether nothing of it is done yet."""
+    """Tell the watcher that `watched_by` set, if there is one, how far a long work is. begins:
+    whether nothing of it is done yet; line: what to show, such as "3 of 40 pictures read"."""
     watcher = _watcher.get()
     if watcher is not None:
         watcher(begins, line)
@@ -60,8 +62,9 @@ def advance(begins: bool, line: str) -> None:
 
 @contextmanager
 def watched_by(watcher: Watcher) -> Iterator[None]:
-    """Context manager: within the block the progress of long readings is passed to the watcher, a
-    function of (begins, line)."""
+    """Context manager: within the block, of this thread or task, the progress of long readings is
+    passed to the watcher, a function of (begins, line) as `advance` takes them; afterwards to the
+    one before."""
     reset_token = _watcher.set(watcher)
     try:
         yield

@@ -26,6 +26,8 @@ class ArraySource(TableSource):
     length; scalars are left out. DataError if lengths differ, or nothing else is there."""
 
     def __init__(self, name: str, arrays: dict[str, Json], suffix: str) -> None:
+        """arrays: numpy arrays by name, of one axis or two, of the dtypes of KINDS; suffix: ".npy"
+        or ".npz"."""
         super().__init__(name, {"format": suffix[1:], "suffix": suffix})
         self._columns: dict[str, Json] = {}
         arrays = {key: array for key, array in arrays.items() if array.ndim}  # scalars say nothing
@@ -42,6 +44,7 @@ class ArraySource(TableSource):
         self.format["arrays"] = {key: list(array.shape[1:]) for key, array in arrays.items()}
 
     def batches(self) -> Iterator[Table]:
+        """Yield the rows, ROWS at a time, at least one batch; DataError if there are no columns."""
         if not self._columns:
             raise DataError(f"{self.name}: an array without columns")
         names = tuple(self._columns)
@@ -56,8 +59,9 @@ class ArraySource(TableSource):
 
 
 def _columns_of(array: Json, key: str, is_alone: bool) -> dict[str, Json]:
-    """The columns of an array, of one axis or two, by name. key: the array's name; is_alone:
-    whether columns are named without it."""
+    """The columns, (n,) each, of an array, (n,) or (n, columns), by name: key alone of an array of
+    one axis, else <key>_1, <key>_2 ... key: the array's name; is_alone: whether the columns of a
+    matrix are called c1, c2 ... instead."""
     if array.ndim != 2:
         return {key: array}
     prefix = "c" if is_alone else f"{key}_"
@@ -68,7 +72,8 @@ def _columns_of(array: Json, key: str, is_alone: bool) -> dict[str, Json]:
 
 
 def _values_of(part: Json) -> Values:
-    """Some values of a column, (n,), in the form in which tables have them."""
+    """Some values of a column, (n,) of a dtype of KINDS, in the form in which tables have them:
+    texts as cells (bytes as b'ab'), moments as they are, numbers and truth values as float64."""
     if part.dtype.kind in "US":
         return Cells.of([str(value) for value in part])
     if part.dtype.kind == "M":
@@ -79,14 +84,17 @@ def _values_of(part: Json) -> Values:
 
 
 def is_array_file(head: bytes) -> bool:
-    """Whether a file that begins so may be one of numpy's. head: its first six bytes or more."""
+    """Whether a file that begins so may be one of numpy's: .npy, or any zip. head: its first six
+    bytes or more."""
     return head.startswith((NPY, ZIP))
 
 
 def open_arrays(path: Path, name: str, head: bytes) -> TableSource | images.ImageSource:
-    """Open a file of numpy's as a source; DataError for what is none, or holds Python objects.
+    """Open a file of numpy's, .npy mapped from the disk or .npz read into memory, as a source of
+    records or pictures; DataError for what is none, holds Python objects or more than MAX_ARRAY
+    bytes in one array, and as of `of_arrays`.
 
-    head: its first bytes.
+    name: for messages; head: the file's first six bytes or more.
     """
     try:
         if head.startswith(ZIP):
@@ -113,10 +121,10 @@ def of_arrays(
     name: str,
     suffix: str,
 ) -> TableSource | images.ImageSource:
-    """A source of arrays by name: of pictures, those of the first array with three axes or more,
-    without the others; if there is none, a table. suffix: ".npz", or ".npy" of one array, called
-    "c". DataError for values that are neither numbers, texts nor moments, and as of either
-    source."""
+    """A source of numpy arrays by name: of pictures, those of the first array with three axes or
+    more, without the others; if there is none, a table. name: for messages. suffix: ".npz", or
+    ".npy" of one array, called "c". DataError for values that are neither numbers, texts nor
+    moments, and as of either source."""
     for key, array in arrays.items():
         if array.dtype.kind not in KINDS:
             raise DataError(f"{name}: array '{key}' has type {array.dtype}; numbers are needed")
@@ -129,8 +137,9 @@ def of_arrays(
 
 
 def _check_npz(path: Path, name: str) -> None:
-    """Raise DataError if a file of several arrays would take too much memory, or is of another
-    program."""
+    """Raise DataError if an array of an .npz would take more than MAX_ARRAY bytes, or has a header
+    that is not right, or if the zip is of another program. name: for messages. BadZipFile, OSError
+    or ValueError if it cannot be read."""
     with zipfile.ZipFile(path) as archive:
         program = foreign.zip_of(archive.namelist(), name)
         if program is not None:
@@ -145,8 +154,9 @@ def _check_npz(path: Path, name: str) -> None:
 
 
 def _check_header(file: IO[bytes], size: int, name: str) -> None:
-    """Raise DataError if an array's header claims more bytes than the file has, or Python objects,
-    before memory is taken."""
+    """Raise DataError if an array's header claims more bytes than the file has or than MAX_ARRAY,
+    or Python objects, or is of a later format, before memory is taken. file: at its begin; size:
+    its bytes; name: for messages. ValueError if there is no header."""
     version = np.lib.format.read_magic(file)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,

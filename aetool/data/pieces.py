@@ -39,9 +39,10 @@ MOST_SLICES = 4  # of one group of rows, since it is read as a whole for each of
 class ParquetPiece:
     """Records of row groups of a Parquet file, to be read by whoever sees the file.
 
-    first: the number of the first record, from 0; rows: how many records; stamp: bytes of the file
-    when it was cut, to notice a change; before: how many records of the groups are left out before
-    the first.
+    path: of the file; name: for messages; groups: the numbers, from 0, of its row groups. first:
+    the number of the first record in the file, from 0; rows: how many records; stamp: bytes of the
+    file when it was cut, to notice a change; before: how many records of the groups are left out
+    before the first.
     """
 
     path: Path
@@ -53,8 +54,8 @@ class ParquetPiece:
     before: int = 0
 
     def tables(self, left: text.LeftOut) -> Iterator[Table]:
-        """Yield the records, batch by batch; DataError if the file is gone, changed or damaged.
-        left: not used."""
+        """Yield the records in order, batch by batch; DataError if the file is gone, changed or
+        damaged. left: not used, as every record of a Parquet file is one."""
         import pyarrow as pa
 
         FileAt(self.path, self.name, self.stamp).check()
@@ -80,8 +81,9 @@ class ParquetPiece:
 
 @dataclass(frozen=True)
 class TextPiece:
-    """Bytes start:stop of a text, which begin at a record. names: of the columns; first, lines: how
-    many records, comments counted, and lines come before; rows: how many records it has, comments
+    """Bytes start:stop of a text file in UTF-8, which begin at a record, to be read by whoever sees
+    the file. path: of it; name: for messages; names: of the columns; first, lines: how many
+    records, comments counted, and lines come before; rows: how many records it has, comments
     counted; stamp: bytes of the file when it was cut; is_last: whether the text ends with it."""
 
     path: Path
@@ -97,8 +99,9 @@ class TextPiece:
     is_last: bool = False
 
     def tables(self, left: text.LeftOut) -> Iterator[Table]:
-        """Yield the records, batch by batch; left: collects which lines are no records. DataError
-        if the file is gone or changed, or a record is not right."""
+        """Yield the records in order, batch by batch; left: collects, in place, which lines are no
+        records, complete when all are read. DataError if the file is gone or changed, or a record
+        is not right."""
         FileAt(self.path, self.name, self.stamp).check()
         before = text.Before(self.names, self.first, self.lines, self.is_last)
         with self.path.open("rb") as file:
@@ -110,9 +113,10 @@ class TextPiece:
 
 @dataclass(frozen=True)
 class ChainedPiece:
-    """A piece of one of several tables that are read as one. chain: these, without the tables; own:
-    the columns that the path of the piece's file adds; names: of all columns; first: the number of
-    its first record in the whole."""
+    """A piece of one of several tables that are read as one. chain: these, as of
+    ChainSource.without_tables; own: the values, by column, that the path of the piece's file adds;
+    names: of all columns, in order; first: the number, from 0, of its first record among those of
+    all tables."""
 
     piece: ParquetPiece | TextPiece
     chain: ChainSource
@@ -122,12 +126,12 @@ class ChainedPiece:
 
     @property
     def rows(self) -> int:
-        """How many records the piece has."""
+        """How many records the piece has, of a text comments counted."""
         return self.piece.rows
 
     def tables(self, left: text.LeftOut) -> Iterator[Table]:
-        """Yield the records as those of the whole, batch by batch; left: as of TextPiece. DataError
-        as of the piece, and if it has other columns than the whole."""
+        """Yield the records as those of all tables together, batch by batch; left: as of TextPiece.
+        DataError as of the piece, and if its columns are not those in `names`."""
         row = self.first
         for batch in self.piece.tables(left):
             yield self.chain.one_of_all(batch, self.own, self.names, row, self.piece.name)
@@ -143,7 +147,8 @@ def pieces_of(source: TableSource, finer: int = 1) -> Iterator[Piece] | None:
     memory, from a pipe or a compressed file, JSON lines, text in another encoding.
 
     finer: how many times smaller the pieces are to be than suits records that are only read, which
-    is 1.
+    is 1; at least 1. DataError, while they are yielded, for a record that is too long; OSError if
+    the file cannot be opened.
     """
     if isinstance(source, ChainSource):
         return _of_chain(source, finer)
@@ -160,11 +165,13 @@ def pieces_of(source: TableSource, finer: int = 1) -> Iterator[Piece] | None:
 
 
 def _of_parquet(source: ArrowFileSource, finer: int) -> Iterator[ParquetPiece]:
-    """Yield the records of a Parquet file as pieces: small groups of rows are joined, and large
-    ones sliced if the pieces are to be finer. finer: as of `pieces_of`."""
+    """Yield the records of a Parquet file as pieces, in order: small groups of rows are joined, and
+    large ones, if the pieces are to be finer, sliced into at most MOST_SLICES. finer: as of
+    `pieces_of`."""
     stamp = source.path.stat().st_size
     most = max(ROWS, MOST_CELLS // max(1, len(source.schema)))
     most = max(1, most // finer)
+    # groups that go into the next piece, and the number of its first record
     joined: list[int] = []
     first = row = 0
 
@@ -193,13 +200,15 @@ def _of_parquet(source: ArrowFileSource, finer: int) -> Iterator[ParquetPiece]:
 
 
 def _is_plain(source: CsvSource) -> bool:
-    """Whether the file is uncompressed UTF-8, so that its bytes are those of the text."""
+    """Whether the file is uncompressed UTF-8, by what the user says, else by what was detected, so
+    that its bytes are those of the text."""
     encoding = source.dialect.read_as or source.dialect.encoding
     return encoding == encodings.UTF8 and is_uncompressed(source.path)
 
 
 def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
-    """Yield the pieces of a text, each beginning at a record; the text is read once for that.
+    """Yield the pieces of a text that `_is_plain`, in order, each beginning at a record, of about
+    TEXT_BYTES / finer bytes; the text is read once for that. Nothing of a text without records.
     finer: as of `pieces_of`. DataError for a record that is too long."""
     stamp = source.path.stat().st_size
     dialect = source.dialect
@@ -211,6 +220,7 @@ def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
             start = len(head)
             row = 0
             lines = text.lines_in(head)
+            # a piece is yielded once the next is known: then it is not the last
             waiting: TextPiece | None = None
             for part in pieces:
                 if waiting is not None:
@@ -230,8 +240,8 @@ def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
 
 
 def _of_chain(chain: ChainSource, finer: int) -> Iterator[ChainedPiece] | None:
-    """The pieces of all sources of a chain, one after the other; None if one of them cannot be cut.
-    finer: as of `pieces_of`."""
+    """The pieces of all tables of a chain, in order; None if one of them cannot be cut, or is a
+    chain itself. finer: as of `pieces_of`."""
     first = pieces_of(chain.sources[0])
     if first is None:
         return None
@@ -244,8 +254,9 @@ def _of_chain(chain: ChainSource, finer: int) -> Iterator[ChainedPiece] | None:
 
 
 def _chained(chain: ChainSource, finer: int) -> Iterator[ChainedPiece]:
-    """Yield the pieces of all sources of a chain, each with the columns that its path adds and the
-    number of its first record among all, from 0. finer: as of `pieces_of`."""
+    """Yield the pieces of all tables of a chain, none of which is itself a chain and all of which
+    can be cut, each with the values that its path adds and the number, from 0, of its first record
+    among all. finer: as of `pieces_of`."""
     names = next(iter(chain.batches())).names
     alone = chain.without_tables()
     row = 0
@@ -259,7 +270,8 @@ def _chained(chain: ChainSource, finer: int) -> Iterator[ChainedPiece]:
 
 
 class _Part:
-    """A stream of the next `size` bytes of a file, and no more."""
+    """A stream of the next `size` bytes of an open file, from where it is, and no more; it has only
+    `read`. left: how many are still to be read."""
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self.file = file
@@ -273,15 +285,16 @@ class _Part:
 
 
 class Remarks:
-    """Collects, piece by piece in order, which lines of a text are no records, and says it once at
-    the end of each text."""
+    """Collects, piece by piece in order, which lines of texts are no records, and says it as
+    notices, once at the end of each text."""
 
     def __init__(self) -> None:
         self._left = text.LeftOut()
 
     def add(self, piece: Piece, left: text.LeftOut) -> None:
-        """Note which lines the next piece left out, in order. DataError if a line that is no record
-        turns out to stand between records."""
+        """Note which lines the next piece left out; at the last piece of a text they are said.
+        Pieces of Parquet files are passed over. left: what the piece's `tables` collected.
+        DataError if a line that is no record turns out to stand between records."""
         part = piece.piece if isinstance(piece, ChainedPiece) else piece
         if not isinstance(part, TextPiece):
             return

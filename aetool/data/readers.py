@@ -32,6 +32,7 @@ WANTED = "wanted are batches of a table (pyarrow.RecordBatch) or of pictures (nu
 
 def reader_of(path: Path, name: str) -> OwnedReader | None:
     """The first of the installed plugins' readers that says it reads this path; None if none does.
+    name: of the data, for messages. A plugin that cannot be loaded is passed over with a notice.
     DataError if a reader fails or does not answer True or False."""
     for owned in plugins.readers_installed():
         # a broken plugin does not keep others from reading
@@ -52,8 +53,9 @@ def reader_of(path: Path, name: str) -> OwnedReader | None:
 
 
 def source_of(path: Path, name: str) -> CopiedTable | PluginPictures | None:
-    """The records at a path, read by a plugin's reader into a temporary copy; None if no reader
-    takes it. DataError if the reader fails, or yields nothing or what is not wanted."""
+    """The records, or pictures, at a path, read to the end by a plugin's reader into a temporary
+    copy; None if no reader takes it. name: for messages. DataError if the reader fails, or yields
+    nothing or what is not wanted; NoRoomError if the copy cannot be written."""
     owned = reader_of(path, name)
     if owned is None:
         return None
@@ -75,8 +77,9 @@ def _again(first: Batch, others: Iterator[Batch]) -> Iterator[Batch]:
 
 
 def _checked(owned: OwnedReader, path: Path, name: str) -> Iterator[Batch]:
-    """Yield the batches that a reader yields; DataError if it fails, or one is not of the first
-    one's schema or shape."""
+    """Yield the batches that a reader yields of a path; DataError, which names the plugin, if it
+    fails, or one is no batch, or not of the first one's schema or shape. NoRoomError goes through.
+    name: of the data, for messages."""
     first: Batch | None = None
     number = 0
     try:
@@ -98,8 +101,9 @@ def _checked(owned: OwnedReader, path: Path, name: str) -> Iterator[Batch]:
 
 
 def _wrong(batch: object, first: Batch | None) -> str:
-    """What is wrong with a batch, in words for a message; "" if nothing is. first: the first batch,
-    None if this is it."""
+    """What is wrong with a batch, in words to go behind "batch 3 of batches is"; "" if nothing is:
+    it is a pyarrow.RecordBatch of the first one's schema, or uint8 of shape (n, height, width[, 3])
+    with pictures of the first one's shape. first: the first batch, None if this is it."""
     import pyarrow as pa
 
     if isinstance(batch, np.ndarray):
@@ -125,7 +129,7 @@ def _wrong(batch: object, first: Batch | None) -> str:
 
 def _failed(owned: OwnedReader, name: str, what: str) -> DataError:
     """Return, not raise, the DataError for a plugin's reader that is not right. name: of the file;
-    what: was wrong."""
+    what: what was wrong, in words."""
     return DataError(f"{name}: {owned.called}: {what}")
 
 
@@ -135,7 +139,8 @@ def _said(error: Exception) -> str:
 
 
 class PluginPictures(images.ArraySource):
-    """Pictures that a plugin's reader has read. original: the file or folder they are of."""
+    """Pictures that a plugin's reader has read, in a temporary copy. original: the file or folder
+    they are of, which the caller sets."""
 
     original: files.Place
 
@@ -148,7 +153,8 @@ def _pictures(
 ) -> PluginPictures:
     """Write batches of pictures, (n, height, width[, 3]) uint8 each, to a temporary file, and open
     it as a source. name: what messages call it; first: the first batch, others: all behind it;
-    original: where the plugin read them."""
+    original: where the plugin read them. DataError as of `_checked` and images.ArraySource,
+    NoRoomError if the file cannot be written."""
     count = 0
 
     def write(file: BinaryIO) -> None:
@@ -170,8 +176,8 @@ def _pictures(
 
 
 def writer_of(target: Path) -> OwnedReader | None:
-    """The plugin's reader that can write a file or folder of this name; None if there is none, or
-    it is "-", standard output. DataError as of `reader_of`."""
+    """The plugin's reader that takes a file or folder of this name and can write it; None if there
+    is none, or it is "-", standard output. DataError as of `reader_of`."""
     owned = None if str(target) == "-" else reader_of(target, str(target))
     if owned is not None and owned.can_write:
         return owned
@@ -180,8 +186,8 @@ def writer_of(target: Path) -> OwnedReader | None:
 
 def write(owned: OwnedReader, target: Path, batches: Iterable[Batch], force: bool) -> None:
     """Write batches of records, as `Reader.write` takes them, to the file or folder `target` by a
-    plugin's reader. DataError if it fails, or leaves no file; then nothing is written. force:
-    replace what is there; else DataError where anything is."""
+    plugin's reader, which can write. DataError if it fails, or leaves no file; then what was at
+    `target` stays. force: replace what is there; else DataError where anything is."""
     if owned.reader.writes_folders:
         with files.new_folder(target, force) as folder:
             _write(owned, folder, target, batches)
@@ -197,8 +203,8 @@ def write(owned: OwnedReader, target: Path, batches: Iterable[Batch], force: boo
 
 
 def _write(owned: OwnedReader, path: Path, target: Path, batches: Iterable[Batch]) -> None:
-    """Let a plugin's reader write batches to a path; DataError, which names `target`, if it
-    fails."""
+    """Let a plugin's reader write batches to a path; DataError, which names the plugin and
+    `target`, if it fails. Errors of aetool, as those in making the batches, go through."""
     try:
         owned.reader.write(path, iter(batches))
     except AetoolError:
@@ -208,8 +214,8 @@ def _write(owned: OwnedReader, path: Path, target: Path, batches: Iterable[Batch
 
 
 def as_batches(columns: pa.Table) -> Iterator[pa.RecordBatch]:
-    """The batches of an Arrow table; if it has no records, one batch without any, so that the
-    columns are known."""
+    """The batches of an Arrow table; if it has none, one batch without records, so that the columns
+    are known."""
     import pyarrow as pa
 
     batches = columns.to_batches()

@@ -38,7 +38,8 @@ WILD = re.compile(r"[*?\[]")
 
 
 def is_remote(data: object) -> bool:
-    """Whether data are an address in an object store, such as s3://bucket/path."""
+    """Whether data are a text or path that begins as an address in an object store of SCHEMES does,
+    such as s3://bucket/path; nothing is asked of the store."""
     if not isinstance(data, str | os.PathLike):
         return False
     return REMOTE.match(str(os.fspath(data))) is not None
@@ -46,8 +47,9 @@ def is_remote(data: object) -> bool:
 
 def places_of(address: str) -> list[files.Place]:
     """Copy the files at an address, and return the places of the copies: of one file, of all below
-    a folder, or of those that a pattern with * matches, sorted by name. DataError where there is
-    none, or the store does not answer."""
+    a folder, or of those that a pattern with * or [ matches, sorted by name, hidden ones left out.
+    Behind a ? stand settings of pyarrow.fs, such as region=... DataError where there is none, or
+    the store does not answer."""
     import pyarrow as pa
 
     bare, _, settings = address.partition("?")
@@ -76,7 +78,9 @@ def places_of(address: str) -> list[files.Place]:
 
 
 def _opened(address: str, settings: str) -> tuple[fs.FileSystem, str]:
-    """(the store of an address, the path in it). settings: the text behind the address's ?."""
+    """(the store of an address, without ?, and the path in it, beginning with the bucket).
+    settings: the text behind the address's ?, "" for none. Errors of pyarrow: of Arrow, OSError,
+    ValueError or ImportError."""
     from pyarrow import fs
 
     # to pyarrow gcs and gs, abfs and abfss are the same
@@ -89,8 +93,9 @@ def _opened(address: str, settings: str) -> tuple[fs.FileSystem, str]:
 
 
 def _names_at(store: fs.FileSystem, path: str, shown: str) -> list[str]:
-    """The path itself, if it is a file, or the sorted paths of all files below it that are not
-    hidden, perhaps none. shown: the address, for messages. DataError if nothing is there."""
+    """The path itself, if it is a file, or the sorted paths, in the store, of all files below it
+    that are not hidden, perhaps none. shown: the address, for messages. DataError if nothing is
+    there; errors of pyarrow go through."""
     from pyarrow import fs
 
     there = store.get_file_info(path)
@@ -104,14 +109,14 @@ def _names_at(store: fs.FileSystem, path: str, shown: str) -> list[str]:
 
 
 def is_hidden(path: str) -> bool:
-    """Whether a part of the path begins with . or _, as marks and metadata of partitioned tables
-    do; parts such as _a=1 do not count."""
+    """Whether a part of a path with / begins with . or _, as marks and metadata of partitioned
+    tables do; parts such as _a=1 do not count."""
     return any(part.startswith((".", "_")) and "=" not in part for part in path.split("/") if part)
 
 
 def _copied(store: fs.FileSystem, path: str, name: str) -> files.Place:
-    """The place of a copy of the file at a path of the store, which is made once for a command.
-    name: the file's address."""
+    """The place of a copy of the file at a path of the store, which within a block of
+    spools.one_reading, as a command is, is made once. name: the file's address, for messages."""
 
     def read() -> files.Place:
         with store.open_input_stream(path) as stream:

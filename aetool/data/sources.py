@@ -49,14 +49,16 @@ LINES = (".jsonl", ".ndjson", ".json")  # the names of files with an object on e
 
 class TextPath(os.PathLike[str]):
     """A path, or the place of a copied file, with the user's settings of how its text is written;
-    it is taken wherever a path is."""
+    it is taken wherever a path is. path: its text, of a copied file the name."""
 
     def __init__(self, given: str | os.PathLike[str] | files.Place, reading: Reading) -> None:
+        """given: the path or place itself, as `open_source` takes it."""
         self.given = given
         self.reading = reading
         self.path = given.name if isinstance(given, files.Place) else os.fspath(given)
 
     def __fspath__(self) -> str:
+        """The path, for functions that take any os.PathLike."""
         return self.path
 
     def __str__(self) -> str:
@@ -66,9 +68,10 @@ class TextPath(os.PathLike[str]):
 class CsvSource(TableSource):
     """A table in text: CSV, TSV or any of `,` tab `;` `|`, or blanks, between fields.
 
-    reading: the user's settings of how it is written; model_reading: those of the table that a
-    model was fitted on; NoTableError and ParamError as of `sniff`. Each thing that is unusual is
-    said once for a source, as a notice.
+    Compressed or not. name: for messages, and its suffix is a hint at the delimiter. reading: the
+    user's settings of how it is written; model_reading: those of the table that a model was fitted
+    on. DataError if it cannot be opened, NoTableError and ParamError as of `sniff`. Each thing that
+    is unusual is said once for a source, as a notice.
     """
 
     is_in_text = True
@@ -94,10 +97,12 @@ class CsvSource(TableSource):
 
     def open_text(self) -> BinaryIO:
         """Open the file's text, decompressed, as UTF-8, by the encoding that its bytes suggest,
-        whatever the user says of it."""
+        whatever the user says of it; the caller closes it. Errors of streams.open_stream and
+        encodings.utf8."""
         return encodings.utf8(streams.open_stream(self.path), self.dialect.encoding)
 
     def batches(self) -> Iterator[Table]:
+        """Yield the records as columns of cells; DataError names the row that is not right."""
         # what the user says of the encoding comes first
         encoding = self.dialect.read_as or self.dialect.encoding
         with encodings.utf8(streams.open_stream(self.path), encoding) as stream:
@@ -124,8 +129,8 @@ def _whole_records(head: bytes) -> bytes:
 
 
 class UnreadSource(TableSource):
-    """A file that cannot be read as a table: reading raises `reason`; only an archive can store
-    it."""
+    """A file that cannot be read as a table: `batches` raises `reason`, a DataError; only an
+    archive can store it, as bytes. name: for messages."""
 
     def __init__(self, path: Path, name: str, reason: DataError) -> None:
         super().__init__(name, {"format": "binary", "suffix": suffix_of(name)})
@@ -133,6 +138,7 @@ class UnreadSource(TableSource):
         self.reason = reason
 
     def batches(self) -> Iterator[Table]:
+        """Raise the reason why the file is no table."""
         raise self.reason
 
 
@@ -142,12 +148,13 @@ WILD = re.compile(r"[*?\[]")
 
 
 def open_source(data: object, model_reading: Reading = NOTHING) -> Source:
-    """Open data as a source of records: a path (of a file, a folder, a pattern, an address, a
-    database's table, or `-`, standard input), anything else that memory.held takes, or a list of
-    these.
+    """Open data as a source of records or pictures: a path (of a file, a folder, a pattern, an
+    address, a database's table, or `-`, standard input), anything else that memory.held takes, a
+    picture (of Pillow), an iterator, which is read to its end, or a list of these.
 
-    model_reading: how the text was written that a model was fitted on. DataError for what cannot be
-    read, or is no data.
+    model_reading: how the text was written that a model was fitted on; the user's own settings come
+    with a TextPath. DataError for what cannot be read, or is no data; ParamError for a text that is
+    not as the user says.
     """
     data = memory.begun(data)
     if decoding.is_picture(data) and not isinstance(data, np.ndarray):
@@ -172,7 +179,9 @@ def open_source(data: object, model_reading: Reading = NOTHING) -> Source:
 
 
 def _open_path(path: str | os.PathLike[str], reading: Reading, model_reading: Reading) -> Source:
-    """Open what a path names: a file, a folder, all files of a pattern, or a part of a file."""
+    """Open what a path names: a file, a folder, all files of a pattern or of an address, as one
+    source, or with "::" a part of a file. reading, model_reading: as of CsvSource; a part of a file
+    needs neither. DataError and ParamError as of `open_source`."""
     inside = inside_of(path)
     if inside is not None:
         return open_inside(*inside)
@@ -188,8 +197,9 @@ def _open_path(path: str | os.PathLike[str], reading: Reading, model_reading: Re
 
 
 def open_sources(data: Sequence[object], model_reading: Reading = NOTHING) -> Source:
-    """Open several inputs as one source: tables are read one after the other, pictures joined; one
-    input alone is opened as it is. DataError for a mixture of both."""
+    """Open several inputs, at least one, each as `open_source` takes it, as one source: tables are
+    read one after the other, pictures joined; one input alone is opened as it is. DataError for a
+    mixture of both, for arrays of pictures among others, and as of `open_source`."""
     if all(decoding.is_picture(item) for item in data):
         return images.ListSource(data)
     sources = [open_source(item, model_reading) for item in data]
@@ -206,8 +216,9 @@ def open_sources(data: Sequence[object], model_reading: Reading = NOTHING) -> So
 
 
 def places_of(data: str | os.PathLike[str]) -> list[files.Place]:
-    """The places of the files of a path: one, or all that a pattern matches, or those below a
-    folder of an object store. DataError where there is none."""
+    """The places of the files of a path: one, or all that a pattern with * ? or [ matches, sorted
+    by name, or those below a folder of an object store, which are copied. `-`, standard input, is
+    read to its end. DataError where there is none."""
     path = os.fspath(data)
     if remote.is_remote(path):
         return remote.places_of(path)
@@ -225,7 +236,7 @@ def places_of(data: str | os.PathLike[str]) -> list[files.Place]:
 def inside_of(data: str | os.PathLike[str]) -> tuple[Path, str] | None:
     """Split a path such as file.db::table into (the file's path, the name of what is wanted in it);
     None for a path without "::", for one that is a file itself, and where no file is called as what
-    stands before "::"."""
+    stands before the first "::"."""
     whole = os.fspath(data)
     name, sign, wanted = whole.partition(INSIDE)
     # a file that is there is meant, even if its name has the sign in it
@@ -238,8 +249,9 @@ def inside_of(data: str | os.PathLike[str]) -> tuple[Path, str] | None:
 
 
 def open_inside(path: Path, wanted: str) -> CopiedTable:
-    """Open a table of a database, or a sheet of a workbook. wanted: its name, or a query; "": as of
-    their open_table and open_sheet. DataError if the file is neither, or has no such part."""
+    """Open a table of an SQLite database, or a sheet of an Excel workbook, as a copy. wanted: its
+    name, or an SQL query of the database; "": the only table, or the first sheet. DataError if the
+    file is neither, or has no such part."""
     with path.open("rb") as file:
         head = file.read(foreign.HEAD)
     if head.startswith(databases.MAGIC):
@@ -254,8 +266,10 @@ def open_place(
     reading: Reading = NOTHING,
     model_reading: Reading = NOTHING,
 ) -> Source:
-    """Open the file or folder at a place as a source, and set its `place` unless it has one of its
-    own. DataError for what cannot be read."""
+    """Open the file or folder at a place as a source, and set its `place`, which keeps a copied
+    file, unless it has one already. reading: the user's settings of how its text is written;
+    model_reading: those of a model's table. DataError for what cannot be read, ParamError for a
+    text that is not as the user says; a file of no known kind is an UnreadSource."""
     source = _open(place.path, place.name, reading, model_reading)
     source.place = source.place or place
     return source
@@ -268,9 +282,10 @@ def _table_of_parts(
     reading: Reading,
     model_reading: Reading,
 ) -> ChainSource:
-    """Open the files at several places as one table; DataError if one is of pictures. name: what
-    messages call it. paths: for each file the path that may add columns, as year=2024. reading: how
-    the user says that their text is written; model_reading: how the text of a model was."""
+    """Open the files at several places, at least one, as one table; DataError if one is of
+    pictures, and as of `open_place`. name: what messages call it. paths: for each file the path
+    whose folders may add columns, as year=2024. reading: how the user says that their text is
+    written; model_reading: how the text of a model was."""
     sources: list[TableSource] = []
     for place in places:
         source = open_place(place, reading, model_reading)
@@ -282,8 +297,10 @@ def _table_of_parts(
 
 
 def _open_folder(path: Path, name: str, reading: Reading, model_reading: Reading) -> Source:
-    """Open a folder: as pictures, or as one table if more of its files are parts of a table than
-    pictures."""
+    """Open a folder, with all below it: as pictures, or as one table if more of its files are parts
+    of a table, as of chains.is_part, than pictures; which files are left out is said as a notice.
+    name: for messages; reading, model_reading: as of `open_place`. DataError as of
+    images.FolderSource and `open_place`."""
     folder = images.FolderSource(path, name)
     parts = [part for part in folder.others if chains.is_part(part)]
     # what most of its files are decides: a few notes among pictures are no table
@@ -299,8 +316,9 @@ def _open_folder(path: Path, name: str, reading: Reading, model_reading: Reading
 
 
 def _say_left_out(name: str, count: int, others: Sequence[str]) -> None:
-    """Say which files of a folder are not read, where `count` others are read as one table; nothing
-    if all are hidden. others: their names."""
+    """Say as a notice which files of a folder are not read, where `count` others are read as one
+    table; nothing if all are hidden. name: of the folder; others: the files that are not read, by
+    their paths in it."""
     # hidden files are nobody's data
     visible = [other for other in others if not remote.is_hidden(other)]
     if not visible:
@@ -310,8 +328,10 @@ def _say_left_out(name: str, count: int, others: Sequence[str]) -> None:
 
 
 def _open(path: Path, name: str, reading: Reading, model_reading: Reading) -> Source:
-    """Open a file or a folder by what it holds. name: what messages call it. DataError for what
-    cannot be read; a file that is no text and of no known kind is an UnreadSource."""
+    """Open a file or a folder by what it holds. name: what messages call it, and its suffix tells
+    the kind where the bytes do not. DataError for what cannot be read, is empty, is an archive or
+    model of aetool, or a known kind of another program; ParamError for a text that is not as the
+    user says. A file that is no text and of no known kind is an UnreadSource."""
     # readers of plugins are asked before any of our own kinds is tried
     source = readers.source_of(path, name)
     if source is not None:
@@ -346,7 +366,8 @@ def _open(path: Path, name: str, reading: Reading, model_reading: Reading) -> So
 
 
 def _open_json(path: Path, name: str, head: bytes) -> Source | None:
-    """Open a file of JSON, by its first bytes and its name; None for any other."""
+    """Open a file of JSON as one document or as lines, by its first bytes `head` and the suffix of
+    its name; None for any other. What is in it is checked when it is read."""
     suffix = suffix_of(name)
     begin = head.removeprefix(encodings.BOM)
     sign = begin.lstrip()[:1]
@@ -364,8 +385,9 @@ def _open_json(path: Path, name: str, head: bytes) -> Source | None:
 
 
 def _open_typed(path: Path, name: str, head: bytes) -> Source | None:
-    """Open a file whose first bytes are those of Parquet, Arrow, SQLite, Excel, numpy or idx; None
-    for any other."""
+    """Open a file whose first bytes `head`, decompressed, are those of Parquet, Arrow, SQLite,
+    Excel, numpy or idx (MNIST's format); None for any other. name: for messages. DataError for one
+    of these that cannot be read."""
     if arrow_files.kind_of(head):
         place = streams.unpacked(path, name)
         table = ArrowFileSource(name, place.path)

@@ -21,8 +21,9 @@ GZIP = b"\x1f\x8b"
 
 
 def open_stream(path: Path) -> BinaryIO:
-    """Open a file's bytes, decompressed if it is gzip, zstd or xz; DataError if it cannot be
-    opened."""
+    """Open a file's bytes, decompressed if it is gzip, zstd or xz; the caller closes the stream. A
+    decompressed one can only be read forwards, and raises DataError where it is damaged. DataError
+    if the file cannot be opened."""
     try:
         magic = _magic_of(path)
     except OSError as error:
@@ -40,19 +41,22 @@ def open_stream(path: Path) -> BinaryIO:
 
 
 def is_uncompressed(path: Path) -> bool:
-    """Whether a file is neither gzip nor zstd nor xz, so that open_stream reads its own bytes."""
+    """Whether a file is neither gzip nor zstd nor xz, by its first bytes, so that open_stream reads
+    it as it is. OSError if it cannot be opened."""
     return not _magic_of(path).startswith((GZIP, XZ, ZSTD))
 
 
 def _magic_of(path: Path) -> bytes:
-    """The first bytes of a file, as many as the longest of those that tell a format."""
+    """The first six bytes of a file, as many as the longest of those that tell a format; fewer of a
+    shorter file. OSError if it cannot be opened."""
     with path.open("rb") as file:
         return file.read(len(XZ))
 
 
 def unpacked(path: Path, name: str) -> files.Place:
-    """The place of the file's decompressed bytes: of a compressed file a temporary copy, else the
-    file."""
+    """The place of the file's decompressed bytes: of a compressed file a temporary copy, which
+    lasts as long as the place is in use, else the file. name: for messages. DataError if the file
+    is damaged or the copy cannot be written; OSError if the file cannot be opened."""
     if is_uncompressed(path):
         return files.Place(path, name)
     with open_stream(path) as stream:
@@ -63,28 +67,35 @@ Decompressing = BinaryIO | gzip.GzipFile | lzma.LZMAFile
 
 
 def _checked(inner: Decompressing, path: Path) -> BinaryIO:
-    """A decompressing stream as one whose errors are DataError. path: for messages."""
+    """A decompressing stream as one, read forwards only, that raises DataError where it is damaged.
+    path: of the file, for messages."""
     # it has all that readers use of a BinaryIO
     return cast(BinaryIO, _Checked(inner, path))
 
 
 class _Checked(io.RawIOBase):
-    """A decompressing stream whose errors become DataError."""
+    """A decompressing stream, read forwards only, whose errors in reading become DataError. inner:
+    the decompressor, closed with it; path: of the file, for messages."""
 
     def __init__(self, inner: Decompressing, path: Path) -> None:
         self.inner = inner
         self.path = path
 
     def readable(self) -> bool:
+        """True, for what wraps the stream, such as io.BufferedReader."""
         return True
 
     def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes, all that are left for -1; b"" at the end. DataError if the
+        compressed stream is damaged."""
         try:
             return bytes(self.inner.read(size))
         except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
             raise DataError(f"{self.path}: the compressed stream is damaged: {error}") from None
 
     def readinto(self, target: WriteableBuffer) -> int:
+        """Fill `target`, in place, with the next bytes; returns how many, 0 at the end. DataError
+        as of `read`."""
         room = memoryview(target).cast("B")
         # less than was asked for is no error: readers come back for more
         data = self.read(len(room))
@@ -92,5 +103,6 @@ class _Checked(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
+        """Close the decompressor as well."""
         self.inner.close()
         super().close()

@@ -26,7 +26,8 @@ SHORT = 64  # bytes of the longest cell, up to which cells are sorted as rows of
 class Cells:
     """n cells of text in one buffer of UTF-8: cell i is buffer[start[i]:stop[i]].
 
-    start, stop: (n,). null: (n,) bool, which cells a source with types of its own has as missing.
+    buffer: (bytes,), which other columns may share. start, stop: (n,), offsets in it. null: (n,)
+    bool, which cells a source with types of its own has as missing; such a cell is empty.
     """
 
     buffer: Bytes
@@ -35,11 +36,13 @@ class Cells:
     null: Mask
 
     def __len__(self) -> int:
+        """How many cells."""
         return len(self.start)
 
     @classmethod
     def of(cls, values: Sequence[str | None]) -> Cells:
-        """Put these strings into a buffer as cells; None becomes a missing cell."""
+        """Put n strings into a new buffer as cells; None becomes a missing cell. UnicodeEncodeError
+        for half a surrogate pair."""
         encoded = [b"" if value is None else value.encode() for value in values]
         lengths = np.array([len(cell) for cell in encoded], np.int64)
         # cells lie behind one another: where one ends the next begins
@@ -56,7 +59,8 @@ class Cells:
         )
 
     def take(self, rows: Int | slice) -> Cells:
-        """The cells of these rows, in a buffer that has only their bytes."""
+        """The cells of these rows, in this order, in a new buffer that has only their bytes. rows:
+        positions from 0, or a slice of them; IndexError for a position that there is not."""
         old_start = self.start[rows]
         length = self.stop[rows] - old_start
         # in the new buffer cells lie behind one another
@@ -75,7 +79,8 @@ class Cells:
         )
 
     def fixed(self, width: int) -> npt.NDArray[np.bytes_]:
-        """The cells as bytes of one width, longer ones cut: (n,), dtype 'S<width>'."""
+        """The cells as bytes of one width, (n,), dtype 'S<width>': longer ones cut, shorter ones
+        filled up with zero bytes, which numpy does not show. width: in bytes; 0 is taken for 1."""
         width = max(width, 1)
         if not len(self.buffer):
             return np.zeros(len(self), dtype=f"S{width}")
@@ -111,8 +116,8 @@ class Cells:
         return [raw[first:end].decode() for first, end in spans]
 
     def distinct(self) -> tuple[list[str], Int]:
-        """(the different strings, sorted by their bytes; (n,) the index of each cell's string among
-        them)."""
+        """(the different strings, sorted by their bytes; (n,) int64, the index of each cell's
+        string among them). A missing cell counts as ""."""
         width = self.width()
         if width <= SHORT:
             # sorting rows of one width is fast, but takes the longest cell's room for each
@@ -129,7 +134,7 @@ class Cells:
 
 
 def _offset_type(size: int) -> type[np.int32 | np.int64]:
-    """The type of the offsets of cells in a buffer of `size` bytes."""
+    """The smaller type, int32 or int64, that holds all offsets in a buffer of `size` bytes."""
     # offsets of four bytes halve what cells take beside their text
     if size < 2**31:
         return np.int32
@@ -141,11 +146,11 @@ Values = Cells | npt.NDArray[np.float64] | npt.NDArray[np.datetime64]
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A batch of records, by column. names, values: of the columns, in the same order. first_row:
-    the number of the first record in the source, from 0. typed: the names of columns known to be
-    text.
+    """A batch of records, by column. names, values: of the columns, in the same order; names may
+    repeat. first_row: the number of the first record in the source, from 0. typed: the names of
+    columns that are text by the source's types, and read as numbers or dates only if a user asks.
 
-    numbers: (rows,), the numbers of the records in the source, where they do not follow one
+    numbers: (rows,), the numbers of the records in the source, from 0, where they do not follow one
     another: comments between records of a text are counted, in archives, too. None where they do.
     """
 
@@ -156,13 +161,15 @@ class Table:
     numbers: Int | None = None
 
     def __len__(self) -> int:
+        """How many records; 0 without columns."""
         if not self.values:
             return 0
         return len(self.values[0])
 
     @cached_property
     def places(self) -> dict[str, int]:
-        """The place of each column by its name; of columns with the same name the first."""
+        """The place, from 0, of each column by its name; of columns with the same name the
+        first."""
         places: dict[str, int] = {}
         for place, name in enumerate(self.names):
             # a source may repeat a name
@@ -184,7 +191,10 @@ class Table:
         return np.arange(first, behind)
 
     def take(self, rows: Int | slice) -> Table:
-        """A batch of some of the records alone. rows: their positions within this batch, from 0."""
+        """A batch of some of the records alone, in the order of `rows`: their positions within this
+        batch, from 0, or a slice of them. first_row stays as it is: of a batch without `numbers` it
+        is that of this batch, whichever rows are taken. IndexError for a position that there is
+        not."""
         values = tuple(taken(column, rows) for column in self.values)
         numbers = None
         if self.numbers is not None:
@@ -216,8 +226,9 @@ class Table:
 
 
 def concat(tables: Sequence[Table]) -> Table:
-    """Join batches, at least one, one below the other; DataError unless their columns have the same
-    names in the same order, each text in all or in none."""
+    """Join batches, at least one, one below the other; the result begins where the first does, and
+    the batches follow one another in the source, or have `numbers`. DataError unless their columns
+    have the same names in the same order, each `Cells` in all or in none."""
     if len(tables) == 1:
         return tables[0]
     first = tables[0]
@@ -244,15 +255,16 @@ def concat(tables: Sequence[Table]) -> Table:
 
 
 def taken(values: Values, rows: Int | slice) -> Values:
-    """Pick some rows of a column: cells, numbers or moments. rows: positions, or a slice."""
+    """Pick some rows of a column, cells, numbers or moments, in the order of `rows`: positions from
+    0, or a slice of them. IndexError for a position that there is not."""
     if isinstance(values, Cells):
         return values.take(rows)
     return values[rows]
 
 
 def as_cells(values: Values) -> Cells:
-    """A column as text cells: numbers in the fewest digits, whole ones without a point; NaN and NaT
-    are missing."""
+    """A column as text cells; cells are returned as they are. Numbers are written as by `shortest`,
+    moments as ISO 8601; NaN and NaT are missing cells."""
     if isinstance(values, Cells):
         return values
     if values.dtype.kind == "M":
@@ -264,13 +276,14 @@ def as_cells(values: Values) -> Cells:
 
 
 def shortest(number: float) -> str:
-    """The shortest text that reads as this float64, whole numbers without ".0"."""
+    """The shortest text that reads as this float64, whole numbers without ".0"; large and small
+    ones as 1e+16, and inf, nan."""
     return repr(number).removesuffix(".0")
 
 
 def joined(parts: Sequence[Values]) -> Values:
-    """Join parts of a column, one below the other; DataError if some are text and others are
-    not."""
+    """Join parts of a column, at least one, one below the other; cells get a new buffer of only
+    their own bytes. DataError if some are cells and others are not."""
     cells = [part for part in parts if isinstance(part, Cells)]
     if not cells:
         return np.concatenate([part for part in parts if not isinstance(part, Cells)])

@@ -18,11 +18,12 @@ ROWS = 65536  # records a batch
 
 
 class TableSource:
-    """A source of records with named columns.
+    """A source of records with named columns; kinds of sources derive from it, and give `batches`.
 
-    format: JSON of how to write them again, with at least "format". dtypes: the source's names of
-    types, by column. decimal: the decimal mark of numbers in text. said: the user's settings of how
-    its text is written.
+    name: for messages. format: JSON of how to write the records again, with at least "format", the
+    kind of file. dtypes: the source's names of types, by column; {} where it has none, as CSV.
+    decimal: the decimal mark of numbers in text, "." or ",". said: the user's settings of how its
+    text is written.
     """
 
     kind = "table"
@@ -37,12 +38,13 @@ class TableSource:
         self.decimal = "."
 
     def batches(self) -> Iterator[Table]:
-        """Yield the records in order, as batches. Each call begins anew."""
+        """Yield the records in order, as batches of any size. Each call begins anew. DataError
+        where the data cannot be read; NotImplementedError here: kinds of sources override it."""
         raise NotImplementedError
 
     def head(self, rows: int | None = None) -> Table:
-        """The first `rows` records as one table; None: all. DataError if there is not even a
-        header."""
+        """The first `rows` records, or fewer if there are not so many, as one table, perhaps
+        without records; None: all. DataError if there is not even a header."""
         tables: list[Table] = []
         for batch in self.batches():
             tables.append(batch)
@@ -54,8 +56,9 @@ class TableSource:
         return table if rows is None else table.take(slice(0, rows))
 
     def sample(self, most: int, seed: int) -> tuple[Table, int]:
-        """(a random sample of at most `most` records, in order; how many records the source has).
-        DataError if it has none."""
+        """(a random sample of `most` records without repetition, all of a smaller source, in the
+        source's order; how many records the source has). The same seed gives the same sample. Reads
+        every record once. DataError if there are none."""
         generator = np.random.default_rng(seed)
         sampled: list[Table] = []
         keys = np.zeros(0)
@@ -79,8 +82,9 @@ def _of_smallest_keys(
     keys: npt.NDArray[np.float64],
     most: int,
 ) -> tuple[list[Table], npt.NDArray[np.float64]]:
-    """([the records with the `most` smallest keys, in order], their keys). sampled: batches of more
-    than `most` records; keys: (n,), of all their records in order."""
+    """([one table of the records with the `most` smallest keys, in the order they had], their keys,
+    (most,)). sampled: batches of n records, more than `most`; keys: (n,), a random number for each
+    of their records in order."""
     table = concat(sampled)
     rows = np.sort(np.argpartition(keys, most)[:most])
     return [table.take(rows)], keys[rows]
