@@ -45,19 +45,22 @@ MembersWithValues = Iterator[tuple[Member, Iterator[Array]]]
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Successive rows of some arrays of a file, as one item of an archive. first: the number of its
-    first row in the archive; parts: for each array (its position in the file, its rows)."""
+    first row in the archive, from 0; parts: for each array (its position in the file, its rows,
+    (rows, *row_shape)), all with equally many rows; at least one."""
 
     first: int
     parts: list[tuple[int, Array]]
 
     def __len__(self) -> int:
+        """How many rows each of the arrays has here."""
         return len(self.parts[0][1])
 
 
 class ArrayContent(Content):
-    """The arrays of a file, in their order. joint: whether they are the columns of one table.
+    """The arrays of a file, in their order. joint: whether they are the columns of one table, and a
+    block holds rows of all of them.
 
-    source, effort, bounding (the largest error allowed by column): only for writing.
+    source, effort, bounding (the largest error allowed by column label): only for writing.
     """
 
     name = "arrays"
@@ -70,6 +73,7 @@ class ArrayContent(Content):
         arrays: list[Tensor],
         joint: bool,
     ) -> None:
+        """mode, format: as of Content; arrays: descriptions, laid out; joint: as of the class."""
         super().__init__(mode, format)
         self.arrays = arrays
         self.joint = joint
@@ -87,8 +91,8 @@ class ArrayContent(Content):
         bounds: Bounds | None,
     ) -> ArrayContent:
         """The content to write a source by; UnsuitedError if a type of its arrays cannot be stored
-        natively. bounds: for each column label the largest error, None for exact; None: all are
-        exact."""
+        natively. bounds: for each label of `column_labels`, in order, the largest error, None for
+        exact; None: all are exact."""
         is_bounded = bounds is not None
         arrays = []
         values: dict[int, Array] = {}
@@ -109,6 +113,8 @@ class ArrayContent(Content):
         return content
 
     def header(self) -> dict[str, Json]:
+        """The entries of the archive's header: also the arrays' descriptions, and whether they are
+        joint."""
         header = super().header()
         header["arrays"] = [tensor.to_json() for tensor in self.arrays]
         # only where it is true
@@ -118,6 +124,8 @@ class ArrayContent(Content):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> ArrayContent:
+        """The content of a header, for reading; ArchiveError, ValueError, KeyError or TypeError if
+        it is none of arrays."""
         arrays = [Tensor.from_json(described) for described in header["arrays"]]
         joint = bool(header.get("joint", False))
         # of a damaged archive the header may say anything
@@ -129,15 +137,18 @@ class ArrayContent(Content):
 
     @property
     def fidelity(self) -> str:
+        """How exactly it comes back: "values", all values though not every byte of the file, or
+        "bounded"."""
         if self.mode == LOSSLESS:
             return "values"
         return self.mode
 
     def names(self, archive: Archive) -> list[str]:
+        """The names of the columns of all arrays, one array after the other."""
         return list(chain.from_iterable(self._column_names()))
 
     def _column_names(self) -> list[list[str]]:
-        """For each array the names of its columns."""
+        """For each array, in order, the names of its columns, as Tensor.column_names has them."""
         # columns of the only array need not name it
         alone = len(self.arrays) == 1
         return [tensor.column_names(alone) for tensor in self.arrays]
@@ -161,12 +172,14 @@ class ArrayContent(Content):
         return owners
 
     def _places_in(self, block: Block) -> list[int]:
-        """The places of the arrays that a block has rows of."""
+        """The places of the arrays, in the file from 0, that a block has rows of: all, or, if they
+        are not joint, one. ArchiveError for a block behind the last array."""
         if self.joint:
             return list(range(len(self.arrays)))
         return [self._array_at(block.first)]
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
+        """The bits of each row by column name."""
         attribution.share_blobs(ledger, block.columns)
         names = self.names(archive)
         owners = self.owners(block)
@@ -174,6 +187,8 @@ class ArrayContent(Content):
         return ledger.costs(names, owners, cells_a_row)
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
+        """As Content.cells: "12 values" for rows of an array that is one column, and "" for arrays
+        of which the block has no rows."""
         every_row = slice(0, block.rows)
         piece = self.decode(archive, block, every_row, None)
         values_of = dict(piece.parts)
@@ -217,6 +232,8 @@ class ArrayContent(Content):
     # ---- writing
 
     def items(self) -> Iterator[Rows]:
+        """Yield the rows of all arrays, as many as a block holds: of joint ones side by side, else
+        one array after the other."""
         if self.joint:
             places = list(range(len(self.arrays)))
             yield from self._items_of(places, 0)
@@ -243,6 +260,7 @@ class ArrayContent(Content):
             yield Rows(row + first, parts)
 
     def encode(self, item: Rows, hints: Hints) -> list[Encoded]:
+        """Encode rows as one block."""
         coded, by_label = self._coded(item)
         if len(coded) <= tensors.ALIKE:  # of more, one plan is for many
             books.offer(coded, self.effort)
@@ -255,6 +273,7 @@ class ArrayContent(Content):
             words["each"] = each
         count = len(item) * each
         # columns of several arrays are not alike
+        # the period, after which alike columns come again, is that of one array
         if count > 0 and len(item.parts) > 1:
             period = 0
         content, payload, after = blocks.encode(
@@ -278,8 +297,8 @@ class ArrayContent(Content):
         return [encoded]
 
     def _coded(self, item: Rows) -> tuple[list[Coded], list[list[Coded]]]:
-        """(the columns of a block of these rows, in order; the same columns, for each column
-        label)."""
+        """(the columns of a block of these rows, in order; the same columns, for each column label,
+        as one label may have several)."""
         coded: list[Coded] = []
         by_label: list[list[Coded]] = [[] for _ in self.bounding.labels]
         for place, values in item.parts:
@@ -297,12 +316,12 @@ class ArrayContent(Content):
 
     def _shape_of_block(self, place: int) -> tuple[int, int]:
         """How the array at this position is laid out in a block: (how many cells of each column one
-        row has, the distance at which columns are alike)."""
+        row has, after how many columns alike ones come again, 0 for never)."""
         tensor = self.arrays[place]
         return tensors.cells_of(tensor, 1), tensors.period_of(tensor)
 
     def _first_label(self, place: int) -> int:
-        """The number of the first column label of the array at this place."""
+        """The number, from 0, of the first column label of the array at this place."""
         return sum(tensor.bounds for tensor in self.arrays[:place])
 
     def _bounds_of(self, place: int) -> Bounds:
@@ -312,16 +331,21 @@ class ArrayContent(Content):
         return self.bounding.bounds[first:last]
 
     def size_of(self, item: Rows) -> int:
+        """How many bytes the rows of an item take in numpy's memory."""
         return sum(values.nbytes for _, values in item.parts)
 
     def bytes_of(self, piece: Rows) -> int:
+        """How many bytes restored rows take in numpy's memory."""
         return self.size_of(piece)
 
     @property
     def bounded(self) -> Sequence[str]:
+        """The labels of the columns that have a bound."""
         return self.bounding.bounded
 
     def compare(self, archive: Archive) -> None:
+        """Read the source once more and raise ArchiveError unless the archive restores as many
+        rows, bit for bit or within their bounds."""
         stored = archive.pieces(0, archive.rows)
         for item in self.items():
             again = next(stored, None)
@@ -345,7 +369,10 @@ class ArrayContent(Content):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> Rows:
-        # for its check of their names: arrays are decoded whole
+        """The rows of a block that `inside` slices, of all arrays in it. ParamError if names are
+        wanted, as arrays have none to choose from; ArchiveError if the block has not its arrays'
+        columns."""
+        # which refuses: arrays are decoded whole
         if wanted is not None:
             self.places(archive, wanted)
         places = self._places_in(block)
@@ -372,6 +399,8 @@ class ArrayContent(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[Rows]:
+        """Yield rows first:last, a piece for each block. ArchiveError if the archive has not the
+        rows of its arrays, DataError for a part of arrays that have no common rows."""
         self._check_rows(archive)
         if (first, last) != (0, archive.rows):
             self._check_has_rows(str(archive.reader.path))
@@ -385,8 +414,8 @@ class ArrayContent(Content):
 
     def _check_has_rows(self, name: str) -> None:
         """Raise DataError if single rows cannot be asked for: they can be of arrays that are one
-        table, and of a single array whose rows are those of its first axis. name: the file's, for
-        the message."""
+        table, and of a single array whose rows are those of its first axis alone. name: the file's,
+        for the message."""
         if self.joint:
             return
         # rows of one array are those of its first axis, unless more axes count as rows
@@ -404,13 +433,16 @@ class ArrayContent(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
+        """Write rows first:last of all arrays as an .npy or .npz file. ParamError if names are
+        wanted; other errors as of `pieces`."""
         self._check_rows(archive)
         pieces = archive.pieces(first, last, wanted)
         members = self._members(archive, pieces, last - first)
         self._write(file, members)
 
     def _write(self, file: BinaryIO, members: MembersWithValues) -> None:
-        """Write arrays to a file of the source's kind."""
+        """Write arrays to a file of the source's kind. members: (an array's description, its rows,
+        part by part), in order."""
         with array_files.written(file, self._format) as writer:
             for member, parts in members:
                 writer.add(member, parts)
@@ -422,23 +454,24 @@ class ArrayContent(Content):
         last: int,
         wanted: Sequence[str] | None,
     ) -> None:
-        """Write rows first:last of the source to a file, as `restore` writes those of an archive:
-        to compare both. wanted: not used."""
+        """Write rows first:last of the source itself ("own") to a file, as `restore` writes those
+        of an archive, so that both can be compared. wanted: not used. DataError as of `pieces`."""
         rows = self._own(first, last)
         self._write(file, self._restored(rows, last - first))
 
     def rows_own(self) -> int:
-        """How many rows the source has, by the shapes of its arrays."""
+        """How many rows the source itself has, by the shapes of its arrays."""
         return self._rows_of_all()
 
     def frame_own(self, first: int, last: int) -> pd.DataFrame | Array | Json:
-        """Rows first:last of the source in the form that `frame` has for those of an archive: a
-        DataFrame, an array, or arrays by name."""
+        """Rows first:last of the source itself in the form that `frame` has for those of an
+        archive: a DataFrame, an array, or arrays by name. DataError as of `pieces`."""
         rows = self._own(first, last)
         return self._gathered(self._restored(rows, last - first))
 
     def _own(self, first: int, last: int) -> Iterator[Rows]:
-        """Read rows first .. last - 1 of the source and yield them, block by block."""
+        """Read rows first .. last - 1 of the source itself and yield them, block by block.
+        DataError for a part of arrays that have no common rows."""
         is_part = (first, last) != (0, self._rows_of_all())
         if is_part and self.source is not None:
             self._check_has_rows(self.source.name)
@@ -453,8 +486,9 @@ class ArrayContent(Content):
         pieces: Iterator[Rows],
         rows: int,
     ) -> MembersWithValues:
-        """Yield each array with its values, part by part; of a lenient archive what is left of
-        them."""
+        """Yield (array, iterator of its values, part by part) for each array, from pieces in the
+        archive's order; of a lenient archive, which passes over damage, what is left of them. rows:
+        how many the pieces should have together."""
         if archive.lenient:
             return self._recovered(pieces)
         return self._restored(pieces, rows)
@@ -464,9 +498,10 @@ class ArrayContent(Content):
         pieces: Iterator[Rows],
         rows: int,
     ) -> MembersWithValues:
-        """Yield each array with its values, part by part, as the pieces come; joint arrays only
-        once all pieces are read. The values of an array must be taken before the next array is
-        asked for. rows: how many are restored. rows: how many the pieces have together."""
+        """Yield (array, iterator of its values, part by part) for each array, as the pieces come;
+        joint arrays only once all pieces are read. The values of an array must be taken before the
+        next array is asked for. rows: how many the pieces have together. ArchiveError where pieces
+        end early."""
         members = [self._member(tensor, rows) for tensor in self.arrays]
         if len(members) == 1:
             yield members[0], _values_of(pieces)
@@ -484,8 +519,8 @@ class ArrayContent(Content):
             yield member, _taken(pieces, tensor.rows)
 
     def _recovered(self, pieces: Iterator[Rows]) -> MembersWithValues:
-        """Yield each array of a damaged archive with its values; its shape has only the rows that
-        could be read."""
+        """Yield (array, iterator of its values, part by part) for each array of a damaged archive;
+        its shape has only the rows that could be read."""
         parts_of: list[list[Array]] = [[] for _ in self.arrays]
         for piece in pieces:
             for place, values in piece.parts:
@@ -513,6 +548,8 @@ class ArrayContent(Content):
         first: int,
         last: int,
     ) -> pd.DataFrame | Array | Json:
+        """Rows first:last in memory: joint arrays as a DataFrame, a single one as an array, else a
+        dictionary of arrays by name. Errors as of `pieces`."""
         self._check_rows(archive)
         pieces = archive.pieces(first, last)
         members = self._members(archive, pieces, last - first)
@@ -520,7 +557,7 @@ class ArrayContent(Content):
 
     def _gathered(self, members: MembersWithValues) -> pd.DataFrame | Array | Json:
         """All arrays as one object: a DataFrame of joint ones, a single array as it is, else a
-        dictionary of arrays by name."""
+        dictionary of arrays by name. members: (array, its values, part by part)."""
         arrays = {}
         for member, parts in members:
             arrays[member.name] = array_files.gathered(member, parts)
@@ -533,7 +570,8 @@ class ArrayContent(Content):
 
 
 def _member_of(tensor: Tensor, shape: tuple[int, ...]) -> Member:
-    """An array as a member of a file to be written, with this shape."""
+    """An array as a member of a file to be written, with this shape, which may have fewer rows than
+    the tensor's."""
     return Member(
         name=tensor.name,
         dtype=np.dtype(tensor.dtype),
@@ -544,15 +582,15 @@ def _member_of(tensor: Tensor, shape: tuple[int, ...]) -> Member:
 
 
 def _values_of(pieces: Iterator[Rows]) -> Iterator[Array]:
-    """Yield the values of every part of the pieces, in order."""
+    """Yield the values of every part of the pieces, (rows, *row_shape), in order."""
     for piece in pieces:
         for _, values in piece.parts:
             yield values
 
 
 def _taken(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
-    """Take pieces from the iterator until they have `rows` rows together, and yield the values of
-    each; ArchiveError if there are fewer."""
+    """Take pieces, each of one array, from the iterator until they have `rows` rows together, and
+    yield the values of each; no piece may reach beyond. ArchiveError if there are fewer."""
     while rows > 0:
         piece = next(pieces, None)
         if piece is None:
@@ -564,8 +602,8 @@ def _taken(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
 
 
 def tensor_of(member: Member) -> Tensor:
-    """The type and shape of a file's array; UnsuitedError for a type that cannot be stored
-    natively."""
+    """The description of a file's array, not laid out yet; UnsuitedError for a type that cannot be
+    stored natively."""
     reason = tensors.reason_against(member.dtype)
     if reason is not None:
         raise UnsuitedError(f"array '{member.name}': {reason}")
@@ -595,9 +633,10 @@ def are_joint(arrays: Sequence[Tensor]) -> bool:
 
 
 def column_labels(source: ArrayFile) -> list[str]:
-    """The names by which --max-error refers to what has a bound: each column of an array of two
-    axes (one name for all if there are none, or more than tensors.MOST_COLUMNS), else each array.
-    UnsuitedError for a type that cannot be stored natively."""
+    """The names by which --max-error refers to what has a bound, in order: each column of an array
+    of two axes (one name for all if there are none, or more than tensors.MOST_COLUMNS), else each
+    array; different even where names repeat. UnsuitedError for a type that cannot be stored
+    natively."""
     alone = len(source.members) == 1
     names: list[str] = []
     for member in source.members:
@@ -606,9 +645,9 @@ def column_labels(source: ArrayFile) -> list[str]:
 
 
 def ends_of(source: ArrayFile) -> list[tuple[Fraction, Fraction] | None]:
-    """For each column label of an array file its (smallest, largest) finite number, as exact
-    fractions; None for one without finite numbers, or of another type. UnsuitedError as of
-    `tensor_of`."""
+    """For each of `column_labels` of an array file its (smallest, largest) finite number, as exact
+    fractions; None for one without finite numbers, or of a type other than integers and real
+    floats. UnsuitedError as of `tensor_of`."""
     ends: list[tuple[Fraction, Fraction] | None] = []
     for place, member in enumerate(source.members):
         tensor = tensor_of(member)

@@ -36,9 +36,11 @@ Bounds = Sequence[Fraction | None]
 
 class ArrowContent(Content):
     """A table in Arrow's types, as batches of one schema. Columns are told by their place, as names
-    may repeat.
+    may repeat; `labels` are different names for them.
 
-    source, effort, dictionaries, bounding (the largest error allowed by place): for writing.
+    source, effort, bounding (the largest error allowed by place): only for writing. dictionaries:
+    the different ones of each column, collected from the source or read from the archive; coder:
+    encodes and decodes batches with them.
     """
 
     name = "arrow"
@@ -50,6 +52,7 @@ class ArrowContent(Content):
         format: dict[str, Json],
         schema: pa.Schema,
     ) -> None:
+        """mode, format: as of Content; schema: of all batches."""
         super().__init__(mode, format)
         self.schema = schema
         self.labels = labels_of(schema.names)
@@ -67,8 +70,9 @@ class ArrowContent(Content):
         effort: Effort,
         bounds: Bounds | None,
     ) -> ArrowContent:
-        """The content to write a source by; UnsuitedError for a type that cannot be stored
-        natively. bounds: for each column the largest error, None for exact; None: all are exact."""
+        """The content to write a source by, which is read once if it has dictionaries;
+        UnsuitedError for a type that cannot be stored natively. bounds: for each column, in order,
+        the largest error, in its unit, None for exact; None: all are exact."""
         schema = source.schema
         reason = schemas.reason_against(schema)
         if reason is not None:
@@ -106,12 +110,15 @@ class ArrowContent(Content):
         return {DICTIONARIES: data}
 
     def header(self) -> dict[str, Json]:
+        """The entries of the archive's header: also the schema."""
         header = super().header()
         header["schema"] = schemas.to_json(self.schema)
         return header
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> ArrowContent:
+        """The content of a header, for reading; ArchiveError, ValueError, KeyError or TypeError if
+        it is none of an Arrow table."""
         mode = str(header["mode"])
         format = dict(header["format"])
         schema = schemas.from_json(header["schema"])
@@ -119,16 +126,21 @@ class ArrowContent(Content):
 
     @property
     def fidelity(self) -> str:
+        """How exactly it comes back: "values", all values though not every byte of the file, or
+        "bounded"."""
         return "values" if self.mode == LOSSLESS else self.mode
 
     def names(self, archive: Archive) -> list[str]:
+        """The labels of the columns, in order: their names, with the place where names repeat."""
         return self.labels
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
+        """The bits of each record by column label."""
         attribution.share_blobs(ledger, block.columns)
         return ledger.costs(self.labels, self.owners(block))
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
+        """As Content.cells; "" for a missing value."""
         every_row = slice(0, block.rows)
         batch = self.decode(archive, block, every_row, None)
         cells = []
@@ -140,14 +152,19 @@ class ArrowContent(Content):
     # ---- writing
 
     def items(self) -> Iterator[pa.RecordBatch]:
+        """Yield the source's records in order, as batches of about as many as a block holds."""
         assert self.source is not None
         yield from self.source.batches()
 
     def located_items(self) -> Iterator[tuple[pa.RecordBatch, Located | None]]:
+        """Yield each batch with the place from which another process can read it; None if only this
+        one can."""
         assert self.source is not None
         yield from self.source.located()
 
     def encode(self, item: pa.RecordBatch, hints: Hints) -> list[Encoded]:
+        """Encode a batch as one block. ArchiveError for a dictionary that was not there when the
+        source was first read, or a bound that could not be kept."""
         # a column of lists or structures is coded as several
         coded = self.coder.encode(item)
         flat = [column for columns in coded for column in columns]
@@ -175,17 +192,21 @@ class ArrowContent(Content):
         return [encoded]
 
     def size_of(self, item: pa.RecordBatch) -> int:
+        """How many bytes a batch takes in Arrow's memory."""
         return int(item.nbytes)
 
     def bytes_of(self, piece: pa.RecordBatch) -> int:
+        """How many bytes a restored batch takes in Arrow's memory."""
         return int(piece.nbytes)
 
     @property
     def bounded(self) -> Sequence[str]:
+        """The labels of the columns that have a bound."""
         return self.bounding.bounded
 
     @property
     def checks_items(self) -> bool:
+        """Whether no column has dictionaries, which lie outside of the blocks."""
         # that dictionaries are restored no single item tells
         return not self.dictionaries.of
 
@@ -195,30 +216,40 @@ class ArrowContent(Content):
         encoded: list[Encoded],
         decoder: Decoder,
     ) -> None:
+        """Raise ArchiveError unless a batch's block decodes to its values, within the columns'
+        bounds."""
+
         # one by one: a batch may have become several blocks
         def restored() -> Iterator[pa.RecordBatch]:
+            """Yield the batches that the encoded blocks decode to."""
             for block in map(decoder.again, encoded):
                 yield self.coder.decode(block.columns, block.rows)
 
         self._compare_batches(iter([item]), restored())
 
     def check_kind(self) -> None:
+        """Raise ArchiveError unless a file that is written of the source's own batches reads as the
+        source does; nothing for a table in memory."""
         assert self.source is not None
         # what is only in memory has no file that another could differ from
         if self.source.path is not None:
             self._compare_file(self.items())
 
     def check_written(self, archive: Archive) -> None:
+        """Raise ArchiveError unless the finished archive has the digests of its blocks, this
+        content's header, and its schema."""
         super().check_written(archive)
         schema = getattr(archive.content, "schema", None)
         if schema is None or not self._is_schema(schema):
             raise self.differs("the schema")
 
     def _is_schema(self, schema: pa.Schema) -> bool:
-        """Whether a schema is the content's own, metadata included."""
+        """Whether a schema is that of this content, metadata included."""
         return bool(schema.equals(self.schema, check_metadata=True))
 
     def compare(self, archive: Archive) -> None:
+        """Read the source once more and raise ArchiveError unless the archive's records, written as
+        a file of its kind, read as the source does; of a table in memory batches are compared."""
         assert self.source is not None
         restored = archive.pieces(0, archive.rows)
         if self.source.path is None:
@@ -249,6 +280,7 @@ class ArrowContent(Content):
         archive: Archive,
         items: Iterator[pa.RecordBatch],
     ) -> None:
+        """Raise ArchiveError unless a shard, an archive of these batches alone, restores them."""
         restored = archive.pieces(0, archive.rows)
         self._compare_batches(items, restored)
 
@@ -272,6 +304,8 @@ class ArrowContent(Content):
     # ---- reading
 
     def is_like(self, other: Content) -> bool:
+        """Whether the other content is of Arrow's types, too, with the same schema but for its
+        metadata."""
         if not isinstance(other, ArrowContent):
             return False
         # what pandas notes of each may differ
@@ -295,6 +329,8 @@ class ArrowContent(Content):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> pa.RecordBatch:
+        """The records of a block that `inside` slices, as a batch of the wanted columns, by labels,
+        in that order."""
         coder = self.reader(archive)
         whole = coder.decode(block.columns, block.rows)
         part = _rows_of(whole, inside)
@@ -310,6 +346,8 @@ class ArrowContent(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
+        """Write records first:last as a file of the source's kind; ParamError for a label that is
+        not there, ArchiveError for a schema that such a file cannot have."""
         pieces = archive.pieces(first, last, wanted)
         # of a damaged archive, or of one of several shards, these are not all records
         is_part = archive.lenient or not archive.is_one_file
@@ -328,7 +366,9 @@ class ArrowContent(Content):
         whole: bool,
     ) -> None:
         """Write batches as a file of the source's kind. wanted: labels of their columns; None: all.
-        whole: whether they are all records."""
+        whole: whether they are all records, so that the source's groups of rows are written again.
+        ParamError for a label that is not there, NotImplementedError (Arrow's) for a type that such
+        a file cannot have."""
         schema = self.schema
         format = self._format
         if wanted is not None:
@@ -344,8 +384,9 @@ class ArrowContent(Content):
         last: int,
         wanted: Sequence[str] | None,
     ) -> None:
-        """Write records first:last of the source to a file, as `restore` writes those of an
-        archive: to compare both. wanted: labels of the columns; None: all."""
+        """Write records first:last of the source itself ("own") to a file, as `restore` writes
+        those of an archive, so that both can be compared. wanted: labels of the columns; None: all;
+        ParamError for one that is not there."""
         pieces = self._own(first, last)
         # an archive's batches come with the wanted columns alone
         if wanted is not None:
@@ -354,20 +395,23 @@ class ArrowContent(Content):
         self._write(file, pieces, wanted, whole=False)
 
     def rows_own(self) -> int:
-        """How many records the source has; it is read for that."""
+        """How many records the source itself has; all of it is read for that."""
         return sum(batch.num_rows for batch in self.items())
 
     def frame_own(self, first: int, last: int) -> pd.DataFrame:
-        """Records first:last of the source as a DataFrame, as `frame` has those of an archive."""
+        """Records first:last of the source itself as a DataFrame, as `frame` has those of an
+        archive."""
         pieces = self._own(first, last)
         return arrow_files.frame_of(self.schema, pieces)
 
     def _own(self, first: int, last: int) -> Iterator[pa.RecordBatch]:
-        """Yield records first:last of the source, batch by batch."""
+        """Yield records first:last of the source itself, batch by batch."""
         for batch, inside in cut(self.items(), first, last):
             yield _rows_of(batch, inside)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
+        """Records first:last as a DataFrame, with the index and dtypes that pandas noted in the
+        schema."""
         pieces = archive.pieces(first, last)
         return arrow_files.frame_of(self.schema, pieces)
 
@@ -378,18 +422,22 @@ class ArrowContent(Content):
         last: int,
         wanted: Sequence[str],
     ) -> pd.DataFrame:
+        """As `frame`, of the columns of these labels, in this order. ParamError for one that is not
+        there."""
         places = self.places(archive, wanted)
         schema = _part_of(self.schema, places)
         pieces = archive.pieces(first, last, wanted)
         return arrow_files.frame_of(schema, pieces)
 
     def owners(self, block: Block) -> list[int]:
+        """For each column of a block the place of the table's column that it is part of."""
         metas = [column.meta for column in block.columns]
         return self.coder.owners(metas)
 
 
 def _part_of(schema: pa.Schema, places: Sequence[int]) -> pa.Schema:
-    """A schema with only the columns at these places, and the metadata of all."""
+    """A schema with only the columns at these places, from 0, in that order, and the metadata of
+    all."""
     import pyarrow as pa
 
     fields = [schema.field(place) for place in places]
@@ -397,7 +445,7 @@ def _part_of(schema: pa.Schema, places: Sequence[int]) -> pa.Schema:
 
 
 def _rows_of(batch: pa.RecordBatch, inside: slice) -> pa.RecordBatch:
-    """The rows `inside` of a batch, as a view of it."""
+    """The rows `inside`, a slice with begin and end, of a batch, as a view of it."""
     return batch.slice(inside.start, inside.stop - inside.start)
 
 

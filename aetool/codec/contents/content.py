@@ -46,13 +46,14 @@ class Content:
     restored and compared.
 
     name, version: what the header calls it; an archive of another pair is refused. kind: of
-    records: "table", "array", "image", "folder" or "bytes". mode: LOSSLESS, BOUNDED or LOSSY.
+    records: "table", "array", "image", "folder" or "bytes". mode: LOSSLESS, BOUNDED or LOSSY;
+    ValueError for another. format: how the source was written, as `format` returns it.
     hashes_bytes: whether the digest of the whole is that of the restored bytes; else it is that of
     all blocks' digests. can_be_sharded: whether items may be written to archives of their own.
-    opens_with_head: whether the first restored piece is what comes before the records. ValueError
-    for another mode.
+    opens_with_head: whether the first restored piece is what comes before the records.
 
-    paths: files of the source, see `watch`.
+    paths: files of the source, see `watch`. A content without a source only reads: what encodes or
+    compares must not be called.
     """
 
     name: ClassVar[str]
@@ -73,8 +74,8 @@ class Content:
     # ---- travelling
 
     def to_encode(self) -> Content:
-        """A copy without the source, which can be pickled: for another process that encodes
-        items."""
+        """A copy without the source, which can be pickled: for another process that encodes items.
+        It cannot read or compare the source."""
         alone = copy.copy(self)
         # an open file cannot be pickled, and nobody there reads it
         for name in OF_SOURCE:
@@ -93,7 +94,8 @@ class Content:
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> Content:
-        """The content of a header; ValueError, KeyError or TypeError if it is not one."""
+        """The content of an archive's header, for reading: it has no source. ValueError, KeyError
+        or TypeError if the header is none of this kind."""
         raise NotImplementedError
 
     @property
@@ -108,9 +110,10 @@ class Content:
         return False
 
     def format(self, archive: Archive | None = None) -> dict[str, Json]:
-        """How the source was written: its file format, and what else its writer needs to know.
-        archive: the one that is read, for a content whose archive leaves a part of the format to a
-        shared model; other contents do not look at it."""
+        """How the source was written: under "format" its kind of file ("csv", "npy" ...), and by
+        other keys what else its writer needs to know. archive: the one that is read, for a content
+        whose archive leaves a part of the format to a shared model; other contents do not look at
+        it."""
         return self._format
 
     def owners(self, block: Block) -> list[int] | None:
@@ -119,7 +122,7 @@ class Content:
         return None
 
     def sections(self) -> Mapping[str, bytes]:
-        """The sections to be written before the blocks, as bytes by name."""
+        """The sections to be written before the blocks, as bytes by name; {} if there are none."""
         return {}
 
     # ---- a source to blocks
@@ -139,11 +142,13 @@ class Content:
 
     @property
     def opening(self) -> bytes:
-        """The bytes of the source before its first item."""
+        """The bytes of the source before its first item, in the source's encoding; b"" if there are
+        none."""
         return b""
 
     def items(self) -> Iterator[Piece]:
-        """Read the source and yield it in pieces, each of which becomes one block or a few."""
+        """Read the source and yield it in pieces, in order, each of which becomes one block or a
+        few. Each call begins anew."""
         raise NotImplementedError
 
     def located_items(self) -> Iterator[tuple[Piece, Located | None]]:
@@ -153,7 +158,8 @@ class Content:
             yield item, None
 
     def encode(self, item: Piece, hints: Hints) -> list[Encoded]:
-        """Encode an item as blocks, in order. hints: from the block before."""
+        """Encode an item that `items` yielded as blocks, in order: one, or a few. hints: what
+        worked for the block before, tried first; blocks.NO_HINTS for the first."""
         raise NotImplementedError
 
     def size_of(self, item: Piece) -> int:
@@ -219,13 +225,15 @@ class Content:
         raise NotImplementedError
 
     def differs(self, what: str) -> ArchiveError:
-        """Return, not raise, the ArchiveError that says which part would not be restored."""
+        """Return, not raise, the ArchiveError for a part that would not be restored. what: the
+        part, in words, such as "the header"."""
         return ArchiveError(f"{what} would not be restored as the source has it")
 
     # ---- blocks to records
 
     def names(self, archive: Archive) -> list[str]:
-        """The names of the columns, or of what else a block's bytes are counted for."""
+        """The names of the columns, or of what else a block's bytes are counted for: of a content
+        without columns its kind alone."""
         return [self.kind]
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
@@ -245,8 +253,9 @@ class Content:
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> Piece:
-        """The records of a decoded block that `inside` slices, counted from the block's first, 0.
-        wanted: the names of the columns; None: all."""
+        """The records of a decoded block that `inside` slices, counted from the block's first, 0,
+        as a piece: bytes of text, columns, pixels or files. wanted: the names of the columns; None:
+        all. ArchiveError for a block that is not what the header promises."""
         raise NotImplementedError
 
     def pieces(
@@ -256,7 +265,8 @@ class Content:
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[Piece]:
-        """Yield records first:last, block by block. wanted: the names of the columns; None: all."""
+        """Yield records first:last, counted from 0, a piece for each block. wanted: the names of
+        the columns; None: all. Errors of damaged blocks are those of Archive.blocks."""
         for block, inside in archive.blocks(first, last):
             yield self.decode(archive, block, inside, wanted)
 
@@ -297,8 +307,9 @@ class Content:
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
-        """Write records first:last to a file of the source's kind. wanted: the names of the
-        columns; None: all."""
+        """Write records first:last to `file`, open for writing bytes, as a file of the source's
+        kind; it is not closed. wanted: the names of the columns; None: all. ParamError for a name
+        that is not there, DataError where no file can hold what is asked for."""
         raise NotImplementedError
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
@@ -345,16 +356,20 @@ class ByteContent(Content):
         format: dict[str, Json],
         stream: Callable[[], BinaryIO] | None = None,
     ) -> None:
+        """mode, format: as of Content; stream: None for an archive that is read."""
         super().__init__(mode, format)
         self.stream = stream
         self.file: FileAt | None = None
 
     def opened(self) -> BinaryIO:
-        """Open the source's bytes, to be read from the first on."""
+        """Open the source's bytes, to be read from the first on; the caller closes them. Only with
+        a `stream`."""
         assert self.stream is not None
         return self.stream()
 
     def located_items(self) -> Iterator[tuple[bytes, Located | None]]:
+        """Yield each item with its place in the source's file, for other processes; None if `file`
+        is None."""
         place = len(self.opening)
         for item in self.items():
             if self.file is None:
@@ -364,22 +379,27 @@ class ByteContent(Content):
             place += len(item)
 
     def digested_as_read(self, item: bytes) -> bytes:
+        """The item itself: the digest of the whole is that of the source's bytes."""
         return item
 
     def digested_as_written(self, encoded: list[Encoded]) -> bytes:
+        """Nothing, b"": the digest is taken of items as they are read."""
         return b""
 
     @property
     def checks_items(self) -> bool:
+        """True: bytes can be compared item by item."""
         return True
 
     def check_item(self, item: bytes, encoded: list[Encoded], decoder: Decoder) -> None:
+        """Raise ArchiveError unless an item's blocks decode, one behind the other, to its bytes."""
         found = b"".join(self.text_of(decoder.again(block)) for block in encoded)
         if found != item:
             raise self.differs(self.part)
 
     def text_of(self, block: Block) -> bytes:
-        """The bytes that a decoded block restores, in the form that items have."""
+        """The bytes that a decoded block restores, in the form that items have. ArchiveError if it
+        is damaged."""
         raise NotImplementedError
 
     def compare(self, archive: Archive) -> None:
@@ -392,9 +412,12 @@ class ByteContent(Content):
             self.compare_end(stream)
 
     def compare_items(self, archive: Archive, items: Iterator[bytes]) -> None:
+        """Raise ArchiveError unless a shard, an archive of these items alone, restores their bytes,
+        the source's opening in front."""
         expected = itertools.chain([self.opening], map(self.bytes_to_restore, items))
         left = b""
         for piece in archive.pieces(0, archive.rows):
+            # items and pieces may be cut in other places: what is left waits for the next piece
             while len(left) < len(piece):
                 more = next(expected, None)
                 if more is None:
@@ -407,11 +430,12 @@ class ByteContent(Content):
             raise self.differs("the end of the file")
 
     def bytes_to_restore(self, item: bytes) -> bytes:
-        """The bytes of the source that an item comes from."""
+        """The bytes of the source that an item comes from, in the source's encoding; the item
+        itself, unless a subclass reads items in another encoding."""
         return item
 
     def compare_end(self, stream: BinaryIO) -> None:
-        """Raise ArchiveError if the stream has any bytes left."""
+        """Raise ArchiveError if the stream, from where it stands, has any bytes left."""
         if stream.read(1):
             raise self.differs("the end of the file")
 
@@ -423,6 +447,8 @@ class ByteContent(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
+        """Write records first:last to `file`, byte for byte, piece by piece; wanted: as of
+        `pieces`."""
         for piece in archive.pieces(first, last, wanted):
             file.write(piece)
 
@@ -456,7 +482,8 @@ def places_in(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
 
 def cut(items: Iterable[Piece], first: int, last: int) -> Iterator[tuple[Piece, slice]]:
     """Yield those items that hold some of the rows first .. last - 1, each with the slice of its
-    rows that do."""
+    rows that do. items: of successive rows, from row 0 on; len() of each is how many rows it
+    has."""
     begin = 0
     for item in items:
         end = begin + len(item)

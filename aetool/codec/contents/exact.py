@@ -27,7 +27,8 @@ def at_least_one(
 
 
 def bytes_of_columns(columns: writers.Columns) -> int:
-    """How many bytes restored columns take in memory; of text, how many characters."""
+    """How many bytes restored columns, values by name, take in memory; of text, how many
+    characters."""
     size = 0
     for column in columns.values():
         if isinstance(column, list):
@@ -54,8 +55,9 @@ def kind_of(values: Values) -> str:
 
 
 def encoded(values: Values) -> Coded:
-    """Encode a column exactly: cells of text, moments in microseconds, or float64; missing cells
-    and NaT stay missing, and NaN stays NaN."""
+    """Encode a column exactly, (n,): cells of text, moments in microseconds, or any other numbers
+    as float64; missing cells and NaT stay missing, and NaN stays NaN. ArchiveError if cells have
+    more bytes than a block may have."""
     if isinstance(values, Cells):
         return cells.encode_cells(values.buffer, values.start, values.stop, values.null, utf8=True)
     if values.dtype.kind == "M":
@@ -66,8 +68,9 @@ def encoded(values: Values) -> Coded:
 
 
 def restored(column: Decoded) -> writers.Restored:
-    """The values of a column that `encoded` encoded: moments with NaT, floats with NaN, or strings
-    with None where they are missing. ArchiveError if the column is damaged or of anything else."""
+    """The values of a column that `encoded` encoded, (n,): moments, datetime64[us], with NaT,
+    floats, float64, with NaN, or a list of strings with None where they are missing. ArchiveError
+    if the column is damaged or of anything else."""
     if isinstance(column.meta, IntegerMeta):
         return tensors.decode_moments(column, np.dtype(MICROSECONDS))
     if isinstance(column.meta, RealMeta):

@@ -49,6 +49,8 @@ class TypedFile(KeptBytes):
         stream: Callable[[], BinaryIO] | None = None,
         effort: Effort | None = None,
     ) -> None:
+        """format: "format" is the kind of file, of ARRAYS or TABLES; stream, effort: as of
+        KeptBytes."""
         super().__init__(format, stream, effort)
         self.kind = "array" if format["format"] in ARRAYS else "table"
         self.squeezed = b""
@@ -56,6 +58,8 @@ class TypedFile(KeptBytes):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> KeptBytes:
+        """The content of a header, for reading; a KeptBytes if its format is none of arrays or
+        tables."""
         format = dict(header["format"])
         # what a file is kept for may be that it cannot be read: such a one has no types
         has_types = format["format"] in (*ARRAYS, *TABLES)
@@ -63,16 +67,19 @@ class TypedFile(KeptBytes):
 
     @property
     def holding(self) -> str:
+        """Words for a message on what the archive holds."""
         return "a small file, squeezed as it is"
 
     # ---- writing
 
     def is_smaller(self, most: int, rows: int) -> bool:
-        """Compress the file's bytes as they are, keep the result for `encode`, and return whether
-        it is shorter than `most` bytes. rows: how many the file has.
+        """Compress the file's bytes as they are, and return whether they take fewer than `most`
+        bytes so. What `encode` needs is kept: `squeezed`, b"" where they do not, and `rows`. rows:
+        how many the file has.
 
-        False, without a thorough try, for an empty file, for one of more than LARGEST bytes or
-        MOST_ROWS rows, and where a quick look takes more than PROMISE * most bytes.
+        False, without a thorough try and with nothing kept, for an empty file, for one of more than
+        LARGEST bytes or MOST_ROWS rows, and where a quick look takes more than PROMISE * most
+        bytes.
         """
         with self.opened() as stream:
             raw = read_exactly(stream, LARGEST + 1)
@@ -82,6 +89,7 @@ class TypedFile(KeptBytes):
         look = len(stages.named("lzma2").squeeze(raw, quick=True))
         if look > PROMISE * most:
             return False
+        # of a tiny file a thorough search takes no time
         is_quick = self.effort.quick and len(raw) > TINY
         squeezed = plain.packed(raw, most, is_quick, binary=True, look=look)
         self.squeezed = squeezed or b""
@@ -89,10 +97,13 @@ class TypedFile(KeptBytes):
         return squeezed is not None
 
     def items(self) -> Iterator[bytes]:
+        """Yield all bytes of the source as the one item."""
         with self.opened() as stream:
             yield stream.read()
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
+        """The one block: the bytes that `is_smaller` squeezed, which must have been called, and
+        returned True. item, hints: not used."""
         coded = [bytes_column(self.squeezed)]
         content, payload, after = blocks.encode(coded, self.rows, {}, self.effort)
         return [Encoded(self.rows, content, payload, after)]
@@ -100,9 +111,11 @@ class TypedFile(KeptBytes):
     # ---- reading
 
     def names(self, archive: Archive) -> list[str]:
+        """One name, that of all bytes together."""
         return ["the whole file"]
 
     def owners(self, block: Block) -> list[int]:
+        """The only column of a block belongs to the only name."""
         return [0]
 
     def pieces(
@@ -123,17 +136,24 @@ class TypedFile(KeptBytes):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
+        # all of it: the very bytes of the file
+        """Write the file's very bytes, or, if only some rows or columns are wanted, a new file of
+        the same format with these. ParamError for columns of arrays, or that are not there;
+        DataError if the file cannot be read by rows."""
         if (first, last) == (0, archive.rows) and wanted is None:
             super().restore(archive, file, first, last)
             return
         if wanted is not None and self.kind != "table":
             self.places(archive, wanted)  # which refuses
+        # a part of it is written anew, as a file of the same format
         with self._in_types(archive) as content:
             if content is None:
                 raise self.without_rows(archive)
             content.restore_own(file, first, last, wanted)
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
+        """Rows first:last in memory, as Content.frame has them; where tables and arrays cannot hold
+        the file's types, as KeptBytes.frame."""
         with self._in_types(archive) as content:
             if content is None:
                 return super().frame(archive, first, last)
@@ -141,8 +161,8 @@ class TypedFile(KeptBytes):
 
     @contextmanager
     def _in_types(self, archive: Archive) -> Iterator[InTypes | None]:
-        """Context manager: restore the stored file to a scratch file and yield that, opened as a
-        table, arrays or pixels.
+        """Context manager: restore the stored file to a scratch file, which is gone at the end, and
+        yield that, opened as a table, arrays or pixels.
 
         Yields None where it has a type that tables and arrays cannot hold, or where its number of
         rows is not the archive's.
@@ -161,8 +181,9 @@ class TypedFile(KeptBytes):
 
 def content_of(path: Path, name: str, format: dict[str, Json]) -> InTypes:
     """Open a file of arrays or a Parquet or Arrow table as a content of its own types. name: the
-    file's, for messages; format: what the archive says of it. Raises UnsuitedError where the file
-    has a type that tables or arrays cannot hold."""
+    file's, for messages; format: what the archive says of it, which goes before what the file says.
+    Raises UnsuitedError where the file cannot be read, or has a type that tables or arrays cannot
+    hold."""
     if format["format"] in ARRAYS:
         arrays = array_files.open_arrays(path, name)
         pixels = pixels_of(arrays)

@@ -35,8 +35,9 @@ class Folder(Content):
     come first.
 
     folders: permission bits by path, of folders that are empty, or whose bits are not the usual; ""
-    is the folder itself. source, effort, keep_files (store all files by their bytes): for writing.
-    model, primed: as of PixelArray. bounds: how many levels off restored values may be.
+    is the folder itself; with a source they are read from that. source, effort (None: as usual),
+    keep_files (store all files by their bytes): only for writing. model, primed: as of PixelArray.
+    bounds: how many levels off restored values may be; with any the mode is BOUNDED.
     """
 
     name = "folder"
@@ -53,6 +54,7 @@ class Folder(Content):
         primed: bool = False,
         bounds: Bounds = EXACT,
     ) -> None:
+        """format: as of Content; the others: as of the class."""
         mode = LOSSLESS if bounds == EXACT else BOUNDED
         super().__init__(mode, format)
         self.bounds = bounds
@@ -67,6 +69,8 @@ class Folder(Content):
         self._exact: dict[str, int] = {}
 
     def header(self) -> dict[str, Json]:
+        """The entries of the archive's header: also folders' permission bits, and whether it needs
+        a model."""
         header = super().header()
         # only where there are some
         if self.folders:
@@ -75,6 +79,8 @@ class Folder(Content):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> Folder:
+        """The content of a header, for reading; ValueError, KeyError or TypeError if it is none of
+        a folder."""
         return cls(
             dict(header["format"]),
             folders=_folders_of(header),
@@ -83,6 +89,8 @@ class Folder(Content):
 
     @property
     def fidelity(self) -> str:
+        """How exactly it comes back: "bounded", "pixels", or "lossless", every byte, which only a
+        source tells that has no pictures or keeps all files as bytes."""
         if self.mode == BOUNDED:
             return self.mode
         if self.source is None:
@@ -94,9 +102,12 @@ class Folder(Content):
 
     @property
     def is_folder(self) -> bool:
+        """True: a folder of files is restored."""
         return True
 
     def items(self) -> Iterator[list[Picture]]:
+        """Yield the files of the source, in order, in lists of at least one; those of a list have
+        one key (see Picture.key) and go into one block."""
         waiting: list[Picture] = []
         size = 0
         # a block holds pictures of one key, in the order of the names
@@ -114,7 +125,8 @@ class Folder(Content):
             yield waiting
 
     def _pictures(self) -> Iterator[Picture]:
-        """Yield every file of the source: pictures, then the others, large ones in pieces."""
+        """Yield every file of the source, each call anew: pictures, then the others, large ones in
+        pieces. DataError for one that cannot be read."""
         # read anew by each call: once to encode, once to compare
         assert self.source is not None
         for name in self.source.names:
@@ -125,6 +137,8 @@ class Folder(Content):
             yield from folders.read(path, name, keep=True)
 
     def encode(self, item: list[Picture], hints: Hints) -> list[Encoded]:
+        """Encode files of one key as one block: pictures with a palette by pixels or as their
+        files, whichever is smaller. hints: not used."""
         encoded = folders.encode(item, self.effort, self.model, self.bounds)
         # palettes take space of their own: small icons can be smaller as the files they are
         if item[0].palette is None:
@@ -136,8 +150,8 @@ class Folder(Content):
         return [as_files if is_smaller else encoded]
 
     def _as_files(self, item: list[Picture]) -> Encoded | None:
-        """Pictures as a block of the bytes of their files; None if a file is so large that it takes
-        several blocks."""
+        """Pictures as a block of the bytes of their files, read anew from the source; None if a
+        file is so large that it takes several blocks."""
         pieces: list[Picture] = []
         for picture in item:
             pieces += self._bytes_of_file(picture)
@@ -151,10 +165,12 @@ class Folder(Content):
         return folders.read(path, picture.name, keep=True)
 
     def _path_of(self, picture: Picture) -> Path:
+        """Where the source has the file of a picture."""
         assert self.source is not None
         return self.source.path / picture.name
 
     def size_of(self, item: list[Picture]) -> int:
+        """How many bytes the files of an item take in the source; OSError if one is gone."""
         size = 0
         for picture in item:
             if picture.pixels is None:
@@ -165,9 +181,12 @@ class Folder(Content):
         return size
 
     def bytes_of(self, piece: list[Picture]) -> int:
+        """How many bytes restored files take: of their pixels, or as files."""
         return sum(picture.size for picture in piece)
 
     def compare(self, archive: Archive) -> None:
+        """Read the source once more and raise ArchiveError unless every file comes back with its
+        name and permissions, and its bytes, or its pixels within the bounds."""
         restored = self.pictures(archive, 0, archive.rows)
         for picture in self._pictures():
             again = next(restored, None)
@@ -181,6 +200,7 @@ class Folder(Content):
                 if again is None or not piece.same(again, bound):
                     raise self.differs(f"{picture.name}:")
                 if piece is not expected[-1]:
+                    # the file's next piece; what follows its last one, the loop above takes
                     again = next(restored, None)
         if next(restored, None) is not None:
             raise self.differs("the number of files")
@@ -192,10 +212,13 @@ class Folder(Content):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> list[Picture]:
+        """The files of a block that `inside` slices; ArchiveError if it is damaged. wanted: not
+        used."""
         return folders.decode(block, block.rows)[inside]
 
     def pictures(self, archive: Archive, first: int, last: int) -> Iterator[Picture]:
-        """Yield files first:last, in the order of the archive."""
+        """Yield files first:last, counted from 0 in the order of the archive; a large file is
+        several."""
         for files in archive.pieces(first, last):
             yield from files
 
@@ -207,9 +230,13 @@ class Folder(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
+        """Raise DataError: a folder is restored file by file, from `pictures`."""
         raise DataError(f"{archive.reader.path}: holds a folder, which no single file can hold")
 
     def frame(self, archive: Archive, first: int, last: int) -> list[Pixels]:
+        """The pictures among files first:last, each (channels, height, width), those kept as files
+        decoded; of a file of several pictures all. Other files are left out in silence, pictures
+        that cannot be read with a warning."""
         pictures: list[Pixels] = []
         unreadable: list[str] = []
         # large files come in pieces, which are put together
@@ -237,12 +264,14 @@ class BoundedFolder(Folder):
     version = 2
 
     def header(self) -> dict[str, Json]:
+        """As of Folder, and the bounds of values of 8 and of 16 bits."""
         header = super().header()
         header["bounds"] = [self.bounds.shallow, self.bounds.deep]
         return header
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> BoundedFolder:
+        """As of Folder; ValueError also for bounds that are none."""
         shallow, deep = header["bounds"]
         # a share of the levels may be less than one of the fewer levels
         if shallow:
@@ -272,8 +301,8 @@ class BoundedFolder(Folder):
 
 
 def _folders_of(header: dict[str, Json]) -> dict[str, int]:
-    """The permission bits of folders by path that a header says; {} if none, ValueError for bits
-    below 0 or above MOST."""
+    """The permission bits of folders by path that a header says; {} if it says none, ValueError for
+    bits below 0 or above MOST."""
     folders = {}
     for path, bits in header.get("folders", {}).items():
         mode = int(bits)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 class KeptBytes(ByteContent):
     """A file stored as its bytes, without records. stream: opens them; effort: how far to search
-    for a small encoding; both for writing."""
+    for a small encoding, None: as usual; both only for writing. format: as of Content."""
 
     name = "bytes"
     kind = "bytes"
@@ -39,24 +39,32 @@ class KeptBytes(ByteContent):
         stream: Callable[[], BinaryIO] | None = None,
         effort: Effort | None = None,
     ) -> None:
+        """format, stream, effort: as of the class."""
         super().__init__(LOSSLESS, format, stream)
         self.effort = effort or Effort()
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> KeptBytes:
+        """The content of a header, for reading; KeyError, TypeError or ValueError without a
+        format."""
         return cls(dict(header["format"]))
 
     @property
     def fidelity(self) -> str:
+        """Words for a file whose every byte comes back, but not as records."""
         return "bytes (kept file)"
 
     def items(self) -> Iterator[bytes]:
+        """Yield the file in pieces of BLOCK_BYTES, the last one shorter; nothing of an empty
+        file."""
         with self.opened() as stream:
             while data := read_exactly(stream, BLOCK_BYTES):
                 yield data
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
+        """Encode a piece of the file as one block, which counts as one record. hints: not used."""
         # a block of bytes counts as one record
+        # where nothing promising made it smaller, the usual stages pack it, or none does
         squeezed = plain.packed(item, len(item), self.effort.quick) or blobs.pack(item)
         coded = [bytes_column(squeezed)]
         content, payload, after = blocks.encode(coded, 1, {}, self.effort)
@@ -69,9 +77,12 @@ class KeptBytes(ByteContent):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> bytes:
+        """All bytes of a block; inside and wanted are not used, as a piece of a file has no
+        records."""
         return self.text_of(block)
 
     def text_of(self, block: Block) -> bytes:
+        """The piece of the file that a decoded block restores."""
         return blobs.unpack(block.columns[0].blobs[0])
 
     def pieces(
@@ -81,6 +92,8 @@ class KeptBytes(ByteContent):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
+        """Yield the bytes of the file, block by block. ParamError if columns are wanted, DataError
+        for fewer rows than all."""
         if wanted is not None:
             self.places(archive, wanted)
         if (first, last) != (0, archive.rows):
@@ -96,6 +109,8 @@ class KeptBytes(ByteContent):
         )
 
     def frame(self, archive: Archive, first: int, last: int) -> Json:
+        """The table of a kept Arrow file as a DataFrame, rows first:last; DataError for any other
+        file."""
         if self._format.get("format") != arrow_files.ARROW:
             return super().frame(archive, first, last)
         # of a table in memory whose types are not carried in any other way

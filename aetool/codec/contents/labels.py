@@ -25,7 +25,8 @@ def labels_of(names: Sequence[str]) -> list[str]:
 
 
 class Bounding:
-    """The largest error allowed of each column, None for exact, and the column's label."""
+    """The largest error allowed of each column, in the column's unit, and the errors that bounds
+    caused. labels: of the columns, in order; bounds: one for each label, None for exact."""
 
     def __init__(self, labels: Sequence[str], bounds: Sequence[Fraction | None]) -> None:
         self.labels = labels
@@ -34,8 +35,9 @@ class Bounding:
     def errors_of(
         self, coded: Sequence[Sequence[Coded]]
     ) -> tuple[dict[str, float], dict[str, float]]:
-        """(by label the largest error, by label the sum of squared errors) in a block; labels
-        without error are left out. coded: for each label its columns of the block."""
+        """({label: largest error}, {label: sum of squared errors}) in a block, in the column's unit
+        and its square; labels without error are left out. coded: for each label its columns of the
+        block."""
         errors: dict[str, float] = {}
         squares: dict[str, float] = {}
         # a complex or wide number is several columns of a block

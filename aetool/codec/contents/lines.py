@@ -35,8 +35,9 @@ LINE = "line"  # the name of those of a line whose values are no columns
 
 
 class JsonLines(ByteContent):
-    """A file of JSON lines; a line is a record. stream: opens it; effort: how far to search; both
-    for writing."""
+    """A file of JSON lines, each of which, with its line end, is a record. stream: opens it;
+    effort: how far to search for a small encoding, None: as usual; both only for writing. format:
+    as of Content."""
 
     name = "lines"
     part = "a line"
@@ -48,16 +49,21 @@ class JsonLines(ByteContent):
         stream: Callable[[], BinaryIO] | None = None,
         effort: Effort | None = None,
     ) -> None:
+        """format, stream, effort: as of the class."""
         super().__init__(LOSSLESS, format, stream)
         self.effort = effort or Effort()
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> JsonLines:
+        """The content of a header, for reading; KeyError, TypeError or ValueError without a
+        format."""
         return cls(dict(header["format"]))
 
     # ---- writing
 
     def items(self) -> Iterator[bytes]:
+        """Yield the file in pieces of whole lines, about PIECE bytes each; only the last may lack
+        its line end."""
         with self.opened() as stream:
             unfinished = b""
             while data := read_exactly(stream, PIECE):
@@ -71,6 +77,8 @@ class JsonLines(ByteContent):
                 yield unfinished
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
+        """Encode a piece of whole lines as one block: by the values of its keys, or, if that is
+        smaller, as one compressed text."""
         coded, rows, words = jsonlines.encode(item)
         ways.offer(coded, self.effort)
         content, payload, after = blocks.encode(
@@ -92,6 +100,7 @@ class JsonLines(ByteContent):
     # ---- reading
 
     def is_like(self, other: Content) -> bool:
+        """Whether the other content is of JSON lines, too, which may follow any others."""
         return isinstance(other, JsonLines)
 
     def names(self, archive: Archive) -> list[str]:
@@ -108,6 +117,7 @@ class JsonLines(ByteContent):
         return []
 
     def owners(self, block: Block) -> list[int] | None:
+        """None: the columns of a block belong to no names, as each block has keys of its own."""
         return None
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
@@ -130,6 +140,9 @@ class JsonLines(ByteContent):
         return ledger.costs([KEYS, *names], places)
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
+        """For each column of `costs` the cells of these lines: the values of all keys of a line,
+        then those of each key, "" where the line has it not; of a block that is one text the lines
+        themselves. rows: (n,), numbers of lines within the block."""
         lines = jsonlines.decode(block, block.rows)
         chosen = [lines[row] for row in rows.tolist()]
         if jsonlines.is_text(block):
@@ -145,6 +158,7 @@ class JsonLines(ByteContent):
         return columns
 
     def text_of(self, block: Block) -> bytes:
+        """All lines of a decoded block, byte for byte."""
         return b"".join(jsonlines.decode(block, block.rows))
 
     def decode(
@@ -154,6 +168,9 @@ class JsonLines(ByteContent):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> bytes:
+        """The lines of a block that `inside` slices, byte for byte; if keys are wanted, each
+        written anew as JSON with these keys alone, those that it has, and blank lines as they are.
+        DataError or ParamError for a line that cannot be read so."""
         lines = jsonlines.decode(block, block.rows)[inside]
         if wanted is None:
             return b"".join(lines)
@@ -178,11 +195,15 @@ class JsonLines(ByteContent):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
+        """Write lines first:last to `file`. wanted: keys of the first record, None: all; ParamError
+        for any other."""
         if wanted is not None:
             self.places(archive, wanted)
         super().restore(archive, file, first, last, wanted)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
+        """Lines first:last that are not blank as a DataFrame, a row for each, a column for each
+        key."""
         records = list(_records(archive, first, last))
         return arrow_files.frame_of_records(records)
 
@@ -193,6 +214,8 @@ class JsonLines(ByteContent):
         last: int,
         wanted: Sequence[str],
     ) -> pd.DataFrame:
+        """As `frame`, with only these keys, in this order. ParamError for one that the first record
+        has not."""
         self.places(archive, wanted)
         records = []
         # a line can only be read as a whole, but what nobody asked for takes no memory
@@ -236,7 +259,7 @@ class _Reader:
 
     def record(self, line: bytes) -> dict[str, Json]:
         """The JSON object of a line; DataError if the line is no JSON, ParamError if it is no
-        object."""
+        object. Warns, once for all lines, of a key that comes twice."""
         try:
             return _parsed(self.archive, line, parsed)
         except RepeatedKeyError as repeated:
@@ -255,8 +278,9 @@ def _parsed(
     line: bytes,
     parse: Callable[[str], Json],
 ) -> dict[str, Json]:
-    """The JSON object of a line. parse: makes it of the line's text. DataError if the line is no
-    JSON, ParamError if it is no object."""
+    """The JSON object of a line, in UTF-8, UTF-16 or UTF-32. parse: makes it of the line's text.
+    DataError if the line is no JSON, ParamError if it is no object; errors of parse other than
+    ValueError and RecursionError go through."""
     encoding = json.detect_encoding(line)
     try:
         text = line.decode(encoding, "surrogatepass")

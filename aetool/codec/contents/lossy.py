@@ -44,8 +44,10 @@ CODE = "code"
 
 
 class CodedRecords(NamedTuple):
-    """Records of a source with their code. inputs: what the model takes; code: (rows, kept),
-    quantised; table: the records as they are, None of pictures; names: of pictures."""
+    """Records of a source with their code. inputs: what the model takes, (rows, columns) float64,
+    NaN in gaps, or pictures, (rows, channels, height, width) uint8; code: (rows, kept) int64, in
+    steps of the quantiser; table: the records as they are, None of pictures; names: of pictures, []
+    of a table."""
 
     inputs: Records
     code: Int
@@ -70,13 +72,15 @@ class Sizes:
             self._count("streams", block.joined)
 
     def _count(self, label: str, size: int) -> None:
+        """Add bytes to those of a label."""
         before = self.of.get(label, 0)
         self.of[label] = before + size
 
 
 class Lossy(Content):
     """Records by a model's code: what lossy tables and pictures have in common. quantiser: turns
-    the code into whole numbers, and back."""
+    the code into whole numbers, and back. effort: how far to search for a small encoding, None: as
+    usual; sizes: bytes that `encode` has written so far; both only for writing."""
 
     def __init__(
         self,
@@ -84,34 +88,39 @@ class Lossy(Content):
         quantiser: Quantiser,
         effort: Effort | None = None,
     ) -> None:
+        """format, quantiser, effort: as of Content and of the class."""
         super().__init__(LOSSY, format)
         self.quantiser = quantiser
         self.effort = effort or Effort()
         self.sizes = Sizes()
 
     def header(self) -> dict[str, Json]:
+        """The entries of the archive's header: also the quantiser."""
         header = super().header()
         header["quantiser"] = self.quantiser.to_json()
         return header
 
     @property
     def labels(self) -> list[str]:
-        """For each column of a block the name of what it holds: a unit of the code, or a column
-        that is stored beside the code."""
+        """For each column of a block the name of what it holds: "code 3" for unit 3 of the code, of
+        the stored units, or that of a column that is stored beside the code."""
         return [f"{CODE} {unit}" for unit in self.quantiser.kept]
 
     def names(self, archive: Archive) -> list[str]:
+        """The labels of a block's columns, for which its bytes are counted."""
         return self.labels
 
     def picture_names(self, archive: Archive) -> list[str]:
-        """The names of all pictures; [] if none are stored."""
+        """The names of all pictures, in order; [] if none are stored, as of a table."""
         return []
 
     def beside(self, item: CodedRecords) -> list[Coded]:
-        """Encode what a block stores beside the code, as columns."""
+        """Encode what a block stores beside the code, as columns, in the order of `labels` behind
+        the units of the code."""
         raise NotImplementedError
 
     def encode(self, item: CodedRecords, hints: Hints) -> list[Encoded]:
+        """Encode records as one block, and add its bytes to `sizes`."""
         coded = []
         for unit in item.code.T:
             # a unit of the code is a column, whose values lie side by side
@@ -129,8 +138,9 @@ class Lossy(Content):
         return [Encoded(rows, content, payload, after)]
 
     def codes_of(self, block: Block) -> Code:
-        """(rows, latent) float32: the code of a block's records, for the model's decoder;
-        ArchiveError if the block has other columns than it should."""
+        """(rows, latent) float32: the code of a block's records, for the model's decoder, units
+        that are not stored at their centre; ArchiveError if the block has other columns than it
+        should."""
         units = len(self.quantiser.kept)
         # before memory is taken for what the decoder makes of it
         check_decoded(block.rows, len(self.quantiser.centre))
@@ -144,7 +154,7 @@ class Lossy(Content):
         return self.quantiser.restore(code)
 
     def codes(self, archive: Archive) -> Iterator[Code]:
-        """Yield the code of each block, (rows, latent); the model is not needed."""
+        """Yield the code of each block, (rows, latent) float32; the model is not needed."""
         for block, _ in archive.blocks(0, archive.rows):
             yield self.codes_of(block)
 
@@ -155,6 +165,8 @@ class Lossy(Content):
             pass
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
+        """Yield everything restored, piece by piece, or, where the model is not there, the code of
+        each block, (rows, latent) float32."""
         # without the model, which may be elsewhere, codes are all that can be read
         if archive.has_model:
             yield from archive.pieces(0, archive.rows)
@@ -164,9 +176,10 @@ class Lossy(Content):
 
 
 class LossyTable(Lossy):
-    """A table by a model's code. columns: (name, how it is stored) of each: "model", or the kind of
-    a column that is stored exactly. dtypes: of the source, by column. ranges: (lowest, highest)
-    number of the source, by column."""
+    """A table by a model's code. columns: (name, how it is stored) of each, in order: "model", or
+    the kind of a column that is stored exactly, as exact.kind_of names it. dtypes: of the source,
+    Arrow's names, by column. ranges: [lowest, highest] number of the source, by column, within
+    which restored numbers are kept."""
 
     name = "lossy table"
 
@@ -179,12 +192,14 @@ class LossyTable(Lossy):
         ranges: Mapping[str, list[float]],
         effort: Effort | None = None,
     ) -> None:
+        """format, quantiser, effort: as of Lossy; columns, dtypes, ranges: as of the class."""
         super().__init__(format, quantiser, effort)
         self.columns = list(columns)
         self.dtypes = dict(dtypes)
         self.ranges = dict(ranges)
 
     def header(self) -> dict[str, Json]:
+        """The entries of the archive's header: also columns, dtypes and ranges."""
         columns = []
         for name, stored in self.columns:
             columns.append({"name": name, "stored": stored})
@@ -196,6 +211,8 @@ class LossyTable(Lossy):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> LossyTable:
+        """The content of a header, for reading; ValueError, KeyError or TypeError if it is none of
+        a lossy table."""
         columns = []
         for column in header["columns"]:
             name = str(column["name"])
@@ -214,14 +231,19 @@ class LossyTable(Lossy):
 
     @property
     def exact(self) -> list[str]:
-        """The names of the columns that are stored exactly, beside the code."""
+        """The names of the columns that are stored exactly, beside the code, in the table's
+        order."""
         return [name for name, stored in self.columns if stored != "model"]
 
     @property
     def labels(self) -> list[str]:
+        """As Lossy.labels: the units of the code, then "gaps" and the names of the exact
+        columns."""
         return [*super().labels, "gaps", *self.exact]
 
     def beside(self, item: CodedRecords) -> list[Coded]:
+        """Encode which values of the model's columns are missing, one bit each, then the exact
+        columns."""
         assert item.table is not None
         gaps = blobs.pack(decoding.gaps_of(item.inputs))
         columns = [bytes_column(gaps)]
@@ -232,6 +254,7 @@ class LossyTable(Lossy):
         return columns
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
+        """As Content.places, among the table's columns, not those of a block."""
         # not those of `names`, which are columns of a block
         names = [name for name, _ in self.columns]
         return places_in(names, wanted)
@@ -243,6 +266,9 @@ class LossyTable(Lossy):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> writers.Columns:
+        """The records of a block that `inside` slices, values by column name, in the table's order:
+        wanted columns only. Needs the model: BundleError if it is not there; ArchiveError if the
+        block is damaged."""
         schema = archive.model.schema
         modelled = schema.modelled if schema else ()
         check_decoded(block.rows, len(modelled))
@@ -283,9 +309,10 @@ class LossyTable(Lossy):
         archive: Archive,
         exact: Mapping[str, writers.Restored],
     ) -> Float | None:
-        """The conditioning columns of a block, (rows, conditions), as the model's decoder takes
-        them; None if it takes none. exact: the columns that the block stores exactly, by name.
-        ArchiveError if one is not among these. ArchiveError if the block lacks one."""
+        """The conditioning columns of a block (what the decoder is told beside the code, such as
+        the hour of a reading), (rows, conditions) float64, as the model's decoder takes them; None
+        if it takes none. exact: the columns that the block stores exactly, by name. ArchiveError if
+        a conditioning column is not among these."""
         # what the decoder is told beside the code, such as the hour of a sensor's reading
         names = decoding.condition_names(archive.model)
         if not names:
@@ -303,10 +330,12 @@ class LossyTable(Lossy):
         return decoding.condition_of(archive.model.schema, columns)
 
     def bytes_of(self, piece: writers.Columns) -> int:
+        """How many bytes restored columns take; of text, how many characters."""
         return bytes_of_columns(piece)
 
     def nothing(self, archive: Archive) -> writers.Columns:
-        """A batch of no records, with the table's columns."""
+        """A batch of no records, empty columns by name, in the table's order and kinds. Needs the
+        model."""
         schema = archive.model.schema
         modelled = schema.modelled if schema else ()
         # what the code restores is text or floats
@@ -326,6 +355,9 @@ class LossyTable(Lossy):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
+        """Write records first:last as a file of the source's kind, only the wanted columns in the
+        order in which they are wanted. ParamError for a name that is not there; BundleError without
+        the model."""
         schema = archive.model.schema
         written = {}
         if schema is not None:
@@ -346,6 +378,8 @@ class LossyTable(Lossy):
         )
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
+        """Records first:last as a DataFrame with the dtypes of the source. BundleError without the
+        model."""
         pieces = archive.pieces(first, last)
         batches = list(at_least_one(pieces, self.nothing(archive)))
         # the dtypes of the DataFrame that was compressed, if it was one
@@ -354,7 +388,8 @@ class LossyTable(Lossy):
 
 
 class LossyPictures(Lossy):
-    """Pictures by a model's code. named: whether blocks have a column of the pictures' names."""
+    """Pictures by a model's code. named: whether blocks have a column of the pictures' names, as
+    those of a folder have."""
 
     name = "lossy pictures"
     kind = "image"
@@ -366,10 +401,12 @@ class LossyPictures(Lossy):
         named: bool = False,
         effort: Effort | None = None,
     ) -> None:
+        """format, quantiser, effort: as of Lossy; named: as of the class."""
         super().__init__(format, quantiser, effort)
         self.named = named
 
     def header(self) -> dict[str, Json]:
+        """The entries of the archive's header: also that pictures have names, if they have."""
         header = super().header()
         # only where it is true, so that archives of nameless pictures stay as they were
         if self.named:
@@ -378,6 +415,8 @@ class LossyPictures(Lossy):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> LossyPictures:
+        """The content of a header, for reading; ValueError, KeyError or TypeError if it is none of
+        lossy pictures."""
         format = dict(header["format"])
         quantiser = Quantiser.from_json(header["quantiser"])
         named = bool(header.get("named"))
@@ -385,16 +424,19 @@ class LossyPictures(Lossy):
 
     @property
     def is_folder(self) -> bool:
+        """Whether pictures are restored as files of a folder, each by its name."""
         return bool(self._format["format"] == "folder")
 
     @property
     def labels(self) -> list[str]:
+        """As Lossy.labels: the units of the code, then "names" if they are stored."""
         labels = super().labels
         if self.named:
             return [*labels, "names"]
         return labels
 
     def beside(self, item: CodedRecords) -> list[Coded]:
+        """Encode the pictures' names as one column; [] if none are stored."""
         if not self.named:
             return []
         names = Cells.of(list(item.names))
@@ -407,6 +449,8 @@ class LossyPictures(Lossy):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> Pixels:
+        """(n, channels, height, width) uint8: the pictures of a block that `inside` slices.
+        BundleError without the model; wanted: not used."""
         check_decoded(block.rows, prod(self._shape(archive)))
         # only the pictures that are asked for are decoded
         code = self.codes_of(block)[inside]
@@ -414,10 +458,13 @@ class LossyPictures(Lossy):
         return pixels
 
     def bytes_of(self, piece: Pixels) -> int:
+        """How many bytes restored pictures take: one for each value of a pixel."""
         # a byte for each value of a pixel
         return int(piece.size)
 
     def picture_names(self, archive: Archive) -> list[str]:
+        """The names of all pictures, in order; [] if none are stored. ArchiveError for a damaged
+        block."""
         names: list[str] = []
         if not self.named:
             return names
@@ -429,8 +476,8 @@ class LossyPictures(Lossy):
         return names
 
     def pictures(self, archive: Archive, first: int, last: int) -> Iterator[Picture]:
-        """Yield pictures first:last, each with its name; only of an archive that has names
-        (`named`)."""
+        """Yield pictures first:last as files of a folder, each with its name and pixels, (channels,
+        height, width); only of an archive that has names (`named`)."""
         # names are few bytes: all of them are read before the first picture
         names = iter(self.picture_names(archive)[first:last])
         for pixels in archive.pieces(first, last):
@@ -450,6 +497,8 @@ class LossyPictures(Lossy):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
+        """Write pictures first:last as an idx, .npy or .npz file, as the source was. ParamError if
+        columns are wanted, BundleError if the model is not there."""
         # for its check of their names: pictures have no columns to choose from
         if wanted is not None:
             super().places(archive, wanted)
@@ -458,13 +507,16 @@ class LossyPictures(Lossy):
         write_arrays(file, pieces, self._format, last - first, shape)
 
     def frame(self, archive: Archive, first: int, last: int) -> Pixels:
+        """(n, channels, height, width) uint8: pictures first:last. BundleError without the
+        model."""
         pieces = archive.pieces(first, last)
         return stacked(pieces, self._shape(archive))
 
 
 def stored_as(table: Table, by_model: set[str]) -> list[tuple[str, str]]:
-    """For each column of a table (its name, how the archive stores it): "model" for those in
-    by_model, which the code restores, else the kind of its values."""
+    """For each column of a table, in order, (its name, how the archive stores it): "model" for
+    those in by_model, names of columns that the code restores, else the kind of its values, as
+    kind_of has it."""
     stored = []
     for name, values in zip(table.names, table.values, strict=True):
         kind = "model" if name in by_model else kind_of(values)

@@ -44,13 +44,16 @@ class Part:
     ending: bytes
 
     def to_json(self) -> list[Json]:
-        """The part as a list for the header of an index."""
+        """The part as a list for the header of an index: [file, name, rows, size, ending in
+        hexadecimal]."""
         counts = [self.rows, self.size]
         return [self.file, self.name, *counts, self.ending.hex()]
 
     @classmethod
     def from_json(cls, told: Sequence[Json]) -> Part:
-        """The part of a list that `to_json` wrote; ValueError or TypeError for any other."""
+        """The part of a list that `to_json` wrote; ValueError or TypeError for any other, also for
+        a path that leaves the index's folder, counts below 0 or too large, and a digest of other
+        than SEALED bytes."""
         file, name, rows, size, ending = told
         part = cls(
             str(file),
@@ -104,6 +107,7 @@ class Parts(Content):
     name = "parts"
 
     def __init__(self, format: dict[str, Json], whole: str, parts: Sequence[Part]) -> None:
+        """format, whole, parts: as of the class; ValueError where they make no index."""
         super().__init__(LOSSLESS, format)
         if whole not in (TABLE, FOLDER) or not parts:
             raise ValueError("an index of nothing")
@@ -112,9 +116,12 @@ class Parts(Content):
         if whole == FOLDER:
             _refuse_doubles([part.name for part in parts])
         self.whole, self.parts = whole, list(parts)
+        # of the first part, read when it is first asked for
         self._lead: Content | None = None
 
     def header(self) -> dict[str, Json]:
+        """The entries of the index's header: which parts there are, and what all of them together
+        are."""
         listed = [part.to_json() for part in self.parts]
         return {
             **super().header(),
@@ -124,18 +131,21 @@ class Parts(Content):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> Parts:
+        """The index of a header; ValueError, KeyError or TypeError if it is none."""
         parts = [Part.from_json(told) for told in header["parts"]]
         format = dict(header["format"])
         return cls(format, str(header["whole"]), parts)
 
     @property
     def fidelity(self) -> str:
+        """How exactly it comes back: "values" for Parquet and Arrow, else "lossless"."""
         if self._format.get("format") in OF_VALUES:
             return "values"
         return LOSSLESS
 
     @property
     def is_folder(self) -> bool:
+        """Whether each part is restored as a file of its own."""
         return self.whole == FOLDER
 
     @property
@@ -158,23 +168,23 @@ class Parts(Content):
 
     def number_at(self, row: int) -> int:
         """The number, from 0, of the part that has record `row`, counted from 0 through all parts;
-        row must be below `rows`."""
+        row must be 0 or more and below `rows`, which is not checked."""
         return bisect.bisect_right(self.first_rows, row) - 1
 
     # ---- reading: what all parts have in common, the first one tells
 
     def lead(self, archive: Archive) -> Content:
         """The content of the first part, from which all parts' common format is read; its file is
-        opened once. In a lenient reading, the first part that can be opened. ArchiveError or
-        DataError if none can."""
+        opened once. In a lenient reading, which passes over damaged parts, of the first part that
+        can be opened. ArchiveError or DataError if none can."""
         if self._lead is None:
             with self._first_part(archive) as first_part:
                 self._lead = first_part.content
         return self._lead
 
     def _first_part(self, archive: Archive) -> Archive:
-        """Open the first part; if lenient, the first that can be opened. ArchiveError or DataError
-        if that fails (if lenient: of the last part)."""
+        """Open the first part, which the caller closes; if the reading is lenient, the first that
+        can be opened. ArchiveError or DataError if that fails (if lenient: of the last part)."""
         for number in range(len(self.parts) - 1):
             try:
                 return archive.part(number)
@@ -184,15 +194,19 @@ class Parts(Content):
         return archive.part(len(self.parts) - 1)
 
     def names(self, archive: Archive) -> list[str]:
+        """The names of the columns, read from the first part that can be opened."""
         with self._first_part(archive) as first_part:
             return first_part.content.names(first_part)
 
     def owners(self, block: Block) -> list[int] | None:
+        """As of the first part's content, once `lead` has read that; until then None."""
         if self._lead is None:
             return None
         return self._lead.owners(block)
 
     def bytes_of(self, piece: Piece) -> int:
+        """How many bytes a restored piece takes in memory: of text its length, of columns their
+        nbytes."""
         if isinstance(piece, bytes):
             return len(piece)
         return int(piece.nbytes)
@@ -204,10 +218,14 @@ class Parts(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[Piece]:
+        """Yield records first:last of all parts, counted through, as one file has them: pieces of
+        text joined, with one header record; batches one part after the other. ParamError for a
+        wanted name that is not there."""
         if wanted is not None:
             self.places(archive, wanted)
 
         def pieces_of_part(part: Archive, begin: int, end: int) -> Iterator[Piece]:
+            """The pieces of a part's own records begin:end, with the wanted columns."""
             return part.pieces(begin, end, wanted)
 
         of_each_part = self._of_each(archive, first, last, pieces_of_part)
@@ -220,9 +238,10 @@ class Parts(Content):
 
     def _of_each(self, archive: Archive, first: int, last: int, read: Read) -> Iterator[Pieces]:
         """Read records first .. last - 1, counted through all parts from 0, part after part; yield
-        for each part the pieces of its file; in a lenient reading a part that cannot be read is
-        passed over. The header record, with the names of the columns, comes from the first part
-        alone. read(part, first, last): the pieces of a part's own records first .. last - 1."""
+        for each part an iterator of the pieces of its file, to be used up before the next is asked
+        for. In a lenient reading a part that cannot be read is passed over. The header record, with
+        the names of the columns, comes from the first part alone. read(part, first, last): the
+        pieces of a part's own records first .. last - 1."""
         is_first = True
         for opened in archive.parts(first, last):
             own_pieces = read(opened.archive, opened.inside.start, opened.inside.stop)
@@ -236,6 +255,8 @@ class Parts(Content):
             yield pieces
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
+        """Restore every part and yield its pieces, as the part itself is restored; damage raises
+        ArchiveError."""
         for opened in archive.parts(0, archive.rows):
             part = opened.archive
             with part.sensible():
@@ -249,20 +270,27 @@ class Parts(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
+        """Write records first:last of all parts as one file of their kind; wanted: names of
+        columns, None: all."""
         # which asks the index, not its own archive, for the records to write
         self.lead(archive).restore(archive, file, first, last, wanted)
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
+        """As Content.cells; block.first counts through all parts, and tells which of them to
+        ask."""
         with archive.part(self.number_at(block.first)) as part:
             return part.content.cells(part, block, rows)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
+        """Records first:last of all parts as one DataFrame; of text the types of columns are told
+        by all parts together."""
         lead = self.lead(archive)
         if not isinstance(lead, TextTable):
             frame: pd.DataFrame = lead.frame(archive, first, last)
             return frame
 
         def text_of_part(part: Archive, begin: int, end: int) -> Iterator[bytes]:
+            """The pieces of a part's own records begin:end, its head first, in UTF-8."""
             assert isinstance(part.content, TextTable)
             return part.content.utf8_pieces(part, begin, end)
 
@@ -273,8 +301,8 @@ class Parts(Content):
 
 def joined(texts: Iterable[Iterator[bytes]], encoding: str) -> Iterator[bytes]:
     """Yield the pieces of several texts, as bytes in an encoding, one behind the other; a line end,
-    \\n in that encoding, is added where a text that does not end with one is followed by
-    another."""
+    \\n in that encoding, is added where a text that does not end with \\n or \\r is followed by
+    another. encoding: of all of them, as encodings.original knows it."""
     line_ends = tuple(encodings.original(sign, encoding) for sign in (b"\n", b"\r"))
     last_bytes = b""
     for text in texts:

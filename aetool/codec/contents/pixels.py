@@ -27,9 +27,10 @@ MOST_SIZE = 1 << 31  # of a picture in one direction, less 1
 
 
 class PixelArray(Content):
-    """Pictures of one shape, (channels, height, width), stored pixel by pixel. source, effort: for
-    writing. model: what a model has learned of other pictures; primed: whether the archive can only
-    be read with that model. bound: how many levels off a restored value may be; 0 for exactly.
+    """Pictures of one shape, (channels, height, width), stored pixel by pixel. source, effort
+    (None: as usual): only for writing. model: what a model has learned of other pictures, None
+    without; primed: whether the archive can only be read with that model, true with a model. bound:
+    how many levels off a restored value may be, 0 for exactly; the mode is BOUNDED if it is above.
     ValueError for a shape that is none."""
 
     name = "pixels"
@@ -45,6 +46,7 @@ class PixelArray(Content):
         primed: bool = False,
         bound: int = 0,
     ) -> None:
+        """format: as of Content; the others: as of the class."""
         super().__init__(BOUNDED if bound else LOSSLESS, format)
         self.bound = bound
         self.shape = shape_of(shape)
@@ -54,33 +56,45 @@ class PixelArray(Content):
         self.effort = effort or Effort()
 
     def header(self) -> dict[str, Json]:
+        """The entries of the archive's header: also the shape, and whether it needs a model."""
         header = super().header()
         header["shape"] = list(self.shape)
         return header | primed_words(self.primed)
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> PixelArray:
+        """The content of a header, for reading; ValueError, KeyError or TypeError if it is none of
+        pictures."""
         format = dict(header["format"])
         return cls(format, header["shape"], primed=is_primed(header))
 
     @property
     def fidelity(self) -> str:
+        """How exactly it comes back: "bounded" with a bound, else "values": all pixels, though not
+        every byte of the file."""
         return BOUNDED if self.bound else "values"
 
     def items(self) -> Iterator[Pixels]:
+        """Yield the source's pictures in order, (n, channels, height, width) uint8, as many as a
+        block holds."""
         assert self.source is not None
         yield from gathered(self.source.batches())
 
     def encode(self, item: Pixels, hints: Hints) -> list[Encoded]:
+        """Encode pictures, (n, channels, height, width) uint8, as one block, within the bound."""
         return [pictures.encode(item, self.effort, hints, model=self.model, bound=self.bound)]
 
     def size_of(self, item: Pixels) -> int:
+        """How many bytes the pictures of an item have: one for each value of a pixel."""
         return int(item.size)
 
     def bytes_of(self, piece: Pixels) -> int:
+        """As `size_of`."""
         return int(piece.size)
 
     def compare(self, archive: Archive) -> None:
+        """Read the source once more and raise ArchiveError unless the archive restores as many
+        pictures, each value within the bound."""
         # blocks hold the same pictures as items do
         restored = archive.pieces(0, archive.rows)
         for item in self.items():
@@ -97,6 +111,8 @@ class PixelArray(Content):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> Pixels:
+        """(n, channels, height, width): the pictures of a block that `inside` slices; ArchiveError
+        for pictures of another shape. wanted: not used."""
         pixels = pictures.decode(block, block.rows)
         if pixels.shape[1:] != self.shape:
             raise archive.reader.damaged("a block has pictures of another shape")
@@ -110,19 +126,23 @@ class PixelArray(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
+        """Write pictures first:last as an idx, .npy or .npz file, as the source was. ParamError if
+        columns are wanted."""
         if wanted is not None:
             self.places(archive, wanted)
         pieces = archive.pieces(first, last)
         write_arrays(file, pieces, self._format, last - first, self.shape)
 
     def frame(self, archive: Archive, first: int, last: int) -> Pixels:
+        """(n, channels, height, width) uint8: pictures first:last."""
         return stacked(archive.pieces(first, last), self.shape)
 
     # ---- of the source itself
 
     # what `restore` and `frame` write of an archive is compared with these
     def rows_own(self) -> int:
-        """How many pictures the source has; 0 without a source."""
+        """How many pictures the source has ("own": of the source, not of an archive); 0 without a
+        source."""
         if self.source is None:
             return 0
         return self.source.count
@@ -134,17 +154,18 @@ class PixelArray(Content):
         last: int,
         wanted: Sequence[str] | None,
     ) -> None:
-        """Write pictures first:last of the source to a file, as `restore` writes those of an
-        archive: to compare both. wanted: not used."""
+        """Write pictures first:last of the source itself to a file, as `restore` writes those of an
+        archive, so that both can be compared. wanted: not used."""
         pieces = self._own(first, last)
         write_arrays(file, pieces, self._format, last - first, self.shape)
 
     def frame_own(self, first: int, last: int) -> Pixels:
-        """(n, channels, height, width): pictures first:last of the source."""
+        """(n, channels, height, width) uint8: pictures first:last of the source itself."""
         return stacked(self._own(first, last), self.shape)
 
     def _own(self, first: int, last: int) -> Iterator[Pixels]:
-        """Yield pictures first:last of the source, block by block."""
+        """Yield pictures first:last of the source itself, (n, channels, height, width) uint8, as
+        many as a block holds."""
         for item, inside in cut(self.items(), first, last):
             yield item[inside]
 
@@ -156,18 +177,20 @@ class BoundedPixels(PixelArray):
     version = 2
 
     def header(self) -> dict[str, Json]:
+        """As of PixelArray, and the bound."""
         return {**super().header(), "bound": self.bound}
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> BoundedPixels:
+        """As of PixelArray; ValueError also for a bound that is none."""
         format = dict(header["format"])
         bound = bound_of(header["bound"])
         return cls(format, header["shape"], primed=is_primed(header), bound=bound)
 
 
 def bound_of(said: Json) -> int:
-    """The bound that a header says; ValueError unless it is a whole number of levels, 1 to
-    MOST_BOUND."""
+    """The bound that a header says, in levels of pixel values; ValueError unless it is a whole
+    number, 1 to MOST_BOUND."""
     if type(said) is not int or not 0 < said <= MOST_BOUND:
         raise ValueError(f"pictures within {said} levels")
     return said
@@ -197,7 +220,8 @@ def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
 
 def pixels_of(source: ArrayFile) -> ArraySource | None:
     """The pictures of a file that has one array, of uint8 in C order, not empty, in the shape of
-    gray or coloured pictures (3 or 4 axes); None for any other file."""
+    gray or coloured pictures (3 or 4 axes, channels last); None for any other file, also for one
+    too large or of a number of channels that pictures have not."""
     if len(source.members) != 1:
         return None
     member = source.members[0]
@@ -227,14 +251,15 @@ def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
                 continue
             enough = np.concatenate(waiting)
             yield enough[:most]
+            # what is beyond a block's pictures begins the next one
             waiting = [enough[most:]]
     if sum(map(len, waiting)):
         yield np.concatenate(waiting)
 
 
 def stacked(batches: Iterable[Pixels], shape: Sequence[int]) -> Pixels:
-    """(n, channels, height, width): the pictures of all batches in one array. shape: of a picture,
-    where there are no batches."""
+    """(n, channels, height, width): the pictures of all batches in one array, in order. shape:
+    (channels, height, width), where there are no batches; the array is then uint8."""
     parts = list(batches)
     if parts:
         return np.concatenate(parts)
@@ -248,10 +273,11 @@ def write_arrays(
     count: int,
     shape: Sequence[int],
 ) -> None:
-    """Write pictures to an idx file, or as the one array of an .npy or .npz file, as format says:
-    its "format" is "idx", "npy" or, for any other, npz; of the last two "flat" says whether gray
-    pictures are (n, height, width), else all are (n, height, width, channels), and "key" names the
-    array in an npz. count: how many pictures; shape: (channels, height, width)."""
+    """Write pictures, batches of (n, channels, height, width) uint8, to an idx file, or as the one
+    array of an .npy or .npz file, as format says: its "format" is "idx", "npy" or, for any other,
+    npz; of the last two "flat" says whether gray pictures are (n, height, width), else all are (n,
+    height, width, channels), and "key" names the array in an npz. count: how many pictures, of
+    which an idx file speaks first; shape: (channels, height, width)."""
     if format["format"] == "idx":
         writers.write_idx(file, batches, count, shape)
         return

@@ -43,9 +43,9 @@ WHOLE, LINE_ENDS = "record", "line ends"  # of records that are no columns; besi
 class TextOrigin:
     """How to read a text table that is to be written to an archive.
 
-    pieces: reads the text and yields it as pieces of whole records, without the head, in UTF-8.
-    stream: opens the source's bytes, which are in `encoding`. layout: how pieces are coded; first:
-    hints for the first block.
+    pieces: reads the text and yields it as pieces of whole records, without the head (what stands
+    before the first record), in UTF-8; each call begins anew. stream: opens the source's bytes,
+    which are in `encoding`. layout: how pieces are coded; first: hints for the first block.
     """
 
     pieces: Callable[[], Iterator[bytes]]
@@ -57,7 +57,8 @@ class TextOrigin:
 
 class TextTable(ByteContent):
     """A table in text, such as CSV, as the content of an archive: records are stored column by
-    column and restored byte for byte, or with numbers within a bound."""
+    column and restored byte for byte, or, if its mode is BOUNDED, with numbers within a bound.
+    head, given_names, shared, origin: as of __init__, where names are given_names."""
 
     name = "text"
     part = "a record"
@@ -96,6 +97,8 @@ class TextTable(ByteContent):
             self.given_names = self._names_in_head()
 
     def to_encode(self) -> TextTable:
+        """A copy that can be pickled, for another process that encodes items: its origin keeps the
+        layout and reads nothing."""
         assert self.origin is not None
         alone = copy.copy(self)
         # another process gets pieces one by one, and never the source itself
@@ -112,6 +115,8 @@ class TextTable(ByteContent):
         return alone
 
     def header(self) -> dict[str, Json]:
+        """The entries of the archive's header: also the head, and names, where the head does not
+        say them."""
         header = super().header()
         if self.head is not None:
             # a byte for each character, whatever the bytes are
@@ -127,6 +132,8 @@ class TextTable(ByteContent):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> TextTable:
+        """The content of a header, for reading; ValueError, KeyError or TypeError if it is none of
+        a text."""
         head = header.get("head")
         names = header.get("names")
         mode = str(header["mode"])
@@ -138,6 +145,8 @@ class TextTable(ByteContent):
         return cls(mode, format, head, names, "shared" in header)
 
     def format(self, archive: Archive | None = None) -> dict[str, Json]:
+        """As Content.format; what a shared archive's header leaves out comes from its model, if
+        `archive` says which one, else it stays out."""
         # a format of its own is under "format" in full: nothing of the model's is missing
         is_complete = not self.shared or "format" in self._format
         if archive is None or is_complete:
@@ -145,6 +154,7 @@ class TextTable(ByteContent):
         return {**archive.foreseen.format, **self._format}
 
     def names(self, archive: Archive) -> list[str]:
+        """The names of the columns, from the header or the head, or else from the shared model."""
         if self.given_names is not None:
             return list(self.given_names)
         return list(archive.foreseen.names)
@@ -157,14 +167,15 @@ class TextTable(ByteContent):
         return names_told(self.head, self._format)
 
     def _whole_head(self, archive: Archive) -> bytes:
-        """The bytes before the first record, from the header or from the shared model."""
+        """The bytes before the first record, in UTF-8, from the header or, where that has none,
+        from the shared model; b"" if there are none."""
         if self.head is None:
             return archive.foreseen.head.encode("latin-1")
         return self.head
 
     def _head_is_header(self, archive: Archive) -> bool:
-        """Whether the head holds, behind a byte-order mark or blank lines, just one record if the
-        format has a header, else none, and gives the columns' names."""
+        """Whether the head holds just what pandas may read: behind a byte-order mark or blank lines
+        one record, which gives the columns' names, if the format has a header, else no record."""
         head = self._whole_head(archive)
         format = self.format(archive)
         bare_head = head.removeprefix(encodings.BOM)
@@ -178,38 +189,46 @@ class TextTable(ByteContent):
 
     @property
     def opening(self) -> bytes:
+        """The head, in the source's encoding; only for writing."""
         assert self.origin is not None
         head = self._head_of(self._layout)
         return encodings.original(head, self.origin.encoding)
 
     @property
     def _layout(self) -> Layout:
+        """How the pieces of the source are coded; only for writing."""
         assert self.origin is not None
         return self.origin.layout
 
     def _head_of(self, layout: Layout) -> bytes:
-        """The bytes before the first record, from this content or from the shared model of a
-        layout; b"" where neither has any."""
+        """The bytes before the first record, in UTF-8, from this content or from the shared model
+        of a layout; b"" where neither has any."""
         if self.head is None and layout.shared is not None:
             return layout.shared.head.encode("latin-1")
         return self.head or b""
 
     def items(self) -> Iterator[bytes]:
+        """Yield the source's records, without the head, as pieces of whole ones, in UTF-8."""
         assert self.origin is not None
         return self.origin.pieces()
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
+        """Encode a piece of whole records as blocks: one, or a few where records are irregular.
+        hints: where they are empty, those of the origin are taken."""
         assert self.origin is not None
         if not hints.shape:
             hints = self.origin.first
         return records.encode(item, self._layout, hints)
 
     def size_of(self, item: bytes) -> int:
+        """How many bytes an item has in the source's encoding."""
         assert self.origin is not None
         original = encodings.original(item, self.origin.encoding)
         return len(original)
 
     def digested_as_read(self, item: bytes) -> bytes:
+        """The item in the source's encoding; b"" if numbers may differ, as the digest is then of
+        what is restored. Notes the item's size for `compare`."""
         assert self.origin is not None
         self._sizes.append(len(item))
         if self.mode == BOUNDED:
@@ -217,6 +236,8 @@ class TextTable(ByteContent):
         return self.bytes_to_restore(item)
 
     def digested_as_written(self, encoded: list[Encoded]) -> bytes:
+        """The bytes that an item's blocks restore, in the source's encoding, if numbers may differ;
+        else b"". Notes how many blocks there are, for `compare`."""
         assert self.origin is not None
         self._counts.append(len(encoded))
         if self.mode != BOUNDED:
@@ -225,6 +246,7 @@ class TextTable(ByteContent):
         return self.bytes_to_restore(restored)
 
     def check_item(self, item: bytes, encoded: list[Encoded], decoder: Decoder) -> None:
+        """Raise ArchiveError unless an item's blocks restore it, byte for byte or within bounds."""
         if self.mode != BOUNDED:
             super().check_item(item, encoded, decoder)
             return
@@ -232,10 +254,14 @@ class TextTable(ByteContent):
         self._check_within_bounds(item, decoded_blocks)
 
     def text_of(self, block: Block) -> bytes:
+        """All records of a decoded block, in UTF-8; only for writing, whose layout says how they
+        are cut."""
         every_row = slice(0, block.rows)
         return records.decode(block, self._layout.rule, block.rows, every_row)
 
     def check_written(self, archive: Archive) -> None:
+        """Raise ArchiveError unless the finished archive has the digests of its blocks, this
+        content's header, the same rule by which records are cut, and the same head."""
         super().check_written(archive)
         written = archive.content
         if not isinstance(written, TextTable):
@@ -248,11 +274,13 @@ class TextTable(ByteContent):
             raise self.differs("the header record")
 
     def bytes_to_restore(self, item: bytes) -> bytes:
+        """A text in UTF-8 in the source's encoding; only for writing."""
         assert self.origin is not None
         return encodings.original(item, self.origin.encoding)
 
     @property
     def bounded(self) -> Sequence[str]:
+        """The names of the columns that have a bound; only for writing."""
         return list(self._layout.bounds)
 
     def compare(self, archive: Archive) -> None:
@@ -268,9 +296,9 @@ class TextTable(ByteContent):
         super().compare(archive)
 
     def _compare_within_bounds(self, archive: Archive, stream: BinaryIO) -> None:
-        """Compare a text, read from its beginning, with what the archive's blocks restore, each
-        number within its column's bound; ArchiveError where they differ. What stands behind the
-        last record is not read."""
+        """Compare a text in UTF-8, read from its beginning, with what the archive's blocks restore,
+        each number within its column's bound; ArchiveError where they differ. What stands behind
+        the last record is not read. Only once all items have been read and written."""
         head = self._head_of(self._layout)
         head_of_source = read_exactly(stream, len(head))
         if head_of_source != head:
@@ -286,8 +314,8 @@ class TextTable(ByteContent):
             raise self.differs("the number of records")
 
     def _check_within_bounds(self, item: bytes, decoded_blocks: Sequence[Block]) -> None:
-        """Raise ArchiveError unless the decoded blocks restore an item, numbers of bounded columns
-        within their bounds."""
+        """Raise ArchiveError unless the decoded blocks, in order, restore an item, records in
+        UTF-8, numbers of bounded columns within their bounds."""
         # numbers of one block are bounded together: records are cut as blocks hold them
         rows_of_blocks = [block.rows for block in decoded_blocks]
         sources = cut_as(rows_of_blocks, item, self._layout.rule)
@@ -301,6 +329,8 @@ class TextTable(ByteContent):
     # ---- reading
 
     def is_like(self, other: Content) -> bool:
+        """Whether the other content is a text, too, with the same head, column names, delimiter and
+        encoding; False if either leaves these to a shared model."""
         if not isinstance(other, TextTable):
             return False
         # what a shared model has of them is not at hand here
@@ -322,6 +352,8 @@ class TextTable(ByteContent):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> bytes:
+        """The records of a block that `inside` slices, in UTF-8, cut to the wanted columns, in that
+        order. ParamError for a name that is not there."""
         places = None
         if wanted is not None:
             places = self.places(archive, wanted)
@@ -334,6 +366,9 @@ class TextTable(ByteContent):
         )
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
+        """The bits of each record by column; differing line ends are a further column, "line ends".
+        Of a block of one text whose records cannot be cut into the columns, by "record" alone.
+        ArchiveError if the block has other columns."""
         names = self.names(archive)
         count = len(names)
         if records.is_text(block):
@@ -353,12 +388,14 @@ class TextTable(ByteContent):
         return ledger.costs(names, range(len(names)))
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
+        """As Content.cells: the values of these records without their quotes."""
         count = len(self.names(archive))
         columns = records.cells(block, self.rule(archive), count, rows)
         return [[read_cell(cell) for cell in column] for column in columns]
 
     def rule(self, archive: Archive) -> Rule:
-        """The rule (delimiter, blanks) by which the text is cut into records."""
+        """The rule by which the text is cut into records: its delimiter, "," if the format says
+        none, and whether blanks behind it are skipped."""
         format = self.format(archive)
         delimiter = str(format.get("delimiter", ","))
         return Rule(delimiter, bool(format.get("space")))
@@ -384,14 +421,15 @@ class TextTable(ByteContent):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
-        """Yield what `pieces` yields, in UTF-8."""
+        """Yield what `pieces` yields, in UTF-8: the head first, then a piece for each block."""
         yield self._head(archive, wanted)
         for block, inside in archive.blocks(first, last):
             yield self.decode(archive, block, inside, wanted)
 
     def _head(self, archive: Archive, wanted: Sequence[str] | None) -> bytes:
-        """The bytes before the first record. wanted: names of columns, to which the header record
-        is cut; None: all."""
+        """The bytes before the first record, in UTF-8. wanted: names of columns, to which the
+        header record is cut; None: all. ParamError for a name that is not there, ArchiveError if
+        the header record has not the columns that the archive says."""
         head = self._whole_head(archive)
         if wanted is None:
             return head
@@ -418,13 +456,15 @@ class TextTable(ByteContent):
         places: Sequence[int],
         line_end: bytes,
     ) -> bytes:
-        """Write a header record with the names of the columns at these positions, where the head is
-        more than a header record and cannot be cut. b"" if the table has no header."""
+        """Write a header record with the names of the columns at these places, from 0, where the
+        head is more than a header record and cannot be cut. b"" if the table has no header.
+        line_end: what the record ends with, in bytes."""
         format = self.format(archive)
         if not format.get("header", True):
             return b""
         names = self.names(archive)
         chosen = [names[place] for place in places]
+        # without a line end, which follows below in the head's form
         record = writing.table([chosen], self.rule(archive), "")
         # in the encoding of the head, which is UTF-8 unless bytes of it are not
         head = self._whole_head(archive)
@@ -435,6 +475,8 @@ class TextTable(ByteContent):
         return record.encode("utf-8", encodings.LONE) + line_end
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
+        """Records first:last as a DataFrame, whose types pandas reads from the texts of all of
+        them."""
         pieces = self.utf8_pieces(archive, first, last)
         return self.frame_of(archive, pieces)
 
@@ -445,6 +487,7 @@ class TextTable(ByteContent):
         last: int,
         wanted: Sequence[str],
     ) -> pd.DataFrame:
+        """As `frame`, of these columns, in this order. ParamError for a name that is not there."""
         # the head says nothing that `wanted` does not
         _, *pieces = self.utf8_pieces(archive, first, last, wanted)
         body = b"".join(pieces)
@@ -452,7 +495,9 @@ class TextTable(ByteContent):
         return writers.frame_of_text(body, format, list(wanted))
 
     def frame_of(self, archive: Archive, text: Iterator[bytes]) -> pd.DataFrame:
-        """A DataFrame of a text. text: its pieces in UTF-8, the first of them this table's head."""
+        """A DataFrame of a text, of all columns. text: its pieces in UTF-8, the first of them this
+        table's head, which must be there. Where the head is not just a header record, columns have
+        the archive's names, made different where they repeat."""
         head, *pieces = text
         format = self.format(archive)
         names = self.names(archive)
@@ -491,7 +536,7 @@ def _no_bytes() -> BinaryIO:
 def names_told(head: bytes, format: Mapping[str, Json]) -> list[str]:
     """The column names that the head's first record gives, read by an archive's format; [] if the
     format says that it is no header, or does not say whether it is. head: the bytes before the
-    first record."""
+    first record, in UTF-8; format: how the text is written, by the names of Dialect's fields."""
     if "header" not in format:
         return []
     # a format says more than how a text is cut
@@ -503,8 +548,9 @@ def names_told(head: bytes, format: Mapping[str, Json]) -> list[str]:
 
 
 def cut_as(rows: Sequence[int], text: bytes, rule: Rule) -> list[bytes]:
-    """Cut a text into consecutive parts, part i of rows[i] records; [] if the text has another
-    number of records in all. A single part is the text as it is: its records are not counted."""
+    """Cut a text in UTF-8 into consecutive parts, part i of rows[i] records; [] if the text has
+    another number of records in all. A single part is the text as it is: its records are not
+    counted."""
     if len(rows) == 1:
         return [text]
     begin_of_records = begins(text, rule).tolist()
