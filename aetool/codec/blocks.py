@@ -62,13 +62,14 @@ DOUBTFUL = 0.05  # of a block must combinations save to be taken without a look 
 
 @dataclass(eq=False)
 class Block:
-    """A decoded block. words: what its JSON says beside columns. rows: how many records it has,
-    which an archive fills in (`decode` leaves there how many cells each column has: of pictures and
-    arrays more than one for a record); first: the place, from 0, of the first of them in the
-    archive. content: the digest of what it holds.
+    """A decoded block. words: what its JSON says beside columns. columns: decoded, in the order of
+    the block. rows: how many records it has, which an archive fills in (`decode` leaves there how
+    many cells each column has: of pictures and arrays more than one for a record); first: the
+    place, from 0, of the first of them in the archive. content: the 8-byte digest of what it holds.
 
-    sizes: for each column the bytes of its parts by coder. joined: bytes of all streams together,
-    in a small block; else 0.
+    sizes: for each column the bytes of its parts by the name of their coder, such as "text" or
+    "numeric". joined: bytes of all streams together, in a small block, which `sizes` has not; else
+    0.
     """
 
     words: dict[str, Json]
@@ -94,8 +95,8 @@ def encode(
     students: Students | None = None,
     watched: bool = False,
 ) -> tuple[bytes, bytes, planning.Hints]:
-    """Encode the columns of a block; returns (digest of the content, payload, hints for the next
-    block).
+    """Encode the columns of a block; returns (8-byte digest of the content, payload, hints for the
+    next block).
 
     coded: the columns as streams and blobs, each with other ways to encode it. rows: cells of each
     column. words: JSON to store beside the columns. effort: how far to search. hints: those that
@@ -117,9 +118,10 @@ def encode(
 
 @dataclass(frozen=True, eq=False)
 class _Coding:
-    """One way in which a whole block was coded. content: the digest of what it holds; payload: its
-    bytes; hints: for the next block. is_doubtful: whether combinations of columns save so little,
-    by an estimate, that the block may be smaller without them."""
+    """One way in which a whole block was coded. content: the 8-byte digest of what it holds;
+    payload: its bytes; hints: choices for the next block to try first. is_doubtful: whether
+    combinations of columns save so little, by an estimate, that the block may be smaller without
+    them."""
 
     content: bytes
     payload: bytes
@@ -138,8 +140,8 @@ def _encoded(
     students: Students | None,
     watched: bool = False,
 ) -> _Coding:
-    """Encode the columns of a block as `encode` says, once, with combinations of columns if the
-    effort has them."""
+    """Encode the columns of a block once, with combinations of columns if the effort has them;
+    `encode`, whose arguments these are, tries again without them if the result is_doubtful."""
     if shared is not None:
         students = shared.students
     if students is not None:
@@ -153,6 +155,7 @@ def _encoded(
         columns = list(map(_in_way, coded, hints.ways))
     shape = _shape_of(columns)
     before: Sequence[Plan | None] = ()
+    # with other streams than the block before all plans are searched, unless the effort reuses some
     if effort.reuse or hints.shape == shape:
         before = hints.moved(shape)
     encoder = BlockEncoder(rows, effort, before, shared, period, students)
@@ -168,6 +171,7 @@ def _encoded(
     # plans that were taken over have been judged in the block before
     combines = not before and encoder.asks_others()
     saved = encoder.planner.promised / 8
+    # in a small block the streams are coded as one, of which the estimate knows nothing
     saves_little = encoder.joined or saved < DOUBTFUL * len(payload)
     ways = tuple(map(_way_of, coded, encoder.columns))
     return _Coding(
@@ -193,7 +197,7 @@ def _in_way(column: Coded, way: int) -> Coded:
 
 def _way_of(column: Coded, taken: Coded) -> int:
     """The number of the encoding of a column that was chosen: 0 for its first, n for others[n - 1];
-    the inverse of `_in_way`."""
+    the inverse of `_in_way`. ValueError if `taken` is none of these."""
     return [column, *column.others].index(taken)
 
 
@@ -212,13 +216,15 @@ def _head(words: dict[str, Json], encoder: BlockEncoder) -> bytes:
 
 
 def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Json]) -> Block:
-    """The block that decoding would return for these columns, without encoding them."""
+    """The block that decoding would return for these columns, without encoding them; its sizes and
+    digest are empty. rows: cells of each column; words: the JSON beside the columns."""
     columns = [_decoded(column, rows) for column in coded]
     return Block(dict(words), columns, rows)
 
 
 def _decoded(column: Coded, rows: int) -> Decoded:
-    """The column, of so many rows, as decoding would return it."""
+    """The column, of so many rows, as decoding would return it. It has the streams that its meta
+    says."""
     meta = column.meta
     streams = iter(column.streams)
     kinds = np.zeros(rows, np.int64)
@@ -254,7 +260,8 @@ def decode(
     rows: records of the block. shared: what the archive's model knows of columns. students: the
     networks that predict columns; None: those of shared. count: compute the digest even where it is
     not compared; with neither, the block's `content` is the digest of nothing. pictures: what the
-    model of an archive of pictures has learned. ledger: collects the bits of each cell.
+    model of an archive of pictures has learned. ledger: collects the bits of each cell; None: they
+    are not counted.
     """
     with columns.sensible():
         if shared is not None and students is None:
@@ -269,8 +276,10 @@ def decode(
 
 
 class _Decoder:
-    """Decodes the columns of one block, one after the other. compare: whether to compute the
-    digests of all its parts."""
+    """Decodes the columns of one block, one after the other, by `run`. compare: whether to compute
+    the digests of all its parts; the other arguments as of `decode`, rows being the records.
+    ArchiveError, ValueError and the like for a description that is damaged or claims too many
+    cells."""
 
     def __init__(
         self,
@@ -289,6 +298,7 @@ class _Decoder:
         self.records = rows
         self.ledger = ledger
         words, self.at = words_of(payload)
+        # what a letter of the description took, so that columns can be billed for theirs
         if ledger is not None and words:
             letters = len(canonical(words))
             ledger.bits_a_letter = 8 * self.at / letters
@@ -297,6 +307,7 @@ class _Decoder:
         nothing = None
         known_metas: Sequence[Meta] = ()
         if shared is not None:
+            # "e": the line end of records of text, which the model has for all its tables
             words.setdefault("e", shared.format["newline"])
             nothing = shared.nothing
             known_metas = shared.metas
@@ -344,8 +355,8 @@ class _Decoder:
         return self.out
 
     def _open_joined(self, size: int, streams: int) -> None:
-        """Begin to decode the streams, which are one part, the last, of `size` bytes; under a
-        shared model the marks of those that never change come first."""
+        """Begin to decode the streams, `streams` in number, which are one part, the last, of `size`
+        bytes; under a shared model the marks of those that never change come first."""
         begin = len(self.payload) - size
         self.joined = integers.Joined(self.payload[begin:])
         self.out.joined = size
@@ -358,7 +369,8 @@ class _Decoder:
             self.marks = self.joined.marks(numbers, stillness)
 
     def _column(self, meta: Meta) -> None:
-        """Decode the next column of the block; adds it to `out`, and the bytes of its parts."""
+        """Decode the next column of the block; adds it to `out`, and how many bytes its parts take
+        to the sizes there. meta: how the column is stored."""
         sizes: dict[str, int] = {}
         blobs = self._blobs(meta, sizes)
         if self.compare:
@@ -384,7 +396,8 @@ class _Decoder:
         self.out.sizes.append(sizes)
 
     def _blobs(self, meta: Meta, sizes: dict[str, int]) -> list[bytes]:
-        """The blobs of the next column, pixels decoded; their bytes are noted in `sizes`."""
+        """The blobs of the next column, packed as they are, but those of pixels decoded; how many
+        bytes they took is noted in `sizes`, by coder."""
         blobs = [self._part() for _ in range(meta.blobs)]
         size = sum(map(len, blobs))
         if self.ledger is not None:
@@ -429,7 +442,7 @@ class _Decoder:
     def _pixels(self, coded: bytes, meta: PixelsMeta) -> bytes:
         """Decode `coded`, the blob of a column of pixels: returns the values of all pictures of the
         block as the bytes of (pictures, channels, height, width), meta.width bytes for each value
-        (1 or 2), the lowest first."""
+        (1 or 2), the lowest first. KeyError or ValueError if the description has no such shape."""
         channels, height, width = (int(size) for size in self.out.words["shape"])
         shape = (self.records, channels, height, width)
         pictures = picture_blobs.decode(coded, shape, meta.width, self.pictures)
@@ -449,9 +462,9 @@ class _Decoder:
         return self.stored[number]
 
     def _stream(self, present: Mask | None, sizes: dict[str, int]) -> Int:
-        """Decode the next stream: its values in the rows where `present`, of all rows for None. Its
-        bytes are noted in `sizes`. ArchiveError if neither the block nor a shared model has a plan
-        for it."""
+        """Decode the next stream: (n,) int64, its values in the rows where `present`, (rows,), is
+        True, of all rows for None. How many bytes it took is noted in `sizes`, by coder.
+        ArchiveError if neither the block nor a shared model has a plan for it."""
         number = self.number
         plan = self._plan(number)
         prime: integers.Counts = None
@@ -478,8 +491,9 @@ class _Decoder:
         prime: integers.Counts,
         sizes: dict[str, int],
     ) -> Int:
-        """Decode the values of stream `number` by its plan, from the joined part or from its
-        own."""
+        """Decode the values of stream `number` by its plan, (n,) int64, from the part that all
+        streams share or from a part of its own; adds the stream to `known`. prime: counts that its
+        frequency tables begin with, None: none; stream: its `present` says in which rows."""
         count = self.rows
         if stream.present is not None:
             count = int(stream.present.sum())
@@ -501,7 +515,8 @@ class _Decoder:
 
 
 def _cells_a_record(words: dict[str, Json]) -> int:
-    """How many cells of each column a record has, by the description of its block."""
+    """How many cells of each column a record has, by `words`, the description of its block: 1 but
+    for pictures and arrays."""
     count = 1
     if "shape" in words:  # of pictures: a column holds a row of pixels of each
         count *= int(words["shape"][2])
@@ -537,9 +552,10 @@ def _coder(plan: Plan) -> str:
 
 
 def book_to_bytes(numbers: Int, effort: planning.Effort, are_floats: bool = False) -> bytes:
-    """Encode a dictionary of numbers, (n,), ascending: varint how many, varint 1 + decimals, or 0,
-    and a payload of one column of them; of two columns if all are floats near decimals. are_floats:
-    numbers are the bits of 64-bit floats, as whole numbers that are in the floats' order."""
+    """Encode a dictionary of numbers, (n,) int64, ascending: varint how many, varint 1 + decimals
+    if they are stored as decimals, else 0, and a payload of one column of them; of two columns if
+    all are floats near decimals. are_floats: numbers are the bits of 64-bit floats, as whole
+    numbers that are in the floats' order."""
     parts = [numbers]
     places = 0
     near = floats.near_decimals(numbers) if are_floats else None
@@ -552,8 +568,8 @@ def book_to_bytes(numbers: Int, effort: planning.Effort, are_floats: bool = Fals
 
 
 def book_from_bytes(blob: bytes) -> Int:
-    """(n,): the numbers of a dictionary that `book_to_bytes` wrote, of floats their bits in order;
-    ArchiveError, ValueError and the like if it is damaged."""
+    """(n,) int64: the numbers of a dictionary that `book_to_bytes` wrote, of floats their bits in
+    order; ArchiveError, ValueError and the like if it is damaged."""
     count, at = read_varint(blob, 0)
     places, at = read_varint(blob, at)
     check_cells(count, 2)

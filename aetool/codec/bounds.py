@@ -25,7 +25,7 @@ def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
     """Whether restored text keeps every bound: numbers of a column with a bound differ from the
     source's by at most that, and all other bytes are the source's. False of different texts whose
     records have not all the layout's number of fields. layout: how both are cut into records, and
-    the bounds."""
+    by column's name the bounds, in the column's unit."""
     if source == restored:
         return True
     before = _columns(source, layout)
@@ -46,8 +46,8 @@ def holds(source: bytes, restored: bytes, layout: Layout) -> bool:
 
 
 def _columns(text: bytes, layout: Layout) -> list[Column]:
-    """The columns of a text's cells, and one more of the line end behind each record; [] if not
-    every record has the layout's columns."""
+    """The columns of a text's cells, in their order, and one more of the line end behind each
+    record; [] if not every record has the layout's columns."""
     records = fields(text, layout.rule)
     width = records.columns
     if width != len(layout.names):
@@ -64,7 +64,8 @@ def _columns(text: bytes, layout: Layout) -> list[Column]:
 
 
 class Column:
-    """The cells of one column: cell i is text[start[i]:stop[i]]."""
+    """The cells of one column: cell i is text[start[i]:stop[i]]. text: (bytes,) uint8; start, stop:
+    (n,) int32."""
 
     def __init__(self, text: Bytes, start: I32, stop: I32) -> None:
         self.text = text
@@ -72,8 +73,8 @@ class Column:
         self.stop = stop
 
     def only(self, rows: Rows) -> Column:
-        """A column of some of this column's cells: those where the mask `rows`, (n,) bool, is
-        True."""
+        """A column of some of this column's cells: those where the mask `rows`, (n,) bool, is True.
+        They share the text."""
         start = self.start[rows]
         stop = self.stop[rows]
         return Column(self.text, start, stop)
@@ -83,7 +84,8 @@ class Column:
         return spans.cells_of(self.text, self.start, self.stop)
 
     def same(self, other: Column) -> bool:
-        """Whether every cell has the same bytes as the other column's in its row."""
+        """Whether every cell has the same bytes as the other column's in its row. False if it has
+        not as many."""
         return spans.same(
             self.text,
             self.start,
@@ -94,8 +96,9 @@ class Column:
         )
 
     def numbers(self, prefix: bytes, suffix: bytes) -> tuple[Int, I8]:
-        """(digits, form), (n,) each, of the numbers that stand between prefix and suffix in the
-        cells; see spans.numbers."""
+        """The numbers that stand between prefix and suffix in the cells: (digits, form), (n,) each.
+        digits: int64, the number without its point; form: int8, how many digits follow the point, +
+        32 if the last of them is 0; -1 where a cell is no plain decimal."""
         affixes = (prefix, suffix)
         return text_decimals.parsed(self._text_cells(), affixes)
 
@@ -104,9 +107,9 @@ class Column:
         return TextCells(self.text, self.start, self.stop)
 
     def near(self, other: Column, bound: Fraction) -> bool:
-        """Whether every number differs by at most the bound from the other column's in its row, and
-        every cell that is no number has the same bytes. False if the other has not as many cells.
-        """
+        """Whether every number differs by at most the bound, in the column's unit, from the other
+        column's in its row, and every cell that is no number has the same bytes. False if the other
+        has not as many cells."""
         if len(self.start) != len(other.start):
             return False
         affixes = text_decimals.affixes_of(self._text_cells())
@@ -134,7 +137,7 @@ def _near(
     bound: Fraction,
 ) -> bool:
     """Whether two cells are the same bytes, or numbers of any length that differ by at most the
-    bound."""
+    bound, exactly. affixes: (prefix, suffix), the text around a number."""
     if cell == again:
         return True
     number = _exactly(cell, affixes)
@@ -146,7 +149,7 @@ def _near(
 
 def _exactly(cell: bytes, affixes: tuple[bytes, bytes]) -> Fraction | None:
     """The number that a cell holds between a prefix and a suffix, as an exact fraction; None if it
-    holds none. affixes: (prefix, suffix)."""
+    holds none. affixes: (prefix, suffix), either of which may be b""."""
     prefix, suffix = affixes
     begin = len(prefix)
     end = len(cell) - len(suffix)
@@ -160,8 +163,8 @@ def _exactly(cell: bytes, affixes: tuple[bytes, bytes]) -> Fraction | None:
 
 
 class Decimals:
-    """Decimal numbers, (n,): number i is digits[i] / 10^places[i]. form: (n,), as of spans.numbers,
-    which has the decimals in its lowest five bits."""
+    """Decimal numbers, (n,): number i is digits[i] / 10^places[i]. digits: int64; form: int8, as of
+    spans.numbers, not -1, which has the number of decimals in its lowest five bits."""
 
     def __init__(self, digits: Int, form: I8) -> None:
         self.digits = digits
@@ -170,8 +173,8 @@ class Decimals:
         self.places = places.astype(np.int64)
 
     def near(self, other: Decimals, bound: Fraction) -> bool:
-        """Whether each number differs from the other's at its place by at most the bound,
-        exactly."""
+        """Whether each number differs from the other's at its place by at most the bound, exactly.
+        other: of as many numbers."""
         most_here = self.places.max(initial=0)
         most_there = other.places.max(initial=0)
         most = int(max(most_here, most_there))

@@ -16,16 +16,17 @@ from aetool.model import Int
 
 @dataclass(eq=False)
 class Coded:
-    """A column ready to be encoded: meta says how it is stored, streams are its whole numbers,
-    blobs its other bytes.
+    """A column ready to be encoded: meta says how it is stored, streams are its whole numbers (of
+    kinds, values and raws those that meta has, in this order), blobs its other bytes.
 
     error: the largest difference of a number to the source, in the column's unit; square: the sum
-    of the squared differences. contents: of blobs of pictures, the pixels they restore, of which
-    the digest is taken. cells: the texts of a column, where it may also be stored in other ways.
+    of the squared differences; 0 where it is exact. contents: of blobs of pictures, the pixels they
+    restore, of which the digest is taken. cells: the texts of a column, where it may also be stored
+    in other ways.
 
     others: the same column stored in other ways; the way that takes fewest bits is written. book:
-    the dictionary that the values are ranks in, which other columns may use, too. share: the part
-    of that dictionary's bits, 0 to 1, that count as this column's.
+    the dictionary that the values are ranks (positions) in, which other columns may use, too.
+    share: the part of that dictionary's bits, 0 to 1, that count as this column's.
     """
 
     meta: Meta
@@ -42,9 +43,10 @@ class Coded:
 
 @dataclass(eq=False)
 class Book:
-    """A dictionary of different cells, stored as a blob of the first column that uses it.
+    """A dictionary of different cells, sorted, stored as a blob of the first column that uses it.
 
-    cells: the decoded blob, once some column has needed it; until then None.
+    blob: the dictionary, encoded as a block of its own. cells: the decoded blob, once some column
+    has needed it; until then None.
     """
 
     blob: bytes
@@ -53,10 +55,12 @@ class Book:
 
 @dataclass(eq=False)
 class Decoded:
-    """A decoded column of a block. kinds: for every row the kind of its cell; values: of cells
-    whose kind has a value, in order; raws: of cells of the last kind, if the meta has raws; blobs:
-    bytes, still packed. book: the dictionary that values are ranks in, which may be stored with
-    another column; None without one."""
+    """A decoded column of a block. meta: how it was stored. kinds: (rows,) int64, for every row the
+    number of the kind of its cell (a value, a gap, a special text ...), as meta counts them;
+    values: (n,) int64, of the cells whose kind has a value, in order; raws: (m,) int64, of the
+    cells of the last kind, if the meta has raws, else empty; blobs: bytes, still packed. book: the
+    dictionary that values are ranks in, which may be stored with another column; None without one.
+    """
 
     meta: Meta
     kinds: Int  # of every row
@@ -72,8 +76,9 @@ def bytes_column(blob: bytes) -> Coded:
 
 
 def pixels_column(coded: bytes, pixels: bytes, width: int) -> Coded:
-    """A column of pictures that are encoded together. coded: their code; pixels: the bytes that it
-    restores, of which the digest is taken. width: bytes of a pixel value, 1 or 2."""
+    """A column of pictures that are encoded together. coded: their code, as picture_blobs writes
+    it; pixels: the bytes that it restores, of which the digest is taken. width: bytes of a pixel
+    value, 1 or 2."""
     return Coded(PixelsMeta(width), [], [coded], contents=[pixels])
 
 
@@ -85,7 +90,8 @@ def whole_column(values: Int) -> Coded:
 @contextmanager
 def sensible() -> Iterator[None]:
     """Context manager: ValueError and the like, which values that make no sense raise, become
-    ArchiveError, since such values are damage and no bug."""
+    ArchiveError, since such values are damage and no bug. OSError and AetoolError pass as they are.
+    """
     try:
         yield
     except MemoryError:

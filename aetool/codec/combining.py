@@ -32,7 +32,7 @@ MATCHING = 0.9  # of the rows must a product be near to
 @dataclass(frozen=True, eq=False)
 class _Regressor:
     """A possible predictor: the values of stream number `stream`, `lag` rows before each sampled
-    row, as floats, (sampled rows,)."""
+    row, as floats, (sampled rows,). lag: 0 or 1."""
 
     stream: int
     lag: int
@@ -43,8 +43,9 @@ def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterat
     """Yield plans that predict a stream by a combination of parents, at most three: by a product of
     two; by a weighted sum; by the same sum, as differences to the row before.
 
-    None if none comes near, if fewer than FEWEST rows have a value, or all of these are equal. The
-    plans have no bins and no features yet. parents: the numbers of earlier streams.
+    A combination that does not come near yields no plan; there is none at all if fewer than FEWEST
+    rows have a value, or all of these are equal. The plans have no bins and no features yet.
+    parents: the numbers of earlier streams; known: these streams.
     """
     rows = _rows(stream, known.rows)
     if len(rows) < FEWEST or not parents:
@@ -82,8 +83,9 @@ def _regressors(parents: Sequence[int], known: Known, rows: Int) -> list[_Regres
 
 
 def _rows(stream: Stream, rows: int) -> Int:
-    """The numbers of the rows to sample, of those in which the stream has a value: all of them, or,
-    if they are many, four stretches of together ROWS. rows: of the block."""
+    """(sampled rows,) int64, ascending: the numbers of the rows to sample, of those in which the
+    stream has a value: all of them, or, if they are many, four stretches of together ROWS. rows: of
+    the block."""
     all_rows = np.arange(rows) if stream.present is None else np.flatnonzero(stream.present)
     if len(all_rows) <= ROWS:
         return all_rows
@@ -106,7 +108,7 @@ def _lagged(values: Int, rows: Int, lag: int) -> Float:
 def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
     """Choose at most MOST_TERMS regressors and factors whose weighted sum comes nearest to the
     target, (sampled rows,), adding one as long as it lowers the mean error to at most LEAST_GAIN of
-    what it was. Both are taken from their means. None if none does, or factors are too large to
+    what it was. Both are counted from their means. None if none does, or factors are too large to
     store."""
     if not regressors:
         return None
@@ -154,8 +156,9 @@ def _terms(
     factors: Float,
     divisor: int,
 ) -> list[Term]:
-    """The chosen regressors, (k,) places, with their factors, (k,), as whole numbers over a
-    divisor; without those whose factor rounds to 0 or whose products might not fit into 64 bits."""
+    """The chosen regressors, (k,), as places among regressors, with their factors, (k,), as whole
+    numbers over a divisor; without those whose factor rounds to 0 or whose products might not fit
+    into 64 bits."""
     terms = []
     whole_factors = np.rint(factors * divisor).tolist()
     for place, factor in zip(chosen, whole_factors, strict=True):
@@ -183,7 +186,7 @@ def _divisor(factors: Float) -> int:
 
 def _product(target: Float, regressors: Sequence[_Regressor]) -> Combination | None:
     """The first product of two of the regressors (or of one with itself), times a factor, over a
-    divisor, that is at most 1 off in at least a part MATCHING of the first FEWEST rows in which
+    divisor, that is at most 1 off in at least the share MATCHING of the first FEWEST rows in which
     target, (sampled rows,), is not 0; None if no two have such a product, or fewer than half of
     FEWEST rows are not 0."""
     some = np.flatnonzero(target)[:FEWEST]
@@ -204,9 +207,9 @@ def _product_of_two(
     rows: Int,
 ) -> Combination | None:
     """The product of two regressors, times a factor, over a divisor, that comes near to the target
-    in a part MATCHING of some sampled rows; None if none does, or the product of the two is 0 in
+    in the share MATCHING of some sampled rows; None if none does, or the product of the two is 0 in
     one of these rows, or beyond 2^52. rows: (k,), their places among the sampled rows; target:
-    (k,)."""
+    (k,), its values there. The lag of both must be 0."""
     product = first.values[rows] * second.values[rows]
     if not product.all() or np.abs(product).max() > LARGEST:
         return None

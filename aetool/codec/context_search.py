@@ -47,24 +47,34 @@ class Limits(Protocol):
     and how often. planning.Effort says what each number is."""
 
     @property
-    def features(self) -> int: ...
+    def features(self) -> int:
+        """How many features, at most, together choose a symbol's frequency table."""
+
     @property
-    def classes(self) -> tuple[int, ...]: ...
+    def classes(self) -> tuple[int, ...]:
+        """Into how many classes, at most, the values of a feature are cut; each of these is
+        tried."""
+
     @property
-    def cells(self) -> int: ...
+    def cells(self) -> int:
+        """How many frequencies, at most, a stream's tables have together: tables x symbols."""
+
     @property
-    def second(self) -> int: ...
+    def second(self) -> int:
+        """How many other features, those that did best, are tried again once one is chosen."""
+
     @property
-    def repeats(self) -> tuple[int, ...]: ...
+    def repeats(self) -> tuple[int, ...]:
+        """How many symbols must come again to predict the next; each of these is tried."""
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A feature that may become part of the context.
+    """A feature that may become part of the context by which a symbol's frequency table is chosen.
 
-    marks: its value in each row of the sample; None for the stream's own symbol before, which the
-    coder looks up itself. radix: how many values it can have. bits: what its description takes in
-    the plan.
+    marks: (sampled rows,) uint32, its value, below radix, in each row of the sample; None for the
+    stream's own symbol before, which the coder looks up itself. radix: how many values it can have.
+    bits: what its description takes in the plan.
     """
 
     feature: Feature
@@ -88,9 +98,10 @@ class Candidate:
 class ContextSearch:
     """Searches the features to code one stream with, for one plan after the other.
 
-    limits: how many features, classes and frequencies are tried. known: the streams before it.
-    rows: the sample, as places among the stream's own rows. parents: the numbers of the earlier
-    streams whose symbols and values may be features.
+    limits: how many features, classes and frequencies are tried. known: the streams of the block
+    before it. stream: the one to code. rows: the sample, as places among the rows in which the
+    stream has values, a slice or (sampled rows,). parents: the numbers of the earlier streams whose
+    symbols and values may be features.
     """
 
     limits: Limits
@@ -103,7 +114,8 @@ class ContextSearch:
         """Choose the features for a plan: (bits that the sample and the plan's description then
         take, the plan with these features and the best strength). A feature is added only if it
         lowers these bits to LEAST_GAIN of what they were, or less; a plan of fewer than two bins
-        gets none. residuals: (n,), of the whole stream, under the plan."""
+        gets none. plan: without features; residuals: (n,) int64, of all values of the stream, under
+        the plan."""
         symbols = integers.symbols_of(plan, residuals)
         part = symbols[self.rows]
         # bits that no context changes
@@ -141,7 +153,8 @@ class ContextSearch:
 
     def of_others_by_cost(self, symbols: rans.U16) -> list[Feature]:
         """The features that are classes of another stream's symbols, in the order of the bits that
-        `symbols` take with each feature alone, fewest first."""
+        `symbols` take with each feature alone, fewest first. symbols: (n,), of all values of the
+        stream."""
         alphabet = int(symbols.max(initial=0)) + 1
         part = symbols[self.rows]
         by_cost: list[tuple[float, int, Feature]] = []
@@ -185,7 +198,8 @@ class ContextSearch:
 
     def _of_itself(self, plan: Plan, symbols: rans.U16) -> Iterator[Candidate]:
         """Yield the features of the stream itself that may become context, which depend on the
-        plan: its symbol before, its repeats, and how often a key came before."""
+        plan: its symbol before, its repeats, and how often a key came before. symbols: (n,), of all
+        values of the stream."""
         for most in self.limits.classes:
             own = OwnSymbol(classes_of(symbols, plan.bins, most))
             yield Candidate.of(own, None, own.radix)
@@ -203,7 +217,8 @@ class ContextSearch:
     def _of_others(self) -> list[Candidate]:
         """The features of earlier streams that may become context: classes of their symbols or
         values, and whether they changed. They are the same under every plan. Of features with equal
-        values in the sample only the first is kept; of a stream of a single symbol, none."""
+        values in the sample only the first is kept; of a stream of a single symbol, none. Computed
+        once."""
         sample = self._sample()
         here = Stream(NO_INTEGERS)
         candidates: list[Candidate] = []
@@ -268,16 +283,17 @@ def bits_of_feature(feature: Feature) -> float:
 
 
 def bits_of_terms(plan: Plan) -> float:
-    """About how many bits a plan's combination of columns takes in the plan; 0 without one."""
+    """About how many bits a plan's combination of columns (a weighted sum or a product that
+    predicts) takes in the plan; 0 without one."""
     if plan.combined is None:
         return 0.0
     return TERM_BITS * (1 + len(plan.combined.terms))
 
 
 def classes_of(symbols: rans.U16, alphabet: int, most: int) -> Int:
-    """Cut the symbols 0 .. alphabet - 1 into at most `most` classes that hold about equally many of
-    `symbols`, (n,): returns the first symbol of each class but the lowest, ascending. Each symbol
-    is a class of its own if they are no more than `most`."""
+    """Cut the symbols 0 .. alphabet - 1 into at most `most` classes that have about equally many of
+    `symbols`, (n,): returns the first symbol of each class but the lowest, (classes - 1,) int64,
+    ascending. Each symbol is a class of its own if they are no more than `most`."""
     if alphabet <= most:
         return np.arange(1, alphabet)
     used = np.bincount(symbols, minlength=alphabet)[:alphabet]
@@ -297,8 +313,8 @@ def classes_of(symbols: rans.U16, alphabet: int, most: int) -> Int:
 
 def _quantiles(values: Int, most: int) -> Int:
     """Cut values, (n,), into at most `most` classes of about equally many: returns the least value
-    of each class but the lowest, ascending; fewer where values repeat, none of no values. Of
-    many values only every k-th is looked at."""
+    of each class but the lowest, (classes - 1,) int64, ascending; fewer where values repeat, none
+    of no values. Of many values only every k-th is looked at."""
     if not len(values):
         return NO_INTEGERS
     step = max(1, len(values) // 8192)

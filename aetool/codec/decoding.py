@@ -22,13 +22,15 @@ def decode(
     ranges: Mapping[str, Sequence[float]] | None = None,
     condition: Float | None = None,
 ) -> Records:
-    """Decode codes, (rows, latent): records (rows, columns) float64, each value on its column's
-    grid, or pixels (rows, channels, height, width) uint8 if the model is one of pictures.
+    """Decode a model's codes, (rows, latent) floats: records (rows, columns) float64, each value on
+    its column's grid, or pixels (rows, channels, height, width) uint8 if the model is one of
+    pictures.
 
     ranges: by column's name its lowest and highest number, to which values are clipped in place of
-    the range seen in training, which stands for columns that are not in it. condition: (rows,
-    conditions) in user units, for a model that decodes given a condition; else None. ParamError if
-    it is None and the model needs one.
+    the range seen in training, which stands for columns that are not in it. device: what runs the
+    model: auto, cpu, cuda or cuda:<n>. condition: (rows, conditions) in user units, for a model
+    that decodes given a condition; else None. ParamError if it is None and the model needs one, or
+    there is no such device.
     """
     records = decoded(model, code, device, condition)["x_hat"]
     if model.schema is None:
@@ -46,8 +48,9 @@ def decoded(
     device: str,
     condition: Float | None,
 ) -> Mapping[str, Array]:
-    """The outputs, by name, of the decoder's graph for codes, (rows, latent). condition: (rows,
-    conditions); ParamError if it is None and the graph takes one."""
+    """The outputs, by name, of the decoder's graph for codes, (rows, latent), which are rounded to
+    float32; "x_hat" has the records, (rows, columns) or (rows, channels, height, width). device: as
+    of `decode`. condition: (rows, conditions); ParamError if it is None and the graph takes one."""
     session = model.session("decoder.onnx", device)
     codes = np.ascontiguousarray(code, dtype=np.float32)
     if len(session.inputs) == 1:
@@ -61,8 +64,8 @@ def decoded(
 
 
 def condition_names(model: Bundle) -> list[str]:
-    """The names of the columns that the model's decoder takes beside a code; [] if it takes
-    none."""
+    """The names of the columns that the model's decoder takes beside a code, in the order in which
+    it takes them; [] if it takes none."""
     if model.schema is None or "decoder.onnx" not in model.graphs:
         return []
     # a model may judge records by them, and decode codes without
@@ -72,16 +75,17 @@ def condition_names(model: Bundle) -> list[str]:
 
 
 def condition_of(schema: Schema, columns: Mapping[str, Values]) -> Float:
-    """(rows, conditions) float64 in user units: the schema's conditioning columns. columns: by
-    name, as the source has them; KeyError if one is missing."""
+    """(rows, conditions) float64 in user units, NaN where missing: the schema's conditioning
+    columns, of which there is at least one. columns: by name, as the source has them; KeyError if
+    one is missing."""
     conditions = [schema.modelled[place] for place in schema.conditions]
     return np.stack([column.parse(columns[column.name]) for column in conditions], axis=1)
 
 
 def condition_in(table: Table, model: Bundle, where: str) -> Float | None:
-    """(rows, conditions) float64: the conditioning columns that a model's decoder takes, read from
-    a table; None if it takes none, DataError if one is missing. where: the table's name, for
-    messages."""
+    """(rows, conditions) float64 in user units: the conditioning columns that a model's decoder
+    takes, read from a table; None if it takes none, DataError if one is missing. where: the table's
+    name, for messages."""
     names = condition_names(model)
     for name in names:
         if name not in table.names:
@@ -95,8 +99,8 @@ def condition_in(table: Table, model: Bundle, where: str) -> Float | None:
 
 
 def gaps_of(records: Float) -> bytes:
-    """One bit for each cell, row by row, the highest bit of a byte first, 1 where it is NaN; b"" if
-    no cell is. records: (rows, columns)."""
+    """One bit for each cell, row by row, the highest bit of a byte first, 1 where it is NaN; bits
+    left over are 0; b"" if no cell is. The inverse is put_gaps. records: (rows, columns)."""
     gaps = np.isnan(records)
     return np.packbits(gaps).tobytes() if gaps.any() else b""
 

@@ -24,19 +24,21 @@ Mask = npt.NDArray[np.bool_]
 
 
 def _letters(meta: DigitsMeta) -> bytes:
-    """The 16 characters of the digits 0 to 15, capitals if the column has these."""
+    """The 16 characters, as ASCII, of the digits 0 to 15, capitals if the column has these."""
     return CAPITALS if meta.is_upper else SMALL_LETTERS
 
 
 def _affixes(meta: DigitsMeta) -> tuple[bytes, bytes]:
-    """The text before and after the digits of each cell."""
+    """(before, behind): the text around the digits of each cell, as bytes."""
     before, behind = meta.affixes
     return before.encode("latin-1"), behind.encode("latin-1")
 
 
 def read(meta: DigitsMeta, cells: Cells) -> tuple[Int, Mask]:
-    """Read cells of digits as numbers: (values, mask), (n,) each, mask being True where a cell is
-    exactly meta.width digits between the affixes. Elsewhere the value means nothing."""
+    """Read cells of digits as numbers: (values, mask), (n,) each: values int64, with the bits of a
+    number without a sign; mask True where a cell is exactly meta.width digits of meta.base between
+    the affixes. Elsewhere the value means nothing. cells: (bytes, (n,) where each begins, (n,)
+    where it ends)."""
     buffer, start, stop = cells
     before, behind = _affixes(meta)
     size = len(before) + meta.width + len(behind)
@@ -68,9 +70,10 @@ def read(meta: DigitsMeta, cells: Cells) -> tuple[Int, Mask]:
 
 
 def written(meta: DigitsMeta, values: Int) -> tuple[Bytes, I32]:
-    """Write numbers, (n,) whole, as cells of digits with zeros in front: (the bytes of all cells,
-    one behind the other; (n,), the length of each cell in bytes). meta: the width of the cells, the
-    base and the text around the digits. ArchiveError for a number of too many digits."""
+    """Write numbers, (n,) int64, whose bits count as a number without a sign, as cells of digits
+    with zeros in front: (the bytes of all cells, one behind the other; (n,), the length of each
+    cell in bytes). meta: the width of the cells, the base and the text around the digits.
+    ArchiveError for a number of too many digits."""
     before, behind = _affixes(meta)
     template = before + bytes(meta.width) + behind
     shape = (len(values), len(template))

@@ -24,7 +24,8 @@ TINY = 1e-9  # keeps a column of equal values from dividing by 0
 
 def sample_rows(count: int, size: int) -> Rows:
     """The places of at most `size` of `count` rows: a slice of all, if they are no more than that,
-    or an array, (places,), ascending, of four stretches spread evenly."""
+    or an array, (places,), ascending, of four stretches spread evenly, `size` rounded down to a
+    multiple of four."""
     if count <= size:
         return slice(0, count)
     length = size // STRETCHES
@@ -55,8 +56,8 @@ def outline(values: Int) -> Float32:
 
 def bits_a_value(r: Int) -> float:
     """Estimate the mean bits of a residual: those that say its magnitude, and those of its place
-    within that magnitude, both from the median, on some of them. r: (n,), the residuals, at
-    least one."""
+    within that magnitude, both from the median, on some of them. r: (n,) int64, the residuals (what
+    a prediction leaves of values), at least one."""
     rows = sample_rows(len(r), MOST_LOOKED_AT)
     part = r[rows].astype(np.float64)
     off = part - np.median(part)
@@ -72,7 +73,8 @@ def bits_a_value(r: Int) -> float:
 
 
 def spread(values: Int) -> float:
-    """The mean distance of values, (n,), at least one, from their median, on some of them."""
+    """The mean distance of values, (n,) int64, at least one, from their median, in their unit, on
+    every k-th of them if they are many."""
     part = _some_of(values, MOST_LOOKED_AT)
     distance = np.abs(part - np.median(part))
     return float(distance.mean())
@@ -80,7 +82,7 @@ def spread(values: Int) -> float:
 
 def _some_of(values: Int, most: int) -> Array:
     """Every k-th of the values, as float64, with k so that there are `most` of them or more, but
-    fewer than twice as many; all of fewer values."""
+    fewer than twice as many; all of fewer values. values: (n,)."""
     step = max(1, len(values) // most)
     part = values[::step]
     return part.astype(np.float64)

@@ -37,8 +37,8 @@ def read(cells: Sequence[bytes]) -> tuple[Doubles, Mask, bool]:
     """Read cells as floats: (numbers, (n,) bool: which cells are just what `written` writes of
     their number, whether whole numbers have no point).
 
-    cells: (n,). A cell that is no finite number has the number 0. Whole numbers have no point if
-    more cells are then written as they are.
+    cells: n texts as bytes. A cell that is no finite number has the number 0, without an error.
+    Whole numbers have no point if more cells are then written as they are.
     """
     numbers = np.zeros(len(cells), np.float64)
     # every byte a character, so that a text is the cell's and no other's
@@ -80,13 +80,14 @@ def taken_apart(
     numbers: Doubles,
     bare: bool,
 ) -> tuple[FloatMeta, Int, Int, Mask]:
-    """Take floats apart into whole numbers: (the meta, (n,) what is stored of each, (n,) the kind
-    of each, (n,) bool: which floats can be stored so). `restored` writes them again.
+    """Take floats apart into whole numbers: (the meta, (n,) int64 what is stored of each, (n,)
+    int64 the kind of each, (n,) bool: which floats can be stored so). `restored` writes them again.
 
-    numbers: (n,). Stored is a decimal as a whole number; the kind is the place, in the meta's
-    offsets, of how many floats the number lies above it. A float more than NEAR floats away cannot
-    be stored so; its kind and what is stored mean nothing. If not nearly all are near decimals, or
-    near these as 32-bit floats, the bits of each are stored, of kind 0. bare: as of `written`.
+    numbers: (n,), at least one. Stored is a decimal as a whole number; the kind is the place, in
+    the meta's offsets, of how many floats the number lies above it. A float more than NEAR floats
+    away cannot be stored so; its kind and what is stored mean nothing. If not nearly all are near
+    decimals, or near these as 32-bit floats, the bits of each are stored, of kind 0. bare: as of
+    `written`.
     """
     every = max(1, len(numbers) // SAMPLE)
     sample = numbers[::every]
@@ -112,9 +113,9 @@ def taken_apart(
 
 
 def _places_and_width(sample: Doubles) -> tuple[int | None, bool]:
-    """(the decimals of nearly all of the sample's numbers, None if no number of decimals will do;
-    whether they are decimals of 32-bit floats: where only these will do, or have at least
-    FEWER_PLACES fewer decimals)."""
+    """(how many decimals nearly all of the sample's numbers, (n,), have, None if no number of
+    decimals will do; whether they are decimals of 32-bit floats: where only these will do, or have
+    at least FEWER_PLACES fewer decimals)."""
     places = _places(sample)
     places_of_single = _places(sample, single=True)
     if places_of_single is None:
@@ -126,7 +127,7 @@ def _places_and_width(sample: Doubles) -> tuple[int | None, bool]:
 
 
 def _commonest(distance: Int) -> list[int]:
-    """The different distances, at most MOST_OFFSETS, the commonest first; [0] of none."""
+    """The different distances, (n,), at most MOST_OFFSETS, the commonest first; [0] of none."""
     offsets, counts = np.unique(distance, return_counts=True)
     # stable: of those as frequent the lowest comes first, on every machine
     by_use = np.argsort(-counts, kind="stable")
@@ -135,11 +136,12 @@ def _commonest(distance: Int) -> list[int]:
 
 
 def near_decimals(bits: Int) -> tuple[int, Int, Int] | None:
-    """Take floats that all lie near decimals apart: (decimals, (n,) whole numbers over 10^decimals,
-    (n,) how many floats each lies above that); None if any is not near, not finite or -0, or
-    they are near as 32-bit floats only.
+    """Take floats that all lie near decimals apart: (how many decimals, (n,) int64 whole numbers
+    over 10^decimals, (n,) int64 how many floats each lies above that); None if any is not near, not
+    finite or -0, or they are near as 32-bit floats only.
 
-    bits: (n,), the bits of 64-bit floats, as whole numbers that are in the floats' order.
+    bits: (n,), at least one, the bits of 64-bit floats, as whole numbers that are in the floats'
+    order.
     """
     numbers = _from_ordered(bits)
     is_finite = np.isfinite(numbers)
@@ -168,8 +170,8 @@ def from_decimals(places: int, wholes: Int, above: Int) -> Int:
 
 
 def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
-    """The text of each of the floats that `taken_apart` took apart. stored, kinds: (n,) each, of
-    those that could be stored so alone."""
+    """The text of each of the floats that `taken_apart` took apart. stored, kinds: (n,) each, only
+    of those that could be stored so."""
     ordered = stored
     # with decimals the floats are so many beside them
     if meta.places is not None:
@@ -180,9 +182,9 @@ def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
 
 
 def _places(sample: Doubles, single: bool = False) -> int | None:
-    """The fewest decimals with which nearly all (98 %) of the sample's numbers lie within a few
-    floats of a decimal; None if no number of decimals will do. single: of a decimal that is rounded
-    to a 32-bit float."""
+    """The fewest decimals with which nearly all (98 %) of the sample's numbers, (n,), lie within a
+    few floats of a decimal; None if no number of decimals will do. single: of a decimal that is
+    rounded to a 32-bit float."""
     most = MOST_SINGLE if single else MOST_DECIMALS
     for places in range(most + 1):
         _, distance = _by_decimals(sample, places, single)
@@ -193,7 +195,8 @@ def _places(sample: Doubles, single: bool = False) -> int | None:
 
 
 def _decimals(wholes: Int, places: int, single: bool) -> Doubles:
-    """The floats nearest to wholes / 10^places, (n,). single: rounded to 32-bit floats."""
+    """The floats nearest to wholes / 10^places, (n,) float64. single: rounded to 32-bit floats,
+    infinite beyond their range."""
     unit = np.float64(10**places)
     decimals = wholes.astype(np.float64) / unit
     if not single:
@@ -209,7 +212,7 @@ def _by_decimals(
     places: int,
     single: bool = False,
 ) -> tuple[Int, Int]:
-    """Write numbers as decimals of so many places: (wholes, distance), (n,) each. wholes /
+    """Write numbers as decimals of so many places: (wholes, distance), (n,) int64 each. wholes /
     10^places is the decimal nearest to the number, distance how many floats the number lies above
     it, below 0 for under it; more than NEAR where the whole number would be 2^53 or larger, and
     wholes is then 0. single: as of `_decimals`."""
@@ -232,8 +235,8 @@ def _by_decimals(
 
 
 def _ordered(numbers: Doubles) -> Int:
-    """The bits of floats as whole numbers that sort as the floats do; neighbours differ by 1, and
-    -0, which is -1, lies under 0."""
+    """The bits of floats as whole numbers that sort as the floats do; (n,) int64; neighbours differ
+    by 1, and -0, which is -1, lies under 0."""
     bits = np.ascontiguousarray(numbers).view(np.int64)
     return np.where(bits < 0, bits ^ SIGN, bits)
 
