@@ -18,20 +18,24 @@ MOST_MEMORY = 256 << 20  # bytes that unpacking may take, beside the bundle
 
 
 def packed(bundle: bytes) -> bytes:
-    """Compress a bundle for an archive: by xz, or not at all if xz makes it no smaller."""
+    """Compress a bundle, the bytes of a model's file, for an archive: by xz, or not at all if xz
+    makes it no smaller. `unpacked` undoes it."""
     # the archive has digests of its own
     squeezed = lzma.compress(bundle, check=lzma.CHECK_NONE, preset=STRONGEST)
     return min(bundle, squeezed, key=len)
 
 
 def unpacked(section: bytes, where: str) -> bytes:
-    """The bundle that `packed` was given; BundleError if the section is xz, and damaged, or
-    restores more than MAX_BUNDLE bytes. What is no xz is returned as it is. where: the section's
-    name, for messages."""
+    """The bundle that `packed` was given, from the section of an archive that it became. A section
+    that is no xz, as an empty one, is returned as it is. BundleError if it is xz, and is cut short,
+    has bytes behind its end, is damaged otherwise, restores more than MAX_BUNDLE bytes, or needs
+    more than MOST_MEMORY bytes. where: the section's name, for messages."""
     if not section.startswith(MAGIC):
         return section
+    # a damaged head may ask for any dictionary
     inflater = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MOST_MEMORY)
     try:
+        # one byte more than is allowed: a bundle that is too large is seen by its length
         bundle = inflater.decompress(section, MAX_BUNDLE + 1)
     except lzma.LZMAError as error:
         raise BundleError(f"{where}: damaged: {error}") from None

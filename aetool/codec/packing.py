@@ -17,8 +17,9 @@ MAX_PACKED = 1 << 28
 
 
 def packed(arrays: Mapping[str, Array | np.generic], words: Mapping[str, Json]) -> bytes:
-    """Write arrays and words as one safetensors file, compressed by xz. words: JSON, which is kept
-    in the file's metadata."""
+    """Write arrays and words as one safetensors file, compressed by xz; `unpacked` reads it.
+    arrays: by name, of any shape and numeric type; a scalar becomes an array of no axes. words:
+    JSON by name, which is kept in the file's metadata."""
     from safetensors.numpy import save
 
     raw = save(
@@ -31,8 +32,9 @@ def packed(arrays: Mapping[str, Array | np.generic], words: Mapping[str, Json]) 
 
 
 def unpacked(data: bytes) -> tuple[dict[str, Array], Json]:
-    """(arrays by name, words) that `packed` wrote; BundleError if data is damaged or restores too
-    many bytes; KeyError, TypeError or ValueError for a file without such words (see `sensible`)."""
+    """(arrays by name, words, a JSON object) that `packed` wrote. BundleError if data is damaged or
+    restores more than MAX_PACKED bytes; KeyError, TypeError or ValueError for a file without such
+    words. To be called within `sensible`, which makes BundleError of these."""
     import safetensors
     from safetensors.numpy import load
 
@@ -44,14 +46,16 @@ def unpacked(data: bytes) -> tuple[dict[str, Array], Json]:
         raise BundleError(f"damaged: {error}") from None
     if not inflater.eof or inflater.unused_data:
         raise BundleError("damaged: its codec is larger than allowed")
+    # a safetensors file: u64 size of its header, the header in JSON, the arrays
     header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
     return arrays, parse_canonical(str(header["__metadata__"]["aetool"]).encode())
 
 
 @contextmanager
 def sensible(name: str) -> Iterator[None]:
-    """Context manager: errors that damaged bytes cause, as ArchiveError, ValueError and KeyError,
-    become BundleError, with `name` at the front of the message."""
+    """Context manager for reading a bundle: errors that damaged bytes cause become BundleError with
+    `name`, the bundle's, at the front of the message. These are ArchiveError, BundleError,
+    ValueError, KeyError, TypeError, IndexError, AttributeError and OverflowError; others pass."""
     try:
         yield
     except (ArchiveError, BundleError) as error:

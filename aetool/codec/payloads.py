@@ -20,7 +20,9 @@ from aetool.errors import ArchiveError
 
 
 def payload_of(head: bytes, parts: Sequence[bytes]) -> bytes:
-    """The payload of a block. head: its description, deflated; b"" for none."""
+    """The bytes of a block, its payload: varint length of head, head, the lengths of the parts, the
+    parts. head: the block's description, deflated; b"" for none. parts: any may be empty; how many
+    they are is not stored: `lengths_of` has to be told."""
     has_bytes = np.array([len(part) > 0 for part in parts], np.bool_)
     bitmap = np.packbits(has_bytes)
     payload = varint(len(head)) + head
@@ -33,8 +35,9 @@ def payload_of(head: bytes, parts: Sequence[bytes]) -> bytes:
 
 
 def words_of(payload: bytes) -> tuple[dict[str, Json], int]:
-    """(a block's description, {} for none; where in the payload the lengths begin). ArchiveError if
-    it is damaged, or TypeError if its JSON is no object."""
+    """Read the first part of a block's bytes, its payload: (the block's description by name, {} for
+    none; the offset at which the lengths of the parts begin, for `lengths_of`). ArchiveError if it
+    is damaged, TypeError if its JSON is a single value such as a number, not an object."""
     size, begin = read_varint(payload, 0)
     if size > len(payload) - begin:
         raise ArchiveError("damaged: a block is cut short")
@@ -49,8 +52,9 @@ def words_of(payload: bytes) -> tuple[dict[str, Json], int]:
 
 
 def lengths_of(payload: bytes, offset: int, count: int) -> tuple[list[int], int]:
-    """Read the lengths of `count` parts at payload[offset:]; returns (the bytes of each part, where
-    the first part begins). ArchiveError unless they fill the payload."""
+    """Read the lengths of `count` parts at payload[offset:]: (how many bytes each part has, 0 or
+    more; the offset in the payload at which the first part begins). ArchiveError unless they fill
+    the payload, or if a length is cut short. offset: the second result of `words_of`."""
     # a bit for each part
     size = (count + 7) // 8
     if size > len(payload) - offset:

@@ -42,8 +42,11 @@ MAX_PADDED = 1 << 25  # values with what stands about each row
 class Way:
     """How the channels of pictures become planes to code.
 
-    colours: PLANES, DIFFERENCES, PALETTE or WITHIN; palette: (colours, channels), for PALETTE
-    alone; bound: for WITHIN alone, how far off a restored value may be.
+    colours: PLANES: each channel is one; DIFFERENCES: so, but of three channels or more red less
+    green, and blue less the mean of both, modulo the number of values; PALETTE: one plane, of the
+    place of each pixel's colour in a list of all colours; WITHIN: as PLANES, each value restored
+    within a bound. palette: (colours, channels), of the type of the pictures, for PALETTE alone,
+    else None; bound: for WITHIN alone, how far off a restored value may be, 1 .. MOST_BOUND.
     """
 
     colours: int
@@ -51,8 +54,9 @@ class Way:
     bound: int = 0
 
     def planes(self, pictures: Samples, most: int) -> tuple[npt.NDArray[np.uint16], int]:
-        """(planes, (n, planes, height, width); their largest possible value) of pictures, (n,
-        channels, height, width), of values 0 .. most."""
+        """Turn pictures, (n, channels, height, width) of values 0 .. most, into planes to code:
+        (planes, (n, planes, height, width) uint16, green before red; their largest possible value).
+        A copy: the pictures stay as they are. A palette must have all their colours."""
         if self.palette is not None:
             largest_index = max(1, len(self.palette) - 1)
             return _indices(pictures, self.palette), largest_index
@@ -73,9 +77,9 @@ class Way:
         return planes, most
 
     def pictures(self, planes: npt.NDArray[np.uint16], most: int) -> npt.NDArray[np.uint16]:
-        """(n, channels, height, width): the pictures of which the method `planes` makes these
-        planes, which may be changed in place. ArchiveError if they have a colour that the palette
-        has not."""
+        """The inverse of the method `planes`: (n, channels, height, width) uint16, the pictures of
+        planes, (n, planes, height, width), which may be changed in place. most: as of `planes`, the
+        largest value of a picture. ArchiveError if they have a colour that the palette has not."""
         if self.palette is not None:
             if planes.size and int(planes.max()) >= len(self.palette):
                 raise ArchiveError("damaged: a picture has a colour that its palette has not")
@@ -87,14 +91,15 @@ class Way:
             half = size // 2
             green = planes[:, 0].astype(np.int32)
             red = (planes[:, 1] + green - half) % size
+            # red comes first: blue was taken from the mean of it and green
             mean = (green + red) >> 1
             planes[:, 1] = red
             planes[:, 2] = (planes[:, 2] + mean - half) % size
         return _green_first(planes)
 
     def head(self) -> bytes:
-        """What a decoder needs first, at the head of a blob: the palette or the bound as bytes; b""
-        without either."""
+        """What a decoder needs first, at the head of a blob: varint bound; or varint how many
+        colours, varint how many bytes, and the packed palette; b"" without either."""
         if self.colours == WITHIN:
             return varint(self.bound)
         if self.palette is None:
@@ -105,7 +110,7 @@ class Way:
 
 def _green_first(planes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
     """Exchange the first two planes (red and green) of planes, (n, planes, height, width), if there
-    are at least three; returns a copy, and undoes itself."""
+    are at least three; returns a copy in any case. Called again it exchanges them back."""
     channels = planes.shape[1]
     if channels < 3:
         return planes.copy()
@@ -114,12 +119,13 @@ def _green_first(planes: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
 
 
 def _sized(part: bytes) -> bytes:
-    """Some bytes behind their number, from which a reader knows where they end."""
+    """A varint of how many bytes the part has, then the part: a reader then knows where it ends."""
     return varint(len(part)) + part
 
 
 def _bytes_of(values: Samples) -> bytes:
-    """The values as bytes, little-endian on every machine, the last axis fastest."""
+    """The values of an array of any shape as bytes, one or two for each by its type, little-endian
+    on every machine, the last axis fastest."""
     little_endian = values.dtype.newbyteorder("<")
     return np.ascontiguousarray(values, little_endian).tobytes()
 
@@ -128,8 +134,9 @@ def _bytes_of(values: Samples) -> bytes:
 
 
 def _keys(pictures: Samples) -> npt.NDArray[np.uint32]:
-    """(n, height, width): the colour of each pixel as one number, 8 bits of it for a channel.
-    pictures: (n, channels, height, width), of bytes."""
+    """(n, height, width): the colour of each pixel as one number, 8 bits of it for each channel,
+    the first channel highest. pictures: (n, channels, height, width) uint8, at most four channels.
+    """
     shape = (len(pictures), *pictures.shape[2:])
     keys = np.zeros(shape, np.uint32)
     for channel in range(pictures.shape[1]):
@@ -139,7 +146,8 @@ def _keys(pictures: Samples) -> npt.NDArray[np.uint32]:
 
 def _indices(pictures: Samples, palette: Samples) -> npt.NDArray[np.uint16]:
     """(n, 1, height, width): for each pixel of pictures, (n, channels, height, width), the place of
-    its colour in the palette, (colours, channels), which has every one of them."""
+    its colour in the palette, (colours, channels). The palette must have every colour of theirs,
+    which is not checked; both are uint8, or, of one channel, uint16."""
     if pictures.shape[1] == 1:
         # of grey levels the place is looked up by the level itself
         brightest = int(palette.max())
@@ -155,9 +163,10 @@ def _indices(pictures: Samples, palette: Samples) -> npt.NDArray[np.uint16]:
 
 
 def palette_of(pictures: Samples) -> Samples | None:
-    """(colours, channels): the different colours of pictures, by their brightness, dark ones first;
-    None if they are more than MOST_COLOURS, grey levels that fill more than DENSE of 0 .. the
-    largest, or have several channels of more than 8 bits. pictures: (n, channels, height, width).
+    """(colours, channels): the different colours of pictures, of their type, by their brightness
+    (the sum of the channels), dark ones first; None if they are more than MOST_COLOURS, grey levels
+    that fill more than DENSE of 0 .. the largest, or have several channels of more than 8 bits.
+    pictures: (n, channels, height, width), not empty.
     """
     channels = pictures.shape[1]
     if channels == 1:
@@ -190,9 +199,9 @@ def palette_of(pictures: Samples) -> Samples | None:
 
 
 def _part(pictures: Samples) -> Samples:
-    """A sample of pictures, (n, channels, height, width), of about TRIED values on which ways to
-    code them are tried: pictures from the middle, or, if a single one has as many values or more,
-    rows from the middle of one. At least one picture or row."""
+    """A sample of pictures, (n, channels, height, width), not empty, on which ways to code them are
+    tried: pictures from the middle, or, if a single one has TRIED values or more, rows from the
+    middle of one; as a view of four axes. At most TRIED values, or a single row that has more."""
     size = math.prod(pictures.shape[1:])
     if size >= TRIED:
         # of one picture
@@ -210,10 +219,11 @@ def _part(pictures: Samples) -> Samples:
 
 @dataclass(frozen=True, eq=False)
 class _Tried:
-    """A way tried on some pictures.
+    """The result of coding some pictures in one way, to be compared with others.
 
     primed: whether the coder began in a model's state; data: the code, b"" if it was too long;
-    bits: logarithm of the size of the coder's tables; planes: as they are restored.
+    bits: binary logarithm of how many counters each of the coder's contexts has; planes: (n,
+    planes, height, width) as they are restored.
     """
 
     way: Way
@@ -223,8 +233,8 @@ class _Tried:
     planes: npt.NDArray[np.uint16]
 
     def bytes_of(self, scale: float) -> float:
-        """Estimate the bytes of pictures `scale` times as many as those tried, a palette counted
-        once; infinite if the code was too long."""
+        """Estimate how many bytes pictures of `scale` times as many values as those tried take in
+        this way, a palette counted once; infinite if the code was too long."""
         # none at all are those of values that had no room: never the fewest
         if self.data:
             of_palette = len(self.way.head())
@@ -234,7 +244,8 @@ class _Tried:
 
 @dataclass(frozen=True, eq=False)
 class Coded:
-    """Pictures as a blob, and the pictures that decoding it gives."""
+    """Pictures as a blob of bytes, and the pictures that decoding it gives: (n, channels, height,
+    width), of the type of the source; the very array that was encoded, if they are exact."""
 
     blob: bytes
     restored: Samples
@@ -246,10 +257,13 @@ def encode(
     model: PictureModel | None = None,
     bound: int = 0,
 ) -> Coded:
-    """Encode pictures, (n, channels, height, width), as a blob, in the way that takes fewest bytes
-    on a part of them. model: what has been learned of other pictures, to begin with, if that takes
-    fewer bytes; None: nothing. bound: how far off a restored value may be, 0 (exact) to
-    MOST_BOUND."""
+    """Encode pictures, (n, channels, height, width) of uint8 or uint16, not empty, as a blob, in
+    the way that takes fewest bytes on a part of them; or squeezed as bytes, if that takes fewer.
+
+    preset: the contexts of the coder. model: what has been learned of other pictures, to begin
+    with, if that takes fewer bytes; None, or a model without this preset: nothing. bound: how far
+    off a restored value may be, 0 (exact) to MOST_BOUND; exact ways are tried even so.
+    """
     most = _most_of(pictures)
     part = _part(pictures)
     learned = None
@@ -258,7 +272,8 @@ def encode(
     scale = pictures.size / part.size
 
     def best_of(state: State | None) -> _Tried:
-        """The way that takes the fewest bytes on the part, the coder beginning in this state."""
+        """The way that takes the fewest bytes on the part, the coder beginning in this state; for
+        None in a fresh one."""
         tries = []
         for way in _ways(pictures, bound):
             tries.append(_tried(part, way, preset, most, state))
@@ -286,7 +301,8 @@ def encode(
 
 
 def _coded(pictures: Samples, preset: Preset, best: _Tried) -> Coded:
-    """All pictures, coded in the best way, as a blob; or squeezed as bytes, if that takes fewer."""
+    """Make a blob of pictures, (n, channels, height, width), that were coded in the best way; or
+    squeeze them as bytes, if that takes fewer. best: the coding of all of them, not of a part."""
     most = _most_of(pictures)
     way = best.way
     model_bits = PRIMED | GROWN if best.primed else 0
@@ -310,8 +326,9 @@ def _coded(pictures: Samples, preset: Preset, best: _Tried) -> Coded:
 
 
 def way_for(pictures: Samples) -> tuple[npt.NDArray[np.uint16], int]:
-    """(planes, (n, planes, height, width), their largest possible value) of pictures in the way
-    that takes fewest bytes on a part of them; palettes are not tried, as other pictures have other
+    """Turn pictures, (n, channels, height, width) of uint8 or uint16, into planes to learn from, in
+    the exact way that takes fewest bytes on a part of them: (planes, (n, planes, height, width)
+    uint16; their largest possible value). Palettes are not tried, as other pictures have other
     colours."""
     most = _most_of(pictures)
     part = _part(pictures)
@@ -326,8 +343,8 @@ def way_for(pictures: Samples) -> tuple[npt.NDArray[np.uint16], int]:
 
 
 def _most_of(pictures: Samples) -> int:
-    """The largest value that pictures are said to reach: 255 of bytes, else the largest there is,
-    at least 1."""
+    """The largest value that pictures, of any shape, are coded to reach: 255 of uint8, else the
+    largest there is, at least 1."""
     if pictures.dtype == np.uint8:
         return 255
     largest = int(pictures.max(initial=1))
@@ -336,7 +353,7 @@ def _most_of(pictures: Samples) -> int:
 
 def _ways(pictures: Samples, bound: int) -> Iterator[Way]:
     """Yield the ways that are worth trying on pictures, (n, channels, height, width); bound: how
-    far off a restored value may be."""
+    far off a restored value may be; 0: exact ways alone, which come with a bound, too."""
     if bound:
         yield Way(WITHIN, bound=bound)
     # drawings of few colours may well be smaller exactly
@@ -355,8 +372,9 @@ def _tried(
     most: int,
     learned: State | None,
 ) -> _Tried:
-    """Code pictures, (n, channels, height, width), in one way. most: their largest value; learned:
-    the state of a model to begin in, or None."""
+    """Code pictures, (n, channels, height, width), in one way. most: the largest value that they
+    may have; learned: the state of a model to begin in, of the same preset, which is copied; None:
+    a fresh one."""
     planes, largest = way.planes(pictures, most)
     bits = picture_coding.bits_for(planes.size)
     if learned is None:
@@ -370,14 +388,14 @@ def _tried(
 
 
 def squeezed(pictures: Samples) -> bytes:
-    """Encode pictures as a blob of their bytes, compressed by a general stage instead of by
-    contexts."""
+    """Encode pictures, of uint8 or uint16, exactly, as a blob that `decode` reads: their bytes
+    compressed by a general method such as LZMA2, not by contexts."""
     return bytes([SQUEEZED]) + pack(_bytes_of(pictures))
 
 
 def _may_be_squeezed(pictures: Samples, rival: int) -> bool:
-    """Whether a quick look lets expect that `squeezed` takes about as few bytes as `rival`, the
-    bytes of another code. True of pictures of at most SMALL bytes, always."""
+    """Whether `squeezed` may take about as few bytes as `rival`, the length of another code in
+    bytes, by a quick look at the first pictures. Always True of pictures of at most SMALL bytes."""
     raw = _bytes_of(pictures)
     if len(raw) <= SMALL:
         return True
@@ -396,9 +414,13 @@ def decode(
     width: int,
     model: PictureModel | None = None,
 ) -> Samples:
-    """(n, channels, height, width): the pictures of a blob; ArchiveError, IndexError or ValueError
-    if it is damaged, or its pictures are of another shape. shape: of all pictures;
-    width: bytes of a pixel value, 1 or 2; model: what the archive's model has learned."""
+    """The pictures of a blob that `encode` wrote: (n, channels, height, width), uint8 or, for width
+    2, little-endian uint16; they may be read-only. ArchiveError, IndexError or ValueError if it is
+    damaged, its pictures are of another shape, or it needs a model that is not given.
+
+    shape: (n, channels, height, width), of all pictures; width: bytes of a pixel value, 1 or 2;
+    model: what the archive's model has learned; None without one.
+    """
     check(shape)
     dtype = np.dtype(np.uint8 if width == 1 else "<u2")
     if not data:
@@ -409,6 +431,7 @@ def decode(
         size = math.prod(shape) * width
         raw = unpack(data[at:], size)
         return np.frombuffer(raw, dtype).reshape(tuple(shape))
+    # the head: 4 bits for the preset, 0 being SQUEEZED, 2 for colours, 2 for a model's state
     number = (head & 15) - 1
     colours = head >> 4 & 3
     primed = bool(head & PRIMED)
@@ -450,9 +473,10 @@ def _way_of(
     channels: int,
     dtype: npt.DTypeLike,
 ) -> tuple[Way, int]:
-    """(the way in which pictures are coded, where the blob goes on). at: where the blob has what
-    the way needs; colours: as of Way; channels, dtype: of the pictures. ArchiveError where the way
-    is not for such pictures."""
+    """Read from a blob how its pictures are coded: (the way, the offset at which the blob goes on).
+    at: the offset of the palette or bound, if the way has one; colours: as of Way; channels, dtype:
+    of the pictures. ArchiveError where the way is not for such pictures, or ArchiveError or
+    ValueError for a bound or palette that is damaged."""
     if colours == PALETTE:
         return _palette(data, at, channels, dtype)
     if colours == WITHIN:
@@ -474,10 +498,10 @@ def _first_state(
     primed: bool,
     grown: bool,
 ) -> tuple[State, int]:
-    """(the state in which a decoder begins, where the blob goes on). at: where the blob may have
-    the size of the coder's tables; number: of the preset. primed: the state is the model's, in
-    tables of another size if grown. ArchiveError for a size that is not allowed, or without the
-    model."""
+    """(the state in which a decoder begins, a new one; the offset at which the blob goes on). at:
+    the offset of the byte that has the size of the coder's tables, if there is one; number: of the
+    preset, which is known. primed: the state is the model's, in tables of another size if grown.
+    ArchiveError for a size that is not allowed, or without the model; IndexError for no byte."""
     bits = picture_models.BITS
     least = picture_coding.LEAST_BITS
     if primed:
@@ -498,7 +522,8 @@ def _first_state(
 
 def check(shape: Sequence[int]) -> None:
     """Raise ArchiveError if pictures of this shape, (n, channels, height, width), are more or
-    larger than is allowed, or empty; before memory is taken for them."""
+    larger than is allowed, have more than MAX_CHANNELS channels, or are empty; before memory is
+    taken for them."""
     count, channels, height, width = shape
     sensible = min(shape) > 0 and channels <= MAX_CHANNELS
     values = math.prod(shape)
@@ -512,8 +537,8 @@ def check(shape: Sequence[int]) -> None:
 
 
 def _learned(model: PictureModel | None, number: int) -> State:
-    """What a model has learned with the preset of this number; ArchiveError if there is no such
-    model."""
+    """The state that a model has learned with the preset of this number, not a copy; ArchiveError
+    if there is no model, or none with this preset."""
     state = None
     if model is not None:
         state = model.states.get(number)
@@ -528,9 +553,10 @@ def _palette(
     channels: int,
     dtype: npt.DTypeLike,
 ) -> tuple[Way, int]:
-    """(the way of a palette, where the blob goes on), read from a blob at `at`; ArchiveError for a
-    palette of none or too many colours, ValueError for one of fewer than it says.
-    channels: of a colour; dtype: of its values."""
+    """Read a palette from a blob at offset `at`: (the way that has it, the offset at which the blob
+    goes on). ArchiveError for a palette that is damaged, or of no or more than MOST_COLOURS
+    colours, ValueError for one of fewer than it says. channels: of a colour; dtype: of its values.
+    """
     count, at = read_varint(data, at)
     size, at = read_varint(data, at)
     if not 0 < count <= MOST_COLOURS:

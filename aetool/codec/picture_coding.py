@@ -50,9 +50,11 @@ WORD = (1 << 32) - 1
 class State:
     """The adaptive state of a coder of pictures: what it has learned from the pixels so far.
 
-    bits: the binary logarithm of how many counters each context has. counters: (contexts << bits,),
-    each a probability and how often it was used. weights: (selectors + 1, SETS, inputs), of the
-    networks; last: (NODES, selectors + 1), of the network that joins these.
+    preset: the contexts that vote, and the selectors by which the networks that mix the votes are
+    chosen. bits: the binary logarithm of how many counters each context has. counters: (contexts <<
+    bits,) uint32, each a probability in its upper 22 bits, and how often it was used. weights:
+    (selectors + 1, SETS, inputs) int16, of the networks, in 2^-13; last: (NODES, selectors + 1)
+    int32, of the network that joins these, in 2^-16.
     """
 
     preset: Preset
@@ -63,8 +65,8 @@ class State:
 
     @classmethod
     def fresh(cls, preset: Preset, bits: int) -> State:
-        """The state of a coder that has seen no pixel. bits: logarithm of the counters of each
-        context."""
+        """The state of a coder that has seen no pixel. bits: binary logarithm of how many counters
+        each context has, LEAST_BITS .. MOST_BITS."""
         sets = len(preset.selectors) + 1
         count = len(preset.contexts) << bits
         # each counter: a probability of one half, used never
@@ -77,7 +79,7 @@ class State:
         return cls(preset, bits, counters, weights, last)
 
     def copy(self) -> State:
-        """An independent copy."""
+        """A copy that shares no array with this state."""
         counters = _aligned(len(self.counters), 0)
         counters[:] = self.counters
         weights = self.weights.copy()
@@ -104,8 +106,8 @@ class State:
 
 
 def _aligned(count: int, value: int) -> Counters:
-    """An array of `count` counters, all of this value, whose memory begins at the start of a line
-    of the processor's cache, 64 bytes."""
+    """(count,) uint32: counters, all of this value, whose memory begins at the start of a line of
+    the processor's cache, 64 bytes."""
     room = np.full(count + LINE, value, np.uint32)
     # the counters of a context that are used together then come in one load of the cache
     missing_bytes = -room.ctypes.data % 64
@@ -114,8 +116,8 @@ def _aligned(count: int, value: int) -> Counters:
 
 
 def bits_for(values: int) -> int:
-    """The logarithm of how many counters a context gets to code so many values: LEAST_BITS ..
-    MOST_BITS."""
+    """The binary logarithm of how many counters a context gets, LEAST_BITS .. MOST_BITS. values:
+    how many pixel values are to be coded."""
     bits = values.bit_length()
     bits = max(bits, LEAST_BITS)
     return min(bits, MOST_BITS)
@@ -127,10 +129,12 @@ def encode(
     state: State,
     bound: int = 0,
 ) -> bytes:
-    """Encode planes, (n, planes, height, width), of values 0 .. most; `state` goes on learning in
-    place. b"" if the code would take far more bytes than the values and the C kernel wrote it.
+    """Encode planes of pixels, values, (n, planes, height, width) uint16, as bytes; `state` goes on
+    learning in place. b"" if the C kernel finds the code longer than 4 bytes for each value and
+    64 KiB: then neither the state nor the values are to be used further.
 
-    bound: how far off a restored value may be; above 0, `values` become the restored ones.
+    most: the largest value there may be, which is not checked. bound: how far off a restored value
+    may be; above 0, `values` become the restored ones in place.
     """
     # little-endian and in one piece: a copy where the caller's values are not
     coded_values = np.require(values, "<u2", ["C", "W"])
@@ -160,9 +164,10 @@ def decode(
     state: State,
     bound: int = 0,
 ) -> Values:
-    """(n, planes, height, width): the planes that `encode` was given with an equal state, which
-    goes on learning in place, or those that it restored within the bound; ArchiveError if the code
-    is longer or shorter than theirs."""
+    """(n, planes, height, width) uint16: the planes that `encode` was given with an equal state,
+    which goes on learning in place, or those that it restored within the bound. ArchiveError if the
+    code is longer or shorter than theirs; other damage gives other values. shape: of the planes;
+    most, bound: as `encode` was given them."""
     values = np.zeros(tuple(shape), "<u2")
     if kernel.C is None:
         coder = Decoder(state, data)
@@ -183,9 +188,10 @@ def _for_c(
     state: State,
     bound: int,
 ) -> tuple[bytes, bytes, Counters, Weights, LastWeights]:
-    """A coder's settings and state as the C kernel takes them: (sizes and settings as bytes, lists
-    of features, counters, weights of the networks, weights of the last one). shape: (n, planes,
-    height, width); most: the largest value."""
+    """A coder's settings and state as the C kernel takes them: (sizes and settings, int32
+    little-endian, as bytes; Preset.lists; counters, weights of the networks and weights of the last
+    one, the arrays of the state, which the kernel changes). shape: (n, planes, height, width);
+    most: the largest value; bound: as of `encode`."""
     preset = state.preset
     contexts = len(preset.contexts)
     selectors = len(preset.selectors)
@@ -201,7 +207,8 @@ class Coder:
     """Codes bits one by one, and learns from each; the subclasses write or read the code.
 
     Each bit cuts the interval low .. high, of 32 bits, in two by its probability; leading bytes
-    that both ends have in common leave it.
+    that both ends have in common leave it. For each value `begin` is called, then `open_lines` and
+    `bit` for its bits, and at the end `finish` of a subclass, which alone changes the state.
     """
 
     def __init__(self, state: State) -> None:
@@ -217,15 +224,15 @@ class Coder:
         self.chosen: list[int] = []
 
     def begin(self, hashes: list[int], chosen: list[int]) -> None:
-        """Begin a pixel's value. hashes: for each context a hash of its features; chosen: for each
-        selector the number of the set of weights."""
+        """Begin a pixel's value. hashes: for each context of the preset a hash of its features, 32
+        bits; chosen: for each selector the number of the set of weights, 0 .. 255."""
         self.hashes = hashes
         self.chosen = chosen
 
     def open_lines(self, key: int) -> None:
         """Set `lines` for the next few bits of a value: for each context the place in the array of
-        counters where the sixteen counters begin that these bits use. key: a number for which bits
-        of the value they are."""
+        counters where the sixteen counters begin that these bits use. key: a number, 0 or more, for
+        which bits of the value they are. Between `begin` and `bit`."""
         bits = self.state.bits
         self.lines = []
         for place, hashed in enumerate(self.hashes):
@@ -236,8 +243,9 @@ class Coder:
             self.lines.append((place << bits) + line)
 
     def bit(self, slot: int, node: int, bit: int) -> int:
-        """Encode `bit`, or decode one, and learn from it; returns the bit. slot: the number of its
-        counter in each line; node: which kind of decision it is."""
+        """Encode `bit`, or decode one, whatever `bit` is, and learn from it; returns the bit. slot:
+        the number of its counter in each of `lines`, 0 .. 15; node: which kind of decision it is,
+        0 .. NODES - 1."""
         places = [line + slot for line in self.lines]
         inputs = []
         for place in places:
@@ -270,8 +278,8 @@ class Coder:
         return bit
 
     def _vote(self, counter: int) -> int:
-        """A counter's log-odds of a 1 bit, in 170ths of a nat; less while it was used fewer than
-        SURE times."""
+        """A counter's log-odds of a 1 bit, in 170ths of a nat, -2048 .. 2047; nearer to 0 while it
+        was used fewer than SURE times. counter: as of State.counters."""
         count = counter & USES_MASK
         vote = STRETCHED[counter >> 20]
         if count < SURE:
@@ -288,11 +296,11 @@ class Coder:
         votes: list[int],
         last: list[int],
     ) -> None:
-        """Move the counters and the networks that voted towards the bit that came.
+        """Move the counters and the networks that voted, in place, towards the bit that came.
 
-        probability: of a 1, as it was coded, in 65,536ths. places: of the counters that voted;
-        inputs: of the networks; networks: the weights of each; votes: of each; last: the weights
-        of the network that joined these.
+        probability: of a 1, as it was coded, in 65,536ths. places: in `counters`, of those that
+        voted; inputs: of the networks, the counters' votes and a constant; networks: the weights of
+        each; votes: of each network; last: the weights of the network that joined these.
         """
         truth = bit << 16
         preset = self.state.preset
@@ -351,8 +359,9 @@ class Coder:
         raise NotImplementedError
 
     def settle(self, byte: int) -> None:
-        """Move the interval on by a byte: its leading byte `byte`, which cannot change any more, is
-        written by an encoder, and replaced by the next byte of the code by a decoder."""
+        """Move on by a byte, as the leading byte of the interval, `byte`, cannot change any more:
+        an encoder writes it, a decoder, which does not look at it, reads the next byte of the
+        code."""
         raise NotImplementedError
 
     def _keep(self) -> None:
@@ -363,21 +372,23 @@ class Coder:
 
 
 class Encoder(Coder):
-    """A coder that writes the code."""
+    """A coder that writes the code, bytes that `finish` returns."""
 
     def __init__(self, state: State) -> None:
         super().__init__(state)
         self.coded = bytearray()
 
     def side(self, middle: int, bit: int) -> int:
+        """The bit that is to be coded, `bit` itself, wherever the interval is cut."""
         return bit
 
     def settle(self, byte: int) -> None:
+        """Write `byte`, the leading byte of the interval, which is settled."""
         self.coded.append(byte)
 
     def finish(self) -> bytes:
-        """End the code and return it; the state keeps what was learned. A last byte settles the
-        interval: the code is the same whatever follows it."""
+        """End the code and return it, once; the state keeps what was learned. A last byte settles
+        the interval: what follows the code does not matter to a decoder."""
         self._keep()
         last_byte = (self.low >> 24) + 1
         self.coded.append(last_byte)
@@ -385,25 +396,30 @@ class Encoder(Coder):
 
 
 class Decoder(Coder):
-    """A coder that reads the code, zeros behind its end."""
+    """A coder that reads a code, data; behind its end it reads zeros, without an error."""
 
     def __init__(self, state: State, data: bytes) -> None:
         super().__init__(state)
         self.data = data
         self.at = 0
         self.code = 0
+        # the four bytes of the code that are compared with the interval
         for _ in range(4):
             self.settle(0)
 
     def finish(self) -> int:
-        """How many bytes of the code the decoded values took; the state keeps what was learned."""
+        """How many bytes of the code the decoded values took, more than there are if it was cut
+        short; the state keeps what was learned."""
         self._keep()
+        # of the four bytes that are looked at the encoder wrote but one at its end
         return self.at - 3
 
     def side(self, middle: int, bit: int) -> int:
+        """The next bit of the code: 1 if it lies at or below `middle`; `bit` is not looked at."""
         return int(self.code <= middle)
 
     def settle(self, byte: int) -> None:
+        """Read the next byte of the code, 0 behind its end; `byte` is not looked at."""
         following = 0
         if self.at < len(self.data):
             following = self.data[self.at]
@@ -412,7 +428,8 @@ class Decoder(Coder):
 
 
 def _joined(network: list[int], inputs: list[int]) -> int:
-    """The vote of a network: the sum of its inputs times its weights, within -2047 .. 2047."""
+    """The vote of a network, in 170ths of a nat: the sum of its inputs times its weights, which
+    count 2^-13 each, limited to -2047 .. 2047. network: at least as many weights as inputs."""
     # strict is not: a network has room for more inputs than there are
     pairs = zip(network, inputs, strict=False)
     total = sum(weight * value for weight, value in pairs)

@@ -124,8 +124,8 @@ class Preset:
     context votes for the next bit of a pixel, and by each selector a network is chosen that mixes
     these votes.
 
-    number: as archives have it. limit: how many uses of a counter count, so that it learns no
-    slower after them. rate: how fast networks learn.
+    number: as archives have it. limit: how many uses of a counter count, at most 255, so that it
+    learns no slower after them. rate: how fast networks learn, in 32nds of their error.
     """
 
     number: int
@@ -195,7 +195,8 @@ PRESETS = (QUICK, USUAL, THOROUGH)
 @dataclass(frozen=True)
 class About:
     """The values of the pixels around a pixel, in one plane, named by compass: w is the pixel to
-    the west, nn the second to the north, nne the one to the east of that."""
+    the west, nn the second to the north, nne the one to the east of that. All come before the pixel
+    in the order of coding; those that would lie outside of the picture are copied from others."""
 
     w: int
     n: int
@@ -215,9 +216,10 @@ class About:
 class Pixel:
     """Everything that is known of a pixel before its value in one plane is coded.
 
-    plane, y, x: where it is. near: the values around it in this plane. others: around it in the
-    planes coded before, at most two; values: the pixel's own values in these. earlier: the values
-    in the picture before at the same pixel and to its west, north, east and south.
+    plane, y, x: where it is, each from 0. near: the values around it in this plane. others: around
+    it in the first two planes, as far as they are coded before; values: the pixel's own values in
+    these. earlier: the values in the picture before at the same pixel and to its west, north, east
+    and south; in the first picture near.w five times.
     """
 
     plane: int
@@ -230,13 +232,15 @@ class Pixel:
 
 
 def magnitude_class(value: int) -> int:
-    """The class of a magnitude, 0 .. 15: the number of THRESHOLDS that it reaches or exceeds."""
+    """The class of a magnitude, 0 .. 15: the number of THRESHOLDS that it reaches or exceeds.
+    value: 0 or more."""
     return sum(value >= threshold for threshold in THRESHOLDS)
 
 
 def classed(value: int, shift: int) -> int:
-    """The class, -15 .. 15, of a signed difference. shift: how many low bits to drop first, so that
-    values of any depth count as of 8 bits."""
+    """The class, -15 .. 15, of a signed difference: that of its magnitude, with its sign. shift:
+    how many low bits of the magnitude to drop first, so that values of any depth count as of 8
+    bits."""
     size = magnitude_class(abs(value) >> shift)
     return -size if value < 0 else size
 
@@ -258,7 +262,8 @@ def median(w: int, n: int, nw: int) -> int:
 
 
 def hashed(seed: int, terms: Sequence[int]) -> int:
-    """A hash, of 32 bits, of a list of whole numbers. seed: where it begins, below 2^32."""
+    """A hash, of 32 bits, of a list of whole numbers of any sign, which depends on their order.
+    seed: where it begins, below 2^32; what is returned for no terms."""
     for term in terms:
         seed = (seed + term + 1) * MIX & WORD
         seed ^= seed >> 15
@@ -272,8 +277,9 @@ def truncated(dividend: int, divisor: int) -> int:
 
 
 def linear_guess(w: int, weights: Sequence[int], terms: Sequence[int]) -> int:
-    """A guess of a pixel's value: its west neighbour w, and the sum of terms, each by its weight in
-    65,536ths."""
+    """A guess of a pixel's value, rounded: its west neighbour w, and the sum of terms, each times
+    its weight in 65,536ths. It may lie outside of what pixels can be. weights: as many as terms, or
+    more, of which the last are left out."""
     total = 0
     # there may be more weights than terms
     for weight, term in zip(weights, terms, strict=False):
@@ -283,13 +289,17 @@ def linear_guess(w: int, weights: Sequence[int], terms: Sequence[int]) -> int:
 
 
 def clipped(value: int, low: int, high: int) -> int:
-    """A value limited to low .. high."""
+    """A value limited to low .. high, of which low is not above high."""
     return max(low, min(high, value))
 
 
 class Walk:
-    """Goes over pictures, (n, planes, height, width), of values 0 .. most, and codes every value by
-    a coder. The values become what a decoder restores, in place. bound: how far off that may be."""
+    """Goes over pictures and codes every value by a coder, once, by the method `run`.
+
+    values: (n, planes, height, width) uint16, 0 .. most each; in place they become what a decoder
+    restores, and a decoder fills them in. preset: which contexts the coder is told. bound: how far
+    off a restored value may be; 0: exact.
+    """
 
     def __init__(
         self,
@@ -324,14 +334,15 @@ class Walk:
         self.error_before = self._blank()
 
     def _blank(self) -> list[list[list[int]]]:
-        """A picture of zeros, as lists of its planes, rows and columns."""
+        """A picture of zeros, as lists in lists: [plane][row][column]."""
         blank = []
         for _ in range(self.planes):
             blank.append([[0] * self.width for _ in range(self.height)])
         return blank
 
     def run(self, coder: Coder) -> None:
-        """Encode all values, or decode them into `values`, pixel by pixel."""
+        """Encode all of `values` by an Encoder, or decode them into it by a Decoder, pixel by
+        pixel. The caller then calls the coder's `finish`."""
         for picture in range(self.count):
             self.now = self._blank()
             self.error = self._blank()
@@ -348,8 +359,9 @@ class Walk:
             self.error_before = self.error
 
     def _at(self, plane: int, y: int, x: int) -> int:
-        """The value at (y, x) of a plane of this picture. Left of a row: the first value of the row
-        above, 0 in the first row; right of it: the row's last value."""
+        """The value at (y, x) of a plane of this picture, as far as it is coded, else 0. Left of a
+        row: the first value of the row above, 0 in the first row; right of it: the row's last
+        value. y: a row of the picture; x may lie outside of it."""
         rows = self.now[plane]
         if x < 0:
             return rows[y - 1][0] if y else 0
@@ -363,11 +375,13 @@ class Walk:
         first: int,
         last: int,
     ) -> list[int]:
-        """The values of a row from column `first` to `last`, which may both lie outside of it."""
+        """The values of row y from column `first` up to and with `last`, in order; both may lie
+        outside of the row, see `_at`."""
         return [self._at(plane, y, x) for x in range(first, last + 1)]
 
     def _about(self, plane: int, y: int, x: int) -> About:
-        """The values around (y, x) of a plane of this picture."""
+        """The values around (y, x) of a plane of this picture. In the first row all those above are
+        the one to the west; further up than the picture goes they are as in the row below."""
         www, ww, w = self._row_of(plane, y, x - 3, x - 1)
         # above the first row there is nothing: the west stands for all of it
         nww = nw = n = ne = nee = w
@@ -404,7 +418,8 @@ class Walk:
         w: int,
     ) -> tuple[int, int, int, int, int]:
         """The values in the picture before at the same pixel and to its west, north, east and
-        south; five times w in the first picture."""
+        south; at an edge the pixel itself stands for what is outside. In the first picture five
+        times w, the value to the west in this one."""
         if not self.picture:
             return w, w, w, w, w
         rows = self.before[plane]
@@ -417,7 +432,8 @@ class Walk:
         return row[x], row[left], rows[above][x], row[right], rows[below][x]
 
     def _error(self, plane: int, y: int, x: int) -> int:
-        """The value less its prediction at (y, x) of a plane; 0 outside of the picture."""
+        """The value less its prediction at (y, x) of a plane of this picture, which is coded
+        already; 0 above it, and left or right of it."""
         is_inside = y >= 0 and 0 <= x < self.width
         return self.error[plane][y][x] if is_inside else 0
 
@@ -464,7 +480,8 @@ class Walk:
         self._learn(plane, terms, value - guesses[-1])
 
     def _slot(self, pixel: Pixel) -> int:
-        """Where the value is remembered that last followed such neighbours: 0 .. REPEATS - 1."""
+        """Where the value is remembered that last followed such neighbours, a place in `repeated`:
+        0 .. REPEATS - 1, a hash of the plane and of six neighbours."""
         a = pixel.near
         neighbours = (a.w, a.n, a.nw, a.ne, a.ww, a.nn)
         seed = pixel.plane * PLANE_SEED & WORD
@@ -474,7 +491,8 @@ class Walk:
     def _learn(self, plane: int, terms: list[int], miss: int) -> None:
         """Move the weights of a plane's linear predictor towards what would have guessed right.
 
-        terms: what it guessed by. miss: how far above its guess the value is.
+        terms: what it guessed by, as `_terms` returns them. miss: how far above its guess the value
+        is, below 0 if it is lower.
         """
         weights = self.linear[plane]
         # normalised least mean squares: steps do not depend on the contrast, nor does a flat area
@@ -488,8 +506,9 @@ class Walk:
             weights[place] = clipped(moved, -LARGEST_LINEAR, LARGEST_LINEAR)
 
     def _terms(self, pixel: Pixel) -> list[int]:
-        """The terms of the linear predictor: differences of neighbours to the west one, in this
-        plane, in the picture before, and in the planes of this pixel coded before."""
+        """The terms of the linear predictor, 11 to 22 by what there is: differences of neighbours
+        to the west one, in this plane, then in the picture before, if there are several pictures,
+        then in the planes coded before."""
         a = pixel.near
         west_goes_on = 2 * a.w - a.ww
         north = (a.nw, a.ne, a.nn, a.nne, a.nnw, a.nee, a.nww, a.nnn)
@@ -507,8 +526,9 @@ class Walk:
         return terms
 
     def _guesses(self, pixel: Pixel) -> list[int]:
-        """Guesses of a pixel's value by all predictors but the linear one, as a list; they may lie
-        outside of 0 .. most."""
+        """Guesses of a pixel's value by all predictors but the linear one, 5 to 8, the median
+        first; they may lie outside of 0 .. most. As many, in the same order, for each pixel of a
+        plane."""
         a = pixel.near
         # the predictors of LOCO-I and CALIC, and plain gradients
         mean = (a.w + a.n) >> 1
@@ -538,8 +558,9 @@ class Walk:
         x: int,
         guesses: list[int],
     ) -> int:
-        """The mean of the guesses, each weighed by the inverse square of how far it was off at
-        pixels nearby."""
+        """The mean of the guesses for (y, x), rounded, each weighed by the inverse square of how
+        far guesses of its predictor were off at pixels nearby, see NEAR. guesses: limited to 0 ..
+        most, in the same order for all pixels of the plane."""
         total = weighed = 0
         for place, guess in enumerate(guesses):
             missed = 1
@@ -569,7 +590,8 @@ class Walk:
         """The FEATURES of a pixel by name, whole numbers.
 
         predicted: its value as all guesses together have it. guesses: within 0 .. most, the median
-        first, the linear predictor's last. slot: where a value is remembered.
+        first, the linear predictor's last. slot: the place in `repeated` where the value is
+        remembered that last followed such neighbours.
         """
         a = pixel.near
         plane = pixel.plane
@@ -578,6 +600,7 @@ class Walk:
         classes = self.classes
         errors = self._errors(pixel)
         slopes = self._slopes(a)
+        # shifts and divisors are part of the format: another one restores other pixels
         fine = classed((errors + 2 * slopes) >> 3, classes)
         features = {
             "predicted": predicted,
@@ -637,8 +660,8 @@ class Walk:
         return self.error_before[pixel.plane][pixel.y][pixel.x]
 
     def _slopes(self, a: About) -> int:
-        """How rough the picture is here: the sum of the magnitudes of five differences between
-        neighbours."""
+        """How rough the picture is here: the sum of the magnitudes of five differences between the
+        neighbours of a pixel. a: these neighbours."""
         slopes = abs(a.w - a.nw)
         slopes += abs(a.n - a.nw)
         slopes += abs(a.n - a.ne)
@@ -648,8 +671,8 @@ class Walk:
 
     def _at_ends(self, pixel: Pixel) -> int:
         """Which of seven neighbours, and of the pixel in the picture before, have the value 0 or
-        the largest one, as a number of a bit for each: black and white come in areas, in drawings
-        above all."""
+        the largest one, as a number of a bit for each, 0 .. 255: black and white come in areas, in
+        drawings above all."""
         a = pixel.near
         neighbours = (a.w, a.n, a.nw, a.ne, a.ww, a.nn, a.nee, pixel.earlier[0])
         bits = 0
@@ -659,7 +682,8 @@ class Walk:
         return bits
 
     def _contexts(self, coder: Coder, plane: int, features: dict[str, int]) -> None:
-        """Tell the coder the contexts of the next value, and which networks mix their votes."""
+        """Tell the coder, by its `begin`, the contexts of the next value as hashes, and which
+        networks mix their votes. features: by name, as `_features` returns them."""
         hashes = []
         for place, names in enumerate(self.preset.contexts):
             # the same features in another list are another context
@@ -669,6 +693,7 @@ class Walk:
         chosen = []
         for names in self.preset.selectors:
             number = plane
+            # mixed into 8 bits: features that come to one number share a set of weights
             for name in names:
                 number = number * 19 + features[name]
             chosen.append(number & 255)
@@ -691,9 +716,10 @@ def code_value(
     value: int,
     bound: int = 0,
 ) -> int:
-    """Code a value of 0 .. most by its distance to `predicted`: zero or not, its side, its
-    magnitude bit by bit; returns the value as it is restored. A decoder does not look at `value`.
-    bound: how far off the restored value may be; distances are in steps of twice that and 1."""
+    """Code a value of 0 .. most by its distance to `predicted`, 0 .. most, too: zero or not, its
+    side, its magnitude bit by bit; returns the value as it is restored. With a Decoder the value is
+    read, whatever `value` is. coder: told the contexts already, by `begin`. bound: how far off the
+    restored value may be; distances are in steps of twice that and 1."""
     step = 2 * bound + 1
     distance = abs(value - predicted)
     # to the nearest step, which is at most `bound` off
@@ -727,10 +753,11 @@ def _code_magnitude(
     steps: int,
 ) -> int:
     """Code how many steps a value is off its prediction, 1 .. largest: how many bits the number
-    has, then those below its highest. Returns it; a decoder does not look at `steps`. negative: 1
-    if the value is below its prediction, else 0."""
+    has, then those below its highest. Returns it; with a Decoder it is read, whatever `steps` is.
+    negative: 1 if the value is below its prediction, else 0. coder: with the line of key 0 open."""
     length = 0
     while 2 << length <= largest:
+        # nodes 0 and 1 are of zero and side, which come before
         node = 2 + 7 * negative + min(length, 6)
         is_longer = steps >= 2 << length
         if not coder.bit(node, node, int(is_longer)):

@@ -29,13 +29,15 @@ Kept = npt.NDArray[np.uint16]  # as a bundle stores them
 
 @dataclass(eq=False)
 class PictureModel:
-    """The states that coders begin with, by the number of their preset."""
+    """What has been learned of pictures: states, the ones that coders begin with, by the number of
+    their preset (Preset.number)."""
 
     states: dict[int, State] = field(default_factory=dict)
 
 
 def blank() -> PictureModel:
-    """A model of pictures that has learned nothing yet."""
+    """A model of pictures that has learned nothing yet: a fresh state for each preset of
+    LEARNED."""
     model = PictureModel()
     for preset in LEARNED:
         model.states[preset.number] = State.fresh(preset, BITS)
@@ -43,15 +45,16 @@ def blank() -> PictureModel:
 
 
 def model_of(bundle: Bundle) -> PictureModel | None:
-    """The part of a bundle that has learned to code pictures; None if its model is not of pictures,
-    or has no such part. BundleError if the part is damaged."""
+    """Read the part of a bundle that has learned to code pictures, its member CODEC; None if its
+    model is not of pictures, or has no such part. BundleError if the part is damaged."""
     if CODEC not in bundle.graphs or bundle.kind != "image":
         return None
     return from_bytes(bundle.graphs[CODEC], bundle.name)
 
 
 def to_bytes(model: PictureModel) -> bytes:
-    """Write a model of pictures as the member CODEC of a bundle."""
+    """Write a model of pictures as the member CODEC of a bundle, which `from_bytes` reads; its
+    counters are rounded, see `_kept`."""
     arrays: dict[str, npt.NDArray[np.generic]] = {}
     for number, state in model.states.items():
         name = f"{KEY}.{number}"
@@ -84,8 +87,9 @@ def _state(
     weights: npt.NDArray[np.int16],
     last: npt.NDArray[np.int32],
 ) -> State:
-    """The state that a coder with this preset begins with; ValueError if the arrays do not suit the
-    preset. kept: counters as they are stored."""
+    """The state that a coder with this preset begins with, from the arrays that a bundle stores;
+    ValueError if they are not of the preset's shapes, of other types, or a weight is out of range.
+    kept: counters as `_kept` stores them, uint16; weights, last: as of State."""
     state = State.fresh(preset, BITS)
     shapes = (state.counters.shape, state.weights.shape, state.last.shape)
     if (kept.shape, weights.shape, last.shape) != shapes:
@@ -103,7 +107,7 @@ def _state(
 
 def _kept(counters: Counters) -> Kept:
     """Round a coder's counters to 16 bits each, as they are stored: 12 bits of the probability, 4
-    for a class of how often it was used."""
+    for a class of how often it was used, see USES. In the same shape; `_counters` restores them."""
     # the lowest byte of a counter is how often it was used
     uses = np.searchsorted(USES, counters & 255, "right") - 1
     chances = counters >> (32 - KEPT_BITS)
@@ -111,8 +115,8 @@ def _kept(counters: Counters) -> Kept:
 
 
 def _counters(kept: Kept) -> Counters:
-    """Restore counters from the 16 bits that `_kept` made of each: the probability in the middle of
-    those that round to the same."""
+    """Restore counters from the 16 bits that `_kept` made of each, in the same shape: the
+    probability in the middle of those that round to the same, the least use of its class."""
     lost_bits = 32 - KEPT_BITS - COUNT_BITS
     middle = 1 << (lost_bits - 1)
     chances = kept.astype(np.uint32) >> 4

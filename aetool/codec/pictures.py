@@ -37,12 +37,14 @@ def encode(
     model: PictureModel | None = None,
     bound: int = 0,
 ) -> Encoded:
-    """Encode pictures, (n, channels, height, width) of uint8 or uint16, as a block.
+    """Encode pictures, (n, channels, height, width) of uint8 or uint16, not empty, as a block,
+    whose errors, if there are any, stand under the name "pixels", in levels.
 
     effort: how far to search; hints: of the block before, for pictures that become columns. words:
-    JSON to store beside them; model: what has been learned of other pictures, if the archive may
-    name that model. bound: how many levels off a restored value may be at most; 0: exact. Without
-    the kernel pictures of more than MOST_BY_REFERENCE values are exact, whatever the bound.
+    JSON by name to store beside them, to which their shape is added, in a copy; model: what has
+    been learned of other pictures, if the archive may name that model. bound: how many levels off a
+    restored value may be at most; 0: exact. Without the kernel pictures of more than
+    MOST_BY_REFERENCE values are exact, whatever the bound.
     """
     by_reference = kernel.C is None and pixels.size > MOST_BY_REFERENCE
     if by_reference and pixels.dtype == np.uint8:
@@ -80,8 +82,9 @@ def encode(
 
 
 def near(pixels: Pixels, restored: Pixels, bound: int) -> bool:
-    """Whether restored pictures have the shape and the type of the original ones, and each value is
-    at most `bound` off."""
+    """Whether restored pictures have the shape and the type of the original ones, in the machine's
+    order of bytes, and each value is at most `bound` levels off. pixels: the original ones, (n,
+    channels, height, width)."""
     if restored.shape != pixels.shape:
         return False
     if restored.dtype != pixels.dtype.newbyteorder("="):
@@ -91,7 +94,8 @@ def near(pixels: Pixels, restored: Pixels, bound: int) -> bool:
 
 
 def _errors(pixels: Pixels, restored: Pixels) -> tuple[float, float]:
-    """(the largest error, the sum of squared errors) of restored pictures."""
+    """(the largest error, the sum of squared errors) of restored pictures, in levels. pixels: the
+    original ones; both (n, channels, height, width), each picture with at least one value."""
     if restored is pixels:
         return 0.0, 0.0
     largest = 0
@@ -107,7 +111,8 @@ def _errors(pixels: Pixels, restored: Pixels) -> tuple[float, float]:
 
 
 def presets_of(effort: planning.Effort) -> list[Preset]:
-    """The presets of contexts that an effort tries on pictures, of which the smallest is kept."""
+    """The presets of contexts that an effort tries on pictures, one or two; what takes fewest bytes
+    is kept."""
     if effort.quick:
         return [QUICK]
     if effort.also_usual:
@@ -117,8 +122,9 @@ def presets_of(effort: planning.Effort) -> list[Preset]:
 
 
 def learn(batches: Iterable[Pixels], most: int) -> PictureModel:
-    """Train the coders of pictures on batches, (n, channels, height, width) each, until `most`
-    values are seen; returns their states, rounded as a bundle stores them."""
+    """Train the coders of pictures on batches, (n, channels, height, width) of uint8 or uint16
+    each, up to and with the one in which `most` values are reached; returns their states, rounded
+    as a bundle stores them. Of no batches they have learned nothing."""
     model = picture_models.blank()
     for pictures in batches:
         planes, largest = picture_blobs.way_for(pictures)
@@ -163,8 +169,9 @@ def as_columns(
 
 @sensible()
 def decode(content: Block, n: int) -> Pixels:
-    """(n, channels, height, width): the n pictures of a decoded block; ArchiveError if it does not
-    have them."""
+    """(n, channels, height, width), uint8 or little-endian uint16: the n pictures of a decoded
+    block, whichever way `encode` stored them, as an array that may be changed. ArchiveError if it
+    does not have them."""
     channels, height, width = map(int, content.words["shape"])
     first = content.columns[0]
     if isinstance(first.meta, PixelsMeta):

@@ -29,12 +29,13 @@ def packed(
     binary: bool = False,
     look: int | None = None,
 ) -> bytes | None:
-    """Compress a text as blobs.pack does, by the stage that makes it smallest; None unless that
-    takes fewer than `most` bytes, or without a stage to try.
+    """Compress a text by the general compressor, a stage, that makes it smallest, as blobs.pack
+    does, whose inverse is blobs.unpack; None unless that takes fewer than `most` bytes, or without
+    a stage to try.
 
-    quick: stages search less for repeats. wanted: the stages to try; None: those that `promising`
-    names. binary: the bytes are no text, and may be numbers of several bytes each. look: as of
-    `promising`.
+    quick: stages search less for repeats; else more. wanted: the names of the stages to try; None:
+    those that `promising` names. binary: the bytes are no text, and may be numbers of several bytes
+    each. look: as of `promising`; not read where stages are wanted.
     """
     if wanted is None:
         wanted = promising(text, most, quick, look)
@@ -45,12 +46,13 @@ def packed(
 
 
 def promising(text: bytes, most: int, quick: bool, look: int | None = None) -> tuple[str, ...]:
-    """The names of those stages that may compress a text to fewer than `most` bytes, by a look at
-    parts of it; all OF_SMALL of a text of at most SMALL bytes, without a look.
+    """The names of those stages, general compressors, that may compress a text to fewer than `most`
+    bytes, by a look at parts of it; () if none may. All OF_SMALL of a text of at most SMALL bytes,
+    without a look.
 
     So a text whose columns are coded well costs a twentieth more time, not three times as much.
-    quick: stages will search less for repeats. look: bytes of the text compressed quickly by LZMA2,
-    where the caller has them; else None.
+    quick: stages will search less for repeats. look: how many bytes all of the text takes,
+    compressed quickly by LZMA2, where the caller knows it; else None.
     """
     if len(text) <= SMALL:
         return OF_SMALL
@@ -65,6 +67,7 @@ def promising(text: bytes, most: int, quick: bool, look: int | None = None) -> t
     if look is None:
         by_part = len(lzma2.squeeze(part, quick=True)) * len(text) / len(part)
     gains = 1.0
+    # how much more a thorough search saves than the quick one of this look
     if not quick:
         thorough = lzma2.squeeze(sample, quick=False, thorough=True)
         gains = len(thorough) / len(lzma2.squeeze(sample, quick=True))

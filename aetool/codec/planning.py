@@ -69,8 +69,19 @@ class Effort:
     features: how many, at most, together choose the frequency table of a symbol. classes: into how
     many, at most, the values of a feature are divided; each of these numbers is tried. cells: how
     many frequencies a stream has at most (tables x symbols). bins: into how many ranges, at most,
-    the numbers of a stream are divided, each with a symbol of its own. columns: whether transforms
-    that look at other columns are tried.
+    the numbers of a stream are divided, each with a symbol of its own.
+
+    Whether: columns: transforms that look at other columns are tried; combinations: sums and
+    products of columns, and keys, too; reuse: the bins of the block before are taken over where
+    they still hold; ranks: columns of few different cells are tried as ranks; students: an archive
+    may carry networks; mixes: bytes are tried as a mixture of contexts foretells them; quick:
+    general compressors search less for repeats; also_usual: the plans of the default effort are
+    tried as well; whole_files: a small typed file may be squeezed as it is instead.
+
+    repeats: for each size tried, how many symbols must come again to predict the next; (): neither
+    repeats nor LZMA2 are tried on streams. squeeze: (for a plan that was searched, for one taken
+    over): LZMA2 is tried on all values where a quick look takes at most so many times the plan's
+    bytes; 0: always.
     """
 
     block: int = 16 << 20
@@ -98,11 +109,11 @@ class Effort:
 
 @dataclass(frozen=True, eq=False)
 class Hints:
-    """Choices made for one block, which are tried first on the next.
+    """Choices made for one block, which are tried first on the next; without arguments none.
 
-    shape: for each column how many streams it has. plans: of all streams, in the order of the
-    columns. ways: for each column which of its encodings was taken: 0 for the first, n for the
-    n-th of the others.
+    shape: for each column how many streams (columns of whole numbers) it is stored as. plans: of
+    all streams, in the order of the columns. ways: for each column which of its encodings was
+    taken: 0 for the first, n for the n-th of the others.
     """
 
     shape: tuple[int, ...] = ()
@@ -110,9 +121,10 @@ class Hints:
     ways: tuple[int, ...] = ()
 
     def moved(self, shape: tuple[int, ...]) -> Sequence[Plan | None]:
-        """The plans of all streams, adapted to a block whose columns have `shape` streams each:
-        streams are renumbered, and a plan is None if its column, or one that its transform uses,
-        has another number of streams there. () if the number of columns differs."""
+        """The plans of all streams, adapted to a block whose columns have `shape` streams each, in
+        the order of its streams: those that plans name are renumbered, and a plan is None if its
+        column, or one that its transform uses, has another number of streams there. () if the
+        number of columns differs."""
         if shape == self.shape:
             return self.plans
         if len(shape) != len(self.shape):
@@ -124,8 +136,9 @@ class Hints:
         return moved
 
     def _new_numbers(self, shape: tuple[int, ...]) -> dict[int, int]:
-        """A mapping from each stream's number to its number in a block of this shape; streams of
-        columns that have another number of streams there are left out."""
+        """A mapping from each stream's number to its number in a block of this shape, which is of
+        as many columns; streams of columns that have another number of streams there are left
+        out."""
         numbers: dict[int, int] = {}
         old = 0
         new = 0
@@ -142,6 +155,7 @@ def _renumbered(plan: Plan, numbers: dict[int, int]) -> Plan | None:
     """A copy of a plan with its streams renumbered; None if its transform uses a stream that is not
     in `numbers`. Features that look at such a stream are left out. numbers: old number to new."""
     of = plan.of
+    # a transform cannot do without its streams; features, below, can
     if plan.transform.looks_aside:
         if of not in numbers:
             return None
@@ -165,7 +179,8 @@ def _renumbered_features(
     features: Sequence[Feature], numbers: dict[int, int]
 ) -> tuple[Feature, ...]:
     """The features with their streams renumbered, those of streams that are not in `numbers` left
-    out."""
+    out, those that look at no other stream as they are, but a Verdict, of a student, is left out.
+    numbers: old number to new."""
     kept: list[Feature] = []
     for feature in features:
         if isinstance(feature, OwnSymbol | Repeat | Seen):
@@ -204,8 +219,8 @@ BEST = Effort(
 
 @dataclass(frozen=True, eq=False)
 class _Choice:
-    """A plan that was tried on the sample. bits: what the sample takes, the plan counted.
-    residuals: of the whole stream, under the plan's transform."""
+    """A plan that was tried on the sample of a stream. bits: what the sample takes, the plan's
+    description counted. residuals: (n,) of all values of the stream, under the plan's transform."""
 
     bits: float
     plan: Plan
@@ -214,9 +229,9 @@ class _Choice:
 
 @dataclass(frozen=True, eq=False)
 class _Transformed:
-    """A plan of nothing but a transform, and what it makes of a stream. bits: about those of a
-    residual; number: of the plan, in the order in which plans are tried; residuals: of the whole
-    stream."""
+    """A plan of nothing but a transform, and what it makes of a stream. bits: about how many one
+    residual takes; number: of the plan, in the order in which plans are tried; residuals: (n,) of
+    all values of the stream."""
 
     bits: float
     number: int
@@ -227,9 +242,10 @@ class _Transformed:
 class Planner:
     """Chooses the plans of the streams of one block, in order, by a sample of each.
 
-    known: the streams before, which the caller adds to. hints: for each stream the plan that it had
-    in the block before, or None. complete: whether bins must hold every residual, which an effort
-    that reuses them never asks for.
+    known: the streams before, to which the caller adds each one whose plan is chosen. hints: for
+    each stream the plan that it had in the block before, or None; they may be fewer than the
+    streams. complete: whether bins must hold every residual, which an effort that reuses them never
+    asks for. promised: bits that combinations and keys save so far, by estimates.
     """
 
     def __init__(
@@ -248,19 +264,21 @@ class Planner:
         self._outlines: list[estimates.Float32] = []  # of the streams before, in wide tables
 
     def plan(self, stream: Stream, number: int, like: Plan | None = None) -> Plan:
-        """Choose the plan for stream `number`, which comes next: adapted from another plan if there
-        is one that suits, else searched.
+        """Choose the plan for stream `number`, from 0, which comes next: adapted from another plan
+        if there is one that suits, else searched.
 
-        like: the plan of another column, whose transform and features are tried; without it the
-        hint is, the plan of this stream in the block before. Bins are found anew, but for a hint
-        whose bins still hold where the effort reuses. A stream of no values gets the plan without
-        bins; one that never changes, and has no hint, a single bin.
+        like: the plan of another column, whose transform and features are tried; for None the hint
+        is, the plan of this stream in the block before. Bins are found anew, but for a hint whose
+        bins still hold where the effort reuses. A stream of no values gets the plan without bins;
+        one that never changes, and has no hint, a single bin. stream.squeezed is set where its
+        values were tried as compressed bytes.
         """
         values = stream.values
         if not len(values):
             return Plan()
         if like is not None and not self._still_suits(like, stream):
             return self._search(stream)
+        # a plan of this block tells more than one of the block before
         hint = like
         if like is None and number < len(self.hints):
             hint = self.hints[number]
@@ -276,8 +294,9 @@ class Planner:
         )
 
     def _as_hinted(self, hint: Plan, stream: Stream, is_like: bool) -> Plan:
-        """The plan for a stream with the transform and the features of another plan. is_like:
-        whether that is of another column of this block; else it is of the block before."""
+        """The plan for a stream with the transform and the features of another plan, hint, and bins
+        of its own. is_like: whether that is of another column of this block; else it is of the
+        block before, and is returned as it is where the effort reuses and its bins still hold."""
         transformed = Plan(
             transform=hint.transform,
             of=hint.of,
@@ -285,6 +304,7 @@ class Planner:
             pair=hint.pair,
         )
         r = transforms.residuals(transformed, stream, self.known)
+        # of another column's plan only the transform and the features are taken over
         if self.effort.reuse and not is_like and _still_holds(hint, r):
             return hint
         plan = self._with_bins(transformed, r)
@@ -302,9 +322,9 @@ class Planner:
         return self._squeezed(plan, stream, promise)
 
     def _with_bins(self, plan: Plan, r: Int, complete: bool | None = None) -> Plan:
-        """A copy of the plan with the bins that suit its residuals r, (n,), best. complete: whether
-        every residual of the stream lies in a bin, so that no symbol is for those outside; None: as
-        the planner says."""
+        """A copy of the plan with the bins, at most effort.bins, that suit its residuals r, (n,),
+        best. complete: whether every residual of the stream lies in a bin, so that no symbol is for
+        those outside, which must be true of r; None: as the planner says."""
         start, width = bins_of(r, self.effort.bins)
         if complete is None:
             complete = self.complete
@@ -328,8 +348,8 @@ class Planner:
         return plan.but(strength=min(STRENGTHS, key=bits))
 
     def _still_suits(self, like: Plan, stream: Stream) -> bool:
-        """Whether another column's plan also suits this stream, by the bits of the residuals that
-        its transform leaves, beside those of the stream's values and of their differences.
+        """Whether another column's plan, like, also suits this stream, by the bits of the residuals
+        that its transform leaves, beside those of the stream's values and of their differences.
 
         A combination, whose factors may suit the other column alone, must take fewer than either;
         a plan without features, which many columns take over, at most ABOUT_AS_LITTLE a value more
@@ -348,8 +368,9 @@ class Planner:
 
     def _same_features(self, plan: Plan, hint: Plan, symbols: rans.U16) -> Plan:
         """A copy of the plan with the features and the strength of `hint`. Classes of symbols are
-        cut anew: of the stream's own by `symbols`, (n,), of another stream's by that one's. Classes
-        of another stream's values stay as they are."""
+        cut anew, at most as many: of the stream's own by `symbols`, (n,), those under the plan's
+        bins; of another stream's by that one's. Classes of another stream's values stay as they
+        are."""
         features: list[Feature] = []
         for feature in hint.features:
             if isinstance(feature, OwnSymbol | Repeat):
@@ -364,8 +385,8 @@ class Planner:
         return plan.but(strength=hint.strength, features=tuple(features))
 
     def _search(self, stream: Stream) -> Plan:
-        """The plan for a stream of which nothing is known beforehand. Adds to `promised` what it
-        saves by a combination or keys."""
+        """Search the plan for a stream, of at least one value, of which nothing is known
+        beforehand. Adds to `promised` what it saves by a combination or keys."""
         rows = sample_rows(len(stream.values), self.effort.sample)
         parents = self._parents(stream)
         choices = self._transformed(stream, rows, parents)
@@ -378,6 +399,7 @@ class Planner:
                 best_uncombined = min(best_uncombined, by_levels.bits)
                 best = by_levels
         if best.plan.asks_others:
+            # bits are of the sample; what is promised is of all values
             sampled = len(stream.values[rows]) / len(stream.values)
             self.promised += (best_uncombined - best.bits) / sampled
         plan = self._with_lanes(best.plan, stream, best.residuals)
@@ -392,13 +414,15 @@ class Planner:
         parents: Sequence[int],
     ) -> list[_Choice]:
         """The plans with the most promising transforms, without bins and features; those that take
-        fewest bits first, judged with bins that are found on the sample."""
+        fewest bits first, judged with bins that are found on the sample. rows: the sample, places
+        in the stream's values; parents: the numbers of the earlier streams to look at."""
         tried: list[_Transformed] = []
         for number, plan in enumerate(self._transforms(stream, parents)):
             r = transforms.residuals(plan, stream, self.known)
             size = estimates.bits_a_value(r)
             tried.append(_Transformed(size, number, plan, r))
-        # finding bins takes far longer than seeing which residuals are small
+        # finding bins takes far longer than seeing which residuals are small: in any case they
+        # are found only for the first two, values and differences
         usual = tried[:2]
         others = sorted(tried[2:], key=lambda one: (one.bits, one.number))
         alone = [one for one in others if one.plan.combined is None]
@@ -416,9 +440,10 @@ class Planner:
     def _with_features(
         self, choices: Sequence[_Choice], search: ContextSearch
     ) -> tuple[_Choice, float]:
-        """Add features to the most promising plans: (the best choice, the bits of the best one that
-        predicts neither by a combination nor by keys; infinite if none was tried). choices: as
-        `_transformed` returns them."""
+        """Add bins and features to the most promising plans: (the best choice, the bits of the best
+        one that predicts neither by a combination nor by keys; infinite if none was tried), bits
+        being those of the sample. choices: as `_transformed` returns them, at least one; search: of
+        the same stream and sample."""
         # features may tell more of what a combination does not
         alone = [choice for choice in choices if not choice.plan.asks_others]
         combined = [choice for choice in choices[:3] if choice.plan.asks_others]
@@ -440,7 +465,7 @@ class Planner:
 
     def _by_levels(self, stream: Stream, search: ContextSearch) -> _Choice | None:
         """The best plan with one bin for each different value; None if there are more than
-        MOST_LEVELS_TRIED, or the effort does not look at other columns.
+        MOST_LEVELS_TRIED, or the effort does not look at other columns. search: of this stream.
 
         Wide bins are found without regard to other columns. Which of many levels follows from
         another column, of no order, only bins of one level each can tell.
@@ -464,11 +489,13 @@ class Planner:
 
         promise: LZMA2 is tried on all values if a quick look at two parts takes at most so many
         times the plan's bytes; 0: always. The compressed bytes, if any were tried, are left in
-        `stream.squeezed`. The plan stays in a small block, if its bins need not hold all residuals,
-        if it takes less than LEAST_SQUEEZED bytes, or if they take LEAST_SAVING of its bytes.
+        `stream.squeezed`. The plan stays in a block of at most SMALL_BLOCK rows, if its bins need
+        not hold all residuals, if it takes less than LEAST_SQUEEZED bytes, or if they take
+        LEAST_SAVING of its bytes or more.
         """
         if self.known.rows <= SMALL_BLOCK or not self.complete:
             return plan
+        # about two bytes describe a bin
         size = bits_of(plan, stream, self.known) / 8 + 2 * plan.bins
         if size < LEAST_SQUEEZED:
             return plan
@@ -488,8 +515,9 @@ class Planner:
         size: float,
         promise: float,
     ) -> list[str]:
-        """The names of the compressors of bytes that are worth trying on all values. size: bytes
-        that the plan takes; promise: as of `_squeezed`."""
+        """The names of the compressors of bytes, see stages, that are worth trying on all values,
+        (n,); [] if none is. packed: how values become bytes; size: bytes that the plan takes;
+        promise: as of `_squeezed`."""
         count = len(values)
         middle = count // 2
         parts = [values[:SQUEEZED], values[middle : middle + SQUEEZED]]
@@ -513,12 +541,14 @@ class Planner:
         return names
 
     def small(self, plan: Plan) -> Plan:
-        """The plan changed for a block of few rows: with one lane, and values not packed as
-        bytes."""
+        """A copy of the plan for a block of few rows: with one lane, one coder instead of several
+        that take turns, and values not packed as bytes."""
         return plan.but(lanes_log=0, packed=None)
 
     def _transforms(self, stream: Stream, parents: Sequence[int]) -> Iterator[Plan]:
-        """Yield plans of nothing but a transform: all that are worth a look."""
+        """Yield plans of nothing but a transform: all that are worth a look, first those of the
+        values and of their differences. parents: the numbers of earlier streams that may be looked
+        at."""
         yield Plan()
         yield Plan(transform=Transform.DIFFERENCE)
         if not self.effort.columns:
@@ -532,6 +562,7 @@ class Planner:
             other = self.known.values[parent]
             if stream.present is not None:
                 other = other[stream.present]
+            # of more groups each has few rows, and its last value is long ago
             makes_groups = 2 <= self.known.alphabets[parent] <= MOST_GROUPS
             if makes_groups and spread > LEAST_SPREAD_GROUPED:
                 yield Plan(transform=Transform.GROUPED, of=parent)
@@ -542,8 +573,9 @@ class Planner:
                 yield Plan(transform=Transform.COLUMN, of=parent)
 
     def _bits(self, plan: Plan, r: Int) -> float:
-        """Bits that residuals r, (n,), take if their symbols are coded by one frequency table,
-        without features, and those that the bins take in the plan's description."""
+        """Estimate the bits that residuals r, (n,), take if their symbols are coded by one
+        frequency table, without features, and those that the bins take in the plan's description.
+        What lies in no bin counts as BITS_OUTSIDE. plan: with bins that are not complete."""
         symbols = integers.symbols_of(plan, r)
         layout = rans.Contexts(plan.bins + 1)
         pairs = rans.forward(symbols, None, layout)
@@ -553,9 +585,9 @@ class Planner:
         return raw + rans.cost(pairs) + of_plan
 
     def _parents(self, stream: Stream) -> list[int]:
-        """The numbers of the earlier streams that a plan for this one may look at: all, or in wide
-        tables the first ones, the last ones, and, of WINDOW before it, those most correlated with
-        it, so that the search takes time in proportion to the columns."""
+        """The numbers, ascending, of the earlier streams that a plan for this one may look at: all,
+        or, of more than WIDE, the first ones, the last ones, and, of WINDOW before it, those most
+        correlated with it, so that the search takes time in proportion to the columns."""
         count = len(self.known.values)
         if count <= WIDE:
             return list(range(count))
@@ -580,7 +612,7 @@ class Planner:
 
     def best_features(self, stream: Stream, symbols: rans.U16, most: int) -> list[Feature]:
         """At most `most` features, each of a different earlier stream, with which the symbols of
-        this one, (n,), take fewest bits; the best first."""
+        this one, (n,), take fewest bits on a sample; the best first. [] without an earlier one."""
         rows = sample_rows(len(symbols), self.effort.sample)
         parents = self._parents(stream)
         search = ContextSearch(self.effort, self.known, stream, rows, parents)
@@ -592,7 +624,8 @@ class Planner:
 
     def _with_lanes(self, plan: Plan, stream: Stream, r: Int) -> Plan:
         """A copy of the plan with as many lanes, coders that take turns, as the bytes of its coded
-        residuals r, (n,), allow; the plan itself, which has one lane, if it looks for repeats."""
+        residuals r, (n,), allow: LANE_BYTES for each, 256 lanes at most, a power of two. The plan
+        itself, which has one lane, if it looks for repeats."""
         if any(isinstance(feature, Repeat) for feature in plan.features):
             return plan
         symbols = integers.symbols_of(plan, r)
@@ -635,7 +668,9 @@ def bits_of(
     prime: integers.Counts = None,
 ) -> float:
     """Bits that a stream's values take under a plan, its description not counted. known: the
-    streams before it. prime: counts of symbols that the frequency tables begin with; None: none."""
+    streams before it. prime: (contexts, alphabet), counts of symbols that the frequency tables
+    begin with; None: none. ArchiveError if the plan's tables would be too large, or it names a
+    stream or a student that is not there."""
     r = transforms.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, r)
     base, layout = integers.contexts(plan, stream, known, prime, symbols)

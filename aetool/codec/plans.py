@@ -56,7 +56,7 @@ def whole_number(
 
 def deltas(values: Sequence[int] | Int) -> list[int]:
     """The first of the values, then each minus the one before it, as plans store ascending
-    numbers."""
+    numbers; [] for no values. values: (n,), of 64 bits; `summed` is the inverse."""
     numbers = np.asarray(values, np.int64)
     # as if a 0 came before them: the first step is the first value
     steps: list[int] = np.diff(numbers, prepend=np.int64(0)).tolist()
@@ -64,9 +64,10 @@ def deltas(values: Sequence[int] | Int) -> list[int]:
 
 
 def summed(raw: Json, most: int, what: str) -> Int:
-    """The inverse of `deltas`: (n,), ascending numbers from a list of the first one and the steps
-    to the next. raw: from JSON; ArchiveError unless it is a list of at most `most` whole numbers of
-    64 bits, whose sums are ascending, no two equal. what: the field's name in the message."""
+    """The inverse of `deltas`: (n,) int64, ascending numbers from a list of the first one and the
+    steps to the next. raw: from JSON; ArchiveError unless it is a list of at most `most` whole
+    numbers of 64 bits, whose sums are ascending, no two equal. what: the field's name in the
+    message."""
     if not isinstance(raw, list) or len(raw) > most:
         raise refused(f"{what} must be at most {most} numbers")
     for step in raw:
@@ -118,13 +119,14 @@ class Transform(Enum):
 @dataclass(frozen=True)
 class Term:
     """One term of a combination of streams: `factor` times the value of one stream, or times the
-    product of two, each as it was `lag` rows before."""
+    product of two. streams: for each its number in the block, and its lag: it counts as it was so
+    many rows before."""
 
     factor: int
     streams: tuple[tuple[int, int], ...]  # a stream and its lag; of two the product counts
 
     def to_json(self) -> list[Json]:
-        """The term as JSON: the factor, then number and lag of each stream."""
+        """The term as a JSON list: the factor, then number and lag of each stream in turn."""
         stored: list[Json] = [self.factor]
         for stream, lag in self.streams:
             stored += [stream, lag]
@@ -132,7 +134,8 @@ class Term:
 
     @classmethod
     def parsed(cls, raw: Json) -> Term:
-        """The term that `to_json` wrote; ArchiveError for anything else."""
+        """The term that `to_json` wrote; ArchiveError for anything else, or numbers beyond
+        MOST_FACTOR, MAX_STREAM and MOST_LAG."""
         if not isinstance(raw, list) or len(raw) not in (3, 5):
             raise refused("a term must be a factor and one stream or two, each with its lag")
         factor = whole_number(raw[0], -MOST_FACTOR, MOST_FACTOR, "a factor")
@@ -145,8 +148,8 @@ class Term:
 
 @dataclass(frozen=True)
 class Combination:
-    """A prediction of a value from other streams: the sum of terms over the divisor, rounded to a
-    whole number."""
+    """A prediction of a value from other streams: the sum of terms over the divisor, which is 1 or
+    more, rounded to a whole number."""
 
     terms: tuple[Term, ...]
     divisor: int = 1
@@ -157,7 +160,8 @@ class Combination:
         return {stream for term in self.terms for stream, _ in term.streams}
 
     def moved(self, numbers: Mapping[int, int]) -> Combination:
-        """A copy with its streams renumbered. numbers: old number to new."""
+        """A copy with its streams renumbered. numbers: old number to new; KeyError for a stream
+        that is not in it."""
         terms = []
         for term in self.terms:
             streams = tuple((numbers[stream], lag) for stream, lag in term.streams)
@@ -165,12 +169,13 @@ class Combination:
         return Combination(tuple(terms), self.divisor)
 
     def to_json(self) -> list[Json]:
-        """The combination as JSON: the divisor, then the terms."""
+        """The combination as a JSON list: the divisor, then the terms, each a list."""
         return [self.divisor, *(term.to_json() for term in self.terms)]
 
     @classmethod
     def parsed(cls, raw: Json) -> Combination:
-        """The combination that `to_json` wrote; ArchiveError for anything else."""
+        """The combination that `to_json` wrote; ArchiveError for anything else, no terms, or more
+        than MOST_TERMS."""
         if not isinstance(raw, list) or not 2 <= len(raw) <= 1 + MOST_TERMS:
             raise refused(f"a combination must be a divisor and 1 to {MOST_TERMS} terms")
         divisor = whole_number(raw[0], 1, MOST_FACTOR, "a divisor")
@@ -184,7 +189,8 @@ class Combination:
 @dataclass(frozen=True, eq=False)
 class Feature:
     """A number that is known of a row before its symbol; a plan's features together choose the
-    symbol's frequency table.
+    symbol's frequency table. Each subclass is one kind of feature; letter: by which a plan's JSON
+    has it.
 
     stream: the number of the other stream that the feature looks at; None if it looks at none.
     """
@@ -201,13 +207,13 @@ class Feature:
         return self
 
     def to_json(self) -> list[Json]:
-        """The feature as JSON: its letter, then its numbers."""
+        """The feature as a JSON list: its letter, then its parts, here none."""
         return [self.letter]
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> Feature:
-        """The feature of this class that `to_json` wrote; ArchiveError or ValueError for anything
-        else. raw: what followed the letter."""
+        """The feature of this class that `to_json` wrote. raw: what followed the letter; ValueError
+        for another number of parts, ArchiveError for a part out of range."""
         if raw:
             raise refused(f"a feature of letter {cls.letter} has nothing behind it")
         return cls()
@@ -217,7 +223,8 @@ class Feature:
 class Classes(Feature):
     """A feature that is the class of a symbol or value.
 
-    edges: ascending; the class is how many of them are not above it.
+    edges: (n,) int64, ascending, no two equal; the class, 0 .. n, is how many of them are less than
+    or equal to it.
     """
 
     edges: Int = field(default_factory=lambda: NO_INTEGERS)
@@ -230,31 +237,37 @@ class Classes(Feature):
 
 @dataclass(frozen=True, eq=False)
 class OwnSymbol(Classes):
-    """The class of the symbol before in the same stream and lane: for what comes in runs."""
+    """The class of the symbol before in the same stream and lane (one of several coders that take
+    turns): for what comes in runs. It is the first feature of a plan."""
 
     letter = "o"
 
     def to_json(self) -> list[Json]:
+        """As a JSON list: the letter, the edges as `deltas`."""
         return [self.letter, deltas(self.edges)]
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> OwnSymbol:
+        """The feature of these parts, its edges alone; errors as of Feature.parsed."""
         (edges,) = raw
         return cls(edges=summed(edges, MAX_CLASSES - 1, "classes"))
 
 
 @dataclass(frozen=True, eq=False)
 class Repeat(Classes):
-    """The class of the symbol that followed when the last `size` symbols came before."""
+    """The class of the symbol that followed when the last `size` symbols, 1 .. rans.MAX_REPEAT,
+    came before in the same stream."""
 
     letter = "m"
     size: int = 1
 
     def to_json(self) -> list[Json]:
+        """As a JSON list: the letter, the edges as `deltas`, the size."""
         return [self.letter, deltas(self.edges), self.size]
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> Repeat:
+        """The feature of these parts, edges and size; errors as of Feature.parsed."""
         edges, size = raw
         return cls(
             edges=summed(edges, MAX_CLASSES - 1, "classes"),
@@ -264,23 +277,27 @@ class Repeat(Classes):
 
 @dataclass(frozen=True, eq=False)
 class OtherSymbol(Classes):
-    """The class of the symbol of another stream in the same row."""
+    """The class of the symbol of another stream, of number `of`, in the same row."""
 
     letter = "s"
     of: int = 0
 
     @property
     def stream(self) -> int:
+        """The number of the other stream, `of`."""
         return self.of
 
     def at(self, stream: int) -> OtherSymbol:
+        """A copy, of the same class, that looks at stream `stream` instead."""
         return dataclasses.replace(self, of=stream)
 
     def to_json(self) -> list[Json]:
+        """As a JSON list: the letter, the stream's number, the edges as `deltas`."""
         return [self.letter, self.of, deltas(self.edges)]
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> OtherSymbol:
+        """The feature of these parts, stream and edges; errors as of Feature.parsed."""
         of, edges = raw
         return cls(
             of=whole_number(of, 0, MAX_STREAM, "a stream's number"),
@@ -290,44 +307,51 @@ class OtherSymbol(Classes):
 
 @dataclass(frozen=True, eq=False)
 class OtherValue(OtherSymbol):
-    """The class of the value of another stream in the same row."""
+    """The class of the value, not the symbol, of another stream in the same row: edges are
+    values."""
 
     letter = "v"
 
 
 @dataclass(frozen=True, eq=False)
 class Unchanged(Feature):
-    """1 if another stream has the value that it had in the row before, else 0."""
+    """1 if another stream, of number `of`, has the value that it had in the row before, else 0."""
 
     letter = "e"
     of: int = 0
 
     @property
     def stream(self) -> int:
+        """The number of the other stream, `of`."""
         return self.of
 
     def at(self, stream: int) -> Unchanged:
+        """A copy that looks at stream `stream` instead."""
         return Unchanged(stream)
 
     def to_json(self) -> list[Json]:
+        """As a JSON list: the letter, the stream's number."""
         return [self.letter, self.of]
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> Unchanged:
+        """The feature of these parts, the stream's number alone; errors as of Feature.parsed."""
         (of,) = raw
         return cls(whole_number(of, 0, MAX_STREAM, "a stream's number"))
 
 
 @dataclass(frozen=True, eq=False)
 class Verdict(Feature):
-    """The class that the stream's student, a small network, predicts for the row."""
+    """The class, 0 .. MAX_CLASSES - 1, that the stream's student, a small network, predicts for the
+    row."""
 
     letter = "n"
 
 
 @dataclass(frozen=True, eq=False)
 class Seen(Feature):
-    """How often the row's key came before, as a class: for keyed transforms alone."""
+    """How often the row's key came before, as a class, 0 .. keys.MOST_SEEN: for plans whose
+    transform is KEYED alone."""
 
     letter = "k"
 
@@ -339,7 +363,8 @@ FEATURES = {
 
 
 def feature_from_json(raw: Json) -> Feature:
-    """The feature that `to_json` wrote; ArchiveError for anything else."""
+    """The feature, of the class that its letter names, that `to_json` wrote; ArchiveError for
+    anything else."""
     if not isinstance(raw, list) or not raw or not isinstance(raw[0], str):
         raise refused("a feature is no list that begins with a letter")
     letter, *parts = raw
@@ -358,8 +383,8 @@ def feature_from_json(raw: Json) -> Feature:
 
 @dataclass(frozen=True)
 class Packed:
-    """Values stored as bytes instead of symbols, for long repeats: each less `low` as a number of
-    `size` bytes, then compressed by a general stage, as LZMA2."""
+    """Values stored as bytes instead of symbols, for long repeats: each less `low`, the least, as a
+    number of `size` bytes, 1, 2, 4 or 8; then compressed by a general stage, such as LZMA2."""
 
     low: int
     size: int
@@ -367,17 +392,19 @@ class Packed:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The plan by which a stream is coded.
+    """The plan by which a stream, a column of whole numbers, is coded: values become residuals, and
+    each of these a symbol, the number of the bin (range) that it lies in, and its place there.
 
     starts, widths: (bins,) int64, the first residual of each bin, ascending, and the bits of a
     place within it. complete: all residuals lie in bins, so that there is no escape symbol.
-    transform: what makes residuals of values; of: the stream that it looks at; combined: of a
-    linear one; pair: of a keyed one, the numbers of another stream of keys and one of values, or
-    None.
+    transform: what makes residuals of values; of: the number of the stream that it looks at, if it
+    does; combined: of a linear one, else None; pair: of a keyed one, the numbers of another stream
+    of keys and one of values, or None.
 
-    features: of the context, the coarsest first. strength: for how many symbols the table with one
-    feature less counts. lanes_log: there are 2^lanes_log lanes. usual: the symbol of all rows, of a
-    stream that is stored in no bytes. packed: not None: values are stored as bytes, not as symbols.
+    features: by which a symbol's frequency table is chosen, the coarsest first. strength: for how
+    many symbols the table with one feature less counts. lanes_log: there are 2^lanes_log lanes,
+    coders that take turns. usual: the symbol of all rows, of a stream that is stored in no bytes.
+    packed: not None: values are stored as bytes, not as symbols.
     """
 
     starts: Int = field(default_factory=lambda: NO_INTEGERS)
@@ -412,11 +439,13 @@ class Plan:
         return self.combined is not None or self.transform is Transform.KEYED
 
     def but(self, **changes: Any) -> Plan:
-        """A copy of the plan with these fields changed."""
+        """A copy of the plan with these fields changed, by name. TypeError for a field that there
+        is not."""
         return dataclasses.replace(self, **changes)
 
     def to_json(self) -> dict[str, Json]:
-        """The plan as a JSON object, as it is stored; fields with their default are left out."""
+        """The plan as a JSON object, as it is stored, a letter for each field; fields with their
+        default are left out, the starts of bins never."""
         stored: dict[str, Json] = {"b": deltas(self.starts)}
         # a small block's plans are a good part of it
         if self.widths.any():
@@ -447,7 +476,8 @@ class Plan:
 
     @classmethod
     def from_json(cls, stored: Json) -> Plan:
-        """The plan that `to_json` wrote; ArchiveError for anything else."""
+        """The plan that `to_json` wrote; ArchiveError for anything else, or parts out of range or
+        that do not suit each other. Whether the streams that it names exist is not checked."""
         if not isinstance(stored, Mapping) or not stored.keys() <= LETTERS or "b" not in stored:
             raise refused("it has parts that are not known here, or no bins")
         starts = summed(stored["b"], MAX_BINS, "bins")
@@ -456,6 +486,7 @@ class Plan:
             widths = widths_from_json(stored["w"], len(starts))
         features = features_from_json(stored.get("f", []))
         transform = transform_from_json(stored.get("t", "v"))
+        # parts that need one another, before each is read by itself
         if transform.is_linear != ("p" in stored):
             raise refused("a linear transform and its combination are not without each other")
         combined = None
@@ -487,8 +518,8 @@ LETTERS = frozenset("bwxtgfklzoypj")  # of the parts of a plan, one each
 
 
 def widths_from_json(raw: Json, bins: int) -> Int:
-    """(bins,) int64: the widths of bins from a list in a plan's JSON; ArchiveError for anything
-    else."""
+    """(bins,) int64: the widths of bins, in bits, from a list in a plan's JSON; ArchiveError for
+    anything else, another number of them, or widths that are not 0 .. MAX_WIDTH."""
     if not isinstance(raw, list) or len(raw) != bins:
         raise refused("bins have another number of widths")
     widths = [whole_number(width, 0, MAX_WIDTH, "the width of a bin") for width in raw]
@@ -496,7 +527,8 @@ def widths_from_json(raw: Json, bins: int) -> Int:
 
 
 def features_from_json(raw: Json) -> tuple[Feature, ...]:
-    """The features of a plan from a list in its JSON; ArchiveError for anything else."""
+    """The features of a plan, in order, from a list in its JSON; ArchiveError for anything else, or
+    more than rans.MAX_LEVELS."""
     # each feature is a level of frequency tables
     if not isinstance(raw, list) or len(raw) > rans.MAX_LEVELS:
         raise refused(f"features must be at most {rans.MAX_LEVELS}")
@@ -504,7 +536,7 @@ def features_from_json(raw: Json) -> tuple[Feature, ...]:
 
 
 def transform_from_json(letter: Json) -> Transform:
-    """The transform of a letter; ArchiveError for an unknown one."""
+    """The transform that a letter, its value, stands for; ArchiveError for anything else."""
     try:
         return Transform(letter)
     except ValueError:
@@ -512,8 +544,8 @@ def transform_from_json(letter: Json) -> Transform:
 
 
 def pair_from_json(raw: Json, transform: Transform) -> tuple[int, int]:
-    """Read a keyed transform's second pair of streams from JSON: (number of the keys, number of the
-    values); ArchiveError for anything else."""
+    """Read a keyed transform's second pair of streams from a JSON list: (number of the stream of
+    keys, number of that of values); ArchiveError for anything else, or another transform."""
     if transform is not Transform.KEYED or not isinstance(raw, list) or len(raw) != 2:
         raise refused("a pair of streams must be two, of a keyed transform")
     keys, values = (whole_number(number, 0, MAX_STREAM, "a stream's number") for number in raw)
@@ -521,8 +553,8 @@ def pair_from_json(raw: Json, transform: Transform) -> tuple[int, int]:
 
 
 def packed_from_json(stored: Mapping[str, Json]) -> Packed | None:
-    """Read from a plan's JSON how its values are stored as bytes; None if they are stored as
-    symbols. ArchiveError for a size or a lowest value out of range."""
+    """Read from a plan's JSON object how its values are stored as bytes; None if they are stored as
+    symbols. ArchiveError for a size or a lowest value out of range, or a size without that."""
     if "y" not in stored:
         return None
     size = stored["y"]

@@ -35,20 +35,23 @@ Member = TypeVar("Member")
 
 
 class Group(ABC, Generic[Member]):
-    """Columns that are to share one dictionary: the interface by which they are found."""
+    """Columns that are to share one dictionary: the interface by which they are found. A subclass
+    is made without arguments, empty, and says which columns fit. Member: a candidate's type."""
 
     @abstractmethod
     def fits(self, candidate: Member) -> bool:
-        """Whether the dictionary has enough in common with that of a further column."""
+        """Whether the group's dictionary has enough in common with that of a further column. Asked
+        only of groups with a member."""
 
     @abstractmethod
     def add(self, candidate: Member) -> None:
-        """Take in one more column."""
+        """Take in one more column, in place."""
 
     @classmethod
     def all_of(cls, candidates: Iterable[Member | None]) -> list[Self]:
-        """The groups of some columns: each goes into the first group that it fits into, or else
-        into a new one; None among the candidates is passed over."""
+        """The groups of some columns, in the order of their first members: each column goes into
+        the first group that it fits into, or else into a new one; None among the candidates is
+        passed over. [] without any."""
         groups: list[Self] = []
         for candidate in candidates:
             if candidate is None:
@@ -64,8 +67,9 @@ class Group(ABC, Generic[Member]):
 
 @dataclass(eq=False)
 class _Candidate:
-    """A column that may be stored as ranks. cells: its different cells; index: for each row the
-    place of its cell among them."""
+    """A column that may be stored as ranks, places of its cells in a sorted dictionary. cells: its
+    different cells, in the order in which they first come; index: (rows,), for each row the place
+    of its cell among them."""
 
     column: Coded
     cells: list[bytes]
@@ -74,7 +78,8 @@ class _Candidate:
 
 @dataclass(eq=False)
 class _Group(Group[_Candidate]):
-    """Columns that are to share one dictionary. cells: those of all members."""
+    """Columns that are to share one dictionary of cells. members: the columns; cells: the different
+    cells of all of them."""
 
     members: list[_Candidate] = field(default_factory=list)
     cells: set[bytes] = field(default_factory=set)
@@ -93,15 +98,17 @@ class _Group(Group[_Candidate]):
 
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
-    """Add to `others` of each column, in place, its encoding as ranks, if it has cells that repeat
-    enough. Columns with many cells in common share a dictionary."""
+    """Add to `others` of each column, in place, its encoding as ranks in a sorted dictionary of its
+    different cells, if it has cells that repeat enough. Columns with many cells in common share a
+    dictionary. effort: how far to search for ways to store the dictionary."""
     candidates = [_candidate(column) for column in columns]
     for group in _Group.all_of(candidates):
         _offer_book(group, effort)
 
 
 def _offer_book(group: _Group, effort: planning.Effort) -> None:
-    """Add to `others` of each column of a group its encoding as ranks in one dictionary."""
+    """Add to `others` of each column of a group, in place, its encoding as ranks in one dictionary,
+    which is encoded here. effort: how far to search for ways to store it."""
     cells = sorted(group.cells, key=_order)
     blob = _packed(cells, effort)
     # one object for all members: where several of them are stored, it is so once
@@ -120,9 +127,9 @@ def _offer_book(group: _Group, effort: planning.Effort) -> None:
 
 
 def _candidate(column: Coded) -> _Candidate | None:
-    """The column as a candidate; None if it is no column of numbers or levels, its cells are not
-    there, fewer than FEWEST or more than MOST of them differ, or more than half of the rows do, or
-    its numbers fill their range."""
+    """The column as a candidate for ranks; None if it is no column of numbers or levels, its cells
+    are not there (Coded.cells), fewer than FEWEST or more than MOST of them differ, or more than
+    half as many as it has rows, or if its numbers fill their range, see `_is_dense`."""
     if not isinstance(column.meta, NumberMeta | LevelMeta):
         return None
     # without cells it is not to be stored in another way
@@ -162,8 +169,8 @@ def _is_dense(values: Int) -> bool:
 
 
 def _order(cell: bytes) -> tuple[bool, float, bytes]:
-    """The sort key of a cell: cells that are no number first, then numbers by value, NaN as 0;
-    equal ones by their bytes."""
+    """The sort key of a cell: cells that Python's float does not read first, by their bytes, then
+    numbers by value, NaN as 0, equal ones by their bytes."""
     try:
         number = float(cell)
     except ValueError:
@@ -175,8 +182,8 @@ def _order(cell: bytes) -> tuple[bool, float, bytes]:
 
 
 def _packed(cells: list[bytes], effort: planning.Effort) -> bytes:
-    """Encode a dictionary of cells as a blob: varint how many, and a payload of one column of
-    them."""
+    """Encode a dictionary of cells, sorted and different, as a blob: varint how many, and a payload
+    of one column of them. `_unpacked` reads it."""
     text, start, stop = spans.behind_another(cells).places()
     column = textual.encode(text, start, stop)
     skeletons.offer([column], effort)
@@ -187,7 +194,8 @@ def _packed(cells: list[bytes], effort: planning.Effort) -> bytes:
 
 @sensible()
 def _unpacked(blob: bytes) -> Spans:
-    """Decode the cells of a dictionary that `_packed` wrote; ArchiveError if it is damaged."""
+    """Decode the cells of a dictionary that `_packed` wrote, in order; ArchiveError if it is
+    damaged, is stored as ranks itself, or claims more cells than a block may have."""
     count, at = read_varint(blob, 0)
     check_cells(count, 1)
     payload = blob[at:]
@@ -199,8 +207,9 @@ def _unpacked(blob: bytes) -> Spans:
 
 
 def cells_of(column: Decoded) -> Spans:
-    """The text of each row of a decoded column of text, however it is stored; ArchiveError where
-    the column is damaged, or not of text."""
+    """The text of each row of a decoded column of text, however it is stored. A dictionary that it
+    uses is decoded once, and kept in column.book. ArchiveError where the column is damaged, or not
+    of text."""
     if isinstance(column.meta, PartsMeta):
         return skeletons.decode(column)
     if not isinstance(column.meta, RankMeta):
@@ -214,8 +223,8 @@ def cells_of(column: Decoded) -> Spans:
 
 
 def _chosen(book: Spans, column: Decoded) -> Spans:
-    """The cells of a dictionary at the ranks of a column; ArchiveError for a rank beyond its
-    end."""
+    """The cell of each row of a column: that of the dictionary, book, at the row's rank, from 0,
+    which is the column's value. ArchiveError for a rank below 0 or beyond its end."""
     ranks = column.values
     if len(ranks):
         low = int(ranks.min())

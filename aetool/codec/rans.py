@@ -49,14 +49,15 @@ LOG2 = np.log2(np.maximum(np.arange(TOTAL + 1), 1))  # of each frequency
 
 @dataclass(frozen=True, eq=False)
 class Contexts:
-    """How the frequency table of each symbol is chosen.
+    """How the frequency table of each symbol is chosen: by its context, a number that features of
+    the symbol's place make, as digits in mixed radix.
 
-    alphabet: how many symbols. radices: for each feature of the context how many values it has.
-    own: (alphabet,), the class of each symbol; if given, the class of the symbol before is the
-    first feature. strength: for how many symbols the table with one feature less counts. prime:
-    (contexts, alphabet), counts to begin with.
+    alphabet: how many symbols, which are 0 .. alphabet - 1. radices: for each feature of the
+    context how many values it has. own: (alphabet,), the class of each symbol; if not None, the
+    class of the symbol before is the first feature. strength: for how many symbols the table with
+    one feature less counts. prime: (contexts, alphabet), counts to begin with; None: zeros.
 
-    match: for a decoder alone: (alphabet,), classes of the symbol that a repeat of
+    match: for a decoder alone, else None: (alphabet,), classes of the symbol that a repeat of
     `size_of_repeats` symbols predicts, see Repeats; the mark of it times `stride` is added to the
     base. There is one lane then.
 
@@ -81,7 +82,7 @@ class Contexts:
 
     @property
     def size(self) -> int:
-        """How many contexts there are: the product of the radices."""
+        """How many contexts there are: the product of the radices, 1 without any."""
         return int(np.prod(self.radices, dtype=np.int64))
 
     def check(self) -> None:
@@ -131,18 +132,19 @@ class Contexts:
             return False
         return 1 <= self.size_of_repeats <= MAX_REPEAT
 
-    def _c(self) -> tuple[bytes, bytes, bytes]:
-        """The parts as the C kernel takes them: (own, prime, numbers) as bytes of fixed types, b""
-        for what is not there."""
+    def _for_c(self) -> tuple[bytes, bytes, bytes]:
+        """The parts as the C kernel takes them, but for those of `match`: (own, uint8; prime,
+        uint32; settings, int32: alphabet, strength, how many radices, the radices) as little-endian
+        bytes; own and prime b"" where there is none."""
         own = b""
         if self.own is not None:
             own = self.own.tobytes()
         prime = b""
         if self.prime is not None:
             prime = np.ascontiguousarray(self.prime, "<u4").tobytes()
-        numbers = [self.alphabet, self.strength, len(self.radices), *self.radices]
-        stored_numbers = np.array(numbers, "<i4").tobytes()
-        return own, prime, stored_numbers
+        settings = [self.alphabet, self.strength, len(self.radices), *self.radices]
+        stored_settings = np.array(settings, "<i4").tobytes()
+        return own, prime, stored_settings
 
 
 class Repeats:
@@ -150,7 +152,8 @@ class Repeats:
 
     A stretch is found by a hash, H <- H B + s + 1 - (s_old + 1) B^size modulo 2^64, of which the 18
     highest bits of H B count; collisions do no harm. The prediction runs on until eight symbols in
-    a row miss it, and after a miss gives way to a stretch found anew.
+    a row miss it, and after a miss gives way to a stretch found anew. Before each symbol comes
+    `mark`, behind it `add`. classes: (alphabet,), the class of each symbol; size: 1 .. MAX_REPEAT.
     """
 
     def __init__(self, classes: npt.NDArray[np.uint8], size: int) -> None:
@@ -169,9 +172,9 @@ class Repeats:
         self.drop = pow(BASE, size, BITS_64)
 
     def mark(self, symbols: U16) -> int:
-        """A number of what is predicted for the next symbol: 0 for nothing; else 1 + the predicted
+        """A number for what is predicted of the next symbol: 0 for nothing; else 1 + the predicted
         symbol's class, and, if the prediction was right at least 16 times in a row, the number of
-        classes more. symbols: (n,), of which those that were added are read."""
+        classes more. symbols: (n,), of which only those that were added are read."""
         if self.source < 0:
             return 0
         symbol = int(symbols[self.source])
@@ -181,8 +184,8 @@ class Repeats:
         return 1 + predicted
 
     def add(self, symbols: U16, i: int) -> None:
-        """Update the prediction with symbol i, which is known now. symbols: (n,), of which only
-        those up to i are read."""
+        """Update the prediction with symbol i, which is known now; to be called for 0, 1, 2 ... in
+        order. symbols: (n,), of which only those up to i are read."""
         symbol = int(symbols[i])
         if self.source >= 0:
             self._judge(symbol, symbols)
@@ -204,8 +207,9 @@ class Repeats:
         self.table[slot] = i + 1
 
     def _judge(self, symbol: int, symbols: U16) -> None:
-        """Count whether the prediction of a symbol was right, and move on to the symbol that is
-        predicted next. symbols: (n,), all that are known."""
+        """Count whether the prediction, which there must be, of a symbol was right, and move on to
+        the symbol that is predicted next; after MOST_MISSES in a row to none. symbols: (n,), the
+        known ones."""
         if int(symbols[self.source]) == symbol:
             self.length += 1
             self.misses = 0
@@ -218,8 +222,9 @@ class Repeats:
 
 
 def repeats(symbols: U16, classes: npt.NDArray[np.uint8], size: int) -> U32:
-    """(n,): for each symbol the mark, as of Repeats, that was predicted before it came. classes:
-    (alphabet,)."""
+    """(n,): for each symbol the number, Repeats.mark, of what an earlier stretch of `size` symbols
+    like those before it predicted of it; 0: nothing. classes: (alphabet,), the class of each
+    symbol; size: 1 .. MAX_REPEAT."""
     marks = np.empty(len(symbols), np.uint32)
     if kernel.C is not None:
         count = int(classes.max()) + 1
@@ -234,10 +239,12 @@ def repeats(symbols: U16, classes: npt.NDArray[np.uint8], size: int) -> U32:
 
 
 def tables(counts: Int, c: Contexts) -> Int:
-    """Frequencies (contexts, alphabet) that sum to 2^14, from counts of the same shape.
+    """The frequency table of each context from counts of its symbols, both (contexts, alphabet)
+    int64: frequencies of 1 or more, which sum to 2^14 in each.
 
     Level by level, from no feature to all: f = 1 + floor((2^14 n + D above) (2^14 - A) / (2^14
-    (N + D))), what is missing to 2^14 added to the first largest; where N = 0, f = above.
+    (N + D))), what is missing to 2^14 added to the first largest; where N = 0, f = above. n: a
+    symbol's count, N: those of all A symbols, D: c.strength, above: f with one feature less.
     """
     alphabet = c.alphabet
     # the table of no counts at all: all symbols alike
@@ -264,7 +271,8 @@ def tables(counts: Int, c: Contexts) -> Int:
 
 
 def epochs(n: int, lanes: int) -> list[tuple[int, int]]:
-    """(first step, step behind the last) of each epoch of n symbols in so many lanes."""
+    """(first step, step behind the last) of each epoch, within which frequency tables stay the
+    same, of n symbols in so many lanes; a step codes a symbol of each lane. [] for no symbols."""
     steps = _steps(n, lanes)
     cut = []
     begin = 0
@@ -290,8 +298,10 @@ def contexts_of(
     c: Contexts,
     lanes: int = 1,
 ) -> Int:
-    """The number of each symbol's context, (n,), by which its frequency table is chosen. base:
-    (n,), the part of it that does not depend on the stream's own symbols; None: 0."""
+    """The number of each symbol's context, (n,) int64, by which its frequency table is chosen.
+    base: (n,), the part of it that does not depend on the symbol before; None: 0. c: with the
+    classes of the symbol before, if these are a feature; lanes: how many runs the symbols are cut
+    into, before each of which a 0 stands."""
     n = len(symbols)
     contexts = _bases(base, n)
     if c.own is None or not n:
@@ -305,14 +315,16 @@ def contexts_of(
 
 
 def _bases(base: U32 | None, n: int) -> Int:
-    """(n,): the base of each symbol's context, as numbers that are added to; zeros for None."""
+    """(n,) int64: the base of each symbol's context, the part known ahead, as a new array; zeros
+    for None."""
     if base is None:
         return np.zeros(n, np.int64)
     return base.astype(np.int64)
 
 
 def _base_for_c(base: U32 | None) -> U32 | bytes:
-    """The base as the C kernel takes it."""
+    """The base of contexts, (n,), see `contexts_of`, as the C kernel takes it: without gaps in
+    memory; b"" for None."""
     if base is None:
         return b""
     return np.ascontiguousarray(base, np.uint32)
@@ -325,8 +337,8 @@ def forward(
     lanes: int = 1,
 ) -> U32:
     """Look up the frequency of each symbol in the table of its context and epoch: (n,) uint32,
-    frequency << 16 | the sum of the frequencies of lower symbols. base: as of `contexts_of`.
-    ValueError for a symbol or a context that is out of range."""
+    frequency << 16 | the sum of the frequencies of lower symbols, both of 2^14. base, lanes: as of
+    `contexts_of`. ValueError for a symbol or a context that is out of range."""
     n = len(symbols)
     out = np.empty(n, dtype=np.uint32)
     if not n:
@@ -336,7 +348,7 @@ def forward(
         kernel.C.forward(
             contiguous,
             _base_for_c(base),
-            *c._c(),
+            *c._for_c(),
             lanes,
             out,
         )
@@ -361,23 +373,24 @@ def forward(
 
 
 def _counts(c: Contexts) -> Int:
-    """The counts that frequency tables begin with, before the first symbol: (contexts, alphabet),
-    the prime or zeros."""
+    """The counts that frequency tables begin with, before the first symbol: (contexts, alphabet)
+    int64, the prime or zeros, as a new array."""
     if c.prime is None:
         return np.zeros((c.size, c.alphabet), np.int64)
     return c.prime.astype(np.int64)
 
 
 def cost(pairs: U32) -> float:
-    """Bits that symbols take in all. pairs: (n,), their frequencies, as `forward` returns them."""
+    """Bits that symbols take in all, by the logarithms of their frequencies. pairs: (n,), as
+    `forward` returns them."""
     # "clip" spares the look whether each is within the table, as all are
     logarithms = LOG2.take(pairs >> 16, mode="clip")
     return float(PRECISION * len(pairs) - logarithms.sum())
 
 
 def push(pairs: U32, lanes: int = 1) -> bytes:
-    """Encode symbols as bytes: the u32 state of each lane, then words of u16. pairs: (n,), as
-    `forward` returns them."""
+    """Encode symbols as bytes: the u32 state of each lane, then words of u16, little-endian.
+    pairs: (n,), as `forward` returns them for as many lanes, 1 .. MAX_LANES."""
     n = len(pairs)
     if kernel.C is not None:
         # a symbol gives away a word at most
@@ -412,8 +425,9 @@ def push(pairs: U32, lanes: int = 1) -> bytes:
 
 
 class Chain:
-    """Decodes streams of symbols from bytes that `push` wrote, one stream after another.
-    ArchiveError unless there are 1 to MAX_LANES lanes, and bytes for the state of each."""
+    """Decodes streams of symbols from bytes that `push` wrote, one stream after another: `decode`
+    for each, then `finish`. ArchiveError unless there are 1 to MAX_LANES lanes, and bytes for the
+    state of each."""
 
     def __init__(self, data: bytes, lanes: int = 1) -> None:
         if not 1 <= lanes <= MAX_LANES or len(data) < 4 * lanes:
@@ -423,9 +437,10 @@ class Chain:
         self.state = np.frombuffer(data, "<u4", lanes).copy()
 
     def decode(self, n: int, base: U32 | None, c: Contexts) -> U16:
-        """Decode the next n symbols. base: (n,), the part of each context that is known ahead;
-        None: 0. c: how tables are chosen. ArchiveError if the bytes end too early, or contexts are
-        out of range."""
+        """Decode the n symbols of the next stream, (n,), and drop their bytes. base: (n,), the part
+        of each context that is known ahead; None: 0. c: how tables are chosen. ArchiveError if the
+        bytes end too early, c or contexts are out of range, or c looks for repeats in several
+        lanes."""
         out = np.empty(n, dtype=np.uint16)
         c.check()
         # the base says all of a context but its first feature
@@ -441,7 +456,7 @@ class Chain:
             used = kernel.C.decode(
                 self.words,
                 _base_for_c(base),
-                *c._c(),
+                *c._for_c(),
                 self.lanes,
                 match,
                 c.size_of_repeats,
@@ -464,8 +479,9 @@ class Chain:
             raise ArchiveError("damaged: a coded stream does not end where it should")
 
     def _decode(self, out: U16, base: U32 | None, c: Contexts) -> int:
-        """Decode len(out) symbols into `out`, in place; returns how many bytes of the code they
-        took, or -1 if the code is too short."""
+        """Decode len(out) symbols into `out`, in place, without the C kernel; returns how many
+        bytes of `words` they took, or -1 if these are too few. Arguments as of `decode`, checked
+        already; the states move on."""
         n = len(out)
         state = self.state.astype(np.uint64)
         # a last byte alone is no word: it is found to be left over
@@ -484,6 +500,7 @@ class Chain:
             frequencies = tables(counts, c)
             ends = np.cumsum(frequencies, axis=1)
             for step in range(begin, end):
+                # the last lanes may be shorter, or empty
                 rows = first[first + step < n] + step
                 contexts = _contexts_of_step(out, rows, step, base, c)
                 if predictor is not None:
@@ -521,8 +538,9 @@ def _contexts_of_step(
     base: U32 | None,
     c: Contexts,
 ) -> Int:
-    """The context of the next symbol of each lane, (lanes,), without the mark of repeats. out: the
-    symbols, of which those before this step are decoded; rows: the places of the next ones."""
+    """The context of the symbol that each lane decodes in a step, (lanes,), without the mark of
+    repeats. out: (n,), the symbols, of which those before this step are decoded; rows: (lanes,),
+    the places of the next ones; base: (n,), as of `contexts_of`."""
     base_of_rows = None
     if base is not None:
         base_of_rows = base[rows]
@@ -544,8 +562,8 @@ def encode(
     c: Contexts,
     lanes: int,
 ) -> bytes:
-    """Encode symbols, (n,), in their contexts, see `contexts_of`: `push` of what `forward`
-    returns."""
+    """Encode symbols, (n,), in their contexts, as bytes that `decode` reads: `push` of what
+    `forward` returns. base, c, lanes: as of `contexts_of`. ValueError as of `forward`."""
     pairs = forward(symbols, base, c, lanes)
     return push(pairs, lanes)
 
@@ -557,9 +575,9 @@ def decode(
     c: Contexts,
     lanes: int,
 ) -> U16:
-    """Decode the n symbols that `encode` was given, (n,); ArchiveError unless they use up the data.
-    base, c, lanes: as of `encode`: the part of each context that is known ahead, how tables are
-    chosen, and how many coders take turns."""
+    """Decode the n symbols that `encode` was given, (n,); ArchiveError unless they use up the data,
+    or as of Chain.decode. base, c, lanes: as of `encode`: the part of each context that is known
+    ahead, how tables are chosen, and how many coders take turns."""
     chain = Chain(data, lanes)
     out = chain.decode(n, base, c)
     chain.finish()

@@ -51,12 +51,12 @@ WORKERS = 2
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """A block ready to be written.
+    """A block, some records in sequence, ready to be written.
 
     rows: how many records it has; content: the digest of what it holds; payload: its bytes; hints:
-    for the next block. errors: by column the largest error, in the column's units; squares: by
-    column the sum of squared errors; columns without error are in neither. restored: the text that
-    decoding will give, where numbers were rounded; else b"".
+    for the next block. errors: by the column's name the largest error, in the column's unit;
+    squares: by name the sum of squared errors; columns without error are in neither. restored: of
+    text that is not to be exact, that which decoding will give; else b"".
     """
 
     rows: int
@@ -70,12 +70,13 @@ class Encoded:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """How pieces of text are coded.
+    """How pieces of the text of a table are coded.
 
-    rule: how records are cut into fields; names: of the columns. effort: how far plans are
-    searched for. bounds: by column the largest error allowed, in the column's unit. shared: a
-    model's knowledge of just these columns; None without. students: networks that the archive
-    carries; None without. exact: whether the restored bytes are to be the source's.
+    rule: how records are cut into fields; names: of the columns, no two equal. effort: how far
+    plans are searched for. bounds: by name of a column the largest error allowed, in the column's
+    unit; a column that is not in it is exact. shared: a model's knowledge of just these columns;
+    None without. students: networks that the archive carries; None without. exact: whether the
+    restored bytes are to be the source's.
     """
 
     rule: Rule
@@ -88,19 +89,20 @@ class Layout:
 
     @property
     def line_end(self) -> str:
-        """The line end of records in a block that stores none: the shared model's, else a line
-        feed."""
+        """The line end of records in a block that stores none: the shared model's, without one a
+        line feed."""
         if self.shared:
             return str(self.shared.format["newline"])
         return "\n"
 
 
 def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encoded]:
-    """Encode a piece of text, whole records, as one block, or as several if its records are too
-    many, or not all have the layout's number of fields.
+    """Encode a piece of text, one record or more, none cut, as one block, or as several, in order,
+    if its records are too many, or not all have the layout's number of fields.
 
     Where they have not, and the layout is exact, the piece is one text: if that takes no more bytes
-    than its parts apart, or if less than half of the records have that number of fields.
+    than its parts apart, or if less than half of the records have that number of fields. hints:
+    those of the Encoded before. DataError for a piece of 2^31 - 1 bytes or more.
     """
     cells = fields(piece, layout.rule)
     if cells.columns == len(layout.names) or not layout.exact:
@@ -140,7 +142,7 @@ def _in_parts(
 ) -> list[Encoded]:
     """Encode a piece of text as one block, or cut in two as long as not all records have the
     layout's number of fields, or they are too many; of at most SMALLEST bytes, or one record, such
-    a piece is stored as one text. cells: of the piece."""
+    a piece is stored as one text. cells: the fields of the piece; hints: as of `encode`."""
     # one column more may be of line ends
     too_many = (cells.columns + 1) * len(cells) > MAX_CELLS
     is_regular = cells.columns == len(layout.names)
@@ -163,7 +165,8 @@ def _as_columns(
     cells: Fields,
 ) -> Encoded:
     """Encode a piece of text column by column, or as one compressed text if that takes fewer bytes.
-    cells: of the piece; every record has the layout's columns."""
+    cells: the fields of the piece, of which every record has as many as the layout has columns;
+    hints: as of `encode`."""
     words, tails = _line_ends(cells, layout)
     columns = _columns(cells, layout, apart="own" in words)
     encoded = _block([*columns, *tails], len(cells), words, layout, hints)
@@ -194,7 +197,7 @@ def _as_columns(
 
 def _as_bytes(compressed: bytes, cells: Fields, layout: Layout) -> Encoded:
     """Encode a block whose one column is its text. compressed: that text, by a stage of
-    `blobs.pack`; cells: its fields."""
+    `blobs.pack`; cells: its fields, by which its records and their line end are known."""
     words: Words = {}
     if layout.shared:
         # the block's columns are not those of the shared model
@@ -208,8 +211,9 @@ def _as_bytes(compressed: bytes, cells: Fields, layout: Layout) -> Encoded:
 
 
 def _line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
-    """(JSON of the block on its line ends, [a column of the line ends] if they differ between
-    records but the last, else []). cells: at least one record.
+    """How a block stores the line ends of its records: (JSON by the letters below, [a column of the
+    line ends] if they differ between records but the last, else []). cells: the fields of the
+    block, at least one record.
 
     "e": the usual line end, if it is not the layout's; "l": what follows the last record, if it is
     not the usual end; "t": the last column is what follows each record; "own": the block's columns
@@ -235,8 +239,9 @@ def _line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
 
 
 def _columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
-    """Encode each column of the cells: for each one the encoding by `textual.encode`, with other
-    ways to store it beside. apart: do not use the shared model's metas."""
+    """Encode each column of a text, in order, by `textual.encode`, without a shared model with
+    other ways to store it beside. cells: the fields of the text, in each record as many as the
+    layout has names. apart: do not use the shared model's metas."""
     text = np.frombuffer(cells.text, np.uint8)
     columns = []
     for place, name in enumerate(layout.names):
@@ -252,8 +257,8 @@ def _columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
 
 
 def _spans_of(cells: Fields, place: int) -> tuple[I32, I32]:
-    """Where the cells of a column begin and end in their text, (records,) each. place: the number
-    of the column."""
+    """Where the cells of a column begin and end in their text, offsets, (records,) each. cells:
+    fields, in each record as many; place: the number of the column, from 0."""
     # cells are in the order of the text: those of a column lie a record apart
     every = cells.columns
     start = cells.start[place::every]
@@ -262,9 +267,10 @@ def _spans_of(cells: Fields, place: int) -> tuple[I32, I32]:
 
 
 def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints] | None:
-    """(students, hints for the first block) learned from a piece of text, whole records, for an
-    archive `times` as long; None if not every record has the layout's number of fields, or the
-    students save no more bytes than they take."""
+    """Train students, small networks that predict columns, on a piece of text, at least one record,
+    for an archive of `times` as much text: (the students, hints for the first block). None if not
+    every record has the layout's number of fields, or the students save no more bytes than they
+    take."""
     cells = fields(piece, layout.rule)
     if cells.columns != len(layout.names):
         return None
@@ -291,9 +297,10 @@ def _block(
     layout: Layout,
     hints: Hints,
 ) -> Encoded:
-    """Encode columns as a block, by the effort of those asked for that takes fewest bytes. rows: of
-    each column; words: the block's JSON beside its columns, "own" in it where the knowledge of a
-    shared model and students is not for these columns."""
+    """Encode columns as a block, by the layout's effort or, if that asks for it, the default one,
+    whichever takes fewest bytes. rows: how many each column has; words: the block's JSON beside its
+    columns, "own" in it where the knowledge of a shared model and students is not for these
+    columns; hints: as of `encode`."""
     shared = layout.shared
     taught_students = layout.students
     if "own" in words:
@@ -326,8 +333,8 @@ def _block(
 
 
 def _middle(cells: Fields) -> int:
-    """The offset, near the middle of the text, at which a record begins and the text can be cut in
-    two; 0 if the text is at most SMALLEST bytes, or one record."""
+    """The offset in bytes at which the middle one of the records begins, where the text can be cut
+    in two; 0 if the text is at most SMALLEST bytes, or one record."""
     if len(cells.text) <= SMALLEST or len(cells) < 2:
         return 0
     middle_record = len(cells) // 2
@@ -341,9 +348,10 @@ def decode(
     inside: slice,
     wanted: Sequence[int] | None = None,
 ) -> bytes:
-    """The text, as bytes, of records `inside` (numbers within the block) of a decoded block of
-    `rows` records. rule: how fields are written. wanted: the places of the columns to write, each
-    record then ending with the block's usual line end; None: all, just as the source has them.
+    """The text, as bytes, of records `inside` (a slice of numbers within the block, with start and
+    stop, 0 .. rows, and no step) of a decoded block of `rows` records. rule: how fields are
+    written. wanted: the places of the columns to write, at least one, in any order, each record
+    then ending with the block's usual line end; None: all, just as the source has them.
     ArchiveError where the block has not these, or is damaged."""
     columns = content.columns
     line_end = str(content.words.get("e", "\n"))
@@ -374,20 +382,21 @@ def decode(
 
 
 def is_text(content: Block) -> bool:
-    """Whether a block stores its records as one text, not column by column."""
+    """Whether a decoded block stores its records as one compressed text, not column by column."""
     columns = content.columns
     # a column of a table is of texts or numbers, never of bytes alone
     return len(columns) == 1 and isinstance(columns[0].meta, BytesMeta)
 
 
 def text_of(content: Block) -> bytes:
-    """The text of a block of which `is_text` is true; ArchiveError if it is damaged."""
+    """The text, all records as bytes, of a block of which `is_text` is true; ArchiveError if it is
+    damaged."""
     return blobs.unpack(content.columns[0].blobs[0])
 
 
 def priced_text(content: Block) -> tuple[bytes, Float]:
-    """(text, (bytes,) the bits that each of its bytes takes) of a block of which `is_text` is
-    true."""
+    """(text, (bytes,) float64: the bits that each of its bytes takes) of a block of which `is_text`
+    is true; ArchiveError if it is damaged."""
     return blobs.priced(content.columns[0].blobs[0])
 
 
@@ -397,9 +406,11 @@ def cells(
     columns: int,
     rows: Int,
 ) -> list[list[bytes]]:
-    """For each column the cells of these records. rows: (n,), numbers of records within the block;
-    columns: how many a record should have. If records of a text have another number of fields, one
-    list of whole records. A column of line ends, where one is stored, comes last."""
+    """For each column of a decoded block the cells of these records, in the order of `rows`, quotes
+    included. rows: (n,), numbers of records within the block, from 0; columns: how many fields a
+    record should have; rule: how a block of one text is cut into fields. If not all records of such
+    a text have so many, a single list: each record as it is, with its line end. A column of line
+    ends, where one is stored, comes last. ArchiveError where the block is damaged."""
     by_column = []
     if not is_text(content):
         for column in content.columns:
@@ -409,6 +420,7 @@ def cells(
     text = text_of(content)
     buffer = np.frombuffer(text, np.uint8)
     cut = fields(text, rule)
+    # some records have more fields or fewer: there are no columns to sort the cells into
     if cut.columns != columns:
         edges = np.append(begins(text, rule), len(text))
         records = spans.cells_of(buffer, edges[rows], edges[rows + 1])
@@ -427,9 +439,9 @@ def _of_bytes(
     wanted: Sequence[int] | None,
     line_end: bytes,
 ) -> bytes:
-    """The text of records `inside` of a block that stores them as the text `piece`. wanted: as of
-    `decode`; each record then ends with line_end. ArchiveError, unless all is asked for, if the
-    piece has not `rows` records."""
+    """The text of records `inside` of a block of `rows` records that stores them as one text,
+    piece. inside, wanted: as of `decode`; if columns are wanted, each record ends with line_end.
+    ArchiveError, unless all is asked for, if the piece has not `rows` records."""
     if wanted is None and inside == slice(0, rows):
         return piece
     edges = [*begins(piece, rule).tolist(), len(piece)]
@@ -449,15 +461,17 @@ def ranges(
     layout: Layout,
     extremes: dict[str, tuple[Fraction, Fraction]],
 ) -> None:
-    """Widen `extremes`, (smallest, largest number) by column, in place to the numbers of a piece of
-    text; a column that is not of numbers is not added, see text_rounding.ends.
+    """Widen `extremes`, (smallest, largest number) by the column's name, in place to the numbers of
+    a piece of text, of which no record is cut; columns that are not in it yet are added. A column
+    that is not of numbers in the piece does not count, see text_rounding.ends.
 
     Where not every record has the layout's number of fields the piece is cut in two, and so on;
-    parts of at most SMALLEST bytes in which this is so do not count.
+    parts of at most SMALLEST bytes, or one record, in which this is so do not count.
     """
     cells = fields(piece, layout.rule)
     if cells.columns != len(layout.names):
         middle = _middle(cells)
+        # so that an odd record leaves out only the part that it is in
         if middle:
             ranges(piece[:middle], layout, extremes)
             ranges(piece[middle:], layout, extremes)

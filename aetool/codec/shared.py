@@ -46,14 +46,15 @@ MANY = 8  # a shared model is for this many times the rows it was learned from, 
 
 
 def _no_marks() -> rans.U32:
-    """(0, 3): how often streams of no table at all had each mark."""
+    """(0, 3) uint32: `stillness` of a model that knows no streams."""
     return np.zeros((0, 3), np.uint32)
 
 
 class Likeness(enum.Enum):
-    """How a column of a block is written, beside the model's of its place. NONE: in another way, so
-    that its streams mean other things; LIKE: by streams of the same kinds, numbers on another
-    grid, or a column before it is so written; SAME: it and all before it as in the model."""
+    """How a column of a block is written, beside the model's at the same place. NONE: in another
+    way, so that its streams mean other things; LIKE: by streams of the same kinds, numbers on
+    another grid, or a column before it is so written; SAME: it and all before it as in the model.
+    """
 
     NONE = 0
     LIKE = 1
@@ -65,11 +66,13 @@ class Shared:
     """Knowledge of the columns of many small tables, which a model stores so that their archives
     need not.
 
-    names, head, format: the column names, the header record and how the text is written. spec: the
-    --max-error it was learned for. metas: of each column. plans, primes: of each stream the plan,
-    and counts that its tables begin with. usual: of each stream the value that it has where it
-    never changes; stillness: (streams, 3), how many stretches of rows were MOVING, USUAL, STILL.
-    students: networks that predict some streams.
+    names, head, format: the column names, the bytes before the first record in latin-1, and how the
+    text is written. spec: the --max-error it was learned for, by column name. metas: how each
+    column is stored. Of each stream, a column of whole numbers that some column is stored as:
+    plans: how it is coded; primes: (contexts, alphabet), counts that its tables begin with; usual:
+    the value that it has where it never changes; stillness: (streams, 3), how many stretches of
+    rows were MOVING (several values), USUAL (that one), STILL (another one). students: networks
+    that predict some streams.
     """
 
     names: list[str]
@@ -90,8 +93,8 @@ class Shared:
         return [None] * len(self.metas)
 
     def likeness(self, place: int, meta: Meta) -> Likeness:
-        """How a column with this meta is written beside the model's at its place, other columns
-        apart."""
+        """How a column with this meta is written, beside the model's at this place, from 0; columns
+        before it do not count here."""
         foreseen = self.metas[place]
         if meta == foreseen:
             return Likeness.SAME
@@ -105,9 +108,9 @@ class Shared:
         return Likeness.NONE
 
     def in_units(self, errors: Mapping[str, float]) -> list[int] | None:
-        """Turn the largest errors by column into whole numbers, error * 10^decimals, one for each
-        column on a grid, in the order of columns; None if `in_numbers` would not give the errors
-        back exactly."""
+        """Turn the largest errors, by column name, into whole numbers, error * 10^decimals, one for
+        each column on a grid (whose numbers are rounded to multiples of a step), in the order of
+        columns; None if `in_numbers` would not give the errors back exactly."""
         units = []
         for name, scale in self._grids().items():
             error = errors.get(name, 0.0)
@@ -120,7 +123,7 @@ class Shared:
 
     def in_numbers(self, units: Sequence[int]) -> dict[str, float]:
         """The inverse of `in_units`: the largest error of each column by its name; columns without
-        error are left out. ValueError unless there is a number for each column on a grid."""
+        error are left out. ValueError unless there are as many numbers as columns on a grid."""
         errors = {}
         grids = self._grids()
         for name, count in zip(grids, units, strict=True):
@@ -146,9 +149,12 @@ class Shared:
         likeness: Likeness,
         planner: planning.Planner,
     ) -> tuple[Plan, rans.U32] | None:
-        """The model's plan for stream `number` with its counts, (plan, prime), if it suits the
-        block; None if the column is not written as in the model, or if another plan takes fewer
-        bits, which is tried in a large block, or where columns are not just as in the model."""
+        """The model's plan for stream `number`, from 0, with the counts that its tables begin with,
+        (plan, prime), if it suits the block; None if the column is not written as in the model, if
+        the model has no such stream, or if another plan takes fewer bits, which is tried in a block
+        of more than SMALL_BLOCK rows, or where columns are not just as in the model. known: the
+        streams before it; likeness: how the column is written; planner: of the block, asked for
+        that other plan."""
         if likeness is Likeness.NONE or number >= len(self.plans):
             return None
         plan = self.plans[number]
@@ -172,9 +178,9 @@ def shared_of(
     names: Sequence[str] | None = None,
     spec: Mapping[str, str] | None = None,
 ) -> Shared | None:
-    """The knowledge of columns that a model stores; None if it has none. names, spec: if given,
-    None also unless it was learned for just these columns, in this order, and this --max-error.
-    BundleError if it is damaged."""
+    """The knowledge of columns that a model stores; None if it has none. names, spec: unless None,
+    the result is None, too, if it was not learned for just these columns, in this order, and this
+    --max-error (text by column name). BundleError if it is damaged."""
     if CODEC not in model.graphs or model.kind != "table":
         return None
     stored = model.graphs[CODEC]
@@ -199,11 +205,12 @@ def learn(
     with_students: bool,
     seed: int = 0,
 ) -> Shared | None:
-    """Learn from a piece of text, whole records of a table, what archives of like tables share;
-    None if not every record has as many fields as there are names.
+    """Learn from a piece of text, some records of a table, none cut, what archives of like tables
+    share; None if not every record has as many fields as there are names.
 
-    head: the bytes before the first record; format: how the text is written; names: of the columns;
-    bounds: the largest error by column; spec: the --max-error they come from; with_students:
+    head: the bytes before the first record; format: how the text is written: "delimiter", "newline"
+    and, if blanks around it are skipped, "space"; names: of the columns; bounds: the largest error
+    by column name, in the column's unit; spec: the --max-error they come from; with_students:
     whether to train networks that predict streams; seed: of these.
     """
     has_spaces = bool(format.get("space"))
@@ -246,7 +253,8 @@ def learn(
 def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
     """How often a stream does not change within stretches of STRETCH rows, the last one shorter:
     (the value that it most often has where it does not, 0 if it always changes; how many stretches
-    are MOVING, USUAL and STILL)."""
+    are MOVING, of several values, USUAL, of that value or none, and STILL, of another one). rows:
+    of the table; the stream may have values in some of them alone."""
     edges = np.arange(0, rows + STRETCH, STRETCH)
     if stream.present is not None:
         # how many values there are before each row
@@ -276,9 +284,9 @@ def _foreseeing(
     start: I32,
     stop: I32,
 ) -> Meta:
-    """A copy of a column's meta that can also store the cells of other files: of one of levels the
-    MOST_LEVELS most frequent cells text[start[i]:stop[i]] become these; one of a pattern gets a
-    kind for odd cells."""
+    """A copy of a column's meta, how it is stored, that can also store the cells of other files: of
+    one of levels the MOST_LEVELS most frequent cells text[start[i]:stop[i]] become these, of equal
+    ones the first; one of a pattern gets a kind for odd cells. Any other is returned as it is."""
     if isinstance(meta, LevelMeta):
         levels = spans.levels(text, start, stop, len(start))
         # there are not more of them than rows
@@ -304,8 +312,9 @@ def _learn_stream(
     students: bool,
     seed: int,
 ) -> None:
-    """Add the plan and the counts of the next stream to `shared`, and the stream to `known`.
-    students: whether to train a network that predicts it."""
+    """Learn the next stream: add its plan and counts to `shared`, and the stream to `known`, in
+    place. planner: of the same `known`; students: whether to train a network that predicts it, by
+    `seed`, which is kept if it pays."""
     number = len(shared.plans)
     plan = planner.plan(stream, number)
     # small files are coded in one lane
@@ -342,7 +351,8 @@ def _prime(
 ) -> rans.U32:
     """Count how often each of a stream's symbols, (n,), came in each context of its plan:
     (contexts, alphabet) uint32, the counts that an archive's tables begin with. Where a count of a
-    context is above MOST_COUNT, all of them are scaled down so that the largest is that."""
+    context is above MOST_COUNT, all of them are scaled down so that the largest is that; none
+    becomes 0. known: the streams before it."""
     base, layout = integers.contexts(plan, stream, known, None, symbols)
     shape = (layout.size, layout.alphabet)
     counts = np.zeros(shape, np.float64)
@@ -362,9 +372,11 @@ def _prime(
 
 
 def to_bytes(shared: Shared) -> bytes:
-    """Write what a model knows of columns as the member CODEC of a bundle."""
+    """Write what a model knows of columns as the member CODEC of a bundle; `from_bytes` reads it.
+    Counts are written in 16 bits."""
     arrays, students = to_arrays(shared.students)
     for number, prime in enumerate(shared.primes):
+        # a count is at most MOST_COUNT
         arrays[f"prime.{number}"] = prime.astype(np.uint16)
     arrays["stillness"] = shared.stillness.astype(np.uint16)
     words = {
@@ -381,16 +393,17 @@ def to_bytes(shared: Shared) -> bytes:
 
 
 def from_bytes(data: bytes, name: str) -> Shared:
-    """Read what `to_bytes` wrote; BundleError if it is damaged, too large, or a student's
-    arithmetic cannot be proved exact. name: of the bundle, for messages."""
+    """Read what `to_bytes` wrote of columns; BundleError if it is damaged, too large, or a
+    student's arithmetic cannot be proved exact. name: of the bundle, for messages."""
     with sensible(name):
         arrays, words = unpacked(data)
         return _parse(arrays, words)
 
 
 def _parse(arrays: Mapping[str, Array], words: Json) -> Shared:
-    """What a model knows of columns, from its stored arrays and JSON. ValueError, KeyError,
-    TypeError, IndexError, ArchiveError or BundleError where these do not fit together."""
+    """What a model knows of columns, from its stored arrays, by name, and JSON, as `to_bytes` has
+    them. ValueError, KeyError, TypeError, IndexError, ArchiveError or BundleError where these do
+    not fit together: to be called within `sensible`."""
     shared = Shared(
         names=[str(name) for name in words["names"]],
         head=str(words["head"]),

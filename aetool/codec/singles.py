@@ -31,9 +31,9 @@ def printed(values: Int, single: int, decimals: int) -> Int:
     """What numbers become as 32-bit floats that are printed with `decimals` digits behind the
     point.
 
-    values: (n,), the numbers in units of 10^-single. Returns (n,), what is printed, in units of
-    10^-decimals. Exact wherever floats are those of IEEE 754: both steps are single operations.
-    ArchiveError if one would be beyond 2^62 or -2^62.
+    values: (n,), the numbers in units of 10^-single. Returns (n,) int64, what is printed, in units
+    of 10^-decimals. The same wherever floats are those of IEEE 754: both steps are single
+    operations. ArchiveError if one would be beyond 2^62 or -2^62.
     """
     with np.errstate(over="ignore"):
         floats = (values / 10.0**single).astype(np.float32).astype(np.float64)
@@ -45,7 +45,8 @@ def printed(values: Int, single: int, decimals: int) -> Int:
 
 def offer(columns: Sequence[Coded]) -> None:
     """Add to `others` of each column of printed 32-bit floats, in place, its encoding by the few
-    digits that these stand for; other columns stay as they are."""
+    digits that these stand for; other columns, those rounded within a bound, and those of fewer
+    than FEWEST numbers stay as they are."""
     for column in columns:
         meta = column.meta
         if not isinstance(meta, NumberMeta):
@@ -69,8 +70,9 @@ def offer(columns: Sequence[Coded]) -> None:
 
 def _digits_of(values: Int, decimals: int) -> int | None:
     """How many digits behind the point the numbers had before they were printed as 32-bit floats:
-    the fewest that give at least LEAST_SHARE of the first LOOK numbers; None unless they
-    are at least LEAST_SAVED fewer than `decimals`. values: (n,), in units of 10^-decimals."""
+    the fewest that give at least LEAST_SHARE of the first LOOK numbers; None unless they are at
+    least LEAST_SAVED fewer than `decimals`. values: (n,), at least one, in units of 10^-decimals,
+    at most 2^61, as larger ones may raise ArchiveError."""
     first = values[:LOOK]
     most = decimals - LEAST_SAVED
     for single in range(most + 1):
@@ -82,7 +84,8 @@ def _digits_of(values: Int, decimals: int) -> int | None:
 
 
 def _rounded(values: Int, digits: int) -> Int:
-    """Whole numbers, (n,), without their last `digits` digits, rounded to the nearest, (n,)."""
+    """Whole numbers, (n,), without their last `digits` decimal digits, rounded to the nearest,
+    halves to even: (n,) int64."""
     scaled = values / 10.0**digits
     return np.rint(scaled).astype(np.int64)
 
@@ -92,9 +95,10 @@ def _by_digits(
     meta: NumberMeta,
     single: int,
 ) -> Coded | None:
-    """The column with its values in units of 10^-single; numbers that are no such floats stay as
-    they are and become a second kind. None if fewer than LEAST_SHARE are such floats, or if at
-    least LEAST_SHARE of all numbers are short as they stand."""
+    """Another encoding of a column of numbers of one form, of this meta: its values as whole
+    numbers in units of 10^-single; numbers that are no such printed floats stay as they are and
+    become a second kind. None if a part below LEAST_SHARE are such floats, or if at least
+    LEAST_SHARE of all numbers have no more than `single` digits behind the point as they stand."""
     values = column.streams[-1].values
     present = column.streams[-1].present
     digits_saved = meta.decimals - single
@@ -124,7 +128,8 @@ def _by_digits(
 
 
 def _kinds_of(column: Coded) -> Int:
-    """(rows,): the kind of each cell of a column."""
+    """(rows,): the kind of each cell of a column: 0 for numbers of its one form, further ones for
+    special cells and texts. Not a copy."""
     first = column.streams[0].values
     if column.meta.kinds > 1:
         return first

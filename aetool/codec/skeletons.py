@@ -45,8 +45,9 @@ PART = re.compile(
 
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
-    """Add to `others` of each column of sentences, in place, its encoding as skeletons and parts;
-    columns of other cells stay as they are."""
+    """Add to `others` of each column of sentences, in place, its encoding as skeletons (the cells
+    with a mark for each number or date in them) and parts (these numbers and dates); columns of
+    other cells stay as they are. effort: how far to search for ways to store these."""
     for column in columns:
         if column.cells is None or not _may_be(column, column.cells):
             continue
@@ -57,9 +58,10 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
 
 
 def _may_be(column: Coded, all_cells: Spans) -> bool:
-    """Whether a sample of a column's cells looks like sentences of few skeletons with numbers in
-    them. False of a column that is not of text or levels, or has fewer than FEWEST or more than
-    MOST cells, or levels few of which differ."""
+    """Whether a sample of a column's cells looks like sentences of few skeletons (cells with a mark
+    for each number in them). False of a column that is not of text or levels, or has fewer than
+    FEWEST or more than MOST cells, few different levels, or a cell with the mark. all_cells: those
+    of the column."""
     rows = len(all_cells)
     if not isinstance(column.meta, TextMeta | LevelMeta):
         return False
@@ -87,8 +89,9 @@ def _may_be(column: Coded, all_cells: Spans) -> bool:
 
 
 def _split(cells: list[bytes], effort: planning.Effort) -> Coded | None:
-    """Encode cells, at least one, as skeletons and parts, in one blob; None if a cell has the mark
-    in it, or more than MOST_PARTS parts."""
+    """Encode cells, at least one, as skeletons (cells with a mark for each part) and parts (numbers
+    and dates in them, see PART), in one blob: varint how many columns, and a payload of these. None
+    if a cell has the mark in it, or more than MOST_PARTS parts."""
     if any(MARK in cell for cell in cells):
         return None
     parts = [PART.findall(cell) for cell in cells]
@@ -110,7 +113,8 @@ def _split(cells: list[bytes], effort: planning.Effort) -> Coded | None:
 
 @sensible()
 def decode(column: Decoded) -> Spans:
-    """The cells of a column of skeletons and parts; ArchiveError if it is damaged."""
+    """The cells of a decoded column, of PartsMeta, that was stored as skeletons and parts, row by
+    row; ArchiveError if it is damaged, or has more text than a block may have."""
     rows = len(column.kinds)
     blob = column.blobs[0]
     count, at = read_varint(blob, 0)
@@ -134,8 +138,9 @@ def decode(column: Decoded) -> Spans:
 
 
 def _woven(skeleton: bytes, *parts: bytes) -> bytes:
-    """The skeleton with each mark replaced by the next part; parts behind the last mark, which are
-    empty ones, are dropped. ArchiveError if there are more marks than parts."""
+    """The skeleton, a cell with a mark for each part, with each mark replaced by the next part;
+    parts behind the last mark, which are empty ones, are dropped. ArchiveError if there are more
+    marks than parts."""
     pieces = skeleton.split(MARK)
     if len(pieces) > 1 + len(parts):
         raise ArchiveError("damaged: a cell has more marks than parts")

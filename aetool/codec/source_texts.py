@@ -21,8 +21,9 @@ MOST_DIGITS = 400  # of an error, and the most that its exponent may be: as of t
 
 
 def pieces_of(source: sources.CsvSource, size: int) -> Iterator[bytes]:
-    """Yield the bytes before the first record (byte-order mark, blank lines, header record), then
-    pieces of whole records, of about `size` bytes each."""
+    """Yield the bytes before the first record (byte-order mark, blank lines, header record; b"" for
+    none), then pieces of the text as UTF-8, of about `size` bytes each, none with a record cut.
+    DataError where the file cannot be opened or decoded, or a record is far too long."""
     with source.open_text() as stream:
         yield from cutting.pieces(stream, source.dialect, size)
 
@@ -33,12 +34,12 @@ def allowed_by_place(
     ends: Sequence[tuple[Fraction, Fraction] | None],
     apart: Collection[int] = (),
 ) -> list[Fraction | None]:
-    """For each column the largest error allowed; None if none is. ParamError for a column that is
-    not there, or has no numbers.
+    """For each column the largest error allowed, in its unit; None if none is. ParamError for a
+    column in `wanted` that is not there, or has no numbers, and as of `bound_of`.
 
-    wanted: --max-error by column name; "" stands for all columns of numbers not named. names: may
-    repeat. ends: for each column (smallest, largest number), None if it has no numbers. apart: the
-    places, from 0, of the columns that "" does not stand for.
+    wanted: the text of --max-error by column name; "" stands for all columns of numbers not named.
+    names: of the columns, which may repeat. ends: for each column (smallest, largest number), None
+    if it has no numbers. apart: the places, from 0, of the columns that "" does not stand for.
     """
     numeric = {name for name, both in zip(names, ends, strict=True) if both is not None}
     for name in wanted:
@@ -62,10 +63,12 @@ def allowed_by_place(
 
 
 def bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
-    """The error bound that a text asks for, "0.5" or "1%", which is of high - low; ParamError for
-    any other text, or a bound below 0."""
+    """The error bound, 0 or more, that a text asks for: a number such as "0.5" or "1e-3", or one of
+    high - low in percent, "1%". ParamError for any other text, a bound below 0, or a number of more
+    than MOST_DIGITS digits or with an exponent beyond that."""
     try:
         mantissa, _, exponent = asked.removesuffix("%").lower().partition("e")
+        # a fraction of a large exponent would take all memory
         if len(mantissa) > MOST_DIGITS or abs(int(exponent or 0)) > MOST_DIGITS:
             raise ValueError(asked)
         value = Fraction(asked.removesuffix("%"))
@@ -82,7 +85,8 @@ def bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
 
 def header_of(source: sources.CsvSource) -> tuple[bytes, list[str]]:
     """(the bytes before the first record, the names of the columns: those of the header record,
-    else c1, c2 ..., as many as the first record has fields, or c1 alone without a record)."""
+    else c1, c2 ..., as many as the first record has fields, or c1 alone without a record). Errors
+    as of `pieces_of`."""
     pieces = pieces_of(source, 1 << 20)
     head = next(pieces)
     # without a header the first record tells how many columns there are
@@ -99,8 +103,8 @@ def names_by_field(
     names: Sequence[str],
     header: Sequence[str],
 ) -> list[str]:
-    """The name of the column that each field of a record is in; "" for an empty field at the edge
-    of a box or at the end of lines, which is no column.
+    """The name of the column that each field of a record is in, in order; "" for an empty field at
+    the edge of a box or at the end of lines, which is no column.
 
     names: of the columns, as the source's records have them. header: as `header_of` returns it, a
     name for each field.
@@ -121,12 +125,13 @@ def bounds_of(
     names: Sequence[str],
     apart: Collection[int],
 ) -> dict[str, Fraction]:
-    """The largest error allowed by column label, read from --max-error; the whole file is read for
-    its ranges. Columns without a bound are left out.
+    """The largest error allowed, in the column's unit, by the column's name in the layout, read
+    from --max-error; all of the file is read for its ranges. Columns without a bound are left out.
 
-    wanted: --max-error by column name. names: of the columns, which may repeat; the labels of the
-    layout do not. apart: the places of the columns that have a bound only if they are named in
-    --max-error. ParamError as of `allowed_by_place`.
+    wanted: the text of --max-error by column name, "" for all others. names: of the columns, as
+    many as the layout has, which may repeat; those of the layout do not. apart: the places, from 0,
+    of the columns that have a bound only if they are named in --max-error. ParamError as of
+    `allowed_by_place`, other errors as of `pieces_of`.
     """
     seen: dict[str, tuple[Fraction, Fraction]] = {}
     pieces = pieces_of(source, layout.effort.block)
@@ -143,15 +148,19 @@ def bounds_of(
 
 
 def taught(source: sources.CsvSource, layout: Layout) -> tuple[Layout, Hints]:
-    """(the layout with students learned from the file's first piece, hints for its first block);
-    (the layout as it is, no hints) if the file has no records, the piece has some with another
-    number of fields, or the students would not save more bytes than they take."""
+    """Train students, small networks that predict columns, on the first piece of a file: (a copy of
+    the layout with them, hints for its first block); (the layout as it is, no hints) if the file
+    has no records, the piece has some with another number of fields, or the students would not save
+    more bytes than they take. Errors as of `pieces_of`."""
     pieces = pieces_of(source, layout.effort.block)
     next(pieces)
     piece = next(pieces, b"")
     if not piece:
         return layout, NO_HINTS
-    layouts = records.taught(piece, layout, max(1.0, source.path.stat().st_size / len(piece)))
-    if layouts is None:
+    # how many pieces the file is worth, compressed or not
+    times = max(1.0, source.path.stat().st_size / len(piece))
+    learned = records.taught(piece, layout, times)
+    if learned is None:
         return layout, NO_HINTS
-    return dataclasses.replace(layout, students=layouts[0]), layouts[1]
+    students, hints = learned
+    return dataclasses.replace(layout, students=students), hints

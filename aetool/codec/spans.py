@@ -41,12 +41,12 @@ def numbers(
     suffix: int,
 ) -> tuple[Int, I8]:
     """Read cells as decimal numbers: (digits, form), (n,) each. digits: the number without its
-    point, int64; form: how many digits follow the point, + 32 if the last of them is 0. Where the
-    cell is no plain decimal (leading zeros, "-0", "+1", exponents, over 18 digits) digits is 0 and
-    form -1.
+    point, int64; form, int8: how many digits follow the point, + 32 if the last of them is 0. Where
+    the cell is no plain decimal (leading zeros, "-0", "+1", exponents, over 18 digits, nothing at
+    all) digits is 0 and form -1.
 
     Cell i is text[start[i]:stop[i]], of which `prefix` bytes at the begin and `suffix` bytes at the
-    end are skipped.
+    end are skipped, whatever they are.
     """
     n = len(start)
     value = np.zeros(n, np.int64)
@@ -68,8 +68,9 @@ def _read(
     value: Int,
     form: I8,
 ) -> None:
-    """Read the cells text[begin[i]:end[i]] as `numbers` does, into value and form, (n,) each, in
-    place. They have 0 and -1 for all cells before, and keep these for what is no plain decimal."""
+    """Read the cells text[begin[i]:end[i]] as `numbers` does, without the C kernel, into value and
+    form, (n,) each, in place. They have 0 and -1 for all cells before, and keep these for what is
+    no plain decimal. A cell may end before it begins, and is then none."""
     widths = end - begin
     # at most a sign, the digits and a point; a longer cell would make the rows of all others as
     # wide
@@ -133,10 +134,12 @@ def _is_usual(
     first: Int,
     width: Int,
 ) -> Mask:
-    """(n,): whether cells, a row of characters each, are written as `write` would write them.
+    """(n,): whether the digits of cells stand as `write` would write them: 1 to 18 of them, some on
+    either side of a point, no needless zero in front. What other characters there are is not seen.
 
-    digit: which characters are digits. where: the place of the point, first: of the first digit,
-    width: how many characters the cell has, (n,) each.
+    cell: (n, widest), a row of characters each; digit: which of them are digits. where: the place
+    of the point in the row, width without one; first: that of the first digit; width: how many
+    characters the cell has, (n,) each.
     """
     # more digits than 18 do not fit into 64 bits
     count = digit.sum(axis=1)
@@ -155,7 +158,8 @@ def _is_usual(
 
 
 def _sum_of_digits(cell: Bytes, digit: Mask, good: Mask) -> Int:
-    """(n,): the digits of each row of characters as one number; 0 for rows that are not good."""
+    """(n,) int64: the digits of each row of characters, at most 18, as one number; 0 for rows that
+    are not good, (n,). cell: (n, widest), the characters; digit: which of them are digits."""
     total = np.zeros(len(cell), np.int64)
     for place in range(cell.shape[1]):
         # the column has other characters in some cells, whose number goes on behind them
@@ -168,14 +172,14 @@ def _sum_of_digits(cell: Bytes, digit: Mask, good: Mask) -> Int:
 
 
 def digits_behind(form: Array) -> Array:
-    """How many digits follow each number's point, (n,), by the forms that `numbers` returned; 31
-    for form -1."""
+    """How many digits follow each number's point, (n,) of the type of form, by the forms, (n,),
+    that `numbers` returned; 31 for form -1."""
     return form & MOST_BEHIND
 
 
 def ends_in_zero(form: Array) -> Mask:
-    """(n,): whether the last digit behind the point is a 0, by forms that `numbers` returned; True
-    for form -1."""
+    """(n,): whether the last digit behind the point is a 0, by forms, (n,), that `numbers`
+    returned; True for form -1."""
     return (form & ZERO_AT_END) > 0
 
 
@@ -185,9 +189,9 @@ def levels(
     stop: I32,
     most: int,
 ) -> tuple[I32, I32] | None:
-    """Find the different cells of text[start[i]:stop[i]], in the order in which they first come:
-    ((different cells,) the first row of each, (n,) for each row the number of its cell among them).
-    None if there are more than `most` different cells."""
+    """Find the different ones of the cells text[start[i]:stop[i]], in the order in which they first
+    come: ((different cells,) the first row of each, (n,) for each row the number of its cell among
+    them), both int32. None if there are more than `most` different cells."""
     n = len(start)
     if kernel.C is not None:
         room = max(most, 1)
@@ -217,8 +221,9 @@ def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
     """Write the numbers value / 10^decimals as decimals: (the bytes of all, one behind the other;
     (n,) the length of each).
 
-    value: (n,) int64. form: (n,), how many digits at least stand behind the point, no more than
-    `decimals` being written; SHORT: none need; SHORT_ONE: one. Zeros behind these are left out.
+    value: (n,) int64. form: (n,), how many digits at least stand behind the point, as many as
+    `decimals` at most; SHORT: none need; SHORT_ONE: one. Zeros behind these are left out; other
+    digits never are. decimals: 0 .. 18.
     """
     n = len(value)
     length = np.empty(n, np.int32)
@@ -240,7 +245,8 @@ def write(value: Int, form: I8, decimals: int) -> tuple[Bytes, I32]:
 
 
 def _decimal(number: int, form: int, decimals: int) -> str:
-    """Write number / 10^decimals as a decimal by a form, see `write`."""
+    """Write number / 10^decimals as a decimal, with at least as many digits behind the point as its
+    form says, see `write`."""
     places = decimals
     # the decimals that must stand, whatever zeros they are
     least = form & (SHORT - 1)
@@ -263,7 +269,7 @@ def _decimal(number: int, form: int, decimals: int) -> str:
 
 def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
     """Join the spans pool[start[i]:start[i] + length[i]], in order, into one text, (bytes,) uint8.
-    start, length: (n,) each."""
+    start, length: (n,) each; every span lies within the pool."""
     # lengths are of 32 bits, which their sum may exceed
     total = int(length.sum(dtype=np.int64))
     if kernel.C is not None:
@@ -282,7 +288,8 @@ def weave(pool: Bytes, start: Int, length: I32) -> Bytes:
 
 
 def begins(length: I32) -> Int:
-    """Where each of consecutive spans begins, (n,). length: (n,), bytes of each."""
+    """The offset at which each of consecutive spans begins, (n,) int64, the first at 0. length:
+    (n,), bytes of each."""
     ends = np.cumsum(length, dtype=np.int64)
     return ends - length
 
@@ -295,7 +302,7 @@ def same(
     first: I32,
     last: I32,
 ) -> bool:
-    """Whether each span text[start[i]:stop[i]] has the same bytes as other[first[i]:last[i]].
+    """Whether every span text[start[i]:stop[i]] has the same bytes as other[first[i]:last[i]].
 
     start, stop: (n,) each; first, last: (m,) each; False if n and m differ.
     """
@@ -339,34 +346,39 @@ def cells_of(text: Bytes, start: Array, stop: Array) -> list[bytes]:
 
 @dataclass(eq=False)
 class Spans:
-    """n cells: cell i is pool[start[i]:start[i] + length[i]]. Cells may share bytes of the pool."""
+    """n cells of text in one buffer, the pool, (bytes,) uint8: cell i is pool[start[i]:start[i] +
+    length[i]]. Cells may share bytes of the pool, which may have others, too. start: (n,) int64;
+    length: (n,) int32."""
 
     pool: Bytes
     start: Int
     length: I32
 
     def __len__(self) -> int:
+        """How many cells there are."""
         return len(self.start)
 
     def take(self, rows: Int) -> Spans:
-        """The cells in these rows, in this order; a row may come more than once."""
+        """The cells in these rows, (m,) numbers from 0, in this order, of the same pool; a row may
+        come more than once."""
         start = self.start[rows]
         length = self.length[rows]
         return Spans(self.pool, start, length)
 
     def bytes(self) -> list[bytes]:
-        """Each cell as a bytes object."""
+        """Each cell as a bytes object, in order."""
         stop = self.start + self.length
         return cells_of(self.pool, self.start, stop)
 
     def places(self) -> tuple[Bytes, I32, I32]:
-        """(the pool, where each cell begins in it, where it ends)."""
+        """(the pool, where each cell begins in it, where it ends), as other functions of this file
+        take cells: int32, so that the pool must have less than 2^31 bytes."""
         start = self.start.astype(np.int32)
         return self.pool, start, start + self.length
 
 
 def behind_another(cells: Sequence[bytes]) -> Spans:
-    """Put cells one behind the other into a pool of their own: Spans of these cells."""
+    """Put cells one behind the other into a new pool, which is read-only: Spans of these cells."""
     lengths = [len(cell) for cell in cells]
     length = np.array(lengths, np.int32)
     start = begins(length)
@@ -376,7 +388,8 @@ def behind_another(cells: Sequence[bytes]) -> Spans:
 
 
 def chained(*parts: Spans) -> Spans:
-    """All cells of several Spans, at least one, one after the other, as Spans of a single pool."""
+    """All cells of several Spans, at least one, one after the other, as Spans of a single new pool
+    that has all bytes of theirs."""
     # each part begins in the common pool where the parts before it end
     shift = 0
     starts = []
@@ -390,8 +403,9 @@ def chained(*parts: Spans) -> Spans:
 
 
 def pack_cells(cells: Sequence[bytes]) -> bytes:
-    """Pack cells as a blob, which `unpack_cells` reads: u8 0 and the cells with line feeds between;
-    if a cell has one itself, u8 1, the u32 lengths, and the cells."""
+    """Pack cells as a blob, which `unpack_cells` reads: compressed by `pack`, u8 0 and the cells
+    with line feeds between; if a cell has one itself, or there is none, u8 1, the u32 lengths, and
+    the cells."""
     joined = b"\n".join(cells)
     # no cell holds a line feed itself
     separators = len(cells) - 1
@@ -404,8 +418,8 @@ def pack_cells(cells: Sequence[bytes]) -> bytes:
 
 
 def unpack_cells(data: bytes, count: int) -> Spans:
-    """The `count` cells that `pack_cells` packed; ArchiveError if they are damaged, or not so many.
-    For a count of 0 data is not looked at."""
+    """The `count` cells that `pack_cells` packed, in order; ArchiveError if they are damaged, not
+    so many, or more text than a block may have. For a count of 0 data is not looked at."""
     if not count:
         return behind_another([])
     raw = unpack(data)
@@ -415,8 +429,8 @@ def unpack_cells(data: bytes, count: int) -> Spans:
 
 
 def _between_line_feeds(raw: bytes, count: int) -> Spans:
-    """The `count` cells of an unpacked blob that has a line feed between any two; ArchiveError if
-    there are not so many."""
+    """The `count` cells of an unpacked blob, raw: a byte, then the cells with a line feed between
+    any two; ArchiveError if there are not so many."""
     body = np.frombuffer(raw, np.uint8)
     line_feeds = np.flatnonzero(body == LF)
     # the last cell has no line feed behind it
@@ -430,8 +444,8 @@ def _between_line_feeds(raw: bytes, count: int) -> Spans:
 
 
 def _by_lengths(raw: bytes, count: int) -> Spans:
-    """The `count` cells of an unpacked blob that has their lengths before them; ArchiveError if
-    these do not add up to it."""
+    """The `count` cells of an unpacked blob, raw: a byte 1, the u32 length of each, the cells;
+    ArchiveError if the lengths do not add up to it, or the byte is another."""
     # the byte that tells the form, and 32 bits for each length
     head = 1 + 4 * count
     if raw[:1] != b"\1" or len(raw) < head:

@@ -23,9 +23,10 @@ def squeeze(
     columns: Sequence[Coded],
     effort: planning.Effort,
 ) -> None:
-    """Compress the texts and levels of a block's columns, in place, by mixing where that takes
-    fewer bytes: the shortest first, until an eighth of the bytes of all cells, or ALWAYS_MIXED if
-    that is more, is mixed.
+    """Compress the texts and levels (different texts) of a block's columns by a mixture of
+    contexts, which is slow, where that takes fewer bytes: the shortest first, until an eighth of
+    the bytes of all cells, or ALWAYS_MIXED if that is more, is mixed. The first blob of these
+    columns is changed in place.
 
     An effort that mixes goes on to SMALL_TABLE bytes; others leave tables of more than that as they
     are.
@@ -57,7 +58,8 @@ def squeeze(
 
 
 def _size_of_cells(columns: Sequence[Coded]) -> int:
-    """Bytes of all cells of the columns whose cells are known."""
+    """How many bytes all cells of the columns have together, those of columns whose cells are not
+    there (Coded.cells) left out."""
     size = 0
     for column in columns:
         if column.cells is not None:
@@ -66,15 +68,15 @@ def _size_of_cells(columns: Sequence[Coded]) -> int:
 
 
 def _size_of_text(column: Coded) -> int:
-    """Bytes that the text of a column restores."""
+    """How many bytes the text of a column of texts or levels, with a blob, has unpacked."""
     _, packed_text = _head_and_text(column)
     head, _ = blobs.read_varint(packed_text, 0)
     return head >> stages.BITS
 
 
 def _head_and_text(column: Coded) -> tuple[bytes, bytes]:
-    """Split the blob of a column of texts or levels: (the bytes at its head, the packed text behind
-    them). Levels have their number at the head, texts nothing."""
+    """Split the blob, not empty, of a column of texts or levels: (the bytes at its head, the packed
+    text behind them). Levels have at the head, as a varint, how many they are, texts nothing."""
     blob = column.blobs[0]
     if isinstance(column.meta, LevelMeta):
         _, begin_of_text = blobs.read_varint(blob, 0)

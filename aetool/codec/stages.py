@@ -41,8 +41,8 @@ _LZMA2_QUICK = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": DICTIONARY}]
 
 @dataclass(frozen=True)
 class Stage:
-    """One way to compress bytes. name, version: what it is known by; archives store its number in
-    KNOWN. This one stores bytes as they are."""
+    """One way to compress bytes, a general compressor. name, version: what it is known by; archives
+    store its number in KNOWN. This one stores bytes as they are; subclasses compress."""
 
     name: str
     version: int = 1
@@ -54,18 +54,20 @@ class Stage:
         thorough: bool = False,
         binary: bool = False,
     ) -> bytes:
-        """Compress bytes; the result may be larger. quick: take less time; thorough: take more;
-        binary: the bytes may be numbers of several bytes each."""
+        """Compress bytes, raw; the result may be larger, and is then not to be used. quick: take
+        less time; thorough: take more, unless quick; binary: the bytes may be numbers of several
+        bytes each. A stage may take no notice of these."""
         return raw
 
     def restore(self, data: bytes, size: int) -> bytes:
-        """The bytes that `squeeze` was given; of damaged data other bytes, at most size + 1 of
-        them, or an error of the compressor: LZMAError, EOFError, OSError or ValueError."""
+        """The `size` bytes that `squeeze` was given; of damaged data other bytes, at most size + 1
+        of them, or an error of the compressor: LZMAError, EOFError, OSError or ValueError."""
         return data[: size + 1]
 
     def costs(self, data: bytes, text: bytes) -> Float:
-        """How many bits of the compressed data each byte of the text takes, (bytes of the text,);
-        bits that belong to no byte are in none. text: what the data restore."""
+        """How many bits of the compressed data each byte of the text takes, (bytes of the text,)
+        float64; bits that belong to no byte are in none. data: what `squeeze` returned; text: what
+        the data restore."""
         # bytes that are stored as they are take eight bits each
         return np.full(len(text), 8.0)
 
@@ -75,12 +77,13 @@ class Guessed(Stage):
     total in the proportions of a mixture of contexts."""
 
     def costs(self, data: bytes, text: bytes) -> Float:
+        """How many bits each byte of the text takes, see Stage.costs; together all of the data."""
         likely = mixing.costs(text, mixing.delimiter_of(text))
         return np.asarray(likely * (8 * len(data) / max(float(likely.sum()), 1.0)))
 
 
 class Lzma2(Stage):
-    """Raw LZMA2 with a dictionary of 8 MiB."""
+    """Raw LZMA2 with a dictionary of 8 MiB at most."""
 
     def squeeze(
         self,
@@ -89,11 +92,14 @@ class Lzma2(Stage):
         thorough: bool = False,
         binary: bool = False,
     ) -> bytes:
+        """Compress bytes by LZMA2, see Stage.squeeze; binary bytes also with settings for numbers
+        of four and eight bytes, of which the smallest is taken."""
         usual = _LZMA2_QUICK if quick else _LZMA2_THOROUGH if thorough else _LZMA2
         tried = [usual, *(_LZMA2_WORDS if binary else ())]
         return min((_lzma2(raw, filters) for filters in tried), key=len)
 
     def restore(self, data: bytes, size: int) -> bytes:
+        """The bytes of LZMA2, see Stage.restore; LZMAError for damaged data."""
         inflater = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_LZMA2)
         return inflater.decompress(data, size + 1)
 
@@ -123,10 +129,11 @@ class Lzma2(Stage):
 
 
 def _heads_of_chunks(data: bytes) -> npt.NDArray[np.bool_]:
-    """(bytes of the data,): True for bytes of LZMA2 that carry no text: heads of chunks, the bytes
-    that fill the decoder at a chunk's begin, and the end mark."""
+    """(bytes of the data,) bool: True for bytes of LZMA2 that carry no text: heads of chunks, the
+    bytes that fill the decoder at a packed chunk's begin, and the end mark. data: not damaged."""
     idle = np.zeros(len(data), np.bool_)
     place = 0
+    # a chunk is u8 control, its sizes less 1, perhaps properties, and its bytes; control 0 ends all
     while place < len(data) and data[place]:
         control = data[place]
         if control < FIRST_PACKED:  # bytes as they are
@@ -145,6 +152,8 @@ def _heads_of_chunks(data: bytes) -> npt.NDArray[np.bool_]:
 
 
 def _lzma2(raw: bytes, filters: Sequence[dict[str, int]]) -> bytes:
+    """Compress bytes by raw LZMA2. filters: as of the module lzma, whose dict_size is replaced by
+    the bytes of raw, rounded up to a power of two, within LEAST_DICTIONARY .. DICTIONARY."""
     # nothing repeats farther back than the data are long: a table for more is only filled in vain
     size = min(DICTIONARY, max(LEAST_DICTIONARY, 1 << (len(raw) - 1).bit_length()))
     fitting = [{**one, "dict_size": size} for one in filters]
@@ -161,9 +170,12 @@ class Bzip2(Guessed):
         thorough: bool = False,
         binary: bool = False,
     ) -> bytes:
+        """Compress bytes by bzip2, see Stage.squeeze, in blocks of 100 kB if quick, else 900 kB;
+        thorough and binary change nothing."""
         return bz2.compress(raw, 1 if quick else 9)
 
     def restore(self, data: bytes, size: int) -> bytes:
+        """The bytes of bzip2, see Stage.restore; OSError for data that are none."""
         return bz2.BZ2Decompressor().decompress(data, size + 1)
 
 
@@ -177,12 +189,16 @@ class Zstd(Guessed):
         thorough: bool = False,
         binary: bool = False,
     ) -> bytes:
+        """Compress bytes by zstd, see Stage.squeeze, at level 3 if quick, else 19; thorough and
+        binary change nothing."""
         import pyarrow as pa
 
         codec = pa.Codec("zstd", compression_level=3 if quick else 19)
         return bytes(codec.compress(raw, asbytes=True))
 
     def restore(self, data: bytes, size: int) -> bytes:
+        """The bytes of zstd, see Stage.restore; OSError or ValueError for damaged data. For a size
+        of 0 the data are not read."""
         import pyarrow as pa
 
         # the frame must restore `size` bytes: a larger one does not fit the buffer
@@ -201,15 +217,20 @@ class Mixed(Stage):
         thorough: bool = False,
         binary: bool = False,
     ) -> bytes:
+        """Compress bytes by mixing, see Stage.squeeze. If quick, or of more than mixing.MOST bytes,
+        they are returned as they are, which is not to be stored as this stage's."""
         if quick or len(raw) > mixing.MOST:
             return raw
         return mixing.mixed(raw)
 
     def restore(self, data: bytes, size: int) -> bytes:
+        """The bytes that were mixed, see Stage.restore; ValueError for no data, or a size above
+        mixing.MOST. Other damaged data give other bytes."""
         # nothing has no delimiter either
         return mixing.restored(data, size) if size else b""
 
     def costs(self, data: bytes, text: bytes) -> Float:
+        """How many bits each byte of the text takes, see Stage.costs: those of the mixture."""
         return mixing.costs(text, data[0]) if text else np.zeros(0)
 
 
@@ -226,14 +247,14 @@ FEW = 16 << 10  # bytes that are mixed in a blink
 
 
 def number_of(name: str) -> int:
-    """The number by which archives store the stage of this name, the first that has it;
-    StopIteration for an unknown name."""
+    """The number by which archives store the stage of this name, such as "lzma2": the first in
+    KNOWN that has it; StopIteration for an unknown name."""
     # names are of the program, numbers of the format
     return next(number for number, stage in KNOWN.items() if stage.name == name)
 
 
 def named(name: str) -> Stage:
-    """The stage of this name; StopIteration for an unknown one."""
+    """The stage of this name, such as "lzma2", in KNOWN; StopIteration for an unknown one."""
     return KNOWN[number_of(name)]
 
 

@@ -18,9 +18,9 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(eq=False)
 class Stream:
-    """Whole numbers of a block. values: (n,) int64, of those rows where `present`, (rows,) bool, is
-    True; None: of all rows. squeezed: the same values compressed as bytes, if that has been tried;
-    else b""."""
+    """Whole numbers of a block, what a column of it, or a part of one, is stored as. values: (n,)
+    int64, of those rows where `present`, (rows,) bool, is True; None: of all rows. squeezed: the
+    same values compressed as bytes, if that has been tried; else b""."""
 
     values: Int
     present: Mask | None = None
@@ -31,9 +31,10 @@ class Stream:
 class Known:
     """The streams of a block before the next one, which encoder and decoder both have.
 
-    rows: of the block. Of each stream: values, (rows,), 0 where it has none; symbols, (rows,), the
-    alphabet's size where it has none; alphabets: its size. predict(number, known): (rows,), the
-    verdicts of the student that predicts stream `number`; None without students.
+    rows: how many the block has. Of each stream, in order: values, (rows,) int64, 0 where it has
+    none; symbols, (rows,) uint16, by which the values are coded, alphabets where it has none;
+    alphabets: how many symbols there are. predict(number, known): (rows,), the verdicts of the
+    student, a small network, that predicts stream `number`; None without students.
     """
 
     rows: int
@@ -43,7 +44,8 @@ class Known:
     predict: Callable[[int, Known], Int] | None = None
 
     def copy(self) -> Known:
-        """An independent copy, for a trial that may be thrown away."""
+        """A copy to which streams can be added without a change of this one, for a trial that may
+        be thrown away."""
         # arrays are shared, as none is changed in place; lists grow
         return dataclasses.replace(
             self,
@@ -53,9 +55,9 @@ class Known:
         )
 
     def add(self, stream: Stream, symbols: U16, alphabet: int) -> None:
-        """Add a finished stream, so that later streams can refer to it, as values and symbols of
-        all rows; where the stream has none they are 0 and `alphabet`. symbols: (n,), those of its
-        values under its plan, each below `alphabet`."""
+        """Add a finished stream, so that later streams can refer to it by its number, as values and
+        symbols of all rows; where the stream has none they are 0 and `alphabet`. symbols: (n,),
+        those of its values under its plan, each below `alphabet`, how many there are."""
         values = stream.values
         present = stream.present
         # rows without a value have one for later streams, which are predicted row by row
@@ -72,7 +74,8 @@ class Known:
 
 def named_column(columns: Sequence[Array], which: int, stream: Stream) -> Array:
     """One of the block's columns, in the rows in which the stream has values: (n,). columns:
-    (rows,) each; which: the number of the column. ArchiveError if there is no such column."""
+    (rows,) each; which: the number of the column, 0 or more. ArchiveError if there is no such
+    column."""
     # what an archive says is not believed: a number may be any
     if which >= len(columns):
         raise ArchiveError("damaged: a column's plan refers to a column that is not there")
@@ -80,8 +83,8 @@ def named_column(columns: Sequence[Array], which: int, stream: Stream) -> Array:
 
 
 def where_present(full: Array, stream: Stream) -> Array:
-    """Pick, from an array with an entry for each row of the block, those of the rows in which the
-    stream has values: (n,)."""
+    """Pick, from an array with an entry for each row of the block, (rows,), those of the rows in
+    which the stream has values: (n,); the array itself if it has them in all."""
     if stream.present is None:
         return full
     return full[stream.present]

@@ -41,8 +41,9 @@ ROWS = 1 << 14  # predicted at a time
 
 @dataclass(eq=False)
 class Student:
-    """A small network that predicts a stream. features: of other streams, its inputs; layers: its
-    weights; vectors: the outputs it must have for fixed inputs, see _probe."""
+    """A small network that predicts the symbols of a stream, a column of whole numbers. features:
+    of other streams in the same row, its inputs; layers: its weights, whole numbers; vectors: (8,
+    outputs), the outputs it must have for fixed inputs, see _probe."""
 
     features: Sequence[Feature]
     layers: list[Layer]
@@ -51,20 +52,21 @@ class Student:
 
 @dataclass(eq=False)
 class Students:
-    """The networks that predict streams of a table, by the number of the stream. exact: run them in
-    whole numbers, not in floats, which is slower."""
+    """The networks that predict streams of a table. of: by the number of the stream. exact: run
+    them in whole numbers, which is slower, not in floats; both give the same."""
 
     of: dict[int, Student] = field(default_factory=dict)
     exact: bool = False
 
     def by_reference(self) -> Students:
-        """The same students, but computed by whole numbers as the archive's format defines them,
-        not by the faster floats."""
+        """A copy that computes the same networks by whole numbers, as the archive's format defines
+        them, not by the faster floats."""
         return dataclasses.replace(self, exact=True)
 
     def predict(self, number: int, known: Known) -> Int:
-        """(rows,): the network's verdict on each row of stream `number`, 0 to 255. known: the
-        streams before it. ArchiveError if the stream has no network."""
+        """(rows,) int64: the network's verdict on each row of stream `number`, the class, 0 to 255,
+        that it holds most likely. known: the streams before it. ArchiveError if the stream has no
+        network, or this asks for a stream that is not there."""
         if number not in self.of:
             raise ArchiveError("damaged: a column's plan asks for a student that is not there")
         run = network.reference if self.exact else network.in_floats
@@ -92,8 +94,10 @@ class Students:
         """Train a network that predicts stream `number`; returns the plan with its verdict as a
         feature and adds the network to `of` if that saves more bits than the weights take; else
         returns the plan as it is. Nothing is trained for a plan of fewer than two bins or of packed
-        values, for fewer than LEAST_ROWS values, or without features to see. times: for how
-        many times these rows the weights are stored once."""
+        values, for fewer than LEAST_ROWS values, or without features to see. known: the streams
+        before it, whose `predict` is this object's; planner: of these, which finds the features;
+        times: for how many times these rows the weights are stored once; seed: of the training.
+        BundleError for a network whose sums might grow too large to be exact."""
         r = transforms.residuals(plan, stream, known)
         symbols = integers.symbols_of(plan, r)
         if plan.bins < 2 or len(symbols) < LEAST_ROWS or plan.packed is not None:
@@ -127,8 +131,9 @@ class Students:
 
 
 def _with_verdict(plan: Plan) -> list[Plan]:
-    """Copies of the plan to try: with the verdict as the only feature, or beside the stream's own
-    symbol, its first other feature, or both."""
+    """Copies of the plan to try, four, of which some may be equal: with a student's verdict as the
+    only feature, beside the plan's feature of the stream's own symbol, its first feature of another
+    kind, or both. Features of repeats are left out."""
     owns: list[Feature] = []
     parents: list[Feature] = []
     for feature in plan.features:
@@ -147,8 +152,9 @@ def _with_verdict(plan: Plan) -> list[Plan]:
 
 
 def _marks(features: Sequence[Feature], known: Known) -> tuple[Int, list[int]]:
-    """The values of a student's inputs in all rows: ((rows, features), how many values each feature
-    can have)."""
+    """The values of a student's inputs in all rows: ((rows, features) int64, how many values each
+    feature can have, which are from 0 on). features: at least one; ArchiveError if one asks for a
+    stream that is not in `known`."""
     all_rows = Stream(np.zeros(known.rows, np.int64))
     columns = []
     radices = []
@@ -161,14 +167,14 @@ def _marks(features: Sequence[Feature], known: Known) -> tuple[Int, list[int]]:
 
 def _answers(layers: Sequence[Layer]) -> Int:
     """Compute a network's outputs for the eight fixed inputs of `_probe`, by which it is checked on
-    another machine: (8, outputs)."""
+    another machine: (8, outputs) int64, in whole numbers."""
     inputs = len(layers[0].weight)
     return network.reference(layers, _probe(inputs))
 
 
 def _probe(inputs: int) -> Int:
-    """Eight fixed inputs of zeros and ones for a network, (8, inputs): its outputs for them are
-    stored with it, to check that another machine computes the same."""
+    """Eight fixed inputs of zeros and ones for a network, (8, inputs) int64: its outputs for them
+    are stored with it, to check that another machine computes the same."""
     # Knuth's multiplicative hash, of which one bit is taken
     hashes = np.arange(8 * inputs) * 2654435761
     bits = (hashes >> 7) & 1
@@ -182,13 +188,16 @@ def learn(
     times: float,
     seed: int = 0,
 ) -> tuple[Students, Hints]:
-    """Train networks for the streams of a block's columns: (those that pay in an archive of `times`
-    as many rows, hints for its first block)."""
+    """Train small networks that predict the streams of a block's columns: (those that pay in an
+    archive of `times` as many rows, none at all if none does; hints, the plans with them, for its
+    first block). rows: how many each column has; effort: how far plans are searched for; seed: of
+    the training."""
     students = Students()
     known = Known(rows, predict=students.predict)
     planner = Planner(known, effort)
     plans: list[Plan] = []
     streams = [stream for column in coded for stream in column.streams]
+    # as a block is encoded: each stream sees those before it
     for number, stream in enumerate(streams):
         plan = planner.plan(stream, number)
         plan = students.attempt(number, plan, stream, known, planner, times, seed)
@@ -204,7 +213,8 @@ def learn(
 
 
 def to_arrays(students: Students) -> tuple[dict[str, Array], dict[str, Json]]:
-    """Networks as a bundle stores them: (arrays by name, JSON by stream number)."""
+    """Networks as a bundle or an archive stores them: (arrays by name: weights, biases and known
+    answers; JSON by stream number in digits: features and shifts). `from_arrays` reads them."""
     arrays: dict[str, Array] = {}
     words = {}
     for number, one in students.of.items():
@@ -222,8 +232,8 @@ def to_arrays(students: Students) -> tuple[dict[str, Array], dict[str, Json]]:
 
 def from_arrays(arrays: Mapping[str, Array], words: Mapping[str, Json]) -> Students:
     """The networks that `to_arrays` stored; BundleError or ValueError unless the arithmetic of each
-    is proved exact and it gives its stored outputs on this machine. KeyError, ArchiveError and the
-    like for other arrays and JSON."""
+    is proved exact and it gives its stored outputs on this machine, in floats, too. KeyError,
+    ArchiveError and the like for other arrays and JSON: to be called within `sensible`."""
     students = Students()
     for key, entry in words.items():
         layers = []
@@ -248,12 +258,12 @@ def from_arrays(arrays: Mapping[str, Array], words: Mapping[str, Json]) -> Stude
 
 
 def to_bytes(students: Students) -> bytes:
-    """Write networks as the section "students" of an archive."""
+    """Write networks as the section "students" of an archive; `from_bytes` reads it."""
     return packed(*to_arrays(students))
 
 
 def from_bytes(data: bytes, name: str) -> Students:
     """Read the networks that `to_bytes` wrote; BundleError if they are damaged, too large, or not
-    proved exact. name: for messages."""
+    proved exact. name: what they are part of, for messages."""
     with sensible(name):
         return from_arrays(*unpacked(data))

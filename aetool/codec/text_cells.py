@@ -46,29 +46,31 @@ class TextCells:
     stop: I32
 
     def __len__(self) -> int:
+        """How many cells, or rows, the column has."""
         return len(self.start)
 
     @property
     def spans(self) -> tuple[Bytes, I32, I32]:
-        """(buffer, start, stop), as functions of `spans` take them."""
+        """(buffer, start, stop), as functions of the file `spans` take them, not copies."""
         return self.buffer, self.start, self.stop
 
     def only(self, rows: Rows) -> TextCells:
-        """The cells in these rows alone, in the same buffer. rows: numbers from 0, a mask or a
-        slice."""
+        """The cells in these rows alone, in the same buffer. rows: (n,) numbers from 0, in the
+        order of the result, a mask, (rows,), or a slice."""
         return TextCells(self.buffer, self.start[rows], self.stop[rows])
 
     def cells(self) -> list[bytes]:
-        """The bytes of each cell."""
+        """The bytes of each cell, row by row."""
         return spans.cells_of(*self.spans)
 
     def sample(self, most: int = LOOKED_AT) -> list[bytes]:
-        """At most so many cells, evenly spread over the column."""
+        """The bytes of at most `most` cells, evenly spread over the column, in order."""
         rows = evenly_spread(len(self), most)
         return self.only(rows).cells()
 
     def levels(self, most: int) -> Levels | None:
-        """The different cells; None if there are more than `most`."""
+        """The different cells, in the order in which they first come, and the place of each row's
+        cell among them; None if there are more than `most`."""
         levels = spans.levels(*self.spans, most)
         if levels is None:
             return None
@@ -76,7 +78,8 @@ class TextCells:
         return Levels(self.only(first).cells(), index)
 
     def all_levels(self) -> Levels:
-        """The different cells, however many there are."""
+        """The different cells, in the order in which they first come, and the place of each row's
+        cell among them, however many there are."""
         levels = self.levels(len(self))
         # there are no more different cells than cells
         assert levels is not None
@@ -85,16 +88,16 @@ class TextCells:
 
 @dataclass(eq=False)
 class Levels:
-    """The different cells of a column, as bytes. index: (rows,) int32, for each row the place of
-    its cell in `cells`."""
+    """The different cells of a column. cells: the bytes of each; index: (rows,) int32, for each row
+    the place of its cell in `cells`, from 0."""
 
     cells: list[bytes]
     index: I32
 
 
 def evenly_spread(count: int, most: int) -> Int:
-    """At most `most` different numbers below count, evenly spread, from the first to the last; of
-    `most` 1 the first alone."""
+    """At most `most` different numbers of 0 .. count - 1, (n,) int64, ascending, evenly spread from
+    the first to the last; of `most` 1 the first alone, of a count of 0 none."""
     number = min(count, most)
     places = np.linspace(0, count - 1, number)
     return np.unique(places.astype(np.int64))
@@ -104,24 +107,27 @@ def evenly_spread(count: int, most: int) -> Int:
 
 
 def text_of(cell: bytes) -> str:
-    """A cell's bytes as a text that a meta can hold: one character for each byte (latin-1)."""
+    """A cell's bytes as a text that a meta, which is JSON, can hold: one character for each byte
+    (latin-1)."""
     return cell.decode("latin-1")
 
 
 def bytes_of_texts(texts: Iterable[str]) -> list[bytes]:
-    """The inverse of `text_of` for several texts of a meta: the cells' bytes."""
+    """The inverse of `text_of` for several texts of a meta: the cells' bytes, in order.
+    UnicodeEncodeError for a text with other characters than `text_of` gives."""
     return [text.encode("latin-1") for text in texts]
 
 
 def affixes_in(meta: NumberMeta) -> Affixes:
-    """The texts before and behind each number that a meta names, as bytes."""
+    """The texts before and behind each number of a column, which its meta names, as bytes: (before,
+    behind), both b"" for none."""
     prefix, suffix = bytes_of_texts(meta.affixes)
     return prefix, suffix
 
 
 def texts_of_affixes(affixes: Affixes) -> tuple[str, str]:
-    """The bytes before and behind each number, as texts that a meta can hold: the inverse of
-    `affixes_in`."""
+    """The bytes before and behind each number of a column, as (before, behind), as texts that a
+    meta can hold: the inverse of `affixes_in`."""
     prefix, suffix = affixes
     return text_of(prefix), text_of(suffix)
 
@@ -130,9 +136,10 @@ def texts_of_affixes(affixes: Affixes) -> tuple[str, str]:
 
 
 def specials_of(text: TextCells, good: Mask) -> tuple[str, ...] | None:
-    """Choose the texts of at most LONGEST_SPECIAL bytes among the cells outside of the mask `good`,
-    (n,), that become specials of the column; () if there are more than MAX_SPECIAL different ones.
-    None if they are also more than a twentieth of all cells: then the column does not suit."""
+    """Choose the specials of a column, texts that its meta names: of the odd cells, those outside
+    of the mask `good`, (n,), the different ones of at most LONGEST_SPECIAL bytes, in the order in
+    which they first come; () if the odd cells are more than MAX_SPECIAL different ones. None if
+    they are also more than a twentieth of all cells: then the column does not suit."""
     odd = np.flatnonzero(~good)
     if not len(odd):
         return ()
@@ -145,14 +152,15 @@ def specials_of(text: TextCells, good: Mask) -> tuple[str, ...] | None:
 
 
 def kind_of_rest(meta: Pattern) -> int:
-    """The number of the kind of cells that are stored as their text: it follows the kinds of the
-    specials."""
+    """The number of the kind of cells that are stored as their text: it follows the kinds of cells
+    with a value, meta.valued of them, and those of the specials, also if the meta has no rest."""
     return meta.valued + len(meta.specials)
 
 
 def kinds_of(cells: Sequence[bytes], meta: Pattern) -> Int:
-    """The kind of each odd cell, (n,): the number of its special, or else that of cells stored as
-    their text. cells: none is of the form that the meta describes."""
+    """The kind of each odd cell, (n,) int64: meta.valued and more by the place of its text among
+    the meta's specials, or else `kind_of_rest`, of cells stored as their text. cells: (n,), taken
+    for odd ones, which have no value, whatever they are."""
     specials = bytes_of_texts(meta.specials)
     kind_of_special = {}
     for kind, special in enumerate(specials, meta.valued):
@@ -173,8 +181,9 @@ def with_odd_cells(
     kinds: Int,
 ) -> Coded:
     """Build a column from the values of its usual cells and the text of its odd ones. value: (m,),
-    for the cells in the mask `good`; kinds: (n,), changed in place for the odd cells, which become
-    specials of the meta or are stored as their text."""
+    of the cells in the mask `good`, (n,), in order; kinds: (n,), of these cells, each below
+    meta.valued; it is changed in place for the odd cells, which become specials of the meta or are
+    stored as their text."""
     odd = np.flatnonzero(~good)
     if not len(odd):
         return put_together(meta, Stream(value), kinds, [])
@@ -187,8 +196,9 @@ def with_odd_cells(
 
 
 def put_together(meta: Pattern, values: Stream, kinds: Int, rest: list[bytes]) -> Coded:
-    """Build a column from its parts. kinds: (n,), the kind of each row's cell; values: for the
-    cells whose kind has one; rest: the cells that are stored as their text, in order."""
+    """Build a column from its parts. kinds: (n,), the kind of each row's cell, below
+    `kind_of_rest` + 1; values: those of the cells whose kind is below meta.valued; rest: the cells
+    that are stored as their text, in order."""
     if rest:
         meta = dataclasses.replace(meta, has_rest=True)
     streams = [values]

@@ -40,8 +40,9 @@ ZERO, NINE, MINUS = b"09-"
 
 
 def affixes_of(text: TextCells) -> Affixes:
-    """The text before and behind the number in most cells of a sample of the column; both are empty
-    if no cell has a digit, or either is longer than AFFIX bytes."""
+    """The text before and behind the number that is commonest among the cells of a sample of the
+    column, of several as common the first; both are b"" if no cell has a digit, or either is longer
+    than AFFIX bytes."""
     counts: Counter[Affixes] = Counter()
     for cell in text.sample(CELLS_FOR_AFFIXES):
         affixes = _around_digits(cell)
@@ -57,8 +58,8 @@ def affixes_of(text: TextCells) -> Affixes:
 
 
 def _around_digits(cell: bytes) -> Affixes | None:
-    """The text before the first digit of a cell, or before a minus in front of that, and the text
-    behind its last digit; None without any digit."""
+    """(the text before the first digit of a cell, or before a minus in front of that; the text
+    behind its last digit); None without any digit."""
     places = [place for place, byte in enumerate(cell) if ZERO <= byte <= NINE]
     if not places:
         return None
@@ -72,7 +73,9 @@ def _around_digits(cell: bytes) -> Affixes | None:
 
 def parsed(text: TextCells, affixes: Affixes) -> tuple[Int, Array]:
     """Read the numbers between the affixes of a column's cells: (digits, form), (n,) each, as
-    spans.numbers returns them; form is -1 for a cell without both affixes."""
+    spans.numbers returns them: numbers without their point, int64, and how many digits follow it, +
+    32 if the last is 0. form is -1 for a cell without both affixes, or whose number is no plain
+    decimal; its digits then mean nothing."""
     prefix, suffix = affixes
     buffer = text.buffer
     value, form = spans.numbers(*text.spans, len(prefix), len(suffix))
@@ -90,8 +93,8 @@ def parsed(text: TextCells, affixes: Affixes) -> tuple[Int, Array]:
 
 @dataclass(eq=False)
 class ParsedCells:
-    """Cells with the numbers that were read between their affixes. value, form: (n,), see
-    `parsed`."""
+    """Cells of a column with the numbers that were read between their affixes. value, form: (n,),
+    the numbers without their point, and how each is written, -1 for no number; see `parsed`."""
 
     text: TextCells
     affixes: Affixes
@@ -100,12 +103,13 @@ class ParsedCells:
 
     @classmethod
     def of(cls, text: TextCells) -> ParsedCells:
-        """Read the cells of a column, between the affixes that most of them have."""
+        """Read the cells of a column, between the affixes that are commonest in a sample."""
         return cls.between(text, affixes_of(text))
 
     @classmethod
     def between(cls, text: TextCells, affixes: Affixes) -> ParsedCells:
-        """Read the cells of a column, between these affixes."""
+        """Read the cells of a column, between these affixes (text before, text behind); a cell
+        without them has no number."""
         value, form = parsed(text, affixes)
         return cls(text, affixes, value, form)
 
@@ -115,14 +119,15 @@ class ParsedCells:
 
 def forms_of(form: Array) -> tuple[int, ...]:
     """Which forms, ways to write a number, are needed for all these numbers: the number of digits
-    behind the point if all have the same; else a single SHORT or SHORT_ONE if one of them writes
-    all; else each number of digits, the most frequent first. form: (n,), from spans.numbers, of
-    plain decimals."""
+    behind the point if all have the same; else a single SHORT (no digits that are not needed) or
+    SHORT_ONE (one at least) if one of them writes all; else each number of digits, the most
+    frequent first. form: (n,), at least one, from spans.numbers, of plain decimals."""
     behind = digits_behind(form)
     padded = ends_in_zero(form)
     used = np.unique(behind)
     if len(used) == 1:
         return (int(used[0]),)
+    # a zero at the end, as of "1.50", would be left out by SHORT
     if not padded.any():
         return (SHORT,)
     padded_to_more_than_one = padded & (behind > 1)
@@ -135,15 +140,17 @@ def forms_of(form: Array) -> tuple[int, ...]:
 
 def one_form(forms: tuple[int, ...]) -> int:
     """The form that all numbers of a column take once they are rounded: the column's own if it has
-    just one, else SHORT or SHORT_ONE, as few digits as tell the number."""
+    just one, else as few digits as tell the number: SHORT if some form has none behind the point,
+    else SHORT_ONE. forms: as `forms_of` returns them."""
     if len(forms) == 1:
         return forms[0]
     return SHORT if 0 in forms else SHORT_ONE
 
 
 def _kinds_of_forms(forms: tuple[int, ...], form: Array, behind: Int) -> Int:
-    """For each number which of the forms writes it, as an index, (n,); -1 if none does. form: (n,),
-    from spans.numbers; behind: (n,), its digits behind the point."""
+    """For each number which of the forms writes it just as it is, as an index, (n,); -1 if none
+    does. forms: SHORT or SHORT_ONE alone, or numbers of digits behind the point; form: (n,), from
+    spans.numbers; behind: (n,), each number's digits behind the point."""
     padded = ends_in_zero(form)
     if forms == (SHORT,):
         return np.where(padded, -1, 0)
@@ -161,8 +168,10 @@ def _kinds_of_forms(forms: tuple[int, ...], form: Array, behind: Int) -> Int:
 
 
 def as_decimals(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
-    """Encode a column as plain decimals, within the bound if there is one; None if less than
-    LEAST_NUMBERS of the cells are numbers, or the others are too many and too different."""
+    """Encode a column, of at least one cell, as plain decimals, within the bound, the largest error
+    in the column's unit, unless it is None; None if less than LEAST_NUMBERS of the cells are
+    numbers, or the others are too many and too different, see `specials_of`. A bound of
+    LARGEST_ALLOWED units of the last decimal, or more, is not used: numbers are then exact."""
     form = cells.form
     good = form >= 0
     if good.mean() < LEAST_NUMBERS:
@@ -192,7 +201,8 @@ def as_decimals(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
 
 def step_within(bound: Fraction, decimals: int) -> int:
     """The step s such that whole numbers of 10^-decimals may be rounded to multiples of s within
-    the error bound; 1: they cannot be rounded."""
+    the error bound, an odd number; 1: they cannot be rounded, as the bound is below one of them,
+    or, of LARGEST_ALLOWED or more of them, too large. bound: 0 or more."""
     allowed = int(bound * 10**decimals)
     if allowed >= LARGEST_ALLOWED:
         return 1
@@ -201,10 +211,11 @@ def step_within(bound: Fraction, decimals: int) -> int:
 
 
 def _scale_of(behind: Int, rows: int) -> int:
-    """How many decimals the whole numbers of a column have: as nearly all of them, or as the
-    longest, if the longer ones are too many to be kept as text.
+    """How many decimals the whole numbers of a column count: as many as nearly all of its numbers
+    have, or as the longest, if the longer ones are too many to be kept as text.
 
-    behind: (n,), the digits behind the point of each number; rows: of the column.
+    behind: (n,), at least one, the digits behind the point of each number; rows: how many cells the
+    column has.
     """
     # "higher" takes one of the numbers: a mean of two would be no number of digits
     usual = int(np.quantile(behind, MOST_NUMBERS, method="higher"))
@@ -217,9 +228,10 @@ def _scale_of(behind: Int, rows: int) -> int:
 
 
 def by_meta(text: TextCells, meta: NumberMeta, value: Int, form: Array) -> Coded:
-    """Encode the column by a meta of numbers. value, form: (n,), of each cell, see spans.numbers;
-    cells that the meta cannot write are stored as specials, or as their text. Where the meta has a
-    step above 1 numbers are rounded to its multiples, and the column has its errors."""
+    """Encode the column by a meta of numbers. value, form: (n,), of each cell, as `parsed` returns
+    them for the meta's affixes; cells that the meta cannot write are stored as specials, or as
+    their text. Where the meta has a step above 1 numbers are rounded to its multiples, halves up,
+    and the column has its errors, in its own unit."""
     behind = digits_behind(form).astype(np.int64)
     good = form >= 0
     good &= behind <= meta.decimals
@@ -251,6 +263,7 @@ def by_meta(text: TextCells, meta: NumberMeta, value: Int, form: Array) -> Coded
 
 
 def _largest_of(meta: NumberMeta) -> int:
-    """The largest whole number that a column of this meta may have."""
+    """The largest whole number, in units of 10^-decimals, that a column of this meta may have; the
+    same below 0."""
     # half a step is added before numbers are rounded, and must not overflow
     return 2**62 if meta.step > 1 else 2**63 - 1

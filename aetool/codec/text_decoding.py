@@ -20,8 +20,9 @@ from aetool.model import Int
 
 @sensible()
 def decode(column: Decoded) -> Spans:
-    """The text of each row of a column; ArchiveError if it is damaged, or its meta is not one of
-    text."""
+    """The text of each row of a decoded column that is stored as texts, levels, numbers, digits or
+    dates; ArchiveError if it is damaged, or its meta is another, also one of ranks or skeletons,
+    which `ranks.cells_of` reads."""
     meta = column.meta
     if isinstance(meta, TextMeta):
         rows = len(column.kinds)
@@ -34,8 +35,9 @@ def decode(column: Decoded) -> Spans:
 
 
 def _texts_of_pattern(meta: Pattern, column: Decoded) -> Spans:
-    """The texts of a decoded column, row by row: numbers or dates as meta says they are written,
-    and in their places the special cells, and those that are stored as they are."""
+    """The texts of a decoded column, row by row: numbers or dates as its meta says they are
+    written, and in their places the special cells, and those that are stored as they are.
+    ArchiveError for cells of an unknown kind, and as of `_written` and unpack_cells."""
     kinds = column.kinds
     # kinds are places in arrays below: one out of range would be the text of another cell
     _check_range(kinds, meta.kinds, "damaged: a column has cells of an unknown kind")
@@ -63,7 +65,7 @@ def _texts_of_pattern(meta: Pattern, column: Decoded) -> Spans:
 
 def _check_range(numbers: Int, count: int, message: str) -> None:
     """Raise ArchiveError with the message unless all numbers, (n,), are at least 0 and below count;
-    none at all are right."""
+    no numbers at all pass."""
     if not len(numbers):
         return
     smallest = int(numbers.min())
@@ -73,7 +75,9 @@ def _check_range(numbers: Int, count: int, message: str) -> None:
 
 
 def _written(meta: Pattern, kinds: Int, values: Int) -> Spans:
-    """The values of a column as the meta says they are written. kinds: (n,), of these cells."""
+    """The texts of values, (n,), as the meta says they are written. kinds: (n,), of the same cells,
+    each below meta.valued. ArchiveError for more text than a block may have, and ValueError and the
+    like for values out of range."""
     if isinstance(meta, DateMeta):
         return _written_dates(meta, values)
     if isinstance(meta, FloatMeta):
@@ -84,16 +88,18 @@ def _written(meta: Pattern, kinds: Int, values: Int) -> Spans:
 
 
 def _written_floats(meta: FloatMeta, kinds: Int, values: Int) -> Spans:
-    """Write floats in the fewest digits. kinds: (n,), for each the place, in the meta's offsets, of
-    how far it is from its decimal."""
+    """The texts of floats in the fewest digits. values: (n,), whole numbers, as the meta says
+    floats are stored; kinds: (n,), for each the place, in the meta's offsets, of how far it is from
+    its decimal."""
     texts = floats.restored(meta, values, kinds)
     cells = bytes_of_texts(texts)
     return behind_another(cells)
 
 
 def _written_dates(meta: DateMeta, ticks: Int) -> Spans:
-    """Write ticks as dates, between quotes if the column has them; ArchiveError for more text than
-    a block may have."""
+    """Write ticks, (n,), parts of a second since 1970, see DateMeta.ticks_a_second, as dates in the
+    meta's format, between quotes if the column has them; ArchiveError for more text than a block
+    may have."""
     quote = meta.quote
     width = len(quote + meta.format + quote)
     # before anything is written: a damaged block may ask for more text than there is memory
@@ -106,8 +112,9 @@ def _written_dates(meta: DateMeta, ticks: Int) -> Spans:
 
 
 def _written_digits(meta: DigitsMeta, values: Int) -> Spans:
-    """Write whole numbers as cells of one width; ArchiveError for one of too many digits, or more
-    text than a block may have."""
+    """Write whole numbers, (n,), in the meta's base as cells of one width, with zeros in front and
+    the meta's affixes around; ArchiveError for one of too many digits, or more text than a block
+    may have."""
     around = "".join(meta.affixes)
     width = meta.width + len(around)
     # before anything is written: a damaged block may ask for more text than there is memory
@@ -117,8 +124,9 @@ def _written_digits(meta: DigitsMeta, values: Int) -> Spans:
 
 
 def _written_numbers(meta: NumberMeta, kinds: Int, values: Int) -> Spans:
-    """Write whole numbers as decimals, between the meta's affixes. kinds: (n,), the place of each
-    number's form in the meta. ArchiveError for more text than a block may have."""
+    """Write whole numbers, (n,), as decimals, between the meta's affixes. values: in the units that
+    the meta has for each form; kinds: (n,), the place of each number's form in the meta.
+    ArchiveError for more text than a block may have, or a 32-bit float that is too large."""
     affixes = affixes_in(meta)
     around = sum(map(len, affixes))
     # before anything is written: a damaged block may ask for more text than there is memory
@@ -142,7 +150,7 @@ def _written_numbers(meta: NumberMeta, kinds: Int, values: Int) -> Spans:
 
 
 def _between(affixes: Affixes, texts: Spans) -> Spans:
-    """Put each of the texts between the affixes."""
+    """Put each of the texts between the affixes, (text before, text behind), in a new pool."""
     # three parts of one pool make a cell: the prefix, the text, the suffix
     around = behind_another(affixes)
     parts = spans.chained(around, texts)
@@ -159,14 +167,16 @@ def _between(affixes: Affixes, texts: Spans) -> Spans:
 
 
 def _one_behind_the_other(pool: Bytes, length: I32) -> Spans:
-    """Cells whose bytes follow each other in the pool without gaps. length: (n,), bytes of each."""
+    """Cells whose bytes follow each other in the pool without gaps, from its begin. length: (n,),
+    the bytes of each."""
     start = begins(length)
     return Spans(pool, start, length)
 
 
 def _texts_of_levels(meta: LevelMeta, column: Decoded) -> Spans:
-    """The text of each row of a column of levels, whose values are numbers of levels: of those of
-    the meta, then of those of its blob. ArchiveError for a number beyond them."""
+    """The text of each row of a column of levels, whose values are numbers of levels, from 0: first
+    of those of the meta, then of those of its blob, if that is not empty. ArchiveError for a number
+    that no level has, or a damaged blob."""
     known = bytes_of_texts(meta.levels)
     levels = behind_another(known)
     blob = column.blobs[0]

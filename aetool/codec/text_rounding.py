@@ -39,14 +39,16 @@ SAFE = 1 << 61
 
 @dataclass(frozen=True)
 class Grid:
-    """The numbers that others are rounded to: multiples of step / 10^decimals."""
+    """The numbers that others are rounded to: multiples of step / 10^decimals. decimals: 0 .. 18;
+    step: 1 .. 2^62, even as UnevenNumbers.grid chooses it."""
 
     decimals: int
     step: int
 
     def of_decimals(self, value: Int, behind: int) -> _Rounded:
-        """Round the numbers value / 10^behind, value being (n,), to the nearest multiples of the
-        grid, halves up; those that would not fit 64 bits are left out."""
+        """Round the numbers value / 10^behind, value being (n,) of at most 18 digits each, to the
+        nearest multiples of the grid, halves up; those that would not fit 64 bits are left out, see
+        _Rounded."""
         fits = np.ones(len(value), np.bool_)
         divisor = self.step
         if behind < self.decimals:
@@ -67,8 +69,8 @@ class Grid:
         return _Rounded(fits, multiples, off, unit)
 
     def of_fraction(self, number: Fraction) -> int | None:
-        """The multiple nearest to a number, halves away from 0; None if its value, in units of
-        10^-decimals, would not fit into 64 bits."""
+        """The multiple of the grid nearest to a number, as how many steps it is, halves away from
+        0; None if its value, in units of 10^-decimals, would not fit into 64 bits."""
         scaled = number * 10**self.decimals / self.step
         # int cuts towards 0, so that halves go away from it on both sides
         nearest = int(abs(scaled) + HALF)
@@ -78,15 +80,15 @@ class Grid:
         return multiple
 
     def number(self, multiple: int) -> Fraction:
-        """The number that a multiple stands for."""
+        """The number that a multiple, a count of steps, stands for."""
         return Fraction(multiple * self.step, 10**self.decimals)
 
 
 @dataclass(frozen=True, eq=False)
 class _Rounded:
     """The result of rounding numbers to a grid. fits: (n,) bool, which of them could be rounded;
-    multiples: (m,), for each of these the multiple of the grid's step; off: (m,), its error, in 1 /
-    unit."""
+    multiples: (m,), for each of these how many steps of the grid it is; off: (m,), its error, 0 or
+    more, in 1 / unit."""
 
     fits: Mask
     multiples: Int
@@ -96,8 +98,8 @@ class _Rounded:
 
 @dataclass(eq=False)
 class UnevenNumbers:
-    """A column of numbers of any length. parsed: its plain decimals; long_numbers: by row, the
-    other ones."""
+    """A column of numbers of any length. parsed: its cells, with the plain decimals among them;
+    long_numbers: the other ones, exactly, by row from 0. Other cells are no numbers."""
 
     parsed: ParsedCells
     long_numbers: dict[int, Fraction]
@@ -105,20 +107,21 @@ class UnevenNumbers:
     @classmethod
     def of(cls, cells: ParsedCells) -> UnevenNumbers:
         """Read the numbers of a column, also those that are no plain decimals: with exponents or
-        too many digits for 64 bits."""
+        too many digits for 64 bits. These are not found where a sample of the cells has none."""
         others = np.flatnonzero(cells.form < 0)
         long_numbers = _long_numbers(cells.text, others, cells.affixes)
         return cls(cells, long_numbers)
 
     def are_few(self) -> bool:
-        """Whether the part of the cells that are numbers is below LEAST_NUMBERS."""
+        """Whether the part of the cells that are numbers, plain or long, is below
+        LEAST_NUMBERS."""
         form = self.parsed.form
         plain = int((form >= 0).sum())
         return plain + len(self.long_numbers) < LEAST_NUMBERS * len(form)
 
     def plain_scales(self) -> Iterator[tuple[int, Int]]:
-        """Group the plain decimals by their digits behind the point: yields (how many digits, the
-        rows of the numbers with so many)."""
+        """Group the plain decimals by their digits behind the point: yields (how many digits, (n,)
+        the rows, from 0, of the numbers with so many), fewer digits first."""
         plain = self.parsed.form >= 0
         behind = digits_behind(self.parsed.form)
         for places in np.unique(behind[plain]).tolist():
@@ -126,8 +129,9 @@ class UnevenNumbers:
             yield places, rows
 
     def grid(self, bound: Fraction) -> Grid | None:
-        """Choose the grid to which an error bound lets the numbers be rounded; None if the column
-        has too few numbers, if plain decimals can keep the bound, or if no step can."""
+        """Choose the grid to which an error bound, above 0, in the column's unit, lets the numbers
+        be rounded; None if the column has too few numbers, if all are plain and text_decimals can
+        round them, or if no step is fine enough."""
         if self.are_few():
             return None
         plain = self.parsed.form >= 0
@@ -144,8 +148,8 @@ class UnevenNumbers:
         return Grid(decimals, 2 * allowed)
 
     def _decimals_for(self, bound: Fraction) -> int:
-        """Choose the number of decimals for a grid: as few as lose hardly anything of the error
-        bound; fewer if the largest number would else not fit into 64 bits."""
+        """Choose the number of decimals for a grid, 0 .. 18: as few as lose hardly anything of the
+        error bound; fewer if the largest of the long numbers would else not fit into 64 bits."""
         decimals = 0
         while decimals < spans.DIGITS and bound * 10**decimals < FINE_ENOUGH:
             decimals += 1
@@ -156,8 +160,9 @@ class UnevenNumbers:
         return decimals
 
     def coded(self, grid: Grid) -> Coded | None:
-        """The column as multiples of the grid, each number rounded to the nearest one; None if the
-        cells that are no numbers are too many, and too different."""
+        """The column as multiples of the grid, each number rounded to the nearest one, with its
+        errors; None if the cells that are no numbers, or none that fit 64 bits, are too many, and
+        too different, see `specials_of`."""
         column = self._rounded(grid)
         specials = specials_of(self.parsed.text, column.good)
         if specials is None:
@@ -172,14 +177,16 @@ class UnevenNumbers:
         return column.coded(self.parsed.text, meta)
 
     def coded_by(self, meta: NumberMeta) -> tuple[Coded, Fraction]:
-        """(the column as multiples of a meta's grid, whose step is above 1, each number rounded to
-        the nearest one; the largest error, exactly). Cells that are no numbers are stored as
-        specials of the meta or as their text."""
+        """(the column, with its errors, as multiples of a meta's grid, whose step is above 1, each
+        number rounded to the nearest one; the largest error, exactly, in the column's unit). Cells
+        that are no numbers are stored as specials of the meta or as their text. meta: of one form,
+        and of the affixes that the cells were read between."""
         column = self._rounded(Grid(meta.decimals, meta.step))
         return column.coded(self.parsed.text, meta), column.error
 
     def _rounded(self, grid: Grid) -> _Column:
-        """The column with each number rounded to the nearest multiple of the grid."""
+        """The column with each number, plain or long, rounded to the nearest multiple of the grid;
+        a number whose multiple would not fit 64 bits is left out, as cells that are none."""
         column = _Column.empty(len(self.parsed.text))
         for places, rows in self.plain_scales():
             value = self.parsed.value[rows]
@@ -192,8 +199,9 @@ class UnevenNumbers:
 
 @dataclass(eq=False)
 class _Column:
-    """A column while its numbers are rounded. multiples: (n,), of the grid; good: (n,) bool, which
-    rows have one so far; error: the largest error, exact; square: the sum of squared errors."""
+    """A column while its numbers are rounded. multiples: (n,) int64, how many steps of the grid
+    each row's number is; good: (n,) bool, which rows have one so far; error: the largest error,
+    exact, square: the sum of squared errors, both of the numbers so far, in the column's unit."""
 
     multiples: Int
     good: Mask
@@ -208,8 +216,8 @@ class _Column:
         return cls(multiples, good)
 
     def put(self, rows: Int, rounded: _Rounded) -> None:
-        """Enter the rounded numbers of these rows, (n,), into the column, as far as they could be
-        rounded, and add their errors to its."""
+        """Enter the rounded numbers of these rows, (n,), into the column, in place, as far as they
+        could be rounded, and add their errors to its."""
         rows = rows[rounded.fits]
         self.multiples[rows] = rounded.multiples
         self.good[rows] = True
@@ -233,8 +241,11 @@ class _Column:
         self.square += float(error) ** 2
 
     def coded(self, text: TextCells, meta: NumberMeta) -> Coded:
-        """The column ready to be encoded by the meta of its grid. text: its cells, of which those
-        that are not rounded become specials of the meta or are stored as they are."""
+        """The column ready to be encoded, once all its numbers are in, with its errors. meta: of
+        one form, with the decimals and the step of the grid that they were rounded to. text: the
+        cells, of which those that are not rounded become specials of the meta or are stored as they
+        are."""
+        # numbers have one form, of kind 0; other cells get their kind below
         kinds = np.zeros(len(self.good), np.int64)
         value = self.multiples[self.good]
         coded = with_odd_cells(text, meta, value, self.good, kinds)
@@ -244,8 +255,9 @@ class _Column:
 
 
 def _long_numbers(text: TextCells, rows: Int, affixes: Affixes) -> dict[int, Fraction]:
-    """By row the exact number of those of these rows' cells that have an exponent, or too many
-    digits for 64 bits; {} if a sample of about LOOKED_AT of the cells has none. rows: (n,)."""
+    """By row the exact number between the affixes of those of these rows' cells that have an
+    exponent, or too many digits for 64 bits; {} if a sample of about LOOKED_AT of the cells has
+    none. rows: (n,), numbers from 0."""
     # columns of words are the rule here, and are not worth reading cell by cell
     every = max(1, len(rows) // LOOKED_AT)
     if not _exact_numbers(text, rows[::every], affixes):
@@ -254,8 +266,8 @@ def _long_numbers(text: TextCells, rows: Int, affixes: Affixes) -> dict[int, Fra
 
 
 def _exact_numbers(text: TextCells, rows: Int, affixes: Affixes) -> dict[int, Fraction]:
-    """The numbers of these rows' cells as exact fractions, by row; cells that exact_number does not
-    read are left out."""
+    """The numbers of these rows' cells, between the affixes, as exact fractions, by row; cells that
+    exact_number does not read are left out. rows: (n,), numbers from 0."""
     numbers: dict[int, Fraction] = {}
     cells = text.only(rows).cells()
     for row, cell in zip(rows.tolist(), cells, strict=True):
@@ -266,9 +278,10 @@ def _exact_numbers(text: TextCells, rows: Int, affixes: Affixes) -> dict[int, Fr
 
 
 def exact_number(cell: bytes, affixes: Affixes) -> Fraction | None:
-    """The number between the affixes of a cell, if it has an exponent or too many digits for
-    spans.numbers; None for any other cell, also for leading zeros, which a number would not
-    restore, and for more than LONGEST_NUMBER bytes."""
+    """The number between the affixes of a cell, (text before, text behind), if it has an exponent
+    or more than 18 characters; None for any other cell, also for leading zeros, which a number
+    would not restore, for an exponent of more than three digits, and for more than LONGEST_NUMBER
+    bytes."""
     prefix, suffix = affixes
     if not cell.startswith(prefix) or not cell.endswith(suffix):
         return None
@@ -287,14 +300,16 @@ def exact_number(cell: bytes, affixes: Affixes) -> Fraction | None:
 
 
 def ends(buffer: Bytes, start: I32, stop: I32) -> tuple[Fraction, Fraction] | None:
-    """(smallest, largest number) of a column of cells buffer[start[i]:stop[i]], exactly; None if
-    the part of the cells that are numbers is below LEAST_NUMBERS."""
+    """(smallest, largest number) of a column of cells buffer[start[i]:stop[i]], at least one,
+    exactly, in the column's unit; None if the part of the cells that are numbers is below
+    LEAST_NUMBERS."""
     text = TextCells(buffer, start, stop)
     cells = ParsedCells.of(text)
     column = UnevenNumbers.of(cells)
     if column.are_few():
         return None
     extremes = list(column.long_numbers.values())
+    # of one scale the whole numbers are compared: a fraction of each would take long
     for places, rows in column.plain_scales():
         same_scale = cells.value[rows]
         unit = 10**places

@@ -67,10 +67,11 @@ def encode(
     foreseen: Meta | None = None,
     bound: Fraction | None = None,
 ) -> Coded:
-    """Encode a column of cells buffer[start[i]:stop[i]]. Other ways to store it are added to
-    `others` without foreseen, unless it is of numbers and there is a bound. foreseen: the meta of a
-    shared model, to be kept to as far as the bound allows; bound: the largest error of numbers, in
-    the column's unit; None: exact."""
+    """Encode a column of cells buffer[start[i]:stop[i]] as numbers, dates, levels (different texts)
+    or texts, the first that suits. Other ways to store it, and its cells, are added to the result
+    without foreseen, unless it is of numbers and there is a bound. foreseen: the meta of a shared
+    model, to be kept to as far as the bound allows; None: none. bound: the largest error of
+    numbers, 0 or more, in the column's unit; None: exact."""
     text = TextCells(buffer, start, stop)
     if foreseen is not None:
         return _by_foreseen(text, foreseen, bound)
@@ -91,13 +92,15 @@ def encode(
 
 
 def _add_way(coded: Coded, other: Coded | None) -> None:
+    """Add another encoding of the same column to `others` of the first, in place; nothing for
+    None."""
     if other is not None:
         coded.others.append(other)
 
 
 def _by_first_way(text: TextCells, bound: Fraction | None) -> Coded:
-    """Encode the column in the first of these ways that its cells suit: numbers, dates, levels,
-    text."""
+    """Encode the column, of at least one cell, in the first of these ways that its cells suit:
+    numbers, within the bound unless it is None, dates, levels (different texts), texts."""
     as_numbers = _as_numbers(text, bound)
     if as_numbers is not None:
         return as_numbers
@@ -115,15 +118,16 @@ def _by_first_way(text: TextCells, bound: Fraction | None) -> Coded:
 
 
 def _as_texts(cells: list[bytes], meta: Meta) -> Coded:
-    """Encode a column as the texts of its cells, in one blob."""
+    """Encode a column as the texts of its cells, row by row, in one blob, described by `meta`."""
     blob = pack_cells(cells)
     return Coded(meta, [], [blob])
 
 
 def _by_foreseen(text: TextCells, meta: Meta, bound: Fraction | None) -> Coded:
-    """Encode the column by the meta of a shared model; cells that do not fit the meta are stored as
-    their text. bound: as of `encode`; where the model rounds numbers more than that, they are
-    rounded to a finer grid, in streams like those that the model knows."""
+    """Encode the column by the meta of a shared model, of numbers, levels, dates or texts; cells
+    that do not fit the meta are stored as its special cells, or as their text. bound: as of
+    `encode`; where the model rounds numbers more than that, they are rounded to a finer grid, in
+    streams like those that the model knows."""
     if isinstance(meta, NumberMeta):
         cells = ParsedCells.between(text, affixes_in(meta))
         if meta.step == 1:
@@ -143,7 +147,9 @@ def _by_foreseen(text: TextCells, meta: Meta, bound: Fraction | None) -> Coded:
 
 def _rounded_as_foreseen(cells: ParsedCells, meta: NumberMeta, bound: Fraction) -> Coded:
     """Encode a column of numbers that a shared model rounds: on the model's grid if the error is
-    at most the bound there, else on the coarsest one on which it is."""
+    at most the bound there, else on a finer one on which it is, without a step if there is none.
+    cells: read between the affixes of the meta, whose step is above 1; bound: the largest error, 0
+    or more, in the column's unit."""
     column = UnevenNumbers.of(cells)
     coded, error = column.coded_by(meta)
     if error <= bound:
@@ -158,8 +164,9 @@ def _rounded_as_foreseen(cells: ParsedCells, meta: NumberMeta, bound: Fraction) 
 
 
 def _as_numbers(text: TextCells, bound: Fraction | None) -> Coded | None:
-    """Encode the column as decimals, rounded within the bound if there is one; None if too few of
-    its cells are numbers, or the others are too many and too different."""
+    """Encode the column as decimals, rounded within the bound unless it is None or 0; None if less
+    than LEAST_NUMBERS of its cells are numbers, or the others are too many and too different, see
+    `specials_of`."""
     cells = ParsedCells.of(text)
     if bound:
         column = UnevenNumbers.of(cells)
@@ -170,8 +177,9 @@ def _as_numbers(text: TextCells, bound: Fraction | None) -> Coded | None:
 
 
 def _as_floats(text: TextCells) -> Coded | None:
-    """Encode the column as 64-bit floats that are written in the fewest digits; None if less than
-    half of the cells are such, or the others are too different."""
+    """Encode the column, of at least one cell, as 64-bit floats that are written in the fewest
+    digits; None if less than half of the cells, or of a sample, are such, or the others are too
+    many and too different, see `specials_of`."""
     # a few cells tell of most columns that they are none
     _, good_of_sample, _ = floats.read(text.sample())
     if good_of_sample.mean() < LEAST_FLOATS:
@@ -193,8 +201,9 @@ def _as_floats(text: TextCells) -> Coded | None:
 
 
 def _as_digits(text: TextCells) -> Coded | None:
-    """Encode the column as whole numbers of one width, with zeros in front, decimal or hexadecimal;
-    None if less than LEAST_DIGITS of the cells are such, or the others are too different."""
+    """Encode the column, of at least one cell, as whole numbers of one width, with zeros in front,
+    decimal or hexadecimal; None if less than LEAST_DIGITS of the cells, or of a sample, are such,
+    or the others are too many and too different, see `specials_of`."""
     meta = _digits_of_sample(text.sample())
     if meta is None:
         return None
@@ -208,9 +217,9 @@ def _as_digits(text: TextCells) -> Coded | None:
 
 
 def _digits_of_sample(sample: list[bytes]) -> DigitsMeta | None:
-    """The width, base and affixes that cells of a sample most often have; None if less than
-    LEAST_DIGITS of them have one run of digits (see `_shape_of`), or if that is wider than
-    MOST_WIDE."""
+    """The width, base and affixes (texts before and behind) that cells of a sample, at least one,
+    most often have, as a meta; None if less than LEAST_DIGITS of them have one run of digits (see
+    `_shape_of`), or if the commonest is wider than MOST_WIDE."""
     shapes = []
     for cell in sample:
         shape = _shape_of(cell)
@@ -255,8 +264,9 @@ def _shape_of(cell: bytes) -> tuple[Affixes, int] | None:
 
 
 def _as_levels(levels: Levels, meta: LevelMeta) -> Coded:
-    """Encode a column as the numbers of its different cells: the meta's levels first, then others
-    by how often they come."""
+    """Encode a column as the numbers of its different cells, which are its levels: the meta's
+    levels first, then others by how often they come, the commonest first, in a blob; b"" without
+    others."""
     number_of_level: dict[bytes, int] = {}
     known = bytes_of_texts(meta.levels)
     for number, level in enumerate(known):
@@ -274,8 +284,9 @@ def _as_levels(levels: Levels, meta: LevelMeta) -> Coded:
 
 
 def _fresh_levels(levels: Levels, known: Container[bytes]) -> list[bytes]:
-    """The different cells that are not known, the commonest first, which get the smallest numbers;
-    equally common ones stand in order of their bytes."""
+    """The different cells of a column that are not known, the commonest first, which get the
+    smallest numbers; equally common ones stand in order of their bytes. known: cells that have a
+    number already."""
     counts = np.bincount(levels.index, minlength=len(levels.cells))
     fresh = []
     for cell, count in zip(levels.cells, counts.tolist(), strict=True):
@@ -290,11 +301,13 @@ def _fresh_levels(levels: Levels, known: Container[bytes]) -> list[bytes]:
 
 
 def _as_dates(levels: Levels) -> Coded | None:
-    """Encode a column as dates; None if less than LEAST_DATES of its cells are dates of one
-    format."""
+    """Encode a column, of at least one cell, as dates, all between quotes if the first different
+    one begins with a quote; None if less than LEAST_DATES of its cells are dates of one format, or
+    no more than half of the first CELLS_FOR_DATES different ones begin with a digit."""
     quote = '"' if levels.cells[0].startswith(b'"') else ""
     looked_at = levels.cells[:CELLS_FOR_DATES]
     sample = [_inside(cell, quote) for cell in looked_at]
+    # most columns are of no dates, which their first characters tell at once
     beginning_with_digit = [text for text in sample if text[:1].isdigit()]
     if 2 * len(beginning_with_digit) <= len(sample):
         return None
@@ -310,8 +323,8 @@ def _as_dates(levels: Levels) -> Coded | None:
 
 
 def _inside(cell: bytes, quote: str) -> str:
-    """The text of a cell without its quotes; "" if it does not both begin and end with one. quote:
-    "" for none, of which the cell is returned as it is."""
+    """The text of a cell, in latin-1, without its quotes; "" if it does not both begin and end with
+    one. quote: the character, or "" for none: the text is then returned as it is."""
     text = cell.decode("latin-1")
     if not quote:
         return text
@@ -324,8 +337,8 @@ def _inside(cell: bytes, quote: str) -> str:
 
 
 def _dates_by_meta(meta: DateMeta, levels: Levels) -> Coded:
-    """Encode a column by a meta of dates; cells that are none are stored as specials, or as their
-    text."""
+    """Encode a column by a meta of dates; cells that are none, or would be written in another way
+    by its format, are stored as specials that the meta names, or as their text."""
     cells = levels.cells
     texts = [_inside(cell, meta.quote) for cell in cells]
     ticks, good = _ticks_of(texts, meta)
@@ -343,7 +356,9 @@ def _dates_by_meta(meta: DateMeta, levels: Levels) -> Coded:
 
 
 def _ticks_of(texts: list[str], meta: DateMeta) -> tuple[Int, Mask]:
-    """(ticks of each text, (n,) bool: whether the format writes just this text of them)."""
+    """Read texts, (n,), as dates in the meta's format: ((n,) int64 ticks since 1970, parts of a
+    second as of meta.ticks_a_second; (n,) bool: whether the format writes just this text of them).
+    Where it does not the ticks mean nothing."""
     seconds = dates.parse(texts, meta.format)
     good = np.isfinite(seconds)
     # NaN, of what is no date, has no whole number

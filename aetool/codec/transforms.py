@@ -26,8 +26,9 @@ VALUES_AT_THE_BEGINNING = {
 
 
 def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
-    """The residuals of a stream: its values less what the plan's transform predicts of each, (n,),
-    modulo 2^64. ArchiveError if the plan names a stream that is not known."""
+    """The residuals of a stream, (n,) int64: its values, (n,), less what the plan's transform
+    predicts of each, modulo 2^64; without a transform the values themselves, not a copy. known: the
+    streams before it. ArchiveError if the plan names a stream that is not known."""
     values = stream.values
     transform = plan.transform
     if transform is Transform.DIFFERENCE:
@@ -56,8 +57,8 @@ def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
 
 
 def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
-    """The inverse of `residuals`: the values of a stream, (n,), from its residuals r, (n,). stream:
-    only its mask is read. ArchiveError as of `residuals`."""
+    """The inverse of `residuals`: the values of a stream, (n,) int64, from its residuals r, (n,).
+    stream: only its mask, `present`, is read. ArchiveError as of `residuals`."""
     transform = plan.transform
     if transform is Transform.DIFFERENCE:
         return _sums(r)
@@ -76,6 +77,7 @@ def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
         return np.asarray(r + other)
     if plan.combined is None:
         return r
+    # differences were taken last, and so are undone first
     if transform is Transform.LINEAR_DIFFERENCE:
         r = _sums(r)
     predicted = combination(plan.combined, stream, known)
@@ -83,21 +85,21 @@ def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
 
 
 def _differences(values: Int) -> Int:
-    """The difference of each value to the one before it, (n,), modulo 2^64; the first value itself
-    comes first."""
+    """The difference of each of values, (n,), to the one before it, (n,) int64, modulo 2^64; in the
+    first place the first value itself."""
     # a 0 stands before the first value, so that nothing of it is lost
     return np.diff(values, prepend=np.int64(0))
 
 
 def _sums(differences: Int) -> Int:
-    """The inverse of `_differences`: the running sums of differences, (n,), modulo 2^64."""
+    """The inverse of `_differences`: the running sums of differences, (n,) int64, modulo 2^64."""
     return np.cumsum(differences, dtype=np.int64)
 
 
 def combination(combined: Combination, stream: Stream, known: Known) -> Int:
-    """(n,): what a combination predicts in the rows that the stream has values in: floor((sum of
-    its terms + divisor / 2) / divisor), the sum modulo 2^64. ArchiveError if a term names a stream
-    that is not known."""
+    """What a combination of streams predicts in the rows that the stream has values in, (n,) int64:
+    floor((sum of its terms + floor(divisor / 2)) / divisor), the sum modulo 2^64. stream: only its
+    mask, `present`, is read. ArchiveError if a term names a stream that is not known."""
     # half of the divisor is added, so that the quotient is rounded
     half_divisor = combined.divisor // 2
     total = np.full(known.rows, half_divisor, np.int64)
@@ -114,8 +116,8 @@ def combination(combined: Combination, stream: Stream, known: Known) -> Int:
 
 
 def _lagged(values: Int, lag: int) -> Int:
-    """The values shifted by `lag` rows: for each row the value `lag` rows before it, (rows,), 0 in
-    the first `lag` rows."""
+    """The values shifted by `lag` rows, 0 or more: for each row the value `lag` rows before it,
+    (rows,), 0 in the first `lag` rows. values: (rows,), returned as they are for a lag of 0."""
     if not lag:
         return values
     earlier = np.zeros_like(values)
@@ -124,9 +126,10 @@ def _lagged(values: Int, lag: int) -> Int:
 
 
 def course(plan: Plan, stream: Stream, known: Known) -> keys.Course:
-    """Sort the rows of a stream by the keys that its plan names, to predict each value from the
-    last one with the same key. stream: only its mask is read. ArchiveError if a stream that the
-    plan names is not known."""
+    """Sort the rows of a stream by its keys, values of the stream plan.of, to predict each value
+    from the last one with the same key, of the stream itself or of the pair that the plan names.
+    stream: only its mask, `present`, is read. ArchiveError if a stream that the plan names is not
+    known."""
     row_keys = named_column(known.values, plan.of, stream)
     every_row = np.arange(known.rows)
     rows = where_present(every_row, stream)
@@ -141,8 +144,9 @@ def course(plan: Plan, stream: Stream, known: Known) -> keys.Course:
 
 
 def _order(plan: Plan, stream: Stream, known: Known) -> Int:
-    """The order that sorts a stream's values by group: (n,), their positions, group by group, in
-    the order of rows within each. The groups are those of the stream that the plan names."""
+    """The order that sorts a stream's values by group: (n,), their positions among these, group by
+    group, ascending, in the order of rows within each. A value's group is the value of the stream
+    plan.of in the same row; ArchiveError if that is not known."""
     groups = named_column(known.values, plan.of, stream)
     # any other sort could put rows of a group in another order elsewhere, and restore other values
     return bits.ascending(groups)
@@ -150,8 +154,8 @@ def _order(plan: Plan, stream: Stream, known: Known) -> Int:
 
 def beginning(plan: Plan, stream: Stream, known: Known) -> Int:
     """The positions, among the stream's values, of those that its transform cannot predict, since
-    no value stands before them: the first one or two, or none, by the transform; of groups the
-    first value of the lowest group alone."""
+    no value stands before them: the first one or two, or none, by the transform, never more than
+    the block has rows; of groups the first value of the lowest group alone."""
     if plan.transform is Transform.GROUPED:
         return _order(plan, stream, known)[:1]
     first = VALUES_AT_THE_BEGINNING.get(plan.transform, 0)

@@ -26,7 +26,8 @@ LEAST_DIGITS = {SHORT: 0, SHORT_ONE: 1}  # that a form of as few digits as neede
 
 def offer(columns: Sequence[Coded]) -> None:
     """Add to `others` of each column of numbers, in place, its encoding with numbers of few digits
-    behind the point in units of their own; other columns stay as they are."""
+    behind the point in units of their own, if that is promising; other columns, and those rounded
+    within a bound, stay as they are."""
     for column in columns:
         meta = column.meta
         if not isinstance(meta, NumberMeta):
@@ -41,9 +42,10 @@ def offer(columns: Sequence[Coded]) -> None:
 
 
 def _short_apart(column: Coded, meta: NumberMeta) -> Coded | None:
-    """The column, which has one form, with a second kind for numbers of the fewest digits behind
-    the point; None if fewer than FEWEST are of either kind, if the form is not SHORT or SHORT_ONE,
-    or the column has less than LEAST_APART digits more than these."""
+    """Another encoding of a column of one form (way to write its numbers), of this meta: with a
+    second kind for numbers of the fewest digits behind the point that the form writes, in units of
+    their last digit. None if fewer than FEWEST are of either kind, if the form is not SHORT or
+    SHORT_ONE, or the column has less than LEAST_APART digits more than these."""
     digits = LEAST_DIGITS.get(meta.forms[0])
     if digits is None or meta.decimals < digits + LEAST_APART:
         return None
@@ -66,8 +68,9 @@ def _short_apart(column: Coded, meta: NumberMeta) -> Coded | None:
 
 
 def _own_units(column: Coded, meta: NumberMeta) -> Coded | None:
-    """The column, which has several forms, with the numbers of each form in units of their own last
-    digit; None if these units are less than LEAST_APART digits apart."""
+    """Another encoding of a column of several forms (ways to write its numbers), of this meta: with
+    the numbers of each form in units of their own last digit. None if the largest of these units is
+    less than LEAST_APART digits above the last digit of the column."""
     own = dataclasses.replace(meta, own_units=True)
     units = np.array(own.units, np.int64)
     if units.max() < 10**LEAST_APART:
@@ -80,7 +83,8 @@ def _own_units(column: Coded, meta: NumberMeta) -> Coded | None:
 
 
 def _kinds(column: Coded, meta: NumberMeta) -> Int:
-    """(rows,): the kind of each cell of a column."""
+    """(rows,): the kind of each cell of a column of this meta: below meta.valued for numbers, by
+    their form, further ones for special cells and texts. Not a copy."""
     first = column.streams[0].values
     if meta.kinds > 1:
         return first
@@ -93,8 +97,8 @@ def _counted(
     kinds: Int,
     values: Int,
 ) -> Coded:
-    """A copy of the column with another meta, these kinds, (rows,), and these values; its blobs
-    stay the same."""
+    """Another encoding of the column, with this meta, these kinds, (rows,), and these values, one
+    for each cell that has a number; the blobs stay the same."""
     present = column.streams[-1].present
     streams = [
         Stream(kinds),

@@ -14,10 +14,11 @@ from aetool.codec.columns import Coded
 
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
-    """Add to `others` of columns of text, in place, the encodings that may take fewer bits, and
-    squeeze their texts more; nothing where the effort does not try ranks.
+    """Add to `others` of the columns of a block, of text, in place, the encodings that may take
+    fewer bits, and compress their texts more; nothing where the effort does not try ranks. To be
+    called once, behind `textual.encode`, which makes such columns.
 
-    `blocks.encode` then writes the one that takes fewest.
+    `blocks.encode` then writes, of each column, the encoding that takes fewest.
     """
     if not effort.ranks:
         return

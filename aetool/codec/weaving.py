@@ -20,7 +20,8 @@ CELL, FOLLOWING = 0, 1  # of the two spans of a cell: itself, and what stands be
 
 
 def alike(rows: int, line_end: str, last_end: str) -> Spans:
-    """The ends of `rows` records as cells: line_end for each, but last_end for the last one."""
+    """The ends of `rows` records as cells, of one pool: line_end for each, but last_end for the
+    last one. Both ASCII; either may be ""."""
     both_ends = (line_end + last_end).encode()
     pool = np.frombuffer(both_ends, np.uint8)
     usual_length = len(line_end)
@@ -33,8 +34,10 @@ def alike(rows: int, line_end: str, last_end: str) -> Spans:
 
 
 def visible(column: Spans, rule: Rule, columns: int) -> Spans:
-    """The cells of a column as they have to be written in a table of so many columns, quoted where
-    an empty cell, a blank delimiter or an open quote asks for it: see `writing.field`."""
+    """The cells of a column as they have to be written in a table of so many columns, in a new
+    pool: an empty cell alone in its record is quoted, and so is one where blanks part fields; a
+    quote that the last cell leaves open is closed. See `writing.field`. rule: how fields are
+    written."""
     rows = len(column)
     is_judged = np.full(rows, rule.delimiter == " ")
     # an empty cell alone in its record would be a blank line
@@ -59,11 +62,12 @@ def visible(column: Spans, rule: Rule, columns: int) -> Spans:
 
 
 class Records:
-    """Records that are put together column by column. Of each cell there are two spans: the cell,
-    and what follows it, which is the delimiter until `put` changes it.
+    """Records of text that are put together column by column. Of each cell there are two spans: the
+    cell, and what follows it, which is the delimiter until `put` changes it.
 
-    start, length: (rows, columns, 2), of these spans, in all pools one behind the other. pooled:
-    the bytes of all pools so far.
+    start, length: (rows, columns, 2), of these spans (CELL, FOLLOWING), in all pools one behind the
+    other. pooled: how many bytes all pools so far have. rule: the one with the delimiter, a single
+    byte.
     """
 
     def __init__(self, rows: int, columns: int, rule: Rule) -> None:
@@ -83,8 +87,9 @@ class Records:
         values: Spans,
         inside: slice,
     ) -> None:
-        """Set a column of all records. which: CELL for the cells, FOLLOWING for what stands behind
-        them. values: of a block's records, of which `inside` are these records."""
+        """Set a column, by its number, of all records. which: CELL for the cells, FOLLOWING for
+        what stands behind them. values: one for each of a block's records, of which `inside`, as
+        many as `rows`, are these records."""
         place = (slice(None), column, which)
         start = values.start[inside]
         # their pool comes behind the pools before it
@@ -94,7 +99,8 @@ class Records:
         self.pooled += len(values.pool)
 
     def text(self) -> bytes:
-        """The text of all records, one after the other."""
+        """The text of all records, one after the other, as bytes; every column must have been
+        put."""
         pool = np.concatenate(self.pools)
         start = self.start.reshape(-1)
         length = self.length.reshape(-1)
@@ -109,8 +115,9 @@ def woven(
     inside: slice,
 ) -> bytes:
     """The text of records `inside`, as bytes: the cells of each with delimiters between, then its
-    line end. cells: for each column its cells, (records,); tails: the line end of each record.
-    rule: of the text, with its delimiter. ArchiveError for more text than a block may have."""
+    line end. cells: for each column, at least one, its cells, one for each record; tails: the line
+    end of each record. rule: the one with the delimiter; inside: without a step. ArchiveError for
+    more text than a block may have."""
     first, last, _ = inside.indices(len(tails))
     delimiter = rule.delimiter.encode()
     records = max(0, last - first)
@@ -133,7 +140,8 @@ def woven(
 
 
 def _as_buffers(column: Spans) -> tuple[Bytes, Int, I32]:
-    """(pool, start, length) of a column, in the types that the kernel takes."""
+    """(pool, start, length) of a column, in the types that the C kernel takes: start int64, length
+    int32, without gaps in memory."""
     start = np.ascontiguousarray(column.start, np.int64)
     length = np.ascontiguousarray(column.length, np.int32)
     return column.pool, start, length
@@ -145,8 +153,8 @@ def by_arrays(
     rule: Rule,
     inside: slice,
 ) -> bytes:
-    """The text that `woven` returns of the same arguments, made in numpy: what the kernel is
-    compared with."""
+    """The text that `woven` returns of the same arguments, computed in numpy, without the C kernel,
+    which is compared with it. Its size is not checked."""
     first, last, _ = inside.indices(len(tails))
     rows = last - first
     records = Records(rows, len(cells), rule)

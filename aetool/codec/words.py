@@ -112,14 +112,15 @@ WORDS = _WORDS_IN_LINES.replace(b"\n", b"")
 
 
 def deflate(value: object) -> bytes:
-    """Canonical JSON compressed by raw DEFLATE with WORDS as preset dictionary."""
+    """Compress a value that JSON can hold: its canonical JSON by raw DEFLATE with WORDS as preset
+    dictionary. `inflate` reads it."""
     squeezer = zlib.compressobj(9, zlib.DEFLATED, RAW_DEFLATE, 9, zdict=WORDS)
     return squeezer.compress(canonical(value)) + squeezer.flush()
 
 
 def inflate(data: bytes) -> Json:
     """The value that `deflate` compressed; ValueError for anything else, or more than MAX_JSON
-    bytes."""
+    bytes of JSON."""
     inflater = zlib.decompressobj(RAW_DEFLATE, zdict=WORDS)
     try:
         raw = inflater.decompress(data, MAX_JSON)
