@@ -10,6 +10,8 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
+    """The options of the model, each as its help says."""
+
     bins: int = param(20, "bins of a column of numbers", min=2, max=500)
     values: int = param(
         40, "columns of at most so many values are counted value by value", min=1, max=500
@@ -18,6 +20,7 @@ class Params:
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
+    """Declare the model `histogram`."""
     yield Model(
         "histogram",
         "a histogram of each column; a closed form that knows which values are rare",

@@ -21,9 +21,10 @@ LARGEST = float(FLOAT32.max)
 class Cells:
     """The histogram of one column of numbers.
 
-    edges: (k,), rising, between the cells, standardised. nats: (k + 1,), the surprise of each cell,
-    -log p, those below the first edge and above the last included. width: of a bin, standardised;
-    where each value has a cell of its own, what the width of a bin would be.
+    edges: (k,), rising, between the cells, in standard deviations, as values are standardised.
+    nats: (k + 1,), the surprise of each cell, -log p, those below the first edge and above the last
+    included. width: of a bin, in the same unit; where each value has a cell of its own, what the
+    width of a bin would be.
     """
 
     edges: Float
@@ -52,12 +53,13 @@ NO_CELLS = Cells(edges=np.zeros(0), nats=np.zeros(1), width=1.0)
 class Histograms(Solution):
     """A histogram of each column: a record costs the surprise of its values, -log p each.
 
-    edges, nats: (numbers, k) and (numbers, k + 1), those of Cells side by side; infinite edges
-    behind the last one of a column. lowest, highest, width: (numbers,), the first edge, the last
-    edge and the width of a bin; beyond these ends the surprise rises by the logarithm of 1 + the
-    distance in widths. missing, present: (flags,), the surprise of a gap and of a value, in nats.
-    levels: (features,), that of each level, in nats; 0 for other features. centre: (features,),
-    medians of the numbers, and the part of the rows that has a flag or level.
+    edges, nats: (numbers, k) and (numbers, k + 1), those of the `Cells` of each number, one number
+    a row; shorter rows end in infinite edges, and 0 nats. lowest, highest, width: (numbers,), the
+    first edge, the last edge and the width of a bin; beyond these ends the surprise rises by the
+    logarithm of 1 + the distance in widths. missing, present: (flags,), the surprise of a gap and
+    of a value, in nats. levels: (features,), that of each level, in nats; 0 for other features.
+    centre: (features,), medians of the numbers, and the part of the rows that has a flag or level.
+    All are of standardised values.
     """
 
     edges: Float
@@ -72,12 +74,13 @@ class Histograms(Solution):
     fair: bool = True  # no row counts itself
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """The same usual values for every record, (batch, features): medians, and how often flags
-        and levels occur."""
+        """The usual values, `centre`, for every record of x, (batch, features): medians, and how
+        often flags and levels occur."""
         return x * 0.0 + self.centre
 
     def parts(self, g: Builder, x: Value) -> Value:
-        """(batch, columns + 1), in nats: the surprise of each column's value by itself; last 0."""
+        """(batch, columns + 1), in nats: the surprise of each column's value in x, (batch,
+        features), by itself; last 0. A missing number costs by its flag alone."""
         spec = g.spec
         numbers = None
         if len(spec.numeric):
@@ -101,7 +104,8 @@ class Histograms(Solution):
 
     def _of_numbers(self, g: Builder, numbers: Value) -> Value:
         """(batch, numbers), in nats: the surprise of numbers, (batch, numbers), standardised, as if
-        none were missing."""
+        none were missing; beyond the ends of a column also the logarithm of 1 + the distance in
+        widths."""
         inside = g.steps(numbers, self.edges, self.nats)
         below = g.relu(self.lowest - numbers)
         above = g.relu(numbers - self.highest)
@@ -111,8 +115,8 @@ class Histograms(Solution):
         return inside + g.log(widths + 1.0)
 
     def surprise(self, g: Builder, x: Value) -> Value:
-        """(batch, columns), in bits: the surprise of each column's value, which needs no others to
-        say which column is odd."""
+        """(batch, columns), in bits, of x, (batch, features): the surprise of each column's value,
+        which needs no others to say which column is odd."""
         bits = self.bits(g, x)
         columns = range(len(g.spec.columns))
         return g.columns_of(bits, list(columns))
@@ -156,7 +160,7 @@ class Histogram(ClosedForm):
     def _cells(self, values: Float, half: float) -> Cells:
         """The histogram of one column's standardised values, (n,): a cell for each value if at most
         params.values are different, else params.bins bins of one width; NO_CELLS without values.
-        half: half the width within which two of them count as equal."""
+        half: half the width of a value's bucket, within which two of them count as equal."""
         if not len(values):
             return NO_CELLS
         different, counts = np.unique(values, return_counts=True)
@@ -182,8 +186,8 @@ class Histogram(ClosedForm):
 
 
 def _present(spec: Spec, x: Float) -> Iterator[tuple[int, Float]]:
-    """Yield for each number of rows x, (rows, features), (the index of its feature, its values that
-    are not missing, (n,))."""
+    """Yield for each number of spec, in its order, of rows x, (rows, features), (the index of its
+    feature, its values that are not missing, (n,))."""
     features = spec.numeric.tolist()
     gates = spec.gate.tolist()
     for feature, gate in zip(features, gates, strict=True):
@@ -197,9 +201,10 @@ def _present(spec: Spec, x: Float) -> Iterator[tuple[int, Float]]:
 def _cell_of_each(different: Float, counts: Int, half: float, width: float) -> Cells:
     """The histogram with a narrow cell for each of the different values, (n,), rising, and empty
     cells between these. counts: (n,), how many rows have each value. half: half the width of a
-    narrow cell at most. width: that of the result."""
+    narrow cell at most, which is less where the next value is near. width: what the result is to
+    have as `Cells.width`."""
     reach = np.full(len(different), half)
-    # neighbours do not come into one cell
+    # neighbours do not come into one cell: half of the gap between them is of neither
     quarter = np.diff(different) / 4
     reach[:-1] = np.minimum(reach[:-1], quarter)
     reach[1:] = np.minimum(reach[1:], quarter)
@@ -213,6 +218,7 @@ def _cell_of_each(different: Float, counts: Int, half: float, width: float) -> C
     nats_of_counts = _nats(with_others)
     nats_of_others = nats_of_counts[-1]
     nats = np.full(len(edges) + 1, nats_of_others)
+    # every other cell is that of a value, and those between are empty
     nats[1::2] = nats_of_counts[:-1]
     return Cells(edges, nats, width)
 

@@ -10,6 +10,8 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
+    """The options of the model, each as its help says."""
+
     size: int = param(0, "rows remembered; 0: chosen by the data", min=0, max=20_000)
     own_units: bool = param(False, "whether a fourth measure takes long-tailed numbers as written")
     error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))
@@ -17,6 +19,7 @@ class Params:
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
+    """Declare the model `neighbours`."""
     yield Model(
         "neighbours",
         "the nearest of many rows remembered, by three measures or four; a closed form that "

@@ -23,8 +23,9 @@ LEAST_VARIANCE = 1e-3  # of an axis, beside the largest
 class Measure(Protocol):
     """Turns the features of records into coordinates, by whose differences records are compared.
 
-    root: the degree of the root, a power of 2, whose tail is about that of an exponential, taken of
-    distances of ordinary records; the heavier the tails of the coordinates, the higher.
+    root: the degree, a power of 2, of the root that is taken of distances: one that makes those of
+    ordinary records fall off about as an exponential does; the heavier the tails of the
+    coordinates, the higher.
     """
 
     root: ClassVar[int]
@@ -38,27 +39,32 @@ class Measure(Protocol):
         coordinates)."""
 
     def write(self, g: Builder, x: Value) -> Value:
-        """Add the same computation as `lay` to a graph; returns (batch, coordinates)."""
+        """Add the computation of `lay` to a graph: (batch, coordinates) of features x, (batch,
+        features)."""
 
     def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
         """How much each feature adds to the squared distance of two records: (batch, features).
-        difference: of their features; apart: of their coordinates."""
+        difference: of their features, (batch, features); apart: of their coordinates, (batch,
+        coordinates)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Plain:
-    """The measure whose coordinates are the features themselves."""
+    """The measure whose coordinates are the features themselves. width: how many there are."""
 
     width: int
     root: ClassVar[int] = 2
 
     def lay(self, x: Float) -> Float:
+        """Rows x, (rows, features), as they are."""
         return x
 
     def write(self, g: Builder, x: Value) -> Value:
+        """Features x, (batch, features), as they are."""
         return x
 
     def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
+        """The square of each feature's difference, (batch, features)."""
         return apart * apart
 
 
@@ -70,8 +76,8 @@ class Ranked:
 
     The map of a number is straight between `knots`, (PIECES + 1, numbers); at each its slope
     changes by `turns`, of the same shape. lowest: (numbers,), what is below all knots is mapped to.
-    order: (features,), which feature each coordinate is: those that stay as they are, then the
-    numbers.
+    order: (features,), the index of the feature that each coordinate is of: those that stay as they
+    are, then the numbers.
     """
 
     knots: Float
@@ -87,7 +93,7 @@ class Ranked:
 
     @property
     def others(self) -> Int:
-        """(n,): the indices of the features that stay as they are."""
+        """(n,): the indices of the features that stay as they are, rising."""
         first_number = self.width - len(self.lowest)
         return self.order[:first_number]
 
@@ -99,7 +105,8 @@ class Ranked:
 
     @classmethod
     def of(cls, x: Float, numeric: Int) -> Ranked:
-        """The measure by the ranks among rows x, (rows, features), of the features `numeric`."""
+        """The measure by the ranks among rows x, (rows, features), of the features `numeric`,
+        (numbers,), their indices. There must be a row."""
         shape = (PIECES + 1, len(numeric))
         knots = np.zeros(shape)
         turns = np.zeros(shape)
@@ -107,7 +114,8 @@ class Ranked:
         for number, feature in enumerate(numeric):
             values, ranks = _distribution(x[:, feature])
             slopes = np.diff(ranks) / np.diff(values)
-            # the map is level below the first knot and above the last
+            # the map is level below the first knot and above the last; of fewer knots than there
+            # is room for, the others are 0 and turn nothing
             beyond_both_ends = np.concatenate([[0.0], slopes, [0.0]])
             count = len(values)
             knots[:count, number] = values
@@ -119,6 +127,8 @@ class Ranked:
         return cls(knots, turns, lowest, order)
 
     def lay(self, x: Float) -> Float:
+        """The coordinates of rows x, (rows, features), in the same shape: in the order of `order`,
+        ranks in place of numbers."""
         numbers = x[:, self.numeric]
         ranks = np.broadcast_to(self.lowest, numbers.shape)
         bends = zip(self.knots, self.turns, strict=True)
@@ -129,6 +139,8 @@ class Ranked:
         return np.concatenate([unchanged, ranks], axis=1)
 
     def write(self, g: Builder, x: Value) -> Value:
+        """Add the computation of `lay` to a graph: (batch, features) of features x, (batch,
+        features)."""
         if not len(self.numeric):
             return g.columns_of(x, self.others)
         numbers = g.columns_of(x, self.numeric)
@@ -143,6 +155,8 @@ class Ranked:
         return g.side_by_side(unchanged, ranks)
 
     def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
+        """The squared difference of each feature, (batch, features), from that of coordinates,
+        `apart`, of the same shape."""
         # back from the order of the coordinates to that of the features
         place_of_feature = np.argsort(self.order)
         return g.columns_of(apart * apart, place_of_feature)
@@ -155,8 +169,8 @@ class Straight:
     all others, and the many small values count as one place.
 
     slope, offset: (features,), by which a feature becomes the argument of sinh, where `curved`,
-    (features,), is 1; mean, deviation: (features,), of the result. What is not curved stays as it
-    is.
+    (features,), is 1; mean, deviation: (features,), of the result. What is not curved (0) stays as
+    it is. No coordinate of a curved number lies beyond -100 and 100.
     """
 
     slope: Float
@@ -175,7 +189,8 @@ class Straight:
 
     @classmethod
     def of(cls, x: Float, spec: Spec) -> Straight:
-        """The measure that bends back the heavy-tailed numbers of rows x, (rows, features)."""
+        """The measure that bends back the heavy-tailed numbers of rows x, (rows, features), one at
+        least, as spec.curved says."""
         curved = np.zeros(spec.features)
         curved[spec.numeric] = spec.curved
         slope = np.zeros(spec.features)
@@ -192,6 +207,7 @@ class Straight:
         return cls(slope, offset, curved, mean, deviation)
 
     def lay(self, x: Float) -> Float:
+        """The coordinates of rows x, (rows, features), in the same shape and order."""
         argument = x * self.slope + self.offset
         centred = _sinh(argument) - self.mean
         standard = centred / self.deviation
@@ -200,6 +216,8 @@ class Straight:
         return np.asarray(coordinates)
 
     def write(self, g: Builder, x: Value) -> Value:
+        """Add the computation of `lay` to a graph: (batch, features) of features x, (batch,
+        features)."""
         argument = x * self.slope + self.offset
         argument = g.maximum(argument, -MOST_BENT)
         argument = g.minimum(argument, MOST_BENT)
@@ -214,6 +232,7 @@ class Straight:
         return within * self.curved + x * straight
 
     def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
+        """The square of each coordinate's difference, `apart`, (batch, features)."""
         return apart * apart
 
 
@@ -228,7 +247,7 @@ def _sinh(argument: Float) -> Float:
 class Whitened:
     """The measure whose coordinates lie along principal axes, each scaled to deviation 1
     (Mahalanobis 1936), so that columns that vary together count once. axes: (features,
-    coordinates)."""
+    coordinates); no mean is subtracted, as only differences count."""
 
     axes: Float
     root: ClassVar[int] = 2
@@ -240,7 +259,9 @@ class Whitened:
 
     @classmethod
     def of(cls, x: Float) -> Whitened:
-        """The measure by the at most 64 axes along which rows x, (rows, features), vary most."""
+        """The measure by the at most 64 axes along which rows x, (rows, features), two at least,
+        vary most; the largest variance first. An axis of hardly any variance is scaled by a
+        thousandth of the largest."""
         features = x.shape[1]
         if features > DENSE:
             batch = x.astype(np.float32)
@@ -261,12 +282,18 @@ class Whitened:
         return cls(axes / np.sqrt(variance))
 
     def lay(self, x: Float) -> Float:
+        """The coordinates of rows x, (rows, features), along the axes: (rows, coordinates)."""
         return np.asarray(x @ self.axes)
 
     def write(self, g: Builder, x: Value) -> Value:
+        """Add the computation of `lay` to a graph: (batch, coordinates) of features x, (batch,
+        features)."""
         return x @ self.axes
 
     def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
+        """The part of each feature in the squared distance, (batch, features), 0 where it would be
+        negative. difference: of features, (batch, features); apart: of coordinates, (batch,
+        coordinates)."""
         # apart^T apart = difference^T (axes axes^T difference), feature by feature; what makes the
         # distance smaller has no share in it
         turned_back = apart @ self.axes.T
@@ -274,8 +301,10 @@ class Whitened:
 
 
 def _distribution(values: Float) -> tuple[Float, Float]:
-    """(knots, ranks), (at most PIECES + 1,) both, rising: quantiles of values, (n,), and the rank
-    of each: the part of the values below it, plus half of those at it, less 0.5, times UNIFORM."""
+    """(knots, ranks), (at most PIECES + 1,) both, rising: quantiles of values, (n,) with n at least
+    1, all of them if they are few, but none closer to the next than 0.001; and the rank of each:
+    the part of the values below it, plus half of those at it, less 0.5, times UNIFORM (the root of
+    12), by which ranks have about deviation 1."""
     knots = np.unique(values)
     if len(knots) > PIECES + 1:
         parts = np.linspace(0, 1, PIECES + 1)

@@ -31,17 +31,19 @@ LEAST_SHARE = 1e-9  # squared distance that each feature has at least, so that s
 
 @dataclass(frozen=True, eq=False)
 class Neighbours(Solution):
-    """Rows that are remembered; the code of a record is the number of the nearest.
+    """Rows that are remembered; the code of a record is the index of the nearest, 0 .. k - 1.
 
-    rows: (k, features), each different from the others, context features 0. usual: (k,) bool: a
-    record at the very place of a row is compared with the next nearest, for it may be that row
-    itself, unless the row is usual, which many others equal. measures: what records compare by;
-    rarities: how rare the root of a distance is by each, of the measure's `root`. A root, for
+    rows: (k, features), in the order of their values, each different from the others, context
+    features (seen, but not scored) 0. usual: (k,) bool: a record at the very place of a row is
+    compared with the next nearest, for it may be that row itself, unless the row is usual, which
+    many others equal. measures: what records compare by; rarities: how rare by each measure a
+    distance is, of which the root is taken whose degree the measure's `root` says. A root, for
     distances have heavy tails: few rows of a kind of their own lie farther apart, and are no rarer
     than they are few.
 
     Score: how rare the distances to the nearest rows are, in bits: the mean over the measures. It
-    falls on the columns by what they add to the squared distances.
+    falls on the columns by what they add to the squared distances. report: figures for `aetool
+    info`.
     """
 
     rows: Float
@@ -52,10 +54,14 @@ class Neighbours(Solution):
     fair: bool = True
 
     def encode(self, g: Builder, x: Value) -> Value:
+        """The index of the nearest remembered row as a code, (batch, 1) float32. x: (batch,
+        features)."""
         distances = g.squared_distances(x, self.rows)
         return g.as_number(g.number_of_least(distances))
 
     def decode(self, g: Builder, z: Value) -> Value:
+        """The remembered rows, (batch, features), that codes z, (batch, 1), are the indices of;
+        codes are rounded, and moved into 0 .. k - 1."""
         last = len(self.rows) - 1.0
         number = g.op("Round", z)
         # a code that was quantised, or made up, may lie outside the table
@@ -65,13 +71,15 @@ class Neighbours(Solution):
         return g.rows_of(self.rows, index)
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """(batch, features): the remembered row nearest to each record, itself left out."""
+        """(batch, features): the remembered row nearest to each record x, (batch, features), by its
+        features as they are, the record itself left out."""
         first_measure = self.measures[0]
         neighbour = self._other(g, x, first_measure)
         return g.rows_of(self.rows, neighbour)
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """(batch, columns + 1): the cost of each column in bits; the last is 0."""
+        """(batch, columns + 1): the cost of each column in bits, and what cells cost that models do
+        not see; the last is 0. x: (batch, features)."""
         scored = g.scored(x)
         # stored before all else: constants are numbered in the order in which they come
         g.const(self.rows)
@@ -99,7 +107,7 @@ class Neighbours(Solution):
         rarity: Rarity,
     ) -> Value:
         """(batch, features): how rare the distance is by one measure, in bits, divided among the
-        features."""
+        features by what they add to its square; context gets none. rarity: of the measure."""
         scored = g.scored(x)
         rows = g.const(self.rows)
         number = self._other(g, x, measure)
@@ -126,9 +134,9 @@ class Neighbours(Solution):
         return bits / total
 
     def _other(self, g: Builder, x: Value, measure: Measure) -> Value:
-        """The number of the remembered row that is nearest to features x by a measure, (batch, 1);
-        of the next nearest where the nearest equals the record and may be it, unless that row is
-        usual."""
+        """The index of the remembered row that is nearest to features x by a measure, (batch, 1)
+        int64; of the next nearest where the nearest equals the record and may be it, unless that
+        row is usual."""
         scored = g.scored(x)
         rows = g.const(self.rows)
         others = measure.write(g, rows)
@@ -157,7 +165,8 @@ class Neighbours(Solution):
 
 
 def _root(g: Builder, distance: Value, degree: int) -> Value:
-    """The root of a distance; degree: a power of 2."""
+    """The root of a distance, (batch, 1), not below 0; degree: a power of 2, 1 for the distance
+    itself."""
     while degree > 1:
         distance = g.op("Sqrt", distance)
         degree //= 2
@@ -165,7 +174,8 @@ def _root(g: Builder, distance: Value, degree: int) -> Value:
 
 
 class Nearest(ClosedForm):
-    """Fits a memory of rows: of all rows, or of a random sample where these are too many, each
+    """Fits a memory of rows: of all rows, or of a random sample where these are more than
+    params.size, or if that is 0 than hold NUMBERS (65,536) numbers, from 16 to 4,096; each
     different row once. Of rows that many others equal the sample has many, so that rarer ones may
     be left out even where there are few different rows.
 
@@ -181,6 +191,7 @@ class Nearest(ClosedForm):
         repeated = count > 1
         repeating_rows = count[repeated].sum()
         most_repeat = bool(repeating_rows > USUAL * len(x))
+        # where most rows repeat others, a record that equals one says nothing of being that row
         usual = repeated | most_repeat
         measures = self._measures(x)
         rarities = []
@@ -214,8 +225,8 @@ class Nearest(ClosedForm):
         return x[np.sort(drawn)]
 
     def _measures(self, x: Float) -> list[Measure]:
-        """What rows x, (rows, features), are compared by: pictures, and fewer than 20 rows, as they
-        are; others by three measures, or with params.own_units by four."""
+        """The measures by which rows x, (rows, features), are compared: pictures, and fewer than 20
+        rows, as they are; others by three measures, or with params.own_units by four."""
         spec = self.spec
         plain = Plain(spec.features)
         is_picture = spec.shape is not None
@@ -234,8 +245,9 @@ def _held_out_distances(x: Float) -> Float:
     """(n,): the distance of at most 1,000 evenly spaced rows from the nearest row that is in
     another stretch of the table.
 
-    x: (rows, coordinates), in the order of the table. Of fewer than 20 rows each is a stretch; of
-    fewer than two the result is one 0.
+    x: (rows, coordinates), in the order of the table, which five stretches in turns are cut from.
+    Of fewer than 20 rows each is a stretch; of fewer than two the result is one 0. The distances
+    are in the order of the rows.
     """
     if len(x) < 2:
         return np.zeros(1)
@@ -260,7 +272,7 @@ def _held_out_distances(x: Float) -> Float:
 
 def _nearest(x: Float, others: Float) -> Int:
     """(rows,): for each row of x, (rows, coordinates), the index of the nearest of others, (k,
-    coordinates)."""
+    coordinates), k at least 1; of equally near ones the first."""
     length = (others**2).sum(axis=1)
     # less the squared length of the row itself, which is the same for all others
     square = length - 2 * x @ others.T

@@ -11,6 +11,8 @@ from aetool import Model, hookimpl, param
 # what pictures may differ by and be ordinary is the user's to say
 @dataclass(frozen=True)
 class Params:
+    """The options of `patches`, each as its help says."""
+
     size: int = param(0, "pictures remembered; 0: chosen by their size", min=0, max=1024)
     shift: int = param(
         0, "pixels that parts may be moved by; 0: a thirty-second of the longer side",
@@ -23,12 +25,15 @@ class Params:
 # nor does a surface tell by itself whether a darker one of its kind is ordinary
 @dataclass(frozen=True)
 class SurfaceParams:
+    """The options of `surface`, each as its help says."""
+
     brightness: bool = param(True, "whether brightness, tint and the side of the light may differ")
     error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))
 
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
+    """Declare the models `patches` and `surface`, for pictures alone."""
     yield Model(
         "patches",
         "each place of a picture beside the same place, and those around it, of pictures "

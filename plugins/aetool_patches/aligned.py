@@ -29,9 +29,10 @@ AXES, EVERY = 8, 2
 class Steps:
     """The steps by which a whole picture may be moved.
 
-    forward, back: (steps, places), the place that lies one step away from each place, and the one
-    from which the step leads to it; beyond the edge the nearest place stands in. sparse: the
-    numbers of the places by which it is found out which step matches.
+    forward, back: (steps, places), the index of the place that lies one step away from each place,
+    and of the one from which the step leads to it; beyond the edge the nearest place stands in.
+    sparse: (n,), the indices of the places by which it is found out which step matches. Places are
+    counted row by row.
     """
 
     forward: Int
@@ -40,7 +41,8 @@ class Steps:
 
     @classmethod
     def of(cls, grid: tuple[int, int]) -> Steps:
-        """All steps of at most REACH places in each direction on a grid, (height, width)."""
+        """All steps of at most REACH (2) places in each direction on a grid, (height, width), the
+        shortest first."""
         down, right = np.indices(grid)
         line = range(-REACH, REACH + 1)
         # of steps that match equally well the first counts: the shortest, none before all others
@@ -60,7 +62,7 @@ class Steps:
 
 
 def _length(step: tuple[int, int]) -> int:
-    """The square of how far a step, (down, right), leads."""
+    """The squared length of a step, (down, right), both in places."""
     down, right = step
     return down**2 + right**2
 
@@ -70,8 +72,8 @@ def _number(
     row: Int,
     column: Int,
 ) -> Int:
-    """(places,): the numbers of places of a grid, (height, width), in these rows and columns, of
-    any shape; beyond the edge that of the nearest place."""
+    """(places,): the indices, row by row, of places of a grid, (height, width), in these rows and
+    columns, two arrays of one shape; beyond the edge that of the nearest place."""
     height, width = grid
     row = row.clip(0, height - 1)
     column = column.clip(0, width - 1)
@@ -84,9 +86,10 @@ class Aligned(Compared):
     """The distances of judged pictures from remembered ones that are laid over them.
 
     squares: (judged, remembered, places) float32, the squared distance of each place from the same
-    place of the other picture, when that is moved by the step that matches best. mismatch: (judged,
-    remembered) float32, how far the two pictures then lie apart as a whole; APART and more for a
-    picture and itself.
+    place of the other picture, when that is moved by the step that matches best, plus APART where
+    that place vouches for nothing. mismatch: (judged, remembered) float32, the mean squared
+    distance of the two over sparse places, by a few coordinates; APART (1e6) for a picture and
+    itself.
     """
 
     mismatch: Squares
@@ -101,9 +104,9 @@ class Aligned(Compared):
     ) -> Aligned:
         """Lay remembered pictures over judged ones.
 
-        compared: the same pictures, compared place by place. asked: (judged, places, coordinates);
-        rows: (remembered, places, coordinates); vouching: (remembered, places) bool, the places
-        that others are compared with.
+        compared: the same pictures, compared place by place. asked: (judged, places, coordinates),
+        those that are judged; rows: (remembered, places, coordinates); vouching: (remembered,
+        places) bool, the places that others are compared with.
         """
         steps = Steps.of(compared.frame.grid)
         sparse = steps.sparse
@@ -146,7 +149,8 @@ class Aligned(Compared):
         )
 
     def without(self, left_out: Int) -> Aligned:
-        """A copy without the pictures whose numbers are in left_out, judged or remembered."""
+        """A copy without the pictures whose numbers among all that were fitted are in left_out,
+        (n,), judged or remembered."""
         judged = ~np.isin(self.judged, left_out)
         remembered = ~np.isin(self.remembered, left_out)
         rest = super().without(left_out)
@@ -172,10 +176,11 @@ class Aligned(Compared):
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """What distances are usual of pictures that are laid over one another.
+    """The usual distances of pictures that are laid over one another.
 
     usual, deviation: (places,), the distance that is usual at each, and how far it strays; rarity:
-    how rare their power mean is. compared: from which these follow, also without some pictures.
+    how rare the power mean over places of what lies beyond it is, as of `Compared.usual`. compared:
+    the distances that these are read off.
     """
 
     usual: Float
@@ -185,12 +190,13 @@ class Alignment:
 
     @classmethod
     def of(cls, compared: Aligned) -> Alignment:
-        """What is usual by pictures that were compared."""
+        """Read the usual distances off pictures that were compared."""
         usual, deviation, rarity = compared.usual()
         return cls(usual, deviation, rarity, compared)
 
     def without(self, rows: Int) -> Alignment:
-        """What is usual without the fitted pictures of these numbers."""
+        """The usual distances without the fitted pictures of these numbers, (n,); a judged and a
+        remembered one must be left."""
         return Alignment.of(self.compared.without(rows))
 
 
@@ -199,8 +205,9 @@ class Overlay:
     """Writes how far pictures lie from remembered ones that are laid over them.
 
     frame: the grid of places. rows: (places, coordinates, pictures), the remembered pictures as
-    float32, a value of the graph; coordinates: the same numbers. vouching: (places, pictures) bool,
-    which of these places others are compared with.
+    float32, a value of the graph; coordinates: the same numbers as an array, for what is known when
+    the graph is written. vouching: (places, pictures) bool, which of these places others are
+    compared with.
     """
 
     frame: Frame
@@ -218,7 +225,8 @@ class Overlay:
         pictures that match best.
 
         asked: (batch, places, coordinates), the places of records. itself: (batch, pictures), APART
-        for the remembered picture that is the record, else 0; None where there is but one.
+        for the remembered picture that is the record, else 0; None where only one picture is
+        remembered.
         """
         steps = Steps.of(self.frame.grid)
         places, width, pictures = self.coordinates.shape
@@ -266,12 +274,12 @@ class Overlay:
         best_step: Value,
         matches: Value,
     ) -> Value:
-        """(batch, matches, places) int64: the place of a remembered picture that comes to lie on
-        each place of a record, counted over the places of all pictures, one picture after the
-        other.
+        """(batch, matches, places) int64: the index of the place of a remembered picture that comes
+        to lie on each place of a record, counted over the places of all pictures, one picture after
+        the other.
 
-        best_step: (batch, pictures), the step by which each picture matches best; matches: (batch,
-        matches), the numbers of those that count.
+        best_step: (batch, pictures) int64, the index of the step by which each picture matches
+        best; matches: (batch, matches), the indices of the pictures that count.
         """
         count = min(MATCHES, self.coordinates.shape[2])
         step_of_matches = g.op("GatherElements", best_step, matches, axis=1)
@@ -330,7 +338,7 @@ class Overlay:
         x: Value,
         axis: int,
     ) -> Value:
-        """The leading coordinates, at most AXES, along an axis."""
+        """The first coordinates of x, at most AXES (8), along the axis of coordinates."""
         bounds = []
         for bound in (0, AXES, axis):
             bounds.append(g.const([bound], np.int64))
@@ -342,7 +350,7 @@ def _mean_of_places(
     x: Value,
     places: int,
 ) -> Value:
-    """(batch, n): the mean over places of x, (batch, places, n)."""
+    """(batch, n): the mean over places of x, (batch, places, n). places: how many."""
     # several equal rows: a product with a single one rounds by where a record stands
     shape = (EQUAL_COLUMNS, places)
     mean_weights = np.full(shape, 1 / places)

@@ -44,20 +44,22 @@ class Fine(Frame):
 
 @dataclass(frozen=True)
 class Colours:
-    """What is seen of pictures: the logarithms of their colours, and how much these change.
+    """Writes what is seen of pictures: the logarithms of their colours, and how much these change.
 
-    frame: the size of pictures, and the grid of places. light: whether a plane of light is taken
-    off the logarithms, so that the ground's colour is 0 everywhere. The ground is the commonest
-    colour among those near the mean of all, within about 0.4 in logarithms: one that lies farther
-    from it is not recognised, as where half of a picture is black.
+    frame: the size of pictures, and the grid of places. light: whether the light is subtracted from
+    the logarithms, a plane over the picture in each channel, so that the ground's colour is 0
+    everywhere. The ground, most of the surface that is shown, is the commonest colour among those
+    near the mean of all, within about 0.4 in logarithms: one that lies farther from it is not
+    recognised, as where half of a picture is black.
     """
 
     frame: Fine
     light: bool
 
     def even(self, g: Builder, x: Value) -> Value:
-        """(batch, channels, height, width) of reduced pictures: the natural logarithms of the
-        colours, 0 .. 1 and DARKEST more, of features x, (batch, features), less the light."""
+        """(batch, channels, height, width), those of reduced pictures (frame.small): the natural
+        logarithms of the colours, 0 .. 1 and DARKEST more, of features x, (batch, features); less
+        the light, if self.light."""
         picture = self.frame.write(g, x)
         colours = g.log(picture + DARKEST)
         if not self.light:
@@ -79,8 +81,8 @@ class Colours:
 
     def _without_light(self, g: Builder, colours: Value) -> Value:
         """The logarithms of colours, (batch, channels, pixels), less the light, in the same shape:
-        first their mean is taken off, then round by round the plane through those that are near 0
-        in all channels."""
+        first their mean is subtracted, then round by round the plane through those that are near 0
+        in all channels. pixels: of reduced pictures, row by row."""
         channels = self.frame.shape[0]
         plane = self._plane()
         parts = plane / len(plane)
@@ -102,9 +104,9 @@ class Colours:
         return colours
 
     def _plane(self) -> Float:
-        """(pixels, 4): 1, how far down and how far right each pixel lies, -1 .. 1, 0 along a side
-        of one pixel, and 1 again: a product with few columns would round by where a record
-        stands."""
+        """(pixels, 4), for each pixel of reduced pictures: 1, how far down and how far right each
+        pixel lies, -1 .. 1, 0 along a side of one pixel, and 1 again: a product with few columns
+        would round by where a record stands."""
         height, width = self.frame.small
         level = np.ones((height, width))
         down = _off_middle(height)[:, None] * level
@@ -117,13 +119,13 @@ class Colours:
         g: Builder,
         x: Value,
     ) -> tuple[Value, Value, Value, Value]:
-        """What densities describe of each pixel of reduced pictures, (batch, descriptors, height,
-        width) each.
+        """The four things that densities describe of each pixel of reduced pictures, (batch,
+        descriptors, height, width) each.
 
-        Of features x: `even` colours; blurred ones beside the logarithm of the contrast about the
-        pixel; the same beside the logarithms of the contrasts of GRAINS, one for each; and the same
-        beside that of the contrast of the finest grain within NARROW pixels. These logarithms are
-        times CONTRAST.
+        Of features x, (batch, features): `even` colours; blurred ones beside the logarithm of the
+        contrast about the pixel; the same beside the logarithms of the contrasts of GRAINS, one for
+        each; and the same beside that of the contrast of the finest grain within NARROW pixels.
+        These logarithms are times CONTRAST.
         """
         colours = self.even(g, x)
         softened = self._blurred(g, colours, SOFT)
@@ -151,7 +153,8 @@ class Colours:
         colours: Value,
         deviation: float,
     ) -> Value:
-        """Colours, (batch, channels, height, width), under a Gaussian of so many pixels."""
+        """Colours, (batch, channels, height, width), of reduced pictures, averaged under a Gaussian
+        of this deviation in pixels, in the same shape."""
         height, width = self.frame.small
         down = window_means(height, height, deviation)
         right = window_means(width, width, deviation)
@@ -182,9 +185,9 @@ class Colours:
         x: Value,
         densities: Sequence[Density],
     ) -> Value:
-        """(batch, maps * places), in nats: how unexpected pixels of features x are about each
-        place, by the density of each aspect; by the last, how much more so than about the places
-        nearby.
+        """(batch, maps * places), in nats, one map after the other: how unexpected pixels of
+        features x are about each place, by the density of each of the four `aspects`, in their
+        order; by the last, how much more so than about the places nearby.
 
         Whole regions of a coarse grain are somewhat unexpected, among which a thin line, that of a
         scratch or of a seam, does not stand out but from what is beside it.
@@ -209,8 +212,9 @@ class Colours:
         values: Value,
         deviation: float,
     ) -> Value:
-        """(batch, 1, height, width of the grid): the mean about each place of values of pixels,
-        (batch, 1, height, width), by a Gaussian of so many pixels."""
+        """(batch, 1, height, width of the grid): the mean about each place of values of the pixels
+        of reduced pictures, (batch, 1, height, width), by a Gaussian of this deviation in
+        pixels."""
         sides = zip(
             self.frame.small,
             self.frame.grid,
@@ -221,7 +225,8 @@ class Colours:
 
 
 def _off_middle(side: int) -> Float:
-    """(side,): how far each pixel lies from the middle of a side of so many, -1 .. 1; 0 for one."""
+    """(side,): how far each pixel lies from the middle of a side of so many pixels, -1 for the
+    first to 1 for the last; 0 for the only one."""
     # not -1: that would be the direction of the level once more
     if side == 1:
         return np.zeros(1)

@@ -21,10 +21,13 @@ MOST_NATS = 60.0  # a pixel above it is no more unexpected
 
 @dataclass(frozen=True, eq=False)
 class Density:
-    """A mixture of Gaussians.
+    """A mixture of Gaussians (kernels), by which descriptors of pixels cost what they are
+    unexpected.
 
-    axes: (kernels, n, n), descriptors (x - mean) @ axes of one's own kernel have the covariance I.
-    means: (kernels, n); nats: (kernels,), what a pixel at the mean of a kernel costs.
+    axes: (kernels, n, n): of the pixels of a kernel, with descriptors x, (x - mean) @ axes has the
+    covariance I. means: (kernels, n); nats: (kernels,), what a pixel at the mean of a kernel costs:
+    -log of the kernel's share of the pixels, plus half the log determinant of its covariance, of
+    descriptors made white and without n / 2 log(2 pi).
     """
 
     axes: Float
@@ -33,8 +36,8 @@ class Density:
 
     @classmethod
     def of(cls, pixels: Float) -> Density:
-        """The mixture of pixels, (pixels, n), by expectation and maximisation from k-means: one
-        Gaussian for every 50 pixels, from 1 to 16."""
+        """Fit the mixture to pixels, (pixels, n), one at least, by expectation and maximisation
+        from k-means: one Gaussian for every 50 pixels, from 1 to 16."""
         middle = pixels.mean(axis=0)
         covariance = np.cov(pixels - middle, rowvar=False, bias=True)
         variance, turns = np.linalg.eigh(covariance.reshape(len(middle), -1))
@@ -65,7 +68,8 @@ class Density:
         belongs: Float,
     ) -> Density:
         """The mixture that is likeliest where it is known how far each pixel belongs to each
-        kernel, (pixels, kernels). whitened: (pixels, n), the pixels."""
+        kernel, (pixels, kernels), 0 .. 1, which add up to 1 for each pixel. whitened: (pixels, n),
+        their descriptors with covariance about I. Variances are widened by WIDER (0.002)."""
         # no kernel is without a pixel
         counts = belongs.sum(axis=0) + LEAST_COUNT
         parts = counts / counts.sum()
@@ -92,7 +96,8 @@ class Density:
         )
 
     def costs(self, pixels: Float) -> Float:
-        """(pixels, kernels), in nats: what each pixel, (pixels, n), costs by each kernel alone."""
+        """(pixels, kernels), in nats: what each pixel, (pixels, n), costs by each kernel alone:
+        nats and half the squared distance from its mean."""
         costs_of_kernels = []
         kernels = zip(
             self.axes,
@@ -107,8 +112,8 @@ class Density:
         return np.stack(costs_of_kernels, axis=1)
 
     def write(self, g: Builder, descriptors: Value) -> Value:
-        """(batch, 1, height, width): how unexpected each pixel is, in nats, at most MOST_NATS.
-        descriptors: (batch, n, height, width)."""
+        """(batch, 1, height, width): how unexpected each pixel is, in nats, at most MOST_NATS (60);
+        a narrow kernel may make it less than 0. descriptors: (batch, n, height, width)."""
         kernels, width, _ = self.axes.shape
         # a filter of one pixel for each axis of each kernel
         axes = self.axes.transpose(0, 2, 1)
@@ -125,8 +130,8 @@ class Density:
             -means.ravel(),
         )
         # and one that adds up the axes of each kernel
-        own = np.repeat(np.eye(kernels), width, axis=1)
-        halves = -0.5 * own[:, :, None, None]
+        kernel_of_axis = np.repeat(np.eye(kernels), width, axis=1)
+        halves = -0.5 * kernel_of_axis[:, :, None, None]
         likely = g.op(
             "Conv",
             away * away,
@@ -149,7 +154,8 @@ class Density:
 
 
 def _groups(pixels: Float, count: int) -> Float:
-    """Group pixels, (pixels, n), by k-means: (pixels, count), 1 for a pixel's own group, else 0."""
+    """Group pixels, (pixels, n), by k-means: (pixels, count), 1 for the group that a pixel belongs
+    to, else 0. count: of groups, at most as many as pixels."""
     generator = np.random.default_rng(0)
     drawn = generator.choice(
         len(pixels),
@@ -170,7 +176,8 @@ def _groups(pixels: Float, count: int) -> Float:
 
 
 def _nearest(pixels: Float, means: Float) -> Int:
-    """(pixels,): the number of the mean, (means, n), that is nearest to each pixel."""
+    """(pixels,): the index of the mean among means, (means, n), that is nearest to each of pixels,
+    (pixels, n)."""
     lengths = (means**2).sum(axis=1)
     square = lengths - 2 * pixels @ means.T
     return np.asarray(square.argmin(axis=1))

@@ -20,8 +20,9 @@ def rare(
     places: int,
     rarity: Rarity,
 ) -> Value:
-    """(batch, 1), in bits: how rare the power mean of a map, (batch, places), is. far: how far each
-    place is beyond the usual, in deviations, from 1 up."""
+    """(batch, 1), in bits: how rare the power mean (power SHARP, 16) of a map over its places is.
+    far: (batch, places), the map: 1 + by how many deviations each place lies beyond the usual.
+    rarity: of such means."""
     power = g.op("Pow", far, SHARP)
     mean_weights = np.full(places, 1 / places)
     mean = g.sum_of(power, mean_weights)
@@ -36,7 +37,8 @@ def share(
     frame: Frame,
 ) -> Value:
     """(batch, pixels), whose sum is 1: how much of what a map, (batch, places), finds is each
-    pixel's, by the fourth power of how far places are beyond the usual."""
+    pixel's, by the fourth power of `far`, (batch, places), the map: 1 + by how many deviations each
+    place lies beyond the usual. frame: how places lie over the pixels."""
     # two products, of which runtimes make the same bits, which they do not of a power
     square = far * far
     fourth_power = square * square
@@ -52,7 +54,8 @@ def joined(
     bits: Sequence[Value],
 ) -> tuple[Value, list[Value]]:
     """Join the bits of several maps, (batch, 1) each, as aetool.rarity.joined does with models:
-    (the joined bits, (batch, 1); how much of them is each map's, (batch, 1) each)."""
+    (the joined bits, (batch, 1); how much of them is each map's, (batch, 1) each, which add up to
+    1, or all are 0 where no map has any bits)."""
     # powers of 2 as powers of e
     base = SHARPNESS * math.log(2)
     # the largest is taken out before powers, which could not hold hundreds of bits

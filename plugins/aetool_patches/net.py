@@ -42,14 +42,14 @@ class Places(Solution):
     """Pictures that are remembered place by place, and with which others are compared; coordinates
     are stored in whole steps, low + step * levels.
 
-    texture: by which places are described. levels: (places, coordinates, pictures) uint8.
-    vouching: (places, pictures) bool, which of these places others are compared with: not those
-    whose like few pictures have. cells: places in every direction of which the nearest counts.
+    texture: by which places are described. levels: (places, coordinates, pictures) uint8. vouching:
+    (places, pictures) bool, which of these places others are compared with: not those whose like
+    few pictures have. cells: how many places in every direction are searched for the nearest.
     usual, deviation: (places,), the distance that is usual at each, and how far it strays; rarity:
-    how rare their power mean is. mean: (channels * places,), the mean of the pictures at each
-    place, standardised. compared: distances between fitted pictures, from which it follows what is
-    usual, also without some of them. alignment: the same of pictures that are laid over each other
-    as a whole, by one step for all places.
+    how rare the power mean over places of what lies beyond it is, as of `Compared.usual`. mean:
+    (channels * places,), the mean of the pictures at each place, standardised. compared: distances
+    between fitted pictures, which these are read off. alignment: the usual distances of pictures
+    that are laid over each other as a whole, by one step for all places.
 
     A picture that is remembered itself is not compared with itself. Score: how rare the power mean
     of the distances over all places is, in bits, joined over both ways to compare as rarity.joined
@@ -72,8 +72,8 @@ class Places(Solution):
     fair: bool = True
 
     def without(self, rows: Int) -> Places:
-        """The solution without the fitted pictures of these numbers; this one if no picture would
-        be left."""
+        """The solution without the fitted pictures of these numbers, (n,) rising; this one if no
+        picture would be left to compare with, or to judge."""
         # filters, metric and steps are of all: a few pictures hardly move them
         stays = ~np.isin(self.compared.remembered, rows)
         compared = self.compared.without(rows)
@@ -97,14 +97,16 @@ class Places(Solution):
         )
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """(batch, features): the mean of the remembered pictures, blurred, for every record."""
+        """(batch, features): the mean of the remembered pictures, blurred, the same for every
+        record of x, (batch, features)."""
         mean = g.nothing(x) + self.mean
         frame = self.texture.frame
         channels = frame.shape[0]
         return frame.enlarged(g, mean, channels)
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """(batch, pixels + 1), in bits: what each pixel adds to the score; the last is 0."""
+        """(batch, pixels + 1), in bits: what each pixel adds to the score; the last is 0. x:
+        (batch, features)."""
         # what the parts of a picture look like wherever they are found about their place, and what
         # the picture shows as a whole, every part at its place
         frame = self.texture.frame
@@ -124,18 +126,20 @@ class Places(Solution):
 
     def distances(self, g: Builder, x: Value) -> Value:
         """(batch, places) from 1 up: how far each place is from the nearest one about it, beyond
-        what is usual there, in deviations; 1 where it is no farther."""
+        what is usual there, in deviations; 1 where it is no farther. x: (batch, features), of
+        pictures."""
         anywhere, _ = self._both_distances(g, x)
         return anywhere
 
     def aligned_distances(self, g: Builder, x: Value) -> Value:
-        """(batch, places) from 1 up: the same where pictures are laid over each other as a
-        whole."""
+        """(batch, places) from 1 up: as `distances`, where pictures are laid over each other as a
+        whole, by one step for all places."""
         _, aligned = self._both_distances(g, x)
         return aligned
 
     def _both_distances(self, g: Builder, x: Value) -> tuple[Value, Value]:
-        """(batch, places) each: what `distances` and `aligned_distances` give."""
+        """(batch, places) each: what `distances` and `aligned_distances` return, computed together,
+        as they have much in common. x: (batch, features), of pictures."""
         places, coordinates, pictures = self.levels.shape
         places_around, comparisons = _window(self.texture.frame.grid, self.cells)
         offsets = places_around.shape[1]
@@ -177,8 +181,8 @@ class Places(Solution):
         return anywhere, aligned
 
     def _beyond(self, g: Builder, square: Value, usual: Float, deviation: Float) -> Value:
-        """(batch, places) from 1 up: how far beyond the usual distances are, in deviations. square:
-        (batch, places), squared distances; usual, deviation: (places,)."""
+        """(batch, places) from 1 up: 1 + by how many deviations, 0 .. 100, distances lie beyond the
+        usual. square: (batch, places), squared distances; usual, deviation: (places,)."""
         # rounding may make the square of a small distance negative
         square = g.maximum(square, LITTLE)
         far = g.op("Sqrt", square)
@@ -190,15 +194,16 @@ class Places(Solution):
 
     def _itself(self, g: Builder, square: Value, own_length: Value, offsets: int) -> Value:
         """Mark the remembered picture that is the record itself, so that it is not compared with
-        itself: (batch, pictures), APART for it, else 0. square: what `distances` has of squared
-        distances, less own_length, (batch, places), the records' squared lengths; offsets: how many
-        neighbouring places were compared."""
+        itself: (batch, pictures), APART for it, else 0. square: (batch, places, offsets, pictures),
+        squared distances from each place around to the remembered ones, less own_length, (batch,
+        places), the records' squared lengths; offsets: how many places around were compared, the
+        place itself in the middle."""
         places, _, pictures = self.levels.shape
         # no step in any direction: the same place
         middle = g.const(offsets // 2, np.int64)
         here = g.op("Gather", square, middle, axis=2)
-        own = reshaped(g, own_length, [-1, places, 1])
-        here = here + own
+        own_length_of_place = reshaped(g, own_length, [-1, places, 1])
+        here = here + own_length_of_place
         # several equal rows: a product with a single one rounds by where a record stands
         shape = (EQUAL_COLUMNS, places)
         mean_weights = np.full(shape, 1 / places)
@@ -228,7 +233,7 @@ class Places(Solution):
 class Levels:
     """Coordinates rounded to whole steps of one length: low + step * levels.
 
-    levels: (pictures, places, coordinates) uint8.
+    levels: (pictures, places, coordinates) uint8, 0 .. 255; low and step are of all of them.
     """
 
     levels: npt.NDArray[np.uint8]
@@ -237,8 +242,8 @@ class Levels:
 
     @classmethod
     def of(cls, coordinates: Float) -> Levels:
-        """Round coordinates, (pictures, places, coordinates), to LEVELS steps from the least to the
-        largest of them."""
+        """Round coordinates, (pictures, places, coordinates), one at least, to LEVELS (255) steps
+        from the least to the largest of them."""
         low = float(coordinates.min())
         high = float(coordinates.max())
         # of places that are all alike a step is not 0
@@ -256,12 +261,12 @@ class Levels:
 
 
 class Patches(ClosedForm):
-    """Learns filters and a metric from pictures, and remembers them place by place; a random sample
-    of them where they are too many."""
+    """Learns filters and a metric from pictures, and remembers them place by place; of more
+    pictures than params.size, or if that is 0 than fit, a random sample."""
 
     def fit(self, batches: Batches) -> Places:
-        """Remember the places of pictures, and measure how far pictures lie from the others.
-        DataError without pictures."""
+        """Remember the places of pictures, and measure how far at most 64 pictures lie from the
+        others. DataError without pictures."""
         total = sum(len(batch) for batch in batches)
         if not total:
             raise DataError("no pictures to fit")
@@ -281,6 +286,8 @@ class Patches(ClosedForm):
         restored = memory.restored()
 
         def compared_with(chosen: Int, vouching: Mask | None) -> Compared:
+            """Compare the pictures of these numbers, (n,), with the remembered ones, by their
+            places that vouch, (remembered, places) bool; None: all."""
             place = np.searchsorted(numbers, chosen)
             return Compared.of(
                 frame,
@@ -293,6 +300,7 @@ class Patches(ClosedForm):
                 vouching=vouching,
             )
 
+        # which places vouch is told by all remembered pictures; what is usual, by the judged ones
         compared = compared_with(remembered, None)
         vouching = compared.vouching()
         if not vouching.all() or not np.array_equal(judged, remembered):
@@ -331,8 +339,9 @@ class Patches(ClosedForm):
         """(how places are described, as learned from pictures; their coordinates, (pictures,
         places, coordinates); what the remembered pictures are like on average, as of `_mean`).
 
-        numbers: of the pictures that are described, rising; place: which of these are remembered.
-        Pictures and descriptors take hundreds of megabytes, and are not kept beyond this.
+        numbers: (n,), of the pictures in batches that are described, rising; place: (remembered,),
+        the indices in numbers of those that are remembered. Pictures and descriptors take hundreds
+        of megabytes, and are not kept beyond this.
         """
         pictures = some_rows(batches, numbers)
         # filters and metric are told by what is remembered alone
@@ -350,9 +359,11 @@ class Patches(ClosedForm):
         return texture, descriptors @ texture.axes, mean
 
     def _described(self, frame: Frame, layers: Layers, pictures: Float) -> Float:
-        """(pictures, places, descriptors): the descriptors of pictures, (pictures, features)."""
+        """(pictures, places, descriptors): the descriptors of pictures, (pictures, features), by
+        these layers."""
 
         def write_flat(g: Builder, x: Value) -> Value:
+            """Add the descriptors of features x to a graph: (batch, places * descriptors)."""
             descriptors = described(g, x, frame, layers)
             return g.op("Flatten", descriptors, axis=1)
 
@@ -360,15 +371,16 @@ class Patches(ClosedForm):
         return flat.reshape(len(pictures), frame.places, -1)
 
     def _size(self, frame: Frame) -> int:
-        """How many pictures to remember: the parameter, or if that is 0 as many as fit, from 8 to
-        256."""
+        """How many pictures to remember: the parameter `size`, or if that is 0 as many as hold
+        NUMBERS (6.3 million) coordinates, from 8 to 256."""
         coordinates = 80  # about so many, of pictures in colour
         most = NUMBERS // (frame.places * coordinates)
         usual_size = max(8, min(MOST, most))
         return int(self.params.size or usual_size)
 
     def _cells(self, frame: Frame) -> int:
-        """How many neighbouring places, in each direction, a place is compared with: 1 to 4."""
+        """How many neighbouring places, in each direction, a place is compared with: about as far
+        as params.shift pixels, or if that is 0 as 1/32 of the longer side; 1 to 4."""
         _, height, width = frame.shape
         longest = max(height, width)
         longest_of_small = max(frame.small)
@@ -380,7 +392,8 @@ class Patches(ClosedForm):
         return min(MOST_CELLS, cells)
 
     def _mean(self, frame: Frame, rows: Float) -> Float:
-        """(channels * places,): the mean of pictures, (pictures, features), about each place."""
+        """(channels * places,): the mean of rows, which are pictures, (pictures, features), about
+        each place, channel by channel, standardised as they are."""
         mean = rows.mean(axis=0)
         picture = mean.reshape(self.spec.shape)
         _, height, width = frame.shape
@@ -393,7 +406,7 @@ class Patches(ClosedForm):
 
 def _rounding(coordinates: int, step: float) -> float:
     """The largest squared distance of a place of so many coordinates from itself rounded to whole
-    steps of this length."""
+    steps of this length; LITTLE (1e-6) at least, for the rounding of float32."""
     return coordinates * step**2 / 4 + LITTLE
 
 
@@ -402,9 +415,10 @@ def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
     (places, offsets) both, for a grid (height, width) and offsets of at most `cells` in each
     direction.
 
-    around: the place at each offset from each place, at the edge the nearest one. comparisons: for
-    each place the indices, in an array (places, offsets) made flat, of the comparisons that another
-    place made with it.
+    around: the index of the place at each offset from each place, at the edge the nearest one.
+    comparisons: for each place the indices, in an array (places, offsets) made flat, of the
+    comparisons that another place made with it. Places are counted row by row, offsets likewise,
+    with 0 in the middle.
     """
     height, width = grid
     last_row = height - 1
@@ -437,27 +451,29 @@ def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
 
 
 def _table(columns: Sequence[Int]) -> Int:
-    """(places, columns): tables over a grid, (height, width) each, as the columns of one."""
+    """(places, columns): several tables over a grid, (height, width) each, as the columns of one,
+    its places row by row."""
     flat = [column.ravel() for column in columns]
     return np.stack(flat, axis=1)
 
 
 def _gathered(g: Builder, x: Value, index: Int) -> Value:
     """(batch, n, ...): entries of x, (batch, k, ...), along its second axis, by a table of n
-    indices of any shape."""
+    indices, 0 .. k - 1, of any shape, read row by row."""
     flat = index.ravel()
     places = g.const(flat, np.int64)
     return g.op("Gather", x, places, axis=1)
 
 
 def _least_along(g: Builder, x: Value, axis: int) -> Value:
-    """The least number along an axis, which is then gone."""
+    """The least number of x along an axis, counted from 0, which the result lacks."""
     axes = g.const([axis], np.int64)
     return g.op("ReduceMin", x, axes, keepdims=0)
 
 
 def some_numbers(total: int, most: int, seed: int) -> Int:
-    """At most `most` different numbers below total, drawn at random, in ascending order."""
+    """At most `most` different numbers below total, (n,), drawn at random, in ascending order: all
+    of them if there are no more; the same for the same seed."""
     if total <= most:
         return np.arange(total)
     rng = np.random.default_rng(seed)
@@ -466,7 +482,8 @@ def some_numbers(total: int, most: int, seed: int) -> Int:
 
 
 def some_rows(batches: Batches, numbers: Int) -> Float:
-    """(n, features) float64: the rows in batches whose numbers, rising, are given."""
+    """(n, features) float64: the rows in batches whose numbers, (n,), rising, are given. There must
+    be a batch."""
     chosen = []
     first = 0
     for batch in batches:

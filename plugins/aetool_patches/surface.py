@@ -32,7 +32,8 @@ Singles = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Usual:
-    """What costs are usual, read off pictures that were fitted.
+    """The costs of pictures that were fitted, from which the usual costs at each place are
+    computed.
 
     frame: the grid of places. costs: (pictures, maps * places) float32, in nats; judged: the
     numbers, rising, of these pictures among those that were fitted; maps: how many maps of places
@@ -45,7 +46,8 @@ class Usual:
     maps: int
 
     def without(self, left_out: Int) -> Usual:
-        """A copy without the pictures whose numbers are in left_out."""
+        """A copy without the pictures whose numbers among all that were fitted are in left_out,
+        (n,)."""
         stays = ~np.isin(self.judged, left_out)
         return replace(
             self,
@@ -54,9 +56,9 @@ class Usual:
         )
 
     def told(self) -> tuple[Float, Float, list[Rarity]]:
-        """(usual, deviation, rarities): the first two (maps * places,), in nats, as of `_of`; and
-        for each map the Rarity of a picture's score, the power mean over places of how many
-        deviations its costs lie above the usual ones."""
+        """(usual, deviation, rarities): the first two (maps * places,), in nats, as of `_of`, of
+        all pictures, one at least; and for each map the Rarity of a picture's score, the power mean
+        over places of how many deviations its costs lie above the usual ones, plus 1."""
         # sums of squares less squares of sums need the digits of float64
         costs = self.costs.astype(np.float64)
         pictures = len(costs)
@@ -99,7 +101,8 @@ class Usual:
         return usual, deviation.reshape(strays.shape)
 
     def _about(self, values: Float) -> Float:
-        """Values, (..., maps * places), averaged over the places around each, in the same shape."""
+        """Values, (..., maps * places), averaged over the places around each, map by map, under a
+        Gaussian of AROUND (2) places, in the same shape."""
         height, width = self.frame.grid
         down = window_means(height, height, AROUND)
         right = window_means(width, width, AROUND)
@@ -114,14 +117,14 @@ class Surface(Solution):
 
     densities: of colours, of colours beside contrast, beside that of each grain, and beside that of
     thin lines. usual, deviation: (maps * places,), costs that are usual at each place, and how far
-    they stray, in nats; rarities: for each map how rare the power mean of its costs is. mean:
-    (channels * places,), the mean of the pictures at each place, standardised. alike: how far
-    pictures look alike everywhere, 0 .. 1; where each place has a look of its own, these densities
-    tell little, and bits count by the square of it. fitted: the costs from which it follows what is
-    usual, also without some of the pictures.
+    they stray, in nats; rarities: for each map how rare the power mean over places of what its
+    costs have beyond the usual is, as of `Usual.told`. mean: (channels * places,), the mean of the
+    pictures at each place, standardised. alike: how far pictures look alike everywhere, 0 .. 1;
+    where each place has a look of its own, these densities tell little, and bits count by the
+    square of it. fitted: the costs of fitted pictures, which these are read off.
 
-    Score: how rare the power mean over all places of a map's costs is, in bits, joined over maps as
-    rarity.joined does with models; it falls on the pixels by how far costs are beyond the usual.
+    Score: how rare that power mean is of each map, in bits, joined over maps as rarity.joined does
+    with models; it falls on the pixels by how far costs are beyond the usual.
     """
 
     colours: Colours
@@ -136,8 +139,8 @@ class Surface(Solution):
     fair: bool = True
 
     def without(self, rows: Int) -> Surface:
-        """The solution without the fitted pictures of these numbers; this one if no picture would
-        be left."""
+        """The solution without the fitted pictures of these numbers, (n,); this one if none of
+        those whose costs are known would be left."""
         # densities are of all pixels of all pictures, which a few pictures hardly move
         fitted = self.fitted.without(rows)
         if not len(fitted.judged):
@@ -152,13 +155,15 @@ class Surface(Solution):
         )
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """(batch, features): the mean of the fitted pictures, blurred, for every record."""
+        """(batch, features): the mean of the fitted pictures (of at most 128), blurred, the same
+        for every record of x, (batch, features)."""
         frame = self.colours.frame
         mean = g.nothing(x) + self.mean
         return frame.enlarged(g, mean, frame.shape[0])
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """(batch, pixels + 1), in bits: what each pixel adds to the score; the last is 0."""
+        """(batch, pixels + 1), in bits: what each pixel adds to the score; the last is 0. x:
+        (batch, features)."""
         costs = self.colours.costs(g, x, self.densities)
         beyond = (costs - self.usual) / self.deviation
         beyond = g.relu(beyond)
@@ -167,8 +172,8 @@ class Surface(Solution):
         bits_of_maps = []
         shares = []
         for number, rarity in enumerate(self.rarities):
-            own = places + number * len(places)
-            far = g.columns_of(beyond, own)
+            places_of_map = places + number * len(places)
+            far = g.columns_of(beyond, places_of_map)
             bits_of_maps.append(maps.rare(g, far, len(places), rarity))
             shares.append(maps.share(g, far, self.colours.frame))
         score, parts = maps.joined(g, bits_of_maps)
@@ -185,7 +190,7 @@ class Surface(Solution):
 
 
 class Surfaces(ClosedForm):
-    """Fits densities of the pixels of pictures; a random sample of them where they are too many."""
+    """Fits densities of the pixels of pictures; a random sample of 128 where there are more."""
 
     def fit(self, batches: Batches) -> Surface:
         """Fit densities of colours and contrast, and measure what they usually cost. DataError
@@ -226,12 +231,15 @@ class Surfaces(ClosedForm):
         )
 
     def _described(self, colours: Colours, pictures: Float) -> list[Singles]:
-        """What densities are of, (pictures, pixels, descriptors) each, of pictures, (pictures,
-        features)."""
+        """The four `Colours.aspects` of pictures, (pictures, features), which densities are fitted
+        to: (pictures, pixels, descriptors) float32 each, of the pixels of reduced pictures, row by
+        row."""
         channels = colours.frame.shape[0]
         height, width = colours.frame.small
 
         def every_aspect(g: Builder, x: Value) -> Value:
+            """The four aspects side by side and flat: (batch, descriptors of all * height *
+            width)."""
             aspects = colours.aspects(g, x)
             every = g.op("Concat", *aspects, axis=1)
             return g.op("Flatten", every, axis=1)
@@ -239,7 +247,8 @@ class Surfaces(ClosedForm):
         flat = self._in_parts(every_aspect, pictures)
         laid = flat.reshape(len(flat), -1, height * width)
         every = laid.transpose(0, 2, 1)
-        # colours alone, and beside one number of contrast, those of all grains, and one again
+        # colours alone; beside one number of contrast; beside those of all grains; the rest, beside
+        # one again
         widths = [channels, channels + 1, channels + len(GRAINS)]
         return np.split(every, np.cumsum(widths), axis=2)
 
@@ -248,8 +257,9 @@ class Surfaces(ClosedForm):
         written: Callable[[Builder, Value], Value],
         pictures: Float,
     ) -> Singles:
-        """(pictures, n) float32: what is written of pictures, (pictures, features), evaluated for a
-        few of them at once, as what is computed on the way takes much memory."""
+        """(pictures, n) float32: what `written` adds to a graph for features, (batch, features),
+        evaluated for pictures, (pictures, features), a few at once, as what is computed on the way
+        takes much memory."""
         results = []
         for first in range(0, len(pictures), AT_ONCE):
             part = pictures[first : first + AT_ONCE]
@@ -258,7 +268,8 @@ class Surfaces(ClosedForm):
         return np.concatenate(results)
 
     def _mean(self, frame: Fine, rows: Float) -> Float:
-        """(channels * places,): what pictures, (rows, features), usually look like."""
+        """(channels * places,): the mean of rows, which are pictures, (pictures, features), about
+        each place, channel by channel, standardised as they are."""
         _, height, width = frame.shape
         down = window_means(height, frame.grid[0])
         right = window_means(width, frame.grid[1])
@@ -268,8 +279,8 @@ class Surfaces(ClosedForm):
 
 
 def _drawn(pixels: Singles) -> Float:
-    """Some of the pixels, (pictures, pixels, descriptors), at random, at most 12,000: (n,
-    descriptors) float64."""
+    """Some of the pixels, (pictures, pixels, descriptors), at random, at most 12,000, the same for
+    as many pixels: (n, descriptors) float64."""
     flat = pixels.reshape(-1, pixels.shape[-1])
     chosen = some_numbers(len(flat), PIXELS, 0)
     return flat[chosen].astype(np.float64)

@@ -41,7 +41,7 @@ WHITE, BLACK = 96 / 255, 96 / 255  # a feature is levels less 96, divided by 96
 class Frame:
     """The geometry of pictures: their size, and that of the grid of places at which they are
     described. shape: (channels, height, width); brightness: whether each channel is brought to one
-    mean first."""
+    mean first. Pictures are reduced to `small` before they are described."""
 
     shape: tuple[int, int, int]
     brightness: bool = True
@@ -49,7 +49,7 @@ class Frame:
     @property
     def small(self) -> tuple[int, int]:
         """The size in pixels, (height, width), of the reduced pictures to which filters are
-        applied."""
+        applied: the longer side is LONGEST (128), unless it is shorter."""
         _, height, width = self.shape
         longest = max(height, width)
         part = min(1.0, LONGEST / longest)
@@ -59,7 +59,8 @@ class Frame:
 
     @property
     def stride(self) -> int:
-        """Pixels of the reduced picture from one place to the next, across and down."""
+        """Pixels of the reduced picture from one place to the next, across and down: so many that
+        the longer side has at most GRID (32) places, STRIDE (2) at least."""
         longest = max(self.small)
         stride = math.ceil(longest / GRID)
         return max(STRIDE, stride)
@@ -79,13 +80,14 @@ class Frame:
         return height * width
 
     def write(self, g: Builder, x: Value) -> Value:
-        """(batch, channels, height, width): features x as small pictures, 0 .. 1 or, brought to one
-        brightness, about 1."""
+        """(batch, channels, *small): features x, (batch, features), as reduced pictures, 0 .. 1 or,
+        brought to one brightness, about 1."""
         channels, height, width = self.shape
         small_height, small_width = self.small
         intensity = x * WHITE
         intensity = intensity + BLACK
         picture = reshaped(g, intensity, [-1, *self.shape])
+        # pictures that are small enough stay as they are
         is_small = self.small == (height, width)
         if not is_small:
             rows = window_means(height, small_height)
@@ -102,8 +104,8 @@ class Frame:
         return picture / light
 
     def enlarged(self, g: Builder, places: Value, channels: int = 1) -> Value:
-        """(batch, channels * height * width): values of places, (batch, channels * places), spread
-        over the pixels of whole pictures."""
+        """(batch, channels * height * width): values of places, (batch, channels * places), blurred
+        as they are spread over the pixels of whole pictures."""
         _, height, width = self.shape
         down, right = self.grid
         picture = reshaped(g, places, [-1, channels, down, right])
@@ -115,10 +117,12 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Filters that whiten patches of pictures: principal axes, those that vary most first.
+    """Filters that whiten patches of pictures, which gives them the same variance along all axes:
+    principal axes, those that vary most first.
 
-    factor: pixels, along each side, that are averaged first. weight: (filters, channels, height,
-    width); bias: (filters,); deviation: of the Gaussian that answers are averaged by, in pixels.
+    factor: pixels, along each side, that are averaged first, so that patches are larger. weight:
+    (filters, channels, height, width); bias: (filters,); deviation: of the Gaussian that answers
+    are averaged by, in pixels.
     """
 
     factor: int
@@ -127,8 +131,9 @@ class Layer:
     deviation: float
 
     def write(self, g: Builder, picture: Value, frame: Frame) -> Value:
-        """(batch, descriptors, places): the logarithm of how strong groups of filters answer about
-        each place, and the answers of the leading ones; all less their mean over the picture."""
+        """(batch, width, places): the logarithm of how strong groups of filters answer about each
+        place, and the answers of the leading ones; all less their mean over the picture. picture:
+        (batch, channels, *frame.small), reduced to no less than a patch."""
         height, width = frame.small
         height = height // self.factor
         width = width // self.factor
@@ -159,18 +164,20 @@ class Layer:
 
     @property
     def width(self) -> int:
-        """How many descriptors the layer gives for each place."""
+        """How many descriptors the layer has for each place: one for each group, and one for each
+        leading filter."""
         groups = len(self._groups())
         return groups + self._leading
 
     @property
     def _leading(self) -> int:
-        """How many filters' answers are descriptors themselves."""
+        """How many filters' answers, of the first ones, are descriptors themselves: LEADING (3) at
+        most."""
         return min(LEADING, len(self.bias))
 
     def _groups(self) -> Float:
-        """(groups, filters): the weight of each filter in each group, whose sum is 1; first filters
-        are groups by themselves, later groups have ever more filters."""
+        """(groups, filters): the weight of each filter in each group, 0 outside of it, with the sum
+        1 over it; first filters are groups by themselves, later groups have ever more filters."""
         count = len(self.bias)
         # each group a certain factor larger than the one before, and none without a filter
         bounds = np.geomspace(1, count + 1, GROUPS + 1)
@@ -194,8 +201,8 @@ class Tint:
     width: int
 
     def write(self, g: Builder, picture: Value, frame: Frame) -> Value:
-        """(batch, channels, places): the mean colour about each place of pictures, less the mean
-        over all places."""
+        """(batch, channels, places): the mean colour about each place of pictures, (batch,
+        channels, *frame.small), less the mean over all places."""
         height, width = frame.small
         down, right = frame.grid
         rows = window_means(height, down, self.deviation)
@@ -212,9 +219,10 @@ class Texture:
     """Descriptors of all places: layers of filters and of colours, and the metric by which they are
     compared.
 
-    A place is (descriptors - mean) axes, mean: (descriptors,), axes: (descriptors, coordinates):
-    squared differences of it are the mean of those of each layer by itself and of all layers
-    together, each made white.
+    The coordinates of a place are (descriptors - mean) axes, mean: (descriptors,), axes:
+    (descriptors, coordinates): squared differences of them are the mean of those of each layer by
+    itself and of all layers together, each whitened, which gives about the same variance along all
+    axes.
     """
 
     frame: Frame
@@ -223,14 +231,16 @@ class Texture:
     axes: Float
 
     def write(self, g: Builder, x: Value) -> Value:
-        """(batch, places, coordinates): the coordinates of all places of features x."""
+        """(batch, places, coordinates): the coordinates of all places, row by row, of features x,
+        (batch, features)."""
         descriptors = described(g, x, self.frame, self.layers)
         centred = descriptors - self.mean
         return g.op("MatMul", centred, self.axes)
 
     @classmethod
     def of(cls, frame: Frame, layers: Layers, descriptors: Float) -> Texture:
-        """The texture whose metric is read off places, descriptors: (n, descriptors)."""
+        """The texture whose metric is read off places, one at least, by their descriptors, (n,
+        descriptors), those of layers side by side."""
         mean = descriptors.mean(axis=0)
         width = descriptors.shape[1]
         # all layers together, and each by itself
@@ -254,7 +264,8 @@ class Texture:
 
 
 def described(g: Builder, x: Value, frame: Frame, layers: Layers) -> Value:
-    """Describe every place of pictures by all layers: (batch, places, descriptors). x: features."""
+    """Describe every place of pictures by all layers: (batch, places, descriptors), those of layers
+    side by side. x: (batch, features)."""
     picture = frame.write(g, x)
     of_layers = [layer.write(g, picture, frame) for layer in layers]
     descriptors = of_layers[0]
@@ -265,10 +276,12 @@ def described(g: Builder, x: Value, frame: Frame, layers: Layers) -> Value:
 
 def learned(frame: Frame, spec: Spec, rows: Float) -> list[Layer | Tint]:
     """Learn the layers that describe places: filters, the principal axes of patches of pictures,
-    (rows, features), and layers of colours."""
+    (rows, features), and layers of colours: these first. Filters of coarser pictures are left out
+    where pictures are too small for a patch."""
     channels = frame.shape[0]
 
     def write_flat(g: Builder, x: Value) -> Value:
+        """Add reduced pictures of features x to a graph: (batch, channels * pixels)."""
         picture = frame.write(g, x)
         return g.op("Flatten", picture, axis=1)
 
@@ -298,8 +311,9 @@ def learned(frame: Frame, spec: Spec, rows: Float) -> list[Layer | Tint]:
 
 
 def _patches(pictures: Float, side: int) -> Float:
-    """At most PATCHES patches of this side, or of that of a smaller picture, at random places of
-    pictures, (pictures, channels, height, width): (n, channels, patch height, patch width)."""
+    """At most PATCHES (40,000) patches of this side, or of that of a smaller picture, at random
+    places of pictures, (pictures, channels, height, width), one at least: (n, channels, patch
+    height, patch width)."""
     _, _, height, width = pictures.shape
     patch_height = min(side, height)
     patch_width = min(side, width)
@@ -320,7 +334,8 @@ def _patches(pictures: Float, side: int) -> Float:
 
 def _filters(patches: Float) -> tuple[Float, Float]:
     """(weight (filters, channels, height, width), bias (filters,)) of the filters that whiten
-    patches, (n, channels, height, width): principal axes, those that vary most first."""
+    patches, (n, channels, height, width): principal axes, those that vary most first, as many as a
+    patch has values. An axis of hardly any variance is taken for one of a little more."""
     flat = patches.reshape(len(patches), -1)
     pixels = flat.shape[1]
     mean = flat.mean(axis=0)
@@ -343,7 +358,8 @@ def _filters(patches: Float) -> tuple[Float, Float]:
 
 def _whitening(rows: Float) -> Float:
     """The whitening matrix of rows, (rows, n): multiplied from the right, (n, n), it gives them
-    about the same variance along all axes, but for axes along which they hardly vary."""
+    about the same variance along all axes, but for axes along which they hardly vary. rows: one at
+    least, of any mean."""
     deviation = rows.std(axis=0)
     deviation = np.maximum(deviation, LEAST_DEVIATION)
     standard = rows / deviation
@@ -358,9 +374,11 @@ def _whitening(rows: Float) -> Float:
 
 def window_means(size: int, places: int, deviation: float = 0.0, whole: int = 0) -> Float:
     """(places, size): weights of the mean about each of so many places spread evenly over a line,
-    Gaussian of this deviation, or as far as the places lie apart.
+    Gaussian of this deviation, in its unit, or if that is 0 of half the distance between places,
+    0.5 at least. Each row adds up to 1.
 
-    whole: the length of the line, where the values, `size` of them, are about its middle.
+    whole: the length of the line, where the values, `size` of them, are about its middle; 0:
+    `size`. As many places as values on the whole line and no deviation: the identity.
     """
     whole = whole or size
     if places == size == whole and not deviation:
@@ -384,14 +402,16 @@ def window_means(size: int, places: int, deviation: float = 0.0, whole: int = 0)
 
 
 def both_axes(g: Builder, picture: Value, down: Float, right: Float) -> Value:
-    """Filter both axes of a picture by matrices: down picture right^T for each channel."""
+    """Multiply pictures, (batch, channels, height, width), by a matrix along each axis: down
+    picture right^T for each channel. down: (rows, height); right: (columns, width). The result is
+    (batch, channels, rows, columns)."""
     along_columns = g.op("MatMul", down, picture)
     return g.op("MatMul", along_columns, right.T)
 
 
 def reshaped(g: Builder, x: Value, sizes: Sequence[int]) -> Value:
-    """The same numbers in an array of these sizes: -1 for what is left over, as the batch is, and 0
-    for a size that stays."""
+    """The same numbers of x in an array of these sizes: -1 for what is left over, as the batch is,
+    and 0 for a size that is as in x."""
     shape = g.const(list(sizes), np.int64)
     return g.op("Reshape", x, shape)
 
@@ -406,7 +426,7 @@ def _less_mean(g: Builder, x: Value, width: int, places: int) -> Value:
 
 def mean_of_last(g: Builder, x: Value, size: int) -> Value:
     """(batch, n, 1): the mean over the last axis of x, (batch, n, size), written as nodes of a
-    graph."""
+    graph. size: that of the last axis."""
     # several equal columns: a product with a single one rounds by where a record stands
     shape = (size, EQUAL_COLUMNS)
     mean_weights = np.full(shape, 1 / size)

@@ -34,9 +34,9 @@ class Compared:
     """The distances of judged pictures from remembered ones, place by place.
 
     frame: the grid of places. squares: (judged, remembered, places) float32, the squared distance
-    of each place from the nearest one within reach. judged, remembered: the numbers, rising, of
-    these pictures among those that were fitted. itself: (judged, remembered) bool, where both are
-    one picture, which is not compared with itself.
+    of each place from the nearest one within reach; APART (1e6) for a picture and itself. judged,
+    remembered: the numbers, rising, of these pictures among those that were fitted. itself:
+    (judged, remembered) bool, where both are one picture, which is not compared with itself.
     """
 
     frame: Frame
@@ -58,10 +58,12 @@ class Compared:
         vouching: Mask | None = None,
     ) -> Compared:
         """Compare pictures with remembered ones, place by place. asked: (judged, places,
-        coordinates), the pictures; rows: (remembered, places, coordinates). cells: how many places
-        in every direction are searched. rounding: the mean squared distance up to which a picture
-        is one that is remembered, and not compared with it, where more than one is remembered.
-        vouching: (remembered, places) bool, which places the nearest may be; None: all."""
+        coordinates), the pictures; rows: (remembered, places, coordinates). judged, remembered:
+        (n,), the numbers of these pictures among those that were fitted, rising. cells: how many
+        places in every direction are searched. rounding: the mean squared distance up to which a
+        picture is one that is remembered, and not compared with it, where more than one is
+        remembered. vouching: (remembered, places) bool, which places the nearest may be; None:
+        all."""
         squares, here = _nearest_within(frame.grid, cells, asked, rows, vouching)
         itself = np.zeros(squares.shape[:2], dtype=bool)
         if len(rows) > 1:
@@ -70,7 +72,8 @@ class Compared:
         return cls(frame, squares, judged, remembered, itself)
 
     def without(self, left_out: Int) -> Compared:
-        """A copy without the pictures whose numbers are in left_out, judged or remembered."""
+        """A copy without the pictures whose numbers among all that were fitted are in left_out,
+        (n,), judged or remembered."""
         judged = ~np.isin(self.judged, left_out)
         remembered = ~np.isin(self.remembered, left_out)
         pairs = np.ix_(judged, remembered)
@@ -105,8 +108,10 @@ class Compared:
         return np.asarray(self.squares.min(axis=1))
 
     def usual(self) -> tuple[Float, Float, Rarity]:
-        """(usual, deviation), (places,) both, of distances: their mean, and how far they stray from
-        it; and how rare the joined distances of a picture are."""
+        """(usual, deviation), (places,) both, of distances: their mean over judged pictures, one at
+        least, and how far they stray from it, both averaged about each place; and the Rarity of
+        pictures by the power mean over places of 1 + how many deviations their distances lie beyond
+        the usual."""
         nearest = self.nearest().astype(np.float64)
         far = np.sqrt(np.maximum(nearest, LITTLE))
         moments = Moments.of(far)
@@ -131,8 +136,8 @@ class Moments:
     """Mean and mean square of values at each place: of all pictures, mean and square, (places,);
     and for each picture of all others, mean_of_others and square_of_others, (pictures, places).
 
-    At each place the largest values, of a share of the pictures, are left out: defects that lie at
-    the same place in several pictures would make one another usual.
+    At each place the largest values, of a SHARE (0.05) of the pictures, are left out: defects that
+    lie at the same place in several pictures would make one another usual.
     """
 
     mean: Float
@@ -142,7 +147,8 @@ class Moments:
 
     @classmethod
     def of(cls, values: Float) -> Moments:
-        """The moments of values, (pictures, places)."""
+        """The moments of values, (pictures, places), of one picture at least; those of others are 0
+        where there is but one."""
         pictures = len(values)
         left_out = int(SHARE * pictures)
         stays = np.ones(values.shape, dtype=bool)
@@ -169,7 +175,8 @@ def _usual(
     mean: Float,
     square: Float,
 ) -> tuple[Float, Float]:
-    """(usual, deviation), (..., places) both, by the mean and the mean square of distances.
+    """(usual, deviation), (..., places) both, by the mean and the mean square of distances at each
+    place, (..., places).
 
     Both are averaged about each place, and as they are uncertain of few pictures, the mean over all
     places is added to the deviation.
@@ -189,7 +196,8 @@ def _usual(
 
 
 def _about(frame: Frame, values: Float) -> Float:
-    """Average values, (..., places), over the places around each, by weights: (..., places)."""
+    """Average values, (..., places), over the places around each, under a Gaussian of AROUND (1.5)
+    places: (..., places)."""
     height, width = frame.grid
     down = window_means(height, height, AROUND)
     right = window_means(width, width, AROUND)
@@ -210,17 +218,17 @@ def _nearest_within(
     the same place. asked: (pictures, places, coordinates); rows: (others, places, coordinates).
 
     vouching: (others, places) bool, which places the nearest may be; None: all. `here` is of all
-    places in any case.
+    places in any case. Rounding may make them negative.
     """
     coordinates = asked.shape[-1]
     # a product of matrices at every place: (height, width, pictures, coordinates) by
     # (height, width, coordinates, others)
-    own = asked.astype(np.float32).transpose(1, 0, 2)
-    own = own.reshape(*grid, -1, coordinates)
-    other = rows.astype(np.float32).transpose(1, 2, 0)
-    other = other.reshape(*grid, coordinates, -1)
-    length = (own**2).sum(axis=3)
-    other_length = (other**2).sum(axis=2)
+    asked_places = asked.astype(np.float32).transpose(1, 0, 2)
+    asked_places = asked_places.reshape(*grid, -1, coordinates)
+    other_places = rows.astype(np.float32).transpose(1, 2, 0)
+    other_places = other_places.reshape(*grid, coordinates, -1)
+    length = (asked_places**2).sum(axis=3)
+    other_length = (other_places**2).sum(axis=2)
     silent = None
     if vouching is not None and not vouching.all():
         silent = np.zeros(other_length.shape, dtype=np.float32)
@@ -232,7 +240,7 @@ def _nearest_within(
     for down, right in itertools.product(line, line):
         at, there = _overlap(grid, down, right)
         # in place, as these are the largest arrays of a fit
-        square = own[at] @ other[there]
+        square = asked_places[at] @ other_places[there]
         square *= -2
         square += length[at][..., None]
         square += other_length[there][:, :, None]
@@ -259,8 +267,9 @@ def _overlap(
     down: int,
     right: int,
 ) -> tuple[Area, Area]:
-    """(slices of a grid, slices of the places that lie `down` and `right` of those), so that every
-    place has a counterpart. grid: (height, width)."""
+    """((rows, columns) of a part of a grid, (rows, columns) of the places that lie `down` and
+    `right` of those), as slices, so that every place has a counterpart; empty where there is none.
+    grid: (height, width)."""
     height, width = grid
     rows, rows_there = _shared(height, down)
     columns, columns_there = _shared(width, right)
@@ -268,7 +277,8 @@ def _overlap(
 
 
 def _shared(size: int, step: int) -> tuple[slice, slice]:
-    """(slice of a line of `size` places, slice of the places that lie `step` further)."""
+    """(slice of a line of `size` places, slice of the places that lie `step` further, below 0
+    before them), of the same length; empty where none lies on the line."""
     first = max(0, -step)
     # beyond the end there is nothing, and a negative end would count from it
     end = max(0, min(size, size - step))

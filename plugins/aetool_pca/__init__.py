@@ -10,6 +10,8 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
+    """The options of the model, each as its help says."""
+
     latent: int = param(
         0, "size of the code; 0: as many as explain 95 % of variance", min=0, max=4096
     )
@@ -30,6 +32,7 @@ class Params:
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
+    """Declare the model `pca`."""
     yield Model(
         "pca",
         "principal components; scores each column given the others, or by a density (PPCA)",

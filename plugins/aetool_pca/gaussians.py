@@ -45,12 +45,13 @@ ROWS_OF_AN_AXIS = 2  # axes are told by so many rows each, at least
 
 
 def conditionals(spec: Spec, cov: Float) -> Float:
-    """(features, features): predicts every column from all others, x -> x @ it on centred rows,
-    under a Gaussian of this covariance.
+    """(features, features): the matrix that predicts every column from all others, x -> x @ it on
+    centred rows, under a Gaussian of this covariance, (features, features), which must have an
+    inverse. Context features come out as they are.
 
     The conditional mean is x - P^-1_bb (P x)_b for the block b of a column, P the inverse
-    covariance (Rasmussen & Williams 2006, eq. 5.12, for one variable; the block form is the
-    same Schur complement).
+    covariance (Rasmussen & Williams 2006, eq. 5.12, for one variable; the block form is the same
+    Schur complement).
     """
     precision = np.linalg.inv(cov)
     inverse_blocks = np.zeros_like(precision)
@@ -62,7 +63,8 @@ def conditionals(spec: Spec, cov: Float) -> Float:
 
 
 def _blocks(spec: Spec) -> list[list[int]]:
-    """For each column that is scored the list of its features."""
+    """For each column that is scored the list of the indices of its features: numbers without a
+    flag and flags without a number first, then categories, then numbers with their flags."""
     numbers = spec.numeric.tolist()
     gates = spec.gate.tolist()
     alone = []
@@ -85,7 +87,7 @@ def _blocks(spec: Spec) -> list[list[int]]:
 
 def distances(prediction: Prediction, spec: Spec, batches: Batches) -> Float:
     """(rows,): for each row in batches the sum over scored features of the squared residual,
-    divided by its mean over rows, and cut at 25."""
+    divided by its mean over rows, and cut at 25. batches: one row at least."""
     scored = spec.owners() >= 0
     rows = 0
     total = np.zeros(spec.features)
@@ -116,7 +118,8 @@ def with_tails(
 
     One Gaussian would call every shower an outlier: residuals of real columns are a sharp bulk and
     a wide, thin rest. Dempster, Laird & Rubin 1977 for mixtures of one mean. The largest 0.25 % of
-    each feature are left out: an outlier must not make itself at home.
+    each feature are left out: an outlier must not make itself at home. scale and weight of the copy
+    are (components, features); no scale is below that of rounding to buckets.
     """
     few = few_rows(batches)
     square = prediction.residual(few) ** 2
@@ -132,6 +135,7 @@ def with_tails(
     rows_of_features = present.sum(axis=0)
     rows = rows_of_features[numbers]
     # what is believed of spreads read off few rows
+    # the rest is that of rows of deviation 1
     part = rows / (rows + PRIOR_ROWS)
     variance = scale[:, numbers] ** 2
     believed_variance = part * variance + (1 - part)
@@ -149,12 +153,14 @@ def with_joint(
     """A copy of the maps to which a density of all numbers together is added, weighed by `amount`.
 
     The axes are the whitened principal ones of a covariance from which the `trim` farthest rows are
-    weighed down (Maronna 1976), and the tails along them are fitted as those of columns are. A row
-    that is far in many columns at once is told by its neighbours in each, and only found here. What
-    an axis costs falls on the columns by the squares of its loadings. Where the rows before a row
-    are given, the density is of what they do not tell. Numbers of which most rows have one value,
-    or none, take no part: about that value they have no density. Where fewer than two numbers are
-    left, or `amount` is 0, the maps are returned as they are.
+    weighed down in inverse proportion to their squared distance (Maronna 1976), and the tails along
+    them are fitted as those of columns are. A row that is far in many columns at once is told by
+    its neighbours in each, and only found here. What an axis costs falls on the columns by the
+    squares of its loadings. Where the rows before a row are given, the density is of what they do
+    not tell. Numbers of which most rows have one value, or none, take no part: about that value
+    they have no density. Where fewer than two numbers are left, or `amount` is 0, the maps are
+    returned as they are. trim: a part of the rows, 0 .. 1; amount: how many times the bits of this
+    density count beside those of columns.
     """
     is_varied = ~mostly_one(spec, few_rows(batches))
     varied = np.flatnonzero(is_varied)
@@ -167,7 +173,7 @@ def with_joint(
     chunks = Columns(batches, numbers, lean)
     rows = sum(len(batch) for batch in batches)
     most = axes_of_wide(rows, len(numbers))
-    # variance of a value within its bucket
+    # variance of a value within its bucket, which is 2 * half wide
     rounding = spec.half[varied] ** 2 / 3
     middle = spread(chunks, most)
     rounds = TRIMS if trim else 0
@@ -199,9 +205,9 @@ def with_joint(
 
 def axes_of_wide(rows: int, features: int) -> int | None:
     """How many leading axes to find of a covariance that is estimated from so many `rows`; None for
-    up to 512 features, whose covariance is taken whole; else half as many as rows, from 1 to 128.
-    An axis needs a few rows behind it: with fewer, it is only what a handful of rows have in common
-    by chance."""
+    up to 512 features, whose covariance is formed in full; else half as many as rows, from 1 to
+    128. An axis needs a few rows behind it: with fewer, it is only what a handful of rows have in
+    common by chance."""
     if features <= DENSE:
         return None
     supported = rows // ROWS_OF_AN_AXIS
@@ -212,10 +218,10 @@ def with_companions(prediction: LowRank, spec: Spec, few: Float) -> Prediction:
     """The prediction of wide rows by a few axes, and by what these leave of the few columns that
     each is most alike beyond them: two sensors of one thing are no axis among thousands.
 
-    few: (rows, features). Companions are those whose correlation is beyond what the most alike of
-    as many unrelated columns would have by chance; of one column none tells another. The prediction
-    is returned as it is where no companion counts, where there are few rows, or too many features
-    to compare.
+    few: (rows, features), a sample of the rows. Companions are those whose correlation is beyond
+    what the most alike of as many unrelated columns would have by chance; of one column none tells
+    another. The prediction is returned as it is where no companion counts, where there are few rows
+    (8 or fewer, or hardly more than axes), or more than MOST_COMPARED (16,384) features.
     """
     features = spec.features
     if features > MOST_COMPARED or len(few) <= 2 * COMPANIONS:
@@ -252,9 +258,10 @@ def with_companions(prediction: LowRank, spec: Spec, few: Float) -> Prediction:
 
 
 def _most_alike(standard: npt.NDArray[np.float32], owners: Int) -> tuple[Int, Float]:
-    """The companions of each feature, those most correlated with it, of other columns: (their
-    indices, their correlations), (features, COMPANIONS) both. standard: (rows, features),
-    standardised; owners: (features,), the column of each, below 0 for the context."""
+    """The COMPANIONS (4) of each feature, those whose correlation with it is largest in size, of
+    other columns, the largest first: (their indices, their correlations), (features, COMPANIONS)
+    both. standard: (rows, features), of mean about 0 and deviation about 1; owners: (features,),
+    the column of each, below 0 for the context."""
     count, features = standard.shape
     index = np.zeros((features, COMPANIONS), dtype=np.int64)
     correlation = np.zeros((features, COMPANIONS))
@@ -279,7 +286,7 @@ def _most_alike(standard: npt.NDArray[np.float32], owners: Int) -> tuple[Int, Fl
 
 def spread(batches: Batches, most: int | None, weights: Float | None = None) -> Moments | Leading:
     """The mean and covariance of rows in batches, in full or by leading axes. weights: (rows,), or
-    None for 1 each.
+    None for 1 each. DataError if there are no rows, or no weight.
 
     most: how many leading axes of the covariance to find; None for the whole matrix.
     """
@@ -289,8 +296,9 @@ def spread(batches: Batches, most: int | None, weights: Float | None = None) -> 
 
 
 def nearness(far: Float, trim: float) -> Float:
-    """Weights for rows by their squared distances far, (rows,): 1, but for the part `trim` of the
-    farthest, whose weight falls in inverse proportion to the squared distance."""
+    """Weights for rows, (rows,), above 0, by their squared distances far, (rows,): 1, but for the
+    part `trim` of the farthest, whose weight falls in inverse proportion to the squared distance.
+    trim: 0 .. 1."""
     cut = np.quantile(far, 1 - trim)
     # rows that are all equal have no distances
     little = 1e-9
@@ -299,9 +307,9 @@ def nearness(far: Float, trim: float) -> Float:
 
 
 class Columns:
-    """Batches of some features alone, (rows, k), which can be iterated again and again. index:
-    (k,), which features; lean: (features, k), a linear prediction of these from all features, which
-    is subtracted; None for none."""
+    """Batches of some features alone, (rows, k) float32, which can be iterated again and again.
+    index: (k,), the indices of these; lean: (features, k), a linear prediction of these from all
+    features, which is subtracted; None for none."""
 
     def __init__(self, batches: Batches, index: Int, lean: Float | None = None) -> None:
         self.batches = batches
@@ -309,6 +317,8 @@ class Columns:
         self.lean = lean
 
     def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the features of one batch after the other, (rows, k) float32, less what is
+        predicted of them."""
         for batch in self.batches:
             chosen = batch[:, self.index]
             if self.lean is not None:
@@ -319,7 +329,8 @@ class Columns:
 
 def _lean(spec: Spec, batches: Batches) -> Float | None:
     """The linear prediction of a row's numbers from the rows before it, (features, numbers), by
-    ridge regression; None where no rows before are given."""
+    ridge regression; None where the model is not given the rows before. It is 0 for all other
+    features, and has no intercept."""
     if not spec.given:
         return None
     count = spec.given
@@ -341,10 +352,13 @@ def _mixture(
     least: Float,
     present: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[Float, Float]:
-    """Fit a mixture of zero-mean Gaussians to each column by EM: (scales, weights), (components, k)
-    both. square: (rows, k), the squares of the values.
+    """Fit a mixture of zero-mean Gaussians to each column by expectation maximisation: (scales,
+    weights), (components, k) both, where components is 3, and weights add up to 1. square: (rows,
+    k), the squares of the values.
 
-    least: (k,), the smallest scale. present: (rows, k), which of the values count; all if None.
+    least: (k,), the smallest scale. present: (rows, k), which of the values count; all if None; a
+    column of which none counts gets the least scales. The largest 0.25 % of each column are left
+    out.
     """
     counted = square
     if present is not None:
@@ -379,8 +393,9 @@ def _mixture(
 
 
 def _grouped(square: Float) -> tuple[Float, Float]:
-    """Group values of each column, in order, so that fewer stand for all: (means, counts), (groups,
-    k) both, from squares, (rows, k); infinite ones are left out.
+    """Sort the values of each column and average them in at most MOST_GROUPS groups: (means,
+    counts), (groups, k) both, from squares, (rows, k), in any order; infinite ones are left out. A
+    count is 0 where a column has fewer finite values than groups, and the mean then 0.
 
     Values side by side have nearly the same shares in every component, and a few hundred groups
     take a tenth of the time of thousands of rows.

@@ -33,12 +33,13 @@ FEATURE_NOISE = 1e-6  # likewise, for the others: a column may repeat another
 
 
 class PCA(ClosedForm):
-    """Principal components analysis as a model: its code are the leading eigenvectors of the
-    covariance (Pearson 1901; Hotelling 1933).
+    """Principal components analysis as a model: its code are the coordinates along the leading
+    eigenvectors of the covariance (Pearson 1901; Hotelling 1933).
 
     Score: every column given all others under a Gaussian with that covariance, which is
     re-estimated twice with the `trim` farthest rows weighed down in inverse proportion to their
-    distance, as M-estimators do (Maronna 1976).
+    distance, as M-estimators do (Maronna 1976). Of tables also the density of all numbers together,
+    as `with_joint` adds it. With params.probabilistic instead the density of probabilistic PCA.
     """
 
     def fit(self, batches: Batches) -> Components:
@@ -71,7 +72,8 @@ class PCA(ClosedForm):
         return with_joint(maps, self.spec, batches, JOINT_TRIM, self.params.joint)
 
     def _axes(self, batches: Batches) -> int | None:
-        """How many leading axes of wide rows to find; None to form the whole covariance."""
+        """How many leading axes of the covariance to find, at least as many as the code has units;
+        None, of up to 512 features, to form all of it."""
         rows = sum(len(batch) for batch in batches)
         most = axes_of_wide(rows, self.spec.features)
         if most is None:
@@ -98,7 +100,8 @@ class PCA(ClosedForm):
         return noise
 
     def _prediction(self, moments: Moments | Leading) -> Prediction:
-        """A prediction of each feature from the other columns."""
+        """A prediction of each feature from the other columns: of tables with a full covariance by
+        all of them, else by leading axes (64 of small pictures). moments: of the rows."""
         noise = self._noise(moments.rows)
         if isinstance(moments, Moments) and self.spec.shape is None:
             covariance = moments.cov + np.diag(noise)
@@ -120,7 +123,9 @@ class PCA(ClosedForm):
         return LowRank(moments.mean, loadings, precision, diagonal)
 
     def _maps(self, moments: Moments | Leading) -> Components:
-        """The maps from features to code and from code to expected features."""
+        """The maps from features to code and from code to expected features, by the leading axes of
+        rows with these moments; without a prediction, and with scales and weights of 1, which
+        `with_tails` replaces."""
         principal = Leading.of(moments) if isinstance(moments, Moments) else moments
         k = self.params.latent or _enough(principal.variances, principal.total)
         # the code, whose decoder is its encoder turned over
@@ -141,8 +146,9 @@ class PCA(ClosedForm):
         )
 
     def _probabilistic(self, batches: Batches) -> Components:
-        """Maximum likelihood of probabilistic PCA (Tipping & Bishop 1999, section 3.2), of numbers,
-        of which there must be two: DataError if not.
+        """The maximum likelihood solution of probabilistic PCA (Tipping & Bishop 1999, section
+        3.2), of the numbers among features of rows in batches. DataError with fewer than two
+        numbers, or without rows.
 
         sigma^2 is the mean of the eigenvalues left out, W = U (Lambda - sigma^2 I)^(1/2), and with
         M = W^T W + sigma^2 I the posterior of z is N(M^-1 W^T (x - mean), sigma^2 M^-1). With z its
@@ -170,7 +176,7 @@ class PCA(ClosedForm):
         stretch = np.sqrt(beyond_noise)
         k = len(stretch)
         features = self.spec.features
-        # M is diagonal in the axes
+        # M is diagonal in the axes, and m its diagonal
         m = stretch**2 + noise
         encoder = np.zeros((features, k))
         encoder[numbers] = axes.vectors * (stretch / m)
@@ -197,7 +203,7 @@ class PCA(ClosedForm):
 
 
 def _mean(batches: Batches) -> Float:
-    """(features,): the mean of all rows in batches."""
+    """(features,): the mean of all rows in batches, one at least."""
     rows = 0
     # an integer: added to the first sum it changes no bit of it
     total: Float | int = 0
@@ -208,14 +214,16 @@ def _mean(batches: Batches) -> Float:
 
 
 def _explained(variances: Float, total: float) -> list[float]:
-    """The part of the total variance along each of the first at most 32 components."""
+    """The part of the total variance along each of the first at most 32 components, rounded to 4
+    digits. variances: (components,), along each; total: of all features."""
     parts = variances[:MOST_TOLD] / max(total, 1e-12)
     return [round(part, 4) for part in parts.tolist()]
 
 
 def _enough(variances: Float, total: float) -> int:
     """The number of leading components that together explain 95 % of the total variance; one more
-    than there are if all explain less. variances: (components,), of each, the largest first."""
+    than there are if all explain less. variances: (components,), of each, the largest first; total:
+    of all features."""
     part = np.cumsum(variances) / max(total, 1e-12)
     before = np.searchsorted(part, ENOUGH)
     return int(before + 1)

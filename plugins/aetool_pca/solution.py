@@ -22,10 +22,11 @@ IN_BITS = 1 / math.log(2)
 class Joint:
     """A density of several numbers together: independent along axes, heavy-tailed along each.
 
-    numbers: the features it is of. mean: (numbers,). axes: (numbers, k), of numbers less their
-    mean; along each the mixture of zero-mean Gaussians of scale and weight, (components, k).
-    share: (k, columns), how much of an axis is each column's. amount: how much it counts.
-    lean: (features, numbers), what the rows before tell of the numbers, which is taken off first.
+    numbers: (numbers,), the indices of the features that it is of. mean: (numbers,). axes:
+    (numbers, k), of numbers less their mean; along each the mixture of zero-mean Gaussians of scale
+    and weight, (components, k). share: (k, columns), how much of an axis is each column's, which
+    adds up to 1. amount: times which its bits count. lean: (features, numbers), what the rows
+    before tell of the numbers, which is subtracted first; None where no rows before are given.
     """
 
     numbers: Int
@@ -39,7 +40,8 @@ class Joint:
 
     def bits(self, g: Builder, x: Value) -> Value:
         """(batch, columns + 1), in bits: how much less dense the numbers are together than the
-        likeliest, spread over the columns; last 0."""
+        likeliest, each axis capped as `costs.capped` does, spread over the columns, times `amount`;
+        last 0. x: (batch, features)."""
         numbers = g.columns_of(x, self.numbers)
         if self.lean is not None:
             numbers = numbers - x @ self.lean
@@ -57,7 +59,8 @@ class Joint:
 
 
 class Prediction(Protocol):
-    """A linear prediction of every feature of a record from the other columns."""
+    """A linear prediction of every feature of a record from the other columns, in numpy
+    (`residual`) and in a graph (`write`)."""
 
     def residual(self, x: Float) -> Float:
         """The part of rows x, (rows, features), that is not predicted: x less its prediction,
@@ -70,26 +73,28 @@ class Prediction(Protocol):
 @dataclass(frozen=True, eq=False)
 class Whole(Prediction):
     """Predicts each feature from all others: mean + (x - mean) weights, with weights (features,
-    features)."""
+    features) and mean (features,)."""
 
     mean: Float
     weights: Float
 
     def residual(self, x: Float) -> Float:
+        """Rows x, (rows, features), less what is predicted of them, in the same shape."""
         centred = x - self.mean
         predicted = centred @ self.weights
         return np.asarray(centred - predicted)
 
     def write(self, g: Builder, x: Value) -> Value:
+        """(batch, features): what the others predict of each feature of x, (batch, features)."""
         offset = self.mean - self.mean @ self.weights
         return g.affine(x, self.weights, offset)
 
 
 @dataclass(frozen=True, eq=False)
 class LowRank(Prediction):
-    """Predicts each of many features by a few directions: with the inverse of the covariance
-    P = precision I - left left^T, left (features, q), and its diagonal, (features,), what is left
-    of x is P (x - mean) / diagonal."""
+    """Predicts each of many features by a few directions: with the inverse of the covariance P =
+    precision I - left left^T, left (features, q), and its diagonal, (features,), the residual of x,
+    what is not predicted, is P (x - mean) / diagonal. mean: (features,)."""
 
     mean: Float
     left: Float
@@ -97,12 +102,14 @@ class LowRank(Prediction):
     diagonal: Float
 
     def residual(self, x: Float) -> Float:
+        """Rows x, (rows, features), less what is predicted of them, in the same shape."""
         centred = x - self.mean
         along = centred @ self.left
         pull = self.precision * centred - along @ self.left.T
         return np.asarray(pull / self.diagonal)
 
     def write(self, g: Builder, x: Value) -> Value:
+        """(batch, features): what is predicted of each feature of x, (batch, features)."""
         centred = x - self.mean
         straight = centred * self.precision
         along = centred @ self.left
@@ -115,13 +122,15 @@ class LowRank(Prediction):
 class WithCompanions(Prediction):
     """A prediction improved by companions: the errors that `base` makes in some features help to
     predict its errors in others. index: (features, companions), for each feature the indices of its
-    companions; weights: in the same shape, times which a companion's error counts as its own."""
+    companions; weights: in the same shape, by which a companion's error is multiplied to predict
+    that of the feature."""
 
     base: LowRank
     index: Int
     weights: Float
 
     def residual(self, x: Float) -> Float:
+        """Rows x, (rows, features), less what is predicted of them, in the same shape."""
         residual = self.base.residual(x)
         explained = np.zeros(residual.shape)
         companions = zip(self.index.T, self.weights.T, strict=True)
@@ -131,6 +140,7 @@ class WithCompanions(Prediction):
         return residual - explained
 
     def write(self, g: Builder, x: Value) -> Value:
+        """(batch, features): what is predicted of each feature of x, (batch, features)."""
         predicted = self.base.write(g, x)
         residual = x - predicted
         companions = zip(self.index.T, self.weights.T, strict=True)
@@ -147,14 +157,14 @@ class Components(Solution):
 
     encoder: (features, k), decoder: (k, features): the code. prediction: of every feature from the
     other columns; None where only the code restores it. What the prediction leaves is a mixture of
-    zero-mean Gaussians, tails and all: scale and weight are (components, features). prior:
-    (features,), how often a flag or level occurs.
+    zero-mean Gaussians with wide tails: scale and weight are (components, features). prior:
+    (features,), how often a flag or level occurs. report, drawn, scatter: as of Solution.
 
-    shared: the code has a density of its own, and is part of the score: numbers are surprising
-    beside what the code says of them, and half the square of the code plus `shared` nats is what
-    all columns share. For probabilistic PCA that adds up to -log N(x; mean, covariance). joint:
-    what records are rare as a whole by is added to what each column is given the others. restores:
-    what is expected is what the code restores, rather than the prediction.
+    shared: None, or the code has a density, N(0, I), and is part of the score: numbers are
+    surprising beside what the code says of them, and half the square of the code plus `shared` nats
+    is what all columns share. For probabilistic PCA that adds up to -log N(x; mean, covariance).
+    joint: the density of all numbers together, whose bits are added to what each column is given
+    the others. restores: what is expected is what the code restores, rather than the prediction.
     """
 
     mean: Float
@@ -172,22 +182,27 @@ class Components(Solution):
     scatter: tuple[Float, Float] | None = None
 
     def encode(self, g: Builder, x: Value) -> Value:
+        """The codes of features x, (batch, features): (batch, k)."""
         offset = -self.mean @ self.encoder
         return g.affine(x, self.encoder, offset)
 
     def decode(self, g: Builder, z: Value) -> Value:
+        """(batch, features): what the codes z, (batch, k), restore; flags and levels are not cut to
+        0 .. 1."""
         return g.affine(z, self.decoder, self.mean)
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """(batch, features): what the other columns predict of each, or what the code restores."""
+        """(batch, features): what the other columns predict of each feature of x, (batch,
+        features), or, with `restores` or without a prediction, what the code restores."""
         if self.restores or self.prediction is None:
             code = self.encode(g, x)
             return self.decode(g, code)
         return self.prediction.write(g, x)
 
     def parts(self, g: Builder, x: Value) -> Value:
-        """The cost of each column given all others, (batch, columns + 1), in nats, the last 0; or,
-        with `shared`, given the code, the last being the nats of the code."""
+        """The cost of each column of x, (batch, features), given all others, (batch, columns + 1),
+        in nats, the last 0; or, with `shared`, given the code, the last being the nats of the
+        code."""
         expected = self.expected(g, x)
         numbers = None
         index = g.spec.numeric
@@ -212,7 +227,8 @@ class Components(Solution):
 
     def bits(self, g: Builder, x: Value) -> Value:
         """(batch, columns + 1), in bits: the parts, plus the bits of the joint density, each bent
-        so that it stays below log2(rows + 1) + 32, rows being those that were fitted."""
+        so that it stays below log2(rows + 1) + 32, rows being those that were fitted. x: (batch,
+        features)."""
         parts = self.parts(g, x)
         bits = costs.in_bits(g, parts)
         if self.joint is not None:
@@ -223,8 +239,9 @@ class Components(Solution):
 
     def surprise(self, g: Builder, x: Value) -> Value | None:
         """How surprising each column is given the others, (batch, columns), in bits: by the parts,
-        but numbers are not capped; None without a joint density. Where one value is wrong, those
-        that it predicts look wrong too, and only how far off they are tells which it is."""
+        but what a number far off costs goes on rising, though more slowly beyond 1,000 bits; None
+        without a joint density. Where one value is wrong, those that it predicts look wrong too,
+        and only how far off they are tells which it is. x: (batch, features)."""
         if self.joint is None:
             return None
         spec = g.spec
@@ -256,7 +273,8 @@ class Components(Solution):
 
 def rarer_nats(g: Builder, square: Value, scale: Float, weight: Float) -> Value:
     """By how many nats the density of a zero-mean mixture of Gaussians is lower at values than at
-    0: (batch, k). square: (batch, k), the values' squares; scale, weight: (components, k)."""
+    0: (batch, k). square: (batch, k), the values' squares, finite; scale, weight: (components,
+    k)."""
     costs = []
     components = zip(scale, weight, strict=True)
     for component_scale, component_weight in components:

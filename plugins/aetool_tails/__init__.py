@@ -10,6 +10,8 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
+    """The options of the model, each as its help says."""
+
     part: float = param(
         0.05, "part of a column's values that each of its tails is fitted to", min=0.001, max=0.5
     )
@@ -17,6 +19,7 @@ class Params:
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
+    """Declare the model `tails`."""
     yield Model(
         "tails",
         "the two tails of each column of numbers; a closed form that knows how far out values lie",

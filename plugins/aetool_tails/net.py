@@ -29,12 +29,13 @@ IN_BITS = 1 / math.log(2)
 
 @dataclass(frozen=True, eq=False)
 class TailsOfColumns(Solution):
-    """The fitted tails of each number x of a record: start, scale, shape, part, each (2, numbers):
-    of the UPPER tails, and of the LOWER ones, which are upper tails of -x.
+    """The fitted tails of each number x of a record, which is standardised: start, scale, shape,
+    part, each (2, numbers): of the UPPER tails, and of the LOWER ones, which are upper tails of -x.
 
     The part of a column's values beyond x is, where x lies beyond start, part * (1 + shape (x -
-    start) / scale)^(-1 / shape); of a column without tails the part is 0. centre: (features,),
-    medians of the numbers, and how often a flag or level occurs.
+    start) / scale)^(-1 / shape); of a column without tails the part is 0. start and scale are in
+    standard deviations, part is 0 .. 0.5. centre: (features,), medians of the numbers, and how
+    often a flag or level occurs.
     """
 
     start: Float
@@ -45,14 +46,15 @@ class TailsOfColumns(Solution):
     fair: bool = True  # one row among those of a tail moves it by next to nothing
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """(batch, features): the same usual values for every record."""
+        """(batch, features): the usual values, `centre`, for every record of x, (batch,
+        features)."""
         return x * 0.0 + self.centre
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """The score of each record, divided among columns, (batch, columns + 1): that of its rarest
-        value, -log2 of the part p of values as far out, times the number of tails, as one of so
-        many is the rarest by chance (Bonferroni), less MARGIN; or 0 where that is below 0. So a
-        score of s bits has p <= 2^-s."""
+        """The score of each record of x, (batch, features), in bits, divided among columns, (batch,
+        columns + 1), last 0: that of its rarest value, -log2 of the part p of values as far out,
+        times the number of tails, as one of so many is the rarest by chance (Bonferroni), less
+        MARGIN (3 bits); or 0 where that is below 0. So a score of s bits has p <= 2^-s."""
         has_tail = self.part > 0
         tails = int(has_tail.sum())
         if not tails:
@@ -76,9 +78,9 @@ class TailsOfColumns(Solution):
         return costs.summed(g, bits, column_of_each)
 
     def _bits(self, g: Builder, side: int, numbers: Value) -> Value:
-        """How rare each number is on one side of its column, (batch, numbers): -log2 of the part of
-        the column's values that lie as far out; 0 for one that is not in that tail. side: UPPER or
-        LOWER."""
+        """How rare each of numbers, (batch, numbers), is on one side of its column, in bits, in
+        their shape: -log2 of the part of the column's values that lie as far out; 0 for one that is
+        not in that tail. side: UPPER or LOWER."""
         scale = self.scale[side]
         shape = self.shape[side]
         part = self.part[side]
@@ -101,6 +103,8 @@ class Tails(ClosedForm):
     """Fits the two tails of each column: measures where they begin, and how fast they fall off."""
 
     def fit(self, batches: Batches) -> TailsOfColumns:
+        """Measure the tails of each column of numbers in batches, and usual values of all features.
+        DataError without rows."""
         rows = sum(len(batch) for batch in batches)
         if not rows:
             raise DataError("no rows to fit")
@@ -114,6 +118,7 @@ class Tails(ClosedForm):
         tails = np.zeros((2, numbers, len(NO_TAIL)))
         # of columns that are not measured
         tails[:] = NO_TAIL
+        # a few columns at a time, so that their values fit into memory beside the batches
         at_once = max(1, NUMBERS_AT_ONCE // rows)
         for first in range(0, numbers, at_once):
             end = min(first + at_once, numbers)
@@ -137,8 +142,8 @@ class Tails(ClosedForm):
         return TailsOfColumns(start, scale, shape, part, centre)
 
     def _missing(self, batches: Batches, numbers: Int) -> npt.NDArray[np.bool_]:
-        """(rows, numbers): True where the flag of a number says that it is missing. numbers: their
-        indices in spec.numeric."""
+        """(rows, numbers): True where the flag of a number says that it is missing. numbers:
+        (numbers,), which of spec.numeric they are. There must be a batch."""
         gates = self.spec.gate[numbers]
         gated = gates >= 0
         flags = [batch[:, gates] != 0 for batch in batches]
@@ -146,8 +151,9 @@ class Tails(ClosedForm):
 
     def _measure(self, tails: Float, centre: Float, columns: Int, values: Float) -> None:
         """Measure the tails and medians of some numbers by their values, (rows, columns), and write
-        them into tails and centre, in place. columns: the indices of these numbers. Those of fewer
-        than 10 different values get no tails."""
+        them into tails, (2, numbers, 4), as of `_tails` for each side, and centre, (features,), in
+        place. columns: (columns,), which of spec.numeric these numbers are. Without rows a median
+        is 0. Those of fewer than 10 different values keep the tails that are there."""
         if not len(columns):
             return
         features = self.spec.numeric[columns]
@@ -169,10 +175,11 @@ class Tails(ClosedForm):
 
 
 def _tails(values: Float, wanted: float) -> Float:
-    """(columns, 4): start, scale, shape, part of the upper tails of sorted values, (rows, columns),
-    by probability-weighted moments (Hosking & Wallis 1987, equation 6); a shape read off few values
-    is believed in part. Where no value is above the start, as many are the largest, the part is
-    that of one row more."""
+    """(columns, 4): start, scale, shape, part of the upper tails of values, (rows, columns), rising
+    in each column, one row at least, by probability-weighted moments (Hosking & Wallis 1987,
+    equation 6); a shape read off few values is believed in part. wanted: the part of the values
+    that is to lie in a tail. Where no value is above the start, as many are the largest, the part
+    is that of one row more."""
     rows = len(values)
     start = np.quantile(values, 1 - wanted, axis=0)
     is_beyond = values > start
@@ -212,8 +219,9 @@ def _tails(values: Float, wanted: float) -> Float:
 
 
 def _means_of_cut(excess: Float, count: Int) -> Float:
-    """(columns,): the mean of each column's so many excesses, (rows, columns), each cut at five
-    times that mean, as of aetool.detection.calibration.tail_scale."""
+    """(columns,): the mean of each column's excesses, (rows, columns), 0 or more, each cut at five
+    times that mean, found by iteration, as of aetool.detection.calibration.tail_scale. count:
+    (columns,), by which the sum is divided, as further rows may be filled up with 0."""
     mean: Float = excess.sum(axis=0) / count
     for _ in range(ROUNDS):
         cut_excess = np.minimum(excess, CUT * mean)

@@ -10,6 +10,8 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
+    """The options of the model, each as its help says."""
+
     trees: int = param(100, "trees", min=1, max=1000)
     depth: int = param(8, "cuts along a path", min=1, max=12)
     sample: int = param(1024, "rows that a tree is grown from", min=2, max=65_536)
@@ -17,6 +19,7 @@ class Params:
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
+    """Declare the model `trees`."""
     yield Model(
         "trees",
         "an isolation forest: how soon random cuts leave a record alone; a closed form that knows "

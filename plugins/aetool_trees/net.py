@@ -31,10 +31,11 @@ class Level:
     """The nodes of all trees at one depth, 2^depth of each tree, tree by tree, with the cut of
     each; arrays (nodes,) if not said otherwise.
 
-    features: (trees,), the feature that each tree cuts. cut: a value above it goes right; NO_CUT
-    where all rows of a node have one value. low, high: the lowest and highest value of a node's
-    rows. least: (trees,), the least width of a node. left: how many cuts more its rows take on the
-    average.
+    features: (trees,), the index of the feature that each tree cuts. cut: a value above it goes
+    right; NO_CUT where all rows of a node have one value. low, high: the lowest and highest value
+    of a node's rows, 0 of a node without rows. least: (trees,), the least width that high - low
+    counts as. left: how many cuts more its rows take on average until each is alone. Values are
+    standardised.
     """
 
     features: Int
@@ -49,10 +50,12 @@ class Level:
 class Forest(Solution):
     """A fitted isolation forest: scores a record by how many cuts earlier than usual it is alone.
 
-    levels: of all trees; leaves: how many cuts the rows in each leaf, (leaves,), still take. A cut
+    levels: of all trees, from the root down; leaves: (leaves,), tree by tree, how many cuts more
+    the rows in each leaf take. owner: (features,), the column of each feature, below 0 for the
+    context. centre: (features,), usual values: medians, and how often flags and levels occur. A cut
     halves the space on the average, so that a cut is a bit; parts are given in nats. The score is
-    the sum of what each cut changes: the cuts that were expected before it, less the one it was
-    and those expected after it; the change is of the column that is cut.
+    the sum of what each cut changes: the cuts that were expected before it, less the one it was and
+    those expected after it; the change is of the column that is cut.
 
     A record beyond the values of a node's rows is cut off from all of them with the probability
     that a cut between the farthest values, its own among them, falls into the gap: it is treated as
@@ -66,13 +69,16 @@ class Forest(Solution):
     fair: bool = True
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """(batch, features): the same usual values for every record."""
+        """(batch, features): the usual values, `centre`, for every record of x, (batch,
+        features)."""
         return x * 0.0 + self.centre
 
     def parts(self, g: Builder, x: Value) -> Value:
         """(batch, columns + 1), in nats: by how much earlier the cuts of each column leave the
-        record alone; last 0."""
+        record alone than was expected, below 0 where they are later; last 0. x: (batch,
+        features)."""
         trees = len(self.levels[0].features)
+        # in which node of its level each tree has the record, (batch, trees): at first in the root
         node = g.columns_of(x, [0] * trees) * 0.0
         alive = node + 1.0  # the probability that a record is not alone yet
         cuts_left = [level.left for level in self.levels]
@@ -86,7 +92,8 @@ class Forest(Solution):
             value = g.columns_of(x, level.features)
             cut = _read(g, level.cut, node, trees)
             stays = _staying(g, level, value, node)
-            # where rows of one value are not cut, only a record of another value makes a cut of it
+            # how many cuts this level takes; where rows of one value are not cut, only a record of
+            # another value makes a cut of it
             is_cut = g.as_number(cut < LARGEST)
             spent = is_cut * stays + (1.0 - stays)
             first_child = node * 2.0
@@ -106,7 +113,8 @@ class Forest(Solution):
         return total * (math.log(2) / trees)
 
     def surprise(self, g: Builder, x: Value) -> Value:
-        """(batch, columns), in bits: what each column adds to the score."""
+        """(batch, columns), in bits: what each column of x, (batch, features), adds to the
+        score."""
         bits = self.bits(g, x)
         columns = range(len(g.spec.columns))
         return g.columns_of(bits, list(columns))
@@ -119,7 +127,8 @@ def _staying(
     node: Value,
 ) -> Value:
     """The probability that a cut does not part a record from all rows of its node, for each tree:
-    (batch, trees). value: of the feature that each tree cuts; node: as of `_read`."""
+    (batch, trees), above 0, 1 for a record between their lowest and highest value. value: (batch,
+    trees), of the feature that each tree cuts; node: as of `_read`."""
     trees = len(level.features)
     low = _read(g, level.low, node, trees)
     high = _read(g, level.high, node, trees)
@@ -136,7 +145,8 @@ def _read(
     trees: int,
 ) -> Value:
     """Look up a table of all nodes of a level, (nodes,), at the node in which each tree has the
-    record: (batch, trees). node: (batch, trees), counted within its tree."""
+    record: (batch, trees). node: (batch, trees) float32, its number within its tree, from 0; table:
+    tree by tree."""
     nodes_of_a_tree = len(table) // trees
     first = np.arange(trees) * nodes_of_a_tree
     stored = g.const(table, np.float16)
@@ -149,8 +159,8 @@ class Trees(ClosedForm):
     """Grows an isolation forest: all trees side by side, level by level."""
 
     def fit(self, batches: Batches) -> Forest:
-        """Grow the forest on random samples of the rows in batches. DataError without rows,
-        ParamError for too many leaves."""
+        """Grow the forest on random samples of the rows in batches. DataError without rows;
+        ParamError if trees * 2^depth is more than MOST_NODES (262,144)."""
         no_rows = np.zeros((0, self.spec.features), np.float32)
         x = np.concatenate([no_rows, *batches])
         if not len(x):
@@ -179,9 +189,13 @@ class Trees(ClosedForm):
 
 
 class _Growing:
-    """Trees while they grow, level by level: in which node of its tree each sampled row is.
+    """Trees while they grow, level by level: in which node of its tree each sampled row is. After
+    `cut`, once for each level, `done` returns them.
 
-    rows: (trees, sample), numbers of rows x. node: (trees, sample), 0 .. 2^depth - 1.
+    x: (n, features); rows: (trees, sample), the numbers of the rows of x that each tree is grown
+    from. node: (trees, sample), 0 .. 2^depth - 1. units: what may be cut, (first feature, how many
+    features) of each: a number, a flag, or all levels of a category. counts: for each level, from
+    the root on, how many rows are in each node, tree by tree.
     """
 
     def __init__(
@@ -194,7 +208,7 @@ class _Growing:
         self.x = x
         self.rows = rows
         self.rng = rng
-        # what may be cut: numbers and flags by themselves, and of each category one level
+        # each number, flag and category is as likely to be cut as any other
         self.units = [(int(feature), 1) for feature in spec.numeric]
         self.units += [(feature, 1) for feature, _ in spec.flags]
         self.units += [(first, width) for _, first, width in spec.categories]
@@ -210,8 +224,9 @@ class _Growing:
         self.levels: list[Level] = []
 
     def cut(self) -> None:
-        """Split every node that still can be split, each tree along one feature drawn for it: adds
-        to `levels` and `counts`, and moves each row to its new `node`."""
+        """Split every node whose rows differ, each tree along one feature drawn for it, each node
+        at a place of its range drawn for it: adds to `levels` and `counts`, and moves each row to
+        its new `node`."""
         trees = len(self.rows)
         nodes = trees << len(self.levels)
         of_a_tree = nodes // trees
@@ -254,7 +269,8 @@ class _Growing:
         nodes: int,
     ) -> tuple[Features, Features]:
         """(lowest, highest), (nodes,) both, of the values in each node; 0 in one without rows.
-        place: (trees, sample), the node in which each of the values is."""
+        place: (trees, sample), the node, 0 .. nodes - 1 over all trees, in which each of the
+        values, (trees, sample), is."""
         low = np.full(nodes, np.inf, dtype=np.float32)
         high = np.full(nodes, -np.inf, dtype=np.float32)
         flat_place = place.ravel()
@@ -268,8 +284,8 @@ class _Growing:
         return low, high
 
     def _features(self) -> Int:
-        """(trees,): a feature drawn for each tree to cut: a number, a flag, or of a category the
-        level that a random one of the tree's rows has."""
+        """(trees,): the index of a feature drawn for each tree to cut: a number, a flag, or of a
+        category the level that a random one of the tree's rows has."""
         trees, sample = self.rows.shape
         units = self.rng.integers(0, len(self.units), trees)
         place_in_sample = self.rng.integers(0, sample, trees)
@@ -289,13 +305,14 @@ class _Growing:
         """The trees, once all levels are cut: (levels, leaves).
 
         levels: those that were cut, from the root down, with `left` filled in. leaves: (leaves,),
-        how many further random cuts it would take, on average, until a row of that leaf is alone.
+        tree by tree, how many further random cuts it would take, on average, until a row of that
+        leaf is alone.
         """
         leaves = _cuts_of(self.counts[-1])
         cuts_left = leaves
         levels: list[Level] = []
         for level in reversed(self.levels):
-            # those of both children, by their rows; where there is no cut all rows are in the first
+            # the mean of both children, by their rows; where there is no cut all are in the first
             depth = len(self.levels) - len(levels)
             children = self.counts[depth]
             cuts_of_children = cuts_left * children
@@ -318,8 +335,8 @@ def _samples(
     most: int,
 ) -> Int:
     """(trees, sample): the numbers of rows that each tree is grown from, no row twice in one tree,
-    and of every rows // sample trees, one after the other, none in two. sample: `most`, or `rows`
-    where that is fewer."""
+    and of every rows // sample trees, one after the other, none in two, drawn by rng. sample:
+    `most`, or `rows` where that is fewer."""
     sample = min(rows, most)
     at_once = rows // sample
     rounds = math.ceil(trees / at_once)
@@ -333,8 +350,9 @@ def _samples(
 
 
 def _cuts_of(counts: Int) -> Float:
-    """For each n in counts the average number of random cuts until one of n rows is alone:
-    2 H(n - 1) - 2 (n - 1) / n, with H the harmonic numbers (Liu et al. 2008, equation 1)."""
+    """For each n in counts, of any shape, the average number of random cuts until one of n rows is
+    alone: 2 H(n - 1) - 2 (n - 1) / n, with H the harmonic numbers; 0 for n of 0 or 1 (Liu et al.
+    2008, equation 1)."""
     most = int(counts.max(initial=1))
     harmonic = np.zeros(most + 1)
     reciprocals = 1 / np.arange(1, most + 1)
@@ -346,7 +364,8 @@ def _cuts_of(counts: Int) -> Float:
 
 
 def _rounded(values: Features, towards: float) -> Half:
-    """Values as float16, rounded towards `towards`, so that none passes its own value."""
+    """Values, of any shape, as float16, rounded up if `towards` is inf, down if it is -inf, so that
+    a range of values lies within its rounded ends."""
     rounded = values.astype(np.float16)
     has_passed = rounded > values
     if towards > 0:
@@ -356,8 +375,9 @@ def _rounded(values: Features, towards: float) -> Half:
 
 
 def _centre(spec: Spec, x: Features) -> Float:
-    """The usual value of each feature, (features,): of numbers the median, where they are not
-    missing; of flags and levels how often they occur."""
+    """The usual value of each feature, (features,): of numbers the median of those that are not
+    missing, 0 if all are; of flags and levels how often they occur. x: (rows, features), one at
+    least."""
     mean = x.mean(axis=0, dtype=np.float64)
     centre = mean.clip(0, 1)
     gated_numbers = zip(spec.numeric, spec.gate, strict=True)

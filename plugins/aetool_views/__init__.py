@@ -11,6 +11,8 @@ from aetool import Model, hookimpl, param
 # what pictures may differ by and be ordinary is the user's to say
 @dataclass(frozen=True)
 class Params:
+    """The options of the model, each as its help says."""
+
     size: int = param(1500, "pictures remembered", min=1, max=20_000)
     shift: int = param(0, "pixels that a picture may be moved by", min=0, max=64)
     brightness: bool = param(False, "whether brightness and contrast may differ")
@@ -22,6 +24,7 @@ class Params:
 
 @hookimpl
 def aetool_models() -> Iterable[Model]:
+    """Declare the model `views`, for pictures alone."""
     yield Model(
         "views",
         "the nearest of many pictures remembered, by three views: blurred, and edges in fine and "

@@ -31,7 +31,7 @@ class Memory:
     """The coordinates of remembered pictures in one view, stored in whole steps: low + step *
     levels.
 
-    levels: (k, coordinates) uint8.
+    levels: (k, coordinates) uint8; low and step are of all of them.
     """
 
     levels: npt.NDArray[np.uint8]
@@ -40,8 +40,8 @@ class Memory:
 
     @classmethod
     def of(cls, coordinates: Float) -> Memory:
-        """The memory of pictures by their coordinates, (k, coordinates), rounded to LEVELS steps
-        between the lowest and the highest of all."""
+        """The memory of pictures by their coordinates, (k, coordinates), k at least 1, rounded to
+        LEVELS (255) steps between the lowest and the highest of all."""
         low = float(coordinates.min())
         high = float(coordinates.max())
         # of pictures that are all alike a step is not 0
@@ -64,7 +64,8 @@ class Memory:
         return float(coordinates * self.step**2 / 4)
 
     def write(self, g: Builder) -> Value:
-        """Add the remembered coordinates to a graph; returns (k, coordinates)."""
+        """Add the remembered coordinates to a graph: (k, coordinates) float32, the same for every
+        record."""
         stored = g.const(self.levels, np.uint8)
         levels = g.as_number(stored)
         return levels * self.step + self.low
@@ -75,7 +76,8 @@ class Compared:
     """The distances of judged pictures from remembered ones, in each view.
 
     squares: of each view, (judged, remembered), squared distances. apart: (judged, remembered),
-    which may be compared. judged, remembered: which of the pictures fitted these are, rising.
+    bool, which may be compared, as they are of different stretches of the data. judged, remembered:
+    (n,), the numbers of these pictures among all that were fitted, rising.
     """
 
     squares: Sequence[Float]
@@ -84,7 +86,8 @@ class Compared:
     remembered: Int
 
     def without(self, left_out: Int) -> Compared:
-        """A copy without the pictures whose numbers are in left_out, judged or remembered."""
+        """A copy without the pictures whose numbers among all that were fitted are in left_out,
+        (n,), judged or remembered."""
         judged = ~np.isin(self.judged, left_out)
         remembered = ~np.isin(self.remembered, left_out)
         both = np.ix_(judged, remembered)
@@ -97,7 +100,8 @@ class Compared:
         )
 
     def rarity(self, count: int) -> Rarity:
-        """The rarity of sums over views of the log mean distance from the nearest `count`."""
+        """The rarity of sums over views of the log mean distance of judged pictures, one at least,
+        from the nearest `count` remembered ones."""
         far = np.zeros(len(self.judged))
         for square in self.squares:
             distance = _mean_distance(square, self.apart, count)
@@ -110,8 +114,9 @@ class Neighbours(Solution):
     """Remembered pictures in several views, by which other pictures are scored.
 
     count: how many of the nearest a picture is compared with; rarity: how rare the sum over views
-    of the logarithm of their mean distance is. moves: by which pixels a picture is moved, of which
-    the best counts.
+    of the logarithm of their mean distance is. moves: (down, right) in pixels, by which a picture
+    is moved, of which in each view the best counts. compared: distances between fitted pictures,
+    from which `without` finds rarities.
 
     A picture at the very place of one that is remembered may be that picture itself, which is then
     left out. Score: how rare its distances are, in bits; it falls on the pixels by how they differ
@@ -128,8 +133,8 @@ class Neighbours(Solution):
     fair: bool = True
 
     def without(self, rows: Int) -> Neighbours:
-        """The solution without the fitted pictures of these numbers; this one if no picture would
-        be left."""
+        """The solution without the fitted pictures of these numbers, (n,) rising; this one if no
+        picture would be left to compare with, or to judge."""
         stays = ~np.isin(self.compared.remembered, rows)
         compared = self.compared.without(rows)
         remembered = len(compared.remembered)
@@ -150,7 +155,9 @@ class Neighbours(Solution):
         )
 
     def expected(self, g: Builder, x: Value) -> Value:
-        """(batch, features): the nearest remembered picture, blurred."""
+        """(batch, features): the remembered picture that is nearest in colours to each of x,
+        (batch, features), itself left out, blurred; with views.brightness, of one mean and
+        contrast."""
         colours = self.views.write(g, x)[0]
         _, nearest = self._distance(g, colours, self.memories[0])
         channels = self.views.shape[0]
@@ -158,7 +165,8 @@ class Neighbours(Solution):
         return features * (1 / SCALE)
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """(batch, pixels + 1), in bits: what each pixel adds to the score; the last is 0."""
+        """(batch, pixels + 1), in bits: what each pixel adds to the score; the last is 0. x:
+        (batch, features)."""
         views_of_moves = [self.views.write(g, x, move) for move in self.moves]
         total = g.nothing(x)
         for view, memory in enumerate(self.memories):
@@ -179,7 +187,7 @@ class Neighbours(Solution):
 
     def _shares(self, g: Builder, x: Value) -> Value:
         """(batch, pixels): how much each pixel adds to the squared distance from the nearest
-        picture, both blurred, as a part of all."""
+        picture, both blurred, as a part of all: they add up to 1. x: (batch, features)."""
         channels = self.views.shape[0]
         colours = self.views.write(g, x)[0]
         _, nearest = self._distance(g, colours, self.memories[0])
@@ -199,8 +207,8 @@ class Neighbours(Solution):
         memory: Memory,
     ) -> tuple[Value, Value]:
         """Compare pictures with the remembered ones in one view: ((batch, 1), the mean distance
-        from the nearest pictures; (batch, coordinates), the nearest one). view: (batch,
-        coordinates)."""
+        from the `count` nearest pictures; (batch, coordinates), the nearest one), both without the
+        picture itself, if it is remembered. view: (batch, coordinates)."""
         rows = memory.write(g)
         pictures, width = memory.levels.shape
         length = (memory.coordinates**2).sum(axis=1)
@@ -211,6 +219,7 @@ class Neighbours(Solution):
         # one more than counts, should the nearest be the picture itself
         candidates = min(self.count + 1, pictures)
         index = g.numbers_of_least(square, candidates)
+        # from here on of the nearest alone, (batch, candidates)
         square = g.op("GatherElements", square, index, axis=1)
         square = g.maximum(square, LEAST)
         first = g.columns_of(index, [0])
@@ -220,6 +229,7 @@ class Neighbours(Solution):
         mean_weights = is_counted / min(self.count, candidates)
         mean_distance = g.sum_of(root, mean_weights)
         if candidates > 1:
+            # as near as a picture is to itself once that is rounded to steps
             is_itself = g.columns_of(square, [0]) <= memory.rounding + LEAST
             is_other = place > 0
             mean_of_others = g.sum_of(root, is_other / (candidates - 1))
@@ -288,7 +298,7 @@ class Nearest(ClosedForm):
         numbers: Int,
     ) -> list[Float]:
         """For each view the coordinates, (n, coordinates), of the pictures in batches with these
-        numbers, (n,), ascending."""
+        numbers, (n,), ascending, one at least."""
         parts = []
         for pictures in _chosen(batches, numbers):
             part = evaluated(
@@ -302,8 +312,9 @@ class Nearest(ClosedForm):
         return np.split(of_all_views, ends[:-1], axis=1)
 
     def _moves(self) -> list[tuple[int, int]]:
-        """The shifts, (down, right) in pixels, at which a picture is compared: none, and by all of
-        the parameter `shift` and by half of it, in every direction."""
+        """The shifts, (down, right) in pixels, at which a picture is compared: (0, 0) first, then
+        every pair of 0, half of the parameter `shift`, rounded down, and all of it, with either
+        sign. One shift where `shift` is 0."""
         most = self.params.shift
         line = []
         for step in sorted({0, most, most // 2}):
@@ -322,7 +333,7 @@ def _count(remembered: int) -> int:
 
 def _some(total: int, most: int, seed: int) -> Int:
     """(n,), rising: all numbers below total, or if there are more than `most` a random `most` of
-    them."""
+    them, the same for the same seed."""
     if total <= most:
         return np.arange(total)
     rng = np.random.default_rng(seed)
@@ -344,9 +355,10 @@ def _chosen(batches: Batches, rows: Int) -> Iterator[Float]:
 
 
 def _nearer(views: Sequence[Float], part: float) -> Int:
-    """Choose the pictures that lie nearest to others: their numbers, ascending; those that lie far
-    may be no ordinary ones. views: for each view the coordinates, (pictures, coordinates). part:
-    how many to choose, as a part of all."""
+    """Choose the pictures that lie nearest to others, by the mean distance from some in each view:
+    their indices, (n,), ascending. Those that lie far may be no ordinary ones. views: for each view
+    the coordinates, (pictures, coordinates). part: how many to choose, as a part of all, 0 .. 1;
+    one at least."""
     total = len(views[0])
     count = _count(total)
     apart = ~np.eye(total, dtype=bool)
@@ -382,7 +394,7 @@ def _mean_distance(
 
 def _squares(x: Float, others: Float) -> Float:
     """(n, k): squared distances of x, (n, coordinates), from others, (k, coordinates), 1e-6 at
-    least."""
+    least, also of equal ones."""
     length = (x**2).sum(axis=1)
     length_of_others = (others**2).sum(axis=1)
     square = length[:, None] + length_of_others - 2 * x @ others.T

@@ -29,7 +29,8 @@ class Views:
     """Three maps of pictures (channels, height, width) to coordinates; all are products with the
     matrices of one axis and of the other, so that any size is cut into the same cells.
 
-    brightness: pictures are first brought to one mean and one contrast.
+    The views are the colours, blurred; edges by direction in fine cells; and edges in coarse cells.
+    brightness: whether pictures are first brought to one mean and one contrast.
     """
 
     shape: tuple[int, int, int]
@@ -38,7 +39,7 @@ class Views:
     @property
     def small(self) -> tuple[int, int]:
         """The size in pixels, (height, width), to which pictures are reduced before they are
-        compared."""
+        compared: the longer side to LONGEST (32), unless it is shorter."""
         _, height, width = self.shape
         longest = max(height, width)
         part = min(1.0, LONGEST / longest)
@@ -52,8 +53,9 @@ class Views:
         x: Value,
         move: tuple[int, int] = (0, 0),
     ) -> list[Value]:
-        """(batch, coordinates) of each view of features x; move: by how many pixels the pictures
-        are moved down and to the right first, their edges repeated."""
+        """(batch, coordinates) of each of the three views, with `widths` coordinates, of features
+        x, (batch, features); move: by how many pixels the pictures are moved down and to the right
+        first, their edges repeated."""
         if self.brightness:
             x = _of_one_contrast(g, x)
         picture = self._reduced(g, x, move)
@@ -72,7 +74,9 @@ class Views:
         return [g.op("Flatten", view, axis=1) for view in views]
 
     def _reduced(self, g: Builder, x: Value, move: tuple[int, int]) -> Value:
-        """(batch, channels, *small): pictures of features x, 0 .. 1, moved and made smaller."""
+        """(batch, channels, *small): pictures of features x, (batch, features), moved by `move`,
+        (down, right) in pixels, and made smaller. White is 1 above black; black itself is below 0,
+        as features are less their mean."""
         _, height, width = self.shape
         small_height, small_width = self.small
         down, right = move
@@ -90,7 +94,8 @@ class Views:
         return _both_axes(g, picture, rows, columns)
 
     def _colours(self, g: Builder, picture: Value) -> Value:
-        """(batch, channels, *blurred): reduced pictures, blurred, of which some places are kept."""
+        """(batch, channels, *blurred): reduced pictures, (batch, channels, *small), blurred, of
+        which about every second pixel along each side is kept."""
         height, width = self.small
         blurred_height, blurred_width = self.blurred
         rows = smoothing(height, blurred_height, BLUR)
@@ -98,7 +103,8 @@ class Views:
         return _both_axes(g, picture, rows, columns)
 
     def _grey(self, g: Builder, picture: Value) -> Value:
-        """(batch, 1, height, width): the mean over the channels of reduced pictures."""
+        """(batch, 1, *small): the mean over the channels of reduced pictures, (batch, channels,
+        *small)."""
         channels = self.shape[0]
         if channels == 1:
             return picture
@@ -106,12 +112,14 @@ class Views:
         return g.op("Conv", picture, mean)
 
     def _grid(self, count: int) -> tuple[int, int]:
-        """(cells down, cells across): `count` each, but no more than there are pixels."""
+        """(cells down, cells across): `count` each, but no more than reduced pictures have pixels
+        along that side."""
         height, width = self.small
         return min(count, height), min(count, width)
 
     def _pooled(self, g: Builder, edges: Value, count: int) -> Value:
-        """(batch, DIRECTIONS, cells down, cells across): the mean of edges about each cell."""
+        """(batch, DIRECTIONS, cells down, cells across): the mean of edges, (batch, DIRECTIONS,
+        *small), about each of `count` cells along each side."""
         height, width = self.small
         down, across = self._grid(count)
         # a cell's weights reach as far as half a cell
@@ -122,7 +130,8 @@ class Views:
         return _both_axes(g, edges, rows, columns)
 
     def _edges(self, g: Builder, grey: Value) -> Value:
-        """(batch, DIRECTIONS, height, width): how steep each place is, told apart by direction."""
+        """(batch, DIRECTIONS, *small): how steep each place is, 0 or more, told apart by direction.
+        grey: (batch, 1, *small), reduced pictures."""
         height, width = self.small
         row_slopes = slopes(height, EDGE)
         row_means = smoothing(height, height, EDGE)
@@ -145,7 +154,7 @@ class Views:
 
     @property
     def blurred(self) -> tuple[int, int]:
-        """(height, width) of the first view."""
+        """(height, width) in pixels of the first view, of blurred colours."""
         height, width = self.small
         blurred_height = math.ceil(height / EVERY)
         blurred_width = math.ceil(width / EVERY)
@@ -153,7 +162,7 @@ class Views:
 
     @property
     def widths(self) -> list[int]:
-        """How many coordinates each view has."""
+        """How many coordinates each view has: colours, fine edges, coarse edges."""
         channels = self.shape[0]
         colours = channels * math.prod(self.blurred)
         fine = math.prod(self._grid(FINE))
@@ -161,8 +170,8 @@ class Views:
         return [colours, DIRECTIONS * fine, DIRECTIONS * coarse]
 
     def enlarged(self, g: Builder, colours: Value, channels: int) -> Value:
-        """Spread values laid out as the first view over the pixels of whole pictures: (batch,
-        channels * height * width)."""
+        """Spread values, `colours`, (batch, channels * pixels of `blurred`), over the pixels of
+        whole pictures: (batch, channels * height * width)."""
         _, height, width = self.shape
         blurred_height, blurred_width = self.blurred
         sizes = g.const([-1, channels, blurred_height, blurred_width], np.int64)
@@ -175,7 +184,8 @@ class Views:
 
 def smoothing(size: int, places: int, deviation: float = 0.0) -> Float:
     """(places, size): weights of the mean about each of so many places spread evenly over a line,
-    Gaussian of this deviation, or as far as the places lie apart."""
+    Gaussian of this deviation, in its unit, or if that is 0 of half the distance between places,
+    0.5 at least. Each row adds up to 1. As many places as `size` and no deviation: the identity."""
     if places == size and not deviation:
         return np.eye(size)
     half_a_place = 0.5 * size / places
@@ -191,7 +201,8 @@ def smoothing(size: int, places: int, deviation: float = 0.0) -> Float:
 
 def slopes(size: int, deviation: float) -> Float:
     """(size, size): weights of the slope at each place of a line, that of the straight line which
-    fits about it best; no edge is seen where the picture ends."""
+    fits best to the values about it, under Gaussian weights of this deviation; no edge is seen
+    where the picture ends."""
     weight = smoothing(size, size, deviation)
     place = np.arange(size)
     off = place - place[:, None]
@@ -206,8 +217,8 @@ def slopes(size: int, deviation: float) -> Float:
 
 
 def _moved(size: int, by: int) -> Float:
-    """For each place of a line, the place whose value it has after the values are moved by so many
-    places, the end repeated: (size,)."""
+    """For each place of a line, the index of the place whose value it has after the values are
+    moved by so many places, below 0 backwards, the end repeated: (size,)."""
     last = size - 1
     place = np.arange(size) - by
     return np.clip(place, 0, last)
@@ -219,13 +230,16 @@ def _both_axes(
     down: Float,
     right: Float,
 ) -> Value:
-    """Multiply pictures by a matrix along each axis, channel by channel: down picture right^T."""
+    """Multiply pictures, (batch, channels, height, width), by a matrix along each axis, channel by
+    channel: down picture right^T. down: (rows, height); right: (columns, width). The result is
+    (batch, channels, rows, columns)."""
     along_columns = g.op("MatMul", down, picture)
     return g.op("MatMul", along_columns, right.T)
 
 
 def _of_one_contrast(g: Builder, x: Value) -> Value:
-    """(batch, features): pictures less their mean brightness, divided by their contrast."""
+    """Pictures x, (batch, features), less their mean over all features, divided by their deviation
+    plus LEAST_CONTRAST (0.05), in the same shape."""
     features = g.spec.features
     mean_weights = np.full(features, 1 / features)
     off = x - g.sum_of(x, mean_weights)
