@@ -44,7 +44,9 @@ Value = TypeVar("Value", bound=np.generic)
 
 class ColumnKind:
     """How the columns of one Arrow type are encoded, decoded and compared; a subclass for each sort
-    of type. kind: the type; place: of the column in its table; dictionaries: of all columns."""
+    of type. kind: the type; place: of the column in its table, from 0; dictionaries: of all
+    columns. numeric: whether an error bound may be set, as integers, decimals and floats may
+    have."""
 
     numeric = False  # whether --max-error applies
 
@@ -54,18 +56,21 @@ class ColumnKind:
         place: int,
         dictionaries: Dictionaries,
     ) -> None:
+        """kind, place, dictionaries: as of the class."""
         self.kind = kind
         self.place = place
         self.dictionaries = dictionaries
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
-        """Encode an array as columns of a block. bound: the largest error of a value, in the
-        column's unit; None: exact."""
+        """Encode an array of the type as columns of a block, mostly one. bound: the largest error
+        of a value, in the column's unit; None: exact; kinds that are not numeric do not look at
+        it."""
         raise NotImplementedError
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
         """The array of `rows` values, decoded from the next of a block's columns; as many are taken
-        as `encode` returned. ArchiveError where they are damaged, or of another kind."""
+        from the iterator as `encode` returned. ArchiveError where they are damaged, or of another
+        kind; StopIteration where there are too few."""
         raise NotImplementedError
 
     def width(self, metas: Metas) -> int:
@@ -74,8 +79,8 @@ class ColumnKind:
         return 1
 
     def ends(self, array: pa.Array) -> Ends | None:
-        """(smallest, largest) finite value of an array; None if it has none, or is not of
-        numbers."""
+        """(smallest, largest) finite value of an array, in the column's unit; None if it has none,
+        or is not of numbers."""
         return None
 
     def agree(
@@ -93,14 +98,17 @@ class Nothing(ColumnKind):
     """Arrow's null type: every value is missing, and no column of a block is needed."""
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
+        """No columns."""
         return []
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
+        """An array of nulls; no column is taken."""
         import pyarrow as pa
 
         return pa.nulls(rows)
 
     def width(self, metas: Metas) -> int:
+        """0: there is no column of a block."""
         return 0
 
 
@@ -108,12 +116,14 @@ class Booleans(ColumnKind):
     """Arrow's bool, stored as whole numbers 0 and 1."""
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
+        """Encode bools as one column of whole numbers, 0 and 1, always exactly."""
         values = bits_of(array).astype(np.int64)
         gaps = gaps_of(array)
         coded = numbers.encode_integers(values, gaps)
         return [coded]
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
+        """The array of bools of the next column; ArchiveError for any number but 0 and 1."""
         column = next(columns)
         values, gaps = numbers.decode_integers(column, 0, 1)
         bits = values.astype(np.uint8)
@@ -128,7 +138,7 @@ class WholeNumbers(ColumnKind):
 
     stored: the dtype of Arrow's buffer; scale: value = stored number / 10^scale, 0 for all but
     decimals. low, high: the range of stored numbers; first, last: the range within which a bound
-    may move them.
+    may move them; all ends included.
     """
 
     def __init__(
@@ -137,6 +147,7 @@ class WholeNumbers(ColumnKind):
         place: int,
         dictionaries: Dictionaries,
     ) -> None:
+        """kind, place, dictionaries: as of ColumnKind; all else follows from the type."""
         from pyarrow import types
 
         super().__init__(kind, place, dictionaries)
@@ -165,13 +176,15 @@ class WholeNumbers(ColumnKind):
         return np.dtype(f"<{sign}{width}")
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
+        """Encode an array as one column of whole numbers, within the bound where there is one."""
         values = buffer_of(array, self.stored)
         widened = self._widened(values)
         coded = self._encoded(widened, gaps_of(array), bound)
         return [coded]
 
     def _widened(self, values: Integers) -> Integers:
-        """The numbers as 64 bits: with a sign, unless their type goes beyond what these hold."""
+        """The numbers, (n,), as 64 bits: int64, or uint64 if their type goes beyond what that
+        holds."""
         # only uint64 does
         if self.high >= 1 << 63:
             return values.astype(np.uint64)
@@ -183,9 +196,9 @@ class WholeNumbers(ColumnKind):
         gaps: Mask | None,
         bound: Bound,
     ) -> Coded:
-        """Encode stored numbers, (n,) of 64 bits. gaps: (n,) bool, which are missing, or None;
-        bound: as of `encode`; all are stored exactly if one of them has more digits than its
-        decimal type allows."""
+        """Encode stored numbers, (n,) of 64 bits; the errors that a bound caused are noted in the
+        column's unit. gaps: (n,) bool, which are missing, or None; bound: as of `encode`; all are
+        stored exactly if one of them has more digits than its decimal type allows."""
         unit = Fraction(10) ** self.scale
         grid = None
         # a number beyond its type's digits would be moved to one within
@@ -200,8 +213,8 @@ class WholeNumbers(ColumnKind):
         return coded
 
     def _are_valid(self, values: Integers, gaps: Mask | None) -> bool:
-        """Whether all values outside of gaps have at most the digits that their decimal type
-        allows, which Arrow does not check."""
+        """Whether all values, (n,), outside of gaps have at most the digits that their decimal type
+        allows, which Arrow does not check; of types without digits always."""
         present = _outside(gaps, values)
         if not len(present):
             return True
@@ -210,6 +223,7 @@ class WholeNumbers(ColumnKind):
         return self.first <= smallest and largest <= self.last
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
+        """The array of the next column; ArchiveError for a number that the type has not."""
         values, gaps = self._decoded(next(columns))
         stored = values.astype(self.stored)
         return array_from(self.kind, rows, gaps, stored)
@@ -224,6 +238,7 @@ class WholeNumbers(ColumnKind):
         return numbers.decode_integers(column, self.low, self.high)
 
     def ends(self, array: pa.Array) -> Ends | None:
+        """(smallest, largest) value outside of gaps, in the column's unit; None without values."""
         values = buffer_of(array, self.stored)
         present = _outside(gaps_of(array), values)
         return self._ends(present)
@@ -234,6 +249,8 @@ class WholeNumbers(ColumnKind):
         restored: pa.Array,
         bound: Bound,
     ) -> bool:
+        """Whether the restored array has the source's gaps and values: bit for bit, or within the
+        bound."""
         if bound is None or same_values(source, restored):
             return same_values(source, restored)
         if not _same_gaps(source, restored):
@@ -254,7 +271,8 @@ class WholeNumbers(ColumnKind):
         after: Integers,
         bound: Fraction,
     ) -> bool:
-        """Whether stored numbers differ from others by at most the bound, in the column's unit."""
+        """Whether stored numbers, (n,) of 64 bits, differ from others by at most the bound, which
+        is in the column's unit."""
         off = distances(before, after)
         largest = int(off.max(initial=0))
         # in stored numbers, as the distances are
@@ -274,8 +292,8 @@ class WholeNumbers(ColumnKind):
 
 class WideDecimals(WholeNumbers):
     """Decimals of 128 or 256 bits. If all values of a batch fit 64 bits they are stored as whole
-    numbers, within a bound if there is one; else as limbs of 64 bits, a column of the block for
-    each, the lowest first, always exactly."""
+    numbers, within a bound if there is one; else as limbs (parts of 64 bits), a column of the block
+    for each, the lowest first, always exactly."""
 
     @property
     def limbs(self) -> int:
@@ -284,10 +302,13 @@ class WideDecimals(WholeNumbers):
         return width // 64
 
     def _stored_as(self) -> Stored:
+        """int64, of values that need one limb."""
         # where one limb is enough
         return np.dtype("<i8")
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
+        """Encode an array as one column, within the bound, or, of more limbs, as a column for each,
+        exactly."""
         limbs, gaps = self._limbs(array)
         count = _needed(limbs)
         lowest = limbs[:, 0].copy()
@@ -321,6 +342,8 @@ class WideDecimals(WholeNumbers):
         return limbs, gaps
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
+        """The array of the next columns, as many as the first one's meta says; ArchiveError for
+        more limbs than the type has."""
         column = next(columns)
         count = integer_meta(column.meta).limbs
         if count > self.limbs:
@@ -335,6 +358,7 @@ class WideDecimals(WholeNumbers):
         return array_from(self.kind, rows, gaps, limbs)
 
     def width(self, metas: Metas) -> int:
+        """How many limbs are stored, a column for each, by the meta of the first."""
         if isinstance(metas[0], IntegerMeta):
             return metas[0].limbs
         return 1
@@ -345,6 +369,8 @@ class WideDecimals(WholeNumbers):
         restored: pa.Array,
         bound: Bound,
     ) -> bool:
+        """Whether the restored array has the source's gaps and values: bit for bit, or, if all fit
+        64 bits, within the bound."""
         if bound is None or same_values(source, restored):
             return same_values(source, restored)
         before, _ = self._limbs(source)
@@ -357,6 +383,7 @@ class WideDecimals(WholeNumbers):
         return self._are_near(before[:, 0], after[:, 0], bound)
 
     def ends(self, array: pa.Array) -> Ends | None:
+        """(smallest, largest) value outside of gaps, in the column's unit; None without values."""
         limbs, gaps = self._limbs(array)
         present = _outside(gaps, limbs)
         if _needed(present) == 1:
@@ -373,8 +400,9 @@ class WideDecimals(WholeNumbers):
 
 
 def _needed(limbs: Int64) -> int:
-    """How many of the limbs, (n, limbs), must be stored: higher ones that in every row only repeat
-    the sign of the limb below can be left out. At least 1, which is also that of no rows."""
+    """How many of the limbs, (n, limbs) int64, lowest first, must be stored: higher ones that in
+    every row only repeat the sign of the limb below can be left out. At least 1, which is also that
+    of no rows."""
     count: int = limbs.shape[1]
     while count > 1:
         highest = limbs[:, count - 1]
@@ -391,6 +419,7 @@ class FloatNumbers(ColumnKind):
     numeric = True
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
+        """Encode floats as one column, bit for bit, or within the bound where that saves bytes."""
         values = self._values(array)
         gaps = gaps_of(array)
         return [numbers.encode_floats(values, gaps, bound)]
@@ -401,6 +430,7 @@ class FloatNumbers(ColumnKind):
         return buffer_of(array, np.dtype(f"<f{size}"))
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
+        """The array of floats of the next column."""
         column = next(columns)
         width = self.kind.bit_width
         values, gaps = numbers.decode_floats(column, width)
@@ -412,6 +442,8 @@ class FloatNumbers(ColumnKind):
         restored: pa.Array,
         bound: Bound,
     ) -> bool:
+        """Whether the restored array has the source's gaps and floats: the same bits, or within the
+        bound."""
         if bound is None or same_values(source, restored):
             return same_values(source, restored)
         if source.type != restored.type or not _same_gaps(source, restored):
@@ -428,6 +460,7 @@ class FloatNumbers(ColumnKind):
         return bool((same | near).all())
 
     def ends(self, array: pa.Array) -> Ends | None:
+        """(smallest, largest) finite float outside of gaps; None if there is none."""
         values = self._values(array)
         gaps = gaps_of(array)
         finite = np.isfinite(values)
@@ -445,8 +478,9 @@ class FloatNumbers(ColumnKind):
 class Strings(ColumnKind):
     """Text and bytes, of any length, of one length, or as views.
 
-    fixed: the length of every value; None if it may differ. laid_out: the type in which values are
-    read, which has no views; offsets: the dtype of its buffer of ends.
+    fixed: the length in bytes of every value; None if it may differ. utf8: whether values are text.
+    laid_out: the type in which values are read, which has no views; offsets: the dtype of its
+    buffer of ends.
     """
 
     def __init__(
@@ -455,6 +489,7 @@ class Strings(ColumnKind):
         place: int,
         dictionaries: Dictionaries,
     ) -> None:
+        """kind, place, dictionaries: as of ColumnKind; all else follows from the type."""
         import pyarrow as pa
         from pyarrow import types
 
@@ -475,6 +510,8 @@ class Strings(ColumnKind):
         self.offsets = np.dtype("<i8" if is_large else "<i4")
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
+        """Encode text or bytes as one column of cells, always exactly. ArchiveError if they are
+        more bytes than a block may have."""
         gaps = gaps_of(array)
         if array.type != self.laid_out:
             array = array.cast(self.laid_out)
@@ -488,7 +525,8 @@ class Strings(ColumnKind):
         return [coded]
 
     def _ends_of_cells(self, array: pa.Array) -> Int64:
-        """(n + 1,): where each value begins in the buffer of bytes, and where the last one ends."""
+        """(n + 1,) int64: where each value begins in the buffer of bytes, and where the last one
+        ends. array: of the type `laid_out`."""
         if self.fixed is not None:
             first = array.offset
             last = first + len(array)
@@ -504,6 +542,8 @@ class Strings(ColumnKind):
         return ends.astype(np.int64)
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
+        """The array of the next column; ArchiveError for cells of another length than the type's,
+        pyarrow's ArrowInvalid for text that is not UTF-8."""
         cell_column = cells.decode_cells(next(columns))
         gaps = cell_column.gaps
         if self.fixed is not None:
@@ -518,11 +558,13 @@ class Strings(ColumnKind):
             array.validate(full=True)
         if self.kind == self.laid_out:
             return array
+        # views are made of what was laid out without them
         return array.cast(self.kind)
 
     def _padded(self, cell_column: cells.CellColumn) -> npt.NDArray[np.uint8]:
-        """The bytes of values of one length, one behind the other, zeros in gaps: (n * length,), or
-        (n, length) if there are gaps; ArchiveError if one has another length."""
+        """The bytes of values of one length, uint8, one behind the other, zeros in gaps: (n *
+        length,), or (n, length) if there are gaps; ArchiveError if one has another length. Only for
+        types of one length."""
         lengths = cell_column.lengths()
         width = self.fixed or 0
         gaps = cell_column.gaps
@@ -540,16 +582,19 @@ class Strings(ColumnKind):
 
 
 class Indices(WholeNumbers):
-    """Arrow's dictionary type: indices into a dictionary, which is stored once, before all
-    blocks."""
+    """Arrow's dictionary type: indices into a dictionary, which is stored once, before all blocks;
+    the column's meta says which of the column's dictionaries it is."""
 
     def _stored_as(self) -> Stored:
+        """The dtype of the indices, little-endian."""
         # of the indices, not of what the dictionary holds
         plain = self.kind.index_type.to_pandas_dtype()
         index: Stored = np.dtype(plain)
         return index.newbyteorder("<")
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
+        """Encode the indices as one column, always exactly. ArchiveError for a dictionary that is
+        not among the known ones."""
         (coded,) = super().encode(array.indices, None)
         number = self.dictionaries.number(self.place, array.dictionary)
         meta = integer_meta(coded.meta)
@@ -557,6 +602,8 @@ class Indices(WholeNumbers):
         return [coded]
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
+        """The array of the next column, with its dictionary; ArchiveError for one that is not
+        there, or an index beyond it."""
         import pyarrow as pa
 
         column = next(columns)
@@ -589,7 +636,8 @@ def kind_of(
     dictionaries: Dictionaries,
 ) -> ColumnKind:
     """The object that encodes and decodes columns of an Arrow type, by its class. kind: a type that
-    schemas.type_to_json has JSON for; place: of the column in its table."""
+    schemas.type_to_json has JSON for; place: of the column in its table, from 0; dictionaries: of
+    all columns."""
     make = _class_of(kind)
     return make(kind, place, dictionaries)
 
@@ -614,7 +662,8 @@ def _class_of(kind: pa.DataType) -> type[ColumnKind]:
 
 
 def _outside(gaps: Mask | None, values: npt.NDArray[Value]) -> npt.NDArray[Value]:
-    """The values, (n, ...), that are not missing. gaps: (n,) bool, or None if none is."""
+    """The values, (n, ...), that are not missing, in order. gaps: (n,) bool, or None if none is
+    missing."""
     if gaps is None:
         return values
     return values[~gaps]
@@ -630,8 +679,8 @@ def _same_gaps(one: pa.Array, other: pa.Array) -> bool:
 
 
 def whole_of(column: Decoded) -> Int64:
-    """The values of a column of whole numbers, one for each row; ArchiveError if it is no such
-    column."""
+    """(rows,): the values of a column of whole numbers, one for each row; ArchiveError if it is no
+    such column."""
     if not isinstance(column.meta, WholeMeta):
         raise ArchiveError("damaged: a part of a number is not stored as such")
     return column.values

@@ -22,9 +22,11 @@ DIGEST = 8  # bytes
 
 
 class BatchCoder:
-    """Encodes and decodes Arrow batches of one schema.
+    """Encodes and decodes Arrow batches of one schema. dictionaries: of all columns; those of a
+    batch must be among them.
 
-    bounds: for each column the largest error allowed, None for exact; None: all are exact.
+    bounds: for each column the largest error allowed, in its unit, None for exact; None: all are
+    exact.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class BatchCoder:
         dictionaries: Dictionaries,
         bounds: Sequence[Fraction | None] | None = None,
     ) -> None:
+        """schema, dictionaries, bounds: as of the class."""
         self.schema = schema
         self.kinds = []
         for place, field in enumerate(schema):
@@ -40,13 +43,15 @@ class BatchCoder:
         self.bounds = bounds or [None] * len(self.kinds)
 
     def encode(self, batch: pa.RecordBatch) -> list[list[Coded]]:
-        """Encode a batch: for each column of the table, in order, its columns of the block."""
+        """Encode a batch: for each column of the table, in order, its columns of the block.
+        ArchiveError for a dictionary that is not among the known ones, text beyond what a block may
+        have, or a bound that could not be kept."""
         parts = zip(self.kinds, batch.columns, self.bounds, strict=True)
         return [kind.encode(array, bound) for kind, array, bound in parts]
 
     def decode(self, columns: Sequence[Decoded], rows: int) -> pa.RecordBatch:
         """Decode the columns of a block of `rows` records as a batch; ArchiveError if there are
-        more or fewer than the schema needs."""
+        more or fewer than the schema needs, or one is damaged."""
         import pyarrow as pa
 
         with sensible():
@@ -61,8 +66,8 @@ class BatchCoder:
             return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def owners(self, metas: Sequence[Meta]) -> list[int]:
-        """For each column of a block, of these metas, the place of the table's column that it
-        belongs to."""
+        """For each column of a block, of these metas, the place, from 0, of the table's column that
+        it belongs to."""
         places: list[int] = []
         for kind in self.kinds:
             # a block that is damaged may have fewer columns
@@ -73,8 +78,8 @@ class BatchCoder:
 
 
 def ends_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> list[Ends | None]:
-    """For each column of the schema (smallest, largest) finite number in all batches; None if it
-    has none, or is not of numbers."""
+    """For each column of the schema (smallest, largest) finite number in all batches, as exact
+    fractions in its unit; None if it has none, or is not of numbers (moments are not)."""
     kinds = BatchCoder(schema, Dictionaries()).kinds
     ends: list[Ends | None] = [None] * len(kinds)
     for batch in batches:
@@ -85,7 +90,8 @@ def ends_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> list[Ends |
 
 
 def _wider(known: Ends | None, more: Ends | None) -> Ends | None:
-    """The ends of two parts of a column together. Parts without numbers have none."""
+    """(smaller of both smallest, larger of both largest) of two parts of a column; those of the
+    other where a part is None, as it has no numbers."""
     if known is None or more is None:
         return known or more
     smallest = min(known[0], more[0])
@@ -133,9 +139,11 @@ def dictionaries_to_bytes(
     schema: pa.Schema,
     effort: planning.Effort,
 ) -> bytes:
-    """Encode the dictionaries of all columns, one behind the other.
+    """Encode the dictionaries of all columns, one behind the other, sorted by the place of the
+    column.
 
-    Of each: varint place of its column, varint rows, varint length, digest, payload of one column.
+    Of each: varint place of its column, varint rows, varint length of the payload, DIGEST bytes of
+    digest, payload of one column.
     """
     parts: list[bytes] = []
     for place, known in sorted(dictionaries.of.items()):
@@ -152,16 +160,16 @@ def dictionaries_to_bytes(
 
 
 def _kind_of_values(schema: pa.Schema, place: int) -> ColumnKind:
-    """The kind of the values in the dictionary of a column; they have no dictionaries
-    themselves."""
+    """The kind of the values in the dictionary of a column, at `place` in the schema; they have no
+    dictionaries themselves. AttributeError for a column that has no dictionaries."""
     value_type = schema.field(place).type.value_type
     return kind_of(value_type, place, Dictionaries())
 
 
 @sensible()
 def dictionaries_from_bytes(data: bytes, schema: pa.Schema) -> Dictionaries:
-    """Decode the dictionaries that `dictionaries_to_bytes` wrote; ArchiveError if they are
-    damaged."""
+    """Decode the dictionaries that `dictionaries_to_bytes` wrote, for columns of this schema;
+    ArchiveError if they are damaged."""
     dictionaries = Dictionaries()
     at = 0
     while at < len(data):

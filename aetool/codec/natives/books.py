@@ -18,8 +18,8 @@ from aetool.model import Int
 
 @dataclass(eq=False)
 class _Candidate:
-    """A column that may be stored as ranks. different: its different values, ascending; ranks: for
-    each value its place among them."""
+    """A column that may be stored as ranks. different: its different values, (k,) int64, ascending;
+    ranks: for each of its values its place among them, from 0, (n,) int64."""
 
     column: Coded
     different: Int
@@ -39,15 +39,15 @@ def _no_values() -> Int:
 
 @dataclass(eq=False)
 class _Group(Group[_Candidate]):
-    """Columns that are to share one dictionary. book: the different values of all members,
-    ascending."""
+    """Columns that are to share one dictionary. book: the different values of all members, (k,)
+    int64, ascending; it is the dictionary."""
 
     members: list[_Candidate] = field(default_factory=list)
     book: Int = field(default_factory=_no_values)
 
     def fits(self, candidate: _Candidate) -> bool:
-        """Whether the group and a column hold the same sort of numbers, and share at least
-        IN_COMMON of the values of the smaller of both."""
+        """Whether the group, which has a member, and a column hold the same sort of numbers, floats
+        or not, and share at least IN_COMMON of the values of the smaller of both."""
         if self.members[0].are_floats != candidate.are_floats:
             return False
         different = candidate.different
@@ -62,9 +62,9 @@ class _Group(Group[_Candidate]):
 
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
-    """Add to `others` of each column of numbers, in place, its encoding as ranks, if it has values
-    that repeat enough; nothing is added if effort.ranks is off. Columns with many values in common
-    share a dictionary."""
+    """Add to `others` of each column of numbers, in place, its encoding as ranks in a dictionary,
+    if it has values that repeat enough (see `_candidate`); nothing is added if effort.ranks is off.
+    Columns with many values in common share a dictionary."""
     if not effort.ranks:
         return
     candidates = [_candidate(column) for column in columns]
@@ -78,6 +78,7 @@ def _offer_book(group: _Group, effort: planning.Effort) -> None:
     blob = blocks.book_to_bytes(group.book, effort, are_floats)
     book = Book(blob)
     for member in group.members:
+        # every value is in it, so that this is its place
         place_in_book = np.searchsorted(group.book, member.different)
         way = _ranked(member, place_in_book)
         way.book = book
@@ -88,7 +89,8 @@ def _offer_book(group: _Group, effort: planning.Effort) -> None:
 
 
 def _place(column: Coded) -> int:
-    """The position of the stream that holds a column's values among the column's streams."""
+    """The position of the stream that holds a column's values among the column's streams: 1 behind
+    one of kinds (gaps and the like), else 0."""
     return int(column.meta.kinds > 1)
 
 
@@ -123,8 +125,8 @@ def _candidate(column: Coded) -> _Candidate | None:
 
 
 def _ranked(member: _Candidate, place_in_book: Int) -> Coded:
-    """The column with ranks in place of its values. place_in_book: for each different value its
-    place in the dictionary."""
+    """A further encoding of the column, with ranks in place of its values. place_in_book: (k,), for
+    each different value its place in the dictionary."""
     column = member.column
     place = _place(column)
     streams = list(column.streams)

@@ -22,7 +22,7 @@ Integers = npt.NDArray[np.integer[Any]]
 
 
 def float_below(bound: Fraction) -> float:
-    """The largest finite float64 that is at most the bound."""
+    """The largest finite float64 that is at most the bound, which is 0 or more."""
     if bound >= Fraction(LARGEST_FLOAT):
         return LARGEST_FLOAT
     nearest = float(bound)
@@ -57,8 +57,8 @@ def within(values: Floats, replacements: Floats, bound: Fraction) -> Mask:
 class Grid:
     """Rounds whole numbers to multiples of a step, so that none is off by more than `allowed`.
 
-    allowed: above 0. low, high: the range of the values; a multiple beyond it is restored as its
-    end.
+    allowed: above 0. low, high: the range of the values, both included; a multiple beyond it is
+    restored as its end.
     """
 
     allowed: int
@@ -68,7 +68,8 @@ class Grid:
     @classmethod
     def of(cls, bound: Fraction | None, low: int, high: int) -> Grid | None:
         """The coarsest grid that keeps an error bound, of a step of at most LARGEST_STEP; None if
-        the bound is None or below 1, which whole numbers keep only unchanged."""
+        the bound, which is in units of the whole numbers, is None or below 1, which they keep only
+        unchanged. low, high: as of the class."""
         if bound is None or bound < 1:
             return None
         return cls(min(int(bound), LARGEST_STEP // 2), low, high)
@@ -90,8 +91,9 @@ class Grid:
         return (numbers + (rest > values.dtype.type(self.allowed))).astype(np.int64)
 
     def restore(self, numbers: Int, unsigned: bool) -> Integers:
-        """The multiples of these numbers, (n,), uint64 if unsigned, else int64; those beyond low ..
-        high become low or high, so that nothing wraps, and no error grows."""
+        """The multiples of these numbers k, (n,) int64, as `quantise` returned them: (n,) uint64 if
+        unsigned, else int64; those beyond low .. high become low or high, so that nothing wraps,
+        and no error grows."""
         dtype = np.dtype(np.uint64 if unsigned else np.int64).type
         first = -(-self.low // self.step)
         last = self.high // self.step

@@ -28,8 +28,8 @@ def gaps_of(array: pa.Array) -> Mask | None:
 
 
 def validity(gaps: Mask | None) -> pa.Buffer | None:
-    """Gaps, (n,) bool, as Arrow's validity buffer: one bit a value, 0 where it is missing; None for
-    None."""
+    """Gaps, (n,) bool, True where a value is missing, as Arrow's validity buffer: one bit a value,
+    0 where it is missing; None for None."""
     import pyarrow as pa
 
     if gaps is None:
@@ -45,8 +45,9 @@ def array_from(
     gaps: Mask | None,
     *contents: Raw,
 ) -> pa.Array:
-    """An Arrow array of `rows` values of a type, made of buffers. contents: its buffers after the
-    one of validity, which is made of gaps."""
+    """An Arrow array of `rows` values of a type, made of buffers, which are not checked. gaps:
+    (rows,) bool, None if no value is missing; contents: its buffers after the one of validity,
+    which is made of gaps."""
     import pyarrow as pa
 
     buffers = [validity(gaps)]
@@ -57,7 +58,8 @@ def array_from(
 
 
 def bytes_of(buffer: pa.Buffer | None) -> RawBytes:
-    """The bytes of an Arrow buffer, (n,); none of None, which an array without values may have."""
+    """The bytes of an Arrow buffer, (n,) uint8, as a view; none of None, which an array without
+    values may have."""
     if buffer is None:
         return np.zeros(0, np.uint8)
     return np.frombuffer(buffer, np.uint8)
@@ -74,8 +76,8 @@ def bits_of(array: pa.Array) -> RawBytes:
 
 
 def buffer_of(array: pa.Array, stored: np.dtype[Number]) -> npt.NDArray[Number]:
-    """(n,): the values of an array, read from its buffer as numbers of dtype `stored`; any number
-    may stand in gaps."""
+    """(n,): the values of an array of fixed width, read from its buffer as numbers of dtype
+    `stored`, as a view; any number may stand in gaps."""
     buffer = array.buffers()[1]
     if buffer is None:
         return np.zeros(len(array), stored)
@@ -85,8 +87,9 @@ def buffer_of(array: pa.Array, stored: np.dtype[Number]) -> npt.NDArray[Number]:
 
 
 def same_values(one: pa.Array, other: pa.Array) -> bool:
-    """Whether two arrays have the same type, the same gaps, and the same bits everywhere else; of
-    dictionary arrays the same indices and dictionaries."""
+    """Whether two arrays have the same type, length, gaps, and the same bits everywhere else (of
+    floats: NaN equals NaN of the same bits, -0.0 not 0.0); of dictionary arrays the same indices
+    and dictionaries."""
     from pyarrow import types
 
     if one.type != other.type:

@@ -23,8 +23,9 @@ NO_UTF8 = b"\xff"  # no byte of UTF-8
 
 @dataclass(frozen=True, eq=False)
 class CellColumn:
-    """n cells, one behind the other: cell i is bytes[ends[i - 1]:ends[i]]. gaps: (n,) bool, which
-    cells are missing, and have no bytes; None if none is."""
+    """n cells, one behind the other: cell i is bytes[ends[i - 1]:ends[i]]; the first begins at 0.
+    bytes: (size,) uint8; ends: (n,) int64. gaps: (n,) bool, which cells are missing, and have no
+    bytes; None if none is."""
 
     bytes: Bytes
     ends: Int
@@ -42,7 +43,8 @@ def encode_cells(
     gaps: Mask | None,
     utf8: bool,
 ) -> Coded:
-    """Encode a column of cells: cell i is buffer[start[i]:stop[i]].
+    """Encode a column of n cells: cell i is buffer[start[i]:stop[i]]. buffer: (size,) uint8; start,
+    stop: (n,) int64.
 
     gaps: (n,) bool, which cells are missing, or None. utf8: whether all cells are UTF-8. A gap is
     stored as a text that no cell has, so that it takes part in whatever the column is coded as.
@@ -80,7 +82,8 @@ def encode_cells(
 
 def _unused(buffer: Bytes, start: spans.I32, stop: spans.I32) -> bytes:
     """A short text that no cell buffer[start[i]:stop[i]] is equal to: the first of the bytes FF, FE
-    .. 00, FFFF, FFFE .. that is free."""
+    .. 00, then FFFF, FFFE .. that is free. start, stop: (n,), those of the cells that are no
+    gaps."""
     lengths = stop - start
     for size in count(1):
         # only cells of that length could be equal to it
@@ -114,7 +117,7 @@ def decode_cells(column: Decoded) -> CellColumn:
 
 
 def _equal_to(cells: spans.Spans, gap_mark: bytes) -> Mask:
-    """Which cells equal the bytes by which a gap is stored, (rows,) bool."""
+    """Which cells equal gap_mark, the bytes by which a gap is stored: (rows,) bool."""
     is_equal: npt.NDArray[np.bool_] = cells.length == len(gap_mark)
     # a byte at a time, of those that are equal so far
     for place, byte in enumerate(gap_mark):

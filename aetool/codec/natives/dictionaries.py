@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Dictionaries:
-    """The different dictionaries of each column, by its place, in the order of their first use.
+    """The different Arrow dictionaries of each column. of: by the column's place, from 0, its
+    dictionaries in the order of their first use; blocks refer to them by their number in it.
 
     They are stored once, ahead of all blocks, since any block may refer to them.
     """
@@ -23,7 +24,8 @@ class Dictionaries:
 
     def number(self, place: int, dictionary: pa.Array, add: bool = False) -> int:
         """The number, from 0, of a dictionary among those of the column at `place`, compared bit
-        for bit. One that is not there is added if `add`; else ArchiveError."""
+        for bit. One that is not there is added behind the others if `add`; else ArchiveError, as
+        the source must have changed."""
         known = self.of.setdefault(place, [])
         # most often it is the one that was used last
         for number in reversed(range(len(known))):

@@ -39,7 +39,8 @@ FEW = 64  # values looked at before all are
 
 @dataclass(frozen=True)
 class FloatType:
-    """The properties of float16, float32 or float64. whole: the integer dtype of as many bits."""
+    """The properties of float16, float32 or float64. bits: how many one float has; digits: of its
+    significand, binary; whole: the integer dtype of as many bits; dtype: that of the floats."""
 
     bits: int
     digits: int  # binary digits of the significand
@@ -77,8 +78,8 @@ def encode_integers(
     """Encode a column of whole numbers, (n,) int64 or uint64. gaps: (n,) bool, which are missing,
     or None; what stands there is lost.
 
-    grid: rounds the numbers within an error bound; None: they come back exactly. ArchiveError if
-    one is off by more than its grid allows.
+    grid: rounds the numbers within an error bound, and the result notes the errors; None: they come
+    back exactly. ArchiveError if one is off by more than its grid allows.
     """
     present = None
     numbers = values
@@ -103,8 +104,8 @@ def encode_integers(
 
 
 def _multiples(numbers: Integers) -> tuple[Int, int]:
-    """((n,) int64, the numbers divided by their common divisor, that divisor). 1 where another
-    would save nothing. The 64 bits of uint64 are taken as int64."""
+    """((n,) int64, the numbers divided by their common divisor; that divisor, or 1 where another
+    would save nothing). The 64 bits of uint64 are taken as int64."""
     # without a sign, as with one: the bits of 64 are the same
     stored = numbers.view(np.int64)
     multiple = _common_divisor(stored)
@@ -118,8 +119,9 @@ def _errors_of(
     stored: Int,
     grid: Grid,
 ) -> tuple[float, float]:
-    """(the largest error, the sum of squared errors) of numbers that are rounded to a grid;
-    ArchiveError if the first is above grid.allowed."""
+    """(the largest error, the sum of squared errors) of numbers that are rounded to a grid. stored:
+    (n,), the numbers of their multiples, as Grid.quantise gives them. ArchiveError if the first is
+    above grid.allowed."""
     restored = grid.restore(stored, numbers.dtype == np.uint64)
     off = distances(numbers, restored)
     largest = off.max(initial=0)
@@ -209,7 +211,7 @@ def encode_floats(
 
     bound: the largest error of a number, as it comes back in this dtype; None, or 0 or less: every
     bit comes back. Where a bound saves nothing, or cannot be proved to be kept, floats come back
-    exactly.
+    exactly. The errors of a bound are noted in the result.
     """
     width = 8 * values.dtype.itemsize
     kind = FLOATS[width]
@@ -231,6 +233,7 @@ def encode_floats(
     if kind.bits == 64:
         decimals_of_single = column.decimals(FLOATS[32])
     if decimals_of_single is not None:
+        # only where it saves enough decimals to be worth another rounding
         most = np.inf if decimals is None else decimals - FEWER_PLACES
         if decimals_of_single <= most:
             return column.as_decimals(decimals_of_single, FLOATS[32])
@@ -284,8 +287,8 @@ class _FloatColumn:
         return self.in_steps(decimals, bound) or self.on_grid(bound)
 
     def as_decimals(self, places: int, kind: FloatType) -> Coded:
-        """Encode the floats as whole numbers over 10^places, which are floats of this kind; those
-        that this does not restore, as their bits."""
+        """Encode the floats as whole numbers over 10^places, which are floats of `kind`, that of
+        the column or the narrower float32; those that this does not restore, as their bits."""
         numbers, sure = _scaled(self.values, places, kind)
         restored = _decimal(numbers, places, kind)
         comes_back = restored == self.values
@@ -295,8 +298,8 @@ class _FloatColumn:
         return self._coded(numerals, numbers, good)
 
     def as_bits(self) -> Coded:
-        """Encode the floats as their bits, as whole numbers in the floats' order; float64 as the
-        bits of float32, if these hold every value."""
+        """Encode the floats as their bits, as whole numbers in the floats' order (see `ordered`);
+        float64 as the bits of float32, if these hold every value."""
         width = self.kind.bits
         numbers = ordered(self.bits, width)
         good = ~self.gaps & ~self.usual_nan
@@ -386,8 +389,9 @@ class _FloatColumn:
         numbers: Int,
         good: Mask,
     ) -> Coded:
-        """Build the encoded column: `numbers` where the mask `good` is True, and a kind each for
-        gaps, usual NaNs and floats stored as their bits, if there are such."""
+        """Build the encoded column: `numbers`, (n,), where the mask `good`, (n,) bool, is True, and
+        a kind each, from 1 on, for gaps, usual NaNs and floats stored as their bits, if there are
+        such. numerals: how numbers stand for floats."""
         odd = ~good & ~self.gaps & ~self.usual_nan
         special = (self.gaps, self.usual_nan, odd)
         present = [bool(mask.any()) for mask in special]
@@ -410,7 +414,8 @@ class _FloatColumn:
 @sensible()
 def decode_floats(column: Decoded, bits: int) -> tuple[Floats, Mask | None]:
     """((n,) floats of so many bits, 16, 32 or 64; (n,) bool gaps, None without) of a column that
-    `encode_floats` encoded. In gaps stands 0. ArchiveError for a column of anything else."""
+    `encode_floats` encoded. In gaps stands 0. ArchiveError for a column of anything else, or of
+    wider floats."""
     meta = column.meta
     kind = FLOATS[bits]
     if not isinstance(meta, RealMeta):
@@ -419,6 +424,7 @@ def decode_floats(column: Decoded, bits: int) -> tuple[Floats, Mask | None]:
         numbers = _floats_behind(meta.numerals, column.values, kind)
     if len(numbers) == len(column.kinds):
         return numbers, None
+    # what is no number, odd float or gap is a usual NaN
     everywhere = np.full(len(column.kinds), kind.usual_nan, kind.whole)
     is_number = column.kinds == 0
     everywhere[is_number] = numbers.view(kind.whole)
@@ -438,7 +444,7 @@ def _floats_behind(
     values: Int,
     kind: FloatType,
 ) -> Floats:
-    """The floats that whole numbers stand for, (n,) each, in the dtype of a kind; ArchiveError for
+    """The floats that whole numbers stand for, (n,) each, in the dtype of `kind`; ArchiveError for
     a width that the kind does not hold. numerals: in what way they stand for them."""
     if isinstance(numerals, Decimals):
         if numerals.allowed:
@@ -475,8 +481,8 @@ def _scaled(
     places: int,
     kind: FloatType,
 ) -> tuple[Int, Mask]:
-    """Floats as whole numbers of 10^-places: ((n,) rounded numbers, 0 where too large; (n,) bool:
-    where they are small enough for the dtype to hold exactly)."""
+    """Floats, (n,), as whole numbers of 10^-places: ((n,) int64 rounded numbers, 0 where too large;
+    (n,) bool: where they are small enough for a float of `kind` to hold exactly)."""
     with np.errstate(all="ignore"):
         unit = float(10**places)
         products = values.astype(np.float64) * unit
@@ -487,8 +493,8 @@ def _scaled(
 
 
 def _decimal(numbers: Integers, places: int, kind: FloatType) -> Floats:
-    """(n,): numbers / 10^places as floats of the dtype: divided in float64, then rounded, which
-    gives the same bits on every machine.
+    """(n,): numbers / 10^places as floats of the dtype of `kind`: divided in float64, then rounded,
+    which gives the same bits on every machine.
 
     10^places is exact in float64 up to 22 places, and a division rounds correctly (IEEE 754).
     """
@@ -498,8 +504,8 @@ def _decimal(numbers: Integers, places: int, kind: FloatType) -> Floats:
 
 
 def _are_decimals(values: Floats, places: int, kind: FloatType) -> bool:
-    """Whether more than NEARLY_ALL of the floats come back as decimals of so many places; True for
-    no floats."""
+    """Whether more than NEARLY_ALL of the floats, (n,), all finite, come back as decimals of so
+    many places, computed as floats of `kind`; True for no floats."""
     if not len(values):
         return True
     numbers, sure = _scaled(values, places, kind)
@@ -509,7 +515,8 @@ def _are_decimals(values: Floats, places: int, kind: FloatType) -> bool:
 
 
 def _multiple(numbers: Int, spacing: float, kind: FloatType) -> Floats:
-    """(n,): numbers * spacing, in float64, as floats of the dtype."""
+    """(n,): numbers * spacing, in float64, as floats of the dtype of `kind`; infinite where too
+    large."""
     with np.errstate(over="ignore"):
         products = numbers * spacing
         return np.asarray(products.astype(kind.dtype))

@@ -41,8 +41,9 @@ def reason_against(schema: pa.Schema) -> str | None:
 
 
 def to_json(schema: pa.Schema) -> dict[str, object]:
-    """An Arrow schema as JSON: fields in order, and metadata; ValueError for a type that has no
-    JSON here."""
+    """An Arrow schema as JSON: {"fields": [{"name", "type", "required", "metadata"} ...],
+    "metadata"}, fields in order, what says nothing left out; ValueError for a type that has no JSON
+    here."""
     fields = []
     for field in schema:
         entry: dict[str, object] = {"name": field.name, "type": type_to_json(field.type)}
@@ -85,7 +86,7 @@ def from_json(described: object) -> pa.Schema:
 
 
 def metadata_to_json(metadata: Mapping[bytes, bytes] | None) -> list[list[str]]:
-    """Arrow's metadata as a list of [key, value], their bytes as latin-1; [] for None."""
+    """Arrow's metadata as a list of [key, value] in order, their bytes as latin-1; [] for None."""
     pairs = (metadata or {}).items()
     return [[key.decode("latin-1"), value.decode("latin-1")] for key, value in pairs]
 
@@ -98,8 +99,8 @@ def _metadata_of(pairs: list[list[str]] | None) -> dict[bytes, bytes] | None:
 
 
 def type_to_json(kind: pa.DataType) -> Json:
-    """An Arrow type as JSON: its name, or a list of its name and parameters; ValueError for a type
-    that has no JSON here."""
+    """An Arrow type as JSON: its name, or a list of its name and parameters, as ["timestamp", "us",
+    "UTC"]; ValueError for a type that has no JSON here, such as lists and structures."""
     import pyarrow as pa
     from pyarrow import types
 

@@ -100,7 +100,8 @@ class Tensor:
         return [f"{prefix}{place + 1}" for place in range(self.bounds)]
 
     def to_json(self) -> dict[str, object]:
-        """The tensor as JSON for an archive's header."""
+        """The tensor as JSON for an archive's header; "fortran" and "lead" are left out where they
+        are False and 1."""
         described: dict[str, object] = {
             "name": self.name,
             "dtype": self.dtype,
@@ -190,8 +191,9 @@ def laid_out(
     bounded: bool = False,
 ) -> Tensor:
     """A copy of the tensor with `lead` and `axes` chosen: the fewest leading axes whose rows fit
-    into a block, and as columns the axes that take fewest bytes on a sample of the values. array:
-    the values. bounded: whether columns have error bounds; a table then keeps its columns."""
+    into a block, and as columns the axes that take fewest bytes on a sample of the values, which is
+    encoded in each way worth trying. array: the values, of the tensor's shape. bounded: whether
+    columns have error bounds; a table then keeps its columns."""
     lead = lead_of(len(tensor.shape))
     most = values_a_block(tensor)
     # a block has whole rows: those of one axis may be too large for it
@@ -250,8 +252,8 @@ def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
 
 
 def _bytes_a_value(tensor: Tensor, sample: Array) -> float:
-    """How many bytes a value takes in this layout, on a few neighbouring columns of the sample,
-    (rows, *row_shape)."""
+    """How many bytes a value takes in this layout, by encoding at most SAMPLED_COLUMNS neighbouring
+    columns, SAMPLED_CELLS of each, of the sample, (rows, *row_shape)."""
     columns_first = _columns_first(tensor, sample)
     flat = columns_first.reshape(tensor.columns, -1)
     spare = max(0, tensor.columns - SAMPLED_COLUMNS)
@@ -285,8 +287,8 @@ def rows_of(
     first: int,
     last: int,
 ) -> Array:
-    """(last - first, *row_shape): rows first:last of an array of this description, in its own
-    dtype."""
+    """(last - first, *row_shape): rows first:last, counted from 0 through all leading axes, of an
+    array of this description, in its own dtype; a view where no axis has to be joined."""
     if tensor.lead == 1:
         return np.asarray(array[first:last])
     if tensor.lead == 0:
@@ -324,7 +326,7 @@ def rows_a_block(tensor: Tensor) -> int:
 
 
 def cells_of(tensor: Tensor, rows: int) -> int:
-    """How many cells each column has in a block of `rows` rows."""
+    """How many cells each column has in a block of `rows` rows; 0 for rows without values."""
     values = rows * prod(tensor.row_shape)
     return values // max(1, tensor.columns)
 
@@ -355,12 +357,13 @@ def encode(
     array: Array,
     bounds: Sequence[Fraction | None] = (None,),
 ) -> list[Coded]:
-    """Encode rows of an array, (rows, *row_shape), as columns of a block: tensor.columns of them,
-    or twice as many of complex numbers.
+    """Encode rows of an array, (rows, *row_shape), in the tensor's dtype, as columns of a block:
+    tensor.columns of them, or twice as many of complex numbers.
 
     bounds: the largest error of each column of a table, or one for all values; None for exact. Only
     integers and real floats can have one: complex numbers, bools, moments and texts are stored
-    exactly.
+    exactly. ArchiveError for texts of more bytes than a block may have, or a bound that could not
+    be kept.
     """
     dtype = np.dtype(tensor.dtype)
     columns_first = _columns_first(tensor, array)
@@ -392,7 +395,8 @@ def _columns_first(tensor: Tensor, array: Array) -> Array:
 
 
 def _native(column: Array) -> Array:
-    """The values, contiguous and in the processor's byte order; no bit is lost."""
+    """The values in the same shape, contiguous and in the processor's byte order; no bit is lost.
+    Without a need to change them no copy is made."""
     plain = np.ascontiguousarray(column)
     if plain.dtype.isnative:
         return plain
@@ -435,7 +439,8 @@ def _wide(dtype: DType) -> type[np.uint64 | np.int64]:
 
 
 def _encode_bytes(values: Array) -> Coded:
-    """Encode a column of fixed-width bytes, without the zeros that fill each up."""
+    """Encode a column of fixed-width bytes, (n,), contiguous, without the zeros that fill each
+    up."""
     width = values.dtype.itemsize
     places = np.arange(len(values), dtype=np.int64)
     start = places * width
@@ -448,8 +453,8 @@ def _encode_bytes(values: Array) -> Coded:
 
 
 def _encode_text(values: Array) -> Coded:
-    """Encode a column of fixed-width texts as UTF-8, lone surrogates included, without the zeros
-    that fill each up."""
+    """Encode a column of fixed-width texts, (n,), contiguous and in native byte order, as UTF-8,
+    lone surrogates included, without the zeros that fill each up."""
     width = values.dtype.itemsize // 4
     length = np.strings.str_len(values).astype(np.int64)
     # a dtype of no characters cannot be viewed as any other
@@ -520,8 +525,8 @@ def _rows_first(tensor: Tensor, flat: Array, rows: int) -> Array:
 
 
 def _decode_column(column: Decoded, dtype: DType) -> Array:
-    """The values of a column, (n,), of this dtype, as `_encode_column` encoded them; ArchiveError
-    if they are not these."""
+    """The values of a column, (n,), of this dtype, which is in native byte order and not complex,
+    as `_encode_column` encoded them; ArchiveError or UnicodeDecodeError if they are not these."""
     if dtype.kind == "b":
         values, _ = numbers.decode_integers(column, 0, 255)
         bits = values.astype(np.uint8)
@@ -547,7 +552,9 @@ def _decode_column(column: Decoded, dtype: DType) -> Array:
 
 
 def decode_moments(column: Decoded, dtype: DType) -> Array:
-    """(n,): the moments or durations of a column, in this dtype; NaT in gaps."""
+    """(n,): the moments or durations of a column, in this dtype, datetime64 or timedelta64 of any
+    unit, which the column does not store; NaT in gaps. ArchiveError for a column of anything but
+    whole numbers."""
     limits = np.iinfo(np.int64)
     lowest = int(limits.min)
     highest = int(limits.max)
@@ -578,8 +585,9 @@ def _code_points(cell_column: cells.CellColumn) -> tuple[Array, Array]:
 
 
 def _padded(units: Array, length: Array, dtype: DType) -> Array:
-    """(n,): fixed-width strings of this dtype. units: bytes or code points of all, one behind the
-    other; length: (n,), how many each has. ArchiveError if one is wider than the dtype."""
+    """(n,): fixed-width strings of this dtype, filled up with zeros. units: bytes, uint8, or code
+    points, uint32, of all strings, one behind the other; length: (n,), how many each has.
+    ArchiveError if one is wider than the dtype, or all are too large for a block."""
     # before memory is taken for what a damaged archive claims
     limits.check_text(len(length) * dtype.itemsize)
     width = dtype.itemsize // units.dtype.itemsize
@@ -602,7 +610,8 @@ def _prefixes(length: Array, width: int) -> Mask:
 
 def ends(tensor: Tensor, array: Array) -> list[tuple[Fraction, Fraction] | None]:
     """For each error bound that the array may have, (smallest, largest) finite number of its
-    values; None if there is none, or the type is not of numbers. array: rows of it."""
+    values, as exact fractions; None if there is none, or the type is not of integers or real
+    floats. array: rows of it, (rows, *row_shape)."""
     dtype = np.dtype(tensor.dtype)
     if dtype.kind not in "iuf" or not array.size:
         return [None] * tensor.bounds
@@ -665,7 +674,7 @@ def _agree(one: Array, other: Array, bound: Fraction | None) -> bool:
 
 def same(one: Array, other: Array) -> bool:
     """Whether two arrays have the same shape, the same dtype but for its byte order, and the same
-    bits."""
+    bits, so that NaN equals NaN of the same bits, and -0.0 not 0.0."""
     if one.shape != other.shape:
         return False
     dtype = one.dtype.newbyteorder("=")
