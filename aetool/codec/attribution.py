@@ -141,7 +141,8 @@ def _share_parts(
     blob: bytes,
 ) -> None:
     """Move to each cell of column `place` the bits of its sentence. blob: a varint, then a block of
-    columns, the sentences' skeletons (what stays the same) and parts (what stands in them)."""
+    columns, the sentences' skeletons (each with a mark for every number in it) and these numbers.
+    """
     rows = len(column.kinds)
     _, at = read_varint(blob, 0)
     inner = Ledger()

@@ -31,11 +31,13 @@ LEAST_PIXELS = 16  # for each byte of a palette, which is told with every block 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A file of a folder: either a picture's pixels, (channels, height, width), with Pillow's names
-    of their mode and format, or the file's bytes, `raw`, with pixels None.
+    """A file of a folder: either a picture's pixels, (channels, height, width) uint8 or uint16,
+    with Pillow's names of their mode and format, or the file's bytes, `raw`, with pixels None.
+    name: of the file, its path from the folder.
 
     permissions: mode bits; None if they are not known. offset: where in the file `raw` begins, if
-    it is only a piece of it. palette: of mode P, whose pixels are places in it.
+    it is only a piece of it. palette: the colours of a picture of mode P, whose pixels are places
+    among them; else None.
     """
 
     name: str
@@ -49,15 +51,16 @@ class Picture:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """The properties that the files of one block share: of pictures format, mode, palette and
-        shape, of bytes their offset."""
+        """The properties that the files of one block share, as a tuple: of pictures format, mode,
+        palette, channels, height and width, of bytes their offset."""
         if self.pixels is not None:
             return self.format, self.mode, self.palette, *self.pixels.shape
         return (self.offset,)
 
     def same(self, other: Picture, bound: int = 0) -> bool:
         """Whether two files are equal by name and permissions, and by format, mode, palette and
-        pixels, or by offset and bytes. bound: how many levels off the other's pixels may be."""
+        pixels, or by offset and bytes. bound: how many levels (steps of a pixel value) off the
+        other's pixels may be."""
         if (self.name, self.key, self.permissions) != (other.name, other.key, other.permissions):
             return False
         if self.pixels is None:
@@ -66,8 +69,8 @@ class Picture:
 
     @property
     def seen(self) -> Array | None:
-        """The picture in its colours, (channels, height, width), also where its pixels are places
-        in a palette; None for a file stored as bytes."""
+        """The picture in its colours, (channels, height, width), where its pixels are places in a
+        palette red, green, blue and, if that has any, opacity; None for a file stored as bytes."""
         if self.palette is None or self.pixels is None:
             return self.pixels
         return self.palette.seen(self.pixels)
@@ -82,7 +85,8 @@ class Picture:
 
 @dataclass(frozen=True)
 class Bounds:
-    """How many levels off the values of a folder's pictures may be: of 8 and of 16 bits."""
+    """How many levels (steps of a pixel value) off the values of a folder's pictures may be:
+    shallow for values of 8 bits, deep for 16; 0: exact."""
 
     shallow: int = 0
     deep: int = 0
@@ -102,7 +106,7 @@ def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
     """Yield the file at `path`: as one picture of pixels if these alone restore it and are worth it
     (see `_is_worth`), else as bytes, in pieces of PIECE bytes, the last one shorter; an empty file
     as one piece of none. name: what the archive calls it. keep: take its bytes even if it is a
-    picture. DataError if it cannot be read."""
+    picture. Permissions are those of the file. DataError if it cannot be read."""
     try:
         permissions = stat.S_IMODE(path.stat().st_mode)
         picture = None if keep else images.plain_picture(path)
@@ -132,7 +136,7 @@ def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
 def joined(pictures: Iterable[Picture]) -> Iterator[Picture]:
     """Yield the files of an archive, those whose bytes come in pieces put together again, as they
     follow each other: a piece that is missing in between is not noticed. The pieces of a file whose
-    begin is not among them are left out."""
+    begin is not right before them are left out, in silence."""
     whole: Picture | None = None
     for picture in pictures:
         if picture.offset:
@@ -160,12 +164,14 @@ def encode(
     model: PictureModel | None = None,
     bounds: Bounds = EXACT,
 ) -> Encoded:
-    """Encode files that have one key as a block. model: what a model has learned of pictures, as of
+    """Encode files, at least one, that have one key as a block; names, permissions and what the
+    pictures share go to its description. model: what a model has learned of pictures, as of
     pictures.encode; None without. bounds: how many levels off restored values may be."""
     first = files[0]
     words: dict[str, Json] = {"names": [file.name for file in files]}
     permissions = [USUAL if file.permissions is None else file.permissions for file in files]
     if set(permissions) != {USUAL}:
+        # one number says it of all
         alike = len(set(permissions)) == 1
         words["permissions"] = permissions[:1] if alike else permissions
     if first.pixels is None:
@@ -187,7 +193,8 @@ def encode(
 
 @sensible()
 def decode(content: Block, rows: int) -> list[Picture]:
-    """The files of a decoded block; ArchiveError if what it says of them does not add up."""
+    """The files of a decoded block, in order, `rows` of them; ArchiveError if what it says of them
+    does not add up."""
     names = [str(name) for name in content.words["names"]]
     if len(names) != rows:
         raise ArchiveError("damaged: a block has not the names of its pictures")
@@ -203,6 +210,7 @@ def decode(content: Block, rows: int) -> list[Picture]:
         if mode not in images.PLAIN.get(format, ()):
             raise ArchiveError(f"damaged: a block has pictures of format {format}, mode {mode}")
         pixels = pictures.decode(content, rows)
+        # mode I;16 alone has values of 16 bits
         if (pixels.dtype != np.uint8) != (mode == "I;16"):
             raise ArchiveError(f"damaged: pictures of mode {mode} have values of another size")
         palette = None
@@ -225,8 +233,8 @@ def decode(content: Block, rows: int) -> list[Picture]:
 
 
 def _palette(words: dict[str, Json]) -> Palette:
-    """The palette that a block of pictures of mode P says. words: the block's JSON; KeyError or
-    ValueError if that has none, or no hexadecimal bytes."""
+    """The palette that the description of a block of pictures of mode P has. words: the block's
+    JSON; KeyError or ValueError if that has none, or no hexadecimal bytes."""
     colours = str(words["palette"])
     # absent where all colours are opaque
     opacity = str(words.get("opacity", ""))

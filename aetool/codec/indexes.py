@@ -22,7 +22,8 @@ ItemOfPart = TypeVar("ItemOfPart")
 @dataclass(frozen=True, eq=False)
 class OpenPart:
     """A part of an index, opened. known: what the index says of the part; first: the number of its
-    first record among all of the index; inside: the slice of its own records that are wanted."""
+    first record among all of the index; inside: the slice of the part's records, counted from its
+    first, that are wanted."""
 
     archive: Archive
     known: Part
@@ -60,7 +61,7 @@ class OpenPart:
 def part(index: Archive, content: Parts, number: int) -> Archive:
     """Open part `number`, from 0, of an index. ArchiveError where its file is missing, or is not
     the one that the index was written for, nor, if lenient, what is left of a file that ends early;
-    DataError where the index came through a pipe. content: the index's."""
+    DataError where the index came through a pipe. content: the index's. The caller closes it."""
     known = content.parts[number]
     opened = index.beside(known.file)
     has_its_size = (opened.rows, opened.reader.size) == (known.rows, known.size)
@@ -79,10 +80,10 @@ def part(index: Archive, content: Parts, number: int) -> Archive:
 
 
 def parts(index: Archive, content: Parts, first: int, last: int) -> Iterator[OpenPart]:
-    """Yield each part that has some of records first:last, one open at a time; if first:last has no
-    records, the first part alone; if it is all records, every part, also those without any. A part
-    that cannot be opened raises ArchiveError or DataError; if lenient, it is noted in index.lost.
-    content: the index's."""
+    """Yield each part that has some of records first:last, in order, one open at a time: each is
+    closed when the next is asked for; if first:last has no records, the first part alone; if it is
+    all records, every part, also those without any. A part that cannot be opened raises
+    ArchiveError or DataError; if lenient, it is noted in index.lost. content: the index's."""
     every_row = (first, last) == (0, index.rows)
     first_rows = content.first_rows
     leading_part = content.number_at(first) if first < last else 0
@@ -106,6 +107,7 @@ def parts(index: Archive, content: Parts, first: int, last: int) -> Iterator[Ope
             own_last = min(max(0, last - begin), opened.rows)
             inside = slice(min(max(first - begin, 0), own_last), own_last)
             yield OpenPart(opened, known, begin, inside)
+            # only now all blocks that were wanted have been read
             index.lost.extend(f"{known.file}: {line}" for line in opened.lost)
 
 
@@ -121,7 +123,8 @@ def places(index: Archive) -> Iterator[BlockPlace]:
 
 def blocks(index: Archive, first: int, last: int) -> Iterator[tuple[Block, slice]]:
     """Yield the blocks that have some of rows first:last, and the slice of these in each, as
-    Archive.blocks does."""
+    Archive.blocks does; their first rows are counted through all parts. Damage raises ArchiveError;
+    if lenient, it is noted in index.lost."""
     for opened in index.parts(first, last):
         inside = opened.inside
         own_blocks = opened.sound_items(index, opened.archive.blocks(inside.start, inside.stop))
@@ -133,7 +136,8 @@ def blocks(index: Archive, first: int, last: int) -> Iterator[tuple[Block, slice
 
 def costs(index: Archive, wanted: Sequence[int] | None) -> Iterator[tuple[Block, Costs]]:
     """Yield blocks with the costs of their records, as Archive.costs does. wanted: numbers of
-    blocks, counted through all parts; None: all."""
+    blocks, counted through all parts from 0; None: all. ArchiveError for a damaged block, also if
+    lenient."""
     chosen_blocks = None if wanted is None else set(wanted)
     blocks_before = 0
     for opened in index.parts(0, index.rows):

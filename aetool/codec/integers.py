@@ -47,7 +47,8 @@ MOST_RAW_BITS = 64  # of a residual that lies in no bin
 
 
 def _student(known: Known) -> Int:
-    """The verdicts of the student on every row of the block, (rows,); ArchiveError without one."""
+    """The verdicts of the student, the network that predicts the next stream, on every row of the
+    block, (rows,), 0 to 255; ArchiveError without one."""
     if known.predict is None:
         raise ArchiveError("damaged: a column's plan asks for a student that is not there")
     verdicts: Int = known.predict(len(known.values), known)
@@ -58,8 +59,8 @@ def _student(known: Known) -> Int:
 
 
 def symbols_of(plan: Plan, r: Int) -> U16:
-    """(n,): the number of the bin that each residual lies in; plan.bins if it lies in none. r:
-    (n,), the residuals."""
+    """(n,): the number of the bin that each residual lies in; plan.bins if it lies in none. r: (n,)
+    int64, the residuals: what the plan's transform leaves of the values."""
     start = plan.starts
     width = plan.widths
     count = plan.bins
@@ -101,9 +102,9 @@ def contexts(
     ahead. layout: how contexts choose frequency tables.
 
     symbols: the stream's own, which only the encoder has; the repeats in them are then part of
-    base. None: the decoder finds repeats symbol by symbol, as layout says. prime: counts that
-    tables begin with. ArchiveError if a feature asks for what is not there, or tables would be too
-    large.
+    base. None: the decoder finds repeats symbol by symbol, as layout says. prime: (contexts,
+    alphabet), counts that tables begin with; None: none. ArchiveError if a feature asks for what is
+    not there, or tables would be too large.
     """
     alphabet = plan.alphabet
     own: U8 | None = None
@@ -117,6 +118,7 @@ def contexts(
         if isinstance(feature, OwnSymbol):
             if radices:
                 raise ArchiveError("damaged: a column's own symbol is not its first feature")
+            # the coder looks it up as it goes: it counts in no base
             own = classes_of_symbols(feature.edges, alphabet)
             radices.append(feature.radix)
             continue
@@ -171,8 +173,8 @@ def classes_of_symbols(edges: Int, alphabet: int) -> U8:
 
 def feature_of(feature: Feature, stream: Stream, known: Known) -> tuple[U32, int]:
     """Compute a feature of other streams, or of the student, as part of a context: ((n,) its value
-    for each row of the stream, how many different values it can have). ArchiveError if the feature
-    asks for a stream or a student that is not there."""
+    for each row in which the stream has one, how many different values it can have). ArchiveError
+    if the feature asks for a stream or a student that is not there."""
     if isinstance(feature, Verdict):
         verdicts = where_present(_student(known), stream)
         return verdicts.astype(np.uint32), MAX_CLASSES
@@ -204,9 +206,10 @@ class Pushed:
     """A stream as the entropy coder takes it.
 
     pairs: (n,), the frequency and start of each symbol, as `rans.forward` returns them; raw: the
-    bits within bins, or the stream compressed as bytes; lanes: how many coders take turns. usual:
-    whether all symbols are the plan's usual one and there are no raw bits, so that nothing need be
-    stored; true of a stream of no values, false where values are compressed as bytes.
+    places within bins as bits, or the stream compressed as bytes; lanes: how many coders take
+    turns. usual: whether all symbols are the plan's usual one and there are no raw bits, so that
+    nothing need be stored; true of a stream of no values, false where values are compressed as
+    bytes.
     """
 
     pairs: U32
@@ -221,7 +224,8 @@ def forward(
     known: Known,
     prime: Counts = None,
 ) -> Pushed:
-    """Make a stream ready for the entropy coder, by its plan, and add the stream to `known`."""
+    """Make a stream ready for the entropy coder, by its plan, and add the stream to `known`. prime:
+    as of `contexts`, with its errors."""
     if plan.packed is not None:
         _know(plan, stream, known)
         raw = stream.squeezed or squeezed(plan.packed, stream.values)
@@ -261,9 +265,9 @@ def squeezed(
     wanted: stages.Names = stages.USUAL,
     quick: bool = False,
 ) -> bytes:
-    """Compress values as bytes: each less packed.low as a number of packed.size bytes, then all by
-    the stage, of those wanted, that makes them smallest. quick: with less effort, only to see the
-    size."""
+    """Compress values, (n,) int64, as bytes: each less packed.low as a number of packed.size bytes,
+    then all by the stage, of those wanted, that makes them smallest. wanted: names of stages, as of
+    blobs.pack; quick: with less effort, only to see the size."""
     # modulo 2^64, as a number without a sign
     above = (values - np.int64(packed.low)).view(np.uint64)
     little_endian = above.astype(f"<u{packed.size}")
@@ -271,8 +275,8 @@ def squeezed(
 
 
 def _unsqueezed(packed: Packed, data: bytes, count: int) -> Int:
-    """The inverse of `squeezed`: the `count` values, (count,), that data has; ArchiveError if it
-    has another number of values."""
+    """The inverse of `squeezed`: the `count` values, (count,) int64, that data has; ArchiveError if
+    it has another number of values."""
     size = packed.size
     raw = unpack(data, size * count)
     if len(raw) != size * count:
@@ -288,8 +292,9 @@ def encode(
     known: Known,
     prime: Counts = None,
 ) -> bytes:
-    """Encode a stream by its plan, and add it to `known`; returns b"" if all symbols are the usual
-    one, the squeezed bytes if the plan packs, else varint length of rANS, rANS, raw bits."""
+    """Encode a stream by its plan, and add it to `known`; prime: as of `contexts`, with its errors.
+    Returns b"" if all symbols are the usual one, the squeezed bytes if the plan packs, else varint
+    length of rANS, rANS, raw bits."""
     pushed = forward(plan, stream, known, prime)
     if pushed.usual:
         return b""
@@ -322,8 +327,8 @@ def marked(marks: Sequence[int], numbers: Sequence[int], counts: U32) -> Pushed:
 
 
 def _marks_layout(counts: U32, numbers: Sequence[int]) -> tuple[Contexts, U32]:
-    """(layout, (n,) base) of the marks of these streams: the context of a mark is its stream's
-    number."""
+    """(layout, (n,) base) of the marks of these streams, as `contexts` returns them turned round:
+    the context of a mark is its stream's number. counts: as of `marked`."""
     layout = Contexts(
         alphabet=3,
         radices=(len(counts),),
@@ -339,8 +344,8 @@ def still(
     known: Known,
     usual: int,
 ) -> Pushed:
-    """Prepare a constant stream for the entropy coder, and add it to `known`. Only the difference
-    of its value to `usual` is stored, nothing where that is 0."""
+    """Prepare a stream whose values are all the same for the entropy coder, and add it to `known`.
+    Only the difference of its value to `usual` is stored, nothing where that is 0."""
     _know(plan, stream, known)
     difference = 0
     if len(stream.values):
@@ -369,7 +374,8 @@ def _unfolded(folded: int) -> int:
 
 
 def _know(plan: Plan, stream: Stream, known: Known) -> None:
-    """Add to `known` a stream whose values are there already, as no symbols of it are decoded."""
+    """Add to `known` a stream whose values are there already, as no symbols of it are decoded: they
+    are computed from the values."""
     r = transforms.residuals(plan, stream, known)
     symbols = symbols_of(plan, r)
     known.add(stream, symbols, plan.alphabet)
@@ -394,7 +400,8 @@ class Account(Protocol):
 
 
 class Source:
-    """Reads the symbols and raw bits of one stream from bytes that are its own."""
+    """Reads the symbols and raw bits of one stream from bytes that are its own: first `symbols` is
+    to be called, then `raw`."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -407,7 +414,8 @@ class Source:
         layout: Contexts,
     ) -> U16:
         """Decode the `count` symbols of the stream; if there are no bytes, all are the plan's usual
-        one. Takes their bytes off `data`. ArchiveError if these are too few or too many."""
+        one. Takes their bytes off `data`. base, layout: as `contexts` returns them to a decoder.
+        ArchiveError if these are too few or too many."""
         if not self.data:
             usual = _usual(plan, layout)
             return np.full(count, usual, np.uint16)
@@ -437,9 +445,9 @@ def _cut(data: bytes) -> tuple[bytes, bytes]:
 
 
 class Joined(Source):
-    """Decodes the streams of a small block, which are stored as one: varint length of rANS, u32
-    state and words, then raw bits. Under a shared model a mark for each of the streams that are the
-    model's comes first. ArchiveError for data that are shorter than they say."""
+    """Decodes the streams of a small block, in their order, which are stored as one: varint length
+    of rANS, u32 state and words, then raw bits. Under a shared model a mark for each of the streams
+    that are the model's comes first. ArchiveError for data that are shorter than they say."""
 
     def __init__(self, data: bytes) -> None:
         coded, raw = _cut(data)
@@ -454,8 +462,8 @@ class Joined(Source):
         base: U32 | None,
         layout: Contexts,
     ) -> U16:
-        """Decode the next `count` symbols of what all streams share; ArchiveError if they end too
-        early."""
+        """Decode the next `count` symbols of what all streams share. base, layout: as `contexts`
+        returns them to a decoder; ArchiveError if they end too early."""
         if layout.alphabet < 2 or not count:
             return np.zeros(count, np.uint16)
         if self.chain is None:
@@ -523,7 +531,7 @@ def joined(streams: Sequence[Pushed]) -> bytes:
 
 def _usual(plan: Plan, layout: Contexts) -> int:
     """The symbol that every value of a stream has for which no bytes are stored; ArchiveError if
-    the plan has no such symbol, or it would take raw bits."""
+    the alphabet has no such symbol, or it would take raw bits."""
     usual = plan.usual
     takes_raw_bits = usual < plan.bins and plan.widths[usual]
     if usual >= layout.alphabet or takes_raw_bits:
@@ -540,9 +548,10 @@ def decode(
     prime: Counts = None,
     account: Account | None = None,
 ) -> Int:
-    """Decode the `count` values of a stream by its plan, and add the stream to `known`. stream:
-    present says in which rows; its values are set. account: collects the bits of the values; None:
-    nobody does. ArchiveError for data that are damaged, or a plan that does not fit the block."""
+    """Decode the `count` values of a stream, (count,) int64, by its plan, and add the stream to
+    `known`. source: of its bytes. stream: present says in which rows; its values are set. prime: as
+    of `contexts`. account: collects the bits of the values; None: nobody does. ArchiveError for
+    data that are damaged, or a plan that does not fit the block."""
     if plan.packed is not None:
         if isinstance(source, Joined):
             raise ArchiveError("damaged: a column's plan is not for so small a block")

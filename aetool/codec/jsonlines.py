@@ -42,9 +42,10 @@ Column = tuple[bytes, int]  # the key before a value, and how often it came befo
 class Lines:
     """JSON lines taken apart into frames (what stands around the values) and columns of values.
 
-    frames: for each different frame its number and the columns of its values. columns: for each key
-    and occurrence the column's number. frame_of: for each line the number of its frame. rows,
-    values: for each column, by its number, the lines that have a value in it, and these values.
+    frames: for each different frame its number, from 0 in the order in which they came, and the
+    numbers of the columns of its values. columns: for each key, and which of its occurrences in a
+    line, the column's number. frame_of: for each line the number of its frame. rows, values: for
+    each column, by its number, the lines that have a value in it, and these values.
     """
 
     frames: dict[Frame, tuple[int, list[int]]] = field(default_factory=dict)
@@ -70,7 +71,8 @@ class Lines:
             self.values[place].append(value)
 
     def _place_of(self, column: Column) -> int:
-        """The number of a column; a column that is new gets the next one."""
+        """The number of a column; a column that is new gets the next one, from 0, and empty lists
+        in `rows` and `values`."""
         next_place = len(self.columns)
         place = self.columns.setdefault(column, next_place)
         if place == next_place:
@@ -98,8 +100,8 @@ class Lines:
 
 
 def cut(line: bytes) -> tuple[Frame, list[bytes]]:
-    """Cut a line: (its frame, the texts before, between and behind its values, one more than there
-    are values; its values)."""
+    """Cut a line, with its line end: (its frame, the texts before, between and behind its values,
+    one more than there are values; its values)."""
     parts = []
     values = []
     end_of_value = 0
@@ -134,7 +136,7 @@ def columns_of(frame: Frame) -> list[Column]:
 
 
 def split(text: bytes) -> list[bytes]:
-    """Cut a text into lines, each with its line feed; the last may have none."""
+    """Cut a text into lines, each with its line feed; the last may have none. [] of no text."""
     lines = text.split(b"\n")
     last = lines.pop()
     ended = [line + b"\n" for line in lines]
@@ -145,7 +147,8 @@ def split(text: bytes) -> list[bytes]:
 
 def encode(text: bytes) -> tuple[list[Coded], int, dict[str, object]]:
     """Encode a text of whole lines: (columns of a block, how many lines, the block's JSON beside
-    the columns). Lines that are not alike become one column of bytes, with no JSON."""
+    the columns). The first column has the numbers of frames, the others a column of values each.
+    Lines that are not alike become one column of bytes, with no JSON."""
     lines = split(text)
     cut_lines = Lines()
     for line in lines:
@@ -172,7 +175,7 @@ def encode(text: bytes) -> tuple[list[Coded], int, dict[str, object]]:
 
 def _column(rows: list[int], values: list[bytes], count: int) -> Coded:
     """Encode a column of values. rows: the numbers of the lines, of `count`, that have a value in
-    it, ascending; values: of these lines. The other lines are gaps."""
+    it, ascending; values: of these lines, none empty. The other lines are gaps."""
     sizes = np.zeros(count, np.int64)
     sizes[rows] = [len(value) for value in values]
     gaps = np.ones(count, np.bool_)
@@ -192,8 +195,8 @@ def is_text(block: Block) -> bool:
 
 @sensible()
 def keys_of(block: Block) -> list[str]:
-    """The key of each column of values of a block, as people read it. The block's first column, the
-    numbers of frames, is left out. ArchiveError if the block is one text, or damaged."""
+    """The key of each column of values of a block, as `key_text` has it. The block's first column,
+    the numbers of frames, is left out. ArchiveError if the block is one text, or damaged."""
     keys = [b""] * (len(block.columns) - 1)
     for parts, places in block.words["frames"]:
         frame = tuple(_frame(parts))
@@ -234,7 +237,7 @@ def values_by_key(line: bytes) -> dict[str, list[str]]:
 @sensible()
 def decode(block: Block, rows: int) -> list[bytes]:
     """The lines of a decoded block, each with its line end; ArchiveError if it is damaged, or has
-    frames and not `rows` lines. Those of a block that is one text are not counted."""
+    frames and not `rows` lines. `rows` is not compared for a block that is one text."""
     if is_text(block):
         if len(block.columns) != 1:
             raise ArchiveError("damaged: a block of lines has columns, and no frames")
@@ -269,7 +272,8 @@ def _check_size(
     columns: Sequence[cells.CellColumn],
 ) -> None:
     """Raise ArchiveError if all lines together would take more bytes than a block may; called
-    before any line is put together. frame_of: for each line the number of its frame."""
+    before any line is put together. frame_of: (lines,), the number of each one's frame; columns: of
+    values, by number."""
     lengths = [column.lengths() for column in columns]
     size = 0
     for number, (frame, places) in enumerate(frames):
@@ -286,7 +290,8 @@ def _check_size(
 
 
 def _frame(parts: Sequence[str]) -> list[bytes]:
-    """The parts of a frame as bytes, from those in a block's JSON."""
+    """The parts of a frame as bytes, from those in a block's JSON, as latin-1; ValueError for
+    characters that it has not."""
     return [str(part).encode("latin-1") for part in parts]
 
 

@@ -28,9 +28,9 @@ LEAST_GAIN = 0.95  # of the bits of what is left without keys
 
 @dataclass(eq=False)
 class _Keys:
-    """A stream that may be the keys of another, in the first ROWS rows. before: (rows,), for each
-    row the number of the last row before it that has the same key; its own if none has. different:
-    (keys,), the different keys, ascending."""
+    """A stream that may be the keys of another, in the first ROWS rows. before: (rows,) int64, for
+    each row the number of the last row before it that has the same key; its own if none has.
+    different: (keys,), the different keys, ascending."""
 
     before: Int
     different: Int
@@ -38,8 +38,9 @@ class _Keys:
 
 @dataclass(eq=False)
 class Keying:
-    """Finds which streams of a block may be the keys of another, and prepares each of them once.
-    looked_at: by number the streams that were prepared; None for those that are no keys."""
+    """Finds which streams of a block may be the keys of another (streams whose equal values come
+    with equal values of the other), and prepares each of them once. looked_at: by number the
+    streams that were prepared; None for those that are no keys."""
 
     looked_at: dict[int, _Keys | None] = field(default_factory=dict)
 
@@ -49,8 +50,9 @@ class Keying:
         parents: Sequence[int],
         known: Known,
     ) -> Iterator[Plan]:
-        """Yield plans that predict a value of the stream by the last one under the same key; they
-        have no bins and no features yet. parents: the numbers of the streams to try as keys."""
+        """Yield plans that predict a value of the stream, the next of the block, by the last one
+        under the same key, also with a second pair of keys and values; they have no bins and no
+        features yet. parents: the numbers of the streams to try as keys."""
         number = len(known.values)
         for parent in self._best_keys(stream, parents, known):
             yield Plan(transform=Transform.KEYED, of=parent)
@@ -67,9 +69,9 @@ class Keying:
         parents: Sequence[int],
         known: Known,
     ) -> list[int]:
-        """Choose the numbers of the parents that serve best as keys of a stream: at most MOST_KEYS
-        under which most values equal the last one of their key, then at most MOST_KEYS whose
-        differences to it take fewest bits.
+        """Choose the numbers, best first, of the parents that serve best as keys of a stream: at
+        most MOST_KEYS under which most values equal the last one of their key, then at most
+        MOST_KEYS whose differences to it take fewest bits.
 
         [] if none of them does better than no keys at all, or of the first ROWS rows fewer than
         FEWEST have a value.
@@ -140,9 +142,9 @@ class Keying:
 
 
 def _without_keys(values: Int, before: Int) -> tuple[float, float]:
-    """How well a stream's values, (n,), are predicted without keys: (how many of them keys must
-    predict exactly to be worth a look, the bits that a value takes about). before: (n,), for each
-    value the one in the row before it."""
+    """How well a stream's values, (n,) int64, at least one, are predicted without keys: (how many
+    of them keys must predict exactly to be worth a look, the bits that a value takes about).
+    before: (n,), for each value the one in the row before it."""
     steps = values - before
     # what is foretold without keys: by the row before, or by what is usual
     unchanged = int((steps == 0).sum())
@@ -154,7 +156,8 @@ def _without_keys(values: Int, before: Int) -> tuple[float, float]:
 
 
 def _size(r: Int) -> float:
-    """Estimate the mean bits of a residual. r: (n,), the residuals."""
+    """Estimate the mean bits of a residual, from its magnitude alone. r: (n,), the residuals, at
+    least one."""
     magnitude = np.abs(r.astype(np.float64))
     return float(np.log2(1.0 + magnitude).mean())
 

@@ -28,11 +28,11 @@ class Course:
     it with the same key. Rows with equal keys stay in the order of the block; the rows of another
     pair of streams, keys and values already known, may lie among them.
 
-    own: for each row of the stream its place in this order. begins: the places at which a new key
-    begins, ascending. key: for each place the number of its key, from 0. known: for each place
-    whether its row is one of the other pair. values: for each place the value of the other pair
-    there, else 0. guesses: for each key the first value that the other pair has for it, or 0. told:
-    for each key whether the other pair has it.
+    All are arrays. own: (n,), for each row of the stream its place in this order. begins: (keys,),
+    the places at which a new key begins, ascending. key: (places,), for each place the number of
+    its key, from 0. known: (places,) bool, whether its row is one of the other pair. values:
+    (places,), the value of the other pair there, else 0. guesses: (keys,), for each key the first
+    value that the other pair has for it, or 0. told: (keys,) bool, whether the other pair has it.
     """
 
     own: Int
@@ -54,8 +54,8 @@ class Course:
         it with the same key.
 
         keys: (n,), of the stream's rows. rows: (n,), the numbers of these rows in the block,
-        ascending. others: another pair of streams whose rows are sorted in among them, as (keys,
-        values), each (rows of the block,); None if there is none.
+        ascending; looked at only with others. others: another pair of streams whose rows are sorted
+        in among them, as (keys, values), each (rows of the block,); None if there is none.
         """
         if others is None:
             others = np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -83,8 +83,8 @@ class Course:
         known: npt.NDArray[np.bool_],
         values: Int,
     ) -> Course:
-        """The course of rows that are sorted by key already. own: for each row of the stream its
-        place in the order; keys, known, values: for each place its key, whether it is of the other
+        """The course of rows that are sorted by key already. own: (n,), for each row of the stream
+        its place in the order; keys, known, values: (places,), its key, whether it is of the other
         pair, and the other pair's value there."""
         fresh = np.ones(len(keys), np.bool_)
         fresh[1:] = keys[1:] != keys[:-1]
@@ -100,8 +100,8 @@ class Course:
 
     def residuals(self, values: Int) -> Int:
         """The difference of each value to its prediction, (n,), modulo 2^64: to the value before it
-        with the same key, or to the key's guess if it is the first. values: (n,), of the stream's
-        rows."""
+        with the same key, or to the key's guess if it is the first. values: (n,) int64, of the
+        stream's rows, in the order of the block."""
         ordered = self.values.copy()
         ordered[self.own] = values
         foretold = np.zeros_like(ordered)
@@ -110,8 +110,8 @@ class Course:
         return np.asarray(values - foretold[self.own])
 
     def restored(self, r: Int) -> Int:
-        """The inverse of `residuals`: the values of the stream, (n,), from their residuals r,
-        (n,)."""
+        """The inverse of `residuals`: the values of the stream, (n,) in the order of the block,
+        from their residuals r, (n,)."""
         size = len(self.known)
         steps = np.zeros(size, np.int64)
         steps[self.own] = r
@@ -127,9 +127,10 @@ class Course:
         return np.asarray(ordered[self.own])
 
     def seen(self) -> npt.NDArray[np.uint32]:
-        """How often the key of each of the stream's rows came before, as a class, (n,): 0 for
-        never, 1 for once, 2 for two or three times, 3 for more. Rows of the other pair count, too,
-        up to the row's number; a key that it has anywhere gets at least 1."""
+        """How often the key of each of the stream's rows came before, as a class, (n,) in the order
+        of the block: 0 for never, 1 for once, 2 for two or three times, 3 for more. Rows of the
+        other pair count, too, up to the row's number; a key that it has anywhere gets at least 1.
+        """
         key = self.key[self.own]
         often = self.own - self.begins[key]
         classes = np.searchsorted(SEEN, often, "right")

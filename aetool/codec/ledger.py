@@ -31,7 +31,7 @@ class Costs:
 
     names: of the columns. taken: (records, columns), bits in the payload; judged: (records,
     columns), bits if all other records were known before, see Ledger. overhead: bits of no record,
-    by name.
+    by name, "plans" or "coders".
     """
 
     names: Sequence[str]
@@ -46,10 +46,11 @@ class Ledger:
     taken is what a cell took in the payload. judged is what it would take if all others were known
     before it: of a symbol by how often it comes among all other symbols of its stream, of text
     without what the first records take beyond the usual. So the first records of a block, whose
-    frequencies are not learned yet, are not blamed for being the first; and a rare value is as
-    dear there as anywhere. overhead: bits of no cell, by name. blobs: those of each column, whose
-    bits are overhead until `share` moves them to cells. bits_a_letter: of the description of the
-    block's plans.
+    frequencies are not learned yet, are not blamed for being the first; and a rare value is as dear
+    there as anywhere. overhead: bits of no cell, by name, "plans" or "coders". blobs: those of each
+    column, as stored, whose bits are overhead until `share` moves them to cells. bits_a_letter: how
+    many bits a letter of the block's description took. `close` must follow the streams of each part
+    of the payload.
     """
 
     def __init__(self) -> None:
@@ -84,7 +85,7 @@ class Ledger:
 
     def begin_stream(self, is_plan_told: bool) -> None:
         """Begin the next stream of the column. is_plan_told: whether the block describes the
-        stream's plan; the description of its bins is then counted as its values'."""
+        stream's plan; the bits that describe its bins then count as its values'."""
         self._is_plan_told = is_plan_told
 
     def close(
@@ -108,7 +109,8 @@ class Ledger:
         prime: Counts,
     ) -> None:
         """Add the bits of the symbols, (n,), and of the raw bits behind them, to the cells of a
-        stream that was decoded by this plan. prime: counts that its tables began with."""
+        stream that was decoded by this plan. known: the streams before it; prime: counts that its
+        tables began with, None: none."""
         widths = np.append(plan.widths, 64)[symbols].astype(np.float64)
         taken = judged = widths
         if plan.alphabet > 1 and len(symbols):
@@ -128,8 +130,8 @@ class Ledger:
 
     def _pay_bins(self, plan: Plan, stream: Stream, symbols: U16, known: Known) -> None:
         """Move the bits that describe a plan's bins from overhead to the cells, in equal parts to
-        those in each bin. In `judged` the first values of a stream, which nothing predicts, pay
-        none."""
+        those in each bin. symbols: (n,), by which values are known to lie in a bin. In `judged` the
+        first values of a stream, which nothing predicts, pay none."""
         letters = np.array(
             [len(str(step)) + 1 for step in np.diff(plan.starts, prepend=0).tolist()]
         )
@@ -182,7 +184,7 @@ class Ledger:
         name: str = CODERS,
     ) -> None:
         """Move bits from the overhead `name` to cells of a column. cells: (n,), different row
-        numbers; taken, judged: (n,), the bits of each."""
+        numbers; taken, judged: (n,), the bits of each; taken is what overhead loses."""
         self.taken[column][cells] += taken
         self.judged[column][cells] += judged
         self.overhead[name] -= float(taken.sum())
@@ -193,9 +195,9 @@ class Ledger:
         owners: Sequence[int],
         each: int = 1,
     ) -> Costs:
-        """The bits of records by these names, from the cells of the columns. owners: for each
-        column of the block the place among names that it counts for; each: how many cells of a
-        column a record has."""
+        """The bits of records, (records, names), by these names, from the cells of the columns.
+        owners: for each column of the block the place among names that it counts for; each: how
+        many cells of a column a record has."""
         cells = len(self.taken[0]) if self.taken else 0
         records = cells // each
         taken = np.zeros((records, len(names)))
@@ -219,9 +221,9 @@ def costs_of_text(
     names: Sequence[str],
     taken: Float,
 ) -> Costs:
-    """The costs of records of a block that is one text. names: of the columns; taken: (records,
-    columns), bits, which are taken out of the ledger's overhead. They are judged by the same bits,
-    without what the first records take beyond the usual."""
+    """The costs of the records of a block that is stored as one text. names: of the columns; taken:
+    (records, columns), bits, which are taken out of the ledger's overhead. They are judged by the
+    same bits, without what the first records take beyond the usual."""
     ledger.overhead[CODERS] -= float(taken.sum())
     judged = np.stack([without_learning(column) for column in taken.T], axis=1)
     return Costs(names, taken, judged, ledger.overhead)
@@ -233,8 +235,9 @@ def by_all_others(
     layout: rans.Contexts,
 ) -> Float:
     """The bits that each symbol would take if its frequency table were learned from all other
-    symbols in its context, (n,): rare ones are dear wherever they stand. symbols, contexts: (n,).
-    Counts are smoothed as rans.tables does."""
+    symbols in its context, (n,): rare ones are dear wherever they stand. symbols, contexts: (n,),
+    contexts as rans.contexts_of returns them; layout: how contexts are made. Counts are smoothed as
+    rans.tables does."""
     alphabet = layout.alphabet
     cells = contexts * alphabet + symbols
     counts = np.bincount(cells, minlength=layout.size * alphabet)

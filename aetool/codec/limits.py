@@ -62,7 +62,8 @@ def check_decoded(rows: int, width: int) -> None:
 
 
 def check_text(size: int) -> None:
-    """Raise ArchiveError if a block claims to restore more than MAX_TEXT bytes of text."""
+    """Raise ArchiveError if a block claims to restore more than MAX_TEXT bytes of text. size: in
+    bytes."""
     if size > MAX_TEXT:
         raise ArchiveError(f"damaged: a block claims {size} bytes; at most {MAX_TEXT} are allowed")
 

@@ -31,11 +31,11 @@ MOST_TRIED = 1 << 15  # numbers on which bounds are tried first
 
 @dataclass(frozen=True, eq=False)
 class Quantiser:
-    """Turns codes into whole numbers q and back: z = centre + step * q for the units in `kept`; all
-    other units are restored as their centre.
+    """Turns codes, what a model makes of records, into whole numbers q and back: z = centre + step
+    * q for the units (numbers of a code) in `kept`; all other units are restored as their centre.
 
-    centre, step: (latent,) float64. kept: the numbers of the units that are stored. q lies within
-    32 bits.
+    centre, step: (latent,) float64, step not 0. kept: (kept,) int64, the places, from 0, of the
+    units that are stored. q lies within 32 bits.
     """
 
     centre: Float
@@ -44,7 +44,7 @@ class Quantiser:
 
     def quantise(self, z: Code) -> Int:
         """(rows, kept) int64: codes z, (rows, latent), as whole numbers of steps from the centre,
-        rounded to the nearest and limited to 32 bits; NaN becomes 0."""
+        rounded to the nearest and limited to 32 bits; NaN becomes 0. z: float32."""
         codes = z[:, self.kept].astype(np.float64)
         off = codes - self.centre[self.kept]
         steps = off / self.step[self.kept]
@@ -62,7 +62,8 @@ class Quantiser:
         return z.astype(np.float32)
 
     def to_json(self) -> dict[str, Json]:
-        """A JSON-able form; floats in hexadecimal, so that they come back bit for bit."""
+        """A JSON-able form, "centre", "step" and "kept" as lists; floats in hexadecimal, so that
+        they come back bit for bit."""
         return {
             "centre": [float(value).hex() for value in self.centre],
             "step": [float(value).hex() for value in self.step],
@@ -102,11 +103,12 @@ def choose(
     """The coarsest quantiser whose decoded records keep within the error that is asked for, judged
     on codes z, (rows, latent).
 
-    decode: of codes. distance(a, b): (rows,), squared difference of two decodings. error(decoded):
-    what must be at most `target`; with target None distortion(decoded), a squared error, may rise
-    by a quarter above that of the finest steps, or up to floor. latent: how many units to keep,
-    those that change the decoded records most; None: all. ParamError where no quantiser will do, or
-    latent is not 1 to the size of the code.
+    z: float32, at least one row. decode: of codes. distance(a, b): (rows,), squared difference of
+    each record in two decodings. error(decoded): what must be at most `target`, in the same unit;
+    with target None distortion(decoded), a squared error, may rise by a quarter above that of the
+    finest steps, or up to floor. latent: how many units to keep, those that change the decoded
+    records most; None: all. ParamError where no quantiser will do, or latent is not 1 to the size
+    of the code.
 
     Steps are inversely proportional to what a unit does to the output, so that each unit adds the
     same distortion (reverse water-filling: Cover & Thomas 2006, section 10.3.3); only their common
@@ -140,7 +142,7 @@ def choose(
     judge = distortion if target is None else error
 
     def reached(scale: float) -> float:
-        """The error with steps of this common scale."""
+        """What `judge` says of the records that come back with steps of this common scale."""
         quantiser = at(scale)
         q = quantiser.quantise(z)
         restored = quantiser.restore(q)
@@ -174,7 +176,7 @@ def _gains(
 ) -> Float:
     """How strongly each unit of codes z, (rows, latent), changes the decoded records, (latent,):
     their root mean square change, divided by that of the unit, which is moved by a quarter of its
-    deviation, (latent,). decode, distance: as of `choose`."""
+    standard deviation, (latent,). decode, distance: as of `choose`."""
     base = decode(z)
     units = z.shape[1]
     gains = np.empty(units)
@@ -188,14 +190,14 @@ def _gains(
 
 
 def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fraction:
-    """The largest of the error bounds tried that rounds the numbers x with at most this mean
-    squared error; 0 if none does, the error is not above 0, or no number differs from 0.
+    """The largest of the error bounds tried, in the unit of x, that rounds the numbers x with at
+    most this mean squared error; 0 if none does, the error is not above 0, or no number differs
+    from 0.
 
     x: (rows,), of which finite ones below 2^53 units count. decimals: of the grid that x lies on,
-    whose bounds are a whole number of units and a half; None if on none, where 1 is the unit.
-    Wide bounds E of smooth data have a mean square of E^2 / 3, that of a uniform distribution; a
-    grid, many zeros or few values do not, so that bounds around it are tried on x, from wide to
-    narrow.
+    whose bounds are a whole number of units and a half; None if on none, where 1 is the unit. Wide
+    bounds E of smooth data have a mean square of E^2 / 3, that of a uniform distribution; a grid,
+    many zeros or few values do not, so that bounds around it are tried on x, from wide to narrow.
     """
     x = x[np.isfinite(x)]
     unit = 10.0 ** (decimals or 0)
@@ -234,8 +236,8 @@ def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fracti
 
 
 def _ladder(first: float, last: float) -> Float:
-    """Error bounds to try, ascending from `first` to `last`, each LADDER times the one before;
-    `last` alone if it is the smaller one."""
+    """Error bounds to try, ascending from `first` to `last`, each LADDER times the one before,
+    (bounds,); both are above 0; `last` alone if it is the smaller one."""
     if first > last:
         return np.array([last])
     exponent = np.log(last / first) / np.log(LADDER)
@@ -246,6 +248,7 @@ def _ladder(first: float, last: float) -> Float:
 
 
 def _mean_square(x: Float, step: float) -> float:
-    """The mean squared error of x, (rows,), rounded to multiples of a step."""
+    """The mean squared error of x, (rows,), at least one, rounded to multiples of a step, above
+    0."""
     rounded = np.rint(x / step) * step
     return float(np.square(rounded - x).mean())

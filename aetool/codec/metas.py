@@ -33,13 +33,13 @@ MOST_WIDE = {10: 18, 16: 16}  # digits of a number in each base
 
 
 def refused(what: str) -> ArchiveError:
-    """Return the ArchiveError that says which field of a meta is out of range. what: the end of its
-    message."""
+    """Return the ArchiveError that says which field of a meta is out of range, for the caller to
+    raise. what: the end of its message."""
     return ArchiveError(f"damaged: a column's meta: {what}")
 
 
 def whole(value: Json, low: int, high: int, what: str) -> int:
-    """Return `value` if it is a whole number from low to high, both allowed; else raise
+    """Return `value` if it is a whole number (no bool) from low to high, both allowed; else raise
     ArchiveError. what: the field's name in the message."""
     if type(value) is not int or not low <= value <= high:
         raise refused(f"{what} must be a whole number of {low} to {high}, not {str(value)[:40]}")
@@ -55,21 +55,24 @@ def text(value: Json, what: str) -> str:
 
 
 def texts(values: Json, what: str) -> tuple[str, ...]:
-    """Return `values` as a tuple if it is a list of texts as of `text`; else raise ArchiveError."""
+    """Return `values` as a tuple if it is a list of texts as of `text`; else raise ArchiveError.
+    what: the field's name in the message."""
     if not isinstance(values, list):
         raise refused(f"{what} must be a list")
     return tuple(text(value, what) for value in values)
 
 
 def flag(stored: Stored, letter: str) -> bool:
-    """Whether a meta's JSON has the field `letter`; ArchiveError if its value is not 1."""
+    """Whether a meta's JSON has the field `letter`, which stands for True; ArchiveError if its
+    value is not 1."""
     return letter in stored and whole(stored[letter], 1, 1, f"'{letter}'") == 1
 
 
 @dataclass(frozen=True)
 class Meta:
-    """How a column of a block is stored; a subclass for each way. It says how many streams and
-    blobs the column has."""
+    """How a column of a block is stored; a subclass for each way. It says how many streams (arrays
+    of whole numbers) and blobs (other bytes) the column has. kind: the name of the way, "k" in
+    JSON; letters: the names of the other fields there, with blanks between."""
 
     kind: ClassVar[str]
     letters: ClassVar[str] = ""  # of its parts, beside "k"
@@ -126,10 +129,12 @@ class BytesMeta(Meta):
 
     @property
     def blobs(self) -> int:
+        """One: the bytes."""
         return 1
 
     @property
     def valued(self) -> int:
+        """0: the column has no streams."""
         return 0
 
 
@@ -143,17 +148,21 @@ class PixelsMeta(Meta):
 
     @property
     def blobs(self) -> int:
+        """One: the code of the pictures."""
         return 1
 
     @property
     def valued(self) -> int:
+        """0: the column has no streams."""
         return 0
 
     def to_json(self) -> dict[str, Json]:
+        """The meta as JSON: "k", and "w", the width, unless it is 1."""
         return {**super().to_json(), **({"w": self.width} if self.width != 1 else {})}
 
     @classmethod
     def parsed(cls, stored: Stored) -> PixelsMeta:
+        """The meta that `to_json` wrote; ArchiveError for a width other than 1 or 2."""
         return cls(whole(stored.get("w", 1), 1, 2, "the bytes of a value"))
 
 
@@ -169,12 +178,13 @@ class WholeMeta(Meta):
 
 @dataclass(frozen=True)
 class CellsMeta(Meta):
-    """Cells of text or bytes. gap: the text stored in place of missing cells; None if no cell is
-    missing."""
+    """Cells of text or bytes. gap: the text, of characters below 256, stored in place of missing
+    cells; None if no cell is missing."""
 
     gap: str | None = None
 
     def to_json(self) -> dict[str, Json]:
+        """The meta as JSON: "k", and "gap" if cells are missing."""
         gap = {} if self.gap is None else {"gap": self.gap}
         return {**super().to_json(), **gap}
 
@@ -201,14 +211,17 @@ class CellsInABlob(CellsMeta):
 
     @property
     def blobs(self) -> int:
+        """One: all cells."""
         return 1
 
     @property
     def valued(self) -> int:
+        """0: the column has no streams."""
         return 0
 
     @classmethod
     def parsed(cls, stored: Stored) -> Self:
+        """The meta that `to_json` wrote; ArchiveError for a gap that is no text in latin-1."""
         return cls(gap_of(stored))
 
 
@@ -221,8 +234,8 @@ class TextMeta(CellsInABlob):
 
 @dataclass(frozen=True)
 class LevelMeta(CellsMeta):
-    """Each cell as the number of its text among the different texts: first `levels`, which the meta
-    has, then those in the blob."""
+    """Each cell of a column of categories as the number, from 0, of its text among the different
+    texts: first `levels`, which the meta has, then those in the blob."""
 
     kind = "level"
     letters = "v gap"
@@ -230,20 +243,23 @@ class LevelMeta(CellsMeta):
 
     @property
     def blobs(self) -> int:
+        """One: the texts that `levels` has not, as varint how many and spans.pack_cells."""
         return 1
 
     def to_json(self) -> dict[str, Json]:
+        """The meta as JSON: as of CellsMeta, and "v", the levels, if there are any."""
         levels = {"v": list(self.levels)} if self.levels else {}
         return {**super().to_json(), **levels}
 
     @classmethod
     def parsed(cls, stored: Stored) -> LevelMeta:
+        """The meta that `to_json` wrote; ArchiveError for levels or a gap that are no texts."""
         return cls(gap_of(stored), texts(stored.get("v", []), "levels"))
 
 
 @dataclass(frozen=True)
 class RankMeta(CellsMeta):
-    """Each cell as its rank in a sorted dictionary of the different cells.
+    """Each cell as its rank, its position from 0, in a sorted dictionary of the different cells.
 
     of: the place of the earlier column whose dictionary is used; None: the dictionary is the
     column's blob, which is a block of its own.
@@ -255,21 +271,25 @@ class RankMeta(CellsMeta):
 
     @property
     def blobs(self) -> int:
+        """One, the dictionary, unless another column's is used."""
         return int(self.of is None)
 
     def to_json(self) -> dict[str, Json]:
+        """The meta as JSON: as of CellsMeta, and "c", the other column's place, if there is one."""
         return super().to_json() | ({} if self.of is None else {"c": self.of})
 
     @classmethod
     def parsed(cls, stored: Stored) -> RankMeta:
+        """The meta that `to_json` wrote; ArchiveError for a place out of range or a gap that is no
+        text. Whether the column is there is not looked at."""
         of = whole(stored["c"], 0, MAX_COLUMNS, "a column's place") if "c" in stored else None
         return cls(gap_of(stored), of)
 
 
 @dataclass(frozen=True)
 class PartsMeta(CellsInABlob):
-    """Sentences as skeletons and the parts that stand for the skeletons' marks; both are columns of
-    a block of its own, which is the blob."""
+    """Sentences as skeletons, in which a mark stands for each number, and these numbers; both are
+    columns of a block of their own, which is the blob."""
 
     kind = "parts"
 
@@ -278,8 +298,8 @@ class PartsMeta(CellsInABlob):
 class PatternMeta(CellsMeta):
     """Cells most of which are written in one way, so that a number stands for each.
 
-    specials: other texts that come often, each a kind of its own. has_rest: all other cells are of
-    the last kind; their texts are in the blob.
+    specials: other texts, of characters below 256, that come often, each a kind of its own.
+    has_rest: all other cells are of the last kind; their texts are in the blob.
     """
 
     specials: tuple[str, ...] = ()
@@ -287,13 +307,18 @@ class PatternMeta(CellsMeta):
 
     @property
     def blobs(self) -> int:
+        """One, the texts of all other cells, if there are such."""
         return int(self.has_rest)
 
     @property
     def kinds(self) -> int:
+        """Of values, as many as `valued`; then one for each special text; then one for all other
+        cells, if there are such."""
         return self.valued + len(self.specials) + self.has_rest
 
     def to_json(self) -> dict[str, Json]:
+        """The meta as JSON: as of CellsMeta, "s", the special texts, and "r" if there are other
+        cells."""
         rest = {"r": 1} if self.has_rest else {}
         return {**super().to_json(), "s": list(self.specials), **rest}
 
@@ -303,10 +328,11 @@ class NumberMeta(PatternMeta):
     """Decimal numbers, stored as whole numbers: cell = whole * step / 10^decimals.
 
     forms: the ways in which numbers are written, a kind for each: with so many digits behind the
-    point, SHORT or SHORT_ONE. affixes: the text before and behind each number. own_units: a whole
-    number of a form with fewer digits counts in units of its own last digit, not of `decimals`.
-    single: numbers of the first form were 32-bit floats once: their whole numbers count in units of
-    10^-single, and are written as such floats are (see singles); None: they were not.
+    point, 0 to DIGITS; SHORT: as few as say the number; SHORT_ONE: the same, but at least one.
+    affixes: the text before and behind each number. own_units: a whole number of a form with fewer
+    digits counts in units of its own last digit, not of `decimals`. single: numbers of the first
+    form were 32-bit floats once: their whole numbers count in units of 10^-single, and are written
+    as such floats are (see singles); None: they were not.
     """
 
     kind = "number"
@@ -320,6 +346,7 @@ class NumberMeta(PatternMeta):
 
     @property
     def valued(self) -> int:
+        """One kind for each form."""
         return len(self.forms)
 
     @property
@@ -331,6 +358,8 @@ class NumberMeta(PatternMeta):
         return [int(self.step * 10 ** (self.decimals - own)) for own in digits]
 
     def to_json(self) -> dict[str, Json]:
+        """The meta as JSON: as of PatternMeta, "d", decimals, and "f", forms; "q", step, "a",
+        affixes, "u", own_units, and "o", single, where they are not the default."""
         stored = {**super().to_json(), "d": self.decimals, "f": list(self.forms)}
         if self.own_units:
             stored["u"] = 1
@@ -344,6 +373,8 @@ class NumberMeta(PatternMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> NumberMeta:
+        """The meta that `to_json` wrote; ArchiveError for a value out of range, KeyError without
+        "d", "f" or "s"."""
         forms = stored["f"]
         if not isinstance(forms, list) or not 0 < len(forms) <= len(FORMS):
             raise refused("the forms of numbers are out of range")
@@ -370,10 +401,10 @@ class NumberMeta(PatternMeta):
 class FloatMeta(PatternMeta):
     """Numbers written with the fewest digits that tell the 64-bit float from all others.
 
-    places: the value is the whole number that over 10^places is nearest to the float; None: the
-    value is the float's bits, as a number in the order of floats. offsets: how many floats above
-    that decimal the number lies, a kind for each. bare: whole numbers are written without ".0".
-    single: the decimal is first rounded to a 32-bit float.
+    places: how many decimals, so that the value is the whole number that over 10^places is nearest
+    to the float; None: the value is the float's bits, as a number in the order of floats. offsets:
+    how many floats above that decimal the number lies, a kind for each. bare: whole numbers are
+    written without ".0". single: the decimal is first rounded to a 32-bit float.
     """
 
     kind = "float"
@@ -385,9 +416,12 @@ class FloatMeta(PatternMeta):
 
     @property
     def valued(self) -> int:
+        """One kind for each offset."""
         return len(self.offsets)
 
     def to_json(self) -> dict[str, Json]:
+        """The meta as JSON: as of PatternMeta; "d", places, "f", offsets, "i", bare, and "o",
+        single, where they are not the default."""
         stored = super().to_json()
         if self.places is not None:
             stored["d"] = self.places
@@ -401,6 +435,8 @@ class FloatMeta(PatternMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> FloatMeta:
+        """The meta that `to_json` wrote; ArchiveError for a value out of range, KeyError without
+        "s"."""
         offsets = stored.get("f", [0])
         if not isinstance(offsets, list) or not 0 < len(offsets) <= MOST_OFFSETS:
             raise refused("floats have too many offsets, or none")
@@ -433,9 +469,12 @@ class DigitsMeta(PatternMeta):
 
     @property
     def valued(self) -> int:
+        """1: all numbers are of one kind."""
         return 1
 
     def to_json(self) -> dict[str, Json]:
+        """The meta as JSON: as of PatternMeta, "b", base, and "w", width; "a", affixes, and "u",
+        is_upper, where they are not the default."""
         stored = {**super().to_json(), "b": self.base, "w": self.width}
         if any(self.affixes):
             stored["a"] = list(self.affixes)
@@ -443,6 +482,8 @@ class DigitsMeta(PatternMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> DigitsMeta:
+        """The meta that `to_json` wrote; ArchiveError for a value out of range, KeyError without
+        "b", "w" or "s"."""
         base = stored["b"]
         if type(base) is not int or base not in MOST_WIDE:
             raise refused("digits of a base that there is not")
@@ -460,7 +501,8 @@ class DigitsMeta(PatternMeta):
 
 @dataclass(frozen=True)
 class DateMeta(PatternMeta):
-    """Dates, stored as ticks since 1970; see `ticks_a_second`.
+    """Dates, stored as whole ticks (seconds or fractions of them) since 1970 began; see
+    `ticks_a_second`.
 
     format: the text form of a dates.DateFormat. quote: the text before and behind each date.
     """
@@ -477,10 +519,13 @@ class DateMeta(PatternMeta):
         return int(10 ** DateFormat.of(self.format).digits)
 
     def to_json(self) -> dict[str, Json]:
+        """The meta as JSON: as of PatternMeta, "t", format, and "a", quote."""
         return {**super().to_json(), "t": self.format, "a": self.quote}
 
     @classmethod
     def parsed(cls, stored: Stored) -> DateMeta:
+        """The meta that `to_json` wrote; ArchiveError for a value out of range, ValueError for a
+        format that is none, KeyError without "t", "a" or "s"."""
         format = text(stored["t"], "the format of dates")
         if not 0 <= DateFormat.of(format).digits <= MOST_FINE:
             raise refused("dates of more digits than there are")
@@ -498,7 +543,8 @@ class DateMeta(PatternMeta):
 
 @dataclass(frozen=True)
 class NumberedMeta(Meta):
-    """Numbers, stored as values or as ranks in a dictionary of the different ones.
+    """Numbers, stored as values or as ranks (positions) in a dictionary of the different ones,
+    ascending.
 
     book: None: as values; OWN_BOOK: as ranks in the dictionary that is the column's blob; else as
     ranks in the dictionary of the earlier column at this place.
@@ -508,9 +554,12 @@ class NumberedMeta(Meta):
 
     @property
     def blobs(self) -> int:
+        """One, the dictionary, if the column has one of its own."""
         return int(self.book == OWN_BOOK)
 
     def to_json(self) -> dict[str, Json]:
+        """The meta as JSON: "k", and where the dictionary is: "u" for the column's blob, "c" for
+        the place of another column; neither without one."""
         stored = super().to_json()
         if self.book == OWN_BOOK:
             stored["u"] = 1
@@ -531,10 +580,10 @@ def book_of(stored: Stored) -> int | None:
 class IntegerMeta(NumberedMeta):
     """Whole numbers, some of which may be missing.
 
-    has_gaps: whether some are. multiple: the factor that makes the numbers of the stored values.
-    allowed: instead, the largest error of numbers rounded to a grid; 0: exact. limbs: how many
-    columns a wide decimal takes, this one counted. dictionary: the number of the Arrow dictionary
-    that the numbers are indices into; None: they are numbers.
+    has_gaps: whether some are missing. multiple: the factor that makes the numbers of the stored
+    values. allowed: instead, the largest error of numbers rounded to a grid; 0: exact. limbs: how
+    many columns of 64 bits each a decimal of Arrow takes, this one counted, 1 to 4. dictionary: the
+    number of the Arrow dictionary that the numbers are indices into; None: they are numbers.
     """
 
     kind = "int"
@@ -547,9 +596,12 @@ class IntegerMeta(NumberedMeta):
 
     @property
     def kinds(self) -> int:
+        """One of numbers, and one of missing cells, if there are any."""
         return 1 + self.has_gaps
 
     def to_json(self) -> dict[str, Json]:
+        """The meta as JSON: as of NumberedMeta; "z", has_gaps, "m", multiple, "q", allowed, "l",
+        limbs, and "v", dictionary, where they are not the default."""
         stored = super().to_json()
         if self.has_gaps:
             stored["z"] = 1
@@ -565,6 +617,8 @@ class IntegerMeta(NumberedMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> IntegerMeta:
+        """The meta that `to_json` wrote; ArchiveError for a value out of range, or both "m" and
+        "q"."""
         if "m" in stored and "q" in stored:
             raise refused("whole numbers are multiples, or on a grid, not both")
         dictionary = None
@@ -583,8 +637,9 @@ class IntegerMeta(NumberedMeta):
 
 @dataclass(frozen=True)
 class Decimals:
-    """Floats stored as whole numbers over 10^places. allowed: the largest error, as of
-    IntegerMeta. single: the quotient is first rounded to a 32-bit float."""
+    """Floats stored as whole numbers over 10^places. places: 0 to 15. allowed: the largest error,
+    in units of 10^-places, of numbers rounded to a grid; 0: exact. single: the quotient is first
+    rounded to a 32-bit float."""
 
     places: int
     allowed: int = 0
@@ -593,7 +648,8 @@ class Decimals:
 
 @dataclass(frozen=True)
 class Multiples:
-    """Floats rounded to multiples of `spacing`, within an error bound; stored is the factor."""
+    """Floats rounded to multiples of `spacing`, within an error bound; stored is the factor, a
+    whole number. spacing: finite, above 0."""
 
     spacing: float
 
@@ -624,13 +680,17 @@ class RealMeta(NumberedMeta):
 
     @property
     def kinds(self) -> int:
+        """One of numbers, then one each of missing cells, NaNs and odd floats, if there are any."""
         return 1 + self.has_gaps + self.has_nans + self.has_odd
 
     @property
     def has_raws(self) -> bool:
+        """Whether there are odd floats, whose bits are the raws."""
         return self.has_odd
 
     def to_json(self) -> dict[str, Json]:
+        """The meta as JSON: as of NumberedMeta; of numerals "d", "q" and "o", or "g", or "b"; "z",
+        has_gaps, "n", has_nans, and "r", has_odd, where they are true."""
         stored = super().to_json()
         if isinstance(self.numerals, Decimals):
             stored["d"] = self.numerals.places
@@ -647,6 +707,8 @@ class RealMeta(NumberedMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> RealMeta:
+        """The meta that `to_json` wrote; ArchiveError as of `numerals_of`, or for a value out of
+        range; ValueError for a spacing that is no float."""
         return cls(
             numerals=numerals_of(stored),
             has_gaps=flag(stored, "z"),
@@ -702,7 +764,8 @@ KNOWN: dict[str, type[Meta]] = {
 
 
 def from_json(stored: Json) -> Meta:
-    """The meta of a column, by the JSON that `to_json` wrote; ArchiveError for anything else."""
+    """The meta of a column, of the class that its "k" names, by the JSON that `to_json` wrote;
+    ArchiveError for anything else."""
     kind = stored.get("k") if isinstance(stored, Mapping) else None
     known = KNOWN.get(kind) if isinstance(kind, str) else None
     if known is None:
@@ -732,9 +795,9 @@ def beside(meta: Meta, foreseen: Meta) -> Json:
 
 
 def all_from_json(stored: Sequence[Json], foreseen: Sequence[Meta] = ()) -> list[Meta]:
-    """The metas of a block's columns, by their JSON. foreseen: the shared model's; null in `stored`
-    stands for the one at its place, and what has no `k` for that one with these parts instead of
-    its own; IndexError if there is none. ArchiveError for other JSON."""
+    """The metas of a block's columns, by their JSON, in order. foreseen: the shared model's; null
+    in `stored` stands for the one at its place, and what has no `k` for that one with these parts
+    instead of its own; IndexError if there is none. ArchiveError for other JSON."""
     metas = []
     for place, description in enumerate(stored):
         if description is None:

@@ -83,8 +83,9 @@ def mixed_hash(first: int, second: int) -> int:
 
 @dataclass(eq=False)
 class _Slot:
-    """Statistics of one context for half a byte, by the bits of it so far. chances: probabilities
-    of a 1, in 65,536ths; met: how often each was updated; check: which context they are of."""
+    """Statistics of one context for half a byte, by the bits of it so far. chances: (16,), by the
+    bits so far with a 1 before them, probabilities of a 1, in 65,536ths; met: (16,), how often each
+    was updated, at most MOST_MET; check: a number of 16 bits of the context they are of."""
 
     check: int
     chances: list[int] = field(default_factory=lambda: [32768] * 16)
@@ -93,16 +94,17 @@ class _Slot:
 
 @dataclass(eq=False)
 class _Record:
-    """Where each field of a record begins in the text, -1 if it does not, and a hash of its
-    bytes."""
+    """The fields of one record, at most MOST_FIELDS. starts: where each begins in the text, -1 if
+    the record has not so many; hashes: 32 bits of the bytes of each."""
 
     starts: list[int] = field(default_factory=lambda: [-1] * MOST_FIELDS)
     hashes: list[int] = field(default_factory=lambda: [0] * MOST_FIELDS)
 
 
 class Mixer:
-    """Predicts the bits of a text of `size` bytes one by one, and learns from each once it is
-    known. delimiter: the byte between fields."""
+    """Predicts the bits of a text of `size` bytes one by one, the highest of each byte first, and
+    learns from each once it is known: `chance` and `learn` are to be called in turn. delimiter: the
+    byte between fields, as a number."""
 
     def __init__(self, size: int, delimiter: int) -> None:
         self.text = bytearray()
@@ -170,7 +172,8 @@ class Mixer:
 
     def _sets_of_weights(self, node: int) -> list[list[int]]:
         """The three sets of weights that mix the inputs for the next bit, (INPUTS,) each: by the
-        bits of this byte, by what is known, and by the field. node: as of the property."""
+        bits of this byte, by what is known, and by the field. node: as of the property. They are
+        the mixer's lists, not copies."""
         # the contexts of two, three, four and six bytes
         longer = self.slots[2:6]
         known = sum(slot.met[node] > 0 for slot in longer)
@@ -187,8 +190,9 @@ class Mixer:
         ]
 
     def _corrected(self, logit: int) -> int:
-        """The probability of a 1 bit, in 65,536ths, for a mixed logit: that of the logit, corrected
-        by what came of such mixtures before. Sets `finals` and `place` for `learn`."""
+        """The probability of a 1 bit, in 65,536ths, 24 .. 65,512, for a mixed logit, -2047 .. 2047
+        in 256ths: that of the logit, corrected by what came of such mixtures before. Sets `finals`
+        and `place` for `learn`."""
         raised = logit + 2048
         # the nearest of 33 places, 128 apart
         self.place = (raised >> 7) + ((raised & 127) >> 6)
@@ -214,8 +218,8 @@ class Mixer:
         return self.bits & highest - 1 | highest
 
     def learn(self, bit: int) -> None:
-        """Update statistics, weights and the text with the next bit, which was coded by
-        `chance`."""
+        """Update statistics, weights and the text with the next bit, 0 or 1, which was coded by the
+        probability that `chance` returned last."""
         target = 65535 if bit else 0
         node = self.node
         for slot in self.slots:
@@ -250,7 +254,7 @@ class Mixer:
 
     def _find_slots(self) -> None:
         """Set `slots`: for each context the slot of statistics for the next half byte. A slot that
-        belonged to another context is emptied."""
+        belonged to another context is emptied. For the first and the fifth bit of a byte."""
         # the first half of this byte is part of the context of its second
         bits = self.bits if self.count else 0
         self.slots = []
@@ -264,10 +268,10 @@ class Mixer:
             self.slots.append(slot)
 
     def _foretold_by_match(self) -> int:
-        """The logit of the next bit by the longest earlier stretch that equals the last bytes: the
-        bit that followed there is expected here. 0 without such a stretch, or if this byte already
-        differs from the one there. Sets `foretold` to (class of the match's length, expected bit);
-        None where it returns 0 for that."""
+        """The logit of the next bit, in 256ths, by the longest earlier stretch that equals the last
+        bytes: the bit that followed there is expected here. 0 without such a stretch, or if this
+        byte already differs from the one there. Sets `foretold` to (class of the match's length,
+        expected bit); None where it returns 0 for that."""
         self.foretold: tuple[int, int] | None = None
         if not self.length:
             return 0
@@ -415,9 +419,9 @@ def delimiter_of(text: bytes) -> int:
 
 
 def mixed(text: bytes) -> bytes:
-    """Compress a text of at most MOST bytes: u8 delimiter, the one that is most frequent in it, and
-    the code, of which `restored` makes the text. Where the result is longer than the text it may
-    not be a code: compare lengths before it is used."""
+    """Compress a text of at most MOST bytes, which is not checked: u8 delimiter, the one that is
+    most frequent in it, and the code, of which `restored` makes the text. Where the result is
+    longer than the text it may not be a code: compare lengths before it is used."""
     delimiter = delimiter_of(text)
     if kernel.C is not None:
         # what does not become smaller is not worth its bytes
@@ -476,7 +480,8 @@ def costs(text: bytes, delimiter: int) -> Float:
 
 class _Coder:
     """Arithmetic coder of bits, by the probabilities of a mixer. The code lies in the interval low
-    .. high of 32 bits, which each bit narrows."""
+    .. high of 32 bits, which each bit narrows. To encode, `push` each bit, then `finish`; to
+    decode, `open`, then `pop`. size: bytes of the text; delimiter: as of Mixer."""
 
     def __init__(self, size: int, delimiter: int) -> None:
         self.mixer = Mixer(size, delimiter)
@@ -485,7 +490,7 @@ class _Coder:
         self.out = bytearray()
 
     def push(self, bit: int) -> None:
-        """Encode the next bit."""
+        """Encode the next bit, 0 or 1, and learn from it."""
         middle = self._middle()
         self._narrow(bit, middle)
         # a highest byte that both ends have is that of the code
@@ -506,14 +511,15 @@ class _Coder:
         return bytes(self.out)
 
     def open(self, code: bytes) -> None:
-        """Begin to decode `code`; bytes behind its end are read as 0."""
+        """Begin to decode `code`; bytes behind its end are read as 0. To be called once, before
+        `pop`."""
         self.rest = iter(code)
         self.code = 0
         for _ in range(4):
             self.code = self.code << 8 | next(self.rest, 0)
 
     def pop(self) -> None:
-        """Decode the next bit, into the mixer's text."""
+        """Decode the next bit, which the mixer learns and adds to its text, byte by byte."""
         middle = self._middle()
         bit = int(self.code <= middle)
         self._narrow(bit, middle)
@@ -528,8 +534,8 @@ class _Coder:
         return self.low + (width * self.mixer.chance() >> 16)
 
     def _narrow(self, bit: int, middle: int) -> None:
-        """Take the part of the interval that is a bit's, and learn from the bit. middle: as of
-        `_middle`."""
+        """Narrow the interval to the part of a bit, 0 or 1, and let the mixer learn the bit.
+        middle: as of `_middle`."""
         if bit:
             self.high = middle
         else:
