@@ -34,9 +34,10 @@ DATE = (1980, 1, 1, 0, 0, 0)  # of members, as numpy writes them: nothing depend
 class Member:
     """One array of an .npy or .npz file, without its values.
 
-    name: within the file. shape: of the array, dtype: of its values. fortran: whether the first
-    axis is innermost in the file. offset: bytes from the member's begin
-    to its first value. squeezed: whether the member is compressed by DEFLATE, in an .npz.
+    name: within the .npz, without ".npy"; "c1" of an .npy. shape: of the array, () of a scalar;
+    dtype: of its values, with their byte order. fortran: whether the first axis is innermost in the
+    file. offset: bytes from the member's begin to its first value. squeezed: whether the member is
+    compressed by DEFLATE, in an .npz.
     """
 
     name: str
@@ -58,7 +59,8 @@ MOST_EMPTY = 1 << 24  # values that take no bytes
 
 
 class ArrayFile:
-    """An .npy file, or an .npz file with its arrays in order. suffix: ".npy" or ".npz"."""
+    """An .npy file, or an .npz file with its arrays, opened by `open_arrays`. name: for messages;
+    suffix: ".npy" or ".npz"; members: its arrays, in order; format: how to write it again."""
 
     def __init__(
         self,
@@ -79,8 +81,9 @@ class ArrayFile:
             self.format["squeezed"] = squeezed
 
     def array(self, place: int) -> Array:
-        """The values of array number `place`, from 0, mapped from the file, or, of an .npz, from a
-        temporary copy."""
+        """The values of array number `place`, from 0, mapped read-only from the file, or, of an
+        .npz, from a temporary copy; zeros where its values take no bytes. NoRoomError if the copy
+        cannot be written, OSError or BadZipFile if the file cannot be read any more."""
         member = self.members[place]
         if not member.size:
             return np.zeros(member.shape, member.dtype)
@@ -95,8 +98,8 @@ class ArrayFile:
 
 
 def open_arrays(path: Path, name: str) -> ArrayFile:
-    """Open an .npy or .npz file; UnsuitedError, with the reason, if its arrays cannot be stored as
-    such."""
+    """Open an .npy or .npz file, of which only headers are read; UnsuitedError, with the reason, if
+    its arrays cannot be stored as such, or it cannot be read. name: for messages."""
     try:
         with path.open("rb") as file:
             is_single = file.read(len(MAGIC)) == MAGIC
@@ -113,7 +116,8 @@ def open_arrays(path: Path, name: str) -> ArrayFile:
 
 def _members(path: Path) -> list[Member]:
     """The arrays of an .npz file, in order; UnsuitedError if a member is no array that can be
-    stored, if two have one name, or if there are none."""
+    stored, if two have one name, if there are none, or the zip has a comment; one of UNREADABLE if
+    it is no zip."""
     members = []
     with zipfile.ZipFile(path) as archive:
         if archive.comment:
@@ -143,7 +147,7 @@ def _member(
     size: int,
     squeezed: bool = False,
 ) -> Member:
-    """Read the header of the array that a file, which is at its beginning, holds.
+    """Read the header of the array in numpy's format that a file, which is at its beginning, holds.
 
     UnsuitedError unless it can be stored and fills the file's `size` bytes, header included,
     exactly; one of UNREADABLE if there is no header. name, squeezed: as of Member.
@@ -180,8 +184,9 @@ def _member(
 
 
 def _mapped(file: BinaryIO, member: Member) -> Array:
-    """The values of a member, mapped: bytes are read from the file only where they are looked
-    at."""
+    """The values of a member that has some, in its shape, mapped read-only: bytes are read from the
+    file only where they are looked at. file: that of the member alone, open, and may be closed
+    afterwards."""
     # a scalar cannot be mapped; the mapping outlives the file
     shape = member.shape or (1,)
     # axes lie in the file from the last to the first
@@ -204,8 +209,9 @@ def _mapped(file: BinaryIO, member: Member) -> Array:
 
 @contextmanager
 def written(file: BinaryIO, format: Format) -> Iterator[ArrayWriter]:
-    """Context manager: write an .npy or .npz file, as format says; yields a writer to which its
-    arrays are added in order."""
+    """Context manager: write an .npy or .npz file, as format, that of an ArrayFile, says; yields a
+    writer to which its arrays are added in order, of an .npy one. The end of an .npz is written
+    when the block ends; `file` stays open."""
     if format["format"] == "npy":
         yield ArrayWriter(file, None, [])
         return
@@ -216,8 +222,9 @@ def written(file: BinaryIO, format: Format) -> Iterator[ArrayWriter]:
 
 @dataclass(eq=False)
 class ArrayWriter:
-    """Writes the arrays of a file in order. archive: the .npz; None of an .npy, which has one
-    array. squeezed: for each array 1 if it is to be compressed by DEFLATE, else 0."""
+    """Writes the arrays of a file in order; made by `written`. archive: the .npz; None of an .npy,
+    which has one array. squeezed: for each array 1 if it is to be compressed by DEFLATE, else 0; []
+    if none is. count: how many are written to the .npz."""
 
     file: BinaryIO
     archive: zipfile.ZipFile | None
@@ -225,7 +232,8 @@ class ArrayWriter:
     count: int = 0
 
     def add(self, member: Member, parts: Iterable[Array]) -> None:
-        """Write the next array. parts: its rows, in order."""
+        """Write the next array. member: its name, type, shape and order in memory; parts: its rows,
+        in order, (rows, ...) each; of a scalar one array of no axes."""
         if self.archive is None:
             _write(self.file, member, parts)
             return
@@ -241,7 +249,8 @@ class ArrayWriter:
 
 
 def _write(file: IO[bytes], member: Member, parts: Iterable[Array]) -> None:
-    """Write an array as the bytes of an .npy file. parts: its rows, in order."""
+    """Write an array as the bytes of an .npy file. member, parts: as of ArrayWriter.add; of an
+    array in Fortran order all are gathered first."""
     described = {
         "descr": np.lib.format.dtype_to_descr(member.dtype),
         "fortran_order": member.fortran,
@@ -259,8 +268,9 @@ def _write(file: IO[bytes], member: Member, parts: Iterable[Array]) -> None:
 
 
 def gathered(member: Member, parts: Iterable[Array]) -> Array:
-    """Join the parts of an array, rows in order, into one array; rows that are missing at its end
-    are 0. ValueError if there are more than it has."""
+    """Join the parts of an array, (rows, ...) each, in order, into one array of the member's shape
+    and type, in memory or a temporary file as of Gathering; rows that are missing at its end are 0.
+    ValueError if there are more than it has."""
     gathering = Gathering(member)
     for part in parts:
         gathering.add(part)
@@ -269,7 +279,8 @@ def gathered(member: Member, parts: Iterable[Array]) -> Array:
 
 class Gathering:
     """Joins the rows of an array, in memory, or in a temporary file if they take LARGE bytes or
-    more. whole: the array."""
+    more. member: its shape and type; whole: the array, whose missing rows are 0. NoRoomError if
+    there is no room for the file."""
 
     def __init__(self, member: Member) -> None:
         if member.size < LARGE:
@@ -288,8 +299,8 @@ class Gathering:
         self._count = 0
 
     def add(self, part: Array) -> None:
-        """Append the next rows of the array. part: (rows, ...), of the array's type and row shape;
-        ValueError if it has more rows than are missing."""
+        """Append the next rows to `whole`, in place. part: (rows, ...), of the array's row shape,
+        its values converted to the array's type; ValueError if it has more than are missing."""
         values = part.reshape(-1)
         end = self._count + len(values)
         self._flat[self._count : end] = values
@@ -297,8 +308,8 @@ class Gathering:
 
 
 def frame_of(names: list[list[str]], arrays: list[Array]) -> pd.DataFrame:
-    """One DataFrame of arrays with equally many rows. names: for each array the names of its
-    columns."""
+    """One DataFrame of arrays with equally many rows, of one axis or more; all axes but the first
+    are columns. names: for each array the names of its columns, in C order."""
     import pandas as pd
 
     columns = {}

@@ -27,11 +27,12 @@ Row = tuple[object, ...]
 
 
 def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
-    """Read a table or query of an SQLite database into a copy. wanted: the table's name, or a
-    query; "": the only table.
+    """Read a table, view or query of an SQLite database into a temporary copy. name: for messages;
+    wanted: the table's name, or a query; "": the only table. It is read twice, the first time for
+    the types of its columns.
 
     DataError where there is no such table, or several and none is named, or the query cannot be
-    answered.
+    answered; NoRoomError where the copy cannot be written.
     """
     import sqlite3
 
@@ -60,8 +61,8 @@ def open_table(path: Path, name: str, wanted: str) -> CopiedTable:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    """Open an SQLite database for reading; one that is a file without a name is copied into
-    memory."""
+    """Open an SQLite database for reading only; one that is a file without a name is copied into
+    memory. The caller closes it. sqlite3.Error if it cannot be opened."""
     import sqlite3
 
     # of bytes and open files there is a copy without a name, and SQLite opens by names alone
@@ -74,8 +75,9 @@ def _connected(path: Path) -> sqlite3.Connection:
 
 
 def _query(database: sqlite3.Connection, name: str, wanted: str) -> str:
-    """The SQL query for `wanted`: itself, if it is one, else all records of the table of that name;
-    DataError if there is none."""
+    """The SQL query for `wanted`: itself, if it is one, else all records of the table or view of
+    that name; of "" those of the only one there is. name: the database's, for messages. DataError
+    if there is no such table, or "" could mean several."""
     begin = wanted.split(None, 1)[:1]
     if begin and begin[0].lower() in QUERIES:
         return wanted
@@ -98,14 +100,16 @@ def _query(database: sqlite3.Connection, name: str, wanted: str) -> str:
 
 
 def _rows(cursor: sqlite3.Cursor) -> Iterator[list[Row]]:
-    """Yield the records of a query from where the cursor is to its end, at most ROWS at a time."""
+    """Yield the records of a query from where the cursor is to its end, in lists of at most ROWS,
+    never empty. sqlite3.Error where it cannot be read."""
     while rows := cursor.fetchmany(ROWS):
         yield rows
 
 
 def _schema(columns: list[str], cursor: sqlite3.Cursor) -> pa.Schema:
-    """The type of each column by all its values, as SQLite's own types bind nobody: integers,
-    floats, else strings, also where all are NULL. The cursor is read to its end."""
+    """The Arrow type of each column by all its values, as SQLite's own types bind nobody: int64,
+    float64 where some or all are floats, else strings, also where all are NULL. columns: their
+    names. The cursor is read to its end."""
     import pyarrow as pa
 
     kinds: list[set[type]] = [set() for _ in columns]
@@ -122,8 +126,8 @@ def _schema(columns: list[str], cursor: sqlite3.Cursor) -> pa.Schema:
 
 
 def _batches(schema: pa.Schema, cursor: sqlite3.Cursor) -> Iterator[pa.RecordBatch]:
-    """Yield the records of a query as batches of this schema; one batch without any if there are
-    none. The cursor is read to its end."""
+    """Yield the records of a query as batches of this schema, that of `_schema`, at most ROWS each;
+    one batch without any if there are none. The cursor is read to its end."""
     import pyarrow as pa
 
     count = 0

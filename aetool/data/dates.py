@@ -30,7 +30,7 @@ _PATTERNS = {order: re.compile(date + _TIME) for order, date in _DATES.items()}
 
 @dataclass(frozen=True)
 class DateFormat:
-    """One way to write dates, field by field.
+    """One way to write dates, field by field; as a text, `str` of it, the fields joined by |.
 
     order: of year, month and day: "ymd", "dmy" or "mdy". separator: between these numbers: "-", "/"
     or ".". joint: "T" or " " before a time, "" without one. fields: of the time: "" (none), "hm" or
@@ -48,8 +48,9 @@ class DateFormat:
 
     @classmethod
     def of(cls, text: str) -> DateFormat:
-        """The format of a text, its fields joined by |: ymd|-| |hm|0||0. ValueError if it has not
-        seven fields, or the fifth is no number."""
+        """The format that a text such as "ymd|-| |hm|0||0" stands for, its fields joined by |.
+        ValueError if it has not seven fields, or the fifth is no number; `is_format` checks the
+        first, too."""
         order, separator, joint, fields, digits, zone, padded = text.split(BAR)
         return cls(
             order=order,
@@ -62,6 +63,7 @@ class DateFormat:
         )
 
     def __str__(self) -> str:
+        """The format as a text, as `of` reads it."""
         written = (
             self.order,
             self.separator,
@@ -75,11 +77,12 @@ class DateFormat:
 
 
 def detect_format(samples: Iterable[str]) -> str | None:
-    """The one format all samples are written in; None if there are no samples or no such format, or
-    if the samples are dates with day and month in either order.
+    """The one date format, as a text, that all samples are written in; None if there are no samples
+    or no such format, or if the samples are dates with day and month in either order.
 
-    A format is order, separator, T or blank, time fields, fraction digits, zone and padding, such
-    as 'ymd|-| |hm|0||0'. It is accepted only if it renders every sample exactly.
+    Such a text, as 'ymd|-| |hm|0||0', has the fields of DateFormat: order, separator, T or blank,
+    time fields, fraction digits, zone and padding. It is accepted only if it renders every sample
+    exactly.
     """
     samples = list(samples)
     if not samples:
@@ -102,7 +105,8 @@ def detect_format(samples: Iterable[str]) -> str | None:
 
 
 def _is_unpadded(fmt: str) -> bool:
-    """Whether a format writes days, months and hours below ten without a zero before them."""
+    """Whether a format, as a text, writes days, months and hours below ten without a zero before
+    them."""
     return fmt.endswith("|1")
 
 
@@ -121,7 +125,8 @@ def _formats(order: str, text: str) -> list[str]:
 
 
 def _facts_of(match: re.Match[str]) -> tuple[str, str, str, int, str]:
-    """(separator, joint, fields, digits, zone), as of DateFormat, of a text that matched."""
+    """(separator, joint, fields, digits, zone), as of DateFormat, of a text that one of _PATTERNS
+    matched."""
     fields = "hms"
     if match["h"] is None:
         fields = ""
@@ -151,8 +156,8 @@ def is_format(fmt: object) -> bool:
 
 
 def _ambiguous(samples: Sequence[str], fmt: str) -> bool:
-    """Whether all samples, dates of the format fmt, are dates, too, if day and month change
-    places. fmt: day or month first."""
+    """Whether all samples, dates of the format `fmt`, a text, are dates, too, if day and month
+    change places. fmt: of the order "dmy" or "mdy"; KeyError for "ymd"."""
     date_format = DateFormat.of(fmt)
     other_order = {"dmy": "mdy", "mdy": "dmy"}[date_format.order]
     swapped = dataclasses.replace(date_format, order=other_order)
@@ -165,8 +170,8 @@ def parse(texts: Sequence[str], fmt: str) -> Float:
     for a text that is written otherwise (zeros before days, months and hours do not matter) or is
     no moment of the calendar.
 
-    fmt: a date format as text, such as "ymd|-| |hm|0||0": see DateFormat. A time without a zone is
-    taken for UTC.
+    fmt: a date format as text, such as "ymd|-| |hm|0||0": see DateFormat, of which `is_format` is
+    true. A time without a zone is taken for UTC.
     """
     date_format = DateFormat.of(fmt)
     pattern = _PATTERNS[date_format.order]
@@ -190,6 +195,7 @@ def parse(texts: Sequence[str], fmt: str) -> Float:
         fraction = float("0." + match["f"]) if match["f"] else 0.0
         parts[place] = (*date, *clock, fraction)
         good[place] = True
+    # texts that are no dates of the format stay 0 here, and are not good
     year = parts[:, 0].astype(np.int64)
     month = parts[:, 1].astype(np.int64)
     day = parts[:, 2].astype(np.int64)
@@ -213,8 +219,9 @@ def parse(texts: Sequence[str], fmt: str) -> Float:
 
 
 def render(seconds: Float, fmt: str) -> list[str]:
-    """Write moments, (n,) seconds since 1970-01-01 00:00 UTC, all finite, in one format: a text for
-    each, rounded to the format's last field. fmt: as of `parse`."""
+    """Write moments, (n,) float64 seconds since 1970-01-01 00:00 UTC, all finite, in one format: a
+    text for each, rounded to the format's last field (a day, a minute, or the second's last digit),
+    in the format's zone. fmt: as of `parse`."""
     date_format = DateFormat.of(fmt)
     unit = 10**date_format.digits
     # ticks, units of the second's last digit, in the last field that is written
@@ -241,7 +248,8 @@ def _padding(date_format: DateFormat) -> str:
 
 
 def _dates_as_texts(days: Int, date_format: DateFormat) -> list[str]:
-    """The text of each of the days, (n,) counted from 1970-01-01, in this format."""
+    """The text of each of the days, (n,) int64 counted from 1970-01-01, in this format, without a
+    time."""
     year, month, day = civil(days)
     padding = _padding(date_format)
     written = {
@@ -255,8 +263,9 @@ def _dates_as_texts(days: Int, date_format: DateFormat) -> list[str]:
 
 
 def _clocks_as_texts(times_of_day: Int, date_format: DateFormat) -> list[str]:
-    """The text of each time of day in this format, without its zone. times_of_day: (n,), since
-    midnight, in units of the last digit of a second that the format writes."""
+    """The text of each time of day in this format, which has a time, without its zone.
+    times_of_day: (n,) int64, since midnight, in units of the last digit of a second that the format
+    writes (10^-digits seconds); what a format without seconds does not write is cut off."""
     unit = 10**date_format.digits
     hour, rest = np.divmod(times_of_day, 3600 * unit)
     minute, rest = np.divmod(rest, 60 * unit)
@@ -273,7 +282,8 @@ def _clocks_as_texts(times_of_day: Int, date_format: DateFormat) -> list[str]:
 
 
 def _offset(zone: str) -> float:
-    """Seconds by which the clocks of a zone, as it is written, are ahead of UTC."""
+    """Seconds by which the clocks of a zone, written as "", "Z", "+01:00" or "-0130", are ahead of
+    UTC; negative where they are behind."""
     if zone in ("", "Z"):
         return 0.0
     # with or without a colon between

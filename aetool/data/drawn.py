@@ -33,9 +33,10 @@ def keys_of(seed: int, first_row: int, rows: int) -> Keys:
 
 @dataclass(eq=False)
 class Sample:
-    """A random sample of the records of a stream: those with the smallest keys. most: how many
-    records it keeps; total: how many the stream had. bound: records with keys above it cannot be in
-    the sample."""
+    """A random sample of the records of a stream: those with the smallest keys, random numbers.
+    most: how many records it keeps, up to twice as many until `close`; total: how many the stream
+    had, which the caller counts. tables: the records, in the order in which they were added; keys:
+    (n,), theirs. bound: records with keys above it cannot be in the sample."""
 
     most: int
     total: int = 0
@@ -52,8 +53,8 @@ class Sample:
             self.close()
 
     def close(self) -> None:
-        """Drop all but the `most` records with the smallest keys, and lower the bound to the
-        largest of these."""
+        """Drop all but the `most` records with the smallest keys, in the order they had, and lower
+        the bound to the largest of these; nothing if there are no more. To be called at the end."""
         if len(self.keys) <= self.most:
             return
         smallest = np.sort(np.argpartition(self.keys, self.most)[: self.most])
@@ -64,7 +65,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class Asked:
-    """A piece of a table to draw records from, and the bound that their keys must not exceed."""
+    """A task of a Drawer: a piece of a table to draw records from, and the bound that their keys,
+    random numbers from 0 to 1, must not exceed; infinity for none."""
 
     piece: pieces.Piece
     bound: float
@@ -72,8 +74,8 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The records drawn from one piece, with their keys; table: None if there are none; total: how
-    many records the piece has."""
+    """The records drawn from one piece, in order, with their keys, (records,); table: None if the
+    piece has none; total: how many records the piece has."""
 
     table: Table | None
     keys: Keys
@@ -82,14 +84,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Drawer:
-    """Draws records from pieces, in this process or in another. most: at most so many from each
-    piece; seed: of the random keys."""
+    """Draws records from pieces, those with the smallest keys, in this process or in another. most:
+    at most so many from each piece; seed: of the random keys."""
 
     most: int
     seed: int
 
     def __call__(self, asked: Asked) -> tuple[Part, LeftOut]:
-        """Draw from one piece; returns the records drawn, and which of its lines are no records."""
+        """Draw from one piece; returns the records drawn, and which of its lines are no records.
+        DataError where the piece cannot be read."""
         left_out = LeftOut()
         sample = Sample(self.most)
         for table in asked.piece.tables(left_out):
@@ -105,9 +108,10 @@ class Drawer:
 
 
 def sampled(source: TableSource, most: int, seed: int, engine: Engine | None) -> tuple[Table, int]:
-    """(a random sample of at most `most` records, in order; how many records the source has);
-    DataError if it has none. The same as the source's own `sample`, whether an engine's workers
-    read it or this process. engine: None to read it here."""
+    """(a random sample of `most` records, all of a smaller source, in the source's order; how many
+    records the source has); DataError if it has none, or cannot be read. The same as
+    `source.sample`, whether an engine's workers read it or this process. engine: runs tasks in
+    workers; None to read it here."""
     cut_pieces = None if engine is None else pieces.pieces_of(source)
     if engine is not None and cut_pieces is not None:
         gathered = _gathered(engine, cut_pieces, Drawer(most, seed))
@@ -123,8 +127,10 @@ def _gathered(
 ) -> tuple[Table, int] | None:
     """Draw a sample on an engine and put it together from all pieces, as `sampled` returns it; None
     if there are no records, or if a piece has another number of them than was counted when it was
-    cut, as in a text with comments."""
+    cut, as in a text with comments: then the source is to be read here. What is unusual in a text
+    is said as notices. DataError where a piece cannot be read."""
     sample = Sample(drawer.most)
+    # results come in the order of the pieces, which the engine asks for ahead of them
     under_way: deque[pieces.Piece] = deque()
     remarks_in_order: list[tuple[pieces.Piece, LeftOut]] = []
 
@@ -145,6 +151,7 @@ def _gathered(
     sample.close()
     if not sample.total:
         return None
+    # only now: of a reading that is given up nothing is said twice
     remarks = pieces.Remarks()
     for piece, remarks_of_piece in remarks_in_order:
         remarks.add(piece, remarks_of_piece)

@@ -21,15 +21,16 @@ class RepeatedKeyError(Exception):
 
 
 def parsed(text: str) -> Json:
-    """Parse a JSON text. ValueError or RecursionError if it is none, RepeatedKeyError if any object
-    in it has a key twice."""
+    """Parse a JSON text into Python's dicts, lists, texts, numbers, truth values and None.
+    ValueError if it is none, RecursionError if it is nested too deeply, RepeatedKeyError if any
+    object in it has a key twice."""
     # a call of json.loads with a hook makes a new decoder each time, which takes longer than a line
     return _DECODER.decode(text)
 
 
 def _object_of(members: list[tuple[str, Json]]) -> dict[str, Json]:
-    """The object of these keys and values, in their order; RepeatedKeyError if a key is there
-    twice."""
+    """The dictionary of an object's (key, value) pairs, in their order, as the decoder's hook;
+    RepeatedKeyError if a key is there twice."""
     by_key = dict(members)
     # nearly always: which key came twice is only looked for where one did
     if len(by_key) == len(members):

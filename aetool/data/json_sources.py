@@ -28,7 +28,10 @@ Record = dict[str, Json]
 
 
 class JsonLinesSource(TableSource):
-    """A table of JSON lines: each line is one object, a record."""
+    """A table of JSON lines: each line is one object, a record; its columns are the keys of the
+    first ROWS records. Compressed or not, in UTF-8. name: for messages. All values are cells of
+    text; `dtypes` is filled while batches are read: "bool" or "string" of columns with texts,
+    truths or nested values."""
 
     is_in_text = True
 
@@ -37,6 +40,8 @@ class JsonLinesSource(TableSource):
         self.path = path
 
     def batches(self) -> Iterator[Table]:
+        """Yield the records, ROWS at a time, numbered by their lines; nothing without any.
+        DataError for a line that is no object, and for a key that is new behind the first batch."""
         # the first batch tells the columns: a key that comes later is an error
         names: tuple[str, ...] = ()
         records: list[Record] = []
@@ -53,8 +58,9 @@ class JsonLinesSource(TableSource):
             yield self._table(names or _keys(records), records, numbers)
 
     def _records(self) -> Iterator[tuple[int, Record]]:
-        """Yield each record with the number of its line, from 0; blank lines are counted, and are
-        no records. DataError as of `_record`."""
+        """Yield (number of its line, from 0, record) of each record; blank lines are counted, and
+        are no records. Halves of surrogate pairs are U+FFFD. DataError as of `_record`;
+        UnicodeDecodeError for bytes that are not UTF-8."""
         stream = open_stream(self.path)
         with io.TextIOWrapper(stream, "utf-8-sig") as lines:
             for number, line in enumerate(lines):
@@ -88,9 +94,9 @@ class JsonLinesSource(TableSource):
         records: list[Record],
         numbers: Sequence[int],
     ) -> Table:
-        """Records, at least one, as a table of these columns; sets the type in `dtypes` of a column
-        that has texts, truths or nested values. numbers: of the records, from 0. DataError if a
-        record has a key that is none of `names`."""
+        """Records, at least one, as a table of the columns `names`; sets the type in `dtypes` of a
+        column that has texts, truths or nested values, unless it is set. numbers: of the records in
+        the source, from 0, ascending. DataError if a record has a key that is none of `names`."""
         self._refuse_new_keys(names, records, numbers)
         values: list[Values] = []
         typed = set()
@@ -117,7 +123,8 @@ class JsonLinesSource(TableSource):
         records: list[Record],
         numbers: Sequence[int],
     ) -> None:
-        """Raise DataError where a record has a key that would have no column."""
+        """Raise DataError where a record has a key that is none of the columns `names`. numbers: of
+        the records in the source, from 0, for the message."""
         known_names = set(names)
         for number, record in zip(numbers, records, strict=True):
             if record.keys() <= known_names:
@@ -127,9 +134,13 @@ class JsonLinesSource(TableSource):
 
 
 class JsonDocumentSource(JsonLinesSource):
-    """A table that is one JSON document: a list of objects or of rows, or an object of columns."""
+    """A table that is one JSON document of at most MOST_JSON bytes, read at once: a list of objects
+    or of rows, or an object in any form of `_records_of_object`. Its columns are the keys of all
+    records."""
 
     def batches(self) -> Iterator[Table]:
+        """Yield the records, ROWS at a time; nothing without any. DataError for a document that is
+        too large, no JSON or no table."""
         records = _records_of(self._document(), self.name)
         # the names that the keys have once `_whole_characters` has mended them; two may become one
         mended = [_whole_text(key) for key in _keys(records)]
@@ -142,7 +153,8 @@ class JsonDocumentSource(JsonLinesSource):
             yield self._table(names, part, numbers)
 
     def _document(self) -> object:
-        """The document, read at once; DataError if it is too large for that, or no JSON."""
+        """The parsed document, read at once; DataError if it has more than MOST_JSON bytes, is no
+        JSON in UTF-8, or an object in it has a key twice."""
         with open_stream(self.path) as stream:
             # one byte more, to tell a document of just that size from a larger one
             raw = stream.read(MOST_JSON + 1)
@@ -160,8 +172,9 @@ class JsonDocumentSource(JsonLinesSource):
 
 
 def _records_of(document: object, name: str) -> list[Record]:
-    """The records of a JSON document, an object each, in whichever of the usual forms the table is
-    written; DataError if it is none. name: for messages."""
+    """The records of a parsed JSON document, an object each: those in a list of objects, the rows
+    of a list of lists, or of an object as of `_records_of_object`; [] of an empty list. DataError
+    for anything else. name: for messages."""
     if isinstance(document, dict):
         return _records_of_object(document, name)
     if not isinstance(document, list):
@@ -176,13 +189,14 @@ def _records_of(document: object, name: str) -> list[Record]:
 
 
 def _are_all(values: Sequence[object], kind: type) -> bool:
-    """Whether every one of the values is of a type."""
+    """Whether every one of the values is of a type; True without values."""
     return all(isinstance(value, kind) for value in values)
 
 
 def _records_of_object(document: Record, name: str) -> list[Record]:
-    """The records of a JSON object: of columns by name, of records by number, of names beside rows,
-    or with a schema, as pandas writes them; any other object is one record."""
+    """The records of a JSON object: of columns by name, of records by number, of names beside rows
+    ("columns", "data"), or with a schema ("schema", "data"), as pandas writes them; any other
+    object is one record. name: for messages and notices; DataError as of `_records_of_rows`."""
     # as pandas writes it with orient="split"
     if document.keys() - {"index"} == {"columns", "data"}:
         rows = document["data"]
@@ -209,7 +223,7 @@ def _records_of_object(document: Record, name: str) -> list[Record]:
 
 
 def _records_of_columns(document: dict[str, list[Json]]) -> list[Record]:
-    """The records of an object of lists: one for each row if all lists are of one length, as
+    """The records of an object of lists by name: one a row if all lists are of one length, as
     columns are; else the object itself as the one record."""
     columns = document.values()
     lengths = {len(column) for column in columns}
@@ -220,9 +234,10 @@ def _records_of_columns(document: dict[str, list[Json]]) -> list[Record]:
 
 
 def _records_of_parts(document: dict[str, Record]) -> list[Record]:
-    """The records of an object of objects that all have the same keys: the inner objects, if they
-    are called by numbers and their keys are not all such, else a record for each inner key, of one
-    value from each. Where keys differ, the object itself is the one record."""
+    """The records of an object of objects, at least one: if these all have the same keys, the inner
+    objects, where they are called by numbers and their keys are not all such, else a record for
+    each inner key, of one value from each. Where keys differ, the object itself is the one
+    record."""
     parts = list(document.values())
     rows = parts[0].keys()
     if any(part.keys() != rows for part in parts):
@@ -237,7 +252,7 @@ def _records_of_parts(document: dict[str, Record]) -> list[Record]:
 
 
 def _are_numbers(keys: Iterable[str]) -> bool:
-    """Whether every key is a number, as those are by which pandas writes rows."""
+    """Whether every key is a whole number in digits, as those are by which pandas writes rows."""
     return all(key.isdigit() for key in keys)
 
 
@@ -246,9 +261,9 @@ def _records_of_rows(
     name: str,
     columns: Sequence[str] | None = None,
 ) -> list[Record]:
-    """Rows, lists of values, as objects. columns: their names; None or empty: c1, c2 ... DataError
-    if a row has not as many values as there are names, or, without names, as the first row. []
-    without rows."""
+    """Rows, lists of values, as records by column. columns: their names; None or empty: c1, c2 ...
+    name: of the source, for messages. DataError if a row has not as many values as there are names,
+    or, without names, as the first row. [] without rows."""
     # without a row nothing tells how many columns there are
     if not rows:
         return []
@@ -272,7 +287,8 @@ def _keys(records: list[Record]) -> tuple[str, ...]:
 
 
 def _json_cell(value: object) -> str | None:
-    """A value of a record as the text of a cell; None for a gap."""
+    """A value of a record as the text of a cell: a text as it is, all else as JSON writes it; None
+    for a gap."""
     if value is None or isinstance(value, str):
         return value
     # numbers, truths and nested values as JSON writes them: they are read as cells of a CSV are
@@ -294,13 +310,13 @@ def _whole_characters(record: Record) -> Record:
 
 
 def _whole_text(text: str) -> str:
-    """The text with U+FFFD for each half of a surrogate pair."""
+    """The text with U+FFFD for each half of a surrogate pair, which is no character."""
     return HALF.sub("\ufffd", text)
 
 
 def is_in_lines(path: Path) -> bool:
-    """Whether the first line of a file that is not blank is JSON by itself, and another such line
-    follows."""
+    """Whether the first line of a file that is not blank is JSON by itself, and another line that
+    is not blank follows. False for a file that is not UTF-8; DataError if it cannot be opened."""
     with io.TextIOWrapper(open_stream(path), "utf-8-sig") as text:
         lines = (line for line in text if line.strip())
         try:

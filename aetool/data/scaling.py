@@ -11,10 +11,11 @@ PIXEL_MEAN, PIXEL_SPREAD = 96.0, 96.0  # one affine map for every picture: 0..25
 
 
 def image_spec(shape: tuple[int, int, int]) -> Spec:
-    """The Spec of pictures of this shape, (channels, height, width), in which a value p is z = (p -
-    96) / 96.
+    """The Spec, a description of a model's input, of pictures of this shape, (channels, height,
+    width), in which a value p, 0 to 255, becomes the feature z = (p - 96) / 96.
 
-    A pixel is a column, whatever its channels: what a picture costs by column is a map of it.
+    A pixel is a column, pixel0, pixel1 ... row by row, whatever its channels: what a picture costs
+    by column is a map of it.
     """
     channels, height, width = shape
     n = channels * height * width
@@ -34,5 +35,6 @@ def image_spec(shape: tuple[int, int, int]) -> Spec:
 
 
 def image_features(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """(rows, channels, height, width) float32: the pixels, standardised as image_spec says."""
+    """The pixels, (rows, channels, height, width) uint8, standardised as image_spec says: float32,
+    of the same shape, -1 to about 1.66."""
     return ((pixels.astype(np.float32) - PIXEL_MEAN) / PIXEL_SPREAD).astype(np.float32)

@@ -30,9 +30,10 @@ Tell = Callable[[str], None]
 class LeftOut:
     """Which lines of a text, or of a part of it, are no records, and what else is unusual.
 
-    comments: how many are comments. footer: lines at the end, no records unless records follow, and
-    footer_error, the error if they do. odd_bytes: a line on the first bytes that are not UTF-8, or
-    "". has_records: whether there is any record.
+    comments: how many records are comments. footer: lines at the end, each quoted and cut for a
+    message, no records unless records follow, and footer_error, the error if they do; None without
+    such lines. odd_bytes: a line for the user on the first bytes that are not UTF-8, or "".
+    has_records: whether there is any record.
     """
 
     comments: int = 0
@@ -58,7 +59,8 @@ class LeftOut:
         self.has_records |= following.has_records
 
     def say(self, tell: Tell, marker: str) -> None:
-        """Pass lines on what was left out of a whole text to `tell`. marker: what comments begin
+        """Pass lines on the footer and the comments, one on each if there are such, to `tell`; to
+        be called at the end of a text. odd_bytes is not said here. marker: what comments begin
         with."""
         if self.footer:
             lines = "the last lines are"
@@ -74,7 +76,8 @@ class LeftOut:
 @dataclass(frozen=True)
 class Before:
     """The part of a text before a piece of it. names: of the columns; rows: how many records,
-    comments counted; lines: how many lines; is_last: whether the text ends with the piece."""
+    comments counted; lines: how many lines, header and preamble counted; is_last: whether the text
+    ends with the piece."""
 
     names: tuple[str, ...]
     rows: int
@@ -89,8 +92,10 @@ def tables_of_part(
     before: Before,
     left_out: LeftOut,
 ) -> Iterator[Table]:
-    """Yield the records of a part of a text, batch by batch. pieces: of whole records, in UTF-8;
-    left_out: collects which lines are no records. DataError names the row that is not right."""
+    """Yield the records of a part of a text, a batch for each piece with records. pieces: bytes of
+    whole records, in UTF-8; name: of the text, for messages; before: what comes before the first
+    piece; left_out: collects, in place, which lines are no records. DataError names the row that is
+    not right."""
     # a worker says nothing: its remarks travel back in left_out
     reader = _Reader(name, dialect, tell=_say_nothing)
     reader.left_out = left_out
@@ -101,7 +106,7 @@ def tables_of_part(
 
 
 def _say_nothing(line: str) -> None:
-    """In place of a function that is told what is unusual."""
+    """Does nothing: a Tell for those whom nobody listens to."""
 
 
 def tables(
@@ -110,10 +115,12 @@ def tables(
     dialect: Dialect,
     tell: Tell = _say_nothing,
 ) -> Iterator[Table]:
-    """Yield the records of a text table, batch by batch; DataError names the row that is not right.
+    """Yield the records of a text table in order, a batch for each piece of about CHUNK bytes; of a
+    header alone one batch without records. DataError names the row that is not right.
 
-    stream: UTF-8, see `encodings.utf8`; bytes that are not UTF-8 are read as Windows-1252, unless
-    an encoding was asked for. tell: is passed a line on each thing that is unusual.
+    stream: UTF-8, see `encodings.utf8`, at its begin; bytes that are not UTF-8 are read as
+    Windows-1252, unless an encoding was asked for. name: for messages. tell: is passed a line on
+    each thing that is unusual.
     """
     reader = _Reader(name, dialect, tell)
     try:
@@ -123,9 +130,10 @@ def tables(
 
 
 class _Reader:
-    """Reads a text once, piece by piece. rows, lines: how many records, comments between them
-    counted, and lines came before the piece at hand. numbers: of the piece's records, where
-    comments are between them; else None."""
+    """Reads a text, or a part of one, once, piece by piece. tell: is passed a line on each thing
+    that is unusual. rows, lines: how many records, comments between them counted, and lines came
+    before the piece at hand. numbers: (records,), from 0 in the text, of the piece's records, where
+    comments are between them; else None. names: of the columns, () until they are known."""
 
     def __init__(self, name: str, dialect: Dialect, tell: Tell) -> None:
         self.name = name
@@ -138,8 +146,9 @@ class _Reader:
         self.left_out = LeftOut()
 
     def tables(self, stream: BinaryIO) -> Iterator[Table]:
-        """Yield the records of a whole text, batch by batch; at least one batch if it has a
-        header."""
+        """Yield the records of a text from its begin, batch by batch; at least one batch if it has
+        a header. DataError for a record that is not right, NoTableError for one that is too long or
+        bytes that cannot be decoded."""
         every_piece = cutting.pieces(stream, self.dialect, CHUNK)
         pieces = _without_end_mark(every_piece)
         # the first piece is all that stands before the records
@@ -154,7 +163,8 @@ class _Reader:
             yield Table(self.names, (no_cells,) * len(self.names))
 
     def tables_behind(self, pieces: Iterator[bytes], before: Before) -> Iterator[Table]:
-        """Yield the records of a part of a text. before: what comes before it."""
+        """Yield the records of a part of a text, batch by batch; errors as of `tables`. pieces:
+        bytes of whole records, in UTF-8; before: what comes before them."""
         self.names = before.names
         self.rows = before.rows
         self.lines = before.lines
@@ -164,8 +174,9 @@ class _Reader:
         yield from self._records(pieces)
 
     def _records(self, pieces: Iterator[bytes]) -> Iterator[Table]:
-        """Yield the records of pieces, each of whole records, as one batch a piece; none of a piece
-        without records."""
+        """Yield the records of pieces, each bytes of whole records, as one batch a piece; none of a
+        piece without records. Counts them, and their lines, in `rows` and `lines`; notes in
+        `left_out` what is no record. DataError for a piece that is not right."""
         for piece in pieces:
             text = self._checked(piece)
             # cut before comments are taken out: their lines are counted, too
@@ -185,7 +196,8 @@ class _Reader:
             self.lines += lines_in(text)
 
     def _table(self, records: Fields) -> Table:
-        """Records, each with as many fields as there are names, as columns of cells."""
+        """Records, at least one, each with as many fields as there are names, as columns of cells
+        that share one buffer; numbered by `rows` and `numbers`."""
         text, start, stop = records.values()
         if self.dialect.padded:
             strip_blanks(text, start, stop)
@@ -216,8 +228,9 @@ class _Reader:
     # ---- names
 
     def _header(self, head: bytes) -> tuple[str, ...]:
-        """The names of the columns, no two equal, from `head`, the first bytes of the text; says in
-        notices which lines above and below the header are no records."""
+        """The names of the columns, no two equal, from `head`, all that stands before the first
+        record; () without a header. Passes lines on what stands above and below the header, and on
+        names that repeat, to `tell`."""
         dialect = self.dialect
         names = cutting.header_names(head, dialect)
         begin = cutting.begin_of_table(head, dialect)
@@ -238,13 +251,14 @@ class _Reader:
             last_name = cutting.names_of_record(table, dialect.rule)[-1]
             if not last_name:
                 names = names[:-1]
+        # a box has an empty field at each edge
         if dialect.edge == BOX:
             names = names[1:-1]
         return apart(names, self.tell)
 
     def _numbered(self, records: Fields) -> tuple[str, ...]:
-        """Names for the columns of a table without header: c1, c2 ..., as many as the first record
-        has fields."""
+        """Names for the columns of a table without header: c1, c2 ..., as many as the first of the
+        records, at least one, has fields; passes a line on that to `tell`."""
         width = int(records.width[0])
         # blanks at the end of a line are no field
         if self.dialect.delimiter == BLANK and width > 1:
@@ -255,8 +269,10 @@ class _Reader:
     # ---- text
 
     def _checked(self, piece: bytes) -> bytes:
-        """The piece as UTF-8, odd bytes replaced; the first of them is noted in `left_out`, and
-        told. DataError for a NUL byte, and for odd bytes if the user asked for UTF-8."""
+        """The piece as valid UTF-8: bytes that are none are read as Windows-1252, or replaced where
+        the file is in UTF-16, UTF-32 or an encoding that was asked for. The first of them is noted
+        in `left_out`, and told. DataError for a NUL byte, and for such bytes if the user asked for
+        UTF-8."""
         # zeros are in no text, and in nearly every other file
         if b"\0" in piece:
             offset = piece.index(0)
@@ -285,9 +301,9 @@ class _Reader:
         return piece
 
     def _of_wide(self, piece: bytes, error: UnicodeDecodeError) -> bytes:
-        """Re-encode a piece of text whose file was in UTF-16 or UTF-32 so that it is valid UTF-8,
-        half characters replaced; DataError if UTF-8 was asked for. error: the one that decoding
-        raised."""
+        """Re-encode a piece of text whose file is in UTF-16, UTF-32 or an encoding that was asked
+        for so that it is valid UTF-8: halves of a surrogate pair become "?". DataError if UTF-8 was
+        asked for. error: the one that decoding raised."""
         if self.dialect.read_as == encodings.UTF8:
             row, line = self._place(piece, error.start)
             raise DataError(
@@ -312,9 +328,9 @@ class _Reader:
     # ---- records
 
     def _without_comments(self, records: Fields) -> Fields:
-        """The records without comments, which are counted in `left_out`; sets `numbers`. A record
-        that begins with the marker and is as wide as the table is a comment only if a blank, or the
-        marker again, follows."""
+        """The records without comments, which are counted in `left_out`; sets `numbers`, None if
+        there are no comments. A record that begins with the dialect's marker and has as many fields
+        as the table is a comment only if a blank, or the marker again, follows."""
         self.numbers = None
         text = records.text
         marker = self.dialect.comment.encode()
@@ -334,8 +350,9 @@ class _Reader:
         return self._only(records, ~is_comment)
 
     def _without_drawing(self, records: Fields) -> Fields:
-        """The records without drawn lines between them, and without the empty fields at the edges
-        of a box."""
+        """The records of a padded table without drawn lines such as ---+--- between them, and
+        without the empty fields at the edges of a box; keeps their `numbers`. A line as wide as the
+        widest record is kept."""
         is_drawn = np.zeros(len(records), np.bool_)
         begins = records.begin.tolist()
         # a record ends where the next begins
@@ -352,8 +369,8 @@ class _Reader:
         return records
 
     def _only(self, records: Fields, chosen: Mask) -> Fields:
-        """Keep only the records where the mask `chosen`, (records,) bool, is True, with their
-        numbers kept in `numbers`."""
+        """Return only the records where the mask `chosen`, (records,) bool, is True, and set
+        `numbers` to those of them; where all are chosen, nothing is changed."""
         if chosen.all():
             return records
         numbers = self.numbers
@@ -366,7 +383,8 @@ class _Reader:
         """The records with as many fields as there are names; DataError if another is among them.
 
         Empty fields at the end of lines are left out where blanks part fields, or where all records
-        have one; the last lines of a text may be no records, and are kept as its footer.
+        have one; lines at the end with other numbers of fields may be no records, and are kept in
+        `left_out` as the text's footer, or are a DataError as of `_keep_for_footer`.
         """
         columns = len(self.names)
         if records.columns == columns and not self.left_out.footer:
@@ -392,10 +410,10 @@ class _Reader:
         return records
 
     def _keep_for_footer(self, records: Fields, record: int) -> None:
-        """Add a record to the footer, which is no record if no other follows. DataError if it is
-        the text's first, or neither a drawn line nor shorter than the table with no figure in its
-        first cell, or if the footer has more than MOST_FOOTER lines. record: its number among the
-        records, from 0."""
+        """Add record number `record`, from 0, of these records to the footer in `left_out`, which
+        is no record if no other follows. DataError if it is the text's first, or neither a drawn
+        line nor shorter than the table with no figure in its first cell, or if the footer has more
+        than MOST_FOOTER lines."""
         error = self._ragged(records, record)
         is_this = np.arange(len(records)) == record
         (values,) = records.only(is_this).records()
@@ -440,12 +458,14 @@ class _Reader:
 
 
 def _joined(values: Sequence[bytes], dialect: Dialect) -> str:
-    """The values of a record, in UTF-8, as a text with the delimiter between them."""
+    """The values of a record, each in valid UTF-8, as a text with the delimiter between them, for a
+    message: nothing is quoted."""
     return dialect.delimiter.join(value.decode() for value in values)
 
 
 def _without_empty_ends(records: Fields, columns: int) -> Fields:
-    """The records, those with one field more than there are columns without it if it is empty."""
+    """The records, but those with one field more than there are columns without their last field,
+    if it is empty and not quoted."""
     is_wider = records.width == columns + 1
     has_surplus = is_wider & _last_is_empty(records)
     if not has_surplus.any():
@@ -474,7 +494,7 @@ def _last_is_empty(records: Fields) -> Mask:
 
 
 def lines_in(text: bytes) -> int:
-    """How many line ends a text has; CR LF counts as one."""
+    """How many line ends (LF, CR, or CR LF, which counts as one) a text has, in quotes, too."""
     ends = count_of(text, LF)
     if b"\r" in text:
         returns = count_of(text, CR)
@@ -484,15 +504,16 @@ def lines_in(text: bytes) -> int:
 
 
 def _quoted(text: str) -> str:
-    """A text in quotes, for a message, cut to SHOWN characters."""
+    """A text as Python's repr writes it, for a message, cut to SHOWN characters with "..."."""
     if len(text) > SHOWN:
         text = text[: SHOWN - 3] + "..."
     return repr(text)
 
 
 def apart(names: Sequence[str], tell: Tell = _say_nothing) -> tuple[str, ...]:
-    """Make column names different from each other: the second and later of equal ones get a number,
-    a, a.2, a.3. tell: is passed a line on each name that repeats."""
+    """Make column names different from each other, in order: the second and later of equal ones get
+    a number, a, a.2, a.3, or a higher one where that name is taken. tell: is passed a line on each
+    name that repeats."""
     taken = set(names)
     times: Counter[str] = Counter()
     # of each name, what its last column is called
@@ -518,7 +539,7 @@ def apart(names: Sequence[str], tell: Tell = _say_nothing) -> tuple[str, ...]:
 
 def header_names(cells: Sequence[str], tell: Tell = _say_nothing) -> tuple[str, ...]:
     """The names of columns by the cells of a header, trimmed and each different; an empty one
-    becomes column<i>. tell: as of `apart`."""
+    becomes column<i>, counted from 1. tell: is passed a line on each name that repeats."""
     names = []
     for number, cell in enumerate(cells, 1):
         names.append(cell.strip() or f"column{number}")

@@ -26,7 +26,8 @@ Row = tuple[object, ...]
 
 
 def is_workbook(path: Path) -> bool:
-    """Whether a file is an Excel workbook: a zip with a folder xl/."""
+    """Whether a file is an Excel workbook: a zip with a folder xl/. False for one that cannot be
+    read."""
     try:
         with zipfile.ZipFile(path) as parts:
             return any(name.startswith("xl/") for name in parts.namelist())
@@ -35,9 +36,11 @@ def is_workbook(path: Path) -> bool:
 
 
 def open_sheet(path: Path, name: str, wanted: str) -> CopiedTable:
-    """Read a sheet of a workbook into a copy. wanted: its name; "": the first.
+    """Read a sheet of a workbook into a temporary copy. name: the workbook's, for messages; wanted:
+    the sheet's name; "": the first, and a notice names the others.
 
-    DataError where there is no such sheet, or openpyxl is not installed.
+    DataError where there is no such sheet, it is empty or has cells beside its columns, the file is
+    no workbook, or openpyxl is not installed.
     """
     try:
         import openpyxl  # noqa: F401
@@ -52,8 +55,10 @@ def open_sheet(path: Path, name: str, wanted: str) -> CopiedTable:
 
 
 def _open_sheet(stream: BinaryIO, place: files.Place, wanted: str) -> CopiedTable:
-    """Copy a sheet of an Excel workbook to a table. stream: the file; wanted: the sheet's name, ""
-    for the first. DataError for what is no workbook, or has no such sheet."""
+    """Copy a sheet of an Excel workbook to a table, once openpyxl is known to be there. stream: the
+    opened file; place: where it lies; wanted: the sheet's name, "" for the first, of which a notice
+    is said if there are others. DataError for what is no workbook, or has no such sheet, and as of
+    `_batches`."""
     import openpyxl
 
     name = place.name
@@ -79,9 +84,9 @@ def _open_sheet(stream: BinaryIO, place: files.Place, wanted: str) -> CopiedTabl
 
 
 def _batches(sheet: ReadOnlyWorksheet, name: str) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a sheet as batches of texts, at least one; the first row that is not empty
-    has the names. DataError for an empty sheet, or a row with cells beside the columns of the
-    header."""
+    """Yield the rows of a sheet as batches of texts, at most AT_ONCE rows each, at least one batch;
+    the first row that is not empty has the names, "" for an empty cell. name: of the sheet, for
+    messages. DataError for an empty sheet, or a row with cells beside the columns of the header."""
     import pyarrow as pa
 
     rows = _filled(sheet.iter_rows(values_only=True))
@@ -109,7 +114,8 @@ def _batches(sheet: ReadOnlyWorksheet, name: str) -> Iterator[pa.RecordBatch]:
 
 
 def _batch(columns: list[list[str | None]], schema: pa.Schema) -> pa.RecordBatch:
-    """The columns, each a list of cells, as a batch of this schema, all of them strings."""
+    """The columns, each a list of as many cells, None for gaps, as a batch of this schema, all of
+    whose types are strings."""
     import pyarrow as pa
 
     arrays = [pa.array(column, pa.string()) for column in columns]
@@ -117,8 +123,8 @@ def _batch(columns: list[list[str | None]], schema: pa.Schema) -> pa.RecordBatch
 
 
 def _filled(rows: Iterator[Row]) -> Iterator[Row]:
-    """Yield the rows from the first to the last that is not empty; empty ones between are records
-    of gaps."""
+    """Yield the rows from the first to the last that is not empty, empty ones between included:
+    they are records of gaps. A row is empty if all its cells are None."""
     empty: list[Row] = []
     has_begun = False
     for row in rows:
@@ -134,7 +140,8 @@ def _filled(rows: Iterator[Row]) -> Iterator[Row]:
 
 
 def _as_cell(value: object) -> str | None:
-    """A cell's value as CSV would write it; None if it is empty."""
+    """A cell's value as a text, as CSV would have it: true and false, moments as ISO 8601, whole
+    floats without ".0"; None if it is empty."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):

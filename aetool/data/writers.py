@@ -38,10 +38,13 @@ def write_table(
     dtypes: Mapping[str, str],
     written: Mapping[str, Json],
 ) -> None:
-    """Write restored columns as a file of the source's kind.
+    """Write restored columns as a file of the source's kind; `file` is not closed.
 
-    format: how the source was written; dtypes: its types by column; written: by column how text
-    files write its numbers, see `text_of`. DataError for a kind that is none of tables.
+    batches: columns by name, the same in all, in order. format: how the source was written, with
+    "format" one of csv, jsonl, parquet, arrow, npy or npz; dtypes: the source's names of types, by
+    column; written: by column how text files write its numbers, see `text_of`; a column may be
+    missing in either, but not in dtypes for npy and npz. DataError for another kind, and for a text
+    that is no value of its column's type.
     """
     kind = format["format"]
     if kind == "csv":
@@ -60,11 +63,11 @@ def write_table(
 
 
 def text_of(column: Restored, how: Mapping[str, Json]) -> list[str]:
-    """A column, (rows,), as the texts of its cells.
+    """A column, (rows,), as the texts of its cells; moments as ISO 8601.
 
-    how: "decimals", digits behind the point or None for seven digits in all; "token", the text of
-    gaps; "show", a function (number, decimals) -> text, if numbers are written in a way of their
-    own.
+    how, each of which may be missing: "decimals", digits behind the point or None for seven digits
+    in all; "token", the text of gaps, "" if missing; "show", a function (number, decimals) -> text,
+    if numbers are written in a way of their own, used only with "decimals".
     """
     token = str(how.get("token", ""))
     if isinstance(column, list):
@@ -89,7 +92,8 @@ def text_of(column: Restored, how: Mapping[str, Json]) -> list[str]:
 
 
 def _without_sign_of_zero(text: str) -> str:
-    """A formatted number, without the minus that a number has which was rounded to zero."""
+    """The text of a number without the minus of one that was rounded to zero: "0.00" in place of
+    "-0.00"."""
     if not text.startswith("-0"):
         return text
     has_digits = bool(text.strip("-0."))
@@ -102,8 +106,10 @@ def _write_csv(
     format: Mapping[str, Json],
     written: Mapping[str, Json],
 ) -> None:
-    """Write batches of columns, by name, to a file as CSV. format: delimiter, line end, encoding
-    and whether there is a header; written: by column how its values are written as text."""
+    """Write batches of columns, by name, to a file as CSV; without batches not even a header.
+    format: Dialect.to_json's "delimiter", "newline" and "header", and, where they are, "encoding",
+    "bom" (a mark at the begin) and "space"; written: by column how its values are written as text,
+    as of `text_of`, {} where missing."""
     rule = _rule_of(format)
     encoding = str(format.get("encoding", encodings.UTF8))
     line_end = format["newline"]
@@ -129,7 +135,8 @@ def _write_csv(
 
 
 def _rule_of(format: Mapping[str, Json]) -> Rule:
-    """The rule by which a text of this format is cut into records."""
+    """The rule by which a text of this format, as of `_write_csv`, is cut into records: its
+    delimiter, and whether blanks behind that are skipped."""
     skips_blanks = bool(format.get("space"))
     return Rule(format["delimiter"], skips_blanks)
 
@@ -140,8 +147,8 @@ def _write_jsonl(
     dtypes: Mapping[str, str],
     written: Mapping[str, Json],
 ) -> None:
-    """Write batches of columns, by name, to a file as JSON, a record a line. dtypes: by column its
-    type, written: how its values are written as text."""
+    """Write batches of columns, by name, to a file as JSON, a record a line, in UTF-8. dtypes,
+    written: by column, as `_json_values` takes them; a column may be missing in either."""
     for batch in batches:
         columns = []
         for name, values in batch.items():
@@ -161,8 +168,9 @@ def _json_values(
     dtype: str | None,
     how: Mapping[str, Json],
 ) -> list[str]:
-    """The values of a column as texts of JSON, gaps as null. dtype: the source's type, of which
-    only "bool" matters; how: as of `text_of`, of which only "decimals" is used."""
+    """The values of a column, (rows,), as texts of JSON, gaps as null. dtype: the source's type, of
+    which only "bool" matters: its texts true and false get no quotes; how: as of `text_of`, of
+    which only "decimals" is used."""
     if isinstance(column, list):
         # truth values are the words true and false, without quotes
         quote = json.dumps if dtype != "bool" else str
@@ -176,8 +184,9 @@ def _json_values(
 
 
 def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
-    """The columns as an Arrow table. dtypes: Arrow's names of the source's types, by column.
-    DataError for a text that is no value of its column's type."""
+    """The columns, by name, as an Arrow table. dtypes: Arrow's names of the source's types, by
+    column; a column that is not in it, or of a name unknown to Arrow, gets a type by its values, as
+    of `_arrow_array`. DataError for a text that is no value of its column's type."""
     import pyarrow as pa
 
     arrays = {}
@@ -191,9 +200,10 @@ def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
 
 
 def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
-    """A column as an Arrow array: of the type that dtype names, else texts, moments in microseconds
-    or numbers; None and NaN become nulls. Of texts for truth values "true" is True, and any other
-    False."""
+    """A column as an Arrow array: of the type that dtype names, else (None, or a name that Arrow
+    does not know) texts, moments in microseconds or numbers; None, NaN and NaT become nulls. Of
+    texts for truth values "true" is True, and any other False. ValueError for a text that is no
+    value of the type."""
     import pyarrow as pa
 
     kind = _arrow_type(dtype) if dtype else None
@@ -212,8 +222,9 @@ def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
 
 
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """An Arrow array as one of another type: floats become the nearest whole numbers, moments get a
-    zone without being moved."""
+    """An Arrow array of numbers or moments as one of the type `kind`: as integers, floats become
+    the nearest whole numbers; moments, which are UTC, get a zone without being moved. What the type
+    does not hold is cut off or wraps around; of decimals see `_decimals`."""
     import pyarrow as pa
     from pyarrow import types
 
@@ -233,7 +244,8 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _decimals(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Floats as decimals of a type: rounded to its places, the largest it has for larger ones."""
+    """An array of floats as decimals of the type `kind`: rounded to its places; for floats too
+    large for it, of either sign, about the largest that it has. Nulls stay."""
     from pyarrow import compute
 
     digits = kind.precision - kind.scale
@@ -246,7 +258,8 @@ def _decimals(array: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _arrow_type(name: str) -> pa.DataType | None:
-    """The Arrow type of this name; None for a name that Arrow does not know."""
+    """The Arrow type whose name this is, such as "timestamp[us, tz=UTC]"; None for any other
+    name, and for nested types."""
     import pyarrow as pa
     import pyarrow.compute
 
@@ -281,8 +294,8 @@ def _write_parquet(
     batches: Iterable[Columns],
     dtypes: Mapping[str, str],
 ) -> None:
-    """Write batches of columns, by name, to a file as Parquet; without batches nothing is written.
-    dtypes: by column its type."""
+    """Write batches of columns, by name, to a file as Parquet, each as a group of rows, compressed
+    by ZSTD; without batches nothing is written. dtypes, DataError: as of `arrow_table`."""
     import pyarrow.parquet as pq
 
     writer = None
@@ -304,8 +317,8 @@ def _write_arrow(
     dtypes: Mapping[str, str],
     as_stream: bool,
 ) -> None:
-    """Write batches of columns, by name, to a file in Arrow's format, or as a stream of it; without
-    batches nothing is written. dtypes: by column its type."""
+    """Write batches of columns, by name, to a file in Arrow's format, or as a stream of it, not
+    compressed; without batches nothing is written. dtypes, DataError: as of `arrow_table`."""
     from pyarrow import ipc
 
     begin = ipc.new_stream if as_stream else ipc.new_file
@@ -318,6 +331,7 @@ def _write_arrow(
                 writer = begin(file, table.schema)
             writer.write_table(table)
     finally:
+        # it writes the end of the file, also where a batch could not be had
         if writer:
             writer.close()
 
@@ -328,8 +342,9 @@ def _write_arrays(
     format: Mapping[str, Json],
     dtypes: Mapping[str, str],
 ) -> None:
-    """Write batches of columns, by name, to a file as .npy or .npz. format: the kind of file, and
-    the shape of each array that the columns come from; dtypes: by column its type."""
+    """Write batches of columns, by name, at least one, to a file as .npy or .npz; all are in memory
+    together. format: "format", npy or npz, and "arrays", by each array's name [how many columns it
+    has], or [] for one of one axis; dtypes: numpy's name of the type of every column."""
     parts: dict[str, list[Array]] = {}
     for batch in batches:
         for name, column in batch.items():
@@ -354,8 +369,9 @@ def _write_arrays(
 
 
 def _of_dtype(column: Restored, dtype: np.dtype[Any]) -> Array:
-    """A restored column as an array of this type, (rows,); as integers or truth values floats are
-    rounded, and gaps are 0."""
+    """A restored column, (rows,), as an array of this type; as integers or truth values floats are
+    rounded, and gaps are 0. Of texts gaps become the text None; ValueError for a text that is none
+    of the type."""
     if isinstance(column, list):
         return np.array(column, dtype=object).astype(dtype)
     values = np.asarray(column)
@@ -371,8 +387,10 @@ def frame_of(
     dtypes: Mapping[str, str],
     pandas: Mapping[str, str],
 ) -> pd.DataFrame:
-    """Batches of columns, at least one, as one DataFrame. dtypes: of the source; pandas: the dtypes
-    of the DataFrame that it was, by column."""
+    """Batches of columns, at least one, as one DataFrame, without an index of its own. dtypes:
+    Arrow's names of the source's types, by column; pandas: the dtypes, by column, of the DataFrame
+    that it was, {} if it was none. DataError as of `arrow_table`; ValueError or TypeError of pandas
+    where a column cannot be of its dtype."""
     import pyarrow as pa
 
     # by way of Arrow, whose types are those of `dtypes`
@@ -391,8 +409,9 @@ def frame_of_text(
     format: Mapping[str, Json],
     names: Sequence[str],
 ) -> pd.DataFrame:
-    """A DataFrame of a table in text. format: how it is written; names: of its columns, used if it
-    has no header."""
+    """A DataFrame of a table in text, its types as pandas.read_csv tells them. body: the text's
+    bytes, in UTF-8 or Latin-1; format: how it is written, as of `_write_csv`, with "decimal", the
+    decimal mark; names: of all its columns, used if it has no header, or no record."""
     import pandas as pd
 
     rule = _rule_of(format)
@@ -421,8 +440,9 @@ def frame_of_text(
 
 
 def _cut_alike(records: Fields, columns: int) -> bool:
-    """Whether pandas would cut these records into the same fields, although it strips and skips
-    more than csv.reader does. columns: how many the table has."""
+    """Whether pandas would cut these records, at least one, into the same fields, although it
+    strips and skips more than csv.reader does; rather False where that is not certain. columns: how
+    many the table has."""
     text = np.frombuffer(records.text, np.uint8)
     first_bytes = text[records.begin]
     begins_with_blank = np.isin(first_bytes, BLANKS)
@@ -438,8 +458,8 @@ def _cut_alike(records: Fields, columns: int) -> bool:
 
 
 def _all_quoted(records: Fields, columns: int) -> bytes:
-    """The records as text with all values quoted and commas between; short records are filled up to
-    `columns` values, long ones cut."""
+    """The records as lines of text with all values quoted and commas between; short records are
+    filled up with empty values to `columns` values, long ones cut."""
     lines = []
     padding = [b""] * columns
     for record in records.records():
@@ -450,13 +470,14 @@ def _all_quoted(records: Fields, columns: int) -> bytes:
 
 
 def _quoted(value: bytes) -> bytes:
-    """A value between quotes, with its own quotes doubled."""
+    """A value of a CSV cell between double quotes, with quotes inside of it doubled."""
     escaped = value.replace(b'"', b'""')
     return b'"' + escaped + b'"'
 
 
 def _decoded(text: bytes) -> str:
-    """The bytes as text: UTF-8, or, if they are not, Latin-1."""
+    """The bytes as text: UTF-8, halves of surrogate pairs allowed, or, if they are not, Latin-1; no
+    error."""
     try:
         return text.decode("utf-8", encodings.LONE)
     except UnicodeDecodeError:
@@ -469,8 +490,9 @@ def write_idx(
     count: int,
     shape: Sequence[int],
 ) -> None:
-    """Write pictures to an idx file (LeCun's MNIST format). batches: (n, channels, height, width)
-    uint8 each; count: how many pictures in all; shape: (channels, height, width)."""
+    """Write pictures to an idx file (LeCun's MNIST format): three axes of one channel, else four,
+    channels last. batches: (n, channels, height, width) uint8 each; count: how many pictures in
+    all, which is not checked; shape: (channels, height, width)."""
     channels, height, width = shape
     sizes = [count, height, width]
     if channels > 1:
@@ -493,9 +515,10 @@ def write_picture(
     format: str = "PNG",
     palette: Palette | None = None,
 ) -> None:
-    """Write a picture, (channels, height, width), to a file, whose folders are made if need be.
-    mode, format: Pillow's names; mode "": gray or colour, by the channels. palette: of pixels that
-    are places in it."""
+    """Write a picture, (channels, height, width), to a file, whose folders are made if need be; a
+    file that is there is replaced. mode, format: Pillow's names; mode "": gray or colour, by the
+    channels. palette: of pixels that are places in it, (1, height, width), else None. OSError if it
+    cannot be written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if palette is None:
         picture = images.pillow_picture(pixels, mode)
