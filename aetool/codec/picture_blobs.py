@@ -280,7 +280,8 @@ def encode(
         return min(tries, key=lambda one: one.bytes_of(scale))
 
     def of_all(one: _Tried) -> _Tried:
-        """All pictures in the way that was tried on the part."""
+        """Code all pictures in the way that was tried on the part, and from the same state; what
+        was tried itself if the part is all of them."""
         # of few pictures the part is all of them
         if part.shape == pictures.shape:
             return one
@@ -335,7 +336,7 @@ def way_for(pictures: Samples) -> tuple[npt.NDArray[np.uint16], int]:
     ways = [way for way in _ways(pictures, 0) if way.palette is None]
 
     def size_of_part(way: Way) -> int:
-        """The bytes that the part takes in a way, by itself."""
+        """How many bytes the part takes in a way, from a fresh state."""
         return len(_tried(part, way, USUAL, most, None).data)
 
     best = min(ways, key=size_of_part)

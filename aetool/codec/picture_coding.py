@@ -365,7 +365,8 @@ class Coder:
         raise NotImplementedError
 
     def _keep(self) -> None:
-        """Write what was learned in the plain lists back into the state."""
+        """Write what was learned in the plain lists, in which this reference computes, back into
+        the arrays of the state, in place; at the end."""
         self.state.counters[:] = self.counters
         self.state.weights[:] = self.weights
         self.state.last[:] = self.last

@@ -99,9 +99,9 @@ def _squash_table() -> list[int]:
 
 
 def _stretch_table(table: Sequence[int]) -> list[int]:
-    """The inverse of the squash table: for each probability of a 1 bit, 0 to 4095 in 4096ths, the
-    lowest vote (-2048 .. 2047) whose probability is as high after rounding. table: what
-    `_squash_table` returns, probabilities in 65,536ths."""
+    """The inverse of the squash table, 4,096 votes: for each probability of a 1 bit, 0 to 4095 in
+    4096ths, the lowest vote (-2048 .. 2047) whose probability is as high after rounding; 2047 if
+    none is. table: what `_squash_table` returns, probabilities in 65,536ths."""
     votes = []
     vote = 0
     for probability in range(4096):
@@ -143,8 +143,8 @@ class Preset:
         return eights * 8
 
     def lists(self) -> bytes:
-        """The numbers of the features in each context, then in each selector, as bytes for the C
-        kernel; the length of each stands before it."""
+        """The numbers of the features, places in FEATURES, in each context, then in each selector,
+        a byte each, for the C kernel; before each of these lists a byte with its length."""
         packed = bytearray()
         for names in (*self.contexts, *self.selectors):
             # each list is its length and the numbers of its features
@@ -438,7 +438,8 @@ class Walk:
         return self.error[plane][y][x] if is_inside else 0
 
     def _pixel(self, plane: int, y: int, x: int) -> Pixel:
-        """What is known of the pixel at (y, x) before its value in this plane is coded."""
+        """What is known of the pixel at (y, x) of this picture before its value in this plane is
+        coded; all pixels and planes that come before it must be."""
         near = self._about(plane, y, x)
         others = []
         values = []
@@ -455,8 +456,8 @@ class Walk:
         y: int,
         x: int,
     ) -> None:
-        """Code the value at (y, x) of a plane, and learn from it. A decoder puts it into `values`,
-        an encoder within a bound what a decoder will have there."""
+        """Code the value at (y, x) of a plane of this picture by the coder, and learn from it. A
+        decoder puts it into `values`, an encoder within a bound what a decoder will have there."""
         pixel = self._pixel(plane, y, x)
         terms = self._terms(pixel)
         guesses = self._guesses(pixel)
@@ -701,8 +702,9 @@ class Walk:
 
 
 def _by_first_plane(pixel: Pixel) -> int:
-    """What the first plane's change from the west lets expect of this one; in the first plane
-    itself, the value in the picture before."""
+    """A guess of a pixel's value: what the first plane's change from the west lets expect of this
+    one, perhaps outside of what pixels can be; in the first plane itself, the value at the same
+    place in the picture before."""
     if not pixel.plane:
         return pixel.earlier[0]
     change = pixel.values[0] - pixel.others[0].w

@@ -350,8 +350,8 @@ class Verdict(Feature):
 
 @dataclass(frozen=True, eq=False)
 class Seen(Feature):
-    """How often the row's key came before, as a class, 0 .. keys.MOST_SEEN: for plans whose
-    transform is KEYED alone."""
+    """How often the row's key came before, as a class, 0 (never) .. keys.MOST_SEEN (often), see
+    keys.Course.seen: for plans whose transform is KEYED alone."""
 
     letter = "k"
 
@@ -427,8 +427,8 @@ class Plan:
 
     @property
     def alphabet(self) -> int:
-        """How many symbols there are: one for each bin, and the escape unless the bins are
-        complete."""
+        """How many symbols there are: one for each bin, and, unless the bins are complete, the
+        escape, for residuals that lie in none."""
         return self.bins + (not self.complete)
 
     @property

@@ -85,8 +85,8 @@ class _Group(Group[_Candidate]):
     cells: set[bytes] = field(default_factory=set)
 
     def fits(self, candidate: _Candidate) -> bool:
-        """Whether the group and a column share at least IN_COMMON of the cells of the smaller of
-        both."""
+        """Whether the group and a column have cells in common, as many as a part IN_COMMON of the
+        different cells of the one with fewer."""
         common = self.cells.intersection(candidate.cells)
         smaller = min(len(self.cells), len(candidate.cells))
         return len(common) >= IN_COMMON * smaller

@@ -86,7 +86,8 @@ class Contexts:
         return int(np.prod(self.radices, dtype=np.int64))
 
     def check(self) -> None:
-        """Raise ArchiveError if any part is out of range, or the parts do not fit each other."""
+        """Raise ArchiveError if any part is out of range, beyond a limit MAX_... of this file, or
+        the parts do not fit each other."""
         # the sizes first: what is checked next could not be computed of any
         sane = self._has_sizes_in_range()
         sane = sane and self._has_own_in_range()
@@ -96,8 +97,8 @@ class Contexts:
             raise ArchiveError("damaged: a coder's contexts are out of range")
 
     def _has_sizes_in_range(self) -> bool:
-        """Whether alphabet, radices, strength, and all frequencies together are within their
-        limits."""
+        """Whether alphabet, radices, strength, and how many frequencies there are together are
+        within their limits: MAX_ALPHABET, MAX_LEVELS and MAX_RADIX, MAX_STRENGTH, MAX_CELLS."""
         if not 1 <= self.alphabet <= MAX_ALPHABET:
             return False
         if len(self.radices) > MAX_LEVELS:
@@ -109,7 +110,8 @@ class Contexts:
         return self.size * self.alphabet <= MAX_CELLS
 
     def _has_own_in_range(self) -> bool:
-        """Whether `own` has a class for each symbol, and the first radix room for every class."""
+        """Whether `own` has a class for each symbol, and the first radix room for every class; True
+        without it."""
         if self.own is None:
             return True
         if len(self.own) != self.alphabet or not self.radices:
@@ -117,7 +119,8 @@ class Contexts:
         return int(self.own.max()) < self.radices[0]
 
     def _has_prime_in_range(self) -> bool:
-        """Whether `prime` has a count for each symbol in each context, none above MAX_PRIME."""
+        """Whether `prime` has a count for each symbol in each context, none above MAX_PRIME; True
+        without it."""
         if self.prime is None:
             return True
         if self.prime.shape != (self.size, self.alphabet):
@@ -125,7 +128,8 @@ class Contexts:
         return int(self.prime.max(initial=0)) <= MAX_PRIME
 
     def _has_match_in_range(self) -> bool:
-        """Whether `match` has a class for each symbol, and repeats a size within its limits."""
+        """Whether `match` has a class for each symbol, and repeats a size of 1 .. MAX_REPEAT; True
+        without it."""
         if self.match is None:
             return True
         if len(self.match) != self.alphabet:
@@ -473,8 +477,8 @@ class Chain:
         return out
 
     def finish(self) -> None:
-        """Raise ArchiveError unless all words were read and every state is that which `push` began
-        with."""
+        """Raise ArchiveError unless all words were read and the state of every lane is that which
+        `push` began with, 2^16. To be called behind the last stream."""
         if self.words or (self.state != LOW).any():
             raise ArchiveError("damaged: a coded stream does not end where it should")
 

@@ -121,8 +121,8 @@ def encode(piece: bytes, layout: Layout, hints: Hints = NO_HINTS) -> list[Encode
 
 
 def _as_it_is(piece: bytes, cells: Fields, layout: Layout) -> Encoded:
-    """Store a piece of text in a block as one compressed text, not by columns. cells: its fields,
-    by which its records are counted."""
+    """Store a piece of text in a block as one compressed text, not by columns, exactly. cells: its
+    fields, by which its records are counted; of the layout no bounds are read."""
     quick = layout.effort.quick
     promising = plain.promising(piece, len(piece), quick)
     if len(piece) <= LONGEST_MIXED and not quick:
@@ -489,10 +489,11 @@ def ranges(
 
 def ahead(function: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
     """Yield function(item) for each item, in order; a pool of WORKERS threads computes a few
-    results ahead. What the function raises is raised where its result would come.
+    results ahead. What the function raises is raised where its result would come, and ends the
+    generator. Items are read in the caller's thread, WORKERS ahead of what is yielded.
 
     Close the generator where it may not be read to its end; results that are under way are then
-    dropped.
+    dropped, without waiting for them.
     """
     pool = ThreadPoolExecutor(WORKERS)
     pending: list[Future[R]] = []

@@ -329,7 +329,8 @@ def same(
 
 
 def cells_of(text: Bytes, start: Array, stop: Array) -> list[bytes]:
-    """The n spans text[start[i]:stop[i]] as bytes objects. start, stop: (n,) each."""
+    """The n spans text[start[i]:stop[i]] as bytes objects, in order. text: (bytes,) uint8; start,
+    stop: (n,) each, of whole numbers, 0 or more."""
     # a few cells of a large text, as are looked at of each column, are not worth a copy of it
     places = zip(
         start.tolist(),

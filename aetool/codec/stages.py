@@ -73,8 +73,8 @@ class Stage:
 
 
 class Guessed(Stage):
-    """A stage whose compressed data do not show how many bits each byte took: `costs` divides the
-    total in the proportions of a mixture of contexts."""
+    """A stage, a way to compress bytes, whose compressed data do not show how many bits each byte
+    took: `costs` divides the total in the proportions of a mixture of contexts."""
 
     def costs(self, data: bytes, text: bytes) -> Float:
         """How many bits each byte of the text takes, see Stage.costs; together all of the data."""
@@ -83,7 +83,7 @@ class Guessed(Stage):
 
 
 class Lzma2(Stage):
-    """Raw LZMA2 with a dictionary of 8 MiB at most."""
+    """The stage that compresses by raw LZMA2, with a dictionary of 8 MiB at most."""
 
     def squeeze(
         self,
@@ -161,7 +161,7 @@ def _lzma2(raw: bytes, filters: Sequence[dict[str, int]]) -> bytes:
 
 
 class Bzip2(Guessed):
-    """One stream of bzip2."""
+    """The stage that compresses to one stream of bzip2."""
 
     def squeeze(
         self,
@@ -180,7 +180,7 @@ class Bzip2(Guessed):
 
 
 class Zstd(Guessed):
-    """One frame of zstd (RFC 8878)."""
+    """The stage that compresses to one frame of zstd (RFC 8878)."""
 
     def squeeze(
         self,
@@ -208,7 +208,8 @@ class Zstd(Guessed):
 
 
 class Mixed(Stage):
-    """Contexts mixed bit by bit, see mixing: smallest on text, and slowest."""
+    """The stage that compresses by contexts mixed bit by bit, see mixing: smallest on text, and
+    slowest. For texts of at most mixing.MOST bytes."""
 
     def squeeze(
         self,

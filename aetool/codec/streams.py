@@ -32,9 +32,9 @@ class Known:
     """The streams of a block before the next one, which encoder and decoder both have.
 
     rows: how many the block has. Of each stream, in order: values, (rows,) int64, 0 where it has
-    none; symbols, (rows,) uint16, by which the values are coded, alphabets where it has none;
-    alphabets: how many symbols there are. predict(number, known): (rows,), the verdicts of the
-    student, a small network, that predicts stream `number`; None without students.
+    none; symbols, (rows,) uint16, by which the values are coded, or the number in alphabets where
+    it has none; alphabets: how many symbols it has. predict(number, known): (rows,), the verdicts
+    of the student, a small network, that predicts stream `number`; None without students.
     """
 
     rows: int

@@ -210,7 +210,7 @@ class _Column:
 
     @classmethod
     def empty(cls, count: int) -> _Column:
-        """A column of so many cells, before any is rounded."""
+        """A column of `count` cells, before any number is entered: none of its rows is good."""
         multiples = np.zeros(count, np.int64)
         good = np.zeros(count, np.bool_)
         return cls(multiples, good)
@@ -229,8 +229,8 @@ class _Column:
         self.square += float(np.square(errors).sum())
 
     def put_exactly(self, row: int, number: Fraction, grid: Grid) -> None:
-        """Round one number to the grid, enter it in its row, and add its error to the column's;
-        nothing where its multiple would not fit 64 bits."""
+        """Round one number to the grid, enter it in its row, from 0, in place, and add its error to
+        the column's; nothing is changed where its multiple would not fit 64 bits."""
         multiple = grid.of_fraction(number)
         if multiple is None:
             return
