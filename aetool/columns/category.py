@@ -34,13 +34,14 @@ NUMERAL = Pattern(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d{1,3})?")
 class Category(Modelled):
     """A column of words that repeat, its levels.
 
-    levels: the words as they were written, most frequent first, and counts of them; more:
-    how many other words training saw, and others: cells that hold one. truth: the words say true
-    and false. country_codes: they are codes of countries, so that NA is one.
+    levels: the words as they were written, most frequent first, at most MAX_LEVELS (254), and
+    counts of them; more: how many other words training saw, and others: how many cells hold one.
+    truth: the words say true and false. country_codes: they are codes of countries, so that NA is
+    one.
 
     In the inputs of graphs a value is the place of its word among the levels, or len(levels); in a
-    condition, of which models score nothing, a word that training did not see is ODD.
-    Words are the same that mean the same: 12 and 12.0; True, yes and 1 where levels are truths.
+    condition, of which models score nothing, a word that training did not see is ODD. Words are the
+    same that mean the same: 12 and 12.0; True, yes and 1 where levels are truths.
     """
 
     levels: tuple[str, ...] = ()
@@ -56,6 +57,8 @@ class Category(Modelled):
 
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
+        """The column of words, if they repeat or the user asks for it, else None; what is asked for
+        never fails."""
         if not asked and not _repeats_itself(summary):
             return None
         texts, counts_of_texts = summary.counted
@@ -77,6 +80,8 @@ class Category(Modelled):
 
     @property
     def features(self) -> Features:
+        """One one-hot block: a feature for each level, one for any other word, and one for gaps if
+        training saw any."""
         levels = len(self.levels)
         # one more for any other word, and one for what is missing
         width = levels + 1 + self.gaps
@@ -84,30 +89,36 @@ class Category(Modelled):
 
     @property
     def listed(self) -> tuple[str, ...]:
+        """The levels, the most frequent first."""
         return self.levels
 
     def bins_of(self, values: Float) -> Int:
         """For each value the index of its word among the levels, (n,); len(levels) for any other
-        word."""
+        word. values: such indices, without NaN and ODD."""
         return values.astype(np.int64)
 
     @property
     def bin_counts(self) -> Float:
+        """(levels + 1,): how many training cells held each level, and last any other word."""
         return np.array([*self.counts, self.others], dtype=np.float64)
 
     def bin_name(self, place: int) -> str:
+        """The level with this index, "other" for what lies behind the last."""
         if place < len(self.levels):
             return self.levels[place]
         return "other"
 
     def outside(self, values: Float) -> Mask:
         """(n,): True for a word that training did not see; False for all where training saw more
-        words than are listed, as then an unlisted word may have been seen."""
+        words than are listed, as then an unlisted word may have been seen. values: (n,), indices of
+        levels."""
         is_unlisted = values == len(self.levels)
         all_are_listed = self.others == 0
         return np.asarray(is_unlisted & all_are_listed)
 
     def often(self, value: float) -> float | None:
+        """The share of present training cells with this word, or with any word that is not listed;
+        None for a gap and for ODD. value: an index, 0 .. len(levels)."""
         if math.isnan(value) or value == ODD:
             return None
         counts = self.bin_counts
@@ -116,10 +127,13 @@ class Category(Modelled):
 
     @property
     def usual(self) -> float:
+        """0: the index of the most frequent word."""
         return 0.0
 
     @property
     def blank(self) -> float:
+        """The index of any other word, if training saw none such, else that of the most frequent
+        word."""
         # a level that is set is copied by a model which never saw a wrong one: better one that no
         # row had, which moves nothing, as if blanked
         if self.more:
@@ -127,8 +141,11 @@ class Category(Modelled):
         return float(len(self.levels))
 
     def parse(self, values: Values) -> Float:
+        """(n,) float64: the index of each cell's word among the levels, by its meaning; len(levels)
+        for any other word, or ODD in a condition whose words are all listed; NaN for a gap."""
         cells = as_cells(values)
         is_missing = is_gap(cells, self.gap_words, self.country_codes)
+        # a word that training saw as a level is no gap here
         if self._doubtful:
             gaps = cells.take(np.flatnonzero(is_missing))
             is_missing[is_missing] = ~are_words(gaps, self._doubtful)
@@ -153,6 +170,8 @@ class Category(Modelled):
         return folded(self.levels) & DOUBTFUL
 
     def show(self, value: float) -> str:
+        """The word with this index; "missing" for NaN, "(not seen in training)" for any other
+        value."""
         if math.isnan(value):
             return "missing"
         if value == ODD:
@@ -163,9 +182,12 @@ class Category(Modelled):
         return "(not seen in training)"
 
     def knows(self, value: float) -> bool:
+        """Whether the value is the index of a listed word."""
         return 0 <= value < len(self.levels)
 
     def restored(self, values: Float) -> Restored:
+        """The words with these indices, (n,); None for NaN and for what is no index of a level. An
+        index is cut to a whole number."""
         # a gap, or what is no level, is the level behind the last
         levels: list[str | None] = [*self.levels, None]
         is_listed = (values >= 0) & (values < len(self.levels))
@@ -173,11 +195,14 @@ class Category(Modelled):
         return [levels[place] for place in places.tolist()]
 
     def random(self, count: int, rng: np.random.Generator) -> Float:
+        """(count,): indices drawn evenly from those of the levels and of any other word."""
         # the place behind the levels is that of any other word
         places = rng.integers(0, len(self.levels) + 1, count)
         return places.astype(np.float64)
 
     def usually(self, count: int, rng: np.random.Generator) -> Float:
+        """(count,): indices of listed words, each drawn as often as training saw it; NaN without
+        levels."""
         if not self.levels:
             return np.full(count, np.nan)
         counts = np.array(self.counts, dtype=np.float64)
@@ -186,16 +211,20 @@ class Category(Modelled):
         return places.astype(np.float64)
 
     def tried(self, most: int) -> Float:
+        """The indices of the most frequent words, at most `most`."""
         # the most frequent come first
         count = min(most, len(self.levels))
         return np.arange(count, dtype=np.float64)
 
     def remark(self) -> str:
+        """That there are words which are not listed, or ""."""
         if self.more:
             return f"more than {MAX_LEVELS} levels; the rest is `other`"
         return ""
 
     def facts(self) -> dict[str, Json]:
+        """Those of every modelled column, and "levels": how many there are, all words that are not
+        listed being one."""
         facts = super().facts()
         # all other words are one level
         facts["levels"] = len(self.levels) + (self.more > 0)
@@ -203,11 +232,13 @@ class Category(Modelled):
 
     @property
     def is_constant(self) -> bool:
+        """Whether training saw at most one word and, if one, no gap."""
         if not self.levels:
             return True
         return len(self.levels) == 1 and not self.more and not self.missing
 
     def understood(self) -> str:
+        """How many levels there are, and the first few of them; or "empty", or "true or false"."""
         if not self.levels:
             return "empty"
         if self.truth:
@@ -221,6 +252,7 @@ class Category(Modelled):
         return f"{count} levels: {shown}"
 
     def check(self) -> None:
+        """As `Modelled.check`; also that levels differ, and each has a count."""
         super().check()
         self._refuse_unless(words(self.levels))
         self._refuse_unless(isinstance(self.truth, bool))
@@ -238,8 +270,8 @@ class Category(Modelled):
 
 def _meaning(word: str, truth: bool) -> str:
     """One spelling for all words of the same meaning: numbers of at most 15 digits in their
-    shortest form; where `truth`, truth values as true or false; other words as they are,
-    trimmed."""
+    shortest form; where `truth`, truth values as "true" or "false"; other words as they are,
+    trimmed. Blanks around the word do not count."""
     word = word.strip()
     if truth:
         return truth_of(word) or word
@@ -254,7 +286,8 @@ def _meaning(word: str, truth: bool) -> str:
 
 def _by_meaning(texts: list[str], counts: Int, truth: bool) -> tuple[list[str], list[int]]:
     """(for each meaning the first text that has it, how often the meaning is there), both with the
-    most frequent meaning first. counts: (n,), how often each text is there."""
+    most frequent meaning first, of equally frequent ones that of the first text. counts: (n,), how
+    often each text is there. truth: as of `_meaning`."""
     total: dict[str, int] = {}
     spelling: dict[str, str] = {}
     for text, count in zip(texts, counts.tolist(), strict=True):

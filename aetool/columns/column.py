@@ -36,9 +36,10 @@ MOST_ROWS = 1 << 53  # that are counted
 class Column(ABC):
     """One column of a table, with how it is read and what models see of it.
 
-    dtype: the name of the source's own type, or None for text. modelled: models see the column.
-    predictable: they can say which value to expect; otherwise the column is context. measured: the
-    difference of two values is a size, as it is not of dates. ordered: rows can be sorted by it.
+    name: in the table. dtype: the name of the source's own type, or None for text. kind: the name
+    of the class for users, and in files. modelled: models see the column. predictable: they can say
+    which value to expect; otherwise the column is context. measured: the difference of two values
+    is a size, as it is not of dates. ordered: rows can be sorted by it.
     """
 
     name: str
@@ -54,8 +55,9 @@ class Column(ABC):
     @classmethod
     @abstractmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
-        """A column of this class if the summary's values are of its kind, else None. asked: whether
-        the user says that the column is of this kind; then DataError where it cannot be."""
+        """A column of this class if the summary's values are of its kind, with what it learns from
+        them, else None. asked: whether the user says that the column is of this kind; then
+        DataError where it cannot be."""
 
     @property
     def predicted(self) -> bool:
@@ -71,12 +73,13 @@ class Column(ABC):
         return ""
 
     def facts(self) -> dict[str, Json]:
-        """Facts about the column by name, as `aetool info` prints them."""
+        """Facts about the column by name, as `aetool info` prints them; here "name" and "kind"."""
         return {"name": self.name, "kind": self.kind}
 
     def written(self) -> dict[str, Json]:
         """How text files write the column's values: the keyword arguments for
-        `data.writers.text_of`, such as the decimals and the text of a gap."""
+        `data.writers.text_of`, here "decimals" (None: seven digits in all) and "token" (the text of
+        a gap)."""
         return {"decimals": None, "token": ""}
 
     def to_json(self) -> dict[str, Json]:
@@ -96,7 +99,8 @@ class Column(ABC):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:
-        """The column that to_json wrote, checked; ValueError or TypeError if it is not one."""
+        """The column that to_json wrote, checked, from its fields by name, without the kind;
+        ValueError or TypeError if it is not one."""
         # JSON has no tuples
         fields: dict[str, Json] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
@@ -122,9 +126,9 @@ class Features:
 
     scale: how its number is standardised; None if it has no such feature. flagged: whether a
     feature is 1 where its value is missing. cycles: the periods, in user units, for each of which
-    there is a sine and a cosine. levels: how many words its one-hot block lists; width: how many
-    features the block has: the levels, any other word, and missing if training saw gaps; 0 for no
-    block.
+    there is a sine and a cosine. levels: how many words its one-hot block lists, a block of
+    features of which one is 1 and the others 0; width: how many features the block has: the levels,
+    any other word, and missing if training saw gaps; 0 for no block.
     """
 
     scale: Scale | None = None
@@ -140,8 +144,9 @@ class Modelled(Column):
 
     missing, odd: how many cells were gaps in training, and how many held something that is not of
     this kind; token: how the first gap was written; gap_words: further words that mean a gap, by
-    the user. condition: the user says that records are judged given the column's value, which is
-    not judged itself: the column is context, whatever it holds.
+    the user; plural: what several columns of the kind are called. condition: the user says that
+    records are judged given the column's value, which is not judged itself: the column is context,
+    whatever it holds.
 
     In the inputs of graphs values are float64, in user units; NaN is a missing one, ODD a cell that
     is not of this kind. Infinities are values.
@@ -164,6 +169,7 @@ class Modelled(Column):
 
     @property
     def predicted(self) -> bool:
+        """Whether models predict the column's values: those of a condition they never do."""
         return self.predictable and not self.condition
 
     @property
@@ -184,7 +190,7 @@ class Modelled(Column):
 
     def bins_of(self, values: Float) -> Int:
         """(n,): the number of the bin of `bin_counts` that each value falls in. values: in user
-        units, without NaN and ODD."""
+        units, without NaN and ODD. Of a kind that counts none all are 0."""
         return np.zeros(len(values), dtype=np.int64)
 
     @property
@@ -194,7 +200,8 @@ class Modelled(Column):
         return np.zeros(0)
 
     def bin_name(self, place: int) -> str:
-        """A name, for a person, of the bin whose index in `bin_counts` is `place`."""
+        """A name, for a person, of the bin whose index in `bin_counts` is `place`; "" for a kind
+        that counts none."""
         return ""
 
     def outside(self, values: Float) -> Mask:
@@ -203,9 +210,9 @@ class Modelled(Column):
         return np.zeros(len(values), dtype=np.bool_)
 
     def place(self, value: float) -> float | None:
-        """The position of a value between the lowest that training saw (0) and the highest (1),
-        below 0 or above 1 for values beyond these; None for a gap, an odd cell, a word, and where
-        training saw one value alone."""
+        """The position of a value in user units, between the lowest that training saw (0) and the
+        highest (1), below 0 or above 1 for values beyond these; None for a gap, an odd cell, a
+        word, and where training saw one value alone."""
         return None
 
     @property
@@ -215,8 +222,8 @@ class Modelled(Column):
         return None
 
     def often(self, value: float) -> float | None:
-        """The share of present training values that equal this one; None where values are not
-        counted."""
+        """The share, 0 .. 1, of present training values that equal this one, in user units; None
+        where values are not counted."""
         return None
 
     @property
@@ -233,7 +240,7 @@ class Modelled(Column):
     @property
     def far_out(self) -> Reach | None:
         """The range outside of which values are surprising by themselves, though models do not see
-        that; None for a column that has no such range."""
+        that, in the unit of dates, epoch seconds; None for a column that has no such range."""
         return None
 
     @property
@@ -244,7 +251,8 @@ class Modelled(Column):
 
     @property
     def span(self) -> tuple[float, float]:
-        """(the lowest, the highest) finite value that training saw; zeros where there is none."""
+        """(the lowest, the highest) finite value that training saw, in user units; zeros where
+        there is none, and for words."""
         return 0.0, 0.0
 
     @abstractmethod
@@ -266,7 +274,8 @@ class Modelled(Column):
 
     @abstractmethod
     def show(self, value: float) -> str:
-        """A value in user units as text, in the source's notation."""
+        """A value in user units as text, in the source's notation; words that say so for NaN and
+        ODD."""
 
     def found(self, values: Values, row: int, value: float) -> str:
         """The text that a message shows for a cell: as the source writes it, cut to 60 characters.
@@ -288,38 +297,39 @@ class Modelled(Column):
         return shortest(float(values[row]))
 
     def alike(self, values: Float, expected: Float) -> npt.NDArray[np.bool_]:
-        """(n,): True where a value and its expected value look equal once both are
-        written as text."""
+        """(n,): True where a value and its expected value look equal once both are written as text.
+        values, expected: (n,) in user units; NaN equals nothing."""
         return np.asarray(values == expected)
 
     def expectation(self, value: float, expected: float) -> str:
         """The expected value, written for a person. value: the one that is there; both in user
-        units, NaN for a gap."""
+        units, NaN for a gap; where a gap was expected in place of a value, RARELY_THERE."""
         if np.isnan(expected) and not np.isnan(value):
             return RARELY_THERE
         return self.show(expected)
 
     @abstractmethod
     def restored(self, values: Float) -> Restored:
-        """Values in user units, (n,), as the source's type has them: numbers, moments, or texts."""
+        """Values in user units, (n,), as the source's type has them: numbers (float64, NaN for a
+        gap), moments (datetime64[us], NaT) or texts (None, or of dates "")."""
 
     def mended(self, values: Float, expected: Float) -> Float:
         """Replacements that make values inconspicuous, (n,): for each value the one that the model
-        expected, or the value itself where `expected`, (n,), is NaN."""
+        expected, or the value itself where `expected`, (n,), is NaN; both in user units."""
         return np.where(np.isnan(expected), values, expected)
 
     def drawn(self, values: Float, rng: np.random.Generator) -> Float:
         """Make values that a model drew, (n,), such as the column can hold: rounded and limited,
-        (n,). For a context column, which models do not draw, they are usual values drawn by rng
-        instead."""
+        (n,), in user units. For a context column, which models do not draw, they are usual values
+        drawn by rng instead."""
         if self.predicted:
             return self.within(values)
         return self.usually(len(values), rng)
 
     @abstractmethod
     def random(self, count: int, rng: np.random.Generator) -> Float:
-        """(count,): random values within the range or the words of the column, to test graphs
-        with; of words also those that are not listed."""
+        """(count,): random values, in user units, within the range or the words of the column, to
+        test graphs with; of words also those that are not listed."""
 
     def tried(self, most: int) -> Float:
         """Values in user units, (n,), at most `most`, to try in this column of a record in place of
@@ -329,18 +339,19 @@ class Modelled(Column):
 
     @abstractmethod
     def usually(self, count: int, rng: np.random.Generator) -> Float:
-        """Values drawn at random, (count,), each about as often as training saw it; rng: draws
-        them."""
+        """Values drawn at random, (count,), in user units, each about as often as training saw it;
+        rng: draws them. NaN where training saw none."""
 
     def begun(self, count: int, rng: np.random.Generator) -> Float:
         """Starting values, (count,), for records that are about to be drawn: zeros, which the model
-        replaces, or for a context column usual values drawn by rng."""
+        replaces, or for a context column usual values, in user units, drawn by rng."""
         if self.predicted:
             return np.zeros(count)
         return self.usually(count, rng)
 
     def rounded(self, values: Float) -> Float:
-        """(n,): values, (n,), rounded to the decimals that the column is written with."""
+        """(n,): values, (n,), rounded to the decimals that the column is written with, in user
+        units; those of kinds without decimals stay as they are."""
         return values
 
     def within(self, values: Float, ends: Sequence[float] | None = None) -> Float:
@@ -351,24 +362,30 @@ class Modelled(Column):
 
     def own_surprise(self, values: Float) -> Float:
         """How rare each value is in its column alone, (n,), in bits; 0 where the column cannot
-        tell."""
+        tell. values: (n,) in user units."""
         return np.zeros(len(values))
 
     def distance(self, values: Float, others: Float) -> Float:
         """The squared difference of each two values, (n,), in standard deviations of the column, 0
-        where either is a gap; for words 0 where they are the same, else 1; for dates always 0."""
+        where either is a gap; for words 0 where they are the same, or both a gap, else 1; for dates
+        always 0. values, others: (n,) in user units."""
         same = (values == others) | (np.isnan(values) & np.isnan(others))
         return np.asarray(~same, dtype=np.float64)
 
     def facts(self) -> dict[str, Json]:
+        """Those of every column, and "gaps", "missing", and where there are any "odd" and
+        "condition"."""
         facts: dict[str, Json] = {"missing": self.missing} | ({"odd": self.odd} if self.odd else {})
         facts |= {"condition": True} if self.condition else {}
         return {**super().facts(), "gaps": self.gaps, **facts}
 
     def written(self) -> dict[str, Json]:
+        """As `Column.written`, with the text of the first gap."""
         return {**super().written(), "token": self.token}
 
     def check(self) -> None:
+        """As `Column.check`; also the counts of cells, the words for gaps and whether it is a
+        condition."""
         super().check()
         counts = (self.missing, self.odd)
         self._refuse_unless(all(type(n) is int and 0 <= n <= MOST_ROWS for n in counts))
@@ -378,7 +395,7 @@ class Modelled(Column):
 
 def reads_better(column: Modelled, than: Modelled, cells: Cells) -> bool:
     """Whether one reading of a column's cells is clearly better than another: `column` finds at
-    most half as many of them odd as the column `than` does."""
+    most half as many of them odd as the column `than` does. True also where neither finds any."""
     odd = [int((c.parse(cells) == ODD).sum()) for c in (column, than)]
     return 2 * odd[0] <= odd[1]
 

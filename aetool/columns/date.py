@@ -55,8 +55,8 @@ class Date(Modelled):
     notation: how text writes moments (TYPED: the source had moments, not text). low, high: the
     first and the last moment that training saw, in epoch seconds, the unit of the inputs of graphs.
     cycles: those of a day, a week and a year, in seconds, that the data span at least twice; a day
-    only if some moment is not at midnight. reach: the range outside of which moments are
-    surprising; None where too few were seen.
+    only if some moment is not at midnight. reach: the range, in epoch seconds, outside of which
+    moments are surprising; None where too few were seen.
     """
 
     notation: DateNotation = TYPED
@@ -71,6 +71,9 @@ class Date(Modelled):
 
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
+        """The column of dates, if nearly all texts are dates, or the source has moments, or the
+        user asks for it; else None. Asked for, DataError where no value is a date, or most are in
+        another order of day, month and year than the user says."""
         values = summary.values
         column = cls(summary.name, summary.dtype, gap_words=summary.gap_words)
         if not isinstance(values, Cells):
@@ -129,37 +132,51 @@ class Date(Modelled):
 
     @property
     def features(self) -> Features:
+        """A flag of gaps, if training saw any, and the cycles: models do not see the moment
+        itself."""
         return Features(flagged=self.gaps, cycles=self.cycles)
 
     @property
     def far_out(self) -> Reach | None:
+        """`reach`: the range outside of which moments are surprising."""
         return self.reach
 
     @property
     def span(self) -> tuple[float, float]:
+        """(the first moment, the last) that training saw, in epoch seconds."""
         return self.low, self.high
 
     def outside(self, values: Float) -> Mask:
-        """(n,): True before the first moment seen in training, or after the last."""
+        """(n,): True before the first moment seen in training, or after the last. values: (n,),
+        epoch seconds; False for ODD and NaN."""
         return np.asarray(((values < self.low) | (values > self.high)) & (values != ODD))
 
     def place(self, value: float) -> float | None:
+        """The position of a moment between the first that training saw (0) and the last (1), below
+        0 or above 1 beyond these; None for a gap, an odd cell, and where training saw one moment
+        alone."""
         if math.isnan(value) or value == ODD or self.high <= self.low:
             return None
         return (value - self.low) / (self.high - self.low)
 
     @property
     def usual(self) -> float:
+        """0.0: the first moment of 1970, in epoch seconds."""
         return 0.0
 
     @property
     def blank(self) -> float:
+        """0.0: the first moment of 1970, which is the same for every record."""
         return 0.0
 
     def parse(self, values: Values) -> Float:
+        """(n,) float64: moments in epoch seconds, NaN where missing, ODD for what is none. A
+        number, in text or not, is a moment if it counts seconds since 1970, or a thousandth, a
+        millionth or a billionth of them."""
         if isinstance(values, Cells):
             read = self.notation.read(values)
             odd = np.flatnonzero(read.state == ODD_CELL)
+            # what is no date may be a number that counts seconds
             read.value[odd] = _epoch(PLAIN.read(values.take(odd)).value) if len(odd) else ODD
             return read.value
         if values.dtype.kind != "M":
@@ -169,6 +186,8 @@ class Date(Modelled):
         return np.where(np.isnat(values), np.nan, seconds)
 
     def as_written(self, cells: Cells, decimal: str) -> Self:
+        """A copy that reads the notation of another file's cells, if that reads clearly more of
+        them; else the column itself. decimal is not read."""
         if not (self.parse(cells) == ODD).any():
             return self
         notation = DateEvidence.of(cells).decide(self.gap_words)
@@ -178,6 +197,8 @@ class Date(Modelled):
         return column if reads_better(column, self, cells) else self
 
     def show(self, value: float) -> str:
+        """A moment, in epoch seconds, in the notation of the source; "?" for NaN, "(no date)" for
+        ODD."""
         if math.isnan(value):
             return "?"
         if value == ODD:
@@ -196,7 +217,8 @@ class Date(Modelled):
 
     def mended(self, values: Float, expected: Float) -> Float:
         """(n,): for each value the nearest moment of the usual range, for an odd cell the middle of
-        it; the values as they are where no range is known."""
+        it; the values as they are where no range is known. values: (n,), epoch seconds; expected is
+        not read."""
         reach = self.reach
         if reach is None:
             return values
@@ -205,34 +227,44 @@ class Date(Modelled):
 
     def own_surprise(self, values: Float) -> Float:
         """(n,): the surprise in bits of each moment far outside of the usual range, at most 32; 32
-        for odd cells, 0 for other moments and for gaps. Where no range is known, 0 for all."""
+        for odd cells, 0 for other moments and for gaps. Where no range is known, 0 for all. values:
+        (n,), epoch seconds."""
         if self.reach is None:
             return super().own_surprise(values)
         return np.minimum(self.reach.bits(values), MOST_BITS)
 
     def restored(self, values: Float) -> Restored:
+        """Moments, (n,) in epoch seconds, as datetime64[us] for a source that had moments, else as
+        texts in its notation."""
         if self.notation == TYPED:
             return (values * MICROSECONDS).astype("datetime64[us]")
         return [self.notation.show(value) for value in values.tolist()]
 
     def usually(self, count: int, rng: np.random.Generator) -> Float:
-        """(count,): moments drawn evenly from the range that was seen in training."""
+        """(count,): moments drawn evenly from the range that was seen in training, in epoch
+        seconds."""
         return rng.uniform(self.low, self.high, count)
 
     def random(self, count: int, rng: np.random.Generator) -> Float:
+        """(count,): moments drawn evenly from the range that training saw, in epoch seconds."""
         return rng.uniform(self.low, self.high or 1.0, count)
 
     def distance(self, values: Float, others: Float) -> Float:
+        """(n,): 0 for any two dates, as their difference is no size."""
         return np.zeros(len(values))
 
     @property
     def is_constant(self) -> bool:
+        """Whether training saw one moment alone, or none, and no gap."""
         return self.low == self.high and not self.missing
 
     def understood(self) -> str:
+        """The first and the last moment that training saw."""
         return f"dates, {self.notation.show(self.low)} to {self.notation.show(self.high)}"
 
     def remark(self) -> str:
+        """That the order of day and month is a guess, with the option that says otherwise; "" if it
+        is none."""
         if not self.notation.ambiguous:
             return ""
         taken = _first_order(self.notation)
@@ -243,12 +275,15 @@ class Date(Modelled):
         )
 
     def to_json(self) -> dict[str, Json]:
+        """As `Column.to_json`; the notation of text in a JSON-able form, and none for a source that
+        had moments."""
         if self.notation == TYPED:
             return super().to_json()
         return {**super().to_json(), "notation": self.notation.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:
+        """As `Column.from_json`, with notation and reach in the form that to_json wrote."""
         stored = data.get("notation")
         far = data.get("reach")
         notation = TYPED if stored is None else DateNotation.from_json(stored)
@@ -256,6 +291,7 @@ class Date(Modelled):
         return super().from_json({**data, "notation": notation, "reach": reach})
 
     def check(self) -> None:
+        """As `Modelled.check`; also that the range, the cycles and `reach` can be."""
         super().check()
         self._refuse_unless(isinstance(self.cycles, tuple) and finite(*self.cycles))
         self._refuse_unless(all(period > 0 for period in self.cycles))
@@ -267,7 +303,8 @@ class Date(Modelled):
 def _epoch(numbers: Float) -> Float:
     """Read numbers as moments, (n,), in epoch seconds: by its size a number is a count of seconds,
     or of thousandths, millionths or billionths of one, since 1970; ODD for a number that can be
-    none of these, and for NaN."""
+    none of these, and for NaN. numbers: (n,). These counts are of the years 1973 to 5138, or as
+    long before 1970, and do not overlap."""
     seconds = np.full(len(numbers), ODD)
     for parts in PARTS:
         counted = numbers / parts
@@ -277,8 +314,8 @@ def _epoch(numbers: Float) -> Float:
 
 
 def _first_order(notation: DateNotation) -> str:
-    """The order in which dates with the first of the notation's separators are read; DAY_FIRST if
-    it has none."""
+    """The order in which dates with the first of the notation's separators are read, one of ORDERS,
+    such as "dmy"; DAY_FIRST if it has none."""
     for orders in notation.orders.values():
         if orders:
             return orders[0]
@@ -287,7 +324,8 @@ def _first_order(notation: DateNotation) -> str:
 
 def _refuse_another_order(notation: DateNotation, summary: Summary) -> None:
     """Raise DataError if a column's cells show another order of day, month and year than the one
-    that the user says."""
+    that the user says, summary.date_order; silent where they do not tell. notation: as the cells
+    are read."""
     asked = str(summary.date_order)
     for separator, orders in notation.orders.items():
         if orders[0] != asked:

@@ -15,20 +15,26 @@ from aetool.model import Float, Int
 
 class History:
     """Puts the previous rows of the same group beside each row, remembering them from batch to
-    batch. Rows of a group are taken in the order they come in."""
+    batch. Rows of a group are taken in the order they come in. A group consists of the rows with
+    one value of the column schema.group; without such a column all rows are one group.
+    schema.context, how many rows before are given, must be 1 or more.
+
+    last: for each group, by its name, its last rows, (rows, columns), oldest first, at most
+    schema.context.
+    """
 
     def __init__(self, schema: Schema, before: Mapping[str, Float] | None = None) -> None:
         """before: for each group, by its name, the last rows that were read elsewhere, (rows,
-        columns), oldest first."""
+        columns), oldest first; None for none."""
         self.schema = schema
         self.last: dict[str, Float] = {}
         if before is not None:
             self.last.update(before)
 
     def remember(self, X: Float, table: Table) -> None:
-        """Remember rows, X: (rows, columns), as ones before those to come, without widening them.
-        table: the same rows, which tells their groups; DataError if it lacks the column of
-        groups."""
+        """Remember rows, X: (rows, columns) in user units, as ones before those to come, without
+        widening them. table: the same rows, which tells their groups; DataError if it lacks the
+        column of groups."""
         for name, rows in self._groups(table):
             earlier = self.last.get(name, X[:0])
             all_rows = np.concatenate([earlier, X[rows]])
@@ -37,9 +43,9 @@ class History:
             self.last[name] = all_rows[-steps:]
 
     def wide(self, X: Float, table: Table) -> Float:
-        """X, (rows, columns), as (rows, columns * (context + 1)): each row, beside it the row
-        before it in its group, then the one before that; NaN where the group has none. The last
-        rows of each group are remembered for the next batch. table: the same rows, which tells
+        """X, (rows, columns) in user units, as (rows, columns * (context + 1)): each row, beside it
+        the row before it in its group, then the one before that; NaN where the group has none. The
+        last rows of each group are remembered for the next batch. table: the same rows, which tells
         their groups; DataError if it lacks the column of groups."""
         steps = self.schema.context
         columns = X.shape[1]
@@ -61,14 +67,14 @@ class History:
                 first_column = step * columns
                 block = slice(first_column, first_column + columns)
                 wide[rows[first:], block] = records[first_before:end_before]
-            # no more is ever looked at again
+            # rows before these are never looked at again
             first_kept = max(0, len(records) - steps)
             self.last[name] = records[first_kept:]
         return wide
 
     def _groups(self, table: Table) -> list[tuple[str, Int]]:
-        """(name, the rows in their order) of each group of a table; one group, named "", if the
-        schema has no column of groups. DataError if the table lacks that column."""
+        """(name, the indices of its rows, (n,), rising) of each group of a table; one group, named
+        "", if the schema has no column of groups. DataError if the table lacks that column."""
         group = self.schema.group
         if not group:
             # a row's history is then whatever rows come before it
@@ -86,8 +92,9 @@ class History:
 
 def whole(schema: Schema, table: Table, name: str) -> Float:
     """Encode all rows of a table, each with the rows before it when they are sorted by the schema's
-    column `order`: (rows, inputs) float64, in the table's own order. name: of the source, for
-    messages. DataError as of Schema.encode, and if the table lacks the column of groups."""
+    column `order`: (rows, inputs) float64, in the table's own order; inputs: modelled columns *
+    (context + 1), those of the row first, NaN where there is no row before. name: of the source,
+    for messages. DataError as of Schema.encode, and if the table lacks the column of groups."""
     X = schema.encode(table, name)
     if not schema.context:
         return X

@@ -35,11 +35,14 @@ class Identifier(Column):
 
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
+        """The column, if its values count rows or name records, or the user asks for it; else
+        None."""
         if asked or _counts(summary) or _names_records(summary):
             return cls(summary.name, summary.dtype)
         return None
 
     def understood(self) -> str:
+        """Says that it is an identifier."""
         return "an identifier"
 
 
@@ -63,8 +66,8 @@ def _counts(summary: Summary) -> bool:
 
 
 def _read(summary: Summary, cells: Cells) -> Numbers | None:
-    """The numbers in cells, (n,), NaN where there is none; None for a column that holds no plain
-    numbers."""
+    """The numbers in cells, (n,), NaN where there is none; None for a column that is not one of
+    numbers, or whose numbers have a unit."""
     if summary.numbers is None or summary.numbers.unit:
         return None
     read = summary.numbers.read(cells)
@@ -73,7 +76,7 @@ def _read(summary: Summary, cells: Cells) -> Numbers | None:
 
 def _rise_by_one(values: Numbers) -> bool:
     """Whether the first of values, (n,), is a whole number, and at least 99 % of the others are one
-    more than the one before. False for a single value."""
+    more than the one before. values: two at least."""
     first = float(values[0])
     # neither an infinity nor NaN is whole
     if not first.is_integer():
@@ -107,8 +110,8 @@ def _names_records(summary: Summary) -> bool:
 
 
 def _look_like_codes(texts: Sequence[str]) -> bool:
-    """Whether each text is a UUID, 8 to 128 hexadecimal digits, or 1 to 6 letters before 2 to 12
-    digits, as in AB-1234; and some text has a letter."""
+    """Whether each of texts is a UUID, 8 to 128 hexadecimal digits, or 1 to 6 letters before 2 to
+    12 digits, as in AB-1234; and some text has a letter."""
     if not all(CODE.fullmatch(text) for text in texts):
         return False
     return any(SOME_LETTER.search(text) for text in texts)
@@ -123,8 +126,8 @@ def _look_like_keys(texts: Sequence[str], name: str) -> bool:
 
 
 def _is_name_of_one(name: str) -> bool:
-    """Whether people call a column so that names records: id, key or hash, for example, is a word
-    at the end of the name, or id at its beginning."""
+    """Whether a column has a name such as people give to one that names records: id, key or hash,
+    for example, is a word at the end of the name, or id at its beginning."""
     return NAMED.search(name) is not None
 
 

@@ -26,7 +26,8 @@ KINDS: dict[str, type[Column]] = {
 
 def decide(summary: Summary, kind: str | None = None) -> Column:
     """The column that a summary is of: of the kind that the user named, or if that is None of the
-    first one that fits. ParamError for an unknown kind, DataError for one that it cannot be.
+    first one that fits. ParamError for an unknown kind, or an order that is none of ORDERS;
+    DataError for a kind that the values cannot be.
 
     kind: a name of KINDS; of dates also with the order of their numbers, such as "date:dmy".
     """
@@ -52,7 +53,8 @@ def decide(summary: Summary, kind: str | None = None) -> Column:
 
 
 def from_json(data: Mapping[str, Json]) -> Column:
-    """The column that Column.to_json wrote; ValueError, TypeError or KeyError if it is not one."""
+    """The column that Column.to_json wrote, of the class that its "kind" names. ValueError,
+    TypeError or KeyError if it is not one."""
     fields = dict(data)
     kind = fields.pop("kind")
     if kind not in KINDS:

@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 class Layout:
     """The order of the features of a row: numbers, flags of gaps, cycles of dates, one-hot blocks;
     then, in the same order, those of the conditions, columns that the user says records are judged
-    by.
+    by. Places are indices of columns in the input of graphs.
 
     names: of all columns, conditions too. numbers, flags, waves, levels: those four sections of the
-    columns that are predicted. condition: the layout of the conditions; None for none.
+    columns that are predicted. condition: the layout of the conditions, in the same input; None for
+    none.
     """
 
     names: tuple[str, ...]
@@ -64,7 +65,7 @@ class Layout:
     @classmethod
     def of_condition(cls, columns: Sequence[Modelled]) -> Layout:
         """The layout of those of the columns that are conditions, for an input that holds them
-        alone."""
+        alone, in their order."""
         conditions = [column for column in columns if column.condition]
         names = tuple(column.name for column in conditions)
         features = [column.features for column in conditions]
@@ -77,7 +78,7 @@ class Layout:
         placed: Sequence[tuple[int, ColumnFeatures]],
     ) -> Layout:
         """The layout, without a condition, of columns that have these features. names: of all
-        columns.
+        columns of the input.
 
         placed: for each column its index in the input, and its features.
         """
@@ -142,8 +143,8 @@ class Layout:
 
     @property
     def told(self) -> list[int]:
-        """Which features of an earlier row a model with context is given, as ascending indices: all
-        but the cycles of dates."""
+        """Which features of an earlier row a model with context is given, as ascending indices in
+        that row: all but the cycles of dates."""
         # cycles of an earlier row's date hardly say more than the row's own
         first_wave = self.numbers.width + self.flags.width
         end = self.width - self.conditions
@@ -155,7 +156,8 @@ class Layout:
         return before_waves + behind_waves + of_condition
 
     def lay(self, records: Float) -> Features:
-        """Turn records, (rows, columns) in user units, into features, (rows, width) float32."""
+        """Turn records, (rows, columns) in user units, into features, (rows, width) float32. NaN is
+        a gap, and so is ODD."""
         # to models an odd cell is a gap: what it costs, the host adds
         is_odd = records == ODD
         records = np.where(is_odd, np.nan, records)
@@ -180,7 +182,8 @@ class Layout:
     def spec(self, context: int) -> Spec:
         """The Spec that tells models which column each feature belongs to, and what it means.
 
-        context: how many earlier rows models are given beside each row.
+        context: how many earlier rows models are given beside each row, 0 for none; their features
+        follow those of the row.
         """
         # in the order of `sections`
         flags = tuple(enumerate(self.flags.places, start=self.numbers.width))
@@ -224,7 +227,7 @@ def table_spec(schema: Schema) -> Spec:
 
 def table_features(schema: Schema, records: Float) -> Features:
     """Compute the features of a table's records, (rows, features) float32. records: (rows, inputs)
-    in user units, each record with the rows before it."""
+    in user units, each record with the rows before it, as `history.whole` returns them."""
     layout = Layout.of(schema.modelled)
     columns = len(layout.names)
     current = layout.lay(records[:, :columns])
@@ -242,7 +245,8 @@ def table_features(schema: Schema, records: Float) -> Features:
 
 def prepare_table(g: Graph, schema: Schema, x: str) -> str:
     """Add the computation of `table_features` to graph g; returns the name of the features, (B,
-    features) float32. x: the name of the records, (B, inputs) float64."""
+    features) float32. x: the name of the records, (B, schema.inputs) float64, as `history.whole`
+    returns them."""
     layout = Layout.of(schema.modelled)
     if not schema.context:
         return layout.write(g, x)
@@ -271,8 +275,8 @@ def prepare_condition(g: Graph, schema: Schema, condition: str) -> str:
 
 def restore_table(g: Graph, schema: Schema, expected: str) -> str:
     """Add to graph g the way from expected features back to values; returns the name of the values,
-    (B, columns) in user units. expected: (B, features), logits of flags and one-hot blocks, else
-    means.
+    (B, columns) float64 in user units, of the row itself alone. expected: the name of (B,
+    features), logits of flags and one-hot blocks, else means.
 
     Categories come back as the likeliest listed level, a value more likely missing than not as NaN,
     and so does what is context, such as dates and conditions, which models never predict.
@@ -302,7 +306,7 @@ def restore_table(g: Graph, schema: Schema, expected: str) -> str:
 
 def _write_gaps(g: Graph, expected: str, columns: int) -> str:
     """Add to graph g a NaN for each record and column, (B, columns) float64; returns the name of
-    the result. expected: the name of any value (B, n)."""
+    the result. columns: how many. expected: the name of a value (B, n), n at least 1."""
     # computed from a value that is there, so that it has as many rows as the batch
     first_feature = [0] * columns
     some_feature = g.take(expected, first_feature)

@@ -47,10 +47,11 @@ class Number(Modelled):
     """A column of numbers.
 
     notation: how text writes the numbers. decimals: how many digits stand behind the decimal mark
-    (None: true floats). scale: how they are standardised. low, high: the lowest and the highest
-    finite number that training saw. few: the different numbers, rising, if they are at most 32,
-    else empty; quantiles: of all finite numbers, at the parts TOLD. counts: how many of the
-    training's finite numbers fell in each bin of `bins_of`; empty in models of earlier versions.
+    (None: true floats). scale: how they are standardised; the one of no numbers where training saw
+    no finite one. low, high: the lowest and the highest finite number that training saw. few: the
+    different numbers, rising, if they are at most 32, else empty; quantiles: of all finite numbers,
+    at the parts TOLD, rising; empty where there was none. counts: how many of the training's finite
+    numbers fell in each bin of `bins_of`; empty in models of earlier versions.
     """
 
     notation: NumberNotation = PLAIN
@@ -70,6 +71,9 @@ class Number(Modelled):
 
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
+        """The column of numbers, if nearly all values are numbers or the user asks for it, with its
+        statistics; else None. Asked for, DataError where they are moments, or no text is a
+        number."""
         values = summary.values
         if isinstance(values, Cells):
             return cls._of_texts(summary, values, asked)
@@ -126,8 +130,9 @@ class Number(Modelled):
 
     def _fitted(self, values: Float, decimals: int | None) -> Self:
         """A copy of the column with the statistics (scale, range, quantiles, counts, gaps) of these
-        values, (n,) in the user's units, NaN for what is no number. decimals: of all of them, None
-        for true floats."""
+        values, (n,) in the user's units, NaN for what is no number; self.odd of these are odd
+        cells, and the others gaps. Without a finite number only gaps and decimals are set.
+        decimals: of all of them, None for true floats."""
         # an odd cell is NaN as well, and no gap
         missing = int(np.isnan(values).sum()) - self.odd
         column = dataclasses.replace(self, missing=missing, decimals=decimals)
@@ -162,27 +167,31 @@ class Number(Modelled):
 
     @cached_property
     def features(self) -> Features:
+        """One standardised number, and a flag of gaps if training saw any."""
         return Features(scale=self.scale, flagged=self.gaps)
 
     @property
     def places(self) -> int | None:
+        """The number of decimals; None for true floats."""
         return self.decimals
 
     @property
     def span(self) -> tuple[float, float]:
+        """(lowest, highest) finite number that training saw, in user units."""
         return self.low, self.high
 
     @property
     def landmarks(self) -> Float:
         """The numbers, ascending, (r,), at and between which the bins of the column lie: the
-        different numbers that training saw, if they are few, else their different quantiles."""
+        different numbers that training saw, if they are few, else their different quantiles; (0,)
+        where it saw no finite one."""
         different = self.few or sorted(set(self.quantiles))
         return np.array(different, dtype=np.float64)
 
     def bins_of(self, values: Float) -> Int:
         """The number of the bin in which each value falls, (n,): 2 i + 1 for a value that equals
         landmark i, 2 i for one between landmarks i - 1 and i, so that a number which many records
-        have is a bin of its own."""
+        have is a bin of its own. i counts from 0; values: (n,) in user units."""
         landmarks = self.landmarks
         below = np.searchsorted(landmarks, values, side="left")
         # a value that equals a landmark counts it once more
@@ -191,6 +200,8 @@ class Number(Modelled):
 
     @property
     def bin_counts(self) -> Float:
+        """(bins,): how many of the finite training numbers fell in each bin of `bins_of`; (0,) in
+        models of earlier versions."""
         if not self.counts:
             return np.zeros(0)
         # counts end with the last bin that is not empty
@@ -205,6 +216,8 @@ class Number(Modelled):
         return 2 * len(self.landmarks) + 1
 
     def bin_name(self, place: int) -> str:
+        """The bin for a person: its landmark, or "below", "above" or "between" landmarks. place: 0
+        .. bins - 1; there must be a landmark."""
         landmarks = self.landmarks.tolist()
         below, is_landmark = divmod(place, 2)
         if below == len(landmarks):
@@ -219,7 +232,8 @@ class Number(Modelled):
         return f"between {lower} and {upper}"
 
     def outside(self, values: Float) -> Mask:
-        """(n,): True for a value below `low` or above `high`, infinities among them."""
+        """(n,): True for a value below `low` or above `high`, infinities among them; False for NaN
+        and ODD. values: (n,) in user units."""
         is_below = values < self.low
         is_above = values > self.high
         # the mark of a cell that is no number is a number, too
@@ -227,8 +241,9 @@ class Number(Modelled):
         return np.asarray((is_below | is_above) & is_number)
 
     def place(self, value: float) -> float | None:
-        """The position, as of Column, of standardised numbers, so that a heavy tail does not press
-        all others together."""
+        """The position of a number between the lowest that training saw (0) and the highest (1), as
+        `Modelled.place` says, by standardised numbers, so that a heavy tail does not press all
+        others together."""
         if math.isnan(value) or value == ODD:
             return None
         # all numbers are one
@@ -242,6 +257,8 @@ class Number(Modelled):
 
     @property
     def middle(self) -> tuple[float, float] | None:
+        """(lower, upper) quartile of the training's numbers, as positions by `place`; None where
+        there is none."""
         if not self.quantiles:
             return None
         lower_quartile = self.quantiles[TOLD.index(0.25)]
@@ -254,16 +271,20 @@ class Number(Modelled):
 
     @property
     def usual(self) -> float:
+        """The median of the training's numbers, in user units."""
         return self.scale.center
 
     @property
     def blank(self) -> float:
+        """The number, in user units, whose standardised value is 0."""
         units = self.scale.mean
         if self.scale.curved:
             units = math.sinh(units)
         return self.scale.center + self.scale.unit * units
 
     def parse(self, values: Values) -> Float:
+        """(n,) float64: numbers in user units, NaN where missing or one of the words for a gap, ODD
+        for a cell that is no number, and for moments."""
         if isinstance(values, Cells):
             return self._parsed_texts(values)
         if values.dtype.kind == "M":
@@ -278,8 +299,8 @@ class Number(Modelled):
         return np.where(is_gap, np.nan, numbers)
 
     def _parsed_texts(self, cells: Cells) -> Float:
-        """The numbers of cells of text, as of `parse`; where training saw nothing but 0 and 1,
-        words that say true or false are these."""
+        """The numbers of cells of text, (n,), as of `parse`; where training saw nothing but 0 and
+        1, words that say true or false are these."""
         read = self.notation.read(cells)
         odd = np.flatnonzero(read.state == ODD_CELL)
         read.value[odd] = ODD
@@ -291,6 +312,8 @@ class Number(Modelled):
         return read.value
 
     def as_written(self, cells: Cells, decimal: str) -> Self:
+        """A copy that reads the notation of another file's cells, if that reads clearly more of
+        them and has the same unit; else the column itself."""
         is_odd = self.parse(cells) == ODD
         if not is_odd.any():
             return self
@@ -311,6 +334,8 @@ class Number(Modelled):
         return bool(self.few) and set(self.few) <= {0.0, 1.0}
 
     def show(self, value: float) -> str:
+        """A number as text in the notation of the source, with the column's decimals; "missing" for
+        NaN, "(no number)" for ODD; with an exponent from 1e15 on."""
         if math.isnan(value):
             return "missing"
         if value == ODD:
@@ -334,19 +359,22 @@ class Number(Modelled):
 
     def expectation(self, value: float, expected: float) -> str:
         """The expected number as text, moved into the range that training saw, and where that saw
-        few different numbers to the nearest of them."""
+        few different numbers to the nearest of them; as `Modelled.expectation` for a gap, and where
+        it saw no finite number."""
         if math.isnan(expected) or not self.quantiles:
             return super().expectation(value, expected)
         (possible,) = self._possible(np.array([expected])).tolist()
         return self.show(possible)
 
     def alike(self, values: Float, expected: Float) -> npt.NDArray[np.bool_]:
+        """(n,): True where a value equals its expected one, once that is moved to a number that is
+        possible and rounded to the column's decimals."""
         possible = self._possible(expected)
         return np.asarray(values == self.rounded(possible))
 
     def _possible(self, expected: Float) -> Float:
         """Expected values as a person is shown them, (n,): moved into the range that training saw
-        and, where that saw only few different numbers, to the nearest of these."""
+        and, where that saw only few different numbers, to the nearest of these; NaN stays NaN."""
         inside = np.clip(expected, self.low, self.high)
         if not self.few:
             return inside
@@ -355,18 +383,21 @@ class Number(Modelled):
         return np.where(is_missing, np.nan, nearest)
 
     def _nearest_of_few(self, values: Float) -> Float:
-        """Move each value, (n,), to the nearest of the few different numbers that training saw:
-        (n,)."""
+        """Move each value, (n,), to the nearest of the few different numbers that training saw, of
+        which there must be any (`few` is not empty): (n,). Of two that are as near, to the lower
+        one."""
         few = np.array(self.few)
         distances = np.abs(few - values[:, None])
         nearest = distances.argmin(axis=1)
         return np.asarray(few[nearest])
 
     def restored(self, values: Float) -> Restored:
+        """The numbers as they are, (n,) float64, NaN for a gap."""
         return values
 
     def rounded(self, values: Float) -> Float:
-        """(n,): values, (n,), rounded to the column's decimals; true floats are not rounded."""
+        """(n,): values, (n,), rounded to the column's decimals; true floats are not rounded, nor is
+        what is too large for it."""
         if self.decimals is None:
             return values
         unit = 10.0**self.decimals
@@ -377,10 +408,14 @@ class Number(Modelled):
         return np.asarray(np.where(is_countable, in_decimals, values))
 
     def within(self, values: Float, ends: Sequence[float] | None = None) -> Float:
+        """Values, (n,), rounded to the column's decimals, then limited to `ends`, (lowest,
+        highest), or for None to the range that training saw; NaN stays NaN."""
         low, high = self.span if ends is None else ends
         return np.clip(self.rounded(values), low, high)
 
     def random(self, count: int, rng: np.random.Generator) -> Float:
+        """(count,): numbers drawn evenly from the range that training saw, in user units; from 0 to
+        1 where it saw none."""
         # of half the width: that of all floats would be infinite
         middle = 0.5 * self.low + 0.5 * self.high
         half = 0.5 * self.high - 0.5 * self.low
@@ -391,6 +426,8 @@ class Number(Modelled):
         return middle + half * share
 
     def usually(self, count: int, rng: np.random.Generator) -> Float:
+        """(count,): numbers in user units drawn by the quantiles that training saw; where it saw
+        few different numbers, the nearest of these. NaN where it saw no finite number."""
         if not self.quantiles:
             return np.full(count, np.nan)
         # evenly drawn parts, and between the quantiles a straight line
@@ -401,6 +438,8 @@ class Number(Modelled):
         return self.rounded(values)
 
     def tried(self, most: int) -> Float:
+        """At most `most` different numbers, rising, in user units: evenly spread over 2.5 standard
+        deviations about the mean, moved into the range that training saw."""
         standardised = np.linspace(-REACH, REACH, most)
         values = self.scale.restored(standardised)
         inside = np.clip(values, self.low, self.high)
@@ -408,13 +447,16 @@ class Number(Modelled):
 
     def own_surprise(self, values: Float) -> Float:
         """How many bits less likely each value is than the mean under a normal distribution, (n,):
-        z^2 / (2 ln 2), z being its standardised number; at most 32; 0 for gaps."""
+        z^2 / (2 ln 2), z being its standardised number; at most 32; 0 for gaps. values: (n,) in
+        user units."""
         z = np.nan_to_num(self.scale.standardised(values))
         nats = 0.5 * z**2
         bits = nats / math.log(2)
         return np.minimum(bits, MOST_BITS)
 
     def distance(self, values: Float, others: Float) -> Float:
+        """(n,): the squared difference of each two numbers, once both are standardised; 0 where
+        either is a gap. values, others: (n,) in user units."""
         standardised = self.scale.standardised(values)
         standardised_others = self.scale.standardised(others)
         # a gap is at no distance from anything
@@ -422,6 +464,8 @@ class Number(Modelled):
         return np.asarray(difference**2)
 
     def facts(self) -> dict[str, Json]:
+        """Those of every modelled column, and "low", "high", "resolution", and "unit" if the
+        numbers are written with one."""
         facts = {
             **super().facts(),
             "low": self.low,
@@ -434,9 +478,11 @@ class Number(Modelled):
 
     @property
     def is_constant(self) -> bool:
+        """Whether training saw one finite number alone, or none, and no gap."""
         return self.low == self.high and not self.missing
 
     def understood(self) -> str:
+        """The range of the numbers, and what is unusual in how they are written."""
         if not self.quantiles:
             return "numbers, none of them finite"
         sentence = f"numbers, {self.show(self.low)} to {self.show(self.high)}"
@@ -449,8 +495,9 @@ class Number(Modelled):
         return sentence
 
     def written(self) -> dict[str, Json]:
-        """The notation, as of Column; true floats get the decimals that their resolution needs, at
-        most 12."""
+        """As `Modelled.written`, with "decimals", and "show", what writes a number, if the notation
+        is not the plain one; true floats get the decimals that their resolution needs, at most
+        12."""
         places = self.decimals
         if places is None:
             places = min(MOST_PLACES, self._places_of_resolution)
@@ -462,6 +509,7 @@ class Number(Modelled):
         return written
 
     def to_json(self) -> dict[str, Json]:
+        """As `Column.to_json`, with the notation in a JSON-able form, left out if it is plain."""
         data = super().to_json()
         notation = self.notation.to_json()
         if notation:
@@ -471,6 +519,7 @@ class Number(Modelled):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:
+        """As `Column.from_json`, with scale and notation in the form that to_json wrote."""
         facts = {
             **data,
             "scale": Scale(**data.get("scale", {})),
@@ -479,6 +528,8 @@ class Number(Modelled):
         return super().from_json(facts)
 
     def check(self) -> None:
+        """As `Modelled.check`; also the scale, and that range, decimals, quantiles and counts can
+        be."""
         super().check()
         self.scale.check()
         if self.decimals is not None:
@@ -500,9 +551,9 @@ class Number(Modelled):
 
 def _common_decimals(decimals: Int) -> int | None:
     """How many decimals a column's numbers are taken to have: the most that any is written with.
-    None, for true floats, if that is above MOST_READ, if it cannot be told of one of them, or if
-    there are none. decimals: (n,), how many each number is written with, below 0 where that cannot
-    be told."""
+    None, for true floats, if that is above MOST_READ (9), if it cannot be told of one of them, or
+    if there are none. decimals: (n,), how many each number is written with, below 0 where that
+    cannot be told."""
     if not len(decimals) or decimals.min() < 0:
         return None
     most = int(decimals.max())

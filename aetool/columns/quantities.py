@@ -50,7 +50,8 @@ def places_of_names(schema: Schema, names: Sequence[str]) -> frozenset[int]:
 
 def _is_name(column: Column) -> bool:
     """Whether the cells of a column name something and do not measure it: keys, identifiers, dates,
-    texts, and words of which any is no number. A column that was left out does not."""
+    texts, and words of which any is no number. False for numbers that measure, and for a column
+    that was left out."""
     if isinstance(column, Category):
         # few different amounts are read as levels, and are amounts all the same
         return not all(_is_amount(level) for level in column.levels)

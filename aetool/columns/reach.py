@@ -60,8 +60,7 @@ class Reach:
 
     def away(self, moments: Float) -> Float:
         """(n,): the distance of each moment from the range `first` to `last`, in tails of its side;
-        0 inside the range and for NaN.
-        """
+        0 inside the range and for NaN. moments: (n,), epoch seconds."""
         before_first = (self.first - moments) / self.before
         after_last = (moments - self.last) / self.after
         # inside the range both are negative
@@ -78,12 +77,13 @@ class Reach:
         return np.asarray(POWER * np.log2(tails_away))
 
     def inside(self, moments: Float) -> Float:
-        """Move moments into the usual range, (n,): `first` in place of those before it, `last` in
-        place of those after it."""
+        """Move moments, (n,) in epoch seconds, into the usual range, (n,): `first` in place of
+        those before it, `last` in place of those after it; NaN stays NaN."""
         return np.clip(moments, self.first, self.last)
 
     def check(self) -> None:
-        """Raise ValueError for fields that `of` could not have made."""
+        """Raise ValueError for fields that `of` could not have computed: of a wrong type, not
+        finite, last before first, or a tail not above 0."""
         stored = (self.first, self.last, self.before, self.after)
         # by the type itself, as True is an int, too
         are_numbers = all(type(value) in (int, float) for value in stored)

@@ -73,8 +73,8 @@ class Scale:
         return float(standard)
 
     def standardised(self, numbers: Float) -> Float:
-        """Standardise numbers, (n,) in user units: z of each, (n,), clipped to -CLIP .. CLIP; NaN
-        stays NaN."""
+        """Standardise numbers, (n,) in user units: z of each, (n,), clipped to -CLIP .. CLIP (12);
+        infinities count as the largest numbers, and NaN stays NaN."""
         bounded = np.clip(numbers, -LARGEST, LARGEST)
         units = (bounded - self.center) / self.unit
         if self.curved:
@@ -83,7 +83,8 @@ class Scale:
         return np.clip(standard, -CLIP, CLIP)
 
     def restored(self, standard: Float) -> Float:
-        """The inverse of `standardised`: numbers in user units, (n,), from z, (n,)."""
+        """The inverse of `standardised`: numbers in user units, (n,), from z, (n,); none lies
+        beyond -1e300 and 1e300."""
         units = standard * self.deviation + self.mean
         if self.curved:
             # sinh of more would be infinite
@@ -93,7 +94,8 @@ class Scale:
         return np.clip(numbers, -LARGEST, LARGEST)
 
     def check(self) -> None:
-        """Raise ValueError for fields that `of` could not have made."""
+        """Raise ValueError for fields that `of` could not have computed: of a wrong type, not
+        finite, or unit, deviation or resolution not above 0."""
         stored = (self.center, self.unit, self.mean, self.deviation, self.resolution)
         # by the type itself, as True is an int, too
         are_numbers = all(type(value) in (int, float) for value in stored)
@@ -105,9 +107,9 @@ class Scale:
 
 
 def decimals_of(value: Float, most: int = 6) -> int | None:
-    """How many decimals numbers are written with: the fewest, at most `most`, that write all finite
-    ones of `value`, (n,), to within 1e-9, or that part of a number above 1; None where none
-    suffice, or a number is 2^52 or larger. 0 if none is finite."""
+    """How many decimals suffice for numbers: the fewest, at most `most`, that write all finite ones
+    of `value`, (n,), to within 1e-9, or that part of a number above 1; None where none suffice, or
+    a number is 2^52 or larger. 0 if none is finite."""
     finite = value[np.isfinite(value)]
     if len(finite) and float(np.abs(finite).max()) >= 2.0**52:
         return None

@@ -95,7 +95,8 @@ class Schema:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Schema:
-        """The Schema that to_json wrote; ValueError, TypeError or KeyError if it is not one."""
+        """The Schema that to_json wrote; ValueError, TypeError or KeyError if it is not one, such
+        as where names repeat."""
         # a stored schema may come from anywhere: everything is checked before it is used
         columns = [kinds.from_json(item) for item in data["columns"]]
         names = [column.name for column in columns]
@@ -119,8 +120,8 @@ class Schema:
 
     def as_written(self, table: Table, decimal: str) -> Schema:
         """A copy of the schema that reads the text of another file, in which numbers or dates may
-        be written in another way. table: first records of that file; decimal: the file's usual
-        decimal mark."""
+        be written in another way. table: first records of that file, of which 1,000 are looked at;
+        columns that it lacks stay as they are. decimal: the file's usual decimal mark."""
         # the first records tell how all of them are written
         if len(table) > LOOKED_AT:
             table = table.take(slice(0, LOOKED_AT))
@@ -134,13 +135,14 @@ class Schema:
         return dataclasses.replace(self, columns=tuple(columns))
 
     def encode(self, table: Table, name: str) -> Float:
-        """Encode a table's modelled columns as numbers: (rows, columns) float64, numbers in user
-        units, words as indices of levels (len(levels): any other word), dates as epoch seconds; NaN
-        where missing, ODD where a cell is not of the column's kind. name: of the source, for
-        errors.
+        """Encode a table's modelled columns as numbers: (rows, columns) float64, in the order of
+        `modelled`: numbers in user units, words as indices of levels (len(levels): any other word),
+        dates as epoch seconds; NaN where missing, ODD where a cell is not of the column's kind.
+        name: of the source, for errors.
 
-        Columns are matched by name. DataError names a missing column, or one that holds nothing of
-        its kind.
+        Columns are matched by name. DataError names a missing column, or one of numbers or dates
+        with 20 present cells or more, none of which is of its kind. Columns that the schema does
+        not know are passed over.
         """
         modelled = self.modelled
         missing = [column.name for column in modelled if column.name not in table.places]
@@ -171,8 +173,8 @@ def _refuse_another_kind(
 ) -> None:
     """Raise DataError if at least 20 cells of a column of numbers or dates are present and all are
     odd: one odd cell is an anomaly of its record, nothing but odd cells are a column of another
-    kind. parsed: (n,), the values in user units; values: (n,), the cells that they are of, in
-    `table`. name: of the source."""
+    kind. Silent for words, of which any cell may be one. parsed: (n,), the values in user units;
+    values: (n,), the cells that they are of, in `table`. name: of the source."""
     if not column.ordered:
         return  # any cell is a word, be it one that was not seen
     present = ~np.isnan(parsed)
@@ -198,7 +200,8 @@ def summarise(
     gap_words: Sequence[str] = (),
     closed: bool = False,
 ) -> list[Summary]:
-    """The summary of each column of a piece of data; those of several pieces can be added up.
+    """The summary of each column of `table`, a piece of data, in its order; those of several pieces
+    can be added up.
 
     dtypes: the source's own type names by column, so that decompression can give them back.
     decimal: the decimal mark that is usual in its text. gap_words: words that mean a gap beside the
@@ -224,8 +227,9 @@ def decided(
     chosen: Mapping[str, str] | None = None,
 ) -> Schema:
     """Make a schema from the columns' summaries: each column has the kind that its summary says, or
-    that the user names in `chosen`, by column. ParamError for a name in it that is no column's, or
-    a kind that does not exist; DataError for a kind that the column cannot be."""
+    that the user names in `chosen`, by column, as of `kinds.decide`. ParamError for a name in it
+    that is no column's, or a kind that does not exist; DataError for a kind that the column cannot
+    be."""
     chosen = chosen or {}
     names = [summary.name for summary in summaries]
     for name in chosen:
@@ -250,8 +254,9 @@ def _values_among_gaps(
     summaries: Sequence[Summary],
 ) -> dict[int, frozenset[str]]:
     """Find words that were read as gaps but are values, such as None where the file writes its gaps
-    otherwise: for each column of categories, by its index, these words in lower case. Columns
-    without such a word are left out; {} if the file does not tell how it writes its gaps."""
+    otherwise: for each column of categories, by its index, these words in lower case. columns: as
+    first decided, each with its summary. Columns without such a word are left out; {} if the file
+    does not tell how it writes its gaps."""
     usual: set[str] = set()
     categories = []
     pairs = zip(columns, summaries, strict=True)
@@ -335,7 +340,8 @@ def understood_briefly(schema: Schema, most: int) -> list[str]:
 
 
 def _left_out(schema: Schema) -> list[str]:
-    """A line that names all columns that models do not see, with why; none if they see all."""
+    """A list of one line that names all columns that models do not see, with why; an empty list if
+    they see all."""
     names_of: dict[str, list[str]] = {}
     for column in schema.columns:
         if not isinstance(column, Modelled):
@@ -356,7 +362,8 @@ def _is_remarkable(column: Modelled) -> bool:
 
 def _alike(columns: Sequence[Modelled]) -> list[str]:
     """Lines that join columns with nothing odd about them: those in which nothing differs, those
-    with gaps, and the others by their kind."""
+    with gaps, and all that differ by their kind, in one line. A column with gaps is in two of
+    them."""
     constant = []
     gaps = []
     kinds: dict[str, list[str]] = {}
@@ -380,14 +387,15 @@ def _alike(columns: Sequence[Modelled]) -> list[str]:
 
 
 def _group_of(column: Modelled) -> str:
-    """What a column is called together with others like it, such as "numbers"."""
+    """What a column is called together with others like it, such as "numbers"; conditions apart."""
     if column.condition:
         return f"{column.plural} that are conditions, not scored"
     return column.plural
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first MOST_NAMED of these names, and how many others there are."""
+    """The first MOST_NAMED of these names, joined by commas, and how many others there are, if
+    any."""
     listed = ", ".join(names[:MOST_NAMED])
     more = len(names) - MOST_NAMED
     if more <= 0:
@@ -425,8 +433,9 @@ def _asides(column: Modelled) -> list[str]:
 
 
 def drop(schema: Schema, names: Sequence[str]) -> Schema:
-    """The schema in which models do not see the columns of these names; it has no context.
-    ParamError for a name that is not there."""
+    """The schema in which models do not see the columns of these names; it has no context, nor
+    group or order. Columns that are not named stay as they are. ParamError for a name that is not
+    there."""
     known = [column.name for column in schema.columns]
     for name in names:
         if name not in known:

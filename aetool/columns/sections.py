@@ -25,7 +25,7 @@ Features = npt.NDArray[np.float32]
 
 class Section(ABC):
     """The features of one kind, of all columns that have such. `places` are the indices of columns
-    in the graphs' input."""
+    in the graphs' input. NaN is a gap; ODD must have been replaced by it."""
 
     @property
     @abstractmethod
@@ -45,14 +45,15 @@ class Section(ABC):
 
 @dataclass(frozen=True)
 class Standardised(Section):
-    """A feature for each column of numbers: the standardised number, 0 where it is missing. places,
-    scales: of each column."""
+    """A feature for each column of numbers: the standardised number, -12 to 12, 0 where it is
+    missing. places, scales: of each column."""
 
     places: tuple[int, ...]
     scales: tuple[Scale, ...]
 
     @property
     def width(self) -> int:
+        """The number of features: one for each column."""
         return len(self.places)
 
     @property
@@ -61,6 +62,7 @@ class Standardised(Section):
         return np.array([scale.curved for scale in self.scales], dtype=np.bool_)
 
     def lay(self, records: Float, out: Features) -> None:
+        """As `Section.lay`: one standardised number for each column."""
         columns = zip(self.places, self.scales, strict=True)
         for feature, (place, scale) in enumerate(columns):
             values = records[:, place]
@@ -70,6 +72,7 @@ class Standardised(Section):
             out[:, feature] = np.where(is_missing, 0.0, standard)
 
     def write(self, graph: Graph, records: str) -> list[str]:
+        """As `Section.write`: one array, (B, width)."""
         table = graph.exact_term(records)
         numbers = table.columns(self.places)
         # infinities would be NaN behind the subtraction
@@ -95,7 +98,7 @@ class Standardised(Section):
     ) -> str:
         """Add to a graph the nodes that turn expected features back into numbers; returns their
         name, (B, width) float64 in user units, NaN for a number that is more likely missing than
-        not. expected: (B, features), means of numbers and logits of flags."""
+        not. expected: the name of (B, features) float32, means of numbers and logits of flags."""
         features = graph.term(expected)
         standard = features.columns(spec.numeric)
         standard = standard.clipped(-CLIP, CLIP)
@@ -131,11 +134,12 @@ class Standardised(Section):
         return is_likely & has_flag
 
     def _of_scales(self, name: str) -> list[float]:
-        """(width,): a member of the scale of each column, by its name."""
+        """A list of `width` numbers: a member of the scale of each column, by its name."""
         return [getattr(scale, name) for scale in self.scales]
 
     def _where_curved(self, if_curved: Term, otherwise: Term) -> Term:
-        """(B, width): `if_curved` for columns with a heavy tail, `otherwise` for the others."""
+        """(B, width): `if_curved` for columns with a heavy tail, `otherwise` for the others; both
+        are (B, width)."""
         # no choice is to be written where all are alike
         if self.curved.all():
             return if_curved
@@ -171,14 +175,17 @@ class GapFlags(Section):
 
     @property
     def width(self) -> int:
+        """The number of features: one for each column with gaps."""
         return len(self.places)
 
     def lay(self, records: Float, out: Features) -> None:
+        """As `Section.lay`: 1 where a value is missing."""
         for feature, place in enumerate(self.places):
             values = records[:, place]
             out[:, feature] = np.isnan(values)
 
     def write(self, graph: Graph, records: str) -> list[str]:
+        """As `Section.write`: one array, (B, width)."""
         table = graph.exact_term(records)
         values = table.columns(self.places)
         flags = values.is_nan().single()
@@ -197,9 +204,12 @@ class Waves(Section):
 
     @property
     def width(self) -> int:
+        """The number of features: two for each cycle."""
         return 2 * len(self.pairs)
 
     def lay(self, records: Float, out: Features) -> None:
+        """As `Section.lay`: sines, then cosines; 0 and 1 for a moment that is missing or
+        infinite."""
         first_cosine = len(self.pairs)
         for wave, (place, period) in enumerate(self.pairs):
             seconds = records[:, place]
@@ -215,6 +225,7 @@ class Waves(Section):
             out[:, cosine_feature] = np.cos(angle)
 
     def write(self, graph: Graph, records: str) -> list[str]:
+        """As `Section.write`: two arrays, sines and cosines, (B, width / 2) each."""
         places = [place for place, _ in self.pairs]
         periods = [period for _, period in self.pairs]
         table = graph.exact_term(records)
@@ -250,9 +261,11 @@ class OneHot(Section):
 
     @property
     def width(self) -> int:
+        """The number of features: those of all blocks."""
         return sum(block.width for block in self.blocks)
 
     def lay(self, records: Float, out: Features) -> None:
+        """As `Section.lay`: a 1 in each block."""
         rows = np.arange(len(records))
         first = 0
         for block in self.blocks:
@@ -262,6 +275,7 @@ class OneHot(Section):
             first += block.width
 
     def write(self, graph: Graph, records: str) -> list[str]:
+        """As `Section.write`: one array, (B, width)."""
         places = [block.place for block in self.blocks]
         table = graph.exact_term(records)
         values = table.columns(places)
@@ -292,8 +306,8 @@ class OneHot(Section):
     ) -> list[str]:
         """Add to a graph the nodes that turn expected one-hot features back into words; returns a
         name for each block, (B, 1) float64: the index of the likeliest level, NaN where missing is
-        likelier or the block has no level. expected: (B, features), in which the logits of the
-        blocks begin at index `first`."""
+        likelier or the block has no level. expected: the name of (B, features), in which the logits
+        of the blocks begin at index `first`."""
         features = graph.term(expected)
         words = []
         for block in self.blocks:
@@ -334,7 +348,8 @@ class OneHot(Section):
 
 
 def _place_in_block(values: Float, block: Block) -> Int:
-    """(rows,): which feature of a block is 1. values: (rows,), indices of levels, NaN for a gap."""
+    """(rows,): the index in a block of the feature that is 1. values: (rows,), indices of levels,
+    NaN for a gap, which in a block without one for gaps counts as any other word."""
     # behind the levels comes any other word, and last what is missing
     level_or_other = np.clip(values, 0, block.levels)
     is_missing = np.isnan(values)
@@ -343,7 +358,8 @@ def _place_in_block(values: Float, block: Block) -> Int:
 
 
 def concatenated(graph: Graph, parts: Sequence[str]) -> str:
-    """Join parts of shapes (B, n) side by side in a graph; returns the name of the result."""
+    """Join parts of shapes (B, n) side by side in a graph; returns the name of the result, that of
+    the part itself if there is but one. parts: names of values, one at least."""
     if len(parts) == 1:
         return parts[0]
     return graph.op("Concat", *parts, axis=1)

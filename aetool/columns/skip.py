@@ -17,7 +17,9 @@ class Skip(Column):
 
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
+        """The column, if the user asks to leave it out, else None."""
         return cls(summary.name, summary.dtype) if asked else None
 
     def understood(self) -> str:
+        """Says that the user asked to leave it out."""
         return "left out, as asked"

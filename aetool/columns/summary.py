@@ -25,10 +25,10 @@ class Summary:
     """Statistics and sample values of one column in a piece of data; summaries of several pieces
     can be added up.
 
-    values: the column's values, or if there are more than MOST_VALUES as many of them, evenly
-    spaced. rows: how many rows the piece has. decimal: the decimal mark that is usual in the file.
-    gap_words: further words that mean a gap, by the user. typed: whether the source says that the
-    column is text. dtype: the source's own name of its type, or None. closed: whether no other
+    values: the column's values, or if there are more than MOST_VALUES (1,000,000) as many of them,
+    evenly spaced. rows: how many rows the piece has. decimal: the decimal mark that is usual in the
+    file. gap_words: further words that mean a gap, by the user. typed: whether the source says that
+    the column is text. dtype: the source's own name of its type, or None. closed: whether no other
     records are to come. date_order: the order of day, month and year that the user says, such as
     "dmy"; None: it is told from the cells. values_here: words, in lower case, that mean a gap in
     other columns but are values in this one.
@@ -46,12 +46,14 @@ class Summary:
     values_here: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        """Keep at most MOST_VALUES of the values, evenly spaced."""
         if len(self.values) > MOST_VALUES:
             sampled = np.arange(MOST_VALUES, dtype=np.int64) * len(self.values) // MOST_VALUES
             self.values = taken(self.values, sampled)
 
     def __add__(self, other: Summary) -> Summary:
-        """The summary of two pieces of data together, this one's before the other's."""
+        """The summary of two pieces of data together, this one's before the other's, with this
+        one's name and words; what was computed of either is computed anew."""
         return dataclasses.replace(
             self,
             values=joined([self.values, other.values]),
@@ -74,7 +76,8 @@ class Summary:
 
     @cached_property
     def missing(self) -> Mask:
-        """Which cells mean that there is no value, (n,) bool, by their text."""
+        """Which cells mean that there is no value, (n,) bool, by their text, of the values that are
+        kept."""
         missing = is_gap(self.text, self.gap_words, self.country_codes)
         if self.values_here:
             rows = np.flatnonzero(missing)
@@ -83,7 +86,7 @@ class Summary:
 
     @cached_property
     def present(self) -> Cells:
-        """The text of the values that are there."""
+        """The text of the values that are no gaps, in their order."""
         if not self.missing.any():
             return self.text
         return self.text.take(np.flatnonzero(~self.missing))
@@ -110,8 +113,8 @@ class Summary:
 
     @cached_property
     def counted(self) -> tuple[list[str], Int]:
-        """The different texts of present values, the most frequent first, and how often each is
-        there."""
+        """The different texts of present values, the most frequent first, of equally frequent ones
+        the first by its bytes; and how often each is there, (n,)."""
         different, index = self.present.distinct()
         counts = np.bincount(index, minlength=len(different))
         # of equally frequent ones the first by its bytes, whatever the order of the rows
@@ -120,8 +123,8 @@ class Summary:
 
     @cached_property
     def numbers(self) -> NumberNotation | None:
-        """How the column's numbers are written, if nearly all of its cells are numbers; else
-        None."""
+        """How the column's numbers are written, if nearly all of its cells are numbers; else None,
+        and None if they are codes or labels, as of NumberEvidence.decide."""
         if not self._early_numbers:
             return None
         every = self._early_evidence if self._early is self.text else NumberEvidence.of(self.text)
@@ -162,8 +165,8 @@ class Summary:
 
     @cached_property
     def _early_numbers(self) -> bool:
-        """Whether at least half of the cells in `_early` look like numbers; False if there are
-        none.
+        """Whether at least half of the cells in `_early` look like numbers, infinite ones among
+        them; False if there are none.
 
         If not, the other cells are never parsed as numbers, which would be slow.
         """

@@ -18,7 +18,9 @@ class Text(Column):
 
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
+        """The column, whatever its values are: text is what fits no other kind."""
         return cls(summary.name, summary.dtype)
 
     def understood(self) -> str:
+        """Says that it is text which hardly repeats itself."""
         return "text that hardly repeats itself"

@@ -18,7 +18,8 @@ TRUTH_OF = {word: truth for truth, words in SPELLINGS.items() for word in words}
 
 
 def truth_of(text: str) -> str | None:
-    """Read a text as a truth value in any spelling: "true" or "false"; None if it is neither."""
+    """Read a text as a truth value in any spelling, blanks around it and case aside: "true" or
+    "false"; None if it is neither."""
     return TRUTH_OF.get(text.strip().casefold())
 
 
@@ -29,6 +30,6 @@ def are_truths(words: Iterable[str]) -> bool:
 
 def as_truth(cells: Cells) -> Float:
     """Read cells as truth values, (n,) float64: 1 where a cell says true, 0 where it says false,
-    NaN elsewhere."""
+    NaN elsewhere, also in an empty one."""
     number = {TRUE: 1.0, FALSE: 0.0, None: np.nan}
     return np.array([number[truth_of(text)] for text in cells.strings()])
