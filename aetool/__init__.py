@@ -66,8 +66,8 @@ __all__ = sorted([*_HOMES, "__version__"])
 
 
 def __getattr__(name: str) -> Any:
-    """The public name of this package, imported when it is first used; AttributeError for any
-    other."""
+    """What this public name of the package stands for, imported when it is first used;
+    AttributeError for any other."""
     if name not in _HOMES:
         raise AttributeError(f"module 'aetool' has no attribute '{name}'")
     return getattr(import_module(_HOMES[name]), "open_archive" if name == "open" else name)

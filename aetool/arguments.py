@@ -130,7 +130,8 @@ def as_part(verb: str, name: str, value: object) -> float:
 
 def check_path(verb: str, name: str, value: object) -> None:
     """Raise ParamError unless an argument is a path, a text or a path object (not of bytes).
-    Whether something is at the path is not looked at."""
+    Whether something is at the path is not looked at. verb, name: of the argument, for the
+    message."""
     if not isinstance(value, str | os.PathLike) or isinstance(os.fspath(value), bytes):
         raise ParamError(f"{verb}: {name} must be a path, as a text or a Path; got {shown(value)}")
 
@@ -162,7 +163,7 @@ UNITS = {
 def bytes_of(written: str, option_name: str) -> int:
     """A number of bytes from a text such as 500000, 64M or 10kB: K, M, G and T are powers of 1,024,
     kB, MB, GB and TB of 1,000, in either case of letters. ParamError for anything else, a fraction,
-    a sign or a blank among it. option_name: for errors."""
+    a sign or a blank among it. option_name: the option's, for errors."""
     digits = written.rstrip("kKmMgGtTbB")
     unit = written[len(digits) :].upper()
     is_number = digits.isascii() and digits.isdecimal()

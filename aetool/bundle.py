@@ -120,15 +120,15 @@ class Bundle:
     @property
     def most_rows(self) -> int:
         """The most records of one batch on the CPU, 512 of a table or 64 pictures; on a GPU a batch
-        may be runtime.ON_GPU times as large."""
+        may be runtime.ON_GPU (16) times as large."""
         if self.shape is None:
             return runtime.TABLE_BATCH
         return runtime.IMAGE_BATCH
 
     def session(self, graph: str, device: str = "auto") -> runtime.Session:
-        """The graph of this name, one of GRAPHS, ready to run; started once for each device and
-        kept. device: auto, cpu, cuda or cuda:<n>. BundleError if the model has no such graph or it
-        cannot run; ParamError if there is no such device."""
+        """The graph of this name, one of GRAPHS, such as "score.onnx", ready to run; started once
+        for each device and kept. device: auto, cpu, cuda or cuda:<n>. BundleError if the model has
+        no such graph or it cannot run; ParamError if there is no such device."""
         key = (graph, device)
         if key not in self._sessions:
             if graph not in self.graphs:
@@ -174,8 +174,8 @@ class Bundle:
         return f"<aetool model: {outline}>"
 
     def _repr_html_(self) -> str:
-        """The model as a notebook shows it: its outline, and how at most SHOWN columns were
-        read."""
+        """The model as a notebook shows it: its outline, and how at most SHOWN (20) columns were
+        read; as HTML."""
         table = hypertext.table("aetool model", self._outline().items())
         columns = [] if self.schema is None else self.schema.columns
         if not columns:

@@ -75,8 +75,8 @@ def readers(name: str, results: list[object]) -> list[Reader]:
 
 def check_reader(reader: Reader, owner: str) -> None:
     """Raise PluginError unless the reader can be used: it has a name, `matches` and `batches` of
-    its own, methods that take the arguments of READER_ARGUMENTS, and no member with a misspelt
-    name. owner: what the message begins with."""
+    its own, methods that take the arguments they are called with (matches and batches a path, write
+    a path and batches), and no member with a misspelt name. owner: what the message begins with."""
     if not isinstance(reader.name, str) or not reader.name:
         raise PluginError(f"{owner}name is {reader.name!r}; wanted is what messages call it")
     kind = type(reader)
@@ -138,8 +138,8 @@ def check_model(model: Model, owner: str = "") -> None:
 
 
 def _check_data(model: Model, owner: str) -> None:
-    """Raise PluginError unless the model's `data` is a set of KINDS alone, with "table", "image" or
-    both in it. owner: how messages begin."""
+    """Raise PluginError unless the model's `data` is a set of "table", "image" and "pairs" alone,
+    with "table", "image" or both in it. owner: how messages begin."""
     kinds = " and ".join([", ".join(map(repr, KINDS[:-1])), repr(KINDS[-1])])
     if isinstance(model.data, str) or not isinstance(model.data, set | frozenset):
         raise PluginError(
@@ -159,8 +159,8 @@ def _check_data(model: Model, owner: str) -> None:
 
 def check_params(params: type, owner: str) -> None:
     """Raise PluginError unless the class is a dataclass, each field of which has a default of one
-    of PARAMETER_TYPES that lies within the field's own range and choices. owner: what the message
-    begins with."""
+    of PARAMETER_TYPES (bool, int, float, str, tuple) that lies within the field's own range and
+    choices. owner: what the message begins with."""
     where = f"{owner}{getattr(params, '__name__', params)}"
     if not dataclasses.is_dataclass(params) or not isinstance(params, type):
         raise PluginError(f"{where} is no dataclass; write @dataclass(frozen=True) above it")

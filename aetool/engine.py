@@ -106,7 +106,9 @@ class Engine:
         renew: Callable[[], Executor] | None = None,
         is_there: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Take an executor that is open; arguments as the class says."""
+        """Take an executor that is open. workers: how many it has; called: as the user wrote it,
+        for messages; renew: makes an executor in place of one that broke; is_there: whether a
+        scheduler still answers."""
         self.executor = executor
         self.workers = workers
         self.called = called
@@ -116,7 +118,7 @@ class Engine:
 
     def map(self, job: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
         """Compute job(piece) for each piece by the executor, and yield the results in the order of
-        the pieces. At most SUBMITTED pieces for each worker are under way.
+        the pieces. At most SUBMITTED (3) pieces for each worker are under way.
 
         job and pieces must be such as can be pickled, but for threads. What a job raises is raised
         in the place of its result, an OSError as DataError. EngineError where the workers are gone.
@@ -163,8 +165,8 @@ class Engine:
 
     def answer(self, future: Future[Answer], look: Callable[[], None]) -> Answer:
         """Wait for a worker's answer and return it; what the future raises is raised. EngineError
-        where no scheduler answers for PATIENCE seconds. look: a function that is called now and
-        then during the wait, at least once a second."""
+        where no scheduler answers for PATIENCE (20) seconds. look: a function that is called now
+        and then during the wait, at least once a second."""
         silent = 0.0
         # soon at first: what has to be done anew is mostly found at the begin
         patience = LOOK / 64
@@ -235,7 +237,7 @@ class _Sending(Generic[Piece, Result]):
     def _answer(self, waiting: deque[Task[Piece]]) -> Answer | None:
         """Wait for the answer to the piece that has waited longest. None where workers were lost:
         all pieces without an answer are then sent anew, and replaced in `waiting`. EngineError if
-        they cannot be replaced, or were lost more than MOST_LOST times in a row."""
+        they cannot be replaced, or were lost more than MOST_LOST (5) times in a row."""
         try:
             return self.engine.answer(waiting[0].future, lambda: self._teach(waiting))
         except EngineError:
@@ -330,9 +332,9 @@ def opened(chosen: Chosen) -> Iterator[Engine | None]:
     """Context manager: open the engine that the user chose for the block, and yield it; None if
     none was chosen.
 
-    chosen: a text as KINDS has it, whose workers end with the block; or an executor or an Engine,
-    which stays open. An executor of Dask is one of these. ParamError for any other text or value;
-    EngineError where it cannot be reached.
+    chosen: a text, threads:N, processes:N, dask:local, dask:local:N or dask:ADDRESS, whose workers
+    end with the block; or an executor or an Engine, which stays open. An executor of Dask is one of
+    these. ParamError for any other text or value; EngineError where it cannot be reached.
     """
     if chosen is None or isinstance(chosen, Engine):
         yield chosen
@@ -359,8 +361,8 @@ def _workers_of(executor: Executor) -> int:
 
 def check(chosen: Chosen) -> None:
     """Raise ParamError for a text that names no engine, and for a number of workers that is none,
-    but after dask:local. Any other value passes. Nothing is started, so that a misspelt name is
-    reported before anything is read."""
+    but for one behind dask:local, which is looked at when it is opened. Any other value passes.
+    Nothing is started, so that a misspelt name is reported before anything is read."""
     if not isinstance(chosen, str):
         return
     kind, _, rest = chosen.partition(":")
@@ -372,8 +374,8 @@ def check(chosen: Chosen) -> None:
 
 @contextmanager
 def _named(chosen: str) -> Iterator[Engine]:
-    """Context manager: the engine that a text as KINDS has it names, whose workers end with the
-    block. Errors as of `opened`."""
+    """Context manager: the engine that a text names, such as "processes:4", whose workers end with
+    the block. ParamError for any other text; EngineError where it cannot be reached."""
     check(chosen)
     kind, _, rest = chosen.partition(":")
     if kind == "threads":
@@ -387,7 +389,7 @@ def _named(chosen: str) -> Iterator[Engine]:
 
 def _count(text: str, chosen: str) -> int:
     """The number of workers in the name of an engine, such as 4 in threads:4; ParamError unless it
-    is a whole number from 1 to MOST_WORKERS, both allowed. chosen: the engine's name, for
+    is a whole number from 1 to MOST_WORKERS (4,096), both allowed. chosen: the engine's name, for
     messages."""
     is_number = text.isascii() and text.isdigit() and len(text) < len(str(MOST_WORKERS)) + 1
     if not is_number or not 1 <= int(text) <= MOST_WORKERS:

@@ -47,6 +47,6 @@ class ArchiveError(AetoolError):
 
 
 class NoArchiveError(ArchiveError):
-    """An error for a file that is given for an archive, and neither is one nor is called so."""
+    """A file is given for an archive, and neither is one nor has the name of one (.aez)."""
 
     status = 2

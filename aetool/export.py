@@ -121,7 +121,7 @@ def _encoder(
     size: list[int],
 ) -> bytes:
     """The bytes of the graph from records, "x" or "pixels", to codes "z", (B, *size) float32;
-    model: the traced network."""
+    model: the traced network; schema: None for pictures."""
     g = Graph()
     features = _input(g, spec, schema)
     code = _embedded(g, model, "encode", {"x": features})
@@ -136,9 +136,10 @@ def _decoder(
     model: onnx.ModelProto,
     size: list[int],
 ) -> bytes:
-    """The graph from codes of this size, and a condition where the network takes one, to records,
-    "x_hat", in user units, and "likely", the network's own output, as bytes; model: the traced
-    network."""
+    """The bytes of the graph from codes "z", (B, *size) float32, and a "condition" where the
+    network takes one, to "x_hat", the records in user units, (B, columns) float64, or levels of
+    pixels, (B, C, H, W) float32, and "likely", the network's own output. model: the traced network;
+    schema: None for pictures."""
     g = Graph()
     inputs = {"z": g.input("z", TensorProto.FLOAT, size)}
     if schema is not None and is_told(net):
@@ -174,15 +175,15 @@ def _embedded(
 ) -> str:
     """Copy one output of a traced network, that of a member such as "encode", and what it depends
     on into the graph g; returns the name of the value. inputs: the values of g that stand for the
-    network's inputs, by name."""
+    network's inputs, by their names there."""
     part = _needed_for(model, [member])
     outputs = g.embed(part, inputs, keep_names=True)
     return outputs[member]
 
 
 def _needed_for(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
-    """The part of a graph that these outputs depend on, as a graph: its nodes, weights and outputs;
-    inputs are not declared in it."""
+    """The part of a graph that these outputs, by their names, depend on, as a graph: its nodes,
+    weights and outputs; inputs are not declared in it."""
     needed = set(outputs)
     nodes: list[onnx.NodeProto] = []
     # from the end: what a node that is needed takes is needed, too
@@ -267,8 +268,8 @@ def _in_bits(
     columns: int,
 ) -> str:
     """Add to graph g the parts of a score, (B, columns + 1) in nats, in bits; returns the name of
-    the result. Added is what cells cost that the network does not see (of tables), and each part is
-    limited by `write_cap` at knee(rows fitted), of pictures at knee(0)."""
+    the result. Added is what cells cost that the network does not see (of tables), and each part
+    beyond log2(rows fitted + 1) + 24 bits (of pictures 24) counts ever less. parts: their name."""
     rows = 0
     if schema is not None:
         # of pictures nothing is known but pixels
@@ -329,8 +330,10 @@ def traced(
 
 
 def _captured(module: nn.Module, inputs: dict[str, Tensor]) -> torch.export.ExportedProgram:
-    """The module's computation as a torch.export program. Only the first of torch's strategies is
-    tried: where it fails, so do the others, with pages of reasons."""
+    """The module's computation as a torch.export program. inputs: an example of each, by name, in
+    the order of the module's arguments, whose number of rows is left open. Raises torch's errors.
+    Only the first of torch's strategies is tried: where it fails, so do the others, with pages of
+    reasons."""
     # some operators are not sure of one row when they are traced, but are when they run
     rows = torch.export.Dim("batch", min=2, max=MOST_ROWS)
     shapes = tuple({0: rows} for _ in inputs)

@@ -148,8 +148,9 @@ def _write_fold(
     spec: Spec,
     folds: int,
 ) -> str:
-    """Add to graph g what `content_folds` computes, (B, 1) float64; returns the name of the result.
-    features: the name of the features, (B, features)."""
+    """Add to graph g the fold of each record by its content, as `content_folds` tells it, (B, 1)
+    float64, 0 .. folds - 1 but for rounding, which may give `folds`; returns the name of the
+    result. features: the name of the features, (B, features)."""
     # in float64, as there: in float32 a record could fall into another fold than in the fit
     flat = g.cast(features, TensorProto.DOUBLE)
     hashes = weighed_sum(g, flat, _weights(spec), np.float64)
@@ -161,8 +162,8 @@ def _write_fold(
 
 
 def _mask_of_axes(g: Graph, mask: str, value: onnx.ValueInfoProto) -> str:
-    """Add to graph g nodes that give a mask of records, (B, 1), as many axes as a value has, so
-    that both can be combined; returns the name of the result."""
+    """Add to graph g nodes that give a mask of records, (B, 1), as many axes as a value of the
+    graph has, (B, 1, ...), so that both can be combined; returns the name of the result."""
     axes = len(value.type.tensor_type.shape.dim)
     ones = [1] * (axes - 1)
     # -1 stands for the batch

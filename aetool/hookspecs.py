@@ -12,9 +12,9 @@ hookimpl = pluggy.HookimplMarker("aetool")
 
 @hookspec
 def aetool_models() -> Iterable[Model]:  # type: ignore[empty-body]
-    """The models this plugin brings; most plugins need only this hook."""
+    """The models this plugin brings, yielded or in a list; most plugins need only this hook."""
 
 
 @hookspec
 def aetool_readers() -> Iterable[Reader]:  # type: ignore[empty-body]
-    """The kinds of files this plugin can read."""
+    """The kinds of files this plugin can read, yielded or in a list."""

@@ -63,8 +63,9 @@ def pixels_of(model: Bundle) -> PixelCalibration:
 
 def write(g: Graph, parts: str, pixels: PixelCalibration, dtype: npt.DTypeLike) -> str:
     """Add to graph g the nodes that turn parts, (B, pixels + 1), into heat maps, as
-    PixelCalibration.maps does; returns their name: (B, height, width), multiples of the pixel
-    threshold. parts: their name; dtype: the type of the parts."""
+    PixelCalibration.maps does (blurred, less the usual cost, over the scale); returns their name:
+    (B, height, width), multiples of the pixel threshold. parts: their name; dtype: the type of the
+    parts."""
     height, width = pixels.shape
     flat = g.columns_between(parts, 0, height * width)
     amounts = g.op("Reshape", flat, g.const([-1, height, width], np.int64))

@@ -93,7 +93,7 @@ class Model:
 
     net names the class as "package.module:Class"; data says what it can be fitted on: "table",
     "image", and "pairs" (of damaged and clean records, which its loss takes apart). In place of a
-    net there may be members, (exactly one of the two is set), whose scores are joined as
+    net (exactly one of the two is set) there may be members, whose scores are joined as
     aetool.rarity.joined says; the first that can be fitted also gives the code and what is
     expected. summary: one line for lists of models; Params: a dataclass whose fields `param` makes,
     the model's parameters.
@@ -243,7 +243,8 @@ def make_params(model: Model, params: Mapping[str, object]) -> Any:
 
 
 def check_default(field: dataclasses.Field[object]) -> None:
-    """Raise ParamError where the default of a parameter is not within its own range or choices."""
+    """Raise ParamError where the default of a parameter is not within its own range or choices.
+    field: as `param` makes it."""
     _checked("", field, field.default)
 
 

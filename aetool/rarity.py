@@ -87,7 +87,7 @@ class Rarity:
 
     def of_scores(self, scores: Float) -> Float:
         """The rarity of scores in bits, (n,): -log2 of the share of ordinary records that score as
-        high, limited by `cap` at self.bend. scores: (n,)."""
+        high, beyond self.bend growing ever less, to at most 8 bits more. scores: (n,)."""
         bits = np.interp(scores, self.scores, self.bits)
         excess = np.maximum(scores - self.scores[-1], 0.0)
         bits = bits + self.slope * excess
@@ -141,7 +141,7 @@ def knee(rows: int) -> float:
 
 def cap(bits: Float, bend: float) -> Float:
     """Limit scores in bits, of any shape, smoothly: unchanged up to the bend; beyond it they grow
-    ever more slowly, and never exceed bend + ROOM (8 bits)."""
+    ever more slowly, and never exceed bend + ROOM (8 bits). bend: in bits."""
     over = np.maximum(bits - bend, 0.0)
     # at the bend its slope is 1, so that no two scores change places
     bent = ROOM * over / (ROOM + over)
@@ -179,8 +179,8 @@ def joined(
     parts: of each model, (rows, columns + 1); usual: its medians, (columns + 1,); rarities: by
     which its scores become bits; weights: how much each counts, above 0. One model at least. With b
     the bits of the models, and means weighed, a record's score is log2(mean(2^(s b))) / s, s being
-    SHARPNESS: between the mean of the bits (s = 0: Fisher's way of joining p-values) and that of
-    the harmonic mean of the p-values (s = 1: Wilson 2019, PNAS 116:1195). Models that all find a
+    SHARPNESS (0.7): between the mean of the bits (s = 0: Fisher's way of joining p-values) and that
+    of the harmonic mean of the p-values (s = 1: Wilson 2019, PNAS 116:1195). Models that all find a
     record somewhat rare add up, and yet one that is sure cannot be hidden by the others. It falls
     on the columns by what each costs beyond the usual in each model, models counting by how much of
     the score is theirs.
@@ -222,7 +222,8 @@ def write_joined(
     weights: Sequence[float],
 ) -> str:
     """Add nodes to graph g that compute `joined`; returns the name of the result, (B, columns + 1)
-    float32 bits. parts: the name of each model's parts; other arguments as of `joined`."""
+    float32 bits. parts: the name of each model's parts; usual: its medians, (columns + 1,);
+    rarities: by which its scores become bits; weights: how much each counts."""
     parts_of_models = [g.term(name) for name in parts]
     bits = []
     for model_parts, medians, rarity in zip(
@@ -259,9 +260,9 @@ def _write_mean(
     top: Term,
     weights: Sequence[float],
 ) -> tuple[Term, Term]:
-    """Add to a graph, for each model, 2 to the power of SHARPNESS times its bits less the top ones,
-    (B, models); and log2 of their weighed mean, divided by SHARPNESS, (B, 1), at most 0: (powers,
-    bits). bits: (B, models); top: (B, 1), the highest of them."""
+    """Add to a graph, for each model, 2 to the power of SHARPNESS (0.7) times its bits less the top
+    ones, (B, models); and log2 of their weighed mean, divided by SHARPNESS, (B, 1), at most 0:
+    (powers, bits). bits: (B, models); top: (B, 1), the highest of them."""
     # powers of 2 as powers of e, and back: ONNX has no Exp2
     base = SHARPNESS * math.log(2)
     below_top = bits - top

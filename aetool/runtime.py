@@ -48,9 +48,9 @@ OPERATORS = frozenset(_NAMES.split())
 
 def walk(data: bytes, name: str) -> onnx.ModelProto:
     """The ONNX graph in these bytes, parsed; BundleError unless it is plain: only OPERATORS, no
-    more than MAX_NODES of them, no subgraph, external or sparse data, foreign domain or function,
-    no constant of more numbers than the file has bytes. name: the graph's, in messages.
-    """
+    more than MAX_NODES (20,000) of them, no subgraph, external or sparse data, foreign domain or
+    function, no constant of more numbers than the file has bytes. name: the graph's, in
+    messages."""
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -204,7 +204,7 @@ def _load_cuda() -> None:
 
 def _starts(chosen: list[Provider]) -> bool:
     """Whether ONNX Runtime can use the first of these providers, found by loading a graph of one
-    operator."""
+    operator; chosen: CUDA first, with its options."""
     import onnxruntime as ort
     from onnx import TensorProto, helper
 
@@ -244,7 +244,9 @@ class Session:
     """
 
     def __init__(self, data: bytes, name: str, device: str, most: int) -> None:
-        """Check and load the graph; arguments and errors as the class says."""
+        """Check and load the graph. data: an ONNX file's bytes; name: for messages; device: auto,
+        cpu, cuda or cuda:<n>; most: the largest batch on the CPU, in rows. BundleError for a graph
+        that is refused or cannot run; ParamError where there is no such device."""
         self.batch = vet(data, name, most)
         self.name = name
         self._graph = data
@@ -312,8 +314,8 @@ class Session:
         return {k: np.concatenate([f[k] for f in outputs]) for k in self.outputs}
 
     def _batches(self, rows: Sequence[Array]) -> Iterator[dict[str, Array]]:
-        """Yield the outputs by name of one batch after the other, of rows as of __call__; of no
-        rows one batch of none."""
+        """Yield the outputs by name of one batch after the other, an array (rows, ...) for each
+        input; of no rows one batch of none."""
         for first in range(0, max(len(rows[0]), 1), self.batch):
             parts = [x[first : first + self.batch] for x in rows]
             count = len(parts[0])

@@ -154,7 +154,7 @@ class AnomalyDetector(
         return tags
 
     def _usual(self, table: object) -> Floats:
-        """Minus the scores of a table, (rows,) float64, as `_table` gives it; EstimatorError if it
+        """Minus the scores of a table as aetool takes it, (rows,) float64; EstimatorError if it
         cannot be scored."""
         try:
             scores = self.model_.score(table, self.device)
@@ -200,7 +200,8 @@ class AnomalyDetector(
         return pd.DataFrame(numbers, columns=names), dict.fromkeys(names, "number")
 
     def _names(self) -> list[str]:
-        """The names of the columns as texts; x0, x1 ... where they have none."""
+        """The names of the columns as texts; x0, x1 ... where they have none. Only once `_table`
+        has seen the data."""
         named = getattr(self, "feature_names_in_", None)
         if named is None:
             return [f"x{place}" for place in range(self.n_features_in_)]
@@ -208,7 +209,8 @@ class AnomalyDetector(
 
 
 def _has_columns(X: object) -> bool:
-    """Whether X is a table with named columns, each of its own type."""
+    """Whether X is a table with named columns, each of its own type, as of pandas, polars or
+    Arrow."""
     if isinstance(X, pd.DataFrame) or hasattr(X, "__dataframe__"):
         return True
     # a Series offers Arrow's protocol, too, and is no table

@@ -154,8 +154,9 @@ def claim(handle: int) -> None:
 
 
 def claim_folder(folder: Path) -> int:
-    """Mark a folder as in use by this process; returns a handle for close_claim. Waits while
-    another process has it marked, but on Windows."""
+    """Mark a folder as in use by this process; returns a handle, to be kept open, for close_claim.
+    OSError if there is no such folder. Waits while another process has it marked, but on
+    Windows."""
     if fcntl is None:
         return os.open(folder / CLAIM, os.O_CREAT | os.O_RDWR | BINARY, 0o600)
     handle = os.open(folder, os.O_RDONLY)
@@ -177,7 +178,7 @@ def close_claim(handle: int, folder: Path) -> None:
 def unclaimed(path: Path) -> Iterator[None]:
     """Context manager: within the block a file or folder is known to have no living writer, and
     belongs to this process. OSError if its writer lives, or if the system cannot tell: then it is
-    left alone."""
+    left alone, and the block is not run."""
     if fcntl is not None:
         handle = os.open(path, os.O_RDONLY)
         try:
@@ -221,7 +222,7 @@ def new_part(folder: Path, name: Callable[[], str]) -> tuple[BinaryIO, Path | No
 
 def name_nameless(handle: int, name: str, folder: int | None) -> None:
     """Give a file without a name one in an open folder. handle: of the file; folder: a handle, or
-    None for the current folder. FileExistsError if the name is taken."""
+    None for the current folder. FileExistsError if the name is taken. Only where there is /proc."""
     # with a folder's handle it is linkat, which looks through the link in /proc
     os.link(OPEN_FILES / str(handle), name, dst_dir_fd=folder)
 
@@ -266,7 +267,8 @@ def _discard(file: BinaryIO, path: Path) -> None:
 
 
 def path_of(file: BinaryIO) -> Path:
-    """A path by which an open file can be opened once more, even if it has no name."""
+    """A path by which an open file can be opened once more, even if it has no name, for as long as
+    it is open."""
     if OPEN_FILES.is_dir():
         return OPEN_FILES / str(file.fileno())
     return Path(file.name)
@@ -345,7 +347,8 @@ def give_group(handle: int, group: int) -> bool:
 
 def give_times(file: int | Path, times: tuple[int, int]) -> None:
     """Give a file its times (access, change of the content) in ns since 1970. An open file keeps
-    its own where the system asks for a path, and any file where its file system has none."""
+    its own where the system asks for a path, and any file where its file system has none. OSError
+    for any other failure."""
     if isinstance(file, Path) or os.utime in os.supports_fd:
         _unless_unsupported(lambda: os.utime(file, ns=times))
 

@@ -114,7 +114,7 @@ class Case:
 
 def conformance(model: str | Model) -> Iterator[Case]:
     """Yield a Case for every check that the model must pass, those of tables before those of
-    pictures. model: the name of an installed model, or a Model.
+    pictures. model: the name of an installed model, or a Model, which need not be installed.
 
     Raises PluginError where its declaration cannot be used.
     """
@@ -158,7 +158,8 @@ def table_rows(rows: int = ROWS, seed: int = 0) -> Table:
 
 
 def pictures(count: int = PICTURES, seed: int = 0) -> Pixels:
-    """Small gray pictures of a soft blob each, (count, 1, 8, 8) uint8."""
+    """Small gray pictures of a soft blob each, (count, 1, 8, 8) uint8, the same for the same
+    seed."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:SIDE, :SIDE]
     centre = rng.uniform(2, 5, (count, 2, 1, 1))
@@ -228,7 +229,7 @@ class _Bench:
         return path
 
     def options(self, seed: int = 0) -> fitting.FitOptions:
-        """The options of every fit of the bench: few epochs, on the CPU."""
+        """The options of every fit of the bench: few epochs, on the CPU. seed: of the fit."""
         return fitting.FitOptions(
             plugin=self.model,
             condition=self.condition,
@@ -293,7 +294,7 @@ class _Bench:
         )
 
     def few(self) -> preparing.Prepared:
-        """The first FEW records of the training data, prepared; their features are a copy."""
+        """The first FEW (80) records of the training data, prepared; their features are a copy."""
         prepared = self.prepared
         # a copy, so that a fit which changes it spoils no other check
         features = prepared.features[:FEW].copy()
@@ -316,7 +317,7 @@ class _Bench:
         return [tensor.numpy().tobytes() for tensor in weights.values()]
 
     def loss(self, net: AutoEncoder, rows: Tensor, rng: Generator) -> Tensor:
-        """The network's loss of each row, (rows,), none of them labelled."""
+        """The network's loss of each row, (rows,), none of them labelled. rng: of its draws."""
         from aetool.nn.calls import loss_of
 
         return loss_of(net, rows, rng)

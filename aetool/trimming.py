@@ -25,7 +25,7 @@ FEWEST_OTHERS = 5  # rows that differ from what most rows have
 def nearest(batches: Batches, spec: Spec, part: float) -> npt.NDArray[np.bool_]:
     """Mark the share `part` (0 to 1) of rows of batches, (rows, features) float32, that lies
     nearest to the centre of the numbers: (rows,) bool; rows as far as the last of them are marked,
-    too. All rows are marked of fewer than FEWEST, and where there is no number.
+    too. All rows are marked of fewer than FEWEST (20), and where there is no number.
 
     The distance is by the covariance of those rows: the concentration steps of Rousseeuw & Van
     Driessen 1999, which begin with all rows. Each number is scaled robustly and cut at 6
@@ -72,8 +72,8 @@ def _distances_by_axes(numbers: _Winsorised, weights: Float) -> Float:
 
 
 def _distances_by_covariance(numbers: _Winsorised, weights: Float) -> Float:
-    """(rows,): squared distances from the weighed mean, by the weighed covariance. weights:
-    (rows,)."""
+    """(rows,): squared Mahalanobis distances from the weighed mean, by the weighed covariance.
+    weights: (rows,), 0 or more."""
     weighed = moments(numbers, weights)
     # where most rows are 0 the variance is that of the others, not of how rare they are
     variance = np.diag(weighed.cov)
@@ -83,17 +83,17 @@ def _distances_by_covariance(numbers: _Winsorised, weights: Float) -> Float:
 
 
 class _Winsorised:
-    """The numbers of batches, each in robust deviations from its middle, cut at CUT of them.
+    """The numbers of batches, each in robust deviations from its middle, cut at CUT (6) of them.
 
     It yields them batch by batch, (rows, numbers) float32, as often as it is gone through. Missing
     numbers are 0. Where more than half of all rows hold one value of a number, those rows are 0,
-    too, and middle and deviation are of the others; a number of which fewer than FEWEST_OTHERS
+    too, and middle and deviation are of the others; a number of which fewer than FEWEST_OTHERS (5)
     values are left is 0 everywhere.
     """
 
     def __init__(self, batches: Batches, spec: Spec) -> None:
         """Measure middle and scale of each number on some of the rows. batches: (rows, features)
-        each."""
+        each, which can be gone through again and again; spec: their layout."""
         self.batches = batches
         self.spec = spec
         few = few_rows(batches)
@@ -116,8 +116,9 @@ class _Winsorised:
         return np.concatenate(lengths)
 
     def _measure(self, number: int, values: Float, rows: int) -> None:
-        """Set `middle` and `scale` of one number from its values, unless these are too few. Where
-        more than half of all rows have one value, that is its `usual`, and the others are measured.
+        """Set `middle` and `scale` of one number from its values, unless these are fewer than
+        FEWEST_OTHERS (5). Where more than half of all rows have one value, that is its `usual`, and
+        the others are measured.
 
         number: its index; values: (n,), those that are not missing; rows: how many rows there are.
         """

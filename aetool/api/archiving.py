@@ -128,8 +128,8 @@ def _effort_of(effort: str | planning.Effort) -> planning.Effort:
 
 
 def _bounds_of(max_error: Option) -> Option:
-    """The largest errors as operations take them: texts by column, "" for all the others; "" stands
-    for all columns that are not named; {} for None.
+    """The largest errors as operations take them: texts by column, "" for all columns that are not
+    named; {} for None.
 
     max_error: a text or a number for all columns, or either of them by column. A value of any other
     type comes back unchanged: it is refused where all options are checked.

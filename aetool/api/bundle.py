@@ -26,8 +26,8 @@ class Bundle(JudgingModel, CodingModel):
 
         data: ordinary records that the model was not fitted on, a DataFrame or a path; thresholds
         and p-values are then counted on them. None: on the rows that the fit held out. fpr: that
-        share, 0.01 or "1%", above 0 and below 1; None: the default of aetool.detect. Raises
-        AetoolError.
+        share, 0.01 or "1%", above 0 and below 1; None: the default of aetool.detect. AetoolError
+        for another share, and for data that the model does not take or that hold no record.
         """
         if data is not None:
             data = data_of("calibrate", data, {})

@@ -57,10 +57,10 @@ class CodingModel(bundles.Bundle):
         """The records that the model's decoder makes of codes: a DataFrame of the table's columns,
         or pictures (rows, C, H, W) uint8.
 
-        codes: (rows, latent) numbers, as `encode` returns them. condition: a DataFrame of (rows,)
-        with the columns that the model was fitted with as conditions; only for such a model, which
-        needs it. AetoolError for a model without a decoder, and for a condition that is missing,
-        lacks a column or has another number of rows.
+        codes: (rows, latent) numbers, as `encode` returns them. condition: a DataFrame of as many
+        rows with the columns that the model was fitted with as conditions; only for such a model,
+        which needs it. AetoolError for a model without a decoder, and for a condition that is
+        missing, lacks a column or has another number of rows.
         """
         return operations.decode(codes, self, device, condition)
 

@@ -128,7 +128,8 @@ def status(args: list[str] | None = None) -> int:
 
 
 def _status(arguments: list[str]) -> int:
-    """Run a command line: errors become lines on standard error, and the exit status is returned.
+    """Run a command line: errors become lines on standard error, and the exit status is returned:
+    0, or what the command or the error says, 2 for a wrong command line, 130 if it was interrupted.
     With --debug AetoolError and OSError are raised instead; an exception that is a bug always
     is."""
     debug = "--debug" in arguments

@@ -189,9 +189,10 @@ def _explain_columns(
     given: DetectGiven,
     printing: tables.Printing,
 ) -> None:
-    """Print how each column would be read; of an archive, how many bits each column took. given:
-    the options, of which --columns limits the columns of an archive. ParamError for --columns with
-    other data, and for a format of programs with these."""
+    """Print, where `printing` says, how each column would be read; of an archive, how many bits
+    each column took. given: the options, of which --columns limits the columns of an archive.
+    ParamError for --columns with other data, and for such data in a format for programs, such as
+    JSON."""
     from aetool.scoring import costing
 
     # another program wants a table, and people want sentences
@@ -275,7 +276,8 @@ def _limit(text: str | None) -> float | None:
 
 def _talk(found: Detection, is_chosen: bool) -> None:
     """Print, on standard error, how many records are flagged, and remarks on that number and on
-    what may surprise. is_chosen: whether the user has chosen how many are to be flagged."""
+    what may surprise. is_chosen: whether the user has chosen how many are to be flagged; else more
+    than a tenth is remarked on."""
     part = found.flagged / max(found.total, 1)
     terminal.say(found.verdict(), err=True)
     if found.ledger is not None:

@@ -87,7 +87,7 @@ def _entry(entry: dict[str, object]) -> str:
 
 def _inner(value: object) -> str:
     """A value of `info` that is a dictionary itself, on one line: "key value, key value"; any other
-    as `_shown` has it."""
+    value as it is printed alone."""
     if not isinstance(value, dict):
         return _shown(value)
     figures = []
@@ -97,7 +97,7 @@ def _inner(value: object) -> str:
 
 
 def _listed(value: object) -> str:
-    """A list of texts with " + " between them; any other value as `_shown` prints it."""
+    """A list of texts with " + " between them; any other value as `info` prints it."""
     if isinstance(value, list):
         return " + ".join(value)
     return _shown(value)

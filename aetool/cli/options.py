@@ -343,8 +343,9 @@ def load_model(path: str | None, made: str = "") -> Bundle | None:
 
 
 def needed_model(path: str | None, made: str = "") -> Bundle:
-    """Load the model at a path; ParamError if no path is given; other errors as of load_model.
-    made: as of load_model."""
+    """Load the model at a path; ParamError if no path is given; DataError if nothing is there,
+    BundleError if it is no model. made: for errors, what only the model that it was made with can
+    restore; "" where a new model will do."""
     found = load_model(path, made)
     if found is None:
         raise ParamError("a model is needed: give one with -m, or set $AETOOL_MODEL")
@@ -388,7 +389,8 @@ class Meter:
         self.show = show and sys.stderr.isatty()
 
     def __call__(self, state: State) -> None:
-        """Show a step of training: its part of all, in percent, and its words."""
+        """Show a step of training: its part of all, in percent, and its words. state: with step,
+        steps and words by name."""
         if self.show:
             part = 100 * state["step"] / state["steps"]
             terminal.progress(f"{part:3.0f} %  {state['words']} ")

@@ -96,8 +96,8 @@ def check(name: str, only: str, stop: bool, quick: bool) -> int:
 
 
 def _outcome(case: testing.Case) -> str:
-    """Run a conformance check, print how it went, with advice if it failed, and return it:
-    "passed", "failed" or "n/a" (it does not apply)."""
+    """Run a conformance check, print, on standard output, how it went and how long it took, with
+    advice if it failed, and return it: "passed", "failed" or "n/a" (it does not apply)."""
     started = time.monotonic()
     try:
         # each check reads and writes files of its own, as a command of its own would

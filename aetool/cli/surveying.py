@@ -145,9 +145,10 @@ def _argument(name: str) -> str:
 
 
 def _words_typed(options_by_name: Mapping[str, str], given: Mapping[str, Json]) -> list[str]:
-    """These options as words of a command line, each as often as it was given.
+    """These options of the command as words of a command line, each as often as it was given, not
+    yet quoted.
 
-    options_by_name: the option of each name in `given`.
+    options_by_name: the option of each name in `given`, whose values are lists of texts.
     """
     words = []
     for name, typed in options_by_name.items():
@@ -201,7 +202,8 @@ def _cells_of(point: Point, measured: Tradeoff) -> list[str]:
 
 
 def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """The cells of a line, padded to these widths: words to the left, numbers to the right."""
+    """The cells of a line, padded to these widths: words (the first two cells and the last) to the
+    left, numbers to the right; no blanks at the end."""
     last = len(cells) - 1
     padded_cells = []
     for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
@@ -212,7 +214,7 @@ def _padded(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def _say_pick(measured: Tradeoff, command: str, picture_path: Path) -> None:
     """Print, on standard error, what was left out, the recommended archive, and the command that
-    writes it."""
+    writes it; then another program's file that does better, and where the drawing is."""
     for reason in measured.skipped:
         terminal.say(f"note: not measured: {reason}", err=True)
     pick = measured.pick

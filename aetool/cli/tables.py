@@ -52,8 +52,9 @@ class Printing:
             )
 
     def chosen(self) -> str:
-        """The format to print in, one of FORMATS: the one asked for, or what stands in for None, as
-        the class says."""
+        """The format to print in, one of FORMATS: the one asked for, else "table" if no output is
+        named and standard output is a terminal, else by the output's suffix, "csv" for any
+        other."""
         if self.form or self.as_json:
             return self.form or "json"
         if self.output is None and sys.stdout is not None and sys.stdout.isatty():
@@ -69,7 +70,9 @@ class Printing:
     @contextmanager
     def opened(self) -> Iterator[TextIO]:
         """Context manager: gives the text stream to write results to, standard output or a file
-        that appears under its name when the block ends without an error."""
+        that appears under its name when the block ends without an error. Both are UTF-8, with line
+        ends as they are written. DataError for a file that exists, unless `force`; OutputError if
+        standard output cannot be written to."""
         if self.output is None or self.output == "-":
             with terminal.data() as text:
                 yield text
@@ -122,9 +125,8 @@ def _written_by_a_plugin(columns: Mapping[str, object], printing: Printing) -> b
 
 
 def write_columns(columns: Mapping[str, Sequence[object]], printing: Printing) -> None:
-    """Print columns of equal length, by name, in the format that printing.chosen() gives.
-    ParamError for Parquet without a file to write to; DataError for a file that exists, unless
-    printing.force."""
+    """Print columns of equal length, by name, in the format that printing asks for. ParamError for
+    Parquet without a file to write to; DataError for a file that exists, unless printing.force."""
     form = printing.chosen()
     if form == "parquet":
         _write_parquet(columns, printing)
@@ -202,7 +204,8 @@ def _lines(columns: Mapping[str, Sequence[object]]) -> Iterator[str]:
 
 
 def _write_parquet(columns: Mapping[str, Sequence[object]], printing: Printing) -> None:
-    """Write columns as a Parquet file; ParamError where no file is named."""
+    """Write columns as a Parquet file; ParamError where no file is named, DataError for one that
+    exists, unless printing.force."""
     # who asks for no Parquet need not load it
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -41,8 +41,8 @@ def say(*lines: str, err: bool = False) -> None:
 
 
 def progress(line: str) -> None:
-    """Show a line of progress on standard error, in place of the line shown before; nothing where
-    standard error is closed."""
+    """Show a line of progress on standard error, in place of the line shown before, what steers a
+    terminal escaped; nothing where standard error is closed."""
     if sys.stderr is not None:
         text = printable(line)
         # what is left of a longer line before would be read as a part of this one
@@ -113,7 +113,8 @@ def _opened(stream: TextIO | None) -> TextIO:
 
 
 def _put(stream: TextIO, text: str) -> None:
-    """Write text to a stream; characters that its encoding lacks are escaped."""
+    """Write text to a stream; characters that its encoding lacks are escaped. The stream is
+    flushed; its OSErrors go through."""
     try:
         stream.write(text)
     except UnicodeEncodeError:
@@ -126,8 +127,8 @@ def _put(stream: TextIO, text: str) -> None:
 
 
 class Ended(BaseException):
-    """Raised where a signal asks the command to end. status: the exit status, 128 and the signal's
-    number, as shells have it."""
+    """Raised where a signal asks the command to end, such as SIGTERM, whose name is the message.
+    status: the exit status, 128 and the signal's number, as shells have it."""
 
     def __init__(self, number: int) -> None:
         """number: the signal's, whose name is the message."""
@@ -148,7 +149,8 @@ def end_like_interrupted() -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """Handle a signal: raise Ended, and let a second signal end the process at once."""
+    """Handle a signal, by its number: raise Ended, and let a second signal end the process at
+    once."""
     signal.signal(number, signal.SIG_DFL)
     raise Ended(number)
 
@@ -164,7 +166,8 @@ def occupy_standard_files() -> None:
 
 
 def settle_standard_output() -> OSError | None:
-    """Flush standard output at the end of a command; returns the error if that fails, else None.
+    """Flush standard output at the end of a command; returns the error if that fails, else None, as
+    where it is closed.
 
     After an error standard output is the null device, so that the interpreter does not report the
     error again.

@@ -123,7 +123,8 @@ class Reading:
         self.began = self.shown_last = 0.0
 
     def __call__(self, begins: bool, line: str) -> None:
-        """Show a line of progress, if it is time for one. begins: whether nothing is read yet."""
+        """Show a line of progress, if the work takes more than a second, and a tenth of one has
+        passed since the last line. begins: whether nothing is read yet."""
         now = time.monotonic()
         if begins:
             self.began = now

@@ -47,7 +47,7 @@ PLAIN_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
 
 def folded(words: Iterable[str]) -> frozenset[str]:
-    """The words trimmed and in lower case, as `is_gap_word` compares them."""
+    """The words without blanks around them and in lower case, as `is_gap_word` compares them."""
     return frozenset(word.strip().casefold() for word in words)
 
 
@@ -106,7 +106,8 @@ def is_unit(cell: str) -> bool:
 
 def is_certain_unit(cell: str) -> bool:
     """Whether the cell is a unit of measurement beyond doubt, such as km/h: it is one of
-    UNIT_WORDS, in any case, or has one of UNIT_SIGNS anywhere in it."""
+    UNIT_WORDS, in any case and with any blanks around it, or has one of UNIT_SIGNS, such as % or /,
+    anywhere in it."""
     return cell.strip().lower() in UNIT_WORDS or bool(set(cell) & UNIT_SIGNS)
 
 
@@ -117,7 +118,8 @@ def shape_of(cell: str) -> str:
 
 
 def is_ruler(record: Sequence[str]) -> bool:
-    """Whether the record is a line drawn under a header: all its cells are of RULERS alone, and
-    there is `--` or `==` among them, such as `---+---`, `|:--|--:|`, `==== ====`."""
+    """Whether the record is a line drawn under a header: all its cells are of RULERS alone (-=+|:_~
+    and blanks), and there is `--` or `==` among them, such as `---+---`, `|:--|--:|`, `====
+    ====`."""
     drawn = "".join(record)
     return bool(set(drawn) <= RULERS and ("--" in drawn or "==" in drawn))

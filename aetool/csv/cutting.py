@@ -22,7 +22,7 @@ def pieces(stream: BinaryIO, dialect: Dialect, size: int) -> Iterator[bytes]:
     is.
 
     stream: UTF-8, or an encoding with ASCII in its lower half. NoTableError where a record has more
-    than MAX_RECORD bytes.
+    than MAX_RECORD bytes (256 MiB).
     """
     text, first = _with_first_record(stream, dialect, size)
     yield text[:first]
@@ -32,7 +32,7 @@ def pieces(stream: BinaryIO, dialect: Dialect, size: int) -> Iterator[bytes]:
 def records(stream: BinaryIO, dialect: Dialect, size: int, text: bytes = b"") -> Iterator[bytes]:
     """Yield pieces of whole records, of about `size` bytes, of a stream that begins at a record.
     text: the bytes of it that were read already. NoTableError where a record has more than
-    MAX_RECORD bytes."""
+    MAX_RECORD bytes (256 MiB)."""
     step = size
     following = stream.read(step)
     while following:
@@ -134,7 +134,7 @@ def _behind_marker(names: list[str], dialect: Dialect) -> list[str]:
 
 def names_of_record(text: bytes, rule: Rule) -> list[str]:
     """The values of the fields of a text's first record, without blanks around them; [] if it has
-    no record. Bytes are read as of `_text`."""
+    no record. They are read as UTF-8, or as Latin-1 where they are not."""
     record = fields(text, rule).records()[:1]
     return [_text(cell).strip() for row in record for cell in row]
 

@@ -97,7 +97,8 @@ class Reading:
 
     def __post_init__(self) -> None:
         """Check the settings, and replace the name of a delimiter, such as "tab", by its character;
-        ParamError as the class says."""
+        ParamError for one that is not allowed, and for a comma as delimiter and decimal mark at
+        once."""
         if self.delimiter is not None:
             object.__setattr__(self, "delimiter", _delimiter(self.delimiter))
         if self.decimal not in (None, *DECIMALS):
@@ -131,7 +132,8 @@ class Reading:
         return cls(**dict(said), names=names)  # type: ignore[arg-type]
 
     def over(self, other: Reading) -> Reading:
-        """Combine two Readings: these settings, and those of `other` where these are None."""
+        """Combine two Readings: these settings, and those of `other` where these are None (or, of
+        names, empty). ParamError if delimiter and decimal mark are then both a comma."""
         settings = {**other.to_json(), **self.to_json()}
         return Reading.from_json(settings, self.names or other.names)
 

@@ -134,7 +134,8 @@ class _Rewritten(io.RawIOBase):
 
 def _rewritten(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
     """Yield the bytes of a stream, which are in this encoding, in UTF-8, piece by piece;
-    NoTableError where they are not in this encoding."""
+    NoTableError where they are not in this encoding; LookupError for one that Python does not
+    know."""
     decoder = codecs.getincrementaldecoder(encoding)(LONE if encoding in WIDE else "strict")
     while True:
         data = stream.read(CHUNK)

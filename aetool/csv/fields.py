@@ -94,8 +94,8 @@ class Fields:
         return otherwise
 
     def records(self) -> list[list[bytes]]:
-        """The values of the fields, without quotes, as a list for each record. DataError as of
-        `values`."""
+        """The values of the fields, without quotes, as a list for each record. DataError if they
+        are more than 2^31 - 1 bytes."""
         data, start, stop = self.values()
         raw = data.tobytes()
         spans = zip(start.tolist(), stop.tolist(), strict=True)
@@ -352,7 +352,7 @@ def count_of(text: bytes, byte: int) -> int:
 
 def begins(text: bytes, rule: Rule, most: int | None = None) -> Positions:
     """The offsets in bytes at which records begin, (records,): of the first `most` records, or of
-    all for None. Without the C kernel DataError as of `fields`."""
+    all for None. Without the C kernel DataError for 2^31 - 1 bytes or more."""
     if kernel.C is None:
         return fields(text, rule).begin[:most]
     if most is None:
@@ -440,7 +440,8 @@ def by_loop(text: bytes, rule: Rule) -> Fields:
 
 
 def _behind_line_ends(text: bytes, at: int) -> int:
-    """The first offset from `at` on at which no line end stands."""
+    """The first offset from `at` on at which no line end stands; the text's length if there is
+    none."""
     while at < len(text) and text[at] in LINE_ENDS:
         at += 1
     return at
@@ -452,8 +453,8 @@ def _field_end(
     rule: Rule,
     edges: frozenset[int],
 ) -> tuple[int, int]:
-    """(the offset at which the field that begins at `at` ends, its kind). edges: the bytes that end
-    a bare field."""
+    """(the offset at which the field that begins at `at` ends; its kind: BARE, QUOTED or ODD).
+    edges: the bytes that end a bare field: the delimiter and line ends."""
     kind = BARE
     if rule.space:
         while text.startswith(b" ", at):

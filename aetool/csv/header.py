@@ -74,7 +74,8 @@ class _Signs:
 
 
 def _signs_of_header(first: Record, under: Sequence[Record]) -> _Signs:
-    """Judge each cell of the first record, gaps apart, by the records under it."""
+    """Judge each cell of the first record, gaps apart, by the records under it: returns the counts
+    of what speaks for and against a header."""
     signs = _Signs()
     for place, cell in enumerate(first):
         if cells.is_gap(cell):
@@ -149,7 +150,7 @@ def is_quoted_otherwise(
 
 def _are_quoted_as_names(header_cells: Sequence[Written], delimiter: str) -> bool:
     """Whether the quotes of these cells are those of names: one has no delimiter in it, or
-    LEAST_BELOW of them are no numbers."""
+    LEAST_BELOW (3) of them are no numbers."""
     if any(delimiter not in cell.text for cell in header_cells):
         return True
     others = [cell for cell in header_cells if set(cell.text) - NUMBER_CHARACTERS]

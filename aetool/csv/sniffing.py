@@ -80,8 +80,8 @@ class Cut:
 
 class Beginning:
     """The first characters of a text, in which its dialect is looked for. starts: the offsets at
-    which its first lines begin, at most MOST_PREAMBLE + 1 of them; lines are counted from 0 in
-    it."""
+    which its first lines begin, at most 101 of them (MOST_PREAMBLE + 1); lines are counted from 0
+    in it."""
 
     def __init__(self, text: str) -> None:
         """Find where the first lines begin."""
@@ -100,9 +100,10 @@ class Beginning:
         return LINE_END.split(rest, maxsplit=1)[0]
 
     def records(self, line: int, delimiter: str, space: bool) -> list[list[str]]:
-        """The first records from a line on, at most SAMPLE_RECORDS and of at most SAMPLE
-        characters; [] if they cannot be cut. Blank lines are left out; with blanks as delimiter an
-        empty last field is, too. line: from 0."""
+        """The first records from a line on, at most SAMPLE_RECORDS (200) and of at most SAMPLE
+        (65,536) characters; [] if they cannot be cut. Blank lines are left out; with blanks as
+        delimiter an empty last field is, too. line: from 0; space: whether blanks at the start of
+        fields are skipped."""
         lines_on = self.text[self.starts[line] :]
         sample = io.StringIO(lines_on[:SAMPLE], newline="")
         try:
@@ -116,8 +117,9 @@ class Beginning:
         return [_without_empty_last(row) for row in rows]
 
     def quoted_otherwise(self, line: int, cut: Cut) -> bool:
-        """Whether the record of this line is quoted in another way than those behind it, see
-        is_quoted_otherwise. line: from 0; cut: tells delimiter and blanks."""
+        """Whether the record of this line is quoted in another way than those behind it, as names
+        are: all of it where columns below are not, or nothing where they are. line: from 0; cut:
+        tells delimiter and blanks."""
         lines_on = self.text[self.starts[line] :]
         sample = lines_on[:SAMPLE]
         if '"' not in sample:
@@ -178,8 +180,8 @@ def _is_regular(rows: list[list[str]]) -> bool:
 
 
 def _clean(rows: list[list[str]], delimiter: str) -> float:
-    """The part, 0 .. 1, of the first records' cells in which no delimiter occurs but this one;
-    plain numbers with a decimal comma count among these. One cell at least."""
+    """The part, 0 .. 1, of the cells of the first CLEAN_RECORDS (30) records in which no delimiter
+    occurs but this one; plain numbers with a decimal comma count among these. One cell at least."""
     others = DELIMITERS.replace(delimiter, "")
     sample = [cell for row in rows[:CLEAN_RECORDS] for cell in row]
     clean = 0
@@ -500,7 +502,8 @@ class _Table:
     header, what stands below it, the decimal mark, and which fields have no name.
 
     line: the number, from 0, of the line where the header or the first record stands; 0 if only
-    blank lines are above it. header, below, space, decimal, edge, shared, padded: as of Dialect.
+    blank lines are above it. header, below, space, decimal, edge, shared, padded: as Dialect has
+    them.
     """
 
     def __init__(
@@ -511,8 +514,9 @@ class _Table:
         reading: Reading,
         model_reading: Reading,
     ) -> None:
-        """Decide all of it. cut: the first records as they were cut; comment: the marker of
-        comments, or ""; reading, model_reading: what the user and the model say of the text."""
+        """Decide all of it. cut: the first records as they were cut, perhaps none; comment: the
+        marker of comments, or ""; reading, model_reading: what the user and the model say of the
+        text."""
         self.line = cut.line
         self.edge = ""
         self.below = 0
@@ -570,8 +574,9 @@ class _Table:
         return has_header(rows[0], rows[1:], otherwise)
 
     def _look_above(self, beginning: Beginning, cut: Cut, comment: str) -> None:
-        """Use a line above the first record as header, the nearest that is not blank, if it suits:
-        sets line and header, and edge and shared where fields have no name.
+        """Use a line above the first record as header, the nearest that is not blank, if it suits.
+        comment: the marker of comments, or "". It sets line and header, and edge and shared where
+        fields have no name.
 
         A comment suits if it has as many names as records have fields; any line with an empty name
         more at its end; and one that is no comment, with a name less, if `_edge_of_records` tells
@@ -655,7 +660,7 @@ def _is_box(cut: Cut) -> bool:
 def _blanks_follow(rows: list[list[str]], edge: str) -> bool:
     """Whether a blank follows each delimiter in all records but the first; drawn lines, and the
     last fields of a box, are left out. False if no record or no delimiter is left. rows: the first
-    records, the header among them; edge: as of Dialect."""
+    records, the header among them; edge: BOX, if the table is drawn as a box."""
     records = [row for row in rows[1:] if not cells.is_ruler(row)]
     if edge == BOX:
         records = [row[:-1] for row in records]

@@ -13,7 +13,8 @@ SPECIAL = '"' + ANY_END
 
 def record(fields_as_written: Sequence[bytes], rule: Rule) -> bytes:
     """Join fields to a record, without its line end. fields_as_written: the bytes of each as they
-    stand in a file, of which some are changed, see `field`."""
+    stand in a file, of which an empty one that could not be seen is quoted, and a quote left open
+    closed."""
     columns = len(fields_as_written)
     visible = [field(raw, rule, columns) for raw in fields_as_written]
     delimiter = rule.delimiter.encode()
@@ -47,7 +48,7 @@ def selected(
     line_end: bytes,
 ) -> bytes:
     """Write records with only the fields at these places, from 0, in the order of `places`; fields
-    that a record has not are empty. line_end: written behind each record."""
+    that a record has not are empty. line_end: written behind each record, the last among them."""
     starts = records.start.tolist()
     stops = records.stop.tolist()
     lines = []
@@ -87,7 +88,7 @@ class _LineCollector:
         self.lines: list[str] = []
 
     def write(self, line: str) -> None:
-        """Keep a record that csv.writer writes."""
+        """Keep a record that csv.writer writes, without the line end behind it."""
         self.lines.append(line.removesuffix(ANY_END))
 
 

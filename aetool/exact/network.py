@@ -38,8 +38,8 @@ class Layer:
 
 def prove(layers: Sequence[Layer], most_in: int = 1) -> None:
     """Raise BundleError unless every sum of every layer stays below 2^53, for inputs of the first
-    layer of 0 .. most_in, and of others of 0 .. MOST; also for no layers, and for arrays of wrong
-    shapes. Only what has passed gives the same results everywhere."""
+    layer of 0 .. most_in, and of others of 0 .. MOST (255); also for no layers, and for arrays of
+    wrong shapes. Only what has passed gives the same results everywhere."""
     if not layers:
         raise BundleError("damaged: a network without layers")
     inputs = len(layers[0].weight)
@@ -58,8 +58,8 @@ def prove(layers: Sequence[Layer], most_in: int = 1) -> None:
 
 def _check_shape(layer: Layer, number: int, inputs: int) -> None:
     """Raise BundleError unless the arrays of a layer fit each other, and `inputs`, are not empty
-    and at most MAX_WIDTH wide, and the shift is 0 to 52. number: of the layer, from 0, for the
-    message."""
+    and at most MAX_WIDTH (4,096) wide, and the shift is 0 to 52. number: of the layer, from 0, for
+    the message."""
     weight = layer.weight
     fits = False
     if weight.ndim == 2:
@@ -113,7 +113,8 @@ def in_floats(
     ones: bool = False,
 ) -> npt.NDArray[np.float64]:
     """Run a network in float64 by whatever BLAS there is: (rows, outputs) float64, the same numbers
-    as `reference`, as long as `prove` has passed the layers. Arguments as of that."""
+    as `reference`, as long as `prove` has passed the layers. x: (rows, inputs) whole numbers; with
+    ones, (rows, n): the indices of the inputs that are 1."""
     weight, bias = folded(layers[0])
     sums = _sums(weight, x) if ones else x.astype(np.float64) @ weight
     # what a layer does to its sums, floor and clip, is done at the beginning of the next

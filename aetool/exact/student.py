@@ -45,9 +45,11 @@ def train(
     alphabet: int,
     seed: int = 0,
 ) -> list[Layer]:
-    """Train a student, and return its two layers in whole numbers. marks: (rows, features), feature
-    i from 0 to radices[i] - 1; symbols: (rows,) int64 from 0 to alphabet - 1, what is to be
-    predicted. seed: of all draws; the same gives the same student. One row at least."""
+    """Train a student, a network that votes for the one of VERDICTS (32) tables of frequencies that
+    codes a symbol best, and return its two layers in whole numbers; the tables are left out. marks:
+    (rows, features), feature i from 0 to radices[i] - 1; symbols: (rows,) int64 from 0 to alphabet
+    - 1, what is to be predicted. seed: of all draws; the same gives the same student. One row at
+    least."""
     rng = np.random.default_rng(seed)
     inputs = sum(radices)
     parameters = _first_parameters(rng, radices, symbols, alphabet)
@@ -86,7 +88,7 @@ def _first_parameters(
 ) -> Weights:
     """The parameters that training starts from, by name, in float32: w1 (inputs, HIDDEN), b1
     (HIDDEN,), w2 (HIDDEN, VERDICTS), b2 (VERDICTS,), table (VERDICTS, alphabet), logits of symbols;
-    arguments as of train."""
+    radices: how many values each feature has; symbols: (rows,), from 0 to alphabet - 1."""
     # half a count each, so that no symbol is impossible
     counts = np.bincount(symbols, minlength=alphabet) + 0.5
     frequencies = counts / counts.sum()
@@ -141,8 +143,8 @@ def _gradients(
     """The gradients, by parameter (w1, b1, w2, b2, table), of the mean of -log p(symbol | x) in a
     batch.
 
-    parameters: as of `_first_parameters`. x: (rows, inputs), of 0 and 1; one_hot: the symbols,
-    (rows, alphabet); sharpness: what gates are multiplied by.
+    parameters: these by name, whose shapes the gradients have. x: (rows, inputs), of 0 and 1;
+    one_hot: the symbols, (rows, alphabet); sharpness: what gates are multiplied by.
     """
     rows = len(one_hot)
     raw = x @ parameters["w1"] + parameters["b1"]
@@ -183,13 +185,14 @@ def _softmax(logits: Float) -> Float:
 
 def _rounded(parameters: Weights) -> list[Layer]:
     """A trained student in whole numbers: [first layer, second layer], with weights of 8 bits,
-    activations of 0 .. 255, shifts by powers of two. The table is left out. parameters: as of
-    `_first_parameters`."""
+    activations of 0 .. 255, shifts by powers of two. The table is left out. parameters: w1, b1, w2
+    and b2 by name."""
     return [_hidden_layer(parameters), _votes_layer(parameters)]
 
 
 def _hidden_layer(parameters: Weights) -> Layer:
-    """The first layer of a trained student in whole numbers, whose results are 0 .. 255."""
+    """The first layer of a trained student in whole numbers, whose results are 0 .. 255.
+    parameters: by name, of which w1 and b1 are used."""
     power = _shift(parameters["w1"])
     weight = _weights(parameters["w1"], power)
     # hidden 1.0 is 255: a sum is w 2^power, so scale it by 255 2^-power, a power of two nearby
@@ -205,7 +208,8 @@ def _hidden_layer(parameters: Weights) -> Layer:
 
 
 def _votes_layer(parameters: Weights) -> Layer:
-    """The second layer of a trained student in whole numbers, whose results are votes."""
+    """The second layer of a trained student in whole numbers, whose results are votes, a whole
+    number for each verdict. parameters: by name, of which w2 and b2 are used."""
     power = _shift(parameters["w2"])
     weight = _weights(parameters["w2"], power)
     # hidden values are 256 times as large as in training
@@ -214,8 +218,8 @@ def _votes_layer(parameters: Weights) -> Layer:
 
 
 def _shift(weight: Float) -> int:
-    """The largest power p for which all weights times 2^p stay within -WEIGHT_MOST .. WEIGHT_MOST;
-    below 0 for large weights. weight: not empty."""
+    """The largest power p for which all weights times 2^p stay within -WEIGHT_MOST .. WEIGHT_MOST
+    (127); below 0 for large weights. weight: not empty."""
     largest = float(np.abs(weight).max())
     # of a layer of zeros any power would do
     power = np.log2(WEIGHT_MOST / max(largest, 1e-9))

@@ -42,8 +42,9 @@ def atomic(
     force: it may replace a file; of a link, the file that it leads to. source: what it inherits,
     see `attributes_of`. named_by: the option that names target, if not -o. A target that is a pipe,
     a device or an open file of this process is never replaced: the bytes go there when the block
-    has ended. DataError if target is a folder, is there already (without force), is a file that the
-    running command reads, or cannot be written.
+    has ended. NoRoomError, a DataError, where no temporary file for these can be written. DataError
+    if target is a folder, is there already (without force), is a file that the running command
+    reads, or cannot be written.
 
     Where the file system can, the file has no name until it is whole, so that not even a killed
     process leaves anything behind; only where it takes the place of another there is an instant in
@@ -152,7 +153,8 @@ def strays_of(target: Path) -> Iterator[Path]:
 
 
 def _exists(target: Path, named_by: str | None) -> DataError:
-    """Return, not raise, the error for a target that is there already."""
+    """Return, not raise, the error for a target that is there already. named_by: the option that
+    names target, if not -o."""
     return DataError(
         f"{target}: exists already; replace it with {option('-f')}, or choose another "
         f"{named_by or option('-o')}"
@@ -171,9 +173,9 @@ def _open_file(target: Path) -> int | None:
 
 
 def _opened(target: Path, number: int | None) -> BinaryIO:
-    """Open a pipe or device, or the open file of this process with this number, for writing bytes;
-    None: what is at target. Standard output itself is not to be closed. OSError if it cannot be
-    opened."""
+    """Open what the bytes go to: the open file of this process with this number, or for None the
+    pipe or device at target. Standard output itself (1) is not to be closed. OSError if it cannot
+    be opened."""
     if number == 1:
         return _standard_output()
     if number is not None:
@@ -223,9 +225,10 @@ def _replacing(
     named_by: str | None,
 ) -> Iterator[BinaryIO]:
     """Context manager: a new file that is renamed to target, or to the file that target leads to,
-    when the block ends without an error, and removed if not. force, source, named_by: as of
-    `atomic`. replaced: the stat of the file that is there, or None. DataError where it cannot be
-    written, or, without force, a file has come there meanwhile."""
+    when the block ends without an error, and removed if not. force: a file may be replaced; source:
+    what it inherits, or None; named_by: the option that names target, for messages. replaced: the
+    stat of the file that is there, or None. DataError where it cannot be written, or, without
+    force, a file has come there meanwhile."""
     # the link stays, and the file behind it is replaced
     resolved = Path(os.path.realpath(target))
     part: Path | None = None

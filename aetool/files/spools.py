@@ -129,7 +129,7 @@ def _read_once(name: str) -> Place:
 
 
 def read_all(data: str | os.PathLike[str], most: int) -> bytes | None:
-    """The bytes of a file, or of what can be read once; None if they are more than `most`.
+    """The bytes of a file, or of what can be read once; None if they are more than `most` bytes.
     DataError if they cannot be read, and for what is read once, a pipe or "-", as of `place_of`."""
     path = Path(data)
     there = looked_up(path)
@@ -186,7 +186,7 @@ def copied(stream: BinaryIO, name: str) -> Place:
     which lasts for as long as it is in use.
 
     NoRoomError where the copy cannot be written, DataError where it becomes too large for the
-    temporary folder, or longer than MOST_SPOOLED bytes. name: of the data, for messages.
+    temporary folder, or longer than MOST_SPOOLED bytes (8 GiB). name: of the data, for messages.
     """
     return _place_of(lambda spool: _fill(spool, stream, name), name)
 
@@ -271,8 +271,9 @@ class _Spool:
 
 
 def _check_room(name: str, size: int, length: int) -> None:
-    """Raise DataError if `size` bytes are more than MOST_SPOOLED, or less than twice `length`, the
-    bytes to be written next, are free. name: of the data, for messages."""
+    """Raise DataError if `size` bytes, those of the whole file, are more than MOST_SPOOLED (8 GiB),
+    or less than twice `length`, the bytes to be written next, are free in the folder for temporary
+    files. name: of the data, for messages."""
     if size > MOST_SPOOLED:
         raise DataError(f"{name}: more than {MOST_SPOOLED >> 30} GiB; write it to a file first")
     if shutil.disk_usage(tempfile.gettempdir()).free < 2 * length:

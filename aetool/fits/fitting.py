@@ -192,9 +192,10 @@ def fit_source(
     checkpoint: str | None = None,
 ) -> Bundle:
     """Fit a model on a source that is open already; returns its bundle. samples: whether `sample`
-    must be able to draw from a closed form, or from the first of several models. progress,
-    executor, checkpoint: as of fit, but the checkpoint stays. Raises as fit does; options.label and
-    options.normal are of tables alone here."""
+    must be able to draw from a closed form, or from the first of several models. progress: called
+    now and then with step, steps and words. executor: what reads the rows of a table. checkpoint: a
+    file in which the training of a network is saved, and from which it goes on; it stays. Raises as
+    fit does; options.label and options.normal are of tables alone here."""
     options = options or FitOptions()
     started = time.monotonic()
     model = declared(options, DEFAULT)
@@ -256,13 +257,13 @@ def fit_source(
 
 
 def _counted(rows: int) -> str:
-    """A count with its noun, such as "1 record" or "2 records"."""
+    """A count of records with its noun, such as "1 record" or "2 records"."""
     return "1 record" if rows == 1 else f"{rows} records"
 
 
 def _say_what_was_understood(name: str, schema: Schema) -> None:
-    """Say in at most MOST_SAID notices how columns were read, first those that models do not see.
-    name: of the data."""
+    """Say in at most MOST_SAID (12) notices how columns were read, first those that models do not
+    see. name: of the data."""
     for line in understood_briefly(schema, MOST_SAID):
         notices.say(name, line)
 
@@ -302,9 +303,9 @@ def fitted(
     was not fitted on. params: the values of the model's parameters.
 
     damaged: the user's damaged copies of the rows, for a model of pairs. samples: whether `sample`
-    must be able to draw from a closed form. checkpoint: as of fit, for a network. PluginError where
-    the model's class fails its dry run, or a score is not finite; DataError if the training
-    diverges.
+    must be able to draw from a closed form. checkpoint: a file in which the training of a network
+    is saved, and from which it goes on; None: none. PluginError where the model's class fails its
+    dry run, or a score is not finite; DataError if the training diverges.
     """
     net = plugins.resolve(model.net)
     rehearsal.rehearse(model, net, params, prepared.spec)
@@ -318,9 +319,9 @@ class _JointFit:
     """The fit of a model that joins others: its members one by one, as far as they suit the data,
     the options and the time.
 
-    Call `fit` once. started: by time.monotonic; samples: as of `fitted`. members: those that were
-    fitted; left_out: why others were not, by name; needed: the seconds that those take for which
-    there is no time.
+    Call `fit` once. started: by time.monotonic; samples: whether `sample` must be able to draw from
+    the first member. members: those that were fitted; left_out: why others were not, by name;
+    needed: the seconds that those take for which there is no time.
     """
 
     model: Model

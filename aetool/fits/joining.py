@@ -132,8 +132,8 @@ def _calibration(
 ) -> Calibration:
     """The calibration of the joined model by rows that all members have held out.
 
-    rows: (n,), their indices; parts: (n, columns + 1), joined; owner: as of `join`. The surprise is
-    that of the first member.
+    rows: (n,), their indices; parts: (n, columns + 1), joined; owner: (rows,), the record that each
+    row is a piece of, or None. The surprise is that of the first member.
     """
     surprise = first.surprise
     if surprise is not None:
@@ -214,8 +214,9 @@ def _with_odd_cells(
     x: str,
     parts: str,
 ) -> str:
-    """Add to graph g the bits of cells that stand out by themselves to parts, (B, columns + 1);
-    returns the name of the result. x: the name of the records, parts: of those, float32 bits."""
+    """Add to graph g what cells cost, in bits, that are not of their column's kind, or far outside
+    of all others, to parts, (B, columns + 1); returns the name of the result. x: the name of the
+    records, parts: of those, float32 bits."""
     # an odd cell is rare whatever the spread of the members' scores, so it counts in full
     nats = graphs.standing_out(g, schema, x)
     bits_of_a_nat = g.const(1 / math.log(2))

@@ -25,7 +25,9 @@ def with_codec(
     seed: int,
 ) -> Bundle:
     """A copy of the model to which an archive codec is added that was learned from the source;
-    without one if its records are not regular. Arguments as of `learn`."""
+    without one if its records are not regular. max_error: the bound by column, as "0.5" or "1%", ""
+    for all others; {} for lossless archives; students: whether to train small networks that predict
+    columns; seed: of what is drawn."""
     member = learn(source, max_error, students, seed, model.schema)
     if member is None:
         return model

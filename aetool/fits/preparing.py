@@ -82,7 +82,8 @@ class Prepared:
 @one_thread()
 def trimmed(prepared: Prepared) -> Prepared:
     """A copy of prepared rows in which, by `keep`, the 5 % that lie farthest out are marked as not
-    to be fitted, for --robust; known anomalies are never marked so."""
+    to be fitted, for --robust; known anomalies are never marked so. A `keep` that is there already
+    is replaced."""
     flat = prepared.features.reshape(len(prepared.features), -1)
     chunks = [flat[i : i + BLOCK] for i in range(0, len(flat), BLOCK)]
     keep = trimming.nearest(chunks, prepared.spec, 1 - TRIMMED)
@@ -151,10 +152,10 @@ def prepare(
 ) -> Prepared:
     """The training rows of a source as features. labelled: whether rows that are not normal stay
     among them, marked by labels. executor: what reads the rows of a table, by a name that
-    aetool.engine knows or itself; None: this process. Of more than RESERVOIR records a random
-    sample is taken, unless options.all_rows or options.context. ParamError for options that do not
-    apply to such a source, or, as group and order, not without options.context; DataError for data
-    that cannot be read."""
+    aetool.engine knows or itself; None: this process. Of more than RESERVOIR (200,000) records a
+    random sample is taken, unless options.all_rows or options.context. ParamError for options that
+    do not apply to such a source, or, as group and order, not without options.context; DataError
+    for data that cannot be read."""
     if (options.group or options.order) and not options.context:
         raise ParamError(
             f"{option('--group')} and {option('--order')} say which rows come before: give "
@@ -227,9 +228,10 @@ def _with_context(
     signs: Labels | None,
 ) -> Prepared:
     """Prepare rows together with the rows before each, whether these are normal or not; which rows
-    to fit is marked afterwards. table: all rows; of more than RESERVOIR normal ones a sample is
-    fitted, unless options.all_rows. signs: (rows,), labels that the model learns from, or None.
-    ParamError if options.order is no column of dates or numbers, or options.group no column."""
+    to fit is marked afterwards. table: all rows; of more than RESERVOIR (200,000) normal ones a
+    sample is fitted, unless options.all_rows. signs: (rows,), labels that the model learns from, or
+    None. ParamError if options.order is no column of dates or numbers, or options.group no
+    column."""
     chosen = np.arange(len(table))
     if options.label is not None:
         label_texts = labels(table, options.label, source.name)
@@ -273,8 +275,9 @@ def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepar
 
 
 def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Schema:
-    """The schema of a table, as `inferred`; ParamError for a column to drop or keep that is not
-    there, or to be both dropped and kept; DataError if no column is left that a model can score."""
+    """The schema of a table of the source, with the types, dropped columns and conditions that the
+    options choose; ParamError for a column to drop or keep that is not there, or to be both dropped
+    and kept; DataError if no column is left that a model can score."""
     for name in [*options.drop, *options.keep]:
         if name not in table.names:
             guess = there_are(name, table.names)

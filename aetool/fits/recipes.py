@@ -35,13 +35,14 @@ PRIORS = ("codes", "normal", "graph", "features")
 class Recipe:
     """How to draw new records: the distribution of codes, and the noise about decoded values.
 
-    prior: as AutoEncoder.prior. codes: (29, latent), the values of each code unit at the normal
-    SCORES, deviations from -2.8 to 2.8, ascending; factor: (latent, latent), lower triangular, of
-    the correlation of the units' normal scores: a Gaussian copula. A density that is fitted to
-    codes after training draws better records of a variational model than its prior does (Ghosh et
-    al. 2020, arXiv:1903.12436). Without them codes are N(0, I). noise: (29, numbers), how numbers
-    lie about what the code says of them, likewise; no columns where there is no noise, as for
-    pictures. linear: probabilities stand in the place of logits.
+    prior: what codes are drawn from: "codes", as those of data; "normal", N(0, I); "graph",
+    discrete ones by a graph; "features": no codes. codes: (29, latent), the values of each code
+    unit at the normal SCORES, deviations from -2.8 to 2.8, ascending; factor: (latent, latent),
+    lower triangular, of the correlation of the units' normal scores: a Gaussian copula. A density
+    that is fitted to codes after training draws better records of a variational model than its
+    prior does (Ghosh et al. 2020, arXiv:1903.12436). Without them codes are N(0, I). noise: (29,
+    numbers), how numbers lie about what the code says of them, likewise; no columns where there is
+    no noise, as for pictures. linear: probabilities stand in the place of logits.
     """
 
     prior: str
@@ -140,9 +141,9 @@ def learn(
     mixture: tuple[Records, Records] | None = None,
     linear: bool = False,
 ) -> bytes:
-    """The bytes of a recipe, read off rows. prior: as AutoEncoder.prior. x: (rows, features); z:
-    their codes, (rows, latent), or None; likely: what these decode to, of the shape of x; all
-    standardised.
+    """The bytes of a recipe, read off rows. prior: "codes", "normal", "graph" or "features". x:
+    (rows, features); z: their codes, (rows, latent), or None; likely: what these decode to, of the
+    shape of x; all standardised.
 
     mixture: (scales, weights), (components, numbers) both, of the Gaussians by which numbers lie
     about what is decoded; None: as those of the rows do. linear: whether a linear model has
@@ -180,7 +181,8 @@ def _noise(
     rng: np.random.Generator,
 ) -> Float:
     """(29, numbers): the quantiles, at the parts BELOW, of how the numbers of rows lie about what
-    is decoded; arguments as of `learn`."""
+    is decoded; x: (rows, features); likely: what is decoded, of that shape; mixture: (scales,
+    weights), (components, numbers) both, which then decide alone, or None."""
     if mixture is not None:
         scales, weights = mixture
         return _mixed(scales, weights, rng)

@@ -272,7 +272,7 @@ def fit_closed_form(
 
 
 def _affordable_folds(seconds_left: float, seconds_of_a_fit: float) -> int:
-    """How many fits there is time for, FEWEST_FOLDS at least, also where no time is left.
+    """How many fits there is time for, FEWEST_FOLDS (2) at least, also where no time is left.
     seconds_left: of max_time; seconds_of_a_fit: how long one takes."""
     # a clock may not tick during a short fit
     fits = seconds_left / max(seconds_of_a_fit, 1e-9)
@@ -324,7 +324,7 @@ def _stretches(prepared: Prepared, folds: int, leaves_out: bool) -> Int:
 
 def _recipe(solution: closed_form.Solution, prepared: Prepared) -> bytes:
     """The recipe by which samples of a closed form are drawn, as bytes, learned from at most
-    recipes.FEW of the fitted rows."""
+    recipes.FEW (4,096) of the fitted rows, evenly spaced."""
     from aetool.fits import recipes
 
     spec = prepared.spec
@@ -368,7 +368,7 @@ def fit_network(
 
     damaged: the user's own damaged copies of the rows, (rows, ...), or None. checkpoint: the file
     in which the state of the training is stored, or None. PluginError if a part of a score is not
-    finite; errors of training.train.
+    finite; DataError if the training diverges; ParamError for a device that is not there.
     """
     trained = trained_network(
         params,
@@ -391,8 +391,10 @@ def trained_network(
     damaged: Features | None = None,
     checkpoint: str | None = None,
 ) -> training.Trained:
-    """Train a network on prepared rows; returns it with the rows it held out and figures. Arguments
-    as of fit_network, errors as of training.train."""
+    """Train a network on prepared rows; returns it with the rows it held out and figures. params:
+    the values of the model's parameters; net: its class; damaged: the user's damaged copies of the
+    rows, or None; checkpoint: a file to save the training in, or None. DataError if it diverges;
+    ParamError for a device that is not there."""
     from aetool import training
 
     # where it is trained, and for how long; the seed decides its first weights and all draws

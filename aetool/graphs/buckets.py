@@ -35,10 +35,10 @@ ERFC = (
 
 
 def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: Float) -> str:
-    """-log mass of each number's bucket under N(mean, scale^2), in nats, (B, numbers), at most
-    SMALLEST_MASS; returns the name of the result, float32. numbers: how many numeric features the
-    spec has. z, mean: names of values of the graph, (B, numbers), standardised; scale: (numbers,),
-    above 0.
+    """-log mass of each number's bucket (the values that are written as that number) under N(mean,
+    scale^2), in nats, (B, numbers), at most SMALLEST_MASS (32 bits); returns the name of the
+    result, float32. numbers: how many numeric features the spec has. z, mean: names of values of
+    the graph, (B, numbers), standardised; scale: (numbers,), above 0.
 
     The same arithmetic as aetool.nn.likelihood.bucket_nats, or, for pictures, whose buckets are
     always thin, thin_bucket_nats there; with a sigma of at least LEAST_SIGMA half-widths of a
@@ -68,8 +68,8 @@ def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: Float) -> str:
 
 
 def _half_of_curved(spec: Spec, numbers: Term, half: Term) -> Term:
-    """The half-widths of buckets, (B, numbers), for numbers that asinh has curved:
-    half / cosh(asinh(u)).
+    """The half-widths of buckets, (B, numbers), for numbers that asinh has curved: half /
+    cosh(asinh(u)), asinh(u) being the number unstandardised.
 
     numbers: standardised; half: the half-widths, (numbers,), where nothing is curved. Of numbers
     that are not curved the result is `half`.
@@ -87,7 +87,7 @@ def _half_of_curved(spec: Spec, numbers: Term, half: Term) -> Term:
 
 def _wide_log_mass(d: Term, t: Term) -> Term:
     """log of the mass between d - t and d + t of N(0, 1), as a difference of two tails, element by
-    element; d: 0 or more, t: THIN or more, as it loses its digits in a thinner bucket."""
+    element; d: 0 or more, t: THIN (0.03) or more, as it loses its digits in a thinner bucket."""
     near = _log_tail(d - t)
     far = _log_tail(d + t)
     # log(a - b) = log a + log(1 - b / a): the tails themselves would underflow

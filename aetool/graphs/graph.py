@@ -43,7 +43,8 @@ class Graph:
         self._known: dict[bytes, str] = {}
 
     def name(self, stem: str) -> str:
-        """A name for a node or constant that is not used yet. stem: how it begins."""
+        """A name for a node or constant that is not used yet. stem: how it begins; a count
+        follows."""
         self._count += 1
         return f"{stem}_{self._count}"
 
@@ -55,7 +56,8 @@ class Graph:
         return self._stored(tensor)
 
     def exact(self, value: npt.ArrayLike) -> str:
-        """Store an array as a constant of float64; returns its name."""
+        """Store an array or number as a constant of float64; returns its name, that of an equal
+        constant if there is one."""
         return self.const(value, np.float64)
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:

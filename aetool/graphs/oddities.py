@@ -87,7 +87,7 @@ def _far_out(schema: Schema, values: Term, reaches: dict[int, Reach]) -> Term:
 
 def _row_itself(g: Graph, schema: Schema, x: str) -> Term:
     """The columns of a row, (B, columns) float64, without those of the rows before it that stand
-    beside it in x."""
+    beside it in x, the name of the records, (B, n) float64."""
     row = g.exact_term(x)
     if schema.context:
         columns = range(len(schema.modelled))
@@ -100,8 +100,8 @@ def nats_of_odd(cells: int, rows: int) -> float:
     training, the more. cells: how many there were; rows: of the training.
 
     Where none or a single one was seen, which may be this very one, it is log(rows + 1) +
-    NEVER_SEEN, as of a level of a category that was never seen; with more of them it falls in
-    proportion to their rarity, log((rows + 1) / cells). Without rows it is NEVER_SEEN.
+    NEVER_SEEN (log 1,000), as of a level of a category that was never seen; with more of them it
+    falls in proportion to their rarity, log((rows + 1) / cells). Without rows it is NEVER_SEEN.
     """
     never = math.log(rows + 1)
     counted = max(cells, 1)

@@ -63,7 +63,8 @@ class Term:
 
     def op(self, kind: str, *operands: Operand, **attributes: object) -> Term:
         """Add one operator of ONNX to the graph, and return its only result, taken to be of the
-        term's dtype. kind: such as "Max"; attributes: by their names in ONNX."""
+        term's dtype. kind: such as "Max"; operands: terms, or arrays and numbers, which become
+        constants; attributes: by their names in ONNX."""
         # constants among the operands come before the node, in the order of the operands: names are
         # counted, so that another order would be other bytes
         inputs = [self._name_of(operand) for operand in operands]
@@ -133,7 +134,7 @@ class Term:
         return self._named(columns)
 
     def columns_between(self, first: int, end: int) -> Term:
-        """(B, end - first): columns first .. end - 1 of the term."""
+        """(B, end - first): columns first .. end - 1, from 0, of the term, (B, n)."""
         columns = self.graph.columns_between(self.name, first, end)
         return self._named(columns)
 

@@ -29,7 +29,7 @@ class Backbone(nn.Module):
         self.straight = straight
 
     def forward(self, x: Tensor) -> Tensor:
-        """The output of the last level for x, plus that of the straight map."""
+        """The output of the last level for x, plus that of the straight map, if there is one."""
         out = x
         for level in self.levels:
             out = level(out)
@@ -134,7 +134,7 @@ def _linear_levels(
 ) -> tuple[Levels, Levels]:
     """(levels of the encoder, from `features` to `out` numbers; levels of the decoder, from
     `latent` numbers to `features`) for tables, depth + 1 each, every level a list of one linear
-    map. Arguments as of `backbone`."""
+    map. width: units of a hidden layer; depth: how many hidden layers."""
     sizes = [features] + [width] * depth
     downs: Levels = []
     # from the features to the code, a level for each pair of sizes

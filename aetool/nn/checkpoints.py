@@ -46,7 +46,8 @@ class Checkpoint:
     "about" and "processes"."""
 
     def __init__(self, checkpoint_path: str | os.PathLike[str], about: str, processes: int) -> None:
-        """Name the file, which is neither read nor written yet."""
+        """Name the file, which is neither read nor written yet. about: the digest of what decides
+        the training; processes: how many train together."""
         self.path = Path(checkpoint_path)
         self.about, self.processes = about, processes
 

@@ -65,8 +65,10 @@ class Likelihood(nn.Module):
         shared: bool = False,
         means: str = "likelihood",
     ) -> None:
-        """Add the scales of numbers, as parameters, and the layout of the spec, as buffers;
-        arguments as the class says."""
+        """Add the scales of numbers, as parameters, and the layout of the spec, as buffers. error:
+        "bits", "mse" or "mae"; pixels: "gaussian" or "bernoulli"; shared: one scale for all numbers
+        of a table; means: what means follow in training: "squares", "weighed squares" or
+        "likelihood"."""
         super().__init__()
         self.spec = spec
         self.error = error
@@ -184,8 +186,8 @@ class Likelihood(nn.Module):
     @torch.no_grad()
     def start(self, x: Tensor, parameters: Tensor) -> None:
         """Set the scales and weights of numbers, in place, to the likeliest for the differences of
-        x and parameters, both as in forward, by expectation maximisation (Dempster, Laird & Rubin
-        1977)."""
+        x and parameters, both (rows, features) or pictures, by expectation maximisation (Dempster,
+        Laird & Rubin 1977)."""
         x = x.flatten(1)
         parameters = parameters.flatten(1)
         difference = x - parameters
@@ -214,8 +216,8 @@ class Likelihood(nn.Module):
 
     def mixture(self) -> tuple[Tensor, Tensor]:
         """(scales, weights), (components, numbers) both: the Gaussians that the likelihood of each
-        number about its mean is a mixture of; shared scales are (1, numbers), and weights 1 where
-        there is one component."""
+        number about its mean is a mixture of; scales are in the unit of standardised numbers;
+        shared ones are one for all, (1, numbers), and weights 1 where there is one component."""
         half_widths = PIXEL_FLOOR if self.spec.shape else LEAST_SIGMA
         least = half_widths * self.half_width
         scale = torch.maximum(self.log_scale.exp(), least)
@@ -250,7 +252,8 @@ class Likelihood(nn.Module):
     def _bits(self, z: Tensor, mean: Tensor) -> Tensor:
         """(batch, numbers), in nats: the surprise at numbers z whose expected values are mean; both
         (batch, numbers), standardised. In training with squared errors only its value is that: its
-        gradient in mean is of `_squared_loss`."""
+        gradient in mean is of `_squared_loss`. Of pixels as intensities (bernoulli) it is their
+        cross-entropy."""
         half = self.half_width
         if self.spec.curved.any():
             half = self._half_of_curved(z, half)
@@ -264,8 +267,9 @@ class Likelihood(nn.Module):
         return surprise + loss - loss.detach()
 
     def _squared_loss(self, z: Tensor, mean: Tensor) -> Tensor:
-        """(batch, numbers): half the squared error of numbers z over what is left of columns; the
-        moving means of that, `residual`, are updated in place. z, mean: (batch, numbers).
+        """(batch, numbers): half the squared error of numbers z, divided as told below, times
+        weight_of_squares; `residual`, the moving means of columns' squared errors, are updated in
+        place. z, mean: (batch, numbers).
 
         It is divided by s^2, the variance that is left of a column on average, or if it is weighed
         by s s_c with s_c^2 that of the column: a compromise, since over s^2 thin columns are not
@@ -313,7 +317,8 @@ class Likelihood(nn.Module):
 
     def _shared_surprise(self, z: Tensor, mean: Tensor, half: Tensor) -> Tensor:
         """The surprise at numbers z under Gaussians about mean that all have one scale, (batch,
-        numbers), in nats, never negative. half: the half-widths of the numbers' buckets."""
+        numbers), in nats, never negative. z, mean: (batch, numbers); half: the half-widths of the
+        numbers' buckets."""
         sigma = self.log_scale[0].exp()
         # a Gaussian's density at its mean is 1 / width
         width = math.sqrt(2 * math.pi) * sigma
@@ -453,8 +458,9 @@ def thin_bucket_nats(
     sigma: Tensor,
     half: Tensor,
 ) -> Tensor:
-    """bucket_nats for half < sigma / 4, by the density, with a relative error below t^2 / 20, where
-    t = half / sigma."""
+    """-log P(z - half < N(mean, sigma^2) < z + half), as bucket_nats, for half < sigma / 4, by the
+    density, at most as many nats as 32 bits are, with a relative error below t^2 / 20, where t =
+    half / sigma."""
     distance = (z - mean).abs() / sigma
     distance = distance.clamp(max=FARTHEST)
     t = half / sigma

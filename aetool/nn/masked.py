@@ -18,7 +18,9 @@ class MaskedLinear(nn.Module):
     mask: Tensor
 
     def __init__(self, before: Tensor, after: Tensor, hidden: bool) -> None:
-        """Add the linear map, with random weights, and its mask; arguments as the class says."""
+        """Add the linear map, with random weights, and its mask. before, after: the degrees of
+        inputs and outputs, whole numbers; hidden: whether an output sees inputs of its own degree,
+        too."""
         super().__init__()
         self.linear = nn.Linear(len(before), len(after))
         output_degree = after[:, None]

@@ -173,8 +173,8 @@ def _linear_maps(
 
 
 def _posterior_variance(components: _Components, latent: int) -> Tensor:
-    """s^2 / lambda of each unit of the code, (latent,) float32, from 1e-6 to 1: see
-    `start_at_pca`."""
+    """s^2 / lambda of each unit of the code, (latent,) float32, from 1e-6 to 1: the noise of the
+    components over the variance along the unit's; 1 for a unit without one."""
     # a unit without a component is told nothing: its posterior is as wide as the prior
     variance = np.ones(latent)
     # an axis along which nothing varies is not divided by
@@ -233,7 +233,7 @@ def _encoder_weights(
     """The starting weight and bias of the encoder's linear map, which takes a row to its
     coordinates along the principal axes, in units of `stretch`, (k,), less what the condition
     explains of them: (weight (outputs, features), bias (outputs,)). Constant features weigh
-    nothing.
+    nothing. linear: the map as it is; flat: the rows, (rows, features).
 
     The other units of the code keep the weights of `linear`, and outputs behind the code are 0.
     """
@@ -282,8 +282,9 @@ def _decoder_weights(
     beside: int,
 ) -> tuple[Float, Float]:
     """(weight (features, latent + beside), bias (features,)) of the decoder's linear map: from the
-    code, and the condition behind it, to means. stretch: (k,), as of `_encoder_weights`; beside:
-    how many inputs it has behind the code. What the components say nothing of is 0."""
+    code, and the condition behind it, to means. stretch: (k,), what one unit of each code is along
+    its axis; beside: how many inputs it has behind the code. What the components say nothing of is
+    0."""
     bias = np.zeros(spec.features)
     bias[components.scored] = components.mean
     weight = np.zeros((spec.features, latent + beside))
@@ -306,7 +307,7 @@ def _start_logits(
     code of the rows that have it.
 
     weight: (features, latent and more), bias: (features,); only the rows of flags and levels
-    change. flat: (rows, features), the rows; code: (rows, k), their codes.
+    change. flat: (rows, features), the rows, one at least; code: (rows, k), their codes.
     """
     count = code.shape[1]
     # a flag has two levels and one logit: that of a gap less that of a number

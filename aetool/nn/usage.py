@@ -110,8 +110,8 @@ def _restored_by_pca(
     """(held-out rows, (n, features), as PCA of as many numbers as a code has restores them; how
     many numbers that are). Features that are not scored stay as they are.
 
-    rows: those that PCA is fitted on; seen: what a model sees of the held-out rows flat, (n,
-    features).
+    rows: those that PCA is fitted on, (rows, ...); numbers: of the code; seen: what a model sees of
+    the held-out rows flat, (n, features).
     """
     # context is told to a model, and restored by none
     scored = np.flatnonzero(spec.owners() >= 0)
@@ -129,7 +129,8 @@ def _restored_by_pca(
 
 def _counted(spec: Spec, flat: Float) -> tuple[Int, Float] | tuple[None, None]:
     """(the indices of the n features that count, (rows, n) 0 where a value is missing, else 1):
-    numbers, or if none varies one-hot features; (None, None) if none of these vary either."""
+    numbers, or if none varies one-hot features; (None, None) if none of these vary either. flat:
+    (rows, features)."""
     rows = len(flat)
     numbers = np.array(spec.numeric)
     present = np.ones((rows, len(numbers)))

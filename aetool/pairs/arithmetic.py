@@ -35,9 +35,9 @@ class Pair(NamedTuple):
 
 
 def _check_range(values: Float, is_odd: npt.NDArray[np.bool_], name: str) -> None:
-    """Raise BundleError, with the name, if the size of a value is above MOST or below LEAST;
-    infinities, NaN, 0 and the values where is_odd is True have a form of their own there. values,
-    is_odd: of one shape."""
+    """Raise BundleError, with the name, if the size of a value is above MOST (1e30) or below LEAST
+    (1e-30); infinities, NaN, 0 and the values where is_odd is True have a form of their own there.
+    values, is_odd: of one shape."""
     size = np.abs(values)
     is_far = (size > MOST) | (size < LEAST)
     is_special = ~np.isfinite(values) | (values == 0) | is_odd
@@ -49,8 +49,8 @@ def _check_range(values: Float, is_odd: npt.NDArray[np.bool_], name: str) -> Non
 
 class Arithmetic:
     """The arithmetic of pairs, as nodes of a graph: each method adds nodes to it, and returns their
-    result, element by element, broadcast as in ONNX. Of finite numbers of sizes LEAST to MOST
-    results have about 48 bits, where nothing else is said."""
+    result, element by element, broadcast as in ONNX. Of finite numbers of sizes LEAST (1e-30) to
+    MOST (1e30) results have about 48 bits, where nothing else is said."""
 
     def __init__(self, graph: Graph) -> None:
         """Store the plain 0 in the graph, to which all nodes will be added."""
@@ -59,8 +59,8 @@ class Arithmetic:
 
     def constant(self, values: Float, name: str) -> Pair:
         """Store an array of float64 as a constant pair. Bounds, values of size LARGEST (above all
-        data), become MOST with their sign, ODD becomes ODD_SINGLE. BundleError, with the name, as
-        of `_check_range`."""
+        data), become MOST (1e30) with their sign, ODD becomes ODD_SINGLE. BundleError, with the
+        name, for any other finite number above MOST, or below LEAST (1e-30) and not 0."""
         # bounds, of values that are clipped
         is_bound = np.abs(values) == LARGEST
         values = np.where(is_bound, np.sign(values) * MOST, values)
@@ -107,7 +107,7 @@ class Arithmetic:
         return Pair(high, low)
 
     def add(self, a: Pair, b: Pair) -> Pair:
-        """The sum of two pairs, a + b."""
+        """The sum of two pairs, a + b, element by element, right in about 48 bits."""
         total, error = self._sum(a.high, b.high)
         total_of_lows, error_of_lows = self._sum(a.low, b.low)
         # what is smaller is added first, so that less of it is lost in rounding
@@ -121,11 +121,11 @@ class Arithmetic:
         return self.each(lambda part: -part, a)
 
     def subtract(self, a: Pair, b: Pair) -> Pair:
-        """The difference of two pairs, a - b."""
+        """The difference of two pairs, a - b, element by element, right in about 48 bits."""
         return self.add(a, self.negative(b))
 
     def multiply(self, a: Pair, b: Pair) -> Pair:
-        """The product of two pairs, a b."""
+        """The product of two pairs, a b, element by element, right in about 48 bits."""
         product, error = self._product(a.high, b.high)
         # the product of both low parts is below the last bit
         first = a.high * b.low
@@ -166,7 +166,7 @@ class Arithmetic:
         order 2^n, which is 2 artanh((w - 1) / (w + 1)).
 
         The logarithm that a runtime has is right in 24 bits, which is not enough; it is taken all
-        the same outside of LEAST .. MOST.
+        the same outside of LEAST .. MOST (1e-30 .. 1e30), for NaN and below 0.
         """
         root = a
         for _ in range(ROOTS):
@@ -188,7 +188,7 @@ class Arithmetic:
         return self.choice(is_usual, logarithm, plain)
 
     def _artanh_series(self, s: Pair) -> Pair:
-        """artanh(s) / s of a small s: 1 + s^2 / 3 + s^4 / 5 + ..."""
+        """artanh(s) / s of a small s, by TERMS (8) terms: 1 + s^2 / 3 + s^4 / 5 + ..."""
         square = self.multiply(s, s)
         odd_numbers = [2 * term + 1 for term in range(TERMS)]
         # Horner's scheme, from the highest power down

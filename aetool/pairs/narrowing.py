@@ -32,8 +32,9 @@ def narrowed(content: bytes, name: str, low: bool) -> bytes:
 
 class _Narrowing:
     """A graph being written again, node by node. BundleError where it cannot be. pairs: for each
-    float64 value of the first graph, by its name, the pair here. low: as of `narrowed`; the graph
-    is complete once this is made."""
+    float64 value of the first graph, by its name, the pair here. plain: the names here of all other
+    values. low: whether inputs and outputs of float64 become two, or their high part alone; the
+    graph is complete once this is made."""
 
     # the operators that move values about, and compute none: both parts of a pair are moved alike
     MOVES = frozenset(
@@ -50,8 +51,8 @@ class _Narrowing:
     )
 
     def __init__(self, model: onnx.ModelProto, name: str, low: bool) -> None:
-        """Write the whole graph again; arguments as of `narrowed`, of which model is the parsed
-        content."""
+        """Write the whole graph again. model: the first graph; name: its name, for messages; low:
+        whether its float64 inputs and outputs become two, or only the high part."""
         self.graph = Graph()
         self.name = name
         self.pairs: dict[str, Pair] = {}
@@ -74,7 +75,8 @@ class _Narrowing:
         return self.kinds.get(name) == TensorProto.DOUBLE
 
     def _declare(self, value: onnx.ValueInfoProto, low: bool) -> None:
-        """Add an input of the first graph to this one: as two, if it is wide and `low` is set."""
+        """Add an input of the first graph to this one: one of float64 as a pair, whose low part is
+        an input only if `low` is set, and else 0."""
         name = value.name
         kind = value.type.tensor_type.elem_type
         sizes = sizes_behind_batch(value)
@@ -93,7 +95,8 @@ class _Narrowing:
         return self.graph.term(single)
 
     def _give(self, value: onnx.ValueInfoProto, low: bool) -> None:
-        """Add an output of the first graph to this one: as two, if it is wide and `low` is set."""
+        """Add an output of the first graph to this one: one of float64 as its high part, and, if
+        `low` is set, as the low part with LOW behind its name."""
         name = value.name
         kind = value.type.tensor_type.elem_type
         sizes = sizes_behind_batch(value)
@@ -131,8 +134,8 @@ class _Narrowing:
         return self.plain[name]
 
     def _write(self, node: onnx.NodeProto) -> None:
-        """Add to this graph what computes the results of a node of the first one; BundleError for
-        an operator of float64 that has no form here."""
+        """Add to this graph what computes the results of a node of the first one; it is noted in
+        `pairs` or `plain`. BundleError for an operator of float64 that has no form here."""
         names = [*node.input, *node.output]
         if not any(self._is_wide(name) for name in names):
             self._copy(node)
@@ -146,7 +149,7 @@ class _Narrowing:
             self.plain[result] = written.name
 
     def _copy(self, node: onnx.NodeProto) -> None:
-        """Add a node without any float64 as it is."""
+        """Add a node without any float64 as it is, and note its results in `plain`."""
         kind = node.op_type
         inputs = [self._plain(name) for name in node.input]
         attributes = _attributes(node)

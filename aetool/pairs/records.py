@@ -17,8 +17,8 @@ BITS_TOLD = 10  # of a number, at least, by which numbers must differ for float3
 
 def parts_of(values: Float) -> tuple[Single, ...]:
     """(high, low) of inputs in float64, any shape, as a graph of pairs takes them: float32 of that
-    shape, whose sum is the number, cut off at -MOST and MOST. Infinities and NaN stay, and ODD
-    becomes ODD_SINGLE, all with a low part of 0."""
+    shape, whose sum is the number, cut off at -MOST and MOST (1e30). Infinities and NaN stay, and
+    ODD becomes ODD_SINGLE, all with a low part of 0."""
     odd = values == ODD
     bounded = np.clip(values, -MOST, MOST)
     wide = np.where(odd, ODD_SINGLE, bounded)
@@ -34,6 +34,6 @@ def parts_of(values: Float) -> tuple[Single, ...]:
 
 def spread_is_narrow(spread: float, size: float) -> bool:
     """Whether numbers of this size (the largest without its sign) differ by less than a float32
-    tells well: spread is below size / 2^BITS_TOLD. spread: how far they lie apart, in the same
-    unit."""
+    tells well: spread is below size / 2^BITS_TOLD (1,024). spread: how far they lie apart, in the
+    same unit."""
     return spread < math.ldexp(size, -BITS_TOLD)

@@ -36,8 +36,8 @@ FLAWS = "look for a division by 0, or the log of it"
 
 
 class _Twice:
-    """Batches of rows that can be iterated more than once; afterwards `batches`, arrays (up to
-    BATCH, features), show whether an author's fit has changed them."""
+    """Batches of rows that can be iterated more than once; afterwards `batches`, arrays (up to 16,
+    features), show whether an author's fit has changed them."""
 
     def __init__(self, rows: Features) -> None:
         """Cut rows, (n, features), into batches, which share their memory."""
@@ -112,8 +112,8 @@ class _Careful(Builder):
     writes it."""
 
     def op(self, kind: str, *operands: Operand, **attributes: object) -> Value:
-        """Add an operator, as Builder.op; ValueError for one that a graph may not have, or that
-        cannot take operands of these shapes."""
+        """Add an operator of ONNX, by its kind, to the graph and return its result; ValueError for
+        one that a graph may not have, or that cannot take operands of these shapes."""
         if kind not in OPERATORS:
             raise ValueError(f"{kind} is no operator that a graph may have")
         value = super().op(kind, *operands, **attributes)
@@ -125,7 +125,8 @@ class _Careful(Builder):
         return value
 
     def _shape_of(self, operand: Operand) -> str:
-        """The shape of an operand as text, such as "(batch, 3)"."""
+        """The shape of an operand as text, such as "(batch, 3)". operand: a Value, or an array or
+        number."""
         if not isinstance(operand, Value):
             return str(np.shape(operand))
         sizes = self.graph.shape_of(operand.name)
@@ -137,15 +138,17 @@ class _Written:
     features), to run them on. author: of the solution's class."""
 
     def __init__(self, author: Author, spec: Spec, solution: Solution, rows: Features) -> None:
-        """Take the solution and the rows; nothing is compiled yet."""
+        """Take the solution and the rows, (n, features); nothing is compiled yet. author: of the
+        solution's class; spec: the layout of the rows."""
         self.author = author
         self.spec = spec
         self.solution = solution
         self.rows = rows
 
     def check(self) -> None:
-        """Check that every member of the solution writes finite values of the right shape. Raises
-        PluginError."""
+        """Check that every member of the solution writes finite values of the right shape.
+        PluginError for the first that does not, and for a row whose result depends on the rows
+        beside it."""
         features = self.spec.features
         columns = len(self.spec.columns)
         if self.solution.coded:
@@ -181,7 +184,8 @@ class _Written:
 
     def _check_surprise(self, columns: int) -> None:
         """Check the graph of surprise, a number for each column, unless surprise returns None;
-        PluginError if its values are not finite, or of another shape."""
+        PluginError if its values are not finite, or of another shape. columns: how many there
+        are."""
         call = self.solution.surprise
         graph = Graph()
         builder = Builder(graph, self.spec)
@@ -213,7 +217,8 @@ class _Written:
 
     def _values(self, member: str, rows: Features | Float) -> Float:
         """The values that the graph of a member of the solution, a method by name, has for rows,
-        (n, features). PluginError where it returns no Value, or cannot be made a graph."""
+        (n, features). PluginError where it returns no Value, or cannot be made a graph. The values
+        are (n, ...) float64."""
         call: Callable[[Builder, Value], Value] = getattr(self.solution, member)
 
         def written(g: Builder, x: Value) -> Value:

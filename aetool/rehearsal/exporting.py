@@ -124,8 +124,8 @@ def _check_agreement(
     batches: list[Tensor],
     model: onnx.ModelProto,
 ) -> None:
-    """Check that the graph and the network give the same results for each batch. PluginError for
-    the first that differs or is not finite, or if the graph cannot run."""
+    """Check that the graph and the network give the same results for each batch. model: the graph.
+    PluginError for the first that differs or is not finite, or if the graph cannot run."""
     # what it would print of a graph that fails is said by our own error
     quiet = onnxruntime.SessionOptions()
     quiet.log_severity_level = 4
@@ -164,7 +164,8 @@ def _check_agreement(
 
 def differ(first: Array, second: Array, discrete: bool, tolerance: float = TOLERANCE) -> bool:
     """Whether two results for the same rows, (rows, ...), differ by more than rounding explains: in
-    shape, or by more than `tolerance` times (1 + the size of the second number).
+    shape, or by more than `tolerance` (1e-3 by default) times (1 + the size of the second number).
+    first, second: float arrays.
 
     A third of the rows may differ, rounded down, where it is close which unit of a code is chosen;
     where the code is discrete (an argument), a fifth of all numbers. NaN differs from everything.
@@ -245,7 +246,7 @@ class _Lines:
     def note(self, name: str) -> None:
         """Remember in `lines` the author's line that is running as the first caller of this
         function, if it is the first; in `by_the_author` as well, if no other library called it for
-        him."""
+        him. name: the function's. Nothing if no line of the author's is running."""
         line = self.author.line_now()
         if line:
             self.lines.setdefault(name.strip("_"), line)

@@ -104,8 +104,8 @@ class Author:
         return ""
 
     def fault(self, member: str, words: str, line: str = "") -> PluginError:
-        """Return a PluginError about a member of the author's class. words: the sentence that
-        follows the member's name.
+        """Return a PluginError about a member of the author's class. words: what the sentence says
+        behind the member's name.
 
         The message begins with the place of the member; where the author's class inherits it, with
         the place of build, which has made the layers it uses. line: another place to begin with.
@@ -120,7 +120,7 @@ class Author:
 
     def raised(self, member: str, error: BaseException) -> PluginError:
         """Return a PluginError that says which exception a member raised, and at which of the
-        author's lines."""
+        author's lines; of a parameter that is not there, how to declare it."""
         words = f"raised {type(error).__name__}: {first_line(error)}"
         parameters = getattr(error, "obj", None)
         if isinstance(error, AttributeError) and isinstance(parameters, self.model.Params):
@@ -180,7 +180,7 @@ class Author:
                 ) from None
 
     def _own_functions(self) -> Iterator[tuple[str, FunctionType]]:
-        """Every function that the author's classes define: (its name, the function)."""
+        """Yield every function that the author's classes define: (its name, the function)."""
         for own_class in self.own_classes:
             for name, value in vars(own_class).items():
                 function = inspect.unwrap(value) if callable(value) else value
@@ -203,7 +203,7 @@ def guarded(author: Author, member: str, call: Callable[[], Result]) -> Result:
     from a global random generator (numpy, random or torch). Warnings are not shown. member: its
     name, for messages; call: without arguments.
 
-    AetoolErrors of the author pass unchanged: they are meant for the user.
+    AetoolErrors pass unchanged: they are meant for the user.
     """
     import warnings
 

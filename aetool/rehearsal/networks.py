@@ -60,7 +60,8 @@ def rehearse(author: Author, params: object, spec: Spec) -> AutoEncoder:
     """Build an author's network and try on a few random rows all that training and scoring will ask
     of it; returns it with its first weights, in eval mode.
 
-    PluginError names what it did wrong, and the author's line.
+    params: the values of the model's parameters; spec: the layout of the rows. PluginError names
+    what it did wrong, and the author's line.
     """
     author.check_names()
     calls = dict(CALLS)
@@ -80,8 +81,8 @@ def rehearse(author: Author, params: object, spec: Spec) -> AutoEncoder:
 
 
 def rehearse_export(author: Author, net: AutoEncoder) -> None:
-    """Check that the network can be exported to a graph that gives the same results. Raises
-    PluginError."""
+    """Check that the network can be exported to a graph that gives the same results. PluginError if
+    not, with the author's line if it is known."""
     # two batches of different size: a graph that has one size built in fails with the other
     batches = []
     for rows in (3, ROWS):
@@ -122,7 +123,8 @@ class _Stage:
 
     def check_declared(self) -> None:
         """Check the attributes by which a network declares its kind of code and how codes are
-        drawn. PluginError if one is none that the host knows."""
+        drawn. PluginError if one has a value that the host does not know, or the prior "graph" is
+        declared for a code that is not discrete."""
         net = self.net
         allowed = {"prior": PRIORS, "means": MEANS}
         for name, values in allowed.items():
@@ -258,7 +260,7 @@ class _Stage:
             )
 
     def loss(self, *seen: Tensor) -> Tensor:
-        """The loss of each of the rows `x`, (ROWS,), where some rows are labelled as ordinary and
+        """The loss of each of the 7 rows `x`, (7,), where some rows are labelled as ordinary and
         some as anomalies. seen: a damaged copy of the rows, or nothing."""
         # -1, 0 and 1 in turn
         labels = torch.arange(ROWS) % 3 - 1.0
@@ -351,8 +353,8 @@ class _Stage:
         result for all rows.
 
         PluginError if it fails, returns another shape, or depends on them. shape: of the result for
-        all rows, the batch first. meaning: what the result is called in errors. optional: as in
-        run, with a row for each row.
+        all rows, the batch first. meaning: what the result is called in errors. optional: arguments
+        by name, passed if the member takes them, with a row for each row.
         """
         with torch.no_grad():
             result = self.run(member, rows, optional=optional)

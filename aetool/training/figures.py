@@ -24,9 +24,9 @@ COPIES = 0.05  # nats a column: less than this between real and mixed rows, and 
 
 def facts_of_length(run: Run, settings: Settings, length: Length) -> dict[str, Json]:
     """Facts, by name, about a training: stopped_by_max_time, its steps, and of how many, if the
-    limit of time ended it; few_steps, if settings.epochs gave it fewer than LEAST_STEPS, with these
-    numbers and the epochs that are enough; processes, how many it had, if several. Empty if none is
-    so."""
+    limit of time ended it; few_steps, if settings.epochs gave it fewer than LEAST_STEPS (1,000),
+    with these numbers and the epochs that are enough; processes, how many it had, if several. Empty
+    if none is so."""
     facts: dict[str, Json] = {}
     if not run.team.is_alone:
         # the same seed gives another network on another number of them
@@ -128,10 +128,10 @@ def for_samples(
     net: AutoEncoder, features: Features
 ) -> tuple[Features | None, Features, tuple[Features, Features] | None]:
     """Collect what a recipe for samples is learned from: (the codes of rows, (n, latent), None
-    without a code; the features that these are decoded to, of the shape of `features`; the mixture
-    of the likelihood, see learn in aetool.fits.recipes, None for the prior "codes" and for errors
-    other than "bits"). features: (n, ...) float32, of these rows. net: on the CPU, in eval mode.
-    All arrays are float32."""
+    without a code; the features that these are decoded to, of the shape of `features`; (scales,
+    weights) of the likelihood's mixture of Gaussians, (components, numbers) both; None for the
+    prior "codes" and for errors other than "bits"). features: (n, ...) float32, of these rows. net:
+    on the CPU, in eval mode. All arrays are float32."""
     x = torch.from_numpy(features)
     codes: Features | None = None
     if net.code is None:

@@ -70,13 +70,14 @@ def train(
 ) -> Trained:
     """Train a new network until steps, patience or time run out; returns it with figures. params:
     the values of the model's parameters, as net takes them. progress: called at each check of the
-    held-out rows.
+    held-out rows with step, steps, words and held_out by name.
 
     features: (rows, features) or (rows, C, H, W) float32. damaged: the user's own damaged copies of
-    them, in the same shape. keep: which rows to train on, (rows,), all if None. labels: (rows,), as
-    AutoEncoder.loss takes them: rows below 0 come to the loss alone. owner: (rows,), the record
-    that each row is a piece of, all pieces of which are held out together. ParamError for a device
-    that is not there, or more processes than a batch has rows; DataError if the training diverges.
+    them, in the same shape. keep: which rows to train on, (rows,), all if None. labels: (rows,), 1
+    for an ordinary row, -1 for a known anomaly, which comes to the loss alone, 0 for neither; None:
+    there are none. owner: (rows,), the record that each row is a piece of, all pieces of which are
+    held out together. ParamError for a device that is not there, or more processes than a batch has
+    rows; DataError if the training diverges.
     """
     device = torch_device(settings.device)
     # on the CPU, whose generator gives the same weights wherever they are trained

@@ -90,9 +90,10 @@ class Division:
         keep: Mask | None,
         labels: Features | None,
     ) -> Division:
-        """Divide the rows. parts: the numbers of the rows to fit and of those to hold out. keep,
-        labels: as of `train`; keep does not apply to held_out, and to judged only if it keeps some
-        of those; labels below 0, anomalies, are left out of ordinary and held_out."""
+        """Divide the rows. parts: the numbers of the rows to fit and of those to hold out. keep:
+        (rows,) bool, which rows to train on, None for all; labels: (rows,), 1, 0, or -1 for an
+        anomaly, None without any; keep does not apply to held_out, and to judged only if it keeps
+        some of those; labels below 0, anomalies, are left out of ordinary and held_out."""
         fitted, held_out = parts
         judged = held_out
         if keep is not None:
@@ -122,7 +123,8 @@ class Examples:
 
     @classmethod
     def of(cls, rows: Features, damaged: Features | None, labels: Features | None) -> Examples:
-        """Examples made of arrays whose first axis is the rows, and whose memory they share."""
+        """Examples made of arrays whose first axis is the rows, and whose memory they share;
+        damaged and labels may be None."""
         return cls(torch.from_numpy(rows), _tensor(damaged), _tensor(labels))
 
     def __len__(self) -> int:
@@ -165,13 +167,15 @@ class Batches:
     """
 
     def __init__(self, features: Tensor, wanted: Int, device: torch.device) -> None:
-        """Keep the rows, of which nothing is copied or moved yet."""
+        """Keep the rows, of which nothing is copied or moved yet. features: (rows, ...); wanted:
+        (n,), the numbers of the rows to give; device: where batches are to go."""
         self.features = features
         self.wanted = wanted
         self.device = device
 
     def __iter__(self) -> Iterator[Tensor]:
-        """Yield batches of CHUNK rows, (batch, ...), on the device."""
+        """Yield batches of CHUNK (1024) rows, the last of what is left, (batch, ...), on the
+        device, in the order of `wanted`."""
         for first in range(0, len(self.wanted), CHUNK):
             # one batch at a time on the device, whose memory may be small
             chunk = self.wanted[first : first + CHUNK]

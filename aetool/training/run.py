@@ -54,8 +54,10 @@ class Run:
         progress: Progress | None,
         team: Team,
     ) -> None:
-        """Begin with the model's present weights as the best, at step 0; arguments as the class
-        says."""
+        """Begin with the model's present weights as the best, at step 0. rng: of the losses;
+        validation: the held-out rows; steps: of each stage at most; settings: its max_time and seed
+        are used; progress: called after each look at the held-out rows; team: the processes that
+        train together."""
         self.model = model
         self.rng = rng
         self.validation = validation
@@ -81,7 +83,7 @@ class Run:
     def resume(self, checkpoint: Checkpoint, shuffle: np.random.Generator) -> None:
         """Save this training in a file from now on, and continue the one that is saved there, if
         there is one: called before the first stage. shuffle: the generator that draws batches.
-        DataError as of `Checkpoint.saved`."""
+        DataError if the file is of another training, or cannot be read."""
         self.checkpoint = checkpoint
         self.shuffle = shuffle
         self._saved = checkpoint.saved()
@@ -184,7 +186,8 @@ class Run:
         """Train these parameters until all steps are done, PATIENCE looks at the held-out rows in a
         row bring no gain, or the time that was asked for is over. Sets `best`, the weights with the
         lowest loss of held-out rows, and `best_loss`; the model is left with its last weights.
-        draw: gives the next batch. DataError as of `_check`."""
+        draw: gives the next batch. DataError if the loss of held-out rows is not finite from the
+        first."""
         self.best_loss = math.inf
         fastest = self.model.learning_rate or LEARNING_RATE
         optimiser = torch.optim.AdamW(
@@ -218,9 +221,9 @@ class Run:
             self._save(optimiser, step, patience)
 
     def _groups(self, parameters: Sequence[Tensor]) -> list[dict[str, Json]]:
-        """The parameters in two groups, for the optimiser: "params", and "times", how many times
-        the learning rate these move: 1, and SCALE_RATE for those of the likelihood, "times" being
-        the factor."""
+        """The parameters in two groups, as the optimiser takes them: those of the likelihood's
+        scales, and all others. Of each "params", and "times", the factor on the learning rate:
+        SCALE_RATE (5) for scales, 1 for the others."""
         scales = {id(scale) for scale in self.model.likelihood.parameters()}
         usual = [parameter for parameter in parameters if id(parameter) not in scales]
         fast = [parameter for parameter in parameters if id(parameter) in scales]
@@ -248,7 +251,7 @@ class Run:
     ) -> None:
         """Do one optimiser step along the gradient of a batch; with several processes each computes
         its own share of the batch. parameters: those of this stage; the gradients are shortened to
-        CLIP_NORM."""
+        a norm of CLIP_NORM (5). batch: all processes' rows."""
         own = batch
         if not self.team.is_alone:
             own = batch.at(self.team.part())

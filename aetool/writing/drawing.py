@@ -46,9 +46,9 @@ def scatter(
 ) -> None:
     """Draw points z, (rows, 2), and write them to an open file as a PNG, coloured by values, one
     for each point or none at all: numbers by a scale, texts (and numbers of few values) by their
-    MOST_LEVELS commonest; None and words of missing values are gaps. Of more than MOST_POINTS rows
-    as many are drawn, evenly spread. axes: the words beside the axes (across, up), for z[:, 0] and
-    z[:, 1]; label: what the values are. ParamError without matplotlib."""
+    MOST_LEVELS (10) commonest; None and words of missing values are gaps. Of more than MOST_POINTS
+    (20,000) rows as many are drawn, evenly spread. axes: the words beside the axes (across, up),
+    for z[:, 0] and z[:, 1]; label: what the values are. ParamError without matplotlib."""
     figure, panels = _figure(1, 7.0)
     panel = panels[0]
     # evenly spread over the rows, so that no part of the source is left out
@@ -91,7 +91,7 @@ def _draw_points(panel: Axes, z: Float, **look: Any) -> PathCollection:
 def _draw_by_text(panel: Axes, z: Float, texts: npt.NDArray[np.str_]) -> None:
     """Draw points z, (rows, 2), in a colour for each of the commonest texts, (rows,), and in gray
     for all others; each colour has its text, or "(missing)" for "", as label. At most MOST_LEVELS
-    texts have a colour."""
+    (10) texts have a colour."""
     names, counts = np.unique(texts, return_counts=True)
     # stable: of equally common ones the first in the alphabet
     commonest_first = names[np.argsort(-counts, kind="stable")]
@@ -106,7 +106,7 @@ def _draw_by_text(panel: Axes, z: Float, texts: npt.NDArray[np.str_]) -> None:
 
 def _numbers(values: Sequence[object]) -> Float | None:
     """The values as numbers, (n,) float64, NaN for None and words of missing values; None if one is
-    no number, or at most MOST_LEVELS different ones are finite."""
+    no number, or at most MOST_LEVELS (10) different ones are finite."""
     numbers = np.full(len(values), np.nan)
     for place, value in enumerate(values):
         if value is None or _is_gap(value):
@@ -127,8 +127,8 @@ def _is_gap(value: object) -> bool:
 
 
 def maps(file: BinaryIO, schema: Schema, x: Float, z: Float, side: int) -> None:
-    """Draw each of the first MOST_PANELS columns that a model predicts (one at least) as a panel
-    that shows its value over a plane of codes, and write all as a PNG.
+    """Draw each of the first MOST_PANELS (25) columns that a model predicts (one at least) as a
+    panel that shows its value over a plane of codes, and write all as a PNG.
 
     schema: of the model's columns, those of x. x: (side * side, columns) records, levels of words
     as numbers, z: (side * side, 2) their codes (across, up), row by row of a grid from the top
@@ -158,7 +158,7 @@ def maps(file: BinaryIO, schema: Schema, x: Float, z: Float, side: int) -> None:
 
 def _add_legend(panel: Axes, column: Modelled, values: Float) -> None:
     """Say which colours stand for the first four levels among these values of a column of words.
-    values: numbers of levels, of any shape; NaN, a gap, has no entry."""
+    values: the indices of levels, from 0, of any shape; NaN, a gap, has no entry."""
     known = values[~np.isnan(values)]
     levels = sorted({int(level) for level in known})
     for level in levels[:4]:

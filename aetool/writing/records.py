@@ -47,9 +47,9 @@ def write_records(
 def arrow_batches(
     batches: Iterable[writers.Columns], dtypes: Mapping[str, str]
 ) -> Iterator[pa.RecordBatch]:
-    """Yield restored columns as Arrow's batches. dtypes: Arrow's names of the source's types, by
-    column; where it has none, texts, moments or numbers. DataError for a text that is no value of
-    its column's type."""
+    """Yield restored columns, by name, as Arrow's batches. dtypes: Arrow's names of the source's
+    types, by column; where it has none, texts, moments or numbers. DataError for a text that is no
+    value of its column's type."""
     for columns in batches:
         yield from readers.as_batches(writers.arrow_table(columns, dtypes))
 
@@ -60,9 +60,9 @@ def restored_batches(
     last: int,
     columns: Sequence[str] | None = None,
 ) -> Iterator[Batch]:
-    """Yield records first .. last - 1 of an archive, AT_ONCE at a time, as a plugin's reader writes
-    them: RecordBatches of one schema, or uint8 pictures as of `_piece`. Of no records there is one
-    batch without any.
+    """Yield records first .. last - 1 of an archive, at most AT_ONCE (65,536) at a time, as a
+    plugin's reader writes them: RecordBatches of one schema, or uint8 pictures, (n, height, width)
+    or (n, height, width, channels). Of no records there is one batch without any.
 
     columns: of a table only these; None: all. ParamError for a column that is not there, and for
     arrays that are neither a table nor pictures; ArchiveError where the archive is damaged. Tables
