@@ -40,14 +40,14 @@ NEARBY = (0.96,)  # of the error asked for: what is tried beside it
 
 @dataclass(eq=False)
 class Candidate:
-    """One archive of a source, written to a scratch file.
+    """One archive of a source, written to a scratch file, and not compared with the source yet.
 
     way: EXACT, BOUNDED or CODE. size: its bytes; model_bytes: of the model that decoding needs
     beside it. error: root mean squared, as a part of the standard deviation, by the yardstick; 0
     being exact. figures: as `compress` returns them. file: the scratch file that it was written to.
     Of an archive that was only estimated figures and file are empty. job: what wrote it; None of a
-    code. asked: the error that was allowed. bounds: of a bounded one, by column, the largest error
-    in the column's units.
+    code. asked: the error that was allowed. bounds: of a bounded one, by column as the archive
+    names it, the largest error in the column's units.
     """
 
     way: str
@@ -93,6 +93,7 @@ class Candidates:
         folder: Path,
         stack: ExitStack,
     ) -> None:
+        """source: as a model or the detection reads it; the others: as of the class."""
         self.source = source
         self.folder = folder
         self.stack = stack
@@ -123,7 +124,7 @@ class Candidates:
         return True
 
     def exact(self) -> Candidate:
-        """Write the exact archive of the source."""
+        """Write the exact archive of the source. DataError or ParamError as of exact_job.job_of."""
         file = self._scratch()
         job = exact_job.job_of(self.source, self.options)
         figures = job.write(file)
@@ -165,8 +166,8 @@ class Candidates:
         return None
 
     def of_levels(self, bound: int) -> Candidate:
-        """Write the archive of pictures whose pixel values are at most `bound` levels off; one that
-        was written before is returned again."""
+        """Write the archive of pictures whose pixel values are at most `bound` levels (1 or more)
+        off; one that was written before is returned again."""
         if bound not in self._of_levels:
             candidate = self.within(str(bound))
             candidate.bounds = {PIXELS: Fraction(bound)}
@@ -175,7 +176,8 @@ class Candidates:
 
     @property
     def highest_level(self) -> int:
-        """The level of white of the source's pictures: 255, or 65535 of 16 bits a value."""
+        """The level of white of the source's pictures: 255, or 65535 of 16 bits a value. Only of
+        pictures."""
         assert isinstance(self.yardstick, PictureYardstick)
         return self.yardstick.highest
 
@@ -290,7 +292,7 @@ class Candidates:
         return found
 
     def _bounded(self, job: ExactJob) -> Candidate:
-        """Write the archive of a bounded job, and measure its error."""
+        """Write the archive of a bounded job, and measure its error; its `bounds` stay empty."""
         file = self._scratch()
         figures = job.write(file)
         size = int(figures["archive_bytes"])
@@ -298,12 +300,13 @@ class Candidates:
 
     def _in_archive(self, bounds: dict[str, Fraction]) -> dict[str, Fraction]:
         """The bounds, by the source's names of columns, under the names that an archive gives to
-        these; columns that an archive has not are left out."""
+        these; columns that the archive has not are left out."""
         names = rivals.names_in_archive(self.source)
         return {names[name]: bound for name, bound in bounds.items() if name in names}
 
     def _error_of(self, job: ExactJob) -> float:
-        """The error of a bounded archive, from its job's squared errors by column."""
+        """The error of a bounded archive, by the yardstick, from its job's squared errors by
+        column, which it has once it is written or estimated."""
         if isinstance(self.yardstick, PictureYardstick):
             square = job.squares.get(PIXELS, 0.0)
             return self.yardstick.of_square(square)

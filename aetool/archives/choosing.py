@@ -39,14 +39,15 @@ def write_chosen(
     folder: Path,
     learned: bool,
 ) -> dict[str, Json]:
-    """Write the archive that meets the error or bytes that the options ask for; returns its
-    figures.
+    """Write the archive that meets the error or bytes that the options ask for (one of both they
+    must) to a file, in place of what is there, and compare it with its source, unless it is a code;
+    returns its figures.
 
-    learned: whether the model was fitted to this source. folder: where other archives may be
-    written for a while. Added to the figures: taken ("exact", "bounded" or "code"),
-    rmse_of_deviation, psnr_db of pictures, prices, the bytes of the best of each kind, and bounds
-    of a bounded one; untried, a line on what would try a lossy way, where there was none.
-    ParamError where no archive meets it; then nothing was written.
+    model: whose code is tried, too; None: none is. learned: whether the model was fitted to this
+    source. folder: where other archives may be written for a while. Added to the figures: taken
+    ("exact", "bounded" or "code"), rmse_of_deviation, psnr_db of pictures, prices, the bytes of the
+    best of each kind, and bounds of a bounded one; untried, a line on what would try a lossy way,
+    where there was none. ParamError where no archive meets it; then nothing was written.
     """
     with ExitStack() as stack:
         candidates = Candidates(source, options, folder, stack)
@@ -109,8 +110,9 @@ def _of_each_kind(
     learned: bool,
 ) -> Iterator[Candidate]:
     """Yield the exact archive, then the best bounded one and the best model's code, if there are
-    such. The exact one alone where an error of 0 is asked for, or it is within the budget.
-    ParamError or DataError if the model has no code for the source."""
+    such: for an error the smallest that keeps it, for a budget the one of least error within it, or
+    else the smallest. The exact one alone where an error of 0 is asked for, or it is within the
+    budget. ParamError or DataError if the model has no code for the source."""
     exact = candidates.exact()
     yield exact
     if goal.error == 0 or (goal.budget is not None and exact.size <= goal.budget):
@@ -253,5 +255,6 @@ def _suits_better(one: Candidate, other: Candidate, budget: int) -> bool:
 
 
 def _by_error(candidate: Candidate) -> tuple[float, int]:
-    """What archives are sorted by: the least error first, of equal ones the fewest bytes."""
+    """(error, size): what archives are sorted by, the least error first, of equal ones the fewest
+    bytes."""
     return candidate.error, candidate.size

@@ -33,8 +33,8 @@ Sent = tuple[Piece, Located | None]
 class Tally:
     """Sums over the items of a content while an archive is written.
 
-    size: bytes of the source so far. facts: what the archive's footer says of the content. whole:
-    the running SHA-256 of what the archive restores.
+    size: bytes of the source so far, what stands before the first item included. facts: what the
+    archive's footer says of the content. whole: the running SHA-256 of what the archive restores.
     """
 
     content: Content
@@ -42,11 +42,13 @@ class Tally:
     facts: dict[str, Json] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Count what stands before the first item."""
         self.whole = hashlib.sha256(self.content.opening)
         self.size = len(self.content.opening)
 
     def read(self, items: Iterable[Sent]) -> Iterator[Sent]:
-        """Yield the items, each added to the sums as it is read."""
+        """Yield the items, each added to the sums as it is read; to be called with all items, in
+        order."""
         for item, place in items:
             self.size += self.content.size_of(item)
             self.facts = self.content.facts_of(item)
@@ -54,7 +56,8 @@ class Tally:
             yield item, place
 
     def written(self, encoded: list[Encoded]) -> None:
-        """Add the blocks of one item to the digest `whole`."""
+        """Add the blocks of one item to the digest `whole`; to be called for each item, in
+        order."""
         self.whole.update(self.content.digested_as_written(encoded))
 
 
@@ -80,8 +83,9 @@ class ItemCoder:
     decoder: Decoder | None
 
     def __call__(self, sent: ToEncode) -> list[Encoded]:
-        """Encode an item; returns its blocks, without hints for a next one. ArchiveError if the
-        check finds that they do not decode to it."""
+        """Encode an item, read from its place if it was sent as one; returns its blocks, without
+        hints for a next one. ArchiveError if the check finds that they do not decode to it,
+        DataError if the file at its place has changed."""
         item = sent.item
         if isinstance(item, BytesAt | BatchAt):
             item = item.read()
@@ -220,8 +224,8 @@ class Checks:
         self._under_way.append(self._pool.submit(check, *arguments))
 
     def finish(self, archive: Archive) -> None:
-        """Wait for all checks that were started, then check the written file; ArchiveError, or what
-        a check raised, where one fails."""
+        """Wait for all checks that were started, then check the written archive; ArchiveError, or
+        what a check raised, where one fails. No check can be started afterwards."""
         for check in self._under_way:
             check.result()
         self._pool.shutdown()

@@ -59,11 +59,12 @@ LEAST_GAIN = 8  # bytes; for fewer, a table in its own types is not worth giving
 class ExactJob:
     """A lossless or bounded archive of one source: prepared here, written once, then compared.
 
-    model: the one that decoding needs; shared: what that model knows about the columns. sections:
-    further ones of the archive, by name. squares: the sum of squared errors by column, once it is
-    written. kept: why the file's bytes are the content, where they were not asked for. file: the
-    source's file, as it is; if that takes fewer bytes it is written in place of the content, and
-    becomes it. engine: what encodes; None for threads here.
+    content: what is written. model: the one that decoding needs, None without; shared: what that
+    model knows about the columns of a text. sections: further ones of the archive, by name.
+    squares: the sum of squared errors by column, once it is written. kept: why the file's bytes are
+    the content, where they were not asked for; else "". file: the source's file, as it is; if that
+    takes fewer bytes it is written in place of the content, and becomes it. engine: what encodes;
+    None for threads here.
     """
 
     content: Content
@@ -77,9 +78,12 @@ class ExactJob:
     _checks: Checks | None = None
 
     def write(self, file: BinaryIO) -> dict[str, Json]:
-        """Encode the content into the file, or the source's file as it is if that takes more than
-        LEAST_GAIN bytes fewer (then it becomes `content`); returns the archive's figures. `compare`
-        is still to be called."""
+        """Encode the content into the file, which is open for writing and reading and empty, or the
+        source's file as it is if that takes more than LEAST_GAIN bytes fewer (then it becomes
+        `content`); returns the archive's figures by name: "fidelity", "rows", "archive_bytes",
+        "source_bytes", and "errors", "exact", "shared" and "kept" where there are such. `compare`
+        is still to be called. ArchiveError where a bound could not be kept, or a check of an item
+        fails."""
         figures = self._write(file)
         # columns can be read by themselves: that is worth a few bytes
         size = int(figures["archive_bytes"]) - LEAST_GAIN
@@ -96,7 +100,8 @@ class ExactJob:
         return figures_of_file
 
     def _write(self, file: BinaryIO) -> dict[str, Json]:
-        """Write the content to the archive block by block, without a rival way to store it.
+        """Write the content to the archive block by block, without a rival way to store it; returns
+        figures as `write` does.
 
         The plans of the first item are hints for the others, which a few threads encode: see
         encoding.Lead.
@@ -162,8 +167,8 @@ class ExactJob:
         return {**facts, "errors": units}
 
     def compare(self, file: BinaryIO) -> None:
-        """Compare what the written archive restores with the source, which is read again; what was
-        compared while it was encoded is left out.
+        """Compare what the archive that `write` wrote to `file` restores with the source, which is
+        read again; what was compared while it was encoded is left out.
 
         DataError where the source changed meanwhile; ArchiveError where they differ.
         """
@@ -188,7 +193,9 @@ class ExactJob:
             raise DataError(f"{path}: was changed while it was read; compress it again")
 
     def _blocks(self, tally: Tally, sections: Mapping[str, bytes]) -> Iterator[list[Encoded]]:
-        """Yield the encoded blocks of each item, in order; with an engine, checks run meanwhile."""
+        """Yield the encoded blocks of each item, in order; with an engine, checks run meanwhile,
+        and are given up where an item fails. tally: counts the items that are read; sections: of
+        the archive, by name."""
         content = self.content
         checks = None
         if self.engine is not None:
@@ -214,7 +221,8 @@ class ExactJob:
             raise
 
     def _lead(self, item: Piece, checks: Checks | None) -> list[Encoded]:
-        """Encode the first item, and start its check, if checks are made meanwhile."""
+        """Encode the first item, and start its check, if checks are made meanwhile; returns its
+        blocks."""
         encoded = self.content.encode(item, blocks.NO_HINTS)
         if checks is not None:
             checks.begin_item(item, encoded)
@@ -227,8 +235,8 @@ class ExactJob:
                 self.squares[name] = self.squares.get(name, 0.0) + square
 
     def estimate(self, every: int) -> float:
-        """Estimate the archive's bytes by encoding every `every`-th item; sets squares to an
-        estimate for the whole source. Header and footer are not counted.
+        """Estimate the archive's bytes by encoding every `every`-th item, from the first on; sets
+        squares to an estimate for the whole source. Header and footer are not counted.
 
         Each item is tried with the plans of the one encoded before it. An archive is written with
         those of the first item, and the second with none (encoding.Lead): it may differ a little.
@@ -257,7 +265,8 @@ class ExactJob:
 
 
 def copy_over(file: BinaryIO, other: BinaryIO) -> None:
-    """Replace all bytes of `file` by those of `other`."""
+    """Replace all bytes of `file` by those of `other`, whatever their positions; both can be
+    sought. `file` then stands at its end, with nothing left in a buffer."""
     other.seek(0)
     file.seek(0)
     file.truncate()
@@ -270,10 +279,10 @@ def write_compared(
     job: ExactJob,
     source: Opened,
 ) -> dict[str, Json]:
-    """Write a job's archive and compare it with its source; returns its figures. If the archive
-    cannot be written, or would not restore the source, the file's bytes are stored instead, and the
-    figures say why under `kept`; a bounded archive raises the error instead. DataError where the
-    source changed meanwhile."""
+    """Write a job's archive to an empty file and compare it with its source; returns its figures,
+    as ExactJob.write has them. If the archive cannot be written, or would not restore the source,
+    the file's bytes are stored instead, and the figures say why under `kept`; a bounded archive
+    raises the error instead. DataError where the source changed meanwhile."""
     try:
         figures = job.write(file)
         job.compare(file)
@@ -288,9 +297,10 @@ def keep_instead(
     source: Opened,
     error: Exception,
 ) -> dict[str, Json]:
-    """Store the bytes of a source's file, after an archive of its types failed with `error`;
-    returns figures as `write_compared` does. Raises the error if there are no bytes, or a bounded
-    archive was asked for; DataError if the bytes are not the same when they are read again."""
+    """Store the bytes of a source's file in place of what was written, after an archive of its
+    types, `content`, failed with `error`; returns figures as `write_compared` does. Raises the
+    error if there are no bytes, or a bounded archive was asked for; DataError if the bytes are not
+    the same when they are read again."""
     # bytes keep no bound on numbers
     if content.mode != LOSSLESS:
         raise error
@@ -429,8 +439,9 @@ def can_be_bounded(source: Opened) -> bool:
 
 
 def names_of(source: Any) -> list[str]:
-    """The names of a table's columns as its lossless archive has them. source: a table in text,
-    Arrow or numpy."""
+    """The names of a table's columns as its lossless archive has them, different for typed columns
+    and arrays, as they stand in the header for text. source: a table, as for detection or as
+    `opened` returns it."""
     source = opening.of_source(source)
     if isinstance(source, sources.CsvSource):
         _, names = source_texts.header_of(source)
@@ -444,8 +455,8 @@ def names_of(source: Any) -> list[str]:
 
 
 def _seen_by_others(source: Opened, path: Path) -> FileAt | None:
-    """Where workers can read the source's file themselves; None if what is read here is not the
-    file's bytes as they are (a spooled or compressed file, another encoding)."""
+    """Where workers can read the source's file, at `path`, themselves; None if what is read here is
+    not the file's bytes as they are (a spooled or compressed file, another encoding)."""
     spooled = source.place is not None and source.place.spool is not None
     dialect = getattr(source, "dialect", None)
     in_utf8 = dialect is None or dialect.encoding == encodings.UTF8
@@ -531,8 +542,8 @@ def _text_by_model(
     options: CompressOptions,
 ) -> ExactJob:
     """The job of an archive of a text table, exact or within --max-error, coded with what a model
-    knows of its columns (shared); what the model says already is left out of the archive's
-    header."""
+    knows of its columns (shared); what the model says already is left out of the archive's header.
+    ParamError as of source_texts.bounds_of, NoTableError where the first records are no table."""
     head, names = source_texts.header_of(source)
     bounded = bool(options.max_error)
     labels = labels_of(names)
@@ -555,6 +566,7 @@ def _text_by_model(
         )
         layout = dataclasses.replace(layout, bounds=wanted)
     format = {"name": inner_name(source.name)}
+    # all of it, as parts of two formats do not go together
     if source.format != shared.format:
         format |= source.format
     # what the model knows is not written
@@ -576,12 +588,14 @@ def _origin(source: sources.CsvSource, layout: Layout) -> TextOrigin:
     stream of all bytes."""
 
     def pieces() -> Iterator[bytes]:
+        """The source's records, without the head, as pieces of whole ones, in UTF-8."""
         behind_the_head = source_texts.pieces_of(source, layout.effort.block)
         # the first piece is the head, which the header has
         next(behind_the_head)
         yield from behind_the_head
 
     def stream() -> BinaryIO:
+        """The source's bytes, uncompressed."""
         return streams.open_stream(source.path)
 
     return TextOrigin(pieces, stream, layout, source.dialect.encoding)
@@ -593,10 +607,13 @@ def _table(
     bounds: ByColumn | None,
 ) -> ExactJob:
     """What writes the archive of a typed table: column by column in its own types, or the file's
-    bytes if a type cannot be stored. bounds: the largest error by column."""
+    bytes if a type cannot be stored. bounds: the largest error by column label; None: as
+    options.max_error says. ParamError as of _bounds_by_place, or for bounds of a table that is
+    stored as bytes."""
     labels = labels_of(source.schema.names)
 
     def ends() -> list[Ends | None]:
+        """(smallest, largest) number of each column; reads all of the source."""
         return batches.ends_of(source.schema, source.batches())
 
     apart: Collection[int] = ()
@@ -643,8 +660,9 @@ def _pixels(
     learned: PictureModel | None,
     name: str = "",
 ) -> PixelArray:
-    """The content of pictures of one size: exactly, or within --max-error. name: of the array that
-    they are, as --max-error may name it."""
+    """The content of pictures of one size: exactly, or within --max-error. learned: what a model
+    knows of pictures, None without; name: of the array that they are, as --max-error may name it.
+    ParamError as of Levels.asked."""
     levels = Levels.asked(options.max_error, source.name, name)
     bound = levels.of(SHALLOW)
     kind = BoundedPixels if bound else PixelArray
@@ -663,8 +681,9 @@ def _folder(
     options: CompressOptions,
     learned: PictureModel | None,
 ) -> Folder:
-    """The content of a folder: its pictures exactly, or within --max-error. ParamError for a folder
-    without pictures within a bound."""
+    """The content of a folder: its pictures exactly, or within --max-error. learned: what a model
+    knows of pictures, None without. ParamError if --max-error is asked for and the folder has no
+    pictures, and as of Levels.asked."""
     # it may hold tables, which have bounds one by one
     if options.max_error and not source.names:
         raise ParamError(
@@ -693,11 +712,12 @@ def _arrays(
 ) -> ExactJob:
     """What writes the archive of a file of arrays: as pictures if it holds one array of these, else
     each array in its own type, or the file's bytes if a type cannot be stored. bounds: the largest
-    error by label of a column. model, learned: of other pictures, and what it has learned; None
-    without."""
+    error by label of a column; None: as options.max_error says. model, learned: of other pictures,
+    and what it has learned; None without. ParamError as of _table."""
     bounded = bool(options.max_error or bounds)
     try:
         pictures = pixels_of(source)
+        # bounds by column are of an array of numbers, whatever it might show
         if pictures is not None and bounds is None:
             array, *_ = source.members
             content = _pixels(pictures, options, learned, array.name)
@@ -731,7 +751,7 @@ def _arrays(
 def _as_file(source: ArrowTable | ArrayFile, options: CompressOptions) -> TypedFile | None:
     """The source's file as a content that stores its bytes compressed as they are, to see whether
     that is smaller; None if there is no file, it has more than LARGEST bytes, or options.effort
-    leaves that out."""
+    leaves that out. OSError if the file is gone."""
     path = source.path
     # a large file is hardly smaller as it is
     if not options.effort.whole_files or path is None or path.stat().st_size > LARGEST:
@@ -763,12 +783,13 @@ def _bounds_by_place(
     apart: Collection[int] = (),
 ) -> list[Fraction | None] | None:
     """For each column the largest error allowed, in its units, or None; None instead of the list if
-    no bound is asked for.
+    no bound is asked for. ParamError as of source_texts.allowed_by_place.
 
     labels: of the columns, which differ; names: theirs, which may repeat. bounds: the largest error
     by label; None: read them off options.max_error. ends: computes for each column (smallest,
-    largest number), or None if it has no numbers; called only then. apart: the places of the
-    columns that a bound of all numbers does not mean.
+    largest number), or None if it has no numbers; called only if options.max_error is read and asks
+    for a bound. apart: the places, from 0, of the columns that a bound of all numbers does not
+    mean; not looked at where bounds are given.
     """
     if bounds is not None:
         return [bounds.get(label) for label in labels]

@@ -39,11 +39,14 @@ def index(
     path: str | os.PathLike[str],
     force: bool = False,
 ) -> Figures:
-    """Write an index of archives that lie in its folder, or below it; returns its figures.
+    """Write an index of archives that lie in its folder, or below it, to `path`; returns its
+    figures: "fidelity", "parts", "rows", "index_bytes" and "archive_bytes", with those of the
+    parts.
 
-    They are all shards of one table, in any order, or archives of tables of one kind that have the
-    same columns, in theirs. ParamError for anything else; DataError if there is something at
-    `path`, unless `force`.
+    paths: of one archive at least. They are all shards of one table, in any order, or archives of
+    tables of one kind that have the same columns, in theirs. ParamError for anything else;
+    DataError if there is something at `path`, unless `force`; ArchiveError for a file that is no
+    archive.
     """
     target = Path(path)
     if os.fspath(path) == "-":
@@ -79,9 +82,10 @@ def compress_folder(
     options: CompressOptions,
 ) -> Figures:
     """Write an archive of each table of a folder, in a folder beside `path`, and then at `path` an
-    index of them; returns its figures, with left_out: the files that are no tables. ParamError for
-    what is no folder, or one without tables; DataError if there is something at `path` (unless
-    options.force), or a table cannot be a part.
+    index of them; returns its figures, as `index` does, with source_bytes and left_out: the files
+    that are no tables. data: the folder's path. ParamError for what is no folder, or one without
+    tables; DataError if there is something at `path` (unless options.force), or a table cannot be a
+    part.
 
     The workers of the engine write the archives themselves, and so must see that folder.
     """
@@ -121,13 +125,14 @@ def compress_folder(
 @dataclass(frozen=True, eq=False)
 class PartJob:
     """Writes the archive of one table of a folder, in this process or in a worker that sees the
-    folder."""
+    folder. effort: how far to search for small encodings."""
 
     effort: Effort
 
     def __call__(self, piece: tuple[Path, Path]) -> int:
-        """Write the archive of a table. piece: (the table's path, the archive's path). Returns the
-        bytes of the table; DataError if it cannot be stored as a part."""
+        """Write the archive of a table, in place of one that is there. piece: (the table's path,
+        the archive's path). Returns the bytes of the table; DataError if it cannot be stored as a
+        part."""
         table, archive = piece
         source = opening.opened(table)
         archive_job = exact_job.job_of(source, CompressOptions(effort=self.effort))
@@ -178,8 +183,8 @@ def _format_of(archive: Archive) -> dict[str, Json]:
 
 
 def _name_of(archive: Archive, file: str) -> str:
-    """The path, below the restored folder, of the table that a part restores. file: the archive's
-    path, from the folder of the index."""
+    """The path, below the restored folder, of the table that a part restores, with / between names.
+    file: the archive's path, from the folder of the index."""
     name = str(archive.format.get("name") or Path(file).name.removesuffix(".aez"))
     return Path(file).with_name(name).as_posix()
 

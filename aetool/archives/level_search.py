@@ -27,6 +27,8 @@ def smallest_within(candidates: Candidates, error: float) -> Candidate | None:
         return None
 
     def excess(bound: int) -> float:
+        """By how much the archive within `bound` levels is above the error allowed; 0 or less if it
+        keeps it."""
         archive = candidates.of_levels(bound)
         return archive.error - error
 
@@ -85,16 +87,17 @@ def _has_levels(candidates: Candidates) -> bool:
 
 
 def _widest(candidates: Candidates) -> int:
-    """The widest bound that is tried on the source's pictures: WIDEST, or the same part of the
-    levels of 16 bits."""
+    """The widest bound, in levels, that is tried on the source's pictures: WIDEST, or the same part
+    of the levels of 16 bits."""
     # in levels of 16 bits a bound of 127 would hardly change a picture
     return WIDEST * candidates.highest_level // SHALLOW
 
 
 @dataclass
 class _Bracket:
-    """Two bounds between which the widest one that fits lies, each with how far it is from fitting:
-    `inside` fits, `outside` does not. first: the bound to try where nothing is known."""
+    """Two bounds, in levels, between which the widest one that fits lies, each with its excess, a
+    number above 0 by which it fails to fit, or else 0 or less: `inside` fits, `outside` does not.
+    first: the bound to try where nothing is known."""
 
     outside: int
     first: int
@@ -103,8 +106,8 @@ class _Bracket:
     outside_excess: float = math.inf
 
     def add(self, bound: int, excess: float) -> None:
-        """Narrow the bracket by what is known of one more bound, which fits if its excess is 0 or
-        less."""
+        """Narrow the bracket, in place, by what is known of one more bound, which fits if its
+        excess is 0 or less; one that tells nothing new changes nothing."""
         if excess <= 0 and bound > self.inside:
             self.inside = bound
             self.inside_excess = excess

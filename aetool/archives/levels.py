@@ -15,16 +15,17 @@ SHALLOW, DEEP = 255, 65535  # the highest level of 8 bits, and of 16
 
 @dataclass(frozen=True)
 class Levels:
-    """A largest error of pixels: "3" is of levels, "1%" of all that there are of the picture's
-    depth; "" for none."""
+    """A largest error of pixels, as a user writes it. asked_for: "3" is of levels, "1%" of all that
+    there are of the picture's depth; "" for none."""
 
     asked_for: str = ""
 
     @classmethod
     def asked(cls, max_error: Mapping[str, str], source: str, name: str = "") -> Levels:
-        """The error that a command's --max-error asks for. source: for messages; name: of the array
-        that the pictures are, "" if it has none. ParamError for an error of any other column, and
-        for a text that is no number of 0 or more."""
+        """The error that a command's --max-error asks for. max_error: its text by column, "" for
+        all columns; source: for messages; name: of the array that the pictures are, "" if it has
+        none. ParamError for an error of any other column, and for a text that is no number of 0 or
+        more."""
         for column_name in max_error:
             if column_name and column_name != name:
                 raise ParamError(

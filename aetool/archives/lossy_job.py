@@ -46,7 +46,8 @@ MARGIN = 0.98  # of the target that was missed: what the next try aims at
 
 @dataclass(frozen=True)
 class CompressOptions:
-    """Options of compress: in which way data are stored, and what an archive must keep.
+    """Options of compress: in which way data are stored, and what an archive must keep. None and
+    empty ones ask for nothing, but where it is said.
 
     lossy: a model's code, or an exact or bounded archive where that is smaller at no more error;
     lossy_only: the code in any case. latent: code units kept, or target: the error allowed (a part:
@@ -56,11 +57,11 @@ class CompressOptions:
     these bytes, of those that are exact, bounded, or a model's code. effort: how long to look for
     the smallest coding. embed: put the model into the archive (None: if it is small beside the
     source). force: replace what is there, and use a model whose code is the same for all records.
-    device: what models run on. fit: how to learn a model where none is given. flag: how many
-    records to name that cost most in the archive. executor: what encodes exact archives, as
-    aetool.engine knows it: the same bytes. shard: "I/N", the I-th of N parts of a table alone, to
-    be merged with the others. parts: each table of a folder in an archive of its own, under one
-    index.
+    device: what models run on, "auto", "cpu", "cuda" or "cuda:N". fit: how to learn a model where
+    none is given. flag: how many records to name that cost most in the archive. executor: what
+    encodes exact archives, as aetool.engine knows it: the same bytes; None: threads here. shard:
+    "I/N", the I-th of N parts of a table alone, to be merged with the others. parts: each table of
+    a folder in an archive of its own, under one index.
     """
 
     lossy: bool = False
@@ -85,7 +86,8 @@ class CompressOptions:
 
 
 def inner_name(name: str) -> str:
-    """The file name of a path, without folders and without .gz, .zst or .xz at its end."""
+    """The file name of a path, without folders and without .gz, .zst and .xz at its end, as an
+    archive's header has it."""
     base = Path(name).name
     for suffix in (".gz", ".zst", ".xz"):
         base = base.removesuffix(suffix)
@@ -117,7 +119,12 @@ def mean_error(figures: dict[str, Json]) -> float:
 class LossyJob:
     """Writes one lossy archive, of a model's codes of a source's records rounded to steps: `write`
     chooses the steps on a sample of the records, encodes all of them block by block, measures how
-    far what the archive restores is off, and returns the figures."""
+    far what the archive restores is off, and returns the figures.
+
+    modelled: the columns that the model sees, () of pictures; content: of what was written last;
+    not_carried: names of the columns that it stores exactly; rows, squares, compared: as of
+    `write`.
+    """
 
     def __init__(
         self,
@@ -158,11 +165,13 @@ class LossyJob:
         return 8 * self.rows * max(1, columns)
 
     def write(self, file: BinaryIO) -> dict[str, Json]:
-        """Write the archive to an empty file; returns its figures. If the whole source misses
-        options.target, it is written again with finer steps; ParamError if that does not help.
+        """Write the archive to an empty file; returns its figures by name: "fidelity", "bytes" by
+        what they hold, "error" and "errors" as of _summary, "rows", "archive_bytes". If the whole
+        source misses options.target, it is written again with finer steps; ParamError if that does
+        not help.
 
-        Sets rows, squares (by column of numbers that the code carries, the sum of squared errors)
-        and compared (by column, of how many numbers).
+        Sets rows, squares (by column of numbers that the code carries, the sum of squared errors,
+        in squared units) and compared (by column, of how many numbers).
         """
         sample = self._survey()
         wanted = self.options.target
@@ -193,8 +202,9 @@ class LossyJob:
             self.rows = archive.rows
 
     def numbers(self, rows: int | None) -> Array:
-        """(rows, columns) float64: the source's records as the model reads them. rows: draw so many
-        at random; None: all."""
+        """(n, columns) float64: the source's records as the model reads them, only of a table; NaN
+        where missing. rows: draw so many at random, in the source's order; None: all. DataError if
+        some are to be drawn and there are none."""
         assert self.model.schema is not None and not isinstance(self.source, FramedSource)
         if rows is not None:
             table, _ = self.source.sample(rows, 0)
@@ -297,15 +307,18 @@ class LossyJob:
         reached."""
 
         def decode(code: Array) -> Array:
+            """The records of codes, (rows, latent), as the archive will restore them."""
             # gains are probed on the first rows
             return self._decode(code, sample[: len(code)])
 
         def error(decoded: Array) -> float:
+            """The error of the decoded sample, as `judge` computes it."""
             measured = _Errors()
             self._measure(measured, sample, decoded)
             return self.judge(self._summary(measured))
 
         def distortion(decoded: Array) -> float:
+            """The mean squared error of the decoded sample's records, in standardised units."""
             distances = self._distance(sample, decoded)
             return float(distances.mean())
 
@@ -321,8 +334,9 @@ class LossyJob:
         )
 
     def _decode(self, code: Array, x: Array) -> Array:
-        """The records that the archive will restore. code: (rows, latent), quantised; x: the
-        source's records, whose gaps and conditions the archive stores."""
+        """The records that the archive will restore: (rows, columns) float64 in user units, NaN in
+        gaps, or pictures as x. code: (rows, latent), quantised; x: the source's records, whose gaps
+        and conditions the archive stores."""
         schema = self.model.schema
         device = self.options.device
         if schema is None:
@@ -364,11 +378,12 @@ class LossyJob:
 
     def _size_apart(self, sample: Records) -> int:
         """About how many bytes the sample's categories take that are stored exactly, beside the
-        code."""
+        code. sample: (n, columns)."""
         total = 0
         for place, column in enumerate(self.modelled):
             # irregular numbers are stored exactly in any case, and make no difference
             if column.name in self.not_carried and not column.measured:
+                # any number for a gap will do: this is an estimate
                 levels = np.nan_to_num(sample[:, place], nan=255)
                 # an odd cell of dates is the least float, which no integer holds
                 levels = np.clip(levels, -LARGEST, LARGEST)
@@ -378,7 +393,8 @@ class LossyJob:
 
     def _distance(self, a: Array, b: Array) -> Array:
         """(rows,): the squared difference of records a and b, summed over the columns that the code
-        carries, each on its own scale."""
+        carries, each in standard deviations, or over all values of pictures, standardised by
+        image_features."""
         if self.model.schema is None:
             of_a = image_features(a).reshape(len(a), -1)
             of_b = image_features(b).reshape(len(b), -1)
@@ -462,7 +478,8 @@ class LossyJob:
         return {"error": mean, "errors": columns}
 
     def _rmse(self, measured: _Errors, place: int) -> float:
-        """The root mean squared error of a column of numbers; DataError where it overflows."""
+        """The root mean squared error of a column of numbers, in its unit; DataError where it
+        overflows. place: of the column among `modelled`."""
         compared = max(measured.compared[place], 1)
         mean_square = float(measured.square[place] / compared)
         rmse: float = mean_square**0.5
@@ -475,7 +492,8 @@ class LossyJob:
         return rmse
 
     def _write(self, file: BinaryIO, quantiser: lossy.Quantiser) -> dict[str, Json]:
-        """Write the archive once, with this quantiser; returns its figures."""
+        """Write the archive once, with this quantiser, to an empty file; returns its figures as
+        `write` does, but for rows and archive_bytes."""
         measured = _Errors()
         self.content = self._content(quantiser)
         # an archive without a model names the one that it needs
@@ -505,7 +523,8 @@ class LossyJob:
         return facts
 
     def _keep_sums(self, measured: _Errors) -> None:
-        """Set `squares` and `compared` by the errors of the whole source."""
+        """Set `squares` and `compared` by the errors of the whole source; without records they stay
+        as they are."""
         if not measured.rows:
             return
         for place, column in enumerate(self.modelled):
@@ -528,7 +547,8 @@ class LossyJob:
 
     def _picture_blocks(self, source: ImageSource) -> Iterator[tuple[Records, None, list[str]]]:
         """Read pictures, each time whole batches of BLOCK_BYTES values or more, at the end of
-        fewer: yields (pixels, None, names), as `_blocks` says."""
+        fewer: yields (pixels, (n, channels, height, width) uint8, None, names), as `_blocks`
+        says."""
         pending: list[Records] = []
         pending_bytes = 0
         first = 0
@@ -569,8 +589,9 @@ class LossyJob:
         )
 
     def _embed(self) -> bool:
-        """Whether the archive shall hold the model's decoder: as asked for, else where it was
-        learned for this source, or its bundle takes at most EMBED_SHARE of the source's bytes."""
+        """Whether the archive shall hold the model's decoder: as options.embed asks, else where it
+        was learned for this source, or its bundle takes at most EMBED_SHARE of the source's
+        bytes."""
         if self.options.embed is not None:
             return self.options.embed
         if self.learned:
@@ -622,8 +643,8 @@ def _summary_of_pictures(measured: _Errors) -> dict[str, Json]:
 
 
 def _coded_size(values: list[Array]) -> int:
-    """About how many bytes columns of whole numbers, one array (rows,) each, take in an archive: as
-    many as the fastest encoder needs; 0 for no columns."""
+    """About how many bytes columns of whole numbers, one array (rows,) int64 each, take in an
+    archive: as many as the fastest encoder needs; 0 for no columns."""
     if not values:
         return 0
     columns = []
@@ -636,14 +657,15 @@ def _coded_size(values: list[Array]) -> int:
 
 
 def _differ(a: Array, b: Array) -> Array:
-    """Where two arrays of one shape differ; two NaN are equal."""
+    """Where two arrays of floats of one shape differ, as bool in that shape; two NaN are equal."""
     both_missing = np.isnan(a) & np.isnan(b)
     differing: Array = ~((a == b) | both_missing)
     return differing
 
 
 def _source_size(source: Source) -> int:
-    """Bytes of a source: of its file, or of its pixels; 0 where neither is known."""
+    """Bytes of a source: of its file, compressed if it is, or of its pixels, one for each value; 0
+    where neither is known. OSError if the file is gone."""
     if isinstance(source, FramedSource):
         return _source_size(source.source)
     path = getattr(source, "path", None) or getattr(source, "_path", None)

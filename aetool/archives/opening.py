@@ -32,10 +32,11 @@ ONE_PICTURE = "one picture: those of a folder are stored by pixel, so put it int
 
 class FileBytes:
     """A file to be stored byte for byte, or, with path None, a table in memory as the bytes of an
-    Arrow file, `content`. reason: why it is not stored in its own types; "" where that was asked
-    for."""
+    Arrow file, `content`. name: of the file, for messages; reason: why it is not stored in its own
+    types; "" where that was asked for. place: keeps a spooled copy for as long as it is in use."""
 
     def __init__(self, name: str, path: Path | None, content: bytes, reason: str) -> None:
+        """name, path, content, reason: as of the class; content is b"" with a path."""
         self.name = name
         self.path = path
         self.content = content
@@ -46,8 +47,8 @@ class FileBytes:
         self.place: files.Place | None = None
 
     def stream(self) -> BinaryIO:
-        """Open the bytes to be stored: of a compressed file the uncompressed ones, if it can be
-        uncompressed to its end."""
+        """Open the bytes to be stored, from the first on; the caller closes them: of a compressed
+        file the uncompressed ones, if it can be uncompressed to its end."""
         if self.path is None:
             return io.BytesIO(self.content)
         if self.is_raw:
@@ -57,7 +58,7 @@ class FileBytes:
     @property
     def is_raw(self) -> bool:
         """Whether the file is a compressed one that cannot be uncompressed to its end, and so is
-        stored compressed."""
+        stored compressed. Each asking reads all of it."""
         if self.path is None:
             return False
         try:
@@ -162,8 +163,9 @@ def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
 
 
 def in_memory(data: memory.InMemory) -> ArrowTable | ArrayFile | FileBytes:
-    """Open a DataFrame, Arrow table or array in its own types; a table whose types cannot be stored
-    as the bytes of an Arrow file."""
+    """Open a DataFrame, Arrow table or array in its own types, an array by way of a temporary .npy
+    file; a table whose types cannot be stored as the bytes of an Arrow file. UnsuitedError for an
+    array whose type cannot be stored."""
     name = type(data).__name__
     if isinstance(data, np.ndarray):
         array = data
@@ -181,8 +183,8 @@ def in_memory(data: memory.InMemory) -> ArrowTable | ArrayFile | FileBytes:
 
 
 def original(place: files.Place) -> FileBytes | images.FolderSource:
-    """The file or folder that a plugin's records were read from, to be stored in place of the
-    records, which would not restore it."""
+    """The file or folder at the place that a plugin's records were read from, to be stored in place
+    of the records, which would not restore it."""
     if place.path.is_dir():
         return images.FolderSource(place.path, place.name)
     reason = "it is read by way of its records, and kept as the file that it is"

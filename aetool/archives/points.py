@@ -22,12 +22,12 @@ class Point:
     """One way to store a source, at one error.
 
     way, setting: such as "bounded" and "--rmse 2%". size: bytes of the file; model_bytes: of the
-    model that decoding needs beside it. error: root mean squared, as a part of a standard
-    deviation. psnr: of pictures, in dB; None of tables, or where nothing is lost.
+    model that decoding needs beside it, 0 without. error: root mean squared, as a part of a
+    standard deviation. psnr: of pictures, in dB; None of tables, or where nothing is lost.
 
     arguments: those of compress, by name, that write this archive, with the plugin to fit if it
     needs a model; None for files of other programs. dominated_by: the name of a point that takes no
-    more bytes at no more error; "" if there is none.
+    more bytes at no more error; "" if there is none, or `marked` has not looked yet.
     """
 
     way: str
@@ -50,7 +50,7 @@ class Point:
         return self.arguments is not None
 
     def counted(self, embed: bool) -> int:
-        """Bytes of the archive; embed: those of its model added."""
+        """Bytes of the archive; embed: whether those of its model are added."""
         return self.size + (self.model_bytes if embed else 0)
 
     def betters(self, other: Point, embed: bool) -> bool:
@@ -98,7 +98,8 @@ class Tradeoff:
         return other
 
     def to_json(self) -> dict[str, Json]:
-        """All points and the pick as a dictionary, to be written as JSON."""
+        """All points and the pick as a dictionary, to be written as JSON: "name", "asked",
+        "model_counted" (embed), "points", "pick" (None if none) and "skipped"."""
         points = [self._point_to_json(point) for point in self.points]
         return {
             "name": self.name,
@@ -110,7 +111,8 @@ class Tradeoff:
         }
 
     def frame(self) -> pd.DataFrame:
-        """The points as a table, a row for each."""
+        """The points as a DataFrame, a row for each, in order, a column for each of their fields,
+        and with_model, bytes with those of the model."""
         # who prints them needs no pandas
         import pandas as pd
 
@@ -122,7 +124,8 @@ class Tradeoff:
         return {**dataclasses.asdict(point), "with_model": point.counted(True)}
 
     def drawing(self) -> Drawing:
-        """Draw all points: bytes against error."""
+        """A drawing of all points: bytes upward, error across in %, a colour or mark for each way,
+        aetool's ways first."""
         ways: dict[str, list[Point]] = {}
         for point in sorted(self.points, key=lambda point: not point.is_own):
             ways.setdefault(point.way, []).append(point)
@@ -164,21 +167,24 @@ def marked(points: Iterable[Point], embed: bool) -> list[Point]:
 
 def picked(points: Iterable[Point], goal: Goal | None, embed: bool) -> Point | None:
     """The archive of aetool that meets the goal: without a goal the smallest exact one, for an
-    error the smallest within it, for a budget the one of least error within it. None if none
-    does."""
+    error the smallest within it, for a budget the one of least error within it. None if none does.
+    embed: whether bytes of models count."""
     # what another program writes, no command of ours does
     own = [point for point in points if point.is_own]
     return _best(own, goal, embed)
 
 
 def _best(points: Sequence[Point], goal: Goal | None, embed: bool) -> Point | None:
-    """Of points of any program the one that meets the goal best; None if none meets it. goal None:
-    the smallest lossless one."""
+    """Of points of any program the one that meets the goal best: for an error the smallest within
+    it, for a budget the one of least error within it; None if none meets it. goal None: the
+    smallest lossless one. embed: whether bytes of models count."""
 
     def by_error(point: Point) -> tuple[float, int]:
+        """The least error first, of equal ones the fewest bytes."""
         return point.error, point.counted(embed)
 
     def by_bytes(point: Point) -> tuple[int, float]:
+        """The fewest bytes first, of as many the least error."""
         return point.counted(embed), point.error
 
     budget = None

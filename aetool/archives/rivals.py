@@ -41,9 +41,10 @@ Make = Callable[[CompressOptions], ExactJob]
 
 @dataclass(eq=False)
 class Rival:
-    """An archive that may be written in place of another. size: its bytes; squares: by column the
-    sum of squared errors. figures, file, job: of the archive once it is written; None if size is an
-    estimate. bounds: by column the largest error allowed."""
+    """An archive that may be written in place of another. size: its bytes, or an estimate; squares:
+    by column the sum of squared errors, in squared units. figures, file, job: of the archive once
+    it is written, which is not compared with its source yet; None if size is an estimate. bounds:
+    by column the largest error allowed, in the column's unit; {} of an exact one."""
 
     size: int
     squares: dict[str, float]
@@ -59,14 +60,15 @@ def smallest(
     figures: dict[str, Json],
     folder: Path,
 ) -> dict[str, Json]:
-    """Replace the archive in `file` by an exact or bounded one if that is smaller at no more error;
-    returns the figures of the archive that is there then.
+    """Replace the archive in `file` by an exact or bounded one if that is smaller at no more error,
+    and compare that with its source; returns the figures of the archive that is there then.
 
     job: wrote the file, as a model's code; figures: of that. folder: where others may be written
     for a while. Added to the figures: taken ("code", "exact" or "bounded"), prices (bytes of each),
     bounds of a bounded one (--max-error by column), and judged, the names of prices that are
     estimates, if there are any. Of equal sizes exact is taken before bounded, and that before the
-    code.
+    code. A rival that cannot be written is left out in silence; ArchiveError or DataError where the
+    comparison fails.
     """
     options = dataclasses.replace(
         job.options, lossy=False, lossy_only=False, latent=None, target=None
@@ -89,6 +91,7 @@ def smallest(
             if bounded is not None:
                 rivals["bounded"] = bounded
                 others = (code, *(rival.size for rival in rivals.values()))
+                # only what may be taken is tried further, and only where a try is quick
                 if every == 1 and bounded.size == min(others):
                     rivals["bounded"] = _narrower(job, options, bounded, scratch[2:])
         prices = {"code": code} | {name: rival.size for name, rival in rivals.items()}
@@ -125,9 +128,11 @@ def with_or_without(
     """
 
     def by_model(chosen: CompressOptions) -> ExactJob:
+        """The job of the archive that the model's knowledge helps to write."""
         return exact_job.job_of(source, chosen, model, shared)
 
     def plain(chosen: CompressOptions) -> ExactJob:
+        """The job of the archive without a model."""
         return exact_job.job_of(source, chosen)
 
     every = priced_every(source.path.stat().st_size)
@@ -171,8 +176,8 @@ def in_pieces(options: CompressOptions) -> CompressOptions:
 
 
 def _judged(make: Make, options: CompressOptions, every: int) -> Rival:
-    """Estimate the size and errors of the archive that `make` prepares, by encoding every
-    `every`-th piece of the source."""
+    """Estimate the size, in bytes, and the errors of the archive that `make` prepares, by encoding
+    every `every`-th piece of the source."""
     job = make(in_pieces(options))
     return Rival(round(job.estimate(every)), job.squares)
 
@@ -184,8 +189,9 @@ def _priced(
     limit: int,
     scratch: BinaryIO,
 ) -> Rival:
-    """Write the archive that `make` prepares to the scratch file; only estimate it if every > 1 and
-    the estimate is above MARGIN times the limit, in bytes."""
+    """Write the archive that `make` prepares to the scratch file, in place of what is there,
+    without comparing it; only estimate it if every > 1, the step between pieces that are encoded
+    for that, and the estimate is above MARGIN times the limit, in bytes."""
     if every > 1:
         judged = _judged(make, options, every)
         if judged.size > MARGIN * limit:
@@ -243,10 +249,12 @@ def _narrower(
     rival: Rival,
     scratch: Sequence[BinaryIO],
 ) -> Rival:
-    """The archive `rival`, or one with slightly narrower bounds, if that happens to be smaller.
+    """The archive `rival`, or one with slightly narrower bounds, if that happens to be smaller, and
+    no column's error is above that of the code.
 
-    scratch: a file for each try. Steps of a grid are whole multiples of a column's resolution: some
-    suit its values better, so that sizes do not fall steadily as bounds grow.
+    job: what wrote the code; scratch: a file for each try. Steps of a grid are whole multiples of a
+    column's resolution: some suit its values better, so that sizes do not fall steadily as bounds
+    grow.
     """
     names = {theirs: ours for ours, theirs in names_in_archive(job.source).items()}
     best = rival
@@ -264,8 +272,9 @@ def _narrower(
 
 
 def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
-    """By column of numbers that the code restores with an error, the largest error that gives a
-    mean squared error no larger. rows: choose on so many, drawn at random; None: on all."""
+    """By column of numbers that the code restores with an error, the largest error, in its unit,
+    that gives a mean squared error no larger; columns that have no such bound, or are not in the
+    archive, are left out. rows: choose on so many, drawn at random; None: on all."""
     assert job.model.schema is not None
     x = job.numbers(rows)
     names = names_in_archive(job.source)

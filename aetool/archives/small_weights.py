@@ -29,7 +29,7 @@ Whole = npt.NDArray[np.int8] | npt.NDArray[np.int16]
 
 def with_small_decoder(model: Bundle) -> Bundle:
     """A copy of the model whose decoder's weights are rounded to 8 bits: it takes about a quarter
-    of the bytes, and decodes slightly otherwise."""
+    of the bytes, and decodes slightly otherwise. KeyError for a model without a decoder."""
     graphs = {**model.graphs, DECODER: rounded(model.graphs[DECODER])}
     # sessions of the graph that was there before must not be taken for this one's
     return dataclasses.replace(model, graphs=graphs, _sessions={})
@@ -37,7 +37,7 @@ def with_small_decoder(model: Bundle) -> Bundle:
 
 def rounded(data: bytes) -> bytes:
     """An ONNX graph, as bytes, with each float32 tensor of at least FEWEST values stored as whole
-    numbers and scales, which the graph multiplies."""
+    numbers and scales, which the graph multiplies when it runs; other tensors stay."""
     model = onnx.ModelProto.FromString(data)
     graph = model.graph
     kept: list[onnx.TensorProto] = []
@@ -64,6 +64,7 @@ def rounded(data: bytes) -> bytes:
             [name],
         )
         restoring += [as_float, scaled]
+    # ONNX wants what makes a tensor before what takes it
     nodes = [*restoring, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)

@@ -39,8 +39,8 @@ class Beginning:
     """The columns of a table by its first records: how they are read and called.
 
     schema: how they are read. names: of all columns in their order, as the schema calls them, ""
-    for what is a column of the archive alone (see `source_texts.names_by_field`); header: as the
-    file does, in which a name may be empty or come twice.
+    for what is a column of the archive alone (see `source_texts.names_by_field`); header: for each
+    of these, as the file calls it, where a name may be empty or come twice.
     """
 
     schema: Schema
@@ -59,8 +59,8 @@ class Beginning:
 
 def places_of_names(source: CsvSource | ArrowTable) -> frozenset[int]:
     """The positions, from 0, of the columns that `--max-error` for all numbers leaves exact,
-    because their numbers name records, places or days and measure nothing. Empty for what is no
-    table."""
+    because their numbers name records, places or days and measure nothing. They are told by the
+    first LOOKED_AT records; empty where these cannot be read as a table, or there are none."""
     beginning = _beginning_of(source)
     if beginning is None:
         return frozenset()
@@ -70,7 +70,8 @@ def places_of_names(source: CsvSource | ArrowTable) -> frozenset[int]:
 def labels_of_arrays(source: ArrayFile) -> dict[int, str]:
     """The arrays of a file that a bound of all numbers leaves exact, because they label the records
     of another one: of whole numbers, one for each of its rows. Their names by their positions among
-    what `arrays.column_labels` lists, from 0."""
+    what `arrays.column_labels` lists, from 0; {} if there are none. UnsuitedError for an array of a
+    type that cannot be stored."""
     tables = [member for member in source.members if len(member.shape) > 1]
     rows_of_tables = {member.shape[0] for member in tables}
     found: dict[int, str] = {}
@@ -88,8 +89,8 @@ def labels_of_arrays(source: ArrayFile) -> dict[int, str]:
 
 
 def _beginning_of(source: CsvSource | ArrowTable) -> Beginning | None:
-    """Read the first records of a table, and return what they say of its columns; None if there are
-    no records, or they cannot be read as a table."""
+    """Read the first LOOKED_AT records of a table, and return what they say of its columns; None if
+    there are no records, or they cannot be read as a table."""
     # reading them may fail already, as of records of several widths
     try:
         records: TableSource
@@ -115,10 +116,12 @@ def remarks(
     errors: Mapping[str, Json],
     effort: Effort,
 ) -> list[str]:
-    """Lines that say which numbers of a bounded archive are stored exactly all the same, and why.
+    """Lines that say which numbers of a bounded archive are stored exactly all the same, and why;
+    [] of pictures and what is no table.
 
     wanted: the bounds that were asked for, by column; "" for all others. errors: the archive's
-    errors, by column: the columns in it were bounded.
+    errors, by column label: the columns in it were bounded. effort: of the archive, whose block is
+    read at a time.
     """
     if isinstance(source, ArrayFile):
         return list(_exact_labels(source, wanted, errors))
@@ -143,8 +146,9 @@ def changed_and_exact(
     names: Sequence[str],
     errors: Mapping[str, Json],
 ) -> tuple[list[str], list[str]]:
-    """(the columns in which a number has changed, the others, which are exact), in the order of
-    names. errors: the archive's, by column."""
+    """(the columns in which a number has changed, the others, which are exact), each in the order
+    of names. errors: the archive's, by column {"largest": error}; a column that is not in it is
+    exact."""
     changed: list[str] = []
     exact: list[str] = []
     for name in names:
@@ -176,8 +180,9 @@ def of_folder(stored_exactly: Mapping[str, int]) -> list[str]:
 
 
 def _irregular(source: CsvSource, block: int, is_bounded: bool) -> str | None:
-    """A line on the first record with another number of fields than the header; None if there is
-    none. block: bytes to read at a time; is_bounded: whether other records are bounded."""
+    """A line on the first record with another number of fields than the header, counted from 1;
+    None if there is none. The source is read up to there. block: bytes to read at a time;
+    is_bounded: whether other records are bounded."""
     expected = len(source_texts.header_of(source)[1])
     pieces = source_texts.pieces_of(source, block)
     next(pieces)
@@ -200,8 +205,8 @@ def _otherwise_written(
     wanted: Mapping[str, str],
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
-    """Yield a line for each way of writing numbers that cannot be bounded, with the columns that
-    have it."""
+    """Yield a line for each way of writing numbers that cannot be bounded (thousands separators, a
+    decimal comma), with the columns that have it. wanted, errors: as of `remarks`."""
     header_names = beginning.header_names()
     labels = beginning.labels()
     names: dict[str, list[str]] = {}
@@ -231,7 +236,7 @@ def _exact_labels(
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
     """Yield a line that names the arrays of labels, which are not bounded, if there are any and all
-    numbers were to be."""
+    numbers were to be. wanted, errors: as of `remarks`."""
     if "" not in wanted:
         return
     # an array that was named has a bound, and so an error
@@ -251,7 +256,7 @@ def _exact_identifiers(
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
     """Yield a line that names the identifiers, and one that names the keys, which are not bounded,
-    if there are any and all numbers were to be."""
+    if there are any and all numbers were to be. wanted, errors: as of `remarks`."""
     if "" not in wanted:
         return
     labels = beginning.labels()

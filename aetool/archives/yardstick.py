@@ -36,7 +36,8 @@ SAMPLE = 1 << 16  # rows of a large table that bounds are chosen on
 @dataclass(frozen=True, eq=False)
 class NumberColumn:
     """The statistics of a column of numbers by which its errors are measured. variance, count: of
-    its numbers; decimals: of the grid that they lie on, None if on none; sample: some of them."""
+    its numbers, in squared units; decimals: of the grid that they lie on, None if on none; sample:
+    some of them, (n,), NaN where missing."""
 
     variance: float
     count: int
@@ -49,8 +50,8 @@ class NumberColumn:
         return self.bound(part * self.variance) > 0
 
     def bound(self, mean_square: float) -> Fraction:
-        """The largest error of each number with which the column's mean squared error is at most
-        mean_square; 0 if only exact numbers achieve that."""
+        """The largest error of each number, in the column's unit, with which the column's mean
+        squared error is at most mean_square; 0 if only exact numbers achieve that."""
         return lossy.bound_of_error(self.sample, mean_square, self.decimals)
 
 
@@ -65,7 +66,9 @@ class TableYardstick:
 
     @classmethod
     def of(cls, source: TableSource, options: FitOptions) -> TableYardstick:
-        """The yardstick of a table, which is read once for it."""
+        """The yardstick of a table, which is read twice for it, once for a sample that tells the
+        kinds of its columns. options: those of a fit that say how columns are read. DataError if
+        there are no records."""
         # the kinds of columns are told by a sample, as for a fit
         table, _ = source.sample(RESERVOIR, options.seed)
         schema = inferred(source, table, options)
@@ -121,7 +124,7 @@ class TableYardstick:
         return bounds
 
     def psnr(self, error: float) -> float | None:
-        """None: a table has no peak."""
+        """None, whatever the error: a table has no peak."""
         return None
 
     def _mean_root(self, of_numbers: Mapping[str, float], of_others: Sequence[float]) -> float:
@@ -176,8 +179,8 @@ class PictureYardstick:
 
     @classmethod
     def _of_values(cls, parts: Iterable[Array]) -> PictureYardstick:
-        """The yardstick of the values of pixels, which come in parts: arrays of any shape, uint8 or
-        uint16."""
+        """The yardstick of the values of pixels, which come in parts: arrays of any shape, all
+        uint8 or all uint16; one of uint16 is enough for `highest` to be that of 16 bits."""
         # all values together are one column
         moments = _Moments(1)
         highest = SHALLOW
@@ -193,12 +196,13 @@ class PictureYardstick:
         return cls(deviation, int(count), highest)
 
     def of_figures(self, figures: Mapping[str, Json]) -> float:
-        """The error of a lossy archive of pictures, from the root mean squared error that it
-        reports."""
+        """The error of a lossy archive of pictures, 0 being exact, from the root mean squared error
+        in levels that its figures report as "rmse"."""
         return float(figures["rmse"]) / self.deviation
 
     def of_square(self, square: float) -> float:
-        """The error of an archive of pictures, from the sum of squared errors of all values."""
+        """The error of an archive of pictures, from the sum of squared errors of all values, in
+        squared levels."""
         mean_square = square / max(1, self.count)
         noise = mean_square**0.5
         return float(noise / self.deviation)
@@ -227,6 +231,8 @@ class _Columns:
     occurs."""
 
     def __init__(self, schema: Schema) -> None:
+        """schema: how the table's columns are read; those that models only take as conditions are
+        left out."""
         self.schema = schema
         # the places of both kinds of columns among those of a record
         self.numbers: list[int] = []
@@ -256,7 +262,8 @@ class _Columns:
 
     def yardstick(self, table: Table, where: str) -> TableYardstick:
         """The yardstick of the records added. table: a sample of them, on which bounds are tried;
-        where: the source's name, for messages."""
+        where: the source's name, for messages. Constant columns, and columns of one word, are left
+        out."""
         modelled = self.schema.modelled
         sample = _without_odd(self.schema.encode(table, where))
         # evenly spaced rows, of many
@@ -300,10 +307,11 @@ def _wrong_by_chance(counts: Sequence[int]) -> float:
 
 
 class _Moments:
-    """Counts, means and sums of squared differences from the mean, of each column, updated batch by
-    batch."""
+    """Counts, means and sums of squared differences from the mean, (columns,) each, updated batch
+    by batch."""
 
     def __init__(self, columns: int) -> None:
+        """columns: how many there are."""
         self.count = np.zeros(columns)
         self.mean = np.zeros(columns)
         self.squares = np.zeros(columns)  # of the differences from the mean
