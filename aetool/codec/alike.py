@@ -41,6 +41,7 @@ class AlikeColumns:
         if before < 0:
             return None
         plan = plans[before]
+        # with features a search may find better ones: two periods of eight are searched, in turn
         if plan.features:
             if before // self.period % 8 in SEARCHED_OF_EIGHT:
                 return None
@@ -52,9 +53,10 @@ class AlikeColumns:
         return moved(plan, self.period)
 
     def found(self, plans: list[Plan], plan: Plan) -> None:
-        """Note that a search chose `plan` for the next column. If that equals the plan it would
-        have reused, but for its bins, more columns are offered a plan before the next search; else
-        the next one is searched, too. plans: of all columns before it, in order."""
+        """Note that a search chose `plan` for the next column, after `offered` returned None for
+        it. If that equals the plan it would have reused, but for its bins, more columns are offered
+        a plan before the next search; else the next one is searched, too. plans: of all columns
+        before it, in order."""
         before = len(plans) - self.period
         place = len(plans) % self.period
         stretch = 0

@@ -198,7 +198,8 @@ class Archive:
 
     @property
     def rows(self) -> int:
-        """Records in the archive; of an index, in all its parts."""
+        """How many records the archive has, those of damaged blocks before the last good one
+        included; of an index, in all its parts."""
         if isinstance(self.content, Parts):
             return self.content.rows
         return self.reader.rows
@@ -272,9 +273,10 @@ class Archive:
 
     @property
     def model(self) -> Bundle:
-        """The model that the archive is decoded with: the embedded one, the one offered, or the
-        first one with the recorded hash in the folders of $AETOOL_MODEL_PATH; BundleError if there
-        is none, ArchiveError if its code has another size than the archive's."""
+        """The model that the archive is decoded with: the embedded one, else the one offered when
+        it was opened, or the first one with the recorded hash in the folders of $AETOOL_MODEL_PATH;
+        found once, when it is first asked for. BundleError if there is none, ArchiveError if its
+        code has another size than the archive's."""
         if self._model is None:
             self._model = self._find_model()
             quantiser = getattr(self.content, "quantiser", None)
@@ -311,8 +313,8 @@ class Archive:
 
     @property
     def has_idle_model(self) -> bool:
-        """Whether a model was offered that decoding does not need: the archive needs none, or
-        another."""
+        """Whether a model was offered that decoding does not need: the archive names none (it needs
+        none, or has its model inside), or names another."""
         offered = self._offered_model
         wanted = self.reader.model
         if offered is None:
@@ -338,7 +340,7 @@ class Archive:
     @property
     def foreseen(self) -> Shared:
         """What the model knows about the columns, for an archive that cannot be read without it:
-        ArchiveError where `shared` is None."""
+        `shared`, with its errors, and ArchiveError where that is None."""
         if self.shared is None:
             raise self.reader.damaged("its header says too little")
         return self.shared
@@ -507,6 +509,7 @@ class Archive:
     ) -> Generator[tuple[int, Block | ArchiveError], None, None]:
         """Read the blocks of these numbers here and decode them on an engine; yields (number, block
         or error), in their order."""
+        # the engine returns blocks alone, in order: their numbers wait here
         under_way: deque[int] = deque()
 
         def stored() -> Iterator[StoredBlock | ArchiveError]:
@@ -609,7 +612,8 @@ class Archive:
         return frame
 
     def _frame(self, first: int, last: int) -> Any:
-        """Records first:last in Python, of a table the chosen columns."""
+        """Records first:last in memory, as `__getitem__` describes them, of a table the chosen
+        columns."""
         if self.columns is None:
             return self.content.frame(self, first, last)
         return self.content.frame_of_columns(self, first, last, self.columns)
@@ -624,8 +628,9 @@ class Archive:
 
     @contextmanager
     def sensible(self) -> Iterator[None]:
-        """Context manager: ValueError and the like, which values that make no sense raise, become
-        ArchiveError with the archive's name, since such values are damage and no bug."""
+        """Context manager: ValueError and the like, which values that make no sense raise, or a
+        lack of memory, become ArchiveError with the archive's name, since such values are damage
+        and no bug."""
         try:
             yield
         except ArchiveError as error:

@@ -61,8 +61,8 @@ def unpack(data: bytes, widths: U8) -> U64:
 
 
 def search(values: Int64s, edges: Int64s) -> npt.NDArray[np.uint32]:
-    """For each value how many edges are less than or equal to it, (n,) uint32. values: (n,);
-    edges: (m,), ascending."""
+    """For each value how many edges are less than or equal to it, (n,) uint32. values: (n,), in any
+    order; edges: (m,), ascending, which is not checked."""
     if kernel.C is None:
         return np.searchsorted(edges, values, "right").astype(np.uint32)
     counts = np.empty(len(values), np.uint32)
@@ -110,8 +110,8 @@ def _by_digit(values: U64, digit: int) -> Int64s:
 
 
 def _ramp(widths: U8) -> Int64s:
-    """For each width w in turn the numbers 0 .. w - 1, all in one array: for every bit its place
-    within its value."""
+    """For each width w in turn the numbers 0 .. w - 1, all in one array, (sum of widths,) int64:
+    for every bit its place within its value."""
     size = widths.astype(np.int64)
     first = np.cumsum(size) - size
     # bits are numbered through, and each counts from the first one of its value

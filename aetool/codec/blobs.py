@@ -20,8 +20,8 @@ def varint(value: int) -> bytes:
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """Read the whole number that `varint` wrote at data[at:]; returns (value, position behind it).
-    ArchiveError if it is cut short or takes more than nine bytes."""
+    """Read the whole number that `varint` wrote and that begins at data[at]; returns (value,
+    position behind it). ArchiveError if it is cut short or takes more than nine bytes."""
     value = shift = 0
     while True:
         if at >= len(data) or shift > 56:

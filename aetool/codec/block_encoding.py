@@ -92,8 +92,9 @@ class BlockEncoder:
         return taken, plans
 
     def _bits_of_blobs(self, column: Coded) -> float:
-        """Bits that a column's description and blobs take. A dictionary counts by the column's
-        share of it, if no column before has stored it, else not at all."""
+        """Bits that a column's description, as JSON that is deflated alone, and its blobs take. A
+        dictionary counts by the column's share of it, if no column before has stored it, else not
+        at all."""
         size = len(deflate(column.meta.to_json()))
         size += sum(map(len, column.blobs))
         bits = 8.0 * size
@@ -106,6 +107,7 @@ class BlockEncoder:
         """Estimate what a column, encoded in one way, would take if it came next: (bits, the plans
         of its streams). The encoder stays as it is."""
         bits = self._bits_of_blobs(column)
+        # the streams of the column may look at one another: each joins this copy
         known = self.known.copy()
         planner = planning.Planner(known, self.planner.effort)
         plans: list[Plan] = []
@@ -150,13 +152,14 @@ class BlockEncoder:
             self._add_stream(stream, likeness, plan)
 
     def _stored_parts(self, column: Coded, place: int) -> tuple[Meta, list[bytes]]:
-        """(the column's meta, its blobs) as they are stored. place: the column's. A dictionary that
-        several columns use is among the blobs of the first of them, which is noted in `owners`;
-        metas of the others name that column's place."""
+        """(the column's meta, its blobs) as they are stored. place: the column's in the block, from
+        0. A dictionary that several columns use is among the blobs of the first of them, which is
+        noted in `owners`; metas of the others name that column's place."""
         meta = column.meta
         book = column.book
         if book is None:
             return meta, column.blobs
+        # the first column that uses a dictionary stores it
         owner = self.owners.setdefault(id(book), place)
         is_own = owner == place
         blobs = [book.blob] if is_own else []

@@ -203,7 +203,8 @@ def _way_of(column: Coded, taken: Coded) -> int:
 
 def _head(words: dict[str, Json], encoder: BlockEncoder) -> bytes:
     """The description of a block as deflated bytes: `words`, and for each column what the encoder
-    stores of it. b"" where a decoder assumes just that of a block without a description."""
+    stores of it. b"" where that is just what a decoder assumes of a block without one: all as in
+    the shared model, or, without a model, one run of bytes."""
     description = encoder.description()
     parts = itertools.chain.from_iterable(description.values())
     is_foreseen = encoder.shared is not None and all(part is None for part in parts)
@@ -342,6 +343,7 @@ class _Decoder:
             count = blobs + 1
         lengths, self.at = lengths_of(self.payload, self.at, count)
         self.sizes = iter(lengths)
+        # the description and the lengths of parts are of no cell
         if self.ledger is not None:
             self.ledger.close(self.at, ledgers.PLANS)
         if are_joined:
@@ -413,8 +415,9 @@ class _Decoder:
         return blobs
 
     def _cell_book(self, meta: RankMeta, blobs: list[bytes]) -> Book:
-        """The dictionary that the next column's values are positions in: its own, or that of the
-        earlier column that meta names; ArchiveError if that one has none."""
+        """The dictionary of cells that the next column's values are positions in: its own, or that
+        of the earlier column that meta names; ArchiveError if that one has none. blobs: the
+        column's."""
         place = len(self.out.columns)
         if meta.of is None:
             self.cell_books[place] = Book(blobs[0])
@@ -424,9 +427,10 @@ class _Decoder:
         return self.cell_books[meta.of]
 
     def _chosen(self, where: int, blobs: list[bytes], ranks: Int) -> Int:
-        """Look up ranks in a dictionary of numbers: (n,), the number at each position. where: the
-        column that the dictionary is stored with, or OWN_BOOK. ArchiveError for a position or
-        dictionary that is not there."""
+        """Look up ranks, (n,) positions from 0, in a dictionary of numbers: (n,), the number at
+        each. where: the place of the column that the dictionary is stored with, or OWN_BOOK: it is
+        blobs[0], those of the next column. ArchiveError for a position or dictionary that is not
+        there."""
         if where == OWN_BOOK:
             where = len(self.out.columns)
             self.books[where] = book_from_bytes(blobs[0])
@@ -449,14 +453,15 @@ class _Decoder:
         return pictures.tobytes()
 
     def _part(self) -> bytes:
-        """The bytes of the next part of the payload, which is then passed over."""
+        """The bytes of the next part of the payload, a blob or a stream, which is then passed over.
+        `run` must have read the lengths."""
         begin = self.at
         self.at += next(self.sizes)
         return self.payload[begin : self.at]
 
     def _plan(self, number: int) -> Plan | None:
         """The plan that the block's description has for a stream, by its number from 0; None if it
-        is the shared model's."""
+        is the shared model's. IndexError if there are fewer."""
         if self.stored is None:
             return None
         return self.stored[number]
@@ -493,11 +498,13 @@ class _Decoder:
     ) -> Int:
         """Decode the values of stream `number` by its plan, (n,) int64, from the part that all
         streams share or from a part of its own; adds the stream to `known`. prime: counts that its
-        frequency tables begin with, None: none; stream: its `present` says in which rows."""
+        frequency tables begin with, None: none; stream: its `present` says in which rows. sizes: by
+        coder, to which the bytes of the part are added. ArchiveError if it is damaged."""
         count = self.rows
         if stream.present is not None:
             count = int(stream.present.sum())
         known = self.known
+        # under a shared model a stream that never changes has a mark, and no symbols
         mark = self.marks.get(number, integers.MOVING)
         if self.joined is None:
             part = self._part()
@@ -533,8 +540,9 @@ def _plan_or_none(stored: Json) -> Plan | None:
 
 
 def _coder(plan: Plan) -> str:
-    """The name of the coder of a plan's stream, as shown to users: "student", "lzma", "numeric"
-    ..."""
+    """The name of the coder of a plan's stream, as shown to users: by its features "student" or
+    "parent", by its transform such as "difference" or "key", else "lzma", "numeric" or "order-0".
+    """
     if plan.packed is not None:
         return "lzma"
     kinds = {type(feature) for feature in plan.features}

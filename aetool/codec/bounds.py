@@ -80,7 +80,7 @@ class Column:
         return Column(self.text, start, stop)
 
     def cells(self) -> list[bytes]:
-        """The bytes of each cell."""
+        """The bytes of each cell, n of them, in order."""
         return spans.cells_of(self.text, self.start, self.stop)
 
     def same(self, other: Column) -> bool:
@@ -103,7 +103,7 @@ class Column:
         return text_decimals.parsed(self._text_cells(), affixes)
 
     def _text_cells(self) -> TextCells:
-        """The cells as a coder of text takes them."""
+        """The cells as TextCells, which the functions of text_decimals take; nothing is copied."""
         return TextCells(self.text, self.start, self.stop)
 
     def near(self, other: Column, bound: Fraction) -> bool:
@@ -200,7 +200,7 @@ class Decimals:
         return True
 
     def fraction(self, row: int) -> Fraction:
-        """Number `row` as an exact fraction."""
+        """Number `row`, from 0, as an exact fraction."""
         digits = int(self.digits[row])
         places = int(self.places[row])
         return Fraction(digits, 10**places)

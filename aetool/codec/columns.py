@@ -71,7 +71,8 @@ class Decoded:
 
 
 def bytes_column(blob: bytes) -> Coded:
-    """A column that is nothing but one blob. blob: packed already, by blobs.pack."""
+    """A column that is nothing but one blob, without streams. blob: packed already, by
+    blobs.pack."""
     return Coded(BytesMeta(), [], [blob])
 
 

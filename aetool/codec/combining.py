@@ -50,6 +50,7 @@ def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterat
     rows = _rows(stream, known.rows)
     if len(rows) < FEWEST or not parents:
         return
+    # a row for each of the block's: other streams are looked at by row
     by_row = np.zeros(known.rows, np.int64)
     if stream.present is None:
         by_row[:] = stream.values
@@ -71,7 +72,8 @@ def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterat
 
 def _regressors(parents: Sequence[int], known: Known, rows: Int) -> list[_Regressor]:
     """Each parent stream at the sampled rows, then at the row before each, but for those that are
-    constant there or have too wide a range. parents: numbers of streams; rows: (sampled rows,)."""
+    constant there or whose values are 2^52 or more apart. known: the streams so far; parents:
+    numbers of streams; rows: (sampled rows,)."""
     regressors = []
     for parent in parents:
         for lag in (0, 1):

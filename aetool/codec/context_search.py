@@ -84,7 +84,8 @@ class Candidate:
 
     @classmethod
     def of(cls, feature: Feature, marks: rans.U32 | None, radix: int) -> Candidate:
-        """The candidate for a feature, with the bits that it takes in the plan."""
+        """The candidate for a feature, with the bits that it takes in the plan. marks, radix: as of
+        Candidate."""
         return cls(feature, marks, radix, bits_of_feature(feature))
 
     @property
@@ -183,6 +184,7 @@ class ContextSearch:
         radices: list[int] = []
         own = None
         for one in _own_first(chosen):
+            # features are digits of one number, the context's, each of its own radix
             radices.append(one.radix)
             if isinstance(one.feature, OwnSymbol):
                 own = integers.classes_of_symbols(one.feature.edges, alphabet)
@@ -250,7 +252,8 @@ class ContextSearch:
         value.
 
         Only the parents, the streams that may serve as context for this one, have values and
-        symbols there, (sampled rows,) each; all other streams are empty.
+        symbols there, (sampled rows,) each; all other streams are empty. Neighbouring rows of the
+        sample need not be neighbours in the block.
         """
         rows = self.rows
         if self.stream.present is not None:
@@ -267,7 +270,8 @@ class ContextSearch:
 
 
 def _own_first(chosen: Sequence[Candidate]) -> list[Candidate]:
-    """The features in their order, but the stream's own symbol before, if chosen, ahead of all."""
+    """The features as a list in their order, but the stream's own symbol before, if chosen, ahead
+    of all."""
     return sorted(chosen, key=lambda one: not one.is_own)
 
 
@@ -302,6 +306,7 @@ def classes_of(symbols: rans.U16, alphabet: int, most: int) -> Int:
     edges = []
     in_class = 0.0
     for symbol, count in enumerate(used[:-1].tolist()):
+        # each class takes its share of what is left for it and those after it
         in_class += count
         if in_class >= left / room and in_class > 0 and room > 1:
             edges.append(symbol + 1)

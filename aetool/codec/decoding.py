@@ -107,9 +107,10 @@ def gaps_of(records: Float) -> bytes:
 
 def put_gaps(schema: Schema, records: Float, raw: bytes) -> None:
     """Change decoded records, (rows, columns), in place, to be NaN exactly where they were missing.
-    raw: the bits of gaps_of, b"" if none were; ArchiveError if it has another length. A
-    cell that the decoder wrongly left missing becomes what is usual in its column: of numbers the
-    median, of categories the commonest level."""
+    records: float64, a column for each that the schema models; raw: the bits of gaps_of, b"" if
+    none were; ArchiveError if it has another length. A cell that the decoder wrongly left missing
+    becomes what is usual in its column: of numbers the median, of categories the commonest level.
+    """
     gaps = np.zeros(records.shape, np.bool_)
     if raw:
         if len(raw) != -(-records.size // 8):

@@ -61,15 +61,16 @@ def read(cells: Sequence[bytes]) -> tuple[Doubles, Mask, bool]:
 
 
 def _are_same(texts: list[str], others: list[str]) -> Mask:
-    """(n,): which texts are the same as those beside them, of two lists of n."""
+    """(n,) bool: which texts are the same as those beside them, of two lists of n; ValueError for
+    lists of different lengths."""
     pairs = zip(texts, others, strict=True)
     comparisons = [text == other for text, other in pairs]
     return np.array(comparisons, np.bool_)
 
 
 def written(numbers: Doubles, bare: bool) -> list[str]:
-    """The shortest text of each number that reads as the same float, as Python's repr writes it.
-    bare: whole numbers without ".0"."""
+    """The shortest text of each number, (n,), that reads as the same float, as Python's repr writes
+    it. bare: whole numbers without ".0"."""
     texts = [repr(number) for number in numbers.tolist()]
     if bare:
         texts = [text.removesuffix(POINT) for text in texts]
@@ -242,6 +243,7 @@ def _ordered(numbers: Doubles) -> Int:
 
 
 def _from_ordered(ordered: Int) -> Doubles:
-    """The inverse of `_ordered`: floats, (n,), from whole numbers that sort as the floats do."""
+    """The inverse of `_ordered`: floats, (n,) float64, from whole numbers that sort as the floats
+    do."""
     bits = np.where(ordered < 0, ordered ^ SIGN, ordered)
     return np.ascontiguousarray(bits).view(np.float64)

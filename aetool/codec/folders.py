@@ -123,6 +123,7 @@ def read(path: Path, name: str, keep: bool) -> Iterator[Picture]:
         with path.open("rb") as file:
             offset = 0
             raw = file.read(PIECE)
+            # an empty file has one piece, too: it would else have none, and be lost
             while raw or not offset:
                 yield Picture(name, raw=raw, permissions=permissions, offset=offset)
                 offset = offset + len(raw)
@@ -151,8 +152,8 @@ def joined(pictures: Iterable[Picture]) -> Iterator[Picture]:
 
 
 def _is_worth(picture: images.PlainPicture) -> bool:
-    """Whether a picture with a palette has enough pixels to be stored by pixel; icons have not, and
-    are smaller as bytes of files."""
+    """Whether a picture with a palette has enough pixels to be stored by pixel, LEAST_PIXELS for
+    each colour; True of one without; icons have not, and are smaller as bytes of files."""
     if picture.palette is None:
         return True
     return picture.pixels.size >= LEAST_PIXELS * len(picture.palette.colours)

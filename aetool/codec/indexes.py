@@ -35,10 +35,11 @@ class OpenPart:
         index: Archive,
         items_of_part: Iterator[ItemOfPart],
     ) -> Iterator[ItemOfPart] | None:
-        """Read the items of this part and yield them; None if the part is damaged and only the
-        digest of the whole could tell which items are right, so that all of it is lost, and noted
-        in index.lost. Other damage raises ArchiveError while items are read. index: the archive of
-        which it is a part."""
+        """An iterator of the items of this part, such as blocks; None, if the index is lenient,
+        where the part is damaged and only the digest of the whole could tell which items are right,
+        so that all of it is lost, and noted in index.lost. Other damage raises ArchiveError while
+        items are read. index: the archive of which it is a part; items_of_part: read from the part.
+        """
         if not (index.lenient and self.archive.reader.unsealed):
             return items_of_part
         try:
@@ -50,7 +51,8 @@ class OpenPart:
 
     def tell_as_lost(self, index: Archive, error: ArchiveError) -> None:
         """Raise `error` unless index is lenient; else add a line to index.lost, all records of this
-        part being lost by it. The part's own `lost` is emptied then."""
+        part being lost by it. The lines that the part's archive has in its `lost` are dropped then.
+        """
         if not index.lenient:
             raise error
         # what else is damaged in it, nobody needs to know
@@ -113,7 +115,7 @@ def parts(index: Archive, content: Parts, first: int, last: int) -> Iterator[Ope
 
 def places(index: Archive) -> Iterator[BlockPlace]:
     """Yield where each block of all parts lies in its own file; `number` and `first` count through
-    all parts."""
+    all parts, from 0. Errors as of `parts`."""
     number = 0
     for opened in index.parts(0, index.rows):
         for place in opened.archive.reader.blocks:

@@ -251,8 +251,8 @@ def forward(
 
 
 def _bins_of(plan: Plan, symbols: U16) -> tuple[U8, Int]:
-    """((n,) width in bits, (n,) first number) of the bin of each symbol. What lies in no bin has
-    the symbol behind the last: it is stored in 64 bits, from 0 on."""
+    """((n,) uint8 width in bits, (n,) int64 first number) of the bin of each symbol. What lies in
+    no bin has the symbol behind the last: it is stored in 64 bits, from 0 on."""
     widths = np.append(plan.widths, MOST_RAW_BITS)
     widths = widths.astype(np.uint8)
     starts = np.append(plan.starts, 0)
@@ -308,8 +308,9 @@ def encode(
 
 
 def stillness(values: Int, usual: int) -> int:
-    """A mark that says how constant a stream's values, (n,), are: USUAL if every one is
-    `usual`, or there are none; STILL if all are one other number; MOVING if they differ."""
+    """A mark that says how constant the values of a stream, (n,), are, as one symbol in place of
+    all: USUAL if every one is `usual`, or there are none; STILL if all are one other number; MOVING
+    if they differ."""
     if (values == usual).all():
         return USUAL
     is_still = (values == values[0]).all()
@@ -319,7 +320,7 @@ def stillness(values: Int, usual: int) -> int:
 def marked(marks: Sequence[int], numbers: Sequence[int], counts: U32) -> Pushed:
     """Prepare the marks of streams, their `stillness`, for the entropy coder. marks: USUAL, STILL
     or MOVING of each stream, numbers: the stream's number. counts: (streams, 3), how often the
-    model's training saw each mark of each stream."""
+    model's training saw each mark of each stream, of all that the model has."""
     layout, base = _marks_layout(counts, numbers)
     symbols = np.array(marks, np.uint16)
     pairs = rans.forward(symbols, base, layout)
@@ -382,7 +383,8 @@ def _know(plan: Plan, stream: Stream, known: Known) -> None:
 
 
 class Account(Protocol):
-    """Collects the bits that each value takes while streams are decoded; see ledger.Ledger."""
+    """Collects the bits that each value takes while streams are decoded; see ledger.Ledger.
+    `decode` calls one of its methods for each stream."""
 
     def symbols(
         self,
@@ -392,11 +394,13 @@ class Account(Protocol):
         known: Known,
         prime: Counts,
     ) -> None:
-        """Count the bits of the symbols that were decoded of a stream, from its plan and counts."""
+        """Count the bits of the symbols, (n,), that were decoded of a stream by its plan, those of
+        raw bits included. known: the streams before it; prime: counts that its tables began with.
+        """
 
     def packed(self, packed: Packed, stream: Stream, data: bytes) -> None:
         """Count the bits of a stream that was decoded from `data`, in which its values were
-        compressed as bytes."""
+        compressed as bytes, packed.size for each value."""
 
 
 class Source:
@@ -429,8 +433,8 @@ class Source:
         return np.zeros(count, np.uint16)
 
     def raw(self, widths: U8) -> U64:
-        """Read a number of each of these widths, in bits, from the rest of the bytes; ArchiveError
-        unless they fill it."""
+        """Read a number of each of these widths, (n,) from 0 to 64 bits, from the rest of the
+        bytes: (n,), to be called after `symbols`; ArchiveError unless they fill it."""
         return bits.unpack(self.data, widths)
 
 
@@ -471,8 +475,9 @@ class Joined(Source):
         return self.chain.decode(count, base, layout)
 
     def marks(self, numbers: Sequence[int], counts: U32) -> dict[int, int]:
-        """Decode the marks of the streams of these numbers, which come first; returns them by
-        number. counts: as of `marked`. ArchiveError if the data end too early."""
+        """Decode the marks of the streams of these numbers, which come first, so that it is to be
+        called before the streams are decoded; returns them by number. counts: as of `marked`.
+        ArchiveError if the data end too early."""
         if self.chain is None:
             raise ArchiveError("damaged: a coded stream is missing")
         layout, base = _marks_layout(counts, numbers)
@@ -503,8 +508,8 @@ class Joined(Source):
         return stream.values
 
     def raw(self, widths: U8) -> U64:
-        """Read a number of each of these widths, in bits, from as many bytes as they fill; the
-        bytes behind are the next stream's. ArchiveError if there are fewer."""
+        """Read a number of each of these widths, (n,) from 0 to 64 bits, from as many bytes as they
+        fill: (n,); the bytes behind are the next stream's. ArchiveError if there are fewer."""
         count_of_bits = int(widths.sum(dtype=np.int64))
         size = (count_of_bits + 7) // 8
         bytes_of_stream = self.data[:size]
@@ -512,7 +517,8 @@ class Joined(Source):
         return bits.unpack(bytes_of_stream, widths)
 
     def finish(self) -> None:
-        """Raise ArchiveError if any symbols or raw bits are left that no stream has read."""
+        """Raise ArchiveError if any symbols or raw bits are left that no stream has read. To be
+        called after the last stream."""
         if self.chain is not None:
             self.chain.finish()
         if self.data:
@@ -520,7 +526,8 @@ class Joined(Source):
 
 
 def joined(streams: Sequence[Pushed]) -> bytes:
-    """Encode streams as one: varint length of rANS, rANS of all in one lane, raw bits of all."""
+    """Encode streams, in order, as one, which Joined reads: varint length of rANS, rANS of all in
+    one lane, raw bits of all."""
     no_pairs = np.zeros(0, np.uint32)
     pairs_of_streams = [stream.pairs for stream in streams]
     pairs = np.concatenate([no_pairs, *pairs_of_streams])

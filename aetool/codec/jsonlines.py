@@ -55,7 +55,8 @@ class Lines:
     values: list[list[bytes]] = field(default_factory=list)
 
     def add(self, line: bytes) -> None:
-        """Take one more line apart into its frame and values. line: with its line end."""
+        """Take one more line apart into its frame and values. line: with its line end. Any bytes
+        will do."""
         frame, line_values = cut(line)
         if frame not in self.frames:
             new_number = len(self.frames)
@@ -83,8 +84,8 @@ class Lines:
     @property
     def are_alike(self) -> bool:
         """Whether the lines share frames enough to be stored as columns: at least LEAST_ALIKE lines
-        for each frame, or all of one frame, and no more than MOST_FRAMES frames and MOST_COLUMNS
-        columns."""
+        for each frame, or all of one frame (also of fewer lines), and no more than MOST_FRAMES
+        frames and MOST_COLUMNS columns."""
         if self.are_too_many:
             return False
         # fewer lines than that may still have one frame
@@ -189,7 +190,8 @@ def _column(rows: list[int], values: list[bytes], count: int) -> Coded:
 
 
 def is_text(block: Block) -> bool:
-    """Whether a block stores its lines as one text, not as frames and columns."""
+    """Whether a block stores its lines as one text, not as frames (what stands around values) and
+    columns of values."""
     return "frames" not in block.words
 
 
@@ -208,8 +210,8 @@ def keys_of(block: Block) -> list[str]:
 
 
 def key_text(key: bytes) -> str:
-    """A key as people read it, without quotes and colon; "value" for b"", the key of values in no
-    object."""
+    """A key, with quotes and colon as it is written, as people read it, without them; "value" for
+    b"", the key of values in no object."""
     name = key.rstrip(b": \t")
     return _unquoted(name) or "value"
 
@@ -222,8 +224,8 @@ def _unquoted(text: bytes) -> str:
 
 
 def values_by_key(line: bytes) -> dict[str, list[str]]:
-    """The values of a line by key, as `key_text` has it, a list for each, in their order; texts
-    without their quotes."""
+    """The values of a line of JSON by key, as `key_text` has it, a list for each, in their order;
+    texts without their quotes."""
     frame, line_values = cut(line)
     columns = columns_of(frame)
     by_key: dict[str, list[str]] = {}
@@ -296,7 +298,7 @@ def _frame(parts: Sequence[str]) -> list[bytes]:
 
 
 def _values(column: cells.CellColumn) -> list[bytes]:
-    """The value of a column in each line; b"" in lines that have none."""
+    """The value of a column in each line; b"" in lines that have none. column: decoded cells."""
     stop = column.ends
     start = stop - column.lengths()
     return spans.cells_of(column.bytes, start, stop)

@@ -115,15 +115,17 @@ class Keying:
         return list(dict.fromkeys(parent for _, parent in ranked))
 
     def _keys(self, number: int, known: Known) -> _Keys | None:
-        """Prepare stream `number` as possible keys, once; None if it has, in the first ROWS rows,
-        fewer than FEWEST_KEYS different values, or less than LEAST_REPEATED rows for each."""
+        """Prepare stream `number` as possible keys, once, and note it in looked_at; None if it has,
+        in the first ROWS rows, fewer than FEWEST_KEYS different values, or less than LEAST_REPEATED
+        rows for each."""
         if number not in self.looked_at:
             self.looked_at[number] = _keys_of(known.values[number][:ROWS])
         return self.looked_at[number]
 
     def _alike(self, number: int, before: int) -> list[int]:
         """The numbers of the streams below `before` whose keys are at least to the share IN_COMMON
-        also keys of stream `number`. Only streams that `plans` has looked at are compared."""
+        also keys of stream `number`. Only streams that `plans` has looked at are compared; `number`
+        must be one of these, and have keys."""
         keys = self.looked_at[number]
         assert keys is not None
         alike = []
@@ -163,8 +165,9 @@ def _size(r: Int) -> float:
 
 
 def _keys_of(values: Int) -> _Keys | None:
-    """Prepare values, (rows,), as keys of another stream; None if fewer than FEWEST_KEYS of them
-    are different, or each comes fewer than LEAST_REPEATED times on average."""
+    """Prepare values, (rows,) int64 in the order of the block, as keys of another stream; None if
+    fewer than FEWEST_KEYS of them are different, or each comes fewer than LEAST_REPEATED times on
+    average."""
     order = bits.ascending(values)
     ordered = values[order]
     came_before = np.zeros(len(ordered), np.bool_)

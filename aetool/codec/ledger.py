@@ -84,8 +84,9 @@ class Ledger:
         self.blobs.append(list(column_blobs))
 
     def begin_stream(self, is_plan_told: bool) -> None:
-        """Begin the next stream of the column. is_plan_told: whether the block describes the
-        stream's plan; the bits that describe its bins then count as its values'."""
+        """Begin the next stream of the column; to be called before `symbols` or `packed`.
+        is_plan_told: whether the block describes the stream's plan; the bits that describe its bins
+        then count as its values'."""
         self._is_plan_told = is_plan_told
 
     def close(
@@ -94,7 +95,8 @@ class Ledger:
         name: str = CODERS,
     ) -> None:
         """End a part of the payload: its bits that were not reported for any cell since the last
-        part are added to the overhead `name`. size: of the part, in bytes."""
+        part are added to the overhead `name`. size: of the part, in bytes. So the sum of all bits
+        is that of the payload."""
         self.overhead[name] += 8 * size - self._reported
         self._reported = 0.0
 
@@ -130,8 +132,8 @@ class Ledger:
 
     def _pay_bins(self, plan: Plan, stream: Stream, symbols: U16, known: Known) -> None:
         """Move the bits that describe a plan's bins from overhead to the cells, in equal parts to
-        those in each bin. symbols: (n,), by which values are known to lie in a bin. In `judged` the
-        first values of a stream, which nothing predicts, pay none."""
+        those in each bin. symbols: (n,), the number of the bin of each value, that behind the last
+        for none. In `judged` the first values of a stream, which nothing predicts, pay none."""
         letters = np.array(
             [len(str(step)) + 1 for step in np.diff(plan.starts, prepend=0).tolist()]
         )
@@ -154,8 +156,8 @@ class Ledger:
         stream: Stream,
         data: bytes,
     ) -> None:
-        """Add the bits of a stream whose values were squeezed as bytes to its cells. data: the
-        squeezed bytes."""
+        """Add the bits of a stream whose values were squeezed as bytes, packed.size for each value,
+        to its cells. data: the squeezed bytes; ArchiveError if they are damaged."""
         _, bits = blobs.priced(data)
         taken = bits.reshape(-1, packed.size).sum(axis=1)
         self._add(stream, taken, without_learning(taken))
@@ -166,8 +168,8 @@ class Ledger:
         taken: Float,
         judged: Float,
     ) -> None:
-        """Add bits to the cells of the current column in which a stream has values. taken: (n,),
-        what each took; judged: (n,), what each is judged by."""
+        """Add bits to the cells of the current column, that of the last `begin_column`, in which a
+        stream has values. taken: (n,), what each took; judged: (n,), what each is judged by."""
         present = slice(None) if stream.present is None else stream.present
         self.taken[-1][present] += taken
         self.judged[-1][present] += judged

@@ -43,7 +43,7 @@ def check_cells(rows: int, columns: int) -> None:
 
 def check_records(rows: int, columns: int) -> None:
     """Raise ArchiveError if an Arrow batch claims more than MAX_RECORD_CELLS cells (rows * columns,
-    no columns counting as one)."""
+    no columns counting as one); nothing else is checked."""
     if rows * max(1, columns) > MAX_RECORD_CELLS:
         raise ArchiveError(
             f"damaged: a block claims {rows} records of {columns} columns; at most "
@@ -53,7 +53,7 @@ def check_records(rows: int, columns: int) -> None:
 
 def check_decoded(rows: int, width: int) -> None:
     """Raise ArchiveError if rows * width, the numbers that a model's decoder reads or makes, are
-    more than MAX_DECODED."""
+    more than MAX_DECODED. rows: codes; width: numbers of each, in or out."""
     if rows * width > MAX_DECODED:
         raise ArchiveError(
             f"damaged: a block claims {rows} codes, each of {width} numbers; at most {MAX_DECODED} "

@@ -54,8 +54,8 @@ class Quantiser:
         return np.asarray(limited, np.int64)
 
     def restore(self, q: Int) -> Code:
-        """(rows, latent) float32: the codes of whole numbers q, (rows, kept), that `quantise`
-        returned."""
+        """(rows, latent) float32: the codes, rounded to steps, of whole numbers q, (rows, kept),
+        that `quantise` returned."""
         rows = len(q)
         z = np.tile(self.centre, (rows, 1))
         z[:, self.kept] += q * self.step[self.kept]
@@ -86,7 +86,7 @@ class Quantiser:
 
 
 def _floats_from_hexadecimal(texts: list[str]) -> Float:
-    """(n,) float64: numbers that float.hex wrote, bit for bit."""
+    """(n,) float64: numbers that float.hex wrote, bit for bit; ValueError for other texts."""
     return np.array([float.fromhex(text) for text in texts])
 
 
@@ -135,14 +135,16 @@ def choose(
     weight = mean_square**0.5 or 1.0
 
     def at(scale: float) -> Quantiser:
-        """The quantiser whose steps are of this common scale."""
+        """The quantiser whose steps all have this scale, a factor of those that add as much
+        distortion in every unit."""
         step = scale * weight * unit
         return Quantiser(centre, step, kept)
 
     judge = distortion if target is None else error
 
     def reached(scale: float) -> float:
-        """What `judge` says of the records that come back with steps of this common scale."""
+        """The error, or with target None the distortion, of the records that come back with steps
+        of this scale, as of `at`."""
         quantiser = at(scale)
         q = quantiser.quantise(z)
         restored = quantiser.restore(q)

@@ -79,13 +79,13 @@ class Meta:
 
     @property
     def blobs(self) -> int:
-        """How many blobs of bytes the column has."""
+        """How many blobs, parts that are bytes of any kind, the column has: 0 or 1."""
         return 0
 
     @property
     def kinds(self) -> int:
-        """How many kinds of cells the column has; if more than one, a stream has the kind of each
-        row."""
+        """How many kinds of cells, such as values, gaps and special texts, the column has, numbered
+        from 0; if more than one, a stream has the kind of each row."""
         return 1
 
     @property
@@ -101,8 +101,8 @@ class Meta:
 
     @property
     def streams(self) -> int:
-        """How many streams of whole numbers the column has: of kinds, values and raws those that it
-        needs."""
+        """How many streams, parts that are whole numbers, the column has, 0 to 3: of kinds, values
+        and raws, in this order, those that it needs."""
         return (self.kinds > 1) + (self.valued > 0) + self.has_raws
 
     def to_json(self) -> dict[str, Json]:
@@ -123,7 +123,8 @@ class Meta:
 
 @dataclass(frozen=True)
 class BytesMeta(Meta):
-    """A column that is one blob of bytes: a file, or a block's records as one text."""
+    """A column that is one blob of bytes, packed by blobs.pack: a file, or a block's records as one
+    text."""
 
     kind = "bytes"
 
@@ -140,7 +141,8 @@ class BytesMeta(Meta):
 
 @dataclass(frozen=True)
 class PixelsMeta(Meta):
-    """Pictures of one size, coded together as one blob. width: bytes of a pixel value, 1 or 2."""
+    """The pictures of a block, all of one size, coded together as one blob. width: bytes of a pixel
+    value, 1 or 2."""
 
     kind = "pixels"
     letters = "w"
@@ -191,7 +193,7 @@ class CellsMeta(Meta):
 
 def gap_in(meta: Meta) -> str | None:
     """The text that a column of this meta has in place of missing cells; None if no cell is
-    missing."""
+    missing, or its cells are no texts."""
     return meta.gap if isinstance(meta, CellsMeta) else None
 
 
@@ -205,7 +207,8 @@ def gap_of(stored: Stored) -> str | None:
 
 @dataclass(frozen=True)
 class CellsInABlob(CellsMeta):
-    """Cells that are all stored in one blob, without streams."""
+    """Cells that are all stored in one blob, without streams; a subclass for each way to pack
+    them."""
 
     letters = "gap"
 
@@ -351,7 +354,8 @@ class NumberMeta(PatternMeta):
 
     @property
     def units(self) -> list[int]:
-        """For each form what 1 of its whole numbers is worth, in units of 10^-decimals."""
+        """For each form what 1 of its whole numbers is worth, in units of 10^-decimals: the step,
+        times a power of ten if own_units."""
         digits = [self.decimals] * len(self.forms)
         if self.own_units:
             digits = [min(form, self.decimals) for form in self.forms]
@@ -457,7 +461,8 @@ class DigitsMeta(PatternMeta):
     """Cells of just `width` digits in a base, at most 18 of base 10 or 16 of base 16, stored as
     whole numbers without a sign.
 
-    is_upper: hexadecimal digits are capitals. affixes: the text before and behind each number.
+    base: 10 or 16. is_upper: hexadecimal digits are capitals. affixes: the text before and behind
+    each number.
     """
 
     kind = "digits"
@@ -515,7 +520,7 @@ class DateMeta(PatternMeta):
     @property
     def ticks_a_second(self) -> int:
         """How many ticks of a stored date make a second: 1, or a power of ten if there are
-        fractions."""
+        fractions. ValueError if the format is none."""
         return int(10 ** DateFormat.of(self.format).digits)
 
     def to_json(self) -> dict[str, Json]:
@@ -656,8 +661,8 @@ class Multiples:
 
 @dataclass(frozen=True)
 class Bits:
-    """Floats stored as their bits, as whole numbers in the order of floats. width: 16, 32 or 64
-    bits."""
+    """Floats stored as their bits, as whole numbers in the order of floats, below 0 for negative
+    ones. width: 16, 32 or 64 bits."""
 
     width: int
 
@@ -667,9 +672,9 @@ Numerals = Decimals | Multiples | Bits
 
 @dataclass(frozen=True)
 class RealMeta(NumberedMeta):
-    """Floats. numerals: how all but odd ones are stored. has_gaps, has_nans, has_odd: whether there
-    is a kind for missing cells, one for NaNs of the usual bits, and one for floats stored as their
-    bits."""
+    """Floats of a typed column. numerals: how all but odd ones are stored: as decimals, multiples
+    or bits. has_gaps, has_nans, has_odd: whether there is a kind for missing cells, one for NaNs of
+    the usual bits, and one for odd floats, which are stored as their bits."""
 
     kind = "real"
     letters = "d q o g b z n r u c"
@@ -720,8 +725,8 @@ class RealMeta(NumberedMeta):
 
 def numerals_of(stored: Stored) -> Numerals:
     """Read from a meta's JSON how floats are stored; ArchiveError unless it is just one of three
-    ways, with numbers in their range, or ValueError for a distance that is no hexadecimal float.
-    """
+    ways, as decimals ("d"), multiples ("g") or bits ("b"), with numbers in their range, or
+    ValueError for a distance that is no hexadecimal float."""
     ways = [letter for letter in "dgb" if letter in stored]
     if len(ways) != 1 or (ways != ["d"] and ("q" in stored or "o" in stored)):
         raise refused("floats must be told in one way")

@@ -44,7 +44,8 @@ LEAST_CHANCE, MOST_CHANCE = 24, 65512  # of a bit, of 65536
 
 def squash(logit: int) -> int:
     """The probability of a 1 bit, 0 .. 4095 in 4096ths, for a logit in 256ths: 4096 / (1 +
-    exp(-logit / 256)), linear between table values at every 128th logit."""
+    exp(-logit / 256)), linear between table values at every 128th logit; beyond -2047 .. 2047 it is
+    0 or 4095."""
     if logit > LARGEST:
         return 4095
     if logit < -LARGEST:
@@ -59,7 +60,7 @@ def squash(logit: int) -> int:
 
 def _stretched() -> list[int]:
     """The inverse of `squash` as a table: for each probability 0 .. 4095, in 4096ths, its logit in
-    256ths."""
+    256ths, -2047 .. 2047."""
     table: list[int] = []
     for logit in range(-LARGEST, LARGEST + 1):
         # the first logit that reaches a probability is that of all not reached before
@@ -73,7 +74,8 @@ FINAL = [squash((place - 16) * 128) * 16 for place in range(33)]
 
 
 def mixed_hash(first: int, second: int) -> int:
-    """A hash, of 32 bits, of two numbers of 32 bits."""
+    """A hash, of 32 bits without a sign, of two such numbers, whose order counts; the same as the C
+    kernel's."""
     # as in C, whose numbers of 32 bits drop what is above
     of_first = first * 0x9E3779B1 & WORD
     of_second = second + 0x7F4A7C15 + (first >> 15) & WORD
@@ -244,7 +246,7 @@ class Mixer:
 
     def _learn_weights(self, bit: int) -> None:
         """Move the three sets of weights that mixed the inputs towards what would have foretold the
-        bit, by the gradient of its cost."""
+        bit, by the gradient of its cost. bit: 0 or 1. In place."""
         rate = next(rate for most, rate in RATES if len(self.text) < most)
         target = bit << 12
         for weights, guess in zip(self.sets, self.guesses, strict=True):
@@ -286,8 +288,8 @@ class Mixer:
         return sure if bit else -sure
 
     def _class_of_length(self) -> int:
-        """The class of the match's length by which it is judged, 1 .. 28: short ones have a class
-        each."""
+        """The class of the match's length, at least 1, by which it is judged, 1 .. 28: lengths
+        below 16 have a class each."""
         length = self.length
         if length < 16:
             return length
@@ -305,7 +307,8 @@ class Mixer:
         return 2 if self.length < 32 else 3
 
     def _take(self, byte: int) -> None:
-        """Add a complete byte to the text, and update fields, contexts and the match with it."""
+        """Add a complete byte, 0 .. 255, to the text, and update fields, contexts and the match
+        with it."""
         self.text.append(byte)
         self.bits = 1
         self.count = 0
@@ -321,8 +324,8 @@ class Mixer:
 
     def _next_field(self, byte: int) -> None:
         """Note that the byte that was just read, a delimiter or a line end, ends a field: the next
-        begins behind it. Keeps where the fields of this record and of the one before begin, and
-        their hashes."""
+        begins behind it. byte: which of the two. Keeps where the fields of this record and of the
+        one before begin, and their hashes."""
         record = self.record
         record.hashes[self.field] = self.in_field
         self.field_before = self.in_field
@@ -345,7 +348,7 @@ class Mixer:
 
     def _contexts(self) -> None:
         """Compute the ten contexts by which the next byte is predicted, and set `hashes` to a hash
-        of each."""
+        of each: of the last 0 to 6 bytes, and of the field with what stands before or above it."""
         text = self.text
         # the last bytes, the latest first; zeros before the text's begin
         longest = max(ORDERS)
@@ -403,7 +406,7 @@ class Mixer:
 
     def _common_bytes(self, place: int) -> int:
         """How many bytes before a place in the text equal the last ones, at most LONGEST_ANEW: 0
-        where another stretch has the same hash."""
+        where another stretch has the same hash. place: behind the stretch."""
         text = self.text
         most = min(LONGEST_ANEW, place)
         length = 0
@@ -414,7 +417,7 @@ class Mixer:
 
 def delimiter_of(text: bytes) -> int:
     """The one of DELIMITERS that is most frequent in a text, as the number of its byte; of several
-    as frequent the first."""
+    as frequent, or none at all, the first."""
     return max(DELIMITERS, key=text.count)
 
 
@@ -457,8 +460,8 @@ def restored(data: bytes, size: int) -> bytes:
 
 
 def costs(text: bytes, delimiter: int) -> Float:
-    """(bytes,) float64: the bits that `mixed` takes for each byte of a text. delimiter: the byte
-    between its fields."""
+    """(bytes,) float64: about the bits that `mixed` takes for each byte of a text, by the
+    probabilities. delimiter: the byte between its fields, as a number."""
     if kernel.C is not None:
         bits = np.empty(len(text), np.float64)
         kernel.C.mix_costs(text, delimiter, bits)
@@ -529,7 +532,8 @@ class _Coder:
             self.code = self.code << 8 & WORD | next_byte
 
     def _middle(self) -> int:
-        """The last number of the interval's part for a 1 bit; that for a 0 bit follows it."""
+        """The last number of the interval's part for a 1 bit, as large as its probability says;
+        that for a 0 bit follows it. Asks the mixer, so only once for each bit."""
         width = self.high - self.low
         return self.low + (width * self.mixer.chance() >> 16)
 
@@ -543,6 +547,7 @@ class _Coder:
         self.mixer.learn(bit)
 
     def _shift(self) -> None:
-        """Drop the highest byte of both ends, so that 32 bits tell them apart again."""
+        """Drop the highest byte of both ends, `low` and `high`, so that 32 bits tell them apart
+        again."""
         self.low = self.low << 8 & WORD
         self.high = self.high << 8 & WORD | 255

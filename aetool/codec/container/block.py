@@ -30,7 +30,7 @@ class BlockPlace:
 
     @property
     def end(self) -> int:
-        """The offset just after the block."""
+        """The offset in the file just after the block."""
         return self.offset + self.length
 
 

@@ -75,7 +75,8 @@ class Footer:
     offset: int
 
     def to_bytes(self) -> bytes:
-        """The footer, its trailer included, as the last bytes of an archive."""
+        """The footer, its trailer included, as the last bytes of an archive. Its JSON is deflated;
+        no length is checked."""
         described = deflate(self.described)
         root = root_of(self.seals)
         sizes = self.offset, len(described), len(self.seals)
@@ -108,6 +109,7 @@ class Footer:
         places = []
         row = 0
         for number, (length, rows) in enumerate(listed):
+            # True is an int, too, and no count
             are_counts = type(length) is int and type(rows) is int
             if not are_counts or not 0 <= length < MAX_PAYLOAD or not 0 <= rows < MAX_ROWS:
                 raise DamageError(OUT_OF_RANGE)

@@ -99,7 +99,8 @@ class Reader:
         self.file.close()
 
     def damaged(self, why: str) -> ArchiveError:
-        """Return, not raise, the ArchiveError that says why this file is damaged."""
+        """Return, not raise, the ArchiveError that says why this file is damaged, with its name.
+        why: the end of the message."""
         return ArchiveError(f"{self.path}: damaged: {why.removeprefix('damaged: ')}")
 
     def block(self, index: int) -> StoredBlock:
@@ -211,6 +212,7 @@ class Reader:
         NoArchiveError if the file is none, ArchiveError if it is called .aez and begins otherwise,
         or for another version of the format, DamageError if it is cut short."""
         start = self._read(base, min(self.size - base, START.size))
+        # a name that promises no archive: the user took the wrong file, and nothing is damaged
         if not start.startswith(MAGIC) and self.path.suffix == ".aem":
             raise NoArchiveError(
                 f"{self.path}: a model, not an archive: see what it is with aetool info "
@@ -250,6 +252,7 @@ class Reader:
         described = self._read(place, length)
         place += length
         stored_seal = self._read(place, SEAL)
+        # over all bytes so far, the start and the digest of the model included
         if seal(self._read(base, place - base)) != stored_seal:
             raise DamageError("the header's digest does not match")
         self.header = dict(inflate(described))

@@ -119,9 +119,9 @@ class RecoveringReader(Reader):
     # ---- blocks
 
     def _look_for_blocks(self, footer: Footer | None) -> None:
-        """Set `blocks` to the undamaged blocks found in the file by their marks, one for each
-        number, and note in `lost` the records of all others. footer: None if it cannot be read;
-        else only the blocks that it lists count."""
+        """Set `blocks` to the undamaged blocks found in the file by their marks, the first of each
+        number, ascending, and note in `lost` the records of all others. footer: None if it cannot
+        be read; else only the blocks that it lists count."""
         listed = footer.index(0) if footer is not None else None
         by_number: dict[int, BlockPlace] = {}
         end = 0
