@@ -157,6 +157,7 @@ class Category(Modelled):
             unseen = ODD
         # each different word is looked up once
         words_there, index = cells.distinct()
+        # no cells
         if not len(words_there):
             return np.where(is_missing, np.nan, 0.0)
         places = [place_of_meaning.get(_meaning(word, self.truth), unseen) for word in words_there]

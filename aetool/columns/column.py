@@ -291,7 +291,9 @@ class Modelled(Column):
         if values.dtype.kind == "M":
             if value != ODD:
                 return self.show(value)
+            # moments in a column of another kind
             return str(values[row])
+        # as float64 a float32 would show digits that it does not have
         if self.dtype in SINGLE:
             return str(np.float32(values[row])).removesuffix(".0")
         return shortest(float(values[row]))

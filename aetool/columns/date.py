@@ -76,6 +76,7 @@ class Date(Modelled):
         another order of day, month and year than the user says."""
         values = summary.values
         column = cls(summary.name, summary.dtype, gap_words=summary.gap_words)
+        # a typed source: its moments are dates, and its numbers only if the user says so
         if not isinstance(values, Cells):
             if values.dtype.kind == "M":
                 return column._fitted(column.parse(values), summary.closed)

@@ -54,6 +54,7 @@ class Layout:
         predicted: list[tuple[int, ColumnFeatures]] = []
         conditions: list[tuple[int, ColumnFeatures]] = []
         for place, column in enumerate(columns):
+            # both are in one input: places count over all columns
             kind = conditions if column.condition else predicted
             kind.append((place, column.features))
         layout = cls._of_places(names, predicted)
@@ -226,8 +227,9 @@ def table_spec(schema: Schema) -> Spec:
 
 
 def table_features(schema: Schema, records: Float) -> Features:
-    """Compute the features of a table's records, (rows, features) float32. records: (rows, inputs)
-    in user units, each record with the rows before it, as `history.whole` returns them."""
+    """Compute the features of a table's records, (rows, features) float32. records: (rows,
+    schema.inputs) in user units, each record with the rows before it, as `history.whole` returns
+    them."""
     layout = Layout.of(schema.modelled)
     columns = len(layout.names)
     current = layout.lay(records[:, :columns])

@@ -47,10 +47,10 @@ class Number(Modelled):
     """A column of numbers.
 
     notation: how text writes the numbers. decimals: how many digits stand behind the decimal mark
-    (None: true floats). scale: how they are standardised; the one of no numbers where training saw
-    no finite one. low, high: the lowest and the highest finite number that training saw. few: the
-    different numbers, rising, if they are at most 32, else empty; quantiles: of all finite numbers,
-    at the parts TOLD, rising; empty where there was none. counts: how many of the training's finite
+    (None: true floats). scale: how they are standardised, UNKNOWN where training saw no finite one.
+    low, high: the lowest and the highest finite number that training saw. few: the different
+    numbers, rising, if they are at most 32, else empty; quantiles: of all finite numbers, at the
+    parts TOLD, rising; empty where there was none. counts: how many of the training's finite
     numbers fell in each bin of `bins_of`; empty in models of earlier versions.
     """
 
@@ -219,6 +219,7 @@ class Number(Modelled):
         """The bin for a person: its landmark, or "below", "above" or "between" landmarks. place: 0
         .. bins - 1; there must be a landmark."""
         landmarks = self.landmarks.tolist()
+        # bins with odd numbers are landmarks, those with even ones lie between them
         below, is_landmark = divmod(place, 2)
         if below == len(landmarks):
             highest = self.show(landmarks[-1])

@@ -42,6 +42,7 @@ class Reach:
             return None
         rising = np.sort(moments)
         count = len(rising)
+        # of few moments the hundredth is one, and the tenth reaches one further
         outer = max(1, round(OUTER * count))
         shoulder = max(outer + 1, round(SHOULDER * count))
         first = float(rising[outer])
@@ -52,6 +53,7 @@ class Reach:
         shortest_tail = max(least, LEAST_TAIL * length)
         before = max(shortest_tail, first_shoulder - first)
         after = max(shortest_tail, last - last_shoulder)
+        # later data may go on for as long again
         if grace:
             grace = max(grace, length)
         reach = cls(first - grace, last + grace, before, after)

@@ -372,6 +372,7 @@ def _alike(columns: Sequence[Modelled]) -> list[str]:
             constant.append(column.name)
             continue
         if column.missing:
+            # it is named among those of its kind, too
             gaps.append(f"{column.name} ({column.missing})")
         names = kinds.setdefault(_group_of(column), [])
         names.append(column.name)

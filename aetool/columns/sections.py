@@ -46,7 +46,7 @@ class Section(ABC):
 @dataclass(frozen=True)
 class Standardised(Section):
     """A feature for each column of numbers: the standardised number, -12 to 12, 0 where it is
-    missing. places, scales: of each column."""
+    missing. places, scales: of each column its index in the input, and its scale."""
 
     places: tuple[int, ...]
     scales: tuple[Scale, ...]
@@ -254,8 +254,9 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class OneHot(Section):
-    """The one-hot blocks side by side. In a row one feature of each block is 1, the others are 0:
-    that of a level, of any other word, or of missing (if training saw gaps)."""
+    """The one-hot blocks of columns of words, side by side. In a row one feature of each block is
+    1, the others are 0: that of a level, of any other word, or of missing (if training saw
+    gaps)."""
 
     blocks: tuple[Block, ...]
 

@@ -10,7 +10,7 @@ from aetool import Model, NetParams, hookimpl, param
 
 @dataclass(frozen=True)
 class Params(NetParams):
-    """The options of the model, each as its help says, besides those of every autoencoder."""
+    """The options of `ae`, each as its help says, besides those of every autoencoder."""
 
     tied: bool = param(False, "the decoder's weights are the encoder's, transposed")
     stacked: bool = param(False, "pre-train level by level before training all together")

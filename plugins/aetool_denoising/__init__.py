@@ -10,7 +10,7 @@ from aetool import Model, NetParams, hookimpl, param
 
 @dataclass(frozen=True)
 class Params(NetParams):
-    """The options of the model, each as its help says, besides those of every autoencoder: what
+    """The options of `denoising`, each as its help says, besides those of every autoencoder: what
     damage is done to the records that training shows."""
 
     noise: float = param(0.2, "Gaussian noise, in standard deviations", min=0.0, max=10.0)

@@ -10,7 +10,7 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
-    """The options of the model, each as its help says."""
+    """The options of `elm`, each as its help says."""
 
     latent: int = param(256, "hidden units, drawn by chance", min=1, max=4096)
     noise: float = param(0.2, "Gaussian noise, in standard deviations", min=0.0, max=10.0)

@@ -10,7 +10,7 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
-    """The options of the model, each as its help says."""
+    """The options of `histogram`, each as its help says."""
 
     bins: int = param(20, "bins of a column of numbers", min=2, max=500)
     values: int = param(

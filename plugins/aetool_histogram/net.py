@@ -134,6 +134,7 @@ class Histogram(ClosedForm):
         x = rows.astype(np.float64)
         if not len(x):
             raise DataError("no rows to fit")
+        # how often a flag or level occurs; of numbers the median takes its place
         centre = x.mean(axis=0)
         centre = centre.clip(0, 1)
         cells = []

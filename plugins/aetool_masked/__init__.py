@@ -10,7 +10,7 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
-    """The options of the model, each as its help says."""
+    """The options of `masked`, each as its help says."""
 
     width: int = param(0, "units of a hidden layer; 0: chosen by the data", min=0, max=8192)
     depth: int = param(2, "hidden layers; 0: linear", min=0, max=8)

@@ -10,7 +10,7 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
-    """The options of the model, each as its help says."""
+    """The options of `neighbours`, each as its help says."""
 
     size: int = param(0, "rows remembered; 0: chosen by the data", min=0, max=20_000)
     own_units: bool = param(False, "whether a fourth measure takes long-tailed numbers as written")

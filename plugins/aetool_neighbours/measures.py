@@ -130,6 +130,7 @@ class Ranked:
         """The coordinates of rows x, (rows, features), in the same shape: in the order of `order`,
         ranks in place of numbers."""
         numbers = x[:, self.numeric]
+        # from the lowest rank on, every knot below a number bends its line
         ranks = np.broadcast_to(self.lowest, numbers.shape)
         bends = zip(self.knots, self.turns, strict=True)
         for knot, turn in bends:
@@ -144,6 +145,7 @@ class Ranked:
         if not len(self.numeric):
             return g.columns_of(x, self.others)
         numbers = g.columns_of(x, self.numeric)
+        # as in `lay`; the product gives as many rows as the batch has
         ranks = numbers * 0.0 + self.lowest
         bends = zip(self.knots, self.turns, strict=True)
         for knot, turn in bends:
@@ -221,6 +223,7 @@ class Straight:
         argument = x * self.slope + self.offset
         argument = g.maximum(argument, -MOST_BENT)
         argument = g.minimum(argument, MOST_BENT)
+        # sinh: few runtimes have the operator on a GPU
         rising = g.op("Exp", argument)
         falling = g.op("Exp", argument * -1.0)
         bent_back = (rising - falling) * 0.5
@@ -306,14 +309,17 @@ def _distribution(values: Float) -> tuple[Float, Float]:
     the part of the values below it, plus half of those at it, less 0.5, times UNIFORM (the root of
     12), by which ranks have about deviation 1."""
     knots = np.unique(values)
+    # few values are all knots
     if len(knots) > PIECES + 1:
         parts = np.linspace(0, 1, PIECES + 1)
         quantiles = np.quantile(values, parts)
         knots = np.unique(quantiles)
+    # between knots that lie closer the map would be nearly upright
     too_close = np.diff(knots) < CLOSEST
     is_kept = np.append(~too_close, True)
     knots = knots[is_kept]
     ordered = np.sort(values)
+    # the rank of equal values is the middle of theirs
     below = np.searchsorted(ordered, knots, side="left")
     not_above = np.searchsorted(ordered, knots, side="right")
     part = (below + not_above) / (2 * len(values))

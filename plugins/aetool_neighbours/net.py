@@ -222,6 +222,7 @@ class Nearest(ClosedForm):
             return x
         rng = np.random.default_rng(0)
         drawn = rng.choice(len(x), size, replace=False)
+        # in the order of the table, of which stretches are held out
         return x[np.sort(drawn)]
 
     def _measures(self, x: Float) -> list[Measure]:
@@ -230,6 +231,7 @@ class Nearest(ClosedForm):
         spec = self.spec
         plain = Plain(spec.features)
         is_picture = spec.shape is not None
+        # few rows tell neither ranks nor axes; of pictures neither is taken
         if is_picture or len(x) < FEWEST_TO_SPLIT:
             return [plain]
         ranked = Ranked.of(x, spec.numeric)

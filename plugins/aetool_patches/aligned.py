@@ -102,7 +102,8 @@ class Aligned(Compared):
         rows: Float,
         vouching: Mask,
     ) -> Aligned:
-        """Lay remembered pictures over judged ones.
+        """Lay remembered pictures over judged ones, each by the one of all `Steps` that matches
+        best.
 
         compared: the same pictures, compared place by place. asked: (judged, places, coordinates),
         those that are judged; rows: (remembered, places, coordinates); vouching: (remembered,
@@ -298,8 +299,8 @@ class Overlay:
         steps: Steps,
     ) -> Value:
         """(batch, steps, pictures): how far records, moved by each step, lie from remembered
-        pictures as a whole: the mean squared distance, over some places, along leading axes.
-        asked: (batch, places, coordinates)."""
+        pictures as a whole: the mean squared distance, over some places, along leading axes. steps:
+        those that are tried. asked: (batch, places, coordinates)."""
         _, coordinates, pictures = self.coordinates.shape
         sparse = len(steps.sparse)
         count = len(steps.forward)

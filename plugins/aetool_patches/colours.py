@@ -67,6 +67,7 @@ class Colours:
         channels = self.frame.shape[0]
         height, width = self.frame.small
         pixels = height * width
+        # a size of 0 is as it was: the batch
         flattened = g.op(
             "Reshape",
             colours,
@@ -130,6 +131,7 @@ class Colours:
         colours = self.even(g, x)
         softened = self._blurred(g, colours, SOFT)
         wide = self._blurred(g, colours, WIDE)
+        # the difference of two blurs is what is of a size between them
         change = softened - wide
         contrast = self._contrast(g, change, LEAST_CONTRAST, WIDE)
         beside_contrast = g.op("Concat", softened, contrast, axis=1)
@@ -168,9 +170,9 @@ class Colours:
         about: float,
     ) -> Value:
         """(batch, 1, height, width): CONTRAST times the logarithm of the mean square about each
-        pixel of a change of colours, (batch, channels, height, width). least: the change that is
-        added, so that flat places have a logarithm; about: the deviation, in pixels, of the
-        Gaussian that squares are averaged by."""
+        pixel of a change of colours, (batch, channels, height, width). least: the change whose
+        square is added, so that flat places have a logarithm; about: the deviation, in pixels, of
+        the Gaussian that squares are averaged by."""
         channels = self.frame.shape[0]
         every = np.ones((1, channels, 1, 1))
         square = change * change
@@ -197,6 +199,7 @@ class Colours:
         aspects = self.aspects(g, x)
         for number, (density, aspect) in enumerate(zip(densities, aspects, strict=True)):
             nats = density.write(g, aspect)
+            # thin lines are told by what is beside them: see above
             if number == of_lines:
                 places = self._over_places(g, nats, THIN_BLUR)
                 nearby = [window_means(side, side, NEARBY) for side in self.frame.grid]

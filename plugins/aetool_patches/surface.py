@@ -172,6 +172,7 @@ class Surface(Solution):
         bits_of_maps = []
         shares = []
         for number, rarity in enumerate(self.rarities):
+            # one map lies behind the other
             places_of_map = places + number * len(places)
             far = g.columns_of(beyond, places_of_map)
             bits_of_maps.append(maps.rare(g, far, len(places), rarity))
@@ -180,6 +181,7 @@ class Surface(Solution):
         total = g.nothing(x)
         for share, part in zip(shares, parts, strict=True):
             total = total + share * part
+        # where each place has a look of its own, these densities tell little
         weight = self.alike**2
         total = total * score
         total = total * weight

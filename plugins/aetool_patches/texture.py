@@ -133,7 +133,8 @@ class Layer:
     def write(self, g: Builder, picture: Value, frame: Frame) -> Value:
         """(batch, width, places): the logarithm of how strong groups of filters answer about each
         place, and the answers of the leading ones; all less their mean over the picture. picture:
-        (batch, channels, *frame.small), reduced to no less than a patch."""
+        (batch, channels, *frame.small), of which a patch must be left once `factor` pixels are
+        averaged; frame: the grid of places."""
         height, width = frame.small
         height = height // self.factor
         width = width // self.factor
@@ -202,7 +203,7 @@ class Tint:
 
     def write(self, g: Builder, picture: Value, frame: Frame) -> Value:
         """(batch, channels, places): the mean colour about each place of pictures, (batch,
-        channels, *frame.small), less the mean over all places."""
+        channels, *frame.small), less the mean over all places. frame: the grid of places."""
         height, width = frame.small
         down, right = frame.grid
         rows = window_means(height, down, self.deviation)

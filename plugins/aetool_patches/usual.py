@@ -104,7 +104,8 @@ class Compared:
         return np.asarray(far <= usual + RARE * deviation)
 
     def nearest(self) -> Squares:
-        """(judged, places): the squared distance of each place from the nearest remembered one."""
+        """(judged, places): the squared distance of each place from the nearest remembered one;
+        APART (1e6) where there is no other picture."""
         return np.asarray(self.squares.min(axis=1))
 
     def usual(self) -> tuple[Float, Float, Rarity]:
@@ -269,7 +270,7 @@ def _overlap(
 ) -> tuple[Area, Area]:
     """((rows, columns) of a part of a grid, (rows, columns) of the places that lie `down` and
     `right` of those), as slices, so that every place has a counterpart; empty where there is none.
-    grid: (height, width)."""
+    grid: (height, width); down, right: in places, below 0 for up and left."""
     height, width = grid
     rows, rows_there = _shared(height, down)
     columns, columns_there = _shared(width, right)

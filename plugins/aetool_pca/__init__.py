@@ -10,7 +10,7 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
-    """The options of the model, each as its help says."""
+    """The options of `pca`, each as its help says."""
 
     latent: int = param(
         0, "size of the code; 0: as many as explain 95 % of variance", min=0, max=4096

@@ -154,10 +154,10 @@ def with_joint(
 
     The axes are the whitened principal ones of a covariance from which the `trim` farthest rows are
     weighed down in inverse proportion to their squared distance (Maronna 1976), and the tails along
-    them are fitted as those of columns are. A row that is far in many columns at once is told by
-    its neighbours in each, and only found here. What an axis costs falls on the columns by the
-    squares of its loadings. Where the rows before a row are given, the density is of what they do
-    not tell. Numbers of which most rows have one value, or none, take no part: about that value
+    them are fitted as those of columns are. A row that is far in many columns at once is predicted
+    by the other columns in each, and only found here. What an axis costs falls on the columns by
+    the squares of its loadings. Where the rows before a row are given, the density is of what they
+    do not tell. Numbers of which most rows have one value, or none, take no part: about that value
     they have no density. Where fewer than two numbers are left, or `amount` is 0, the maps are
     returned as they are. trim: a part of the rows, 0 .. 1; amount: how many times the bits of this
     density count beside those of columns.
@@ -312,6 +312,7 @@ class Columns:
     features, which is subtracted; None for none."""
 
     def __init__(self, batches: Batches, index: Int, lean: Float | None = None) -> None:
+        """batches: of all features; index and lean as of the class."""
         self.batches = batches
         self.index = index
         self.lean = lean
@@ -368,6 +369,7 @@ def _mixture(
         counted[:, never_present] = 0.0
     most = np.nanquantile(counted, 1 - TAIL_CUT, axis=0)
     inside = counted <= most
+    # a first scale that a few large values do not move
     variance = np.nanmedian(counted, axis=0) / NORMAL_MEDIAN
     variance = np.maximum(variance, least**2)
     inner_square = np.where(inside, square, np.inf)
@@ -376,6 +378,7 @@ def _mixture(
     scale = np.sqrt(variance) * start
     weight = np.full_like(scale, 1 / len(scale))
     for _ in range(TAIL_STEPS):
+        # expectation: the share of each group that each component has
         twice_variance = 2 * scale[:, None] ** 2
         log_weight = np.log(weight / scale)
         # (components, groups, k)
@@ -383,7 +386,7 @@ def _mixture(
         # the largest is taken out, so that not all are 0
         share = np.exp(log_density - log_density.max(axis=0))
         share *= rows / share.sum(axis=0)
-        # one row's worth of prior in each
+        # maximisation, with one row's worth of prior in each component
         mass = share.sum(axis=1) + 1.0
         total = (share * square).sum(axis=1) + scale**2
         scale = np.sqrt(total / mass)

@@ -94,6 +94,7 @@ class PCA(ClosedForm):
         gated = spec.gate >= 0
         gated_numbers = spec.numeric[gated]
         gates = spec.gate[gated]
+        # as if ten more rows of deviation 1 had been fitted
         prior = PRIOR_ROWS / rows
         noise[gated_numbers] += prior
         noise[gates] += prior

@@ -10,7 +10,7 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
-    """The options of the model, each as its help says."""
+    """The options of `prototypes`, each as its help says."""
 
     size: int = param(0, "prototypes; 0: chosen by the data", min=0, max=4096)
     error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))

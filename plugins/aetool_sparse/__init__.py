@@ -10,7 +10,7 @@ from aetool import Model, NetParams, hookimpl, param
 
 @dataclass(frozen=True)
 class Params(NetParams):
-    """The options of the model, each as its help says, besides those of every autoencoder."""
+    """The options of `sparse`, each as its help says, besides those of every autoencoder."""
 
     active: float = param(
         0.125, "part of the units that are not 0, on average, where neither k nor kl is given",

@@ -236,6 +236,7 @@ class Sparse(AutoEncoder):
             self.threshold.lerp_(threshold, 1 - MEMORY)
         z = self.sparse(u, threshold)
         is_active = z.detach() != 0
+        # `after_step` reads it
         self.taken = is_active.float().mean(dim=0)
         restored = self.decode(z)
         costs = self.likelihood(x, restored)

@@ -10,7 +10,7 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
-    """The options of the model, each as its help says."""
+    """The options of `tails`, each as its help says."""
 
     part: float = param(
         0.05, "part of a column's values that each of its tails is fitted to", min=0.001, max=0.5

@@ -88,6 +88,7 @@ class TailsOfColumns(Solution):
         outwards = 1.0 if side == UPPER else -1.0
         start = self.start[side] / scale
         excess = numbers * (outwards / scale) - start
+        # the part beyond is part * growth^(-1 / shape), of which bits are -log2
         growth = g.relu(excess) * shape + 1.0
         # beyond the end of a tail that has one the part is 0, and the bits are capped
         growth = g.maximum(growth, 1e-30)

@@ -10,7 +10,7 @@ from aetool import Model, hookimpl, param
 
 @dataclass(frozen=True)
 class Params:
-    """The options of the model, each as its help says."""
+    """The options of `trees`, each as its help says."""
 
     trees: int = param(100, "trees", min=1, max=1000)
     depth: int = param(8, "cuts along a path", min=1, max=12)

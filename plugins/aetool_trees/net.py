@@ -177,6 +177,7 @@ class Trees(ClosedForm):
         most = self.params.sample
         rows = _samples(rng, len(x), trees, most)
         growing = _Growing(self.spec, x, rows, rng)
+        # all trees at once
         for _ in range(depth):
             growing.cut()
         levels, cuts_in_leaves = growing.done()
@@ -205,6 +206,7 @@ class _Growing:
         rows: Int,
         rng: np.random.Generator,
     ) -> None:
+        """Begin with all sampled rows in the roots. spec: the layout of x; rng: draws every cut."""
         self.x = x
         self.rows = rows
         self.rng = rng
@@ -297,6 +299,7 @@ class _Growing:
             features[tree] = first
             if width > 1:
                 end = first + width
+                # a level that no row of the tree has would cut nothing off
                 levels = self.x[row[tree], first:end]
                 features[tree] += levels.argmax()
         return features

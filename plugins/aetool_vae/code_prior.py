@@ -22,10 +22,11 @@ class CodePrior(nn.Module):
     """A learned distribution of codes, (batch, latent), counted in the steps that an archive rounds
     them to: each unit is logistic, with a mean and a scale that are predicted from the units before
     it; a step about a value has the mass of an interval of length 1 (Balle, Laparra & Simoncelli
-    2017, arXiv:1611.01704; masks as Germain, Gregor, Murray & Larochelle 2015, arXiv:1502.03509).
-    latent: how many units a code has."""
+    2017, arXiv:1611.01704; masks as Germain, Gregor, Murray & Larochelle 2015,
+    arXiv:1502.03509)."""
 
     def __init__(self, latent: int) -> None:
+        """latent: how many units a code has."""
         super().__init__()
         self.latent = latent
         order = torch.arange(latent)

@@ -63,7 +63,7 @@ class Compressive(AutoEncoder):
     def start(self, x: Tensor) -> None:
         """Set encoder, decoder and prior, in place, to PCA of pictures x, (batch, channels, height,
         width), and `variance` to that of their pixels; with steps so long that rounding each
-        component errs by s."""
+        component errs by s, the root of `noise`."""
         variance = x.var(correction=0)
         self.variance.copy_(variance.clamp(min=LEAST_VARIANCE))
         step = EVEN * math.sqrt(float(self.noise))

@@ -258,6 +258,7 @@ class VAE(AutoEncoder):
         of the posteriors' mixture."""
         h = self.encoder(x)
         shape = (len(x), DRAWS_REPORTED, self.latent)
+        # always the same draws: a second fit reports the same figures
         rng = torch.Generator()
         rng.manual_seed(0)
         eps = torch.randn(shape, generator=rng)

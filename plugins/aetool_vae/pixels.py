@@ -66,6 +66,8 @@ class LogisticPixels(nn.Module):
         depth: int,
         components: int,
     ) -> None:
+        """Make the layers, with components spread evenly at first; the arguments are those of the
+        class."""
         super().__init__()
         self.shape = shape
         self.components = components

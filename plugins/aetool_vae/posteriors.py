@@ -32,6 +32,7 @@ class Diagonal(nn.Module):
     sigmas. params: not read here; subclasses read their own."""
 
     def __init__(self, latent: int, params: object) -> None:
+        """latent: how many units a code has; params: not read here."""
         super().__init__()
         self.latent = latent
         self.size = 2 * latent
@@ -77,6 +78,7 @@ class Fixed(Diagonal):
     one."""
 
     def __init__(self, latent: int, params: object) -> None:
+        """latent: how many units a code has; params.sigma: their deviation."""
         super().__init__(latent, params)
         self.size = latent
         self.log_sigma = math.log(params.sigma)  # type: ignore[attr-defined]
@@ -95,6 +97,7 @@ class Full(Diagonal):
     place: Tensor
 
     def __init__(self, latent: int, params: object) -> None:
+        """latent: how many units a code has; params: not read."""
         super().__init__(latent, params)
         row, column = torch.tril_indices(latent, latent, -1)
         entries = len(row)
@@ -142,6 +145,7 @@ class Flow(Diagonal):
     backwards: Tensor
 
     def __init__(self, latent: int, params: object) -> None:
+        """latent: how many units a code has; params.flow: how many transformations there are."""
         super().__init__(latent, params)
         self.size = 2 * latent + CONTEXT
         steps = range(params.flow)  # type: ignore[attr-defined]

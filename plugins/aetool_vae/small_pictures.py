@@ -58,8 +58,8 @@ class Sizes:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """(rows, columns) of the coarse grid; of sides that cannot be halved so often it reaches
-        beyond the picture."""
+        """(rows, columns) of the coarse grid: the sides divided by 2^halvings, rounded up, so that
+        it may reach beyond the picture."""
         _, height, width = self.shape
         side = 1 << self.halvings
         return -(-height // side), -(-width // side)
@@ -74,6 +74,7 @@ class PictureEncoder(nn.Module):
     map, which starts at PCA, and layers that learn what it leaves."""
 
     def __init__(self, sizes: Sizes) -> None:
+        """Make the linear map and, unless sizes.depth is 0, the layers beside it."""
         super().__init__()
         self.straight = nn.Linear(sizes.pixels, sizes.latent)
         self.bent: nn.Sequential | None = None
@@ -127,11 +128,14 @@ class PictureDecoder(nn.Module):
     width)."""
 
     def __init__(self, sizes: Sizes) -> None:
+        """Make the linear map to the coarse grid and, unless that is the picture itself, the layers
+        from there to pixels."""
         super().__init__()
         self.sizes = sizes
         colours = sizes.shape[0]
         cells = math.prod(sizes.grid)
         layers: list[nn.Module] = []
+        # without a halving the cells of the grid are the pixels
         self.placed = colours
         if sizes.halvings:
             self.placed = sizes.channels(PLACED)

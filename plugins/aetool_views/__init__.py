@@ -11,7 +11,7 @@ from aetool import Model, hookimpl, param
 # what pictures may differ by and be ordinary is the user's to say
 @dataclass(frozen=True)
 class Params:
-    """The options of the model, each as its help says."""
+    """The options of `views`, each as its help says."""
 
     size: int = param(1500, "pictures remembered", min=1, max=20_000)
     shift: int = param(0, "pixels that a picture may be moved by", min=0, max=64)

@@ -193,6 +193,7 @@ class Neighbours(Solution):
         _, nearest = self._distance(g, colours, self.memories[0])
         off = self.views.enlarged(g, colours - nearest, channels)
         square = off * off + LITTLE**2
+        # what the channels of a pixel add is added up
         pixel_of_each = g.spec.owner.tolist()
         parts = costs.summed(g, square, pixel_of_each)
         columns = len(g.spec.columns)
@@ -301,6 +302,7 @@ class Nearest(ClosedForm):
         numbers, (n,), ascending, one at least."""
         parts = []
         for pictures in _chosen(batches, numbers):
+            # by the graph itself, so that pictures are described as those to be judged will be
             part = evaluated(
                 lambda g, x: g.side_by_side(*views.write(g, x)),
                 self.spec,
@@ -361,6 +363,7 @@ def _nearer(views: Sequence[Float], part: float) -> Int:
     one at least."""
     total = len(views[0])
     count = _count(total)
+    # no picture is a neighbour of itself
     apart = ~np.eye(total, dtype=bool)
     far = np.zeros(total)
     for coordinates in views:

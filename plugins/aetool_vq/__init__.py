@@ -10,7 +10,7 @@ from aetool import Model, NetParams, hookimpl, param
 
 @dataclass(frozen=True)
 class Params(NetParams):
-    """The options of the model, each as its help says, besides those of every autoencoder."""
+    """The options of `vq`, each as its help says, besides those of every autoencoder."""
 
     size: int = param(0, "entries of each code book; 0: chosen by the data", min=0, max=4096)
     dim: int = param(4, "numbers of an entry", min=1, max=256)

@@ -84,6 +84,7 @@ class VQ(AutoEncoder):
         """Make the encoder and the decoder, and for two levels the layers between these."""
         dim = self.params.dim
         vectors = self.latent * dim
+        # with two levels the encoder gives the lower vectors, and the top is computed from these
         below = (self.latent - self.top) * dim
         encoded = below
         if self.gumbel:
@@ -251,6 +252,7 @@ class VQ(AutoEncoder):
             return self._relaxed_loss(x, h, rng) + prior
         entries = self.entries(codes)
         if self.training:
+            # `after_step` reads them
             self.batch = h.detach(), codes
         quantised = _straight_through(h, entries)
         expected = self.decoder(quantised)
