@@ -60,9 +60,10 @@ FRAME = 0, 200, 255  # of the box: a colour that neither maps nor most pictures 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A picture of a sheet, (channels, height, width) uint8. expected: what the model expects in
-    its place, likewise, or None; amounts: its map, (height, width); box: around the worst part, or
-    None; title, words: two lines of text above it."""
+    """A picture of a sheet, (channels, height, width) uint8, gray or in colour. expected: what the
+    model expects in its place, of the same shape, or None; amounts: its map, (height, width), in
+    multiples of the pixel threshold; box: (left, top, width, height) in pixels around the worst
+    part, or None; title, words: two lines of text above it."""
 
     picture: Pixels
     expected: Pixels | None
@@ -73,9 +74,10 @@ class Shown:
 
 
 def strength(amounts: Amounts) -> Amounts:
-    """How strongly each pixel of a map is coloured, (height, width), 0 to 1: 0 up to 0.7
-    thresholds, or a twelfth of the map's peak if that is more, and 1 at four thresholds, or at the
-    peak if that is higher; between, the square root of the part of the way."""
+    """How strongly each pixel of a map is coloured, (height, width), 0 to 1. amounts: (height,
+    width), in multiples of the pixel threshold. 0 up to 0.7, or a twelfth of the map's peak if that
+    is more, and 1 at 4, or at the peak if that is higher; between, the square root of the part of
+    the way."""
     peak = float(amounts.max(initial=0.0))
     low = max(PALEST, peak / UNSEEN)
     high = max(FULL, peak)
@@ -91,9 +93,10 @@ def overlay(
     amounts: Amounts,
     box: Rectangle | None = None,
 ) -> Image.Image:
-    """Draw a picture, (channels, height, width), faded, under its map, (height, width), in yellow
-    to dark red, with a frame around the box, if one is given. A picture whose longer side is short
-    is enlarged by a whole factor, to about 256 pixels."""
+    """Draw a picture, (channels, height, width) uint8, faded, under its map of amounts, (height,
+    width) in multiples of the pixel threshold, in yellow to dark red, with a frame around the box,
+    (left, top, width, height) in its pixels, if there is one. A picture whose longer side is short
+    is enlarged by a whole factor, to about 256 pixels. Returns an image in RGB."""
     times = _times(picture, LARGE)
     return _overlay(picture, amounts, box, times)
 
@@ -104,9 +107,10 @@ def _overlay(
     box: Rectangle | None,
     times: int,
 ) -> Image.Image:
-    """A picture with its map of amounts over it and a frame around the box. picture: (channels,
-    height, width) uint8; amounts: (height, width), 0 where nothing is odd; box: (left, top, width,
-    height) in pixels of the picture, or None; times: how many times larger each side becomes."""
+    """A picture, as an image in RGB, with its map of amounts over it and a frame around the box.
+    picture: (channels, height, width) uint8; amounts: (height, width), in multiples of the pixel
+    threshold, 0 where nothing is odd; box: (left, top, width, height) in pixels of the picture, or
+    None; times: how many times larger each side becomes, a whole number."""
     from PIL import Image
 
     _, height, width = picture.shape
@@ -136,8 +140,8 @@ def _overlay(
 
 
 def _draw_frame(image: Image.Image, box: Rectangle, times: int) -> None:
-    """Draw a frame around a box, in place, on an image whose sides are so many times those of the
-    picture that the box is of."""
+    """Draw a frame one pixel wide around a box, (left, top, width, height) in pixels of a picture,
+    in place, on an image whose sides are `times` those of the picture."""
     from PIL import ImageDraw
 
     left, top, width, height = (times * side for side in box)
@@ -150,7 +154,8 @@ def _draw_frame(image: Image.Image, box: Rectangle, times: int) -> None:
 
 
 def _coloured(amount: Amounts) -> npt.NDArray[np.float64]:
-    """(height, width, 3): the colour of each amount, 0 to 1."""
+    """(height, width, 3) float64, red, green and blue of 0 to 255: the colour of each amount,
+    (height, width), 0 (yellow) to 1 (dark red)."""
     # colours lie at even steps; between two of them each channel is a straight line
     steps = np.linspace(0.0, 1.0, len(COLOURS))
     channels = []
@@ -160,7 +165,8 @@ def _coloured(amount: Amounts) -> npt.NDArray[np.float64]:
 
 
 def _rgb(picture: Pixels) -> npt.NDArray[np.uint8]:
-    """(height, width, 3): a picture, (channels, height, width), as red, green and blue."""
+    """(height, width, 3): a picture, (channels, height, width) uint8, as red, green and blue; of
+    other than 3 channels the first is taken for gray."""
     if len(picture) != 3:
         # gray: all three colours are the same
         gray = picture[:1]
@@ -178,7 +184,8 @@ def _times(picture: Pixels, least: int) -> int:
 
 
 def png(image: Image.Image, words: dict[str, str] | None = None) -> bytes:
-    """Write an image as the bytes of a PNG. words: texts to store in it, by keyword."""
+    """Write an image as the bytes of a PNG. words: texts to store in it, by PNG's keyword; None:
+    none."""
     from PIL.PngImagePlugin import PngInfo
 
     metadata = PngInfo()
@@ -195,8 +202,9 @@ def png(image: Image.Image, words: dict[str, str] | None = None) -> bytes:
 
 
 def gray_map(amounts: Amounts) -> bytes:
-    """Write a map as a PNG of 16-bit gray, in which LEVELS levels are one threshold; a text in it
-    says so. Amounts below 0 are 0, those above 65535 levels are 65535."""
+    """Write a map, (height, width) in multiples of the pixel threshold, as the bytes of a PNG of
+    16-bit gray, in which LEVELS levels are one threshold; a text in it says so. Amounts below 0 are
+    0, those above 65535 levels are 65535."""
     from PIL import Image
 
     above_zero = np.maximum(amounts, 0.0)
@@ -208,7 +216,8 @@ def gray_map(amounts: Amounts) -> bytes:
 
 
 def mask(amounts: Amounts) -> bytes:
-    """Write a map as a PNG: white where it is above the threshold, black elsewhere."""
+    """Write a map, (height, width) in multiples of the pixel threshold, as the bytes of a PNG of
+    8-bit gray: white where it is above 1, black elsewhere."""
     from PIL import Image
 
     is_above = amounts > 1.0
@@ -218,7 +227,7 @@ def mask(amounts: Amounts) -> bytes:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """A drawing that notebooks show, and `save` writes as a PNG file."""
+    """A drawing that notebooks show, and `save` writes as a PNG file. png: that file's bytes."""
 
     png: bytes
 
@@ -228,15 +237,15 @@ class Sheet:
         return self.png
 
     def save(self, path: str | os.PathLike[str], force: bool = False) -> None:
-        """Write the drawing to a file, whole or not at all. force: replace a file that is there;
-        else that is an error."""
+        """Write the drawing to a PNG file at `path`, all of it or nothing. force: replace a file
+        that is there. DataError if one is there without force, or it cannot be written."""
         with atomic(Path(path), force) as file:
             file.write(self.png)
 
 
 def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
-    """Draw a row for each picture: the picture, what was expected, their difference, and its
-    map. heading: the text above all rows."""
+    """Draw a row for each picture, perhaps none: the picture, what was expected, their difference,
+    and its map over it. heading: the text above all rows; texts that are too long are cut."""
     from PIL import Image, ImageDraw
 
     rows = [_row(picture) for picture in pictures]
@@ -263,6 +272,7 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     for left, name in zip(lefts, COLUMNS, strict=True):
         corner = left, HEADING + 3
         draw.text(corner, name, QUIET, font)
+    # the upper edge of the row at hand
     y = top
     drawn = zip(pictures, rows, heights, strict=True)
     for picture, row, row_height in drawn:
@@ -279,7 +289,8 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
 
 
 def _row(one: Shown) -> list[Image.Image]:
-    """The four pictures of a row of a sheet; without an expectation the middle two are blank."""
+    """The four pictures of a row of a sheet, as COLUMNS names them, each at most TILE pixels a
+    side; without an expectation the middle two are blank."""
     from PIL import Image
 
     times = _times(one.picture, TILE)
@@ -305,13 +316,14 @@ def _row(one: Shown) -> list[Image.Image]:
 
 
 def _as_bytes(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-    """Values rounded to bytes, 0 to 255."""
+    """Values of any shape rounded to whole numbers, cut off at 0 and 255."""
     whole = np.round(values)
     return np.clip(whole, 0, 255).astype(np.uint8)
 
 
 def _tile(pixels: npt.NDArray[np.uint8], times: int) -> Image.Image:
-    """Pixels, (height, width, 3), enlarged so many times, but to no more than TILE x TILE."""
+    """An image of pixels, (height, width, 3), each side `times` as long, a whole number, and then
+    made smaller, in the same ratio of sides, if one has more than TILE pixels."""
     height, width, _ = pixels.shape
     # smaller sides are enlarged by a whole factor, larger ones made smaller by any
     size = width * times, height * times
@@ -346,8 +358,8 @@ def _fitting(
     most: int,
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
 ) -> str:
-    """Cut a text to at most `most` pixels as it is drawn, and end it with "..." where anything was
-    cut; "..." is left if no more fits."""
+    """Cut a text to at most `most` pixels as `draw` draws it in this font, and end it with "..."
+    where anything was cut; "..." is left if no more fits."""
     if draw.textlength(text, font) <= most:
         return text
     shortened = text + "..."

@@ -42,11 +42,13 @@ IDX = {b"\0\0\x08\x03": 1, b"\0\0\x08\x04": 3}
 
 
 class ImageSource:
-    """A source of pictures. shape: (channels, height, width); DataError as of `check_shape`. names:
-    one for each picture, or none; format: how to write them again.
+    """A source of pictures; kinds of sources derive from it. name: for messages; shape: (channels,
+    height, width), DataError as of `check_shape`; count: how many pictures; names: one for each, or
+    none; format: how to write them again, with at least "format", the kind of file.
 
     If `is_uniform`, `batches` yields them as (n, channels, height, width) uint8; any others
-    `sights` and `pictures` tell one by one. remarks: notices on the pictures as a whole.
+    `sights` and `pictures` tell one by one, and `shape` is not set. remarks: notices on the
+    pictures as a whole.
     """
 
     kind = "image"
@@ -70,8 +72,9 @@ class ImageSource:
         self.names: list[str] = []
 
     def batches(self) -> Iterator[Pixels]:
-        """Yield the pictures in order, (n, channels, height, width) at a time. Each call begins
-        anew."""
+        """Yield the pictures in order, (n, channels, height, width) uint8 at a time, of a source
+        that `is_uniform`; of any other `pictures` is to be asked. Each call begins anew. DataError
+        for a file that does not hold what its header says."""
         raise NotImplementedError
 
     @property
@@ -87,14 +90,16 @@ class ImageSource:
 
     @cached_property
     def sights(self) -> Sequence[Sight | str]:
-        """For each picture its size and mode, read from its header, or why it cannot be read."""
+        """For each picture, in order, its size and mode, read from its header, or, as a str, why it
+        cannot be read."""
         channels, height, width = self.shape
         is_colour = channels == 3
         sight = Sight(width, height, is_colour)
         return [sight] * self.count
 
     def pictures(self) -> Iterator[Decoded | str]:
-        """Yield the pictures in order; in place of one that cannot be read, the reason."""
+        """Yield the pictures in order; in place of one that cannot be read, the reason, a str. Each
+        call begins anew. DataError as of `batches`."""
         for batch in self.batches():
             for pixels in batch:
                 yield Decoded(_channels_last(pixels))
@@ -108,12 +113,12 @@ class ImageSource:
         raise IndexError(record)
 
     def why_empty(self) -> str:
-        """The message for a source without pictures."""
+        """The message, with the source's name, for a source without pictures."""
         return f"{self.name}: no pictures in it"
 
 
 def _readable(picture: Decoded | str) -> Decoded:
-    """The picture; UnreadableError if a reason is in its place."""
+    """Return the picture as it is; UnreadableError if a reason, a str, is in its place."""
     if isinstance(picture, str):
         raise UnreadableError(picture)
     return picture
@@ -144,8 +149,9 @@ def check_shape(name: str, shape: tuple[int, int, int]) -> None:
 
 
 def contact_sheet(pixels: Pixels, across: int) -> bytes:
-    """Draw pictures, (n, channels, height, width), side by side, `across` in a row, as a PNG; small
-    ones are enlarged by a whole factor, to at most ENLARGED pixels a side."""
+    """Draw pictures, (n, channels, height, width) uint8 of 1 or 3 channels, side by side on white,
+    `across` in a row, row by row; returns the bytes of a PNG. Small ones are enlarged by a whole
+    factor, to at most ENLARGED pixels a side."""
     from PIL import Image
 
     count, channels, height, width = pixels.shape
@@ -172,15 +178,15 @@ def contact_sheet(pixels: Pixels, across: int) -> bytes:
 
 
 def _as_png(image: Image.Image, optimize: bool = False) -> bytes:
-    """The bytes of a PNG file of an image. optimize: look longer for a small one."""
+    """The bytes of a PNG file of an image. optimize: take longer to find a smaller one."""
     written = io.BytesIO()
     image.save(written, "PNG", optimize=optimize)
     return written.getvalue()
 
 
 def thumbnail(picture: Pixels, most: int) -> bytes:
-    """Write a picture, (channels, height, width), as a PNG, made smaller, in its shape, if a side
-    has more than `most` pixels."""
+    """Write a picture, (channels, height, width) uint8 of 1 or 3 channels, as the bytes of a PNG,
+    made smaller, its sides in the same ratio, if a side has more than `most` pixels."""
     from PIL import Image
 
     image = Image.fromarray(_channels_last(picture))
@@ -189,9 +195,9 @@ def thumbnail(picture: Pixels, most: int) -> bytes:
 
 
 def heat(amounts: npt.NDArray[np.float64], most: int) -> bytes:
-    """Draw amounts, (height, width), from 0, as a PNG to lay over a picture: red, the more opaque
-    the higher the amount, the highest fully. most: it is made smaller, in its shape, if a side has
-    more pixels."""
+    """Draw amounts, (height, width), 0 or more, as the bytes of a PNG to lay over a picture: red,
+    opaque by the root of the amount's share of the highest, 0 clear and the highest fully. most:
+    it is made smaller, its sides in the same ratio, if a side has more pixels."""
     from PIL import Image
 
     # where all are 0, nothing is divided by it
@@ -210,8 +216,8 @@ def heat(amounts: npt.NDArray[np.float64], most: int) -> bytes:
 @dataclass(frozen=True)
 class Record:
     """A picture of a source: a file, or one of its frames. title: what messages call it; path: of
-    the file; sight: its size and mode, or why it cannot be read; frame: its number, from 0, among
-    all `frames` of the file."""
+    the file; sight: its size and mode, or, as a str, why it cannot be read; frame: its number, from
+    0, among the file's pictures, of which there are `frames`."""
 
     title: str
     path: Path
@@ -221,11 +227,13 @@ class Record:
 
 
 class PictureFiles(ImageSource):
-    """Picture files of any kinds, sizes and modes. names, files: of the files; titles: of the
-    pictures, which of a file with several frames are file#1, file#2 ..."""
+    """Picture files of any kinds, sizes and modes. names, files: names and paths of the files;
+    count: how many files; titles: of the pictures, which of a file with several frames are file#1,
+    file#2 ...; places: keep copied files for as long as their source. `batches` is not to be
+    called."""
 
     def __init__(self, name: str, named: Sequence[tuple[str, Path]]) -> None:
-        """name: of the source. named: (name, path) of each file."""
+        """name: of the source, for messages. named: (name, path) of each file, perhaps none."""
         self.name = name
         self.names = [title for title, _ in named]
         self.files = [path for _, path in named]
@@ -235,15 +243,17 @@ class PictureFiles(ImageSource):
 
     @property
     def is_uniform(self) -> bool:
+        """False: files may differ, and are not looked at for that."""
         return False
 
     @property
     def wanted(self) -> Sequence[tuple[str, Path]]:
-        """(name, path) of each file to be read."""
+        """(name, path) of each file to be read, in order: all, but masks of a folder."""
         return list(zip(self.names, self.files, strict=True))
 
     def selected(self, kept: Sequence[bool]) -> PictureFiles:
-        """A source of those files alone for which `kept`, one for each file, is True."""
+        """A source of those files alone for which `kept`, one truth value for each of `files`, is
+        True; even of a folder a plain PictureFiles, which leaves no masks out."""
         every = zip(self.names, self.files, kept, strict=True)
         named = [(name, path) for name, path, is_kept in every if is_kept]
         chosen = PictureFiles(self.name, named)
@@ -254,7 +264,8 @@ class PictureFiles(ImageSource):
 
     @cached_property
     def records(self) -> Sequence[Record]:
-        """Every picture in order; the header of each file is read, once."""
+        """Every picture, each frame of a file, in order; the header of each file is read, once. A
+        file that cannot be read is one picture with the reason."""
         records: list[Record] = []
         for name, path in self.wanted:
             try:
@@ -271,13 +282,16 @@ class PictureFiles(ImageSource):
 
     @property
     def titles(self) -> Sequence[str]:
+        """The name of each picture: its file's, with #1, #2 ... of several frames."""
         return [record.title for record in self.records]
 
     @property
     def sights(self) -> Sequence[Sight | str]:
+        """For each picture its size and mode, or why it cannot be read."""
         return [record.sight for record in self.records]
 
     def pictures(self) -> Iterator[Decoded | str]:
+        """Decode each picture anew, in order; a str, the reason, for one that cannot be read."""
         for place, record in enumerate(self.records):
             if isinstance(record.sight, str):
                 yield record.sight
@@ -288,6 +302,7 @@ class PictureFiles(ImageSource):
                 yield str(fault)
 
     def decoded(self, record: int) -> Decoded:
+        """Decode picture number `record`, from 0, alone; UnreadableError if it cannot be read."""
         entry = self.records[record]
         # the header could not be read: the reason is in the place of the sight
         if isinstance(entry.sight, str):
@@ -296,6 +311,7 @@ class PictureFiles(ImageSource):
 
     @property
     def remarks(self) -> Sequence[str]:  # type: ignore[override]
+        """Lines on files of several frames, and on values cut to 8 bits, if there are such."""
         remarks = []
         frames = [record for record in self.records if record.frames > 1]
         # each such file has one first frame
@@ -314,8 +330,9 @@ class PictureFiles(ImageSource):
 
 
 def picture_files(name: str, places: Sequence[files.Place]) -> PictureFiles:
-    """The pictures of files at these places. If there is more than one, each is named by its path
-    as it was given, else by the file's name alone."""
+    """A source, called `name` in messages, of the pictures of files at these places; nothing is
+    read yet. If there is more than one, each is named by its place's name, the path as the user
+    wrote it, else by the file's name alone."""
     # names of files may be the same in several folders
     by_path = len(places) > 1
     named = []
@@ -329,8 +346,8 @@ def picture_files(name: str, places: Sequence[files.Place]) -> PictureFiles:
 
 
 def together(sources: Sequence[PictureFiles]) -> PictureFiles:
-    """Join the pictures of several folders and files to one source; names of pictures of a folder
-    begin with the folder's."""
+    """Join the pictures of several folders and files to one source, in order; names of pictures of
+    a folder begin with the folder's. Masks of folders are left out."""
     named = []
     places: list[files.Place] = []
     for source in sources:
@@ -346,8 +363,8 @@ def together(sources: Sequence[PictureFiles]) -> PictureFiles:
 
 
 def is_named_as_picture(name: str) -> bool:
-    """Whether a file of a folder is called as a picture is, and not hidden. name: its path in the
-    folder, with /."""
+    """Whether a file of a folder has one of SUFFIXES, in any case, and no part of its path begins
+    with a point. name: its path in the folder, with /."""
     is_hidden = "/." in f"/{name}"
     suffix = PurePosixPath(name).suffix.lower()
     return suffix in SUFFIXES and not is_hidden
@@ -356,10 +373,11 @@ def is_named_as_picture(name: str) -> bool:
 class FolderSource(PictureFiles):
     """All pictures under a folder, by name.
 
-    names, files: the picture files, hidden files left out; others: every other file, which only an
-    archive takes; folders: the mode of each folder in it, "" being itself; left_out: what is
-    neither a file nor a folder, or leads to a folder elsewhere. Names are paths with /. DataError
-    if the folder has no file, or cannot be read.
+    names, files: names and paths of the picture files, as of `is_named_as_picture`, masks among
+    them; others: every other file, which only an archive takes; folders: by name the permission
+    bits of each folder in it, "" being itself; left_out: what is neither a file nor a folder, or a
+    link to a folder. Names are paths in the folder, with /. DataError if the folder has no file, or
+    cannot be read.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -398,6 +416,7 @@ class FolderSource(PictureFiles):
 
     @property
     def wanted(self) -> Sequence[tuple[str, Path]]:
+        """(name, path) of each picture file but masks, unless all are masks."""
         every = super().wanted
         if not self._masks:
             return every
@@ -405,20 +424,22 @@ class FolderSource(PictureFiles):
 
     @property
     def _masks(self) -> int:
-        """How many files are masks, which mark the defects of other pictures; 0 if all files
-        are."""
+        """How many picture files are masks, which mark the defects of other pictures: those in the
+        folder MASKS; 0 if all are."""
         masks = sum(name.startswith(MASKS) for name in self.names)
         # with nothing else there, they are the pictures that are meant
         return masks if masks < len(self.names) else 0
 
     @property
     def remarks(self) -> Sequence[str]:  # type: ignore[override]
+        """Lines as of PictureFiles, and one on masks that are left out."""
         remarks = list(super().remarks)
         if self._masks:
             remarks.append(f"{self._masks:,} masks in {MASKS} are left out")
         return remarks
 
     def why_empty(self) -> str:
+        """The message for a folder without pictures; it names a few of the other files."""
         if not self.others:
             return f"{self.name}: a folder without pictures ({' '.join(SUFFIXES)})"
         few = ", ".join(self.others[:3])
@@ -441,8 +462,9 @@ PLAIN = {
 class PlainPicture:
     """A picture file that its format, mode and pixels restore completely.
 
-    format, mode: by Pillow's names. pixels: (C, H, W) uint8, or uint16 of mode I;16. palette: of
-    mode P, whose pixels are places in it.
+    format, mode: by Pillow's names, one of PLAIN. pixels: (channels, height, width) uint8, or
+    uint16 of mode I;16; of mode 1 they are 0 and 255. palette: of mode P, whose pixels are places
+    in it, else None.
     """
 
     format: str
@@ -452,8 +474,9 @@ class PlainPicture:
 
 
 def pillow_picture(pixels: Pixels | Deep, mode: str = "") -> Image.Image:
-    """A Pillow image of the pixels of a PlainPicture, (channels, height, width). mode: Pillow's
-    name; "": gray or colour, by the channels."""
+    """A Pillow image of the pixels of a PlainPicture, (channels, height, width), without a palette.
+    mode: Pillow's name, of which only 1 and CMYK are looked at: of others, and of "", the channels
+    and the type of the pixels tell it (L, LA, RGB, RGBA or I;16)."""
     from PIL import Image
 
     flat = _channels_last(pixels)
@@ -501,8 +524,8 @@ def plain_picture(path: Path) -> PlainPicture | None:
 
 
 def _is_plain(picture: Image.Image, path: Path) -> bool:
-    """Whether a picture's header says that its pixels, and a palette, are all there is to restore.
-    path: of its file."""
+    """Whether an open picture's header, and the chunks of a PNG, say that its pixels, and a
+    palette, are all there is to restore. path: of its file."""
     has_palette = picture.mode == "P"
     if picture.mode not in PLAIN.get(picture.format or "", ()):
         return False
@@ -523,7 +546,8 @@ def _is_plain(picture: Image.Image, path: Path) -> bool:
 
 
 def _channels_first(picture: Image.Image) -> Pixels | Deep:
-    """The pixels of a picture, (channels, height, width); those of one bit as 0 and 255."""
+    """The pixels of a picture of a mode in PLAIN, (channels, height, width), uint8, or uint16 of
+    mode I;16; those of one bit as 0 and 255."""
     if picture.mode == "1":
         picture = picture.convert("L")
     pixels = np.asarray(picture)
@@ -533,8 +557,8 @@ def _channels_first(picture: Image.Image) -> Pixels | Deep:
 
 
 def _is_written_so(picture: Image.Image, pixels: Pixels | Deep, path: Path) -> bool:
-    """Whether these pixels, written in the picture's format and mode, give the bytes of its file,
-    path.
+    """Whether these pixels, (channels, height, width), written in the picture's format and mode,
+    give the very bytes of its file, at `path`.
 
     What a file says beside its pixels (the largest value, a resolution, a second picture) would be
     lost: then writing it again gives other bytes.
@@ -554,7 +578,8 @@ def _is_deeper(mode: str, path: Path) -> bool:
 
 
 class IdxSource(ImageSource):
-    """An idx file of bytes with three or four dimensions (LeCun's MNIST format)."""
+    """An idx file of bytes with three or four axes (LeCun's MNIST format): (n, height, width), or
+    (n, height, width, channels)."""
 
     def __init__(
         self,
@@ -562,8 +587,9 @@ class IdxSource(ImageSource):
         name: str,
         open_stream: Callable[[Path], BinaryIO],
     ) -> None:
-        """open_stream: opens the file at a path, and unpacks it if it is compressed. DataError if
-        the header is cut short."""
+        """name: for messages and the suffix. open_stream: opens the file at a path, whose first
+        four bytes are one of IDX, and unpacks it if it is compressed. DataError if the header is
+        cut short, and as of `check_shape`."""
         self.path = path
         self._open = open_stream
         with open_stream(path) as stream:
@@ -588,6 +614,8 @@ class IdxSource(ImageSource):
         )
 
     def batches(self) -> Iterator[Pixels]:
+        """Yield the pictures in order, at most BATCH at a time; DataError for a file that has more
+        or fewer than its header says."""
         channels, height, width = self.shape
         size = channels * height * width
         with self._open(self.path) as stream:
@@ -612,7 +640,8 @@ class IdxSource(ImageSource):
 
 
 def _read_all(stream: BinaryIO, size: int) -> bytes:
-    """Read `size` bytes, fewer only at the end of the stream: one read may give less."""
+    """Read `size` bytes, fewer only at the end of the stream: one call of its `read` may return
+    less."""
     parts = []
     while size and (data := stream.read(size)):
         parts.append(data)
@@ -621,8 +650,9 @@ def _read_all(stream: BinaryIO, size: int) -> bytes:
 
 
 class ArraySource(ImageSource):
-    """A numpy array of pictures, (n, height, width) or (n, height, width, 1 .. 4), of any numbers.
-    The second of two channels, and the fourth of four, are opacity."""
+    """A numpy array of pictures, (n, height, width) or (n, height, width, 1 .. 4), of numbers or
+    truth values. The second of two channels, and the fourth of four, are opacity, which `shape`
+    does not count. has_alpha: whether there is opacity."""
 
     def __init__(
         self,
@@ -631,8 +661,8 @@ class ArraySource(ImageSource):
         suffix: str,
         key: str,
     ) -> None:
-        """suffix: ".npy" or ".npz"; key: the array's name in its file. DataError for a type or
-        shape that pictures have not."""
+        """name: for messages; suffix: ".npy" or ".npz"; key: the array's name in its file, "" if it
+        has none. DataError for a type or shape that pictures have not, and as of `check_shape`."""
         are_numbers = array.dtype.kind in "buif"
         has_channels = array.ndim == 4
         channels = array.shape[3] if has_channels else 1
@@ -657,10 +687,12 @@ class ArraySource(ImageSource):
 
     @property
     def is_uniform(self) -> bool:
+        """Whether the values are bytes, and none of them opacity."""
         return self.array.dtype == np.uint8 and not self.has_alpha
 
     @cached_property
     def sights(self) -> Sequence[Sight | str]:
+        """The same size and mode for each picture."""
         channels, height, width = self.shape
         is_colour = channels == 3
         is_deep = self.array.dtype not in (np.uint8, np.bool_)
@@ -668,6 +700,7 @@ class ArraySource(ImageSource):
         return [sight] * self.count
 
     def pictures(self) -> Iterator[Decoded | str]:
+        """Yield the pictures in order; a str for one whose values are not finite."""
         for pixels in self.array:
             try:
                 yield decoding.of_array(pixels)
@@ -675,9 +708,12 @@ class ArraySource(ImageSource):
                 yield str(fault)
 
     def decoded(self, record: int) -> Decoded:
+        """Picture number `record`, from 0; UnreadableError if its values are not finite."""
         return decoding.of_array(self.array[record])
 
     def batches(self) -> Iterator[Pixels]:
+        """Yield the pictures in order, at most BATCH at a time, with the array's own type and all
+        its channels: only where it `is_uniform` these are those of `shape`."""
         for first in range(0, self.count, BATCH):
             # a part of a mapped file is read here, and no more of it
             part = np.asarray(self.array[first : first + BATCH])
@@ -689,7 +725,8 @@ class ArraySource(ImageSource):
 
 class ListSource(ImageSource):
     """Pictures in memory, of any sizes: arrays (height, width) or (height, width, 1 .. 4), or
-    Pillow images."""
+    Pillow images, such as decoding.is_picture is true of. in_memory: these. They have no names, and
+    `batches` is not to be called."""
 
     def __init__(self, pictures: Sequence[object]) -> None:
         self.name = "list"
@@ -700,13 +737,16 @@ class ListSource(ImageSource):
 
     @property
     def is_uniform(self) -> bool:
+        """False: the pictures may differ, and are not looked at for that."""
         return False
 
     @cached_property
     def sights(self) -> Sequence[Sight | str]:
+        """For each picture its size and mode, or why it cannot be read."""
         return [decoding.sight_of_memory(picture) for picture in self.in_memory]
 
     def pictures(self) -> Iterator[Decoded | str]:
+        """Yield the pictures in order; a str, the reason, for one that cannot be decoded."""
         for picture in self.in_memory:
             try:
                 yield decoding.of_memory(picture)
@@ -714,4 +754,5 @@ class ListSource(ImageSource):
                 yield str(fault)
 
     def decoded(self, record: int) -> Decoded:
+        """Picture number `record`, from 0; UnreadableError if it cannot be decoded."""
         return decoding.of_memory(self.in_memory[record])

@@ -31,8 +31,9 @@ ZSTD_LEVEL = 19
 
 @dataclass(frozen=True)
 class Packed:
-    """The result of another program. program, setting: its name and option; size: bytes;
-    mean_square: the mean squared error of a value of 0 to 255, 0 where nothing is lost."""
+    """The result of another program. program, setting: its name and option; size: bytes, a fraction
+    where it is scaled up from a part; mean_square: the mean squared error of a value of 0 to 255, 0
+    where nothing is lost."""
 
     program: str
     setting: str
@@ -42,8 +43,8 @@ class Packed:
 
 @dataclass(frozen=True)
 class _Format:
-    """A format of picture files. feature: Pillow's name of what it needs; lossless, lossy: Pillow's
-    options to write it so, None where it cannot be."""
+    """A format of picture files. name: Pillow's; feature: Pillow's name of the library it needs;
+    lossless, lossy: Pillow's options to write it so, by name, None where it is not tried so."""
 
     name: str
     feature: str
@@ -61,8 +62,8 @@ FORMATS = (
 
 
 def squeezed(content: bytes) -> Iterator[Packed]:
-    """Yield the size to which each of xz, bzip2 and zstd compresses the content, at its strongest
-    setting; zstd is left out where pyarrow lacks it."""
+    """Yield the size to which each of xz, bzip2 and zstd compresses the content, xz and bzip2 at
+    their strongest setting, zstd at level 19; zstd is left out where pyarrow lacks it."""
     strongest = 9 | lzma.PRESET_EXTREME
     by_xz = lzma.compress(content, preset=strongest)
     yield Packed("xz", "-9e", len(by_xz))
@@ -80,9 +81,10 @@ def squeezed(content: bytes) -> Iterator[Packed]:
 
 
 def pictured(pixels: Pixels) -> Iterator[Packed]:
-    """Yield sizes and errors of pictures, (n, channels, height, width), in common picture formats:
-    on contact sheets, and each in a file of its own. A part of the pictures is written, and scaled
-    to all."""
+    """Yield sizes and errors of pictures, (n, channels, height, width) of 1 or 3 channels, at least
+    one, in each of FORMATS that Pillow has here, lossless and at QUALITIES: first on contact
+    sheets, "PNG sheet", then each in a file of its own, "PNG files". A part of the pictures is
+    written, in memory, and its size scaled to all."""
     # only here: who stores tables needs no Pillow
     from PIL import features
 
@@ -106,14 +108,15 @@ def pictured(pixels: Pixels) -> Iterator[Packed]:
 
 
 def _evenly(pictures: Pixels, values: int) -> Pixels:
-    """A sample of pictures at even distances with about `values` values together; all of them if
-    they have no more."""
+    """A sample of pictures, (n, ...), at even distances, from the first, with about `values` values
+    together; all of them if they have no more."""
     every = max(1, round(pictures.size / values))
     return pictures[::every]
 
 
 def _settings(picture_format: _Format) -> Iterator[tuple[str, Settings]]:
-    """Yield (name, Pillow's options) of each setting that the format is tried with."""
+    """Yield (name, Pillow's options) of each setting that the format is tried with: "lossless",
+    "quality 2" ..."""
     if picture_format.lossless is not None:
         yield "lossless", picture_format.lossless
     if picture_format.lossy is not None:
@@ -122,7 +125,8 @@ def _settings(picture_format: _Format) -> Iterator[tuple[str, Settings]]:
 
 
 def _sheets(pictures: Pixels) -> Iterator[Pixels]:
-    """Yield the pictures in groups, as many as fit on one sheet."""
+    """Yield the pictures, (n, height, width, channels), in order in groups, as many as fit on one
+    sheet of at most LONGEST pixels a side; the last may be smaller."""
     _, height, width, _ = pictures.shape
     down = max(1, LONGEST // (height + BLOCK))
     across = max(1, LONGEST // (width + BLOCK))
@@ -133,14 +137,15 @@ def _sheets(pictures: Pixels) -> Iterator[Pixels]:
 
 @dataclass(frozen=True)
 class _Encoder:
-    """Writes pictures in a format with Pillow's options `settings`."""
+    """Writes pictures, in memory, in the format that Pillow calls `name`, with Pillow's options
+    `settings`."""
 
     name: str
     settings: Settings
 
     def measured(self, groups: Iterable[Pixels]) -> tuple[int, float]:
-        """(bytes of one file for each group, mean squared error of all its pictures' pixels).
-        groups: (n, height, width, channels) each."""
+        """(bytes of all files, one for each group, together; mean squared error of a value, 0 to
+        255, over all pictures; 0 without pictures). groups: (n, height, width, channels) each."""
         size = 0
         square = 0.0
         count = 0
@@ -153,8 +158,8 @@ class _Encoder:
         return size, square / max(1, count)
 
     def _written(self, group: Pixels) -> tuple[int, Pixels]:
-        """(bytes of a file with the pictures of a group side by side, the pictures as they are
-        restored)."""
+        """(bytes of a file with the pictures of a group side by side; the pictures as they are
+        restored from it, in the group's shape). group: (n, height, width, channels)."""
         # only here: who stores tables needs no Pillow
         from PIL import Image
 
@@ -171,8 +176,8 @@ class _Encoder:
 
 @dataclass(frozen=True)
 class _Sheet:
-    """The layout of a sheet of equal tiles, one for each picture: how many down and across, and
-    height, width and channels of each."""
+    """The layout of a sheet of equal tiles, one for each picture, row by row: how many down and
+    across, and height, width (in pixels) and channels of each."""
 
     down: int
     across: int
@@ -195,8 +200,10 @@ class _Sheet:
         return cls(down, across, height, width, channels)
 
     def laid_out(self, group: Pixels) -> Pixels:
-        """(height, width[, channels]): the pictures of a group on the sheet; edges are drawn out,
-        and tiles left over repeat the last picture."""
+        """(height, width[, channels]), without channels where there is one: the pictures of a
+        group, (n, height, width, channels), on the sheet, row by row. Where a tile is larger than a
+        picture, the picture's last row and column are repeated, and tiles left over repeat the last
+        picture."""
         count, height, width, _ = group.shape
         below = self.height - height
         beside = self.width - width

@@ -17,8 +17,8 @@ from aetool.errors import DataError, ParamError
 
 
 class _Form(NamedTuple):
-    """The properties in which all pictures of a source must agree. has_more_bits: whether a value
-    has more than 8 bits."""
+    """The properties in which all pictures of a source must agree. width, height: in pixels;
+    coloured: whether in colour, not gray; has_more_bits: whether a value has more than 8 bits."""
 
     width: int
     height: int
@@ -31,8 +31,9 @@ class _Form(NamedTuple):
         return cls(sight.width, sight.height, sight.coloured, sight.deep or sight.cut)
 
     def told(self, other: _Form) -> str:
-        """How this form differs from `other`, that of most pictures, in words for a message: in its
-        size; of one size in its bits; else in its colour."""
+        """How this form differs from `other`, that of most pictures, in words to go behind the
+        picture's name: in its size; of one size in its bits; else in its colour, in which it is
+        taken to differ."""
         if self[:2] != other[:2]:
             return f"is {in_words(self[:2])}, and most are {in_words(other[:2])}"
         if self.has_more_bits != other.has_more_bits:
@@ -47,14 +48,15 @@ def of_one_form(
     source: ImageSource,
     purpose: str = "errors are told of pictures",
 ) -> ImageSource:
-    """Make sure that all pictures of a source have one form, and return a source whose batches have
-    their pixels: the source itself where its batches do.
+    """Make sure that all pictures of a source have one form (size, colour or gray, 8 bits a value),
+    and return a source whose batches have their pixels: the source itself where its batches do.
 
     purpose: what needs that, in words for a message that go before "of one size".
 
     ParamError for pictures of several sizes, gray ones among those in colour, any with more than 8
     bits a value or with transparent parts, and those that no single archive holds; DataError where
-    one cannot be read.
+    one cannot be read, there is none, or they are larger than check_shape allows. One that is found
+    damaged only when it is decoded is a DataError of the batches.
     """
     _refuse_loose(source)
     if source.is_uniform:
@@ -82,8 +84,8 @@ def are_of_one_form(source: ImageSource) -> bool:
 
 
 def _refuse_loose(source: ImageSource) -> None:
-    """Raise ParamError if the pictures are of several files, or in a list, and so not of one
-    folder, file or array."""
+    """Raise ParamError if the pictures are of several loose files, whose source has no `place`, or
+    in a list, and so not of one folder, file or array, as an archive is."""
     is_loose = isinstance(source, PictureFiles) and not isinstance(source, FolderSource)
     # an archive restores one thing with one name: several loose files have none in common
     if isinstance(source, ListSource) or (is_loose and source.place is None):
@@ -94,9 +96,9 @@ def _refuse_loose(source: ImageSource) -> None:
 
 
 def _form_of(source: ImageSource, purpose: str) -> _Form:
-    """The form of the source's pictures; ParamError if they differ, or have more than 8 bits or
-    transparent parts, DataError if one cannot be read or there is none. purpose: as of
-    `of_one_form`."""
+    """The form of the source's pictures, by their headers; ParamError, which names the first odd
+    one, if they differ, or have more than 8 bits or transparent parts, DataError if one cannot be
+    read or there is none. purpose: what needs one form, in words that go before "of one size"."""
     forms = []
     for record, sight in enumerate(source.sights):
         if isinstance(sight, str):
@@ -117,7 +119,9 @@ def _form_of(source: ImageSource, purpose: str) -> _Form:
 
 
 def _refuse(source: ImageSource, record: int, fault: str, purpose: str) -> None:
-    """Raise a ParamError that says what is odd about a picture, and what needs it otherwise."""
+    """Raise a ParamError that says what is odd about picture number `record`, from 0, and what
+    needs it otherwise. fault: what is odd, in words to go behind its name; purpose: what needs one
+    form, in words that go before "of one size"."""
     raise ParamError(
         f"{source.name}: {_title(source, record)} {fault}; {purpose} of one size, of 8 bits a "
         "value, opaque, and all gray or all in colour: bring them to one form first"

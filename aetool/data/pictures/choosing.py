@@ -40,10 +40,11 @@ EIGHTH = 8  # sides of pictures of several sizes become multiples of this
 
 @dataclass(frozen=True)
 class Asked:
-    """The user's options for how pictures are framed; () and False where an option is left out.
+    """The user's options for how pictures are framed, in pixels; () and False where an option is
+    left out.
 
-    resize, tile, stride: (width,) or (width, height); crop: (width, height) or (left, top, width,
-    height).
+    resize: (width,), which keeps the shape, or (width, height); tile, stride: (width, height);
+    crop: (width, height) or (left, top, width, height); grey: whether colours are dropped.
     """
 
     resize: tuple[int, ...] = ()
@@ -54,9 +55,9 @@ class Asked:
 
     @classmethod
     def of(cls, resize: Size, tile: Size, stride: Size, crop: Size, grey: bool) -> Asked:
-        """Parse the options as a user writes them into numbers of pixels; of all but resize one
-        number is a square. ParamError for what is no size, and for options that contradict each
-        other."""
+        """Parse the options as a user writes them, each as `size_of` takes it, into numbers of
+        pixels; of all but resize one number is a square. ParamError for what is no size, for a
+        stride without a tile, and for one that is longer than the tile."""
         asked = cls(
             size_of(option("--resize"), resize),
             _both(size_of(option("--tile"), tile)),
@@ -80,7 +81,7 @@ class Asked:
 
     @property
     def named(self) -> str:
-        """The name of the first option that is given; "" if none is."""
+        """The name, as a user writes it, of the first option that is set; "" if none is."""
         asked = {
             option("--resize"): self.resize,
             option("--tile"): self.tile,
@@ -92,9 +93,10 @@ class Asked:
 
 
 def size_of(name: str, given: Size, counts: Sequence[int] = (1, 2)) -> tuple[int, ...]:
-    """The numbers of a size such as 256, "256x192", "256,192" or (256, 192); () for None and for an
-    empty sequence. name: the option, for messages; counts: how many numbers it may have, each of at
-    most six digits, the last two, width and height, at least 1. ParamError for anything else."""
+    """The numbers, in pixels, of a size as 256, "256x192", "256,192" or (256, 192); () for None
+    and for an empty sequence. name: the option, for messages; counts: how many numbers it may have,
+    each of at most six digits, the last two, width and height, at least 1, those before them at
+    least 0. ParamError for anything else."""
     parts: Sequence[object]
     if given is None:
         return ()
@@ -128,14 +130,17 @@ def _is_short_number(text: str) -> bool:
 
 
 def _both(size: tuple[int, ...]) -> tuple[int, ...]:
-    """(width, height) of a size: one number means a square; others stay as they are."""
+    """A size of one number, (width,), as the square (width, width); others stay as they are."""
     return size * 2 if len(size) == 1 else size
 
 
 def chosen(source: ImageSource, asked: Asked) -> Framing:
-    """The framing of pictures that a model is to be fitted on; a notice says what it does to them.
+    """The framing of pictures that a model is to be fitted on, by their headers and a look at some
+    of those with more than 8 bits or with transparent parts; a notice says what it does to them.
+    asked: what the user asks for; the rest is chosen.
 
-    DataError where none can be read; ParamError where tiles are larger than the pictures.
+    DataError where none can be read, there are none, or the model would see more than check_shape
+    allows; ParamError where tiles are larger than the pictures.
     """
     sights = [sight for sight in source.sights if isinstance(sight, Sight)]
     if not source.sights:
@@ -182,7 +187,8 @@ def chosen(source: ImageSource, asked: Asked) -> Framing:
 
 
 def _first_fault(source: ImageSource) -> str:
-    """Which picture cannot be read first, why, and how many others cannot, in words."""
+    """Which picture of a source, of which at least one cannot be read, cannot be read first, why,
+    and how many others cannot, in words."""
     # a picture that cannot be read has the reason, a text, in place of its sight
     faults = [place for place, sight in enumerate(source.sights) if isinstance(sight, str)]
     first = faults[0]
@@ -248,8 +254,9 @@ def _multiple_of_eight(side: int) -> int:
 
 
 def _middle(sizes: Sequence[Pair]) -> Pair:
-    """A typical size, (width, height), for pictures of different sizes: it has the median of their
-    ratios of width to height, and the median of their areas."""
+    """A typical size, (width, height), for pictures of different sizes, (width, height) each, at
+    least one: it has, rounded, the median of their ratios of width to height, and the median of
+    their areas."""
     wide, high = np.array(sizes, np.float64).T
     # of logarithms, so that 2 to 1 and 1 to 2 are equally far from a square
     log_shape = np.median(np.log(wide / high))
@@ -261,9 +268,9 @@ def _middle(sizes: Sequence[Pair]) -> Pair:
 
 
 def _smaller(size: Pair, most: int) -> Pair:
-    """Shrink a size, (width, height), to at most `most` pixels: both sides divided by a whole
-    number if that leaves no rest, else by one that keeps the shape; a side that would be less than
-    1 is 1. A size that is small enough stays."""
+    """Shrink a size, (width, height), to at most `most` pixels, at least 1: both sides divided by a
+    whole number if that leaves no rest, else by a fraction that keeps the shape, rounded down; a
+    side that would be less than 1 is 1. A size that is small enough stays."""
     wide, high = size
     if wide * high <= most:
         return size
@@ -278,8 +285,8 @@ def _smaller(size: Pair, most: int) -> Pair:
 
 
 def _probed(source: ImageSource, wanted: Sequence[int]) -> Iterator[int]:
-    """Choose pictures to look at, at most PROBED, evenly spaced: yields their record numbers.
-    wanted: the numbers to choose from."""
+    """Choose pictures to look at, at most PROBED, evenly spaced: yields their numbers. wanted: the
+    numbers, from 0, to choose from. source: not used."""
     # rounded up: with a shorter step there would be more than PROBED
     step = math.ceil(len(wanted) / PROBED)
     yield from wanted[:: max(1, step)]
@@ -287,7 +294,8 @@ def _probed(source: ImageSource, wanted: Sequence[int]) -> Iterator[int]:
 
 def _range(source: ImageSource) -> tuple[float, float]:
     """Which values of pictures with more than 8 bits a value become black and white, (low, high),
-    from a look at some of them; equal if there are no such pictures."""
+    from a look at some of them that can be read; (0.0, 0.0) if there are none. Floats from 0 to 1,
+    or to 255, get that range; all others nearly that of their values, with some room beyond."""
     deep = [
         record
         for record, sight in enumerate(source.sights)
@@ -316,9 +324,11 @@ def _range(source: ImageSource) -> tuple[float, float]:
         white = 1.0 if highest <= 1 else float(WHITE)
         return 0.0, white
     low, high = np.quantile(values, [FAR, 1 - FAR]).tolist()
+    # where all values are equal there is still a range
     room = ROOM * (high - low) or 1.0
     low = low - room
     high = high + room
+    # not beyond what the pictures can hold
     if lowest >= 0:
         low = max(low, 0.0)
     if are_whole and highest <= MOST_OF_16_BITS:
@@ -358,8 +368,9 @@ def _background(source: ImageSource) -> int:
 
 
 def _line(source: ImageSource, sights: Sequence[Sight], framing: Framing, asked: Asked) -> str:
-    """A line on what the pictures are and what the framing does to them; "" if there is nothing to
-    say."""
+    """A line on what the pictures are and what the framing does to them, with the source's remarks;
+    "" if there is nothing to say. sights: of the pictures that can be read, at least one; asked:
+    what the user asks for."""
     different_sizes = {(sight.width, sight.height) for sight in sights}
     sizes = sorted(different_sizes, key=math.prod)
     pictures = "picture" if len(sights) == 1 else "pictures"

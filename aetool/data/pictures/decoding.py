@@ -54,9 +54,10 @@ class Sight:
     """The facts that the header of a picture tells.
 
     width, height: in pixels, upright. coloured: whether it is in colour, not gray. deep: whether
-    its values have more than 8 bits. alpha: whether it has a channel of opacity. cut: whether its
-    values have more than 8 bits of which only the upper 8 are read. has_inks: whether they are
-    amounts of four inks, from which colours are computed.
+    its values, as they are decoded, have more than 8 bits. alpha: whether it has a channel of
+    opacity, or a colour that is clear. cut: whether its values have more than 8 bits of which only
+    the upper 8 are read; `deep` is False then. has_inks: whether they are amounts of four inks
+    (CMYK), from which colours are computed.
     """
 
     width: int
@@ -80,8 +81,8 @@ class Decoded:
 
 @contextmanager
 def _quietly(path: Path) -> Iterator[None]:
-    """Context manager: warnings of Pillow are not shown, and any error in the block becomes an
-    UnreadableError. path: of the picture."""
+    """Context manager: warnings are not shown, and any error in the block becomes an
+    UnreadableError. path: of the picture, looked at only to tell an empty file."""
     try:
         with warnings.catch_warnings():
             # what Pillow warns of is either an error later, or does no harm
@@ -95,8 +96,8 @@ def _quietly(path: Path) -> Iterator[None]:
 
 
 def _in_words(path: Path, error: Exception) -> str:
-    """Why a picture file cannot be read, in words for a message, from the error that Pillow
-    raised."""
+    """Why the picture file at a path cannot be read, in words for a message without its name, from
+    the error that Pillow raised."""
     from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, UnidentifiedImageError):
@@ -114,7 +115,7 @@ def _in_words(path: Path, error: Exception) -> str:
 
 @cache
 def _formats() -> tuple[str, ...]:
-    """Those of FORMATS that the installed Pillow can read."""
+    """Those of FORMATS that the installed Pillow can read, by Pillow's names."""
     from PIL import Image
 
     Image.init()
@@ -122,8 +123,10 @@ def _formats() -> tuple[str, ...]:
 
 
 def sights(path: Path) -> list[Sight]:
-    """For each frame of a picture file what its header tells; of most files that is one. Pixels are
-    not decoded. UnreadableError if it is no picture, or has too many pixels or frames."""
+    """For each frame of a picture file, in order, what its header tells; of most files that is one.
+    Small copies in a TIFF are left out. Pixels are not decoded, but where the colours of a palette
+    need it. UnreadableError if it is no picture, has more than MOST_PIXELS pixels in a frame, or
+    more than MOST_FRAMES frames."""
     from PIL import Image
 
     with _quietly(path), Image.open(path, formats=_formats()) as picture:
@@ -142,14 +145,15 @@ def sights(path: Path) -> list[Sight]:
 
 
 def _check_size(width: int, height: int) -> None:
-    """UnreadableError for a picture of more than MOST_PIXELS."""
+    """Raise UnreadableError for a picture, width x height, of more than MOST_PIXELS pixels."""
     if width * height > MOST_PIXELS:
         raise UnreadableError(f"{width} x {height} is too large: at most {MOST_PIXELS:,} pixels")
 
 
 def _frames(picture: Image.Image) -> list[int]:
-    """The numbers of those frames or pages of an open file that are pictures, not small copies of
-    one. UnreadableError if there are more than MOST_FRAMES."""
+    """The numbers, from 0, of those frames or pages of an open file that are pictures, not small
+    copies of one; at least one. The file is at its first frame afterwards. UnreadableError if there
+    are more than MOST_FRAMES."""
     count = 1
     if picture.format in MOVING:
         count = getattr(picture, "n_frames", 1)
@@ -169,7 +173,8 @@ def _frames(picture: Image.Image) -> list[int]:
 
 
 def _sight(picture: Image.Image, path: Path | None) -> Sight:
-    """What the header of an open picture tells. path: of its file; None of one in memory."""
+    """What the header of an open picture, at the frame where it is, tells. path: of its file; None
+    of one in memory, of which `cut` is False."""
     width, height = picture.size
     if _orientation(picture) >= TRANSPOSED:
         width, height = height, width
@@ -189,12 +194,13 @@ def _sight(picture: Image.Image, path: Path | None) -> Sight:
 
 
 def _has_deep_mode(picture: Image.Image) -> bool:
-    """Whether Pillow reads values of more than 8 bits."""
+    """Whether Pillow reads values of more than 8 bits, by the picture's mode: I, F or I;16."""
     return picture.mode in ("I", "F") or picture.mode.startswith("I;16")
 
 
 def _has_alpha(picture: Image.Image) -> bool:
-    """Whether some pixels may be transparent, by a channel of their own or as one colour is."""
+    """Whether some pixels of an open picture may be transparent, by a channel of opacity, or as one
+    colour, or colours of a palette, are."""
     return picture.mode in ALPHA_MODES or "transparency" in picture.info
 
 
@@ -213,8 +219,8 @@ def _is_coloured(picture: Image.Image) -> bool:
 
 
 def _is_deep_png(picture: Image.Image, path: Path | None) -> bool:
-    """Whether the picture is a PNG of 16 bits and several channels, of which Pillow would read only
-    the upper 8."""
+    """Whether the picture is a PNG of 16 bits and several channels, not interlaced, of which Pillow
+    would read only the upper 8, and `deep_png` all. path: of its file; False for None."""
     if path is None or picture.format != "PNG":
         return False
     if picture.mode not in ("LA", "RGB", "RGBA"):
@@ -223,7 +229,8 @@ def _is_deep_png(picture: Image.Image, path: Path | None) -> bool:
 
 
 def _is_cut(picture: Image.Image, path: Path) -> bool:
-    """Whether the file's values have more than the 8 bits that Pillow reads."""
+    """Whether the values of a PNG or TIFF file at `path` have more than the 8 bits that Pillow
+    reads; of a picture that is neither `_has_deep_mode` nor `_is_deep_png`."""
     if picture.format == "TIFF":
         bits = picture.tag_v2.get(BITS_OF_SAMPLES, (1,))  # type: ignore[attr-defined]
         return bool(max(bits) > BYTE)
@@ -231,13 +238,15 @@ def _is_cut(picture: Image.Image, path: Path) -> bool:
 
 
 def depth_of_png(path: Path) -> int:
-    """How many bits a value of a PNG file has; 0 if the file is shorter than its header."""
+    """How many bits a value of a PNG file has; 0 if the file is shorter than its header. That it is
+    a PNG is not checked. OSError if it cannot be opened."""
     with path.open("rb") as file:
         return deep_png.depth_of(file.read(deep_png.HEADER))
 
 
 def _orientation(picture: Image.Image) -> int:
-    """The picture's EXIF orientation, 1 .. 8; 1 if it has none."""
+    """The picture's EXIF orientation, 1 .. 8; 1, upright, if it has none or one that is no such
+    number."""
     orientation = picture.getexif().get(ORIENTATION, 1)
     # some programs write 0, or a text
     if orientation not in range(1, 9):
@@ -246,8 +255,9 @@ def _orientation(picture: Image.Image) -> int:
 
 
 def decoded(path: Path, frame: int = 0) -> Decoded:
-    """Decode a frame of a picture file; frame: its place among what `sights` returns.
-    UnreadableError if the file is damaged."""
+    """Decode a frame of a picture file, upright; frame: its place, from 0, among what `sights`
+    returns. UnreadableError if the file cannot be read, is damaged or has more than MOST_PIXELS
+    pixels, if there is no such frame, or values are not finite."""
     from PIL import Image
 
     with _quietly(path), Image.open(path, formats=_formats()) as picture:
@@ -264,8 +274,9 @@ def decoded(path: Path, frame: int = 0) -> Decoded:
 
 
 def pixels_of_bytes(raw: bytes) -> list[Values]:
-    """(channels, height, width) of each frame of a picture file with these bytes, opacity as the
-    last channel where not all is opaque. UnreadableError if they are no picture."""
+    """(channels, height, width) of each frame of a picture file with these bytes, which are written
+    to a temporary file, opacity as the last channel where not all is opaque. UnreadableError if
+    they are no picture; OSError if the file cannot be written."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture"
         path.write_bytes(raw)
@@ -277,7 +288,8 @@ def pixels_of_bytes(raw: bytes) -> list[Values]:
 
 
 def _channels_first(picture: Decoded) -> Values:
-    """(channels, height, width): the values of a picture, its opacity behind them."""
+    """(channels, height, width): the values of a picture; behind them, if not all of it is opaque,
+    its opacity, which is 0 .. 255 beside values of any depth."""
     pixels = picture.pixels[None]
     if picture.pixels.ndim == 3:
         pixels = picture.pixels.transpose(2, 0, 1)
@@ -288,8 +300,9 @@ def _channels_first(picture: Decoded) -> Values:
 
 
 def _pixels(picture: Image.Image) -> Values:
-    """The pixels of an open picture: (height, width) gray, (height, width, 3) colour, or with
-    opacity as a last channel (height, width, 2) or (height, width, 4)."""
+    """The pixels of an open picture, not turned upright: (height, width) gray, (height, width, 3)
+    colour, or with opacity as a last channel (height, width, 2) or (height, width, 4). uint8, but
+    as deep as Pillow reads them where they have more than 8 bits, which are gray."""
     if _has_deep_mode(picture):
         return np.asarray(picture)
     is_coloured = _is_coloured(picture)
@@ -304,8 +317,9 @@ def _pixels(picture: Image.Image) -> Values:
 
 
 def of_array(pixels: Values) -> Decoded:
-    """The picture of an array, (height, width) or (height, width, 1 .. 4); of two channels the
-    second, of four the fourth is opacity. UnreadableError for values that are not finite."""
+    """The picture of an array, (height, width) or (height, width, 1 .. 4), of any numbers or truth
+    values, which keep their type; of two channels the second, of four the fourth is opacity, as of
+    `_opacity`. UnreadableError for values that are not finite."""
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
         raise UnreadableError("holds values that are not finite")
     if pixels.ndim == 2:
@@ -323,7 +337,9 @@ def of_array(pixels: Values) -> Decoded:
 
 
 def _opacity(alpha: Values) -> Bytes:
-    """(height, width) uint8: opacity, 0 .. 255, of whatever type it is stored in."""
+    """(height, width) uint8: opacity, 0 .. 255, of whatever type it is stored in: rescaled from 0
+    to the most that an integer type holds, to 1 for truth values and floats, or to 255 for floats
+    of which one is above 1; cut off at the ends."""
     if alpha.dtype == np.uint8:
         return alpha.astype(np.uint8)
     most = 1.0
@@ -338,7 +354,9 @@ def _opacity(alpha: Values) -> Bytes:
 
 
 def is_picture(thing: object) -> bool:
-    """Whether an object is a Pillow image, or an array with the shape and type of a picture."""
+    """Whether an object is a Pillow image, or an array with the shape and type of a picture:
+    (height, width, 1 .. 4) of numbers or truth values, or (height, width) of uint8, uint16 or truth
+    values."""
     if isinstance(thing, np.ndarray):
         if thing.ndim == 3:
             are_numbers = thing.dtype.kind in "buif"
@@ -351,7 +369,8 @@ def is_picture(thing: object) -> bool:
 
 
 def sight_of_memory(thing: object) -> Sight | str:
-    """What the header of a picture in memory would tell; or, as a str, why it cannot be read."""
+    """What the header of a picture in memory, such as `is_picture` is true of, would tell; or, as a
+    str, why it cannot be read."""
     if isinstance(thing, np.ndarray):
         height, width = thing.shape[:2]
         if not height or not width:
@@ -372,8 +391,9 @@ def sight_of_memory(thing: object) -> Sight | str:
 
 
 def of_memory(thing: object) -> Decoded:
-    """Decode a picture in memory, an array or a Pillow image; UnreadableError if it has no pixels,
-    or values that are not finite, or Pillow cannot decode it."""
+    """Decode a picture in memory, an array or a Pillow image (its present frame, upright);
+    UnreadableError if it has no pixels, or values that are not finite, or Pillow cannot decode
+    it."""
     if isinstance(thing, np.ndarray):
         if not thing.size:
             raise UnreadableError("has no pixels")
@@ -386,8 +406,8 @@ def of_memory(thing: object) -> Decoded:
 
 
 def upright(pixels: Values, orientation: int) -> Values:
-    """The pixels, (height, width, ...), turned and mirrored as the EXIF orientation, 1 .. 8,
-    says."""
+    """A copy of pixels as they are stored, (height, width, ...), turned and mirrored to be upright
+    by their EXIF orientation, 1 .. 8; of 5 .. 8 height and width change places."""
     turned = pixels
     if orientation >= TRANSPOSED:
         turned = turned.swapaxes(0, 1)

@@ -28,7 +28,7 @@ Wide = npt.NDArray[np.int32]
 
 def is_deep(path: Path) -> bool:
     """Whether a file is a PNG of 16 bits and several channels, not interlaced, which `read` can
-    read."""
+    read, by its header. OSError if it cannot be opened."""
     with path.open("rb") as file:
         head = file.read(HEADER)
     if len(head) < HEADER or not head.startswith(SIGNATURE):
@@ -45,8 +45,8 @@ def depth_of(head: bytes) -> int:
 
 
 def read(path: Path) -> npt.NDArray[np.uint16]:
-    """(height, width, channels) uint16: the pixels of a PNG that `is_deep` is true of. ValueError
-    or zlib.error if it is damaged."""
+    """(height, width, channels) uint16: the pixels of a PNG that `is_deep` is true of, opacity, if
+    it has any, as the last channel. ValueError or zlib.error if it is damaged."""
     raw = path.read_bytes()
     width, height = struct.unpack(">II", raw[16:24])
     channels = CHANNELS[raw[25]]
@@ -71,7 +71,8 @@ def read(path: Path) -> npt.NDArray[np.uint16]:
 
 
 def _data_of(raw: bytes) -> list[bytes]:
-    """The contents of the file's IDAT chunks, in order; ValueError if a checksum is wrong."""
+    """The contents of the IDAT chunks, the compressed picture, of a PNG file's bytes, in order;
+    ValueError if one of these is cut short, or its checksum is wrong."""
     parts = []
     place = len(SIGNATURE)
     # of a chunk: its size, its kind, its content and its checksum
@@ -95,8 +96,8 @@ def _data_of(raw: bytes) -> list[bytes]:
 
 
 def _unfiltered(rows: Bytes, kinds: Bytes) -> Bytes:
-    """(height, width, bytes of a pixel): the rows with their filters undone. kinds: (height,), the
-    filter of each row.
+    """(height, width, bytes of a pixel) uint8: the rows, of the same shape, with their filters
+    undone. kinds: (height,), the filter of each row, 0 for none to PAETH.
 
     A pixel needs the one to its left and two above: those on one slant, of which each row is a
     pixel behind the row above it, do not need each other, and are restored together.

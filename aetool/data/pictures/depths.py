@@ -21,8 +21,9 @@ AS_ONE_DEPTH = "bring them to one depth"
 
 
 def values_of_one_depth(source: FolderSource) -> Iterator[Values]:
-    """Yield the values of each picture of a folder, (height, width) or (height, width, 3), all of
-    them uint8 or all of them uint16. Sizes and colours may differ.
+    """Yield the values of each picture of a folder, in order, (height, width) if it is gray or
+    (height, width, 3) in colour, all of them uint8 or all of them uint16. Sizes and colours may
+    differ.
 
     While they are yielded: ParamError for pictures of several depths, of other numbers, or with
     transparent parts; DataError where one cannot be read, or the folder has none.
@@ -48,13 +49,15 @@ def values_of_one_depth(source: FolderSource) -> Iterator[Values]:
 
 
 def _is_cut(sight: Sight | str) -> bool:
-    """Whether only the upper 8 bits of a picture's values are read."""
+    """Whether only the upper 8 bits of a picture's deeper values are read; False for a reason, a
+    str, in place of its sight."""
     return isinstance(sight, Sight) and sight.cut
 
 
 def _refuse(source: FolderSource, record: int, fault: str, way_out: str) -> NoReturn:
-    """Raise a ParamError that says what is odd about a picture, what is wanted instead, and the way
-    out: what to do with the pictures first."""
+    """Raise a ParamError that says what is odd about picture number `record`, from 0, what is
+    wanted instead, and the way out. fault: what is odd, in words to go behind the picture's name;
+    way_out: what to do with the pictures first, such as AS_ONE_DEPTH."""
     raise ParamError(
         f"{source.name}: {source.titles[record]} {fault}; errors of a folder are told of opaque "
         f"pictures that all have 8, or all have 16, bits a value: {way_out} first"

@@ -28,10 +28,12 @@ MOST_SAMPLED = 2 << 30  # bytes of pictures that are fitted
 
 class FramedSource(ImageSource):
     """The pictures of a source in the form that a model with this framing sees, tiles of them if it
-    has tiles.
+    has tiles. A record is what the model sees, a picture or a tile.
 
-    unread: by number of a picture why it was left out, as it cannot be read or framed; strict: that
-    is an error instead. names: of the pictures; record_names: of what the model sees.
+    shape: (channels, height, width) of a record. unread: by number of a picture, from 0, why it was
+    left out, as it cannot be read or framed, filled while pictures are read; strict: that is a
+    DataError instead. count: how many pictures; names: theirs, [] if they have none; record_names:
+    those of records. has_sampled: whether `sampled` has left some out by chance.
     """
 
     def __init__(self, source: ImageSource, framing: Framing, strict: bool = False) -> None:
@@ -55,25 +57,28 @@ class FramedSource(ImageSource):
 
     @property
     def as_they_are(self) -> bool:
-        """Whether the framing changes nothing, so that the source's own batches can be used."""
+        """Whether the framing changes nothing, and the source is uniform, so that the source's own
+        batches can be used."""
         same = self.source.is_uniform and self.source.shape == self.shape
         return same and self.framing.is_plain
 
     @property
     def readable(self) -> int:
-        """How many pictures there are, less those found unreadable so far."""
+        """How many pictures, not tiles, there are, less those found unreadable so far."""
         return self.count - len(self.unread)
 
     def title(self, record: int) -> str:
-        """The name of picture number `record`; "picture 1" ... if they have none."""
+        """The name of picture number `record`, from 0; "picture 1" ..., counted from 1, if they
+        have none."""
         if self.names:
             return self.names[record]
         return f"picture {record + 1}"
 
     def whole(self) -> Iterator[tuple[int, Pixels]]:
         """Yield (number, (channels, height, width) uint8) for each readable picture, framed but not
-        cut into tiles; number: of the picture, from 0. One that cannot be read or framed is noted
-        in `unread`; DataError if strict."""
+        cut into tiles; number: of the picture, from 0, ascending. One that cannot be read or framed
+        is noted in `unread`; DataError if strict. Once all were read they are kept in memory, if
+        they take at most KEPT_BYTES; else each call reads them anew."""
         if self._kept is not None:
             yield from self._kept
             return
@@ -92,8 +97,9 @@ class FramedSource(ImageSource):
             self._kept = readable
 
     def _seen(self, record: int, picture: Decoded | str) -> Pixels | None:
-        """Frame picture number `record`, which is decoded, or the reason why it is not. None, the
-        reason added to `unread`, if that fails; DataError if strict."""
+        """Frame picture number `record`, from 0: (channels, height, width) uint8, not cut into
+        tiles. picture: it, decoded, or, as a str, the reason why it is not. None, the reason added
+        to `unread`, if that fails; DataError if strict."""
         try:
             if isinstance(picture, str):
                 raise UnreadableError(picture)
@@ -105,8 +111,9 @@ class FramedSource(ImageSource):
             return None
 
     def numbered(self) -> Iterator[tuple[int, Pixels]]:
-        """Yield (number of the first, (n, channels, height, width)): batches of what the model
-        sees, in order. After something unreadable a new batch begins."""
+        """Yield (number of the first record, from 0, (n, channels, height, width) uint8): batches
+        of pictures or tiles, in order, whose records follow one another. After something
+        unreadable, which is passed over but counted, a new batch begins; DataError if strict."""
         first = 0
         if self.as_they_are:
             for pixels in self.source.batches():
@@ -126,8 +133,10 @@ class FramedSource(ImageSource):
             yield first, np.stack(batch)
 
     def in_groups(self) -> Iterator[tuple[list[int], list[Pixels]]]:
-        """Yield ([numbers of pictures], [pictures, not cut into tiles]), as many together as have
-        at least GROUPED tiles; the last ones may have fewer."""
+        """Yield ([numbers of pictures, from 0], [pictures, (channels, height, width) each, not cut
+        into tiles]), in order, as many together as have at least GROUPED tiles; the last ones may
+        have fewer. Unreadable ones as of `whole`; UnreadableError for one of more than MOST_TILES
+        tiles."""
         numbers: list[int] = []
         pictures: list[Pixels] = []
         waiting = 0
@@ -144,12 +153,13 @@ class FramedSource(ImageSource):
             yield numbers, pictures
 
     def batches(self) -> Iterator[Pixels]:
+        """Yield the readable records in order, (n, channels, height, width) uint8 at a time."""
         for _, pixels in self.numbered():
             yield pixels
 
     def _one_by_one(self) -> Iterator[tuple[int, Pixels]]:
-        """Yield (number, (channels, height, width) uint8) for each picture, or for each tile if the
-        model sees tiles; number: of it among all, from 0."""
+        """Yield (number, (channels, height, width) uint8) for each readable record, a picture or a
+        tile; number: of the record among all, from 0, as `starts` counts tiles."""
         if not self.is_tiled:
             yield from self.whole()
             return
@@ -160,8 +170,9 @@ class FramedSource(ImageSource):
 
     @cached_property
     def sizes(self) -> list[tuple[int, int]]:
-        """(width, height) of each picture before it is cut into tiles; (0, 0) if it is unreadable
-        or too small."""
+        """(width, height) in pixels of each picture, by its header, once it is cropped and resized,
+        before it is cut into tiles; (0, 0) if its header is unreadable, or it is smaller than a
+        tile."""
         framing = self.framing
         sizes = []
         for sight in self.source.sights:
@@ -175,14 +186,16 @@ class FramedSource(ImageSource):
 
     @cached_property
     def starts(self) -> Int:
-        """(pictures + 1,): the number of each picture's first tile, and at the end how many tiles
-        there are. UnreadableError for a picture of more than MOST_TILES."""
+        """(pictures + 1,): the number, from 0, of each picture's first tile among all, and at the
+        end how many tiles there are, by the pictures' headers. UnreadableError for a picture of
+        more than MOST_TILES."""
         counts = [len(self.framing.corners(*size)) if size != (0, 0) else 0 for size in self.sizes]
         return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
     @cached_property
     def record_names(self) -> list[str]:
-        """The names of what the model sees: of a tile name[left,top]."""
+        """The name of each record: of a picture its own, of a tile name[left,top], in pixels of the
+        cropped and resized picture; [] if pictures have no names."""
         if not self.is_tiled or not self.names:
             return self.names
         return [
@@ -193,25 +206,26 @@ class FramedSource(ImageSource):
         ]
 
     def owners(self, numbers: Int) -> Int:
-        """The picture to which each record belongs, (n,). numbers: (n,), of records, which are
-        pictures or tiles of them."""
+        """The number, from 0, of the picture to which each record belongs, (n,). numbers: (n,), of
+        records, from 0, which are pictures or tiles of them."""
         if not self.is_tiled:
             return numbers
         return np.asarray(np.searchsorted(self.starts, numbers, side="right") - 1)
 
     def sampled(self, most: int, seed: int) -> tuple[Pixels, Int]:
-        """(a random sample of what the model sees, (n, channels, height, width) uint8, in order;
-        (n,) their numbers). most: n at most; less where so many take more memory than a fit may,
-        and less by those that cannot be read. Sets has_sampled: whether any were left out by
-        chance.
+        """(a random sample of records, (n, channels, height, width) uint8, in order; (n,) int64,
+        their numbers, from 0). most: n at most; less where so many take more memory than a fit may,
+        and less by those that cannot be read. The same seed gives the same sample. Sets
+        has_sampled: whether any were left out by chance.
 
-        DataError where nothing can be read.
+        DataError where nothing can be read, or anything if strict.
         """
         values = int(np.prod(self.shape))
         total = int(self.starts[-1]) if self.is_tiled else self.count
         if not total:
             raise DataError(f"{self.name}: no pictures in it")
         most = max(1, min(most, MOST_SAMPLED // values))
+        # tiles are alike, and are as many as one likes: fewer of them are enough
         if self.is_tiled:
             most = min(most, max(FEWEST_TILES, AT_ONCE // values))
         keep = np.arange(total)
@@ -232,10 +246,12 @@ class FramedSource(ImageSource):
         return np.concatenate(parts), np.concatenate(numbers)
 
     def sample(self, most: int, seed: int) -> Pixels:
+        """The records of `sampled`, without their numbers."""
         return self.sampled(most, seed)[0]
 
     def say_unread(self) -> None:
-        """Say in a notice how many pictures were left out so far, and why, if any were."""
+        """Say in a notice how many pictures were left out so far, and the reasons of the first
+        NAMED, if any were."""
         if not self.unread:
             return
         few = list(self.unread.items())[:NAMED]
@@ -247,8 +263,9 @@ class FramedSource(ImageSource):
 
 
 def framed(source: ImageSource, framing: Framing, strict: bool = False) -> FramedSource:
-    """The pictures of a source as a model with this framing sees them. The same source and framing
-    give the same object again, with the pictures that it keeps."""
+    """The pictures of a source as a model with this framing sees them. strict: as of FramedSource.
+    The same source, framing and strictness give the same object again, with the pictures that it
+    keeps; it is stored at the source."""
     framed_before: dict[tuple[Framing, bool], FramedSource]
     framed_before = source.__dict__.setdefault("_framed", {})
     key = framing, strict

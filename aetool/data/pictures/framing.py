@@ -34,8 +34,9 @@ RED, GREEN, BLUE = 19595, 38470, 7471
 class Framing:
     """How each picture becomes what a model sees.
 
-    channels, width, height: of what the model sees, a picture or a tile of one. crop: what is left
-    of a picture at first: (width, height) in its middle, or (left, top, width, height); resize:
+    channels, width, height: of what the model sees, a picture or a tile of one; lengths are in
+    pixels. crop: what is left of a picture at first: (width, height) in its middle, or (left, top,
+    width, height); resize:
     (width, height) that it is brought to then; stride: how far tiles lie apart, (across, down), if
     it is cut into tiles; () for what is not done. low, high: values of more than 8 bits that become
     0 and 255; equal where no such pictures were fitted. background: the gray level, 0 .. 255, that
@@ -59,15 +60,16 @@ class Framing:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the framing leaves pictures of 8 bits and the model's size as they are."""
+        """Whether the framing leaves pictures of 8 bits, opaque and of the model's shape as they
+        are: nothing but the shape is set."""
         return self == Framing(self.channels, self.width, self.height)
 
     def seen(self, picture: Decoded) -> Bytes:
         """Bring a picture to the form that the model takes, not yet cut into tiles: (channels,
         height, width) uint8.
 
-        UnreadableError if it does not hold what it is to be cropped to, or if it is then of another
-        size than the model's, or smaller than a tile.
+        UnreadableError if it does not hold what it is to be cropped to, or if it is then, cropped
+        and resized, of another size than the model's, or smaller than a tile.
         """
         pixels = self._in_bytes(picture.pixels)
         if picture.alpha is not None:
@@ -115,8 +117,8 @@ class Framing:
         return levels.astype(np.uint8)
 
     def _check(self, pixels: Bytes) -> None:
-        """UnreadableError if pixels, (height, width, ...), are smaller than a tile, or, where there
-        are no tiles, of another size than the model's."""
+        """Raise UnreadableError if pixels, (height, width, ...), cropped and resized, are smaller
+        than a tile, or, where there are no tiles, of another size than the model's."""
         high, wide = pixels.shape[:2]
         size = f"{wide} x {high}"
         of_model = f"{self.width} x {self.height}"
@@ -127,9 +129,9 @@ class Framing:
             raise UnreadableError(f"{size}, and the model takes {of_model}")
 
     def corners(self, wide: int, high: int) -> list[Pair]:
-        """(left, top) of each tile of a picture of this width and height, which are at least a
-        tile's, row by row: a stride apart, the last at the far edge. [(0, 0)] if there are no
-        tiles. UnreadableError for more than MOST_TILES."""
+        """(left, top), in pixels, of each tile of a picture of this width and height, cropped and
+        resized, which are at least a tile's, row by row: a stride apart, the last at the far edge.
+        [(0, 0)] if the framing cuts no tiles. UnreadableError for more than MOST_TILES."""
         if not self.stride:
             return [(0, 0)]
         step_right, step_down = self.stride
@@ -140,8 +142,9 @@ class Framing:
         return [(left, top) for top in tops for left in lefts]
 
     def tiles(self, picture: Bytes) -> Bytes:
-        """(tiles, channels, height, width): the tiles of a picture, (channels, height, width), that
-        `seen` returned."""
+        """(tiles, channels, height, width) uint8: the tiles, in the order of `corners`, of a
+        picture, (channels, height, width), that `seen` returned; without tiles it is the one.
+        UnreadableError for more than MOST_TILES."""
         _, high, wide = picture.shape
         parts = []
         for left, top in self.corners(wide, high):
@@ -150,7 +153,8 @@ class Framing:
         return np.stack(parts)
 
     def _tile_at(self, left: int, top: int) -> tuple[slice, slice]:
-        """The (rows, columns) of a picture that a tile with this corner, in pixels, covers."""
+        """The (rows, columns) of a picture that a tile with this upper left corner, in pixels,
+        covers."""
         rows = slice(top, top + self.height)
         columns = slice(left, left + self.width)
         return rows, columns
@@ -161,8 +165,9 @@ class Framing:
         wide: int,
         high: int,
     ) -> Amounts:
-        """Join the maps of a picture's tiles, (tiles, height, width), into the map of the picture,
-        (high, wide); their mean where tiles overlap."""
+        """Join the maps of a picture's tiles, (tiles, height, width), in the order of `tiles`, into
+        the map of the picture, (high, wide); their mean where tiles overlap. wide, high: of the
+        picture as `seen` returned it. ValueError for another number of tiles than it has."""
         total = np.zeros((high, wide))
         count = np.zeros((high, wide))
         corners = self.corners(wide, high)
@@ -195,7 +200,8 @@ class Framing:
         return ", ".join(phrases)
 
     def to_json(self) -> dict[str, object]:
-        """The framing as JSON, without its shape; settings that are as usual are left out."""
+        """The framing as JSON, by field, without channels, width and height; settings that are as
+        usual are left out."""
         plain = Framing(self.channels, self.width, self.height)
         settings: dict[str, object] = {}
         for field in fields(self):
@@ -215,8 +221,8 @@ class Framing:
         data: Mapping[str, object],
         shape: tuple[int, int, int],
     ) -> Framing:
-        """The framing that to_json wrote. shape: (channels, height, width) of what the model sees.
-        ValueError or TypeError for anything else."""
+        """The framing that to_json wrote, settings that are left out as usual. shape: (channels,
+        height, width) of what the model sees. ValueError or TypeError for anything else."""
         channels, height, width = shape
         in_shape = {"channels", "width", "height"}
         settings = {field.name for field in fields(cls)} - in_shape
@@ -271,7 +277,8 @@ def _whole_numbers(value: object) -> tuple[int, ...]:
 
 
 def in_words(size: Sequence[int]) -> str:
-    """A size, (width, height), as text: "640 x 480"."""
+    """A size, (width, height), as text: "640 x 480". What is behind the first two is not looked
+    at."""
     return f"{size[0]} x {size[1]}"
 
 
@@ -294,8 +301,9 @@ def usual_range(pixels: Values) -> tuple[float, float]:
 
 
 def _with_channels(pixels: Bytes, channels: int) -> Bytes:
-    """Pixels, (height, width) gray or (height, width, 3) in colour, converted to gray if `channels`
-    is 1, or to colour if it is 3, unless they are so already."""
+    """Pixels, (height, width) gray or (height, width, 3) in colour, converted to gray, (height,
+    width), by the weights of ITU-R BT.601, if `channels` is 1, or to colour, three equal channels,
+    if it is 3, unless they are so already."""
     if channels == 3 and pixels.ndim == 2:
         return np.repeat(pixels[:, :, None], 3, axis=2)
     if channels == 1 and pixels.ndim == 3:
@@ -327,7 +335,7 @@ def _cropped(pixels: Bytes, crop: tuple[int, ...]) -> Bytes:
 
 def resized(pixels: Bytes, size: tuple[int, ...]) -> Bytes:
     """Resize pixels, (height, width) gray or (height, width, 3) in colour, to size, (width,
-    height); pixels that have it already are returned as they are.
+    height), each at least 1; pixels that have it already are returned as they are.
 
     Where both old sides are whole multiples of the new ones, a new pixel is the mean of the block
     that it covers (Pillow's box filter). Else, and where a picture becomes larger, it is a mean

@@ -25,8 +25,9 @@ NAMED = 8  # folders in a message
 
 
 def labels_of(names: Sequence[str]) -> list[str]:
-    """The label of each picture by its name, a path with /: the first folder, or the second if the
-    first is one of PARTS, such as train/ or test/, in any case; "" if there is no such folder."""
+    """The label of each picture, in order, by its name, a path with /: the first folder, or the
+    second if the first is one of PARTS, such as train/ or test/, in upper or lower case; "" if
+    there is no such folder."""
     labels = []
     for name in names:
         folders = name.split("/")[:-1]
@@ -37,8 +38,8 @@ def labels_of(names: Sequence[str]) -> list[str]:
 
 
 def _part_of(name: str) -> str:
-    """The picture's first folder, in lower case, if that is one of PARTS: train, test or the like;
-    else ""."""
+    """The first folder of a picture's name, a path with /, in lower case, if that is one of PARTS:
+    train, test or the like; else ""."""
     first, _, rest = name.partition("/")
     if rest and first.lower() in PARTS:
         return first.lower()
@@ -47,7 +48,8 @@ def _part_of(name: str) -> str:
 
 def counted(labels: Sequence[str]) -> str:
     """How many pictures have each label, the most frequent first, as text: "good (20), scratch
-    (3)". "" is written as none; of more than NAMED labels the others are only counted."""
+    (3)". labels: one for each picture, of which "" is written as none; of more than NAMED labels
+    the others are only counted."""
     counts = Counter(label or "none" for label in labels).most_common()
     few = ", ".join(f"{label} ({count:,})" for label, count in counts[:NAMED])
     return few + (f" and {len(counts) - NAMED} more" if len(counts) > NAMED else "")
@@ -55,11 +57,11 @@ def counted(labels: Sequence[str]) -> str:
 
 def to_fit(source: ImageSource, label: str | None, normal: Sequence[str]) -> ImageSource:
     """The pictures to fit a model on: those in train/, if there are such and others in test/ or the
-    like, and of these the ones in the folders `normal`, if any are given. Notices say which are
-    taken.
+    like, and of these the ones whose label, as of `labels_of`, is one of `normal`, if it is not
+    empty. label: the user's option, None if it is left out. Notices say which are taken.
 
-    ParamError if label is neither None nor "folder", and if none of the pictures is in these
-    folders.
+    ParamError if label is neither None nor "folder", if none of the pictures has a label in
+    `normal`, and if the source has no files and `normal` is not empty.
     """
     if label not in (None, FOLDER):
         raise ParamError(
@@ -91,15 +93,16 @@ def to_fit(source: ImageSource, label: str | None, normal: Sequence[str]) -> Ima
 
 def to_judge(source: ImageSource) -> ImageSource:
     """The pictures to judge a model by: those in test/, if there are such and others in train/ or
-    the like, which a notice says; else all."""
+    the like, which a notice says; else all, as the source itself."""
     if isinstance(source, PictureFiles):
         return _only(source, TO_JUDGE, "judged")
     return source
 
 
 def say_parts(source: ImageSource) -> None:
-    """Say in a notice if the pictures to be looked at include those of train/, which models are
-    usually fitted on, beside those of test/ or the like."""
+    """Say in a notice if the pictures of a source, all of which are judged, include those of
+    train/, which models are usually fitted on, beside those of test/ or the like; of a source
+    without files nothing."""
     if not isinstance(source, PictureFiles):
         return
     parts = Counter(name.partition("/")[0] for name in source.names if _part_of(name))
@@ -113,9 +116,9 @@ def say_parts(source: ImageSource) -> None:
 
 
 def _only(source: PictureFiles, parts: Sequence[str], verb: str) -> PictureFiles:
-    """A source of the pictures in one of the folders `parts`, and a notice that says so; the source
-    itself if there are none in these, or none in another of PARTS. verb: what is done with them,
-    for the notice."""
+    """A source of the pictures whose first folder is one of `parts`, in lower case, and a notice
+    that says so; the source itself if there are none in these, or none in another of PARTS. verb:
+    what is done with them, for the notice."""
     inside = [_part_of(name) in parts for name in source.names]
     if not any(inside) or not any(_part_of(name) not in ("", *parts) for name in source.names):
         return source
@@ -129,8 +132,9 @@ def _only(source: PictureFiles, parts: Sequence[str], verb: str) -> PictureFiles
 
 
 def ordinary_in(name: str, labels: Sequence[str]) -> list[str]:
-    """Those of the labels that usually name ordinary pictures, as good; ParamError if there is
-    none. name: of the source, for messages."""
+    """Those of the labels, each once, as they first appear, that usually name ordinary pictures:
+    ORDINARY, in upper or lower case. labels: one for each picture; name: of the source, for
+    messages. ParamError if there is none."""
     ordinary = [label for label in dict.fromkeys(labels) if label.lower() in ORDINARY]
     if not ordinary:
         raise ParamError(

@@ -21,10 +21,11 @@ OPAQUE = 255
 
 @dataclass(frozen=True)
 class Palette:
-    """The colours of a picture whose pixels are places in this list.
+    """The colours of a picture whose pixels are places, from 0, in this list.
 
-    colours: three bytes each, red, green and blue, of 1 to 256 colours. opacity: a byte each, 255
-    for opaque, of the first colours; the others are opaque. ValueError for anything else.
+    colours: three bytes each, red, green and blue, of 1 to 256 colours. opacity: a byte each, 0 for
+    clear to 255 for opaque, of the first colours; the others, all if it is empty, are opaque.
+    ValueError for anything else.
     """
 
     colours: bytes
@@ -37,8 +38,8 @@ class Palette:
             raise ValueError("the colours of a palette")
 
     def seen(self, places: Places) -> Places:
-        """(3 or 4, height, width): the colours of places, (1, height, width), and their opacity if
-        the palette has any."""
+        """(3 or 4, height, width) uint8: the red, green and blue of places, (1, height, width), and
+        their opacity if the palette has any; a place behind the last colour is opaque black."""
         # a place without a colour is black, as Pillow shows it
         table = np.zeros((MOST_COLOURS, COLOUR_BYTES + 1), np.uint8)
         table[:, COLOUR_BYTES] = OPAQUE
@@ -55,7 +56,8 @@ class Palette:
         return np.ascontiguousarray(channels_first)
 
     def picture(self, places: Places) -> Image.Image:
-        """A Pillow image of mode P of places, (1, height, width)."""
+        """A Pillow image of mode P of places, (1, height, width), with these colours and their
+        opacity."""
         from PIL import Image
 
         _, height, width = places.shape
@@ -68,8 +70,8 @@ class Palette:
 
 
 def palette_of(picture: Image.Image) -> Palette | None:
-    """The palette of a PNG of mode P; None if a PNG written anew from it and from the places would
-    not say the same."""
+    """The palette of an open PNG of mode P; None if a PNG written anew, in memory, from it and from
+    the places would not be read back as the same, or Pillow has read no palette."""
     palette = _read(picture)
     if palette is None:
         return None
@@ -98,7 +100,8 @@ def _is_written_alike(palette: Palette, places: Places) -> bool:
 
 
 def _read(picture: Image.Image) -> Palette | None:
-    """The palette that Pillow has read of a picture; None if PNG has no such."""
+    """The palette that Pillow has read of a picture of mode P; None if it has none in RGB, or one
+    that PNG cannot have: of no colours or more than 256, or with more opacities than colours."""
     if picture.palette is None or picture.palette.mode != "RGB":
         return None
     transparency = picture.info.get("transparency", b"")

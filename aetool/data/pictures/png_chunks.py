@@ -25,9 +25,10 @@ OPACITY_KIND = b"tRNS"
 
 
 def has_more(path: Path, of_palette: bool = False) -> bool:
-    """Whether a file is no PNG, or is cut short, or has more than a picture and notes: chunks of
-    other kinds, or bytes that are of no chunk. of_palette: the opacity of colours is of the
-    picture, too."""
+    """Whether a file is no PNG, or is cut short, or has more than a picture and notes (NOTE_KINDS):
+    chunks of other kinds, or bytes that are of no chunk. of_palette: whether the picture has a
+    palette, and the opacity of its colours (tRNS) is of the picture, too, unless it is empty.
+    Checksums are not looked at. OSError if the file cannot be opened."""
     known_kinds = PICTURE_KINDS | NOTE_KINDS
     if of_palette:
         known_kinds = known_kinds | {OPACITY_KIND}
