@@ -275,8 +275,9 @@ class Archive:
     def model(self) -> Bundle:
         """The model that the archive is decoded with: the embedded one, else the one offered when
         it was opened, or the first one with the recorded hash in the folders of $AETOOL_MODEL_PATH;
-        found once, when it is first asked for. BundleError if there is none, ArchiveError if its
-        code has another size than the archive's."""
+        found once, when it is first asked for. BundleError if there is none, BundleError or
+        ArchiveError if the embedded one is damaged, ArchiveError if its code has another size than
+        the archive's."""
         if self._model is None:
             self._model = self._find_model()
             quantiser = getattr(self.content, "quantiser", None)
@@ -430,6 +431,7 @@ class Archive:
             """Yield the number of each block that has some of the wanted rows; of all rows, every
             block."""
             for number, info in enumerate(self.reader.blocks):
+                # of all rows also blocks without any, so that damage to these is found
                 if whole or (info.first < last and info.first + info.rows > first):
                     yield number
 

@@ -32,6 +32,7 @@ def share_blobs(
         own = ledger.blobs[place]
         if isinstance(meta, PatternMeta):
             _share_specials(ledger, place, column, meta)
+        # nothing to share: no blob, or one that is stored with another column
         if not own or not own[0]:
             continue
         if isinstance(meta, TextMeta):

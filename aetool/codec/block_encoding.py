@@ -93,8 +93,8 @@ class BlockEncoder:
 
     def _bits_of_blobs(self, column: Coded) -> float:
         """Bits that a column's description, as JSON that is deflated alone, and its blobs take. A
-        dictionary counts by the column's share of it, if no column before has stored it, else not
-        at all."""
+        dictionary counts by the column's `share` of it, 0 to 1, if no column before has stored it,
+        else not at all."""
         size = len(deflate(column.meta.to_json()))
         size += sum(map(len, column.blobs))
         bits = 8.0 * size

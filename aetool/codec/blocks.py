@@ -428,9 +428,9 @@ class _Decoder:
 
     def _chosen(self, where: int, blobs: list[bytes], ranks: Int) -> Int:
         """Look up ranks, (n,) positions from 0, in a dictionary of numbers: (n,), the number at
-        each. where: the place of the column that the dictionary is stored with, or OWN_BOOK: it is
-        blobs[0], those of the next column. ArchiveError for a position or dictionary that is not
-        there."""
+        each. where: the place of the column that the dictionary is stored with, or OWN_BOOK for
+        blobs[0], blobs being the next column's. ArchiveError for a position or dictionary that is
+        not there."""
         if where == OWN_BOOK:
             where = len(self.out.columns)
             self.books[where] = book_from_bytes(blobs[0])

@@ -126,6 +126,7 @@ def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | N
     factors = np.zeros(0)
     for _ in range(min(MOST_TERMS, len(regressors))):
         likeness = np.abs(columns @ unexplained) / lengths
+        # none is taken twice
         likeness[chosen] = -1
         best = int(likeness.argmax())
         tried = [*chosen, best]
@@ -138,6 +139,7 @@ def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | N
         factors = fitted
         unexplained = residual
         spread = mean_error
+        # nothing is left to explain
         if mean_error < NEARLY_WHOLE:
             break
     if not chosen:
@@ -167,6 +169,7 @@ def _terms(
         regressor = regressors[place]
         largest_value = float(np.abs(regressor.values).max())
         largest_product = largest_value * abs(factor)
+        # 2^52 times 2^16 over 2^6: a product stays below 2^62
         if factor and largest_product < LARGEST * FINEST / 64:
             pair = regressor.stream, regressor.lag
             terms.append(Term(int(factor), (pair,)))

@@ -172,9 +172,10 @@ def classes_of_symbols(edges: Int, alphabet: int) -> U8:
 
 
 def feature_of(feature: Feature, stream: Stream, known: Known) -> tuple[U32, int]:
-    """Compute a feature of other streams, or of the student, as part of a context: ((n,) its value
-    for each row in which the stream has one, how many different values it can have). ArchiveError
-    if the feature asks for a stream or a student that is not there."""
+    """Compute a Verdict, OtherValue, OtherSymbol or Unchanged, features of other streams or of the
+    student, as part of a context: ((n,) its value for each row in which the stream has one, how
+    many different values it can have). AssertionError for another feature, ArchiveError if the
+    feature asks for a stream or a student that is not there."""
     if isinstance(feature, Verdict):
         verdicts = where_present(_student(known), stream)
         return verdicts.astype(np.uint32), MAX_CLASSES
@@ -265,9 +266,10 @@ def squeezed(
     wanted: stages.Names = stages.USUAL,
     quick: bool = False,
 ) -> bytes:
-    """Compress values, (n,) int64, as bytes: each less packed.low as a number of packed.size bytes,
-    then all by the stage, of those wanted, that makes them smallest. wanted: names of stages, as of
-    blobs.pack; quick: with less effort, only to see the size."""
+    """Compress values, (n,) int64, as bytes: each less packed.low as a number of packed.size bytes
+    without a sign, in which it must fit (unchecked), then all by the stage, of those wanted, that
+    makes them smallest. wanted: names of stages, as of blobs.pack; quick: with less effort, only to
+    see the size."""
     # modulo 2^64, as a number without a sign
     above = (values - np.int64(packed.low)).view(np.uint64)
     little_endian = above.astype(f"<u{packed.size}")

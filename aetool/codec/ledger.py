@@ -113,6 +113,7 @@ class Ledger:
         """Add the bits of the symbols, (n,), and of the raw bits behind them, to the cells of a
         stream that was decoded by this plan. known: the streams before it; prime: counts that its
         tables began with, None: none."""
+        # a value that lies in no bin is stored in 64 raw bits
         widths = np.append(plan.widths, 64)[symbols].astype(np.float64)
         taken = judged = widths
         if plan.alphabet > 1 and len(symbols):

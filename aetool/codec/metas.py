@@ -299,7 +299,8 @@ class PartsMeta(CellsInABlob):
 
 @dataclass(frozen=True)
 class PatternMeta(CellsMeta):
-    """Cells most of which are written in one way, so that a number stands for each.
+    """Cells most of which are written in one way, so that a number stands for each; a subclass for
+    each way, as decimal numbers and dates. Kinds of values come first.
 
     specials: other texts, of characters below 256, that come often, each a kind of its own.
     has_rest: all other cells are of the last kind; their texts are in the blob.

@@ -160,6 +160,7 @@ class Mixer:
                 logit = STRETCH[slot.chances[node] >> 4]
             self.inputs.append(logit)
         self.inputs.append(self._foretold_by_match())
+        # the constant: a logit of 1, in 256ths
         self.inputs.append(256)
         self.sets = self._sets_of_weights(node)
         self.guesses = []
@@ -252,6 +253,7 @@ class Mixer:
         for weights, guess in zip(self.sets, self.guesses, strict=True):
             miss = (target - squash(guess)) * rate
             for place, value in enumerate(self.inputs):
+                # with half of the divisor, so that it is rounded
                 weights[place] += (value * miss + 32768) >> 16
 
     def _find_slots(self) -> None:
@@ -263,6 +265,7 @@ class Mixer:
         for context, table in zip(self.hashes, self.tables, strict=True):
             scattered = mixed_hash(context, bits)
             place = (scattered * 0x9E3779B1 & WORD) >> 32 - self.slot_bits
+            # other bits than those of the place tell contexts in one slot apart
             check = scattered & 0xFFFF | 1
             slot = table.get(place)
             if slot is None or slot.check != check:

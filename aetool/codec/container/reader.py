@@ -106,7 +106,7 @@ class Reader:
     def block(self, index: int) -> StoredBlock:
         """Read block `index`, from 0 (an archive of one piece has only one, whatever is asked for);
         ArchiveError, which does not name the file, unless head, place and payload are those that
-        its digest was made of."""
+        its digest was made of, IndexError for a block that there is not."""
         if self._only_block is not None:
             return self._only_block
         try:

@@ -76,6 +76,7 @@ class Writer:
         """Write the rest: the footer, or a small archive as one piece. To be called once, after all
         blocks. facts: JSON, as the errors measured; whole: the SHA-256, 32 bytes, of what is
         restored. DataError as of `add`, or for a header that is too large."""
+        # none was written: there is none, or the only one waits
         if not self.blocks:
             piece = self._in_one_piece(facts, whole)
             may_be_piece = self.may_be_one_piece and not self.sections
