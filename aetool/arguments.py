@@ -30,8 +30,8 @@ def _is_number(value: object) -> bool:
 
 
 def _is_texts(value: object) -> bool:
-    # a text is a sequence of letters, which nobody means
     """Whether a value is a list, tuple or other sequence of texts; a text itself is not."""
+    # a text is a sequence of letters, which nobody means
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         return False
     return all(isinstance(item, str) for item in value)
@@ -87,6 +87,7 @@ def refuse_misspelt(
     for name in given:
         if name in parameters:
             continue
+        # what is called otherwise on the command line, such as engine for executor
         dashed = "--" + name.replace("_", "-")
         meant = option(dashed) if dashed in PYTHON else ""
         near = [meant] if meant in arguments else []

@@ -319,6 +319,7 @@ def _rebuild(manifest: dict[str, Json], graphs: dict[str, bytes], name: str) -> 
     for graph, entry in manifest["members"].items():
         if hashlib.sha256(graphs[graph]).hexdigest() != entry["sha256"]:
             raise BundleError(f"{name}: damaged: {graph} does not match its hash")
+    # a file of a stranger may ask for more memory than there is
     shape = None
     if manifest["shape"]:
         channels, height, width = (int(size) for size in manifest["shape"])

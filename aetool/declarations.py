@@ -32,6 +32,7 @@ def check_hooks(name: str, module: ModuleType) -> None:
     """
     hooks = hook_names()
     for given, function in vars(module).items():
+        # what is imported from elsewhere is not this plugin's
         if not inspect.isfunction(function) or function.__module__ != module.__name__:
             continue
         marked = hasattr(function, MARK)

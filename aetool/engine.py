@@ -132,6 +132,7 @@ class Engine:
                     yield sending.result(waiting)
             while waiting:
                 yield sending.result(waiting)
+        # also where the caller asks for no more results
         finally:
             for task in waiting:
                 task.future.cancel()
@@ -409,8 +410,8 @@ def _of_processes(workers: int, chosen: str) -> Iterator[Engine]:
     begin = multiprocessing.get_context("spawn")
 
     def pool() -> Executor:
-        # an interrupt ends a worker without a word: the process that started it says what is so
         """New worker processes, which start with the first piece."""
+        # an interrupt ends a worker without a word: the process that started it says what is so
         quiet = (signal.SIGINT, signal.SIG_DFL)
         return ProcessPoolExecutor(workers, begin, initializer=signal.signal, initargs=quiet)
 

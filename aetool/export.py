@@ -236,9 +236,10 @@ def _score(
     schema: Schema | None,
     model: onnx.ModelProto,
 ) -> bytes:
-    """The bytes of the graph from records to parts, what each column costs and last what all share,
-    and expected, what was expected of the record; with the prior "features" also to likely, the
-    same as features. model: the traced network; schema: None for pictures."""
+    """The bytes of the graph from records to parts, (B, columns + 1) float32 in the unit of the
+    score, what each column costs and last what all share, and expected, what was expected of the
+    record, in user units or levels of pixels; with the prior "features" also to likely, the same as
+    features. model: the traced network; schema: None for pictures."""
     g = Graph()
     both = _needed_for(model, ["parts", "expected"])
     features = _input(g, spec, schema)

@@ -155,8 +155,9 @@ def write_cap(
     bend: float,
     room: float = ROOM,
 ) -> str:
-    """Add `cap` to a graph: bits that never exceed bend + room; returns the name of the result.
-    bits: the name of a float32 value, of any shape; bend, room: in bits, room above 0."""
+    """Add `cap` to a graph: bits that are unchanged up to bend, grow ever less beyond, and never
+    exceed bend + room; returns the name of the result. bits: the name of a float32 value, of any
+    shape; bend, room: in bits, room above 0."""
     value = g.term(bits)
     # below the bend nothing is over, and the second term is 0
     over = (value - bend).positive_part()

@@ -69,6 +69,7 @@ def walk(data: bytes, name: str) -> onnx.ModelProto:
         raise refuse("it uses operators of another domain")
     if graph.sparse_initializer or len(graph.node) > MAX_NODES:
         raise refuse("sparse tensors, or too many nodes")
+    # constants stand in the graph itself, or are attributes of nodes
     tensors = list(graph.initializer)
     for node in graph.node:
         if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
@@ -184,6 +185,7 @@ def providers(device: str) -> tuple[list[Provider], str]:
             )
         return ["CPUExecutionProvider"], "cpu"
     _load_cuda()
+    # TF32 keeps 10 bits of a factor, and scores would not be those of a CPU
     options = {"device_id": number or "0", "use_tf32": "0"}
     return [("CUDAExecutionProvider", options)], f"cuda:{number or 0}"
 

@@ -108,8 +108,10 @@ class AnomalyDetector(
             )
         except AetoolError as error:
             raise EstimatorError(str(error)) from error
+        # as scikit-learn's mixin for names of features out asks for it
         self._n_features_out = self.model_.latent
         self.offset_ = -self.model_.threshold
+        # so that this part of the fitted rows lies below it
         if part is not None:
             self.offset_ = float(np.quantile(self._usual(table), part))
         return self

@@ -567,8 +567,8 @@ def training_lowers_the_loss(bench: _Bench) -> None:
     x = bench.batch(200)
 
     def mean_loss(net: Any) -> float:
-        # the same draws for all that are compared
         """The mean loss of the rows, in nats, by the same draws for every network."""
+        # the same draws for all that are compared
         rng = torch.Generator().manual_seed(0)
         with torch.no_grad():
             return float(bench.loss(net, x, rng).mean())

@@ -246,6 +246,7 @@ def decompress(
     if out is not None:
         check_path("decompress", "out", out)
     check_options("decompress", operations.decompress, options)
+    # a slice may count from behind; the operation takes ends that are counted from the first row
     if isinstance(rows, slice):
         rows = _ends_of(rows, path)
     elif rows is not None:
@@ -294,6 +295,7 @@ def open_archive(
     archive = Archive(path, bundle_of(model, "open"), device)
     if columns is None:
         return archive
+    # an archive that is not handed out is closed here
     try:
         archive.choose(listed(columns))
     except AetoolError:

@@ -198,7 +198,8 @@ class CodingModel(bundles.Bundle):
         """Write an archive of data: lossless, made smaller by what this model knows of them, or
         with lossy=True of this model's codes; returns its figures by name.
 
-        The arguments mean what they mean in aetool.compress. Raises AetoolError.
+        The arguments mean what they mean in aetool.compress. AetoolError for arguments that exclude
+        each other, for data that cannot be read, and for a file at path, unless force.
         """
         return compress(
             data,

@@ -128,8 +128,9 @@ def _detection(
     data: Data, model: Model | None, arguments: dict[str, Option]
 ) -> operations.Detection:
     """Run the operation `detect` by the arguments of `detect` here, and write the picture files
-    that they ask for. arguments: by name, the shares as numbers, and all_rows True or False. Errors
-    as of `detect`."""
+    that they ask for. arguments: by name, the shares as numbers, and all_rows True or False.
+    ParamError for arguments of a wrong type or that exclude each other; DataError for data that the
+    model does not take."""
     data = data_of("detect", data, text_options(arguments))
     options = options_of(arguments, operations.detect, "data", "model")
     check_options("detect", operations.detect, options)

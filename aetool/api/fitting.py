@@ -82,16 +82,18 @@ def fit(
     numpy array; a dictionary of columns or a list of dictionaries; bytes, or an open file.
     plugin: the name of an installed model, or a declaration ["auto"]. types: column to kind, which
     is number, category, date (also date:dmy, date:mdy), text or skip. na: words that mean a gap,
-    beside the usual ones. drop, keep: columns. condition: columns that records are judged by, and
-    that are not judged. label and
-    normal: the column kept out of the model, and its values that are fitted (empty: all).
-    all_rows: not only a sample of 200,000. epochs, batch_size; max_time: seconds of training. seed:
-    of every random number. device: auto, cpu, cuda or cuda:<n>.
+    beside the usual ones. drop, keep: columns to leave out, or to use alone. condition: columns
+    that records are judged by, and that are not judged. label and normal: the column kept out of
+    the model, and its values that are fitted (empty: all). all_rows: fit all, not only a sample of
+    200,000. epochs, batch_size: of a network, passes over the rows and rows of a step; max_time:
+    seconds of training, None for no limit. seed: of every random number. device: auto, cpu, cuda or
+    cuda:<n>.
     codec: learn also what archives of many small files share; max_error: for this bound, as
     {"": "1%"}; students: with small networks that predict columns.
-    context: rows before each that the model is given, of the same `group`, in the order of the
-    column `order`. robust: anomalies are among the rows. closed: no other records are to come.
-    target: the same records, clean, where data are damaged.
+    context: how many rows before each the model is given, of the same value in the column `group`
+    ("": all are one group), in the order of the column `order` ("": as they come). robust:
+    anomalies are among the rows. closed: no other records are to come. target: the same records,
+    clean, where data are damaged.
     resize, tile, stride, crop: sizes of pictures in pixels, such as 256, "256x192" or (256, 192):
     what they are brought to, the tiles that they are judged by and how far apart these lie, and
     what is left of them (four numbers are left, top, width, height); grey: without their colour.
@@ -101,7 +103,8 @@ def fit(
     header, delimiter (a character, "tab" or "blank"), decimal ("." or ","), encoding, skip_rows,
     comment: how the text of a path is written, where that is not told from it.
     params: parameters of the model, such as latent=8; `aetool plugins show NAME` lists them.
-    Raises AetoolError.
+    ParamError for an argument that is not allowed, DataError for data that cannot be read or
+    fitted, PluginError for a model that is not installed or fails: each an AetoolError.
     """
     # before any name but those of the arguments is set
     arguments = dict(locals())

@@ -67,7 +67,8 @@ class JudgingModel(bundles.Bundle):
         columns row, score, p, why and anomaly, on the data's own index; a DataFrame of pandas, of
         polars where the data are.
 
-        The arguments mean what they mean in aetool.detect. Raises AetoolError.
+        The arguments mean what they mean in aetool.detect. AetoolError for arguments that exclude
+        each other, and for data that the model does not take.
         """
         return detect(
             data,
@@ -156,7 +157,8 @@ class JudgingModel(bundles.Bundle):
         """Compare new data with those that this model was fitted on: same, shifted, broken or
         unknown, and how they differ.
 
-        The arguments and the returned Comparison are those of aetool.drift. Raises AetoolError.
+        The arguments and the returned Comparison are those of aetool.drift. AetoolError for an
+        alpha that is no share, and for data that cannot be read or are of another kind.
         """
         return drift(
             self,
@@ -249,11 +251,11 @@ class JudgingModel(bundles.Bundle):
         and recall at the threshold, each from 0 to 1; with masks also pixel_auroc, pro and box_hits
         of the heat maps.
 
-        label: the column of data that says what each record is; pictures are labelled by their
-        folders. normal: the labels that mean an ordinary record [of pictures: good]. masks: a
-        folder of pictures that mark what is wrong, for a model of pictures: for scratch/003.png the
-        mask scratch/003_mask.png. header to comment, executor: as in score. AetoolError where
-        labels are missing, or all are ordinary or none.
+        label: the column of data that says what each record is, needed for tables; pictures are
+        labelled by their folders. normal: the labels that mean an ordinary record [of pictures:
+        good]. masks: a folder of pictures that mark what is wrong, for a model of pictures: for
+        scratch/003.png the mask scratch/003_mask.png. header to comment, executor: as in score.
+        AetoolError where labels are missing, or all are ordinary or none.
         """
         text = text_options(locals())
         if masks is not None:

@@ -121,6 +121,7 @@ def compress(
         bytes_per_picture=given["bytes_per_picture"],
         fit=None if bundle else options.fit_options({**given, "max_error": ()}),
     )
+    # one file that fails does not keep the others from being stored
     worst = 0
     for name in files:
         try:

@@ -41,6 +41,7 @@ def encode(
     if color is not None and plot is None:
         raise ParamError("--color needs --plot")
     bundle = options.load_model(model)
+    # of a model that is not kept the codes are for this file alone
     if bundle is None:
         bundle = fitting.on_the_spot(data, options.fit_options({**given, "device": device}))
     elif given["plugin"] or given["params"]:

@@ -40,6 +40,7 @@ def demo(output: str) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     if not folder.is_dir():
         raise DataError(f"{folder}: is not a folder")
+    # copies: nothing is written beside the data that are installed
     for name in (TABLE, PICTURES):
         (folder / name).write_bytes((DATA / name).read_bytes())
     deep = bool(importlib.util.find_spec("torch") and importlib.util.find_spec("onnxscript"))
@@ -51,6 +52,7 @@ def demo(output: str) -> int:
     worst = 0
     for line in commands(deep):
         arguments = shlex.split(line)
+        # @NAME is a file in the folder
         for i, argument in enumerate(arguments):
             if argument.startswith("@"):
                 arguments[i] = str(folder / argument[1:])

@@ -33,8 +33,10 @@ def export(model: str, output: str, check: bool, float32: bool, force: bool, qui
     if found is not None:
         for how, difference in found.items():
             terminal.say(f"by OpenVINO {how}: {difference:.3g}")
+        # a graph of float64 is not meant for it, so that its difference is no failure
         if float32:
             worst = max(worst, found[exporting.OPENVINO_HINT])
         else:
             terminal.say("for OpenVINO, which computes float64 in float32, export with --float32")
+    # not ">": a difference that is NaN is a failure, too
     return int(not worst <= exporting.TOLERANCE)

@@ -384,8 +384,8 @@ class Meter:
     show anything; without a terminal nothing is shown in any case."""
 
     def __init__(self, show: bool) -> None:
-        # a line that is written over again and again is for terminals
         """Show nothing yet, and nothing at all where standard error is no terminal."""
+        # a line that is written over again and again is for terminals
         self.show = show and sys.stderr.isatty()
 
     def __call__(self, state: State) -> None:

@@ -80,6 +80,7 @@ def check(name: str, only: str, stop: bool, quick: bool) -> int:
         named = only.lower().replace("-", " ") in case.name.replace("-", " ")
         if not named or (quick and not case.quick):
             continue
+        # a heading for each kind of data
         if case.kind != kind:
             kind = case.kind
             terminal.say(kind)

@@ -45,9 +45,11 @@ def decompress(
     if output is not None and len(files) > 1:
         raise ParamError("-o names one file: give one archive, or leave -o out")
     bundle = options.load_model(model, "the archive")
+    # one archive that fails does not keep the others from being restored
     worst = 0
     for name in files:
         try:
+            # filled by the operation
             lost: list[str] = []
             notes: list[str] = []
             parts: list[str] = []

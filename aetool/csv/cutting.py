@@ -110,6 +110,7 @@ def header_names(head: bytes, dialect: Dialect) -> list[str]:
         return []
     table = head[begin_of_table(head, dialect) :]
     names = names_of_record(table, dialect.rule)
+    # a header may stand in a comment, as in `# a b c`
     if dialect.comment and names and names[0].startswith(dialect.comment):
         names = _behind_marker(names, dialect)
     if dialect.edge == ROW_NAMES:

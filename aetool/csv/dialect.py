@@ -99,6 +99,7 @@ class Reading:
         """Check the settings, and replace the name of a delimiter, such as "tab", by its character;
         ParamError for one that is not allowed, and for a comma as delimiter and decimal mark at
         once."""
+        # the class is frozen, and this is still its making
         if self.delimiter is not None:
             object.__setattr__(self, "delimiter", _delimiter(self.delimiter))
         if self.decimal not in (None, *DECIMALS):

@@ -76,8 +76,8 @@ def original(text: bytes, encoding: str) -> bytes:
 
 
 def _single_bytes(error: UnicodeError) -> tuple[str, int]:
-    """The error handler for bytes that are not UTF-8: (the bytes read as Windows-1252, or Latin-1
-    where that has none, where to go on)."""
+    """The error handler for bytes that are not UTF-8: (their text as Windows-1252, or as Latin-1
+    for those that have no character there; the place behind them, at which decoding goes on)."""
     assert isinstance(error, UnicodeDecodeError)
     read = ""
     for byte in error.object[error.start : error.end]:

@@ -420,6 +420,7 @@ def by_loop(text: bytes, rule: Rule) -> Fields:
             at, written = _field_end(text, at, rule, edges)
             stop.append(at)
             kind.append(written)
+            # a record ends where its last field does, at no delimiter
             if at == len(text) or text[at] in LINE_ENDS:
                 break
             at += 1

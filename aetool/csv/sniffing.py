@@ -212,9 +212,11 @@ def sniff(
     if skipped is None:
         skipped = model_reading.skip_rows or 0
     lines_behind = body[behind_lines(body, skipped) :]
+    # a character may be cut in two at the end of the head
     text = lines_behind.decode("utf-8", errors="replace")
     beginning = Beginning(text[: 2 * SAMPLE])
     cut, comment = _body(beginning, reading, model_reading, likely)
+    # only where there is no table: a few zero bytes are no reason to refuse one
     if cut is None and "\0" in beginning.text and _is_binary(beginning.text):
         raise NoTableError(f"{name}: this is a binary file, not a table in text")
     if cut is None:
@@ -448,6 +450,7 @@ def _with_marked_records(beginning: Beginning, cut: Cut, comment: str) -> tuple[
         line -= 1
     if line == cut.line:
         return cut, comment
+    # where even the first line is of the table, and no header such as `#id`, nothing is a comment
     first_text = beginning.line(line).lstrip(comment)
     is_name = first_text[:1].isalpha()
     if line == 0 and not is_name:
@@ -473,6 +476,7 @@ def _irregular(
     if line >= len(beginning.starts):
         line = 0
     delimiter = reading.delimiter or likely or DELIMITERS[0]
+    # a delimiter that stands nowhere is a slip, where another one makes a table
     is_missing = reading.delimiter is not None and reading.delimiter not in beginning.text
     if reading.delimiter is not None and is_missing:
         other = _best_cut(beginning, line, DELIMITERS + BLANK, None)
@@ -568,6 +572,7 @@ class _Table:
             return True
         if beginning.quoted_otherwise(cut.line, cut):
             return True
+        # a model of c1, c2 ... was fitted on a table without a header
         are_numbered = all(NUMBERED.fullmatch(name) for name in names)
         without_names = bool(names) and are_numbered
         otherwise = model_reading.header is not False and not without_names
@@ -592,6 +597,7 @@ class _Table:
         if text:
             bare = text.lstrip().lstrip(comment)
             names = _line_record(bare, cut)
+        # the blank behind the marker
         while names and is_comment and names[0] == "":
             names = names[1:]
         if not names:

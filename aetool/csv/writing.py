@@ -93,7 +93,8 @@ class _LineCollector:
 
 
 def _plain_lines(rows: Iterable[Sequence[str]], rule: Rule) -> list[str]:
-    """The records of rows of values, without line ends, as csv.writer writes them."""
+    """The records of rows of values, without line ends, as csv.writer writes them: quoted where
+    needed."""
     collector = _LineCollector()
     # with this end both of its characters are quoted, whatever a record ends with
     writer = csv.writer(

@@ -81,10 +81,12 @@ def place_of(data: str | os.PathLike[str]) -> Place:
             raise DataError(f"{name}: no such file")
         if stat.S_ISREG(there.st_mode) or stat.S_ISDIR(there.st_mode):
             place = Place(Path(name), name)
+            # so that `is_read` knows it
             noted = _spooled.get()
             if noted is not None:
                 noted[there.st_dev, there.st_ino] = place
             return place
+        # /dev/stdin is the same pipe as "-"
         if name not in STANDARD_INPUT:
             key = there.st_dev, there.st_ino
     known = _spooled.get()

@@ -160,6 +160,7 @@ def _keep_others(old: Path, new: Path, shown: Path) -> None:
             beside = new / entry.name
             name = shown / entry.name
             brought = beside.lstat() if os.path.lexists(beside) else None
+            # files, and links as they are
             if not entry.is_dir(follow_symlinks=False):
                 if brought is None:
                     system.give_second_name(entry.path, beside)
@@ -175,6 +176,7 @@ def _keep_others(old: Path, new: Path, shown: Path) -> None:
             elif not stat.S_ISDIR(brought.st_mode):
                 raise DataError(f"{name}: is a folder, and the archive holds a file there")
             _keep_others(Path(entry.path), beside, name)
+            # at last: a mode that forbids writing would keep its files out
             if brought is None:
                 shutil.copystat(entry.path, beside)
 

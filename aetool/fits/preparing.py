@@ -227,11 +227,11 @@ def _with_context(
     options: FitOptions,
     signs: Labels | None,
 ) -> Prepared:
-    """Prepare rows together with the rows before each, whether these are normal or not; which rows
-    to fit is marked afterwards. table: all rows; of more than RESERVOIR (200,000) normal ones a
-    sample is fitted, unless options.all_rows. signs: (rows,), labels that the model learns from, or
-    None. ParamError if options.order is no column of dates or numbers, or options.group no
-    column."""
+    """Prepare rows together with the rows before each, whether these are normal or not; the rows to
+    fit, those of options.normal unless there are signs, are chosen afterwards. table: all rows; of
+    more than RESERVOIR (200,000) normal ones a sample is fitted, unless options.all_rows. signs:
+    (rows,), labels that the model learns from, or None. ParamError if options.order is no column of
+    dates or numbers, or options.group no column."""
     chosen = np.arange(len(table))
     if options.label is not None:
         label_texts = labels(table, options.label, source.name)

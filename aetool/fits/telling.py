@@ -67,8 +67,8 @@ class Steps:
         self._report()
 
     def _report(self) -> None:
+        """Report how many hundredths of all expected steps are done."""
         # in hundredths, as how many steps there are is not known from the first; and a step more
         # than expected never makes more than all
-        """Report how many hundredths of all expected steps are done."""
         done = min(100, 100 * self._done // self._steps)
         tell(self._progress, done, 100, self._name)

@@ -269,8 +269,8 @@ class _NamesHere(dict[str, str]):
         self._prefix = prefix
 
     def __missing__(self, name: str) -> str:
-        # an optional input that is left out has no name, here neither
         """What a value is called here whose name, the one there, is not noted yet."""
+        # an optional input that is left out has no name, here neither
         if not name:
             return ""
         return self._prefix + name

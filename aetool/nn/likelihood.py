@@ -78,6 +78,7 @@ class Likelihood(nn.Module):
         self.squares = means != "likelihood" or shared
         self.weighed = means == "weighed squares" and not self.shared
         self.weight_of_squares = 1.0
+        # so that levels, whose costs are in nats, do not take the code of numbers
         if means == "squares" and not self.shared:
             self.weight_of_squares = NUMBERS_FIRST
         self._add_mixture()

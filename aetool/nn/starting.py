@@ -191,8 +191,8 @@ def _components(
     beside: int,
 ) -> _Components:
     """The principal components of rows: `latent`, or fewer, one at least, where rows vary along
-    fewer axes. flat: (rows, features) float32; beside: how many inputs the decoder has besides the
-    code."""
+    fewer axes; what the condition explains, where the decoder takes one, is taken out before. flat:
+    (rows, features) float32; beside: how many inputs the decoder has besides the code."""
     scored = np.flatnonzero(spec.owners() >= 0)
     conditions = _condition_features(spec, beside)
     condition = flat[:, conditions]

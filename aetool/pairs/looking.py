@@ -26,6 +26,7 @@ def makes_choices(model: onnx.ModelProto, output: str) -> bool:
     (a Cast from float32 to int64). output: its name."""
     kinds = element_types(model)
     needed = {output}
+    # from the end: a node comes behind those whose results it takes
     for node in reversed(model.graph.node):
         if not needed.intersection(node.output):
             continue

@@ -106,6 +106,7 @@ class _Narrowing:
         pair = self.pairs[name]
         self.graph.output(name, pair.high.name, TensorProto.FLOAT, sizes)
         if low:
+            # an output has a shape, which a plain 0 lacks
             low_part = self.arithmetic.full(pair)
             self.graph.output(
                 name + LOW,

@@ -163,6 +163,7 @@ class _Written:
         bits = self._checked("bits", self.rows, columns + 1, "columns + 1")
         if self.author.wrote("surprise"):
             self._check_surprise(columns)
+        # the same row, alone and among others
         alone = self._values("bits", self.rows[:1])
         if not np.array_equal(bits[:1], alone):
             raise self.author.fault(

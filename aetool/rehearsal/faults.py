@@ -167,6 +167,7 @@ class Author:
             theirs = inspect.signature(function)
             more = optional.get(member, ())
             offered = {name: None for name in more if name in theirs.parameters}
+            # any values will do, the first of which stands for self
             try:
                 theirs.bind(*range(count + 1), **offered)
             except TypeError:
@@ -208,6 +209,7 @@ def guarded(author: Author, member: str, call: Callable[[], Result]) -> Result:
     import warnings
 
     before = _global_states()
+    # a warning of a library would stand before the error, and say less
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -359,6 +359,7 @@ class _Stage:
         with torch.no_grad():
             result = self.run(member, rows, optional=optional)
             self.check_tensor(member, result, shape, meaning)
+            # each row alone, to be compared with the same row among others
             results_of_rows = []
             for first in range(len(rows)):
                 row = slice(first, first + 1)

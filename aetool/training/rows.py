@@ -34,6 +34,7 @@ def split(rows: int, seed: int, owner: Int | None = None) -> tuple[Int, Int]:
         if len(records) > 1:
             return _split_records(records, owner, seed)
     order = np.random.default_rng(seed).permutation(rows)
+    # of so few rows none can be spared
     if rows < FEWEST_TO_HOLD:
         every_row = np.sort(order)
         return every_row, every_row.copy()

@@ -256,6 +256,7 @@ class Run:
         if not self.team.is_alone:
             own = batch.at(self.team.part())
         loss = self._loss(own, self.rng).mean()
+        # until the next step the loss is only looked at, and then the one that is meant
         self.model.progress = 1.0
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -264,6 +265,7 @@ class Run:
         torch.nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
         optimiser.step()
         self.model.after_step(self.rng)
+        # what a network draws for itself, and statistics of a share, differ between processes
         if not self.team.is_alone:
             self.team.make_alike(self._tensors().values())
 
