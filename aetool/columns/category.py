@@ -253,7 +253,8 @@ class Category(Modelled):
         return f"{count} levels: {shown}"
 
     def check(self) -> None:
-        """As `Modelled.check`; also that levels differ, and each has a count."""
+        """Raise ValueError as `Modelled.check` does; also for levels that are equal or too many, or
+        do not have a count each."""
         super().check()
         self._refuse_unless(words(self.levels))
         self._refuse_unless(isinstance(self.truth, bool))

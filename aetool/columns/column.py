@@ -386,8 +386,8 @@ class Modelled(Column):
         return {**super().written(), "token": self.token}
 
     def check(self) -> None:
-        """As `Column.check`; also the counts of cells, the words for gaps and whether it is a
-        condition."""
+        """Raise ValueError as `Column.check` does; also for counts of cells, words for gaps or a
+        condition that cannot be."""
         super().check()
         counts = (self.missing, self.odd)
         self._refuse_unless(all(type(n) is int and 0 <= n <= MOST_ROWS for n in counts))
@@ -408,5 +408,6 @@ def words(values: object) -> bool:
 
 
 def finite(*values: object) -> bool:
-    """Whether all of these values, which were read from a file, are finite numbers."""
+    """Whether all of these values, which were read from a file, are finite numbers, int or float; a
+    bool is none."""
     return all(type(v) in (int, float) and np.isfinite(v) for v in values)  # type: ignore[call-overload]

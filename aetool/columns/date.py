@@ -292,7 +292,8 @@ class Date(Modelled):
         return super().from_json({**data, "notation": notation, "reach": reach})
 
     def check(self) -> None:
-        """As `Modelled.check`; also that the range, the cycles and `reach` can be."""
+        """Raise ValueError as `Modelled.check` does; also for a range, cycles or `reach` that
+        cannot be."""
         super().check()
         self._refuse_unless(isinstance(self.cycles, tuple) and finite(*self.cycles))
         self._refuse_unless(all(period > 0 for period in self.cycles))

@@ -244,7 +244,7 @@ class Number(Modelled):
     def place(self, value: float) -> float | None:
         """The position of a number between the lowest that training saw (0) and the highest (1), as
         `Modelled.place` says, by standardised numbers, so that a heavy tail does not press all
-        others together."""
+        others together. None for NaN, for ODD, and where all numbers are one."""
         if math.isnan(value) or value == ODD:
             return None
         # all numbers are one
@@ -529,8 +529,8 @@ class Number(Modelled):
         return super().from_json(facts)
 
     def check(self) -> None:
-        """As `Modelled.check`; also the scale, and that range, decimals, quantiles and counts can
-        be."""
+        """Raise ValueError as `Modelled.check` does; also for a scale, range, decimals, quantiles
+        or counts that cannot be."""
         super().check()
         self.scale.check()
         if self.decimals is not None:

@@ -281,8 +281,8 @@ class Surfaces(ClosedForm):
 
 
 def _drawn(pixels: Singles) -> Float:
-    """Some of the pixels, (pictures, pixels, descriptors), at random, at most 12,000, the same for
-    as many pixels: (n, descriptors) float64."""
+    """Some of the pixels, (pictures, pixels, descriptors), over all pictures, at random, at most
+    12,000, the same for as many pixels: (n, descriptors) float64."""
     flat = pixels.reshape(-1, pixels.shape[-1])
     chosen = some_numbers(len(flat), PIXELS, 0)
     return flat[chosen].astype(np.float64)

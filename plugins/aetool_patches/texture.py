@@ -419,7 +419,8 @@ def reshaped(g: Builder, x: Value, sizes: Sequence[int]) -> Value:
 
 def _less_mean(g: Builder, x: Value, width: int, places: int) -> Value:
     """(batch, width, places): descriptors on a grid, (batch, width, height, width of the grid),
-    with the places in one row, less the mean of each descriptor over all places."""
+    with the places in one row, less the mean of each descriptor over all places. width: how many
+    descriptors; places: how many places."""
     flat = reshaped(g, x, [0, width, places])
     mean = mean_of_last(g, flat, places)
     return flat - mean

@@ -119,7 +119,8 @@ def with_tails(
     One Gaussian would call every shower an outlier: residuals of real columns are a sharp bulk and
     a wide, thin rest. Dempster, Laird & Rubin 1977 for mixtures of one mean. The largest 0.25 % of
     each feature are left out: an outlier must not make itself at home. scale and weight of the copy
-    are (components, features); no scale is below that of rounding to buckets.
+    are (components, features); no scale is below that of rounding to buckets. Residuals are those
+    of a sample of the rows in batches, of which there must be one.
     """
     few = few_rows(batches)
     square = prediction.residual(few) ** 2
@@ -219,9 +220,10 @@ def with_companions(prediction: LowRank, spec: Spec, few: Float) -> Prediction:
     each is most alike beyond them: two sensors of one thing are no axis among thousands.
 
     few: (rows, features), a sample of the rows. Companions are those whose correlation is beyond
-    what the most alike of as many unrelated columns would have by chance; of one column none tells
-    another. The prediction is returned as it is where no companion counts, where there are few rows
-    (8 or fewer, or hardly more than axes), or more than MOST_COMPARED (16,384) features.
+    what the most alike of as many unrelated columns would have by chance; features of one column
+    are no companions. The prediction is returned as it is where no companion counts, where there
+    are few rows (8 or fewer, or hardly more than axes), or more than MOST_COMPARED (16,384)
+    features.
     """
     features = spec.features
     if features > MOST_COMPARED or len(few) <= 2 * COMPANIONS:

@@ -44,7 +44,7 @@ class PCA(ClosedForm):
 
     def fit(self, batches: Batches) -> Components:
         """Find the components of rows in batches, and the distribution of residuals. DataError
-        without rows, or as of `_probabilistic`."""
+        without rows, or if params.probabilistic, with fewer than two numbers."""
         if self.params.probabilistic:
             return self._probabilistic(batches)
         # of wide rows a covariance would be far larger than the rows themselves
@@ -85,8 +85,9 @@ class PCA(ClosedForm):
 
     def _noise(self, rows: int) -> Float:
         """(features,): the variance to add to each feature: that of rounding to its bucket, a
-        little against singularity, and for a number with gaps that of ten further rows of deviation
-        1, so that a few rows do not decide too much. rows: how many were fitted."""
+        little against singularity (0.001 for what is 0 or 1, else a millionth), and for a number
+        with gaps that of ten further rows of deviation 1, so that a few rows do not decide too
+        much. rows: how many were fitted."""
         spec = self.spec
         noise = np.full(spec.features, INDICATOR_NOISE)
         rounding = spec.half**2 / 3

@@ -26,10 +26,10 @@ class VQ(AutoEncoder):
     replaced by the nearest entry of a code book of its own, whose number, 0 .. size - 1, is the
     code.
 
-    Gradients pass straight through; entries are moving averages of what chose them (appendix A.1),
-    and one that is hardly chosen takes the place of a vector of the batch. With relax=gumbel the
-    encoder gives logits, and training sees mixtures of entries (Jang, Gu & Poole 2017,
-    arXiv:1611.01144).
+    Gradients pass straight through; entries are moving averages of what chose them (van den Oord et
+    al. 2017, appendix A.1), and one that is hardly chosen takes the place of a vector of the batch.
+    With relax=gumbel the encoder gives logits, and training sees mixtures of entries (Jang, Gu &
+    Poole 2017, arXiv:1611.01144).
 
     With levels=2 the first third of the codes, the top, are of what a further layer makes of the
     encoder's output; the others are of that output and the top's entries together. The decoder has
