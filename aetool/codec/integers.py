@@ -348,7 +348,8 @@ def still(
     usual: int,
 ) -> Pushed:
     """Prepare a stream whose values are all the same for the entropy coder, and add it to `known`.
-    Only the difference of its value to `usual` is stored, nothing where that is 0."""
+    Only the difference of its value to `usual` is stored, nothing where that is 0. usual: the value
+    that the shared model has for the stream. That the values are equal is not checked."""
     _know(plan, stream, known)
     difference = 0
     if len(stream.values):

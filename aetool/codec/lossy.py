@@ -72,8 +72,9 @@ class Quantiser:
 
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> Quantiser:
-        """The quantiser that `to_json` wrote; ValueError if it is not one, KeyError or TypeError
-        for other JSON."""
+        """The quantiser that `to_json` wrote; ValueError if it has more or fewer steps than
+        centres, a unit that there is not, or a number that is not finite, KeyError or TypeError for
+        other JSON."""
         centre = _floats_from_hexadecimal(data["centre"])
         step = _floats_from_hexadecimal(data["step"])
         kept = np.array(data["kept"], dtype=np.int64)

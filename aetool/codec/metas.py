@@ -256,7 +256,8 @@ class LevelMeta(CellsMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> LevelMeta:
-        """The meta that `to_json` wrote; ArchiveError for levels or a gap that are no texts."""
+        """The meta that `to_json` wrote; ArchiveError for levels or a gap that are no texts in
+        latin-1."""
         return cls(gap_of(stored), texts(stored.get("v", []), "levels"))
 
 
