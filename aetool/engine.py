@@ -72,7 +72,8 @@ SUBMITTED = 3
 
 @dataclass(eq=False)
 class Task(Generic[Piece]):
-    """A piece that was sent to a worker, and the future of its answer."""
+    """A piece that was sent to a worker, and the future of its answer, which may end without one,
+    where the worker is lost."""
 
     piece: Piece
     future: Future[Answer]

@@ -322,7 +322,11 @@ Progress = Callable[[State], None]
 
 @dataclass(frozen=True)
 class NetParams:
-    """Parameters every autoencoder has; a plugin's own Params may extend this."""
+    """Parameters every autoencoder has; a plugin's own Params may extend this. latent, width:
+    numbers of a code and units of a hidden layer, 0 for what suits the data; depth: hidden layers
+    (of pictures, halvings of the sides), 0 for a linear network; scale: "column" or "shared",
+    whether each column has a scale of its own; error: "bits", "mse" or "mae", what the score adds
+    up."""
 
     latent: int = param(0, "size of the code; 0: chosen by the data", min=0, max=MAX_LATENT)
     width: int = param(0, "units of a hidden layer; 0: chosen by the data", min=0, max=8192)

@@ -157,7 +157,7 @@ class OwnedReader:
 
     @property
     def called(self) -> str:
-        """The name of the reader in messages."""
+        """The name of the reader in messages, such as "reader 'matlab' of plugin 'lab'"."""
         return f"reader '{self.reader.name}' of plugin '{self.plugin}'"
 
     @property

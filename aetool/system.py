@@ -375,6 +375,6 @@ def usable_cores() -> int:
 
 def after_fork_in_child(step: Callable[[], None]) -> None:
     """Register a function that each child process calls first after a fork, on systems where
-    processes are forked."""
+    processes are forked; elsewhere nothing is done."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=step)

@@ -33,10 +33,10 @@ format_option = click.option(
 class Printing:
     """Where results are printed, and in which format.
 
-    output: the path of a file; None or "-": standard output. form: one of FORMATS; None: "table" if
-    output is None and standard output is a terminal, else by the suffix of output as SUFFIXES says,
-    "csv" for any other suffix and for none. as_json: the same as form "json". force: replace a file
-    that exists.
+    output: the path of a file; None or "-": standard output. form: one of FORMATS (csv, json,
+    jsonl, table, parquet); None: "table" if output is None and standard output is a terminal, else
+    by the suffix of output as SUFFIXES says, "csv" for any other suffix and for none. as_json: the
+    same as form "json". force: replace a file that exists.
     """
 
     output: str | None = None
@@ -52,9 +52,9 @@ class Printing:
             )
 
     def chosen(self) -> str:
-        """The format to print in, one of FORMATS: the one asked for, else "table" if no output is
-        named and standard output is a terminal, else by the output's suffix, "csv" for any
-        other."""
+        """The format to print in, one of FORMATS (csv, json, jsonl, table, parquet): the one asked
+        for, else "table" if no output is named and standard output is a terminal, else by the
+        output's suffix, "csv" for any other."""
         if self.form or self.as_json:
             return self.form or "json"
         if self.output is None and sys.stdout is not None and sys.stdout.isatty():

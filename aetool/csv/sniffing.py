@@ -163,7 +163,7 @@ def _without_empty_last(row: list[str]) -> list[str]:
 def _is_regular(rows: list[list[str]]) -> bool:
     """Whether at least 90 % of the records have as many fields as the first, which has at least
     two. Drawn lines do not count, and neither do shorter records at the end, at most 10 of them, as
-    long as 3 records are left."""
+    long as 3 records are left. False for no records."""
     if not rows or len(rows[0]) < 2:
         return False
     columns = len(rows[0])

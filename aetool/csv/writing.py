@@ -107,7 +107,8 @@ def _plain_lines(rows: Iterable[Sequence[str]], rule: Rule) -> list[str]:
 
 
 def _spaced_lines(rows: Iterable[Sequence[str]], rule: Rule) -> list[str]:
-    """The records of rows of values, without line ends, with a blank behind each delimiter."""
+    """The records of rows of values, without line ends, quoted where needed, with a blank behind
+    each delimiter; blanks as delimiter are one blank."""
     # a delimiter that is a blank is not written twice
     separator = rule.delimiter.rstrip(" ") + " "
     lines = []

@@ -143,7 +143,9 @@ def fit(
     Calibration.ordinary), unless the model learns from the other labels, too, or the fit is robust;
     of pictures it chooses folders, and marks nothing.
 
-    Raises ParamError, PluginError or DataError; nothing but the checkpoint is written.
+    ParamError for options that are not allowed or exclude each other, PluginError for a model that
+    is not installed or fails, DataError for data that cannot be read or fitted; nothing but the
+    checkpoint is written.
     """
     options = options or FitOptions()
     check_engine(executor)

@@ -23,7 +23,7 @@ def of_member(progress: Progress | None, place: int, members: int, name: str) ->
         return None
 
     def progress_of_member(state: State) -> None:
-        """Report a member's state as that of all members."""
+        """Report a member's state, with step, steps and words by name, as that of all members."""
         done = MEMBER_STEPS * state["step"] // state["steps"]
         words = state["words"] if state["words"] == name else f"{name}: {state['words']}"
         tell(progress, MEMBER_STEPS * place + done, MEMBER_STEPS * members, words)

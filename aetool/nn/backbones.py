@@ -42,7 +42,7 @@ class Backbone(nn.Module):
         return iter(self.levels)
 
     def __getitem__(self, place: int) -> nn.Module:
-        """The level in this place, from 0; below 0 from the end."""
+        """The level in this place, from 0; below 0 from the end; IndexError if there is none."""
         return self.levels[place]
 
     def __len__(self) -> int:

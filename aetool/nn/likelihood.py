@@ -85,8 +85,9 @@ class Likelihood(nn.Module):
         self._store_layout()
 
     def _add_mixture(self) -> None:
-        """Add the parameters of the mixtures of Gaussians: scales, and weights where there are
-        two."""
+        """Add the parameters of the mixtures of Gaussians, at their first values: log_scale,
+        (components, numbers), or (1, 1) where all numbers share one, and weight_logit of that shape
+        where there are two components; of pictures there is one."""
         numbers = len(self.spec.numeric)
         # of pictures, and of one scale for all numbers, a single Gaussian
         components = 2
@@ -104,7 +105,8 @@ class Likelihood(nn.Module):
             self.weight_logit = nn.Parameter(log_weight.clone())
 
     def _store_layout(self) -> None:
-        """Store what the spec says of features, as tensors that move with the module."""
+        """Store what the spec says of features, as buffers that move with the module: numeric,
+        half_width, deviation, mean, curved, gate and gated, (numbers,) each, and flag, (flags,)."""
         spec = self.spec
         self._store("numeric", spec.numeric, torch.int64)
         self._store("half_width", spec.half, torch.float32)
@@ -123,7 +125,9 @@ class Likelihood(nn.Module):
 
     def _store_owners(self) -> None:
         """Store which column each cost belongs to, in the order of `forward`: numbers, flags,
-        categories. A matrix adds up the costs of a column, unless each column has just one."""
+        categories. The buffer `owner`, (costs, columns + 1), adds up the costs of a column; of
+        pictures, and where each column has just one cost in their order, there is none, and
+        `direct` is True."""
         spec = self.spec
         columns = len(spec.columns)
         owner = spec.owner.tolist()
