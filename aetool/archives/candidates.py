@@ -81,9 +81,9 @@ def yardstick_of(source: Source, fit: fitting.FitOptions) -> Yardstick:
 class Candidates:
     """Writes the different archives that a source may be stored as, to compare them.
 
-    The scratch files are closed and deleted with the exit stack. options: of compress; the error or
-    size that they ask for is not looked at here. folder: where scratch files are written.
-    ParamError and DataError as of `yardstick_of`.
+    source: as a model reads it. options: of compress; the error or size that they ask for is not
+    looked at here. folder: where scratch files are written; they are closed and deleted with the
+    exit stack. ParamError and DataError as of `yardstick_of`, which reads the whole source.
     """
 
     def __init__(
@@ -93,7 +93,6 @@ class Candidates:
         folder: Path,
         stack: ExitStack,
     ) -> None:
-        """source: as a model or the detection reads it; the others: as of the class."""
         self.source = source
         self.folder = folder
         self.stack = stack
@@ -124,7 +123,8 @@ class Candidates:
         return True
 
     def exact(self) -> Candidate:
-        """Write the exact archive of the source. DataError or ParamError as of exact_job.job_of."""
+        """Write the exact archive of the source, its error 0. DataError for a source that no
+        archive holds."""
         file = self._scratch()
         job = exact_job.job_of(self.source, self.options)
         figures = job.write(file)
@@ -161,6 +161,7 @@ class Candidates:
             candidate = self._within(bounds)
             if candidate.error <= most:
                 return dataclasses.replace(candidate, asked=most)
+            # errors grow about as bounds do, so all are scaled alike
             tighter = Fraction(TIGHTER * most / candidate.error)
             bounds = {name: tighter * bound for name, bound in bounds.items()}
         return None
@@ -182,11 +183,11 @@ class Candidates:
         return self.yardstick.highest
 
     def levels_tried(self) -> list[int]:
-        """The bounds of all archives that `of_levels` has written."""
+        """The bounds, in levels, of all archives that `of_levels` has written, in that order."""
         return list(self._of_levels)
 
     def archives_of_levels(self) -> list[Candidate]:
-        """All archives that `of_levels` has written."""
+        """All archives that `of_levels` has written, in that order."""
         return list(self._of_levels.values())
 
     def bounded_once(self, error: float) -> Candidate | None:
@@ -202,8 +203,8 @@ class Candidates:
 
     @property
     def _priced_every(self) -> int:
-        """The n of which every n-th piece is encoded for an estimate, as of `rivals.priced_every`;
-        1 for pictures and for what is no file."""
+        """The n of which every n-th piece of the source is encoded to estimate an archive; 1, all,
+        for small files, pictures and what is no file."""
         path = exact_job.file_of(self.source)
         # pictures have few bounds, each of which is written
         if path is None or isinstance(self.source, ImageSource):
@@ -262,8 +263,10 @@ class Candidates:
             return self._coded(model, error, learned, embed)
 
     def _coded(self, model: Bundle, error: float | None, learned: bool, embed: bool) -> Candidate:
-        """Write the model's code of the source, the model as it is. error, learned, embed: as of
-        `code`."""
+        """Write the model's code of the source, the model as it is. error: the most that is
+        allowed, None: as fine as is of use; learned: whether the model was fitted to this source;
+        embed: whether to put it into the archive. ParamError where it cannot reach the error, or
+        has no code."""
         options = dataclasses.replace(
             self.options, lossy=True, lossy_only=True, target=error, embed=embed
         )
@@ -272,6 +275,7 @@ class Candidates:
         file = self._scratch()
         figures = job.write(file)
         reached = self.yardstick.of_figures(figures)
+        # inside it is counted in the archive's own bytes
         apart = 0 if embed else job.model_bytes
         size = int(figures["archive_bytes"])
         return Candidate(
@@ -285,14 +289,16 @@ class Candidates:
         )
 
     def _within(self, bounds: dict[str, Fraction]) -> Candidate:
-        """Write the archive within these bounds, by the source's names of columns."""
+        """Write the archive of a table within these bounds, the largest error by the source's names
+        of columns, in their units, and measure its error."""
         own = self._in_archive(bounds)
         found = self._bounded(exact_job.job_of(self.source, self.options, bounds=own))
         found.bounds = own
         return found
 
     def _bounded(self, job: ExactJob) -> Candidate:
-        """Write the archive of a bounded job, and measure its error; its `bounds` stay empty."""
+        """Write the archive that `job` prepared within bounds, and measure its error; the
+        candidate's `bounds` stay empty."""
         file = self._scratch()
         figures = job.write(file)
         size = int(figures["archive_bytes"])

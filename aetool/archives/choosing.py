@@ -54,11 +54,13 @@ def write_chosen(
         count = len(source.sights) if isinstance(source, ImageSource) else 0
         goal = goal_of(options, candidates.yardstick, count)
         assert goal is not None
+        # all are written before one is taken: they are compared by bytes that are known
         found = list(_of_each_kind(candidates, model, goal, learned))
         best = _best(found, goal)
         exact_job.copy_over(file, best.file)
         if best.job is not None:
             best.job.compare(file)
+        # beside what the archive's own figures say
         told = {
             "taken": best.way,
             "rmse_of_deviation": best.error,
@@ -91,6 +93,7 @@ def write_exact(
     file.truncate()
     figures = exact_job.write_compared(file, exact_job.job_of(source, options), source)
     size = int(figures["archive_bytes"])
+    # nothing can be left out to make it smaller
     if options.budget is not None and size > options.budget:
         why_exact = f"{source.name} holds no records that could lose anything"
         if unread is not None:

@@ -42,7 +42,6 @@ class Tally:
     facts: dict[str, Json] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Count what stands before the first item."""
         self.whole = hashlib.sha256(self.content.opening)
         self.size = len(self.content.opening)
 
@@ -110,7 +109,7 @@ class Lead:
 
     @functools.cached_property
     def blocks(self) -> list[Encoded]:
-        """The encoded blocks of the first item."""
+        """The encoded blocks of the first item, encoded when they are first asked for."""
         return self.encode_it()
 
     def begin(self) -> None:
@@ -118,7 +117,8 @@ class Lead:
         _ = self.blocks
 
     def hints_for(self, number: int) -> Hints:
-        """The plans to try on item `number`, counted from 0, which is not the first."""
+        """The plans to try on item `number`, counted from 0, which is not the first: none on the
+        second, those of the first item on all others."""
         if number == 1:
             return blocks.NO_HINTS
         return self.blocks[-1].hints
@@ -150,8 +150,8 @@ class Lead:
             yield from others
 
     def _hinted(self, items: Iterable[Sent]) -> Iterator[tuple[Sent, Hints]]:
-        """Yield each item with the plans to try on it; behind the last, encode the first item if
-        that was not done."""
+        """Yield each item behind the first with the plans to try on it; behind the last, encode the
+        first item if that was not done."""
         for number, sent in enumerate(items, 1):
             yield sent, self.hints_for(number)
         # here, as whoever takes these items waits for the second's result when they have ended
@@ -212,11 +212,13 @@ class Checks:
         return cls(content, decoder)
 
     def begin(self) -> None:
-        """Start content.check_kind in the background."""
+        """Start, in the background, the check that a file of the source's kind can be restored
+        (content.check_kind)."""
         self._begin(self.content.check_kind)
 
     def begin_item(self, item: Piece, encoded_here: list[Encoded]) -> None:
-        """Start, in the background, the check of an item that was encoded in this process."""
+        """Start, in the background, the check that the blocks of an item, encoded in this process,
+        decode to it."""
         self._begin(self.content.check_item, item, encoded_here, self.decoder)
 
     def _begin(self, check: Callable[..., None], *arguments: object) -> None:

@@ -352,12 +352,13 @@ def job_of(
     bounds: ByColumn | None = None,
     pictures: PictureModel | None = None,
 ) -> ExactJob:
-    """The lossless archive of a source, or the one within --max-error, by its kind. ParamError or
-    DataError as of `_job_of`.
+    """The job that writes the lossless archive of a source, or the one within --max-error, by its
+    kind. ParamError where bounds are asked for and the source cannot have any; DataError for a
+    source that no archive holds.
 
-    shared: what the model knows of the table's columns, where it is to be used; pictures: the same
-    of pictures. bounds: the largest error by column in its units, instead of those that
-    options.max_error asks for.
+    model: the bundle that shared or pictures are of; shared: what the model knows of the table's
+    columns, where it is to be used; pictures: the same of pictures; None without. bounds: the
+    largest error by column in its units, instead of those that options.max_error asks for.
     """
     source = opening.of_source(source)
     job = _job_of(
@@ -405,6 +406,7 @@ def _job_of(
         return _table(source, options, bounds)
     if isinstance(source, ArrayFile):
         return _arrays(source, options, bounds, by_model, pictures)
+    # before pictures of one size, which a folder is a kind of
     if isinstance(source, FolderSource):
         return ExactJob(_folder(source, options, pictures), by_model)
     if isinstance(source, ImageSource):
@@ -469,7 +471,8 @@ def _seen_by_others(source: Opened, path: Path) -> FileAt | None:
 
 
 def _format(source: Opened) -> dict[str, Json]:
-    """What an archive's header says of a source's format, with the name of its file."""
+    """What an archive's header says of a source's format: source.format, and as "name" the name of
+    its file without folders and .gz, .zst or .xz."""
     return {**source.format, "name": inner_name(source.name)}
 
 
@@ -482,7 +485,8 @@ def _text_job(
 ) -> ExactJob:
     """What writes the archive of a text: by the model, if shared says what it knows of its columns,
     else by itself; as plain bytes where the text turns out to be no table, unless bounds are asked
-    for. bounds: as of `_job_of`."""
+    for. bounds: the largest error by column; None: as options.max_error says. ParamError for a
+    bound of a column that has no numbers."""
     try:
         if shared is not None and model is not None:
             return _text_by_model(source, model, shared, options)
@@ -500,7 +504,9 @@ def _text(
     bounds: ByColumn | None,
 ) -> ExactJob:
     """What writes the archive of a text by itself, exactly or within bounds, without a model's
-    knowledge of it. bounds: as of `_job_of`. NoTableError where its first records are no table."""
+    knowledge of it. bounds: the largest error by column label, in its units; None: as
+    options.max_error says. NoTableError where its first records are no table; ParamError for a
+    bound of a column that is not there or has no numbers."""
     head, names = source_texts.header_of(source)
     bounded = bool(options.max_error or bounds)
     labels = labels_of(names)
@@ -584,8 +590,8 @@ def _text_by_model(
 
 
 def _origin(source: sources.CsvSource, layout: Layout) -> TextOrigin:
-    """How the content of a text is read from its file: piece by piece behind the head, and as a
-    stream of all bytes."""
+    """How the content of a text is read from its file: piece by piece behind the head, in UTF-8,
+    and as a stream of all bytes. layout: how the pieces are coded."""
 
     def pieces() -> Iterator[bytes]:
         """The source's records, without the head, as pieces of whole ones, in UTF-8."""
@@ -608,12 +614,12 @@ def _table(
 ) -> ExactJob:
     """What writes the archive of a typed table: column by column in its own types, or the file's
     bytes if a type cannot be stored. bounds: the largest error by column label; None: as
-    options.max_error says. ParamError as of _bounds_by_place, or for bounds of a table that is
-    stored as bytes."""
+    options.max_error says. ParamError for a bound of a column that is not there or has no numbers,
+    or of a table that is stored as bytes."""
     labels = labels_of(source.schema.names)
 
     def ends() -> list[Ends | None]:
-        """(smallest, largest) number of each column; reads all of the source."""
+        """For each column (smallest, largest) number, or None; reads all of the source."""
         return batches.ends_of(source.schema, source.batches())
 
     apart: Collection[int] = ()
@@ -662,7 +668,7 @@ def _pixels(
 ) -> PixelArray:
     """The content of pictures of one size: exactly, or within --max-error. learned: what a model
     knows of pictures, None without; name: of the array that they are, as --max-error may name it.
-    ParamError as of Levels.asked."""
+    ParamError for an error of any other column, or one that is no number."""
     levels = Levels.asked(options.max_error, source.name, name)
     bound = levels.of(SHALLOW)
     kind = BoundedPixels if bound else PixelArray
@@ -682,8 +688,8 @@ def _folder(
     learned: PictureModel | None,
 ) -> Folder:
     """The content of a folder: its pictures exactly, or within --max-error. learned: what a model
-    knows of pictures, None without. ParamError if --max-error is asked for and the folder has no
-    pictures, and as of Levels.asked."""
+    knows of pictures, None without. ParamError for an error where the folder has no pictures, for
+    one of a single column, and for one that is no number."""
     # it may hold tables, which have bounds one by one
     if options.max_error and not source.names:
         raise ParamError(
@@ -713,7 +719,8 @@ def _arrays(
     """What writes the archive of a file of arrays: as pictures if it holds one array of these, else
     each array in its own type, or the file's bytes if a type cannot be stored. bounds: the largest
     error by label of a column; None: as options.max_error says. model, learned: of other pictures,
-    and what it has learned; None without. ParamError as of _table."""
+    and what it has learned; None without. ParamError for a bound of a column that is not there or
+    has no numbers, or of arrays that are stored as bytes."""
     bounded = bool(options.max_error or bounds)
     try:
         pictures = pixels_of(source)
@@ -762,8 +769,8 @@ def _as_file(source: ArrowTable | ArrayFile, options: CompressOptions) -> TypedF
 
 
 def _as_bytes(source: ArrowTable | ArrayFile, reason: str) -> FileBytes:
-    """The bytes of a source that cannot be stored in its own types. reason: why not, as the archive
-    will say."""
+    """The bytes of a source that cannot be stored in its own types: those of its file, or of a
+    table in memory as an Arrow file. reason: why not, as the archive will say."""
     if source.path is None:
         # of a table in memory those of an Arrow file
         assert isinstance(source, ArrowTable)

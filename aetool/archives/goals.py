@@ -12,7 +12,8 @@ from aetool.spelling import option
 
 
 class Asked(Protocol):
-    """Options of a command that limit an archive's error or its size."""
+    """Options of a command that limit an archive's error or its size; at most one of them is not
+    None."""
 
     @property
     def rmse(self) -> float | None:
@@ -76,8 +77,8 @@ def is_asked(options: Asked) -> bool:
 def goal_of(options: Asked, yardstick: Yardstick, pictures: int) -> Goal | None:
     """The goal that the options set: the error allowed, or the bytes; None if they set neither.
     Decibels become an error by the yardstick, and bytes of each picture a budget by the number of
-    pictures, 0 of a table. ParamError as of `is_asked`, and where a table is asked for decibels or
-    bytes of each picture."""
+    pictures, 0 of a table. ParamError for more than one of them, a number out of range, and where a
+    table is asked for decibels or bytes of each picture."""
     if not is_asked(options):
         return None
     # a table has neither a peak nor pictures

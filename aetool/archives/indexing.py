@@ -150,7 +150,8 @@ class PartJob:
 
 
 def _folder_of(data: object) -> Path:
-    """The path of the folder that `data` is; ParamError if it is anything else."""
+    """The path of the folder that `data`, a text or path, names; ParamError if it is anything
+    else."""
     if isinstance(data, str | os.PathLike) and Path(data).is_dir():
         return Path(data)
     name = os.fspath(data) if isinstance(data, str | os.PathLike) else type(data).__name__
@@ -166,6 +167,7 @@ def _parts_of(parts_folder: Path, called: str, tables: Sequence[str], target: Pa
     with Archive(parts_folder / f"{tables[0]}.aez") as first:
         for table in tables:
             with Archive(parts_folder / f"{table}.aez") as archive:
+                # each with the first: what is like it is like the others
                 _check(first, archive, (Path(tables[0]), Path(table)))
                 shared_format = shared_format or _format_of(archive)
                 file = f"{called}/{table}.aez"
@@ -178,7 +180,8 @@ def _parts_of(parts_folder: Path, called: str, tables: Sequence[str], target: Pa
 
 
 def _format_of(archive: Archive) -> dict[str, Json]:
-    """The archive's format without what differs between the files of an index."""
+    """The archive's format without what a Parquet file says of itself alone (OF_FILE), as a new
+    dictionary."""
     return {key: value for key, value in archive.format.items() if key not in OF_FILE}
 
 
@@ -210,6 +213,7 @@ def _check(first: Archive, other: Archive, names: tuple[Path, Path]) -> None:
     of tables of the same kind and columns, without a model; neither an index itself; both shards,
     or both whole. names: of both, for messages."""
     name = names[1]
+    # parts of parts would be read through two files
     if isinstance(other.content, Parts):
         raise ParamError(f"{name}: is an index itself; give its parts")
     if other.mode != LOSSLESS or any(other.reader.model) or "model" in other.reader.sections:
@@ -241,6 +245,7 @@ def _written(content: Parts, target: Path, force: bool) -> Figures:
             "several"
         )
     with output(target, force) as file:
+        # without blocks: the digest is that of no bytes
         Writer(file, content.header(), {}).finish({}, hashlib.sha256().digest())
         size = file.tell()
     return {

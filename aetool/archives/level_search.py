@@ -33,6 +33,7 @@ def smallest_within(candidates: Candidates, error: float) -> Candidate | None:
         return archive.error - error
 
     widest_within(excess, candidates.levels_tried(), _widest(candidates))
+    # narrower bounds sometimes take fewer bytes: all that were written are looked at
     smallest = None
     for archive in candidates.archives_of_levels():
         if archive.error > error:
@@ -59,6 +60,7 @@ def nearest_within(candidates: Candidates, budget: int) -> Candidate | None:
     widest = _widest(candidates)
     too_narrow = widest_within(room, candidates.levels_tried(), widest)
     if too_narrow < widest:
+        # the first bound of few enough bytes; its archive may not have been written yet
         candidates.of_levels(too_narrow + 1)
     nearest = None
     for archive in candidates.archives_of_levels():

@@ -112,7 +112,8 @@ Judge = Callable[[dict[str, Json]], float]
 
 
 def mean_error(figures: dict[str, Json]) -> float:
-    """The entry "error" of an archive's figures: the mean error over columns."""
+    """The entry "error" of a lossy archive's figures: the mean error over columns, each as a part
+    of its range; of pictures RMSE / 255."""
     return float(figures["error"])
 
 
@@ -307,7 +308,8 @@ class LossyJob:
         reached."""
 
         def decode(code: Array) -> Array:
-            """The records of codes, (rows, latent), as the archive will restore them."""
+            """The records that the archive will restore of codes, (rows, latent), of the sample's
+            first rows."""
             # gains are probed on the first rows
             return self._decode(code, sample[: len(code)])
 
@@ -378,7 +380,7 @@ class LossyJob:
 
     def _size_apart(self, sample: Records) -> int:
         """About how many bytes the sample's categories take that are stored exactly, beside the
-        code. sample: (n, columns)."""
+        code, by `not_carried`. sample: (n, columns)."""
         total = 0
         for place, column in enumerate(self.modelled):
             # irregular numbers are stored exactly in any case, and make no difference
@@ -396,6 +398,7 @@ class LossyJob:
         carries, each in standard deviations, or over all values of pictures, standardised by
         image_features."""
         if self.model.schema is None:
+            # standardised, as models see pixels: `_floor` is in these units
             of_a = image_features(a).reshape(len(a), -1)
             of_b = image_features(b).reshape(len(b), -1)
             difference = (of_a - of_b).astype(np.float64)
@@ -410,7 +413,8 @@ class LossyJob:
         return total
 
     def _carries(self, column: Modelled) -> bool:
-        """Whether the code restores this column, and the archive does not store it exactly."""
+        """Whether the archive has this column by the code alone: the model restores it, and it is
+        not stored exactly beside."""
         return column.predicted and column.name not in self.not_carried
 
     def _measure(self, measured: _Errors, x: Array, decoded: Array) -> None:
@@ -549,6 +553,7 @@ class LossyJob:
         """Read pictures, each time whole batches of BLOCK_BYTES values or more, at the end of
         fewer: yields (pixels, (n, channels, height, width) uint8, None, names), as `_blocks`
         says."""
+        # a block is of whole batches, as the source yields them
         pending: list[Records] = []
         pending_bytes = 0
         first = 0
@@ -567,7 +572,8 @@ class LossyJob:
             yield np.concatenate(pending), None, source.names[first:]
 
     def _content(self, quantiser: lossy.Quantiser) -> Lossy:
-        """The content of the archive, with nothing in it yet."""
+        """The content of the archive, of this quantiser, with no block encoded yet; needs
+        `not_carried` and `ranges`."""
         name = inner_name(self.source.name)
         format = {**self.source.format, "name": name}
         effort = self.options.effort
@@ -578,6 +584,7 @@ class LossyJob:
         for column in self.modelled:
             if self._carries(column):
                 carried.add(column.name)
+        # one record shows the kinds of all columns, as none does of an empty table
         columns = stored_as(self.source.head(1), carried)
         return LossyTable(
             format,
@@ -601,7 +608,8 @@ class LossyJob:
 
     @property
     def model_bytes(self) -> int:
-        """Bytes of the bundle that decoding needs if the model is not embedded."""
+        """Bytes of the bundle that decoding needs, schema and decoder, if the model is not
+        embedded."""
         return len(self._decoder_only())
 
     def _decoder_only(self) -> bytes:
@@ -618,7 +626,8 @@ class LossyJob:
         return slim.to_bytes()
 
     def _sections(self) -> dict[str, bytes]:
-        """The sections of the archive beside its blocks: the model, where it is embedded."""
+        """The sections of the archive beside its blocks, by name: "model", packed, where it is
+        embedded; else {}."""
         if not self._embed():
             return {}
         model = packed_models.packed(self._decoder_only())

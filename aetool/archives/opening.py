@@ -36,7 +36,6 @@ class FileBytes:
     types; "" where that was asked for. place: keeps a spooled copy for as long as it is in use."""
 
     def __init__(self, name: str, path: Path | None, content: bytes, reason: str) -> None:
-        """name, path, content, reason: as of the class; content is b"" with a path."""
         self.name = name
         self.path = path
         self.content = content
@@ -197,6 +196,7 @@ def of_source(source: Opened) -> Opened:
     """Turn a source that was opened for detection into what an archive stores: the file in its own
     types, the folder, or bytes. A source that is stored as it was opened, as a table in text is,
     comes back itself."""
+    # what a model sees of pictures is no part of what is stored
     if isinstance(source, FramedSource):
         return of_source(source.source)
     if isinstance(source, images.PictureFiles) and not isinstance(source, images.FolderSource):
@@ -215,6 +215,7 @@ def of_source(source: Opened) -> Opened:
     has_types = isinstance(source, ArrowFileSource | numpy_files.ArraySource | images.ArraySource)
     if not has_types or source.place is None:
         return source
+    # opened once more, by types and not by columns
     place = source.place
     try:
         return natively(place.path, place.name) or source

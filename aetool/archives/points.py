@@ -41,7 +41,7 @@ class Point:
 
     @property
     def name(self) -> str:
-        """The way and its setting, in one text."""
+        """The way and its setting, in one text, such as "bounded --rmse 2%"."""
         return f"{self.way} {self.setting}".rstrip()
 
     @property
@@ -119,8 +119,8 @@ class Tradeoff:
         return pd.DataFrame([self._point_to_json(point) for point in self.points])
 
     def _point_to_json(self, point: Point) -> dict[str, Json]:
-        """A point as a dictionary of its fields, with with_model: its bytes with those of its
-        model."""
+        """A point as a dictionary of its fields by name, and "with_model": its bytes with those of
+        its model."""
         return {**dataclasses.asdict(point), "with_model": point.counted(True)}
 
     def drawing(self) -> Drawing:
@@ -188,6 +188,7 @@ def _best(points: Sequence[Point], goal: Goal | None, embed: bool) -> Point | No
         return point.counted(embed), point.error
 
     budget = None
+    # without a goal only what is exact will do
     most = 0.0
     if goal is not None:
         budget = goal.budget

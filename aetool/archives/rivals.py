@@ -128,13 +128,14 @@ def with_or_without(
     """
 
     def by_model(chosen: CompressOptions) -> ExactJob:
-        """The job of the archive that the model's knowledge helps to write."""
+        """The job of the archive that the model's knowledge helps to write, not written yet."""
         return exact_job.job_of(source, chosen, model, shared)
 
     def plain(chosen: CompressOptions) -> ExactJob:
-        """The job of the archive without a model."""
+        """The job of the archive without a model, not written yet."""
         return exact_job.job_of(source, chosen)
 
+    # a large file is encoded once, in the way that its pieces speak for
     every = priced_every(source.path.stat().st_size)
     if every > 1:
         judged = {
@@ -151,6 +152,7 @@ def with_or_without(
         other = plain(options)
         others = other.write(scratch)
         prices = {"with": figures["archive_bytes"], "without": others["archive_bytes"]}
+        # of equal sizes the one with the model, which is in the file already
         if prices["without"] < prices["with"]:
             exact_job.copy_over(file, scratch)
             figures = others
@@ -214,8 +216,9 @@ def _bounded(
     None if there are no bounds that achieve it, or the source cannot be bounded.
 
     Bounds are chosen on the numbers themselves, and the error of the archive is counted: a bound
-    that missed it is tightened, and at last given up. job: what wrote the code. every, limit,
-    scratch: as of `_priced`.
+    that missed it is tightened, and at last given up. job: what wrote the code. every: the step
+    between pieces that are encoded for an estimate, 1 for none; limit: bytes, far above which it
+    stays an estimate; scratch: the file that the archive is written to.
     """
     if not exact_job.can_be_bounded(job.source):
         return None
@@ -265,6 +268,7 @@ def _narrower(
             options, 1, 0, file,
         )  # fmt: skip
         other.bounds = bounds
+        # narrower bounds err less on most grids, though not on all
         is_as_exact = all(other.squares.get(n, 0.0) <= job.squares[names[n]] for n in bounds)
         if is_as_exact and other.size < best.size:
             best = other
@@ -289,8 +293,8 @@ def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
 
 
 def names_in_archive(source: Source) -> dict[str, str]:
-    """A mapping from each of the source's column names to the name that a lossless archive gives
-    that column."""
+    """The name that a lossless archive gives to each of the source's columns, by the source's
+    name."""
     ours = source.head(0).names  # type: ignore[union-attr]
     theirs = exact_job.names_of(source)
     if isinstance(source, CsvSource) and source.dialect.edge == BOX:

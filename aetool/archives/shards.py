@@ -32,14 +32,16 @@ Figures = dict[str, Json]
 
 @dataclass(frozen=True)
 class Shard:
-    """One of `of` equal parts of a table; number: which, from 1."""
+    """One of `of` parts of a table, of equally many items each, but for one more or less; number:
+    which, from 1."""
 
     number: int
     of: int
 
     @classmethod
     def parsed(cls, text: str) -> Shard:
-        """The shard of a text such as "2/4", the second of four; ParamError for anything else."""
+        """The shard of a text such as "2/4", the second of four; ParamError for anything else, and
+        unless 1 <= number <= of."""
         number, slash, total = text.partition("/")
         digits = number + total
         # isdigit alone would take digits of other scripts, too
@@ -51,7 +53,8 @@ class Shard:
         return cls(int(number), int(total))
 
     def items(self, count: int) -> range:
-        """The numbers, from 0, of this shard's items, if the table has `count` items."""
+        """The numbers, from 0, of this shard's items, which follow one another, if the table has
+        `count` items; maybe none."""
         return range(count * (self.number - 1) // self.of, count * self.number // self.of)
 
 
@@ -66,7 +69,7 @@ class Cuts:
 
     @classmethod
     def of(cls, content: Content) -> Cuts:
-        """Read a content once, to note the places of its items."""
+        """Read all of a content once, to keep its first item and note the places of all."""
         first: Piece = b""
         places: list[Located | None] = []
         for item, place in content.located_items():
@@ -154,6 +157,7 @@ def in_order(archives: Sequence[Archive]) -> list[Archive]:
                 f"{reader.path}: is no shard; merge takes what compress writes with "
                 f"{option('--shard')} I/N"
             )
+        # the first of each number stays
         other = by_number.setdefault(int(said["number"]), archive)
         if other is not archive:
             raise ParamError(
@@ -173,7 +177,8 @@ def in_order(archives: Sequence[Archive]) -> list[Archive]:
 
 
 def _check_alike(one: Archive, other: Archive) -> None:
-    """Raise ParamError unless two shards are of one table, cut and encoded in the same way."""
+    """Raise ParamError unless two shards are of one table, cut and encoded in the same way: of one
+    model, number of shards, header, sections, number of items, and code of the first item."""
     names = f"{one.reader.path} and {other.reader.path}"
     if one.reader.model != other.reader.model:
         raise ParamError(f"{names}: are coded by different models; use one for all shards")
@@ -181,6 +186,7 @@ def _check_alike(one: Archive, other: Archive) -> None:
     its = other.reader.facts[SHARD]
     if mine["of"] != its["of"]:
         raise ParamError(f"{names}: are of {mine['of']} and of {its['of']} shards; cut all alike")
+    # the header has names, types and format; the lead has the first values
     same_source = one.reader.header == other.reader.header
     same_cuts = all(mine[key] == its[key] for key in ("items", "lead"))
     if not same_source or not same_cuts or one.reader.sections != other.reader.sections:

@@ -48,11 +48,13 @@ class Beginning:
     header: Sequence[str]
 
     def header_names(self) -> dict[str, str]:
-        """What the file calls each column, by its name in the schema."""
+        """What the file calls each column, by its name in the schema ("" for what is a column of
+        the archive alone)."""
         return dict(zip(self.names, self.header, strict=True))
 
     def labels(self) -> dict[str, str]:
-        """What an archive calls each column, by its name in the schema."""
+        """The label by which an archive tells each column apart, by its name in the schema ("" for
+        what is a column of the archive alone)."""
         labels = labels_of(self.header)
         return dict(zip(self.names, labels, strict=True))
 
@@ -185,6 +187,7 @@ def _irregular(source: CsvSource, block: int, is_bounded: bool) -> str | None:
     is_bounded: whether other records are bounded."""
     expected = len(source_texts.header_of(source)[1])
     pieces = source_texts.pieces_of(source, block)
+    # the head, which is no record
     next(pieces)
     before = 0
     for piece in pieces:
@@ -206,7 +209,8 @@ def _otherwise_written(
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
     """Yield a line for each way of writing numbers that cannot be bounded (thousands separators, a
-    decimal comma), with the columns that have it. wanted, errors: as of `remarks`."""
+    decimal comma), with the columns that have it. wanted: the bounds that were asked for, by
+    column, "" for all others; errors: the archive's, by column label."""
     header_names = beginning.header_names()
     labels = beginning.labels()
     names: dict[str, list[str]] = {}
@@ -236,7 +240,8 @@ def _exact_labels(
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
     """Yield a line that names the arrays of labels, which are not bounded, if there are any and all
-    numbers were to be. wanted, errors: as of `remarks`."""
+    numbers were to be. wanted: the bounds that were asked for, by column, "" for all others;
+    errors: the archive's, by column label."""
     if "" not in wanted:
         return
     # an array that was named has a bound, and so an error
@@ -256,7 +261,8 @@ def _exact_identifiers(
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
     """Yield a line that names the identifiers, and one that names the keys, which are not bounded,
-    if there are any and all numbers were to be. wanted, errors: as of `remarks`."""
+    if there are any and all numbers were to be. wanted: the bounds that were asked for, by column,
+    "" for all others; errors: the archive's, by column label."""
     if "" not in wanted:
         return
     labels = beginning.labels()

@@ -124,7 +124,7 @@ class TableYardstick:
         return bounds
 
     def psnr(self, error: float) -> float | None:
-        """None, whatever the error: a table has no peak."""
+        """None, whatever the error: a table has no peak signal-to-noise ratio."""
         return None
 
     def _mean_root(self, of_numbers: Mapping[str, float], of_others: Sequence[float]) -> float:
@@ -208,14 +208,15 @@ class PictureYardstick:
         return float(noise / self.deviation)
 
     def of_psnr(self, decibels: float) -> float:
-        """The error at which pictures have this peak signal-to-noise ratio, in dB."""
+        """The error, in standard deviations, at which pictures have this peak signal-to-noise
+        ratio, in dB."""
         # the inverse of `psnr`
         noise = self.highest * 10 ** (-decibels / 20)
         return float(noise / self.deviation)
 
     def psnr(self, error: float) -> float | None:
-        """The peak signal-to-noise ratio of pictures at this error, in dB; None at error 0, where
-        it is infinite."""
+        """The peak signal-to-noise ratio of pictures at this error, in standard deviations: in dB;
+        None at error 0, where it is infinite."""
         if error <= 0:
             return None
         noise = error * self.deviation
@@ -228,11 +229,10 @@ Yardstick = TableYardstick | PictureYardstick
 class _Columns:
     """Sums over the records of a table, taken batch by batch, from which its yardstick is made:
     count, mean and variance of each column of numbers, and how often each word of the other columns
-    occurs."""
+    occurs. schema: how the columns are read; those that models only take as conditions are left
+    out."""
 
     def __init__(self, schema: Schema) -> None:
-        """schema: how the table's columns are read; those that models only take as conditions are
-        left out."""
         self.schema = schema
         # the places of both kinds of columns among those of a record
         self.numbers: list[int] = []
@@ -307,11 +307,10 @@ def _wrong_by_chance(counts: Sequence[int]) -> float:
 
 
 class _Moments:
-    """Counts, means and sums of squared differences from the mean, (columns,) each, updated batch
-    by batch."""
+    """Counts, means and sums of squared differences from the mean, (columns,) float64 each, updated
+    batch by batch; all 0 at first."""
 
     def __init__(self, columns: int) -> None:
-        """columns: how many there are."""
         self.count = np.zeros(columns)
         self.mean = np.zeros(columns)
         self.squares = np.zeros(columns)  # of the differences from the mean

@@ -73,7 +73,6 @@ class ArrayContent(Content):
         arrays: list[Tensor],
         joint: bool,
     ) -> None:
-        """mode, format: as of Content; arrays: descriptions, laid out; joint: as of the class."""
         super().__init__(mode, format)
         self.arrays = arrays
         self.joint = joint
@@ -113,8 +112,8 @@ class ArrayContent(Content):
         return content
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: also the arrays' descriptions, and whether they are
-        joint."""
+        """The entries of the archive's header: as of Content, "arrays", the arrays' descriptions,
+        and "joint" if they are one table."""
         header = super().header()
         header["arrays"] = [tensor.to_json() for tensor in self.arrays]
         # only where it is true
@@ -144,7 +143,8 @@ class ArrayContent(Content):
         return self.mode
 
     def names(self, archive: Archive) -> list[str]:
-        """The names of the columns of all arrays, one array after the other."""
+        """The names of the columns of all arrays, one array after the other, in the order of the
+        file; an array that is no table is one column. archive: not used."""
         return list(chain.from_iterable(self._column_names()))
 
     def _column_names(self) -> list[list[str]]:
@@ -179,7 +179,8 @@ class ArrayContent(Content):
         return [self._array_at(block.first)]
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
-        """The bits of each row by column name."""
+        """The bits of each row, by the column names that `names` lists; ledger: filled by the
+        block's decoding."""
         attribution.share_blobs(ledger, block.columns)
         names = self.names(archive)
         owners = self.owners(block)
@@ -187,8 +188,9 @@ class ArrayContent(Content):
         return ledger.costs(names, owners, cells_a_row)
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
-        """As Content.cells: "12 values" for rows of an array that is one column, and "" for arrays
-        of which the block has no rows."""
+        """For each column of `names` the cells of these rows, as text to be shown: "12 values" for
+        a row of an array that is one column, "" for arrays of which the block has no rows. rows:
+        (n,), numbers of rows within the block, from 0."""
         every_row = slice(0, block.rows)
         piece = self.decode(archive, block, every_row, None)
         values_of = dict(piece.parts)
@@ -223,8 +225,8 @@ class ArrayContent(Content):
         raise ArchiveError("damaged: a block of no array")
 
     def _rows_of_all(self) -> int:
-        """How many rows all arrays have together, by their shapes: those of an archive that is
-        complete."""
+        """How many rows the archive has if it is complete, by the shapes of its arrays: those of
+        one if they are joint, else of all together."""
         if self.joint:
             return self.arrays[0].rows
         return sum(tensor.rows for tensor in self.arrays)
@@ -260,7 +262,8 @@ class ArrayContent(Content):
             yield Rows(row + first, parts)
 
     def encode(self, item: Rows, hints: Hints) -> list[Encoded]:
-        """Encode rows as one block."""
+        """Encode rows of arrays, as `items` yields them, as one block, within the bounds of their
+        columns. hints: of the block before. ArchiveError for a bound that could not be kept."""
         coded, by_label = self._coded(item)
         if len(coded) <= tensors.ALIKE:  # of more, one plan is for many
             books.offer(coded, self.effort)
@@ -325,7 +328,8 @@ class ArrayContent(Content):
         return sum(tensor.bounds for tensor in self.arrays[:place])
 
     def _bounds_of(self, place: int) -> Bounds:
-        """The error bounds of the array at this place: one for each of its columns, or for all."""
+        """The error bounds of the array at this place, from 0: one for each of its columns, or a
+        single one for all; None for exact."""
         first = self._first_label(place)
         last = first + self.arrays[place].bounds
         return self.bounding.bounds[first:last]
@@ -351,6 +355,7 @@ class ArrayContent(Content):
             again = next(stored, None)
             if again is None or len(again) != len(item):
                 raise self.differs("the number of rows")
+            # both are cut alike: an item became one block
             pairs = zip(item.parts, again.parts, strict=True)
             for (place, before), (_, after) in pairs:
                 tensor = self.arrays[place]
@@ -433,8 +438,9 @@ class ArrayContent(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
-        """Write rows first:last of all arrays as an .npy or .npz file. ParamError if names are
-        wanted; other errors as of `pieces`."""
+        """Write rows first:last of all arrays to `file`, as an .npy or .npz file, as the source
+        was. ParamError if names are wanted; ArchiveError if the archive has not the rows of its
+        arrays, DataError for a part of arrays that have no common rows."""
         self._check_rows(archive)
         pieces = archive.pieces(first, last, wanted)
         members = self._members(archive, pieces, last - first)
@@ -455,7 +461,8 @@ class ArrayContent(Content):
         wanted: Sequence[str] | None,
     ) -> None:
         """Write rows first:last of the source itself ("own") to a file, as `restore` writes those
-        of an archive, so that both can be compared. wanted: not used. DataError as of `pieces`."""
+        of an archive, so that both can be compared. wanted: not used. DataError for a part of
+        arrays that have no common rows."""
         rows = self._own(first, last)
         self._write(file, self._restored(rows, last - first))
 
@@ -464,8 +471,9 @@ class ArrayContent(Content):
         return self._rows_of_all()
 
     def frame_own(self, first: int, last: int) -> pd.DataFrame | Array | Json:
-        """Rows first:last of the source itself in the form that `frame` has for those of an
-        archive: a DataFrame, an array, or arrays by name. DataError as of `pieces`."""
+        """Rows first:last of the source itself in memory, as `frame` has those of an archive: joint
+        arrays as a DataFrame, a single one as an array, else a dictionary of arrays by name.
+        DataError for a part of arrays that have no common rows."""
         rows = self._own(first, last)
         return self._gathered(self._restored(rows, last - first))
 
@@ -534,8 +542,8 @@ class ArrayContent(Content):
             yield _member_of(tensor, shape), iter(parts)
 
     def _member(self, tensor: Tensor, rows: int) -> Member:
-        """An array as it is written to a file: its type and shape, with `rows` rows if not all are
-        restored."""
+        """An array as it is written to a file: its type and shape, with `rows` rows on its first
+        axis if that is not how many all arrays have."""
         shape = tensor.shape
         # a scalar has one row and no axis
         if rows != self._rows_of_all() and shape:
@@ -549,7 +557,8 @@ class ArrayContent(Content):
         last: int,
     ) -> pd.DataFrame | Array | Json:
         """Rows first:last in memory: joint arrays as a DataFrame, a single one as an array, else a
-        dictionary of arrays by name. Errors as of `pieces`."""
+        dictionary of arrays by name. ArchiveError if the archive has not the rows of its arrays,
+        DataError for a part of arrays that have no common rows."""
         self._check_rows(archive)
         pieces = archive.pieces(first, last)
         members = self._members(archive, pieces, last - first)
@@ -602,8 +611,8 @@ def _taken(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
 
 
 def tensor_of(member: Member) -> Tensor:
-    """The description of a file's array, not laid out yet; UnsuitedError for a type that cannot be
-    stored natively."""
+    """The description of a file's array, its layout as columns not chosen yet; UnsuitedError for a
+    type that cannot be stored natively."""
     reason = tensors.reason_against(member.dtype)
     if reason is not None:
         raise UnsuitedError(f"array '{member.name}': {reason}")
@@ -647,7 +656,7 @@ def column_labels(source: ArrayFile) -> list[str]:
 def ends_of(source: ArrayFile) -> list[tuple[Fraction, Fraction] | None]:
     """For each of `column_labels` of an array file its (smallest, largest) finite number, as exact
     fractions; None for one without finite numbers, or of a type other than integers and real
-    floats. UnsuitedError as of `tensor_of`."""
+    floats. UnsuitedError for a type that cannot be stored natively."""
     ends: list[tuple[Fraction, Fraction] | None] = []
     for place, member in enumerate(source.members):
         tensor = tensor_of(member)

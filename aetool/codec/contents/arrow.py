@@ -52,7 +52,6 @@ class ArrowContent(Content):
         format: dict[str, Json],
         schema: pa.Schema,
     ) -> None:
-        """mode, format: as of Content; schema: of all batches."""
         super().__init__(mode, format)
         self.schema = schema
         self.labels = labels_of(schema.names)
@@ -81,6 +80,7 @@ class ArrowContent(Content):
         content = cls(mode, format, schema)
         content.source = source
         content.effort = effort
+        # all of them before the first block, which refers to them by number
         content._collect_dictionaries()
         bounds_of_columns = bounds or [None] * len(schema)
         content.bounding = Bounding(content.labels, bounds_of_columns)
@@ -99,7 +99,8 @@ class ArrowContent(Content):
                 self.dictionaries.collect(batch)
 
     def sections(self) -> Mapping[str, bytes]:
-        """The section of the columns' dictionaries, by its name; {} if there are none."""
+        """The section that holds the dictionaries of all columns, {"dictionaries": bytes}; {} if
+        there are none."""
         if not self.dictionaries.of:
             return {}
         data = batches.dictionaries_to_bytes(
@@ -110,7 +111,7 @@ class ArrowContent(Content):
         return {DICTIONARIES: data}
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: also the schema."""
+        """The entries of the archive's header: as of Content, and the "schema"."""
         header = super().header()
         header["schema"] = schemas.to_json(self.schema)
         return header
@@ -131,16 +132,18 @@ class ArrowContent(Content):
         return "values" if self.mode == LOSSLESS else self.mode
 
     def names(self, archive: Archive) -> list[str]:
-        """The labels of the columns, in order: their names, with the place where names repeat."""
+        """The labels of the columns, in order: their names, or "NAME (column PLACE)", from 1, where
+        names repeat. archive: not used."""
         return self.labels
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
-        """The bits of each record by column label."""
+        """The bits of each record by column label; ledger: filled by the block's decoding."""
         attribution.share_blobs(ledger, block.columns)
         return ledger.costs(self.labels, self.owners(block))
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
-        """As Content.cells; "" for a missing value."""
+        """For each column the cells of these records, as text to be shown; "" for a missing value.
+        rows: (n,), numbers of rows within the block, from 0."""
         every_row = slice(0, block.rows)
         batch = self.decode(archive, block, every_row, None)
         cells = []
@@ -216,8 +219,8 @@ class ArrowContent(Content):
         encoded: list[Encoded],
         decoder: Decoder,
     ) -> None:
-        """Raise ArchiveError unless a batch's block decodes to its values, within the columns'
-        bounds."""
+        """Raise ArchiveError unless the blocks of a batch decode to its values, numbers of bounded
+        columns within their bounds. decoder: decodes as a reader will."""
 
         # one by one: a batch may have become several blocks
         def restored() -> Iterator[pa.RecordBatch]:
@@ -262,6 +265,7 @@ class ArrowContent(Content):
         does: the schema, the values, and what the file says beside them."""
         assert self.source is not None
         with files.scratch() as spool:
+            # only a file shows groups of rows, sorting and the types that it can have
             self._write(spool, restored, None, whole=True)
             spool.flush()
             path = files.path_of(spool)
@@ -305,7 +309,7 @@ class ArrowContent(Content):
 
     def is_like(self, other: Content) -> bool:
         """Whether the other content is of Arrow's types, too, with the same schema but for its
-        metadata."""
+        metadata, so that both can be parts of one table."""
         if not isinstance(other, ArrowContent):
             return False
         # what pandas notes of each may differ
@@ -329,8 +333,9 @@ class ArrowContent(Content):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> pa.RecordBatch:
-        """The records of a block that `inside` slices, as a batch of the wanted columns, by labels,
-        in that order."""
+        """The records of a block that `inside` slices, from 0, as a batch of the columns of the
+        wanted labels, in that order; None: all. ParamError for a label that is not there,
+        ArchiveError for a damaged block."""
         coder = self.reader(archive)
         whole = coder.decode(block.columns, block.rows)
         part = _rows_of(whole, inside)
@@ -346,8 +351,9 @@ class ArrowContent(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
-        """Write records first:last as a file of the source's kind; ParamError for a label that is
-        not there, ArchiveError for a schema that such a file cannot have."""
+        """Write records first:last to `file`, in the source's kind, of the columns of the wanted
+        labels, in that order; None: all. ParamError for a label that is not there, ArchiveError for
+        a schema that such a file cannot have."""
         pieces = archive.pieces(first, last, wanted)
         # of a damaged archive, or of one of several shards, these are not all records
         is_part = archive.lenient or not archive.is_one_file
@@ -399,13 +405,13 @@ class ArrowContent(Content):
         return sum(batch.num_rows for batch in self.items())
 
     def frame_own(self, first: int, last: int) -> pd.DataFrame:
-        """Records first:last of the source itself as a DataFrame, as `frame` has those of an
-        archive."""
+        """Records first:last of the source itself ("own") as a DataFrame, as `frame` has those of
+        an archive."""
         pieces = self._own(first, last)
         return arrow_files.frame_of(self.schema, pieces)
 
     def _own(self, first: int, last: int) -> Iterator[pa.RecordBatch]:
-        """Yield records first:last of the source itself, batch by batch."""
+        """Yield records first:last of the source itself ("own"), batch by batch."""
         for batch, inside in cut(self.items(), first, last):
             yield _rows_of(batch, inside)
 
@@ -422,15 +428,16 @@ class ArrowContent(Content):
         last: int,
         wanted: Sequence[str],
     ) -> pd.DataFrame:
-        """As `frame`, of the columns of these labels, in this order. ParamError for one that is not
-        there."""
+        """Records first:last as a DataFrame of the columns of these labels, in this order.
+        ParamError for a label that is not there."""
         places = self.places(archive, wanted)
         schema = _part_of(self.schema, places)
         pieces = archive.pieces(first, last, wanted)
         return arrow_files.frame_of(schema, pieces)
 
     def owners(self, block: Block) -> list[int]:
-        """For each column of a block the place of the table's column that it is part of."""
+        """For each column of a block the place, from 0, of the table's column that it is part
+        of."""
         metas = [column.meta for column in block.columns]
         return self.coder.owners(metas)
 

@@ -128,7 +128,8 @@ class Content:
     # ---- a source to blocks
 
     def watch(self, paths: Sequence[Path]) -> None:
-        """Remember the source's files and their sizes and times, for `changed` to compare with."""
+        """Remember the source's files and their sizes and times, for `changed` to compare with; an
+        earlier call is forgotten."""
         self.paths = paths
         self._stamps = [Stamp.of(path) for path in paths]
 
@@ -199,8 +200,9 @@ class Content:
         return False
 
     def check_item(self, item: Piece, encoded: list[Encoded], decoder: Decoder) -> None:
-        """Raise ArchiveError unless an item's blocks decode to the item. decoder: decodes as a
-        reader of the archive will."""
+        """Raise ArchiveError unless an item's encoded blocks decode to the item, or to numbers
+        within their bounds. decoder: decodes as a reader of the archive will. Only if
+        `checks_items`."""
         raise NotImplementedError
 
     def check_kind(self) -> None:
@@ -221,7 +223,8 @@ class Content:
         raise NotImplementedError
 
     def compare_items(self, archive: Archive, items: Iterator[Piece]) -> None:
-        """Raise ArchiveError unless a shard, an archive of these items alone, restores them."""
+        """Raise ArchiveError unless a shard, an archive of only some items of the source, restores
+        these. items: those, in order."""
         raise NotImplementedError
 
     def differs(self, what: str) -> ArchiveError:
@@ -296,7 +299,7 @@ class Content:
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
         """Restore everything and yield it piece by piece without writing it to a file, so that
-        damage raises an error."""
+        damage raises ArchiveError."""
         yield from archive.pieces(0, archive.rows)
 
     def restore(
@@ -356,7 +359,6 @@ class ByteContent(Content):
         format: dict[str, Json],
         stream: Callable[[], BinaryIO] | None = None,
     ) -> None:
-        """mode, format: as of Content; stream: None for an archive that is read."""
         super().__init__(mode, format)
         self.stream = stream
         self.file: FileAt | None = None
@@ -368,8 +370,8 @@ class ByteContent(Content):
         return self.stream()
 
     def located_items(self) -> Iterator[tuple[bytes, Located | None]]:
-        """Yield each item with its place in the source's file, for other processes; None if `file`
-        is None."""
+        """Yield each item with its place in the source's file, from which other processes can read
+        it; None if `file` is None."""
         place = len(self.opening)
         for item in self.items():
             if self.file is None:
@@ -392,7 +394,8 @@ class ByteContent(Content):
         return True
 
     def check_item(self, item: bytes, encoded: list[Encoded], decoder: Decoder) -> None:
-        """Raise ArchiveError unless an item's blocks decode, one behind the other, to its bytes."""
+        """Raise ArchiveError unless an item's encoded blocks decode, one behind the other, to its
+        bytes. decoder: decodes as a reader will."""
         found = b"".join(self.text_of(decoder.again(block)) for block in encoded)
         if found != item:
             raise self.differs(self.part)
@@ -447,8 +450,9 @@ class ByteContent(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
-        """Write records first:last to `file`, byte for byte, piece by piece; wanted: as of
-        `pieces`."""
+        """Write records first:last to `file`, byte for byte, block by block. wanted: names of the
+        columns, None: all; ParamError for a name that is not there, or a content without
+        columns."""
         for piece in archive.pieces(first, last, wanted):
             file.write(piece)
 

@@ -40,8 +40,10 @@ InTypes = ArrowContent | ArrayContent | PixelArray
 
 class TypedFile(KeptBytes):
     """A small file of arrays or a table, stored as compressed bytes in one block; its rows and
-    columns can be asked for all the same. squeezed, rows: its compressed bytes and number of rows,
-    only for writing, set by `is_smaller`."""
+    columns can be asked for all the same. format: "format" is the kind of file, of ARRAYS or
+    TABLES; stream (opens the file) and effort (how far to search, None: as usual): only for
+    writing. squeezed, rows: its compressed bytes and number of rows, only for writing, set by
+    `is_smaller`."""
 
     def __init__(
         self,
@@ -49,8 +51,6 @@ class TypedFile(KeptBytes):
         stream: Callable[[], BinaryIO] | None = None,
         effort: Effort | None = None,
     ) -> None:
-        """format: "format" is the kind of file, of ARRAYS or TABLES; stream, effort: as of
-        KeptBytes."""
         super().__init__(format, stream, effort)
         self.kind = "array" if format["format"] in ARRAYS else "table"
         self.squeezed = b""
@@ -67,7 +67,7 @@ class TypedFile(KeptBytes):
 
     @property
     def holding(self) -> str:
-        """Words for a message on what the archive holds."""
+        """Words for a message on what the archive holds: a small file, squeezed as it is."""
         return "a small file, squeezed as it is"
 
     # ---- writing
@@ -111,11 +111,11 @@ class TypedFile(KeptBytes):
     # ---- reading
 
     def names(self, archive: Archive) -> list[str]:
-        """One name, that of all bytes together."""
+        """The only name for which bytes are counted, "the whole file"."""
         return ["the whole file"]
 
     def owners(self, block: Block) -> list[int]:
-        """The only column of a block belongs to the only name."""
+        """[0]: the only column of a block belongs to the only name."""
         return [0]
 
     def pieces(
@@ -125,7 +125,7 @@ class TypedFile(KeptBytes):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
-        """Yield the whole file, whichever rows and columns are asked for."""
+        """Yield the bytes of the whole file, in one piece; first, last and wanted are not used."""
         yield from super().pieces(archive, 0, archive.rows)
 
     def restore(

@@ -36,8 +36,9 @@ class Folder(Content):
 
     folders: permission bits by path, of folders that are empty, or whose bits are not the usual; ""
     is the folder itself; with a source they are read from that. source, effort (None: as usual),
-    keep_files (store all files by their bytes): only for writing. model, primed: as of PixelArray.
-    bounds: how many levels off restored values may be; with any the mode is BOUNDED.
+    keep_files (store all files by their bytes): only for writing. model: what a model has learned
+    of pictures, None without; primed: whether the archive can only be read with it. bounds: how
+    many levels off restored values may be; with any the mode is BOUNDED.
     """
 
     name = "folder"
@@ -54,7 +55,6 @@ class Folder(Content):
         primed: bool = False,
         bounds: Bounds = EXACT,
     ) -> None:
-        """format: as of Content; the others: as of the class."""
         mode = LOSSLESS if bounds == EXACT else BOUNDED
         super().__init__(mode, format)
         self.bounds = bounds
@@ -69,8 +69,8 @@ class Folder(Content):
         self._exact: dict[str, int] = {}
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: also folders' permission bits, and whether it needs
-        a model."""
+        """The entries of the archive's header: as of Content, "folders" if bits must be told, and
+        "primed" if it needs a model."""
         header = super().header()
         # only where there are some
         if self.folders:
@@ -160,12 +160,13 @@ class Folder(Content):
         return folders.encode(pieces, self.effort)
 
     def _bytes_of_file(self, picture: Picture) -> Iterator[Picture]:
-        """The bytes of a picture's file, in pieces: one, unless it is large."""
+        """Yield the bytes of a picture's file, read anew from the source, in pieces: one, unless it
+        is large. DataError if it cannot be read."""
         path = self._path_of(picture)
         return folders.read(path, picture.name, keep=True)
 
     def _path_of(self, picture: Picture) -> Path:
-        """Where the source has the file of a picture."""
+        """The path of a picture's file in the source; only for writing."""
         assert self.source is not None
         return self.source.path / picture.name
 
@@ -181,7 +182,8 @@ class Folder(Content):
         return size
 
     def bytes_of(self, piece: list[Picture]) -> int:
-        """How many bytes restored files take: of their pixels, or as files."""
+        """How many bytes restored files take in memory: of pictures their pixels, of others their
+        bytes."""
         return sum(picture.size for picture in piece)
 
     def compare(self, archive: Archive) -> None:
@@ -212,13 +214,13 @@ class Folder(Content):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> list[Picture]:
-        """The files of a block that `inside` slices; ArchiveError if it is damaged. wanted: not
-        used."""
+        """The files of a block that `inside` slices, from 0; ArchiveError if it is damaged. wanted:
+        not used."""
         return folders.decode(block, block.rows)[inside]
 
     def pictures(self, archive: Archive, first: int, last: int) -> Iterator[Picture]:
-        """Yield files first:last, counted from 0 in the order of the archive; a large file is
-        several."""
+        """Yield files first:last, counted from 0 in the order of the archive, where pictures come
+        first; each piece of a large file counts as one."""
         for files in archive.pieces(first, last):
             yield from files
 
@@ -230,7 +232,8 @@ class Folder(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
-        """Raise DataError: a folder is restored file by file, from `pictures`."""
+        """Raise DataError, as no single file can hold a folder; it is restored file by file, from
+        `pictures`."""
         raise DataError(f"{archive.reader.path}: holds a folder, which no single file can hold")
 
     def frame(self, archive: Archive, first: int, last: int) -> list[Pixels]:
@@ -264,14 +267,16 @@ class BoundedFolder(Folder):
     version = 2
 
     def header(self) -> dict[str, Json]:
-        """As of Folder, and the bounds of values of 8 and of 16 bits."""
+        """The entries of the archive's header: as of Folder, and "bounds", [levels of 8-bit values,
+        of 16-bit ones]."""
         header = super().header()
         header["bounds"] = [self.bounds.shallow, self.bounds.deep]
         return header
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> BoundedFolder:
-        """As of Folder; ValueError also for bounds that are none."""
+        """The content of a header, for reading; ValueError, KeyError or TypeError if it is none of
+        a folder within bounds. The bound of 8-bit values may be 0, that of 16-bit ones not."""
         shallow, deep = header["bounds"]
         # a share of the levels may be less than one of the fewer levels
         if shallow:

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 
 class KeptBytes(ByteContent):
-    """A file stored as its bytes, without records. stream: opens them; effort: how far to search
-    for a small encoding, None: as usual; both only for writing. format: as of Content."""
+    """A file stored as its bytes, without records. format: how an archive's header describes it;
+    "format" is the kind of file. stream: opens the bytes; effort: how far to search for a small
+    encoding, None: as usual; both only for writing."""
 
     name = "bytes"
     kind = "bytes"
@@ -39,7 +40,6 @@ class KeptBytes(ByteContent):
         stream: Callable[[], BinaryIO] | None = None,
         effort: Effort | None = None,
     ) -> None:
-        """format, stream, effort: as of the class."""
         super().__init__(LOSSLESS, format, stream)
         self.effort = effort or Effort()
 
@@ -51,7 +51,8 @@ class KeptBytes(ByteContent):
 
     @property
     def fidelity(self) -> str:
-        """Words for a file whose every byte comes back, but not as records."""
+        """How exactly it comes back: "bytes (kept file)", every byte comes back, though not as
+        records."""
         return "bytes (kept file)"
 
     def items(self) -> Iterator[bytes]:
@@ -92,8 +93,8 @@ class KeptBytes(ByteContent):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
-        """Yield the bytes of the file, block by block. ParamError if columns are wanted, DataError
-        for fewer rows than all."""
+        """Yield the bytes of the file, block by block. ParamError if columns are wanted; DataError
+        unless first and last mean all rows."""
         if wanted is not None:
             self.places(archive, wanted)
         if (first, last) != (0, archive.rows):
@@ -109,8 +110,8 @@ class KeptBytes(ByteContent):
         )
 
     def frame(self, archive: Archive, first: int, last: int) -> Json:
-        """The table of a kept Arrow file as a DataFrame, rows first:last; DataError for any other
-        file."""
+        """The table of a kept Arrow file as a DataFrame, its rows first:last; DataError for any
+        other file, which has no such form."""
         if self._format.get("format") != arrow_files.ARROW:
             return super().frame(archive, first, last)
         # of a table in memory whose types are not carried in any other way

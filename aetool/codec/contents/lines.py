@@ -35,9 +35,9 @@ LINE = "line"  # the name of those of a line whose values are no columns
 
 
 class JsonLines(ByteContent):
-    """A file of JSON lines, each of which, with its line end, is a record. stream: opens it;
-    effort: how far to search for a small encoding, None: as usual; both only for writing. format:
-    as of Content."""
+    """A file of JSON lines, each of which, with its line end, is a record. format: how an archive's
+    header describes it. stream: opens the file; effort: how far to search for a small encoding,
+    None: as usual; both only for writing."""
 
     name = "lines"
     part = "a line"
@@ -49,7 +49,6 @@ class JsonLines(ByteContent):
         stream: Callable[[], BinaryIO] | None = None,
         effort: Effort | None = None,
     ) -> None:
-        """format, stream, effort: as of the class."""
         super().__init__(LOSSLESS, format, stream)
         self.effort = effort or Effort()
 
@@ -62,8 +61,8 @@ class JsonLines(ByteContent):
     # ---- writing
 
     def items(self) -> Iterator[bytes]:
-        """Yield the file in pieces of whole lines, about PIECE bytes each; only the last may lack
-        its line end."""
+        """Yield the file in pieces of whole lines, about PIECE bytes each, more where a line is
+        longer; only the last may lack its line end."""
         with self.opened() as stream:
             unfinished = b""
             while data := read_exactly(stream, PIECE):
@@ -100,7 +99,8 @@ class JsonLines(ByteContent):
     # ---- reading
 
     def is_like(self, other: Content) -> bool:
-        """Whether the other content is of JSON lines, too, which may follow any others."""
+        """Whether the other content is of JSON lines, too; any such may be parts of one table,
+        whatever their keys."""
         return isinstance(other, JsonLines)
 
     def names(self, archive: Archive) -> list[str]:
@@ -158,7 +158,8 @@ class JsonLines(ByteContent):
         return columns
 
     def text_of(self, block: Block) -> bytes:
-        """All lines of a decoded block, byte for byte."""
+        """All lines of a decoded block, byte for byte, one behind the other; ArchiveError if it is
+        damaged."""
         return b"".join(jsonlines.decode(block, block.rows))
 
     def decode(
@@ -203,7 +204,7 @@ class JsonLines(ByteContent):
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         """Lines first:last that are not blank as a DataFrame, a row for each, a column for each
-        key."""
+        key. DataError for a line that is no JSON, ParamError for one that is no object."""
         records = list(_records(archive, first, last))
         return arrow_files.frame_of_records(records)
 
@@ -214,8 +215,8 @@ class JsonLines(ByteContent):
         last: int,
         wanted: Sequence[str],
     ) -> pd.DataFrame:
-        """As `frame`, with only these keys, in this order. ParamError for one that the first record
-        has not."""
+        """Lines first:last that are not blank as a DataFrame, a row for each, of only these keys,
+        in this order. ParamError for a key that the first record has not, and as of `frame`."""
         self.places(archive, wanted)
         records = []
         # a line can only be read as a whole, but what nobody asked for takes no memory
@@ -225,7 +226,8 @@ class JsonLines(ByteContent):
 
 
 def _named_once(names: Sequence[str]) -> tuple[list[str], list[int]]:
-    """([the different names, in order], [for each name its place among these])."""
+    """([the different names, in the order of their first use], [for each name its place, from 0,
+    among these])."""
     once = list(dict.fromkeys(names))
     return once, [once.index(name) for name in names]
 
@@ -241,7 +243,8 @@ def _records(archive: Archive, first: int, last: int) -> Iterator[dict[str, Json
 
 
 def _chosen(record: dict[str, Json], wanted: Sequence[str]) -> dict[str, Json]:
-    """Those of the wanted keys that a record has, in the order in which they are wanted."""
+    """The object's members of the wanted keys, in the order in which they are wanted; keys that it
+    has not are left out."""
     return {name: record[name] for name in wanted if name in record}
 
 

@@ -57,8 +57,8 @@ class CodedRecords(NamedTuple):
 
 @dataclass(eq=False)
 class Sizes:
-    """Bytes of the payloads written so far, by what they hold: code, column names, picture
-    names."""
+    """Bytes of the payloads written so far. of: by what they hold, "code", "gaps", "names" and the
+    names of columns stored exactly, or "streams", which cannot be told apart."""
 
     of: dict[str, int] = field(default_factory=dict)
 
@@ -72,15 +72,16 @@ class Sizes:
             self._count("streams", block.joined)
 
     def _count(self, label: str, size: int) -> None:
-        """Add bytes to those of a label."""
+        """Add `size` bytes to those of a label, which may be new."""
         before = self.of.get(label, 0)
         self.of[label] = before + size
 
 
 class Lossy(Content):
-    """Records by a model's code: what lossy tables and pictures have in common. quantiser: turns
-    the code into whole numbers, and back. effort: how far to search for a small encoding, None: as
-    usual; sizes: bytes that `encode` has written so far; both only for writing."""
+    """Records by a model's code: what lossy tables and pictures have in common. format: how the
+    source was written, for the header. quantiser: turns the code into whole numbers, and back.
+    effort: how far to search for a small encoding, None: as usual; sizes: bytes that `encode` has
+    written so far; both only for writing."""
 
     def __init__(
         self,
@@ -88,14 +89,13 @@ class Lossy(Content):
         quantiser: Quantiser,
         effort: Effort | None = None,
     ) -> None:
-        """format, quantiser, effort: as of Content and of the class."""
         super().__init__(LOSSY, format)
         self.quantiser = quantiser
         self.effort = effort or Effort()
         self.sizes = Sizes()
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: also the quantiser."""
+        """The entries of the archive's header: as of Content, and "quantiser"."""
         header = super().header()
         header["quantiser"] = self.quantiser.to_json()
         return header
@@ -107,7 +107,8 @@ class Lossy(Content):
         return [f"{CODE} {unit}" for unit in self.quantiser.kept]
 
     def names(self, archive: Archive) -> list[str]:
-        """The labels of a block's columns, for which its bytes are counted."""
+        """The labels of a block's columns, for which its bytes are counted: units of the code,
+        "code 3", and what is stored beside it. archive: not used."""
         return self.labels
 
     def picture_names(self, archive: Archive) -> list[str]:
@@ -116,11 +117,12 @@ class Lossy(Content):
 
     def beside(self, item: CodedRecords) -> list[Coded]:
         """Encode what a block stores beside the code, as columns, in the order of `labels` behind
-        the units of the code."""
+        the units of the code. item: the records of the block."""
         raise NotImplementedError
 
     def encode(self, item: CodedRecords, hints: Hints) -> list[Encoded]:
-        """Encode records as one block, and add its bytes to `sizes`."""
+        """Encode records as one block: each unit of their code as a column, then what is stored
+        beside it; adds its bytes to `sizes`. hints: of the block before."""
         coded = []
         for unit in item.code.T:
             # a unit of the code is a column, whose values lie side by side
@@ -176,10 +178,10 @@ class Lossy(Content):
 
 
 class LossyTable(Lossy):
-    """A table by a model's code. columns: (name, how it is stored) of each, in order: "model", or
-    the kind of a column that is stored exactly, as exact.kind_of names it. dtypes: of the source,
-    Arrow's names, by column. ranges: [lowest, highest] number of the source, by column, within
-    which restored numbers are kept."""
+    """A table by a model's code. format, quantiser, effort: as of Lossy. columns: (name, how it is
+    stored) of each, in order: "model", or the kind of a column that is stored exactly, as
+    exact.kind_of names it. dtypes: of the source, Arrow's names, by column. ranges: [lowest,
+    highest] number of the source, by column, within which restored numbers are kept."""
 
     name = "lossy table"
 
@@ -192,14 +194,14 @@ class LossyTable(Lossy):
         ranges: Mapping[str, list[float]],
         effort: Effort | None = None,
     ) -> None:
-        """format, quantiser, effort: as of Lossy; columns, dtypes, ranges: as of the class."""
         super().__init__(format, quantiser, effort)
         self.columns = list(columns)
         self.dtypes = dict(dtypes)
         self.ranges = dict(ranges)
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: also columns, dtypes and ranges."""
+        """The entries of the archive's header: as of Lossy, and "columns", "dtypes" and
+        "ranges"."""
         columns = []
         for name, stored in self.columns:
             columns.append({"name": name, "stored": stored})
@@ -219,6 +221,7 @@ class LossyTable(Lossy):
             stored = str(column["stored"])
             columns.append((name, stored))
         ranges = {}
+        # numbers of JSON may be whole
         for name, (low, high) in header["ranges"].items():
             ranges[name] = [float(low), float(high)]
         return cls(
@@ -237,13 +240,13 @@ class LossyTable(Lossy):
 
     @property
     def labels(self) -> list[str]:
-        """As Lossy.labels: the units of the code, then "gaps" and the names of the exact
-        columns."""
+        """For each column of a block the name of what it holds: "code 3" and the like for units of
+        the code, then "gaps" and the names of the exact columns."""
         return [*super().labels, "gaps", *self.exact]
 
     def beside(self, item: CodedRecords) -> list[Coded]:
-        """Encode which values of the model's columns are missing, one bit each, then the exact
-        columns."""
+        """Encode, as columns: which values of the model's columns are missing, one bit each, then
+        each exact column of item.table, in the order of `exact`."""
         assert item.table is not None
         gaps = blobs.pack(decoding.gaps_of(item.inputs))
         columns = [bytes_column(gaps)]
@@ -254,7 +257,8 @@ class LossyTable(Lossy):
         return columns
 
     def places(self, archive: Archive, wanted: Sequence[str]) -> list[int]:
-        """As Content.places, among the table's columns, not those of a block."""
+        """The places, from 0, of the columns of these names among the table's columns (not those of
+        a block), in the order of wanted. ParamError for a name that is not there."""
         # not those of `names`, which are columns of a block
         names = [name for name, _ in self.columns]
         return places_in(names, wanted)
@@ -330,12 +334,12 @@ class LossyTable(Lossy):
         return decoding.condition_of(archive.model.schema, columns)
 
     def bytes_of(self, piece: writers.Columns) -> int:
-        """How many bytes restored columns take; of text, how many characters."""
+        """How many bytes restored columns take in memory; of text, how many characters."""
         return bytes_of_columns(piece)
 
     def nothing(self, archive: Archive) -> writers.Columns:
-        """A batch of no records, empty columns by name, in the table's order and kinds. Needs the
-        model."""
+        """A batch of no records: empty columns by name, in the table's order and kinds. BundleError
+        if the model is not there."""
         schema = archive.model.schema
         modelled = schema.modelled if schema else ()
         # what the code restores is text or floats
@@ -378,8 +382,8 @@ class LossyTable(Lossy):
         )
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
-        """Records first:last as a DataFrame with the dtypes of the source. BundleError without the
-        model."""
+        """Records first:last as a DataFrame with the dtypes of the source. BundleError if the model
+        is not there."""
         pieces = archive.pieces(first, last)
         batches = list(at_least_one(pieces, self.nothing(archive)))
         # the dtypes of the DataFrame that was compressed, if it was one
@@ -388,8 +392,8 @@ class LossyTable(Lossy):
 
 
 class LossyPictures(Lossy):
-    """Pictures by a model's code. named: whether blocks have a column of the pictures' names, as
-    those of a folder have."""
+    """Pictures by a model's code. format, quantiser, effort: as of Lossy. named: whether blocks
+    have a column of the pictures' names, as those of a folder have."""
 
     name = "lossy pictures"
     kind = "image"
@@ -401,12 +405,11 @@ class LossyPictures(Lossy):
         named: bool = False,
         effort: Effort | None = None,
     ) -> None:
-        """format, quantiser, effort: as of Lossy; named: as of the class."""
         super().__init__(format, quantiser, effort)
         self.named = named
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: also that pictures have names, if they have."""
+        """The entries of the archive's header: as of Lossy, and "named" if pictures have names."""
         header = super().header()
         # only where it is true, so that archives of nameless pictures stay as they were
         if self.named:
@@ -429,14 +432,15 @@ class LossyPictures(Lossy):
 
     @property
     def labels(self) -> list[str]:
-        """As Lossy.labels: the units of the code, then "names" if they are stored."""
+        """For each column of a block the name of what it holds: "code 3" and the like for units of
+        the code, then "names" if they are stored."""
         labels = super().labels
         if self.named:
             return [*labels, "names"]
         return labels
 
     def beside(self, item: CodedRecords) -> list[Coded]:
-        """Encode the pictures' names as one column; [] if none are stored."""
+        """Encode the pictures' names, item.names, as one column; [] if none are stored."""
         if not self.named:
             return []
         names = Cells.of(list(item.names))
@@ -507,8 +511,8 @@ class LossyPictures(Lossy):
         write_arrays(file, pieces, self._format, last - first, shape)
 
     def frame(self, archive: Archive, first: int, last: int) -> Pixels:
-        """(n, channels, height, width) uint8: pictures first:last. BundleError without the
-        model."""
+        """(n, channels, height, width) uint8: pictures first:last. BundleError if the model is not
+        there."""
         pieces = archive.pieces(first, last)
         return stacked(pieces, self._shape(archive))
 

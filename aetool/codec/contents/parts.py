@@ -86,8 +86,8 @@ def is_inside(path: str) -> bool:
 
 
 def _refuse_doubles(paths: Sequence[str]) -> None:
-    """Raise ValueError for the first path that is there twice: one of both would take the other's
-    place."""
+    """Raise ValueError for the first path that is there twice, as the file of one would take the
+    other's place."""
     listed: set[str] = set()
     for path in paths:
         if path in listed:
@@ -107,7 +107,6 @@ class Parts(Content):
     name = "parts"
 
     def __init__(self, format: dict[str, Json], whole: str, parts: Sequence[Part]) -> None:
-        """format, whole, parts: as of the class; ValueError where they make no index."""
         super().__init__(LOSSLESS, format)
         if whole not in (TABLE, FOLDER) or not parts:
             raise ValueError("an index of nothing")
@@ -120,8 +119,8 @@ class Parts(Content):
         self._lead: Content | None = None
 
     def header(self) -> dict[str, Json]:
-        """The entries of the index's header: which parts there are, and what all of them together
-        are."""
+        """The entries of the index's header: as of Content, "whole", TABLE or FOLDER, and "parts",
+        a list for each."""
         listed = [part.to_json() for part in self.parts]
         return {
             **super().header(),
@@ -131,7 +130,8 @@ class Parts(Content):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> Parts:
-        """The index of a header; ValueError, KeyError or TypeError if it is none."""
+        """The index of a header; ValueError, KeyError or TypeError if it is none, or a part of it
+        leads out of its folder."""
         parts = [Part.from_json(told) for told in header["parts"]]
         format = dict(header["format"])
         return cls(format, str(header["whole"]), parts)
@@ -194,12 +194,15 @@ class Parts(Content):
         return archive.part(len(self.parts) - 1)
 
     def names(self, archive: Archive) -> list[str]:
-        """The names of the columns, read from the first part that can be opened."""
+        """The names of the columns, which all parts have, read from the first part; if lenient,
+        from the first that can be opened."""
         with self._first_part(archive) as first_part:
             return first_part.content.names(first_part)
 
     def owners(self, block: Block) -> list[int] | None:
-        """As of the first part's content, once `lead` has read that; until then None."""
+        """For each column of a block of a part the position, among `names`, of the name that its
+        bytes are counted for, as the first part's content tells; None until `lead` has read
+        that."""
         if self._lead is None:
             return None
         return self._lead.owners(block)
@@ -255,8 +258,8 @@ class Parts(Content):
             yield pieces
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
-        """Restore every part and yield its pieces, as the part itself is restored; damage raises
-        ArchiveError."""
+        """Restore every part and yield its pieces, one part after the other, not joined; damage
+        raises ArchiveError."""
         for opened in archive.parts(0, archive.rows):
             part = opened.archive
             with part.sensible():
@@ -270,20 +273,21 @@ class Parts(Content):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
-        """Write records first:last of all parts as one file of their kind; wanted: names of
-        columns, None: all."""
+        """Write records first:last of all parts, counted through, to `file` as one file of their
+        kind. wanted: names of columns, None: all; ParamError for one that is not there."""
         # which asks the index, not its own archive, for the records to write
         self.lead(archive).restore(archive, file, first, last, wanted)
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
-        """As Content.cells; block.first counts through all parts, and tells which of them to
-        ask."""
+        """For each column the cells of these records, as text to be shown, read from the part that
+        the block is of: block.first counts through all parts. rows: (n,), numbers of rows within
+        the block, from 0."""
         with archive.part(self.number_at(block.first)) as part:
             return part.content.cells(part, block, rows)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
-        """Records first:last of all parts as one DataFrame; of text the types of columns are told
-        by all parts together."""
+        """Records first:last of all parts, counted through, as one DataFrame; of text the types of
+        columns are told by all these records together."""
         lead = self.lead(archive)
         if not isinstance(lead, TextTable):
             frame: pd.DataFrame = lead.frame(archive, first, last)

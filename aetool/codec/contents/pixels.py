@@ -27,11 +27,11 @@ MOST_SIZE = 1 << 31  # of a picture in one direction, less 1
 
 
 class PixelArray(Content):
-    """Pictures of one shape, (channels, height, width), stored pixel by pixel. source, effort
-    (None: as usual): only for writing. model: what a model has learned of other pictures, None
-    without; primed: whether the archive can only be read with that model, true with a model. bound:
-    how many levels off a restored value may be, 0 for exactly; the mode is BOUNDED if it is above.
-    ValueError for a shape that is none."""
+    """Pictures of one shape, (channels, height, width), stored pixel by pixel. format: how the
+    source was written, for the header. source, effort (None: as usual): only for writing. model:
+    what a model has learned of other pictures, None without; primed: whether the archive can only
+    be read with that model, true with a model. bound: how many levels off a restored value may be,
+    0 for exactly; the mode is BOUNDED if it is above. ValueError for a shape that is none."""
 
     name = "pixels"
     kind = "image"
@@ -46,7 +46,6 @@ class PixelArray(Content):
         primed: bool = False,
         bound: int = 0,
     ) -> None:
-        """format: as of Content; the others: as of the class."""
         super().__init__(BOUNDED if bound else LOSSLESS, format)
         self.bound = bound
         self.shape = shape_of(shape)
@@ -56,7 +55,8 @@ class PixelArray(Content):
         self.effort = effort or Effort()
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: also the shape, and whether it needs a model."""
+        """The entries of the archive's header: as of Content, "shape", and "primed" if it needs a
+        model."""
         header = super().header()
         header["shape"] = list(self.shape)
         return header | primed_words(self.primed)
@@ -81,7 +81,8 @@ class PixelArray(Content):
         yield from gathered(self.source.batches())
 
     def encode(self, item: Pixels, hints: Hints) -> list[Encoded]:
-        """Encode pictures, (n, channels, height, width) uint8, as one block, within the bound."""
+        """Encode pictures, (n, channels, height, width) uint8, as one block, each value within the
+        bound. hints: of the block before."""
         return [pictures.encode(item, self.effort, hints, model=self.model, bound=self.bound)]
 
     def size_of(self, item: Pixels) -> int:
@@ -89,7 +90,7 @@ class PixelArray(Content):
         return int(item.size)
 
     def bytes_of(self, piece: Pixels) -> int:
-        """As `size_of`."""
+        """How many bytes restored pictures take: one for each value of a pixel."""
         return int(piece.size)
 
     def compare(self, archive: Archive) -> None:
@@ -177,12 +178,13 @@ class BoundedPixels(PixelArray):
     version = 2
 
     def header(self) -> dict[str, Json]:
-        """As of PixelArray, and the bound."""
+        """The entries of the archive's header: as of PixelArray, and "bound", in levels."""
         return {**super().header(), "bound": self.bound}
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> BoundedPixels:
-        """As of PixelArray; ValueError also for a bound that is none."""
+        """The content of a header, for reading; ValueError, KeyError or TypeError if it is none of
+        pictures within a bound."""
         format = dict(header["format"])
         bound = bound_of(header["bound"])
         return cls(format, header["shape"], primed=is_primed(header), bound=bound)
@@ -203,7 +205,8 @@ def primed_words(primed: bool) -> dict[str, Json]:
 
 
 def is_primed(header: dict[str, Json]) -> bool:
-    """Whether a header has the entry of `primed_words`."""
+    """Whether a header says that its pictures can only be decoded with the model: it has the entry
+    of `primed_words`."""
     return "primed" in header
 
 

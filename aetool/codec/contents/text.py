@@ -58,7 +58,11 @@ class TextOrigin:
 class TextTable(ByteContent):
     """A table in text, such as CSV, as the content of an archive: records are stored column by
     column and restored byte for byte, or, if its mode is BOUNDED, with numbers within a bound.
-    head, given_names, shared, origin: as of __init__, where names are given_names."""
+
+    head: the bytes before the first record (byte-order mark, blank lines, header record) in UTF-8;
+    given_names: of the columns. Both may be None if `shared`, as a model says them then. origin:
+    how to read the text; None for an archive that is read.
+    """
 
     name = "text"
     part = "a record"
@@ -115,8 +119,8 @@ class TextTable(ByteContent):
         return alone
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: also the head, and names, where the head does not
-        say them."""
+        """The entries of the archive's header: as of Content, "head" if there is one here, "names"
+        where the head does not say them, and "shared"."""
         header = super().header()
         if self.head is not None:
             # a byte for each character, whatever the bytes are
@@ -145,8 +149,9 @@ class TextTable(ByteContent):
         return cls(mode, format, head, names, "shared" in header)
 
     def format(self, archive: Archive | None = None) -> dict[str, Json]:
-        """As Content.format; what a shared archive's header leaves out comes from its model, if
-        `archive` says which one, else it stays out."""
+        """How the text is written: "format", "delimiter", "header" and the like. What a shared
+        archive's header leaves out comes from its model, if `archive` says which archive is read,
+        else it stays out."""
         # a format of its own is under "format" in full: nothing of the model's is missing
         is_complete = not self.shared or "format" in self._format
         if archive is None or is_complete:
@@ -221,7 +226,7 @@ class TextTable(ByteContent):
         return records.encode(item, self._layout, hints)
 
     def size_of(self, item: bytes) -> int:
-        """How many bytes an item has in the source's encoding."""
+        """How many bytes an item, which is in UTF-8, has in the source's encoding."""
         assert self.origin is not None
         original = encodings.original(item, self.origin.encoding)
         return len(original)
@@ -246,7 +251,8 @@ class TextTable(ByteContent):
         return self.bytes_to_restore(restored)
 
     def check_item(self, item: bytes, encoded: list[Encoded], decoder: Decoder) -> None:
-        """Raise ArchiveError unless an item's blocks restore it, byte for byte or within bounds."""
+        """Raise ArchiveError unless an item's encoded blocks restore it, byte for byte, or numbers
+        of bounded columns within their bounds. decoder: decodes as a reader will."""
         if self.mode != BOUNDED:
             super().check_item(item, encoded, decoder)
             return
@@ -254,8 +260,8 @@ class TextTable(ByteContent):
         self._check_within_bounds(item, decoded_blocks)
 
     def text_of(self, block: Block) -> bytes:
-        """All records of a decoded block, in UTF-8; only for writing, whose layout says how they
-        are cut."""
+        """All records of a decoded block, in UTF-8, without the head; only for writing, whose
+        layout says how they are cut."""
         every_row = slice(0, block.rows)
         return records.decode(block, self._layout.rule, block.rows, every_row)
 
@@ -274,7 +280,7 @@ class TextTable(ByteContent):
             raise self.differs("the header record")
 
     def bytes_to_restore(self, item: bytes) -> bytes:
-        """A text in UTF-8 in the source's encoding; only for writing."""
+        """Turn a text in UTF-8 into the source's encoding; only for writing."""
         assert self.origin is not None
         return encodings.original(item, self.origin.encoding)
 
@@ -388,7 +394,8 @@ class TextTable(ByteContent):
         return ledger.costs(names, range(len(names)))
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
-        """As Content.cells: the values of these records without their quotes."""
+        """For each column of `costs` the values of these records, as text to be shown, without
+        their quotes. rows: (n,), numbers of rows within the block, from 0."""
         count = len(self.names(archive))
         columns = records.cells(block, self.rule(archive), count, rows)
         return [[read_cell(cell) for cell in column] for column in columns]
@@ -407,8 +414,9 @@ class TextTable(ByteContent):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
-        """Yield the bytes before the first record, then records first:last, in the source's
-        encoding."""
+        """Yield the bytes before the first record, then records first:last, a piece for each block,
+        in the source's encoding. wanted: names of columns, to which header and records are cut, in
+        that order; None: all. ParamError for a name that is not there."""
         format = self.format(archive)
         encoding = str(format.get("encoding", encodings.UTF8))
         for piece in self.utf8_pieces(archive, first, last, wanted):
@@ -421,7 +429,9 @@ class TextTable(ByteContent):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> Iterator[bytes]:
-        """Yield what `pieces` yields, in UTF-8: the head first, then a piece for each block."""
+        """Yield, in UTF-8, the bytes before the first record, then records first:last, a piece for
+        each block. wanted: names of columns, to which header and records are cut, in that order;
+        None: all. ParamError for a name that is not there."""
         yield self._head(archive, wanted)
         for block, inside in archive.blocks(first, last):
             yield self.decode(archive, block, inside, wanted)
@@ -487,7 +497,8 @@ class TextTable(ByteContent):
         last: int,
         wanted: Sequence[str],
     ) -> pd.DataFrame:
-        """As `frame`, of these columns, in this order. ParamError for a name that is not there."""
+        """Records first:last as a DataFrame of these columns, in this order. ParamError for a name
+        that is not there."""
         # the head says nothing that `wanted` does not
         _, *pieces = self.utf8_pieces(archive, first, last, wanted)
         body = b"".join(pieces)

@@ -56,7 +56,6 @@ class ColumnKind:
         place: int,
         dictionaries: Dictionaries,
     ) -> None:
-        """kind, place, dictionaries: as of the class."""
         self.kind = kind
         self.place = place
         self.dictionaries = dictionaries
@@ -75,7 +74,7 @@ class ColumnKind:
 
     def width(self, metas: Metas) -> int:
         """How many columns of a block this column takes. metas: of the block's columns from its
-        first one on."""
+        first one on; not empty."""
         return 1
 
     def ends(self, array: pa.Array) -> Ends | None:
@@ -98,11 +97,11 @@ class Nothing(ColumnKind):
     """Arrow's null type: every value is missing, and no column of a block is needed."""
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
-        """No columns."""
+        """[]: an array of nulls needs no column of a block. bound: not used."""
         return []
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
-        """An array of nulls; no column is taken."""
+        """An array of `rows` nulls; no column is taken."""
         import pyarrow as pa
 
         return pa.nulls(rows)
@@ -113,17 +112,19 @@ class Nothing(ColumnKind):
 
 
 class Booleans(ColumnKind):
-    """Arrow's bool, stored as whole numbers 0 and 1."""
+    """Arrow's bool, stored as one column of whole numbers 0 and 1, always exactly."""
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
-        """Encode bools as one column of whole numbers, 0 and 1, always exactly."""
+        """Encode an array of bools, with its gaps, as one column of whole numbers, 0 and 1. bound:
+        not used."""
         values = bits_of(array).astype(np.int64)
         gaps = gaps_of(array)
         coded = numbers.encode_integers(values, gaps)
         return [coded]
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
-        """The array of bools of the next column; ArchiveError for any number but 0 and 1."""
+        """The array of `rows` bools, with gaps, of the next column; ArchiveError for any number but
+        0 and 1."""
         column = next(columns)
         values, gaps = numbers.decode_integers(column, 0, 1)
         bits = values.astype(np.uint8)
@@ -147,7 +148,6 @@ class WholeNumbers(ColumnKind):
         place: int,
         dictionaries: Dictionaries,
     ) -> None:
-        """kind, place, dictionaries: as of ColumnKind; all else follows from the type."""
         from pyarrow import types
 
         super().__init__(kind, place, dictionaries)
@@ -167,7 +167,8 @@ class WholeNumbers(ColumnKind):
             self.first = -self.last
 
     def _stored_as(self) -> Stored:
-        """The dtype of the numbers in Arrow's buffer, little-endian."""
+        """The dtype of the numbers in Arrow's buffer, which is little-endian: integers of the
+        type's width."""
         from pyarrow import types
 
         is_unsigned = types.is_unsigned_integer(self.kind)
@@ -176,7 +177,8 @@ class WholeNumbers(ColumnKind):
         return np.dtype(f"<{sign}{width}")
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
-        """Encode an array as one column of whole numbers, within the bound where there is one."""
+        """Encode an array as one column of whole numbers. bound: the largest error, in the column's
+        unit, None for exact. ArchiveError for a bound that could not be kept."""
         values = buffer_of(array, self.stored)
         widened = self._widened(values)
         coded = self._encoded(widened, gaps_of(array), bound)
@@ -197,8 +199,9 @@ class WholeNumbers(ColumnKind):
         bound: Bound,
     ) -> Coded:
         """Encode stored numbers, (n,) of 64 bits; the errors that a bound caused are noted in the
-        column's unit. gaps: (n,) bool, which are missing, or None; bound: as of `encode`; all are
-        stored exactly if one of them has more digits than its decimal type allows."""
+        column's unit. gaps: (n,) bool, which are missing, or None; bound: the largest error, in the
+        column's unit, None for exact; all are stored exactly if one of them has more digits than
+        its decimal type allows."""
         unit = Fraction(10) ** self.scale
         grid = None
         # a number beyond its type's digits would be moved to one within
@@ -223,7 +226,8 @@ class WholeNumbers(ColumnKind):
         return self.first <= smallest and largest <= self.last
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
-        """The array of the next column; ArchiveError for a number that the type has not."""
+        """The array of `rows` values, with gaps, of the next column; ArchiveError for a number that
+        the type has not."""
         values, gaps = self._decoded(next(columns))
         stored = values.astype(self.stored)
         return array_from(self.kind, rows, gaps, stored)
@@ -297,18 +301,18 @@ class WideDecimals(WholeNumbers):
 
     @property
     def limbs(self) -> int:
-        """How many numbers of 64 bits a value of the type has: 2 or 4."""
+        """How many limbs, numbers of 64 bits, a value of the type has: 2 or 4."""
         width: int = self.kind.bit_width
         return width // 64
 
     def _stored_as(self) -> Stored:
-        """int64, of values that need one limb."""
+        """int64, little-endian: the dtype of stored numbers where all values fit one limb."""
         # where one limb is enough
         return np.dtype("<i8")
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
-        """Encode an array as one column, within the bound, or, of more limbs, as a column for each,
-        exactly."""
+        """Encode an array as one column, within the bound (in the column's unit, None for exact),
+        if all values fit 64 bits; else as a column for each limb, exactly."""
         limbs, gaps = self._limbs(array)
         count = _needed(limbs)
         lowest = limbs[:, 0].copy()
@@ -325,8 +329,8 @@ class WideDecimals(WholeNumbers):
         return coded
 
     def _limbs(self, array: pa.Array) -> tuple[Int64, Mask | None]:
-        """((n, limbs) int64: the values, lowest limb first, 0 in gaps; (n,) bool: gaps, None
-        without)."""
+        """((n, limbs) int64: the values of an array as a copy, lowest limb first, 0 in gaps; (n,)
+        bool: gaps, None without)."""
         gaps = gaps_of(array)
         size = 8 * self.limbs
         # an array may be a part of its buffer
@@ -419,7 +423,8 @@ class FloatNumbers(ColumnKind):
     numeric = True
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
-        """Encode floats as one column, bit for bit, or within the bound where that saves bytes."""
+        """Encode floats, with their gaps, as one column, bit for bit, or within the bound, the
+        largest error, where that saves bytes; None: exact."""
         values = self._values(array)
         gaps = gaps_of(array)
         return [numbers.encode_floats(values, gaps, bound)]
@@ -430,7 +435,8 @@ class FloatNumbers(ColumnKind):
         return buffer_of(array, np.dtype(f"<f{size}"))
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
-        """The array of floats of the next column."""
+        """The array of `rows` floats, with gaps, of the next column; ArchiveError for a column of
+        anything else."""
         column = next(columns)
         width = self.kind.bit_width
         values, gaps = numbers.decode_floats(column, width)
@@ -489,7 +495,6 @@ class Strings(ColumnKind):
         place: int,
         dictionaries: Dictionaries,
     ) -> None:
-        """kind, place, dictionaries: as of ColumnKind; all else follows from the type."""
         import pyarrow as pa
         from pyarrow import types
 
@@ -643,7 +648,8 @@ def kind_of(
 
 
 def _class_of(kind: pa.DataType) -> type[ColumnKind]:
-    """The class that stores columns of an Arrow type; Strings for all that are nothing else."""
+    """The class that encodes and decodes columns of an Arrow type; Strings for all that are none of
+    the others."""
     from pyarrow import types
 
     if types.is_null(kind):
@@ -654,6 +660,7 @@ def _class_of(kind: pa.DataType) -> type[ColumnKind]:
         return Indices
     if types.is_floating(kind):
         return FloatNumbers
+    # those of up to 64 bits are stored as integers are
     if types.is_decimal(kind):
         return WideDecimals if kind.bit_width > 64 else WholeNumbers
     if types.is_integer(kind) or types.is_temporal(kind):

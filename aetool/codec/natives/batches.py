@@ -35,7 +35,6 @@ class BatchCoder:
         dictionaries: Dictionaries,
         bounds: Sequence[Fraction | None] | None = None,
     ) -> None:
-        """schema, dictionaries, bounds: as of the class."""
         self.schema = schema
         self.kinds = []
         for place, field in enumerate(schema):
@@ -100,9 +99,10 @@ def _wider(known: Ends | None, more: Ends | None) -> Ends | None:
 
 
 def _of_no_columns(schema: pa.Schema, rows: int) -> pa.RecordBatch:
-    """A batch of `rows` records and no columns, which Arrow makes of structures alone."""
+    """A batch of `rows` records and no columns, with the schema's metadata."""
     import pyarrow as pa
 
+    # Arrow makes such a batch of structures alone
     empty_records = pa.array([{}] * rows, pa.struct([]))
     batch = pa.RecordBatch.from_struct_array(empty_records)
     return batch.replace_schema_metadata(schema.metadata)

@@ -27,7 +27,7 @@ class _Candidate:
 
     @property
     def are_floats(self) -> bool:
-        """Whether the values are the bits of 64-bit floats."""
+        """Whether the values are floats, stored as the bits of 64-bit ones."""
         meta = self.column.meta
         return isinstance(meta, RealMeta) and meta.numerals == Bits(64)
 
@@ -56,7 +56,8 @@ class _Group(Group[_Candidate]):
         return len(common) >= IN_COMMON * smaller
 
     def add(self, candidate: _Candidate) -> None:
-        """Add one more column to those that share the dictionary, and its values to that."""
+        """Add one more column to those that share the dictionary, and its values to that, which
+        stays ascending."""
         self.members.append(candidate)
         self.book = np.union1d(self.book, candidate.different)
 
@@ -73,7 +74,8 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
 
 
 def _offer_book(group: _Group, effort: planning.Effort) -> None:
-    """Add to `others` of each column of a group its encoding as ranks in one dictionary."""
+    """Add to `others` of each column of a group, in place, its encoding as ranks in one dictionary,
+    with its share of the dictionary's bits."""
     are_floats = group.members[0].are_floats
     blob = blocks.book_to_bytes(group.book, effort, are_floats)
     book = Book(blob)

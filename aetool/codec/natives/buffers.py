@@ -66,7 +66,7 @@ def bytes_of(buffer: pa.Buffer | None) -> RawBytes:
 
 
 def bits_of(array: pa.Array) -> RawBytes:
-    """(n,): the values of a boolean array as 0 and 1; either may stand in gaps."""
+    """(n,) uint8: the values of a boolean array as 0 and 1; either may stand in gaps."""
     buffer = array.buffers()[1]
     packed = bytes_of(buffer)
     # the first of the array's values need not be the first bit of its buffer

@@ -49,14 +49,15 @@ class FloatType:
 
     @property
     def usual_nan(self) -> int:
-        """The bits, as a whole number, of the NaN that numpy, Arrow and processors write."""
+        """The bits of the NaN that numpy, Arrow and processors write, as a whole number of the
+        dtype `whole`."""
         usual = np.array(np.nan, self.dtype)
         return int(usual.view(self.whole))
 
     @property
     def most_decimals(self) -> int:
-        """The most decimals with which a float may take fewer bits as a decimal than as its own
-        bits."""
+        """The most digits behind the point with which a float may take fewer bits as a decimal than
+        as its own bits; at most MOST_DECIMALS."""
         return min(MOST_DECIMALS, self.digits * 3 // 10)
 
 
@@ -458,6 +459,7 @@ def _floats_behind(
         return _decimal(values, numerals.places, kind)
     if isinstance(numerals, Multiples):
         return _multiple(values, numerals.spacing, kind)
+    # what is left are Bits, of the floats themselves or of narrower ones
     if numerals.width > kind.bits:
         raise ArchiveError("damaged: floats of a width that there is not")
     stored = FLOATS[numerals.width]

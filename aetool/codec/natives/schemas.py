@@ -63,6 +63,7 @@ def from_json(described: object) -> pa.Schema:
     import pyarrow as pa
 
     try:
+        # of a damaged archive it may be anything
         assert isinstance(described, dict)
         fields = [
             pa.field(
@@ -92,7 +93,8 @@ def metadata_to_json(metadata: Mapping[bytes, bytes] | None) -> list[list[str]]:
 
 
 def _metadata_of(pairs: list[list[str]] | None) -> dict[bytes, bytes] | None:
-    """The inverse of `metadata_to_json`; None for None."""
+    """Arrow's metadata of a list of [key, value] that `metadata_to_json` wrote; None for None.
+    UnicodeEncodeError for texts that are not latin-1."""
     if pairs is None:
         return None
     return {key.encode("latin-1"): value.encode("latin-1") for key, value in pairs}
@@ -132,6 +134,7 @@ def type_from_json(described: object) -> pa.DataType:
     AssertionError for anything else."""
     import pyarrow as pa
 
+    # a type without parameters
     if isinstance(described, str):
         return getattr(pa, PLAIN[described])()
     assert isinstance(described, list)

@@ -58,7 +58,8 @@ class Tensor:
 
     @property
     def rows(self) -> int:
-        """How many rows the array has: the product of its leading axes; 0 if it has no values."""
+        """How many rows the array has: the product of its first `lead` axes; 0 if it has no
+        values."""
         if not self.size:
             return 0
         leading = self.shape[: self.lead]
@@ -66,7 +67,8 @@ class Tensor:
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """The shape of one row: that of all axes behind the leading ones; () if there are none."""
+        """The shape of one row: that of all axes behind the first `lead` ones; () if there are
+        none."""
         return self.shape[self.lead :]
 
     @property
@@ -141,6 +143,7 @@ class Tensor:
         ascending = sorted(set(self.axes))
         if list(self.axes) != ascending:
             raise ArchiveError("damaged: an array's axes are out of order")
+        # rows are cut between blocks: their axes cannot tell columns
         if self.axes:
             first = self.axes[0]
             last = self.axes[-1]
@@ -214,7 +217,7 @@ def laid_out(
     sample = rows_of(tensor, array, first, first + rows)
 
     def bytes_a_value(layout: Tensor) -> float:
-        """The bytes that a value of the sample takes in a layout."""
+        """The bytes that a value of the sample takes on average in a layout."""
         return _bytes_a_value(layout, sample)
 
     # of several that take as few bytes the first is taken
@@ -411,6 +414,7 @@ def _encode_column(values: Array, bound: Fraction | None) -> Coded:
     always are."""
     dtype = values.dtype
     if dtype.kind == "b":
+        # a byte other than 0 and 1 comes back as it was, too
         bits = values.view(np.uint8)
         return numbers.encode_integers(bits.astype(np.int64))
     if dtype.kind in "iu":
@@ -423,6 +427,7 @@ def _encode_column(values: Array, bound: Fraction | None) -> Coded:
     if dtype.kind == "f":
         return numbers.encode_floats(values, None, bound)
     if dtype.kind in "Mm":
+        # the unit is told by the dtype, in the header
         ticks = values.view(np.int64)
         gaps = np.isnat(values)
         return numbers.encode_integers(ticks, gaps)
@@ -432,7 +437,7 @@ def _encode_column(values: Array, bound: Fraction | None) -> Coded:
 
 
 def _wide(dtype: DType) -> type[np.uint64 | np.int64]:
-    """The integers of 64 bits that hold every integer of a dtype."""
+    """The dtype of 64 bits that holds every integer of a dtype: uint64 for uint64, else int64."""
     if dtype == np.uint64:
         return np.uint64
     return np.int64
@@ -510,7 +515,8 @@ def decode(
 
 
 def _rows_first(tensor: Tensor, flat: Array, rows: int) -> Array:
-    """The inverse of `_columns_first`: (columns, cells) to (rows, *row_shape)."""
+    """(rows, *row_shape): the values of `flat`, (columns, cells), with the axes that became columns
+    back in their places, as a view: the inverse of `_columns_first`."""
     shift = tensor.lead - 1
     chosen = [axis - shift for axis in tensor.axes]
     shape = (rows, *tensor.row_shape)
@@ -528,6 +534,7 @@ def _decode_column(column: Decoded, dtype: DType) -> Array:
     """The values of a column, (n,), of this dtype, which is in native byte order and not complex,
     as `_encode_column` encoded them; ArchiveError or UnicodeDecodeError if they are not these."""
     if dtype.kind == "b":
+        # a bool may be any byte in numpy
         values, _ = numbers.decode_integers(column, 0, 255)
         bits = values.astype(np.uint8)
         return bits.view(np.bool_)
@@ -615,6 +622,7 @@ def ends(tensor: Tensor, array: Array) -> list[tuple[Fraction, Fraction] | None]
     dtype = np.dtype(tensor.dtype)
     if dtype.kind not in "iuf" or not array.size:
         return [None] * tensor.bounds
+    # with one bound all values are one column
     columns = array.reshape(-1, tensor.bounds)
     extremes: list[tuple[Fraction, Fraction] | None] = []
     for column in columns.T:
