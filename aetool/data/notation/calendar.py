@@ -11,14 +11,15 @@ MONTHS, DAYS = "datetime64[M]", "datetime64[D]"  # numpy's own counts from 1970
 
 
 def days_of(year: Int, month: Int, day: Int) -> Int:
-    """The days from 1970-01-01 to dates, (n,). year, month, day: (n,) each; a day beyond the end of
-    its month counts into the next."""
+    """The days from 1970-01-01 to dates, (n,) int64, negative before it. year, month (from 1), day
+    (from 1): (n,) int64 each; a day or month beyond the end counts into the next."""
     first_day = _days_before(_months(year, month))
     return first_day + day - 1
 
 
 def civil(days: Int) -> tuple[Int, Int, Int]:
-    """(year, month, day), (n,) each, of days since 1970-01-01, (n,)."""
+    """(year, month, day), (n,) int64 each, month and day from 1, of days since 1970-01-01, (n,)
+    int64."""
     months = days.astype(DAYS).astype(MONTHS).astype(np.int64)
     years, month = np.divmod(months, 12)
     day = days - _days_before(months)
@@ -42,11 +43,12 @@ def are_days(year: Int, month: Int, day: Int) -> Mask:
 
 
 def _months(year: Int, month: Int) -> Int:
-    """(n,): months from 1970-01 to this year and month."""
+    """Months, (n,), from 1970-01 to this year and month, which counts from 1; (n,) each."""
     years = year - 1970
     return years * 12 + month - 1
 
 
 def _days_before(months: Int) -> Int:
-    """(n,): days from 1970-01-01 to the first day of each month. months: counted from 1970-01."""
+    """Days, (n,), from 1970-01-01 to the first day of each month. months: (n,), counted from
+    1970-01."""
     return np.asarray(months.astype(MONTHS).astype(DAYS).astype(np.int64))

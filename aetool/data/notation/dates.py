@@ -74,8 +74,9 @@ Orders = dict[str, tuple[str, ...]]  # by separator the orders to try on three n
 
 
 class Untold(NamedTuple):
-    """A kind of date cells that fit several orders of day, month and year. separator: between the
-    three numbers; orders: those that are possible."""
+    """A kind of date cells whose text alone does not tell the order of day, month and year.
+    separator: between the three numbers, "-", "." or "/"; orders: those of UNTOLD, at least one, in
+    which they are a day of the calendar."""
 
     separator: str
     orders: tuple[str, ...]
@@ -84,9 +85,10 @@ class Untold(NamedTuple):
 class DateStyle(NamedTuple):
     """The style in which a moment is written as text.
 
-    layout, separator: of its day; joint: the text between day and time; fields: 0 without time, 2
-    (h:m) or 3 (h:m:s); digits: of the second's fraction; zoned: whether with an offset, which is
-    shown as Z; widths: characters of each of the day's three numbers.
+    layout: of its day, one of LAYOUTS or UNTOLD, "" while the order is not told; separator: between
+    its numbers, "" for none; joint: the text between day and time; fields: 0 without time, 2 (h:m)
+    or 3 (h:m:s); digits: how many the second's fraction has; zoned: whether with a zone, which is
+    shown as Z; widths: characters of each of the day's three numbers, in the order written.
     """
 
     layout: str = YEAR_FIRST
@@ -105,10 +107,11 @@ class Parts:
 
     layout: the place in LAYOUTS of how the day is written, NO_MOMENT where a cell is no moment.
     separator: between the numbers of the day, as a byte; 0 for none. numbers: (n, 3), the three
-    numbers of the day in the order in which they are written, widths: (n, 3), how many characters
-    each has. seconds: whole ones since midnight UTC, below 0 or beyond a day where an offset moves
-    the day; fraction: of a second, 0 .. 1, to be added. styles: for each different text how it is
-    written, None if it is no moment; index: the place in `styles` of each cell's text.
+    numbers of the day: year, month and day, or, where layout is 0, in the order in which they are
+    written; widths: (n, 3), how many characters each has. seconds: whole ones since midnight UTC,
+    below 0 or beyond a day where an offset moves the day; fraction: of a second, 0 .. 1, to be
+    added. styles: for each different text how it is written, None if it is no moment; index: (n,),
+    the place in `styles`, from 0, of each cell's text.
     """
 
     layout: Bytes
@@ -124,7 +127,8 @@ class Parts:
         """Read the three numbers in this order: (seconds since 1970-01-01 00:00 UTC, (n,); whether
         the numbers are a day of the calendar, (n,) bool: elsewhere the seconds mean nothing).
         order: one of UNTOLD; year, month, day for any other. A year of two digits is one of 1969 to
-        2068; in SHORT_YEAR_FIRST all three numbers must have two digits."""
+        2068; in SHORT_YEAR_FIRST all three numbers must have two digits. The order is tried on all
+        cells, whatever their layout."""
         place_of_year, place_of_month, place_of_day = PLACES.get(order, YEAR_MONTH_DAY)
         year = self.numbers[:, place_of_year]
         month = self.numbers[:, place_of_month]
@@ -148,8 +152,9 @@ class Parts:
 
 
 def taken_apart(cells: Cells, rows: Int) -> Parts:
-    """Take the cells of these rows, (n,), apart into numbers, separators and times of day; each
-    different text is parsed once."""
+    """Take the cells of these rows, (n,) positions in `cells`, apart into numbers, separators and
+    times of day, an entry for each row; each different text is parsed once. No cell raises an
+    error."""
     texts, index = different_texts(cells, rows)
     count = len(texts)
     layout = np.full(count, NO_MOMENT, np.uint8)
@@ -184,7 +189,8 @@ def taken_apart(cells: Cells, rows: Int) -> Parts:
 
 
 def _style(apart: moments.Apart) -> DateStyle:
-    """The style, layout, separators and widths, in which a cell that was taken apart is written."""
+    """The style in which a cell that was taken apart is written; its layout is "" if the cell does
+    not tell the order of its numbers."""
     clock = apart.clock
     return DateStyle(
         layout=apart.layout,
@@ -215,11 +221,11 @@ class DateEvidence:
     """Counts of how the cells of a column are written, by which it is decided whether and how they
     are dates. Evidence of parts of a column is added by `+`, in any order to the same sum.
 
-    sure: how many cells have each layout that no other could be. untold: how many have each kind of
-    three numbers whose order the column must tell. varied: for each separator the different first,
-    second and third numbers of cells that several orders fit. styles: how often dates are written
-    in each style. gaps: how often each word for a gap is there. numbers: cells that are plain
-    numbers and no dates. odd: all other cells.
+    sure: how many cells have each layout that no other could be, TIME among them. untold: how many
+    have each kind of three numbers whose order the column must tell. varied: for each separator the
+    different first, second and third numbers of cells that several orders fit. styles: how often
+    dates are written in each style. gaps: how often each word for a gap is there, as written.
+    numbers: how many cells are plain numbers and no dates. odd: all other cells.
     """
 
     sure: Mapping[str, int] = field(default_factory=dict)
@@ -232,10 +238,12 @@ class DateEvidence:
 
     @classmethod
     def of(cls, cells: Cells) -> DateEvidence:
-        """Count how these cells are written, as evidence for or against dates."""
+        """Count how these cells, a column or a part of one, are written, as evidence for or against
+        dates."""
         return _Collector(cells).evidence()
 
     def __add__(self, other: DateEvidence) -> DateEvidence:
+        """The evidence of both parts of a column together."""
         return DateEvidence(
             sure=added(self.sure, other.sure),
             untold=added(self.untold, other.untold),
@@ -253,12 +261,12 @@ class DateEvidence:
         usual: str | None = None,
         asked: bool = False,
     ) -> DateNotation | None:
-        """How to read the column's cells as dates; None if they are not nearly all dates (see
-        `nearly_all`).
+        """How to read the column's cells as dates, or as times if more cells are such; None if they
+        are not nearly all dates, or all times (see `nearly_all`).
 
-        gap_words: the user's, beside `cells.GAP_WORDS`. usual: one of UNTOLD, the order if no cell
-        tells; None: a guess. asked: whether the user says that the column holds dates; cells that
-        are none are odd then, and None is not returned.
+        gap_words: the user's further words for gaps, beside `cells.GAP_WORDS`. usual: one of
+        UNTOLD, the order if no cell tells; None: a guess. asked: whether the user says that the
+        column holds dates; cells that are none are odd then, and None is not returned.
 
         Ask this before `NumberEvidence.decide`: a column of 20241231 is both.
         """
@@ -285,8 +293,9 @@ class DateEvidence:
         )
 
     def _are_dates(self, fitting: int, gap_words: Iterable[str]) -> bool:
-        """Whether nearly all cells are dates, or times, of the column's kind; False for fewer than
-        three dates of digits alone and no other. fitting: how many are; gap_words: the user's."""
+        """Whether nearly all cells, see `nearly_all`, are of the column's kind, dates or times;
+        False for fewer than three dates of digits alone and no other. fitting: how many are of the
+        kind; gap_words: the user's, which are no odd cells."""
         # a few numbers of eight digits may be what they are
         if self._digits_alone == fitting < LEAST_COMPACT:
             return False
@@ -298,7 +307,7 @@ class DateEvidence:
 
     def _dated(self, orders: Orders) -> int:
         """How many cells are days, with or without a time, if the three numbers of a day are read
-        in these orders. orders: for each separator those to try."""
+        in these orders. orders: those to try, by each separator that is in `untold`."""
         dated = 0
         for layout, count in self.sure.items():
             if layout != TIME:
@@ -326,8 +335,8 @@ class DateEvidence:
     ) -> tuple[tuple[str, ...], bool]:
         """(the orders in which to read cells with this separator, the likeliest first, then others
         that at least two cells and 5 % of them fit and the first does not; whether the first is a
-        guess that no cell proves). usual: the order to assume where cells do not tell it, or
-        None."""
+        guess that no cell proves). separator: one that is in `untold`; usual: the order of UNTOLD
+        to assume where cells do not tell it, or None."""
         kinds: dict[tuple[str, ...], int] = {}
         for kind, count in self.untold.items():
             if kind.separator == separator:
@@ -358,8 +367,10 @@ class DateEvidence:
         best: list[str],
         usual: str | None,
     ) -> tuple[str, bool]:
-        """Choose one of the orders in `best`, which fit equally many cells with this separator:
-        (the likeliest, whether it is only a guess). usual: the order to assume, or None."""
+        """Choose one of the orders in `best`, at least two, which fit equally many cells with this
+        separator: (the likeliest, whether it is only a guess). It is `usual`, the order to assume,
+        if that is not None and among them; else that of cells with other separators; else, a guess,
+        the one with most different days, of equal ones the separator's usual one."""
         if usual in best:
             return str(usual), False
         # cells with other separators that tell are written by the same hand
@@ -385,7 +396,8 @@ class DateEvidence:
 
     def _style(self, orders: Orders, only_time: bool) -> DateStyle:
         """The commonest style of the column's dates, or of its times if only_time; its layout is
-        the order of its separator, if cells do not tell it. DateStyle() if there are none."""
+        the first order of its separator, if cells do not tell it. orders: by each separator that is
+        in `untold`. DateStyle() if there are none."""
         styles = []
         for style in self.styles:
             is_time = style.layout == TIME
@@ -415,7 +427,7 @@ def _united(
     other: Mapping[str, Varied],
 ) -> dict[str, Varied]:
     """The union of two mappings from a separator to the numbers that dates written with it have in
-    their first, second and third place (three sets each)."""
+    their first, second and third place (three sets each); sorted by separator."""
     united: dict[str, Varied] = {}
     for separator in sorted({*one, *other}):
         numbers = one.get(separator, NOTHING_VARIED)
@@ -426,14 +438,15 @@ def _united(
 
 
 def _varied(numbers: Iterable[Iterable[int]]) -> Varied:
-    """Three collections of numbers, one for each place of a date, as frozen sets without
-    repetitions."""
+    """Three collections of numbers, one for each place of a date, as frozen sets. ValueError for
+    other than three."""
     first, second, third = map(frozenset, numbers)
     return first, second, third
 
 
 def _fits(kind: Untold, orders: Orders) -> bool:
-    """Whether cells of this kind fit an order that their separator has in the column."""
+    """Whether cells of this kind fit one of the orders to try with their separator. orders: by
+    separator; KeyError if theirs is not in it."""
     orders_of_separator = orders[kind.separator]
     return not set(kind.orders).isdisjoint(orders_of_separator)
 
@@ -441,7 +454,8 @@ def _fits(kind: Untold, orders: Orders) -> bool:
 class _Collector:
     """Collects the evidence of cells: usual dates by arrays, each different other text by itself.
 
-    Which of both ways a cell goes changes only the time it takes.
+    Which of both ways a cell goes changes only the time it takes. The counts are those of
+    DateEvidence.
     """
 
     def __init__(self, cells: Cells) -> None:
@@ -483,12 +497,13 @@ class _Collector:
         )
 
     def _by_shape(self, rows: Int) -> Int:
-        """Count the cells that the kernel can read, by the shapes of their texts; returns the rows
-        of all others.
+        """Count the cells of these rows, (n,) positions in `cells`, that the kernel, which must be
+        there, can read, by the shapes of their texts; returns the rows of all others.
 
         A shape is a text with 0 for every digit: it tells the style, and few are different.
         """
         cells = self.cells.take(rows)
+        # without an order the kernel reads only what tells its own
         no_order = bytes(len(SEPARATORS))
         _, form_without_order = _kernel_moments(cells, no_order)
         is_sure = form_without_order == 0
@@ -528,9 +543,9 @@ class _Collector:
         moments_of: Mapping[str, Float],
     ) -> None:
         """Count the cells of these rows, all in one style, by the orders that they fit. rows: the
-        places of these cells in `fitting` and in the arrays of `moments_of`, each of which has an
-        entry for every cell of the caller's: in `fitting` a bit for each order of UNTOLD that the
-        cell fits, in moments_of[order] its moment in that order."""
+        places of these cells in `fitting` and in the arrays of `moments_of`, (n,) each, which have
+        an entry for every cell of the caller's: in `fitting` a bit, 1, 2 or 4, for each order of
+        UNTOLD that the cell fits, in moments_of[order] its moment, epoch seconds, in that order."""
         bits_of_rows = fitting[rows]
         counts = np.bincount(bits_of_rows)
         for bits, count in enumerate(counts.tolist()):
@@ -568,7 +583,8 @@ class _Collector:
         return self.varied.setdefault(separator, none_yet)
 
     def _one_by_one(self, rows: Int) -> None:
-        """Count the different texts of these rows, each parsed by itself."""
+        """Count the cells of these rows, (n,) positions in `cells`, each different text parsed
+        once, by itself: as gaps, dates, numbers or odd."""
         if not len(rows):
             return
         texts, index = different_texts(self.cells, rows)
@@ -616,7 +632,7 @@ class _Collector:
 
 
 def _orders_of(bits: int) -> tuple[str, ...]:
-    """The orders of UNTOLD whose bit, 1, 2 or 4, is set."""
+    """The orders of UNTOLD, in its order, whose bit, 1, 2 or 4, is set; () for 0."""
     orders = []
     for place, order in enumerate(UNTOLD):
         if bits & (1 << place):
@@ -625,7 +641,8 @@ def _orders_of(bits: int) -> tuple[str, ...]:
 
 
 def _shapes(cells: Cells) -> Cells:
-    """A copy of the cells with 0 in place of every digit, by which cells of one style are equal."""
+    """A copy of the cells with the digit 0 in place of every digit, by which cells of one style are
+    equal, but for names."""
     shape_of_byte = np.arange(256, dtype=np.uint8)
     zero = ord("0")
     shape_of_byte[zero : zero + 10] = zero
@@ -634,9 +651,10 @@ def _shapes(cells: Cells) -> Cells:
 
 
 def _kernel_moments(cells: Cells, orders: bytes) -> tuple[Float, Bytes]:
-    """((n,) epoch seconds, (n,) form) of cells by the kernel; form LEFT where it cannot read one.
-    orders: a byte for each of SEPARATORS, 1 + the place in UNTOLD of the order to read by, or 0 for
-    none."""
+    """((n,) epoch seconds, NaN where not read; (n,) form: 0 where a cell is a date, EMPTY where it
+    is blank, LEFT where the kernel cannot read it) of cells by the compiled kernel, which must be
+    there. orders: a byte for each of SEPARATORS, 1 + the place in UNTOLD of the order to read by,
+    or 0 for none."""
     value, form = _unread(len(cells))
     start, stop, wide = scanning.spans(cells)
     # it writes into the last two
@@ -661,7 +679,8 @@ def _unread(count: int) -> tuple[Float, Bytes]:
 
 def _maybe_compact(cells: Cells, value: Float) -> Mask:
     """(n,) bool: where a cell that is a number may be a date of digits alone, 20241231, of the
-    years 1800 to 2199, perhaps with a time. value: (n,), its number."""
+    years 1800 to 2199, perhaps with a time (12 or 14 digits): by its length and its first four
+    digits alone. value: (n,), its number, NaN for none."""
     length = cells.stop - cells.start
     year = np.full(len(cells), np.nan)
     # a day; a day, hours and minutes; and seconds, too
@@ -679,9 +698,9 @@ class DateNotation:
     """How the dates of a column are written.
 
     orders: for each separator the orders ("dmy", "mdy", "yymmdd") to try on three numbers that do
-    not begin with a year of four digits. only_time: whether cells are times without days.
-    ambiguous: whether the order of day and month is a guess. style: the commonest. gap_words: the
-    user's.
+    not begin with a year of four digits, the first that fits being taken. only_time: whether cells
+    are times without days, and days are odd. ambiguous: whether the order of day and month is a
+    guess. style: the commonest, in which `show` writes. gap_words: the user's, as written.
     """
 
     orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -708,8 +727,9 @@ class DateNotation:
         return DateReading(value, state)
 
     def _plain(self, cells: Cells) -> tuple[Float, Bytes, Int]:
-        """((n,) value, (n,) state, the rows still to be read): what the kernel reads, as
-        `taken_apart` and `_moments` would; without the kernel only null cells are done."""
+        """((n,) value, (n,) state, as of DateReading; the rows still to be read, ascending, whose
+        value is NaN): what the kernel reads, as `taken_apart` and `_moments` would; without the
+        kernel, and of times alone, only null cells are done."""
         if kernel.C and not self.only_time:
             firsts = bytearray(len(SEPARATORS))
             for separator, orders in self._orders_tried().items():
@@ -725,7 +745,7 @@ class DateNotation:
         return value, state, np.flatnonzero(form == LEFT)
 
     def is_gap(self, cells: Cells) -> Mask:
-        """(n,) bool: where a cell is a gap in this column."""
+        """(n,) bool: where a cell is a gap in this column, as of gaps.is_gap."""
         return is_gap(cells, self.gap_words)
 
     def _moments(self, parts: Parts) -> tuple[Float, Mask]:
@@ -771,8 +791,9 @@ class DateNotation:
         return tried
 
     def show(self, seconds: float) -> str:
-        """Write a moment, epoch seconds, as this column does, in UTC, rounded to its last field; ""
-        for what is not finite."""
+        """Write a moment, epoch seconds, or seconds since midnight if only_time, as this column's
+        commonest style does, in UTC, rounded to its last field, at most MOST_DIGITS digits of a
+        second; "" for what is not finite."""
         if not math.isfinite(seconds):
             return ""
         style = self.style
@@ -793,7 +814,8 @@ class DateNotation:
         return date + style.joint + time + zone
 
     def to_json(self) -> Facts:
-        """The notation as JSON, from which from_json makes an equal one."""
+        """The notation as JSON, by field, from which from_json makes an equal one; what is False or
+        empty is left out, but for orders and style."""
         orders = {}
         for separator, chosen in self.orders.items():
             orders[separator] = list(chosen)
@@ -841,7 +863,8 @@ class DateNotation:
 
 
 def _are_orders(separator: str, orders: tuple[str, ...]) -> bool:
-    """Whether a notation may have these orders for this separator."""
+    """Whether a notation may have these orders for this separator: "-", "." or "/", and at least
+    one order, all of UNTOLD."""
     if separator not in USUAL or not orders:
         return False
     return all(order in UNTOLD for order in orders)
@@ -868,7 +891,8 @@ def _is_style(style: DateStyle) -> bool:
 
 
 def _day(days: int, style: DateStyle) -> str:
-    """The text of a day in a style. days: since 1970-01-01."""
+    """The text of a day in a style's layout, separator and widths, without a time. days: since
+    1970-01-01, from year 1 to 9999. Names of months are English, of three letters."""
     # the calendar counts arrays, of which this is one of length 1
     numbers = civil(np.array([days]))
     year, month, day = (int(number[0]) for number in numbers)
@@ -888,8 +912,9 @@ def _three_numbers(
     day: int,
     style: DateStyle,
 ) -> str:
-    """A day as a text of three numbers with the style's separator, in the order that its layout
-    says."""
+    """A day as a text of three numbers with the style's separator, in the order that its layout,
+    YEAR_FIRST or one of UNTOLD, says; numbers below 10 with a zero before where `widths` has 2, the
+    year of two digits where its width is 2."""
     short_year = f"{year % 100:02d}"
     full_year = f"{year:04d}"
     first_width, second_width, third_width = style.widths
@@ -914,13 +939,14 @@ def _three_numbers(
 
 
 def _padded(number: int, width: int) -> str:
-    """A number in at least so many digits, with zeros before it."""
+    """A number, 0 or more, in at least `width` digits, with zeros before it."""
     return f"{number:0{width}d}"
 
 
 def _time(ticks: int, digits: int, style: DateStyle) -> str:
-    """The text of a time in a style. ticks: since midnight, units of the last of so many digits of
-    a second."""
+    """The text of a time in a style, which has fields of a time, without its zone. ticks: since
+    midnight, in units of 10^-digits seconds; digits: how many of a second's fraction are
+    written."""
     seconds, fraction = divmod(ticks, 10**digits)
     hour, rest = divmod(seconds, 3600)
     minute, second = divmod(rest, 60)

@@ -29,7 +29,7 @@ LONGEST_KEPT = 100  # characters of an odd cell by which it is told from others
 
 
 def added(one: Mapping[Counted, int], other: Mapping[Counted, int]) -> dict[Counted, int]:
-    """Add two counts: for each key how often it occurs in both together."""
+    """Add two counts: for each key of either how often it occurs in both together."""
     together = Counter(one)
     together.update(other)
     return dict(together)
@@ -37,7 +37,8 @@ def added(one: Mapping[Counted, int], other: Mapping[Counted, int]) -> dict[Coun
 
 @dataclass(frozen=True)
 class OddCells:
-    """The cells that are neither of the kind asked for nor gaps.
+    """The cells of a column that are neither of the kind asked for, numbers or dates, nor gaps;
+    those of parts of a column are added by `+`.
 
     total: how many. copies: by text how often it is there; of more than ODD_KEPT texts only those
     whose hashes are the smallest, which are the same in whatever order parts are added: a text that
@@ -50,19 +51,20 @@ class OddCells:
     @classmethod
     def of(cls, copies: Mapping[str, int]) -> OddCells:
         """Make OddCells from counts. copies: for each odd text how often it is there; texts that
-        begin with the same 100 characters are counted as one."""
+        begin with the same LONGEST_KEPT characters are counted as one, cut to these."""
         shortened: Counter[str] = Counter()
         for text, count in copies.items():
             shortened[text[:LONGEST_KEPT]] += count
         return cls(sum(copies.values()), _smallest(shortened))
 
     def __add__(self, other: OddCells) -> OddCells:
+        """The odd cells of both parts together."""
         copies = added(self.copies, other.copies)
         return OddCells(self.total + other.total, _smallest(copies))
 
     def without(self, words: Collection[str]) -> OddCells:
-        """The odd cells whose text, trimmed and in lower case, is none of these words; a text that
-        is not in `copies` stays counted in `total`, whatever it is."""
+        """The odd cells whose text, trimmed and in lower case, is none of these words, which are in
+        lower case; a text that is not in `copies` stays counted in `total`, whatever it is."""
         remaining: dict[str, int] = {}
         removed = 0
         for text, count in self.copies.items():
@@ -75,12 +77,12 @@ class OddCells:
 
     @property
     def most_often(self) -> int:
-        """How often the commonest odd text is there; 0 if there is none."""
+        """How often the commonest odd text in `copies` is there; 0 if there is none."""
         return max(self.copies.values(), default=0)
 
 
 def _smallest(copies: Mapping[str, int]) -> dict[str, int]:
-    """At most ODD_KEPT of the texts with their counts, those of the smallest hashes, sorted by
+    """At most ODD_KEPT of the texts with their counts, those of the smallest `_hash`, sorted by
     text."""
     chosen = list(copies)
     if len(chosen) > ODD_KEPT:
@@ -128,10 +130,10 @@ def nearly_all(fitting: int, odd: OddCells, few_values: bool, others: int = 0) -
 
 
 def different_texts(cells: Cells, rows: Int) -> tuple[list[str], Int]:
-    """([the different texts of these rows, in order of appearance], (rows,) which of them each row
-    has).
+    """([the different texts of these rows, in order of appearance], (rows,) int64, the place, from
+    0, in that list of each row's text). rows: positions in `cells`; a null cell has the text "".
 
-    Bytes that are not UTF-8 become U+FFFD.
+    Bytes that are not UTF-8 become U+FFFD; cells of different bytes may have equal texts then.
     """
     chosen = cells.take(rows)
     raw = chosen.buffer.tobytes()

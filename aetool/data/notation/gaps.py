@@ -38,10 +38,12 @@ BLANKS = b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\xc2\xe2"  # of those beyond ASCII, wh
 
 
 def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False) -> Mask:
-    """(n,) bool: where a cell is null, empty, blank, or a gap word in small or capital letters.
+    """(n,) bool: where a cell is null, empty, blank, or a gap word (csv.cells.GAP_WORDS), in small
+    or capital letters and with blanks around it.
 
     words: further gap words, as the user wrote them. country_codes: whether the column holds codes
-    of countries, so that NA is Namibia (see GapEvidence).
+    of countries, so that NA is Namibia (see GapEvidence). Cells of more than twice the bytes of the
+    longest gap word are no gaps.
     """
     length = cells.stop - cells.start
     gap = np.asarray(cells.null | (length == 0), dtype=np.bool_)
@@ -76,16 +78,18 @@ def are_words(cells: Cells, words: Collection[str]) -> Mask:
 
 
 def _among(texts: Iterable[str], words: Collection[str]) -> Mask:
-    """(texts,) bool: which texts, trimmed and in lower case, are one of these words."""
+    """(texts,) bool: which texts, trimmed and in lower case, are one of these words, which are in
+    lower case."""
     flags = [text.strip().casefold() in words for text in texts]
     return np.array(flags, dtype=np.bool_)
 
 
 @functools.cache
 def _beginnings(words: frozenset[str]) -> tuple[Mask, int]:
-    """The pairs of first bytes by which cells that may be one of these words are found quickly:
-    ((256, 256) bool, True where a cell may begin with this byte and that; bytes of the longest
-    word)."""
+    """The pairs of first bytes by which cells that may be one of these words, in any case and with
+    blanks around it, are found quickly: ((256, 256) bool, True where a cell may begin with this
+    byte and that, perhaps too often; bytes of the longest word). words: in lower case, at least
+    one."""
     blanks = list(BLANKS)
     pairs = np.zeros((256, 256), dtype=np.bool_)
     for word in words:
@@ -108,7 +112,7 @@ class GapEvidence:
     """Counts of the country codes in a column, which decide whether its cells NA mean Namibia or a
     gap. Counts of parts of a column are added by `+`, in any order.
 
-    copies: for each country code in lower case how many cells hold it; NA is not counted. others:
+    copies: for each country code in lower case how many cells hold it; NA counts as a gap. others:
     how many cells are neither country codes nor gaps.
     """
 
@@ -117,8 +121,8 @@ class GapEvidence:
 
     @classmethod
     def of(cls, cells: Cells) -> GapEvidence:
-        """Count the country codes among cells, each code by itself, and the other cells that are no
-        gaps."""
+        """Count the country codes of two letters (COUNTRIES) among cells, in small or capital
+        letters, each code by itself, and the other cells that are no gaps."""
         is_value = ~is_gap(cells)
         two_bytes = np.asarray(cells.stop - cells.start == 2)
         rows = np.flatnonzero(two_bytes & is_value)
@@ -133,13 +137,14 @@ class GapEvidence:
         return cls(copies, values - sum(copies.values()))
 
     def __add__(self, other: GapEvidence) -> GapEvidence:
+        """The counts of both parts of a column together."""
         copies = added(self.copies, other.copies)
         return GapEvidence(copies, self.others + other.others)
 
     @property
     def country_codes(self) -> bool:
-        """Whether nearly all cells that are no gaps are country codes, of at least LEAST_COUNTRIES
-        countries: then NA is one, too."""
+        """Whether at least 95 % of the cells that are no gaps are country codes, of at least
+        LEAST_COUNTRIES countries: then NA is one, too."""
         countries = sum(self.copies.values())
         enough = countries >= NEARLY_COUNTRIES * (countries + self.others)
         return len(self.copies) >= LEAST_COUNTRIES and enough

@@ -20,8 +20,8 @@ class Factor(NamedTuple):
 
 
 class Magnitude(NamedTuple):
-    """The text behind a number, taken apart. word: of the magnitude, as "k"; factor: what that
-    multiplies the number by; rest: the unit behind it."""
+    """The text behind a number, taken apart. word: of the magnitude, as "k", "" for none; factor:
+    what that multiplies the number by; rest: the unit behind it, with a blank before, or ""."""
 
     word: str
     factor: Factor
@@ -30,8 +30,8 @@ class Magnitude(NamedTuple):
 
 @dataclass(frozen=True)
 class Family:
-    """Words of magnitudes that a column may mix. factors: by word; unit: the text behind a number
-    once it is multiplied out."""
+    """Words of magnitudes that a column may mix. name: "counts" or "bytes"; factors: by word; unit:
+    the text behind a number once it is multiplied out, blank included, or "": what is written."""
 
     name: str
     factors: Mapping[str, Factor]
@@ -53,9 +53,10 @@ class Family:
         return Magnitude(word, self.factors[word], f" {unit}")
 
     def has(self, counts: Mapping[str, int]) -> bool:
-        """Whether at least 90 % of a column's numbers are written with this family's words, and
-        with more than one factor; of counts without a `k` two factors, not 1, must be next to each
-        other a thousandfold apart. counts: for each text behind a number how often it is there."""
+        """Whether at least 90 % of a column's numbers are written with this family's words, "" for
+        no word among them, and with more than one factor; without unit of the family and without a
+        `k`, two factors, neither of them 1, must be a thousandfold apart. counts: for each text
+        behind a number how often it is there."""
         of_family = {after: self.magnitude(after) for after in counts}
         written = {
             after: magnitude for after, magnitude in of_family.items() if magnitude is not None
@@ -96,6 +97,6 @@ FAMILIES = {
 
 
 def family_of(counts: Mapping[str, int]) -> Family | None:
-    """The family of magnitudes that a column's numbers are written with; None if of none. counts:
-    by text behind a number how often it is there."""
+    """The first of FAMILIES that a column's numbers are written with, see Family.has; None if none.
+    counts: for each text behind a number, "" for none, how often it is there."""
     return next((family for family in FAMILIES.values() if family.has(counts)), None)

@@ -81,9 +81,10 @@ _NAMES = (_DAY_NAMED, _NAMED_DAY, _YEAR_NAMED, _CTIME)
 class Clock(NamedTuple):
     """The time of day of a moment, as written in a cell.
 
-    seconds: since midnight UTC, so that they may be below 0 or beyond a day; fraction: of a second.
-    joint: the text between day and time. fields: 0 without time, 2 (h:m) or 3 (h:m:s). digits: of
-    the fraction. zoned: whether a zone is written.
+    seconds: whole ones since midnight UTC, so that they may be below 0 or beyond a day; fraction:
+    of a second, 0 .. 1, to be added. joint: the text between day and time, "" without a day.
+    fields: 0 without time, 2 (h:m) or 3 (h:m:s). digits: how many the fraction has. zoned: whether
+    a zone is written.
     """
 
     seconds: int = 0
@@ -97,9 +98,10 @@ class Clock(NamedTuple):
 class Apart(NamedTuple):
     """A date cell taken apart into its numbers and its time.
 
-    layout: one that tells year, month and day, which first, second and third then are; "" if only
-    the column can tell, and they are as written. separator: between the numbers. widths: their
-    digits. clock: the time.
+    layout: one of SURE or TIME, that tells year, month and day, which first, second and third then
+    are (1970, 1, 1 of a time alone); "" if only the column can tell, and they are as written.
+    separator: between the numbers, "" for none. widths: how many digits each has, 0 where it is not
+    written; (4, 2, 2) where the layout is NAMED or COMPACT. clock: the time.
     """
 
     layout: str
@@ -116,8 +118,8 @@ MIDNIGHT = Clock()
 
 def taken_apart(text: str) -> Apart | None:
     """Parse a text that may be a date, a time, or both, into its numbers, separator and clock; None
-    if it is neither, or has more than 64 characters. Whether the numbers are a day of the calendar
-    is not looked at."""
+    if it is neither, or has fewer than 4 or more than LONGEST characters, without blanks around it.
+    Whether the numbers are a day of the calendar is not looked at."""
     text = text.strip()
     if not 4 <= len(text) <= LONGEST or not text[0].isalnum() or not _DIGIT.search(text):
         return None
@@ -139,8 +141,9 @@ def taken_apart(text: str) -> Apart | None:
 
 
 def _numeric(match: re.Match[str]) -> Apart | None:
-    """A moment of three numbers, such as 2024-12-31, taken apart; None if their widths or the clock
-    are none of a date. match: of the pattern of these."""
+    """A moment of three numbers, such as 2024-12-31 or 1/2/24, taken apart; None if their widths or
+    the clock are none of a date. match: of _NUMERIC. A year of four digits in front is YEAR_FIRST;
+    any other order is for the column to tell."""
     clock = _clock(match)
     if clock is None:
         return None
@@ -155,8 +158,9 @@ def _numeric(match: re.Match[str]) -> Apart | None:
 
 
 def _sure(layout: str, separator: str, match: re.Match[str], month: int, day: int) -> Apart | None:
-    """A moment whose year, month and day its text tells, taken apart; None if its clock is none.
-    layout: one of SURE. match: of a pattern with a year, and with a clock or without."""
+    """A moment whose year, month and day its text tells, taken apart; None if its clock is no time.
+    layout: one of SURE; separator: between its numbers, "" for none; match: of a pattern with the
+    group y, a year of two or four digits, and those of a clock; month, day: the numbers."""
     clock = _clock(match)
     if clock is None:
         return None
@@ -165,8 +169,8 @@ def _sure(layout: str, separator: str, match: re.Match[str], month: int, day: in
 
 
 def _with_name(text: str) -> Apart | None:
-    """A moment with the name of a month, such as 31 Dec 2024 or Dec 2024, taken apart; None if the
-    text is none."""
+    """A moment with the name of a month, such as 31 Dec 2024, perhaps with a time, or Dec 2024,
+    taken apart; None if the text is none, or the name no month in _MONTHS. text: trimmed."""
     for pattern in _NAMES:
         match = pattern.fullmatch(text)
         month = _MONTH_OF.get(match["n"].casefold()) if match else None
@@ -181,16 +185,17 @@ def _with_name(text: str) -> Apart | None:
 
 
 def full_year(year: int, width: int) -> int:
-    """The year that is meant by a number of `width` digits: of one or two digits one of 1969 to
-    2068, else the number itself."""
+    """The year that is meant by a number, 0 or more, of `width` digits: of one or two digits one of
+    1969 to 2068, else the number itself."""
     if width > 2:
         return year
     return year + (1900 if year >= CENTURY_TURNS else 2000)
 
 
 def _clock(match: re.Match[str]) -> Clock | None:
-    """The time of a match; MIDNIGHT if none is written, None if its numbers or its zone are no
-    time."""
+    """The time of day of a match with the groups of _CLOCK; MIDNIGHT if none is written, None if
+    its numbers or its zone are no time. 24:00 is the next midnight; hours beyond that only of a
+    time alone, and a second 60 is a leap second."""
     if match["h"] is None:
         return MIDNIGHT
     hour = int(match["h"])
@@ -223,7 +228,8 @@ def _clock(match: re.Match[str]) -> Clock | None:
 
 
 def _offset(zone: str | None) -> int | None:
-    """Seconds that a zone is ahead of UTC; 0 for no zone, None for an unknown one."""
+    """Seconds that the clocks of a zone, written as "+01:00", "UTC+0100" or by a name in _ZONES,
+    are ahead of UTC; 0 for None or "", None for an unknown name."""
     if not zone:
         return 0
     if zone.isalpha():

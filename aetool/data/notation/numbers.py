@@ -61,7 +61,7 @@ Key = TypeVar("Key", str, tuple[str, str])  # of a count
 
 class Marks(NamedTuple):
     """Which decimal marks a number as written may have. point, comma: whether it is a number if
-    that is its decimal mark; marked: whether it has a mark at all."""
+    that is its decimal mark; marked: whether it has a point or comma at all."""
 
     point: bool
     comma: bool
@@ -75,9 +75,10 @@ EITHER_WAY = Marks(point=True, comma=True, marked=True)  # 1.234 or 1,234
 
 
 class Manner(NamedTuple):
-    """How a number is written, apart from its digits. before, after: the text around it; group: the
-    mark between thousands; marks: which decimal marks fit; either_comma: whether it is like
-    `1,234`, whose comma may be of thousands or decimal."""
+    """How a number is written, apart from its digits and sign. before, after: the text around it,
+    blanks up to the digits included; group: the mark between thousands, or that may be such, "" for
+    none; marks: which decimal marks fit; either_comma: whether it is like `1,234`, whose comma may
+    be of thousands or decimal."""
 
     before: str
     after: str
@@ -91,7 +92,7 @@ class Manner(NamedTuple):
         return unit_of(self.before, self.after)
 
     def fits(self, mark: str) -> bool:
-        """Whether a number written so can be read with the decimal mark `mark`."""
+        """Whether a number written so can be read with the decimal mark `mark`, "." or ","."""
         if mark == POINT:
             return self.marks.point
         return self.marks.comma
@@ -122,10 +123,11 @@ class NumberEvidence:
     are numbers. Evidence of parts of a column is added by `+`, in any order to the same sum.
 
     manners: how many numbers are written in each manner. gaps: how often each word for a gap is
-    there, as written. infinite: how many cells say infinity. padded: how many numbers are like 007.
-    shortest, longest: bytes of the shortest and the longest number. small: how many numbers without
-    a unit are from -1 to 1. values: the different numbers, None if more than FEW_VALUES. odd: all
-    other cells.
+    there, as written but for blanks around it. infinite: how many cells say infinity. padded: how
+    many numbers are like 007. shortest, longest: bytes of the shortest and the longest number; inf
+    and 0 without numbers. small: how many numbers without a unit are from -1 to 1. values: the
+    different numbers, read with a point where either mark fits, None if more than FEW_VALUES. odd:
+    all other cells.
     """
 
     manners: Mapping[Manner, int] = field(default_factory=dict)
@@ -140,10 +142,12 @@ class NumberEvidence:
 
     @classmethod
     def of(cls, cells: Cells) -> NumberEvidence:
-        """Count how these cells are written, as evidence for or against numbers."""
+        """Count how these cells, a column or a part of one, are written, as evidence for or against
+        numbers."""
         return _Collector(cells).evidence()
 
     def __add__(self, other: NumberEvidence) -> NumberEvidence:
+        """The evidence of both parts of a column together."""
         return NumberEvidence(
             manners=added(self.manners, other.manners),
             gaps=added(self.gaps, other.gaps),
@@ -158,9 +162,9 @@ class NumberEvidence:
 
     @property
     def sure_marks(self) -> dict[str, int]:
-        """How many cells can only be numbers with a point, and how many only with a comma, by
-        decimal mark. Sums over the columns of a file tell the mark of columns whose own cells do
-        not."""
+        """How many cells can only be numbers with a decimal point, and how many only with a comma:
+        {".": count, ",": count}. Sums over the columns of a file tell the mark of columns whose own
+        cells do not."""
         sure: dict[str, int] = {POINT: 0, COMMA: 0}
         for manner, count in self.manners.items():
             if manner.marks == SURE_POINT:
@@ -170,7 +174,7 @@ class NumberEvidence:
         return sure
 
     def decimal_mark(self, usual: str = POINT) -> str:
-        """The decimal mark by all cells; `usual` where they do not tell.
+        """The decimal mark, "." or ",", by all cells; `usual` where no cell fits one alone.
 
         Cells that are numbers under one mark alone (1.5; 1,5; 1.234,5) vote for it. `1,234` is a
         weak vote for thousands, as a decimal comma with always three decimals is rare. Of equal
@@ -198,10 +202,10 @@ class NumberEvidence:
         """How to read the column's cells as numbers; None if they are not nearly all numbers (see
         `nearly_all`), or are codes such as 007, or labels such as R14.
 
-        decimal: the decimal mark, whatever the cells say; None: by the cells. gap_words: the
-        user's, beside `cells.GAP_WORDS`. usual: the mark where cells do not tell it. asked: whether
-        the user says that the column holds numbers; cells that are none are odd then, codes and
-        labels are numbers, and None is not returned.
+        decimal: the decimal mark, "." or ",", whatever the cells say; None: by the cells.
+        gap_words: the user's further words for gaps, beside `cells.GAP_WORDS`. usual: the mark
+        where cells do not tell it. asked: whether the user says that the column holds numbers;
+        cells that are none are odd then, codes and labels are numbers, and None is not returned.
         """
         words = tuple(gap_words)
         mark = decimal or self.decimal_mark(usual)
@@ -228,8 +232,9 @@ class NumberEvidence:
         )
 
     def _are_numbers(self, numbers: Mapping[Manner, int], gap_words: Sequence[str]) -> bool:
-        """Whether nearly all cells are numbers, and no codes or labels. numbers: how many cells are
-        numbers with the column's mark and unit, by manner; gap_words: the user's."""
+        """Whether nearly all cells, see `nearly_all`, are numbers, and these no codes (007) or
+        labels (R14). numbers: how many cells are numbers with the column's mark and unit, by
+        manner; gap_words: the user's, which are no odd cells."""
         amount = sum(numbers.values())
         if not amount or self._is_code(amount) or _are_labels(numbers):
             return False
@@ -241,7 +246,8 @@ class NumberEvidence:
 
     def _unit(self, fitting: Mapping[Manner, int]) -> str:
         """The commonest unit of the numbers; "" if none has one, or where some have none and fewer
-        than two, or than 10 % of all, have this one."""
+        than two, or than 10 % of all, have this one. fitting: how many numbers are written in each
+        manner, of those that fit the column's mark."""
         units: Counter[str] = Counter()
         for manner, count in fitting.items():
             units[manner.unit] += count
@@ -265,9 +271,9 @@ class NumberEvidence:
         return has_one_width or self.padded >= LEAST_PADDED * amount
 
     def _fractions(self, numbers: Mapping[Manner, int]) -> bool:
-        """Whether numbers without a percent sign are fractions of 1, as 0.12 beside 12%: at least
-        two, and 5 % of all numbers, lack the sign, all of these are from -1 to 1, and one has a
-        decimal mark."""
+        """Whether, in a column of percent, numbers without the sign are fractions of 1, as 0.12
+        beside 12%: at least two, and 5 % of all numbers, lack the sign, all of these are from -1 to
+        1, and one has a decimal mark. numbers: how many are written in each manner."""
         total = sum(numbers.values())
         bare = 0
         marked = 0
@@ -291,15 +297,15 @@ def _those(
 
 
 def _commonest(counts: Mapping[Key, int]) -> Key:
-    """The key that is counted most often; of equally common ones the first by its letters, so that
-    no order of cells matters."""
+    """The key that is counted most often; of equally common ones the smallest, so that no order of
+    cells matters. ValueError without keys."""
     return min(counts, key=lambda key: (-counts[key], key))
 
 
 def _are_labels(numbers: Mapping[Manner, int]) -> bool:
     """Whether all numbers are whole and stand right behind letters that are a currency only beside
-    others: R14 is the size of a tyre, R 14 and R14.50 are rand. numbers: how many are written in
-    each manner."""
+    others (LETTERS_OF_LABELS): R14 is the size of a tyre, R 14 and R14.50 are rand. numbers: how
+    many are written in each manner, at least one."""
     for manner in numbers:
         if manner.before not in LETTERS_OF_LABELS:
             return False
@@ -331,7 +337,8 @@ def _group(numbers: Mapping[Manner, int], mark: str) -> str:
 
 
 def _family(manners: Mapping[Manner, int]) -> Family | None:
-    """The family of magnitudes that the numbers are written with; None if of none."""
+    """The family of magnitudes (k, M or kB, MiB) that the numbers are written with, see family_of;
+    None if of none. manners: how many are written in each manner."""
     counts: Counter[str] = Counter()
     for manner, count in manners.items():
         counts[manner.after] += count
@@ -340,7 +347,8 @@ def _family(manners: Mapping[Manner, int]) -> Family | None:
 
 def _multiplied_out(manners: Mapping[Manner, int], family: Family) -> dict[Manner, int]:
     """Counts of manners in which magnitudes (k, M) are taken off the text behind numbers, as if
-    they were multiplied out. family: of these magnitudes."""
+    they were multiplied out, and manners that become equal are counted together. family: of these
+    magnitudes."""
     written: Counter[Manner] = Counter()
     for manner, count in manners.items():
         magnitude = family.magnitude(manner.after)
@@ -352,7 +360,8 @@ def _multiplied_out(manners: Mapping[Manner, int], family: Family) -> dict[Manne
 class _Collector:
     """Collects the evidence of cells: plain numbers by arrays, each different other text by itself.
 
-    Which of both ways a cell goes changes only the time it takes.
+    Which of both ways a cell goes changes only the time it takes. The counts are those of
+    NumberEvidence.
     """
 
     def __init__(self, cells: Cells) -> None:
@@ -397,8 +406,8 @@ class _Collector:
         )
 
     def _style_of(self, rows: Int) -> Style | None:
-        """The style in which most numbers in these rows, (n,), are written; None if less than half
-        of their different texts are numbers."""
+        """The style in which most numbers in these rows, (n,) positions in `cells`, at least one,
+        are written; None if less than half of their different texts are numbers."""
         probe = _Collector(self.cells.take(rows))
         every_row = np.arange(len(rows))
         texts, _ = different_texts(probe.cells, every_row)
@@ -415,8 +424,9 @@ class _Collector:
         return Style(mark, group, before, after)
 
     def _plain(self, rows: Int, style: Style) -> Int:
-        """Count the cells in these rows, (n,), that are plain numbers of this style, or empty;
-        returns the rows of all others, which are to be looked at in another style or one by one."""
+        """Count the cells in these rows, (n,) positions in `cells`, that are plain numbers of this
+        style, or empty; returns the rows of all others, which are to be looked at in another style
+        or one by one."""
         takes_all = len(rows) == len(self.cells)
         cells = self.cells if takes_all else self.cells.take(rows)
         scan = scanning.scan(cells, style)
@@ -456,9 +466,10 @@ class _Collector:
         has_form: Mask,
         count: int,
     ) -> None:
-        """Count the numbers that a scan in this style classified by this form. value: (n,), the
-        numbers of all cells, in which those of the form are put right in place; has_form: (n,)
-        bool, which cells these are; count: how many."""
+        """Count the numbers that a scan in this style classified by this form, a sum of
+        scanning.MARKED to SEVERAL. value: (n,), the numbers of all scanned cells, in which those of
+        the form are put right in place; has_form: (n,) bool, which cells these are; count: how
+        many."""
         manner = _manner_of_form(form, style)
         self.manners[manner] += count
         if form & PADDED:
@@ -506,7 +517,8 @@ class _Collector:
 
 
 def _commas(manners: Mapping[Manner, int]) -> int:
-    """How many numbers can only be read with a decimal comma."""
+    """How many numbers can only be read with a decimal comma. manners: how many are written in each
+    manner."""
     commas = 0
     for manner, count in manners.items():
         if manner.marks == SURE_COMMA:
@@ -515,7 +527,8 @@ def _commas(manners: Mapping[Manner, int]) -> int:
 
 
 def _commonest_affixes(manners: Mapping[Manner, int]) -> tuple[str, str]:
-    """(text before, text behind) of most numbers that have a unit; ("", "") if none has."""
+    """(text before, text behind) the digits of most numbers that have a unit; ("", "") if none has.
+    manners: how many are written in each manner."""
     affixes: Counter[tuple[str, str]] = Counter()
     for manner, count in manners.items():
         if manner.unit:
@@ -547,9 +560,9 @@ def _manner_of_form(form: int, style: Style) -> Manner:
 
 
 def _manner(number: Numeral, marks: Marks) -> Manner:
-    """How a number is written that was read by itself. Where no mark groups its thousands for sure,
-    a comma or point that may do so is taken for such a mark. marks: which decimal marks it may
-    have."""
+    """How a number is written that was read by itself: its Manner. Where no blank or apostrophe
+    groups its thousands, a comma or point that does or may do so is taken for such a mark. marks:
+    which decimal marks it may have."""
     # blanks and apostrophes between thousands are no decimal marks
     group = number.group
     either_comma = False
@@ -570,8 +583,9 @@ class NumberNotation:
     decimal: the mark before decimals. unit: of the column ("" for none): `%`, `€`, `kWh`. before,
     after: how most numbers with the unit write it, blanks to the digits included. group: the mark
     between thousands, "" if none is written; any usual one is read. fractions: numbers without the
-    sign of percent are parts of one (0.12 is 12 %). gap_words: the user's. magnitudes: the name of
-    their family where they are written in turns (10k, 1.5M), and are multiplied out.
+    sign of percent are parts of one (0.12 is 12 %). gap_words: the user's, as written. magnitudes:
+    the name of their family, in FAMILIES, where they are written in turns (10k, 1.5M), and are
+    multiplied out; "" for none.
     """
 
     decimal: str = POINT
@@ -586,7 +600,8 @@ class NumberNotation:
     def read(self, cells: Cells) -> Reading:
         """Read every cell: a number, a gap or something odd; no cell raises an error.
 
-        A number may lack the unit; one with another unit is odd.
+        A number may lack the unit; one with another unit is odd. Where the column has fractions or
+        magnitudes, values and decimals are in percent, or multiplied out.
         """
         style = Style(self.decimal, self.group, self.before, self.after)
         scan = scanning.scan(cells, style)
@@ -615,13 +630,15 @@ class NumberNotation:
         return Reading(value, state, decimals, padded)
 
     def is_gap(self, cells: Cells) -> Mask:
-        """(n,) bool: where a cell is a gap in this column. The user's gap words that are numbers,
-        as -999, count only where cells have just that text."""
+        """(n,) bool: where a cell is a gap in this column, by its text alone, see gaps.is_gap. The
+        user's gap words that are numbers, as -999, count only where cells have just that text,
+        while `read` takes -999.0 for a gap, too."""
         return is_gap(cells, self.gap_words)
 
     def _read_text(self, text: str) -> _Cell:
         """Read one text as this notation says: as a gap, as infinity, or as a number with the
-        column's unit or none, multiplied by its magnitude; anything else is odd."""
+        column's unit or none, multiplied by its magnitude, but not yet by 100 for fractions;
+        anything else is odd."""
         # a gap word may be a number, too: it comes first
         if is_gap_word(text, folded(self.gap_words)):
             return _Cell(math.nan, 0, GAP)
@@ -653,8 +670,8 @@ class NumberNotation:
         )
 
     def _numbers_that_are_gaps(self, value: Float, state: Bytes, decimals: Int) -> None:
-        """Change value, state and decimals in place: numbers equal to one of the user's gap words
-        become gaps, -999.0 for -999, too."""
+        """Change value, state and decimals, (n,) each, in place: numbers equal to one of the user's
+        gap words become gaps (NaN, GAP, 0), -999.0 for -999, too."""
         for word in self.gap_words:
             cell = self._read_text_as_number(word)
             if cell is None:
@@ -665,8 +682,8 @@ class NumberNotation:
             decimals[rows] = 0
 
     def _read_text_as_number(self, word: str) -> float | None:
-        """The number that a gap word of the user's is, with the column's decimal mark or a point;
-        None if it is none."""
+        """The number that a gap word of the user's is, with the column's decimal mark or a point,
+        whatever unit stands beside it; None if it is no number."""
         written = numeral(word)
         if written is None:
             return None
@@ -702,7 +719,7 @@ class NumberNotation:
         return f"{sign}{self.before}{digits}{self.after}"
 
     def to_json(self) -> Facts:
-        """The fields that are not as usual, as JSON, from which from_json makes an equal
+        """The fields that are not as usual, by name, as JSON, from which from_json makes an equal
         notation."""
         facts: Facts = {}
         usual = NumberNotation()
@@ -743,8 +760,8 @@ class NumberNotation:
 
 class _Cell(NamedTuple):
     """A cell, read. value: the number, NaN if it is none; decimals: digits behind the decimal mark,
-    -1 where there is an exponent; state: VALUE, GAP or ODD; bare: whether it is a number without a
-    unit; padded: whether zeros stand in front, as in 007."""
+    -1 where there is an exponent, 0 if it is no number; state: VALUE, GAP or ODD; bare: whether it
+    is a number without a unit; padded: whether zeros stand in front, as in 007."""
 
     value: float
     decimals: int
@@ -754,9 +771,9 @@ class _Cell(NamedTuple):
 
 
 def _to_percent(value: Float, decimals: Int, bare: Mask) -> None:
-    """Change the bare values, fractions of 1, in place to percent, and their decimals to two less,
-    but no less than 0, rounded to these, as 0.07 * 100 is not 7. Where decimals are -1, for an
-    exponent, they stay, and nothing is rounded."""
+    """Change the values, (n,), that are `bare`, (n,) bool, fractions of 1, in place to percent, and
+    their decimals, (n,), to two less, but no less than 0, rounded to these, as 0.07 * 100 is not 7.
+    Where decimals are -1, for an exponent, they stay, and nothing is rounded."""
     rows = np.flatnonzero(bare & np.isfinite(value))
     places = np.maximum(decimals[rows] - 2, 0)
     scale = 10.0**places

@@ -50,8 +50,9 @@ _SAME = {"EUR": "€", "Euro": "€", "euro": "€", "GBP": "£", "Rs.": "Rs", "
 
 
 class Read(NamedTuple):
-    """The number that a cell was read as, `value`. decimals: digits behind the mark, -1 where there
-    is an exponent; padded: whether zeros stand in front, as in 007."""
+    """The number that a cell was read as, `value`. decimals: digits behind the decimal mark, those
+    of the product where it was multiplied, -1 where there is an exponent; padded: whether zeros
+    stand in front, as in 007."""
 
     value: float
     decimals: int
@@ -60,9 +61,9 @@ class Read(NamedTuple):
 
 @dataclass(frozen=True)
 class Numeral:
-    """A number's cell, taken apart. before, after: the text around the digits other than signs,
-    with the blanks up to the digits; core: digits, their marks, exponent; negative: whether it is
-    below 0."""
+    """The text of a number, taken apart. before, after: the text around the digits but for signs,
+    with the blanks up to the digits, "" for none; core: digits, their marks, exponent; negative:
+    whether a minus or parentheses make it one below 0."""
 
     before: str
     after: str
@@ -71,12 +72,14 @@ class Numeral:
 
     @property
     def unit(self) -> str:
-        """The unit or currency, whether it is before or behind the digits; "" without one."""
+        """The unit or currency, as of `unit_of`, before or behind the digits; "" without one."""
         return unit_of(self.before, self.after)
 
     def read(self, mark: str, factor: Factor = ONE) -> Read | None:
-        """The number of the cell, read with the decimal mark `mark` and multiplied by factor, with
-        the decimals that the product has; None if it is no number then."""
+        """The number, read with the decimal mark `mark`, "." or ",", and multiplied by factor, with
+        the decimals that the product has; None if it is no number then: digits before the mark are
+        not in groups of three, or, where the mark is a point, in Indian groups (1,23,456). A number
+        that float64 does not hold is infinite or 0."""
         core, _, exponent = self.core.replace("E", "e").partition("e")
         whole, _, fraction = core.partition(mark)
         if fraction and not fraction.isdigit():
@@ -105,15 +108,17 @@ class Numeral:
 
 
 def unit_of(before: str, after: str) -> str:
-    """The unit that is written before or after digits, as one text without blanks around it; "" if
-    there is none. Names of some currencies become their signs: EUR is €."""
+    """The unit that is written before or after digits, as one text without blanks around it (both
+    joined, if both are there); "" if there is none. Names of some currencies become their signs:
+    EUR is €."""
     first = before.strip()
     last = after.strip()
     return _SAME.get(first, first) + _SAME.get(last, last)
 
 
 def infinity(text: str) -> float | None:
-    """Read a text as infinity: inf or -inf if it says so in any spelling; else None."""
+    """Read a text as infinity: inf or -inf if it is inf, infinity, infinite, ∞ or 1.#INF, in any
+    case, with a sign or none and blanks around it; else None."""
     match = _INFINITE.fullmatch(text.strip())
     if match is None:
         return None
@@ -123,8 +128,9 @@ def infinity(text: str) -> float | None:
 
 
 def numeral(text: str) -> Numeral | None:
-    """Split a cell into sign, digits, marks and unit; None unless it may be a number with some
-    decimal mark."""
+    """Split the text of a cell into sign, digits, marks and unit; None unless it may be a number
+    with some decimal mark, which `Numeral.read` tells, or if it has more than LONGEST
+    characters."""
     if len(text) > LONGEST:
         return None
     text = text.strip()
@@ -133,6 +139,7 @@ def numeral(text: str) -> Numeral | None:
     tail = _TAIL.fullmatch(text, core.end()) if core else None
     if head is None or core is None or tail is None:
         return None
+    # parentheses, which mean a minus, come in pairs and stand for the sign
     closed = int(bool(tail["close1"])) + int(bool(tail["close2"]))
     signs = [sign for sign in (head["sign"], head["inner"], tail["sign"]) if sign]
     if closed != int(bool(head["open"])) or len(signs) + closed > 1:

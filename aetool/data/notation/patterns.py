@@ -16,7 +16,7 @@ class Pattern:
 
     @functools.cached_property
     def compiled(self) -> re.Pattern[str]:
-        """The compiled regular expression."""
+        """The compiled regular expression; re.error if it is none."""
         return re.compile(self.text, self.flags)
 
     def match(self, text: str, start: int = 0) -> re.Match[str] | None:
@@ -24,7 +24,7 @@ class Pattern:
         return self.compiled.match(text, start)
 
     def fullmatch(self, text: str, start: int = 0) -> re.Match[str] | None:
-        """The match of the text from `start` to its end; None if there is none."""
+        """The match of all of the text from `start` to its end; None if there is none."""
         return self.compiled.fullmatch(text, start)
 
     def search(self, text: str) -> re.Match[str] | None:

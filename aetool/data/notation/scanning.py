@@ -35,11 +35,11 @@ Matrix = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Scan:
-    """Cells, read as plain numbers.
+    """Cells, read as plain numbers: digits with marks, a sign and what a Style says.
 
     value: (n,), NaN where a cell was not read. decimals: (n,) int16, digits behind the mark, -1
     where there is an exponent, 0 where not read. form: (n,) uint8, a sum of the constants from
-    MARKED to SEVERAL; EMPTY or LEFT where a cell is blank or was not read.
+    MARKED to SEVERAL; EMPTY where a cell is null, empty or blank, LEFT where it was not read.
     """
 
     value: Float
@@ -49,9 +49,9 @@ class Scan:
 
 @dataclass(frozen=True)
 class Style:
-    """How plain numbers are written. decimal: the decimal mark; group: the mark between groups of
-    three digits, "" for none; before, after: the text around numbers, blanks up to the digits
-    included."""
+    """How plain numbers are written. decimal: the decimal mark, "." or ","; group: the mark between
+    groups of three digits, "" for none; before, after: the text around numbers, such as a currency
+    or unit, blanks up to the digits included; a number may lack it."""
 
     decimal: str = POINT
     group: str = ""
@@ -60,10 +60,10 @@ class Style:
 
 
 def scan(cells: Cells, style: Style) -> Scan:
-    """Read the cells that are plain numbers of this style, as `numerals` would; all others are
-    LEFT.
+    """Read the cells that are plain numbers of this style, with the values that `numerals` would
+    read; blank ones are EMPTY, all others LEFT.
 
-    The kernel and the arrays may differ in which cells they leave.
+    The compiled kernel, if it is there, and the arrays may differ in which cells they leave.
     """
     if kernel.C:
         return by_kernel(cells, style)
@@ -71,8 +71,8 @@ def scan(cells: Cells, style: Style) -> Scan:
 
 
 def by_kernel(cells: Cells, style: Style) -> Scan:
-    """Read as `scan` says; also groups of three digits, `before` and `after`, parentheses and
-    exponents."""
+    """Read as `scan` says, by the compiled kernel, which must be there; also groups of three
+    digits, `before` and `after`, parentheses (for negative numbers) and exponents."""
     count = len(cells)
     # The kernel writes into these arrays, an entry for every cell: they need no first values.
     value = np.empty(count)
@@ -103,7 +103,8 @@ def by_kernel(cells: Cells, style: Style) -> Scan:
 
 
 def spans(cells: Cells) -> tuple[Offsets, Offsets, bool]:
-    """(start, stop, whether these are int64) of the cells, as contiguous arrays for the kernel."""
+    """(start, stop, whether these are int64, else int32) of the cells: the offsets in their buffer,
+    (n,), as contiguous arrays for the kernel."""
     narrow = cells.start.dtype == np.int32 and cells.stop.dtype == np.int32
     kind: type[np.signedinteger[Any]] = np.int32 if narrow else np.int64
     start = np.ascontiguousarray(cells.start, dtype=kind)
@@ -129,7 +130,8 @@ def powers_of_ten() -> bytes:
 
 
 def _leading_bits(power: int) -> int:
-    """The leading 128 bits of 10^power, as a whole number from 2^127 to 2^128 - 1."""
+    """The leading 128 bits of 10^power (of 5^power, which are the same), as a whole number from
+    2^127 to 2^128 - 1: rounded up for powers from -27 to -1, else cut off."""
     five: int = 5 ** abs(power)
     if power < 0:
         # A reciprocal in whole numbers, scaled so far up that it has more than 128 bits.
@@ -144,8 +146,9 @@ def _leading_bits(power: int) -> int:
 
 
 def by_arrays(cells: Cells, style: Style) -> Scan:
-    """Read as `scan` says, without the kernel: only digits with one mark or none, perhaps a sign,
-    and blanks around them, in cells of at most 40 bytes."""
+    """Read as `scan` says, without the kernel: only digits with one decimal mark or none, perhaps a
+    sign in front, and blanks around them, in cells of at most LONGEST bytes. Of the style only the
+    decimal mark is used."""
     count = len(cells)
     length = np.asarray(cells.stop - cells.start)
     value = np.full(count, np.nan)
@@ -178,8 +181,8 @@ def by_arrays(cells: Cells, style: Style) -> Scan:
 
 
 def _byte_matrix(cells: Cells) -> Matrix:
-    """The bytes of cells without the blanks around them: (n, width), a row a cell, zeros behind
-    each."""
+    """The bytes of cells, none of which is empty, without the blanks around them: (n, width) uint8,
+    a row a cell, zeros behind each."""
     width = cells.width()
     fixed = cells.fixed(width)
     # Stripping copies every cell, and most columns have no blanks.
@@ -190,8 +193,8 @@ def _byte_matrix(cells: Cells) -> Matrix:
 
 
 def _floats(matrix: Matrix, decimal: str) -> Float:
-    """(n,) the values of plain numbers. matrix: (n, width), their bytes, zeros behind each;
-    decimal: their decimal mark."""
+    """The values, (n,), of plain numbers. matrix: (n, width) uint8, their bytes, zeros behind each;
+    decimal: their decimal mark, "." or ",". ValueError for what is no number."""
     if decimal != POINT:
         # numpy reads no other mark than the point
         is_mark = matrix == ord(decimal)
@@ -202,8 +205,9 @@ def _floats(matrix: Matrix, decimal: str) -> Float:
 
 
 def _forms(matrix: Matrix, mark: int) -> tuple[Bytes, npt.NDArray[np.int16], Mask]:
-    """((n,) form, (n,) decimals, (n,) bool: whether it is a plain number) of cells. matrix: (n,
-    width), their bytes, zeros behind each; mark: the decimal mark's byte."""
+    """((n,) form, (n,) decimals, as of Scan; (n,) bool: whether it is a plain number, else both
+    mean nothing) of cells. matrix: (n, width) uint8, at least one byte wide, their bytes, zeros
+    behind each; mark: the decimal mark's byte."""
     cell_count, width = matrix.shape
     is_digit = (matrix >= ZERO) & (matrix <= NINE)
     is_mark = matrix == mark
