@@ -790,8 +790,9 @@ def from_json(stored: Json) -> Meta:
 
 def beside(meta: Meta, foreseen: Meta) -> Json:
     """The JSON that a block stores of a meta where the shared model has another one at its place:
-    the parts that differ, if both are of one kind and no part of the model's is missing; else all
-    of it. None for the model's own."""
+    an object of the parts (fields of `to_json`) that differ, if both are of one kind and no part of
+    the model's is missing; else all of it. None where it equals the model's. `all_from_json` reads
+    it."""
     if meta == foreseen:
         return None
     parts = meta.to_json()
