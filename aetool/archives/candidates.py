@@ -67,9 +67,10 @@ class Candidate:
 
 
 def yardstick_of(source: Source, fit: fitting.FitOptions) -> Yardstick:
-    """The yardstick for a source's archives: it measures their errors in standard deviations of the
-    source's columns or pixels. Raises ParamError for pictures of different depths, or of different
-    forms where they are no folder, DataError for one that cannot be read."""
+    """The yardstick for a source's archives, which is read for it: it measures their errors in
+    standard deviations of the source's columns or pixels. fit: how columns are read. Raises
+    ParamError for pictures of different depths, or of different forms where they are no folder,
+    DataError for one that cannot be read."""
     if isinstance(source, TableSource):
         return TableYardstick.of(source, fit)
     assert isinstance(source, ImageSource)
@@ -132,7 +133,8 @@ class Candidates:
 
     def bounded(self, error: float) -> Candidate | None:
         """Write several bounded archives of a table, and return the smallest one whose measured
-        error, by the yardstick, is at most `error`; None if there is none."""
+        error, by the yardstick, is at most `error`; None if there is none, or the table cannot be
+        bounded."""
         best = self.bounded_at(error, error)
         if best is None:
             return None
@@ -192,7 +194,8 @@ class Candidates:
 
     def bounded_once(self, error: float) -> Candidate | None:
         """Write one bounded archive of a table whose measured error, by the yardstick, is at most
-        `error`; None if there is none. Takes a third of the time of `bounded`."""
+        `error`; None if there is none, or the table cannot be bounded. Takes a third of the time of
+        `bounded`."""
         return self.bounded_at(error, error)
 
     @property

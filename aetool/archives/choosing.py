@@ -250,8 +250,8 @@ def _within_by_pieces(candidates: Candidates, budget: int) -> Candidate | None:
 
 
 def _suits_better(one: Candidate, other: Candidate, budget: int) -> bool:
-    """Whether archive `one` suits a budget of bytes better than `other`: by its smaller error if
-    both are within the budget, else by its smaller size."""
+    """Whether archive `one` suits a budget, in bytes, better than `other`: by its smaller error if
+    both are within the budget, else by its smaller size; False for equal ones."""
     if max(one.size, other.size) <= budget:
         return _by_error(one) < _by_error(other)
     return one.size < other.size

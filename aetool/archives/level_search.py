@@ -52,8 +52,8 @@ def nearest_within(candidates: Candidates, budget: int) -> Candidate | None:
         return None
 
     def room(bound: int) -> float:
-        """How many bytes are missing, as a number that grows with the bound, and is 0 or less
-        while they are."""
+        """budget + 1 less the bytes of the archive within `bound` levels: it grows with the bound,
+        and is above 0 once the archive is within the budget."""
         archive = candidates.of_levels(bound)
         return float(budget + 1 - archive.size)
 
@@ -72,8 +72,8 @@ def nearest_within(candidates: Candidates, budget: int) -> Candidate | None:
 
 
 def _is_nearer(one: Candidate, other: Candidate, budget: int) -> bool:
-    """Whether archive `one` suits a budget of bytes better than `other`: by its smaller error if
-    both are within it, else by its smaller size."""
+    """Whether archive `one` suits a budget, in bytes, better than `other`: by its smaller error if
+    both are within it, else by its smaller size; False for equal ones."""
     if max(one.size, other.size) > budget:
         return one.size < other.size
     return one.error < other.error

@@ -97,9 +97,9 @@ def inner_name(name: str) -> str:
 @dataclass(eq=False)
 class _Errors:
     """Sums over rows from which an archive's errors are computed; of tables arrays, (columns,), of
-    pictures one number for all pixels. square: of errors, in squared units of the data; largest:
-    the largest error, in these units; compared: how many numbers; wrong: how many cells of other
-    kinds came back wrong; rows: how many records."""
+    pictures one number for all pixels. square: the sum of squared errors, in squared units of the
+    data; largest: the largest error, in these units; compared: how many numbers; wrong: how many
+    cells of other kinds came back wrong; rows: how many records."""
 
     square: Any = 0.0
     largest: Any = 0.0
@@ -303,9 +303,9 @@ class LossyJob:
         z: Array,
         target: float | None,
     ) -> lossy.Quantiser:
-        """Fit a quantiser to the sample's codes z, (rows, latent), with the columns in
-        `not_carried` stored exactly and not counted as errors. ParamError if `target` cannot be
-        reached."""
+        """Fit a quantiser to the codes z, (rows, latent), of the sample, (rows, ...), with the
+        columns in `not_carried` stored exactly and not counted as errors. target: the most that
+        `judge` may compute, None: a default fineness. ParamError if `target` cannot be reached."""
 
         def decode(code: Array) -> Array:
             """The records that the archive will restore of codes, (rows, latent), of the sample's

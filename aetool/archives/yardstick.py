@@ -35,9 +35,9 @@ SAMPLE = 1 << 16  # rows of a large table that bounds are chosen on
 
 @dataclass(frozen=True, eq=False)
 class NumberColumn:
-    """The statistics of a column of numbers by which its errors are measured. variance, count: of
-    its numbers, in squared units; decimals: of the grid that they lie on, None if on none; sample:
-    some of them, (n,), NaN where missing."""
+    """The statistics of a column of numbers by which its errors are measured. variance: of its
+    numbers, in squared units; count: how many there are; decimals: of the grid that they lie on,
+    None if on none; sample: some of them, (n,), NaN where missing."""
 
     variance: float
     count: int
@@ -215,7 +215,7 @@ class PictureYardstick:
         return float(noise / self.deviation)
 
     def psnr(self, error: float) -> float | None:
-        """The peak signal-to-noise ratio of pictures at this error, in standard deviations: in dB;
+        """The peak signal-to-noise ratio, in dB, of pictures at an error in standard deviations;
         None at error 0, where it is infinite."""
         if error <= 0:
             return None

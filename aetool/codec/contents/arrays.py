@@ -112,8 +112,8 @@ class ArrayContent(Content):
         return content
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: as of Content, "arrays", the arrays' descriptions,
-        and "joint" if they are one table."""
+        """The entries of the archive's header, by name: "content", "mode", "format", "arrays", a
+        description of each, and "joint" if they are one table."""
         header = super().header()
         header["arrays"] = [tensor.to_json() for tensor in self.arrays]
         # only where it is true

@@ -111,7 +111,8 @@ class ArrowContent(Content):
         return {DICTIONARIES: data}
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: as of Content, and the "schema"."""
+        """The entries of the archive's header, by name: "content", "mode", "format" and
+        "schema"."""
         header = super().header()
         header["schema"] = schemas.to_json(self.schema)
         return header

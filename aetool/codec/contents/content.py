@@ -88,7 +88,8 @@ class Content:
     # ---- the header
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header from which `from_header` makes the content again."""
+        """The entries of the archive's header, by name, from which `from_header` makes the content
+        again: "content", [name, version], "mode" and "format", to which subclasses add theirs."""
         # a reader that does not know this pair refuses the archive
         return {"content": [self.name, self.version], "mode": self.mode, "format": self._format}
 
@@ -486,8 +487,8 @@ def places_in(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
 
 def cut(items: Iterable[Piece], first: int, last: int) -> Iterator[tuple[Piece, slice]]:
     """Yield those items that hold some of the rows first .. last - 1, each with the slice of its
-    rows that do. items: of successive rows, from row 0 on; len() of each is how many rows it
-    has."""
+    rows that do, counted from 0 in each item. items: of successive rows, from row 0 on; len() of
+    each is how many rows it has."""
     begin = 0
     for item in items:
         end = begin + len(item)

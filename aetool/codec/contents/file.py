@@ -136,10 +136,10 @@ class TypedFile(KeptBytes):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
-        # all of it: the very bytes of the file
         """Write the file's very bytes, or, if only some rows or columns are wanted, a new file of
         the same format with these. ParamError for columns of arrays, or that are not there;
         DataError if the file cannot be read by rows."""
+        # all of it: the very bytes of the file
         if (first, last) == (0, archive.rows) and wanted is None:
             super().restore(archive, file, first, last)
             return
@@ -152,8 +152,9 @@ class TypedFile(KeptBytes):
             content.restore_own(file, first, last, wanted)
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
-        """Rows first:last in memory, as Content.frame has them; where tables and arrays cannot hold
-        the file's types, as KeptBytes.frame."""
+        """Rows first:last in memory: a table as a DataFrame, pictures as (n, channels, height,
+        width) uint8, arrays as a DataFrame, an array, or arrays by name. Of types that none of
+        these can hold only an Arrow file, as a DataFrame; DataError for others."""
         with self._in_types(archive) as content:
             if content is None:
                 return super().frame(archive, first, last)

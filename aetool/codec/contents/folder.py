@@ -69,8 +69,8 @@ class Folder(Content):
         self._exact: dict[str, int] = {}
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: as of Content, "folders" if bits must be told, and
-        "primed" if it needs a model."""
+        """The entries of the archive's header, by name: "content", "mode", "format", "folders" if
+        permission bits must be told, and "primed" if it needs a model."""
         header = super().header()
         # only where there are some
         if self.folders:
@@ -171,7 +171,8 @@ class Folder(Content):
         return self.source.path / picture.name
 
     def size_of(self, item: list[Picture]) -> int:
-        """How many bytes the files of an item take in the source; OSError if one is gone."""
+        """How many bytes the files of an item take in the source: of pictures their files, of a
+        piece of a file the piece. OSError if one is gone."""
         size = 0
         for picture in item:
             if picture.pixels is None:
@@ -267,8 +268,8 @@ class BoundedFolder(Folder):
     version = 2
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: as of Folder, and "bounds", [levels of 8-bit values,
-        of 16-bit ones]."""
+        """The entries of the archive's header, by name: those of Folder, and "bounds", [levels of
+        8-bit values, of 16-bit ones]."""
         header = super().header()
         header["bounds"] = [self.bounds.shallow, self.bounds.deep]
         return header
@@ -318,8 +319,9 @@ def _folders_of(header: dict[str, Json]) -> dict[str, int]:
 
 
 def _worth_saying(source: FolderSource) -> dict[str, int]:
-    """Which folders an archive must list: permission bits by path, of folders that have unusual
-    ones or are empty (hold neither a file nor a folder)."""
+    """Which folders an archive must list: permission bits by path, from the folder that is
+    archived, of folders that have other bits than USUAL or are empty (hold neither a file nor a
+    folder)."""
     inside = [*source.names, *source.others, *source.folders]
     # all others are made anyway when what is in them is restored
     not_empty = {path.rpartition("/")[0] for path in inside}

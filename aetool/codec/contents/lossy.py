@@ -95,7 +95,8 @@ class Lossy(Content):
         self.sizes = Sizes()
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: as of Content, and "quantiser"."""
+        """The entries of the archive's header, by name: "content", "mode", "format" and
+        "quantiser"."""
         header = super().header()
         header["quantiser"] = self.quantiser.to_json()
         return header
@@ -200,8 +201,8 @@ class LossyTable(Lossy):
         self.ranges = dict(ranges)
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: as of Lossy, and "columns", "dtypes" and
-        "ranges"."""
+        """The entries of the archive's header, by name: "content", "mode", "format", "quantiser",
+        "columns", "dtypes" and "ranges"."""
         columns = []
         for name, stored in self.columns:
             columns.append({"name": name, "stored": stored})
@@ -409,7 +410,8 @@ class LossyPictures(Lossy):
         self.named = named
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: as of Lossy, and "named" if pictures have names."""
+        """The entries of the archive's header, by name: "content", "mode", "format", "quantiser",
+        and "named" if pictures have names."""
         header = super().header()
         # only where it is true, so that archives of nameless pictures stay as they were
         if self.named:

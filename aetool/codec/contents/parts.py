@@ -119,8 +119,8 @@ class Parts(Content):
         self._lead: Content | None = None
 
     def header(self) -> dict[str, Json]:
-        """The entries of the index's header: as of Content, "whole", TABLE or FOLDER, and "parts",
-        a list for each."""
+        """The entries of the archive's header, by name: "content", "mode", "format", "whole", TABLE
+        or FOLDER, and "parts", a list for each."""
         listed = [part.to_json() for part in self.parts]
         return {
             **super().header(),
@@ -228,7 +228,8 @@ class Parts(Content):
             self.places(archive, wanted)
 
         def pieces_of_part(part: Archive, begin: int, end: int) -> Iterator[Piece]:
-            """The pieces of a part's own records begin:end, with the wanted columns."""
+            """The pieces of records begin:end, counted from 0 in the part, with the wanted
+            columns."""
             return part.pieces(begin, end, wanted)
 
         of_each_part = self._of_each(archive, first, last, pieces_of_part)
@@ -294,7 +295,8 @@ class Parts(Content):
             return frame
 
         def text_of_part(part: Archive, begin: int, end: int) -> Iterator[bytes]:
-            """The pieces of a part's own records begin:end, its head first, in UTF-8."""
+            """The pieces of records begin:end, counted from 0 in the part, its head first, in
+            UTF-8."""
             assert isinstance(part.content, TextTable)
             return part.content.utf8_pieces(part, begin, end)
 

@@ -55,8 +55,8 @@ class PixelArray(Content):
         self.effort = effort or Effort()
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: as of Content, "shape", and "primed" if it needs a
-        model."""
+        """The entries of the archive's header, by name: "content", "mode", "format", "shape", and
+        "primed" if it needs a model."""
         header = super().header()
         header["shape"] = list(self.shape)
         return header | primed_words(self.primed)
@@ -178,7 +178,8 @@ class BoundedPixels(PixelArray):
     version = 2
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: as of PixelArray, and "bound", in levels."""
+        """The entries of the archive's header, by name: "content", "mode", "format", "shape",
+        "bound", in levels, and "primed" if it needs a model."""
         return {**super().header(), "bound": self.bound}
 
     @classmethod

@@ -119,8 +119,8 @@ class TextTable(ByteContent):
         return alone
 
     def header(self) -> dict[str, Json]:
-        """The entries of the archive's header: as of Content, "head" if there is one here, "names"
-        where the head does not say them, and "shared"."""
+        """The entries of the archive's header, by name: "content", "mode", "format", "head" if
+        there is one here, "names" where the head does not say them, and "shared"."""
         header = super().header()
         if self.head is not None:
             # a byte for each character, whatever the bytes are
@@ -233,7 +233,8 @@ class TextTable(ByteContent):
 
     def digested_as_read(self, item: bytes) -> bytes:
         """The item in the source's encoding; b"" if numbers may differ, as the digest is then of
-        what is restored. Notes the item's size for `compare`."""
+        what is restored. Notes the item's size for `compare`: to be called once for each item, in
+        order."""
         assert self.origin is not None
         self._sizes.append(len(item))
         if self.mode == BOUNDED:
@@ -242,7 +243,8 @@ class TextTable(ByteContent):
 
     def digested_as_written(self, encoded: list[Encoded]) -> bytes:
         """The bytes that an item's blocks restore, in the source's encoding, if numbers may differ;
-        else b"". Notes how many blocks there are, for `compare`."""
+        else b"". Notes how many blocks there are, for `compare`: to be called once for each item,
+        in order."""
         assert self.origin is not None
         self._counts.append(len(encoded))
         if self.mode != BOUNDED:

@@ -78,8 +78,8 @@ class ColumnKind:
         return 1
 
     def ends(self, array: pa.Array) -> Ends | None:
-        """(smallest, largest) finite value of an array, in the column's unit; None if it has none,
-        or is not of numbers."""
+        """(smallest, largest) finite value of an array, as exact fractions in the column's unit;
+        None if it has none, or is not of numbers."""
         return None
 
     def agree(
@@ -89,7 +89,8 @@ class ColumnKind:
         bound: Bound,
     ) -> bool:
         """Whether the restored array has the source's values and gaps, bit for bit. Kinds that can
-        be stored within a bound allow for it, and for values that differ by at most that."""
+        be stored within a bound allow for it, and for values that differ by at most that. bound: in
+        the column's unit; None: bit for bit."""
         return same_values(source, restored)
 
 
@@ -242,7 +243,8 @@ class WholeNumbers(ColumnKind):
         return numbers.decode_integers(column, self.low, self.high)
 
     def ends(self, array: pa.Array) -> Ends | None:
-        """(smallest, largest) value outside of gaps, in the column's unit; None without values."""
+        """(smallest, largest) value outside of gaps, as exact fractions in the column's unit; None
+        without values."""
         values = buffer_of(array, self.stored)
         present = _outside(gaps_of(array), values)
         return self._ends(present)
@@ -253,8 +255,8 @@ class WholeNumbers(ColumnKind):
         restored: pa.Array,
         bound: Bound,
     ) -> bool:
-        """Whether the restored array has the source's gaps and values: bit for bit, or within the
-        bound."""
+        """Whether the restored array has the source's gaps, and its values outside of these, off by
+        at most the bound. bound: in the column's unit; None: bit for bit."""
         if bound is None or same_values(source, restored):
             return same_values(source, restored)
         if not _same_gaps(source, restored):
@@ -284,8 +286,8 @@ class WholeNumbers(ColumnKind):
         return largest <= allowed
 
     def _ends(self, values: Integers) -> Ends | None:
-        """(smallest, largest) of stored numbers, (n,), in the column's unit; None if there are
-        none."""
+        """(smallest, largest) of stored numbers, (n,), as exact fractions in the column's unit;
+        None if there are none."""
         if not len(values):
             return None
         unit = Fraction(10) ** self.scale
@@ -373,8 +375,8 @@ class WideDecimals(WholeNumbers):
         restored: pa.Array,
         bound: Bound,
     ) -> bool:
-        """Whether the restored array has the source's gaps and values: bit for bit, or, if all fit
-        64 bits, within the bound."""
+        """Whether the restored array has the source's gaps and values; if all of both fit 64 bits
+        they may be off by at most the bound. bound: in the column's unit; None: bit for bit."""
         if bound is None or same_values(source, restored):
             return same_values(source, restored)
         before, _ = self._limbs(source)
@@ -387,7 +389,8 @@ class WideDecimals(WholeNumbers):
         return self._are_near(before[:, 0], after[:, 0], bound)
 
     def ends(self, array: pa.Array) -> Ends | None:
-        """(smallest, largest) value outside of gaps, in the column's unit; None without values."""
+        """(smallest, largest) value outside of gaps, as exact fractions in the column's unit; None
+        without values."""
         limbs, gaps = self._limbs(array)
         present = _outside(gaps, limbs)
         if _needed(present) == 1:
@@ -448,8 +451,8 @@ class FloatNumbers(ColumnKind):
         restored: pa.Array,
         bound: Bound,
     ) -> bool:
-        """Whether the restored array has the source's gaps and floats: the same bits, or within the
-        bound."""
+        """Whether the restored array has the source's type, gaps, and floats outside of these, the
+        same bits or off by at most the bound. bound: in the column's unit; None: bit for bit."""
         if bound is None or same_values(source, restored):
             return same_values(source, restored)
         if source.type != restored.type or not _same_gaps(source, restored):
@@ -466,7 +469,8 @@ class FloatNumbers(ColumnKind):
         return bool((same | near).all())
 
     def ends(self, array: pa.Array) -> Ends | None:
-        """(smallest, largest) finite float outside of gaps; None if there is none."""
+        """(smallest, largest) finite float outside of gaps, as exact fractions; None if there is
+        none."""
         values = self._values(array)
         gaps = gaps_of(array)
         finite = np.isfinite(values)
@@ -547,8 +551,8 @@ class Strings(ColumnKind):
         return ends.astype(np.int64)
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
-        """The array of the next column; ArchiveError for cells of another length than the type's,
-        pyarrow's ArrowInvalid for text that is not UTF-8."""
+        """The array of `rows` texts or bytes, with gaps, of the next column; ArchiveError for cells
+        of another length than the type's, pyarrow's ArrowInvalid for text that is not UTF-8."""
         cell_column = cells.decode_cells(next(columns))
         gaps = cell_column.gaps
         if self.fixed is not None:
@@ -607,8 +611,8 @@ class Indices(WholeNumbers):
         return [coded]
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
-        """The array of the next column, with its dictionary; ArchiveError for one that is not
-        there, or an index beyond it."""
+        """The array of `rows` indices, with gaps, of the next column, and its dictionary;
+        ArchiveError for a dictionary that is not there, or an index beyond it."""
         import pyarrow as pa
 
         column = next(columns)

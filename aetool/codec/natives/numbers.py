@@ -470,7 +470,7 @@ def _floats_behind(
 
 def ordered(bits: Int, width: int) -> Int:
     """Map the bits of floats, as whole numbers, to numbers that sort as the floats do; applied
-    twice it gives the bits again. bits: (n,); width: how many bits a float has."""
+    twice it gives the bits again. bits: (n,) int64; width: how many bits a float has."""
     sign = width - 1
     # all ones where the sign bit is set: then the other bits are turned over
     below_sign = np.int64((1 << sign) - 1)

@@ -409,9 +409,10 @@ def _native(column: Array) -> Array:
 
 
 def _encode_column(values: Array, bound: Fraction | None) -> Coded:
-    """Encode a column, (n,), of any dtype that can be stored but a complex one, in native byte
-    order. bound: the largest error of an integer or float; None: exact, as bools, moments and texts
-    always are."""
+    """Encode a column, (n,), of any dtype that can be stored but a complex one, contiguous and in
+    native byte order. bound: the largest error of an integer or float; None: exact, as bools,
+    moments and texts always are. ArchiveError for texts of more bytes than a block may have, or a
+    bound that could not be kept."""
     dtype = values.dtype
     if dtype.kind == "b":
         # a byte other than 0 and 1 comes back as it was, too
@@ -493,8 +494,9 @@ def decode(
     columns: Sequence[Decoded],
     rows: int,
 ) -> Array:
-    """(rows, *row_shape): rows of an array, in the processor's byte order, decoded from the columns
-    that `encode` returned; ArchiveError if they are not these."""
+    """(rows, *row_shape): rows of an array, in the tensor's dtype but the processor's byte order,
+    decoded from the columns that `encode` returned; ArchiveError if they are not these, or the rows
+    are too large for a block."""
     dtype = np.dtype(tensor.dtype).newbyteorder("=")
     parts = parts_of(tensor)
     if len(columns) != parts * tensor.columns:
