@@ -175,6 +175,7 @@ def _member(
         offset=file.tell(),
         squeezed=squeezed,
     )
+    # of a shorter file values are missing, and of a longer one something would be lost
     expected = member.offset + member.size
     if expected != size or size > MAX_ARRAY:
         raise UnsuitedError(

@@ -80,6 +80,7 @@ class ArrowTable:
         own_file = self._own_file()
         for whole, raws in cuts.put_together(self._whole_batches(), ROWS):
             for first_row, part in cuts.parts(whole, ROWS):
+                # without a file that others see, the records themselves have to travel
                 if own_file is None:
                     yield part, None
                     continue
@@ -245,6 +246,7 @@ def as_arrow(data: InMemory) -> pa.Table:
     names = [str(name) for name in data.columns]
     if len(set(names)) < len(names):
         return _of_places(data, names)
+    # Arrow would make bytes of the text, and say nothing
     for place, name in enumerate(names):
         if _mixes_text_and_bytes(data.iloc[:, place]):
             raise DataError(
@@ -417,6 +419,7 @@ def _open_parquet(path: Path, name: str) -> ArrowTable:
             _check_type(column)
         metadata = file.metadata
         groups = [metadata.row_group(number) for number in range(file.num_row_groups)]
+        # a file that is written has one sorting for all its groups
         sortings = {tuple(group.sorting_columns) for group in groups}
         if len(sortings) > 1:
             raise UnsuitedError("its groups of rows are sorted by different columns")

@@ -156,6 +156,7 @@ class ArrowFileSource(ArrowSource):
         with path.open("rb") as file:
             head = file.read(arrow_files.HEAD)
         self.is_parquet = arrow_files.kind_of(head) == arrow_files.PARQUET
+        # how it is written again: of an Arrow file its own format replaces this
         format = {**OF_PARQUET}
         try:
             if self.is_parquet:
@@ -310,6 +311,7 @@ def _one_cell() -> tuple[type, ...]:
 
     import pandas as pd
 
+    # isinstance takes subclasses, too: pandas.Timestamp is a datetime, numpy.float64 a float
     gaps = (type(None), type(pd.NA), type(pd.NaT))
     numbers = (
         bool,

@@ -28,6 +28,7 @@ def put_together(
     for batch, raw in batches:
         if not batch.num_rows:
             continue
+        # the next batch would be too much: what is gathered goes out, and it begins anew
         is_full = rows + batch.num_rows > most_rows or size + batch.nbytes > MOST_BYTES
         if parts and (is_full or not _of_the_same_dictionaries(parts[0], batch)):
             yield one_batch(parts), tuple(raws)

@@ -78,11 +78,13 @@ def _query(database: sqlite3.Connection, name: str, wanted: str) -> str:
     """The SQL query for `wanted`: itself, if it is one, else all records of the table or view of
     that name; of "" those of the only one there is. name: the database's, for messages. DataError
     if there is no such table, or "" could mean several."""
+    # a table called as a query begins is out of reach, but by a query
     begin = wanted.split(None, 1)[:1]
     if begin and begin[0].lower() in QUERIES:
         return wanted
     listed = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name"
     tables = [str(row[0]) for row in database.execute(listed)]
+    # SQLite's tables of its own
     tables = [table for table in tables if not table.startswith("sqlite_")]
     there = ", ".join(tables) or "none"
     if not wanted and len(tables) == 1:

@@ -254,12 +254,14 @@ def _of_iterator(items: Iterator[object], name: str = "") -> Held:
     first = next(items, NOTHING)
     if first is NOTHING:
         raise DataError(f"{called}: nothing comes from it; an iterator can be read once")
+    # looked at, and put back before the others; the first tells what all must be
     items = itertools.chain([first], items)
     if not _is_record(first):
         tables = (_table_of(item, called) for item in items)
         return _of_tables(tables, called)
     parts = _in_parts(items)
     first_part = next(parts)
+    # all of them are here: pandas then sees the values of a column together
     if len(first_part) < AT_ONCE:
         return _of_list(first_part)
     frames = (_of_list(part) for part in itertools.chain([first_part], parts))
@@ -299,6 +301,7 @@ def _of_tables(tables: Iterator[pa.Table], name: str) -> Held:
         if size > LARGE:
             copies.append(_copied(in_memory, name))
             in_memory = []
+    # few enough: no file is needed
     if not copies:
         return _joined(in_memory, name)
     if in_memory:

@@ -182,11 +182,13 @@ def _of_parquet(source: ArrowFileSource, finer: int) -> Iterator[ParquetPiece]:
 
     for group, rows in enumerate(source.rows_of_groups()):
         is_sliced = finer > 1 and rows > most
+        # the groups before go out, if this one is sliced or would make them too many
         if joined and (is_sliced or row - first + rows > most):
             yield piece(joined, first, row)
             joined = []
             first = row
         if is_sliced:
+            # rounded up, so that no slice is too large, unless there would be too many
             slices = min(MOST_SLICES, -(-rows // most))
             edges = [rows * number // slices for number in range(slices + 1)]
             for begin, end in itertools.pairwise(edges):
@@ -216,6 +218,7 @@ def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
     with source.path.open("rb") as stream:
         pieces = cutting.pieces(stream, dialect, max(1, TEXT_BYTES // finer))
         try:
+            # the first is all that stands before the records
             head = next(pieces)
             start = len(head)
             row = 0

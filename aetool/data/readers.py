@@ -164,6 +164,7 @@ def _pictures(
             file.write(np.ascontiguousarray(batch).tobytes())
 
     place = kept(write, name)
+    # counted while they were written; an empty file cannot be mapped
     shape = (count, *first.shape[1:])
     array = np.memmap(place.path, np.uint8, "r", shape=shape) if count else np.zeros(shape, "u1")
     source = PluginPictures(array, name, ".npy", "")

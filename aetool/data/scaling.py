@@ -17,6 +17,7 @@ def image_spec(shape: tuple[int, int, int]) -> Spec:
     A pixel is a column, pixel0, pixel1 ... row by row, whatever its channels: what a picture costs
     by column is a map of it.
     """
+    # features lie channel by channel, and in each row by row
     channels, height, width = shape
     n = channels * height * width
     return Spec(

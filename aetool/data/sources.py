@@ -156,6 +156,7 @@ def open_source(data: object, model_reading: Reading = NOTHING) -> Source:
     with a TextPath. DataError for what cannot be read, or is no data; ParamError for a text that is
     not as the user says.
     """
+    # an iterator is read now, for what it holds tells what it is
     data = memory.begun(data)
     if decoding.is_picture(data) and not isinstance(data, np.ndarray):
         return images.ListSource([data])

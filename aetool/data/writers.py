@@ -46,6 +46,7 @@ def write_table(
     missing in either, but not in dtypes for npy and npz. DataError for another kind, and for a text
     that is no value of its column's type.
     """
+    # kinds that are no tables, such as "binary", end in the error below
     kind = format["format"]
     if kind == "csv":
         _write_csv(file, batches, format, written)

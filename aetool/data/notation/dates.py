@@ -157,6 +157,7 @@ def taken_apart(cells: Cells, rows: Int) -> Parts:
     error."""
     texts, index = different_texts(cells, rows)
     count = len(texts)
+    # an entry for each different text, spread over the rows at the end
     layout = np.full(count, NO_MOMENT, np.uint8)
     separator = np.zeros(count, np.uint8)
     numbers = np.zeros((count, 3), np.int64)
@@ -277,6 +278,7 @@ class DateEvidence:
         for separator in sorted(separators):
             orders[separator], is_guess = self._orders(separator, usual)
             is_ambiguous = is_ambiguous or is_guess
+        # a column is of days or of times alone, whichever are more
         times = self.sure.get(TIME, 0)
         dated = self._dated(orders)
         only_time = times > dated
@@ -591,6 +593,7 @@ class _Collector:
         counts = np.bincount(index, minlength=len(texts))
         every_text = np.arange(len(texts))
         parts = taken_apart(Cells.of(texts), every_text)
+        # whether the numbers are a day: as their layout tells, and in each order that may be meant
         _, is_day = parts.moments(YEAR_FIRST)
         fits: dict[str, Mask] = {}
         for order in UNTOLD:
@@ -731,6 +734,8 @@ class DateNotation:
         value is NaN): what the kernel reads, as `taken_apart` and `_moments` would; without the
         kernel, and of times alone, only null cells are done."""
         if kernel.C and not self.only_time:
+            # the kernel tries one order for each separator; cells that fit another are left to be
+            # read one by one
             firsts = bytearray(len(SEPARATORS))
             for separator, orders in self._orders_tried().items():
                 place = SEPARATORS.index(separator.encode())
@@ -832,6 +837,7 @@ class DateNotation:
     @classmethod
     def from_json(cls, facts: Facts) -> DateNotation:
         """The notation that to_json wrote; ValueError, TypeError or KeyError if it is none."""
+        # what is no mapping or has no such key raises here; all else is checked below
         orders = {}
         for separator, chosen in facts["orders"].items():
             orders[separator] = tuple(chosen)
@@ -918,6 +924,7 @@ def _three_numbers(
     short_year = f"{year % 100:02d}"
     full_year = f"{year:04d}"
     first_width, second_width, third_width = style.widths
+    # yymmdd is always of two digits each
     if style.layout == SHORT_YEAR_FIRST:
         parts = [short_year, f"{month:02d}", f"{day:02d}"]
     elif style.layout == YEAR_FIRST:

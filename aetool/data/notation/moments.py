@@ -123,6 +123,7 @@ def taken_apart(text: str) -> Apart | None:
     text = text.strip()
     if not 4 <= len(text) <= LONGEST or not text[0].isalnum() or not _DIGIT.search(text):
         return None
+    # the commonest forms first
     if match := _NUMERIC.fullmatch(text):
         return _numeric(match)
     if match := _COMPACT.fullmatch(text):
@@ -130,6 +131,7 @@ def taken_apart(text: str) -> Apart | None:
     if match := (_YEAR_MONTH.fullmatch(text) or _MONTH_YEAR.fullmatch(text)):
         year = int(match["y"])
         month = int(match["m"])
+        # day 1 stands for the month
         separator = text[4] if match.re is _YEAR_MONTH.compiled else ""
         return Apart(MONTH, separator, year, month, 1, (4, len(match["m"]), 0), MIDNIGHT)
     if match := _TIME.fullmatch(text):
@@ -201,6 +203,7 @@ def _clock(match: re.Match[str]) -> Clock | None:
     hour = int(match["h"])
     minute = int(match["i"])
     second = int(match["e"] or 0)
+    # a clock of twelve hours: 12 am is midnight, 12 pm is noon
     if match["half"]:
         if not 1 <= hour <= 12:
             return None

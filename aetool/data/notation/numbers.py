@@ -379,6 +379,7 @@ class _Collector:
     def evidence(self) -> NumberEvidence:
         """Count all cells, and return what they are evidence of; to be called once."""
         every_row = np.arange(len(self.cells))
+        # the usual style first; then those of what is left, as long as many cells are
         unread = self._plain(every_row, Style())
         for _ in range(MOST_STYLES):
             if len(unread) < FEW_LEFT or not kernel.C:
@@ -417,6 +418,7 @@ class _Collector:
         amount = manners.total()
         if amount < len(texts) / 2:
             return None
+        # a decimal comma only if more than half can be read in no other way
         has_commas = amount < 2 * _commas(manners)
         mark = COMMA if has_commas else POINT
         group = _group(manners, mark)
@@ -502,6 +504,7 @@ class _Collector:
         if number is None or either is None:
             self.odd[text] += count
             return
+        # what tells the decimal mark of the column: which marks this one fits, if it has any
         marked = POINT in number.core or COMMA in number.core
         marks = Marks(point is not None, comma is not None, marked)
         manner = _manner(number, marks)
@@ -649,6 +652,7 @@ class NumberNotation:
         written = numeral(text)
         if written is None:
             return odd
+        # 1, unless a magnitude such as k stands behind the digits
         factor = Factor()
         if self.magnitudes:
             family = FAMILIES[self.magnitudes]
@@ -735,6 +739,7 @@ class NumberNotation:
     def from_json(cls, facts: Facts) -> NumberNotation:
         """The notation that to_json wrote; ValueError, TypeError or KeyError if it is none."""
         words = facts.get("gap_words", [])
+        # unknown names raise a TypeError here; what the fields hold is checked below
         notation = cls(**{**facts, "gap_words": tuple(words)})
         texts = (
             notation.unit,

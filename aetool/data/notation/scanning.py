@@ -158,6 +158,7 @@ def by_arrays(cells: Cells, style: Style) -> Scan:
 
     empty = cells.null | (length == 0)
     form[empty] = EMPTY
+    # one long cell would make the matrix of all as wide
     rows = np.flatnonzero(~empty & (length <= LONGEST))
     if not len(rows):
         return scanned

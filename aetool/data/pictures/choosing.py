@@ -384,6 +384,7 @@ def _line(source: ImageSource, sights: Sequence[Sight], framing: Framing, asked:
     framing_words = framing.told()
     if framing_words:
         remarks.append(f"{count} {of_sizes}: {framing_words}")
+    # they are made smaller for the time alone: the user may want that otherwise
     was_asked = asked.resize or asked.crop
     if framing.resize and len(sizes) == 1 and not was_asked:
         width, _ = sizes[0]
@@ -392,6 +393,7 @@ def _line(source: ImageSource, sights: Sequence[Sight], framing: Framing, asked:
     if 0 < coloured < len(sights) or (coloured and asked.grey):
         kind = "in colour" if framing.channels == 3 else "in gray"
         remarks.append(f"{coloured:,} of {count} are in colour: all are seen {kind}")
+    # by their headers: most with a channel of opacity are opaque all over
     transparent = sum(sight.alpha for sight in sights)
     if transparent:
         ground = "white" if framing.background == WHITE else "black"

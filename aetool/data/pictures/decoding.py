@@ -375,6 +375,7 @@ def sight_of_memory(thing: object) -> Sight | str:
         height, width = thing.shape[:2]
         if not height or not width:
             return f"has no pixels, being {width} x {height}"
+        # as `of_array` takes them: two and four channels have opacity last
         channels = thing.shape[2] if thing.ndim == 3 else 1
         return Sight(
             width=width,

@@ -82,6 +82,7 @@ class FramedSource(ImageSource):
         if self._kept is not None:
             yield from self._kept
             return
+        # kept while they are few enough; what is over that is not, and nothing is kept at the end
         readable: list[tuple[int, Pixels]] = []
         size = 0
         for record, picture in enumerate(self.source.pictures()):
@@ -120,9 +121,11 @@ class FramedSource(ImageSource):
                 yield first, pixels
                 first += len(pixels)
             return
+        # large pictures make small batches, of one at least
         most = max(1, min(BATCH, BATCH_BYTES // int(np.prod(self.shape))))
         batch: list[Pixels] = []
         for number, picture in self._one_by_one():
+            # numbers of a batch follow one another: behind a gap a new one begins
             if batch and (number != first + len(batch) or len(batch) == most):
                 yield first, np.stack(batch)
                 batch = []
@@ -139,7 +142,7 @@ class FramedSource(ImageSource):
         tiles."""
         numbers: list[int] = []
         pictures: list[Pixels] = []
-        waiting = 0
+        waiting = 0  # tiles of the pictures in hand
         for record, picture in self.whole():
             numbers.append(record)
             pictures.append(picture)

@@ -182,6 +182,7 @@ class Framing:
     def told(self) -> str:
         """Say in words what the framing does to pictures, such as "resized to 256 x 192"; "" if it
         does nothing."""
+        # in the order in which it is done
         phrases = []
         if self.low < self.high:
             phrases.append(f"values {self.low:g} to {self.high:g} as black to white")

@@ -72,6 +72,7 @@ def to_fit(source: ImageSource, label: str | None, normal: Sequence[str]) -> Ima
         if normal:
             raise ParamError(f"{source.name}: no folders, by which pictures are labelled")
         return source
+    # first the part of the folder, then the labels within it
     own = _only(source, TO_FIT, "fitted")
     labels = labels_of(own.names)
     if normal:
@@ -84,6 +85,7 @@ def to_fit(source: ImageSource, label: str | None, normal: Sequence[str]) -> Ima
         said = f"fitted on {sum(wanted):,} of {len(wanted):,} pictures, those in "
         notices.say(source.name, said + " and ".join(f"{name}/" for name in normal))
         return own.selected(wanted)
+    # nothing was asked for, and some folder looks like ordinary pictures: a hint, no more
     ordinary = [name for name in dict.fromkeys(labels) if name.lower() in ORDINARY]
     if label is None and ordinary and len(set(labels)) > 1:
         remedy = f"{option('--normal')} {ordinary[0]} fits those alone"
