@@ -78,9 +78,9 @@ class TableYardstick:
         return columns.yardstick(table, source.name)
 
     def of_squares(self, squares: Mapping[str, float]) -> float:
-        """The error of an archive, 0 or more, that loses nothing but precision of numbers. squares:
-        by column the sum of squared errors; a column that is not in `numbers` counts as lost if its
-        sum is above 0."""
+        """The error of an archive, 0 or more, in standard deviations, that loses nothing but
+        precision of numbers. squares: by column the sum of squared errors; a column that is not in
+        `numbers` counts as lost if its sum is above 0."""
         of_numbers = {}
         of_others = []
         for name, square in squares.items():
@@ -95,9 +95,10 @@ class TableYardstick:
         return self._mean_root(of_numbers, of_others)
 
     def of_figures(self, figures: Mapping[str, Json]) -> float:
-        """The error of a lossy archive, by its figures' "errors": by column the root mean squared
-        error and the part of cells that is wrong. Columns that are neither in `numbers` nor in
-        `chance` do not count."""
+        """The error of a lossy archive, 0 or more, in standard deviations, by its figures'
+        "errors": by column "rmse", the root mean squared error, of numbers alone, and "wrong", the
+        part of cells, 0 to 1, that is wrong. Columns that are neither in `numbers` nor in `chance`
+        do not count."""
         of_numbers = {}
         of_others = []
         for name, errors in figures.get("errors", {}).items():

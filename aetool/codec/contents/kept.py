@@ -83,7 +83,7 @@ class KeptBytes(ByteContent):
         return self.text_of(block)
 
     def text_of(self, block: Block) -> bytes:
-        """The piece of the file that a decoded block restores."""
+        """The piece of the file that a decoded block restores; ArchiveError if it is damaged."""
         return blobs.unpack(block.columns[0].blobs[0])
 
     def pieces(
