@@ -150,7 +150,8 @@ def _member(
     """Read the header of the array in numpy's format that a file, which is at its beginning, holds.
 
     UnsuitedError unless it can be stored and fills the file's `size` bytes, header included,
-    exactly; one of UNREADABLE if there is no header. name, squeezed: as of Member.
+    exactly; one of UNREADABLE if there is no header. name: the array's; squeezed: whether it is
+    compressed in the .npz.
     """
     version = np.lib.format.read_magic(file)
     readers = {
@@ -250,8 +251,9 @@ class ArrayWriter:
 
 
 def _write(file: IO[bytes], member: Member, parts: Iterable[Array]) -> None:
-    """Write an array as the bytes of an .npy file. member, parts: as of ArrayWriter.add; of an
-    array in Fortran order all are gathered first."""
+    """Write an array as the bytes of an .npy file. member: its type, shape and order in memory;
+    parts: its rows, in order, (rows, ...) each, which of an array in Fortran order are gathered
+    first; of a scalar one array of no axes."""
     described = {
         "descr": np.lib.format.dtype_to_descr(member.dtype),
         "fortran_order": member.fortran,

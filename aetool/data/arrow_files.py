@@ -169,7 +169,7 @@ def open_table(path: Path, name: str) -> ArrowTable:
 def of_memory(data: InMemory, name: str) -> ArrowTable:
     """A DataFrame or Arrow table in memory as an ArrowTable, to be written as Parquet, or as an
     Arrow file where Parquet has not its types; UnsuitedError for types that neither gives back,
-    DataError as of `as_arrow`. name: for messages."""
+    DataError if a column has no type of Arrow. name: for messages."""
     table = as_arrow(data)
     described: Format = {
         "format": PARQUET,
@@ -238,7 +238,8 @@ def as_table(data: object) -> pa.Table:
 
 def as_arrow(data: InMemory) -> pa.Table:
     """Data as an Arrow table, with the index of a DataFrame; DataError if a column has no type of
-    Arrow, or mixes text and bytes, or if two columns have one name beside an index."""
+    Arrow, or mixes text and bytes, or if two columns have one name and the index is not 0, 1, 2
+    ..."""
     import pyarrow as pa
 
     if not is_frame(data):
@@ -669,8 +670,8 @@ def write_table(
     format: Format,
     whole: bool = True,
 ) -> None:
-    """Write batches of a schema as the kind of file that format, as of ArrowTable, says; `file` is
-    not closed.
+    """Write batches of a schema as the kind of file that format says (see ArrowTable): Parquet, or
+    an Arrow file or stream. `file` is not closed.
 
     whole: whether these are all records and columns; only then are the source's groups of rows and
     sorting written again. Errors of Arrow for types that the kind of file has not.
@@ -724,8 +725,10 @@ def _write_parquet(
     groups: Iterator[pa.Table],
     format: Format,
 ) -> None:
-    """Write tables of a schema to a Parquet file, each as one group of rows. format: as of
-    ArrowTable; what it lacks is ZSTD, and types of version 2.6."""
+    """Write tables of a schema to a Parquet file, each as one group of rows. format: "compression"
+    (ZSTD if missing), "version" of Parquet's types (2.6), "integers", whether decimals are stored
+    as such, and "sorted", [place of the column, descending, nulls first] of each column by which
+    the records are sorted."""
     import pyarrow.parquet as pq
 
     options: dict[str, Json] = {
@@ -749,8 +752,8 @@ def _write_arrow(
     groups: Iterator[pa.Table],
     format: Format,
 ) -> None:
-    """Write tables of a schema to an Arrow file, or a stream if format says so, each as one
-    batch; not compressed, unless format says how."""
+    """Write tables of a schema to an Arrow file, or a stream if format["stream"] is True, each as
+    one batch, or none if it is empty; not compressed, unless format["compression"] says how."""
     from pyarrow import ipc
 
     options = ipc.IpcWriteOptions(compression=format.get("compression"))

@@ -258,7 +258,8 @@ def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
 def _by_columns(frame: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
     """Convert a DataFrame that Arrow does not take as a whole, column by column: (an Arrow table,
     without the index; the places, from 0, of columns that became text, see `_column`). Its columns
-    have different names, all texts. name, DataError: as of `_column`."""
+    have different names, all texts. name: for messages. DataError for values that are no numbers,
+    texts or moments."""
     import pyarrow as pa
 
     columns = {}
@@ -344,8 +345,8 @@ class CopiedTable(ArrowFileSource):
     """A table that was written to a temporary Arrow file, and is read from there.
 
     place: of that file, which lasts as long as the source. original: the file or folder whose
-    records these are; None if no file has just these. strings_are_cells: as of ArrowSource; where
-    it is True, `dtypes` is empty, as of CSV.
+    records these are; None if no file has just these. strings_are_cells: whether strings may be
+    numbers or dates, as in CSV; `dtypes` is empty then.
     """
 
     def __init__(
@@ -381,8 +382,9 @@ def copied(
 ) -> CopiedTable:
     """Write batches, at least one, all of one schema, to a temporary file; returns the table, which
     can be read again and again. Little of it is in memory at any time. name: for messages;
-    original, strings_are_cells: as of CopiedTable. DataError or NoRoomError where the file cannot
-    be written; errors of `batches` go through."""
+    original: the file or folder whose records these are, None if no file has just these;
+    strings_are_cells: whether strings may be numbers or dates, as in CSV. DataError or NoRoomError
+    where the file cannot be written; errors of `batches` go through."""
     import pyarrow as pa
 
     # it tells the schema before anything is written

@@ -108,7 +108,7 @@ def _of_dictionary(
 ) -> tuple[Values, bool]:
     """Convert a dictionary array, indices into distinct levels, as `values_of` does any other: (a
     column of values, whether it is text). Each level is converted once, and repeated where it
-    stands. is_wide: as of `values_of`, of the levels."""
+    stands. is_wide: whether to read integers among the levels as text."""
     import pyarrow as pa
     from pyarrow import compute
 

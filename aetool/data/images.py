@@ -99,7 +99,7 @@ class ImageSource:
 
     def pictures(self) -> Iterator[Decoded | str]:
         """Yield the pictures in order; in place of one that cannot be read, the reason, a str. Each
-        call begins anew. DataError as of `batches`."""
+        call begins anew. DataError for a file that does not hold what its header says."""
         for batch in self.batches():
             for pixels in batch:
                 yield Decoded(_channels_last(pixels))
@@ -287,7 +287,8 @@ class PictureFiles(ImageSource):
 
     @property
     def sights(self) -> Sequence[Sight | str]:
-        """For each picture its size and mode, or why it cannot be read."""
+        """For each picture, in order, its size and mode, or, as a str, why it cannot be read; the
+        header of each file is read, once."""
         return [record.sight for record in self.records]
 
     def pictures(self) -> Iterator[Decoded | str]:
@@ -742,7 +743,7 @@ class ListSource(ImageSource):
 
     @cached_property
     def sights(self) -> Sequence[Sight | str]:
-        """For each picture its size and mode, or why it cannot be read."""
+        """For each picture, in order, its size and mode, or, as a str, why it cannot be read."""
         return [decoding.sight_of_memory(picture) for picture in self.in_memory]
 
     def pictures(self) -> Iterator[Decoded | str]:

@@ -59,8 +59,8 @@ class JsonLinesSource(TableSource):
 
     def _records(self) -> Iterator[tuple[int, Record]]:
         """Yield (number of its line, from 0, record) of each record; blank lines are counted, and
-        are no records. Halves of surrogate pairs are U+FFFD. DataError as of `_record`;
-        UnicodeDecodeError for bytes that are not UTF-8."""
+        are no records. Halves of surrogate pairs are U+FFFD. DataError for a line that is no JSON,
+        no object, or has a key twice; UnicodeDecodeError for bytes that are not UTF-8."""
         stream = open_stream(self.path)
         with io.TextIOWrapper(stream, "utf-8-sig") as lines:
             for number, line in enumerate(lines):
@@ -196,7 +196,8 @@ def _are_all(values: Sequence[object], kind: type) -> bool:
 def _records_of_object(document: Record, name: str) -> list[Record]:
     """The records of a JSON object: of columns by name, of records by number, of names beside rows
     ("columns", "data"), or with a schema ("schema", "data"), as pandas writes them; any other
-    object is one record. name: for messages and notices; DataError as of `_records_of_rows`."""
+    object is one record. name: for messages and notices; DataError for rows of different
+    lengths."""
     # as pandas writes it with orient="split"
     if document.keys() - {"index"} == {"columns", "data"}:
         rows = document["data"]

@@ -53,7 +53,8 @@ class FileAt:
 
 @dataclass(frozen=True)
 class BytesAt:
-    """Bytes start:stop of a file, and their digest, as of `_digest_of`."""
+    """Bytes start:stop of a file, and their digest, 16 bytes of BLAKE2b, by which other content is
+    told apart."""
 
     file: FileAt
     start: int

@@ -42,8 +42,9 @@ class Masks:
             raise DataError(f"{folder}: no masks in it: pictures with {' '.join(SUFFIXES)}")
 
     def path_of(self, picture: str) -> Path | None:
-        """The file of a picture's mask, the first of those that the class names; None if it has
-        none. picture: its name, a path with /, as a source of pictures calls it."""
+        """The file of a picture's mask; None if it has none. picture: its name, a path with /, as a
+        source of pictures calls it. Of a/b/003.jpg the first of a/b/003_mask, a/b/003, b/003_mask,
+        b/003, 003_mask and 003, with any suffix of SUFFIXES and in any case of letters."""
         inside = PurePosixPath(picture).with_suffix("")
         for first in range(len(inside.parts)):
             stem = "/".join(inside.parts[first:]).lower()
@@ -54,7 +55,7 @@ class Masks:
 
     def of(self, picture: str, framing: Framing, height: int, width: int) -> Mask | None:
         """The mask of a picture, (height, width) bool: True where it is defective, as a model sees
-        it; None without a mask. picture: its name, as of `path_of`; height, width: in pixels, of
+        it; None without a mask. picture: its name, a path with /; height, width: in pixels, of
         the picture as the model sees it.
 
         A mask goes the way of its picture: it is cropped and resized by the framing, unless it has

@@ -311,8 +311,8 @@ def _of_tables(tables: Iterator[pa.Table], name: str) -> Held:
 
 
 def _copied(tables: Sequence[pa.Table], name: str) -> CopiedTable:
-    """Tables, at least one, one below the other, as a copy in a temporary file; name, DataError: as
-    of `_joined`."""
+    """Tables, at least one, one below the other, as a copy in a temporary file; name: for messages.
+    DataError if a column has no type in common, or the file cannot be written."""
     joined = _joined(tables, name)
     return arrow_source.copied(name, iter(joined.to_batches()))
 
@@ -321,8 +321,8 @@ def _batches_in(
     schema: pa.Schema,
     copies: Sequence[CopiedTable],
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the batches of copies, one after the other, each with the columns and types of a
-    schema, as of `_as_in`."""
+    """Yield the batches of copies, one after the other, each with the columns, in order, and types
+    of a schema; columns that a copy lacks are all gaps."""
     # what a column is may be known by a later part only
     for copy in copies:
         table = _as_in(copy.table(), schema)

@@ -113,10 +113,10 @@ class TextPiece:
 
 @dataclass(frozen=True)
 class ChainedPiece:
-    """A piece of one of several tables that are read as one. chain: these, as of
-    ChainSource.without_tables; own: the values, by column, that the path of the piece's file adds;
-    names: of all columns, in order; first: the number, from 0, of its first record among those of
-    all tables."""
+    """A piece of one of several tables that are read as one. chain: these, as
+    ChainSource.without_tables returns them; own: the values, by column, that the path of the
+    piece's file adds; names: of all columns, in order; first: the number, from 0, of its first
+    record among those of all tables."""
 
     piece: ParquetPiece | TextPiece
     chain: ChainSource
@@ -130,8 +130,9 @@ class ChainedPiece:
         return self.piece.rows
 
     def tables(self, left: text.LeftOut) -> Iterator[Table]:
-        """Yield the records as those of all tables together, batch by batch; left: as of TextPiece.
-        DataError as of the piece, and if its columns are not those in `names`."""
+        """Yield the records as those of all tables together, batch by batch; left: collects, in
+        place, which lines are no records. DataError if the file is gone or changed, a record is not
+        right, or the columns are not those in `names`."""
         row = self.first
         for batch in self.piece.tables(left):
             yield self.chain.one_of_all(batch, self.own, self.names, row, self.piece.name)
@@ -166,8 +167,8 @@ def pieces_of(source: TableSource, finer: int = 1) -> Iterator[Piece] | None:
 
 def _of_parquet(source: ArrowFileSource, finer: int) -> Iterator[ParquetPiece]:
     """Yield the records of a Parquet file as pieces, in order: small groups of rows are joined, and
-    large ones, if the pieces are to be finer, sliced into at most MOST_SLICES. finer: as of
-    `pieces_of`."""
+    large ones, if the pieces are to be finer, sliced into at most MOST_SLICES. finer: how many
+    times smaller pieces are to be than usual, at least 1."""
     stamp = source.path.stat().st_size
     most = max(ROWS, MOST_CELLS // max(1, len(source.schema)))
     most = max(1, most // finer)
@@ -211,7 +212,7 @@ def _is_plain(source: CsvSource) -> bool:
 def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
     """Yield the pieces of a text that `_is_plain`, in order, each beginning at a record, of about
     TEXT_BYTES / finer bytes; the text is read once for that. Nothing of a text without records.
-    finer: as of `pieces_of`. DataError for a record that is too long."""
+    DataError for a record that is too long."""
     stamp = source.path.stat().st_size
     dialect = source.dialect
     names = next(iter(source.batches())).names
@@ -244,7 +245,7 @@ def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
 
 def _of_chain(chain: ChainSource, finer: int) -> Iterator[ChainedPiece] | None:
     """The pieces of all tables of a chain, in order; None if one of them cannot be cut, or is a
-    chain itself. finer: as of `pieces_of`."""
+    chain itself. finer: how many times smaller pieces are to be than usual, at least 1."""
     first = pieces_of(chain.sources[0])
     if first is None:
         return None
@@ -259,7 +260,7 @@ def _of_chain(chain: ChainSource, finer: int) -> Iterator[ChainedPiece] | None:
 def _chained(chain: ChainSource, finer: int) -> Iterator[ChainedPiece]:
     """Yield the pieces of all tables of a chain, none of which is itself a chain and all of which
     can be cut, each with the values that its path adds and the number, from 0, of its first record
-    among all. finer: as of `pieces_of`."""
+    among all. finer: how many times smaller pieces are to be than usual, at least 1."""
     names = next(iter(chain.batches())).names
     alone = chain.without_tables()
     row = 0

@@ -153,8 +153,8 @@ def _pictures(
 ) -> PluginPictures:
     """Write batches of pictures, (n, height, width[, 3]) uint8 each, to a temporary file, and open
     it as a source. name: what messages call it; first: the first batch, others: all behind it;
-    original: where the plugin read them. DataError as of `_checked` and images.ArraySource,
-    NoRoomError if the file cannot be written."""
+    original: where the plugin read them. DataError if the plugin fails, or for a shape that
+    pictures have not; NoRoomError if the file cannot be written."""
     count = 0
 
     def write(file: BinaryIO) -> None:
@@ -178,7 +178,7 @@ def _pictures(
 
 def writer_of(target: Path) -> OwnedReader | None:
     """The plugin's reader that takes a file or folder of this name and can write it; None if there
-    is none, or it is "-", standard output. DataError as of `reader_of`."""
+    is none, or it is "-", standard output. DataError if a reader fails when it is asked."""
     owned = None if str(target) == "-" else reader_of(target, str(target))
     if owned is not None and owned.can_write:
         return owned

@@ -97,8 +97,8 @@ class CsvSource(TableSource):
 
     def open_text(self) -> BinaryIO:
         """Open the file's text, decompressed, as UTF-8, by the encoding that its bytes suggest,
-        whatever the user says of it; the caller closes it. Errors of streams.open_stream and
-        encodings.utf8."""
+        whatever the user says of it; the caller closes it. DataError if it cannot be opened;
+        reading raises it where the file is damaged or its bytes are not of that encoding."""
         return encodings.utf8(streams.open_stream(self.path), self.dialect.encoding)
 
     def batches(self) -> Iterator[Table]:
@@ -181,8 +181,9 @@ def open_source(data: object, model_reading: Reading = NOTHING) -> Source:
 
 def _open_path(path: str | os.PathLike[str], reading: Reading, model_reading: Reading) -> Source:
     """Open what a path names: a file, a folder, all files of a pattern or of an address, as one
-    source, or with "::" a part of a file. reading, model_reading: as of CsvSource; a part of a file
-    needs neither. DataError and ParamError as of `open_source`."""
+    source, or with "::" a part of a file. reading: the user's settings of how text is written;
+    model_reading: those of a model's table. DataError if there is nothing, or it cannot be read,
+    ParamError for a text that is not as the user says."""
     inside = inside_of(path)
     if inside is not None:
         return open_inside(*inside)
@@ -299,9 +300,9 @@ def _table_of_parts(
 
 def _open_folder(path: Path, name: str, reading: Reading, model_reading: Reading) -> Source:
     """Open a folder, with all below it: as pictures, or as one table if more of its files are parts
-    of a table, as of chains.is_part, than pictures; which files are left out is said as a notice.
-    name: for messages; reading, model_reading: as of `open_place`. DataError as of
-    images.FolderSource and `open_place`."""
+    of a table (see chains.is_part) than pictures; which files are left out is said as a notice.
+    name: for messages; reading: the user's settings of how text is written; model_reading: those of
+    a model's table. DataError if there is no file in it, or one cannot be read."""
     folder = images.FolderSource(path, name)
     parts = [part for part in folder.others if chains.is_part(part)]
     # what most of its files are decides: a few notes among pictures are no table

@@ -163,8 +163,9 @@ class _Reader:
             yield Table(self.names, (no_cells,) * len(self.names))
 
     def tables_behind(self, pieces: Iterator[bytes], before: Before) -> Iterator[Table]:
-        """Yield the records of a part of a text, batch by batch; errors as of `tables`. pieces:
-        bytes of whole records, in UTF-8; before: what comes before them."""
+        """Yield the records of a part of a text, batch by batch. pieces: bytes of whole records, in
+        UTF-8; before: what comes before them. DataError for a record that is not right,
+        NoTableError for one that is too long."""
         self.names = before.names
         self.rows = before.rows
         self.lines = before.lines
@@ -384,7 +385,7 @@ class _Reader:
 
         Empty fields at the end of lines are left out where blanks part fields, or where all records
         have one; lines at the end with other numbers of fields may be no records, and are kept in
-        `left_out` as the text's footer, or are a DataError as of `_keep_for_footer`.
+        `left_out` as the text's footer; DataError for those that cannot be such.
         """
         columns = len(self.names)
         if records.columns == columns and not self.left_out.footer:

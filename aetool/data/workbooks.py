@@ -57,8 +57,8 @@ def open_sheet(path: Path, name: str, wanted: str) -> CopiedTable:
 def _open_sheet(stream: BinaryIO, place: files.Place, wanted: str) -> CopiedTable:
     """Copy a sheet of an Excel workbook to a table, once openpyxl is known to be there. stream: the
     opened file; place: where it lies; wanted: the sheet's name, "" for the first, of which a notice
-    is said if there are others. DataError for what is no workbook, or has no such sheet, and as of
-    `_batches`."""
+    is said if there are others. DataError for what is no workbook, has no such sheet, or a sheet
+    that is empty or has cells beside its columns."""
     import openpyxl
 
     name = place.name

@@ -136,8 +136,8 @@ def _write_csv(
 
 
 def _rule_of(format: Mapping[str, Json]) -> Rule:
-    """The rule by which a text of this format, as of `_write_csv`, is cut into records: its
-    delimiter, and whether blanks behind that are skipped."""
+    """The rule by which a text of this format is cut into records: its "delimiter", and whether
+    blanks behind that are skipped ("space", False if it is not there)."""
     skips_blanks = bool(format.get("space"))
     return Rule(format["delimiter"], skips_blanks)
 
@@ -170,8 +170,8 @@ def _json_values(
     how: Mapping[str, Json],
 ) -> list[str]:
     """The values of a column, (rows,), as texts of JSON, gaps as null. dtype: the source's type, of
-    which only "bool" matters: its texts true and false get no quotes; how: as of `text_of`, of
-    which only "decimals" is used."""
+    which only "bool" matters: its texts true and false get no quotes; how: of its entries only
+    "decimals" is used, digits behind the point or None for seven digits in all."""
     if isinstance(column, list):
         # truth values are the words true and false, without quotes
         quote = json.dumps if dtype != "bool" else str
@@ -296,7 +296,8 @@ def _write_parquet(
     dtypes: Mapping[str, str],
 ) -> None:
     """Write batches of columns, by name, to a file as Parquet, each as a group of rows, compressed
-    by ZSTD; without batches nothing is written. dtypes, DataError: as of `arrow_table`."""
+    by ZSTD; without batches nothing is written. dtypes: Arrow's names of the source's types, by
+    column. DataError for a text that is no value of its column's type."""
     import pyarrow.parquet as pq
 
     writer = None
@@ -319,7 +320,8 @@ def _write_arrow(
     as_stream: bool,
 ) -> None:
     """Write batches of columns, by name, to a file in Arrow's format, or as a stream of it, not
-    compressed; without batches nothing is written. dtypes, DataError: as of `arrow_table`."""
+    compressed; without batches nothing is written. dtypes: Arrow's names of the source's types, by
+    column. DataError for a text that is no value of its column's type."""
     from pyarrow import ipc
 
     begin = ipc.new_stream if as_stream else ipc.new_file
@@ -390,8 +392,8 @@ def frame_of(
 ) -> pd.DataFrame:
     """Batches of columns, at least one, as one DataFrame, without an index of its own. dtypes:
     Arrow's names of the source's types, by column; pandas: the dtypes, by column, of the DataFrame
-    that it was, {} if it was none. DataError as of `arrow_table`; ValueError or TypeError of pandas
-    where a column cannot be of its dtype."""
+    that it was, {} if it was none. DataError for a text that is no value of its column's type;
+    ValueError or TypeError of pandas where a column cannot be of its dtype."""
     import pyarrow as pa
 
     # by way of Arrow, whose types are those of `dtypes`
@@ -411,8 +413,9 @@ def frame_of_text(
     names: Sequence[str],
 ) -> pd.DataFrame:
     """A DataFrame of a table in text, its types as pandas.read_csv tells them. body: the text's
-    bytes, in UTF-8 or Latin-1; format: how it is written, as of `_write_csv`, with "decimal", the
-    decimal mark; names: of all its columns, used if it has no header, or no record."""
+    bytes, in UTF-8 or Latin-1; format: "delimiter", "header" (whether there is one), "decimal", the
+    decimal mark, and perhaps "space", whether blanks behind delimiters are skipped; names: of all
+    its columns, used if it has no header, or no record."""
     import pandas as pd
 
     rule = _rule_of(format)

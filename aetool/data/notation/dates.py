@@ -547,7 +547,8 @@ class _Collector:
         """Count the cells of these rows, all in one style, by the orders that they fit. rows: the
         places of these cells in `fitting` and in the arrays of `moments_of`, (n,) each, which have
         an entry for every cell of the caller's: in `fitting` a bit, 1, 2 or 4, for each order of
-        UNTOLD that the cell fits, in moments_of[order] its moment, epoch seconds, in that order."""
+        UNTOLD that the cell fits, in moments_of[order] its moment, epoch seconds, in that order.
+        Counts in `untold`, and notes in `varied` the numbers of cells that fit several."""
         bits_of_rows = fitting[rows]
         counts = np.bincount(bits_of_rows)
         for bits, count in enumerate(counts.tolist()):
@@ -730,9 +731,9 @@ class DateNotation:
         return DateReading(value, state)
 
     def _plain(self, cells: Cells) -> tuple[Float, Bytes, Int]:
-        """((n,) value, (n,) state, as of DateReading; the rows still to be read, ascending, whose
-        value is NaN): what the kernel reads, as `taken_apart` and `_moments` would; without the
-        kernel, and of times alone, only null cells are done."""
+        """((n,) value, epoch seconds or NaN; (n,) state, VALUE or GAP; the rows still to be read,
+        ascending, of which both mean nothing): what the kernel reads, as `taken_apart` and
+        `_moments` would; without the kernel, and of times alone, only null cells are done."""
         if kernel.C and not self.only_time:
             # the kernel tries one order for each separator; cells that fit another are left to be
             # read one by one
@@ -750,7 +751,8 @@ class DateNotation:
         return value, state, np.flatnonzero(form == LEFT)
 
     def is_gap(self, cells: Cells) -> Mask:
-        """(n,) bool: where a cell is a gap in this column, as of gaps.is_gap."""
+        """(n,) bool: where a cell is a gap in this column: null, empty, blank, or a word for a gap,
+        the user's included (see gaps.is_gap)."""
         return is_gap(cells, self.gap_words)
 
     def _moments(self, parts: Parts) -> tuple[Float, Mask]:

@@ -72,7 +72,8 @@ class Numeral:
 
     @property
     def unit(self) -> str:
-        """The unit or currency, as of `unit_of`, before or behind the digits; "" without one."""
+        """The unit or currency before or behind the digits, without blanks around it, EUR as €; ""
+        without one."""
         return unit_of(self.before, self.after)
 
     def read(self, mark: str, factor: Factor = ONE) -> Read | None:

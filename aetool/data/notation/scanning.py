@@ -71,8 +71,9 @@ def scan(cells: Cells, style: Style) -> Scan:
 
 
 def by_kernel(cells: Cells, style: Style) -> Scan:
-    """Read as `scan` says, by the compiled kernel, which must be there; also groups of three
-    digits, `before` and `after`, parentheses (for negative numbers) and exponents."""
+    """Read the cells that are plain numbers of this style by the compiled kernel, which must be
+    there, also those with groups of three digits, `before` and `after`, parentheses (for negative
+    numbers) and exponents; blank cells are EMPTY, all others LEFT."""
     count = len(cells)
     # The kernel writes into these arrays, an entry for every cell: they need no first values.
     value = np.empty(count)
@@ -146,9 +147,9 @@ def _leading_bits(power: int) -> int:
 
 
 def by_arrays(cells: Cells, style: Style) -> Scan:
-    """Read as `scan` says, without the kernel: only digits with one decimal mark or none, perhaps a
-    sign in front, and blanks around them, in cells of at most LONGEST bytes. Of the style only the
-    decimal mark is used."""
+    """Read the cells that are plain numbers without the kernel: only digits with one decimal mark
+    or none, perhaps a sign in front, and blanks around them, in cells of at most LONGEST bytes;
+    blank cells are EMPTY, all others LEFT. Of the style only the decimal mark is used."""
     count = len(cells)
     length = np.asarray(cells.stop - cells.start)
     value = np.full(count, np.nan)
@@ -206,9 +207,9 @@ def _floats(matrix: Matrix, decimal: str) -> Float:
 
 
 def _forms(matrix: Matrix, mark: int) -> tuple[Bytes, npt.NDArray[np.int16], Mask]:
-    """((n,) form, (n,) decimals, as of Scan; (n,) bool: whether it is a plain number, else both
-    mean nothing) of cells. matrix: (n, width) uint8, at least one byte wide, their bytes, zeros
-    behind each; mark: the decimal mark's byte."""
+    """((n,) form, a sum of MARKED, EITHER and PADDED; (n,) decimals, digits behind the mark; (n,)
+    bool: whether it is a plain number, else both mean nothing) of cells. matrix: (n, width) uint8,
+    at least one byte wide, their bytes, zeros behind each; mark: the decimal mark's byte."""
     cell_count, width = matrix.shape
     is_digit = (matrix >= ZERO) & (matrix <= NINE)
     is_mark = matrix == mark

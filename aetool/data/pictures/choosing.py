@@ -55,9 +55,9 @@ class Asked:
 
     @classmethod
     def of(cls, resize: Size, tile: Size, stride: Size, crop: Size, grey: bool) -> Asked:
-        """Parse the options as a user writes them, each as `size_of` takes it, into numbers of
-        pixels; of all but resize one number is a square. ParamError for what is no size, for a
-        stride without a tile, and for one that is longer than the tile."""
+        """Parse the options as a user writes them, such as 256, "256x192" or None if it is left
+        out, into numbers of pixels; of all but resize one number is a square. ParamError for what
+        is no size, for a stride without a tile, and for one that is longer than the tile."""
         asked = cls(
             size_of(option("--resize"), resize),
             _both(size_of(option("--tile"), tile)),

@@ -318,8 +318,8 @@ def _pixels(picture: Image.Image) -> Values:
 
 def of_array(pixels: Values) -> Decoded:
     """The picture of an array, (height, width) or (height, width, 1 .. 4), of any numbers or truth
-    values, which keep their type; of two channels the second, of four the fourth is opacity, as of
-    `_opacity`. UnreadableError for values that are not finite."""
+    values, which keep their type; of two channels the second, of four the fourth is opacity, which
+    becomes 0 .. 255, or None if all is opaque. UnreadableError for values that are not finite."""
     if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
         raise UnreadableError("holds values that are not finite")
     if pixels.ndim == 2:

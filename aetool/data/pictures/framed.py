@@ -156,7 +156,8 @@ class FramedSource(ImageSource):
             yield numbers, pictures
 
     def batches(self) -> Iterator[Pixels]:
-        """Yield the readable records in order, (n, channels, height, width) uint8 at a time."""
+        """Yield the readable records in order, (n, channels, height, width) uint8 at a time;
+        DataError for one that is not readable if strict."""
         for _, pixels in self.numbered():
             yield pixels
 
@@ -266,9 +267,10 @@ class FramedSource(ImageSource):
 
 
 def framed(source: ImageSource, framing: Framing, strict: bool = False) -> FramedSource:
-    """The pictures of a source as a model with this framing sees them. strict: as of FramedSource.
-    The same source, framing and strictness give the same object again, with the pictures that it
-    keeps; it is stored at the source."""
+    """The pictures of a source as a model with this framing sees them. strict: whether one that
+    cannot be read or framed is a DataError, and not left out. The same source, framing and
+    strictness give the same object again, with the pictures that it keeps; it is stored at the
+    source."""
     framed_before: dict[tuple[Framing, bool], FramedSource]
     framed_before = source.__dict__.setdefault("_framed", {})
     key = framing, strict
