@@ -281,8 +281,8 @@ def gathered(member: Member, parts: Iterable[Array]) -> Array:
 
 
 class Gathering:
-    """Joins the rows of an array, in memory, or in a temporary file if they take LARGE bytes or
-    more. member: its shape and type; whole: the array, whose missing rows are 0. NoRoomError if
+    """Joins the rows of an array, in memory, or in a temporary file if they take LARGE (2^26) bytes
+    or more. member: its shape and type; whole: the array, whose missing rows are 0. NoRoomError if
     there is no room for the file."""
 
     def __init__(self, member: Member) -> None:

@@ -69,8 +69,8 @@ class ArrowTable:
         self._batches: list[pa.RecordBatch] = []
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the records in order, as batches of at most ROWS records; none without records.
-        Each call begins anew. Errors of Arrow and OSError where a file is damaged."""
+        """Yield the records in order, as batches of at most ROWS (65,536) records; none without
+        records. Each call begins anew. Errors of Arrow and OSError where a file is damaged."""
         for batch, _ in self.located():
             yield batch
 
@@ -139,8 +139,8 @@ class ArrowTable:
 
 
 def kind_of(head: bytes) -> str:
-    """The kind of a file by its first bytes, HEAD or more: PARQUET, ARROW (a file or a stream), or
-    "" for any other."""
+    """The kind of a file by its first bytes, HEAD (6) or more: PARQUET, ARROW (a file or a stream),
+    or "" for any other."""
     if head.startswith(PARQUET_MAGIC):
         return PARQUET
     if head.startswith((ARROW_MAGIC, STREAM_MAGIC)):
@@ -487,9 +487,9 @@ def _said(column: pq.ColumnSchema) -> str:
 
 
 def _parquet_batches(path: Path) -> Iterator[cuts.Placed]:
-    """Yield the batches of a Parquet file in order, at most ROWS records each and none of two
-    groups, each with the numbers, from 0, of its row group and of the batch in the group. Errors of
-    Arrow and OSError where the file is damaged."""
+    """Yield the batches of a Parquet file in order, at most ROWS (65,536) records each and none of
+    two groups, each with the numbers, from 0, of its row group and of the batch in the group.
+    Errors of Arrow and OSError where the file is damaged."""
     import pyarrow.parquet as pq
 
     # read ahead, pyarrow keeps every byte that it has read
@@ -547,8 +547,8 @@ def arrow_batches(
     name: str,
     places: Sequence[int] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the records of an Arrow file or stream, at most ROWS at a time. places: of the columns
-    to read, from 0; None: all. name: for messages.
+    """Yield the records of an Arrow file or stream, at most ROWS (65,536) at a time. places: of the
+    columns to read, from 0; None: all. name: for messages.
 
     However large its batches are, little of an uncompressed file is in memory at any time.
     DataError where more follows behind the end of a stream; ArrowException, OSError or ValueError
@@ -625,8 +625,8 @@ class _Mapped:
             yield _valid(batch)
 
     def parts_of(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """Yield a batch as parts of at most ROWS records, each checked: ArrowInvalid if it is
-        damaged."""
+        """Yield a batch as parts of at most ROWS (65,536) records, each checked: ArrowInvalid if it
+        is damaged."""
         for first in range(0, batch.num_rows, ROWS):
             part = batch.slice(first, ROWS)
             part.validate(full=True)

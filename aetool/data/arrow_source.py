@@ -65,8 +65,8 @@ class ArrowSource(TableSource):
         raise NotImplementedError
 
     def batches(self) -> Iterator[Table]:
-        """Yield the records, at least ROWS at a time but for the last, and at least one batch.
-        DataError where the data are damaged."""
+        """Yield the records, at least ROWS (65,536) at a time but for the last, and at least one
+        batch. DataError where the data are damaged."""
         import pyarrow as pa
 
         row = 0
@@ -185,9 +185,9 @@ class ArrowFileSource(ArrowSource):
             return [metadata.row_group(group).num_rows for group in groups]
 
     def record_batches(self, groups: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield the records in Arrow's types, at most ROWS at a time. groups: of a Parquet file the
-        numbers, from 0, of the row groups to read; None: all; not looked at for an Arrow file.
-        ArrowException or OSError where it is damaged."""
+        """Yield the records in Arrow's types, at most ROWS (65,536) at a time. groups: of a Parquet
+        file the numbers, from 0, of the row groups to read; None: all; not looked at for an Arrow
+        file. ArrowException or OSError where it is damaged."""
         import pyarrow.parquet as pq
 
         if not self.is_parquet:
@@ -223,7 +223,7 @@ class ArrowMemorySource(ArrowSource):
         return batches
 
     def record_batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the table's batches, at most ROWS records each."""
+        """Yield the table's batches, at most ROWS (65,536) records each."""
         yield from self.table.to_batches(max_chunksize=ROWS)
 
 

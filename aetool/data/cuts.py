@@ -18,10 +18,11 @@ Placed: TypeAlias = "tuple[pa.RecordBatch, Raw]"
 def put_together(
     batches: Iterable[Placed], most_rows: int
 ) -> Iterator[tuple[pa.RecordBatch, tuple[Raw, ...]]]:
-    """Join small batches that follow one another, to at most most_rows records and MOST_BYTES bytes
-    each; yields each joined batch with the places in the file from which its parts came, in order.
-    A batch with more than that stays as it is, one without records is left out, and batches of
-    different dictionaries are not joined. batches: of one schema, each with its place."""
+    """Join small batches that follow one another, to at most most_rows records and MOST_BYTES
+    (2^26) bytes each; yields each joined batch with the places in the file from which its parts
+    came, in order. A batch with more than that stays as it is, one without records is left out, and
+    batches of different dictionaries are not joined. batches: of one schema, each with its
+    place."""
     parts: list[pa.RecordBatch] = []
     raws: list[Raw] = []
     rows = size = 0
@@ -68,8 +69,8 @@ def _of_the_same_dictionaries(batch: pa.RecordBatch, other: pa.RecordBatch) -> b
 
 def parts(batch: pa.RecordBatch, most_rows: int) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Cut a batch so that no part of two rows or more has more than most_rows rows, MOST_CELLS
-    cells or MOST_BYTES bytes; yields, in order, (number of the part's first row in the batch, from
-    0, part), nothing for a batch without rows. Parts are views, not copies."""
+    (2^22) cells or MOST_BYTES (2^26) bytes; yields, in order, (number of the part's first row in
+    the batch, from 0, part), nothing for a batch without rows. Parts are views, not copies."""
     step = max(1, min(most_rows, MOST_CELLS // max(1, batch.num_columns)))
     for first in range(0, batch.num_rows, step):
         yield from _halved(first, batch.slice(first, step))
@@ -77,7 +78,7 @@ def parts(batch: pa.RecordBatch, most_rows: int) -> Iterator[tuple[int, pa.Recor
 
 def _halved(first: int, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Yield (number of its first row, part) of the parts of a batch that is halved until each part
-    has at most MOST_BYTES bytes, or one row. first: the number of the batch's first row."""
+    has at most MOST_BYTES (2^26) bytes, or one row. first: the number of the batch's first row."""
     if batch.num_rows < 2 or batch.nbytes <= MOST_BYTES:
         yield first, batch
         return

@@ -102,8 +102,8 @@ def _query(database: sqlite3.Connection, name: str, wanted: str) -> str:
 
 
 def _rows(cursor: sqlite3.Cursor) -> Iterator[list[Row]]:
-    """Yield the records of a query from where the cursor is to its end, in lists of at most ROWS,
-    never empty. sqlite3.Error where it cannot be read."""
+    """Yield the records of a query from where the cursor is to its end, in lists of at most ROWS
+    (65,536), never empty. sqlite3.Error where it cannot be read."""
     while rows := cursor.fetchmany(ROWS):
         yield rows
 
@@ -128,8 +128,8 @@ def _schema(columns: list[str], cursor: sqlite3.Cursor) -> pa.Schema:
 
 
 def _batches(schema: pa.Schema, cursor: sqlite3.Cursor) -> Iterator[pa.RecordBatch]:
-    """Yield the records of a query as batches of this schema, that of `_schema`, at most ROWS each;
-    one batch without any if there are none. The cursor is read to its end."""
+    """Yield the records of a query as batches of this schema, that of `_schema`, at most ROWS
+    (65,536) each; one batch without any if there are none. The cursor is read to its end."""
     import pyarrow as pa
 
     count = 0
@@ -152,7 +152,8 @@ def _batches(schema: pa.Schema, cursor: sqlite3.Cursor) -> Iterator[pa.RecordBat
 
 
 def _as_cell(value: object) -> str | None:
-    """A value of a database as the text of a cell; bytes in hexadecimal digits, None for NULL."""
+    """A value of a database as the text of a cell: texts as they are, numbers as Python writes
+    them, bytes in hexadecimal digits; None for NULL."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bytes):

@@ -88,7 +88,7 @@ def is_picture(head: bytes) -> bool:
 
 def kind_of(head: bytes, name: str) -> str | None:
     """What a file is and how to get a table out of it, in words for a message, by `head`, its first
-    HEAD bytes; None if it is of none of KINDS and MARKUP, and no tar. name: the file's."""
+    HEAD (512) bytes; None if it is of none of KINDS and MARKUP, and no tar. name: the file's."""
     for kind in KINDS:
         if head.startswith(kind.first_bytes):
             return _said(kind, name)

@@ -203,8 +203,8 @@ def png(image: Image.Image, words: dict[str, str] | None = None) -> bytes:
 
 def gray_map(amounts: Amounts) -> bytes:
     """Write a map, (height, width) in multiples of the pixel threshold, as the bytes of a PNG of
-    16-bit gray, in which LEVELS levels are one threshold; a text in it says so. Amounts below 0 are
-    0, those above 65535 levels are 65535."""
+    16-bit gray, in which LEVELS (1,024) levels are one threshold; a text in it says so. Amounts
+    below 0 are 0, those above 65535 levels are 65535."""
     from PIL import Image
 
     above_zero = np.maximum(amounts, 0.0)
@@ -289,8 +289,8 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
 
 
 def _row(one: Shown) -> list[Image.Image]:
-    """The four pictures of a row of a sheet, as COLUMNS names them, each at most TILE pixels a
-    side; without an expectation the middle two are blank."""
+    """The four pictures of a row of a sheet, as COLUMNS names them, each at most TILE (176) pixels
+    a side; without an expectation the middle two are blank."""
     from PIL import Image
 
     times = _times(one.picture, TILE)
@@ -323,7 +323,7 @@ def _as_bytes(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
 
 def _tile(pixels: npt.NDArray[np.uint8], times: int) -> Image.Image:
     """An image of pixels, (height, width, 3), each side `times` as long, a whole number, and then
-    made smaller, in the same ratio of sides, if one has more than TILE pixels."""
+    made smaller, in the same ratio of sides, if one has more than TILE (176) pixels."""
     height, width, _ = pixels.shape
     # smaller sides are enlarged by a whole factor, larger ones made smaller by any
     size = width * times, height * times
@@ -346,7 +346,7 @@ def _enlarged(
 
 
 def _font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    """Pillow's own font, TEXT_SIZE pixels high."""
+    """Pillow's own font, TEXT_SIZE (13) pixels high."""
     from PIL import ImageFont
 
     return ImageFont.load_default(TEXT_SIZE)

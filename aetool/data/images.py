@@ -135,8 +135,8 @@ def _channels_last(pixels: PixelsOfAnyDepth) -> PixelsOfAnyDepth:
 
 def check_shape(name: str, shape: tuple[int, int, int]) -> None:
     """Raise DataError if pictures of this shape, (channels, height, width), are empty, have other
-    channels than 1 or 3, a side of more than MAX_SIDE, or more than MAX_PIXELS values, channels
-    counted."""
+    channels than 1 or 3, a side of more than MAX_SIDE (4,096), or more than MAX_PIXELS (2^22)
+    values, channels counted."""
     channels, height, width = shape
     is_too_long = max(height, width) > MAX_SIDE
     if is_too_long or channels not in (1, 3) or 0 in shape:
@@ -151,7 +151,7 @@ def check_shape(name: str, shape: tuple[int, int, int]) -> None:
 def contact_sheet(pixels: Pixels, across: int) -> bytes:
     """Draw pictures, (n, channels, height, width) uint8 of 1 or 3 channels, side by side on white,
     `across` in a row, row by row; returns the bytes of a PNG. Small ones are enlarged by a whole
-    factor, to at most ENLARGED pixels a side."""
+    factor, to at most ENLARGED (64) pixels a side."""
     from PIL import Image
 
     count, channels, height, width = pixels.shape
@@ -494,9 +494,11 @@ def pillow_picture(pixels: Pixels | Deep, mode: str = "") -> Image.Image:
 
 
 def plain_picture(path: Path) -> PlainPicture | None:
-    """The format, mode and pixels of a picture file that has nothing else to restore; None for
+    """The format, mode and pixels of a picture file that has nothing else to restore, notes of a
+    PNG (png_chunks.NOTE_KINDS: texts, times, resolution) aside, which are not restored. None for
     others: palettes of other formats than PNG, several channels of 16 bits, animations, lossy
-    formats, rotation or text beside the pixels, more than MAX_PIXELS pixels, damaged files."""
+    formats, EXIF such as a rotation, more than MAX_PIXELS (2^22) pixels, files that are damaged or
+    missing."""
     from PIL import Image
 
     try:
@@ -590,7 +592,7 @@ class IdxSource(ImageSource):
     ) -> None:
         """name: for messages and the suffix. open_stream: opens the file at a path, whose first
         four bytes are one of IDX, and unpacks it if it is compressed. DataError if the header is
-        cut short, and as of `check_shape`."""
+        cut short, or pictures are empty, too large or of other channels than 1 or 3."""
         self.path = path
         self._open = open_stream
         with open_stream(path) as stream:
@@ -615,8 +617,8 @@ class IdxSource(ImageSource):
         )
 
     def batches(self) -> Iterator[Pixels]:
-        """Yield the pictures in order, at most BATCH at a time; DataError for a file that has more
-        or fewer than its header says."""
+        """Yield the pictures in order, at most BATCH (512) at a time; DataError for a file that has
+        more or fewer than its header says."""
         channels, height, width = self.shape
         size = channels * height * width
         with self._open(self.path) as stream:
@@ -663,7 +665,8 @@ class ArraySource(ImageSource):
         key: str,
     ) -> None:
         """name: for messages; suffix: ".npy" or ".npz"; key: the array's name in its file, "" if it
-        has none. DataError for a type or shape that pictures have not, and as of `check_shape`."""
+        has none. DataError for a type or shape that pictures have not, or if they are empty or too
+        large (see `check_shape`)."""
         are_numbers = array.dtype.kind in "buif"
         has_channels = array.ndim == 4
         channels = array.shape[3] if has_channels else 1
@@ -713,8 +716,8 @@ class ArraySource(ImageSource):
         return decoding.of_array(self.array[record])
 
     def batches(self) -> Iterator[Pixels]:
-        """Yield the pictures in order, at most BATCH at a time, with the array's own type and all
-        its channels: only where it `is_uniform` these are those of `shape`."""
+        """Yield the pictures in order, at most BATCH (512) at a time, with the array's own type and
+        all its channels: only where it `is_uniform` these are those of `shape`."""
         for first in range(0, self.count, BATCH):
             # a part of a mapped file is read here, and no more of it
             part = np.asarray(self.array[first : first + BATCH])

@@ -29,9 +29,9 @@ Record = dict[str, Json]
 
 class JsonLinesSource(TableSource):
     """A table of JSON lines: each line is one object, a record; its columns are the keys of the
-    first ROWS records. Compressed or not, in UTF-8. name: for messages. All values are cells of
-    text; `dtypes` is filled while batches are read: "bool" or "string" of columns with texts,
-    truths or nested values."""
+    first ROWS (65,536) records. Compressed or not, in UTF-8. name: for messages. All values are
+    cells of text; `dtypes` is filled while batches are read: "bool" or "string" of columns with
+    texts, truths or nested values."""
 
     is_in_text = True
 
@@ -40,7 +40,7 @@ class JsonLinesSource(TableSource):
         self.path = path
 
     def batches(self) -> Iterator[Table]:
-        """Yield the records, ROWS at a time, numbered by their lines; nothing without any.
+        """Yield the records, ROWS (65,536) at a time, numbered by their lines; nothing without any.
         DataError for a line that is no object, and for a key that is new behind the first batch."""
         # the first batch tells the columns: a key that comes later is an error
         names: tuple[str, ...] = ()
@@ -134,13 +134,13 @@ class JsonLinesSource(TableSource):
 
 
 class JsonDocumentSource(JsonLinesSource):
-    """A table that is one JSON document of at most MOST_JSON bytes, read at once: a list of objects
-    or of rows, or an object in any form of `_records_of_object`. Its columns are the keys of all
-    records."""
+    """A table that is one JSON document of at most MOST_JSON (2^30) bytes, read at once: a list of
+    objects or of rows, or an object in any form of `_records_of_object`. Its columns are the keys
+    of all records."""
 
     def batches(self) -> Iterator[Table]:
-        """Yield the records, ROWS at a time; nothing without any. DataError for a document that is
-        too large, no JSON or no table."""
+        """Yield the records, ROWS (65,536) at a time; nothing without any. DataError for a document
+        that is too large, no JSON or no table."""
         records = _records_of(self._document(), self.name)
         # the names that the keys have once `_whole_characters` has mended them; two may become one
         mended = [_whole_text(key) for key in _keys(records)]
@@ -153,8 +153,8 @@ class JsonDocumentSource(JsonLinesSource):
             yield self._table(names, part, numbers)
 
     def _document(self) -> object:
-        """The parsed document, read at once; DataError if it has more than MOST_JSON bytes, is no
-        JSON in UTF-8, or an object in it has a key twice."""
+        """The parsed document, read at once; DataError if it has more than MOST_JSON (2^30) bytes,
+        is no JSON in UTF-8, or an object in it has a key twice."""
         with open_stream(self.path) as stream:
             # one byte more, to tell a document of just that size from a larger one
             raw = stream.read(MOST_JSON + 1)

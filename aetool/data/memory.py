@@ -247,9 +247,9 @@ def _of_csv(reader: object) -> files.Place:
 
 def _of_iterator(items: Iterator[object], name: str = "") -> Held:
     """The records of an iterator, of dictionaries, rows of values, or tables: a DataFrame of fewer
-    than AT_ONCE dictionaries or rows, else an Arrow table, or a copy in a file if it takes more
-    than LARGE bytes. name: for messages; "": that of the iterator's class. DataError if nothing
-    comes from it, or its items cannot be joined to a table."""
+    than AT_ONCE (100,000) dictionaries or rows, else an Arrow table, or a copy in a file if it
+    takes more than LARGE (2^26) bytes. name: for messages; "": that of the iterator's class.
+    DataError if nothing comes from it, or its items cannot be joined to a table."""
     called = name or type(items).__name__
     first = next(items, NOTHING)
     if first is NOTHING:
@@ -270,7 +270,8 @@ def _of_iterator(items: Iterator[object], name: str = "") -> Held:
 
 
 def _in_parts(items: Iterator[object]) -> Iterator[list[object]]:
-    """Yield lists of AT_ONCE items, the last of as many as are left; none without items."""
+    """Yield lists of AT_ONCE (100,000) items, the last of as many as are left; none without
+    items."""
     while part := list(itertools.islice(items, AT_ONCE)):
         yield part
 
@@ -291,8 +292,8 @@ def _table_of(data: object, name: str) -> pa.Table:
 
 def _of_tables(tables: Iterator[pa.Table], name: str) -> Held:
     """Join tables, at least one, one below the other: an Arrow table in memory, or a copy in a file
-    once they take more than LARGE bytes. Columns as of `_common_schema`. DataError if their columns
-    cannot be joined; name: for messages."""
+    once they take more than LARGE (2^26) bytes. Columns as of `_common_schema`. DataError if their
+    columns cannot be joined; name: for messages."""
     in_memory: list[pa.Table] = []
     copies: list[CopiedTable] = []
     for table in tables:
@@ -492,8 +493,8 @@ class _Bytes:
 
 def _arrow(data: object) -> Held:
     """An object that offers Arrow's protocol (see `offers_arrow`) as an Arrow table, a single array
-    as one column c1; a copy of it in a file if it is a stream of more than LARGE bytes, which is
-    read to its end. DataError if it is no table."""
+    as one column c1; a copy of it in a file if it is a stream of more than LARGE (2^26) bytes,
+    which is read to its end. DataError if it is no table."""
     import pyarrow as pa
 
     # a structure is a table of its fields, any other array one column

@@ -44,7 +44,8 @@ class ArraySource(TableSource):
         self.format["arrays"] = {key: list(array.shape[1:]) for key, array in arrays.items()}
 
     def batches(self) -> Iterator[Table]:
-        """Yield the rows, ROWS at a time, at least one batch; DataError if there are no columns."""
+        """Yield the rows, ROWS (65,536) at a time, at least one batch; DataError if there are no
+        columns."""
         if not self._columns:
             raise DataError(f"{self.name}: an array without columns")
         names = tuple(self._columns)
@@ -92,7 +93,7 @@ def is_array_file(head: bytes) -> bool:
 def open_arrays(path: Path, name: str, head: bytes) -> TableSource | images.ImageSource:
     """Open a file of numpy's, .npy mapped from the disk or .npz read into memory, as a source of
     records or pictures; DataError for what is none, holds Python objects or more than MAX_ARRAY
-    bytes in one array, and as of `of_arrays`.
+    (2^33) bytes in one array, and as of `of_arrays`.
 
     name: for messages; head: the file's first six bytes or more.
     """
@@ -137,9 +138,9 @@ def of_arrays(
 
 
 def _check_npz(path: Path, name: str) -> None:
-    """Raise DataError if an array of an .npz would take more than MAX_ARRAY bytes, or has a header
-    that is not right, or if the zip is of another program. name: for messages. BadZipFile, OSError
-    or ValueError if it cannot be read."""
+    """Raise DataError if an array of an .npz would take more than MAX_ARRAY (2^33) bytes, or has a
+    header that is not right, or if the zip is of another program. name: for messages. BadZipFile,
+    OSError or ValueError if it cannot be read."""
     with zipfile.ZipFile(path) as archive:
         program = foreign.zip_of(archive.namelist(), name)
         if program is not None:
@@ -154,9 +155,9 @@ def _check_npz(path: Path, name: str) -> None:
 
 
 def _check_header(file: IO[bytes], size: int, name: str) -> None:
-    """Raise DataError if an array's header claims more bytes than the file has or than MAX_ARRAY,
-    or Python objects, or is of a later format, before memory is taken. file: at its begin; size:
-    its bytes; name: for messages. ValueError if there is no header."""
+    """Raise DataError if an array's header claims more bytes than the file has or than MAX_ARRAY
+    (2^33), or Python objects, or is of a later format, before memory is taken. file: at its begin;
+    size: its bytes; name: for messages. ValueError if there is no header."""
     version = np.lib.format.read_magic(file)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,

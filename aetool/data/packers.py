@@ -126,7 +126,7 @@ def _settings(picture_format: _Format) -> Iterator[tuple[str, Settings]]:
 
 def _sheets(pictures: Pixels) -> Iterator[Pixels]:
     """Yield the pictures, (n, height, width, channels), in order in groups, as many as fit on one
-    sheet of at most LONGEST pixels a side; the last may be smaller."""
+    sheet of at most LONGEST (4,096) pixels a side; the last may be smaller."""
     _, height, width, _ = pictures.shape
     down = max(1, LONGEST // (height + BLOCK))
     across = max(1, LONGEST // (width + BLOCK))
@@ -188,8 +188,8 @@ class _Sheet:
     @classmethod
     def of(cls, group: Pixels) -> _Sheet:
         """The sheet for a group, (n, height, width, channels), nearly square. Its tiles are
-        multiples of BLOCK, so that no block of the format is of two pictures; one picture alone
-        fills its tile."""
+        multiples of BLOCK (16), so that no block of the format is of two pictures; one picture
+        alone fills its tile."""
         count, height, width, channels = group.shape
         if count > 1:
             height += -height % BLOCK

@@ -167,7 +167,7 @@ def pieces_of(source: TableSource, finer: int = 1) -> Iterator[Piece] | None:
 
 def _of_parquet(source: ArrowFileSource, finer: int) -> Iterator[ParquetPiece]:
     """Yield the records of a Parquet file as pieces, in order: small groups of rows are joined, and
-    large ones, if the pieces are to be finer, sliced into at most MOST_SLICES. finer: how many
+    large ones, if the pieces are to be finer, sliced into at most MOST_SLICES (4). finer: how many
     times smaller pieces are to be than usual, at least 1."""
     stamp = source.path.stat().st_size
     most = max(ROWS, MOST_CELLS // max(1, len(source.schema)))
@@ -211,8 +211,8 @@ def _is_plain(source: CsvSource) -> bool:
 
 def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
     """Yield the pieces of a text that `_is_plain`, in order, each beginning at a record, of about
-    TEXT_BYTES / finer bytes; the text is read once for that. Nothing of a text without records.
-    DataError for a record that is too long."""
+    TEXT_BYTES (2^24) / finer bytes; the text is read once for that. Nothing of a text without
+    records. DataError for a record that is too long."""
     stamp = source.path.stat().st_size
     dialect = source.dialect
     names = next(iter(source.batches())).names

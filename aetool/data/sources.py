@@ -116,9 +116,9 @@ class CsvSource(TableSource):
 
 
 def _whole_records(head: bytes) -> bytes:
-    """The first HEAD bytes of a text up to the end of their last whole line: whole records tell
-    more than one that was cut. All of them if the text is shorter than HEAD, or has no line end.
-    head: its first bytes, at most HEAD."""
+    """The first HEAD (2^18) bytes of a text up to the end of their last whole line: whole records
+    tell more than one that was cut. All of them if the text is shorter than HEAD, or has no line
+    end. head: its first bytes, at most HEAD."""
     line_feed = head.rfind(b"\n")
     carriage_return = head.rfind(b"\r")
     cut = max(line_feed, carriage_return) + 1

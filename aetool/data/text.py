@@ -44,7 +44,8 @@ class LeftOut:
 
     def add(self, following: LeftOut) -> None:
         """Join what the following part of the text left out to this, in place. DataError if that
-        shows that lines taken for a footer stand between records, or are more than MOST_FOOTER."""
+        shows that lines taken for a footer stand between records, or are more than MOST_FOOTER
+        (10)."""
         # what looked like a footer has records behind it
         if self.footer_error is not None and following.has_records:
             raise self.footer_error
@@ -115,8 +116,8 @@ def tables(
     dialect: Dialect,
     tell: Tell = _say_nothing,
 ) -> Iterator[Table]:
-    """Yield the records of a text table in order, a batch for each piece of about CHUNK bytes; of a
-    header alone one batch without records. DataError names the row that is not right.
+    """Yield the records of a text table in order, a batch for each piece of about CHUNK (2^22)
+    bytes; of a header alone one batch without records. DataError names the row that is not right.
 
     stream: UTF-8, see `encodings.utf8`, at its begin; bytes that are not UTF-8 are read as
     Windows-1252, unless an encoding was asked for. name: for messages. tell: is passed a line on
@@ -414,7 +415,7 @@ class _Reader:
         """Add record number `record`, from 0, of these records to the footer in `left_out`, which
         is no record if no other follows. DataError if it is the text's first, or neither a drawn
         line nor shorter than the table with no figure in its first cell, or if the footer has more
-        than MOST_FOOTER lines."""
+        than MOST_FOOTER (10) lines."""
         error = self._ragged(records, record)
         is_this = np.arange(len(records)) == record
         (values,) = records.only(is_this).records()
@@ -505,7 +506,7 @@ def lines_in(text: bytes) -> int:
 
 
 def _quoted(text: str) -> str:
-    """A text as Python's repr writes it, for a message, cut to SHOWN characters with "..."."""
+    """A text as Python's repr writes it, for a message, cut to SHOWN (40) characters with "..."."""
     if len(text) > SHOWN:
         text = text[: SHOWN - 3] + "..."
     return repr(text)

@@ -84,9 +84,10 @@ def _open_sheet(stream: BinaryIO, place: files.Place, wanted: str) -> CopiedTabl
 
 
 def _batches(sheet: ReadOnlyWorksheet, name: str) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a sheet as batches of texts, at most AT_ONCE rows each, at least one batch;
-    the first row that is not empty has the names, "" for an empty cell. name: of the sheet, for
-    messages. DataError for an empty sheet, or a row with cells beside the columns of the header."""
+    """Yield the rows of a sheet as batches of texts, at most AT_ONCE (4,096) rows each, at least
+    one batch; the first row that is not empty has the names, "" for an empty cell. name: of the
+    sheet, for messages. DataError for an empty sheet, or a row with cells beside the columns of the
+    header."""
     import pyarrow as pa
 
     rows = _filled(sheet.iter_rows(values_only=True))

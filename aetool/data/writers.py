@@ -109,8 +109,8 @@ def _write_csv(
 ) -> None:
     """Write batches of columns, by name, to a file as CSV; without batches not even a header.
     format: Dialect.to_json's "delimiter", "newline" and "header", and, where they are, "encoding",
-    "bom" (a mark at the begin) and "space"; written: by column how its values are written as text,
-    as of `text_of`, {} where missing."""
+    "bom" (a mark at the begin) and "space"; written: by column how its values are written as text
+    (see `text_of`), in the usual way where it is missing."""
     rule = _rule_of(format)
     encoding = str(format.get("encoding", encodings.UTF8))
     line_end = format["newline"]
@@ -148,8 +148,9 @@ def _write_jsonl(
     dtypes: Mapping[str, str],
     written: Mapping[str, Json],
 ) -> None:
-    """Write batches of columns, by name, to a file as JSON, a record a line, in UTF-8. dtypes,
-    written: by column, as `_json_values` takes them; a column may be missing in either."""
+    """Write batches of columns, by name, to a file as JSON, a record a line, in UTF-8. dtypes: by
+    column the source's type, of which only "bool" matters; written: by column how its values are
+    written, of which only "decimals" is used; a column may be missing in either."""
     for batch in batches:
         columns = []
         for name, values in batch.items():

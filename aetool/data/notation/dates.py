@@ -779,10 +779,11 @@ class DateNotation:
         return value, good
 
     def _orders_tried(self) -> Orders:
-        """For each separator the orders of day, month and year that are tried on cells with it, as
-        a dictionary.
+        """By each separator, "-", "." and "/", the orders of day, month and year that are tried on
+        cells with it, in turn.
 
-        A separator that the column did not have has the order of the others, or its usual one.
+        A separator that the column did not have when it was decided has the order of the others, if
+        these have the same and their year is last; else, and the point in any case, its usual one.
         """
         first_orders = {chosen[0] for chosen in self.orders.values()}
         # one order alone, in which the year is last
@@ -799,7 +800,7 @@ class DateNotation:
 
     def show(self, seconds: float) -> str:
         """Write a moment, epoch seconds, or seconds since midnight if only_time, as this column's
-        commonest style does, in UTC, rounded to its last field, at most MOST_DIGITS digits of a
+        commonest style does, in UTC, rounded to its last field, at most MOST_DIGITS (6) digits of a
         second; "" for what is not finite."""
         if not math.isfinite(seconds):
             return ""

@@ -40,9 +40,9 @@ class OddCells:
     """The cells of a column that are neither of the kind asked for, numbers or dates, nor gaps;
     those of parts of a column are added by `+`.
 
-    total: how many. copies: by text how often it is there; of more than ODD_KEPT texts only those
-    whose hashes are the smallest, which are the same in whatever order parts are added: a text that
-    is among the smallest of the whole is so in each part, and its count is complete.
+    total: how many. copies: by text how often it is there; of more than ODD_KEPT (1,024) texts only
+    those whose hashes are the smallest, which are the same in whatever order parts are added: a
+    text that is among the smallest of the whole is so in each part, and its count is complete.
     """
 
     total: int = 0
@@ -51,7 +51,7 @@ class OddCells:
     @classmethod
     def of(cls, copies: Mapping[str, int]) -> OddCells:
         """Make OddCells from counts. copies: for each odd text how often it is there; texts that
-        begin with the same LONGEST_KEPT characters are counted as one, cut to these."""
+        begin with the same LONGEST_KEPT (100) characters are counted as one, cut to these."""
         shortened: Counter[str] = Counter()
         for text, count in copies.items():
             shortened[text[:LONGEST_KEPT]] += count
@@ -82,8 +82,8 @@ class OddCells:
 
 
 def _smallest(copies: Mapping[str, int]) -> dict[str, int]:
-    """At most ODD_KEPT of the texts with their counts, those of the smallest `_hash`, sorted by
-    text."""
+    """At most ODD_KEPT (1,024) of the texts with their counts, those of the smallest `_hash`,
+    sorted by text."""
     chosen = list(copies)
     if len(chosen) > ODD_KEPT:
         chosen.sort(key=_hash)
@@ -103,15 +103,16 @@ def nearly_all(fitting: int, odd: OddCells, few_values: bool, others: int = 0) -
     """Decide whether a column is of a kind, numbers or dates, from counts of its cells without
     gaps.
 
-    fitting: cells of the kind. few_values: they have at most FEW_VALUES different values. others:
-    odd cells that are not among `odd`, all different. It is, if `fitting` is not 0 and one of these
-    holds:
-    - at most MOST_ODD of the cells are odd;
-    - a single cell is, of LEAST_CELLS or more;
-    - the odd cells are at most MOST_WORDS different words, however often they come, beside many
-      different values in at least as many cells: they are marks (`T` for a trace of rain).
+    fitting: how many cells are of the kind. few_values: whether they have at most FEW_VALUES (32)
+    different values. others: how many odd cells are not among `odd`, all different. It is, if
+    `fitting` is not 0 and one of these holds:
+    - at most MOST_ODD (10 %) of the cells are odd;
+    - a single cell is, of LEAST_CELLS (5) or more;
+    - the odd cells are at most MOST_WORDS (3) different words, however often they come, beside
+      many different values in at least as many cells: they are marks (`T` for a trace of rain).
 
-    It is not, where values are few and an odd word comes often: that is one level among levels.
+    It is not, where values are few and an odd word comes often (3 times, and in 2 % of the cells):
+    that is one level among levels.
     """
     if not fitting:
         return False

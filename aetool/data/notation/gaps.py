@@ -144,7 +144,7 @@ class GapEvidence:
     @property
     def country_codes(self) -> bool:
         """Whether at least 95 % of the cells that are no gaps are country codes, of at least
-        LEAST_COUNTRIES countries: then NA is one, too."""
+        LEAST_COUNTRIES (3) countries: then NA is one, too."""
         countries = sum(self.copies.values())
         enough = countries >= NEARLY_COUNTRIES * (countries + self.others)
         return len(self.copies) >= LEAST_COUNTRIES and enough

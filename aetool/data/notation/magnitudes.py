@@ -38,9 +38,9 @@ class Family:
     unit: str = ""
 
     def magnitude(self, after: str) -> Magnitude | None:
-        """Take the text behind a number apart, such as `M`, or, if the family has no unit of its
-        own, `Mio. €` and `M€`, whose rest is the unit behind a blank; None if it is not of this
-        family."""
+        """Take the text behind a number apart, such as `M`, whose rest is the family's unit, or, if
+        that is "", `Mio. €` and `M€`, whose rest is " €"; None if it is not of this family. Blanks
+        around it do not matter; capitals do."""
         text = after.strip()
         if text in self.factors:
             return Magnitude(text, self.factors[text], self.unit)

@@ -118,8 +118,8 @@ MIDNIGHT = Clock()
 
 def taken_apart(text: str) -> Apart | None:
     """Parse a text that may be a date, a time, or both, into its numbers, separator and clock; None
-    if it is neither, or has fewer than 4 or more than LONGEST characters, without blanks around it.
-    Whether the numbers are a day of the calendar is not looked at."""
+    if it is neither, or has fewer than 4 or more than LONGEST (64) characters, without blanks
+    around it. Whether the numbers are a day of the calendar is not looked at."""
     text = text.strip()
     if not 4 <= len(text) <= LONGEST or not text[0].isalnum() or not _DIGIT.search(text):
         return None

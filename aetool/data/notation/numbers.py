@@ -126,8 +126,8 @@ class NumberEvidence:
     there, as written but for blanks around it. infinite: how many cells say infinity. padded: how
     many numbers are like 007. shortest, longest: bytes of the shortest and the longest number; inf
     and 0 without numbers. small: how many numbers without a unit are from -1 to 1. values: the
-    different numbers, read with a point where either mark fits, None if more than FEW_VALUES. odd:
-    all other cells.
+    different numbers, read with a point where either mark fits, None if more than FEW_VALUES (32).
+    odd: all other cells.
     """
 
     manners: Mapping[Manner, int] = field(default_factory=dict)
@@ -319,7 +319,7 @@ def _few(
     other: frozenset[float] | None,
 ) -> frozenset[float] | None:
     """The union of two sets of numbers, as long as it is small: None if either is None, or if it
-    has more than FEW_VALUES numbers."""
+    has more than FEW_VALUES (32) numbers."""
     if one is None or other is None:
         return None
     union = one | other

@@ -130,7 +130,7 @@ def infinity(text: str) -> float | None:
 
 def numeral(text: str) -> Numeral | None:
     """Split the text of a cell into sign, digits, marks and unit; None unless it may be a number
-    with some decimal mark, which `Numeral.read` tells, or if it has more than LONGEST
+    with some decimal mark, which `Numeral.read` tells, or if it has more than LONGEST (400)
     characters."""
     if len(text) > LONGEST:
         return None

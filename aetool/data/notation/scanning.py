@@ -148,8 +148,8 @@ def _leading_bits(power: int) -> int:
 
 def by_arrays(cells: Cells, style: Style) -> Scan:
     """Read the cells that are plain numbers without the kernel: only digits with one decimal mark
-    or none, perhaps a sign in front, and blanks around them, in cells of at most LONGEST bytes;
-    blank cells are EMPTY, all others LEFT. Of the style only the decimal mark is used."""
+    or none, perhaps a sign in front, and blanks around them, in cells of at most LONGEST (40)
+    bytes; blank cells are EMPTY, all others LEFT. Of the style only the decimal mark is used."""
     count = len(cells)
     length = np.asarray(cells.stop - cells.start)
     value = np.full(count, np.nan)

@@ -27,7 +27,8 @@ class _Form(NamedTuple):
 
     @classmethod
     def of(cls, sight: Sight) -> _Form:
-        """Read the form of a picture off its header."""
+        """Read the form of a picture off its header; values of more than 8 bits count as such, also
+        where only the upper 8 are read."""
         return cls(sight.width, sight.height, sight.coloured, sight.deep or sight.cut)
 
     def told(self, other: _Form) -> str:

@@ -249,7 +249,7 @@ def _target(
 
 
 def _multiple_of_eight(side: int) -> int:
-    """A side in pixels, lowered to a multiple of EIGHTH, but to no less than that."""
+    """A side in pixels, lowered to a multiple of EIGHTH (8), but to no less than that."""
     return max(1, side // EIGHTH) * EIGHTH
 
 
@@ -285,8 +285,8 @@ def _smaller(size: Pair, most: int) -> Pair:
 
 
 def _probed(source: ImageSource, wanted: Sequence[int]) -> Iterator[int]:
-    """Choose pictures to look at, at most PROBED, evenly spaced: yields their numbers. wanted: the
-    numbers, from 0, to choose from. source: not used."""
+    """Choose pictures to look at, at most PROBED (200), evenly spaced: yields their numbers.
+    wanted: the numbers, from 0, to choose from. source: not used."""
     # rounded up: with a shorter step there would be more than PROBED
     step = math.ceil(len(wanted) / PROBED)
     yield from wanted[:: max(1, step)]

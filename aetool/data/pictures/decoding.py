@@ -125,8 +125,8 @@ def _formats() -> tuple[str, ...]:
 def sights(path: Path) -> list[Sight]:
     """For each frame of a picture file, in order, what its header tells; of most files that is one.
     Small copies in a TIFF are left out. Pixels are not decoded, but where the colours of a palette
-    need it. UnreadableError if it is no picture, has more than MOST_PIXELS pixels in a frame, or
-    more than MOST_FRAMES frames."""
+    need it. UnreadableError if it is no picture, has more than MOST_PIXELS (2^26) pixels in a
+    frame, or more than MOST_FRAMES (10,000) frames."""
     from PIL import Image
 
     with _quietly(path), Image.open(path, formats=_formats()) as picture:
@@ -145,7 +145,8 @@ def sights(path: Path) -> list[Sight]:
 
 
 def _check_size(width: int, height: int) -> None:
-    """Raise UnreadableError for a picture, width x height, of more than MOST_PIXELS pixels."""
+    """Raise UnreadableError for a picture, width x height, of more than MOST_PIXELS (2^26)
+    pixels."""
     if width * height > MOST_PIXELS:
         raise UnreadableError(f"{width} x {height} is too large: at most {MOST_PIXELS:,} pixels")
 
@@ -153,7 +154,7 @@ def _check_size(width: int, height: int) -> None:
 def _frames(picture: Image.Image) -> list[int]:
     """The numbers, from 0, of those frames or pages of an open file that are pictures, not small
     copies of one; at least one. The file is at its first frame afterwards. UnreadableError if there
-    are more than MOST_FRAMES."""
+    are more than MOST_FRAMES (10,000)."""
     count = 1
     if picture.format in MOVING:
         count = getattr(picture, "n_frames", 1)
@@ -257,7 +258,7 @@ def _orientation(picture: Image.Image) -> int:
 def decoded(path: Path, frame: int = 0) -> Decoded:
     """Decode a frame of a picture file, upright; frame: its place, from 0, among what `sights`
     returns. UnreadableError if the file cannot be read, is damaged or has more than MOST_PIXELS
-    pixels, if there is no such frame, or values are not finite."""
+    (2^26) pixels, if there is no such frame, or values are not finite."""
     from PIL import Image
 
     with _quietly(path), Image.open(path, formats=_formats()) as picture:

@@ -38,7 +38,8 @@ def is_deep(path: Path) -> bool:
 
 
 def depth_of(head: bytes) -> int:
-    """How many bits a value of a PNG has. head: its first HEADER bytes; 0 if they are fewer."""
+    """How many bits a value of a PNG has. head: its first HEADER (33) bytes; 0 if they are
+    fewer."""
     if len(head) != HEADER:
         return 0
     return head[24]

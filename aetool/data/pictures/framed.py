@@ -78,7 +78,7 @@ class FramedSource(ImageSource):
         """Yield (number, (channels, height, width) uint8) for each readable picture, framed but not
         cut into tiles; number: of the picture, from 0, ascending. One that cannot be read or framed
         is noted in `unread`; DataError if strict. Once all were read they are kept in memory, if
-        they take at most KEPT_BYTES; else each call reads them anew."""
+        they take at most KEPT_BYTES (2^26); else each call reads them anew."""
         if self._kept is not None:
             yield from self._kept
             return
@@ -137,9 +137,9 @@ class FramedSource(ImageSource):
 
     def in_groups(self) -> Iterator[tuple[list[int], list[Pixels]]]:
         """Yield ([numbers of pictures, from 0], [pictures, (channels, height, width) each, not cut
-        into tiles]), in order, as many together as have at least GROUPED tiles; the last ones may
-        have fewer. Unreadable ones as of `whole`; UnreadableError for one of more than MOST_TILES
-        tiles."""
+        into tiles]), in order, as many together as have at least GROUPED (256) tiles; the last ones
+        may have fewer. Unreadable ones are noted in `unread`, or a DataError if strict;
+        UnreadableError for one of more than 65,536 tiles."""
         numbers: list[int] = []
         pictures: list[Pixels] = []
         waiting = 0  # tiles of the pictures in hand
@@ -192,7 +192,7 @@ class FramedSource(ImageSource):
     def starts(self) -> Int:
         """(pictures + 1,): the number, from 0, of each picture's first tile among all, and at the
         end how many tiles there are, by the pictures' headers. UnreadableError for a picture of
-        more than MOST_TILES."""
+        more than 65,536."""
         counts = [len(self.framing.corners(*size)) if size != (0, 0) else 0 for size in self.sizes]
         return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
@@ -255,7 +255,7 @@ class FramedSource(ImageSource):
 
     def say_unread(self) -> None:
         """Say in a notice how many pictures were left out so far, and the reasons of the first
-        NAMED, if any were."""
+        NAMED (3), if any were."""
         if not self.unread:
             return
         few = list(self.unread.items())[:NAMED]

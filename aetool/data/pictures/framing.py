@@ -131,7 +131,7 @@ class Framing:
     def corners(self, wide: int, high: int) -> list[Pair]:
         """(left, top), in pixels, of each tile of a picture of this width and height, cropped and
         resized, which are at least a tile's, row by row: a stride apart, the last at the far edge.
-        [(0, 0)] if the framing cuts no tiles. UnreadableError for more than MOST_TILES."""
+        [(0, 0)] if the framing cuts no tiles. UnreadableError for more than MOST_TILES (65,536)."""
         if not self.stride:
             return [(0, 0)]
         step_right, step_down = self.stride
@@ -144,7 +144,7 @@ class Framing:
     def tiles(self, picture: Bytes) -> Bytes:
         """(tiles, channels, height, width) uint8: the tiles, in the order of `corners`, of a
         picture, (channels, height, width), that `seen` returned; without tiles it is the one.
-        UnreadableError for more than MOST_TILES."""
+        UnreadableError for more than MOST_TILES (65,536)."""
         _, high, wide = picture.shape
         parts = []
         for left, top in self.corners(wide, high):
@@ -266,8 +266,8 @@ class Framing:
 
 def _whole_numbers(value: object) -> tuple[int, ...]:
     """The numbers of a list from JSON as a tuple of integers, fractions cut off. ValueError for
-    what is no list, and for a number below 0 or not below LONGEST_SIDE; ValueError or TypeError for
-    what is no number."""
+    what is no list, and for a number below 0 or not below LONGEST_SIDE (2^20); ValueError or
+    TypeError for what is no number."""
     if not isinstance(value, list | tuple):
         raise ValueError("framing")
     numbers = tuple(int(number) for number in value)

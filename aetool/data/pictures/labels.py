@@ -48,8 +48,8 @@ def _part_of(name: str) -> str:
 
 def counted(labels: Sequence[str]) -> str:
     """How many pictures have each label, the most frequent first, as text: "good (20), scratch
-    (3)". labels: one for each picture, of which "" is written as none; of more than NAMED labels
-    the others are only counted."""
+    (3)". labels: one for each picture, of which "" is written as none; of more than NAMED (8)
+    labels the others are only counted."""
     counts = Counter(label or "none" for label in labels).most_common()
     few = ", ".join(f"{label} ({count:,})" for label, count in counts[:NAMED])
     return few + (f" and {len(counts) - NAMED} more" if len(counts) > NAMED else "")
