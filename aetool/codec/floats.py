@@ -40,16 +40,9 @@ def read(cells: Sequence[bytes]) -> tuple[Doubles, Mask, bool]:
     cells: n texts as bytes. A cell that is no finite number has the number 0, without an error.
     Whole numbers have no point if more cells are then written as they are.
     """
-    numbers = np.zeros(len(cells), np.float64)
     # every byte a character, so that a text is the cell's and no other's
     texts = [cell.decode("latin-1") for cell in cells]
-    for place, text in enumerate(texts):
-        try:
-            numbers[place] = float(text)
-        except ValueError:
-            continue
-    is_finite = np.isfinite(numbers)
-    numbers[~is_finite] = 0
+    numbers = _numbers(texts)
     with_points = written(numbers, bare=False)
     fits = _are_same(texts, with_points)
     bare_texts = written(numbers, bare=True)
@@ -58,6 +51,30 @@ def read(cells: Sequence[bytes]) -> tuple[Doubles, Mask, bool]:
     if fits_bare.sum() > fits.sum():
         return numbers, fits_bare, True
     return numbers, fits, False
+
+
+def read_as(cells: Sequence[bytes], bare: bool) -> tuple[Doubles, Mask]:
+    """Read cells as floats: (numbers, (n,) bool: which cells are just what `written` writes of
+    their number). cells: (n,). bare: whole numbers have no point. A cell that is no finite number
+    has the number 0."""
+    # every byte a character, so that a text is the cell's and no other's
+    texts = [cell.decode("latin-1") for cell in cells]
+    numbers = _numbers(texts)
+    # what is written otherwise would not come back
+    good = _are_same(texts, written(numbers, bare))
+    return numbers, good
+
+
+def _numbers(texts: list[str]) -> Doubles:
+    """The float that each text is, (n,); 0 for a text that is no finite number."""
+    numbers = np.zeros(len(texts), np.float64)
+    for place, text in enumerate(texts):
+        try:
+            numbers[place] = float(text)
+        except ValueError:
+            continue
+    numbers[~np.isfinite(numbers)] = 0
+    return numbers
 
 
 def _are_same(texts: list[str], others: list[str]) -> Mask:
@@ -111,6 +128,24 @@ def taken_apart(
         single=single,
     )
     return meta, wholes, kinds, near
+
+
+def taken_apart_by(meta: FloatMeta, numbers: Doubles) -> tuple[Int, Int, Mask]:
+    """Take floats apart by a meta: ((n,) what is stored of each, (n,) the kind of each, (n,) bool:
+    which floats the meta can store), as `taken_apart` does by one of its own. numbers: (n,)."""
+    kinds = np.zeros(len(numbers), np.int64)
+    # bits hold every float
+    if meta.places is None:
+        everything = np.ones(len(numbers), np.bool_)
+        return _ordered(numbers), kinds, everything
+    wholes, distance = _by_decimals(numbers, meta.places, meta.single)
+    # one whose distance is none of the offsets has no kind
+    fits = np.zeros(len(numbers), np.bool_)
+    for kind, offset in enumerate(meta.offsets):
+        at_offset = distance == offset
+        kinds[at_offset] = kind
+        fits |= at_offset
+    return wholes, kinds, fits
 
 
 def _places_and_width(sample: Doubles) -> tuple[int | None, bool]:

@@ -18,15 +18,14 @@ import numpy as np
 
 from aetool.bundle import CODEC, Bundle
 from aetool.canonical import Json, canonical
-from aetool.codec import integers, metas, planning, rans, spans, textual, transforms
-from aetool.codec.metas import LevelMeta, Meta, NumberMeta, PatternMeta
+from aetool.codec import integers, metas, planning, rans, transforms
+from aetool.codec.foreseeing import Cells, counts_of, meta_for
+from aetool.codec.metas import Meta, NumberMeta
 from aetool.codec.packing import packed, sensible, unpacked
 from aetool.codec.plans import Plan
-from aetool.codec.spans import I32
 from aetool.codec.streams import Known, Stream
 from aetool.codec.students import Students, from_arrays, to_arrays
 from aetool.csv.fields import Rule, fields
-from aetool.data.table import Bytes
 from aetool.model import Array
 
 EFFORT = dataclasses.replace(
@@ -38,11 +37,11 @@ EFFORT = dataclasses.replace(
     block=16 << 20,
 )
 LINE_ENDS = ("\n", "\r\n", "\r")
-MOST_LEVELS = 4096
-MOST_COUNT = 2047
 STRETCH = 1000  # rows, as a small file may have
 MOST_MARKED = 1 << 16
 MANY = 8  # a shared model is for this many times the rows it was learned from, at least
+FEW = 150  # rows of a block that has no room for plans of its own
+DEFLATED = 0.7  # of its bytes a plan's description takes, among others like it
 
 
 def _no_marks() -> rans.U32:
@@ -160,14 +159,14 @@ class Shared:
         plan = self.plans[number]
         prime = self.primes[number]
         # a small block has no room for a plan of its own
-        if likeness is Likeness.SAME and known.rows <= planning.SMALL_BLOCK:
+        if likeness is Likeness.SAME and known.rows <= FEW:
             return plan, prime
         bits = planning.bits_of(plan, stream, known, prime)
         other = planner.plan(stream, number)
         description = canonical(other.to_json())
         # the model's plan is described in the model, any other in the block
         bits_of_other = planning.bits_of(other, stream, known)
-        bits_of_other += 8.0 * len(description)
+        bits_of_other += DEFLATED * 8.0 * len(description)
         if bits > bits_of_other:
             return None
         return plan, prime
@@ -234,13 +233,11 @@ def learn(
     for place, name in enumerate(names):
         start = cells.start[place::width].copy()
         stop = cells.stop[place::width].copy()
-        # as this table alone would have it, then as like tables may need it
+        column = Cells(text, start, stop)
         bound = bounds.get(name)
-        of_this_table = textual.encode(text, start, stop, None, bound)
-        meta = _foreseeing(of_this_table.meta, text, start, stop)
+        meta = meta_for(column, bound, EFFORT)
         shared.metas.append(meta)
-        of_like_tables = textual.encode(text, start, stop, meta, bound)
-        for stream in of_like_tables.streams:
+        for stream in column.encode(meta, bound).streams:
             _learn_stream(shared, stream, known, planner, with_students, seed)
             usual, counts = _stillness(stream, rows)
             shared.usual.append(usual)
@@ -278,32 +275,6 @@ def _stillness(stream: Stream, rows: int) -> tuple[int, list[int]]:
     return usual, counts.tolist()
 
 
-def _foreseeing(
-    meta: Meta,
-    text: Bytes,
-    start: I32,
-    stop: I32,
-) -> Meta:
-    """A copy of a column's meta, how it is stored, that can also store the cells of other files: of
-    one of levels the MOST_LEVELS most frequent cells text[start[i]:stop[i]] become these, of equal
-    ones the first; one of a pattern gets a kind for odd cells. Any other is returned as it is."""
-    if isinstance(meta, LevelMeta):
-        levels = spans.levels(text, start, stop, len(start))
-        # there are not more of them than rows
-        assert levels is not None
-        first, index = levels
-        used = np.bincount(index, minlength=len(first))
-        by_frequency = np.argsort(-used, kind="stable")
-        rows = first[by_frequency[:MOST_LEVELS]]
-        cells = spans.cells_of(text, start[rows], stop[rows])
-        names = [cell.decode("latin-1") for cell in cells]
-        return LevelMeta(levels=tuple(names))
-    # another file may have cells of another pattern
-    if isinstance(meta, PatternMeta):
-        return dataclasses.replace(meta, has_rest=True)
-    return meta
-
-
 def _learn_stream(
     shared: Shared,
     stream: Stream,
@@ -339,33 +310,8 @@ def _learn_stream(
         if usual < plan.bins and not plan.widths[usual]:
             plan = plan.but(usual=usual)
     shared.plans[number] = plan
-    shared.primes.append(_prime(plan, stream, symbols, known))
+    shared.primes.append(counts_of(plan, stream, symbols, known))
     known.add(stream, symbols, plan.bins + 1)
-
-
-def _prime(
-    plan: Plan,
-    stream: Stream,
-    symbols: rans.U16,
-    known: Known,
-) -> rans.U32:
-    """Count how often each of a stream's symbols, (n,), came in each context of its plan:
-    (contexts, alphabet) uint32, the counts that an archive's tables begin with. Where a count of a
-    context is above MOST_COUNT, all of them are scaled down so that the largest is that; none
-    becomes 0. known: the streams before it."""
-    base, layout = integers.contexts(plan, stream, known, None, symbols)
-    shape = (layout.size, layout.alphabet)
-    counts = np.zeros(shape, np.float64)
-    if len(symbols):
-        context = rans.contexts_of(symbols, base, layout)
-        np.add.at(counts, (context, symbols), 1)
-    most = counts.max(axis=1, keepdims=True)
-    # a context that never came has nothing to be divided by
-    divisor = np.maximum(most, 1)
-    # rounded up: a symbol that came has a count
-    fewer = np.ceil(counts * MOST_COUNT / divisor)
-    scaled = np.where(most > MOST_COUNT, fewer, counts)
-    return scaled.astype(np.uint32)
 
 
 # ---- bytes

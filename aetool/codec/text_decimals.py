@@ -210,6 +210,15 @@ def step_within(bound: Fraction, decimals: int) -> int:
     return 2 * allowed + 1
 
 
+def decimals_of(form: Array) -> int:
+    """The decimals that `as_decimals` gives the whole numbers of a column; 0 without numbers. form:
+    (n,), of each cell, see spans.numbers."""
+    good = form >= 0
+    if not good.any():
+        return 0
+    return _scale_of(digits_behind(form)[good], len(form))
+
+
 def _scale_of(behind: Int, rows: int) -> int:
     """How many decimals the whole numbers of a column count: as many as nearly all of its numbers
     have, or as the longest, if the longer ones are too many to be kept as text.

@@ -21,12 +21,13 @@ from aetool.codec.metas import (
     MOST_WIDE,
     DateMeta,
     DigitsMeta,
+    FloatMeta,
     LevelMeta,
     Meta,
     NumberMeta,
     TextMeta,
 )
-from aetool.codec.spans import I32, SHORT, Spans, pack_cells
+from aetool.codec.spans import I32, SHORT, SHORT_ONE, Spans, digits_behind, pack_cells
 from aetool.codec.streams import Stream
 from aetool.codec.text_cells import (
     Affixes,
@@ -41,7 +42,7 @@ from aetool.codec.text_cells import (
     texts_of_affixes,
     with_odd_cells,
 )
-from aetool.codec.text_decimals import ParsedCells, as_decimals, by_meta, step_within
+from aetool.codec.text_decimals import ParsedCells, as_decimals, by_meta, decimals_of, step_within
 from aetool.codec.text_rounding import UnevenNumbers
 from aetool.data import dates
 from aetool.data.table import Bytes, Mask
@@ -53,6 +54,7 @@ CELLS_FOR_DATES = 64  # different ones that are looked at for their format
 LONG_FLOAT = 16  # bytes of a cell that may be all digits of a float
 LEAST_LONG = 0.01  # of the cells are as long, in a column that is tried as floats
 LEAST_FLOATS = 0.5  # of the cells, for a column of floats
+FEWEST_RESCALED = 150  # cells of a column whose numbers get decimals of their own under a model
 LEAST_DIGITS = 0.8  # of the cells, for a column of numbers of one width
 # digits, hexadecimal ones of one case only, between text without any
 DIGITS_AMONG = re.compile(
@@ -129,10 +131,21 @@ def _by_foreseen(text: TextCells, meta: Meta, bound: Fraction | None) -> Coded:
     `encode`; where the model rounds numbers more than that, they are rounded to a finer grid, in
     streams like those that the model knows."""
     if isinstance(meta, NumberMeta):
-        cells = ParsedCells.between(text, affixes_in(meta))
+        affixes = affixes_in(meta)
+        cells = ParsedCells.between(text, affixes)
         if meta.step == 1:
-            return by_meta(text, meta, cells.value, cells.form)
+            own_meta = _in_own_units(cells, meta)
+            return by_meta(
+                text,
+                own_meta,
+                cells.value,
+                cells.form,
+            )
         return _rounded_as_foreseen(cells, meta, bound or Fraction(0))
+    if isinstance(meta, FloatMeta):
+        return _floats_by_meta(text, meta)
+    if isinstance(meta, DigitsMeta):
+        return _digits_by_meta(text, meta)
     if isinstance(meta, LevelMeta):
         levels = text.all_levels()
         return _as_levels(levels, meta)
@@ -145,22 +158,53 @@ def _by_foreseen(text: TextCells, meta: Meta, bound: Fraction | None) -> Coded:
 # ---- numbers
 
 
-def _rounded_as_foreseen(cells: ParsedCells, meta: NumberMeta, bound: Fraction) -> Coded:
+def _in_own_units(cells: ParsedCells, meta: NumberMeta) -> NumberMeta:
+    """A shared model's meta of exact numbers in one form, with only as many decimals as this
+    column's numbers have, so that they do not all end in zeros; as it is for a column of less than
+    FEWEST_RESCALED cells, which may lack longer numbers by chance, or without numbers."""
+    if meta.forms not in ((SHORT,), (SHORT_ONE,)):
+        return meta
+    is_number = cells.form >= 0
+    if len(is_number) < FEWEST_RESCALED or not is_number.any():
+        return meta
+    forms = cells.form[is_number]
+    longest = int(digits_behind(forms).max())
+    decimals = min(meta.decimals, longest)
+    return dataclasses.replace(meta, decimals=decimals)
+
+
+def _rounded_as_foreseen(
+    cells: ParsedCells,
+    meta: NumberMeta,
+    bound: Fraction,
+) -> Coded:
     """Encode a column of numbers that a shared model rounds: on the model's grid if the error is
-    at most the bound there, else on a finer one on which it is, without a step if there is none.
-    cells: read between the affixes of the meta, whose step is above 1; bound: the largest error, 0
-    or more, in the column's unit."""
+    at most the bound there, else on the coarsest one on which it is."""
     column = UnevenNumbers.of(cells)
     coded, error = column.coded_by(meta)
     if error <= bound:
         return coded
     # a model's grid is of the ranges that it learned from: this file's may be narrower
     grid = column.grid(bound)
-    if grid is not None:
-        finer = dataclasses.replace(meta, decimals=grid.decimals, step=grid.step, forms=(SHORT,))
-        return column.coded_by(finer)[0]
-    finer = dataclasses.replace(meta, step=step_within(bound, meta.decimals))
-    return by_meta(cells.text, finer, cells.value, cells.form)
+    if grid is None:
+        # plain decimals keep the bound: as many as the file's own numbers have
+        decimals = max(meta.decimals, decimals_of(cells.form))
+        step = step_within(bound, decimals)
+        finer = dataclasses.replace(meta, decimals=decimals, step=step)
+        return by_meta(
+            cells.text,
+            finer,
+            cells.value,
+            cells.form,
+        )
+    finer = dataclasses.replace(
+        meta,
+        decimals=grid.decimals,
+        step=grid.step,
+        forms=(SHORT,),
+    )
+    coded, _ = column.coded_by(finer)
+    return coded
 
 
 def _as_numbers(text: TextCells, bound: Fraction | None) -> Coded | None:
@@ -197,6 +241,18 @@ def _as_floats(text: TextCells) -> Coded | None:
     return with_odd_cells(text, meta, stored[fits], good, kinds)
 
 
+def _floats_by_meta(text: TextCells, meta: FloatMeta) -> Coded:
+    """Encode the column by a meta of floats; other cells are stored as its specials, or as their
+    text."""
+    numbers, good = floats.read_as(text.cells(), meta.bare)
+    rows = np.flatnonzero(good)
+    stored, kinds_of_good, fits = floats.taken_apart_by(meta, numbers[rows])
+    good[rows[~fits]] = False
+    kinds = np.zeros(len(text), np.int64)
+    kinds[rows] = kinds_of_good
+    return with_odd_cells(text, meta, stored[fits], good, kinds)
+
+
 # ---- digits of one width
 
 
@@ -207,11 +263,17 @@ def _as_digits(text: TextCells) -> Coded | None:
     meta = _digits_of_sample(text.sample())
     if meta is None:
         return None
-    values, good = digits.read(meta, text.spans)
+    _, good = digits.read(meta, text.spans)
     specials = specials_of(text, good)
     if specials is None or good.mean() < LEAST_DIGITS:
         return None
-    meta = dataclasses.replace(meta, specials=specials)
+    return _digits_by_meta(text, dataclasses.replace(meta, specials=specials))
+
+
+def _digits_by_meta(text: TextCells, meta: DigitsMeta) -> Coded:
+    """Encode the column by a meta of digits; other cells are stored as its specials, or as their
+    text."""
+    values, good = digits.read(meta, text.spans)
     kinds = np.zeros(len(good), np.int64)
     return with_odd_cells(text, meta, values[good], good, kinds)
 

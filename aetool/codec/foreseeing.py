@@ -1,0 +1,222 @@
+"""Which way of storing a column a shared model foresees for archives of tables like the one that it
+learns from: the way that takes fewest bits for rows that it has not seen.
+
+A way that suits a table best may fit it alone: a dictionary holds its own cells, and the next file
+has others. So ways are learned from the first rows of the table, and judged by its last.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from aetool.codec import integers, planning, rans, spans, textual, transforms
+from aetool.codec.columns import Coded
+from aetool.codec.metas import DigitsMeta, FloatMeta, LevelMeta, Meta, NumberMeta, PatternMeta
+from aetool.codec.plans import Plan
+from aetool.codec.spans import I32
+from aetool.codec.streams import Known, Stream
+from aetool.data.table import Bytes
+
+MOST_LEVELS = 4096
+MOST_COUNT = 2047
+LEARNED = 0.75  # of the rows are learned from where ways are judged, the first ones
+MOST_JUDGED = 4096  # rows by which ways are judged, the next ones
+LEAST_JUDGED = 200
+LEAST_REPEATED = 4  # rows for each different number, where numbers are tried as levels
+LEAST_LONG = 4  # bytes of a number on average: shorter ones are their own best names
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The cells of a column, as bytes: cell i is buffer[start[i]:stop[i]]."""
+
+    buffer: Bytes
+    start: I32
+    stop: I32
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def part(self, first: int, last: int) -> Cells:
+        """Cells first:last."""
+        return Cells(self.buffer, self.start[first:last], self.stop[first:last])
+
+    def encode(self, meta: Meta | None, bound: Fraction | None) -> Coded:
+        """The column as `textual.encode` encodes it, by a foreseen meta if there is one."""
+        return textual.encode(self.buffer, self.start, self.stop, meta, bound)
+
+
+def meta_for(cells: Cells, bound: Fraction | None, effort: planning.Effort) -> Meta:
+    """The meta by which a shared model foresees a column, learned from its cells. bound: the
+    largest error of its numbers; None: exact. effort: how far plans are searched where ways are
+    compared."""
+    ways = _ways(cells, bound)
+    count = len(cells)
+    learned_rows = int(LEARNED * count)
+    judged_rows = min(count - learned_rows, MOST_JUDGED)
+    # a short table says little of which way other tables need
+    if len(ways) == 1 or judged_rows < LEAST_JUDGED:
+        return _widened(ways[0], cells)
+    before = cells.part(0, learned_rows)
+    after = cells.part(learned_rows, learned_rows + judged_rows)
+    bits_of_ways = []
+    for meta in ways:
+        bits = _bits(meta, before, after, bound, effort)
+        bits_of_ways.append(bits)
+    # of ways that are as good the first, the usual one
+    best = int(np.argmin(bits_of_ways))
+    return _widened(ways[best], cells)
+
+
+def _ways(cells: Cells, bound: Fraction | None) -> list[Meta]:
+    """The metas by which the cells can be stored, the usual one first, that other files' cells can
+    be stored by, too."""
+    usual = cells.encode(None, bound)
+    ways = [usual.meta]
+    if bound is not None:
+        return ways
+    for other in usual.others:
+        # dictionaries and the like hold just this table's cells
+        if isinstance(other.meta, FloatMeta | DigitsMeta):
+            ways.append(other.meta)
+    if isinstance(usual.meta, NumberMeta) and _may_be_levels(cells):
+        ways.append(LevelMeta())
+    return ways
+
+
+def _may_be_levels(cells: Cells) -> bool:
+    """Whether numbers are long, and each comes so often, that their ranks among each other may take
+    fewer bits."""
+    length = cells.stop - cells.start
+    if length.mean() < LEAST_LONG:
+        return False
+    levels = spans.levels(
+        cells.buffer,
+        cells.start,
+        cells.stop,
+        MOST_LEVELS,
+    )
+    # too many of them
+    if levels is None:
+        return False
+    first_rows, _ = levels
+    return LEAST_REPEATED * len(first_rows) <= len(cells)
+
+
+def _bits(
+    meta: Meta,
+    before: Cells,
+    after: Cells,
+    bound: Fraction | None,
+    effort: planning.Effort,
+) -> float:
+    """About how many bits the cells `after` take, by a meta, plans and counts that were learned
+    from those `before`, without looking at other columns."""
+    widened = _widened(meta, before)
+    learned = before.encode(widened, bound)
+    judged = after.encode(widened, bound)
+    # what is in no stream is stored as it is
+    bits = 8.0 * sum(map(len, judged.blobs))
+    known = Known(len(before))
+    known_of_judged = Known(len(after))
+    planner = planning.Planner(known, effort, complete=False)
+    pairs = zip(learned.streams, judged.streams, strict=True)
+    for number, (stream, other) in enumerate(pairs):
+        plan = planner.plan(stream, number)
+        plan = plan.but(lanes_log=0)
+        symbols = _symbols(plan, stream, known)
+        prime = counts_of(plan, stream, symbols, known)
+        bits += planning.bits_of(plan, other, known_of_judged, prime)
+        # the stream after it may look at this one
+        symbols_of_judged = _symbols(plan, other, known_of_judged)
+        alphabet = plan.bins + 1
+        known.add(stream, symbols, alphabet)
+        known_of_judged.add(other, symbols_of_judged, alphabet)
+    return bits
+
+
+def _symbols(plan: Plan, stream: Stream, known: Known) -> rans.U16:
+    """The symbols of a stream by a plan: uint16, one for each value."""
+    residuals = transforms.residuals(plan, stream, known)
+    return integers.symbols_of(plan, residuals)
+
+
+def _widened(meta: Meta, cells: Cells) -> Meta:
+    """A copy of a column's meta that can also store the cells of other files: one of levels has the
+    MOST_LEVELS most frequent cells, numbers among them in their order; one of a pattern gets a
+    kind for odd cells."""
+    if isinstance(meta, LevelMeta):
+        return LevelMeta(levels=_levels(cells))
+    # another file may have cells of another pattern
+    if isinstance(meta, PatternMeta):
+        return dataclasses.replace(meta, has_rest=True)
+    return meta
+
+
+def _levels(cells: Cells) -> tuple[str, ...]:
+    """The MOST_LEVELS most frequent different cells: in ascending order if all are numbers, so that
+    near numbers are near levels; else the most frequent first."""
+    levels = spans.levels(
+        cells.buffer,
+        cells.start,
+        cells.stop,
+        len(cells),
+    )
+    # there are not more of them than rows
+    assert levels is not None
+    first_rows, index = levels
+    frequency = np.bincount(index, minlength=len(first_rows))
+    by_frequency = np.argsort(-frequency, kind="stable")
+    commonest = by_frequency[:MOST_LEVELS]
+    rows = first_rows[commonest]
+    frequent_cells = spans.cells_of(
+        cells.buffer,
+        cells.start[rows],
+        cells.stop[rows],
+    )
+    # a character for each byte, as metas hold texts
+    names = [cell.decode("latin-1") for cell in frequent_cells]
+    in_order = _in_order(names)
+    return tuple(in_order)
+
+
+def _in_order(names: Sequence[str]) -> Sequence[str]:
+    """Names of levels by the numbers that they are, ascending; as they are if any is none."""
+    try:
+        numbers = [Fraction(name) for name in names]
+    except (ValueError, ZeroDivisionError):
+        return names
+    # equal numbers that are written otherwise stay as they stand
+    places = range(len(names))
+    ascending = sorted(places, key=numbers.__getitem__)
+    return [names[place] for place in ascending]
+
+
+def counts_of(
+    plan: Plan,
+    stream: Stream,
+    symbols: rans.U16,
+    known: Known,
+) -> rans.U32:
+    """Count how often each of a stream's symbols, (n,), came in each context of its plan:
+    (contexts, alphabet) uint32, the counts that an archive's tables begin with. Where a count of a
+    context is above MOST_COUNT, all of them are scaled down so that the largest is that; none
+    becomes 0. known: the streams before it."""
+    base, layout = integers.contexts(plan, stream, known, None, symbols)
+    shape = (layout.size, layout.alphabet)
+    counts = np.zeros(shape, np.float64)
+    if len(symbols):
+        context = rans.contexts_of(symbols, base, layout)
+        np.add.at(counts, (context, symbols), 1)
+    most = counts.max(axis=1, keepdims=True)
+    # a context that never came has nothing to be divided by
+    divisor = np.maximum(most, 1)
+    # rounded up: a symbol that came has a count
+    fewer = np.ceil(counts * MOST_COUNT / divisor)
+    scaled = np.where(most > MOST_COUNT, fewer, counts)
+    return scaled.astype(np.uint32)
