@@ -564,7 +564,8 @@ def arrow_batches(
 class _Mapped:
     """An Arrow file or stream in mapped memory: only the parts asked for are read from the disk.
     Used in a `with` block, behind which batches may live on. places: of the columns to read, from
-    0; None: all. Errors of Arrow, OSError, or ValueError for an empty file."""
+    0; None: all. is_stream: whether it is a stream, not a file. Errors of Arrow, OSError, or
+    ValueError for an empty file."""
 
     def __init__(self, path: Path, places: Sequence[int] | None = None) -> None:
         import pyarrow as pa

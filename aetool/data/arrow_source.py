@@ -143,7 +143,8 @@ def _no_values(kind: pa.DataType) -> pa.Array:
 
 
 class ArrowFileSource(ArrowSource):
-    """The table of a Parquet file, or of an Arrow file or stream. is_parquet: which of both."""
+    """The table of a Parquet file, or of an Arrow file or stream, as a source of records, read anew
+    each time. is_parquet: whether it is Parquet."""
 
     def __init__(self, name: str, path: Path) -> None:
         """name: of the source, for messages, and of an Arrow file for the suffix. A Parquet column

@@ -111,7 +111,7 @@ def sampled(source: TableSource, most: int, seed: int, engine: Engine | None) ->
     """(a random sample of `most` records, all of a smaller source, in the source's order; how many
     records the source has); DataError if it has none, or cannot be read. The same as
     `source.sample`, whether an engine's workers read it or this process. engine: runs tasks in
-    workers; None to read it here."""
+    workers; None to read it here. The same seed gives the same sample."""
     cut_pieces = None if engine is None else pieces.pieces_of(source)
     if engine is not None and cut_pieces is not None:
         gathered = _gathered(engine, cut_pieces, Drawer(most, seed))

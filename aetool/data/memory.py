@@ -165,7 +165,8 @@ def _is_of(package: str, name: str, data: object) -> bool:
 
 
 def _is_record(item: object) -> bool:
-    """Whether an item of a list is a record: a dictionary by column, or a row of values."""
+    """Whether an item of a list is a record: a dictionary by column, or a row of values, a list or
+    a tuple."""
     return isinstance(item, Mapping | list | tuple)
 
 

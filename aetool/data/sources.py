@@ -201,7 +201,8 @@ def _open_path(path: str | os.PathLike[str], reading: Reading, model_reading: Re
 def open_sources(data: Sequence[object], model_reading: Reading = NOTHING) -> Source:
     """Open several inputs, at least one, each as `open_source` takes it, as one source: tables are
     read one after the other, pictures joined; one input alone is opened as it is. DataError for a
-    mixture of both, for arrays of pictures among others, and as of `open_source`."""
+    mixture of both, for arrays of pictures among others, and where one cannot be read.
+    model_reading: how the text was written that a model was fitted on."""
     if all(decoding.is_picture(item) for item in data):
         return images.ListSource(data)
     sources = [open_source(item, model_reading) for item in data]
@@ -331,9 +332,10 @@ def _say_left_out(name: str, count: int, others: Sequence[str]) -> None:
 
 def _open(path: Path, name: str, reading: Reading, model_reading: Reading) -> Source:
     """Open a file or a folder by what it holds. name: what messages call it, and its suffix tells
-    the kind where the bytes do not. DataError for what cannot be read, is empty, is an archive or
-    model of aetool, or a known kind of another program; ParamError for a text that is not as the
-    user says. A file that is no text and of no known kind is an UnreadSource."""
+    the kind where the bytes do not; reading: the user's settings of how text is written;
+    model_reading: those of a model's table. DataError for what cannot be read, is empty, is an
+    archive or model of aetool, or a known kind of another program; ParamError for a text that is
+    not as the user says. A file that is no text and of no known kind is an UnreadSource."""
     # readers of plugins are asked before any of our own kinds is tried
     source = readers.source_of(path, name)
     if source is not None:

@@ -94,9 +94,9 @@ def tables_of_part(
     left_out: LeftOut,
 ) -> Iterator[Table]:
     """Yield the records of a part of a text, a batch for each piece with records. pieces: bytes of
-    whole records, in UTF-8; name: of the text, for messages; before: what comes before the first
-    piece; left_out: collects, in place, which lines are no records. DataError names the row that is
-    not right."""
+    whole records, in UTF-8; name: of the text, for messages; dialect: how it is written; before:
+    what comes before the first piece; left_out: collects, in place, which lines are no records.
+    DataError names the row that is not right."""
     # a worker says nothing: its remarks travel back in left_out
     reader = _Reader(name, dialect, tell=_say_nothing)
     reader.left_out = left_out
@@ -120,7 +120,8 @@ def tables(
     bytes; of a header alone one batch without records. DataError names the row that is not right.
 
     stream: UTF-8, see `encodings.utf8`, at its begin; bytes that are not UTF-8 are read as
-    Windows-1252, unless an encoding was asked for. name: for messages. tell: is passed a line on
+    Windows-1252, unless an encoding was asked for. name: for messages. dialect: how it is written.
+    tell: is passed a line on
     each thing that is unusual.
     """
     reader = _Reader(name, dialect, tell)
@@ -131,7 +132,8 @@ def tables(
 
 
 class _Reader:
-    """Reads a text, or a part of one, once, piece by piece. tell: is passed a line on each thing
+    """Reads a text, or a part of one, once, piece by piece. name: for messages; dialect: how it is
+    written. tell: is passed a line on each thing
     that is unusual. rows, lines: how many records, comments between them counted, and lines came
     before the piece at hand. numbers: (records,), from 0 in the text, of the piece's records, where
     comments are between them; else None. names: of the columns, () until they are known."""
@@ -506,7 +508,8 @@ def lines_in(text: bytes) -> int:
 
 
 def _quoted(text: str) -> str:
-    """A text as Python's repr writes it, for a message, cut to SHOWN (40) characters with "..."."""
+    """A text in quotes, as Python's repr writes it, for a message; one of more than SHOWN (40)
+    characters is cut to as many, the last three "..."."""
     if len(text) > SHOWN:
         text = text[: SHOWN - 3] + "..."
     return repr(text)

@@ -40,7 +40,8 @@ def write_table(
 ) -> None:
     """Write restored columns as a file of the source's kind; `file` is not closed.
 
-    batches: columns by name, the same in all, in order. format: how the source was written, with
+    batches: columns by name, the same in all, in order, each of texts (None: a gap), float64
+    numbers (NaN) or moments (NaT). format: how the source was written, with
     "format" one of csv, jsonl, parquet, arrow, npy or npz; dtypes: the source's names of types, by
     column; written: by column how text files write its numbers, see `text_of`; a column may be
     missing in either, but not in dtypes for npy and npz. DataError for another kind, and for a text
@@ -64,7 +65,8 @@ def write_table(
 
 
 def text_of(column: Restored, how: Mapping[str, Json]) -> list[str]:
-    """A column, (rows,), as the texts of its cells; moments as ISO 8601.
+    """A column, (rows,), of texts (None: a gap), float64 numbers (NaN) or moments (NaT), as the
+    texts of its cells; moments as ISO 8601.
 
     how, each of which may be missing: "decimals", digits behind the point or None for seven digits
     in all; "token", the text of gaps, "" if missing; "show", a function (number, decimals) -> text,
@@ -170,7 +172,8 @@ def _json_values(
     dtype: str | None,
     how: Mapping[str, Json],
 ) -> list[str]:
-    """The values of a column, (rows,), as texts of JSON, gaps as null. dtype: the source's type, of
+    """The values of a column, (rows,), of texts (None: a gap), float64 numbers (NaN) or moments
+    (NaT), as texts of JSON, gaps as null. dtype: the source's type, of
     which only "bool" matters: its texts true and false get no quotes; how: of its entries only
     "decimals" is used, digits behind the point or None for seven digits in all."""
     if isinstance(column, list):
@@ -186,7 +189,8 @@ def _json_values(
 
 
 def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
-    """The columns, by name, as an Arrow table. dtypes: Arrow's names of the source's types, by
+    """Columns by name, each of texts (None: a gap), float64 numbers (NaN) or moments (NaT), as an
+    Arrow table. dtypes: Arrow's names of the source's types, by
     column; a column that is not in it, or of a name unknown to Arrow, gets a type by its values, as
     of `_arrow_array`. DataError for a text that is no value of its column's type."""
     import pyarrow as pa
@@ -202,10 +206,10 @@ def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
 
 
 def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
-    """A column as an Arrow array: of the type that dtype names, else (None, or a name that Arrow
-    does not know) texts, moments in microseconds or numbers; None, NaN and NaT become nulls. Of
-    texts for truth values "true" is True, and any other False. ValueError for a text that is no
-    value of the type."""
+    """A column, of texts, float64 numbers or moments, as an Arrow array: of the type that dtype
+    names, else (None, or a name that Arrow does not know) texts, moments in microseconds or
+    numbers; None, NaN and NaT become nulls. Of texts for truth values "true" is True, and any other
+    False. ValueError for a text that is no value of the type."""
     import pyarrow as pa
 
     kind = _arrow_type(dtype) if dtype else None
@@ -373,7 +377,8 @@ def _write_arrays(
 
 
 def _of_dtype(column: Restored, dtype: np.dtype[Any]) -> Array:
-    """A restored column, (rows,), as an array of this type; as integers or truth values floats are
+    """A restored column, (rows,), of texts, float64 numbers or moments, as a numpy array of this
+    type; as integers or truth values floats are
     rounded, and gaps are 0. Of texts gaps become the text None; ValueError for a text that is none
     of the type."""
     if isinstance(column, list):
@@ -391,7 +396,8 @@ def frame_of(
     dtypes: Mapping[str, str],
     pandas: Mapping[str, str],
 ) -> pd.DataFrame:
-    """Batches of columns, at least one, as one DataFrame, without an index of its own. dtypes:
+    """Batches of columns by name, each of texts (None: a gap), float64 numbers (NaN) or moments
+    (NaT), at least one batch, as one DataFrame, without an index of its own. dtypes:
     Arrow's names of the source's types, by column; pandas: the dtypes, by column, of the DataFrame
     that it was, {} if it was none. DataError for a text that is no value of its column's type;
     ValueError or TypeError of pandas where a column cannot be of its dtype."""

@@ -500,7 +500,8 @@ class _Collector:
 
     def _by_shape(self, rows: Int) -> Int:
         """Count the cells of these rows, (n,) positions in `cells`, that the kernel, which must be
-        there, can read, by the shapes of their texts; returns the rows of all others.
+        there, can read, by the shapes of their texts, in `styles`, `sure` and `untold`; returns the
+        rows of all others.
 
         A shape is a text with 0 for every digit: it tells the style, and few are different.
         """
@@ -839,7 +840,8 @@ class DateNotation:
 
     @classmethod
     def from_json(cls, facts: Facts) -> DateNotation:
-        """The notation that to_json wrote; ValueError, TypeError or KeyError if it is none."""
+        """The notation that to_json wrote; ValueError, TypeError, KeyError or AttributeError if it
+        is none."""
         # what is no mapping or has no such key raises here; all else is checked below
         orders = {}
         for separator, chosen in facts["orders"].items():

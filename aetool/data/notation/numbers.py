@@ -737,7 +737,8 @@ class NumberNotation:
 
     @classmethod
     def from_json(cls, facts: Facts) -> NumberNotation:
-        """The notation that to_json wrote; ValueError, TypeError or KeyError if it is none."""
+        """The notation that to_json wrote; ValueError, TypeError or AttributeError if it is
+        none."""
         words = facts.get("gap_words", [])
         # unknown names raise a TypeError here; what the fields hold is checked below
         notation = cls(**{**facts, "gap_words": tuple(words)})

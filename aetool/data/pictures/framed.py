@@ -250,7 +250,8 @@ class FramedSource(ImageSource):
         return np.concatenate(parts), np.concatenate(numbers)
 
     def sample(self, most: int, seed: int) -> Pixels:
-        """The records of `sampled`, without their numbers."""
+        """A random sample of at most `most` records, (n, channels, height, width) uint8, in order:
+        that of `sampled`, without its numbers."""
         return self.sampled(most, seed)[0]
 
     def say_unread(self) -> None:
