@@ -267,6 +267,7 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     draw = ImageDraw.Draw(image)
     font = _font()
     text_width = width - 2 * GAP
+    # texts stand a few pixels below the edge of their lines
     first_line = _fitting(draw, heading, text_width, font)
     draw.text((GAP, 5), first_line, INK, font)
     for left, name in zip(lefts, COLUMNS, strict=True):

@@ -388,6 +388,7 @@ class FolderSource(PictureFiles):
         self.left_out: list[str] = []
         self.folders: dict[str, int] = {}
         self._walk("")
+        # names are complete only now
         self.files = [path / picture for picture in self.names]
         self.count = len(self.files)
         if not self.names and not self.others:
@@ -608,6 +609,7 @@ class IdxSource(ImageSource):
             sizes.append(size)
         count, height, width = sizes[:3]
         channels = sizes[3] if is_colour else 1
+        # as train-images.idx3-ubyte.gz is called
         _, _, suffix = name.removesuffix(".gz").rpartition(".")
         super().__init__(
             name,

@@ -215,6 +215,7 @@ def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
     records. DataError for a record that is too long."""
     stamp = source.path.stat().st_size
     dialect = source.dialect
+    # as the source's own reading calls them; the first batch is enough
     names = next(iter(source.batches())).names
     with source.path.open("rb") as stream:
         pieces = cutting.pieces(stream, dialect, max(1, TEXT_BYTES // finer))

@@ -166,6 +166,7 @@ def open_source(data: object, model_reading: Reading = NOTHING) -> Source:
     if isinstance(data, TextPath):
         reading = data.reading
         data = data.given
+    # in a form that can be read again and again: what it is now tells how it is opened
     content = memory.held(data)
     if isinstance(content, CopiedTable):
         return content

@@ -391,6 +391,7 @@ class _Reader:
         `left_out` as the text's footer; DataError for those that cannot be such.
         """
         columns = len(self.names)
+        # nearly always: all are as wide as the table, and no footer has begun
         if records.columns == columns and not self.left_out.footer:
             return records
         has_empty_ends = self.dialect.delimiter == BLANK or self.dialect.edge == RECORD_TAIL

@@ -517,6 +517,7 @@ class _Collector:
             moments_of[order], form = _kernel_moments(cells, same_order)
             is_day = form == 0
             fitting += is_day.astype(np.int64) << bit
+        # what tells its own order is read so in any, and fits none of them
         fitting[is_sure] = 0
         read = np.flatnonzero(is_sure | (fitting > 0))
         shapes, index = different_texts(_shapes(cells), read)

@@ -612,8 +612,10 @@ class NumberNotation:
         decimals = scan.decimals.astype(np.int64)
         state = np.full(len(cells), VALUE, np.uint8)
         state[scan.form == EMPTY] = GAP
+        # below EMPTY a form is that of a number
         forms_of_numbers = scan.form[scan.form < EMPTY]
         padded = bool((forms_of_numbers & PADDED).any())
+        # numbers with no more in their form than BARE allows: nothing is attached, no unit
         bare = (scan.form | scanning.BARE) == scanning.BARE
         unread = np.flatnonzero(scan.form == LEFT)
         if len(unread):

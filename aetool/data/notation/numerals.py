@@ -95,6 +95,7 @@ class Numeral:
         tens = int(exponent or 0) + factor.tens
         value = float(f"{sign}{whole or '0'}.{fraction or '0'}e{tens}") * 2.0**factor.twos
         decimals = -1 if exponent else max(0, len(fraction) - factor.tens)
+        # times a power of two a fraction has digits of its own: it is shown in full, like exponents
         if factor.twos and not value.is_integer():
             decimals = -1
         elif factor.twos:

@@ -224,6 +224,7 @@ def _forms(matrix: Matrix, mark: int) -> tuple[Bytes, npt.NDArray[np.int16], Mas
     is_number &= marks <= 1
 
     marked = marks == 1
+    # where the digits before the mark end
     mark_offset = np.where(marked, is_mark.argmax(axis=1), length)
     decimals = np.where(marked, length - mark_offset - 1, 0)
     integer_digits = mark_offset - signed

@@ -238,10 +238,12 @@ def _target(
         least_width = min(wide for wide, _ in sizes)
         least_height = min(high for _, high in sizes)
         return (least_width, least_height), ()
+    # values of one picture that so many of them may have
     affordable = min(EACH, max(MODEST, AT_ONCE // count))
     target = _smaller(usual, affordable // channels)
     if target == usual and all_alike:
         return usual, ()
+    # sizes differ: this one is a compromise, and its sides become multiples of eight
     if few_alike:
         width, height = map(_multiple_of_eight, target)
         return usual, (width, height)
@@ -354,10 +356,12 @@ def _background(source: ImageSource) -> int:
             picture = source.decoded(record)
         except UnreadableError:
             continue
+        # opaque all over, or of values that are no gray levels of 0 to 255
         if picture.alpha is None or picture.pixels.dtype != np.uint8:
             continue
         pixels = picture.pixels.astype(np.float64)
         gray = pixels if pixels.ndim == 2 else pixels.mean(axis=2)
+        # a pixel counts by how opaque it is
         weighed = gray * picture.alpha
         total += float(weighed.sum())
         weight += float(picture.alpha.sum())
