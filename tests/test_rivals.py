@@ -237,14 +237,14 @@ def test_a_dead_code_is_refused(air, air_model, tmp_path, run):
 def parts(air, tmp_path_factory):
     """A small file (two.csv) and a model that learned archives of many such rows (m.aem); 300 rows
     of the air-quality table (next.csv), and a model that learned those before them (few.aem);
-    2,000 later ones (later.csv)."""
+    all rows behind these (later.csv)."""
     folder = tmp_path_factory.mktemp("parts")
     write_rows(folder / "one.csv", 4000, seed=1)
     write_rows(folder / "two.csv", 80, seed=2)
     lines = air.read_text().splitlines(keepends=True)
     (folder / "few.csv").write_text("".join(lines[:301]))
     (folder / "next.csv").write_text("".join([lines[0], *lines[301:601]]))
-    (folder / "later.csv").write_text("".join([lines[0], *lines[2000:4000]]))
+    (folder / "later.csv").write_text("".join([lines[0], *lines[301:2001]]))
     for name, source in (("m", "one"), ("few", "few")):
         bundle = operations.fit(folder / f"{source}.csv", FitOptions("pca", codec=True))
         bundle.save(folder / f"{name}.aem")
