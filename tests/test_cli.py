@@ -190,6 +190,48 @@ def test_over_several_files_the_worst_wins(run, rows_csv, tmp_path):
     assert done.status == 2 and "no such file" in done.err and (tmp_path / "t.csv.aez").exists()
 
 
+def test_parquet_goes_to_standard_output(rows_csv, pca, tmp_path, monkeypatch, capfdbinary):
+    monkeypatch.chdir(tmp_path)
+    of_detect = ["detect", rows_csv, "-m", pca, "--top", "3"]
+    of_similar = ["similar", rows_csv, "--in", rows_csv, "-m", pca, "--row", "2", "-k", "3"]
+    for words in (of_detect, of_similar):
+        words = [str(word) for word in [*words, "--format", "parquet", "-o"]]
+        capfdbinary.readouterr()
+        assert cli.status([*words, "-"]) == 0
+        printed = capfdbinary.readouterr().out
+        assert cli.status([*words, "t.parquet", "-f"]) == 0
+        assert printed == (tmp_path / "t.parquet").read_bytes()
+        assert len(pd.read_parquet(io.BytesIO(printed))) == 3
+    # whatever was named "-" is no file
+    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+    # no terminal shows bytes
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert cli.status([*words, "-"]) == 2
+    assert "standard output is a terminal: send Parquet to" in capfdbinary.readouterr().err.decode()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("fit TABLE -p pca -o -", "for tables and archives: name a file with -o"),
+        ("detect TABLE -m MODEL --report -", "name a file with --report"),
+        ("report MODEL TABLE -o -", "name a file with -o"),
+        ("encode TABLE -m MODEL --plot -", "name a file with --plot"),
+        ("detect PICTURES --sheet - --top 1", "name a file with --sheet"),
+        ("detect PICTURES --heatmap - --top 1", "to standard output: name one with --heatmap"),
+    ],
+)
+def test_what_is_no_table_does_not_go_to_standard_output(
+    run, rows_csv, pca, folder, tmp_path, monkeypatch, words, told
+):
+    monkeypatch.chdir(tmp_path)
+    paths = {"TABLE": rows_csv, "MODEL": pca, "PICTURES": folder}
+    done = run(*(paths.get(word, word) for word in words.split()))
+    assert done.status == 2 and told in done.err and not done.out
+    assert len([line for line in done.err.splitlines() if line.startswith("aetool: error")]) == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_decompress_to_stdout(run, rows_csv, tmp_path):
     run("compress", rows_csv, "-o", tmp_path / "t.aez")
     assert run("decompress", tmp_path / "t.aez", "-c").out == rows_csv.read_text()

@@ -5,6 +5,9 @@ import pandas as pd
 import pytest
 
 import aetool
+from aetool import bundle as bundles
+from aetool import operations
+from aetool.errors import DataError
 from aetool.testing import pictures
 
 
@@ -51,3 +54,29 @@ def test_codes_that_are_none_are_refused(air, air_pca, tmp_path, run):
     assert near.status == 2 and near.err.endswith("; did you mean 'TEMP'?\n")
     assert "nothing to write" in run("encode", air).err
     assert run("encode", air, "-m", air_pca, "-p", "pca", "-o", tmp_path / "z2.csv").status == 2
+
+
+@pytest.mark.parametrize(
+    ("codes", "found"),
+    [
+        (np.zeros((2, 99)), "of shape (2, 99)"),
+        (np.zeros((0, 99)), "of shape (0, 99)"),
+        (np.zeros(11), "of shape (11,)"),
+        (np.zeros((2, 1, 11)), "of shape (2, 1, 11)"),
+        (0.5, "of shape ()"),
+        ([["word"] * 11], "could not convert string to float: 'word'"),
+        ([[1.0, 2.0], [3.0]], "inhomogeneous"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_codes_of_another_shape_are_one_line(air_pca, codes, found):
+    bundle = bundles.load(air_pca)
+    with pytest.raises(DataError) as told:
+        operations.decode(codes, bundle)
+    line = str(told.value)
+    assert found in line and "\n" not in line
+    assert line.endswith(f"{bundle.name} decodes an array of numbers of shape (n, 11)")
+
+
+def test_no_codes_are_decoded_to_no_records(air_pca):
+    assert len(aetool.load(air_pca).decode(np.zeros((0, 11)))) == 0

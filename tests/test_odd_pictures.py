@@ -12,7 +12,8 @@ from PIL import Image
 from aetool import operations
 from aetool.data.images import FolderSource
 from aetool.data.pictures import decoding
-from aetool.operations import FitOptions
+from aetool.errors import DataError
+from aetool.operations import FitOptions, coding
 
 SIDE = 16
 
@@ -233,6 +234,35 @@ def test_a_folder_of_which_nothing_can_be_fitted(files, words, tmp_path, run):
     done = run("fit", folder, "-o", tmp_path / "m.aem")
     assert done.status == 2 and words in done.err and not (tmp_path / "m.aem").exists()
     assert sum(line.startswith("aetool: error") for line in done.err.splitlines()) == 1
+
+
+def test_a_folder_of_which_nothing_can_be_encoded_is_one_line(model, tmp_path, run):
+    whole = tmp_path / "whole"
+    broken = tmp_path / "broken" / "good"
+    for folder in (whole, broken):
+        folder.mkdir(parents=True)
+        for number in range(3):
+            usual(number).save(folder / f"{number}.png")
+    for path in broken.iterdir():
+        path.write_bytes(b"hm")
+    codes = tmp_path / "z.csv"
+    calls = (
+        lambda: operations.encode(broken, model),
+        lambda: coding.write_codes(broken, codes, model),
+        lambda: operations.similar(broken, whole, model),
+        lambda: operations.similar(whole, broken, model),
+        lambda: operations.evaluate(broken.parent, model),
+    )
+    for call in calls:
+        with pytest.raises(DataError, match="no picture in it can be read: .*0.png: ") as told:
+            call()
+        assert "\n" not in str(told.value)
+    # no file without even the names of columns
+    assert not codes.exists()
+    # of a folder in which some can be read those are encoded
+    usual(9).save(broken / "9.png")
+    assert len(operations.encode(broken, model)) == 1
+    assert coding.write_codes(broken, codes, model) == 1
 
 
 def test_a_thousand_damaged_ones_are_lines_too(model, tmp_path, run):

@@ -9,6 +9,8 @@ from PIL import Image
 
 import aetool
 from aetool import bundle as bundles
+from aetool import operations
+from aetool.errors import DataError
 from aetool.operations import searching
 from aetool.testing import pictures
 from aetool.writing import drawing
@@ -146,6 +148,42 @@ def test_tables_rows_and_columns(air, air_pca, tmp_path, run):
     assert "a model is needed" in run("similar", air, "--in", air).err
 
 
+@pytest.mark.parametrize("binary", [False, True])
+def test_a_query_without_rows_has_no_neighbours(air, air_pca, tmp_path, run, binary):
+    frame = pd.read_csv(air, nrows=50)
+    model = bundles.load(air_pca)
+    lossy = operations.CompressOptions(lossy=True, lossy_only=True)
+    assert operations.compress(frame, tmp_path / "t.aez", model, lossy)["rows"] == 50
+    for data in (frame, tmp_path / "t.aez"):
+        options = searching.SearchOptions(k=3, binary=binary)
+        found = searching.similar(frame[:0], data, model, options)
+        columns = found.columns()
+        assert list(columns) == ["query", "rank", "row", "distance"]
+        assert not any(columns.values())
+    path = tmp_path / "none.csv"
+    path.write_text(air.read_text().splitlines(keepends=True)[0])
+    done = run("similar", path, "--in", air, "-m", air_pca, "-k", 2)
+    assert (done.status, done.out) == (0, "query,rank,row,distance\n"), done.err
+
+
+def test_an_archive_without_records_has_none_to_search(air, air_pca, tmp_path):
+    frame = pd.read_csv(air, nrows=50)
+    model = bundles.load(air_pca)
+    lossy = operations.CompressOptions(lossy=True, lossy_only=True)
+    operations.compress(frame[:0], tmp_path / "t.aez", model, lossy)
+    with pytest.raises(DataError, match="t.aez: no records to search"):
+        searching.similar(frame, tmp_path / "t.aez", model)
+
+
+def test_no_query_is_drawn_as_one_line(blobs, tmp_path):
+    model = bundles.load(blobs / "m.aem")
+    none = np.zeros(0, np.int64)
+    found = searching.Neighbours(none, none, none, np.zeros(0), {})
+    given = (tmp_path / "s.png", blobs / "q.npy", blobs / "p.npy", model, found)
+    with pytest.raises(DataError, match="q.npy: no records to draw"):
+        searching.write_sheet(*given)
+
+
 def test_codes_of_two_levels_are_their_own_bits():
     rng = np.random.default_rng(0)
     data = pd.DataFrame(rng.normal(size=(600, 6)) @ rng.normal(size=(6, 6)), columns=list("abcdef"))
@@ -193,7 +231,7 @@ def test_the_sheet_of_a_folder_shows_what_the_model_sees(tmp_path, run, monkeypa
     assert done.status == 0, done.err
     # the broken one is the fourth, and counts
     assert table(done.out)["picture"][0] == "4.png"
-    ((_, drawn, across, _),) = sheets
+    ((_, drawn, across, _, _),) = sheets
     assert drawn.shape == (4, 1, 8, 8) and across == 4
     np.testing.assert_array_equal(drawn[0, 0], np.asarray(Image.open(folder / "4.png")))
     # a picture's nearest neighbour is itself

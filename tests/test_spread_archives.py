@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 
 import aetool
+from aetool import operations
 from aetool.codec.contents.arrow import ArrowContent
 from aetool.codec.contents.content import ByteContent
 from aetool.codec.planning import Effort
 from aetool.data import notices
 from aetool.data.located import BatchAt, BytesAt
+from aetool.errors import ParamError
 from tests.test_engine import Scattered
 
 ROWS = 6000
@@ -283,6 +285,13 @@ def test_what_does_not_fit_together_is_refused_in_one_line(run, files, tmp_path)
     assert run("merge", one, two, three, "-o", out).status == 0
     assert run("merge", one, two, three, "-o", out).status == 2
     assert run("merge", one, two, three, "-o", out, "-f", "--engine", "threads:2").status == 0
+
+
+@pytest.mark.parametrize("index", [False, True])
+def test_nothing_to_merge_is_one_line(tmp_path, index):
+    with pytest.raises(ParamError, match="^no archives to merge: name one at least$"):
+        operations.merge([], tmp_path / "merged.aez", index=index)
+    assert not (tmp_path / "merged.aez").exists()
 
 
 @pytest.mark.parametrize("asked", ["0/2", "3/2", "1", "a/b", "1/", "-1/2"])

@@ -127,7 +127,7 @@ def compress(
         try:
             target = Path(output) if output else archiving.default_name(name, given["shard"])
             if str(target) == "-" and not given["force"]:
-                terminal.refuse_archive()
+                terminal.refuse_bytes("the archive")
             facts = operations.compress(name, target, bundle, settings)
         except AetoolError as error:
             say_error(error)

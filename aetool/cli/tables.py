@@ -204,15 +204,18 @@ def _lines(columns: Mapping[str, Sequence[object]]) -> Iterator[str]:
 
 
 def _write_parquet(columns: Mapping[str, Sequence[object]], printing: Printing) -> None:
-    """Write columns as a Parquet file; ParamError where no file is named, DataError for one that
-    exists, unless printing.force."""
+    """Write columns as a Parquet file, to standard output for "-". ParamError where no output is
+    named, DataError for a file that exists, unless printing.force; OutputError if standard output
+    is a terminal, or cannot be written to."""
     # who asks for no Parquet need not load it
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from aetool.files import atomic
+    from aetool.files import output
 
     if printing.output is None:
         raise ParamError("--format parquet needs -o FILE")
-    with atomic(Path(printing.output), printing.force) as file:
+    if printing.output == "-" and not printing.force:
+        terminal.refuse_bytes("Parquet")
+    with output(Path(printing.output), printing.force) as file:
         pq.write_table(pa.table(dict(columns)), file)

@@ -58,11 +58,12 @@ def end_progress() -> None:
     _shown["width"] = 0
 
 
-def refuse_archive() -> None:
-    """Raise OutputError if standard output is a terminal: nobody can read an archive there."""
+def refuse_bytes(what: str) -> None:
+    """Raise OutputError if standard output is a terminal: nobody can read bytes there. what: is to
+    be written, such as "the archive"."""
     if sys.stdout is not None and sys.stdout.isatty():
         raise OutputError(
-            "standard output is a terminal: send the archive to a file or a program, name a file "
+            f"standard output is a terminal: send {what} to a file or a program, name a file "
             "with -o, or use -f"
         )
 

@@ -50,9 +50,10 @@ def decoded(
 ) -> Mapping[str, Array]:
     """The outputs, by name, of the decoder's graph for codes, (rows, latent), which are rounded to
     float32; "x_hat" has the records, (rows, columns) or (rows, channels, height, width). device: as
-    of `decode`. condition: (rows, conditions); ParamError if it is None and the graph takes one."""
+    of `decode`. condition: (rows, conditions); ParamError if it is None and the graph takes one;
+    DataError as of `codes_for`."""
     session = model.session("decoder.onnx", device)
-    codes = np.ascontiguousarray(code, dtype=np.float32)
+    codes = np.ascontiguousarray(codes_for(model, code))
     if len(session.inputs) == 1:
         return session(codes)
     if condition is None:
@@ -61,6 +62,21 @@ def decoded(
             "which must be told, too"
         )
     return session(codes, condition)
+
+
+def codes_for(model: Bundle, codes: npt.ArrayLike) -> Records:
+    """Codes as a model's decoder takes them, (rows, latent) float32; DataError, with the shape that
+    was found and the one that is wanted, for an array of any other shape, and for what holds no
+    numbers. A model without a decoder, which has its own error, takes any width."""
+    wanted = f"{model.name} decodes an array of numbers of shape (n, {model.latent})"
+    try:
+        array = np.asarray(codes, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        # such as words, or rows of several lengths
+        raise DataError(f"codes: {error}; {wanted}") from None
+    if "decoder.onnx" in model.graphs and array.shape[1:] != (model.latent,):
+        raise DataError(f"codes: of shape {array.shape}; {wanted}")
+    return array
 
 
 def condition_names(model: Bundle) -> list[str]:

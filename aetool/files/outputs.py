@@ -44,12 +44,17 @@ def atomic(
     a device or an open file of this process is never replaced: the bytes go there when the block
     has ended. NoRoomError, a DataError, where no temporary file for these can be written. DataError
     if target is a folder, is there already (without force), is a file that the running command
-    reads, or cannot be written.
+    reads, or cannot be written, and for "-", which is standard output, as `output` takes it.
 
     Where the file system can, the file has no name until it is whole, so that not even a killed
     process leaves anything behind; only where it takes the place of another there is an instant in
     which it has a name of its own. What a process killed just then leaves, the next one removes.
     """
+    if os.fspath(target) == "-":
+        raise DataError(
+            "standard output is for tables and archives: name a file with "
+            f"{named_by or option('-o')}"
+        )
     there = looked_up(target)
     if there is not None and stat.S_ISDIR(there.st_mode):
         raise DataError(f"{target}: is a folder; name a file with {named_by or option('-o')}")

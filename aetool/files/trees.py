@@ -44,8 +44,14 @@ def new_folder(target: Path, force: bool = False, named_by: str | None = None) -
     same names are replaced, and all others stay: nothing vanishes that the block did not write. At
     every instant target is the old folder or the new. DataError if target is there (without force),
     is a file, is where a file system is mounted, or holds the current folder; if a folder of the
-    one is a file of the other; and if it cannot be written. What there was then stays.
+    one is a file of the other; and if it cannot be written. What there was then stays. DataError
+    also for "-", standard output.
     """
+    if os.fspath(target) == "-":
+        raise DataError(
+            "a folder cannot be written to standard output: name one with "
+            f"{named_by or option('-o')}"
+        )
     resolved = Path(os.path.realpath(target))
     try:
         repair(resolved)

@@ -21,7 +21,7 @@ from aetool.files import atomic
 from aetool.model import Float, Records
 from aetool.printing import in_utf8
 from aetool.scoring import threads
-from aetool.scoring.inputs import inputs_of, known_of, seen_by
+from aetool.scoring.inputs import check_readable, inputs_of, known_of, seen_by
 from aetool.scoring.spread import Scoring
 from aetool.spelling import option
 from aetool.writing import drawing, records
@@ -44,16 +44,19 @@ def encode(
     of the data; a picture that cannot be read has none.
 
     data: a path, a DataFrame, or what else sources.open_source takes; of pictures one at least must
-    be readable. device: where the encoder runs: auto, cpu, cuda or cuda:<n>. executor: what
-    computes, by a name that aetool.engine knows, or an executor; None for this process. BundleError
-    for a model without an encoder; DataError for data that it does not take.
+    be readable, a table may have no rows. device: where the encoder runs: auto, cpu, cuda or
+    cuda:<n>. executor: what computes, by a name that aetool.engine knows, or an executor; None for
+    this process. BundleError for a model without an encoder; DataError for data that it does not
+    take.
     """
     source = seen_by(sources.open_source(data, known_of(model)), model)
     session = model.session("encoder.onnx", device)
     with threads.engine_for(executor, source, model, session) as engine:
         # the order is the source's, whoever computed a batch
         batches = Scoring(source, model, session, device, engine).codes()
-        return np.concatenate([batch.codes for batch in batches])
+        codes = [batch.codes for batch in batches]
+    check_readable(source)
+    return np.concatenate(codes)
 
 
 def write_codes(
@@ -71,9 +74,9 @@ def write_codes(
     The columns are: row (from 1), for pictures `picture` (their names), the columns of the data
     that are asked for, the columns that the model needs beside a code to decode it, and z0, z1, ...
     (the code). ParamError for `columns` of pictures, or of which one is not there, and for a model
-    without an encoder; DataError for a file that exists, unless force. data: a path, or records in
-    memory; device: where the encoder runs; executor: what computes, by a name that aetool.engine
-    knows, None for this process.
+    without an encoder; DataError for a file that exists, unless force, and for pictures none of
+    which can be read. data: a path, or records in memory; device: where the encoder runs; executor:
+    what computes, by a name that aetool.engine knows, None for this process.
     """
     source = seen_by(sources.open_source(data, model.reading), model)
     names = getattr(source, "record_names", [])
@@ -105,6 +108,8 @@ def write_codes(
                 written[f"z{unit}"] = [format(entry, ".9g") for entry in entries]
             count += len(z)
             yield written
+        # else a file without even the names of columns would be left
+        check_readable(source)
 
     target = Path(path)
     parquet = target.suffix == ".parquet"
@@ -159,7 +164,7 @@ def plot_codes(
         raise DataError(f"{source.name}: no records to draw")
     all_codes = np.concatenate(codes)
     points, axes = drawing.plane(all_codes)
-    with atomic(Path(path), force) as file:
+    with atomic(Path(path), force, named_by=option("--plot")) as file:
         drawing.scatter(file, points, axes, colour or "", colour_values)
 
 
@@ -263,16 +268,17 @@ def decode(
     as many rows, or a path, of the columns that the model needs beside a code. Columns that are in
     no code, such as dates, are None throughout in the result. ParamError for a condition that is
     needed and not given, that is pictures, or has another number of rows; BundleError for a model
-    without a decoder; DataError for a condition that lacks a column. device: where the decoder
-    runs.
+    without a decoder; DataError for codes of another shape, or of no numbers, and for a condition
+    that lacks a column. device: where the decoder runs.
     """
+    codes = decoding.codes_for(model, codes)
     values = None
     if condition is not None:
         source = sources.open_source(condition, model.reading)
         if not isinstance(source, TableSource):
             raise ParamError(f"{source.name}: the condition of codes is a table, not pictures")
         values = decoding.condition_in(source.head(), model, source.name)
-        count = len(np.asarray(codes))
+        count = len(codes)
         if values is not None and len(values) != count:
             raise ParamError(f"{count} codes, and {len(values)} rows of their condition")
     x: Records = decoding.decode(model, codes, device, condition=values)

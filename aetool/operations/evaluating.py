@@ -22,7 +22,7 @@ from aetool.mapping import pixels_of
 from aetool.model import Float, Int
 from aetool.scoring import threads
 from aetool.scoring.batches import scored
-from aetool.scoring.inputs import Source, known_of, unread_of
+from aetool.scoring.inputs import Source, check_readable, known_of, unread_of
 from aetool.scoring.judges import Judge, judge_of
 from aetool.scoring.spread import Scoring
 from aetool.spelling import option
@@ -105,7 +105,8 @@ def evaluate(
     labels.ordinary_in. Without a model one is learned from all rows, as `detect` does, by the
     options `fit`; None: the defaults, without the column of labels. masks: a folder of pictures
     that mark the defective pixels (aetool.data.masks), by which heat maps are judged, too.
-    ParamError for a table without label or normal, and where all records are ordinary or none is.
+    ParamError for a table without label or normal, and where all records are ordinary or none is;
+    DataError for pictures none of which can be read.
     executor: what computes, by a name that aetool.engine knows, or an executor; None for this
     process.
     """
@@ -125,6 +126,7 @@ def evaluate(
         fit = _without_label(source, label)
     judge = judge_of(source, model, fit, device)
     numbers, scores = _scores(judge, device, executor)
+    check_readable(judge.source)
     truth = _truth(judge.source, label, normal, numbers)
     figures = _figures(scores, truth, judge.calibration.threshold())
     if masks is None:

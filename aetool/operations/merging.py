@@ -14,6 +14,7 @@ from aetool.archives import indexing
 from aetool.archives.shards import SHARD, Figures, in_order
 from aetool.codec.archive import Archive
 from aetool.codec.container import Writer
+from aetool.errors import ParamError
 from aetool.files import output
 
 
@@ -30,12 +31,14 @@ def merge(
 
     Encoded blocks are copied, not encoded again; text is decoded once, since the archive states the
     SHA-256 of the whole table. paths: one at least. executor: what decodes, as aetool.engine knows
-    it; None for this process. ParamError if a path is no shard, if a shard is missing or given
-    twice, or if shards are of different tables; ArchiveError for a damaged shard; DataError for a
-    file that exists, unless force. index: copy nothing and write a small file that lists the
-    archives, which stay where they are, beside it or below; see indexing.index, whose figures are
-    returned then.
+    it; None for this process. ParamError for no paths, if a path is no shard, if a shard is missing
+    or given twice, or if shards are of different tables; ArchiveError for a damaged shard;
+    DataError for a file that exists, unless force. index: copy nothing and write a small file that
+    lists the archives, which stay where they are, beside it or below; see indexing.index, whose
+    figures are returned then.
     """
+    if not paths:
+        raise ParamError("no archives to merge: name one at least")
     if index:
         return indexing.index(paths, path, force)
     with contextlib.ExitStack() as stack:

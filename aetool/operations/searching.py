@@ -25,7 +25,7 @@ from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int, Records
 from aetool.printing import in_utf8
 from aetool.scoring.costing import is_archive
-from aetool.scoring.inputs import Source, inputs_of, seen_by
+from aetool.scoring.inputs import Source, check_readable, inputs_of, seen_by
 from aetool.spelling import option
 from aetool.writing import drawing
 from aetool.writing.codes import cells, encoder_of
@@ -104,8 +104,8 @@ def similar(
     options: SearchOptions | None = None,
 ) -> Neighbours:
     """Find the k records of data whose codes are nearest to the code of each query record; all of
-    them if data hold fewer. query: a table or pictures, as sources.open_source takes data, with one
-    record at least that can be read.
+    them if data hold fewer. query: a table or pictures, as sources.open_source takes data; of a
+    table without rows there are no neighbours.
 
     data: a table or pictures, or an archive that stores codes (by --lossy-only): its codes are
     compared without decoding a record, and its own model is used. The distance of codes is
@@ -115,7 +115,7 @@ def similar(
     (iterative quantisation: Gong & Lazebnik 2011); neighbours are found by changing ever more bits
     of the query's code (Salakhutdinov & Hinton 2009). ParamError without a model, for k below 1 and
     for a row that is not there; DataError for data without records, or of another kind than the
-    model's.
+    model's, and for pictures, data or query, none of which can be read.
     """
     options = options or SearchOptions()
     if options.k < 1:
@@ -130,7 +130,9 @@ def similar(
         nearest = _by_bits(query_codes, codes, levels, k)
     else:
         nearest = by_distance(query_codes, codes, bool(levels), k)
-    rows = np.concatenate([near for near, _ in nearest])
+    # of no queries there are no pairs, and yet an array of each
+    none = (np.zeros(0, np.int64), np.zeros(0))
+    rows, distances = map(np.concatenate, zip(none, *nearest, strict=True))
     beside: dict[str, list[object]] = {}
     if names:
         beside["picture"] = [names[row] for row in rows]
@@ -142,7 +144,7 @@ def similar(
         query=np.repeat(numbers, k) + 1,
         rank=np.tile(ranks, len(numbers)),
         row=records[rows] + 1,
-        distance=np.concatenate([distances for _, distances in nearest]),
+        distance=distances,
         beside=beside,
     )
 
@@ -175,6 +177,7 @@ def _codes_of_data(
         outputs = session(laid.inputs)
         codes.append(outputs["z"])
         numbers.append(laid.records)
+    check_readable(source)
     places = np.concatenate(numbers)
     # of tables none have names
     every_name = list(getattr(source, "record_names", []))
@@ -202,7 +205,9 @@ def _codes_of_archive(
                 f"{_name(path)}: holds no codes, being {archive.mode}; search the file itself, "
                 f"or compress it with {option('--lossy-only')}"
             )
-        codes = list(content.codes(archive))
+        # an archive of no records has no blocks, and so no codes of one
+        none = np.zeros((0, len(content.quantiser.centre)), np.float32)
+        codes = [none, *content.codes(archive)]
         names = content.picture_names(archive)
         decoder = archive.model.graphs["decoder.onnx"]
         if model is None:
@@ -221,7 +226,7 @@ def _queries(
 ) -> tuple[Float, Int]:
     """The codes of the query records that options.rows asks for, all if it is empty: (codes, (n,
     latent); (n,), the numbers of the records, from 0, rising). ParamError for a row that is not
-    there, and for a model without an encoder."""
+    there, and for a model without an encoder; DataError for pictures none of which can be read."""
     opened = sources.open_source(query, model.reading)
     source = seen_by(opened, model)
     # an archive carries what restores it, and that needs no encoder
@@ -245,6 +250,7 @@ def _queries(
         if len(laid.records):
             last = int(laid.records[-1])
             count = max(count, last + 1)
+    check_readable(source)
     read = np.concatenate(numbers)
     # a row that was asked for and is not there is said, not passed over
     missing = np.setdiff1d(wanted, read)
@@ -504,8 +510,8 @@ def write_sheet(
 
     path: of the PNG. query, data: what `similar` was called with, a path or pictures in memory;
     data may be an archive. model: None if data is an archive, which has its own. neighbours: what
-    `similar` returned. force: replace a file that exists; else that is a DataError. ParamError for
-    tables.
+    `similar` returned. force: replace a file that exists; else that is a DataError, and so are no
+    queries. ParamError for tables.
     """
     if model is None:
         assert is_archive(data), "whoever has no archive gives a model"
@@ -513,6 +519,9 @@ def write_sheet(
             model = archive.model
     # each query has one nearest neighbour
     queries = neighbours.query[neighbours.rank == 1] - 1
+    # a sheet of no pictures has no size
+    if not len(queries):
+        raise DataError(f"{_name(query)}: no records to draw")
     pictures_of_queries = _pictures(query, model, queries)
     pictures_of_neighbours = _pictures(data, model, neighbours.row - 1)
     k = len(neighbours.row) // len(queries)
@@ -522,7 +531,7 @@ def write_sheet(
         first = place * k
         sheet.append(picture)
         sheet += pictures_of_neighbours[first : first + k]
-    drawing.write_sheet(Path(path), np.stack(sheet), k + 1, force)
+    drawing.write_sheet(Path(path), np.stack(sheet), k + 1, force, option("--sheet"))
 
 
 def _pictures(data: object, model: Bundle, wanted: Int) -> list[Records]:

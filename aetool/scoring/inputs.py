@@ -182,6 +182,13 @@ def unread_of(source: Source) -> list[tuple[int, str, str]]:
     return unread
 
 
+def check_readable(source: Source) -> None:
+    """Raise DataError, with the reason of the first, if none of a source's pictures can be read.
+    To be called once the source has been read to its end; tables and no pictures at all pass."""
+    if isinstance(source, FramedSource) and source.unread and not source.readable:
+        raise source.none_readable()
+
+
 def random_inputs(model: Bundle) -> Records:
     """64 random records as a model's graphs take them, (64, inputs) float64 in user units, drawn by
     its schema with 5 % of gaps; for a model of pictures noise, (64, C, H, W) uint8. The same at

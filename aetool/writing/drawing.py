@@ -30,10 +30,17 @@ MOST_POINTS = 20_000
 OTHERS = "#bbbbbb"  # colour of the points whose text is none of the commonest
 
 
-def write_sheet(target: Path, pixels: Records, across: int, force: bool) -> None:
+def write_sheet(
+    target: Path,
+    pixels: Records,
+    across: int,
+    force: bool,
+    named_by: str | None = None,
+) -> None:
     """Write pictures (n, C, H, W) uint8 side by side, `across` in a row, as a PNG file, small ones
-    enlarged. DataError if there is a file, unless `force`."""
-    with atomic(target, force) as file:
+    enlarged. named_by: the option that names target, if not -o. DataError if there is a file,
+    unless `force`."""
+    with atomic(target, force, named_by=named_by) as file:
         file.write(images.contact_sheet(pixels, across))
 
 

@@ -243,16 +243,21 @@ class FramedSource(ImageSource):
             parts.append(pixels[inside - first])
             numbers.append(inside)
         if not sum(map(len, parts)):
-            record, fault = next(iter(self.unread.items()))
-            raise DataError(
-                f"{self.name}: no picture in it can be read: {self.title(record)}: {fault}"
-            )
+            raise self.none_readable()
         return np.concatenate(parts), np.concatenate(numbers)
 
     def sample(self, most: int, seed: int) -> Pixels:
         """A random sample of at most `most` records, (n, channels, height, width) uint8, in order:
         that of `sampled`, without its numbers."""
         return self.sampled(most, seed)[0]
+
+    def none_readable(self) -> DataError:
+        """Return, not raise, the error for a source none of whose pictures can be read, with the
+        reason of the first. To be called only once they were read, which fills `unread`."""
+        record, fault = next(iter(self.unread.items()))
+        return DataError(
+            f"{self.name}: no picture in it can be read: {self.title(record)}: {fault}"
+        )
 
     def say_unread(self) -> None:
         """Say in a notice how many pictures were left out so far, and the reasons of the first
