@@ -46,8 +46,10 @@ class Candidate:
     beside it. error: root mean squared, as a part of the standard deviation, by the yardstick; 0
     being exact. figures: as `compress` returns them. file: the scratch file that it was written to.
     Of an archive that was only estimated figures and file are empty. job: what wrote it; None of a
-    code. asked: the error that was allowed. bounds: of a bounded one, by column as the archive
-    names it, the largest error in the column's units.
+    code. asked: the error that was allowed, of a code without such a limit its own; 0 of an exact
+    one, and where a bound was told instead. bounds: of a bounded one, by column as the archive
+    names it ("pixels" of pictures), the largest error in the column's units; {} where it was
+    estimated, or its bounds were told as text.
     """
 
     way: str
@@ -70,7 +72,7 @@ def yardstick_of(source: Source, fit: fitting.FitOptions) -> Yardstick:
     """The yardstick for a source's archives, which is read for it: it measures their errors in
     standard deviations of the source's columns or pixels. fit: how columns are read. Raises
     ParamError for pictures of different depths, or of different forms where they are no folder,
-    DataError for one that cannot be read."""
+    DataError for a picture that cannot be read, or a table without records."""
     if isinstance(source, TableSource):
         return TableYardstick.of(source, fit)
     assert isinstance(source, ImageSource)
@@ -109,7 +111,7 @@ class Candidates:
     def can_be_bounded(self) -> bool:
         """Whether the source is a table whose archive can have error bounds for numbers, or an
         array or folder of pictures, whose levels can have one, though some of its files may have
-        no levels."""
+        no levels; False of a folder with a picture in inks (CMYK)."""
         # a folder of tables is a table to learn of, but an archive holds its files
         stored = opening.of_source(self.source)
         if not isinstance(self.source, ImageSource):
@@ -151,8 +153,8 @@ class Candidates:
 
     def bounded_at(self, aim: float, most: float) -> Candidate | None:
         """Write a bounded archive of a table whose bounds aim at the error `aim`, tightened until
-        its measured error is at most `most`; None if there is none. The bounds of all columns aim
-        at the same relative error."""
+        its measured error is at most `most`; None if TRIES archives were not enough for that, or
+        nothing can be bounded. The bounds of all columns aim at the same relative error."""
         if not self.can_be_bounded:
             return None
         assert isinstance(self.yardstick, TableYardstick)
@@ -250,10 +252,11 @@ class Candidates:
     ) -> Candidate:
         """Write the model's code of the source. error: the most that is allowed; None: as fine as
         is of use. learned: whether the model was fitted to this source. embed: whether to put the
-        model into the archive, with decoder weights of 8 bits if the error allows these; None: as
-        the options say.
+        model into the archive, with decoder weights of 8 bits if the error allows these; None:
+        unless the options say no.
 
-        ParamError where the model cannot reach the error, or has no code.
+        To be called after `check`, whose errors it raises, too, but KeyError for a model without a
+        decoder that is to be embedded. ParamError where the model cannot reach the error.
         """
         if embed is None:
             embed = self.options.embed is not False

@@ -46,8 +46,9 @@ def write_chosen(
     model: whose code is tried, too; None: none is. learned: whether the model was fitted to this
     source. folder: where other archives may be written for a while. Added to the figures: taken
     ("exact", "bounded" or "code"), rmse_of_deviation, psnr_db of pictures, prices, the bytes of the
-    best of each kind, and bounds of a bounded one; untried, a line on what would try a lossy way,
-    where there was none. ParamError where no archive meets it; then nothing was written.
+    best of each kind, and bounds of a bounded one; untried, a line on how a model's code is tried,
+    where pictures of one form had no model. ParamError where no archive meets it; then nothing was
+    written. DataError or ArchiveError where the comparison fails.
     """
     with ExitStack() as stack:
         candidates = Candidates(source, options, folder, stack)
@@ -85,7 +86,8 @@ def write_exact(
     unread: DataError | None = None,
 ) -> dict[str, Json]:
     """Write a source that has no records, of which nothing can be lost, exactly; returns its
-    figures, with what `write_chosen` adds. ParamError if it takes more bytes than options.budget.
+    figures, with taken, rmse_of_deviation and prices, as `write_chosen` adds them. ParamError if it
+    takes more bytes than options.budget.
 
     unread: why its records cannot be read; None if it has none.
     """
@@ -195,8 +197,8 @@ def _best(found: list[Candidate], goal: Goal) -> Candidate:
 
 
 def within(make: Maker, budget: int) -> Candidate | None:
-    """Search for the archive of least error that takes at most `budget` bytes; where none is that
-    small, the smallest one that was made; None if there is none even at the error COARSEST.
+    """Search for the archive of least error that takes at most `budget` bytes; where even the one
+    at the error COARSEST takes more, that one; None if there is none at this error.
 
     make: writes an archive of at most a given error. Bytes fall with the logarithm of the error,
     nearly along a line: the next error to try is where a line through the two nearest archives, one
@@ -231,8 +233,8 @@ def within(make: Maker, budget: int) -> Candidate | None:
 
 def _within_by_pieces(candidates: Candidates, budget: int) -> Candidate | None:
     """The bounded archive of least error of a large table that takes at most `budget` bytes, as
-    `within` searches for it, but errors are tried on estimates, so that few archives are written.
-    None if the table cannot be bounded."""
+    `within` searches for it, but errors are tried on estimates, so that few archives are written;
+    where none of these is that small, the smallest of them. None if the table cannot be bounded."""
     room = budget
     best = None
     for _ in range(WRITTEN):

@@ -81,9 +81,9 @@ class ExactJob:
         """Encode the content into the file, which is open for writing and reading and empty, or the
         source's file as it is if that takes more than LEAST_GAIN bytes fewer (then it becomes
         `content`); returns the archive's figures by name: "fidelity", "rows", "archive_bytes",
-        "source_bytes", and "errors", "exact", "shared" and "kept" where there are such. `compare`
-        is still to be called. ArchiveError where a bound could not be kept, or a check of an item
-        fails."""
+        "source_bytes", and "errors", "exact", "stored_exactly" (of a folder), "shared" and "kept"
+        where there are such. `compare` is still to be called. ArchiveError where a bound could not
+        be kept, or a check of an item fails."""
         figures = self._write(file)
         # columns can be read by themselves: that is worth a few bytes
         size = int(figures["archive_bytes"]) - LEAST_GAIN
@@ -145,9 +145,9 @@ class ExactJob:
         return {"fidelity": content.fidelity, **facts, **figures}
 
     def _facts_of_errors(self, errors: Mapping[str, float]) -> dict[str, Json]:
-        """What a bounded archive says of its errors: "errors", by column the largest, and "exact",
-        the columns that have a bound and yet no error. errors: the largest by column, in its
-        units."""
+        """What a bounded archive says of its errors: "errors", {column: {"largest": error}}, and
+        "exact", the columns that have a bound and yet no error, if there are any and no model is
+        shared. errors: the largest by column, in its units."""
         largest = {name: {"largest": error} for name, error in errors.items()}
         facts: dict[str, Json] = {"errors": largest}
         # nothing else keeps their bound, or nothing would be saved: these are not moved
@@ -157,8 +157,9 @@ class ExactJob:
         return facts
 
     def _stored(self, facts: dict[str, Json], errors: Mapping[str, float]) -> dict[str, Json]:
-        """The facts as the archive stores them: a small one tells errors in units that its model
-        knows, since those take fewer bytes. errors: the largest by column, in its units."""
+        """The facts as the archive stores them: with a shared model "errors" is a list of whole
+        numbers, in units that the model knows, if these tell them exactly: they take fewer bytes.
+        errors: the largest by column, in its units."""
         if not self.shared or not facts:
             return facts
         units = self.shared.in_units(errors)
@@ -281,8 +282,9 @@ def write_compared(
 ) -> dict[str, Json]:
     """Write a job's archive to an empty file and compare it with its source; returns its figures,
     as ExactJob.write has them. If the archive cannot be written, or would not restore the source,
-    the file's bytes are stored instead, and the figures say why under `kept`; a bounded archive
-    raises the error instead. DataError where the source changed meanwhile."""
+    the file's bytes are stored instead, and the figures say why under `kept`; of a bounded archive,
+    and where there is no file, as of a folder, the error is raised. DataError where the source
+    changed meanwhile."""
     try:
         figures = job.write(file)
         job.compare(file)
@@ -323,8 +325,8 @@ def keep_instead(
 
 
 def _kept_bytes(source: Opened) -> KeptBytes | None:
-    """The content that stores a source's file as bytes, a table in memory as an Arrow file; None of
-    a folder."""
+    """The content that stores a source's file as bytes, a table in memory as an Arrow file; None
+    where there is no file, as of a folder."""
     source = opening.of_source(source)
     if isinstance(source, ArrowTable | ArrayFile):
         kept = _as_bytes(source, "")
@@ -334,8 +336,8 @@ def _kept_bytes(source: Opened) -> KeptBytes | None:
 
 
 def file_of(source: Opened) -> Path | None:
-    """The path of the file that a source was read from; None for a folder, a DataFrame, or what a
-    plugin reads."""
+    """The path of the file that a source was read from: its `path`, or its name if it has none;
+    None where there is no such file, as for a folder, a DataFrame, or a table of a database."""
     known_path = getattr(source, "path", None)
     # a name may be a path, too, and the file decides
     path = Path(source.name if known_path is None else known_path)
@@ -432,7 +434,8 @@ def _job_of(
 def can_be_bounded(source: Opened) -> bool:
     """Whether a source holds numbers whose errors can be bounded: False for pictures, JSON lines,
     files that could not be read and tables that a plugin has read of a file; True for all others,
-    such as tables in text or typed columns, and arrays."""
+    such as tables in text or typed columns, arrays, and a file's bytes, which is not looked
+    into."""
     # the original file is stored, and not what was read of it
     if isinstance(source, CopiedTable) and source.original is not None:
         return False
@@ -484,9 +487,9 @@ def _text_job(
     bounds: ByColumn | None,
 ) -> ExactJob:
     """What writes the archive of a text: by the model, if shared says what it knows of its columns,
-    else by itself; as plain bytes where the text turns out to be no table, unless bounds are asked
-    for. bounds: the largest error by column; None: as options.max_error says. ParamError for a
-    bound of a column that has no numbers."""
+    else by itself; as plain bytes where the text turns out to be no table, but NoTableError if
+    bounds are asked for. bounds: the largest error by column; None: as options.max_error says.
+    ParamError for a bound of a column that has no numbers."""
     try:
         if shared is not None and model is not None:
             return _text_by_model(source, model, shared, options)

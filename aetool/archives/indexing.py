@@ -82,10 +82,10 @@ def compress_folder(
     options: CompressOptions,
 ) -> Figures:
     """Write an archive of each table of a folder, in a folder beside `path`, and then at `path` an
-    index of them; returns its figures, as `index` does, with source_bytes and left_out: the files
-    that are no tables. data: the folder's path. ParamError for what is no folder, or one without
-    tables; DataError if there is something at `path` (unless options.force), or a table cannot be a
-    part.
+    index of them; returns its figures, as `index` does, with "source_bytes", of the tables, and
+    "left_out", the paths, from the folder, of what is stored in no part. data: the folder's path.
+    ParamError for what is no folder, or one without tables; DataError if there is something at
+    `path` (unless options.force), or a table cannot be a part.
 
     The workers of the engine write the archives themselves, and so must see that folder.
     """
@@ -187,7 +187,7 @@ def _format_of(archive: Archive) -> dict[str, Json]:
 
 def _name_of(archive: Archive, file: str) -> str:
     """The path, below the restored folder, of the table that a part restores, with / between names.
-    file: the archive's path, from the folder of the index."""
+    file: the archive's path, from the folder of the index or of its parts."""
     name = str(archive.format.get("name") or Path(file).name.removesuffix(".aez"))
     return Path(file).with_name(name).as_posix()
 
@@ -211,7 +211,8 @@ def _below(archive: Path, folder: Path) -> str:
 def _check(first: Archive, other: Archive, names: tuple[Path, Path]) -> None:
     """Raise ParamError unless `other` may stand in one index with `first`: both lossless archives
     of tables of the same kind and columns, without a model; neither an index itself; both shards,
-    or both whole. names: of both, for messages."""
+    or both whole. `first` is only compared with: it is checked itself where it is both of them.
+    names: of both, for messages."""
     name = names[1]
     # parts of parts would be read through two files
     if isinstance(other.content, Parts):

@@ -47,7 +47,7 @@ def nearest_within(candidates: Candidates, budget: int) -> Candidate | None:
     """Find the bounded archive of pictures of least error that takes at most `budget` bytes; the
     smallest one that was written where none is that small; None if nothing of the pictures has
     levels. Archives that were written before are looked at, too; none of an error above NEARLY_ALL
-    is taken."""
+    is taken, and None returned if all are."""
     if not _has_levels(candidates):
         return None
 
@@ -99,7 +99,8 @@ def _widest(candidates: Candidates) -> int:
 class _Bracket:
     """Two bounds, in levels, between which the widest one that fits lies, each with its excess, a
     number above 0 by which it fails to fit, or else 0 or less: `inside` fits, `outside` does not.
-    first: the bound to try where nothing is known."""
+    The excess of an end that was not looked at is infinite. first: the bound to try where nothing
+    is known."""
 
     outside: int
     first: int

@@ -169,7 +169,7 @@ class LossyJob:
         """Write the archive to an empty file; returns its figures by name: "fidelity", "bytes" by
         what they hold, "error" and "errors" as of _summary, "rows", "archive_bytes". If the whole
         source misses options.target, it is written again with finer steps; ParamError if that does
-        not help.
+        not help, or not even the sample can reach it.
 
         Sets rows, squares (by column of numbers that the code carries, the sum of squared errors,
         in squared units) and compared (by column, of how many numbers).
@@ -264,9 +264,10 @@ class LossyJob:
 
     def _choose(self, sample: Records, target: float | None) -> lossy.Quantiser:
         """Choose the quantiser that codes the sample in the fewest bytes at an error, as `judge`
-        computes it, of at most `target`; None: at the default fineness. Sets `not_carried`, the
-        columns that the archive then stores exactly beside the code. ParamError if `target` cannot
-        be reached."""
+        computes it, of at most `target`; None: at the default fineness. A code of whole numbers,
+        and any code if there are no records, gets steps of 1, whatever the target. Sets
+        `not_carried`, the columns that the archive then stores exactly beside the code. ParamError
+        if `target` cannot be reached."""
         self.not_carried = self.irregular
         has_whole_codes = "code_levels" in self.model.facts
         if not len(sample) or has_whole_codes:
@@ -455,8 +456,8 @@ class LossyJob:
     def _summary(self, measured: _Errors) -> dict[str, Json]:
         """The figures of errors. "error": the mean over the columns that the code carries of, for
         numbers, RMSE / range plus the part of cells that is wrong, at most 1, for others that part
-        alone; 0 for no columns; of pictures RMSE / 255. "errors": by column its "rmse", "largest"
-        and "wrong"."""
+        alone; 0 for no columns. "errors": by column its "wrong", this part, and of numbers "rmse"
+        and "largest". Of pictures as of `_summary_of_pictures`."""
         if self.model.schema is None:
             return _summary_of_pictures(measured)
         columns = {}
@@ -608,8 +609,8 @@ class LossyJob:
 
     @property
     def model_bytes(self) -> int:
-        """Bytes of the bundle that decoding needs, schema and decoder, if the model is not
-        embedded."""
+        """Bytes of the bundle that decoding needs, schema and decoder, whether or not the archive
+        embeds it."""
         return len(self._decoder_only())
 
     def _decoder_only(self) -> bytes:

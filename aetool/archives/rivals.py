@@ -212,8 +212,9 @@ def _bounded(
     limit: int,
     scratch: BinaryIO,
 ) -> Rival | None:
-    """The bounded archive, priced, in which no column's squared error is above that of the code;
-    None if there are no bounds that achieve it, or the source cannot be bounded.
+    """The bounded archive in which no column's squared error is above that of the code, written,
+    or, if it is far too large, only estimated, whatever its errors; None if there are no bounds
+    that achieve it, or the source cannot be bounded.
 
     Bounds are chosen on the numbers themselves, and the error of the archive is counted: a bound
     that missed it is tightened, and at last given up. job: what wrote the code. every: the step

@@ -119,7 +119,8 @@ def remarks(
     effort: Effort,
 ) -> list[str]:
     """Lines that say which numbers of a bounded archive are stored exactly all the same, and why;
-    [] of pictures and what is no table.
+    of a text with a record of another number of fields than the header that one line alone; [] of
+    pictures and what is neither a table nor a file of arrays.
 
     wanted: the bounds that were asked for, by column; "" for all others. errors: the archive's
     errors, by column label: the columns in it were bounded. effort: of the archive, whose block is
@@ -161,7 +162,7 @@ def changed_and_exact(
 
 def of_folder(stored_exactly: Mapping[str, int]) -> list[str]:
     """Lines that say which files of a folder are stored exactly within a bound all the same, and
-    why. stored_exactly: how many, by what they are."""
+    why. stored_exactly: how many, by what they are, as of BoundedFolder.facts_of."""
     lines = []
     for kind, count in stored_exactly.items():
         # of many files as of one

@@ -50,8 +50,9 @@ class NumberColumn:
         return self.bound(part * self.variance) > 0
 
     def bound(self, mean_square: float) -> Fraction:
-        """The largest error of each number, in the column's unit, with which the column's mean
-        squared error is at most mean_square; 0 if only exact numbers achieve that."""
+        """The largest error of each number, in the column's unit, with which the mean squared
+        error, tried on the sample, is at most mean_square; 0 if only exact numbers achieve
+        that."""
         return lossy.bound_of_error(self.sample, mean_square, self.decimals)
 
 
@@ -159,8 +160,9 @@ class TableYardstick:
 @dataclass(frozen=True)
 class PictureYardstick:
     """Measures the error of an archive of pictures: the root mean squared error of pixels over
-    `deviation`, their standard deviation, in levels of 0 to `highest`. count: how many values of
-    pixels there are. highest: the level of white, 255 of 8 bits, and 65535 of 16."""
+    `deviation`, their standard deviation, in levels of 0 to `highest` (1 if all are equal). count:
+    how many values of pixels there are. highest: the level of white, 255 of 8 bits, and 65535 of
+    16."""
 
     deviation: float
     count: int = 1

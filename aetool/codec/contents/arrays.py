@@ -45,8 +45,8 @@ MembersWithValues = Iterator[tuple[Member, Iterator[Array]]]
 @dataclass(frozen=True, eq=False)
 class Rows:
     """Successive rows of some arrays of a file, as one item of an archive. first: the number of its
-    first row in the archive, from 0; parts: for each array (its position in the file, its rows,
-    (rows, *row_shape)), all with equally many rows; at least one."""
+    first row in the archive, from 0; parts: for each array (its position in the file, from 0, its
+    rows, (rows, *row_shape)), all with equally many rows; at least one."""
 
     first: int
     parts: list[tuple[int, Array]]
@@ -113,7 +113,7 @@ class ArrayContent(Content):
 
     def header(self) -> dict[str, Json]:
         """The entries of the archive's header, by name: "content", "mode", "format", "arrays", a
-        description of each, and "joint" if they are one table."""
+        description of each as of Tensor.to_json, and "joint", True, if they are one table."""
         header = super().header()
         header["arrays"] = [tensor.to_json() for tensor in self.arrays]
         # only where it is true
@@ -188,9 +188,9 @@ class ArrayContent(Content):
         return ledger.costs(names, owners, cells_a_row)
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
-        """For each column of `names` the cells of these rows, as text to be shown: "12 values" for
-        a row of an array that is one column, "" for arrays of which the block has no rows. rows:
-        (n,), numbers of rows within the block, from 0."""
+        """For each column of `names` the cells of these rows, as text to be shown: a value, "12
+        values" where a row of an array has several in one column, "" for arrays of which the block
+        has no rows. rows: (n,), numbers of rows within the block, from 0."""
         every_row = slice(0, block.rows)
         piece = self.decode(archive, block, every_row, None)
         values_of = dict(piece.parts)
@@ -405,7 +405,7 @@ class ArrayContent(Content):
         wanted: Sequence[str] | None = None,
     ) -> Iterator[Rows]:
         """Yield rows first:last, a piece for each block. ArchiveError if the archive has not the
-        rows of its arrays, DataError for a part of arrays that have no common rows."""
+        rows of its arrays, DataError for a part of them that `_check_has_rows` refuses."""
         self._check_rows(archive)
         if (first, last) != (0, archive.rows):
             self._check_has_rows(str(archive.reader.path))
@@ -507,9 +507,9 @@ class ArrayContent(Content):
         rows: int,
     ) -> MembersWithValues:
         """Yield (array, iterator of its values, part by part) for each array, as the pieces come;
-        joint arrays only once all pieces are read. The values of an array must be taken before the
-        next array is asked for. rows: how many the pieces have together. ArchiveError where pieces
-        end early."""
+        several joint ones only once all pieces are read. The values of an array must be taken
+        before the next array is asked for. rows: how many the pieces have together. ArchiveError
+        where those of several arrays that are not joint end early; others are not checked here."""
         members = [self._member(tensor, rows) for tensor in self.arrays]
         if len(members) == 1:
             yield members[0], _values_of(pieces)
@@ -644,8 +644,8 @@ def are_joint(arrays: Sequence[Tensor]) -> bool:
 def column_labels(source: ArrayFile) -> list[str]:
     """The names by which --max-error refers to what has a bound, in order: each column of an array
     of two axes (one name for all if there are none, or more than tensors.MOST_COLUMNS), else each
-    array; different even where names repeat. UnsuitedError for a type that cannot be stored
-    natively."""
+    array; made different as by `labels_of` where names repeat. UnsuitedError for a type that cannot
+    be stored natively."""
     alone = len(source.members) == 1
     names: list[str] = []
     for member in source.members:

@@ -38,9 +38,9 @@ class ArrowContent(Content):
     """A table in Arrow's types, as batches of one schema. Columns are told by their place, as names
     may repeat; `labels` are different names for them.
 
-    source, effort, bounding (the largest error allowed by place): only for writing. dictionaries:
-    the different ones of each column, collected from the source or read from the archive; coder:
-    encodes and decodes batches with them.
+    source, effort, bounding (the largest error allowed, for each label): only for writing.
+    dictionaries: the different ones of each column, collected from the source or read from the
+    archive; coder: encodes and decodes batches with them.
     """
 
     name = "arrow"
@@ -168,8 +168,9 @@ class ArrowContent(Content):
 
     def encode(self, item: pa.RecordBatch, hints: Hints) -> list[Encoded]:
         """Encode a batch as one block. ArchiveError for a dictionary that was not there when the
-        source was first read, or a bound that could not be kept."""
-        # a column of lists or structures is coded as several
+        source was first read, more text than a block may have, or a bound that could not be kept.
+        hints: of the block before."""
+        # a column of wide decimals may be coded as several
         coded = self.coder.encode(item)
         flat = [column for columns in coded for column in columns]
         rows = item.num_rows
@@ -460,7 +461,7 @@ def _rows_of(batch: pa.RecordBatch, inside: slice) -> pa.RecordBatch:
 def _objects(column: pa.Array) -> list[object]:
     """The values as objects of Python, None for missing ones. If Python cannot hold one of them (a
     moment or duration), all are whole numbers of the column's unit instead, or text where they lie
-    in lists or structures."""
+    in a dictionary."""
     import pyarrow as pa
 
     values: list[object]
@@ -472,6 +473,6 @@ def _objects(column: pa.Array) -> list[object]:
         integers = pa.int32() if is_short else pa.int64()
         try:
             values = column.view(integers).to_pylist()
-        except pa.ArrowInvalid:  # moments inside of lists or structures
+        except pa.ArrowInvalid:  # moments inside of a dictionary
             values = column.cast(pa.string()).to_pylist()
     return values

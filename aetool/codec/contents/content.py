@@ -190,8 +190,9 @@ class Content:
         return ()
 
     def facts_of(self, item: Piece) -> dict[str, Json]:
-        """What the archive's footer says of the source's items up to this one, as a dictionary. To
-        be called once for each item, in order; the result for the last item is stored."""
+        """What the archive's footer says of the source's items up to this one, as a dictionary: {},
+        unless a subclass counts something, as BoundedFolder does. To be called once for each item,
+        in order; the result for the last item is stored."""
         return {}
 
     @property
@@ -295,7 +296,7 @@ class Content:
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         """For each column of `costs` the cells of these records, as text to be shown. rows: (n,),
-        numbers of records within the block."""
+        numbers of records within the block, from 0."""
         raise NotImplementedError
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
@@ -488,7 +489,8 @@ def places_in(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
 def cut(items: Iterable[Piece], first: int, last: int) -> Iterator[tuple[Piece, slice]]:
     """Yield those items that hold some of the rows first .. last - 1, each with the slice of its
     rows that do, counted from 0 in each item. items: of successive rows, from row 0 on; len() of
-    each is how many rows it has."""
+    each is how many rows it has. If first = last, inside of an item, that comes with an empty
+    slice."""
     begin = 0
     for item in items:
         end = begin + len(item)

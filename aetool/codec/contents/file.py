@@ -59,7 +59,7 @@ class TypedFile(KeptBytes):
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> KeptBytes:
         """The content of a header, for reading; a KeptBytes if its format is none of arrays or
-        tables."""
+        tables. KeyError, TypeError or ValueError without a format."""
         format = dict(header["format"])
         # what a file is kept for may be that it cannot be read: such a one has no types
         has_types = format["format"] in (*ARRAYS, *TABLES)

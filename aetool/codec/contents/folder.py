@@ -38,7 +38,8 @@ class Folder(Content):
     is the folder itself; with a source they are read from that. source, effort (None: as usual),
     keep_files (store all files by their bytes): only for writing. model: what a model has learned
     of pictures, None without; primed: whether the archive can only be read with it. bounds: how
-    many levels off restored values may be; with any the mode is BOUNDED.
+    many levels off restored values of 8 and of 16 bits may be; with any above 0 the mode is
+    BOUNDED.
     """
 
     name = "folder"
@@ -291,8 +292,9 @@ class BoundedFolder(Folder):
         )
 
     def facts_of(self, item: list[Picture]) -> dict[str, Json]:
-        """How many files are stored exactly all the same, by why: they have no levels.
-        {"stored_exactly": {why: count}}, of all items up to this one; {} if there are none."""
+        """How many files are stored exactly all the same, as they have no levels:
+        {"stored_exactly": {what: count}}, what as in "files" (stored as bytes), "of two colours" or
+        "with a palette", of all items up to this one; {} if there are none."""
         first = item[0]
         kind = LEVELLESS.get(first.mode)
         if first.pixels is None:

@@ -140,9 +140,10 @@ class JsonLines(ByteContent):
         return ledger.costs([KEYS, *names], places)
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
-        """For each column of `costs` the cells of these lines: the values of all keys of a line,
-        then those of each key, "" where the line has it not; of a block that is one text the lines
-        themselves. rows: (n,), numbers of lines within the block."""
+        """For each column of `costs` the cells of these lines: first the line's keys, as "a, b",
+        then the values of each key, "" where the line has it not; of a block that is one text the
+        lines themselves, without blanks around them. rows: (n,), numbers of lines within the block,
+        from 0."""
         lines = jsonlines.decode(block, block.rows)
         chosen = [lines[row] for row in rows.tolist()]
         if jsonlines.is_text(block):

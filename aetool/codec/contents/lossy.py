@@ -103,8 +103,9 @@ class Lossy(Content):
 
     @property
     def labels(self) -> list[str]:
-        """For each column of a block the name of what it holds: "code 3" for unit 3 of the code, of
-        the stored units, or that of a column that is stored beside the code."""
+        """For each column of a block the name of what it holds: "code 3" for unit 3 of the code,
+        counted from 0 through all, also those not stored, or that of a column that is stored beside
+        the code."""
         return [f"{CODE} {unit}" for unit in self.quantiser.kept]
 
     def names(self, archive: Archive) -> list[str]:
@@ -143,7 +144,7 @@ class Lossy(Content):
     def codes_of(self, block: Block) -> Code:
         """(rows, latent) float32: the code of a block's records, for the model's decoder, units
         that are not stored at their centre; ArchiveError if the block has other columns than it
-        should."""
+        should, or too many records."""
         units = len(self.quantiser.kept)
         # before memory is taken for what the decoder makes of it
         check_decoded(block.rows, len(self.quantiser.centre))
@@ -272,8 +273,8 @@ class LossyTable(Lossy):
         wanted: Sequence[str] | None,
     ) -> writers.Columns:
         """The records of a block that `inside` slices, values by column name, in the table's order:
-        wanted columns only. Needs the model: BundleError if it is not there; ArchiveError if the
-        block is damaged."""
+        wanted columns only, where names that are not there are passed over; None: all. Needs the
+        model: BundleError if it is not there; ArchiveError if the block is damaged."""
         schema = archive.model.schema
         modelled = schema.modelled if schema else ()
         check_decoded(block.rows, len(modelled))

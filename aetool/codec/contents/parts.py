@@ -34,8 +34,8 @@ LONGEST_END = 4  # bytes of a line end, in any encoding
 @dataclass(frozen=True)
 class Part:
     """An archive that an index lists. file: its path, from the folder of the index; name: of the
-    file it restores; rows: how many records it holds; size: bytes of the archive's own file, not of
-    what it restores; ending: the digest of its last bytes."""
+    file it restores, a path from the restored folder; rows: how many records it holds; size: bytes
+    of the archive's own file, not of what it restores; ending: the digest of its last bytes."""
 
     file: str
     name: str
@@ -100,8 +100,8 @@ class Parts(Content):
 
     format: what the header says of all parts alike, such as the kind of file. whole: TABLE, if the
     parts are shards of one file, or FOLDER, if each part is a file of its own, all with the same
-    columns. ValueError for another `whole`, for no parts, for two with one file, and in a FOLDER
-    for two with one name.
+    columns (JSON lines with any keys). ValueError for another `whole`, for no parts, for two with
+    one file, and in a FOLDER for two with one name.
     """
 
     name = "parts"
@@ -194,8 +194,9 @@ class Parts(Content):
         return archive.part(len(self.parts) - 1)
 
     def names(self, archive: Archive) -> list[str]:
-        """The names of the columns, which all parts have, read from the first part; if lenient,
-        from the first that can be opened."""
+        """The names of the columns as the first part has them (all parts have the same, but for
+        JSON lines, of which these are keys of the first record); if lenient, as the first that can
+        be opened has them."""
         with self._first_part(archive) as first_part:
             return first_part.content.names(first_part)
 

@@ -120,7 +120,8 @@ class TextTable(ByteContent):
 
     def header(self) -> dict[str, Json]:
         """The entries of the archive's header, by name: "content", "mode", "format", "head" if
-        there is one here, "names" where the head does not say them, and "shared"."""
+        there is one here, "names" where the head does not say them, and "shared", 1, if it refers
+        to a shared model."""
         header = super().header()
         if self.head is not None:
             # a byte for each character, whatever the bytes are
@@ -440,8 +441,9 @@ class TextTable(ByteContent):
 
     def _head(self, archive: Archive, wanted: Sequence[str] | None) -> bytes:
         """The bytes before the first record, in UTF-8. wanted: names of columns, to which the
-        header record is cut; None: all. ParamError for a name that is not there, ArchiveError if
-        the header record has not the columns that the archive says."""
+        header record is cut; None: all. A head that is more than a header record becomes a new
+        header record of these names. ParamError for a name that is not there, ArchiveError if the
+        header record has not the columns that the archive says."""
         head = self._whole_head(archive)
         if wanted is None:
             return head

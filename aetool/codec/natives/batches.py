@@ -114,12 +114,12 @@ def difference(
     bounds: Sequence[Fraction | None] | None = None,
 ) -> str | None:
     """In what two batches differ, in words for a message: "the schema", "the number of rows", or
-    the first column that differs, "column 2 'name'"; None if they are equal.
+    the first column that differs, "column 2 'name'", counted from 1; None if they are equal.
 
     NaN equals NaN of the same bits, and is never a gap; what lies in gaps is not looked at. bounds:
     by how much the numbers of each column may differ; None: by nothing.
     """
-    # values are compared whatever dictionaries they stand in
+    # no dictionaries to look up: each array is compared with its own
     kinds = BatchCoder(one.schema, Dictionaries(), bounds)
     if not one.schema.equals(other.schema, check_metadata=True):
         return "the schema"
@@ -143,7 +143,7 @@ def dictionaries_to_bytes(
     column.
 
     Of each: varint place of its column, varint rows, varint length of the payload, DIGEST bytes of
-    digest, payload of one column.
+    digest, payload of one column. ArchiveError for one of more text than a block may have.
     """
     parts: list[bytes] = []
     for place, known in sorted(dictionaries.of.items()):

@@ -46,8 +46,9 @@ class _Group(Group[_Candidate]):
     book: Int = field(default_factory=_no_values)
 
     def fits(self, candidate: _Candidate) -> bool:
-        """Whether the group, which has a member, and a column hold the same sort of numbers, floats
-        or not, and share at least IN_COMMON of the values of the smaller of both."""
+        """Whether the group, which has a member, and a column hold the same sort of numbers, the
+        bits of 64-bit floats or any others, and have in common at least IN_COMMON (a part) of the
+        values of the smaller of both."""
         if self.members[0].are_floats != candidate.are_floats:
             return False
         different = candidate.different
@@ -97,9 +98,9 @@ def _place(column: Coded) -> int:
 
 
 def _candidate(column: Coded) -> _Candidate | None:
-    """The column as a candidate; None if it is not of numbers, was rounded within a bound, has too
-    few values, too few or too many different ones, or different ones that fill more than 1 /
-    LEAST_GAPS of their range."""
+    """The column as a candidate; None if it is not of numbers, has errors of a bound, has too few
+    values, too few or too many different ones, or different ones that fill more than 1 / LEAST_GAPS
+    of their range, counted in steps of the common divisor of their differences."""
     if not isinstance(column.meta, NumberedMeta) or column.error:
         return None
     values = column.streams[_place(column)].values

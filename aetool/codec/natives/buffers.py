@@ -58,8 +58,8 @@ def array_from(
 
 
 def bytes_of(buffer: pa.Buffer | None) -> RawBytes:
-    """The bytes of an Arrow buffer, (n,) uint8, as a view; none of None, which an array without
-    values may have."""
+    """The bytes of an Arrow buffer, (n,) uint8, as a view; of None, which an array without values
+    may have, an empty array, (0,)."""
     if buffer is None:
         return np.zeros(0, np.uint8)
     return np.frombuffer(buffer, np.uint8)
@@ -77,7 +77,7 @@ def bits_of(array: pa.Array) -> RawBytes:
 
 def buffer_of(array: pa.Array, stored: np.dtype[Number]) -> npt.NDArray[Number]:
     """(n,): the values of an array of fixed width, read from its buffer as numbers of dtype
-    `stored`, as a view; any number may stand in gaps."""
+    `stored`, as a view; any number may stand in gaps. Zeros if it has no buffer."""
     buffer = array.buffers()[1]
     if buffer is None:
         return np.zeros(len(array), stored)

@@ -261,7 +261,7 @@ class _FloatColumn:
 
     def decimals(self, kind: FloatType) -> int | None:
         """The fewest decimals that, as floats of this kind, restore more than NEARLY_ALL of the
-        plain floats bit for bit; None if no number of decimals does."""
+        plain floats bit for bit; None if no number of decimals does, of all or of a sample."""
         plain = self.values[self.plain]
         # a thousand of them rule out most numbers of decimals
         every = max(1, len(plain) // 1024)
@@ -333,7 +333,7 @@ class _FloatColumn:
 
     def on_grid(self, bound: Fraction) -> Coded | None:
         """Encode the floats as multiples of a float a little below twice the bound; None if too
-        many cannot be kept within the bound."""
+        many cannot be kept within the bound, or that float would be 0 or infinite."""
         try:
             spacing = float(bound) * GRID_SHARE
         # a bound that is larger than every float
