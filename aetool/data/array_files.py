@@ -83,7 +83,8 @@ class ArrayFile:
     def array(self, place: int) -> Array:
         """The values of array number `place`, from 0, mapped read-only from the file, or, of an
         .npz, from a temporary copy; zeros where its values take no bytes. NoRoomError if the copy
-        cannot be written, OSError or BadZipFile if the file cannot be read any more."""
+        cannot be written; ValueError, OSError, BadZipFile or zlib.error if the file cannot be read
+        any more."""
         member = self.members[place]
         if not member.size:
             return np.zeros(member.shape, member.dtype)
@@ -234,8 +235,8 @@ class ArrayWriter:
     count: int = 0
 
     def add(self, member: Member, parts: Iterable[Array]) -> None:
-        """Write the next array. member: its name, type, shape and order in memory; parts: its rows,
-        in order, (rows, ...) each; of a scalar one array of no axes."""
+        """Write the next array. member: its name, type, shape and order in memory; parts: all its
+        rows, in order, (rows, ...) each; of a scalar one array of no axes."""
         if self.archive is None:
             _write(self.file, member, parts)
             return
@@ -252,8 +253,8 @@ class ArrayWriter:
 
 def _write(file: IO[bytes], member: Member, parts: Iterable[Array]) -> None:
     """Write an array as the bytes of an .npy file. member: its type, shape and order in memory;
-    parts: its rows, in order, (rows, ...) each, which of an array in Fortran order are gathered
-    first; of a scalar one array of no axes."""
+    parts: all its rows, in order, (rows, ...) each, which of an array in Fortran order are gathered
+    first; of a scalar one array of no axes. How many rows come is checked there alone."""
     described = {
         "descr": np.lib.format.dtype_to_descr(member.dtype),
         "fortran_order": member.fortran,
@@ -312,7 +313,8 @@ class Gathering:
 
 def frame_of(names: list[list[str]], arrays: list[Array]) -> pd.DataFrame:
     """One DataFrame of arrays with equally many rows, of one axis or more; all axes but the first
-    are columns. names: for each array the names of its columns, in C order."""
+    are columns. names: for each array the names of its columns, in C order. ValueError for another
+    number of lists than of arrays, or for arrays of different lengths."""
     import pandas as pd
 
     columns = {}

@@ -56,8 +56,9 @@ class ArrowTable:
     """A table as batches of one schema, opened by `open_table` or `of_memory`.
 
     name: for messages. path: of its file; None for a table in memory. format: how to write it
-    again: "format", the kind of file, "suffix", "compression", and "groups", its groups of rows, as
-    pairs (how many groups, rows of each).
+    again: "format", PARQUET or ARROW, "suffix", and, where they are known, "compression", "groups",
+    its groups of rows, as pairs [how many groups, rows of each], "stream", True of an Arrow stream,
+    and what `_write_parquet` takes.
     """
 
     def __init__(self, name: str, schema: pa.Schema, format: Format) -> None:
@@ -75,8 +76,9 @@ class ArrowTable:
             yield batch
 
     def located(self) -> Iterator[tuple[pa.RecordBatch, BatchAt | None]]:
-        """Yield each batch of `batches` with the place from which another process can read it; None
-        where only this one can: of all but Parquet files that are no copies."""
+        """Yield each batch of `batches` with its place in the Parquet file, from which another
+        process can read it, too; None where only this one can: of memory, of Arrow files and of
+        temporary copies."""
         own_file = self._own_file()
         for whole, raws in cuts.put_together(self._whole_batches(), ROWS):
             for first_row, part in cuts.parts(whole, ROWS):
@@ -149,9 +151,9 @@ def kind_of(head: bytes) -> str:
 
 
 def open_table(path: Path, name: str) -> ArrowTable:
-    """Open a Parquet file, or an Arrow file or stream, which is read through; UnsuitedError, with
-    the reason, if it cannot be read or would not be written again with the same types. name: for
-    messages. OSError if it cannot be opened."""
+    """Open a Parquet file, of which only the footer is read, or an Arrow file or stream, which is
+    read to its end; UnsuitedError, with the reason, if it cannot be read or would not be written
+    again with the same types. name: for messages. OSError if it cannot be opened."""
     import pyarrow as pa
 
     with path.open("rb") as file:
@@ -410,9 +412,9 @@ def _schema_of(file: BinaryIO, format: Format) -> pa.Schema:
 
 
 def _open_parquet(path: Path, name: str) -> ArrowTable:
-    """Open a Parquet file as a table whose `format` says how to write it again (without `path`,
-    which the caller sets); only its footer is read. name: for messages. UnsuitedError if that
-    cannot be done; errors of Arrow if it cannot be read."""
+    """Open a Parquet file as a table whose `format` says how to write it again, and whose `path`
+    the caller sets; only its footer is read. name: for messages. UnsuitedError if it cannot be
+    written again; errors of Arrow if it cannot be read."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path, pre_buffer=False) as file:
@@ -456,9 +458,10 @@ def _check_type(column: pq.ColumnSchema) -> None:
 
 
 def _written_as(wanted: pq.ParquetSchema, schema: pa.Schema, described: Format) -> Format:
-    """The first of WAYS that writes `schema` with the Parquet types `wanted`, as entries for the
-    format: the version of types, decimals as integers. described: the rest of the format.
-    UnsuitedError, with the first column that differs, if none does."""
+    """The first of WAYS that writes `schema` with the Parquet types `wanted`, as entries to add to
+    the format: "version" and "integers", as of `_write_parquet`, each only if it is not the usual
+    one. described: the rest of the format. UnsuitedError, with the first column that differs, if
+    none does."""
     import pyarrow.parquet as pq
 
     columns: list[pq.ColumnSchema] = []
@@ -502,9 +505,9 @@ def _parquet_batches(path: Path) -> Iterator[cuts.Placed]:
 
 
 def _open_arrow(path: Path, name: str) -> ArrowTable:
-    """Open an Arrow file or stream as a table whose `format` says how to write it again (without
-    `path`, which the caller sets); all of it is read and checked. UnsuitedError if that cannot be
-    done: it has metadata that would be lost, or more follows behind a stream. name: for messages,
+    """Open an Arrow file or stream as a table whose `format` says how to write it again, and whose
+    `path` the caller sets; all of it is read and checked. UnsuitedError if it cannot be written
+    again: it has metadata that would be lost, or more follows behind a stream. name: for messages,
     and for the suffix; errors of Arrow, OSError or ValueError if it cannot be read."""
     rows: list[int] = []
     uncompressed = 0
@@ -533,8 +536,9 @@ def _open_arrow(path: Path, name: str) -> ArrowTable:
 
 
 def arrow_schema(path: Path) -> tuple[pa.Schema, Format]:
-    """(schema, format) of an Arrow file or stream; of both, format["stream"] is True for a stream
-    alone. Errors of Arrow, OSError or ValueError if it cannot be read."""
+    """(schema, format) of an Arrow file or stream: format["format"] is ARROW, and format["stream"],
+    which a file has not, is True of a stream. Errors of Arrow, OSError or ValueError if it cannot
+    be read."""
     kind: Format = {"format": ARROW}
     with _Mapped(path) as mapped:
         if mapped.is_stream:
@@ -675,7 +679,8 @@ def write_table(
     an Arrow file or stream. `file` is not closed.
 
     whole: whether these are all records and columns; only then are the source's groups of rows and
-    sorting written again. Errors of Arrow for types that the kind of file has not.
+    sorting written again, else each batch is a group. Errors of Arrow for types that the kind of
+    file has not.
     """
     counted = None
     if whole:

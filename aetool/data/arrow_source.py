@@ -91,7 +91,8 @@ class ArrowSource(TableSource):
             yield concat(parts)
 
     def texts(self) -> set[str]:
-        """The names of the columns that are read as text: all but numbers and moments."""
+        """The names of the columns whose values are `Cells` of text: all, decimals among them, but
+        integers that are not `wide`, floats, nulls, timestamps and dates."""
         texts = set()
         columns = zip(
             self._names,
@@ -108,7 +109,8 @@ class ArrowSource(TableSource):
 
     def as_table(self, batch: pa.RecordBatch, row: int) -> Table:
         """Convert a batch of the source's schema to a Table of columns, as arrow_values.values_of
-        does. row: the number, from 0, of its first record in the source."""
+        does; `typed` are those that are text by their type and not to be read as cells of a file
+        are. row: the number, from 0, of its first record in the source."""
         columns: list[Values] = []
         texts: set[str] = set()
         for place, array in enumerate(batch.columns):
@@ -234,7 +236,7 @@ UNCONVERTED = (ValueError, TypeError, OverflowError)  # errors of Arrow are of t
 def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
     """(a DataFrame as an Arrow table, without its index; the places, from 0, of columns that became
     text, see `_column`, to be read as cells of a file are). DataError for two columns of one name,
-    and for values that are none of a table. name: of the source, for messages."""
+    and as of `_column`. name: of the source, for messages."""
     import pyarrow as pa
 
     # names need not be texts in pandas; the caller's own DataFrame stays as it is
@@ -259,8 +261,7 @@ def _of_frame(data: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
 def _by_columns(frame: pd.DataFrame, name: str) -> tuple[pa.Table, frozenset[int]]:
     """Convert a DataFrame that Arrow does not take as a whole, column by column: (an Arrow table,
     without the index; the places, from 0, of columns that became text, see `_column`). Its columns
-    have different names, all texts. name: for messages. DataError for values that are no numbers,
-    texts or moments."""
+    have different names, all texts. name: for messages. DataError as of `_column`."""
     import pyarrow as pa
 
     columns = {}
@@ -277,10 +278,10 @@ def _column(
     called: str,
     name: str,
 ) -> tuple[pa.Array | pa.ChunkedArray, bool]:
-    """(a DataFrame's column as an Arrow array, gaps as nulls; whether it became text). Values of
-    several kinds become text, and integers beyond 64 bits; DataError if any value is none of
-    `_one_cell`, or the dtype is one that Arrow does not take. called: the column's name; name: of
-    the source, for messages."""
+    """(a DataFrame's column as an Arrow array, gaps as nulls; whether it became text). What Arrow
+    does not take, such as values of several kinds or integers beyond 64 bits, becomes text;
+    DataError if then a value is of no type of `_one_cell`, or the column has a dtype of its own,
+    not that of objects. called: the column's name; name: of the source, for messages."""
     import pandas as pd
     import pyarrow as pa
 

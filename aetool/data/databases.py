@@ -120,6 +120,7 @@ def _schema(columns: list[str], cursor: sqlite3.Cursor) -> pa.Schema:
             kind |= set(map(type, values))
     fields = []
     for column, kind in zip(columns, kinds, strict=True):
+        # NULL fits into a column of any type
         numbers = kind - {type(None)}
         whole = numbers == {int}
         plain = pa.float64() if numbers and numbers <= {int, float} else pa.string()

@@ -45,8 +45,8 @@ class Sample:
     bound: float = float("inf")  # records of keys above it are not in the sample
 
     def add(self, table: Table, keys: Keys) -> None:
-        """Offer records to the sample. table: of n records; keys: (n,), their random keys; records
-        with a key above `bound` may be left out, as they are not drawn."""
+        """Offer records to the sample. table: of n records; keys: (n,), their random keys. Records
+        with a key above `bound` need not be offered: they are not drawn."""
         self.tables.append(table)
         self.keys = np.concatenate([self.keys, keys])
         if len(self.keys) > 2 * self.most:
@@ -74,8 +74,9 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The records drawn from one piece, in order, with their keys, (records,); table: None if the
-    piece has none; total: how many records the piece has."""
+    """The records drawn from one piece, in order, with their keys, (records,), as of `keys_of`;
+    table: without records if none of the piece's is drawn, None only if the piece has no records;
+    total: how many records the piece has."""
 
     table: Table | None
     keys: Keys

@@ -291,7 +291,8 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
 
 def _row(one: Shown) -> list[Image.Image]:
     """The four pictures of a row of a sheet, as COLUMNS names them, each at most TILE (176) pixels
-    a side; without an expectation the middle two are blank."""
+    a side. The difference is gray where there is none, lighter where the picture is higher than
+    expected; without an expectation the middle two are blank."""
     from PIL import Image
 
     times = _times(one.picture, TILE)

@@ -74,7 +74,8 @@ class ImageSource:
     def batches(self) -> Iterator[Pixels]:
         """Yield the pictures in order, (n, channels, height, width) uint8 at a time, of a source
         that `is_uniform`; of any other `pictures` is to be asked. Each call begins anew. DataError
-        for a file that does not hold what its header says."""
+        for a file that does not hold what its header says; NotImplementedError here: kinds of
+        sources override it."""
         raise NotImplementedError
 
     @property

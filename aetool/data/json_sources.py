@@ -29,9 +29,10 @@ Record = dict[str, Json]
 
 class JsonLinesSource(TableSource):
     """A table of JSON lines: each line is one object, a record; its columns are the keys of the
-    first ROWS (65,536) records. Compressed or not, in UTF-8. name: for messages. All values are
-    cells of text; `dtypes` is filled while batches are read: "bool" or "string" of columns with
-    texts, truths or nested values."""
+    first ROWS (65,536) records, and a key that is new behind these is a DataError, as is a line
+    that is no object. path: of the file, compressed or not, in UTF-8; name: for messages. All
+    values are cells of text; `dtypes` is filled while batches are read: "bool" of columns of truths
+    alone, "string" of others that have texts, truths or nested values."""
 
     is_in_text = True
 
@@ -41,7 +42,7 @@ class JsonLinesSource(TableSource):
 
     def batches(self) -> Iterator[Table]:
         """Yield the records, ROWS (65,536) at a time, numbered by their lines; nothing without any.
-        DataError for a line that is no object, and for a key that is new behind the first batch."""
+        DataError for a key that is new behind the first batch, and errors of `_records`."""
         # the first batch tells the columns: a key that comes later is an error
         names: tuple[str, ...] = ()
         records: list[Record] = []
@@ -94,9 +95,10 @@ class JsonLinesSource(TableSource):
         records: list[Record],
         numbers: Sequence[int],
     ) -> Table:
-        """Records, at least one, as a table of the columns `names`; sets the type in `dtypes` of a
-        column that has texts, truths or nested values, unless it is set. numbers: of the records in
-        the source, from 0, ascending. DataError if a record has a key that is none of `names`."""
+        """Records, at least one, as a table of the columns `names`. Columns that have texts, truths
+        or nested values are `typed`, and get a type in `dtypes`, unless they have one: "bool" of
+        truths alone, else "string". numbers: of the records in the source, from 0, ascending.
+        DataError if a record has a key that is none of `names`."""
         self._refuse_new_keys(names, records, numbers)
         values: list[Values] = []
         typed = set()
@@ -235,10 +237,11 @@ def _records_of_columns(document: dict[str, list[Json]]) -> list[Record]:
 
 
 def _records_of_parts(document: dict[str, Record]) -> list[Record]:
-    """The records of an object of objects, at least one: if these all have the same keys, the inner
-    objects, where they are called by numbers and their keys are not all such, else a record for
-    each inner key, of one value from each. Where keys differ, the object itself is the one
-    record."""
+    """The records of an object of objects, at least one. Where the inner objects have different
+    keys, the object itself is the one record. Else, if the outer keys are all numbers and the inner
+    ones are not, as in {"0": {"a": 1, "b": 2}}, the inner objects are the records; if not, as in
+    {"a": {"0": 1}, "b": {"0": 2}}, each inner key gives a record, whose columns are the outer
+    keys."""
     parts = list(document.values())
     rows = parts[0].keys()
     if any(part.keys() != rows for part in parts):

@@ -121,6 +121,7 @@ class BatchAt:
             with pq.ParquetFile(self.file.path, pre_buffer=False) as parquet_file:
                 for raw_batch in self.raw_batches:
                     batches = parquet_file.iter_batches(self.step, row_groups=[raw_batch.group])
+                    # the one of this number: those before it are read, and let go
                     found_batches += itertools.islice(
                         batches, raw_batch.number, raw_batch.number + 1
                     )

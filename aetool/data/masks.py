@@ -24,8 +24,8 @@ class Masks:
 
     The mask of a picture a/b/003.jpg is a/b/003_mask.png or a/b/003.png under the folder, or of any
     other suffix that pictures have; or the same under b alone, or in the folder itself. Capitals do
-    not matter. Pixels that are not 0 are defective. DataError if it is no folder, or has no
-    pictures.
+    not matter. Pixels that are not 0 in any colour are defective; opacity is not looked at.
+    DataError if it is no folder, or has no pictures.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -59,8 +59,8 @@ class Masks:
         the picture as the model sees it.
 
         A mask goes the way of its picture: it is cropped and resized by the framing, unless it has
-        the wanted size already; a pixel is then defective if an eighth of it is. DataError where it
-        has another size then, or cannot be read.
+        the wanted size already; a pixel is then defective if at least an eighth of it is. DataError
+        where it has another size then, or cannot be read.
         """
         path = self.path_of(picture)
         if path is None:
@@ -93,6 +93,7 @@ class Masks:
             raise fault from None
         if framed.shape != (height, width):
             raise fault
+        # of 255, which a pixel has that is defective all over
         return np.asarray(framed >= LEAST)
 
 

@@ -187,8 +187,9 @@ def _of_columns(data: Mapping[object, object]) -> pd.DataFrame:
 
 def _of_list(data: Sequence[object]) -> pd.DataFrame:
     """A list of dictionaries by column, or of rows of one length, as a DataFrame; a column that a
-    dictionary lacks is a gap in it. DataError for an empty list, for one of other things or of
-    both, and for rows of different lengths."""
+    dictionary lacks is a gap in it. Every row is a record, the first one, too; their columns are
+    called as of `_of_rows`. DataError for an empty list, for one of other things or of both, and
+    for rows of different lengths."""
     if not data:
         raise DataError(f"the {type(data).__name__} is empty: there is nothing to read")
     if not _is_record(data[0]):
@@ -226,9 +227,9 @@ def _numbered(count: int) -> list[str]:
 
 def _of_csv(reader: object) -> files.Place:
     """The rows that a csv.reader or csv.DictReader has not read yet, written as a table in text to
-    a temporary file; returns its place. Cells that a row has beyond the header of a DictReader are
-    left out. DataError or NoRoomError where it cannot be written; errors of the reader go
-    through."""
+    a temporary file; returns its place. The header of a DictReader is written above them, and cells
+    that a row has beyond it are left out. DataError or NoRoomError where it cannot be written;
+    errors of the reader go through."""
 
     def write(file: BinaryIO) -> None:
         in_utf8 = codecs.getwriter("utf-8")

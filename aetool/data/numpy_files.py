@@ -22,12 +22,14 @@ KINDS = "biufUSM"  # of dtypes: numbers, texts and moments
 
 
 class ArraySource(TableSource):
-    """A table of a matrix, whose columns are c1, c2 ..., or of the arrays of an .npz that have one
-    length; scalars are left out. DataError if lengths differ, or nothing else is there."""
+    """A table of a matrix, whose columns are c1, c2 ..., or of the arrays of an .npz, side by side,
+    which have one length; scalars are left out. DataError if lengths differ, or nothing else is
+    there."""
 
     def __init__(self, name: str, arrays: dict[str, Json], suffix: str) -> None:
-        """arrays: numpy arrays by name, of one axis or two, of the dtypes of KINDS; suffix: ".npy"
-        or ".npz"."""
+        """name: for messages. arrays: numpy arrays by name, of up to two axes, of the dtypes of
+        KINDS; the columns of a matrix are called c1, c2 ... if it is the only array or its name is
+        X, else as of `_columns_of`. suffix: ".npy" or ".npz"."""
         super().__init__(name, {"format": suffix[1:], "suffix": suffix})
         self._columns: dict[str, Json] = {}
         arrays = {key: array for key, array in arrays.items() if array.ndim}  # scalars say nothing

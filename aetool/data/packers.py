@@ -82,9 +82,9 @@ def squeezed(content: bytes) -> Iterator[Packed]:
 
 def pictured(pixels: Pixels) -> Iterator[Packed]:
     """Yield sizes and errors of pictures, (n, channels, height, width) of 1 or 3 channels, at least
-    one, in each of FORMATS that Pillow has here, lossless and at QUALITIES: first on contact
-    sheets, "PNG sheet", then each in a file of its own, "PNG files". A part of the pictures is
-    written, in memory, and its size scaled to all."""
+    one, in each of FORMATS that Pillow has here, lossless and at QUALITIES as far as the format has
+    these: two of each setting, on contact sheets, "PNG sheet", and each picture in a file of its
+    own, "PNG files". A part of the pictures is written, in memory, and its size scaled to all."""
     # only here: who stores tables needs no Pillow
     from PIL import features
 

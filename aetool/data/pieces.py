@@ -82,9 +82,10 @@ class ParquetPiece:
 @dataclass(frozen=True)
 class TextPiece:
     """Bytes start:stop of a text file in UTF-8, which begin at a record, to be read by whoever sees
-    the file. path: of it; name: for messages; names: of the columns; first, lines: how many
-    records, comments counted, and lines come before; rows: how many records it has, comments
-    counted; stamp: bytes of the file when it was cut; is_last: whether the text ends with it."""
+    the file. path: of it; name: for messages; dialect: how it is written; names: of the columns;
+    first, lines: how many records, comments counted, and lines, those of the header too, come
+    before; rows: how many records it has, comments counted; stamp: bytes of the file when it was
+    cut; is_last: whether the text ends with it."""
 
     path: Path
     name: str
@@ -166,9 +167,10 @@ def pieces_of(source: TableSource, finer: int = 1) -> Iterator[Piece] | None:
 
 
 def _of_parquet(source: ArrowFileSource, finer: int) -> Iterator[ParquetPiece]:
-    """Yield the records of a Parquet file as pieces, in order: small groups of rows are joined, and
-    large ones, if the pieces are to be finer, sliced into at most MOST_SLICES (4). finer: how many
-    times smaller pieces are to be than usual, at least 1."""
+    """Yield the records of a Parquet file as pieces, in order: small groups of rows are joined, up
+    to MOST_CELLS (2^23) cells or ROWS (65,536) records, whichever is more, divided by `finer`;
+    larger ones are sliced, if that is above 1, into at most MOST_SLICES (4). finer: how many times
+    smaller pieces are to be than usual, at least 1."""
     stamp = source.path.stat().st_size
     most = max(ROWS, MOST_CELLS // max(1, len(source.schema)))
     most = max(1, most // finer)

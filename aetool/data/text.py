@@ -121,8 +121,7 @@ def tables(
 
     stream: UTF-8, see `encodings.utf8`, at its begin; bytes that are not UTF-8 are read as
     Windows-1252, unless an encoding was asked for. name: for messages. dialect: how it is written.
-    tell: is passed a line on
-    each thing that is unusual.
+    tell: is passed a line on each thing that is unusual.
     """
     reader = _Reader(name, dialect, tell)
     try:
@@ -133,10 +132,10 @@ def tables(
 
 class _Reader:
     """Reads a text, or a part of one, once, piece by piece. name: for messages; dialect: how it is
-    written. tell: is passed a line on each thing
-    that is unusual. rows, lines: how many records, comments between them counted, and lines came
-    before the piece at hand. numbers: (records,), from 0 in the text, of the piece's records, where
-    comments are between them; else None. names: of the columns, () until they are known."""
+    written. tell: is passed a line on each thing that is unusual. rows, lines: how many records,
+    comments between them counted, and lines came before the piece at hand. numbers: (records,),
+    from 0 in the text, of the piece's records, where comments are between them; else None. names:
+    of the columns, () until they are known. left_out: which lines are no records."""
 
     def __init__(self, name: str, dialect: Dialect, tell: Tell) -> None:
         self.name = name
@@ -273,10 +272,10 @@ class _Reader:
     # ---- text
 
     def _checked(self, piece: bytes) -> bytes:
-        """The piece as valid UTF-8: bytes that are none are read as Windows-1252, or replaced where
-        the file is in UTF-16, UTF-32 or an encoding that was asked for. The first of them is noted
-        in `left_out`, and told. DataError for a NUL byte, and for such bytes if the user asked for
-        UTF-8."""
+        """The piece as valid UTF-8: bytes that are none are read as Windows-1252, and the first of
+        them is noted in `left_out` and told; where the file is in UTF-16, UTF-32 or an encoding
+        that was asked for, they are replaced as of `_of_wide`, unsaid. DataError for a NUL byte,
+        and for such bytes if the user asked for UTF-8."""
         # zeros are in no text, and in nearly every other file
         if b"\0" in piece:
             offset = piece.index(0)
@@ -319,7 +318,8 @@ class _Reader:
 
     def _place(self, piece: bytes, offset: int) -> tuple[int, int]:
         """Where in the text a byte of this piece stands, for messages: (about which row, which
-        line), counted from 1. offset: of the byte in the piece."""
+        line), counted from 1; row 0 before the names are known. offset: of the byte in the
+        piece."""
         before = piece[:offset]
         line = self.lines + lines_in(before) + 1
         # before the names are known there is no record

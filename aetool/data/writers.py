@@ -41,11 +41,11 @@ def write_table(
     """Write restored columns as a file of the source's kind; `file` is not closed.
 
     batches: columns by name, the same in all, in order, each of texts (None: a gap), float64
-    numbers (NaN) or moments (NaT). format: how the source was written, with
-    "format" one of csv, jsonl, parquet, arrow, npy or npz; dtypes: the source's names of types, by
-    column; written: by column how text files write its numbers, see `text_of`; a column may be
-    missing in either, but not in dtypes for npy and npz. DataError for another kind, and for a text
-    that is no value of its column's type.
+    numbers (NaN) or moments (NaT). format: how the source was written, with "format" one of csv,
+    jsonl, parquet, arrow, npy or npz; dtypes: the source's names of types, by column; written: by
+    column how text files write its numbers, see `text_of`; a column may be missing in either, but
+    not in dtypes for npy and npz. DataError for another kind, and for a text that is no value of
+    its column's type, which for npy and npz is a ValueError.
     """
     # kinds that are no tables, such as "binary", end in the error below
     kind = format["format"]
@@ -173,9 +173,9 @@ def _json_values(
     how: Mapping[str, Json],
 ) -> list[str]:
     """The values of a column, (rows,), of texts (None: a gap), float64 numbers (NaN) or moments
-    (NaT), as texts of JSON, gaps as null. dtype: the source's type, of
-    which only "bool" matters: its texts true and false get no quotes; how: of its entries only
-    "decimals" is used, digits behind the point or None for seven digits in all."""
+    (NaT), as texts of JSON, gaps as null. dtype: the source's type, of which only "bool" matters:
+    its texts true and false get no quotes; how: of its entries only "decimals" is used, digits
+    behind the point or None for seven digits in all."""
     if isinstance(column, list):
         # truth values are the words true and false, without quotes
         quote = json.dumps if dtype != "bool" else str
@@ -190,9 +190,9 @@ def _json_values(
 
 def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
     """Columns by name, each of texts (None: a gap), float64 numbers (NaN) or moments (NaT), as an
-    Arrow table. dtypes: Arrow's names of the source's types, by
-    column; a column that is not in it, or of a name unknown to Arrow, gets a type by its values, as
-    of `_arrow_array`. DataError for a text that is no value of its column's type."""
+    Arrow table. dtypes: Arrow's names of the source's types, by column; a column that is not in it,
+    or of a name unknown to Arrow, gets a type by its values, as of `_arrow_array`. DataError for a
+    text that is no value of its column's type, and other ValueErrors of `_arrow_array`."""
     import pyarrow as pa
 
     arrays = {}
@@ -209,7 +209,8 @@ def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
     """A column, of texts, float64 numbers or moments, as an Arrow array: of the type that dtype
     names, else (None, or a name that Arrow does not know) texts, moments in microseconds or
     numbers; None, NaN and NaT become nulls. Of texts for truth values "true" is True, and any other
-    False. ValueError for a text that is no value of the type."""
+    False. ValueError for a text that is no value of the type, and errors of `_cast` and
+    `_arrow_type`."""
     import pyarrow as pa
 
     kind = _arrow_type(dtype) if dtype else None
@@ -230,7 +231,9 @@ def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     """An Arrow array of numbers or moments as one of the type `kind`: as integers, floats become
     the nearest whole numbers; moments, which are UTC, get a zone without being moved. What the type
-    does not hold is cut off or wraps around; of decimals see `_decimals`."""
+    does not hold is cut off or wraps around; of decimals see `_decimals`. ArrowInvalid, a
+    ValueError, for moments with a zone that are finer than the type's unit, and for what is no
+    level of a dictionary type; NotImplementedError of Arrow where it knows no such cast."""
     import pyarrow as pa
     from pyarrow import types
 
@@ -264,8 +267,9 @@ def _decimals(array: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _arrow_type(name: str) -> pa.DataType | None:
-    """The Arrow type whose name this is, such as "timestamp[us, tz=UTC]"; None for any other
-    name, and for nested types."""
+    """The Arrow type whose name this is, such as "timestamp[us, tz=UTC]"; None for any other name,
+    and for nested types. ValueError or TypeError for a name of that form, of decimals or of
+    dictionaries with a part that Arrow does not know, such as "timestamp[x, tz=UTC]"."""
     import pyarrow as pa
     import pyarrow.compute
 
@@ -378,9 +382,8 @@ def _write_arrays(
 
 def _of_dtype(column: Restored, dtype: np.dtype[Any]) -> Array:
     """A restored column, (rows,), of texts, float64 numbers or moments, as a numpy array of this
-    type; as integers or truth values floats are
-    rounded, and gaps are 0. Of texts gaps become the text None; ValueError for a text that is none
-    of the type."""
+    type; as integers or truth values floats are rounded, and gaps are 0. Of texts gaps become the
+    text None; ValueError for a text that is none of the type."""
     if isinstance(column, list):
         return np.array(column, dtype=object).astype(dtype)
     values = np.asarray(column)
@@ -397,10 +400,10 @@ def frame_of(
     pandas: Mapping[str, str],
 ) -> pd.DataFrame:
     """Batches of columns by name, each of texts (None: a gap), float64 numbers (NaN) or moments
-    (NaT), at least one batch, as one DataFrame, without an index of its own. dtypes:
-    Arrow's names of the source's types, by column; pandas: the dtypes, by column, of the DataFrame
-    that it was, {} if it was none. DataError for a text that is no value of its column's type;
-    ValueError or TypeError of pandas where a column cannot be of its dtype."""
+    (NaT), at least one batch, as one DataFrame, without an index of its own. dtypes: Arrow's names
+    of the source's types, by column; pandas: the dtypes, by column, of the DataFrame that it was,
+    {} if it was none. DataError for a text that is no value of its column's type; ValueError or
+    TypeError of pandas where a column cannot be of its dtype."""
     import pyarrow as pa
 
     # by way of Arrow, whose types are those of `dtypes`

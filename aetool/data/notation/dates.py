@@ -266,8 +266,10 @@ class DateEvidence:
         are not nearly all dates, or all times (see `nearly_all`).
 
         gap_words: the user's further words for gaps, beside `cells.GAP_WORDS`. usual: one of
-        UNTOLD, the order if no cell tells; None: a guess. asked: whether the user says that the
-        column holds dates; cells that are none are odd then, and None is not returned.
+        UNTOLD, the order to take where cells with a separator fit several equally well; None: that
+        of cells with other separators, else a guess, which `ambiguous` of the notation tells.
+        asked: whether the user says that the column holds dates; cells that are none are odd then,
+        and None is not returned.
 
         Ask this before `NumberEvidence.decide`: a column of 20241231 is both.
         """
@@ -569,7 +571,7 @@ class _Collector:
     def _vary(self, style: DateStyle, order: str, value: Float) -> None:
         """Add the three numbers of dates that several orders fit to those seen with their
         separator. style: in which they are written; value: (n,), their moments in epoch seconds if
-        they are read in `order`."""
+        they are read in `order`, DAY_FIRST or MONTH_FIRST."""
         days = (value // DAY).astype(np.int64)
         year, month, day = civil(days)
         if style.widths[2] == 2:

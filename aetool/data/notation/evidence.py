@@ -108,8 +108,9 @@ def nearly_all(fitting: int, odd: OddCells, few_values: bool, others: int = 0) -
     `fitting` is not 0 and one of these holds:
     - at most MOST_ODD (10 %) of the cells are odd;
     - a single cell is, of LEAST_CELLS (5) or more;
-    - the odd cells are at most MOST_WORDS (3) different words, however often they come, beside
-      many different values in at least as many cells: they are marks (`T` for a trace of rain).
+    - the odd cells are at most MOST_WORDS (3) different words, `others` being 0, however often they
+      come, beside many different values in at least as many cells: they are marks (`T` for a trace
+      of rain).
 
     It is not, where values are few and an odd word comes often (3 times, and in 2 % of the cells):
     that is one level among levels.

@@ -101,6 +101,7 @@ def _beginnings(words: frozenset[str]) -> tuple[Mask, int]:
             pairs[first, second_bytes] = True
             if not second_bytes:  # of one byte, and blanks behind it
                 pairs[first, blanks] = True
+    # a blank in front: what follows it is looked at later
     pairs[blanks] = True
     pairs[:, 128:] |= pairs.any(axis=1, keepdims=True)  # letters of other alphabets, in any case
     longest = max(len(word.encode()) for word in words)

@@ -39,8 +39,9 @@ class Family:
 
     def magnitude(self, after: str) -> Magnitude | None:
         """Take the text behind a number apart, such as `M`, whose rest is the family's unit, or, if
-        that is "", `Mio. €` and `M€`, whose rest is " €"; None if it is not of this family. Blanks
-        around it do not matter; capitals do."""
+        that is "", `Mio. €` and `M€`, whose rest is " €", and a unit alone, `kg`, whose word is ""
+        and whose rest " kg"; None if it is not of this family. Blanks around it do not matter;
+        capitals do."""
         text = after.strip()
         if text in self.factors:
             return Magnitude(text, self.factors[text], self.unit)

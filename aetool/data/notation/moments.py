@@ -99,7 +99,8 @@ class Apart(NamedTuple):
     """A date cell taken apart into its numbers and its time.
 
     layout: one of SURE or TIME, that tells year, month and day, which first, second and third then
-    are (1970, 1, 1 of a time alone); "" if only the column can tell, and they are as written.
+    are (1970, 1, 1 of a time alone, day 1 of a month alone); "" if only the column can tell, and
+    they are as written.
     separator: between the numbers, "" for none. widths: how many digits each has, 0 where it is not
     written; (4, 2, 2) where the layout is NAMED or COMPACT. clock: the time.
     """

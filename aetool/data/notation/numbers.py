@@ -107,8 +107,8 @@ class Reading:
 
     value: (n,) float64, NaN where state is not VALUE; infinite where the cell says so. state: (n,)
     uint8, VALUE, GAP or ODD. decimals: (n,) int64, digits behind the decimal mark, -1 where there
-    is an exponent, 0 where there is no number. padded: whether any number has a zero before further
-    digits (007).
+    is an exponent, or a power of two leaves a fraction (1.3 KiB), 0 where there is no number.
+    padded: whether any number has a zero before further digits (007).
     """
 
     value: Float
@@ -124,10 +124,10 @@ class NumberEvidence:
 
     manners: how many numbers are written in each manner. gaps: how often each word for a gap is
     there, as written but for blanks around it. infinite: how many cells say infinity. padded: how
-    many numbers are like 007. shortest, longest: bytes of the shortest and the longest number; inf
-    and 0 without numbers. small: how many numbers without a unit are from -1 to 1. values: the
-    different numbers, read with a point where either mark fits, None if more than FEW_VALUES (32).
-    odd: all other cells.
+    many numbers are like 007. shortest, longest: bytes of the shortest and the longest cell that is
+    a number; inf and 0 without numbers. small: how many numbers without a unit are from -1 to 1.
+    values: the different numbers, read with a point where either mark fits, None if more than
+    FEW_VALUES (32). odd: all other cells.
     """
 
     manners: Mapping[Manner, int] = field(default_factory=dict)
@@ -557,6 +557,7 @@ def _manner_of_form(form: int, style: Style) -> Manner:
         # 1,234,567: a decimal mark stands once
         marks = sure
     elif group == other and not form & MARKED:
+        # 1,234 without a decimal mark: the comma may be one
         marks = EITHER_WAY
     either_comma = marks == EITHER_WAY and group == COMMA
     return Manner(before, after, group, marks, either_comma)
@@ -767,9 +768,9 @@ class NumberNotation:
 
 
 class _Cell(NamedTuple):
-    """A cell, read. value: the number, NaN if it is none; decimals: digits behind the decimal mark,
-    -1 where there is an exponent, 0 if it is no number; state: VALUE, GAP or ODD; bare: whether it
-    is a number without a unit; padded: whether zeros stand in front, as in 007."""
+    """A cell, read. value: the number, NaN if it is none; decimals: as of `Reading`, 0 if it is no
+    number; state: VALUE, GAP or ODD; bare: whether it is a number without a unit; padded: whether
+    zeros stand in front, as in 007."""
 
     value: float
     decimals: int

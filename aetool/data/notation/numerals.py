@@ -51,8 +51,8 @@ _SAME = {"EUR": "€", "Euro": "€", "euro": "€", "GBP": "£", "Rs.": "Rs", "
 
 class Read(NamedTuple):
     """The number that a cell was read as, `value`. decimals: digits behind the decimal mark, those
-    of the product where it was multiplied, -1 where there is an exponent; padded: whether zeros
-    stand in front, as in 007."""
+    of the product where it was multiplied, -1 where there is an exponent, or a power of two leaves
+    a fraction (1.3 KiB); padded: whether zeros stand in front, as in 007."""
 
     value: float
     decimals: int
@@ -78,9 +78,9 @@ class Numeral:
 
     def read(self, mark: str, factor: Factor = ONE) -> Read | None:
         """The number, read with the decimal mark `mark`, "." or ",", and multiplied by factor, with
-        the decimals that the product has; None if it is no number then: digits before the mark are
-        not in groups of three, or, where the mark is a point, in Indian groups (1,23,456). A number
-        that float64 does not hold is infinite or 0."""
+        the decimals that the product has; None if it is no number then: other than digits stands
+        behind the mark, or digits before it are not in groups of three, or, where the mark is a
+        point, in Indian groups (1,23,456). A number that float64 does not hold is infinite or 0."""
         core, _, exponent = self.core.replace("E", "e").partition("e")
         whole, _, fraction = core.partition(mark)
         if fraction and not fraction.isdigit():

@@ -71,8 +71,8 @@ def of_one_form(
 
 def are_of_one_form(source: ImageSource) -> bool:
     """Whether the headers of all pictures tell of one form, of 8 bits a value: `of_one_form` takes
-    them then, if all can be read and are opaque. Pictures whose headers cannot be read are passed
-    over; False if no others are there."""
+    them then, if all can be read and are opaque, and they are neither loose files nor a list.
+    Pictures whose headers cannot be read are passed over; False if no others are there."""
     forms = set()
     for sight in source.sights:
         if isinstance(sight, Sight):

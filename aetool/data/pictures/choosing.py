@@ -216,7 +216,8 @@ def _target(
 
     Pictures are resized to the size that the user asks for, a width alone keeping the usual shape.
     Else, unless tiles are cut, they are resized where they differ in size, or are larger than so
-    many pictures may be: to the usual size or a smaller one of its shape.
+    many pictures may be: to the usual size or a smaller one of its shape, with sides that are
+    multiples of EIGHTH (8) where fewer than half have one size.
     """
     ((usual, often),) = Counter(sizes).most_common(1)
     all_alike = often == len(sizes)

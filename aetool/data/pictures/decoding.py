@@ -408,8 +408,9 @@ def of_memory(thing: object) -> Decoded:
 
 
 def upright(pixels: Values, orientation: int) -> Values:
-    """A copy of pixels as they are stored, (height, width, ...), turned and mirrored to be upright
-    by their EXIF orientation, 1 .. 8; of 5 .. 8 height and width change places."""
+    """Pixels as they are stored, (height, width, ...), turned and mirrored to be upright by their
+    EXIF orientation, 1 .. 8; of 5 .. 8 height and width change places. In C order: a copy, or the
+    array itself where there is nothing to do."""
     turned = pixels
     if orientation >= TRANSPOSED:
         turned = turned.swapaxes(0, 1)

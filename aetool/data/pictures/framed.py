@@ -175,8 +175,8 @@ class FramedSource(ImageSource):
     @cached_property
     def sizes(self) -> list[tuple[int, int]]:
         """(width, height) in pixels of each picture, by its header, once it is cropped and resized,
-        before it is cut into tiles; (0, 0) if its header is unreadable, or it is smaller than a
-        tile."""
+        before it is cut into tiles; (0, 0) if its header is unreadable, or it is then smaller than
+        what the model sees, a picture or a tile."""
         framing = self.framing
         sizes = []
         for sight in self.source.sights:
@@ -225,6 +225,7 @@ class FramedSource(ImageSource):
         DataError where nothing can be read, or anything if strict.
         """
         values = int(np.prod(self.shape))
+        # the last of the starts is how many tiles there are
         total = int(self.starts[-1]) if self.is_tiled else self.count
         if not total:
             raise DataError(f"{self.name}: no pictures in it")

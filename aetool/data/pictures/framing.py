@@ -36,11 +36,10 @@ class Framing:
 
     channels, width, height: of what the model sees, a picture or a tile of one; lengths are in
     pixels. crop: what is left of a picture at first: (width, height) in its middle, or (left, top,
-    width, height); resize:
-    (width, height) that it is brought to then; stride: how far tiles lie apart, (across, down), if
-    it is cut into tiles; () for what is not done. low, high: values of more than 8 bits that become
-    0 and 255; equal where no such pictures were fitted. background: the gray level, 0 .. 255, that
-    is seen where a picture is transparent.
+    width, height); resize: (width, height) that it is brought to then; stride: how far tiles lie
+    apart, (across, down), if it is cut into tiles; () for what is not done. low, high: values of
+    more than 8 bits that become 0 and 255; equal where no such pictures were fitted. background:
+    the gray level, 0 .. 255, that is seen where a picture is transparent.
     """
 
     channels: int
@@ -223,7 +222,8 @@ class Framing:
         shape: tuple[int, int, int],
     ) -> Framing:
         """The framing that to_json wrote, settings that are left out as usual. shape: (channels,
-        height, width) of what the model sees. ValueError or TypeError for anything else."""
+        height, width) of what the model sees. ValueError, TypeError or OverflowError for anything
+        else."""
         channels, height, width = shape
         in_shape = {"channels", "width", "height"}
         settings = {field.name for field in fields(cls)} - in_shape
@@ -267,7 +267,7 @@ class Framing:
 def _whole_numbers(value: object) -> tuple[int, ...]:
     """The numbers of a list from JSON as a tuple of integers, fractions cut off. ValueError for
     what is no list, and for a number below 0 or not below LONGEST_SIDE (2^20); ValueError or
-    TypeError for what is no number."""
+    TypeError for what is no number; OverflowError for infinity."""
     if not isinstance(value, list | tuple):
         raise ValueError("framing")
     numbers = tuple(int(number) for number in value)
