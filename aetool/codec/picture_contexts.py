@@ -196,7 +196,8 @@ PRESETS = (QUICK, USUAL, THOROUGH)
 class About:
     """The values of the pixels around a pixel, in one plane, named by compass: w is the pixel to
     the west, nn the second to the north, nne the one to the east of that. All come before the pixel
-    in the order of coding; those that would lie outside of the picture are copied from others."""
+    in the order of coding; those that would lie outside of the picture are copied from others, or
+    0 where none has been coded."""
 
     w: int
     n: int
@@ -704,7 +705,7 @@ class Walk:
 def _by_first_plane(pixel: Pixel) -> int:
     """A guess of a pixel's value: what the first plane's change from the west lets expect of this
     one, perhaps outside of what pixels can be; in the first plane itself, the value at the same
-    place in the picture before."""
+    place in the picture before, in the first picture that to the west."""
     if not pixel.plane:
         return pixel.earlier[0]
     change = pixel.values[0] - pixel.others[0].w

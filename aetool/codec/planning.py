@@ -64,19 +64,20 @@ class Effort:
     """How far an encoder searches for ways to store a block in few bytes; what a plan is made of,
     codec.plans says.
 
-    block: bytes of text in a block. sample: rows of a stream by which its plans are judged.
-    second: how many candidates are tried again beside the first feature.
-    features: how many, at most, together choose the frequency table of a symbol. classes: into how
-    many, at most, the values of a feature are divided; each of these numbers is tried. cells: how
-    many frequencies a stream has at most (tables x symbols). bins: into how many ranges, at most,
-    the numbers of a stream are divided, each with a symbol of its own.
+    block: bytes of text in a block. sample: rows of a stream by which its plans are judged. second:
+    how many candidates are tried again beside the first feature. features: how many, at most,
+    together choose the frequency table of a symbol. classes: into how many, at most, the values of
+    a feature are divided; each of these numbers is tried. cells: how many frequencies a stream has
+    at most (tables x symbols). bins: into how many ranges, at most, the numbers of a stream are
+    divided, each with a symbol of its own.
 
-    Whether: columns: transforms that look at other columns are tried; combinations: sums and
-    products of columns, and keys, too; reuse: the bins of the block before are taken over where
-    they still hold; ranks: columns of few different cells are tried as ranks; students: an archive
-    may carry networks; mixes: bytes are tried as a mixture of contexts foretells them; quick:
-    general compressors search less for repeats; also_usual: the plans of the default effort are
-    tried as well; whole_files: a small typed file may be squeezed as it is instead.
+    Whether: columns: other transforms than differences, most of which look at other columns, and a
+    bin for each different value are tried; combinations: of these transforms sums and products of
+    columns, and keys, too; reuse: the bins of the block before are taken over where they still
+    hold; ranks: columns of cells are tried in all further ways, of which ranks are one; students:
+    an archive may carry networks; mixes: bytes are tried as a mixture of contexts foretells them;
+    quick: general compressors search less for repeats; also_usual: the plans of the default effort
+    are tried as well; whole_files: a small typed file may be squeezed as it is instead.
 
     repeats: for each size tried, how many symbols must come again to predict the next; (): neither
     repeats nor LZMA2 are tried on streams. squeeze: (for a plan that was searched, for one taken

@@ -212,8 +212,9 @@ class Feature:
 
     @classmethod
     def parsed(cls, raw: list[Json]) -> Feature:
-        """The feature of this class that `to_json` wrote. raw: what followed the letter; ValueError
-        for another number of parts, ArchiveError for a part out of range."""
+        """The feature of this class that `to_json` wrote. raw: what followed the letter.
+        ArchiveError for a part out of range, here for any part, as there are none; of a class with
+        parts ValueError for another number of them."""
         if raw:
             raise refused(f"a feature of letter {cls.letter} has nothing behind it")
         return cls()

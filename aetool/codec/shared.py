@@ -151,7 +151,7 @@ class Shared:
         """The model's plan for stream `number`, from 0, with the counts that its tables begin with,
         (plan, prime), if it suits the block; None if the column is not written as in the model, if
         the model has no such stream, or if another plan takes fewer bits, which is tried in a block
-        of more than SMALL_BLOCK rows, or where columns are not just as in the model. known: the
+        of more than FEW (150) rows, or where columns are not just as in the model. known: the
         streams before it; likeness: how the column is written; planner: of the block, asked for
         that other plan."""
         if likeness is Likeness.NONE or number >= len(self.plans):

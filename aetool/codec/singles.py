@@ -45,8 +45,8 @@ def printed(values: Int, single: int, decimals: int) -> Int:
 
 def offer(columns: Sequence[Coded]) -> None:
     """Add to `others` of each column of printed 32-bit floats, in place, its encoding by the few
-    digits that these stand for; other columns, those rounded within a bound, and those of fewer
-    than FEWEST numbers stay as they are."""
+    digits that these stand for; other columns, those rounded within a bound, written in several
+    forms, of fewer than FEWEST numbers, or with numbers too large for it stay as they are."""
     for column in columns:
         meta = column.meta
         if not isinstance(meta, NumberMeta):

@@ -60,8 +60,8 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
 def _may_be(column: Coded, all_cells: Spans) -> bool:
     """Whether a sample of a column's cells looks like sentences of few skeletons (cells with a mark
     for each number in them). False of a column that is not of text or levels, or has fewer than
-    FEWEST or more than MOST cells, few different levels, or a cell with the mark. all_cells: those
-    of the column."""
+    FEWEST or more than MOST cells, few different levels, or a cell with the mark in the sample.
+    all_cells: those of the column."""
     rows = len(all_cells)
     if not isinstance(column.meta, TextMeta | LevelMeta):
         return False

@@ -63,9 +63,9 @@ def allowed_by_place(
 
 
 def bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
-    """The error bound, 0 or more, that a text asks for: a number such as "0.5" or "1e-3", or one of
-    high - low in percent, "1%". ParamError for any other text, a bound below 0, or a number of more
-    than MOST_DIGITS digits or with an exponent beyond that."""
+    """The error bound, 0 or more, that a text asks for: a number such as "0.5", "1e-3" or "1/3", or
+    one of high - low in percent, "1%". ParamError for any other text, a bound below 0, or a number
+    of more than MOST_DIGITS digits or with an exponent beyond that."""
     try:
         mantissa, _, exponent = asked.removesuffix("%").lower().partition("e")
         # a fraction of a large exponent would take all memory

@@ -71,9 +71,9 @@ def encode(
 ) -> Coded:
     """Encode a column of cells buffer[start[i]:stop[i]] as numbers, dates, levels (different texts)
     or texts, the first that suits. Other ways to store it, and its cells, are added to the result
-    without foreseen, unless it is of numbers and there is a bound. foreseen: the meta of a shared
-    model, to be kept to as far as the bound allows; None: none. bound: the largest error of
-    numbers, 0 or more, in the column's unit; None: exact."""
+    without foreseen, unless it is of numbers and there is a bound, or there are no cells. foreseen:
+    the meta of a shared model, to be kept to as far as the bound allows; None: none. bound: the
+    largest error of numbers, 0 or more, in the column's unit; None: exact."""
     text = TextCells(buffer, start, stop)
     if foreseen is not None:
         return _by_foreseen(text, foreseen, bound)
@@ -126,10 +126,10 @@ def _as_texts(cells: list[bytes], meta: Meta) -> Coded:
 
 
 def _by_foreseen(text: TextCells, meta: Meta, bound: Fraction | None) -> Coded:
-    """Encode the column by the meta of a shared model, of numbers, levels, dates or texts; cells
-    that do not fit the meta are stored as its special cells, or as their text. bound: as of
-    `encode`; where the model rounds numbers more than that, they are rounded to a finer grid, in
-    streams like those that the model knows."""
+    """Encode the column by the meta of a shared model, of whatever kind; cells that do not fit the
+    meta are stored as its special cells, or as their text. bound: as of `encode`; where the model
+    rounds numbers more than that, they are rounded to a finer grid, in streams like those that the
+    model knows."""
     if isinstance(meta, NumberMeta):
         affixes = affixes_in(meta)
         cells = ParsedCells.between(text, affixes)
