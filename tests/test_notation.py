@@ -201,6 +201,36 @@ def test_other_words_are_no_gaps(word):
     assert not gaps.is_gap(Cells.of([word])).any()
 
 
+BLANKS = [chr(code) for code in range(0x3100) if not chr(code).strip()]
+
+
+@pytest.mark.parametrize("count", [1, 2, 24, 25, 40, 41, 64, 65, 1000])
+def test_blanks_alone_are_a_gap_at_any_length(count, monkeypatch):
+    """As columns of a fixed width have them, whatever reads them, and around a word for a gap."""
+    assert len(BLANKS) == 29, "as Unicode has them"
+    for blank in BLANKS:
+        assert gaps.is_gap(Cells.of(["x", blank * count])).tolist() == [False, True]
+        around = [f"NA{blank * count}", f"{blank * count}-", f"x{blank * count}"]
+        assert gaps.is_gap(Cells.of(around)).tolist() == [True, True, False]
+        cells = Cells.of(["1.5", blank * count, f"null{blank * count}", "x"])
+        days = Cells.of(["2024-01-31", blank * count, f"null{blank * count}", "x"])
+        for compiled in {kernel.C, None}:
+            monkeypatch.setattr(kernel, "C", compiled)
+            assert NumberNotation().read(cells).state.tolist() == [VALUE, GAP, GAP, ODD]
+            assert DateNotation().read(days).state.tolist() == [VALUE, GAP, GAP, ODD]
+        monkeypatch.undo()
+
+
+def test_zero_bytes_are_no_gap_and_no_number(monkeypatch):
+    """numpy's texts of a fixed width do not show them at the end."""
+    cells = Cells.of(["5", "5\0", "\0", "\0\0 ", ""])
+    assert gaps.is_gap(cells).tolist() == [False, False, False, False, True]
+    for compiled in {kernel.C, None}:
+        monkeypatch.setattr(kernel, "C", compiled)
+        assert NumberNotation().read(cells).state.tolist() == [VALUE, ODD, ODD, ODD, GAP]
+        assert DateNotation().read(cells).state.tolist() == [ODD, ODD, ODD, ODD, GAP]
+
+
 def test_words_of_the_user_are_gaps_numbers_among_them():
     cells = ["1", "-999", "fehlt", "2", "-999.0", "3"]
     assert read(*cells, gap_words=["-999", "Fehlt"]) == [1, None, None, 2, None, 3]

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from aetool import operations
+from aetool.data.table import Cells
 from aetool.operations import FitOptions
 
 ROWS = 240
@@ -101,3 +102,30 @@ def test_an_odd_cell_is_found_and_shown_as_it_stands(tmp_path):
         assert {100, 150} <= set(found.row.tolist())
         why = dict(zip(found.row.tolist(), found.why, strict=True))
         assert why[100].startswith("measure=ERR (expected ") and why[150].startswith("moment=soon")
+
+
+@pytest.mark.parametrize("longest", [2, 64, 65])
+def test_words_that_zero_bytes_tell_apart_are_different(longest):
+    words = ["a\0", "a", "", "a\0\0", "b\0c", "\0", "a", "é\0", "a\0", "x" * longest]
+    different, index = Cells.of(words).distinct()
+    assert different == ["", "\0", "a", "a\0", "a\0\0", "b\0c", "x" * longest, "é\0"]
+    assert [different[place] for place in index.tolist()] == words
+
+
+def test_levels_and_groups_that_zero_bytes_tell_apart_are_different(tmp_path):
+    """They were one level of a fit, and one group of rows, whose history was that of both."""
+    rng = np.random.default_rng(0)
+    level = np.array(["a", "a\0", "b"], object)[np.arange(300) % 3]
+    table = pd.DataFrame({"x": np.cumsum(rng.normal(size=300)), "level": level})
+    path = tmp_path / "t.parquet"
+    table.to_parquet(path)
+    model = operations.fit(path, FitOptions("pca"))
+    column = next(column for column in model.schema.columns if column.name == "level")
+    assert dict(zip(column.levels, column.counts, strict=True)) == dict.fromkeys(level, 100)
+    decoded = operations.decode(operations.encode(path, model), model)
+    assert decoded["level"].tolist() == level.tolist()
+    grouped = operations.fit(path, FitOptions("pca", group="level", context=1))
+    scores = operations.score(path, grouped)
+    for one in ("a", "a\0"):
+        of_group = operations.score(table[level == one], grouped)
+        np.testing.assert_allclose(scores[level == one], of_group, rtol=1e-9)

@@ -122,9 +122,11 @@ class Cells:
         if width <= SHORT:
             # sorting rows of one width is fast, but takes the longest cell's room for each
             rows = self.fixed(width)
-            levels, index = np.unique(rows, return_inverse=True)
-            different = [level.decode() for level in levels.tolist()]
-            return different, index.astype(np.int64)
+            # in such rows "a" and "a\0" are one, and of two words one would be lost
+            if np.array_equal(np.strings.str_len(rows), self.stop - self.start):
+                levels, index = np.unique(rows, return_inverse=True)
+                different = [level.decode() for level in levels.tolist()]
+                return different, index.astype(np.int64)
         # long cells: by a dictionary, in which each different one stands once
         strings = self.strings()
         different = sorted(set(strings), key=str.encode)

@@ -13,6 +13,7 @@ import numpy as np
 from aetool.csv.cells import GAP_WORDS, folded
 from aetool.data.notation.evidence import added, different_texts
 from aetool.data.table import Cells, Mask
+from aetool.model import Int
 
 # Of these, words that are now and then a value among others: no basement, nothing to report.
 DOUBTFUL = frozenset("none missing - -- . * ? _".split())
@@ -34,7 +35,11 @@ COUNTRIES = frozenset(
     ).split()
 )
 BLANK = ord(" ")
-BLANKS = b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\xc2\xe2"  # of those beyond ASCII, what they begin with
+ASCII_BLANKS = b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f"
+BLANKS = ASCII_BLANKS + b"\xc2\xe2"  # of those beyond ASCII, what they begin with
+# Of the others, as that of Chinese and Japanese text, the first two bytes: with their first one
+# alone every text in such a script begins.
+RARE_BLANKS = (b"\xe1\x9a", b"\xe3\x80")
 
 
 def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False) -> Mask:
@@ -42,8 +47,7 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
     or capital letters and with blanks around it.
 
     words: further gap words, as the user wrote them. country_codes: whether the column holds codes
-    of countries, so that NA is Namibia (see GapEvidence). Cells of more than twice the bytes of the
-    longest gap word are no gaps.
+    of countries, so that NA is Namibia (see GapEvidence).
     """
     length = cells.stop - cells.start
     gap = np.asarray(cells.null | (length == 0), dtype=np.bool_)
@@ -54,7 +58,7 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
         gap_words -= {NAMIBIA}
     # what a gap word begins with is looked at first: few cells of usual columns are left
     beginnings, longest = _beginnings(gap_words)
-    rows = np.flatnonzero(~gap & (length <= 2 * longest))
+    rows = np.flatnonzero(~gap)
     starts = cells.start[rows]
     first_bytes = cells.buffer[starts]
     # a cell of one byte is looked at whatever follows it, which may be beyond the buffer
@@ -62,11 +66,24 @@ def is_gap(cells: Cells, words: Iterable[str] = (), country_codes: bool = False)
     second = np.where(has_second, starts + 1, 0)
     second_bytes = np.where(has_second, cells.buffer[second], BLANK)
     may_be_word = beginnings[first_bytes, second_bytes]
-    rows = rows[may_be_word]
+    # a longer cell is one only with blanks around a word, or if it is all blanks, at any length
+    is_short = length[rows] <= 2 * longest
+    rows = rows[may_be_word & (is_short | _may_have_blanks_around(cells, rows))]
     if len(rows):
         texts, index = different_texts(cells, rows)
         gap[rows] = _among(texts, gap_words)[index]
     return gap
+
+
+def _may_have_blanks_around(cells: Cells, rows: Int) -> Mask:
+    """(rows,) bool: whether a cell begins or ends with a blank, or a byte that one beyond ASCII may
+    begin or end with. rows: positions in `cells`, of which none is empty."""
+    blanks = np.zeros(256, dtype=np.bool_)
+    blanks[list(ASCII_BLANKS)] = True
+    blanks[128:] = True
+    first_bytes = cells.buffer[cells.start[rows]]
+    last_bytes = cells.buffer[cells.stop[rows] - 1]
+    return np.asarray(blanks[first_bytes] | blanks[last_bytes])
 
 
 def are_words(cells: Cells, words: Collection[str]) -> Mask:
@@ -104,6 +121,8 @@ def _beginnings(words: frozenset[str]) -> tuple[Mask, int]:
     # a blank in front: what follows it is looked at later
     pairs[blanks] = True
     pairs[:, 128:] |= pairs.any(axis=1, keepdims=True)  # letters of other alphabets, in any case
+    for first, second in RARE_BLANKS:
+        pairs[first, second] = True
     longest = max(len(word.encode()) for word in words)
     return pairs, longest
 

@@ -166,13 +166,14 @@ def by_arrays(cells: Cells, style: Style) -> Scan:
     chosen = cells.take(rows)
     matrix = _byte_matrix(chosen)
     chosen_form, chosen_decimals, is_number = _forms(matrix, ord(style.decimal))
+    is_blank = ~matrix.any(axis=1)
     has_zero_byte = chosen.buffer == 0
     if has_zero_byte.any():  # a fixed width cannot tell zeros at the end from padding
         first_bytes = chosen.start.astype(np.int64)
         zero_bytes = np.add.reduceat(has_zero_byte, first_bytes)
         is_number &= zero_bytes == 0
+        is_blank &= zero_bytes == 0
 
-    is_blank = ~matrix.any(axis=1)
     blank_rows = rows[is_blank & ~is_number]
     number_rows = rows[is_number]
     form[blank_rows] = EMPTY
