@@ -280,6 +280,26 @@ def test_odd_lines_are_told_as_one_thread_tells_them(run, tmp_path, kind):
     assert sorted(serial.err.splitlines()) == sorted(spread.err.splitlines())
 
 
+@pytest.mark.parametrize("kind", ["a file", "a folder"])
+def test_blank_lines_alone_are_told_as_without_an_engine(run, model, tmp_path, kind):
+    folder = tmp_path / "blank"
+    folder.mkdir()
+    for name in ("one.csv", "two.csv"):
+        (folder / name).write_bytes(b"\n\n\n")
+    path = folder if kind == "a folder" else folder / "one.csv"
+    source = sources.open_source(path)
+    assert list(pieces.pieces_of(source)) == [], "no record, and so no piece"
+    model.save(tmp_path / "m.aem")
+    by_model = ["-m", tmp_path / "m.aem"]
+    # without a model there is nothing to learn from, with one no record to judge
+    for further, status, said in (([], 2, "no records in it"), (by_model, 0, "holds no records")):
+        serial = run("detect", path, *further)
+        spread = run("detect", path, *further, "--engine", "processes:2")
+        assert serial.status == status
+        assert said in serial.err and serial.err.count("\n") == 1
+        assert (spread.status, spread.out, spread.err) == (serial.status, serial.out, serial.err)
+
+
 def test_figures_of_an_engine_in_the_shell(run, files, table, model, tmp_path):
     model.save(tmp_path / "m.aem")
     labelled = tmp_path / "labelled.csv"

@@ -218,7 +218,11 @@ def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
     stamp = source.path.stat().st_size
     dialect = source.dialect
     # as the source's own reading calls them; the first batch is enough
-    names = next(iter(source.batches())).names
+    first_batch = next(iter(source.batches()), None)
+    # of blank lines alone there is none
+    if first_batch is None:
+        return
+    names = first_batch.names
     with source.path.open("rb") as stream:
         pieces = cutting.pieces(stream, dialect, max(1, TEXT_BYTES // finer))
         try:
@@ -264,7 +268,11 @@ def _chained(chain: ChainSource, finer: int) -> Iterator[ChainedPiece]:
     """Yield the pieces of all tables of a chain, none of which is itself a chain and all of which
     can be cut, each with the values that its path adds and the number, from 0, of its first record
     among all. finer: how many times smaller pieces are to be than usual, at least 1."""
-    names = next(iter(chain.batches())).names
+    first_batch = next(iter(chain.batches()), None)
+    # all of its tables may be blank lines alone
+    if first_batch is None:
+        return
+    names = first_batch.names
     alone = chain.without_tables()
     row = 0
     for source, own in chain.with_paths():

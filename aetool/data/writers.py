@@ -235,7 +235,7 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     ValueError, for moments with a zone that are finer than the type's unit, and for what is no
     level of a dictionary type; NotImplementedError of Arrow where it knows no such cast."""
     import pyarrow as pa
-    from pyarrow import types
+    from pyarrow import compute, types
 
     if types.is_dictionary(kind):
         return arrow_texts.as_dictionary(array, kind)
@@ -243,7 +243,7 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
         return _decimals(array, kind)
     if types.is_integer(kind) and types.is_floating(array.type):
         # a decoder gives 2.9999 for 3, which a cast would cut to 2
-        array = pa.compute.round(array)
+        array = compute.round(array)
     if types.is_timestamp(kind) and kind.tz:
         # moments are UTC inside: the zone is told, and moves nothing
         without_zone = pa.timestamp(array.type.unit)
@@ -271,7 +271,6 @@ def _arrow_type(name: str) -> pa.DataType | None:
     and for nested types. ValueError or TypeError for a name of that form, of decimals or of
     dictionaries with a part that Arrow does not know, such as "timestamp[x, tz=UTC]"."""
     import pyarrow as pa
-    import pyarrow.compute
 
     # type_for_alias knows no types with parameters
     match = re.fullmatch(r"timestamp\[(\w+), tz=(.+)\]", name)
