@@ -13,6 +13,7 @@ import pytest
 import aetool
 from aetool.data import sources
 from aetool.data.table import as_cells
+from aetool.errors import DataError
 from tests.test_values import frame
 
 TABLE = pa.Table.from_pandas(frame(), preserve_index=False)
@@ -152,6 +153,58 @@ def test_indices_beyond_a_dictionary_are_an_error_and_no_crash(tmp_path):
     path = write_file(tmp_path / "x.arrow", pa.table({"level": wrong}))
     with pytest.raises(aetool.AetoolError, match=r"x\.arrow: damaged behind row 0: .*77"):
         aetool.detect(path)
+
+
+def test_a_text_that_is_not_utf8_is_one_line(tmp_path):
+    """Arrow checks no string when it reads a Parquet file; whoever looks at one finds it."""
+    raw = [b"\xc3\xa9", b"b", b"c"] * 100
+    raw[205] = b"caf\xe9"
+    strings = pa.array(raw, pa.binary()).view(pa.string())
+    table = pa.table({"x": np.arange(300.0), "s": strings})
+    path = tmp_path / "x.parquet"
+    pq.write_table(table, path, row_group_size=100, use_dictionary=False)
+    said = (
+        "row 206: column 's' has a text with byte 0xe9, which is not UTF-8; write its texts as "
+        "UTF-8, or make it a column of binary values"
+    )
+    for data, name in ((table, "Table"), (path, path)):
+        for executor in (None, "threads:2"):
+            with pytest.raises(DataError) as error:
+                aetool.fit(data, "pca", executor=executor)
+            assert str(error.value) == f"{name}: {said}"
+    # an archive keeps whatever it is
+    aetool.compress(path, tmp_path / "x.aez")
+    again = aetool.decompress(tmp_path / "x.aez", tmp_path / "again.parquet")
+    assert again.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(("rows_with_it", "where"), [(230, "row 71: "), (0, "")])
+def test_a_level_that_is_not_utf8_is_named_by_its_first_row(rows_with_it, where):
+    levels = pa.array([b"a", b"\xff"], pa.binary()).view(pa.string())
+    indices = pa.array([0] * 70 + [1] * rows_with_it)
+    coded = pa.DictionaryArray.from_arrays(indices, levels)
+    table = pa.table({"x": np.arange(float(len(coded))), "s": coded})
+    with pytest.raises(DataError, match=f"^Table: {where}column 's' has a text with byte 0xff"):
+        aetool.detect(table)
+
+
+@pytest.mark.parametrize("form", ["columns", "records", "rows", "objects", "frame", "fields"])
+def test_half_a_surrogate_pair_in_memory_is_one_line(form, tmp_path):
+    """No text has such a half, but Python's may; pandas and Arrow do not take it."""
+    texts = ["a", "b\ud800", "c"] * 20
+    data = {
+        "columns": lambda: {"x": list(range(60)), "s": texts},
+        "records": lambda: [{"x": x, "s": text} for x, text in enumerate(texts)],
+        "rows": lambda: [[x, text] for x, text in enumerate(texts)],
+        "objects": lambda: np.array([[x, text] for x, text in enumerate(texts)], object),
+        "frame": lambda: pd.DataFrame({"s": pd.Series(texts, dtype=object)}),
+        "fields": lambda: np.array(list(enumerate(texts)), [("x", float), ("s", "U3")]),
+    }[form]()
+    for verb in (aetool.detect, lambda data: aetool.compress(data, tmp_path / "x.aez")):
+        with pytest.raises(
+            DataError, match=r"'b\\ud800' has half a surrogate pair, '\\ud800'.*: replace"
+        ):
+            verb(data)
 
 
 def test_a_large_batch_is_not_in_memory_at_once(tmp_path):

@@ -78,6 +78,7 @@ FILES = {
     "one.json": '{"a": [1, 2], "b": [3, ',
     "numbers.json": "[1, 2, 3]",
     "lines.jsonl": '{"a": 1}\n{"a": 2}\n{"a": oops}\n',
+    "latin.jsonl": b'{"a": 1}\n{"a": "\xff"}\n',
     "notes.pkl": pickle.dumps({"a": 1}),
     "one.png": b"\x89PNG\r\n\x1a\n",
     "book.xlsx": workbook,
@@ -159,6 +160,7 @@ MISTAKES = {
     "ragged": ("detect ragged.csv", "row 61 (line 62) has 2 fields where 3", "mend that line"),
     "one line too wide": ("detect title.csv", "(line 63) has 4 fields where 3"),
     "a row in JSON lines": ("detect lines.jsonl", "line 3 is not JSON"),
+    "a byte that is not UTF-8": ("detect latin.jsonl", "latin.jsonl: line 2 is not UTF-8, as JSON is: byte 0xff behind '{\"a\": \"'; mend that line"),
     # what is no table, or hardly one
     "empty": ("detect empty.csv", "empty.csv: the file is empty"),
     "only a header": ("detect header.csv", "header.csv: no records", "header"),

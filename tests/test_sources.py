@@ -137,6 +137,13 @@ def bad_npz() -> bytes:
     return buffer.getvalue()
 
 
+LATIN = b'\n{"a": 1}\n{"a": "\xc3\xa9 caf\xe9"}\n{"a": "\xff"}\n'
+LATIN_LINE = (
+    'line 3 is not UTF-8, as JSON is: byte 0xe9 behind \'{"a": "é caf\'; mend that line, or save the '
+    "whole file as UTF-8"
+)
+
+
 @pytest.mark.parametrize(
     ("name", "raw", "words"),
     [
@@ -148,6 +155,15 @@ def bad_npz() -> bytes:
         ("t.npz", bad_npz(), "promises"),
         ("t.jsonl", b'{"a": 1}\nnope\n', "line 2 is not JSON"),
         ("t.jsonl", b"[1]\n", "line 1 is not an object"),
+        ("t.jsonl", LATIN, LATIN_LINE),
+        ("t.jsonl.gz", gzip.compress(LATIN, mtime=0), LATIN_LINE),
+        # of a file that is called a document, and has objects on its lines
+        ("t.json", LATIN, LATIN_LINE),
+        ("t.json", b'[\n  {"a": "caf\xe9"}\n]\n', "line 2 is not UTF-8, as JSON is: byte 0xe9"),
+        ("t.json", '[{"a": 1}]'.encode("utf-16"), "line 1 is not UTF-8, as JSON is: byte 0xff at"),
+        ("t.jsonl", '{"a": 1}\n'.encode("utf-16"), "line 1 is not UTF-8, as JSON is: byte 0xff at"),
+        # a character that the end of the file cuts, far behind what a decoder reads at once
+        ("t.jsonl", b'{"a": 1}\n' * 9000 + b'{"a": "\xc3', "line 9001 is not UTF-8, as JSON is"),
         ("t.json", b'{"columns": [], "data": []}', "no records"),
         ("t.parquet", b"PAR1 not really", "Parquet"),
         (

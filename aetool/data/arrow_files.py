@@ -28,6 +28,7 @@ PARQUET, ARROW = "parquet", "arrow"
 PARQUET_MAGIC, ARROW_MAGIC = b"PAR1", b"ARROW1"
 STREAM_MAGIC = b"\xff\xff\xff\xff"  # before the length of each message, that of the schema first
 HEAD = 6  # bytes that tell a file's kind
+SHOWN = 20  # characters of a text that a message shows
 # What Parquet says of a column beside its type, and Arrow does not write again.
 LOST = ("ENUM", "JSON", "BSON", "UUID", "INTERVAL", "VARIANT", "GEOMETRY", "GEOGRAPHY")
 CODECS = ("SNAPPY", "GZIP", "BROTLI", "ZSTD", "LZ4")
@@ -258,6 +259,8 @@ def as_arrow(data: InMemory) -> pa.Table:
             )
     try:
         return pa.Table.from_pandas(data)
+    except UnicodeEncodeError as error:
+        raise half_a_pair("DataFrame", error) from None
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise DataError(f"DataFrame: a column cannot be read: {one_line(error)}") from None
 
@@ -361,6 +364,16 @@ def joint_schema(first: pa.Schema, second: pa.Schema) -> pa.Schema:
 def one_line(error: Exception) -> str:
     """The message of an error on one line, each run of blanks and line ends as one blank."""
     return " ".join(str(error).split())
+
+
+def half_a_pair(name: str, error: UnicodeEncodeError) -> DataError:
+    """Return, not raise, the DataError for a text in memory with half a surrogate pair, which is no
+    character, and which UTF-8 has no bytes for. name: of the data; error: what encoding raised."""
+    text = error.object
+    return DataError(
+        f"{name}: the text {text[:SHOWN]!r} has half a surrogate pair, {text[error.start]!r}, "
+        "which is no character: replace it, as text.encode(errors='replace').decode() does"
+    )
 
 
 def _checked(table: ArrowTable) -> ArrowTable:

@@ -110,11 +110,15 @@ class ArrowSource(TableSource):
     def as_table(self, batch: pa.RecordBatch, row: int) -> Table:
         """Convert a batch of the source's schema to a Table of columns, as arrow_values.values_of
         does; `typed` are those that are text by their type and not to be read as cells of a file
-        are. row: the number, from 0, of its first record in the source."""
+        are. row: the number, from 0, of its first record in the source. DataError for a text that
+        is not UTF-8."""
         columns: list[Values] = []
         texts: set[str] = set()
         for place, array in enumerate(batch.columns):
-            values, is_text = arrow_values.values_of(array, self._is_wide[place])
+            try:
+                values, is_text = arrow_values.values_of(array, self._is_wide[place])
+            except UnicodeDecodeError as error:
+                raise self._not_utf8(place, array, row, error) from None
             columns.append(values)
             # texts that are read as cells of a file are may be numbers or dates
             is_cells = self.strings_are_cells or place in self.cells
@@ -125,6 +129,25 @@ class ArrowSource(TableSource):
             tuple(columns),
             row,
             frozenset(texts),
+        )
+
+    def _not_utf8(
+        self,
+        place: int,
+        array: pa.Array,
+        row: int,
+        error: UnicodeDecodeError,
+    ) -> DataError:
+        """Return, not raise, the DataError for a column of a batch with a text that is not UTF-8,
+        as all of Arrow's strings are to be. place: of the column, from 0; array: its values; row:
+        the number, from 0, of the first of them in the source; error: what decoding them raised."""
+        number = arrow_values.first_not_utf8(array)
+        # a level of a dictionary may be wrong, and stand in no row
+        where = "" if number is None else f"row {row + number + 1}: "
+        return DataError(
+            f"{self.name}: {where}column '{self._names[place]}' has a text with byte "
+            f"0x{error.object[error.start]:02x}, which is not UTF-8; write its texts as UTF-8, or "
+            "make it a column of binary values"
         )
 
 
@@ -206,13 +229,17 @@ class ArrowMemorySource(ArrowSource):
     in_memory: the object that the user passed; table: it as an Arrow table."""
 
     def __init__(self, name: str, data: arrow_files.InMemory) -> None:
-        """name: for messages. DataError if the data are no table, as `_of_frame` says."""
+        """name: for messages. DataError if the data are no table, as `_of_frame` says, or a text in
+        them is none."""
         self.in_memory = data
         format = {**OF_PARQUET}
         if arrow_files.is_frame(data):
             dtypes = {str(column): str(kind) for column, kind in data.dtypes.items()}
             format["pandas"] = dtypes
-            table, self.cells = _of_frame(data, name)
+            try:
+                table, self.cells = _of_frame(data, name)
+            except UnicodeEncodeError as error:
+                raise arrow_files.half_a_pair(name, error) from None
         else:
             table = arrow_files.as_table(data)
         self.table = table

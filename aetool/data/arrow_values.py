@@ -102,6 +102,17 @@ def _texts(array: pa.Array) -> Cells:
     return Cells.of(texts)
 
 
+def first_not_utf8(array: pa.Array) -> int | None:
+    """The place, from 0, of the first value of an array in which a text is not UTF-8; None if there
+    is none, as where only a level of a dictionary is such that no value has."""
+    for place in range(len(array)):
+        try:
+            array[place].as_py()
+        except UnicodeDecodeError:
+            return place
+    return None
+
+
 def _of_dictionary(
     array: pa.DictionaryArray,
     is_wide: bool,

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from aetool.canonical import Json
+from aetool.csv import encodings
 from aetool.data import notices
 from aetool.data.json_objects import RepeatedKeyError, parsed
 from aetool.data.streams import open_stream
@@ -23,6 +24,7 @@ from aetool.errors import DataError
 MOST_JSON = 1 << 30  # bytes of a document that is read at once
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half a pair, as JSON writes it
 HALF = re.compile("[\ud800-\udfff]")  # one that is left when pairs were joined
+SHOWN = 20  # characters of a line that tell where in it something stands
 
 Record = dict[str, Json]
 
@@ -61,10 +63,15 @@ class JsonLinesSource(TableSource):
     def _records(self) -> Iterator[tuple[int, Record]]:
         """Yield (number of its line, from 0, record) of each record; blank lines are counted, and
         are no records. Halves of surrogate pairs are U+FFFD. DataError for a line that is no JSON,
-        no object, or has a key twice; UnicodeDecodeError for bytes that are not UTF-8."""
+        no object, has a key twice, or is not UTF-8."""
         stream = open_stream(self.path)
-        with io.TextIOWrapper(stream, "utf-8-sig") as lines:
+        # bytes that are not UTF-8 become halves of pairs, which UTF-8 has not: by these their line
+        # is known, where a decoder without them fails on a stretch of many lines
+        with io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape") as lines:
             for number, line in enumerate(lines):
+                if not line.isascii() and HALF.search(line):
+                    raw = line.encode("utf-8", "surrogateescape")
+                    _decoded(raw, self.name, number + 1)
                 if not line.strip():
                     continue
                 record = self._record(line, number + 1)
@@ -165,12 +172,29 @@ class JsonDocumentSource(JsonLinesSource):
                 f"{self.name}: a JSON document of more than {MOST_JSON >> 20} MiB is not read at "
                 "once; write an object on each line, as .jsonl"
             )
+        text = _decoded(raw.removeprefix(encodings.BOM), self.name)
         try:
-            return parsed(raw.decode("utf-8-sig"))
+            return parsed(text)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{self.name}: not JSON: {error}") from None
         except RepeatedKeyError as fault:
             raise DataError(f"{self.name}: {fault}") from None
+
+
+def _decoded(raw: bytes, name: str, line: int = 1) -> str:
+    """The text of bytes in UTF-8; DataError names the first byte that is not, its line and what
+    stands before it there. name: of the source; line: the number, from 1, of the first line."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode()
+        line += before.count("\n")
+        beginning = before.rpartition("\n")[2]
+        where = f"behind {beginning[-SHOWN:]!r}" if beginning else "at its begin"
+        raise DataError(
+            f"{name}: line {line} is not UTF-8, as JSON is: byte 0x{raw[error.start]:02x} "
+            f"{where}; mend that line, or save the whole file as UTF-8"
+        ) from None
 
 
 def _records_of(document: object, name: str) -> list[Record]:

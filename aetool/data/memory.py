@@ -208,8 +208,6 @@ def _of_list(data: Sequence[object]) -> pd.DataFrame:
 def _of_rows(rows: Sequence[Sequence[object]]) -> pd.DataFrame:
     """Rows of values, at least one, as a DataFrame, its columns called by the fields of the first
     row, if that is a named tuple, else c1, c2 ...; DataError if they are not of one length."""
-    import pandas as pd
-
     width = len(rows[0])
     # a named tuple has names for its values
     names = getattr(rows[0], "_fields", None) or _numbered(width)
@@ -217,7 +215,7 @@ def _of_rows(rows: Sequence[Sequence[object]]) -> pd.DataFrame:
         if len(row) != width:
             raise DataError(f"list: row {number} has {len(row)} values, the first {width}")
     records = [list(row) for row in rows]
-    return pd.DataFrame(records, columns=list(names))
+    return _frame(records, "list", list(names))
 
 
 def _numbered(count: int) -> list[str]:
@@ -373,13 +371,17 @@ def _as_in(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def _frame(data: object, name: str) -> pd.DataFrame:
-    """A dictionary of columns by name, or a list of dictionaries, as a DataFrame; DataError if
-    pandas makes none of them, as of columns of different lengths. name: for messages."""
+def _frame(data: object, name: str, columns: list[str] | None = None) -> pd.DataFrame:
+    """A dictionary of columns by name, a list of dictionaries or of rows, or an array, as a
+    DataFrame; DataError if pandas makes none of them, as of columns of different lengths, or of
+    texts that are none. name: for messages; columns: names of the columns, None: the data's
+    own."""
     import pandas as pd
 
     try:
-        return pd.DataFrame(data)  # type: ignore[call-overload, no-any-return]
+        return pd.DataFrame(data, columns=columns)  # type: ignore[call-overload, no-any-return]
+    except UnicodeEncodeError as error:
+        raise arrow_files.half_a_pair(name, error) from None
     except (ValueError, TypeError) as error:
         message = arrow_files.one_line(error)
         raise DataError(f"{name}: these are no columns of one length: {message}") from None
@@ -421,12 +423,10 @@ def _array(array: Array) -> Held:
 def _by_place(array: Array) -> pd.DataFrame:
     """An array without fields, (rows,) or (rows, columns), as a DataFrame with columns c1, c2 ...;
     masked values become gaps."""
-    import pandas as pd
-
     if array.ndim == 1:
         array = array.reshape(len(array), -1)
     _, width = array.shape
-    return pd.DataFrame(array, columns=_numbered(width))
+    return _frame(array, "numpy array", _numbered(width))
 
 
 def _masked(array: Masked) -> pd.DataFrame:
