@@ -171,6 +171,7 @@ def encoded(
     threads without an engine.
     """
     if engine is None:
+        # sent: ((item, its place), plans to try)
         yield from records.ahead(lambda sent: content.encode(sent[0][0], sent[1]), items)
         return
     # in this process nothing has to be read again

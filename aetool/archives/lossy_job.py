@@ -358,6 +358,7 @@ class LossyJob:
         with_wrong = set(self.irregular)
         with_all = set(self.irregular)
         for place, column in enumerate(self.modelled):
+            # left are categories that the model restores
             if column.measured or not column.predicted:
                 continue
             with_all.add(column.name)

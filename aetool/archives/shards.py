@@ -114,6 +114,7 @@ def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figur
     lead_payload = lead.blocks[0].payload if cuts.places else b""
     tally = Tally(content)
     sections = {**content.sections(), **job.sections}
+    # however small, it has blocks, which merge copies
     writer = Writer(file, content.header(), sections, may_be_one_piece=False)
     # the first item of all is encoded already, whoever writes it
     opening = iter([(first_item, None)] if 0 in own_items else [])

@@ -374,11 +374,13 @@ class Planner:
         are."""
         features: list[Feature] = []
         for feature in hint.features:
+            # symbols are numbers of bins, and the bins of the two plans differ
             if isinstance(feature, OwnSymbol | Repeat):
                 edges = classes_of(symbols, plan.bins, feature.radix)
                 feature = dataclasses.replace(feature, edges=edges)
             elif isinstance(feature, OtherSymbol) and not isinstance(feature, OtherValue):
                 others = self.known.symbols[feature.of]
+                # one more stands in rows where that stream has no value
                 alphabet = self.known.alphabets[feature.of] + 1
                 edges = classes_of(others, alphabet, feature.radix)
                 feature = dataclasses.replace(feature, edges=edges)

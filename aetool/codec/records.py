@@ -319,7 +319,7 @@ def _block(
             hints,
             shared,
             students=taught_students,
-            watched=True,
+            watched=True,  # tells how many columns are done
         )
         tries.append(encoded)
     content, payload, next_hints = min(tries, key=lambda encoded: len(encoded[1]))

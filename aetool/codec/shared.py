@@ -228,11 +228,13 @@ def learn(
         metas=[],
     )
     known = Known(rows, predict=shared.students.predict)
+    # other tables have values that lie in none of the bins found here
     planner = planning.Planner(known, EFFORT, complete=False)
     stillness: list[list[int]] = []
     for place, name in enumerate(names):
         start = cells.start[place::width].copy()
         stop = cells.stop[place::width].copy()
+        # how it is written comes first, as its streams follow from that
         column = Cells(text, start, stop)
         bound = bounds.get(name)
         meta = meta_for(column, bound, EFFORT)

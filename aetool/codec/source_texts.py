@@ -135,6 +135,7 @@ def bounds_of(
     """
     seen: dict[str, tuple[Fraction, Fraction]] = {}
     pieces = pieces_of(source, layout.effort.block)
+    # the head, which has no record
     next(pieces)
     for piece in pieces:
         records.ranges(piece, layout, seen)
@@ -153,6 +154,7 @@ def taught(source: sources.CsvSource, layout: Layout) -> tuple[Layout, Hints]:
     has no records, the piece has some with another number of fields, or the students would not save
     more bytes than they take. Errors as of `pieces_of`."""
     pieces = pieces_of(source, layout.effort.block)
+    # the head, which has no record
     next(pieces)
     piece = next(pieces, b"")
     if not piece:

@@ -133,6 +133,7 @@ def _by_foreseen(text: TextCells, meta: Meta, bound: Fraction | None) -> Coded:
     if isinstance(meta, NumberMeta):
         affixes = affixes_in(meta)
         cells = ParsedCells.between(text, affixes)
+        # the model's numbers are exact
         if meta.step == 1:
             own_meta = _in_own_units(cells, meta)
             return by_meta(

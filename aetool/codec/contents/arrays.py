@@ -181,6 +181,7 @@ class ArrayContent(Content):
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         """The bits of each row, by the column names that `names` lists; ledger: filled by the
         block's decoding."""
+        # what blobs take, such as texts, is charged to the cells that they are of
         attribution.share_blobs(ledger, block.columns)
         names = self.names(archive)
         owners = self.owners(block)
@@ -286,7 +287,7 @@ class ArrayContent(Content):
             self.effort,
             hints,
             period=period,
-            watched=True,
+            watched=True,  # tells how many columns are done
         )
         errors, squares = self.bounding.errors_of(by_label)
         encoded = Encoded(

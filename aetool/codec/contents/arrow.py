@@ -139,6 +139,7 @@ class ArrowContent(Content):
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         """The bits of each record by column label; ledger: filled by the block's decoding."""
+        # what blobs take, such as texts, is charged to the cells that they are of
         attribution.share_blobs(ledger, block.columns)
         return ledger.costs(self.labels, self.owners(block))
 
@@ -183,7 +184,7 @@ class ArrowContent(Content):
             {},
             self.effort,
             hints,
-            watched=True,
+            watched=True,  # tells how many columns are done
         )
         errors, squares = self.bounding.errors_of(coded)
         encoded = Encoded(

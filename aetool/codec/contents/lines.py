@@ -86,7 +86,7 @@ class JsonLines(ByteContent):
             words,
             self.effort,
             hints,
-            watched=True,
+            watched=True,  # tells how many columns are done
         )
         # lines may be too few, or too different, for their columns to pay
         whole = plain.packed(item, len(payload), self.effort.quick)
@@ -131,6 +131,7 @@ class JsonLines(ByteContent):
             edges = np.append(0, np.cumsum(lengths))
             of_lines = attribution.between(bits, edges)
             return costs_of_text(ledger, [LINE], of_lines[:, None])
+        # what blobs take, such as texts, is charged to the cells that they are of
         attribution.share_blobs(ledger, block.columns)
         names, owners = _named_once(jsonlines.keys_of(block))
         # the first column says what frame each line has

@@ -235,6 +235,7 @@ class Parts(Content):
 
         of_each_part = self._of_each(archive, first, last, pieces_of_part)
         lead = self.lead(archive)
+        # of text a line end may be missing between two parts; batches need none
         if isinstance(lead, ByteContent):
             encoding = str(lead.format().get("encoding", encodings.UTF8))
             yield from joined(of_each_part, encoding)
@@ -251,6 +252,7 @@ class Parts(Content):
         for opened in archive.parts(first, last):
             own_pieces = read(opened.archive, opened.inside.start, opened.inside.stop)
             pieces = opened.sound_items(archive, own_pieces)
+            # damaged, and the reading is lenient
             if pieces is None:
                 continue
             if not is_first and opened.archive.content.opens_with_head:

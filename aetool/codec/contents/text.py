@@ -388,6 +388,7 @@ class TextTable(ByteContent):
             if bits_of_fields.shape[1] != count:
                 names = [WHOLE]
             return costs_of_text(ledger, names, bits_of_fields)
+        # what blobs take, such as texts, is charged to the cells that they are of
         attribution.share_blobs(ledger, block.columns)
         # line ends that differ are a column of their own
         if block.words.get("t"):

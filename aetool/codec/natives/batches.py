@@ -151,6 +151,7 @@ def dictionaries_to_bytes(
         for dictionary in known:
             rows = len(dictionary)
             coded = kind.encode(dictionary, None)
+            # other encodings, of which the block takes the smallest
             ways.offer(coded, effort)
             content, payload, _ = blocks.encode(coded, rows, {}, effort)
             numbers = (place, rows, len(payload))
