@@ -45,9 +45,11 @@ def content_folds(
     # what is behind the decimal point of a weighed sum is as good as drawn at random, 0 .. 1
     hashes = flat @ _weights(spec)
     fraction = hashes - np.floor(hashes)
-    fold = np.floor(fraction * folds)
-    # a fraction that rounding makes 1 belongs to the last fold
-    return np.minimum(fold, folds - 1).astype(np.int64)
+    fold = np.floor(fraction * folds).astype(np.int64)
+    # a sum ever so little below a whole number has a fraction that rounding makes 1: it counts as
+    # that number, whose fraction is 0. The graph, too, takes such records to the first fold
+    fold[fold == folds] = 0
+    return fold
 
 
 def stretch_folds(rows: int, folds: int, stretches: int = STRETCHES) -> Int:
@@ -127,7 +129,8 @@ def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
         for declared in model.graph.output:
             name = declared.name
             value = outputs[name]
-            # the first fold's stands until the record is found to be in another
+            # the first fold's stands unless the record is found to be in another, and so also for
+            # the fold that is called `folds`
             if name in chosen:
                 mask = _mask_of_axes(g, in_fold, declared)
                 value = g.op("Where", mask, value, chosen[name])
@@ -149,8 +152,8 @@ def _write_fold(
     folds: int,
 ) -> str:
     """Add to graph g the fold of each record by its content, as `content_folds` tells it, (B, 1)
-    float64, 0 .. folds - 1 but for rounding, which may give `folds`; returns the name of the
-    result. features: the name of the features, (B, features)."""
+    float64, 0 .. folds - 1, or `folds` where rounding makes a fraction 1, which stands for fold 0;
+    returns the name of the result. features: the name of the features, (B, features)."""
     # in float64, as there: in float32 a record could fall into another fold than in the fit
     flat = g.cast(features, TensorProto.DOUBLE)
     hashes = weighed_sum(g, flat, _weights(spec), np.float64)

@@ -164,6 +164,18 @@ GPU_COMMANDS = (
 Provider = tuple[str, dict[str, str]] | str  # of ONNX Runtime: a name, and its options
 
 
+def device_parts(device: str) -> tuple[str, int | None]:
+    """A device's name taken apart: ("auto", "cpu" or "cuda"; the number of the GPU, from 0, None
+    where none is said). ParamError for anything but auto, cpu, cuda and cuda:<n>."""
+    kind, colon, number = device.partition(":")
+    if not colon and kind in ("auto", "cpu", "cuda"):
+        return kind, None
+    # str.isdigit knows digits of other scripts and superscripts, which are no numbers of devices
+    if kind == "cuda" and number.isascii() and number.isdigit():
+        return kind, int(number)
+    raise ParamError(f"{option('--device')} {device}: must be auto, cpu, cuda or cuda:<n>")
+
+
 def providers(device: str) -> tuple[list[Provider], str]:
     """ONNX Runtime's provider list for auto, cpu, cuda or cuda:<n>; and what was chosen, "cpu" or
     "cuda:<n>". Whether there is a GPU of this number is not looked at. auto is the GPU where this
@@ -171,11 +183,9 @@ def providers(device: str) -> tuple[list[Provider], str]:
     none."""
     import onnxruntime as ort
 
-    if device == "cpu":
+    kind, number = device_parts(device)
+    if kind == "cpu":
         return ["CPUExecutionProvider"], "cpu"
-    kind, _, number = device.partition(":")
-    if kind not in ("auto", "cuda") or (number and not number.isdigit()):
-        raise ParamError(f"{option('--device')} {device}: must be auto, cpu, cuda or cuda:<n>")
     if "CUDAExecutionProvider" not in ort.get_available_providers():
         if kind == "cuda":
             raise ParamError(
@@ -186,7 +196,7 @@ def providers(device: str) -> tuple[list[Provider], str]:
         return ["CPUExecutionProvider"], "cpu"
     _load_cuda()
     # TF32 keeps 10 bits of a factor, and scores would not be those of a CPU
-    options = {"device_id": number or "0", "use_tf32": "0"}
+    options = {"device_id": str(number or 0), "use_tf32": "0"}
     return [("CUDAExecutionProvider", options)], f"cuda:{number or 0}"
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 from aetool import bundle as bundles
 from aetool import cli, operations
 from aetool.cli import COMMANDS, main
+from aetool.operations import inspecting
 
 ENV = {**os.environ, "PYTHONUNBUFFERED": "1"}
 
@@ -170,6 +172,21 @@ def test_info_and_verify(run, rows_csv, pca, tmp_path):
     model.write_bytes(raw)
     assert run("verify", model).status == 1
     assert run("detect", rows_csv, "-m", model).status == 2
+
+
+def test_json_has_no_numbers_that_are_not_finite(run, tmp_path, monkeypatch):
+    odd = {"list": [math.nan, {"deep": [-math.inf, 1.5]}], "pair": (math.inf, 2), "word": "nan"}
+    wanted = {"list": [None, {"deep": [None, 1.5]}], "pair": [None, 2], "word": "nan"}
+
+    def no_constants(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    monkeypatch.setattr(inspecting, "info", lambda path: odd)
+    printed = run("info", "x", "--json").out
+    assert json.loads(printed, parse_constant=no_constants) == wanted
+    monkeypatch.setattr(operations, "evaluate", lambda *given, **named: odd)
+    printed = run("evaluate", "x", "--json").out
+    assert json.loads(printed, parse_constant=no_constants) == wanted
 
 
 def test_a_damaged_archive_leaves_nothing(run, rows_csv, tmp_path):

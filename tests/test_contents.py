@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aetool import operations
 from aetool.cli import status
-from aetool.codec import contents, records, textual
+from aetool.codec import contents, payloads, records, textual, words
 from aetool.codec.archive import Archive
 from aetool.codec.bounds import Decimals, holds
 from aetool.codec.contents.content import Stamp
@@ -179,6 +179,46 @@ def test_labels_of_many_columns_are_told_at_once():
     assert labels[:4] == ["a (column 1)", "b", "a (column 3)", "0"]
     assert labels[-3:] == ["1999", " (column 2004)", " (column 2005)"]
     assert compared < 5 * len(names)
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        ([], []),
+        (["a", "a", "a (column 1)"], ["a (column 1)", "a (column 2)", "a (column 1) (column 3)"]),
+        (["a", "a (column 3)", "a"], ["a (column 1)", "a (column 3) (column 2)", "a (column 3)"]),
+        (
+            ["a", "a", "a (column 1)", "a (column 1) (column 3)"],
+            [
+                "a (column 1)",
+                "a (column 2)",
+                "a (column 1) (column 3)",
+                "a (column 1) (column 3) (column 4)",
+            ],
+        ),
+    ],
+)
+def test_a_column_that_is_called_like_a_label_has_one_of_its_own(names, labels):
+    assert labels_of(names) == labels
+
+
+@given(st.lists(st.sampled_from(["", "a", *(f"a (column {n})" for n in range(5))]), max_size=9))
+def test_no_two_labels_are_equal(names):
+    labels = labels_of(names)
+    assert len(set(labels)) == len(names)
+    for place, name in enumerate(names, 1):
+        assert labels[place - 1] in (name, f"{name} (column {place})")
+
+
+@pytest.mark.parametrize(
+    "described", [5, None, True, "ab", [], ["ab"], [["columns", []]], [[1, 2]]]
+)
+def test_a_description_that_is_no_object_is_damage(described):
+    payload = payloads.payload_of(words.deflate(described), [])
+    with pytest.raises(ArchiveError, match="damaged: a block's plans are no JSON object"):
+        payloads.words_of(payload)
+    kept = payloads.payload_of(words.deflate({"columns": []}), [])
+    assert payloads.words_of(kept)[0] == {"columns": []}
 
 
 PLACES = st.integers(0, 18)

@@ -3,11 +3,13 @@
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 from onnx import TensorProto
 
 from aetool import runtime
 from aetool.errors import ParamError
 from aetool.graphs import Graph
+from aetool.training import torch_device
 
 
 @pytest.fixture
@@ -56,6 +58,37 @@ def test_a_loader_that_fails_or_is_not_there_changes_nothing(claimed, monkeypatc
     runtime._load_cuda.cache_clear()
     monkeypatch.delattr(onnxruntime, "preload_dlls")
     assert runtime.providers("cuda")[1] == "cuda:0"
+
+
+@pytest.mark.parametrize(
+    "device", ["auto:1", "auto:", "cpu:0", "cuda:", "cuda:-1", "cuda:1.0", "cuda:\u00b2", "gpu", ""]
+)
+def test_what_is_no_device_is_one_line(claimed, device):
+    for chosen in (runtime.providers, torch_device):
+        with pytest.raises(ParamError) as told:
+            chosen(device)
+        assert str(told.value) == f"device {device}: must be auto, cpu, cuda or cuda:<n>"
+
+
+@pytest.mark.parametrize(
+    ("count", "device", "told"),
+    [
+        (0, "cuda", "device cuda: this torch sees no CUDA device; use device cpu"),
+        (0, "cuda:7", "device cuda:7: this torch sees no CUDA device; use device cpu"),
+        (1, "cuda:7", "device cuda:7: there is no such device; this torch sees cuda:0 .. cuda:0"),
+        (4, "cuda:4", "device cuda:4: there is no such device; this torch sees cuda:0 .. cuda:3"),
+    ],
+)
+def test_a_gpu_that_torch_does_not_see_is_one_line(monkeypatch, count, device, told):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    with pytest.raises(ParamError) as caught:
+        torch_device(device)
+    assert str(caught.value) == told
+    assert torch_device("cpu") == torch.device("cpu")
+    assert torch_device("auto").type == ("cuda" if count else "cpu")
+    if count:
+        assert torch_device("cuda:0") == torch.device("cuda:0")
 
 
 def test_a_gpu_that_cannot_be_started_is_named(claimed, doubled):

@@ -1,5 +1,7 @@
 """Rows that were fitted are judged as if they had not been, and no part of a score drowns the rest."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -113,8 +115,6 @@ def test_the_graph_takes_each_record_to_its_fold():
     made = operations.fit(frame, FitOptions("pca"))
 
     def outputs(graph):
-        import dataclasses
-
         bundle = dataclasses.replace(made, graphs={"score.onnx": graph}, _sessions={})
         return bundle.session("score.onnx", "cpu")(prepared.inputs)
 
@@ -123,6 +123,35 @@ def test_the_graph_takes_each_record_to_its_fold():
         alone = outputs(graph)
         for name in ("parts", "surprise", "expected"):
             np.testing.assert_allclose(chosen[name][fold == k], alone[name][fold == k], rtol=1e-6)
+
+
+def test_a_fraction_that_rounds_to_1_is_of_the_first_fold_in_fit_and_graph():
+    """A value ever so little below 0 lies behind a whole number by less than a float64 can say."""
+    rng = np.random.default_rng(0)
+    half = rng.integers(1, 2**40, 100) / 2**38
+    frame = pd.DataFrame({"a": [*half, *-half, -1e-20, 0.0]})
+    prepared = prepared_of(frame)
+    below = prepared.features[-2:-1]
+    assert -1e-19 < below[0, 0] < 0
+    for count in (2, 3, 5):
+        assert folds.content_folds(below, prepared.spec, count).tolist() == [0]
+    # and so it goes where 0 does
+    assert folds.content_folds(0 * below, prepared.spec, 3).tolist() == [0]
+    fold = folds.content_folds(prepared.features, prepared.spec, 3)
+    assert set(fold.tolist()) == {0, 1, 2}
+    model = plugins.get_model("pca")
+    net, params = plugins.resolve(model.net), make_params(model, {})
+    scores = [single_fit.solve(net, params, prepared, fold != k)[0]["score.onnx"] for k in range(3)]
+    made = operations.fit(frame, FitOptions("pca"))
+    by_graph = []
+    for graph in (folds.fair(scores, prepared.spec, prepared.schema), *scores):
+        bundle = dataclasses.replace(made, graphs={"score.onnx": graph}, _sessions={})
+        parts = bundle.session("score.onnx", "cpu")(prepared.inputs)["parts"]
+        by_graph.append(parts.sum(axis=1))
+    chosen, *alone = by_graph
+    expected = np.choose(fold, alone)
+    np.testing.assert_allclose(chosen, expected, rtol=1e-6)
+    assert abs(alone[0][-2] - alone[2][-2]) > 1e-4, "else this says nothing"
 
 
 def test_one_shot_and_fit_agree_about_the_worst_rows():

@@ -11,12 +11,13 @@ from PIL import Image
 
 from aetool import operations
 from aetool.codec import folders
+from aetool.codec.archive import Archive
 from aetool.data import images
 from aetool.data.pictures.choosing import Asked, chosen
 from aetool.data.pictures.framed import framed
 from aetool.data.sources import open_source
 from aetool.errors import AetoolError, ArchiveError, DataError
-from aetool.operations import CompressOptions
+from aetool.operations import CompressOptions, FitOptions
 from aetool.writing.pictures import write_folder
 
 
@@ -206,6 +207,21 @@ def test_a_lossy_archive_says_what_it_leaves_out(folder, tmp_path, run):
     assert names == sorted(
         [f"{n:02}.png" for n in range(20)] + [f"{n:02}.bmp.png" for n in range(20)]
     )
+
+
+def test_a_lossy_folder_without_names_is_damage(tmp_path):
+    folder = tmp_path / "p"
+    folder.mkdir()
+    for number in range(9):
+        Image.fromarray(pixels(number, 8, 8)).save(folder / f"{number}.png")
+    path = tmp_path / "p.aez"
+    options = CompressOptions(lossy=True, lossy_only=True, embed=True)
+    operations.compress(folder, path, operations.fit(folder, FitOptions("pca")), options)
+    with Archive(path) as archive:
+        assert [one.name for one in archive.content.pictures(archive, 0, 2)] == ["0.png", "1.png"]
+        archive.content.named = False
+        with pytest.raises(ArchiveError, match="stored without their names"):
+            list(archive.content.pictures(archive, 0, 2))
 
 
 def test_most_pictures_decide_and_not_the_first(tmp_path, run):

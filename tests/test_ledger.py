@@ -10,8 +10,10 @@ import pytest
 
 import aetool
 from aetool import kernel, operations
-from aetool.codec import blobs, ledger, mixing, rans, stages
+from aetool.codec import blobs, integers, ledger, mixing, rans, stages, transforms
 from aetool.codec.archive import Archive
+from aetool.codec.plans import Plan, Transform
+from aetool.codec.streams import Known, Stream
 from aetool.errors import AetoolError, DataError, ParamError
 from aetool.scoring import costing
 
@@ -215,6 +217,41 @@ def test_symbols_take_what_their_frequencies_say():
         smoothed = (others[symbol] + 8 * 0.25) / (5 + 8)
         likely = (1 + smoothed * (rans.TOTAL - 4)) / rans.TOTAL
         assert own == pytest.approx(-np.log2(likely), rel=1e-12)
+
+
+@pytest.mark.parametrize("transform", list(Transform))
+@pytest.mark.parametrize("has_value", [[True, False, False], [False, False, False], None])
+def test_what_no_transform_can_predict_are_values_that_there_are(transform, has_value):
+    present = None if has_value is None else np.array(has_value)
+    count = 3 if present is None else int(present.sum())
+    # of a decoder's stream the mask alone is known
+    stream = Stream(np.zeros(0, np.int64), present)
+    known = Known(3, [np.arange(3)])
+    plan = Plan(transform=transform, of=0)
+    first = transforms.beginning(plan, stream, known).tolist()
+    wanted = {Transform.SECOND: 2, Transform.GROUPED: 1}
+    unpredicted = {Transform.DIFFERENCE, Transform.LINEAR, Transform.LINEAR_DIFFERENCE, Transform.KEYED}  # fmt: skip
+    most = wanted.get(transform, int(transform in unpredicted))
+    assert first == list(range(min(most, count)))
+
+
+def test_a_stream_of_one_value_among_gaps_is_priced():
+    present = np.array([True, False, False])
+    plan = Plan(
+        starts=np.array([0, 1]),
+        widths=np.zeros(2, np.int64),
+        complete=True,
+        transform=Transform.SECOND,
+    )
+    data = integers.encode(plan, Stream(np.array([1]), present), Known(3))
+    bits = ledger.Ledger()
+    bits.begin_column(3, [])
+    bits.begin_stream(True)
+    source = integers.Source(data)
+    stream = Stream(np.zeros(0, np.int64), present)
+    decoded = integers.decode(plan, source, stream, 1, Known(3), None, bits)
+    assert decoded.tolist() == [1]
+    assert bits.taken[0][0] > 0 and not bits.taken[0][1:].any()
 
 
 def test_learning_is_taken_off_the_first():

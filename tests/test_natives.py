@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aetool.codec import blocks, planning
+from aetool.codec import blobs, blocks, planning
 from aetool.codec.natives import batches, bounding, cells, numbers, schemas, tensors
 from aetool.codec.natives.dictionaries import Dictionaries
 from aetool.errors import ArchiveError
@@ -115,6 +115,12 @@ def test_what_is_carried_as_bytes_is_named():
     assert schemas.reason_against(pa.schema([(str(k), k) for k in typed.TYPES])) is None
 
 
+# a dictionary of a dictionary of a dictionary ..., which no table has
+NESTED = "int8"
+for _ in range(5000):
+    NESTED = ["dictionary", "int8", NESTED, False]
+
+
 @pytest.mark.parametrize("described", [
     None, {}, {"fields": 1}, {"fields": [{"name": "a"}]}, {"fields": [{"name": "a", "type": "list"}]},
     {"fields": [{"name": "a", "type": ["decimal128", 99, 1]}]},
@@ -123,12 +129,49 @@ def test_what_is_carried_as_bytes_is_named():
     {"fields": [{"name": "a", "type": ["time32", "ns"]}]},
     {"fields": [{"name": "a", "type": ["timestamp", "h"]}]},
     {"fields": [{"name": "a", "type": ["dictionary", "float64", "string", False]}]},
+    {"fields": [{"name": "a", "type": []}]},
+    {"fields": [{"name": "a", "type": ["timestamp"]}]},
+    {"fields": [{"name": "a", "type": ["time64"]}]},
+    {"fields": [{"name": "a", "type": ["duration"]}]},
+    {"fields": [{"name": "a", "type": ["fixed"]}]},
+    {"fields": [{"name": "a", "type": ["dictionary"]}]},
+    {"fields": [{"name": "a", "type": ["dictionary", ["fixed", 1], "string", False]}]},
+    {"fields": [{"name": "a", "type": ["dictionary", "int8", NESTED, False]}]},
+    {"fields": [{"name": "a", "type": [NESTED, NESTED]}]},
     {"fields": [], "metadata": [["a"]]},
     {"fields": [], "metadata": [["a", "\u0100"]]},
 ])  # fmt: skip
 def test_a_schema_that_makes_no_sense_is_damage(described):
     with pytest.raises(ArchiveError):
         schemas.from_json(described)
+
+
+def test_a_block_of_fewer_or_more_columns_than_its_table_is_damage():
+    kinds = [kind for kind in typed.TYPES if kind != pa.null()]
+    for kind in kinds:
+        schema = pa.schema([("only", kind)])
+        coder = batches.BatchCoder(schema, Dictionaries())
+        with pytest.raises(ArchiveError, match="damaged: a block has fewer columns than its table"):
+            coder.decode([], 3)
+    table = pa.record_batch({"number": [1, 2, 3], "word": ["a", "b", None]})
+    coder = batches.BatchCoder(table.schema, Dictionaries())
+    columns = [column for coded in coder.encode(table) for column in coded]
+    content, payload, _ = blocks.encode(columns, 3, {}, planning.DEFAULT)
+    decoded = blocks.decode(payload, 3, content).columns
+    assert coder.decode(decoded, 3).equals(table)
+    for few in (decoded[:1], []):
+        with pytest.raises(ArchiveError, match="fewer columns than its table"):
+            coder.decode(few, 3)
+    with pytest.raises(ArchiveError, match="more columns than its table"):
+        coder.decode([*decoded, decoded[0]], 3)
+
+
+def test_a_dictionary_of_no_column_is_damage():
+    content, payload, _ = blocks.encode([], 2, {}, planning.DEFAULT)
+    numbers = b"".join(blobs.varint(number) for number in (0, 2, len(payload)))
+    schema = pa.schema([("a", pa.dictionary(pa.int8(), pa.string()))])
+    with pytest.raises(ArchiveError, match="fewer columns than its table"):
+        batches.dictionaries_from_bytes(numbers + content + payload, schema)
 
 
 def test_gaps_among_bytes_are_marked_by_what_is_none_of_them():

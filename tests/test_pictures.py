@@ -20,7 +20,7 @@ from aetool.data.pictures.framed import framed
 from aetool.data.pictures.framing import Framing, resized
 from aetool.data.sources import open_source
 from aetool.errors import BundleError, DataError, ParamError
-from aetool.operations import FitOptions
+from aetool.operations import FitOptions, coding
 
 
 def noise(seed, *shape, dtype=np.uint8, most=255):
@@ -232,6 +232,31 @@ def test_tiles_and_the_map_that_is_stitched_of_theirs():
     ones[1] = 1.0
     # tiles 0 and 1 share the column 3
     assert framing.stitched(ones, 11, 6)[0, :8].tolist() == [0, 0, 0, 0.5, 1, 1, 0.5, 0]
+
+
+def test_a_picture_of_too_many_tiles_is_left_out_with_the_reason(tmp_path):
+    folder = scenes(tmp_path / "p", [(20, 16)] * 6)
+    options = FitOptions("pca", tile=(4, 4), stride=(1, 1))
+    made = operations.fit(folder, options)
+    Image.fromarray(scene(9, 300, 260)).save(folder / "02x.png")
+    reason = "300 x 260 gives 76,329 tiles, and at most 65,536 are taken: fit with a larger stride"
+    found = operations.detect(folder, made, all_rows=True)
+    assert found.total == 6 and found.unread == [(3, "02x.png", reason)]
+    assert np.isnan(operations.score(folder, made)).tolist() == [False] * 3 + [True] + [False] * 3
+    tiles = 17 * 13
+    assert len(operations.encode(folder, made)) == 6 * tiles
+    codes = tmp_path / "z.csv"
+    assert coding.write_codes(folder, codes, made) == 6 * tiles
+    # a tile has the name of its own picture, whichever were left out before it
+    assert ',"05.png[16,12]",' in codes.read_text().splitlines()[-1]
+    assert operations.fit(folder, options).shape == made.shape
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (folder / "02x.png").rename(alone / "x.png")
+    for call in (operations.encode, lambda data, _: operations.fit(data, options)):
+        with pytest.raises(DataError, match=f"no picture in it can be read: x.png: {reason}"):
+            call(alone, made)
+    assert operations.detect(alone, made).unread == [(0, "x.png", reason)]
 
 
 def test_a_framing_is_stored_and_read_again():

@@ -139,6 +139,14 @@ def test_ticks_are_round(low, high, shown):
     assert svg.ticks(low, high) == pytest.approx(shown)
 
 
+@pytest.mark.parametrize(("value", "shown"), [
+    (math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf"), (0.25, "0.25"), (5000.0, "5,000"),
+    (2e9, "2e+09"), (0, "0"),
+])  # fmt: skip
+def test_amounts_beside_an_axis(value, shown):
+    assert svg.amount(value) == shown
+
+
 @pytest.mark.parametrize(("first", "last", "shown"), [
     ("2016-03-01", "2016-09-25", ["Mar 2016", "Apr 2016", "May 2016", "Jun 2016", "Jul 2016", "Aug 2016", "Sep 2016"]),
     ("2020-01-01T00:00:00", "2020-01-01T00:08:00", ["00:00:00", "00:01:00", "00:02:00", "00:03:00", "00:04:00", "00:05:00", "00:06:00", "00:07:00", "00:08:00"]),

@@ -1,6 +1,7 @@
 """Samples follow the model they are drawn from, and are valid records."""
 
 import dataclasses
+import io
 import itertools
 
 import numpy as np
@@ -12,9 +13,12 @@ import aetool
 from aetool import operations
 from aetool.bundle import SAMPLING
 from aetool.codec.packing import packed, unpacked
+from aetool.columns.date import Date
+from aetool.columns.schema import Schema
 from aetool.errors import BundleError, ParamError
 from aetool.operations.sampling import SampleOptions, Sampler
 from aetool.testing import pictures
+from aetool.writing import drawing
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +160,14 @@ def test_files_of_samples(air, air_pca, tmp_path, run):
         bad = run("sample", "-m", air_pca, *wrong)
         assert bad.status == 2 and words in bad.err
     assert not (tmp_path / "x.png").exists() and not (tmp_path / "x.csv").exists()
+
+
+def test_no_map_is_drawn_where_nothing_is_predicted(tmp_path):
+    """Dates are context, which no code carries."""
+    schema = Schema((Date("when"),))
+    grid = np.zeros((9, 1))
+    with pytest.raises(ParamError, match=r"of its columns \(when\) it predicts none"):
+        drawing.maps(io.BytesIO(), schema, grid, np.zeros((9, 2)), 3)
 
 
 def test_sheets_of_pictures(tmp_path, run):

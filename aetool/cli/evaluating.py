@@ -54,7 +54,8 @@ def evaluate(
         executor=engine,
     )
     if as_json:
-        terminal.say(json.dumps(figures))
+        # a threshold may be infinite, which JSON does not know
+        terminal.say(json.dumps(terminal.finite_numbers(figures)))
         return
     for name, figure in figures.items():
         shown = f"{figure:.4f}" if isinstance(figure, float) else str(figure)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 
 import click
 
-from aetool.canonical import Json
 from aetool.cli import options, remarks, terminal
 from aetool.errors import BundleError
 
@@ -23,7 +21,7 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
     found = {"loadings": inspecting.loadings(file)} if loadings else inspecting.info(file)
     if as_json:
         # JSON knows neither NaN nor infinity
-        terminal.say(*json.dumps(_finite(found), indent=1).splitlines())
+        terminal.say(*json.dumps(terminal.finite_numbers(found), indent=1).splitlines())
         return
     for key, value in found.items():
         title = key.replace("_", " ")
@@ -101,16 +99,6 @@ def _listed(value: object) -> str:
     if isinstance(value, list):
         return " + ".join(value)
     return _shown(value)
-
-
-def _finite(value: Json) -> Json:
-    """A value for JSON, in which numbers that are not finite become null: JSON has none. Looked at
-    are the value itself and dictionaries, at any depth; lists stay as they are."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 @click.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import io
+import math
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
 
+from aetool.canonical import Json
 from aetool.errors import AetoolError
 from aetool.printing import printable
 
@@ -50,6 +52,19 @@ def progress(line: str) -> None:
         _shown["width"] = len(text)
 
 
+def finite_numbers(contents: Json) -> Json:
+    """A copy of a value to be printed as JSON, in which numbers that are not finite are None: JSON
+    has none. Looked at are dictionaries, lists and tuples, at any depth; tuples become lists."""
+    if isinstance(contents, dict):
+        return {key: finite_numbers(element) for key, element in contents.items()}
+    if isinstance(contents, list | tuple):
+        return [finite_numbers(element) for element in contents]
+    # such as a threshold that no score is above
+    if isinstance(contents, float) and not math.isfinite(contents):
+        return None
+    return contents
+
+
 def end_progress() -> None:
     """End the line of progress, if one is shown, so that what is printed next has a line of its
     own."""
@@ -58,12 +73,12 @@ def end_progress() -> None:
     _shown["width"] = 0
 
 
-def refuse_bytes(what: str) -> None:
-    """Raise OutputError if standard output is a terminal: nobody can read bytes there. what: is to
-    be written, such as "the archive"."""
+def refuse_bytes(contents: str) -> None:
+    """Raise OutputError if standard output is a terminal: nobody can read bytes there.
+    contents: what is to be written, such as "the archive"."""
     if sys.stdout is not None and sys.stdout.isatty():
         raise OutputError(
-            f"standard output is a terminal: send {what} to a file or a program, name a file "
+            f"standard output is a terminal: send {contents} to a file or a program, name a file "
             "with -o, or use -f"
         )
 

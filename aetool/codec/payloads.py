@@ -37,7 +37,7 @@ def payload_of(head: bytes, parts: Sequence[bytes]) -> bytes:
 def words_of(payload: bytes) -> tuple[dict[str, Json], int]:
     """Read the first part of a block's bytes, its payload: (the block's description by name, {} for
     none; the offset at which the lengths of the parts begin, for `lengths_of`). ArchiveError if it
-    is damaged, TypeError if its JSON is a single value such as a number, not an object."""
+    is damaged, or its JSON is anything but an object."""
     size, begin = read_varint(payload, 0)
     if size > len(payload) - begin:
         raise ArchiveError("damaged: a block is cut short")
@@ -45,9 +45,12 @@ def words_of(payload: bytes) -> tuple[dict[str, Json], int]:
         return {}, begin
     end = begin + size
     try:
-        description = dict(inflate(payload[begin:end]))
+        description = inflate(payload[begin:end])
     except ValueError as error:
         raise ArchiveError(f"damaged: a block's plans: {error}") from None
+    # a list of pairs would make a dictionary, too
+    if not isinstance(description, dict):
+        raise ArchiveError("damaged: a block's plans are no JSON object")
     return description, end
 
 

@@ -155,8 +155,13 @@ def _order(plan: Plan, stream: Stream, known: Known) -> Int:
 def beginning(plan: Plan, stream: Stream, known: Known) -> Int:
     """The positions, among the stream's values, of those that its transform cannot predict, since
     no value stands before them: the first one or two, or none, by the transform, never more than
-    the block has rows; of groups the first value of the lowest group alone."""
+    the stream has values; of groups the first value of the lowest group alone. stream: only its
+    mask, `present`, is read."""
     if plan.transform is Transform.GROUPED:
         return _order(plan, stream, known)[:1]
     first = VALUES_AT_THE_BEGINNING.get(plan.transform, 0)
-    return np.arange(min(first, known.rows))
+    count = known.rows
+    # in the rows of gaps there is no value of the stream
+    if stream.present is not None:
+        count = int(stream.present.sum())
+    return np.arange(min(first, count))

@@ -103,7 +103,7 @@ def _told(words: str) -> str:
 
 
 def _number(value: float) -> str:
-    return amount(value) if math.isfinite(value) else str(value)
+    return amount(value)
 
 
 def _number_cell(value: float, words: str = "") -> Cell:

@@ -221,7 +221,9 @@ def ticks(lowest: float, highest: float, most: int = 6) -> list[float]:
 
 def amount(value: float) -> str:
     """A number as it stands beside an axis: 5,000 or 0.25, not 5e+03; only from 1e9 on, and below
-    0.001, with an exponent where it needs one."""
+    0.001, with an exponent where it needs one. What is not finite is nan, inf or -inf."""
+    if not math.isfinite(value):
+        return str(value)
     if abs(value) >= 1e9 or 0 < abs(value) < 1e-3:
         return f"{value:.3g}"
     if value == int(value) or abs(value) >= 1000:

@@ -11,6 +11,7 @@ from aetool.canonical import Json
 from aetool.errors import ParamError
 from aetool.model import Int, Spec
 from aetool.nn.autoencoder import AutoEncoder
+from aetool.runtime import device_parts
 from aetool.spelling import option
 
 TABLE_BATCH = 256  # rows of a batch of a table
@@ -78,13 +79,24 @@ class Length:
 
 def torch_device(name: str) -> torch.device:
     """The torch device for auto (cuda if there is any, else cpu), cpu, cuda or cuda:<n>; ParamError
-    for cuda where torch sees no CUDA device. Whether there is one of number n is not looked at."""
-    has_cuda = torch.cuda.is_available()
-    if name == "auto":
-        return torch.device("cuda" if has_cuda else "cpu")
-    if name.startswith("cuda") and not has_cuda:
+    for any other name, for cuda where torch sees no CUDA device, and where it sees none of number
+    n."""
+    kind, gpu_number = device_parts(name)
+    gpu_count = 0
+    # a torch built without CUDA counts none; one whose driver fails may still count some
+    if torch.cuda.is_available():
+        gpu_count = torch.cuda.device_count()
+    if kind == "auto":
+        return torch.device("cuda" if gpu_count else "cpu")
+    if kind == "cuda" and not gpu_count:
         raise ParamError(
             f"{option('--device')} {name}: this torch sees no CUDA device; use "
             f"{option('--device')} cpu"
+        )
+    # else torch would fail in words of its own, once the training begins
+    if gpu_number is not None and gpu_number >= gpu_count:
+        raise ParamError(
+            f"{option('--device')} {name}: there is no such device; this torch sees cuda:0 .. "
+            f"cuda:{gpu_count - 1}"
         )
     return torch.device(name)

@@ -134,15 +134,21 @@ def _is_gap(value: object) -> bool:
 
 
 def maps(file: BinaryIO, schema: Schema, x: Float, z: Float, side: int) -> None:
-    """Draw each of the first MOST_PANELS (25) columns that a model predicts (one at least) as a
-    panel that shows its value over a plane of codes, and write all as a PNG.
+    """Draw each of the first MOST_PANELS (25) columns that a model predicts as a panel that shows
+    its value over a plane of codes, and write all as a PNG.
 
     schema: of the model's columns, those of x. x: (side * side, columns) records, levels of words
     as numbers, z: (side * side, 2) their codes (across, up), row by row of a grid from the top
     down: the codes of a row have one place up, and every row has the same places across. ParamError
-    without matplotlib.
+    without matplotlib, and for a model that predicts no column.
     """
     predicted = [place for place, column in enumerate(schema.modelled) if column.predicted]
+    if not predicted:
+        names = ", ".join(column.name for column in schema.modelled) or "none"
+        raise ParamError(
+            f"a map shows the columns that a model predicts, and of its columns ({names}) it "
+            "predicts none: fit it with others"
+        )
     shown = predicted[:MOST_PANELS]
     figure, panels = _figure(len(shown), 2.6)
     # the codes are a grid: its first row has all places across, each row begins with its own up

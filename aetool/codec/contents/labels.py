@@ -12,16 +12,21 @@ from aetool.codec.columns import Coded
 
 def labels_of(names: Sequence[str]) -> list[str]:
     """A label for each column, in their order: its name, or, if others have that name, "NAME
-    (column PLACE)", place from 1. Labels differ, unless a column is itself called like such a
-    label."""
-    labels = []
-    times = Counter(names)  # a text may have a hundred thousand columns
-    for place, name in enumerate(names, 1):
-        label = name
-        if times[name] > 1:
-            label = f"{name} (column {place})"
-        labels.append(label)
-    return labels
+    (column PLACE)", place from 1. No two labels are equal: a column that is itself called like
+    the label of another has its place behind its name, too."""
+    labels = list(names)
+    is_placed = [False] * len(labels)
+    # the first round tells equal names apart; only names like "a (column 3)" take more of them
+    while True:
+        times = Counter(labels)  # a text may have a hundred thousand columns
+        repeated = [
+            place for place, label in enumerate(labels) if times[label] > 1 and not is_placed[place]
+        ]
+        if not repeated:
+            return labels
+        for place in repeated:
+            labels[place] = f"{names[place]} (column {place + 1})"
+            is_placed[place] = True
 
 
 class Bounding:

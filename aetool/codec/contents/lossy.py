@@ -484,7 +484,9 @@ class LossyPictures(Lossy):
 
     def pictures(self, archive: Archive, first: int, last: int) -> Iterator[Picture]:
         """Yield pictures first:last as files of a folder, each with its name and pixels, (channels,
-        height, width); only of an archive that has names (`named`)."""
+        height, width). ArchiveError if the archive has no names (`named`)."""
+        if not self.named:
+            raise ArchiveError("damaged: a folder of pictures is stored without their names")
         # names are few bytes: all of them are read before the first picture
         names = iter(self.picture_names(archive)[first:last])
         for pixels in archive.pieces(first, last):

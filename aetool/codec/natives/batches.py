@@ -11,7 +11,7 @@ from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Coded, Decoded, sensible
 from aetool.codec.limits import check_records
 from aetool.codec.metas import Meta
-from aetool.codec.natives.arrow import ColumnKind, Ends, kind_of
+from aetool.codec.natives.arrow import ColumnKind, Columns, Ends, kind_of
 from aetool.codec.natives.dictionaries import Dictionaries
 from aetool.errors import ArchiveError
 
@@ -57,7 +57,7 @@ class BatchCoder:
             check_records(rows, len(self.kinds))
             left = iter(columns)
             # each kind takes as many columns as it has put there
-            arrays = [kind.decode(left, rows) for kind in self.kinds]
+            arrays = [_array_of(kind, left, rows) for kind in self.kinds]
             if next(left, None) is not None:
                 raise ArchiveError("damaged: a block has more columns than its table")
             if not arrays:
@@ -74,6 +74,15 @@ class BatchCoder:
             if left:
                 places += [kind.place] * kind.width(left)
         return places
+
+
+def _array_of(kind: ColumnKind, columns: Columns, rows: int) -> pa.Array:
+    """The array of `rows` values that a kind decodes from the next of a block's columns.
+    ArchiveError if they are damaged, or fewer than it needs."""
+    try:
+        return kind.decode(columns, rows)
+    except StopIteration:
+        raise ArchiveError("damaged: a block has fewer columns than its table") from None
 
 
 def ends_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> list[Ends | None]:
@@ -186,6 +195,6 @@ def dictionaries_from_bytes(data: bytes, schema: pa.Schema) -> Dictionaries:
             raise ArchiveError("damaged: a dictionary is cut short")
         kind = _kind_of_values(schema, place)
         block = blocks.decode(payload, rows, content)
-        array = kind.decode(iter(block.columns), rows)
+        array = _array_of(kind, iter(block.columns), rows)
         dictionaries.of.setdefault(place, []).append(array)
     return dictionaries

@@ -77,7 +77,7 @@ def from_json(described: object) -> pa.Schema:
         return pa.schema(fields, _metadata_of(described.get("metadata")))
     except (
         AssertionError,
-        KeyError,
+        LookupError,
         TypeError,
         ValueError,
         AttributeError,
@@ -131,7 +131,7 @@ def type_to_json(kind: pa.DataType) -> Json:
 
 def type_from_json(described: object) -> pa.DataType:
     """The Arrow type that `type_to_json` wrote; ValueError, LookupError, TypeError or
-    AssertionError for anything else."""
+    AssertionError for anything else, such as a dictionary of dictionaries."""
     import pyarrow as pa
 
     # a type without parameters
@@ -139,6 +139,7 @@ def type_from_json(described: object) -> pa.DataType:
         return getattr(pa, PLAIN[described])()
     assert isinstance(described, list)
     name, *arguments = described
+    assert isinstance(name, str)
     if name in DECIMALS:
         return getattr(pa, name)(*arguments)
     if name in ("time32", "time64", "timestamp", "duration") and arguments[0] in UNITS:
@@ -150,5 +151,8 @@ def type_from_json(described: object) -> pa.DataType:
         return pa.binary(width)
     if name == "dictionary":
         index, values, is_ordered = arguments
+        # what no table has would be read as deep as it is nested
+        assert isinstance(index, str)
+        assert isinstance(values, str) or values[0] != "dictionary"
         return pa.dictionary(type_from_json(index), type_from_json(values), bool(is_ordered))
     raise ValueError(f"type {name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TypeAlias
@@ -138,8 +139,7 @@ class FramedSource(ImageSource):
     def in_groups(self) -> Iterator[tuple[list[int], list[Pixels]]]:
         """Yield ([numbers of pictures, from 0], [pictures, (channels, height, width) each, not cut
         into tiles]), in order, as many together as have at least GROUPED (256) tiles; the last ones
-        may have fewer. Unreadable ones are noted in `unread`, or a DataError if strict;
-        UnreadableError for one of more than 65,536 tiles."""
+        may have fewer. Unreadable ones are noted in `unread`, or a DataError if strict."""
         numbers: list[int] = []
         pictures: list[Pixels] = []
         waiting = 0  # tiles of the pictures in hand
@@ -176,7 +176,8 @@ class FramedSource(ImageSource):
     def sizes(self) -> list[tuple[int, int]]:
         """(width, height) in pixels of each picture, by its header, once it is cropped and resized,
         before it is cut into tiles; (0, 0) if its header is unreadable, or it is then smaller than
-        what the model sees, a picture or a tile."""
+        what the model sees, a picture or a tile, or would be cut into too many tiles, as `whole`
+        leaves it out."""
         framing = self.framing
         sizes = []
         for sight in self.source.sights:
@@ -184,15 +185,17 @@ class FramedSource(ImageSource):
             if isinstance(sight, Sight):
                 width, height = framing.resize or framing.crop[-2:] or (sight.width, sight.height)
                 if width >= framing.width and height >= framing.height:
-                    size = (width, height)
+                    with contextlib.suppress(UnreadableError):
+                        # for its check of how many tiles there are
+                        framing.corners(width, height)
+                        size = (width, height)
             sizes.append(size)
         return sizes
 
     @cached_property
     def starts(self) -> Int:
         """(pictures + 1,): the number, from 0, of each picture's first tile among all, and at the
-        end how many tiles there are, by the pictures' headers. UnreadableError for a picture of
-        more than 65,536."""
+        end how many tiles there are, by the pictures' headers."""
         counts = [len(self.framing.corners(*size)) if size != (0, 0) else 0 for size in self.sizes]
         return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
@@ -228,6 +231,11 @@ class FramedSource(ImageSource):
         # the last of the starts is how many tiles there are
         total = int(self.starts[-1]) if self.is_tiled else self.count
         if not total:
+            # by their headers none can be framed: to read them says why
+            for _ in self.whole():
+                pass
+            if self.unread:
+                raise self.none_readable()
             raise DataError(f"{self.name}: no pictures in it")
         most = max(1, min(most, MOST_SAMPLED // values))
         # tiles are alike, and are as many as one likes: fewer of them are enough

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.data.pictures.decoding import Decoded, UnreadableError, Values
+from aetool.spelling import option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +69,8 @@ class Framing:
         height, width) uint8.
 
         UnreadableError if it does not hold what it is to be cropped to, or if it is then, cropped
-        and resized, of another size than the model's, or smaller than a tile.
+        and resized, of another size than the model's, smaller than a tile, or more than MOST_TILES
+        of them.
         """
         pixels = self._in_bytes(picture.pixels)
         if picture.alpha is not None:
@@ -117,13 +119,16 @@ class Framing:
 
     def _check(self, pixels: Bytes) -> None:
         """Raise UnreadableError if pixels, (height, width, ...), cropped and resized, are smaller
-        than a tile, or, where there are no tiles, of another size than the model's."""
+        than a tile or would be cut into more than MOST_TILES, or, where there are no tiles, are of
+        another size than the model's."""
         high, wide = pixels.shape[:2]
         size = f"{wide} x {high}"
         of_model = f"{self.width} x {self.height}"
         if self.stride:
             if wide < self.width or high < self.height:
                 raise UnreadableError(f"{size} is smaller than a tile of {of_model}")
+            # for its check of how many tiles there are
+            self.offsets(wide, high)
         elif (wide, high) != (self.width, self.height):
             raise UnreadableError(f"{size}, and the model takes {of_model}")
 
@@ -133,12 +138,23 @@ class Framing:
         [(0, 0)] if the framing cuts no tiles. UnreadableError for more than MOST_TILES (65,536)."""
         if not self.stride:
             return [(0, 0)]
+        lefts, tops = self.offsets(wide, high)
+        return [(left, top) for top in tops for left in lefts]
+
+    def offsets(self, wide: int, high: int) -> tuple[list[int], list[int]]:
+        """The offsets at which the tiles of a picture begin, in pixels, rising: (from its left
+        edge; from its top). wide, high: as of `corners`, of a framing that cuts tiles.
+        UnreadableError for more than MOST_TILES tiles."""
         step_right, step_down = self.stride
         lefts = _steps(wide, self.width, step_right)
         tops = _steps(high, self.height, step_down)
-        if len(lefts) * len(tops) > MOST_TILES:
-            raise UnreadableError(f"more than {MOST_TILES:,} tiles")
-        return [(left, top) for top in tops for left in lefts]
+        count = len(lefts) * len(tops)
+        if count > MOST_TILES:
+            raise UnreadableError(
+                f"{wide} x {high} gives {count:,} tiles, and at most {MOST_TILES:,} are taken: fit "
+                f"with a larger {option('--stride')}"
+            )
+        return lefts, tops
 
     def tiles(self, picture: Bytes) -> Bytes:
         """(tiles, channels, height, width) uint8: the tiles, in the order of `corners`, of a
