@@ -3,9 +3,13 @@
 import dataclasses
 import io
 import itertools
+import json
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -16,7 +20,7 @@ from aetool.codec.packing import packed, unpacked
 from aetool.columns.date import Date
 from aetool.columns.schema import Schema
 from aetool.errors import BundleError, ParamError
-from aetool.operations.sampling import SampleOptions, Sampler
+from aetool.operations.sampling import SampleOptions, Sampler, write_samples
 from aetool.testing import pictures
 from aetool.writing import drawing
 
@@ -168,6 +172,71 @@ def test_no_map_is_drawn_where_nothing_is_predicted(tmp_path):
     grid = np.zeros((9, 1))
     with pytest.raises(ParamError, match=r"of its columns \(when\) it predicts none"):
         drawing.maps(io.BytesIO(), schema, grid, np.zeros((9, 2)), 3)
+
+
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory):
+    """A Parquet file of many types, and a model of it."""
+    rng = np.random.default_rng(0)
+    rows = 600
+    cents = rng.integers(0, 999, rows).tolist()
+    columns = {
+        "id": pa.array(np.arange(rows) * 7),
+        "took": pa.array(rng.integers(1, 10**9, rows), pa.duration("us")),
+        "day": pa.array(rng.integers(0, 10**9, rows), pa.timestamp("ms")),
+        "clock": pa.array(rng.integers(0, 86399, rows).astype(np.int32), pa.time32("ms")),
+        "x": rng.normal(size=rows),
+        "few": pa.array(rng.integers(0, 50, rows), pa.int16()),
+        "word": pa.array(rng.choice(["a", "b"], rows)).dictionary_encode(),
+        "is": pa.array(rng.random(rows) > 0.5),
+        "price": pa.array([Decimal(cent).scaleb(-2) for cent in cents], pa.decimal128(8, 2)),
+    }
+    path = tmp_path_factory.mktemp("typed") / "typed.parquet"
+    pq.write_table(pa.table(columns), path)
+    return path, aetool.fit(path, "pca")
+
+
+def test_records_are_written_in_the_types_of_the_source(typed, tmp_path):
+    path, model = typed
+    table = pq.read_table(path)
+    write_samples(model, tmp_path / "s.parquet", SampleOptions(count=5))
+    drawn = pq.read_table(tmp_path / "s.parquet")
+    # what models do not see is not drawn
+    assert drawn.schema.equals(table.drop_columns(["id"]).schema)
+    options = SampleOptions(count=1, like=path)
+    write_samples(model, tmp_path / "near.parquet", options)
+    near = pq.read_table(tmp_path / "near.parquet")
+    assert near.schema.equals(table.schema)
+    for kept in ("id", "took", "day", "clock"):
+        assert near[kept].equals(table[kept]), kept
+    assert model.sample(5)["took"].dtype.kind == "m"
+
+
+def test_codes_and_what_is_decoded_have_the_types_of_the_source(typed, tmp_path, run):
+    path, model = typed
+    model.save(tmp_path / "m.aem")
+    table = pq.read_table(path)
+    codes, back = tmp_path / "codes.parquet", tmp_path / "back.parquet"
+    command = ("encode", path, "-m", tmp_path / "m.aem", "--id", "took,id", "-o", codes)
+    assert run(*command).status == 0
+    beside = pq.read_table(codes)
+    assert beside["took"].equals(table["took"]) and beside["id"].equals(table["id"])
+    assert run("decode", codes, "-m", tmp_path / "m.aem", "-o", back).status == 0
+    decoded = pq.read_table(back)
+    assert decoded["took"].equals(table["took"])
+    for name in ("x", "few", "word", "is", "price"):
+        assert decoded.schema.field(name).type == table.schema.field(name).type
+
+
+def test_truths_of_json_lines_are_written_without_quotes(tmp_path):
+    rng = np.random.default_rng(0)
+    pairs = zip((rng.random(200) > 0.5).tolist(), rng.normal(size=200).tolist(), strict=True)
+    lines = "".join(json.dumps({"is": is_so, "x": x}) + "\n" for is_so, x in pairs)
+    path = tmp_path / "t.jsonl"
+    path.write_text(lines, encoding="utf-8")
+    aetool.fit(path, "pca").denoise(path, tmp_path / "d.jsonl", fill_missing=True)
+    first = json.loads((tmp_path / "d.jsonl").read_text("utf-8").splitlines()[0])
+    assert first["is"] is json.loads(lines.splitlines()[0])["is"]
 
 
 def test_sheets_of_pictures(tmp_path, run):

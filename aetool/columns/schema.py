@@ -53,6 +53,12 @@ class Schema:
         return tuple(column for column in self.columns if isinstance(column, Modelled))
 
     @property
+    def dtypes(self) -> dict[str, str]:
+        """By column the name of the source's own type, as writers of typed files take them; columns
+        that were text in it are left out."""
+        return {column.name: column.dtype for column in self.columns if column.dtype}
+
+    @property
     def conditions(self) -> list[int]:
         """The indices in `modelled` of the condition columns, given whose values records are
         judged."""

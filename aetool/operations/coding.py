@@ -86,6 +86,9 @@ def write_codes(
     # each once, in the order in which they were asked for
     columns = list(dict.fromkeys([*columns, *decoding.condition_names(model)]))
     count = 0
+    # of the columns beside the code, whose types some sources tell only while they are read
+    types: dict[str, str] = {}
+    types_beside = source.dtypes if isinstance(source, TableSource) else {}
 
     def batches(engine: engines.Engine | None) -> Iterator[writers.Columns]:
         """Yield the columns of each batch by name, all as texts but numbers of the data, and add
@@ -102,6 +105,8 @@ def write_codes(
                 written["picture"] = [in_utf8(name) for name in own_names]
             for name in columns:
                 written[name] = cells(batch.table, name, source.name)
+                if name in types_beside:
+                    types[name] = types_beside[name]
             for unit in range(z.shape[1]):
                 entries = z[:, unit].tolist()
                 # nine digits tell any two float32 apart
@@ -121,7 +126,7 @@ def write_codes(
         if parquet:
             # Parquet has types of its own: numbers are written as such
             tables = (_numbered(table) for table in tables)
-        records.write_records(target, tables, format_written, force=force)
+        records.write_records(target, tables, format_written, dtypes=types, force=force)
     return count
 
 
@@ -245,10 +250,14 @@ def write_records(
             yield columns
 
     kind = "parquet" if target.suffix == ".parquet" else "csv"
+    # what is copied beside them has the types of its own file
+    decoded_names = {column.name for _, column in in_codes}
+    types = {name: dtype for name, dtype in schema.dtypes.items() if name in decoded_names}
     records.write_records(
         target,
         tables(),
         {**CSV, "format": kind},
+        dtypes={**source.dtypes, **types},
         written={column.name: column.written() for column in schema.columns},
         force=force,
     )

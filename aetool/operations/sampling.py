@@ -519,12 +519,8 @@ def sample(model: Bundle, options: SampleOptions | None = None) -> pd.DataFrame 
     batches = list(_batches(model, options or SampleOptions()))
     if model.schema is None:
         return np.concatenate([x for _, x in batches])
-    dtypes = {}
-    for column in model.schema.modelled:
-        if column.dtype:
-            dtypes[column.name] = column.dtype
     written_columns = [columns for columns, _ in batches]
-    return writers.frame_of(written_columns, dtypes, {})
+    return writers.frame_of(written_columns, model.schema.dtypes, {})
 
 
 def write_samples(
@@ -563,6 +559,8 @@ def write_samples(
         target,
         tables(),
         format,
+        # texts and dates as the types that the file had, where there are such
+        dtypes=model.schema.dtypes,
         written=written,
         force=options.force,
     )

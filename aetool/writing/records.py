@@ -36,12 +36,15 @@ def write_records(
     column; written: by column how text files write its numbers, as writers.text_of takes it; both
     None for nothing known. force: replace what is there. DataError if something is there, unless
     force, or cannot be written so."""
+    # an empty one may still be filled while batches are made
+    if dtypes is None:
+        dtypes = {}
     owned = readers.writer_of(target)
     if owned is not None:
-        readers.write(owned, target, arrow_batches(batches, dtypes or {}), force)
+        readers.write(owned, target, arrow_batches(batches, dtypes), force)
         return
     with output(target, force) as file:
-        writers.write_table(file, batches, format, dtypes or {}, written or {})
+        writers.write_table(file, batches, format, dtypes, written or {})
 
 
 def arrow_batches(
