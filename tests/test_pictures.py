@@ -1,6 +1,7 @@
 """Pictures of any size, mode and depth become what a model sees, by one rule that is stored."""
 
 import json
+import re
 import struct
 import zlib
 
@@ -463,6 +464,33 @@ def test_what_cannot_be_read_is_a_line_of_the_result(tmp_path, run):
     assert near["picture"].tolist()[5] == "06.png"
     with pytest.raises(DataError, match=r"05\.png: damaged"):
         model.denoise(folder, tmp_path / "out")
+
+
+@pytest.mark.parametrize("chosen", [("--top", 2), ("--threshold", "1e9"), ()])
+def test_a_page_names_what_cannot_be_read(tmp_path, run, chosen):
+    folder = scenes(tmp_path / "p", [(16, 12)] * 30)
+    assert run("fit", folder, "-p", "pca", "-o", tmp_path / "m.aem").status == 0
+    (folder / "05.png").write_bytes(b"")
+    (folder / "<b>9.png").write_bytes(b"hello")
+    command = ("detect", folder, "-m", tmp_path / "m.aem", *chosen)
+    assert run(*command, "--report", tmp_path / "r.html").status == 0
+    (line,) = re.findall("<p>2 more pictures.*?</p>", (tmp_path / "r.html").read_text("utf-8"))
+    told = re.sub("</?bdi>", "", line)
+    assert "could not be read: 05.png (the file is empty), &lt;b&gt;9.png (not a picture" in told
+    assert run("report", tmp_path / "m.aem", folder, "-o", tmp_path / "s.html").status == 0
+    assert line in (tmp_path / "s.html").read_text("utf-8")
+
+
+def test_a_page_names_some_of_many_that_cannot_be_read(tmp_path, run):
+    folder = scenes(tmp_path / "p", [(16, 12)] * 30)
+    assert run("fit", folder, "-p", "pca", "-o", tmp_path / "m.aem").status == 0
+    for number in range(100, 200):
+        (folder / f"{number}.png").write_bytes(b"")
+    command = ("detect", folder, "-m", tmp_path / "m.aem", "--report", tmp_path / "r.html")
+    assert run(*command).status == 0
+    page = (tmp_path / "r.html").read_text("utf-8")
+    assert "<p>100 more pictures could not be read: " in page and ", and 50 others.</p>" in page
+    assert page.count("the file is empty") == 50
 
 
 def test_a_picture_of_another_size_than_the_model_takes(tmp_path):

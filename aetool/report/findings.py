@@ -127,8 +127,8 @@ class Findings:
     them; unit, threshold, total, flagged, trace: as of Detection; pictures: whether the records are
     pictures; records: those that are shown, the highest score first; groups: of all flagged
     records; curves: None without labels; held_out: the calibration of the model; None without a
-    model; parts_seen: where all flagged pictures together cost more than usual, as a PNG, or
-    empty."""
+    model; parts_seen: where all flagged pictures together cost more than usual, as a PNG, or empty;
+    unread: (name, why) of each picture that could not be read."""
 
     name: str
     model: str
@@ -145,6 +145,7 @@ class Findings:
     comparison: Comparison | None = None
     curves: Curves | None = None
     parts_seen: bytes = b""
+    unread: Sequence[tuple[str, str]] = ()
 
     def verdict(self) -> str:
         """The result of the detection, in one sentence."""

@@ -24,6 +24,7 @@ RECORDS, COLUMNS, GROUPS, SHIFTS, PICTURES = 620_000, 420_000, 60_000, 100_000, 
 LONGEST = 120  # characters of a cell; what is longer is cut
 SINGLE = 310  # records that are drawn one by one, however narrow the window
 MOST_GROUPS, MOST_BLAMED = 20, 20
+MOST_UNREAD = 50  # pictures that cannot be read are named
 FONT_OF_PAPER = "@media print{:root{%s}}"
 
 Cell = tuple[str, str]  # what stands in a cell of a table: attributes, and markup
@@ -183,8 +184,21 @@ def _head(findings: Findings) -> str:
     return (
         f"<h1>{_told(findings.name)}</h1>\n"
         f'<p class="verdict">{text_of(findings.verdict())}</p>\n'
-        f'<p class="quiet">{text_of(facts)}.</p>\n{word}'
+        f'<p class="quiet">{text_of(facts)}.</p>\n{_unread(findings.unread)}{word}'
     )
+
+
+def _unread(pictures: Sequence[tuple[str, str]]) -> str:
+    """The HTML of a line that names the pictures that could not be read, and why; "" without any.
+    pictures: (name, why) of each, of which the first MOST_UNREAD are named."""
+    if not pictures:
+        return ""
+    count = "1 more picture" if len(pictures) == 1 else f"{len(pictures):,} more pictures"
+    named = [f"{_told(name)} ({_told(why)})" for name, why in pictures[:MOST_UNREAD]]
+    rest = len(pictures) - len(named)
+    if rest:
+        named.append(f"and {rest:,} others")
+    return f"<p>{count} could not be read: {', '.join(named)}.</p>\n"
 
 
 def _things(findings: Findings) -> str:

@@ -205,6 +205,7 @@ class Watcher:
             comparison=self.tally.compared() if with_model else None,
             curves=self._curves(),
             parts_seen=parts_seen,
+            unread=[(name, why) for _, name, why in detection.unread],
         )
 
     def _model(self, with_model: bool) -> str:
