@@ -404,6 +404,30 @@ def test_an_overlay_is_coloured_where_the_map_is_high_and_gray_elsewhere():
     np.testing.assert_array_equal(image[50 * scale, 50 * scale], [100, 100, 100])
 
 
+def test_colours_begin_where_a_mask_does():
+    amounts = np.array([[0.0, 0.9, 1.0, 1.01, 2.5, 4.0]])
+    strengths = drawn.strength(amounts)
+    np.testing.assert_array_equal(strengths > 0, amounts > 1)
+    np.testing.assert_allclose(strengths[0, 4:], [np.sqrt(0.5), 1.0])
+    # beside a peak of 24 thresholds what is below 2 is not looked at
+    high = drawn.strength(np.array([[1.9, 2.1, 24.0]]))
+    assert high[0, 0] == 0 < high[0, 1] < high[0, 2] == 1
+
+
+def test_a_sheet_and_an_overlay_say_what_colours_mean(model, folder, tmp_path):
+    words = "yellow to dark red above the pixel threshold; frame: the worst part"
+    assert words in drawn.LEGEND
+    model.detect(folder / "test", top=1, heatmap=tmp_path / "maps", sheet=tmp_path / "sheet.png")
+    (overlay,) = (tmp_path / "maps").rglob("*_overlay.png")
+    assert words in opened(overlay).text["Description"]
+    pixels = np.asarray(opened(tmp_path / "sheet.png").convert("L"))
+    legend = pixels[drawn.HEADING : 2 * drawn.HEADING] < 200
+    # as wide as the text, and wholly on the sheet
+    ends = np.flatnonzero(legend.any(axis=0))
+    font = drawn._font()
+    assert abs(ends[-1] - ends[0] - font.getlength(drawn.LEGEND)) < 6
+
+
 # masks
 
 

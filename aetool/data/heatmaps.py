@@ -37,8 +37,10 @@ HEADING = 24
 TEXT_SIZE = 13
 LEAST_COLUMN = 150  # pixels, so that there is room for the words above
 COLUMNS = ("picture", "expected", "difference", "where")
-# thresholds at which the colour of a map begins, and at which it is full, or at a higher peak
-PALEST = 0.7
+LEGEND = "where: yellow to dark red above the pixel threshold; frame: the worst part"
+# thresholds at which the colour of a map begins, as a mask does, and at which it is full, or at a
+# higher peak
+PALEST = 1.0
 FULL = 4.0
 UNSEEN = 12.0  # times a weaker amount, beside which it is not looked at
 # how far a map hides the picture at those
@@ -75,7 +77,7 @@ class Shown:
 
 def strength(amounts: Amounts) -> Amounts:
     """How strongly each pixel of a map is coloured, (height, width), 0 to 1. amounts: (height,
-    width), in multiples of the pixel threshold. 0 up to 0.7, or a twelfth of the map's peak if that
+    width), in multiples of the pixel threshold. 0 up to 1, or a twelfth of the map's peak if that
     is more, and 1 at 4, or at the peak if that is higher; between, the square root of the part of
     the way."""
     peak = float(amounts.max(initial=0.0))
@@ -245,7 +247,8 @@ class Sheet:
 
 def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     """Draw a row for each picture, perhaps none: the picture, what was expected, their difference,
-    and its map over it. heading: the text above all rows; texts that are too long are cut."""
+    and its map over it. heading: the text above all rows and LEGEND, which says what colours mean;
+    texts that are too long are cut."""
     from PIL import Image, ImageDraw
 
     rows = [_row(picture) for picture in pictures]
@@ -257,7 +260,7 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     # pictures of a sheet may have any sizes
     for row in rows:
         heights.append(max(tile.height for tile in row))
-    top = 2 * HEADING
+    top = 3 * HEADING
     # each row has two lines of text above it, and room below
     words_height = 2 * CAPTION
     around_tiles = words_height + GAP
@@ -270,8 +273,11 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     # texts stand a few pixels below the edge of their lines
     first_line = _fitting(draw, heading, text_width, font)
     draw.text((GAP, 5), first_line, INK, font)
+    # a sheet is passed on without the words around it
+    legend = _fitting(draw, LEGEND, text_width, font)
+    draw.text((GAP, HEADING + 1), legend, QUIET, font)
     for left, name in zip(lefts, COLUMNS, strict=True):
-        corner = left, HEADING + 3
+        corner = left, 2 * HEADING + 3
         draw.text(corner, name, QUIET, font)
     # the upper edge of the row at hand
     y = top

@@ -35,8 +35,9 @@ MOST_ON_A_SHEET = 12
 KINDS = ("overlay", "map", "mask")
 LEADING_OUT = ("/", "..", ".")  # parts of a path that no file's name inside a folder may have
 SAID_OF_MAPS = (
-    f"maps are 16-bit gray, {heatmaps.LEVELS} levels of which are the pixel threshold, and masks "
-    "white above it, as about 1 in 1,000 pixels of ordinary pictures are"
+    "overlays are yellow to dark red above the pixel threshold, maps 16-bit gray, "
+    f"{heatmaps.LEVELS} levels of which are that threshold, and masks white above it, as about 1 "
+    "in 1,000 pixels of ordinary pictures are"
 )
 
 
@@ -117,7 +118,7 @@ class Heatmaps:
             stem = self._stems[record]
         laid = heatmaps.overlay(one.picture, one.amounts, rectangle(one.box))
         contents = {
-            "overlay": heatmaps.png(laid),
+            "overlay": heatmaps.png(laid, {"Description": heatmaps.LEGEND}),
             "map": heatmaps.gray_map(one.amounts),
             "mask": heatmaps.mask(one.amounts),
         }
