@@ -368,6 +368,92 @@ def test_a_broken_picture_is_named_where_bytes_are_too_few(tmp_path, run):
     assert "holds no records that could lose anything (" in refused.err
 
 
+@pytest.fixture(params=["head", "body"])
+def one_broken(request, tmp_path):
+    """(a folder of six pictures, the values of the five that can be read by name): of one either
+    the header is cut off, or some of its pixels."""
+    rng = np.random.default_rng(4)
+    values = {f"{i}.png": scene(rng, (40, 32), 255) for i in range(5)}
+    pictures = {name: Image.fromarray(levels) for name, levels in values.items()}
+    folder = saved(tmp_path / "f", pictures)
+    whole = (folder / "0.png").read_bytes()
+    (folder / "9.png").write_bytes(whole[: 20 if request.param == "head" else len(whole) // 2])
+    return folder, values
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"rmse": "5%"},
+        {"target_psnr": 35},
+        {"budget": 4500},
+        {"bytes_per_picture": 750},
+        {"rmse": "5%", "model": True},
+    ],
+    ids=" ".join,
+)
+def test_a_broken_picture_is_kept_and_the_others_meet_the_goal(one_broken, model, asked, tmp_path):
+    folder, values = one_broken
+    others = {key: value for key, value in asked.items() if key != "model"}
+    given = model if "model" in asked else None
+    facts = aetool.compress(folder, tmp_path / "a.aez", given, **others)
+    assert facts["taken"] == "bounded" and "unread" not in facts
+    ((name, _, reason),) = [line.partition(": ") for line in facts["unread_pictures"]]
+    assert name == "9.png" and reason
+    assert ("untried" in facts) == ("model" in asked)
+    aetool.decompress(tmp_path / "a.aez", tmp_path / "back")
+    assert (tmp_path / "back" / name).read_bytes() == (folder / name).read_bytes()
+    back = {name: np.asarray(Image.open(tmp_path / "back" / name)) for name in values}
+    off = np.stack([back[name].astype(int) - values[name] for name in values])
+    noise = float(np.sqrt(np.square(off).mean()))
+    deviation = np.stack(list(values.values())).std()
+    assert noise > 0 and np.abs(off).max() <= facts["bounds"]["pixels"]
+    assert facts["rmse_of_deviation"] == pytest.approx(noise / deviation, rel=1e-6)
+    assert facts["psnr_db"] == pytest.approx(20 * np.log10(255 / noise), abs=1e-3)
+    assert facts["rmse_of_deviation"] <= 0.05 or "rmse" not in asked
+    assert facts["psnr_db"] >= 35 or "target_psnr" not in asked
+    assert facts["archive_bytes"] <= 4500 or asked.keys().isdisjoint(
+        ("budget", "bytes_per_picture")
+    )
+
+
+def test_a_broken_picture_is_told_as_a_file(one_broken, tmp_path, run):
+    folder, _ = one_broken
+    done = run("compress", folder, "--rmse", "5%", "-o", tmp_path / "a.aez")
+    assert done.status == 0 and "chosen: bounded" in done.err
+    assert "note: 1 picture that cannot be read is stored as its file: 9.png: " in done.err
+    assert "no code was tried" not in done.err
+
+
+def test_where_every_picture_is_broken_there_is_no_error_to_keep(tmp_path, run):
+    folder = tmp_path / "f"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"no picture")
+    done = run("compress", folder, "--rmse", "5%", "-o", tmp_path / "a.aez")
+    assert done.status == 0 and "chosen: exact, nothing is lost" in done.err
+    why = "note: stored exactly, as errors cannot be measured: "
+    assert f"{why}{folder}: no picture in it can be read: a.png: " in done.err
+    refused = run("compress", folder, "--target-psnr", "30", "-o", tmp_path / "b.aez")
+    assert refused.status == 2 and "no picture in it can be read: a.png: " in refused.err
+
+
+@pytest.mark.parametrize(("goal", "given"), [("--budget", "0kB"), ("--bytes-per-picture", "1")])
+def test_bytes_are_spoken_of_where_depths_differ(tmp_path, run, goal, given):
+    deep = Image.fromarray(np.arange(96, dtype=np.uint16).reshape(8, 12) * 600)
+    folder = saved(tmp_path / "f", {"a.png": plain(), "b.png": plain(), "c.png": deep})
+    size = aetool.compress(folder, tmp_path / "e.aez")["archive_bytes"]
+    refused = run("compress", folder, goal, given, "-o", tmp_path / "a.aez")
+    assert refused.status == 2 and len(refused.err.splitlines()) == 1
+    assert f"{goal} {given[0]}: the exact archive takes" in refused.err
+    assert f" {size:,} bytes" in refused.err and "to one depth first" in refused.err
+    # where there is room for all, nothing is lost whatever the depths
+    wide = str(size) if goal == "--budget" else "5000"
+    done = run("compress", folder, goal, wide, "-o", tmp_path / "a.aez")
+    assert done.status == 0 and "chosen: exact, nothing is lost" in done.err
+    assert "errors cannot" not in done.err
+    assert (tmp_path / "a.aez").stat().st_size == size
+
+
 @pytest.mark.parametrize(("bytes_each", "count", "total"), [(8.2, 15, 123), (8.25, 2, 16)])
 def test_a_budget_for_each_picture_is_not_lost_in_rounding(bytes_each, count, total):
     options = CompressOptions(bytes_per_picture=bytes_each)

@@ -6,8 +6,10 @@ a yardstick, so that those of different kinds can be compared.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,7 +31,7 @@ from aetool.data.pictures.alike import are_of_one_form, of_one_form
 from aetool.data.pictures.decoding import Sight
 from aetool.data.sources import Source
 from aetool.data.table_source import TableSource
-from aetool.errors import ParamError
+from aetool.errors import DataError, ParamError
 from aetool.fits import fitting
 
 EXACT, BOUNDED, CODE = "exact", "bounded", "code"
@@ -72,11 +74,17 @@ def yardstick_of(source: Source, fit: fitting.FitOptions) -> Yardstick:
     """The yardstick for a source's archives, which is read for it: it measures their errors in
     standard deviations of the source's columns or pixels. fit: how columns are read. Raises
     ParamError for pictures of different depths, or of different forms where they are no folder,
-    DataError for a picture that cannot be read, or a table without records."""
+    DataError for a picture that cannot be read, of a folder where none can, or a table without
+    records."""
     if isinstance(source, TableSource):
         return TableYardstick.of(source, fit)
     assert isinstance(source, ImageSource)
-    if isinstance(source, FolderSource) and not are_of_one_form(source):
+    if isinstance(source, FolderSource):
+        # as an array of the same pixels is measured, to the last digit
+        if are_of_one_form(source):
+            with contextlib.suppress(DataError):
+                return PictureYardstick.of(of_one_form(source))
+        # its pictures differ in form, or some are broken
         return PictureYardstick.of_folder(source)
     return PictureYardstick.of(of_one_form(source))
 
@@ -124,6 +132,14 @@ class Candidates:
             if isinstance(sight, Sight) and sight.has_inks:
                 return False
         return True
+
+    @property
+    def unread(self) -> Sequence[str]:
+        """ "name: reason" of each picture of a folder that cannot be read: archives hold its file,
+        and codes, which are of pictures alone, cannot. [] of all else."""
+        if isinstance(self.yardstick, PictureYardstick):
+            return self.yardstick.unread
+        return []
 
     def exact(self) -> Candidate:
         """Write the exact archive of the source, its error 0. DataError for a source that no

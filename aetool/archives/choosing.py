@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
 from aetool.archives import exact_job, level_search, opening
 from aetool.archives.candidates import BOUNDED, CODE, EXACT, Candidate, Candidates
-from aetool.archives.goals import Goal, goal_of
+from aetool.archives.goals import Goal, goal_in_bytes, goal_of
 from aetool.archives.lossy_job import CompressOptions
 from aetool.bundle import Bundle
 from aetool.canonical import Json
-from aetool.data.images import ImageSource
+from aetool.data.images import FolderSource, ImageSource
 from aetool.data.pictures.alike import are_of_one_form
 from aetool.data.sources import Source
 from aetool.errors import DataError, ParamError
@@ -47,17 +47,24 @@ def write_chosen(
     source. folder: where other archives may be written for a while. Added to the figures: taken
     ("exact", "bounded" or "code"), rmse_of_deviation, psnr_db of pictures, prices, the bytes of the
     best of each kind, and bounds of a bounded one; untried, a line on how a model's code is tried,
-    where pictures of one form had no model. ParamError where no archive meets it; then nothing was
+    where pictures of one form had no model, or why it was not; unread_pictures, "name: reason" of
+    each picture that is stored as its file. ParamError where no archive meets it; then nothing was
     written. DataError or ArchiveError where the comparison fails.
     """
+    count = len(source.sights) if isinstance(source, ImageSource) else 0
     with ExitStack() as stack:
-        candidates = Candidates(source, options, folder, stack)
-        count = len(source.sights) if isinstance(source, ImageSource) else 0
+        try:
+            candidates = Candidates(source, options, folder, stack)
+        except ParamError as unmeasured:
+            if not isinstance(source, FolderSource) or goal_in_bytes(options, count) is None:
+                raise
+            # bytes can be counted where errors cannot be told, as of pictures of several depths
+            return write_exact(file, source, options, unmeasured)
         goal = goal_of(options, candidates.yardstick, count)
         assert goal is not None
         # all are written before one is taken: they are compared by bytes that are known
         found = list(_of_each_kind(candidates, model, goal, learned))
-        best = _best(found, goal)
+        best = _best(found, goal, candidates.unread)
         exact_job.copy_over(file, best.file)
         if best.job is not None:
             best.job.compare(file)
@@ -71,7 +78,13 @@ def write_chosen(
         if decibels is not None:
             told["psnr_db"] = round(decibels, 3)
         can_have_code = isinstance(source, ImageSource) and are_of_one_form(source)
-        if model is None and goal.error and can_have_code:
+        unread = candidates.unread
+        if unread:
+            told["unread_pictures"] = [*unread]
+        # a code holds pictures alone: beside one that cannot be read none is tried, or advised
+        if unread and model is not None:
+            told["untried"] = "no code was tried: it holds pictures alone, and not all can be read"
+        elif model is None and goal.error and can_have_code and not unread:
             wanted = f"{option('-p')} pca or {option('-m')} MODEL"
             told["untried"] = f"no code was tried: {wanted} adds that of a model"
         if best.bounds:
@@ -83,26 +96,32 @@ def write_exact(
     file: BinaryIO,
     source: opening.Opened,
     options: CompressOptions,
-    unread: DataError | None = None,
+    why: DataError | ParamError | None = None,
 ) -> dict[str, Json]:
-    """Write a source that has no records, of which nothing can be lost, exactly; returns its
-    figures, with taken, rmse_of_deviation and prices, as `write_chosen` adds them. ParamError if it
-    takes more bytes than options.budget.
+    """Write a source of which nothing can be lost, exactly; returns its figures, with taken,
+    rmse_of_deviation and prices, as `write_chosen` adds them. ParamError if it takes more bytes
+    than the options allow.
 
-    unread: why its records cannot be read; None if it has none.
+    why: DataError that says why its records cannot be read, ParamError why no errors of its
+    pictures can be told; None if it has no records.
     """
     file.seek(0)
     file.truncate()
     figures = exact_job.write_compared(file, exact_job.job_of(source, options), source)
     size = int(figures["archive_bytes"])
+    count = len(source.sights) if isinstance(source, ImageSource) else 0
+    goal = goal_in_bytes(options, count)
     # nothing can be left out to make it smaller
-    if options.budget is not None and size > options.budget:
+    if goal is not None and goal.is_exceeded_by(size):
         why_exact = f"{source.name} holds no records that could lose anything"
-        if unread is not None:
-            why_exact += f" ({unread})"
+        if isinstance(why, ParamError):
+            why_exact = f"what a smaller one would lose cannot be told ({why})"
+        elif why is not None:
+            why_exact += f" ({why})"
+        taken = goal.told_of(size)
         raise ParamError(
-            f"{option('--budget')} {options.budget}: the exact archive takes {size:,} bytes, and "
-            f"{why_exact}; allow that many, or more"
+            f"{goal.told}: the exact archive takes {taken}, and {why_exact}; allow that many, or "
+            "more"
         )
     told = {"taken": EXACT, "rmse_of_deviation": 0.0, "prices": {EXACT: size}}
     return {**figures, **told}
@@ -151,7 +170,8 @@ def _of_each_kind(
             by_pieces = _within_by_pieces(candidates, goal.budget)
             if by_pieces is not None:
                 yield by_pieces
-    if model is not None:
+    # a code holds pictures alone, and would lose the files of those that cannot be read
+    if model is not None and not candidates.unread:
         # a model that has no code, or is of other data, is said at once
         candidates.check(model)
         makers.append(code)
@@ -174,9 +194,10 @@ def of_levels(candidates: Candidates, goal: Goal) -> Candidate | None:
     return level_search.nearest_within(candidates, goal.budget)
 
 
-def _best(found: list[Candidate], goal: Goal) -> Candidate:
+def _best(found: list[Candidate], goal: Goal, unread: Sequence[str]) -> Candidate:
     """The archive that meets the goal best: for an error the smallest of all found, for a budget
-    the one of least error within it; ParamError if none is."""
+    the one of least error within it; ParamError if none is. unread: "name: reason" of pictures that
+    are stored as files, which the error names."""
     if goal.budget is None:
         return min(found, key=lambda candidate: (candidate.size, candidate.error))
     fitting_ones = [candidate for candidate in found if candidate.size <= goal.budget]
@@ -184,14 +205,17 @@ def _best(found: list[Candidate], goal: Goal) -> Candidate:
         least = min(found, key=lambda candidate: candidate.size)
         ways = {BOUNDED: "bounded", CODE: "the model's code"}
         what = f"{ways.get(least.way, least.way)}, at an error of {100 * least.error:.3g} %"
-        size = f"{least.size:,} bytes"
-        if goal.pictures:
-            # rounded up, so that the number told is enough when it is asked for
-            tenths = math.ceil(10 * least.size / goal.pictures)
-            size = f"{tenths / 10:,} bytes a picture, {size} in all"
+        advice = "allow that many, or more"
+        if unread:
+            # its whole file is in each of the archives
+            name, _, reason = unread[0].partition(": ")
+            advice += f"; {name} holds no records that could lose anything ({reason})"
+            others = len(unread) - 1
+            if others:
+                advice += f", nor do {others:,} others"
+        taken = goal.told_of(least.size)
         raise ParamError(
-            f"{goal.told}: the smallest archive found takes {size} ({what}); allow that many, or "
-            "more"
+            f"{goal.told}: the smallest archive found takes {taken} ({what}); {advice}"
         )
     return min(fitting_ones, key=_by_error)
 

@@ -45,6 +45,19 @@ class Goal:
     budget: int | None = None
     pictures: int = 0
 
+    def is_exceeded_by(self, size: int) -> bool:
+        """Whether an archive of so many bytes is larger than the budget; False where errors were
+        asked for."""
+        return self.budget is not None and size > self.budget
+
+    def told_of(self, size: int) -> str:
+        """The bytes of an archive, in words, in the measure that the goal was asked for in."""
+        if not self.pictures:
+            return f"{size:,} bytes"
+        # rounded up, so that the number told is enough when it is asked for
+        tenths = math.ceil(10 * size / self.pictures)
+        return f"{tenths / 10:,} bytes a picture, {size:,} bytes in all"
+
 
 def is_asked(options: Asked) -> bool:
     """Whether the options ask for an error or a size of the archive. ParamError if they ask for
@@ -98,9 +111,17 @@ def goal_of(options: Asked, yardstick: Yardstick, pictures: int) -> Goal | None:
         assert isinstance(yardstick, PictureYardstick)
         told = f"{option('--target-psnr')} {options.target_psnr:g}"
         return Goal(told, error=yardstick.of_psnr(options.target_psnr))
+    return goal_in_bytes(options, pictures)
+
+
+def goal_in_bytes(options: Asked, pictures: int) -> Goal | None:
+    """The bytes that the options allow, as a goal, for which no error need be measured; None if
+    they name none. pictures: how many there are, 0 of a table."""
     if options.bytes_per_picture is not None:
         told = f"{option('--bytes-per-picture')} {options.bytes_per_picture:g}"
         # rounded first: 8.2 times 15 is a little less than 123 in binary
         total = math.floor(round(options.bytes_per_picture * pictures, 6))
         return Goal(told, budget=total, pictures=pictures)
-    return Goal(f"{option('--budget')} {options.budget}", budget=options.budget)
+    if options.budget is not None:
+        return Goal(f"{option('--budget')} {options.budget}", budget=options.budget)
+    return None

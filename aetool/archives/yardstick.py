@@ -9,6 +9,7 @@ that are too coarse for such an error, do not make the error of the others look 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -162,11 +163,13 @@ class PictureYardstick:
     """Measures the error of an archive of pictures: the root mean squared error of pixels over
     `deviation`, their standard deviation, in levels of 0 to `highest` (1 if all are equal). count:
     how many values of pixels there are. highest: the level of white, 255 of 8 bits, and 65535 of
-    16."""
+    16. unread: "name: reason" of each picture of a folder that could not be read, of which no error
+    is told."""
 
     deviation: float
     count: int = 1
     highest: int = SHALLOW
+    unread: Sequence[str] = ()
 
     @classmethod
     def of(cls, source: ImageSource) -> PictureYardstick:
@@ -176,9 +179,11 @@ class PictureYardstick:
     @classmethod
     def of_folder(cls, source: FolderSource) -> PictureYardstick:
         """The yardstick of a folder's pictures, which may differ in size and colours: all their
-        values count alike. They are read once for it. ParamError for several depths or transparent
-        parts, DataError for a picture that cannot be read."""
-        return cls._of_values(values_of_one_depth(source))
+        values count alike. They are read once for it; one that cannot be read is named in `unread`.
+        ParamError for several depths or transparent parts, DataError where none can be read."""
+        unread: list[str] = []
+        of_others = cls._of_values(values_of_one_depth(source, unread))
+        return dataclasses.replace(of_others, unread=unread)
 
     @classmethod
     def _of_values(cls, parts: Iterable[Array]) -> PictureYardstick:

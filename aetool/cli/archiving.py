@@ -157,7 +157,13 @@ def _notes(facts: Mapping[str, Json]) -> Iterator[str]:
     if "kept" in facts:
         yield f"the file is kept byte for byte: {facts['kept']}"
     if "unread" in facts:
-        yield f"no records could be read: {facts['unread']}"
+        yield f"stored exactly, as errors cannot be measured: {facts['unread']}"
+    unread = facts.get("unread_pictures", ())
+    if unread:
+        what = "1 picture that cannot be read is stored as its file"
+        if len(unread) > 1:
+            what = f"{len(unread):,} pictures that cannot be read are stored as their files"
+        yield f"{what}: {_few(unread)}"
     if "unused" in facts:
         yield f"the model was not used: {facts['unused']}"
     if "tables" in facts:

@@ -51,7 +51,8 @@ def compress(
     makes a lossless archive no smaller: unused, the reason. For a folder: left_out, the files that
     are not in the archive, and tables, how many tables lie in it. With options.flag: costliest, the
     records that cost most as a Detection, or untold, why there are none. With options.max_error:
-    unbounded, the columns that the bound leaves exact, a line each.
+    unbounded, the columns that the bound leaves exact, a line each. With a goal of error or bytes:
+    unread_pictures, the broken pictures that are stored as files.
     """
     options = _checked(options or CompressOptions())
     if options.flag is not None and os.fspath(path) == "-":

@@ -25,7 +25,7 @@ from aetool.data import notices, packers, sources, streams
 from aetool.data.images import ImageSource, Pixels
 from aetool.data.packers import Packed
 from aetool.data.pictures.alike import of_one_form
-from aetool.errors import AetoolError, ParamError
+from aetool.errors import AetoolError, DataError, ParamError
 from aetool.files import one_reading
 from aetool.fits import fitting
 from aetool.fits.fitting import FitOptions
@@ -85,6 +85,9 @@ def tradeoff(
         # models lie beside their archives, and their bytes are counted apart
         settings = CompressOptions(embed=False, device=options.device, fit=options.fit, force=True)
         candidates = Candidates(source, settings, folder, stack)
+        if candidates.unread:
+            # codes and other programs are of all pictures, or compared with what they are not
+            raise DataError(f"{source.name}: {candidates.unread[0]}")
         survey = _Survey(source, candidates, options, _named(data, source.name))
         for name, bundle in (models or {}).items():
             survey.add_code(f"code of {name}", {"model": name}, bundle)

@@ -20,18 +20,20 @@ DEPTHS = {np.dtype(np.uint8): 8, np.dtype(np.uint16): 16}
 AS_ONE_DEPTH = "bring them to one depth"
 
 
-def values_of_one_depth(source: FolderSource) -> Iterator[Values]:
-    """Yield the values of each picture of a folder, in order, (height, width) if it is gray or
-    (height, width, 3) in colour, all of them uint8 or all of them uint16. Sizes and colours may
-    differ.
+def values_of_one_depth(source: FolderSource, unread: list[str]) -> Iterator[Values]:
+    """Yield the values of each picture of a folder that can be read, in order, (height, width) if
+    it is gray or (height, width, 3) in colour, all of them uint8 or all of them uint16. Sizes and
+    colours may differ. unread: gets "name: reason" of each picture that cannot be read.
 
     While they are yielded: ParamError for pictures of several depths, of other numbers, or with
-    transparent parts; DataError where one cannot be read, or the folder has none.
+    transparent parts; DataError where none can be read, or the folder has none.
     """
     bits_of_first = 0
     for record, picture in enumerate(source.pictures()):
         if isinstance(picture, str):
-            raise DataError(f"{source.name}: {source.titles[record]}: {picture}")
+            # an archive stores it as the file that it is, which loses nothing
+            unread.append(f"{source.titles[record]}: {picture}")
+            continue
         if picture.alpha is not None:
             _refuse(source, record, "has transparent parts", "lay them on a background")
         values = picture.pixels
@@ -44,6 +46,8 @@ def values_of_one_depth(source: FolderSource) -> Iterator[Values]:
             fault = f"has {bits} bits a value, and others {bits_of_first}"
             _refuse(source, record, fault, AS_ONE_DEPTH)
         yield values
+    if not bits_of_first and unread:
+        raise DataError(f"{source.name}: no picture in it can be read: {unread[0]}")
     if not bits_of_first:
         raise DataError(source.why_empty())
 
