@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import aetool
 from aetool import operations
 from aetool.codec import blocks, jsonlines, planning
+from aetool.errors import DataError
 from aetool.operations import CompressOptions
 
 ODD = [
@@ -186,3 +187,32 @@ def test_names_are_those_of_the_first_record_behind_blank_lines(tmp_path, blank)
     with aetool.open(archive, columns=["b"]) as opened:
         assert opened.content.names(opened) == ["a", "b"]
         assert opened.to_pandas()["b"].tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"a": "\xff"}', 'has byte 0xff, which is not UTF-8: {"a": "\ufffd"}'),
+        (b'{"a": 1', "is not JSON (Expecting ',' delimiter: line 2 column 1 (char 8)): {\"a\": 1"),
+    ],
+)
+def test_a_line_of_an_archive_that_is_no_json_is_shown(tmp_path, line, said):
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(b'{"a": 1}\n' * 9 + line + b"\n")
+    archive = tmp_path / "t.aez"
+    aetool.compress(path, archive)
+    with aetool.open(archive) as opened:
+        ways = (
+            lambda: aetool.decompress(archive, tmp_path / "part.jsonl", columns=["a"]),
+            opened.to_pandas,
+        )
+        for way in ways:
+            with pytest.raises(DataError) as error:
+                way()
+            assert str(error.value) == (
+                f"{archive}: a line {said}; decompress the file, mend that line, and compress it "
+                "again"
+            )
+        # the lines before it are to be had, and all of them as they are
+        assert len(opened[:9]) == 9
+    assert aetool.decompress(archive, tmp_path / "b.jsonl").read_bytes() == path.read_bytes()

@@ -291,7 +291,15 @@ def _parsed(
         text = line.decode(encoding, "surrogatepass")
         record = parse(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{archive.reader.path}: a line is not JSON: {error}") from None
+        reason = f"is not JSON ({error})"
+        if isinstance(error, UnicodeDecodeError):
+            wrong = error.object[error.start]
+            reason = f"has byte 0x{wrong:02x}, which is not {error.encoding.upper()}"
+        start = line.decode("utf-8", "replace").strip()[:SHOWN]
+        raise DataError(
+            f"{archive.reader.path}: a line {reason}: {start}; decompress the file, mend that "
+            "line, and compress it again"
+        ) from None
     if not isinstance(record, dict):
         raise ParamError(f"{archive.reader.path}: its lines are no objects, which have names")
     return record
