@@ -98,8 +98,9 @@ def inner_name(name: str) -> str:
 class _Errors:
     """Sums over rows from which an archive's errors are computed; of tables arrays, (columns,), of
     pictures one number for all pixels. square: the sum of squared errors, in squared units of the
-    data; largest: the largest error, in these units; compared: how many numbers; wrong: how many
-    cells of other kinds came back wrong; rows: how many records."""
+    data; largest: the largest error, in these units; compared: how many numbers came back as
+    numbers; wrong: how many other cells came back as something else, words as another one, numbers
+    as gaps or gaps as numbers; rows: how many records."""
 
     square: Any = 0.0
     largest: Any = 0.0
@@ -158,7 +159,7 @@ class LossyJob:
     @property
     def size(self) -> int:
         """Bytes of the source: of pictures one for each value of a pixel, of a table 8 for each
-        cell. Of a table only known once it was written."""
+        cell. Of a table 0 until it was written."""
         if isinstance(self.source, FramedSource):
             values = int(np.prod(self.source.shape))
             return self.source.count * values
@@ -421,7 +422,8 @@ class LossyJob:
 
     def _measure(self, measured: _Errors, x: Array, decoded: Array) -> None:
         """Add the errors of these records to `measured`, in place: of numbers and pixels their
-        difference, in the units of the data, of other columns whether they are wrong. x: the
+        difference, in the units of the data, of other cells, also of numbers that only one of both
+        has, how many are wrong. x: the
         source's records, (n, columns) or (n, channels, height, width); decoded: those restored, in
         the same shape."""
         measured.rows += len(x)

@@ -123,7 +123,8 @@ def with_or_without(
     smaller.
 
     Returns the figures of the archive, and prices: the bytes "with" the model and "without". Of a
-    file of more than LARGE bytes both are estimated by pieces, and judged names them. Where the
+    file of more than LARGE bytes both are estimated by pieces, and judged names them. shared: what
+    the model knows; folder: where the other archive may be written for a while. Where the
     archive cannot restore the source, the file's bytes are stored, as by `keep_instead`.
     """
 

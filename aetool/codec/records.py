@@ -212,8 +212,8 @@ def _as_bytes(compressed: bytes, cells: Fields, layout: Layout) -> Encoded:
 
 def _line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
     """How a block stores the line ends of its records: (JSON by the letters below, [a column of the
-    line ends] if they differ between records but the last, else []). cells: the fields of the
-    block, at least one record.
+    line ends] if they differ between records but the last, or blank lines follow one, else []).
+    cells: the fields of the block, at least one record.
 
     "e": the usual line end, if it is not the layout's; "l": what follows the last record, if it is
     not the usual end; "t": the last column is what follows each record; "own": the block's columns

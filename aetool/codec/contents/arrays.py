@@ -91,7 +91,8 @@ class ArrayContent(Content):
     ) -> ArrayContent:
         """The content to write a source by; UnsuitedError if a type of its arrays cannot be stored
         natively. bounds: for each label of `column_labels`, in order, the largest error, None for
-        exact; None: all are exact."""
+        exact; None: all are exact. format: as of every content; effort: how far to search for a
+        small encoding."""
         is_bounded = bounds is not None
         arrays = []
         values: dict[int, Array] = {}

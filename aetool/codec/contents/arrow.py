@@ -71,7 +71,8 @@ class ArrowContent(Content):
     ) -> ArrowContent:
         """The content to write a source by, which is read once if it has dictionaries;
         UnsuitedError for a type that cannot be stored natively. bounds: for each column, in order,
-        the largest error, in its unit, None for exact; None: all are exact."""
+        the largest error, in its unit, None for exact; None: all are exact. format: as of every
+        content; effort: how far to search for a small encoding."""
         schema = source.schema
         reason = schemas.reason_against(schema)
         if reason is not None:

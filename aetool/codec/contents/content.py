@@ -319,8 +319,9 @@ class Content:
 
     def frame(self, archive: Archive, first: int, last: int) -> Piece:
         """Records first:last in memory: a table as a DataFrame; pictures as (n, channels, height,
-        width) uint8, those of a folder as a list of such; arrays as a DataFrame, an array, or
-        arrays by name. DataError for a content that has no such form."""
+        width) uint8, those of a folder as a list of (channels, height, width), uint8 or uint16;
+        arrays as a DataFrame, an array, or arrays by name. DataError for a content that has no such
+        form."""
         raise DataError(
             f"{archive.reader.path}: holds a file's bytes; decompress it, then read the file"
         )

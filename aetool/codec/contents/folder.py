@@ -239,9 +239,9 @@ class Folder(Content):
         raise DataError(f"{archive.reader.path}: holds a folder, which no single file can hold")
 
     def frame(self, archive: Archive, first: int, last: int) -> list[Pixels]:
-        """The pictures among files first:last, each (channels, height, width), those kept as files
-        decoded; of a file of several pictures all. Other files are left out in silence, pictures
-        that cannot be read with a warning."""
+        """The pictures among files first:last, each (channels, height, width), uint8 or, of 16
+        bits, uint16, those kept as files decoded; of a file of several pictures all. Other files
+        are left out in silence, pictures that cannot be read with a warning."""
         pictures: list[Pixels] = []
         unreadable: list[str] = []
         # large files come in pieces, which are put together

@@ -77,7 +77,7 @@ class JsonLines(ByteContent):
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
         """Encode a piece of whole lines as one block: by the values of its keys, or, if that is
-        smaller, as one compressed text."""
+        smaller, as one compressed text. hints: of the block before."""
         coded, rows, words = jsonlines.encode(item)
         ways.offer(coded, self.effort)
         content, payload, after = blocks.encode(
@@ -122,7 +122,8 @@ class JsonLines(ByteContent):
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         """The bits of each line by key; those of its frame, what stands around the values, by the
-        name "keys". Of a block that is one text, by the name "line" alone."""
+        name "keys". Of a block that is one text, by the name "line" alone. ledger: filled by the
+        block's decoding."""
         if jsonlines.is_text(block):
             text, bits = blobs.priced(block.columns[0].blobs[0])
             lines = jsonlines.split(text)

@@ -457,7 +457,8 @@ class LossyPictures(Lossy):
         wanted: Sequence[str] | None,
     ) -> Pixels:
         """(n, channels, height, width) uint8: the pictures of a block that `inside` slices.
-        BundleError without the model; wanted: not used."""
+        BundleError without the model, ArchiveError if the block is damaged; wanted: not
+        used."""
         check_decoded(block.rows, prod(self._shape(archive)))
         # only the pictures that are asked for are decoded
         code = self.codes_of(block)[inside]

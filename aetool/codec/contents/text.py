@@ -377,7 +377,7 @@ class TextTable(ByteContent):
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         """The bits of each record by column; differing line ends are a further column, "line ends".
         Of a block of one text whose records cannot be cut into the columns, by "record" alone.
-        ArchiveError if the block has other columns."""
+        ArchiveError if the block has other columns. ledger: filled by the block's decoding."""
         names = self.names(archive)
         count = len(names)
         if records.is_text(block):

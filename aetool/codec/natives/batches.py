@@ -152,7 +152,8 @@ def dictionaries_to_bytes(
     column.
 
     Of each: varint place of its column, varint rows, varint length of the payload, DIGEST bytes of
-    digest, payload of one column. ArchiveError for one of more text than a block may have.
+    digest, payload of one column. effort: how far to search for small encodings. ArchiveError for
+    one of more text than a block may have.
     """
     parts: list[bytes] = []
     for place, known in sorted(dictionaries.of.items()):
