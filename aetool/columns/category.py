@@ -271,8 +271,8 @@ class Category(Modelled):
 
 
 def _meaning(word: str, truth: bool) -> str:
-    """One spelling for all words of the same meaning: numbers of at most 15 digits in their
-    shortest form; where `truth`, truth values as "true" or "false"; other words as they are,
+    """One spelling for all words of the same meaning: where `truth`, "true" or "false" for words
+    that say so, else numbers of at most 15 digits in their shortest form; other words as they are,
     trimmed. Blanks around the word do not count."""
     word = word.strip()
     if truth:
@@ -303,8 +303,8 @@ def _by_meaning(texts: list[str], counts: Int, truth: bool) -> tuple[list[str], 
 
 
 def _repeats_itself(summary: Summary) -> bool:
-    """Whether a column's texts repeat enough to be categories: none is longer than LONGEST bytes,
-    and there are at most two different ones, or half as many as present cells."""
+    """Whether a column's texts repeat enough to be categories: none is longer than LONGEST (256)
+    bytes, and there are at most two different ones, or half as many as present cells."""
     present = summary.present
     if present.width() > LONGEST:
         return False

@@ -211,8 +211,9 @@ class Modelled(Column):
 
     def place(self, value: float) -> float | None:
         """The position of a value in user units, between the lowest that training saw (0) and the
-        highest (1), below 0 or above 1 for values beyond these; None for a gap, an odd cell, a
-        word, and where training saw one value alone."""
+        highest (1), below 0 or above 1 for values beyond these: of a date in proportion to time, of
+        a number to standardised numbers. None for a gap, an odd cell, a word, and where training
+        saw one value alone."""
         return None
 
     @property
@@ -223,7 +224,7 @@ class Modelled(Column):
 
     def often(self, value: float) -> float | None:
         """The share, 0 .. 1, of present training values that equal this one, in user units; None
-        where values are not counted."""
+        for a gap, an odd cell, and where values are not counted."""
         return None
 
     @property
@@ -278,9 +279,9 @@ class Modelled(Column):
         ODD."""
 
     def found(self, values: Values, row: int, value: float) -> str:
-        """The text that a message shows for a cell: as the source writes it, cut to 60 characters.
-        values: the source's column, (n,); row: the cell's index; value: what the cell holds, in
-        user units."""
+        """The text that a message shows for a cell: as the source writes it, cut to 60 characters;
+        of a gap what `show` says. values: the source's column, (n,); row: the cell's index; value:
+        what the cell holds, in user units."""
         if np.isnan(value):
             return self.show(value)
         if isinstance(values, Cells):
@@ -341,8 +342,9 @@ class Modelled(Column):
 
     @abstractmethod
     def usually(self, count: int, rng: np.random.Generator) -> Float:
-        """Values drawn at random, (count,), in user units, each about as often as training saw it;
-        rng: draws them. NaN where training saw none."""
+        """Values drawn at random, (count,), in user units, each about as often as training saw it,
+        or of dates evenly from their range; rng: draws them. Where training saw none NaN, or of
+        dates 0."""
 
     def begun(self, count: int, rng: np.random.Generator) -> Float:
         """Starting values, (count,), for records that are about to be drawn: zeros, which the model

@@ -72,8 +72,9 @@ class Date(Modelled):
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
         """The column of dates, if nearly all texts are dates, or the source has moments, or the
-        user asks for it; else None. Asked for, DataError where no value is a date, or most are in
-        another order of day, month and year than the user says."""
+        user asks for it; else None. Asked for, DataError where none of its numbers, or of its texts
+        unless all are gaps, is a date, or most are in another order of day, month and year than the
+        user says."""
         values = summary.values
         column = cls(summary.name, summary.dtype, gap_words=summary.gap_words)
         # a typed source: its moments are dates, and its numbers only if the user says so
@@ -120,6 +121,7 @@ class Date(Modelled):
         ]
         # times of day come again, whatever the year
         closed = closed or self.notation.only_time
+        # where records go on coming, those of the years around are no surprise
         grace, least = (0.0, LEAST_TAIL) if closed else (GRACE, YEAR)
         return dataclasses.replace(
             self,
@@ -235,8 +237,8 @@ class Date(Modelled):
         return np.minimum(self.reach.bits(values), MOST_BITS)
 
     def restored(self, values: Float) -> Restored:
-        """Moments, (n,) in epoch seconds, as datetime64[us] for a source that had moments, else as
-        texts in its notation."""
+        """Moments, (n,) in epoch seconds, none of them ODD, as datetime64[us] for a source that had
+        moments, else as texts in its notation; a gap, NaN, as NaT or as ""."""
         if self.notation == TYPED:
             return (values * MICROSECONDS).astype("datetime64[us]")
         return [self.notation.show(value) for value in values.tolist()]
@@ -247,7 +249,8 @@ class Date(Modelled):
         return rng.uniform(self.low, self.high, count)
 
     def random(self, count: int, rng: np.random.Generator) -> Float:
-        """(count,): moments drawn evenly from the range that training saw, in epoch seconds."""
+        """(count,): moments drawn evenly from the range that training saw, in epoch seconds; from 0
+        to 1 where it saw none."""
         return rng.uniform(self.low, self.high or 1.0, count)
 
     def distance(self, values: Float, others: Float) -> Float:

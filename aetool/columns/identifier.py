@@ -87,9 +87,10 @@ def _rise_by_one(values: Numbers) -> bool:
 
 
 def _names_records(summary: Summary) -> bool:
-    """Whether nearly all values differ, and look like codes of records: texts of which the first 20
-    are codes, or digits in a column whose name says so, such as `order_id`, and no dates; or whole
-    floats in such a column. False for fewer than 20 values."""
+    """Whether at least 99 % of the values differ, of texts all of the first 20, and look like codes
+    of records: texts of which the first 20 are codes, or digits in a column whose name says so,
+    such as `order_id`, and no dates; or whole floats in such a column. False for fewer than 20
+    values."""
     values = summary.values
     if len(values) < FEWEST:
         return False

@@ -50,8 +50,9 @@ class Number(Modelled):
     (None: true floats). scale: how they are standardised, UNKNOWN where training saw no finite one.
     low, high: the lowest and the highest finite number that training saw. few: the different
     numbers, rising, if they are at most 32, else empty; quantiles: of all finite numbers, at the
-    parts TOLD, rising; empty where there was none. counts: how many of the training's finite
-    numbers fell in each bin of `bins_of`; empty in models of earlier versions.
+    parts TOLD (0 .. 1), rising; empty where there was none. counts: how many of the training's
+    finite numbers fell in each bin of `bins_of`; empty where there was none, and in models of
+    earlier versions.
     """
 
     notation: NumberNotation = PLAIN
@@ -200,8 +201,8 @@ class Number(Modelled):
 
     @property
     def bin_counts(self) -> Float:
-        """(bins,): how many of the finite training numbers fell in each bin of `bins_of`; (0,) in
-        models of earlier versions."""
+        """(bins,): how many of the finite training numbers fell in each bin of `bins_of`; (0,)
+        where there was none, and in models of earlier versions."""
         if not self.counts:
             return np.zeros(0)
         # counts end with the last bin that is not empty
@@ -258,8 +259,8 @@ class Number(Modelled):
 
     @property
     def middle(self) -> tuple[float, float] | None:
-        """(lower, upper) quartile of the training's numbers, as positions by `place`; None where
-        there is none."""
+        """(lower, upper) quartile of the training's numbers, as positions by `place`; None where it
+        saw no finite number, or one alone."""
         if not self.quantiles:
             return None
         lower_quartile = self.quantiles[TOLD.index(0.25)]
@@ -272,7 +273,7 @@ class Number(Modelled):
 
     @property
     def usual(self) -> float:
-        """The median of the training's numbers, in user units."""
+        """The median of the training's numbers, in user units; 0 where it saw no finite one."""
         return self.scale.center
 
     @property
@@ -314,7 +315,8 @@ class Number(Modelled):
 
     def as_written(self, cells: Cells, decimal: str) -> Self:
         """A copy that reads the notation of another file's cells, if that reads clearly more of
-        them and has the same unit; else the column itself."""
+        them and has the column's unit, if there is one; else the column itself. cells, decimal: as
+        of `Modelled.as_written`."""
         is_odd = self.parse(cells) == ODD
         if not is_odd.any():
             return self
@@ -416,7 +418,7 @@ class Number(Modelled):
 
     def random(self, count: int, rng: np.random.Generator) -> Float:
         """(count,): numbers drawn evenly from the range that training saw, in user units; from 0 to
-        1 where it saw none."""
+        1 where it saw none, or 0 alone."""
         # of half the width: that of all floats would be infinite
         middle = 0.5 * self.low + 0.5 * self.high
         half = 0.5 * self.high - 0.5 * self.low

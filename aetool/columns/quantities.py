@@ -61,9 +61,10 @@ def _is_name(column: Column) -> bool:
 
 
 def is_key(column: Number) -> bool:
-    """Whether a column of whole numbers holds keys rather than amounts: its name says so, or the
-    numbers are days written as 20241231, or too long for amounts (above 2^53). Keys may repeat, and
-    are no row numbers. False if any number that is known of the column is not whole."""
+    """Whether a column of whole numbers holds keys rather than amounts: its name says so; or its
+    numbers, of a column of integers or of text, are too long for amounts (above 2^53); or all that
+    are known are days written as 20241231, four different ones at least. Keys may repeat, and are
+    no row numbers. False if any number that is known of the column is not whole."""
     told = [column.low, column.high, *column.quantiles, *column.few]
     if not all(math.isfinite(number) and number.is_integer() for number in told):
         return False

@@ -35,8 +35,8 @@ class Reach:
 
         The outermost hundredth at either end is left out, for anything may be among it; a tail is
         the distance from there to the outermost tenth. grace: seconds by which the range is widened
-        at both ends for later data, or its own length if that is longer; 0 for not at all. least:
-        a tail has at least so many seconds, and at least a part LEAST_TAIL of the range.
+        at both ends for later data, or its own length if that is longer; 0 for not at all. least: a
+        tail has at least so many seconds, and at least a part LEAST_TAIL (0.02) of the range.
         """
         if len(moments) < FEWEST:
             return None

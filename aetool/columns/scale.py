@@ -109,8 +109,8 @@ class Scale:
 
 def decimals_of(value: Float, most: int = 6) -> int | None:
     """How many decimals suffice for numbers: the fewest, at most `most`, that write all finite ones
-    of `value`, (n,), to within 1e-9, or that part of a number above 1; None where none suffice, or
-    a number is 2^52 or larger. 0 if none is finite."""
+    of `value`, (n,), but for 1e-9 of their last digit's unit, or of the number where that is more;
+    None where none suffice, or a number is 2^52 or larger in size. 0 if none is finite."""
     finite = value[np.isfinite(value)]
     if len(finite) and float(np.abs(finite).max()) >= 2.0**52:
         return None

@@ -107,8 +107,8 @@ class Summary:
 
     @property
     def doubtful_gaps(self) -> frozenset[str]:
-        """Words read as gaps that may be values instead, unless the user said that they
-        are gaps."""
+        """Words, in lower case, that were read as gaps and may be values instead, such as none,
+        unless the user said that they are gaps."""
         return (self.written_gaps & DOUBTFUL) - folded(self.gap_words)
 
     @cached_property

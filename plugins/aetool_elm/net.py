@@ -98,10 +98,10 @@ class ELM(ClosedForm):
 
 
 def _sample(batches: Batches, features: int) -> Float:
-    """(n, features) float64: a sample of the rows in batches, every so-manieth of each: about
+    """(n, features) float64: a sample of the rows in batches, at even distances in each: about
     11,000 at most, those that the decoder is solved from and a tenth as many to keep aside, and of
-    wide rows as many as hold NUMBERS values. features: how many a row has. DataError without
-    rows."""
+    wide rows as many as hold NUMBERS (16.8 million) values, but 128 at least. features: how many a
+    row has. DataError without rows."""
     rows = sum(len(batch) for batch in batches)
     if not rows:
         raise DataError("no rows to fit")

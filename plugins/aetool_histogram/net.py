@@ -115,8 +115,8 @@ class Histograms(Solution):
         return inside + g.log(widths + 1.0)
 
     def surprise(self, g: Builder, x: Value) -> Value:
-        """(batch, columns), in bits, of x, (batch, features): the surprise of each column's value,
-        which needs no others to say which column is odd."""
+        """(batch, columns), in bits, of x, (batch, features): the surprise of each column's value
+        by itself, `bits` without the last."""
         bits = self.bits(g, x)
         columns = range(len(g.spec.columns))
         return g.columns_of(bits, list(columns))
@@ -160,8 +160,10 @@ class Histogram(ClosedForm):
 
     def _cells(self, values: Float, half: float) -> Cells:
         """The histogram of one column's standardised values, (n,): a cell for each value if at most
-        params.values are different, else params.bins bins of one width; NO_CELLS without values.
-        half: half the width of a value's bucket, within which two of them count as equal."""
+        params.values are different, by whatever little, else params.bins bins of one width;
+        NO_CELLS without values. half: half the width of a value's bucket, in the unit of the
+        values: how far a value's cell reaches to each side, as of `_cell_of_each`; no bin is
+        narrower than two of it, so that the last may end beyond the largest value."""
         if not len(values):
             return NO_CELLS
         different, counts = np.unique(values, return_counts=True)
@@ -201,14 +203,16 @@ def _present(spec: Spec, x: Float) -> Iterator[tuple[int, Float]]:
 
 def _cell_of_each(different: Float, counts: Int, half: float, width: float) -> Cells:
     """The histogram with a narrow cell for each of the different values, (n,), rising, and empty
-    cells between these. counts: (n,), how many rows have each value. half: half the width of a
-    narrow cell at most, which is less where the next value is near. width: what the result is to
-    have as `Cells.width`."""
+    cells between these and beyond them. counts: (n,), how many rows have each value. half: how far
+    a value's cell reaches to each side, in the unit of the values; less where the next value is
+    near, but never less than LEAST_WIDTH / 4 (2.5e-6). width: what the result is to have as
+    `Cells.width`."""
     reach = np.full(len(different), half)
     # neighbours do not come into one cell: half of the gap between them is of neither
     quarter = np.diff(different) / 4
     reach[:-1] = np.minimum(reach[:-1], quarter)
     reach[1:] = np.minimum(reach[1:], quarter)
+    # narrower ones float32 could not tell apart
     reach = np.maximum(reach, LEAST_WIDTH / 4)
     first = different - reach
     last = different + reach
@@ -264,8 +268,9 @@ def _of_levels(spec: Spec, x: Float) -> Float:
 
 def _nats(counts: Float | Int) -> Float:
     """The surprise of each cell of a histogram, -log p in nats. counts: (cells, ...), how many rows
-    are in each; p is the probability for a row which is one of those counted, and does not count
-    itself."""
+    are in each, one row at least; p is the probability for a row which is one of those counted, and
+    does not count itself; PRIOR (1) row more is spread evenly over all cells, so that an empty one
+    has a p above 0."""
     rows = counts.sum(axis=0) - 1
     others = np.maximum(counts - 1, 0)
     prior_of_cell = PRIOR / len(counts)

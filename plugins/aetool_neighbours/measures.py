@@ -75,9 +75,9 @@ class Ranked:
     matter.
 
     The map of a number is straight between `knots`, (PIECES + 1, numbers); at each its slope
-    changes by `turns`, of the same shape. lowest: (numbers,), what is below all knots is mapped to.
-    order: (features,), the index of the feature that each coordinate is of: those that stay as they
-    are, then the numbers.
+    changes by `turns`, of the same shape; both are 0 where a column has fewer knots. lowest:
+    (numbers,), what is below all knots is mapped to. order: (features,), the index of the feature
+    that each coordinate is of: those that stay as they are, then the numbers.
     """
 
     knots: Float
@@ -263,8 +263,8 @@ class Whitened:
     @classmethod
     def of(cls, x: Float) -> Whitened:
         """The measure by the at most 64 axes along which rows x, (rows, features), two at least,
-        vary most; the largest variance first. An axis of hardly any variance is scaled by a
-        thousandth of the largest."""
+        vary most; the largest variance first. An axis of less than a thousandth of the largest
+        variance is scaled as if it had that much, or 1e-9 if that is more."""
         features = x.shape[1]
         if features > DENSE:
             batch = x.astype(np.float32)
@@ -304,10 +304,10 @@ class Whitened:
 
 
 def _distribution(values: Float) -> tuple[Float, Float]:
-    """(knots, ranks), (at most PIECES + 1,) both, rising: quantiles of values, (n,) with n at least
-    1, all of them if they are few, but none closer to the next than 0.001; and the rank of each:
-    the part of the values below it, plus half of those at it, less 0.5, times UNIFORM (the root of
-    12), by which ranks have about deviation 1."""
+    """(knots, ranks), (at most PIECES + 1 = 17,) both, rising: quantiles of values, (n,) with n at
+    least 1, or all values if at most 17 are different, but none closer to the next than 0.001; and
+    the rank of each: the part of the values below it, plus half of those at it, less 0.5, times
+    UNIFORM (the root of 12), by which ranks have about deviation 1."""
     knots = np.unique(values)
     # few values are all knots
     if len(knots) > PIECES + 1:

@@ -78,8 +78,8 @@ class Neighbours(Solution):
         return g.rows_of(self.rows, neighbour)
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """(batch, columns + 1): the cost of each column in bits, and what cells cost that models do
-        not see; the last is 0. x: (batch, features)."""
+        """(batch, columns + 1), in bits: the score, divided among columns, plus what cells cost
+        that features do not show, such as odd ones; the last is 0. x: (batch, features)."""
         scored = g.scored(x)
         # stored before all else: constants are numbered in the order in which they come
         g.const(self.rows)
@@ -127,6 +127,7 @@ class Neighbours(Solution):
         difference = scored - neighbour_features
         is_scored = g.spec.owners() >= 0
         squares = measure.squares(g, difference, apart)
+        # a little each, so that a record at no distance has shares, too
         share = squares + LEAST_SHARE * is_scored
         bits = rarity_bits * share
         every_feature = np.ones(g.spec.features)
@@ -206,8 +207,9 @@ class Nearest(ClosedForm):
         return Neighbours(rows, usual, measures, rarities, report)
 
     def _sample(self, batches: Batches) -> Float:
-        """(rows, features): of the rows in batches as many as are remembered, drawn by chance, in
-        the order of the table; context features 0. DataError without rows."""
+        """(rows, features) float64, in the order of the table, context features 0: all rows in
+        batches, or of more than the class says a random sample of so many. DataError without
+        rows."""
         scored = self.spec.owners() >= 0
         no_rows = np.zeros((0, self.spec.features), np.float32)
         rows = np.concatenate([no_rows, *batches])
@@ -227,7 +229,8 @@ class Nearest(ClosedForm):
 
     def _measures(self, x: Float) -> list[Measure]:
         """The measures by which rows x, (rows, features), are compared: pictures, and fewer than 20
-        rows, as they are; others by three measures, or with params.own_units by four."""
+        rows, by `Plain` alone; others by `Plain`, `Ranked` and `Whitened`, and with
+        params.own_units by `Straight`, too."""
         spec = self.spec
         plain = Plain(spec.features)
         is_picture = spec.shape is not None
@@ -244,12 +247,12 @@ class Nearest(ClosedForm):
 
 
 def _held_out_distances(x: Float) -> Float:
-    """(n,): the distance of at most 1,000 evenly spaced rows from the nearest row that is in
-    another stretch of the table.
+    """(n,): the distance of at most 1,000 evenly spaced rows, in their order, from the nearest row
+    of another fold.
 
-    x: (rows, coordinates), in the order of the table, which five stretches in turns are cut from.
-    Of fewer than 20 rows each is a stretch; of fewer than two the result is one 0. The distances
-    are in the order of the rows.
+    x: (rows, coordinates), in the order of the table, which is cut into 15 stretches of
+    neighbouring rows that fall to five folds in turns (`stretch_folds`). Of fewer than 20 rows each
+    is a fold; of fewer than two the result is one 0.
     """
     if len(x) < 2:
         return np.zeros(1)

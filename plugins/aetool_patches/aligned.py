@@ -86,9 +86,9 @@ class Aligned(Compared):
     """The distances of judged pictures from remembered ones that are laid over them.
 
     squares: (judged, remembered, places) float32, the squared distance of each place from the same
-    place of the other picture, when that is moved by the step that matches best, plus APART where
-    that place vouches for nothing. mismatch: (judged, remembered) float32, the mean squared
-    distance of the two over sparse places, by a few coordinates; APART (1e6) for a picture and
+    place of the other picture, when that is moved by the step that matches best, plus APART (1e6)
+    where that place vouches for nothing. mismatch: (judged, remembered) float32, the mean squared
+    distance of the two over sparse places, by a few coordinates. Both are APART for a picture and
     itself.
     """
 
@@ -223,7 +223,7 @@ class Overlay:
         itself: Value | None,
     ) -> Value:
         """(batch, places): the squared distance of each place from the nearest of the at most 15
-        pictures that match best.
+        pictures that match best; APART (1e6) more from a place that vouches for nothing.
 
         asked: (batch, places, coordinates), the places of records. itself: (batch, pictures), APART
         for the remembered picture that is the record, else 0; None where only one picture is

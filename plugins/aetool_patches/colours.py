@@ -57,9 +57,9 @@ class Colours:
     light: bool
 
     def even(self, g: Builder, x: Value) -> Value:
-        """(batch, channels, height, width), those of reduced pictures (frame.small): the natural
-        logarithms of the colours, 0 .. 1 and DARKEST more, of features x, (batch, features); less
-        the light, if self.light."""
+        """(batch, channels, height, width), of reduced pictures (frame.small): of features x,
+        (batch, features), the natural logarithms of the colours, 0 (black) .. 1, each plus DARKEST
+        (0.02); less the light, if self.light."""
         picture = self.frame.write(g, x)
         colours = g.log(picture + DARKEST)
         if not self.light:
@@ -124,9 +124,9 @@ class Colours:
         descriptors, height, width) each.
 
         Of features x, (batch, features): `even` colours; blurred ones beside the logarithm of the
-        contrast about the pixel; the same beside the logarithms of the contrasts of GRAINS, one for
-        each; and the same beside that of the contrast of the finest grain within NARROW pixels.
-        These logarithms are times CONTRAST.
+        contrast about the pixel; the same beside the logarithms of the contrasts of grain of three
+        sizes (GRAINS), one for each; and the same beside that of the contrast of the finest grain
+        within NARROW (1.2) pixels. These logarithms are times CONTRAST (0.1).
         """
         colours = self.even(g, x)
         softened = self._blurred(g, colours, SOFT)
@@ -169,10 +169,11 @@ class Colours:
         least: float,
         about: float,
     ) -> Value:
-        """(batch, 1, height, width): CONTRAST times the logarithm of the mean square about each
-        pixel of a change of colours, (batch, channels, height, width). least: the change whose
-        square is added, so that flat places have a logarithm; about: the deviation, in pixels, of
-        the Gaussian that squares are averaged by."""
+        """(batch, 1, height, width): CONTRAST (0.1) times the logarithm of how much colours change
+        about each pixel: the squares of a change of colours, (batch, channels, height, width),
+        added up over channels and averaged about the pixel. least: the change whose square is
+        added, so that flat places have a logarithm; about: the deviation, in pixels, of the
+        Gaussian that squares are averaged by."""
         channels = self.frame.shape[0]
         every = np.ones((1, channels, 1, 1))
         square = change * change

@@ -53,9 +53,10 @@ def joined(
     g: Builder,
     bits: Sequence[Value],
 ) -> tuple[Value, list[Value]]:
-    """Join the bits of several maps, (batch, 1) each, as aetool.rarity.joined does with models:
-    (the joined bits, (batch, 1); how much of them is each map's, (batch, 1) each, which add up to
-    1, or all are 0 where no map has any bits)."""
+    """Join the bits of several maps, (batch, 1) each, as aetool.rarity.joined does with models: the
+    bits b become log2(mean(2^(s b))) / s, s being SHARPNESS (0.7). Returns (the joined bits,
+    (batch, 1); how much of them is each map's, (batch, 1) each, which add up to 1, or all are 0
+    where no map has any bits)."""
     # powers of 2 as powers of e
     base = SHARPNESS * math.log(2)
     # the largest is taken out before powers, which could not hold hundreds of bits

@@ -125,14 +125,14 @@ class Places(Solution):
         return g.side_by_side(total * score, nothing)
 
     def distances(self, g: Builder, x: Value) -> Value:
-        """(batch, places) from 1 up: how far each place is from the nearest one about it, beyond
-        what is usual there, in deviations; 1 where it is no farther. x: (batch, features), of
-        pictures."""
+        """(batch, places), 1 .. 101: 1 + by how many deviations each place is farther than is usual
+        there from the nearest remembered place about it; 1 where it is no farther. x: (batch,
+        features), of pictures."""
         anywhere, _ = self._both_distances(g, x)
         return anywhere
 
     def aligned_distances(self, g: Builder, x: Value) -> Value:
-        """(batch, places) from 1 up: as `distances`, where pictures are laid over each other as a
+        """(batch, places), 1 .. 101: as `distances`, where pictures are laid over each other as a
         whole, by one step for all places."""
         _, aligned = self._both_distances(g, x)
         return aligned
@@ -194,10 +194,10 @@ class Places(Solution):
 
     def _itself(self, g: Builder, square: Value, own_length: Value, offsets: int) -> Value:
         """Mark the remembered picture that is the record itself, so that it is not compared with
-        itself: (batch, pictures), APART for it, else 0. square: (batch, places, offsets, pictures),
-        squared distances from each place around to the remembered ones, less own_length, (batch,
-        places), the records' squared lengths; offsets: how many places around were compared, the
-        place itself in the middle."""
+        itself: (batch, pictures), APART (1e6) for it, else 0. square: (batch, places, offsets,
+        pictures), squared distances from each place around to the remembered ones, less own_length,
+        (batch, places), the records' squared lengths; offsets: how many places around were
+        compared, the place itself in the middle."""
         places, _, pictures = self.levels.shape
         # no step in any direction: the same place
         middle = g.const(offsets // 2, np.int64)
@@ -224,7 +224,7 @@ class Places(Solution):
     @property
     def rounding(self) -> float:
         """The largest mean squared distance, over places, of a picture from itself as it is
-        remembered, rounded to levels."""
+        remembered, rounded to levels; 1e-6 more for the rounding of float32."""
         coordinates = self.levels.shape[1]
         return _rounding(coordinates, self.step)
 
@@ -406,7 +406,7 @@ class Patches(ClosedForm):
 
 def _rounding(coordinates: int, step: float) -> float:
     """The largest squared distance of a place of so many coordinates from itself rounded to whole
-    steps of this length; LITTLE (1e-6) at least, for the rounding of float32."""
+    steps of this length; plus LITTLE (1e-6), for the rounding of float32."""
     return coordinates * step**2 / 4 + LITTLE
 
 
@@ -417,8 +417,8 @@ def _window(grid: tuple[int, int], cells: int) -> tuple[Int, Int]:
 
     around: the index of the place at each offset from each place, at the edge the nearest one.
     comparisons: for each place the indices, in an array (places, offsets) made flat, of the
-    comparisons that another place made with it. Places are counted row by row, offsets likewise,
-    with 0 in the middle.
+    comparisons that another place made with it; where there is no such place, of that of the place
+    with itself. Places are counted row by row, offsets likewise, with 0 in the middle.
     """
     height, width = grid
     last_row = height - 1

@@ -58,7 +58,8 @@ class Usual:
     def told(self) -> tuple[Float, Float, list[Rarity]]:
         """(usual, deviation, rarities): the first two (maps * places,), in nats, as of `_of`, of
         all pictures, one at least; and for each map the Rarity of a picture's score, the power mean
-        over places of how many deviations its costs lie above the usual ones, plus 1."""
+        over places of 1 + how many deviations, 0 .. 100, its costs lie above the usual ones; of
+        three pictures or more, above those of all others."""
         # sums of squares less squares of sums need the digits of float64
         costs = self.costs.astype(np.float64)
         pictures = len(costs)
@@ -86,8 +87,8 @@ class Usual:
 
         mean, square: means over pictures of the costs, and of their squares, at each place. usual:
         that mean averaged over the places around. deviation: the root of the mean squared distance
-        of costs from it, over pictures and the places around; plus the mean of these roots over
-        the whole map, plus LEAST_DEVIATION.
+        of costs from it, over pictures and the places around; plus the mean of these roots over the
+        whole map, plus LEAST_DEVIATION (0.01).
         """
         usual = self._about(mean)
         # the mean of (cost - usual)^2, which rounding may make negative
@@ -281,8 +282,8 @@ class Surfaces(ClosedForm):
 
 
 def _drawn(pixels: Singles) -> Float:
-    """Some of the pixels, (pictures, pixels, descriptors), over all pictures, at random, at most
-    12,000, the same for as many pixels: (n, descriptors) float64."""
+    """Some of the pixels, (pictures, pixels, descriptors), at random over all pictures, at most
+    12,000, of as many pixels always those at the same indices: (n, descriptors) float64."""
     flat = pixels.reshape(-1, pixels.shape[-1])
     chosen = some_numbers(len(flat), PIXELS, 0)
     return flat[chosen].astype(np.float64)

@@ -177,8 +177,9 @@ class Layer:
         return min(LEADING, len(self.bias))
 
     def _groups(self) -> Float:
-        """(groups, filters): the weight of each filter in each group, 0 outside of it, with the sum
-        1 over it; first filters are groups by themselves, later groups have ever more filters."""
+        """(groups, filters), at most 12 groups: the weight of each filter in each group, 0 outside
+        of it, with the sum 1 over it; first filters are groups by themselves, later groups have
+        ever more filters."""
         count = len(self.bias)
         # each group a certain factor larger than the one before, and none without a filter
         bounds = np.geomspace(1, count + 1, GROUPS + 1)
@@ -375,8 +376,8 @@ def _whitening(rows: Float) -> Float:
 
 def window_means(size: int, places: int, deviation: float = 0.0, whole: int = 0) -> Float:
     """(places, size): weights of the mean about each of so many places spread evenly over a line,
-    Gaussian of this deviation, in its unit, or if that is 0 of half the distance between places,
-    0.5 at least. Each row adds up to 1.
+    Gaussian of this deviation, in the unit of the line, in which values lie 1 apart, or if that is
+    0 of half the distance between places, 0.5 at least. Each row adds up to 1.
 
     whole: the length of the line, where the values, `size` of them, are about its middle; 0:
     `size`. As many places as values on the whole line and no deviation: the identity.

@@ -36,7 +36,8 @@ class Compared:
     frame: the grid of places. squares: (judged, remembered, places) float32, the squared distance
     of each place from the nearest one within reach; APART (1e6) for a picture and itself. judged,
     remembered: the numbers, rising, of these pictures among those that were fitted. itself:
-    (judged, remembered) bool, where both are one picture, which is not compared with itself.
+    (judged, remembered) bool, where both are one picture, which is not compared with itself; False
+    of a picture that was remembered alone.
     """
 
     frame: Frame
@@ -62,8 +63,8 @@ class Compared:
         (n,), the numbers of these pictures among those that were fitted, rising. cells: how many
         places in every direction are searched. rounding: the mean squared distance up to which a
         picture is one that is remembered, and not compared with it, where more than one is
-        remembered. vouching: (remembered, places) bool, which places the nearest may be; None:
-        all."""
+        remembered. vouching: (remembered, places) bool, which places the nearest may be, others
+        being APART (1e6) farther; None: all."""
         squares, here = _nearest_within(frame.grid, cells, asked, rows, vouching)
         itself = np.zeros(squares.shape[:2], dtype=bool)
         if len(rows) > 1:
@@ -91,8 +92,8 @@ class Compared:
 
         A defect that a few pictures have at the same place is close to its like there, and none
         would be found. So a place vouches only if more than a SHARE (0.05) of the pictures have its
-        like: if the first neighbour beyond that share is about as near as is usual. Of fewer than
-        20 pictures all places vouch.
+        like: if the first neighbour beyond that share is at most RARE (4) deviations farther than
+        is usual. Of fewer than 20 pictures all places vouch.
         """
         rank = int(SHARE * len(self.remembered))
         if not rank:
@@ -105,14 +106,14 @@ class Compared:
 
     def nearest(self) -> Squares:
         """(judged, places): the squared distance of each place from the nearest remembered one;
-        APART (1e6) where there is no other picture."""
+        APART (1e6) of a picture that `itself` tells to be all that is remembered."""
         return np.asarray(self.squares.min(axis=1))
 
     def usual(self) -> tuple[Float, Float, Rarity]:
-        """(usual, deviation), (places,) both, of distances: their mean over judged pictures, one at
-        least, and how far they stray from it, both averaged about each place; and the Rarity of
-        pictures by the power mean over places of 1 + how many deviations their distances lie beyond
-        the usual."""
+        """(usual, deviation, rarity): the first two (places,), of distances: as of `_usual`, of
+        judged pictures, one at least; and the Rarity of pictures by the power mean over places of 1
+        + how many deviations, 0 .. 100, their distances lie beyond the usual; of three pictures or
+        more, beyond that of all others."""
         nearest = self.nearest().astype(np.float64)
         far = np.sqrt(np.maximum(nearest, LITTLE))
         moments = Moments.of(far)
@@ -179,8 +180,10 @@ def _usual(
     """(usual, deviation), (..., places) both, by the mean and the mean square of distances at each
     place, (..., places).
 
-    Both are averaged about each place, and as they are uncertain of few pictures, the mean over all
-    places is added to the deviation.
+    usual: the mean, averaged about each place. deviation: how far distances stray from it, as a
+    part of it (or of a quarter of its mean over places, where that is more), averaged about each
+    place, too; as that is uncertain of few pictures, the mean of these parts over all places, 0.05
+    at least, is added, before they are multiplied by what they are parts of.
     """
     usual = _about(frame, mean)
     # places that hardly differ in any picture count by what others do
@@ -218,8 +221,8 @@ def _nearest_within(
     from the nearest of the places around it, so many cells away at most in each direction, and from
     the same place. asked: (pictures, places, coordinates); rows: (others, places, coordinates).
 
-    vouching: (others, places) bool, which places the nearest may be; None: all. `here` is of all
-    places in any case. Rounding may make them negative.
+    vouching: (others, places) bool, which places the nearest may be, others being APART (1e6)
+    farther; None: all. `here` is of all places in any case. Rounding may make them negative.
     """
     coordinates = asked.shape[-1]
     # a product of matrices at every place: (height, width, pictures, coordinates) by

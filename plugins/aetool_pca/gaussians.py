@@ -113,14 +113,15 @@ def with_tails(
     spec: Spec,
     batches: Batches,
 ) -> Components:
-    """A copy of the maps with this prediction, and a mixture of Gaussians of different scales
+    """A copy of the maps with this prediction, and a mixture of three Gaussians of different scales
     fitted to each feature's residuals by EM.
 
     One Gaussian would call every shower an outlier: residuals of real columns are a sharp bulk and
     a wide, thin rest. Dempster, Laird & Rubin 1977 for mixtures of one mean. The largest 0.25 % of
-    each feature are left out: an outlier must not make itself at home. scale and weight of the copy
-    are (components, features); no scale is below that of rounding to buckets. Residuals are those
-    of a sample of the rows in batches, of which there must be one.
+    each feature are left out: an outlier must not make itself at home. A number with gaps is taken
+    for as wide as with ten further rows of deviation 1. scale and weight of the copy are
+    (components, features); no scale of a number is below that of rounding to buckets. Residuals are
+    those of a sample of the rows in batches, of which there must be one.
     """
     few = few_rows(batches)
     square = prediction.residual(few) ** 2
@@ -261,9 +262,10 @@ def with_companions(prediction: LowRank, spec: Spec, few: Float) -> Prediction:
 
 def _most_alike(standard: npt.NDArray[np.float32], owners: Int) -> tuple[Int, Float]:
     """The COMPANIONS (4) of each feature, those whose correlation with it is largest in size, of
-    other columns, the largest first: (their indices, their correlations), (features, COMPANIONS)
-    both. standard: (rows, features), of mean about 0 and deviation about 1; owners: (features,),
-    the column of each, below 0 for the context."""
+    other columns, of which there must be as many, the largest first: (their indices, their
+    correlations), (features, COMPANIONS) both. standard: (rows, features), of mean about 0 and
+    deviation about 1; owners: (features,), the column of each, below 0 for the context, each
+    feature of which counts as a column."""
     count, features = standard.shape
     index = np.zeros((features, COMPANIONS), dtype=np.int64)
     correlation = np.zeros((features, COMPANIONS))
@@ -360,8 +362,7 @@ def _mixture(
     k), the squares of the values.
 
     least: (k,), the smallest scale. present: (rows, k), which of the values count; all if None; a
-    column of which none counts gets the least scales. The largest 0.25 % of each column are left
-    out.
+    column of which none counts is taken for zeros. The largest 0.25 % of each column are left out.
     """
     counted = square
     if present is not None:
@@ -398,9 +399,9 @@ def _mixture(
 
 
 def _grouped(square: Float) -> tuple[Float, Float]:
-    """Sort the values of each column and average them in at most MOST_GROUPS groups: (means,
-    counts), (groups, k) both, from squares, (rows, k), in any order; infinite ones are left out. A
-    count is 0 where a column has fewer finite values than groups, and the mean then 0.
+    """Sort the values of each column and average them in at most MOST_GROUPS (512) groups: (means,
+    counts), (groups, k) both, from squares, (rows, k), in any order; infinite ones are left out.
+    Where a column has fewer finite values than groups, some groups are empty: both are 0.
 
     Values side by side have nearly the same shares in every component, and a few hundred groups
     take a tenth of the time of thousands of rows.

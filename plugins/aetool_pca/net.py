@@ -36,10 +36,11 @@ class PCA(ClosedForm):
     """Principal components analysis as a model: its code are the coordinates along the leading
     eigenvectors of the covariance (Pearson 1901; Hotelling 1933).
 
-    Score: every column given all others under a Gaussian with that covariance, which is
-    re-estimated twice with the `trim` farthest rows weighed down in inverse proportion to their
-    distance, as M-estimators do (Maronna 1976). Of tables also the density of all numbers together,
-    as `with_joint` adds it. With params.probabilistic instead the density of probabilistic PCA.
+    Score: every column given all others under a Gaussian with that covariance, which of 20 rows or
+    more is re-estimated twice with the `trim` farthest rows weighed down in inverse proportion to
+    their squared distance, as M-estimators do (Maronna 1976). Of tables also the density of all
+    numbers together, as `with_joint` adds it. With params.probabilistic instead the density of
+    probabilistic PCA.
     """
 
     def fit(self, batches: Batches) -> Components:
@@ -86,8 +87,8 @@ class PCA(ClosedForm):
     def _noise(self, rows: int) -> Float:
         """(features,): the variance to add to each feature: that of rounding to its bucket, a
         little against singularity (0.001 for what is 0 or 1, else a millionth), and for a number
-        with gaps that of ten further rows of deviation 1, so that a few rows do not decide too
-        much. rows: how many were fitted."""
+        with gaps and its flag that of ten further rows of deviation 1, so that a few rows do not
+        decide too much. rows: how many were fitted."""
         spec = self.spec
         noise = np.full(spec.features, INDICATOR_NOISE)
         rounding = spec.half**2 / 3
@@ -103,7 +104,8 @@ class PCA(ClosedForm):
 
     def _prediction(self, moments: Moments | Leading) -> Prediction:
         """A prediction of each feature from the other columns: of tables with a full covariance by
-        all of them, else by leading axes (64 of small pictures). moments: of the rows."""
+        all of them (Whole), else by leading axes, 64 of small pictures (LowRank). moments: of the
+        rows."""
         noise = self._noise(moments.rows)
         if isinstance(moments, Moments) and self.spec.shape is None:
             covariance = moments.cov + np.diag(noise)
@@ -217,7 +219,7 @@ def _mean(batches: Batches) -> Float:
 
 def _explained(variances: Float, total: float) -> list[float]:
     """The part of the total variance along each of the first at most 32 components, rounded to 4
-    digits. variances: (components,), along each; total: of all features."""
+    digits; all 0 where total is 0. variances: (components,), along each; total: of all features."""
     parts = variances[:MOST_TOLD] / max(total, 1e-12)
     return [round(part, 4) for part in parts.tolist()]
 

@@ -25,7 +25,7 @@ class Joint:
     numbers: (numbers,), the indices of the features that it is of. mean: (numbers,). axes:
     (numbers, k), of numbers less their mean; along each the mixture of zero-mean Gaussians of scale
     and weight, (components, k). share: (k, columns), how much of an axis is each column's, which
-    adds up to 1. amount: times which its bits count. lean: (features, numbers), what the rows
+    adds up to 1. amount: its bits are multiplied by it. lean: (features, numbers), what the rows
     before tell of the numbers, which is subtracted first; None where no rows before are given.
     """
 
@@ -39,9 +39,9 @@ class Joint:
     lean: Float | None = None
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """(batch, columns + 1), in bits: how much less dense the numbers are together than the
-        likeliest, each axis capped as `costs.capped` does, spread over the columns, times `amount`;
-        last 0. x: (batch, features)."""
+        """(batch, columns + 1), in bits: how much less dense the numbers together are than at their
+        mean, the bits of each axis bent as of `costs.capped` to at most log2(rows + 1) + 32, spread
+        over the columns, times `amount`; last 0. x: (batch, features)."""
         numbers = g.columns_of(x, self.numbers)
         if self.lean is not None:
             numbers = numbers - x @ self.lean
@@ -200,9 +200,9 @@ class Components(Solution):
         return self.prediction.write(g, x)
 
     def parts(self, g: Builder, x: Value) -> Value:
-        """The cost of each column of x, (batch, features), given all others, (batch, columns + 1),
-        in nats, the last 0; or, with `shared`, given the code, the last being the nats of the
-        code."""
+        """The cost of each column of x, (batch, features), about what is `expected`, (batch,
+        columns + 1), in nats, the last 0, or with `shared` the nats of the code. So with `restores`
+        it is given the code, and else given all other columns."""
         expected = self.expected(g, x)
         numbers = None
         index = g.spec.numeric
@@ -226,9 +226,9 @@ class Components(Solution):
         return g.side_by_side(parts_of_columns, nats_of_code)
 
     def bits(self, g: Builder, x: Value) -> Value:
-        """(batch, columns + 1), in bits: the parts, plus the bits of the joint density, each bent
-        so that it stays below log2(rows + 1) + 32, rows being those that were fitted. x: (batch,
-        features)."""
+        """(batch, columns + 1), in bits: the parts, with what cells cost that features do not show,
+        plus the bits of the joint density, each bent so that it stays below log2(rows + 1) + 32,
+        rows being those that were fitted. x: (batch, features)."""
         parts = self.parts(g, x)
         bits = costs.in_bits(g, parts)
         if self.joint is not None:

@@ -98,7 +98,7 @@ class Sparse(AutoEncoder):
     def start(self, x: Tensor) -> None:
         """Set the dictionary's columns, in place, to directions of random training rows x, and the
         encoder to products with these, scaled so that they restore the rows best; and the threshold
-        to what the part `active` of the code lies above."""
+        to that of `cut`, scaled likewise."""
         flat = x.flatten(1)
         mean = flat.mean(dim=0)
         axes = self._random_axes(x, mean)
@@ -169,8 +169,9 @@ class Sparse(AutoEncoder):
         return gain.clamp(1e-3, 1.0)
 
     def cut(self, u: Tensor) -> Tensor:
-        """The threshold, a scalar, above which the part `active` of |u|, (batch, latent), lies,
-        once each unit is multiplied by e to the power of its ease."""
+        """The threshold, a scalar, above which the part self.share (params.active, or with k the
+        part k / latent) of |u|, (batch, latent), lies, once each unit is multiplied by e to the
+        power of its ease."""
         # the threshold is read off, not learned: no gradient passes
         size = u.detach().abs() * self.ease.exp()
         size = size.flatten()
@@ -227,8 +228,8 @@ class Sparse(AutoEncoder):
         seen: Tensor | None = None,
     ) -> Tensor:
         """The loss of each row x, (batch,), in nats: what it costs given its code, or that of
-        `seen` if that is given, and the penalty. In training the threshold is read off the batch,
-        and its moving mean and `taken` change. rng is not read."""
+        `seen` if that is given, and the penalty. `taken` becomes that of this batch; in training
+        the threshold is read off the batch, and its moving mean changes. rng is not read."""
         u = self.encoder(x if seen is None else seen)
         threshold = self.threshold
         if self.training:
@@ -269,6 +270,7 @@ class Sparse(AutoEncoder):
         # 1 for a unit that no record takes, below 0 for one that is used enough
         lack = 1 - self.use / wanted_use
         step = EASE * lack.clamp(min=-1)
+        # sizes are multiplied by e to the power of it before units are chosen
         self.ease.add_(step)
         self.ease.clamp_(min=0)
 

@@ -179,8 +179,8 @@ def _tails(values: Float, wanted: float) -> Float:
     """(columns, 4): start, scale, shape, part of the upper tails of values, (rows, columns), rising
     in each column, one row at least, by probability-weighted moments (Hosking & Wallis 1987,
     equation 6); a shape read off few values is believed in part. wanted: the part of the values
-    that is to lie in a tail. Where no value is above the start, as many are the largest, the part
-    is that of one row more."""
+    that is to lie in a tail. Where no value is above the start, as many are the largest, scale is
+    UNSEEN_SCALE (0.1), shape PRIOR_SHAPE (0.1), and part that of one row more, 1 / (rows + 1)."""
     rows = len(values)
     start = np.quantile(values, 1 - wanted, axis=0)
     is_beyond = values > start
@@ -196,6 +196,7 @@ def _tails(values: Float, wanted: float) -> Float:
     # the part of the excesses above each, and the moment that it weighs
     row = np.arange(1, most + 1)[:, None]
     rank = row - (most - beyond)
+    # by the plotting positions of the paper, which are shifted by 0.35
     above = (count - rank + 0.35) / count
     weighed = excess * above
     second = weighed.sum(axis=0) / count
@@ -208,6 +209,7 @@ def _tails(values: Float, wanted: float) -> Float:
     # the bits of a tail are divided by its shape, which must not be 0
     is_straight = np.abs(shape) < STRAIGHT
     shape = np.where(is_straight, STRAIGHT, shape)
+    # the mean excess of such a tail is scale / (1 - shape)
     scale = mean * (1 - shape)
     scale = np.maximum(scale, LEAST_SCALE)
     part = beyond / rows

@@ -32,10 +32,10 @@ class Level:
     each; arrays (nodes,) if not said otherwise.
 
     features: (trees,), the index of the feature that each tree cuts. cut: a value above it goes
-    right; NO_CUT where all rows of a node have one value. low, high: the lowest and highest value
-    of a node's rows, 0 of a node without rows. least: (trees,), the least width that high - low
-    counts as. left: how many cuts more its rows take on average until each is alone. Values are
-    standardised.
+    right; NO_CUT (infinity) where all rows of a node have one value, or float16 tells no cut
+    between them. low, high: the lowest and highest value of a node's rows, rounded down and up to
+    float16; 0 of a node without rows. least: (trees,), the least width that high - low counts as.
+    left: how many cuts more its rows take on average until each is alone. Values are standardised.
     """
 
     features: Int
@@ -74,9 +74,9 @@ class Forest(Solution):
         return x * 0.0 + self.centre
 
     def parts(self, g: Builder, x: Value) -> Value:
-        """(batch, columns + 1), in nats: by how much earlier the cuts of each column leave the
-        record alone than was expected, below 0 where they are later; last 0. x: (batch,
-        features)."""
+        """(batch, columns + 1), in nats, the mean over trees: by how much earlier the cuts of each
+        column leave the record alone than was expected, below 0 where they are later; last 0. x:
+        (batch, features)."""
         trees = len(self.levels[0].features)
         # in which node of its level each tree has the record, (batch, trees): at first in the root
         node = g.columns_of(x, [0] * trees) * 0.0
@@ -101,6 +101,7 @@ class Forest(Solution):
             # the children of node n are 2 n and 2 n + 1
             node = first_child + goes_right
             expected_below = _read(g, table_below, node, trees)
+            # less what is expected below, if the record is not alone yet, and this cut
             change = expected - stays * expected_below - spent
             changes.append(alive * change)
             columns = self.owner[level.features]
@@ -226,9 +227,9 @@ class _Growing:
         self.levels: list[Level] = []
 
     def cut(self) -> None:
-        """Split every node whose rows differ, each tree along one feature drawn for it, each node
-        at a place of its range drawn for it: adds to `levels` and `counts`, and moves each row to
-        its new `node`."""
+        """Split nodes, each tree along one feature drawn for it, each node whose rows differ in
+        that at a place of its range drawn for it (0.5 of flags and levels): adds to `levels` and
+        `counts`, and moves each row to its new `node`."""
         trees = len(self.rows)
         nodes = trees << len(self.levels)
         of_a_tree = nodes // trees

@@ -37,8 +37,8 @@ class CodePrior(nn.Module):
         self.tells = MaskedLinear(degrees, order_of_moments, hidden=False)
 
     def nats(self, codes: Tensor) -> Tensor:
-        """The cost of each unit of codes, -log P in nats, (batch, latent). codes: (batch, latent),
-        in steps, whole or, in training, moved by less than one."""
+        """The cost of each unit of codes, -log P in nats, (batch, latent), P being the mass of an
+        interval of length 1 about it. codes: (batch, latent), in steps, whole numbers or not."""
         hidden = torch.tanh(self.reads(codes))
         moments = self.tells(hidden)
         centred = codes - moments[:, : self.latent]

@@ -62,8 +62,8 @@ class Compressive(AutoEncoder):
     @torch.no_grad()
     def start(self, x: Tensor) -> None:
         """Set encoder, decoder and prior, in place, to PCA of pictures x, (batch, channels, height,
-        width), and `variance` to that of their pixels; with steps so long that rounding each
-        component errs by s, the root of `noise`."""
+        width), and `variance` to that of their pixels, 1e-6 at least; with steps so long that the
+        root mean square error of rounding a component is s, the root of `noise`."""
         variance = x.var(correction=0)
         self.variance.copy_(variance.clamp(min=LEAST_VARIANCE))
         step = EVEN * math.sqrt(float(self.noise))
@@ -84,8 +84,8 @@ class Compressive(AutoEncoder):
 
     def loss(self, x: Tensor, rng: torch.Generator, seen: Tensor | None = None) -> Tensor:
         """The loss of each row, (batch,), in nats: distortion and rate of pictures x restored from
-        rounded codes of `seen`, or if that is None of x; plus the cost of x under the likelihood
-        less the same number, by which its scales learn and the loss stays as it is."""
+        the codes, as of `rounded`, of `seen`, or if that is None of x; plus the cost of x under the
+        likelihood less the same number, by which its scales learn and the loss stays as it is."""
         if seen is None:
             seen = x
         codes = self.encode(seen)

@@ -31,7 +31,8 @@ class VAE(AutoEncoder):
 
     With pixels=logistic the decoder gives a mixture of discretised logistics for each pixel
     (aetool_vae.pixels), from z alone: parts in bits are a bound of the mass of 8-bit pictures.
-    Their scores of pictures beyond 128 x 128 average fewer draws: 2^18 pixels at most.
+    Their scores average fewer draws of large pictures: so many as have 2^18 pixels together (16 of
+    128 x 128), but one at least.
     """
 
     encoder: Backbone
@@ -89,12 +90,12 @@ class VAE(AutoEncoder):
         if self.likelihood.bernoulli or self.logistic is not None:
             return
         units = self.latent
-        noise = start_at_pca(self.encoder, self.decoder, self.spec, units, x)
+        variances = start_at_pca(self.encoder, self.decoder, self.spec, units, x)
         # a posterior of one fixed deviation has none to set
         has_deviations = self.q.size >= 2 * units
-        if noise is not None and has_deviations:
+        if variances is not None and has_deviations:
             deviations = slice(units, 2 * units)
-            log_sigma = 0.5 * noise.log()
+            log_sigma = 0.5 * variances.log()
             with torch.no_grad():
                 self.encoder.linear.bias[deviations] = log_sigma
 
@@ -106,8 +107,8 @@ class VAE(AutoEncoder):
         return None
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of a Gaussian q(z|x) (of a flow: before it), (batch, latent) each,
-        for rows x."""
+        """Mean and log variance of a Gaussian q(z|x), (batch, latent) each, for rows x; with
+        posterior=full without what correlation adds to the variance, of a flow before it."""
         h = self.encoder(x)
         mean, log_sigma = self.q.moments(h)
         # log sigma^2

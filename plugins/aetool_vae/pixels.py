@@ -242,8 +242,8 @@ def sides_of(shape: tuple[int, int, int], depth: int) -> list[tuple[int, int]]:
 
 def _log_mass(level: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     """The natural logarithm of the mass that a logistic of this mean and log scale has in the
-    interval of a level, -1 (black) .. 1 (white); for these two ends with all that lies beyond. The
-    arguments are broadcast together."""
+    interval of 1/255 to each side of a level, -1 (black) .. 1 (white); for these two ends with all
+    that lies beyond. The arguments are broadcast together."""
     per_scale = (-log_scale).exp()
     off = level - mean
     above = (off + HALF) * per_scale

@@ -164,7 +164,7 @@ class PictureDecoder(nn.Module):
 
 def _shared_layers(sizes: Sizes, placed: int) -> list[nn.Module]:
     """The layers from the cells of the coarse grid, of `placed` channels, to logits of pixels.
-    sizes.halvings must be 1 or more. A side that cannot be halved so often comes out longer than
+    sizes.halvings must be 1 or more. A side that 2^halvings does not divide comes out longer than
     the picture."""
     shared = sizes.channels(SHARED)
     at_once = min(sizes.halvings, MOST_AT_ONCE)

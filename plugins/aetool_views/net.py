@@ -209,7 +209,7 @@ class Neighbours(Solution):
     ) -> tuple[Value, Value]:
         """Compare pictures with the remembered ones in one view: ((batch, 1), the mean distance
         from the `count` nearest pictures; (batch, coordinates), the nearest one), both without the
-        picture itself, if it is remembered. view: (batch, coordinates)."""
+        picture itself, if it is remembered and not alone. view: (batch, coordinates)."""
         rows = memory.write(g)
         pictures, width = memory.levels.shape
         length = (memory.coordinates**2).sum(axis=1)
@@ -357,10 +357,10 @@ def _chosen(batches: Batches, rows: Int) -> Iterator[Float]:
 
 
 def _nearer(views: Sequence[Float], part: float) -> Int:
-    """Choose the pictures that lie nearest to others, by the mean distance from some in each view:
-    their indices, (n,), ascending. Those that lie far may be no ordinary ones. views: for each view
-    the coordinates, (pictures, coordinates). part: how many to choose, as a part of all, 0 .. 1;
-    one at least."""
+    """Choose the pictures that lie nearest to others, by the sum over views of the logarithm of
+    their mean distance from the nearest `_count` others: their indices, (n,), ascending. Those that
+    lie far may be no ordinary ones. views: for each view the coordinates, (pictures, coordinates).
+    part: how many to choose, as a part of all, 0 .. 1; one at least."""
     total = len(views[0])
     count = _count(total)
     # no picture is a neighbour of itself

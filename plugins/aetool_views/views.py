@@ -75,8 +75,8 @@ class Views:
 
     def _reduced(self, g: Builder, x: Value, move: tuple[int, int]) -> Value:
         """(batch, channels, *small): pictures of features x, (batch, features), moved by `move`,
-        (down, right) in pixels, and made smaller. White is 1 above black; black itself is below 0,
-        as features are less their mean."""
+        (down, right) in pixels, and made smaller. Unless x was brought to one contrast, white is 1
+        above black; black itself is below 0, as features are less their mean."""
         _, height, width = self.shape
         small_height, small_width = self.small
         down, right = move
@@ -184,8 +184,9 @@ class Views:
 
 def smoothing(size: int, places: int, deviation: float = 0.0) -> Float:
     """(places, size): weights of the mean about each of so many places spread evenly over a line,
-    Gaussian of this deviation, in its unit, or if that is 0 of half the distance between places,
-    0.5 at least. Each row adds up to 1. As many places as `size` and no deviation: the identity."""
+    Gaussian of this deviation, in the unit of the line, in which values lie 1 apart, or if that is
+    0 of half the distance between places, 0.5 at least. Each row adds up to 1. As many places as
+    `size` and no deviation: the identity."""
     # each place is a pixel
     if places == size and not deviation:
         return np.eye(size)

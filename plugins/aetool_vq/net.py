@@ -320,9 +320,10 @@ class VQ(AutoEncoder):
         self.book.copy_(means)
 
     def report(self, x: Tensor) -> dict[str, float]:
-        """Figures of held-out rows x: code_levels, the entries of a code book; codebook_perplexity,
-        as how many entries that were used alike they are used, on average over the codes;
-        code_bits, what the codes of a record take by the prior, on average."""
+        """Figures of held-out rows x: code_levels, how many entries a code book has;
+        codebook_perplexity, how many entries, if all were used alike, would be used as evenly as
+        they are, on average over the codes; code_bits, what the codes of a record take by the
+        prior, on average."""
         codes = self.encode(x).long()
         use = F.one_hot(codes, self.size).float()
         use = use.mean(dim=0)
