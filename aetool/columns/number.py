@@ -388,7 +388,7 @@ class Number(Modelled):
     def _nearest_of_few(self, values: Float) -> Float:
         """Move each value, (n,), to the nearest of the few different numbers that training saw, of
         which there must be any (`few` is not empty): (n,). Of two that are as near, to the lower
-        one."""
+        one; NaN to the lowest of all."""
         few = np.array(self.few)
         distances = np.abs(few - values[:, None])
         nearest = distances.argmin(axis=1)

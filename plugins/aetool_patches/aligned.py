@@ -191,7 +191,8 @@ class Alignment:
 
     @classmethod
     def of(cls, compared: Aligned) -> Alignment:
-        """Read the usual distances off pictures that were compared."""
+        """Read the usual distances off pictures that were compared, of which one must have been
+        judged."""
         usual, deviation, rarity = compared.usual()
         return cls(usual, deviation, rarity, compared)
 

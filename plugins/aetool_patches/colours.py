@@ -188,9 +188,9 @@ class Colours:
         x: Value,
         densities: Sequence[Density],
     ) -> Value:
-        """(batch, maps * places), in nats, one map after the other: how unexpected pixels of
-        features x are about each place, by the density of each of the four `aspects`, in their
-        order; by the last, how much more so than about the places nearby.
+        """(batch, maps * places), in nats, one of four maps after the other: how unexpected pixels
+        of features x are about each place, by the density of each of the four `aspects`, in their
+        order; by the last, how much more so than about the places nearby. densities: those four.
 
         Whole regions of a coarse grain are somewhat unexpected, among which a thin line, that of a
         scratch or of a seam, does not stand out but from what is beside it.
