@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,7 @@ from aetool.codec.picture_models import PictureModel
 from aetool.codec.records import Encoded
 from aetool.codec.shared import Shared
 from aetool.codec.students import Students, from_bytes
+from aetool.data import notices
 from aetool.engine import Engine
 from aetool.errors import AetoolError, ArchiveError, BundleError, DataError, ParamError
 from aetool.files import place_of
@@ -174,6 +175,7 @@ class Archive:
         self._students: Students | None = None
         self._pictures: PictureModel | None = None
         self._places: list[BlockPlace] | None = None  # of the blocks of an index
+        self._warned: set[str] = set()
 
     def __repr__(self) -> str:
         return f"<Archive {self._place.name}: {self.rows:,} rows, {self.kind}, {self.mode}>"
@@ -248,6 +250,13 @@ class Archive:
         if not sha or not self.content.hashes_bytes:
             return known
         return known | {"sha256" if len(sha) == 64 else "sha256_begins": sha}
+
+    def warn_once(self, matter: str, message: str) -> None:
+        """Log a warning about the archive, the first time of its matter alone, however often it is
+        read."""
+        if matter not in self._warned:
+            self._warned.add(matter)
+            notices.warn(f"{self.reader.path}: {message}")
 
     def close(self) -> None:
         """Close the archive's file. Once more does nothing."""
@@ -560,11 +569,14 @@ class Archive:
                 f"that is allowed; allow more with {option('--max-output')}"
             )
 
-    def sizes(self) -> dict[str, dict[str, int]]:
+    def sizes(
+        self,
+        look: Callable[[Block], None] | None = None,
+    ) -> dict[str, dict[str, int]]:
         """Bytes of the payloads of all blocks: {column's name: {coder: bytes}}. The streams of
         small blocks, which are coded as one, count together as "streams of small blocks"; what
         belongs to no column counts as "line ends", "irregular records" or the archive's kind. All
-        blocks are decoded for it, with errors as of `blocks`."""
+        blocks are decoded for it, with errors as of `blocks`. look: is shown each of them."""
         sizes: dict[str, dict[str, int]] = {}
 
         def add(name: str, coder: str, size: int) -> None:
@@ -573,9 +585,12 @@ class Archive:
                 by_coder = sizes.setdefault(name, {})
                 by_coder[coder] = by_coder.get(coder, 0) + size
 
-        names = self.content.names(self)
+        # of lines that are no records nothing has a name
+        names = [] if self.content.rows_told(self) else self.content.names(self)
         other = "irregular records" if self.kind == "table" else self.kind
         for block, _ in self.blocks(0, self.rows):
+            if look is not None:
+                look(block)
             add("streams of small blocks", "joined", block.joined)
             labels = [other] * len(block.sizes)
             owners = self.content.owners(block)

@@ -20,6 +20,7 @@ from aetool.codec.columns import Coded, bytes_column, sensible
 from aetool.codec.limits import check_text
 from aetool.codec.natives import cells, numbers
 from aetool.codec.natives.bounding import Integers
+from aetool.data.table import Mask
 from aetool.errors import ArchiveError
 
 STRING = rb'"(?:[^"\\]|\\.)*"'
@@ -31,6 +32,7 @@ TOKEN = re.compile(QUOTED_KEY + rb"|(" + VALUE + rb")", re.DOTALL)
 KEY = re.compile(QUOTED_KEY)
 MOST_FRAMES = 1024  # in one block
 MOST_COLUMNS = 2048
+AROUND_RECORDS = (b"", b"[", b"]", b",")  # what may stand on a line that is no record
 LEAST_ALIKE = 4  # lines for each frame, below which lines are not alike
 
 Frame = tuple[bytes, ...]
@@ -187,6 +189,25 @@ def _column(rows: list[int], values: list[bytes], count: int) -> Coded:
     stop = np.cumsum(sizes)
     start = stop - sizes
     return cells.encode_cells(buffer, start, stop, gaps, utf8=False)
+
+
+def has_record(line: bytes) -> bool:
+    """Whether something stands on a line but blanks, or a bracket or comma of a list of objects
+    that is written an object a line."""
+    return line.strip() not in AROUND_RECORDS
+
+
+@sensible()
+def have_records(block: Block) -> Mask:
+    """(lines,): of which lines of a decoded block `has_record` is true; no line is put together for
+    it. ArchiveError if the block is damaged."""
+    if is_text(block):
+        return np.array([has_record(line) for line in decode(block, block.rows)], np.bool_)
+    frames = block.words["frames"]
+    frame_of, _ = numbers.decode_integers(block.columns[0], 0, len(frames) - 1)
+    # what has a value is a record
+    of_frames = [bool(places) or has_record(_frame(parts)[0]) for parts, places in frames]
+    return np.array(of_frames, np.bool_)[frame_of]
 
 
 def is_text(block: Block) -> bool:

@@ -12,6 +12,7 @@ from aetool import bundle as bundles
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec.archive import Archive
+from aetool.codec.blocks import Block
 from aetool.codec.container import MAGIC
 from aetool.codec.contents.content import LOSSY
 from aetool.codec.contents.parts import Parts
@@ -78,7 +79,21 @@ def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[st
     facts["student_bytes"] = len(sections.get("students", b""))
     facts["model"] = _model_of(archive)
     facts |= archive.facts
-    facts["coders"] = archive.sizes()
+    records = 0
+
+    def count(block: Block) -> None:
+        """Add the records of a block, which may be fewer than its rows."""
+        nonlocal records
+        found = archive.content.records_of(block)
+        records += block.rows if found is None else int(found.sum())
+
+    sizes = archive.sizes(count)
+    told = archive.content.rows_told(archive)
+    if told:
+        facts["note"] = told
+    elif records != archive.rows:
+        facts["records"] = records
+    facts["coders"] = sizes
     return facts
 
 

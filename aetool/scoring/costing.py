@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 KEPT = 1_000_000  # scores that the threshold and p are by
 LONGEST = 40  # characters of a cell that is shown
 EMPTY = "empty"
+NO_RECORDS = "rows without a record"
 # of a fit, though they say nothing of what is fitted
 OF_ANY_VERB = ("all_rows", "device", "seed")
 
@@ -236,11 +237,12 @@ def refuse_engine(data: str | os.PathLike[str], executor: Chosen) -> None:
 
 @dataclass(eq=False)
 class _Read:
-    """Results of the first reading of an archive, a list entry for each block: of its records
-    scores, bits taken and p-values, (rows,) each; and for the archive its bits by column and by
-    other names. usual: by column a list of the median bits of a cell, one for each block that has
-    the column."""
+    """Results of the first reading of an archive, a list entry for each block: of its records their
+    rows, from 0, scores, bits taken and p-values, (rows,) each; and for the archive its bits by
+    column and by other names. usual: by column a list of the median bits of a cell, one for each
+    block that has the column."""
 
+    rows: list[Int] = field(default_factory=list)
     scores: list[Float] = field(default_factory=list)
     bits: list[Float] = field(default_factory=list)
     p_values: list[Float] = field(default_factory=list)
@@ -253,13 +255,17 @@ class _Read:
         """Add up where the bits of one more block went: `learning`, `overhead`, `columns` and
         `usual` change, while the caller appends its scores, bits and p-values."""
         self.learning += float(costs.taken.sum() - costs.judged.sum())
-        for name, overhead in costs.overhead.items():
-            self.overhead[name] += overhead
+        self.add_overhead(costs)
         usual = _usual(costs)
         for place, name in enumerate(costs.names):
             bits = costs.taken[:, place].sum()
             self.columns[name] += float(bits)
             self.usual.setdefault(name, []).append(float(usual[place]))
+
+    def add_overhead(self, costs: Costs) -> None:
+        """Add up what a block took for no record, in `overhead`."""
+        for name, overhead in costs.overhead.items():
+            self.overhead[name] += overhead
 
 
 class _Pricing:
@@ -285,7 +291,14 @@ class _Pricing:
         its bits went, in `known` and `trace`. DataError where some columns were chosen and a block
         stores its rows as one text, and for a content that does not tell what a record costs."""
         known = self.known
-        for block, costs in self._costs():
+        for block, every_cost in self._costs():
+            costs, rows = _of_records(every_cost, self.archive.content.records_of(block))
+            known.rows.append(block.first + rows)
+            # such as the last bracket of a list, where a block begins before it
+            if block.rows and not len(rows):
+                known.add_overhead(costs)
+                self.trace.add(np.zeros(block.rows))
+                continue
             places = self._places(block, costs)
             scores = costs.judged[:, places].sum(axis=1)
             bits = costs.taken[:, places].sum(axis=1)
@@ -295,7 +308,10 @@ class _Pricing:
             known.bits.append(bits)
             known.p_values.append(ranks.p_values(scores))
             known.add(costs)
-            self.trace.add(scores)
+            # in the place of its row
+            traced = np.zeros(block.rows)
+            traced[rows] = scores
+            self.trace.add(traced)
 
     def _costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
         """Yield each block with the costs of its cells, in order. wanted: the numbers of the
@@ -334,7 +350,7 @@ class _Pricing:
         # of the medians of all blocks
         usual = {name: float(np.mean(medians)) for name, medians in known.usual.items()}
         return ArchiveLedger(
-            records=self.archive.rows,
+            records=sum(map(len, known.rows)),
             columns=dict(known.columns),
             usual=usual,
             learning=known.learning,
@@ -357,12 +373,13 @@ class _Pricing:
         scores = np.concatenate(self.known.scores or nothing)
         p_values = np.concatenate(self.known.p_values or nothing)
         bits = np.concatenate(self.known.bits or nothing)
+        row_of = np.concatenate(self.known.rows or [np.zeros(0, np.int64)])
         flagged, threshold, rate = self._flagged(scores, p_values)
         wanted = np.arange(len(scores)) if all_rows else np.flatnonzero(flagged)
         named: list[Reasons] = []
         tables: list[Table] = []
         # read once more, but only the blocks of the records to report
-        for block, costs, rows in self._blocks_with(wanted):
+        for block, costs, rows in self._blocks_with(row_of[wanted]):
             cells = self.archive.content.cells(self.archive, block, rows)
             places = self._places(block, costs)
             named += _named(costs, places, rows, cells)
@@ -373,7 +390,7 @@ class _Pricing:
         for record_reasons, is_flagged in zip(named, is_anomaly.tolist(), strict=True):
             lines.append(_line(record_reasons, is_flagged))
         return Detection(
-            row=wanted,
+            row=row_of[wanted],
             score=scores[wanted],
             p=p_values[wanted],
             anomaly=is_anomaly,
@@ -390,6 +407,7 @@ class _Pricing:
             calibrated_on=len(scores),
             has_idle_model=self.archive.has_idle_model,
             unit="bits",
+            rows_told=self.archive.content.rows_told(self.archive),
         )
 
     def _flagged(self, scores: Float, p_values: Float) -> tuple[Mask, float, float | None]:
@@ -424,6 +442,22 @@ class _Pricing:
             end = block.first + block.rows
             is_inside = (wanted >= block.first) & (wanted < end)
             yield block, costs, wanted[is_inside] - block.first
+
+
+def _of_records(costs: Costs, found: Mask | None) -> tuple[Costs, Int]:
+    """(the costs of the rows of a block that are records, their indices in it). What the others
+    took counts as overhead. found: (rows,), which rows are records; None for all."""
+    if found is None:
+        return costs, np.arange(len(costs.taken))
+    overhead = dict(costs.overhead)
+    overhead[NO_RECORDS] = float(costs.taken[~found].sum())
+    kept = dataclasses.replace(
+        costs,
+        taken=costs.taken[found],
+        judged=costs.judged[found],
+        overhead=overhead,
+    )
+    return kept, np.flatnonzero(found)
 
 
 def _usual(costs: Costs) -> Float:

@@ -64,7 +64,8 @@ class Detection:
     was scored, else None. trace: the scores of all records. unread: (row, its name, why) of the
     pictures that could not be read. look: scores pictures again, by their numbers, (n,) from 0, and
     gives each with its map and box; None for tables. ledger: of an archive what all of it took.
-    has_idle_model: whether a model came with an archive, which does not need it.
+    has_idle_model: whether a model came with an archive, which does not need it. rows_told: of an
+    archive what its rows are, where they are no records.
     """
 
     row: Int
@@ -89,6 +90,7 @@ class Detection:
     ledger: ArchiveLedger | None = None
     calibrated_on: int = 0
     has_idle_model: bool = False
+    rows_told: str = ""
 
     def ranked(self) -> Detection:
         """A copy of the result with the highest score first, of equal ones the earlier."""
@@ -147,6 +149,8 @@ class Detection:
                 "the model was not used: an archive is judged by what its records take in it; to "
                 "use the model, decompress first"
             )
+        if self.rows_told:
+            said.append(self.rows_told)
         if not self.total:
             return said
         if self.rate is not None and self.threshold == float("inf"):

@@ -28,6 +28,7 @@ from aetool.spelling import option, there_are
 
 if TYPE_CHECKING:
     from aetool.codec.archive import Archive, Decoder
+    from aetool.data.table import Mask
 
 Piece = Any  # what one block restores: bytes of text, columns, pixels, files
 LOSSLESS, BOUNDED, LOSSY = "lossless", "bounded", "lossy"
@@ -104,6 +105,14 @@ class Content:
         """How exactly the source comes back, in a word or a few: lossless (every byte), values,
         pixels, bounded, lossy, or bytes (kept file)."""
         return self.mode
+
+    def records_of(self, block: Block) -> Mask | None:
+        """(rows,): which rows of a decoded block are records; None where all are."""
+        return None
+
+    def rows_told(self, archive: Archive) -> str:
+        """What rows are, and what to do about it, where they are no records; "" else."""
+        return ""
 
     @property
     def is_folder(self) -> bool:

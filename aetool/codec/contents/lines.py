@@ -17,7 +17,7 @@ from aetool.codec.contents.content import LOSSLESS, ByteContent, Content, read_e
 from aetool.codec.ledger import Costs, Ledger, costs_of_text
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
-from aetool.data import arrow_files, notices
+from aetool.data import arrow_files
 from aetool.data.json_objects import RepeatedKeyError, parsed
 from aetool.errors import DataError, ParamError
 from aetool.model import Int
@@ -26,11 +26,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from aetool.codec.archive import Archive
+    from aetool.data.table import Mask
 
 PIECE = 4 << 20  # bytes of text in a block
 KEYS = "keys"  # the name of the bits that say what keys a line has
 FEW = 16  # lines that are looked at to find the first record, before all others are
 SHOWN = 60  # characters of a line that a message shows
+WAY_OUT = (
+    "rows of this archive are lines of text: to have records, compress a file with an object {...} "
+    "on each line (JSON lines)"
+)
 LINE = "line"  # the name of those of a line whose values are no columns
 
 
@@ -109,12 +114,25 @@ class JsonLines(ByteContent):
         # nearly always the first line is a record: only behind it more than a few are looked at
         for first, last in ((0, FEW), (FEW, archive.rows)):
             end = min(last, archive.rows)
-            for piece in archive.pieces(first, end):
-                for line in jsonlines.split(piece):
-                    if line.strip():
-                        record = _parsed(archive, line, json.loads)
-                        return [str(name) for name in record]
+            for number, line in _numbered(archive, first, end):
+                record = _parsed(archive, line, number, json.loads)
+                return [str(name) for name in record]
         return []
+
+    def records_of(self, block: Block) -> Mask | None:
+        """(rows,): which lines of a decoded block are records, as blank ones, and brackets around a
+        list, are not; None where all are."""
+        found = jsonlines.have_records(block)
+        return None if found.all() else found
+
+    def rows_told(self, archive: Archive) -> str:
+        """That rows are lines, and what to do about it, where the first one that is not blank is no
+        object, as in a JSON document; "" else."""
+        try:
+            self.names(archive)
+        except (NoRecordError, ParamError):
+            return WAY_OUT
+        return ""
 
     def owners(self, block: Block) -> list[int] | None:
         """None: the columns of a block belong to no names, as each block has keys of its own."""
@@ -181,12 +199,13 @@ class JsonLines(ByteContent):
         chosen = []
         # one for all lines, as it warns once
         reader = _Reader(archive)
-        for line in lines:
-            if not line.strip():
+        first = block.first + inside.indices(block.rows)[0]
+        for number, line in enumerate(lines, first):
+            if not jsonlines.has_record(line):
                 # a blank line is none of the records, and stays where it stands
                 chosen.append(line)
                 continue
-            part = _chosen(reader.record(line), wanted)
+            part = _chosen(reader.record(line, number), wanted)
             text = json.dumps(part, ensure_ascii=False)
             chosen.append(text.encode() + b"\n")
         return b"".join(chosen)
@@ -239,10 +258,18 @@ def _records(archive: Archive, first: int, last: int) -> Iterator[dict[str, Json
     """Yield the JSON object of each line first:last that is not blank, as a _Reader reads it;
     DataError or ParamError for a line that it refuses."""
     reader = _Reader(archive)
+    for number, line in _numbered(archive, first, last):
+        yield reader.record(line, number)
+
+
+def _numbered(archive: Archive, first: int, last: int) -> Iterator[tuple[int, bytes]]:
+    """Yield (its number, from 0, the line) of each of the lines first:last that is a record."""
+    number = first
     for piece in archive.pieces(first, last):
         for line in jsonlines.split(piece):
-            if line.strip():
-                yield reader.record(line)
+            if jsonlines.has_record(line):
+                yield number, line
+            number += 1
 
 
 def _chosen(record: dict[str, Json], wanted: Sequence[str]) -> dict[str, Json]:
@@ -255,52 +282,66 @@ def _chosen(record: dict[str, Json], wanted: Sequence[str]) -> dict[str, Json]:
 class _Reader:
     """Reads lines of an archive as JSON objects. Of a key that comes twice in one object the last
     value is read, as everywhere in Python, with a warning of the first such line: the archive is
-    written already, and its other lines are to be had.
-
-    has_warned: whether such a line was met.
-    """
+    written already, and its other lines are to be had."""
 
     archive: Archive
-    has_warned: bool = False
 
-    def record(self, line: bytes) -> dict[str, Json]:
+    def record(self, line: bytes, number: int) -> dict[str, Json]:
         """The JSON object of a line; DataError if the line is no JSON, ParamError if it is no
-        object. Warns, once for all lines, of a key that comes twice."""
+        object. Warns, once for all lines of the open archive, of a key that comes twice. number: of
+        the line, from 0, for messages."""
         try:
-            return _parsed(self.archive, line, parsed)
+            return _parsed(self.archive, line, number, parsed)
         except RepeatedKeyError as repeated:
-            if not self.has_warned:
-                self.has_warned = True
-                start = line.decode("utf-8", "replace").strip()[:SHOWN]
-                notices.warn(
-                    f"{self.archive.reader.path}: of the key '{repeated.key}', which comes twice "
-                    f"in one object, the last value is read: {start}"
-                )
-        return _parsed(self.archive, line, json.loads)
+            start = line.decode("utf-8", "replace").strip()[:SHOWN]
+            self.archive.warn_once(
+                "twice",
+                f"of the key '{repeated.key}', which comes twice in one object, the last value is "
+                f"read: {start}",
+            )
+        return _parsed(self.archive, line, number, json.loads)
+
+
+class NoRecordError(DataError):
+    """A line is no JSON; the message names it."""
 
 
 def _parsed(
     archive: Archive,
     line: bytes,
+    number: int,
     parse: Callable[[str], Json],
 ) -> dict[str, Json]:
-    """The JSON object of a line, in UTF-8, UTF-16 or UTF-32. parse: makes it of the line's text.
-    DataError if the line is no JSON, ParamError if it is no object; errors of parse other than
-    ValueError and RecursionError go through."""
+    """The JSON object of a line, in UTF-8, UTF-16 or UTF-32, or of one of a list of objects that is
+    written an object a line. number: of the line, from 0, for messages; parse: makes it of the
+    line's text. NoRecordError if the line is no JSON, ParamError if it is no object; errors of
+    parse other than ValueError and RecursionError go through."""
     encoding = json.detect_encoding(line)
+    where = f"{archive.reader.path}: line {number + 1:,}"
     try:
         text = line.decode(encoding, "surrogatepass")
-        record = parse(text)
+        record = parse(_of_list(text))
     except (ValueError, RecursionError) as error:
-        reason = f"is not JSON ({error})"
+        reason = f"is not JSON ({getattr(error, 'msg', error)})"
         if isinstance(error, UnicodeDecodeError):
             wrong = error.object[error.start]
             reason = f"has byte 0x{wrong:02x}, which is not {error.encoding.upper()}"
         start = line.decode("utf-8", "replace").strip()[:SHOWN]
-        raise DataError(
-            f"{archive.reader.path}: a line {reason}: {start}; decompress the file, mend that "
-            "line, and compress it again"
-        ) from None
+        # part of a document, where no line is to be mended
+        advice = WAY_OUT
+        if start.startswith("{") and start != "{":
+            advice = "decompress the file, mend that line, and compress it again"
+        raise NoRecordError(f"{where} {reason}: {start}; {advice}") from None
     if not isinstance(record, dict):
-        raise ParamError(f"{archive.reader.path}: its lines are no objects, which have names")
+        raise ParamError(f"{where}: its lines are no objects, which have names; {WAY_OUT}")
     return record
+
+
+def _of_list(text: str) -> str:
+    """A line of a list of objects without the list's bracket, or comma, before and behind its
+    object; any other line as it is."""
+    bare = text.strip()
+    inner = bare.removeprefix("[").removeprefix(",").removesuffix("]").removesuffix(",").strip()
+    is_object = inner.startswith("{") and inner.endswith("}")
+    # blanks of JSON's own are left to its parser, which names columns by them
+    return inner if is_object and inner != bare else text
