@@ -109,6 +109,7 @@ def open_arrays(path: Path, name: str) -> ArrayFile:
                 size = path.stat().st_size
                 member = _member(file, "c1", size)
                 return ArrayFile(path, name, ".npy", [member])
+        # what is no .npy must be a zip
         return ArrayFile(path, name, ".npz", _members(path))
     except UNREADABLE as error:
         reason = one_line(error)

@@ -292,7 +292,8 @@ def _of_places(frame: pd.DataFrame, names: list[str]) -> pa.Table:
 
 
 def file_of(table: pa.Table) -> bytes:
-    """Write a table as the bytes of an Arrow file (not a stream), with one dictionary a column."""
+    """Write a table as the bytes of an Arrow file (not a stream); a column of a dictionary type has
+    one dictionary in all batches then, as files must have."""
     import pyarrow as pa
 
     sink = io.BytesIO()

@@ -46,7 +46,9 @@ class ArrowSource(TableSource):
         wide: set[int],
         format: arrow_files.Format,
     ) -> None:
-        """DataError if a column's name is not UTF-8."""
+        """name: for messages. schema: of all batches; its columns' names are trimmed and made
+        different. wide: the places, from 0, of columns with integers beyond 2^53. format: how to
+        write the table again. DataError if a column's name is not UTF-8."""
         super().__init__(name, format)
         self.schema = schema
         tell = functools.partial(notices.say, name)
@@ -213,7 +215,8 @@ class ArrowFileSource(ArrowSource):
     def record_batches(self, groups: Sequence[int] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the records in Arrow's types, at most ROWS (65,536) at a time. groups: of a Parquet
         file the numbers, from 0, of the row groups to read; None: all; not looked at for an Arrow
-        file. ArrowException or OSError where it is damaged."""
+        file. ArrowException or OSError where it is damaged; of an Arrow file errors as of
+        `arrow_files.arrow_batches`."""
         import pyarrow.parquet as pq
 
         if not self.is_parquet:

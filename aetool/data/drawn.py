@@ -129,7 +129,8 @@ def _gathered(
     """Draw a sample on an engine and put it together from all pieces, as `sampled` returns it; None
     if there are no records, or if a piece has another number of them than was counted when it was
     cut, as in a text with comments: then the source is to be read here. What is unusual in a text
-    is said as notices. DataError where a piece cannot be read."""
+    is said as notices. drawer: how many to draw, and the seed. DataError where a piece cannot be
+    read."""
     sample = Sample(drawer.most)
     # results come in the order of the pieces, which the engine asks for ahead of them
     under_way: deque[pieces.Piece] = deque()

@@ -137,7 +137,7 @@ def _channels_last(pixels: PixelsOfAnyDepth) -> PixelsOfAnyDepth:
 def check_shape(name: str, shape: tuple[int, int, int]) -> None:
     """Raise DataError if pictures of this shape, (channels, height, width), are empty, have other
     channels than 1 or 3, a side of more than MAX_SIDE (4,096), or more than MAX_PIXELS (2^22)
-    values, channels counted."""
+    values, channels counted. name: of the source, for messages."""
     channels, height, width = shape
     is_too_long = max(height, width) > MAX_SIDE
     if is_too_long or channels not in (1, 3) or 0 in shape:
@@ -575,8 +575,8 @@ def _is_written_so(picture: Image.Image, pixels: Pixels | Deep, path: Path) -> b
 
 
 def _is_deeper(mode: str, path: Path) -> bool:
-    """Whether a PNG has values of 16 bits, of which Pillow reads only the upper 8. mode: by
-    Pillow's name."""
+    """Whether a PNG has values of 16 bits, of which Pillow reads only the upper 8. mode: of the
+    picture, as Pillow calls it; path: of its file."""
     if mode == "I;16":
         return False
     return decoding.depth_of_png(path) > decoding.BYTE

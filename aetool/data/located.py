@@ -32,8 +32,8 @@ class FileAt:
 
     @classmethod
     def of(cls, path: Path, name: str) -> FileAt:
-        """The file at a path, which is made absolute, with its present size; OSError if there is
-        none."""
+        """The file at a path, which is made absolute, with its present size; name: for messages.
+        OSError if there is none."""
         return cls(path.absolute(), name, path.stat().st_size)
 
     def check(self) -> None:

@@ -460,6 +460,7 @@ def _cut_alike(records: Fields, columns: int) -> bool:
     first_bytes = text[records.begin]
     begins_with_blank = np.isin(first_bytes, BLANKS)
     has_odd_field = records.kind == ODD
+    # "" of line ends: they are of several kinds, or there are blank lines
     return (
         records.columns == columns
         and records.ends != ""

@@ -576,6 +576,7 @@ class _Collector:
         year, month, day = civil(days)
         if style.widths[2] == 2:
             year = year % 100
+        # as they are written
         numbers = (month, day, year)
         if order == DAY_FIRST:
             numbers = (day, month, year)

@@ -151,6 +151,7 @@ def _numeric(match: re.Match[str]) -> Apart | None:
     if clock is None:
         return None
     widths = (len(match["a"]), len(match["b"]), len(match["c"]))
+    # a year has two digits or four, and there is one
     if 3 in widths or (widths[0] == 4 and widths[2] > 2):
         return None
     numbers = int(match["a"]), int(match["b"]), int(match["c"])

@@ -81,7 +81,8 @@ class Asked:
 
     @property
     def named(self) -> str:
-        """The name, as a user writes it, of the first option that is set; "" if none is."""
+        """The name, as a user writes it, of the first option that is set, of resize, tile, stride,
+        crop and grey in this order; "" if none is."""
         asked = {
             option("--resize"): self.resize,
             option("--tile"): self.tile,

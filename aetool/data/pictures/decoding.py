@@ -265,6 +265,7 @@ def decoded(path: Path, frame: int = 0) -> Decoded:
         _check_size(*picture.size)
         orientation = _orientation(picture)
         if frame:
+            # small copies in a TIFF have no number here
             picture.seek(_frames(picture)[frame])
             _check_size(*picture.size)
         if not frame and _is_deep_png(picture, path):

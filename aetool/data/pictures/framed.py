@@ -183,6 +183,7 @@ class FramedSource(ImageSource):
         for sight in self.source.sights:
             size = (0, 0)
             if isinstance(sight, Sight):
+                # as `Framing.seen` brings it to that size
                 width, height = framing.resize or framing.crop[-2:] or (sight.width, sight.height)
                 if width >= framing.width and height >= framing.height:
                     with contextlib.suppress(UnreadableError):

@@ -123,6 +123,7 @@ def _only(source: PictureFiles, parts: Sequence[str], verb: str) -> PictureFiles
     that says so; the source itself if there are none in these, or none in another of PARTS. verb:
     what is done with them, for the notice."""
     inside = [_part_of(name) in parts for name in source.names]
+    # without pictures in another part nothing is to be left out
     if not any(inside) or not any(_part_of(name) not in ("", *parts) for name in source.names):
         return source
     name = next(name for name, kept in zip(source.names, inside, strict=True) if kept)
