@@ -123,7 +123,7 @@ class Cells:
             # sorting rows of one width is fast, but takes the longest cell's room for each
             rows = self.fixed(width)
             # in such rows "a" and "a\0" are one, and of two words one would be lost
-            if np.array_equal(np.strings.str_len(rows), self.stop - self.start):
+            if np.array_equal(np.char.str_len(rows), self.stop - self.start):
                 levels, index = np.unique(rows, return_inverse=True)
                 different = [level.decode() for level in levels.tolist()]
                 return different, index.astype(np.int64)

@@ -450,7 +450,7 @@ def _encode_bytes(values: Array) -> Coded:
     width = values.dtype.itemsize
     places = np.arange(len(values), dtype=np.int64)
     start = places * width
-    stop = start + np.strings.str_len(values)
+    stop = start + np.char.str_len(values)
     # a dtype of no bytes cannot be viewed as any other
     buffer = np.zeros(0, np.uint8)
     if width:
@@ -462,7 +462,7 @@ def _encode_text(values: Array) -> Coded:
     """Encode a column of fixed-width texts, (n,), contiguous and in native byte order, as UTF-8,
     lone surrogates included, without the zeros that fill each up."""
     width = values.dtype.itemsize // 4
-    length = np.strings.str_len(values).astype(np.int64)
+    length = np.char.str_len(values).astype(np.int64)
     # a dtype of no characters cannot be viewed as any other
     used = np.zeros(0, np.uint32)
     if width:
