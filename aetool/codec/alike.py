@@ -54,9 +54,10 @@ class AlikeColumns:
 
     def found(self, plans: list[Plan], plan: Plan) -> None:
         """Note that a search chose `plan` for the next column, after `offered` returned None for
-        it. If that equals the plan it would have reused, but for its bins, more columns are offered
-        a plan before the next search; else the next one is searched, too. plans: of all columns
-        before it, in order."""
+        it. If neither this plan nor the one it would have reused has features, and both are equal
+        but for their bins, the columns one, two ... periods later are offered a plan, more of them
+        than before the last search, up to LONGEST_STRETCH; else the one a period later is searched,
+        too, unless `plan` has features. plans: of all columns before it, in order."""
         before = len(plans) - self.period
         place = len(plans) % self.period
         stretch = 0

@@ -110,7 +110,8 @@ class Decoder:
         ledger: Ledger | None,
     ) -> Block:
         """Decode a stored block and set its rows and first record; ArchiveError if it is damaged.
-        students: the networks to predict columns with, in place of the decoder's."""
+        students: the networks to predict columns with; `self.students` is not looked at. None:
+        those of `shared`, if there is one. ledger: as of `__call__`."""
         expected = stored.content or None
         if expected is None and students is not None:
             # without a digest of the block nobody would see that this machine's floats differ
@@ -135,10 +136,12 @@ class Archive:
     is opened (ArchiveError if they are damaged, NoArchiveError if it is no archive, DataError if
     the file cannot be read); each block when it is read. Use it in a `with` statement, or close it.
 
-    path: of the file; "-": standard input. model: offered for an archive that names one; None: it
-    is looked for where it is needed. device: what runs the model, auto, cpu, cuda or cuda:<n>.
-    lenient: damaged parts are left out instead of raising an error; `lost` says which. max_output:
-    how many bytes may be restored at most; None: as many as `limits.default_output` says.
+    path: of the file; "-": standard input. model: offered for an archive that names one; where it
+    is None, or another, the named one is looked for in the folders of $AETOOL_MODEL_PATH once it is
+    needed. device: what runs the model, auto, cpu, cuda or cuda:<n>. lenient: damaged parts are
+    left out instead of raising an error; `lost` says which. max_output: how many bytes may be
+    restored at most, beyond which ArchiveError is raised; None: as many as `limits.default_output`
+    says.
 
     content: the kind of content, which knows how blocks become records. rows: how many records.
     columns: the names of those of a table that slices and `to_pandas` restore; None: all.
@@ -194,8 +197,8 @@ class Archive:
     @property
     def format(self) -> dict[str, Json]:
         """How the source was written, by name: its "format" and what that needs, as "delimiter" and
-        "newline" of a text. From the header, or from the model where the header leaves it out;
-        BundleError if that is not there."""
+        "newline" of a text. From the header; where that leaves entries out, these from the model,
+        with errors as of `foreseen`."""
         return self.content.format(self)
 
     @property
@@ -238,10 +241,11 @@ class Archive:
 
     @property
     def facts(self) -> dict[str, Json]:
-        """The archive's "fidelity" and the facts of its footer by name: "errors" as {column:
-        {"largest": error}}, and, where the content is bytes, the SHA-256 of what is restored in
-        hexadecimal, as "sha256", or its first bytes, as "sha256_begins". BundleError or
-        ArchiveError as of `shared` where the model has the errors' units."""
+        """The archive's "fidelity", how exactly the source comes back in a word or a few, and the
+        facts of its footer by name: "errors", if there are any, as {column: {"largest": error}},
+        and, where the content is bytes, the SHA-256 of what is restored in hexadecimal, as
+        "sha256", or its first bytes, as "sha256_begins". BundleError or ArchiveError as of
+        `foreseen` where the model has the errors' units."""
         known = {"fidelity": self.content.fidelity, **self.reader.facts}
         if isinstance(known.get("errors"), list):
             errors = self.foreseen.in_numbers(known["errors"])
@@ -272,9 +276,9 @@ class Archive:
         return self.rows
 
     def choose(self, columns: Sequence[str]) -> None:
-        """Restore only the columns of these names in slices and `to_pandas`. ParamError for a name
-        that is not there, or an archive of no table. Decompressing to a file does not look at it.
-        """
+        """Restore only the columns of these names, in this order, in slices and `to_pandas`.
+        ParamError for a name that is not there, or an archive of no table. Decompressing to a file
+        does not look at it."""
         self.content.places(self, columns)
         self.columns = list(columns)
 
@@ -282,11 +286,11 @@ class Archive:
 
     @property
     def model(self) -> Bundle:
-        """The model that the archive is decoded with: the embedded one, else the one offered when
-        it was opened, or the first one with the recorded hash in the folders of $AETOOL_MODEL_PATH;
-        found once, when it is first asked for. BundleError if there is none, BundleError or
-        ArchiveError if the embedded one is damaged, ArchiveError if its code has another size than
-        the archive's."""
+        """The model that the archive is decoded with: the embedded one, else the first with the
+        recorded hash, of the one offered when it was opened and those in the folders of
+        $AETOOL_MODEL_PATH; found once, when it is first asked for. BundleError if there is none,
+        BundleError or ArchiveError if the embedded one is damaged, ArchiveError if its code has
+        another size than the archive's."""
         if self._model is None:
             self._model = self._find_model()
             quantiser = getattr(self.content, "quantiser", None)
@@ -378,9 +382,10 @@ class Archive:
     # ---- the parts of an index
 
     def beside(self, file: str) -> Archive:
-        """Open another archive in the folder of this one, which lists it, with the same options.
-        file: its name. ArchiveError if it is not there; DataError if this archive came through a
-        pipe, and so lies in no folder. The caller closes what is returned."""
+        """Open another archive in the folder of this one, which lists it, with the same device,
+        lenient, max_output and engine, but no offered model. file: its name. ArchiveError if it is
+        not there; DataError if this archive came through a pipe, and so lies in no folder; other
+        errors as of Archive. The caller closes what is returned."""
         if self.piped:
             raise DataError(
                 f"{self.reader.path}: is an index of archives that lie beside it; give its path"
@@ -410,8 +415,9 @@ class Archive:
 
     @property
     def places(self) -> list[BlockPlace]:
-        """Where each block lies in its file; of an index the blocks of all parts, numbered through,
-        from 0. To list these each part is opened, once."""
+        """Where each block lies in its file; of an index the blocks of all parts, each with offsets
+        in its part's file, numbers and first records counted through all parts, from 0. To list
+        these each part is opened, once, with errors as of `parts`."""
         if not isinstance(self.content, Parts):
             return self.reader.blocks
         if self._places is None:
@@ -422,8 +428,8 @@ class Archive:
 
     def blocks(self, first: int, last: int) -> Iterator[tuple[Block, slice]]:
         """Yield each block that has some of the rows first:last, decoded, in order, and the slice,
-        counted from the block's first row, that these are. A few threads, or the engine, decode
-        ahead.
+        counted from the block's first row, that these are; of all rows also blocks without any. A
+        few threads, or the engine, decode ahead.
 
         A damaged block raises ArchiveError, or, if lenient, is left out and noted in `lost`. Where
         all rows are read and none was lost, ArchiveError at the end unless the digest of all blocks
@@ -464,8 +470,9 @@ class Archive:
 
     def costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
         """Yield blocks, each with the bits that its records take, column by column; a few threads
-        decode ahead. wanted: the numbers of the blocks, from 0; None: all. DataError for a content
-        whose costs cannot be told by record; ArchiveError for a damaged block, also if lenient."""
+        decode ahead. wanted: the numbers of the blocks, from 0, in the order in which they are
+        yielded (of an index they always ascend); None: all. DataError for a content whose costs
+        cannot be told by record; ArchiveError for a damaged block, also if lenient."""
         if isinstance(self.content, Parts):
             yield from indexes.costs(self, wanted)
             return
@@ -497,9 +504,9 @@ class Archive:
         return Decoder(self.shared, self.students, self.pictures, count)
 
     def _block(self, number: int, ledger: Ledger | None = None) -> tuple[int, Block | ArchiveError]:
-        """Read and decode block `number`, from 0: (number, block), or (number, error) for a damaged
-        one, with the archive's name. ledger: collects the bits of each value; None: they are not
-        counted."""
+        """Read and decode the block at place `number`, from 0, of those of the reader: (number,
+        block), or (number, error) for a damaged one, with the archive's name. ledger: collects the
+        bits of each value; None: they are not counted."""
         try:
             return self._named(number, self._decoder(self.reader.block(number), ledger))
         except ArchiveError as error:
@@ -536,7 +543,8 @@ class Archive:
             yield self._named(under_way.popleft(), block)
 
     def pieces(self, first: int, last: int, wanted: Sequence[str] | None = None) -> Iterator[Piece]:
-        """Restore records first:last block by block: yields text, columns, pictures or files.
+        """Restore records first:last block by block: yields text, columns, pictures or files; of
+        some contents, as text, what stands before the records is a first piece of its own.
 
         wanted: the names of the columns to restore of a table; None: all. Where all is restored and
         no part was lost, a content whose bytes are hashed is compared with the stored SHA-256:
@@ -573,10 +581,11 @@ class Archive:
         self,
         look: Callable[[Block], None] | None = None,
     ) -> dict[str, dict[str, int]]:
-        """Bytes of the payloads of all blocks: {column's name: {coder: bytes}}. The streams of
-        small blocks, which are coded as one, count together as "streams of small blocks"; what
-        belongs to no column counts as "line ends", "irregular records" or the archive's kind. All
-        blocks are decoded for it, with errors as of `blocks`. look: is shown each of them."""
+        """Bytes of the payloads of all blocks, but for what describes the columns: {column's name:
+        {coder: bytes}}. The streams of small blocks, which are coded as one, count together as
+        "streams of small blocks", of coder "joined"; what belongs to no column counts as "line
+        ends", "irregular records" or the archive's kind. All blocks are decoded for it, with errors
+        as of `blocks`. look: is shown each of them."""
         sizes: dict[str, dict[str, int]] = {}
 
         def add(name: str, coder: str, size: int) -> None:

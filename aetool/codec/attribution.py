@@ -141,9 +141,9 @@ def _share_parts(
     column: Decoded,
     blob: bytes,
 ) -> None:
-    """Move to each cell of column `place` the bits of its sentence. blob: a varint, then a block of
-    columns, the sentences' skeletons (each with a mark for every number in it) and these numbers.
-    """
+    """Move to each cell of column `place` the bits of its sentence. blob: how many columns, as
+    varint, then a block of these: the sentences' skeletons (each with a mark for every number in
+    it) and the numbers."""
     rows = len(column.kinds)
     _, at = read_varint(blob, 0)
     inner = Ledger()

@@ -21,7 +21,8 @@ FAR = 2**61  # from 0, beyond which no residual is shifted: no bin may leave 64 
 def bins_of(r: Int, most: int) -> tuple[Int, Int]:
     """(first number, bits of a place within it), (bins,) int64 each, ascending, of the bins that
     code residuals r in fewest bits. r: (n,) int64, what a prediction leaves of values, at least
-    one; most: how many bins there may be, at least 1.
+    one; most: how many bins there may be, at least 2 (with 1 the search may not end). Where fewest
+    bits take more, the cost of a bin is doubled until they are no more than that.
 
     A bin is 2^m numbers, which begin a multiple of 2^m from the median, or from 0 (see `_origin`).
     Where residuals are more than 1024 for each different one, and these are no more than `most`,
@@ -132,7 +133,7 @@ class _Tree:
 
 
 def _tree(cells: Int, counts: Int, penalty: float) -> _Tree:
-    """The tree of intervals above the cells, with a mark at each that takes fewer bits as one bin
+    """The tree of intervals above the cells, with a mark at each that takes no more bits as one bin
     than as its best parts. cells, counts: (cells,), as `_histogram` returns them, the cells less
     the origin; penalty: bits that a bin costs."""
     frequency = counts.astype(np.float64)

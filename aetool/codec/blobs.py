@@ -41,9 +41,9 @@ def pack(
     thorough: bool = False,
     binary: bool = False,
 ) -> bytes:
-    """Compress bytes by the stage that makes them smallest; returns varint length * 8 + number of
-    the stage, then the data. Bytes that no stage makes smaller, or no more than 16, are stored as
-    they are.
+    """Compress bytes by the stage that makes them smallest; returns varint length of `raw` * 8 +
+    number of the stage, then the data. Bytes that no stage makes smaller, or no more than 16, are
+    stored as they are.
 
     wanted: the names, as in stages.KNOWN, of the stages (general compressors) to try, StopIteration
     for an unknown one; of at most stages.FEW bytes mixing is tried, too, unless quick or binary.

@@ -31,10 +31,10 @@ class BlockEncoder:
 
     rows: cells of each column; a block of at most JOINED rows stores all streams as one part.
     effort: how far to search for plans. hints: the plans of the streams of the block before,
-    adapted to this one; empty: none is taken over. shared: what a model knows of the columns.
-    period: at what distance columns are alike, 0 if none are; it counts only without hints.
-    students: the networks that predict streams; None without. `add_column` is to be called for each
-    column in order, then `description` and `all_parts`.
+    adapted to this one, None for a stream whose plan is searched; empty: all are. shared: what a
+    model knows of the columns; None without. period: at what distance columns are alike, 0 if none
+    are; it counts only without hints. students: the networks that predict streams; None without.
+    `add_column` is to be called for each column in order, then `description` and `all_parts`.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class BlockEncoder:
         self.parts: list[bytes] = []
         self.content: list[bytes] = []  # the digest of each part
         self.small: list[integers.Pushed] = []  # streams that become one part
-        self.marks: dict[int, int] = {}  # of streams that never change, by their number
+        self.marks: dict[int, int] = {}  # of streams with the model's plan, by number: how still
         self.owners: dict[int, int] = {}  # of books, by their identity: the place of a column
 
     # ---- ways to store a column
@@ -120,6 +120,7 @@ class BlockEncoder:
             described = deflate(plan.to_json())
             bits += 8.0 * len(described)
             if plan.packed is not None:
+                # the search of the plan has left the compressed values there
                 bits += 8.0 * len(stream.squeezed)
             elif len(stream.values):
                 bits += planning.bits_of(plan, stream, known)
@@ -186,7 +187,8 @@ class BlockEncoder:
             plan, prime = from_model
         else:
             plan = chosen or self._planned(stream, number)
-        if self.joined:  # it may be taken over from a larger block
+        if self.joined:
+            # it may be of a larger block: here there is one lane, and no values are packed as bytes
             plan = self.planner.small(plan)
         self.stored.append(None if from_model else plan)
         self.plans.append(plan)

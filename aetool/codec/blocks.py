@@ -170,6 +170,7 @@ def _encoded(
     payload = payload_of(head, encoder.all_parts())
     # plans that were taken over have been judged in the block before
     combines = not before and encoder.asks_others()
+    # bytes that combinations and keys save, by the estimates of the search
     saved = encoder.planner.promised / 8
     # in a small block the streams are coded as one, of which the estimate knows nothing
     saves_little = encoder.joined or saved < DOUBTFUL * len(payload)
@@ -218,7 +219,8 @@ def _head(words: dict[str, Json], encoder: BlockEncoder) -> bytes:
 
 def as_decoded(coded: Sequence[Coded], rows: int, words: dict[str, Json]) -> Block:
     """The block that decoding would return for these columns, without encoding them; its sizes and
-    digest are empty. rows: cells of each column; words: the JSON beside the columns."""
+    digest are empty. Not for pictures, nor for columns whose values are ranks in a dictionary.
+    rows: cells of each column; words: the JSON beside the columns."""
     columns = [_decoded(column, rows) for column in coded]
     return Block(dict(words), columns, rows)
 
@@ -305,6 +307,7 @@ class _Decoder:
             ledger.bits_a_letter = 8 * self.at / letters
         if not words and shared is None:
             words = dict(PLAIN_BYTES)
+        # what stands for all metas of a model where the description says nothing of columns
         nothing = None
         known_metas: Sequence[Meta] = ()
         if shared is not None:
@@ -358,7 +361,8 @@ class _Decoder:
 
     def _open_joined(self, size: int, streams: int) -> None:
         """Begin to decode the streams, `streams` in number, which are one part, the last, of `size`
-        bytes; under a shared model the marks of those that never change come first."""
+        bytes; under a shared model the marks of those that have its plans come first, and are kept
+        in `marks`: whether their values change."""
         begin = len(self.payload) - size
         self.joined = integers.Joined(self.payload[begin:])
         self.out.joined = size
@@ -540,9 +544,9 @@ def _plan_or_none(stored: Json) -> Plan | None:
 
 
 def _coder(plan: Plan) -> str:
-    """The name of the coder of a plan's stream, as shown to users: by its features "student" or
-    "parent", by its transform such as "difference" or "key", else "lzma", "numeric" or "order-0".
-    """
+    """The name of the coder of a plan's stream, as shown to users, the first that fits: "lzma" of
+    packed values, "student" by its features, by its transform such as "difference" or "key",
+    "numeric" if a bin holds several numbers, "parent" by its features, "order-0"."""
     if plan.packed is not None:
         return "lzma"
     kinds = {type(feature) for feature in plan.features}

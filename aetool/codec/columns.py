@@ -43,10 +43,11 @@ class Coded:
 
 @dataclass(eq=False)
 class Book:
-    """A dictionary of different cells, sorted, stored as a blob of the first column that uses it.
+    """A dictionary of different cells or numbers, sorted, stored as a blob of the first column that
+    uses it.
 
     blob: the dictionary, encoded as a block of its own. cells: the decoded blob, once some column
-    has needed it; until then None.
+    of cells has needed it; until then, and of numbers, None.
     """
 
     blob: bytes
@@ -58,8 +59,9 @@ class Decoded:
     """A decoded column of a block. meta: how it was stored. kinds: (rows,) int64, for every row the
     number of the kind of its cell (a value, a gap, a special text ...), as meta counts them;
     values: (n,) int64, of the cells whose kind has a value, in order; raws: (m,) int64, of the
-    cells of the last kind, if the meta has raws, else empty; blobs: bytes, still packed. book: the
-    dictionary that values are ranks in, which may be stored with another column; None without one.
+    cells of the last kind, if the meta has raws, else empty; blobs: bytes, still packed, but of
+    pictures their pixels. book: the dictionary of cells that values are ranks in, which may be
+    stored with another column; None without one.
     """
 
     meta: Meta

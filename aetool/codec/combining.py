@@ -44,8 +44,8 @@ def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterat
     two; by a weighted sum; by the same sum, as differences to the row before.
 
     A combination that does not come near yields no plan; there is none at all if fewer than FEWEST
-    rows have a value, or all of these are equal. The plans have no bins and no features yet.
-    parents: the numbers of earlier streams; known: these streams.
+    rows have a value, or those in the sample are all equal. The plans have no bins and no features
+    yet. parents: the numbers of earlier streams; known: these streams.
     """
     rows = _rows(stream, known.rows)
     if len(rows) < FEWEST or not parents:
@@ -71,9 +71,9 @@ def combinations(stream: Stream, parents: Sequence[int], known: Known) -> Iterat
 
 
 def _regressors(parents: Sequence[int], known: Known, rows: Int) -> list[_Regressor]:
-    """Each parent stream at the sampled rows, then at the row before each, but for those that are
-    constant there or whose values are 2^52 or more apart. known: the streams so far; parents:
-    numbers of streams; rows: (sampled rows,)."""
+    """Each parent stream at the sampled rows, then at the row before each, parent by parent, but
+    for those that are constant there or whose values are 2^52 or more apart. known: the streams so
+    far; parents: numbers of streams; rows: (sampled rows,)."""
     regressors = []
     for parent in parents:
         for lag in (0, 1):
@@ -111,7 +111,7 @@ def _pursued(target: Float, regressors: Sequence[_Regressor]) -> Combination | N
     """Choose at most MOST_TERMS regressors and factors whose weighted sum comes nearest to the
     target, (sampled rows,), adding one as long as it lowers the mean error to at most LEAST_GAIN of
     what it was. Both are counted from their means. None if none does, or factors are too large to
-    store."""
+    store, or those of all are left out, as of `_terms`."""
     if not regressors:
         return None
     centred_values = [one.values - one.values.mean() for one in regressors]
@@ -211,10 +211,11 @@ def _product_of_two(
     second: _Regressor,
     rows: Int,
 ) -> Combination | None:
-    """The product of two regressors, times a factor, over a divisor, that comes near to the target
-    in the share MATCHING of some sampled rows; None if none does, or the product of the two is 0 in
-    one of these rows, or beyond 2^52. rows: (k,), their places among the sampled rows; target:
-    (k,), its values there. The lag of both must be 0."""
+    """The product of two regressors, times a factor, over a divisor, that is at most 1 off the
+    target in at least the share MATCHING of some sampled rows; None if none is, or the product of
+    the two is 0 in one of these rows or beyond 2^52, or the factor would be 0 or, as the divisor,
+    above MOST_FACTOR. rows: (k,), their places among the sampled rows; target: (k,), its values
+    there. The lag of both must be 0."""
     product = first.values[rows] * second.values[rows]
     if not product.all() or np.abs(product).max() > LARGEST:
         return None

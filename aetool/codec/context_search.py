@@ -154,8 +154,8 @@ class ContextSearch:
 
     def of_others_by_cost(self, symbols: rans.U16) -> list[Feature]:
         """The features that are classes of another stream's symbols, in the order of the bits that
-        `symbols` take with each feature alone, fewest first. symbols: (n,), of all values of the
-        stream."""
+        the sample takes of `symbols` with each feature alone, fewest first. symbols: (n,), of all
+        values of the stream."""
         alphabet = int(symbols.max(initial=0)) + 1
         part = symbols[self.rows]
         by_cost: list[tuple[float, int, Feature]] = []
@@ -209,6 +209,7 @@ class ContextSearch:
             edges = classes_of(symbols, plan.bins, min(plan.bins, MAX_CLASSES))
             classes = integers.classes_of_symbols(edges, plan.bins)
             marks = rans.repeats(symbols, classes, size)
+            # nothing that came again, or one of the classes, each short or long ago
             radix = 2 * len(edges) + 3
             yield Candidate.of(Repeat(edges, size), marks[self.rows], radix)
         if plan.transform is Transform.KEYED:
@@ -219,14 +220,15 @@ class ContextSearch:
     def _of_others(self) -> list[Candidate]:
         """The features of earlier streams that may become context: classes of their symbols or
         values, and whether they changed. They are the same under every plan. Of features with equal
-        values in the sample only the first is kept; of a stream of a single symbol, none. Computed
-        once."""
+        values in the sample only the first is kept; none of a stream whose alphabet is one symbol,
+        with a value in every row of the sample. Computed once."""
         sample = self._sample()
         here = Stream(NO_INTEGERS)
         candidates: list[Candidate] = []
         for parent in self.parents:
             values = sample.values[parent]
             symbols = sample.symbols[parent]
+            # with the symbol of rows without a value, which is behind the others
             alphabet = self.known.alphabets[parent] + 1
             if alphabet < 3 and int(symbols.max(initial=0)) == 0:
                 continue

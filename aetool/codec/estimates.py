@@ -37,9 +37,10 @@ def sample_rows(count: int, size: int) -> Rows:
 
 
 def outline(values: Int) -> Float32:
-    """A short vector that outlines a column, (OUTLINE,) float32: the inverse hyperbolic sine of
-    some of its values, in order, shifted to mean 0 and scaled to length 1; 0 behind those of a
-    shorter column. The product of two outlines tells how their columns correlate, -1 to 1, large
+    """A short vector that outlines a column, (OUTLINE,) float32: some of its values, in order, less
+    their median and over their mean distance from it, of each the inverse hyperbolic sine, all
+    shifted to mean 0 and scaled to length 1; 0 behind those of a shorter column, and all of equal
+    values. The inner product of two outlines tells how their columns correlate, -1 to 1, large
     values weighing less than in the usual correlation. values: (n,), at least one."""
     part = _some_of(values, OUTLINE)[:OUTLINE]
     part -= np.median(part)

@@ -153,7 +153,8 @@ def joined(pictures: Iterable[Picture]) -> Iterator[Picture]:
 
 def _is_worth(picture: images.PlainPicture) -> bool:
     """Whether a picture with a palette has enough pixels to be stored by pixel, LEAST_PIXELS for
-    each colour; True of one without; icons have not, and are smaller as bytes of files."""
+    each byte of its colours, three a colour; True of one without. Icons have not, and are smaller
+    as bytes of files."""
     if picture.palette is None:
         return True
     return picture.pixels.size >= LEAST_PIXELS * len(picture.palette.colours)

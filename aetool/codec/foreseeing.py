@@ -33,7 +33,8 @@ LEAST_LONG = 4  # bytes of a number on average: shorter ones are their own best 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """The cells of a column, as bytes: cell i is buffer[start[i]:stop[i]]."""
+    """The cells of a column, as bytes: cell i is buffer[start[i]:stop[i]]. buffer: (bytes,) uint8;
+    start, stop: (n,) int32."""
 
     buffer: Bytes
     start: I32
@@ -43,18 +44,20 @@ class Cells:
         return len(self.start)
 
     def part(self, first: int, last: int) -> Cells:
-        """Cells first:last."""
+        """Cells first:last, counted from 0; they share the buffer."""
         return Cells(self.buffer, self.start[first:last], self.stop[first:last])
 
     def encode(self, meta: Meta | None, bound: Fraction | None) -> Coded:
-        """The column as `textual.encode` encodes it, by a foreseen meta if there is one."""
+        """The column as `textual.encode` encodes it. meta: a foreseen one, by which it is stored;
+        None: one is chosen. bound: the largest error of its numbers; None: exact."""
         return textual.encode(self.buffer, self.start, self.stop, meta, bound)
 
 
 def meta_for(cells: Cells, bound: Fraction | None, effort: planning.Effort) -> Meta:
-    """The meta by which a shared model foresees a column, learned from its cells. bound: the
-    largest error of its numbers; None: exact. effort: how far plans are searched where ways are
-    compared."""
+    """The meta by which a shared model foresees a column, learned from its cells: of several, the
+    one that, learned from the first of them, takes fewest bits for the next; of a short column the
+    usual one. bound: the largest error of its numbers; None: exact. effort: how far plans are
+    searched where ways are compared."""
     ways = _ways(cells, bound)
     count = len(cells)
     learned_rows = int(LEARNED * count)
@@ -75,7 +78,7 @@ def meta_for(cells: Cells, bound: Fraction | None, effort: planning.Effort) -> M
 
 def _ways(cells: Cells, bound: Fraction | None) -> list[Meta]:
     """The metas by which the cells can be stored, the usual one first, that other files' cells can
-    be stored by, too."""
+    be stored by, too; with a bound the usual one alone. bound: as of `meta_for`."""
     usual = cells.encode(None, bound)
     ways = [usual.meta]
     if bound is not None:
@@ -90,8 +93,9 @@ def _ways(cells: Cells, bound: Fraction | None) -> list[Meta]:
 
 
 def _may_be_levels(cells: Cells) -> bool:
-    """Whether numbers are long, and each comes so often, that their ranks among each other may take
-    fewer bits."""
+    """Whether a column's cells are so long, at least LEAST_LONG bytes on average, and each comes
+    so often, LEAST_REPEATED times on average, that their ranks among each other may take fewer
+    bits. False for more than MOST_LEVELS different ones."""
     length = cells.stop - cells.start
     if length.mean() < LEAST_LONG:
         return False
@@ -115,8 +119,9 @@ def _bits(
     bound: Fraction | None,
     effort: planning.Effort,
 ) -> float:
-    """About how many bits the cells `after` take, by a meta, plans and counts that were learned
-    from those `before`, without looking at other columns."""
+    """About how many bits the cells `after` take, by plans and counts that were learned from those
+    `before`, stored as `meta` says, without looking at other columns. bound, effort: as of
+    `meta_for`."""
     widened = _widened(meta, before)
     learned = before.encode(widened, bound)
     judged = after.encode(widened, bound)
@@ -124,10 +129,12 @@ def _bits(
     bits = 8.0 * sum(map(len, judged.blobs))
     known = Known(len(before))
     known_of_judged = Known(len(after))
+    # bins need not hold every residual: other files have others
     planner = planning.Planner(known, effort, complete=False)
     pairs = zip(learned.streams, judged.streams, strict=True)
     for number, (stream, other) in enumerate(pairs):
         plan = planner.plan(stream, number)
+        # one lane, as in the plans that a model has
         plan = plan.but(lanes_log=0)
         symbols = _symbols(plan, stream, known)
         prime = counts_of(plan, stream, symbols, known)
@@ -141,15 +148,16 @@ def _bits(
 
 
 def _symbols(plan: Plan, stream: Stream, known: Known) -> rans.U16:
-    """The symbols of a stream by a plan: uint16, one for each value."""
+    """The symbols of a stream by a plan: (n,) uint16, one for each value. known: the streams before
+    it."""
     residuals = transforms.residuals(plan, stream, known)
     return integers.symbols_of(plan, residuals)
 
 
 def _widened(meta: Meta, cells: Cells) -> Meta:
-    """A copy of a column's meta that can also store the cells of other files: one of levels has the
-    MOST_LEVELS most frequent cells, numbers among them in their order; one of a pattern gets a
-    kind for odd cells."""
+    """A column's meta in a form that can also store the cells of other files: in place of one of
+    levels a new one with the MOST_LEVELS most frequent cells, in the order of `_levels`; of a
+    pattern a copy with a kind for odd cells; any other is returned as it is."""
     if isinstance(meta, LevelMeta):
         return LevelMeta(levels=_levels(cells))
     # another file may have cells of another pattern
@@ -159,8 +167,9 @@ def _widened(meta: Meta, cells: Cells) -> Meta:
 
 
 def _levels(cells: Cells) -> tuple[str, ...]:
-    """The MOST_LEVELS most frequent different cells: in ascending order if all are numbers, so that
-    near numbers are near levels; else the most frequent first."""
+    """The MOST_LEVELS most frequent different cells, or all of fewer, as texts, a character for
+    each byte: in ascending order if all are numbers, so that near numbers are near levels; else the
+    most frequent first."""
     levels = spans.levels(
         cells.buffer,
         cells.start,

@@ -61,9 +61,10 @@ class OpenPart:
 
 
 def part(index: Archive, content: Parts, number: int) -> Archive:
-    """Open part `number`, from 0, of an index. ArchiveError where its file is missing, or is not
-    the one that the index was written for, nor, if lenient, what is left of a file that ends early;
-    DataError where the index came through a pipe. content: the index's. The caller closes it."""
+    """Open part `number`, from 0, of an index. ArchiveError where its file is missing or damaged,
+    or is not the one that the index was written for; if lenient, a damaged archive that is no index
+    is taken whichever it is, its `lost` saying what is missing. DataError where the index came
+    through a pipe. content: the index's. The caller closes it."""
     known = content.parts[number]
     opened = index.beside(known.file)
     has_its_size = (opened.rows, opened.reader.size) == (known.rows, known.size)
@@ -137,9 +138,9 @@ def blocks(index: Archive, first: int, last: int) -> Iterator[tuple[Block, slice
 
 
 def costs(index: Archive, wanted: Sequence[int] | None) -> Iterator[tuple[Block, Costs]]:
-    """Yield blocks with the costs of their records, as Archive.costs does. wanted: numbers of
-    blocks, counted through all parts from 0; None: all. ArchiveError for a damaged block, also if
-    lenient."""
+    """Yield blocks with the costs of their records, as Archive.costs does, in the order of the
+    index. wanted: numbers of blocks, counted through all parts from 0; None: all. ArchiveError for
+    a damaged block, also if lenient."""
     chosen_blocks = None if wanted is None else set(wanted)
     blocks_before = 0
     for opened in index.parts(0, index.rows):

@@ -104,7 +104,7 @@ def contexts(
     symbols: the stream's own, which only the encoder has; the repeats in them are then part of
     base. None: the decoder finds repeats symbol by symbol, as layout says. prime: (contexts,
     alphabet), counts that tables begin with; None: none. ArchiveError if a feature asks for what is
-    not there, or tables would be too large.
+    not there, the stream's own symbol is a feature behind others, or tables would be too large.
     """
     alphabet = plan.alphabet
     own: U8 | None = None
@@ -129,6 +129,7 @@ def contexts(
             radix = 2 * classes + 1
             place = len(radices)
             size = feature.size
+            # without symbols one 0 holds the feature's place among the digits of base
             marks = np.zeros(1, np.uint32)
             if symbols is not None:
                 marks = rans.repeats(symbols, match, size)
@@ -206,8 +207,9 @@ def feature_of(feature: Feature, stream: Stream, known: Known) -> tuple[U32, int
 class Pushed:
     """A stream as the entropy coder takes it.
 
-    pairs: (n,), the frequency and start of each symbol, as `rans.forward` returns them; raw: the
-    places within bins as bits, or the stream compressed as bytes; lanes: how many coders take
+    pairs: (n,), the frequency and start of each symbol, as `rans.forward` returns them, empty where
+    symbols take no bits; raw: the places within bins as bits, or the stream compressed as bytes, or
+    how far the one value of a still stream is from the usual one; lanes: how many coders take
     turns. usual: whether all symbols are the plan's usual one and there are no raw bits, so that
     nothing need be stored; true of a stream of no values, false where values are compressed as
     bytes.
@@ -295,8 +297,8 @@ def encode(
     prime: Counts = None,
 ) -> bytes:
     """Encode a stream by its plan, and add it to `known`; prime: as of `contexts`, with its errors.
-    Returns b"" if all symbols are the usual one, the squeezed bytes if the plan packs, else varint
-    length of rANS, rANS, raw bits."""
+    Returns the squeezed bytes if the plan packs; b"" if all symbols are the usual one and take no
+    raw bits; else varint length of rANS, rANS, raw bits."""
     pushed = forward(plan, stream, known, prime)
     if pushed.usual:
         return b""
@@ -422,7 +424,8 @@ class Source:
     ) -> U16:
         """Decode the `count` symbols of the stream; if there are no bytes, all are the plan's usual
         one. Takes their bytes off `data`. base, layout: as `contexts` returns them to a decoder.
-        ArchiveError if these are too few or too many."""
+        ArchiveError if the bytes are too few or too many, or if there are none and no usual symbol
+        either."""
         if not self.data:
             usual = _usual(plan, layout)
             return np.full(count, usual, np.uint16)
@@ -470,7 +473,7 @@ class Joined(Source):
         layout: Contexts,
     ) -> U16:
         """Decode the next `count` symbols of what all streams share. base, layout: as `contexts`
-        returns them to a decoder; ArchiveError if they end too early."""
+        returns them to a decoder; ArchiveError if what they share ends too early."""
         if layout.alphabet < 2 or not count:
             return np.zeros(count, np.uint16)
         if self.chain is None:

@@ -150,8 +150,10 @@ def split(text: bytes) -> list[bytes]:
 
 def encode(text: bytes) -> tuple[list[Coded], int, dict[str, object]]:
     """Encode a text of whole lines: (columns of a block, how many lines, the block's JSON beside
-    the columns). The first column has the numbers of frames, the others a column of values each.
-    Lines that are not alike become one column of bytes, with no JSON."""
+    the columns). The first column has for each line the number of its frame, the others a column
+    of values each; the JSON is {"frames": a list, for each frame [its parts as texts, a character
+    for each byte, the numbers of its values' columns, from 0]}. Lines that are not alike become one
+    column of bytes, with no JSON, {}."""
     lines = split(text)
     cut_lines = Lines()
     for line in lines:
@@ -232,7 +234,7 @@ def keys_of(block: Block) -> list[str]:
 
 def key_text(key: bytes) -> str:
     """A key, with quotes and colon as it is written, as people read it, without them; "value" for
-    b"", the key of values in no object."""
+    b"", the key of values in no object, and for a key without characters."""
     name = key.rstrip(b": \t")
     return _unquoted(name) or "value"
 
@@ -295,8 +297,8 @@ def _check_size(
     columns: Sequence[cells.CellColumn],
 ) -> None:
     """Raise ArchiveError if all lines together would take more bytes than a block may; called
-    before any line is put together. frame_of: (lines,), the number of each one's frame; columns: of
-    values, by number."""
+    before any line is put together. frames: for each its parts and the numbers of its values'
+    columns; frame_of: (lines,), the number of each one's frame; columns: of values, by number."""
     lengths = [column.lengths() for column in columns]
     size = 0
     for number, (frame, places) in enumerate(frames):

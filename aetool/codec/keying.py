@@ -123,9 +123,9 @@ class Keying:
         return self.looked_at[number]
 
     def _alike(self, number: int, before: int) -> list[int]:
-        """The numbers of the streams below `before` whose keys are at least to the share IN_COMMON
-        also keys of stream `number`. Only streams that `plans` has looked at are compared; `number`
-        must be one of these, and have keys."""
+        """The numbers of the streams below `before` that have keys of stream `number`: at least the
+        share IN_COMMON of the keys of whichever of the two has fewer. Only streams that `plans` has
+        looked at are compared; `number` must be one of these, and have keys."""
         keys = self.looked_at[number]
         assert keys is not None
         alike = []

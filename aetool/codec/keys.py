@@ -60,7 +60,8 @@ class Course:
         if others is None:
             others = np.zeros(0, np.int64), np.zeros(0, np.int64)
             rows = np.full(len(keys), -1)
-        # row by row: the other pair's, then the stream's own, if it has one
+        # row by row: the other pair's, then the stream's own, if it has one: before the latter are
+        # row + 1 of the other pair's, none where every row is -1, and those of its own so far
         places = rows + 1 + np.arange(len(keys))
         size = len(keys) + len(others[0])
         known = np.ones(size, np.bool_)

@@ -120,6 +120,7 @@ class Ledger:
             base, layout = integers.contexts(plan, stream, known, prime, symbols)
             lanes = 1 << plan.lanes_log
             pairs = rans.forward(symbols, base, layout, lanes)
+            # the upper half of a pair is the frequency, of 2^PRECISION
             frequencies = (pairs >> 16).astype(np.float64)
             taken = widths + rans.PRECISION - np.log2(frequencies)
             contexts = rans.contexts_of(symbols, base, layout, lanes)
@@ -135,6 +136,7 @@ class Ledger:
         """Move the bits that describe a plan's bins from overhead to the cells, in equal parts to
         those in each bin. symbols: (n,), the number of the bin of each value, that behind the last
         for none. In `judged` the first values of a stream, which nothing predicts, pay none."""
+        # a plan is stored as JSON: the steps from bin to bin, and their widths if any is not 0
         letters = np.array(
             [len(str(step)) + 1 for step in np.diff(plan.starts, prepend=0).tolist()]
         )
@@ -250,6 +252,7 @@ def by_all_others(
     context = used // alphabet
     symbol = used % alphabet
     likely = np.full(len(used), 1 / alphabet)
+    # from one table for all contexts, feature by feature, to that of each context
     for level in range(len(layout.radices) + 1):
         finer = int(np.prod(layout.radices[level:], dtype=np.int64))
         of_level = counts.reshape(-1, finer, alphabet).sum(axis=1)

@@ -73,8 +73,8 @@ class Quantiser:
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> Quantiser:
         """The quantiser that `to_json` wrote; ValueError if it has more or fewer steps than
-        centres, a unit that there is not, or a number that is not finite, KeyError or TypeError for
-        other JSON."""
+        centres, a unit that there is not, or a number that is not finite, KeyError, TypeError,
+        ValueError or OverflowError for other JSON."""
         centre = _floats_from_hexadecimal(data["centre"])
         step = _floats_from_hexadecimal(data["step"])
         kept = np.array(data["kept"], dtype=np.int64)
@@ -87,7 +87,8 @@ class Quantiser:
 
 
 def _floats_from_hexadecimal(texts: list[str]) -> Float:
-    """(n,) float64: numbers that float.hex wrote, bit for bit; ValueError for other texts."""
+    """(n,) float64: numbers that float.hex wrote, bit for bit; ValueError for texts that are no
+    hexadecimal numbers, OverflowError for one beyond the range of floats."""
     return np.array([float.fromhex(text) for text in texts])
 
 
@@ -239,8 +240,9 @@ def bound_of_error(x: Float, mean_square: float, decimals: int | None) -> Fracti
 
 
 def _ladder(first: float, last: float) -> Float:
-    """Error bounds to try, ascending from `first` to `last`, each LADDER times the one before,
-    (bounds,); both are above 0; `last` alone if it is the smaller one."""
+    """Error bounds to try, ascending from `first` to `last`, (bounds,): each LADDER times the one
+    before, but not above `last`, which may come more than once. Both are above 0; `last` alone if
+    it is the smaller one."""
     if first > last:
         return np.array([last])
     exponent = np.log(last / first) / np.log(LADDER)

@@ -106,8 +106,8 @@ class Meta:
         return (self.kinds > 1) + (self.valued > 0) + self.has_raws
 
     def to_json(self) -> dict[str, Json]:
-        """The meta as a JSON object, as it is stored; fields that have their default are left
-        out."""
+        """The meta as a JSON object, as it is stored: of a meta without fields "k", the kind,
+        alone; subclasses add their fields, most of them only where they are not the default."""
         return {"k": self.kind}
 
     @classmethod
@@ -588,7 +588,8 @@ class IntegerMeta(NumberedMeta):
     """Whole numbers, some of which may be missing.
 
     has_gaps: whether some are missing. multiple: the factor that makes the numbers of the stored
-    values. allowed: instead, the largest error of numbers rounded to a grid; 0: exact. limbs: how
+    values. allowed: instead, the largest error of numbers rounded to multiples of 2 * allowed + 1,
+    of which the factors are stored; 0: exact. limbs: how
     many columns of 64 bits each a decimal of Arrow takes, this one counted, 1 to 4. dictionary: the
     number of the Arrow dictionary that the numbers are indices into; None: they are numbers.
     """
@@ -645,7 +646,8 @@ class IntegerMeta(NumberedMeta):
 @dataclass(frozen=True)
 class Decimals:
     """Floats stored as whole numbers over 10^places. places: 0 to 15. allowed: the largest error,
-    in units of 10^-places, of numbers rounded to a grid; 0: exact. single: the quotient is first
+    in units of 10^-places, of numbers rounded to multiples of 2 * allowed + 1 such units, of which
+    the factors are stored; 0: exact. single: the quotient is first
     rounded to a 32-bit float."""
 
     places: int
@@ -714,8 +716,8 @@ class RealMeta(NumberedMeta):
 
     @classmethod
     def parsed(cls, stored: Stored) -> RealMeta:
-        """The meta that `to_json` wrote; ArchiveError as of `numerals_of`, or for a value out of
-        range; ValueError for a spacing that is no float."""
+        """The meta that `to_json` wrote; errors as of `numerals_of`, and ArchiveError for another
+        value out of range."""
         return cls(
             numerals=numerals_of(stored),
             has_gaps=flag(stored, "z"),
@@ -727,8 +729,9 @@ class RealMeta(NumberedMeta):
 
 def numerals_of(stored: Stored) -> Numerals:
     """Read from a meta's JSON how floats are stored; ArchiveError unless it is just one of three
-    ways, as decimals ("d"), multiples ("g") or bits ("b"), with numbers in their range, or
-    ValueError for a distance that is no hexadecimal float."""
+    ways, as decimals ("d", also with "q" or "o", not both), multiples ("g") or bits ("b"), with
+    numbers in their range; ValueError for a distance that is no hexadecimal float, OverflowError
+    for one beyond the range of floats."""
     ways = [letter for letter in "dgb" if letter in stored]
     if len(ways) != 1 or (ways != ["d"] and ("q" in stored or "o" in stored)):
         raise refused("floats must be told in one way")
@@ -772,7 +775,7 @@ KNOWN: dict[str, type[Meta]] = {
 
 def from_json(stored: Json) -> Meta:
     """The meta of a column, of the class that its "k" names, by the JSON that `to_json` wrote;
-    ArchiveError for anything else."""
+    ArchiveError for anything else, but OverflowError for a spacing beyond the range of floats."""
     kind = stored.get("k") if isinstance(stored, Mapping) else None
     known = KNOWN.get(kind) if isinstance(kind, str) else None
     if known is None:

@@ -157,6 +157,7 @@ class Mixer:
         for slot in self.slots:
             logit = 0
             if slot.met[node]:
+                # from 65,536ths to 4096ths, which the table is by
                 logit = STRETCH[slot.chances[node] >> 4]
             self.inputs.append(logit)
         self.inputs.append(self._foretold_by_match())
@@ -273,9 +274,9 @@ class Mixer:
             self.slots.append(slot)
 
     def _foretold_by_match(self) -> int:
-        """The logit of the next bit, in 256ths, by the longest earlier stretch that equals the last
-        bytes: the bit that followed there is expected here. 0 without such a stretch, or if this
-        byte already differs from the one there. Sets `foretold` to (class of the match's length,
+        """The logit of the next bit, in 256ths, by the match, an earlier stretch that equals the
+        last bytes: the bit that followed there is expected here. 0 without a match, or if this byte
+        already differs from the one there. Sets `foretold` to (class of the match's length,
         expected bit); None where it returns 0 for that."""
         self.foretold: tuple[int, int] | None = None
         if not self.length:
@@ -351,7 +352,8 @@ class Mixer:
 
     def _contexts(self) -> None:
         """Compute the ten contexts by which the next byte is predicted, and set `hashes` to a hash
-        of each: of the last 0 to 6 bytes, and of the field with what stands before or above it."""
+        of each: six of as many last bytes as ORDERS says, and four of the field so far or its
+        number, alone and with what stands before or above it."""
         text = self.text
         # the last bytes, the latest first; zeros before the text's begin
         longest = max(ORDERS)
@@ -385,9 +387,10 @@ class Mixer:
         ]
 
     def _follow(self, byte: int) -> None:
-        """Update `match` and `length` for a byte that was added: the earlier place in the text
-        whose preceding bytes equal the last ones, and how many do; length 0 if there is no such
-        place."""
+        """Update `match` and `length` for a byte that was added: an earlier place in the text whose
+        preceding bytes equal the last ones, and how many are known to, at most LONGEST_MATCH. A
+        match is kept while the byte behind it is the one that came; else the latest place with the
+        same hash of LEAST_MATCH bytes is taken. length 0 without a match."""
         text = self.text
         if self.length and text[self.match] == byte:
             self.length += self.length < LONGEST_MATCH
@@ -408,8 +411,9 @@ class Mixer:
         self.places[place] = len(text)
 
     def _common_bytes(self, place: int) -> int:
-        """How many bytes before a place in the text equal the last ones, at most LONGEST_ANEW: 0
-        where another stretch has the same hash. place: behind the stretch."""
+        """How many bytes before a place in the text equal the last ones, at most LONGEST_ANEW:
+        fewer than LEAST_MATCH, mostly 0, where another stretch has the same hash. place: behind the
+        stretch."""
         text = self.text
         most = min(LONGEST_ANEW, place)
         length = 0

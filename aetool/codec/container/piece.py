@@ -94,8 +94,8 @@ def is_sealed(piece: bytes) -> bool:
 
 def sealed_length(data: bytes) -> int | None:
     """How many bytes the archive of one piece is long that `data` begins with, other bytes behind
-    it: the shortest begin that ends with its own digest; None if there is none among the first
-    COPIED_FROM bytes."""
+    it: the shortest begin that ends with its own digest; None if there is none with fewer than
+    COPIED_FROM bytes before the digest."""
     # the digest of every beginning, each from the one before
     hasher = hashlib.blake2b(digest_size=DIGEST)
     for end in range(min(len(data) - DIGEST + 1, COPIED_FROM)):

@@ -104,9 +104,10 @@ class Reader:
         return ArchiveError(f"{self.path}: damaged: {why.removeprefix('damaged: ')}")
 
     def block(self, index: int) -> StoredBlock:
-        """Read block `index`, from 0 (an archive of one piece has only one, whatever is asked for);
-        ArchiveError, which does not name the file, unless head, place and payload are those that
-        its digest was made of, IndexError for a block that there is not."""
+        """Read the block at place `index`, from 0, of `blocks` (an archive of one piece has only
+        one, whatever is asked for); ArchiveError, which does not name the file, unless head, place
+        and payload are those that its digest was made of, IndexError for a block that there is
+        not."""
         if self._only_block is not None:
             return self._only_block
         try:

@@ -29,12 +29,12 @@ UNREADABLE = (ArchiveError, *SENSELESS)
 class RecoveringReader(Reader):
     """Opens a damaged archive as far as it can be read: a broken header is replaced by its copy in
     the footer, and blocks are searched by their marks. `lost` has a line for each missing part.
-    ArchiveError only if neither header nor footer can be read, or an archive in one piece does not
-    fit its layout; DataError if the file cannot be opened."""
+    ArchiveError if neither the header nor a copy of it can be read (small archives have none),
+    or an archive in one piece does not fit its layout; DataError if the file cannot be opened."""
 
     def _open(self) -> None:
         """Set the attributes from the parts of the file that can be read, and note the others in
-        `lost`; DamageError if neither header nor footer can be."""
+        `lost`; DamageError if neither the header nor a copy of it in the footer can be."""
         base = next(self._marks(MAGIC), -1)
         if base > 0:
             self.lost.append(f"{base} bytes before the archive, which are not of it")

@@ -43,10 +43,10 @@ class Writer:
 
     file: empty, opened for writing bytes. header: JSON; sections: bytes by name, written before the
     blocks, such as an embedded model. model: the SHA-256, in hexadecimal, of a model that decoding
-    needs and that is not embedded; "" without. may_be_one_piece: whether an archive of one block,
-    and of fewer than COPIED_FROM bytes, may be written as one piece. blocks: where each block was
-    written, [] for an archive in one piece; rows: records written so far, those of a block that
-    waits not counted.
+    needs and that is not embedded; "" without. may_be_one_piece: whether an archive of at most one
+    block, without sections and of fewer than COPIED_FROM bytes, may be written as one piece.
+    blocks: where each block was written, [] for an archive in one piece; rows: records written so
+    far, those of a block that waits not counted.
     """
 
     file: BinaryIO
