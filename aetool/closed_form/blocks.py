@@ -17,10 +17,10 @@ FEWEST_ROWS = 128  # of however many numbers each
 
 
 def in_blocks(batches: Batches, numbers: int | None = None) -> Iterator[Features]:
-    """Regroup rows into batches of BLOCK rows, whatever batches they came in, the last of what
-    remains; pictures are flattened. Of no rows there is no batch. numbers: the most values that a
-    block may hold, so that wide rows come in smaller blocks, though of FEWEST_ROWS rows at
-    least."""
+    """Regroup rows into batches of BLOCK (8,192) rows, whatever batches they came in, the last of
+    what remains; pictures are flattened. Of no rows there is no batch. numbers: the most values
+    that a block may hold, so that wide rows come in smaller blocks, though of FEWEST_ROWS (128)
+    rows at least."""
     size = BLOCK
     pending: list[Features] = []
     count = 0
@@ -46,14 +46,14 @@ def in_blocks(batches: Batches, numbers: int | None = None) -> Iterator[Features
 
 def rows_of_numbers(numbers: int, features: int, most: int) -> int:
     """How many rows of `features` features a block may have so that it holds at most `numbers`
-    numbers: from FEWEST_ROWS, though they may hold more, to `most`."""
+    numbers: from FEWEST_ROWS (128), though they may hold more, to `most`."""
     return max(FEWEST_ROWS, min(most, numbers // max(1, features)))
 
 
 def few_rows(batches: Batches) -> Float:
-    """A sample of rows at even distances, (n, features) float64: at most about 8,000 of them, and
-    of wide rows only as many as hold FEW_NUMBERS numbers, but 128 at least where there are as many.
-    There must be a row."""
+    """A sample of rows at even distances, (n, features) float64: all of few rows, else each second,
+    third and so on, so that at most about 8,000 are left, or of wide rows as many as hold
+    FEW_NUMBERS (1,048,576) numbers, or 128 if that is more. There must be a row."""
     rows = sum(len(batch) for batch in batches)
     features = max((batch[:1].size for batch in batches), default=1)
     most = rows_of_numbers(FEW_NUMBERS, features, FEW_ROWS)

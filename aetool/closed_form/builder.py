@@ -250,8 +250,8 @@ class Builder:
 
     def squared_distances(self, x: Value, rows: Float) -> Value:
         """For each record the squared distance of its features x, (batch, features), to each of
-        `rows`, (k, features), without context and less the record's own sum of squares, which is
-        the same for all rows: (batch, k)."""
+        `rows`, (k, features), which are 0 in context features, without context and less the
+        record's own sum of squares, which is the same for all rows: (batch, k)."""
         # |x - r|^2 without |x|^2 is |r|^2 - 2 x r, one product of matrices for all rows
         square = (rows**2).sum(axis=1)
         judged = self.scored(x)

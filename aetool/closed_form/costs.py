@@ -272,7 +272,8 @@ def plain_error(
 
 def _at_least_once(g: Builder, prior: Float) -> Float:
     """How often each flag or level occurs, (features,), raised where it never did to what it would
-    be had it occurred once. prior: (features,), the shares of rows."""
+    be had it occurred once, 1e-6 where it is not known how many rows were fitted. prior:
+    (features,), the shares of rows."""
     once = NEVER
     if g.rows:
         once = 1 / (g.rows + 1)

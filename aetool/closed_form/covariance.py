@@ -25,9 +25,9 @@ class Moments:
     cov: Float
 
     def axes(self, rounding: Float | None = None) -> tuple[Float, Float]:
-        """(variances (features,) along the principal axes, rising, plus AXIS_NOISE; axes (features,
-        features), one a column). rounding: (features,), a variance added to each feature's; None
-        for none."""
+        """(variances (features,) along the principal axes, rising, plus AXIS_NOISE (0.001); axes
+        (features, features), one a column). rounding: (features,), a variance added to each
+        feature's; None for none."""
         cov = self.cov
         if rounding is not None:
             cov = cov + np.diag(rounding)
@@ -39,7 +39,7 @@ class Moments:
     def squares(self, batches: Batches, rounding: Float | None = None) -> Float:
         """(rows,): the squared Mahalanobis distance from the mean of each row in batches, of which
         there must be one. rounding: (features,), a variance added to each feature's; None for none.
-        AXIS_NOISE is added to each variance in any case."""
+        AXIS_NOISE (0.001) is added to each variance in any case."""
         noise = np.full(len(self.mean), AXIS_NOISE)
         if rounding is not None:
             noise += rounding
@@ -101,9 +101,9 @@ def moments(batches: Batches, weights: Float | None = None) -> Moments:
     """The mean and covariance of rows in batches, in one pass and in float64. weights: (rows,), 0
     or more, or None for 1 each. DataError if there are no rows, or no weight.
 
-    The rows are summed in blocks of BLOCK, and the sums of blocks put together two by two, those
-    two by two, and so on: what comes out is the same bit for bit, whatever batches the rows came
-    in, and errors of rounding grow by the logarithm of their number.
+    The rows are summed in blocks of BLOCK (8,192), and the sums of blocks put together two by two,
+    those two by two, and so on: what comes out is the same bit for bit, whatever batches the rows
+    came in, and errors of rounding grow by the logarithm of their number.
     """
     # the sums of 1, 2, 4, 8, ... blocks, each where it waits for as many more
     waiting: list[_Sums | None] = []

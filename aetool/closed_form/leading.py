@@ -63,15 +63,15 @@ class Leading:
         return max(beyond_axes, 0.0) / max(1, other_axes)
 
     def axes(self, rounding: Float | None = None) -> tuple[Float, Float]:
-        """(variances (axes,) along the leading axes, plus AXIS_NOISE; axes (features, axes)).
-        rounding: (features,), whose mean is added to each variance; None for none."""
+        """(variances (axes,) along the leading axes, plus AXIS_NOISE (0.001); axes (features,
+        axes)). rounding: (features,), whose mean is added to each variance; None for none."""
         variances = self.variances + _least(rounding)
         return variances, self.vectors
 
     def squares(self, batches: Batches, rounding: Float | None = None) -> Float:
         """(rows,): the squared Mahalanobis distance from the mean of each row in batches, all other
         axes having the variance `noise`. rounding: (features,), whose mean is added to each
-        variance; None for none. AXIS_NOISE is added to each in any case."""
+        variance; None for none. AXIS_NOISE (0.001) is added to each in any case."""
         noise = self.noise + _least(rounding)
         variances, _ = self.axes(rounding)
         whitened = self.vectors / np.sqrt(variances)
@@ -88,7 +88,7 @@ class Leading:
 
 
 def _least(rounding: Float | None) -> float:
-    """The variance that is added along each axis: AXIS_NOISE plus the mean of `rounding`,
+    """The variance that is added along each axis: AXIS_NOISE (0.001) plus the mean of `rounding`,
     (features,), or AXIS_NOISE alone for None."""
     if rounding is None:
         return AXIS_NOISE
@@ -99,10 +99,10 @@ def leading(batches: Batches, most: int, weights: Float | None = None) -> Leadin
     """The at most `most` leading principal axes of rows in batches. weights: (rows,), 0 or more, or
     None for 1 each. DataError if there are no rows, or no weight.
 
-    No matrix of features by features is formed. Of up to GRAM rows the axes are those of their
-    covariance, found by the products of rows with each other, which have the same eigenvalues (the
-    dual). Of more rows they are found by a randomised range finder with power iterations (Halko,
-    Martinsson & Tropp 2011, algorithms 4.4 and 5.3), which draws from a seed of its own.
+    No matrix of features by features is formed. Of up to GRAM (512) rows the axes are those of
+    their covariance, found by the products of rows with each other, which have the same eigenvalues
+    (the dual). Of more rows they are found by a randomised range finder with power iterations
+    (Halko, Martinsson & Tropp 2011, algorithms 4.4 and 5.3), which draws from a seed of its own.
     """
     rows = sum(len(batch) for batch in batches)
     if weights is None:

@@ -312,7 +312,9 @@ class Calibration:
         return np.asarray((1 + self.rows - below) / (1 + self.rows))
 
     def to_json(self) -> dict[str, Json]:
-        """A JSON-able form, of which from_json makes the same calibration."""
+        """A JSON-able form, by name, of which from_json makes the same calibration: rows, scores,
+        ranks, typical; tail (start, scale, shape) if tail_told; and fpr, ordinary and expected
+        where they differ from their defaults."""
         stored: dict[str, Json] = {
             "rows": self.rows,
             "scores": self.scores.tolist(),

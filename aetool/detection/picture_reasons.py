@@ -30,10 +30,11 @@ def line(
     """One line on a picture: where it costs most beyond the usual, which part of the excess is
     there, and how the pixels there differ from the expected ones.
 
-    box: around the worst region; None if no pixel is above the usual, of which a fixed sentence
-    says so. excess: (height, width) >= 0. picture, expected: (channels, height, width), 0 to 255;
-    expected None if the model tells none. is_odd_as_a_whole: whether the part that belongs to no
-    pixel is above the usual.
+    box: around the worst region; None if no pixel is above the usual: then the line is "no value
+    alone, but all of them together" where is_odd_as_a_whole, else "nothing beyond the usual".
+    excess: (height, width) >= 0. picture, expected: (channels, height, width), 0 to 255; expected
+    None if the model tells none. is_odd_as_a_whole: whether the part that belongs to no pixel is
+    above the usual.
     """
     if box is None:
         return TOGETHER if is_odd_as_a_whole else NOTHING

@@ -36,8 +36,8 @@ class ScoreQuantiles:
         return cls(len(held_out), np.array(rounded))
 
     def facts(self) -> dict[str, float]:
-        """What `aetool info` shows: `rows`, and the median, 99 %, 99.9 % and highest score, by
-        name."""
+        """What `aetool info` shows, by name: "rows", how many scores there were, and the scores
+        "median", "99 %", "99.9 %" and "highest"."""
         score_of_part = dict(zip(PARTS, self.scores.tolist(), strict=True))
         facts: dict[str, float] = {"rows": self.rows}
         for name, part in SHOWN.items():
@@ -45,7 +45,8 @@ class ScoreQuantiles:
         return facts
 
     def to_json(self) -> dict[str, Json]:
-        """A JSON-able form, of which from_json makes the same quantiles."""
+        """A JSON-able form, {"rows": ..., "scores": ...}, of which from_json makes the same
+        quantiles."""
         return {"rows": self.rows, "scores": self.scores.tolist()}
 
     @classmethod

@@ -124,7 +124,8 @@ class Comparison:
 
     def to_json(self) -> dict[str, object]:
         """A JSON-able form, by name: word, rows, rows_before, alpha, few (only if there are too
-        few), faults (column and why of each), and tests, of each its figures."""
+        few), faults, a list of {"column": None for the data as a whole, "why": ...}, and tests, a
+        list of what `_test_to_json` gives."""
         form: dict[str, object] = {
             "word": self.word,
             "rows": self.rows,

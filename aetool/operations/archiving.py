@@ -45,14 +45,16 @@ def compress(
     written. No file is left behind if it fails. ParamError for options that contradict each other,
     DataError for data that cannot be stored so.
 
-    The figures are those of `aetool compress`: bytes before and after, blocks, fidelity. Some are
-    there only for some options and data. With options.lossy: taken, which kind of archive was
-    written ("code", "exact" or "bounded"), and prices, the bytes of each kind. With a model that
-    makes a lossless archive no smaller: unused, the reason. For a folder: left_out, the files that
-    are not in the archive, and tables, how many tables lie in it. With options.flag: costliest, the
-    records that cost most as a Detection, or untold, why there are none. With options.max_error:
-    unbounded, the columns that the bound leaves exact, a line each. With a goal of error or bytes:
-    unread_pictures, the broken pictures that are stored as files.
+    The figures, by name: fidelity, rows, archive_bytes and, but for a model's code, source_bytes.
+    Others are there only for some options and data. With options.lossy: taken, which kind of
+    archive was written ("code", "exact" or "bounded"), and, without options.lossy_only, prices, the
+    bytes of each kind. With a model that makes a lossless archive no smaller: unused, the reason.
+    For a folder: left_out, the files that are not in the archive, and tables, how many tables lie
+    in it, if there are two or more and no pictures. With options.flag: costliest, the records that
+    cost most as a Detection, or untold, why there are none. With options.max_error: unbounded,
+    lines on what the bound leaves exact, if anything, and of a table changed and unchanged, the
+    names of its columns. With a goal of error or bytes: unread_pictures, the broken pictures that
+    are stored as files. With options.parts they are those of indexing.compress_folder.
     """
     options = _checked(options or CompressOptions())
     if options.flag is not None and os.fspath(path) == "-":

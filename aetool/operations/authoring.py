@@ -96,8 +96,8 @@ def uninstalled(name: str, folder: Path) -> Path | None:
 
 
 def reference() -> str:
-    """The reference for authors of plugins, in Markdown: every hook and class that they deal with,
-    from its signature and docstring."""
+    """The reference for authors of plugins, in Markdown: every hook, class and function that they
+    deal with, from its signature and docstring."""
     lines = ["# Reference for plugin authors", ""]
     lines += ["Written by `aetool plugins reference`, from the code itself.", ""]
     for path, classes in REFERENCE:

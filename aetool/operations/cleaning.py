@@ -66,7 +66,7 @@ def denoise(
     error before filling is that of the median in each gap, or of the mean of the rest in a region.
     ParamError for a model without a decoder, for a region without fill_missing or with a table, and
     for fill_missing of pictures without a region; DataError for data that the model does not take,
-    a file that exists (unless force), and clean records that are not as many.
+    a file that exists (unless force), and clean records of another number or size.
     """
     options = options or DenoiseOptions()
     # what cannot be read cannot be restored
@@ -186,8 +186,8 @@ class _Job:
         x: (rows, columns), or pictures (rows, channels, height, width) uint8. gaps: True where a
         value is missing, in a shape that broadcasts to that of x. blank: what gaps hold before the
         first round, a number for each column or one gray level. hidden: as gaps, for the first
-        TRIED records: known values that the first call hides as a test; the number of rounds that
-        restores these best is kept for all calls.
+        TRIED (256) records: known values that the first call hides as a test; the number of rounds
+        that restores these best is kept for all calls.
         """
         if self.rounds is None:
             few_gaps = gaps[:TRIED]
@@ -202,10 +202,10 @@ class _Job:
         hidden: Mask,
         blank: Records | np.uint8,
     ) -> int:
-        """How many rounds of filling, 1 .. ROUNDS, restore known values of the records x with the
-        least mean squared error. hidden: True at the values that are hidden, filled like gaps, and
-        compared with what they were; in a shape that broadcasts to that of x. blank: what they hold
-        before the first round, a number for each column or one gray level."""
+        """How many rounds of filling, 1 .. ROUNDS (24), restore known values of the records x with
+        the least mean squared error. hidden: True at the values that are hidden, filled like gaps,
+        and compared with what they were; in a shape that broadcasts to that of x. blank: what they
+        hold before the first round, a number for each column or one gray level."""
         wanted = self._standard(x)
         laid = self._laid(hidden)
         errors = []
@@ -232,7 +232,7 @@ class _Job:
         """Add to the sums of this job how many records there are and, if there are clean records,
         the squared errors of damaged records x and of restored records y against the next batch of
         these. x, y: in the shape of the records. rows: how many records these are. DataError if
-        that batch has another shape."""
+        there is no such batch, or it has another shape."""
         self.rows += rows
         if self.clean is None:
             return
@@ -290,7 +290,8 @@ class _Job:
 
         With fill_missing only gaps are filled, and counted in self.filled; some known cells of the
         first records are hidden for it, to choose by them how often filling is repeated. Otherwise
-        all values are restored, but for those that the model would make gaps.
+        all values are restored, but for those that the model would make gaps, and those of columns
+        that it does not predict, such as dates.
         """
         if self.options.fill_missing:
             # a date that is missing stays so
@@ -401,11 +402,12 @@ class _Job:
         return masks
 
     def figures(self) -> dict[str, int | float]:
-        """The figures of the finished run, by name: rows, how many records; filled, how many
-        values, if that was asked for; and with clean data mse_before and mse_after, the mean
-        squared errors against them of the damaged and of the restored values (of tables in squared
-        standard deviations, of pictures in squared gray levels), and psnr_gain_db where neither is
-        0. DataError if the clean data have more records."""
+        """The figures of the finished run, by name: rows, how many records; filled, how many cells
+        or, of each picture, pixels, if that was asked for; and with clean data mse_before and
+        mse_after, the mean squared errors against them of the damaged and of the restored values
+        (of tables in squared standard deviations, of pictures in squared gray levels; 0 where
+        nothing can be compared), and psnr_gain_db where neither is 0. DataError if the clean data
+        have more records."""
         figures: dict[str, int | float] = {"rows": self.rows}
         if self.options.fill_missing:
             figures["filled"] = self.filled

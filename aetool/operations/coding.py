@@ -71,12 +71,12 @@ def write_codes(
     """Write the code of every record to a CSV or, if the path ends in .parquet, a Parquet file;
     returns how many records.
 
-    The columns are: row (from 1), for pictures `picture` (their names), the columns of the data
-    that are asked for, the columns that the model needs beside a code to decode it, and z0, z1, ...
-    (the code). ParamError for `columns` of pictures, or of which one is not there, and for a model
-    without an encoder; DataError for a file that exists, unless force, and for pictures none of
-    which can be read. data: a path, or records in memory; device: where the encoder runs; executor:
-    what computes, by a name that aetool.engine knows, None for this process.
+    The columns are: row (from 1), for pictures that have names `picture` (these), the columns of
+    the data that are asked for, the columns that the model needs beside a code to decode it, and
+    z0, z1, ... (the code). ParamError for `columns` of pictures, or of which one is not there, and
+    for a model without an encoder; DataError for a file that exists, unless force, and for pictures
+    none of which can be read. data: a path, or records in memory; device: where the encoder runs;
+    executor: what computes, by a name that aetool.engine knows, None for this process.
     """
     source = seen_by(sources.open_source(data, model.reading), model)
     names = getattr(source, "record_names", [])
@@ -197,9 +197,10 @@ def write_records(
     or pictures as .npy or a folder of PNG files. Returns how many.
 
     data: a table with the columns z0 .. z<latent - 1>, and the columns that the model needs beside
-    a code. Of a table any other column is copied. ParamError for a model without a decoder;
-    DataError if one of these columns is missing or holds anything but finite numbers, and for a
-    file that exists, unless force. device: where the decoder runs.
+    a code. If the model is of tables, any other column is copied. ParamError for a model without a
+    decoder; DataError if data are pictures, if one of these columns is missing, or z0, z1, ... hold
+    anything but finite numbers, and for a file that exists, unless force. device: where the decoder
+    runs.
     """
     if "decoder.onnx" not in model.graphs:
         raise ParamError(f"{model.plugin} has no decoder")
@@ -275,10 +276,10 @@ def decode(
 
     codes: (rows, latent), as many numbers each as the model's codes have. condition: a DataFrame of
     as many rows, or a path, of the columns that the model needs beside a code. Columns that are in
-    no code, such as dates, are None throughout in the result. ParamError for a condition that is
-    needed and not given, that is pictures, or has another number of rows; BundleError for a model
-    without a decoder; DataError for codes of another shape, or of no numbers, and for a condition
-    that lacks a column. device: where the decoder runs.
+    no code, such as dates, are None throughout in the result, unless condition tells them.
+    ParamError for a condition that is needed and not given, that is pictures, or has another number
+    of rows; BundleError for a model without a decoder; DataError for codes of another shape, or of
+    no numbers, and for a condition that lacks a column. device: where the decoder runs.
     """
     codes = decoding.codes_for(model, codes)
     values = None

@@ -43,8 +43,8 @@ def drift(
     reference: a model, its path, or data that a model is fitted on first, by the options `fit`
     (None: the defaults). alpha: the chance of calling data shifted that are like the reference,
     above 0 and below 1, else ParamError. A column that is missing, or that holds nothing of its
-    kind, raises no error: the verdict is then "broken". DataError for data without records, or not
-    of the model's kind.
+    kind, raises no error: the `word` of the result is then "broken". DataError for data without
+    records, or not of the model's kind.
     """
     check_part("alpha", alpha)
     model = model_of(reference, fit)
@@ -91,7 +91,7 @@ def is_model(reference: Data) -> bool:
 
 def _absent(source: TableSource, schema: Schema) -> list[tuple[str, str]]:
     """(column's name, reason in words) for each modelled column that the new data lack; for all of
-    them where the data have no records."""
+    them where the data have not even a header."""
     first: Table | None = next(iter(source.batches()), None)
     names = first.names if first is not None else ()
     missing = [column.name for column in schema.modelled if column.name not in names]

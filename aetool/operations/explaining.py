@@ -48,8 +48,9 @@ class Explanation:
         return self.score > self.threshold
 
     def frame(self) -> pd.DataFrame:
-        """The explanation as a DataFrame with a row for each column; its attrs hold score, p,
-        threshold and anomaly of the whole record."""
+        """The explanation as a DataFrame with a row for each column of the table, and the columns
+        column, found, expected, surprise and named; its attrs hold score, p, threshold and anomaly
+        of the whole record."""
         import pandas as pd
 
         frame = pd.DataFrame(
@@ -68,7 +69,8 @@ class Explanation:
 
 def as_record(row: object) -> object:
     """Turn a dictionary of column to single value, or a pandas Series, into a table of one row;
-    anything else, a dictionary with a list or an array among it, comes back unchanged."""
+    anything else, a dictionary with a list or an array among it, comes back unchanged (a Series
+    with one as such a dictionary)."""
     # where pandas is not imported nothing is one of its Series
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(row, pandas.Series):

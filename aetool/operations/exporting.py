@@ -79,7 +79,9 @@ def description(
     low: bool = False,
 ) -> Described:
     """The content of model.json: what the graphs that `export` writes take and give, the columns,
-    the threshold and its calibration, by name.
+    the threshold and its calibration. By name: plugin, sha256, input, columns, shape, latent, unit,
+    score, threshold, threshold_input and calibration; of pictures also map, with low low_parts, and
+    those of `_beside`.
 
     float32: of graphs without float64. low: in float32, whether every input is given as two
     numbers, a value and what rounding has left of it.
@@ -126,8 +128,8 @@ def _input_in_words(model: Bundle, float32: bool) -> str:
 
 
 def _columns_described(model: Bundle) -> list[Described]:
-    """The columns of a table's model as model.json lists them: name, kind, levels, and a unit where
-    one is known. Empty for pictures."""
+    """The columns of a table's model as model.json lists them: "name", "kind", "levels" ([] of a
+    column that is no category), and "unit" where one is known. [] for pictures."""
     columns: list[Described] = []
     if model.schema is None:
         return columns
@@ -145,8 +147,9 @@ def _columns_described(model: Bundle) -> list[Described]:
 
 
 def _beside(model: Bundle, kind: str) -> Described:
-    """The part of model.json that describes the inputs beside the record itself: the rows before
-    it, and the columns that it is judged by. Empty if the model has neither.
+    """The part of model.json that describes the inputs beside the record itself: "context", the
+    rows before it, and "condition", the columns that it is judged by; each only if the model has
+    such.
 
     kind: the type of numbers that the graphs take.
     """
@@ -179,8 +182,9 @@ def takes_low_part(model: Bundle) -> bool:
     """Whether the float32 graphs of a model need each input as two numbers, a float32 and the rest
     that rounding to it leaves.
 
-    So it is for dates; for numbers whose spread is under a thousandth of their size; where a
-    record's fold is chosen by all its digits; and where numbers choose between scores, on either
+    So it is for dates whose daily, weekly or yearly cycles the model sees; for numbers whose spread
+    is under about a thousandth of their size, or with values far out; where a record's fold, or
+    what a plugin writes, is computed in float64; and where numbers choose between scores, on either
     side of a cut, since the last bits of a value at a cut may then change the score by any amount.
     """
     if model.schema is None:
@@ -199,7 +203,8 @@ def takes_low_part(model: Bundle) -> bool:
 
 def _is_fine(column: Modelled) -> bool:
     """Whether a column's values differ by so little, beside their size, that float32 cannot tell
-    them apart: dates, and numbers with a narrow spread or with values far out."""
+    them apart: dates, if the model sees cycles of them, and numbers with a narrow spread or with
+    values far out."""
     laid = column.features
     if laid.cycles or column.far_out is not None:
         return True
@@ -229,6 +234,7 @@ def _written(
     # bytes, as each step takes a graph and gives one
     content = _plain(model.graphs[name])
     if float32:
+        # each float64 becomes a pair of float32
         content = pairs.narrowed(content, f"{model.name}: {name}", low)
     if name == SCORE:
         content = _judged(content, model, float32)
@@ -358,8 +364,8 @@ def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
 def openvino_differences(model: Bundle, folder: str | os.PathLike[str]) -> dict[str, float] | None:
     """The largest relative difference |a - b| / max(1, |b|) between scores of the exported graph,
     run by OpenVINO, and of the model itself, on 64 random records: by the setting of OpenVINO's
-    precision, "by default" and OPENVINO_HINT; None where it is not installed. folder: that `export`
-    wrote the model to.
+    precision, "by default" and OPENVINO_HINT ("with INFERENCE_PRECISION_HINT=f32"); None where it
+    is not installed. folder: that `export` wrote the model to.
 
     Its default on many processors is bfloat16, which is measured, and then float32, which must be
     asked for. It computes float64 in float32, so only a graph without float64 is exact there.

@@ -53,8 +53,10 @@ def _model_of(archive: Archive) -> str:
 
 
 def info(path: str | os.PathLike[str]) -> dict[str, Json]:
-    """The facts about a model or an archive that `aetool info` prints, by name in that order.
-    DataError if there is no such file; BundleError or ArchiveError if it is neither, or damaged."""
+    """The facts about a model or an archive that `aetool info` prints, by name in that order: of an
+    archive first file, archive ("lossless", "bounded" or "lossy"), kind, rows and blocks, of a
+    model file, model (its plugin), params, data, shape and latent. DataError if there is no such
+    file; BundleError or ArchiveError if it is neither, or damaged."""
     if is_archive(path):
         with Archive(path) as archive:
             return _facts_of_archive(path, archive)
@@ -62,7 +64,10 @@ def info(path: str | os.PathLike[str]) -> dict[str, Json]:
 
 
 def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[str, Json]:
-    """The facts about an open archive, by name, in the order in which they are printed."""
+    """The facts about an open archive, by name, in the order in which they are printed: file,
+    archive ("lossless", "bounded" or "lossy"), kind, rows, parts (if it has any), blocks,
+    file_bytes, model_bytes, student_bytes, model (see `_model_of`), what the archive itself states,
+    such as fidelity, and coders, see Archive.sizes."""
     sections = archive.reader.sections
     facts: dict[str, Json] = {
         "file": os.fspath(path),
@@ -98,7 +103,11 @@ def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[st
 
 
 def _facts_of_model(path: str | os.PathLike[str], model: Bundle) -> dict[str, Json]:
-    """The facts about a model, by name, in the order in which they are printed."""
+    """The facts about a model, by name, in the order in which they are printed: file, model (its
+    plugin), params, data, shape, pictures (what is done to them first, if anything), latent, unit,
+    threshold, exceeded_by, calibrated_on, context (if it is given rows before a row), sha256,
+    graph_bytes, what the fit states, each with fit_ before it, lineage, scores_of_members and
+    columns."""
     facts: dict[str, Json] = {
         "file": os.fspath(path),
         "model": model.plugin,
@@ -114,6 +123,7 @@ def _facts_of_model(path: str | os.PathLike[str], model: Bundle) -> dict[str, Js
     facts["threshold"] = model.calibration.threshold()
     facts["exceeded_by"] = _exceeded_by(model.calibration)
     facts["calibrated_on"] = model.calibration.rows
+    # features of the rows before a row
     if model.spec.given and model.schema:
         facts["context"] = model.schema.context
     facts["sha256"] = model.sha256
@@ -132,9 +142,9 @@ def _facts_of_model(path: str | os.PathLike[str], model: Bundle) -> dict[str, Js
 
 def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Json]]:
     """For each number of a linear model's code, a dictionary: name, such as "z0"; of PCA also
-    explained, the part of the variance; then, by the features that it changes most, by how many
-    standard deviations, largest first. most: how many features at most; those that it does not
-    change are left out.
+    explained, the part of the variance; then for each of the features that it changes most, by the
+    feature's name, by how many standard deviations, the largest change first. most: how many
+    features at most; those that it does not change are left out.
 
     BundleError for a model of pictures, and for one whose decoder is not linear.
     """
@@ -167,8 +177,8 @@ def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Json
 
 def _linear_decoder(graphs: Mapping[str, bytes]) -> Float | None:
     """The matrix of a decoder that is one linear map, (latent, features): by how many standard
-    deviations each unit of the code changes each feature. None for any other decoder. graphs: of
-    the bundle, by name."""
+    deviations each unit of the code changes each feature. None for any other decoder, and without
+    one. graphs: of the bundle, by name."""
     import onnx
 
     if "decoder.onnx" not in graphs:
@@ -267,8 +277,8 @@ def verify(
 
 
 def _exceeded_by(calibration: Calibration) -> str | None:
-    """The share of calibration records above the threshold, in words, or why none can be given;
-    None if the model was calibrated by no records."""
+    """The share of ordinary records that is expected above the threshold, in words, or why none can
+    be given; None if the model was calibrated by no records."""
     if not calibration.rows:
         return None
     short = calibration.shortage()

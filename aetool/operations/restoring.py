@@ -242,7 +242,8 @@ def _records(archive: Archive, rows: tuple[int, int | None] | None) -> tuple[int
 def default_name(path: str | os.PathLike[str], archive: Archive) -> Path:
     """The path of the restored file where the user names none: the archive's name without .aez and
     without .gz, .zst or .xz; for a name without any of these the name that the archive stores, in
-    the archive's folder; "-", standard output, for an archive from a pipe."""
+    the archive's folder, or if it stores none the archive's without its suffix; "-", standard
+    output, for an archive from a pipe."""
     if archive.piped:
         return Path("-")
     name = Path(path)

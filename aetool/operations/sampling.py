@@ -166,6 +166,7 @@ class Sampler:
         at_medians = self.recipe.from_scores(scores * 0)
         # steps of equal probability, so that the grid is dense where codes are
         shares = (np.arange(side) + 0.5) / side
+        # BELOW: the share of a normal distribution below each of SCORES
         steps = np.interp(shares, BELOW, SCORES)
         scores[:, across] = np.tile(steps, side)
         scores[:, up] = np.repeat(steps[::-1], side)
@@ -261,6 +262,7 @@ class Sampler:
         spec = self.spec
         noise = np.zeros((count, spec.features))
         if self.recipe.noise.size:
+            # recipe.noise: the errors of each number at each of SCORES, normal scores
             scores = self.rng.standard_normal((count, len(spec.numeric)))
             noise[:, spec.numeric] = through(scores, SCORES, self.recipe.noise)
         levels = _features_of_levels(spec)
@@ -484,15 +486,15 @@ def _flat(x: Records) -> Records:
 class SampleOptions:
     """Options of `sample`: how many records to draw, and from what.
 
-    count: how many in all [64], or near each record of `like` [1]; at least 1. like: records to
-    draw near to, as sources.open_source takes data. spread: how far from those, from 0 (the same
-    code) to 1 (any), both allowed. grid: no random records, but those of a square grid over a plane
-    of the code, at least `count`. seed: of all that is random; the same gives the same records.
-    prior: codes are drawn from N(0, I), as a variational model is trained to have them, and not as
-    the codes of its data are. condition: by name, as text, values of columns that the model judges
-    records by (the option condition of fit); for other such columns usual values are drawn, or with
-    `like` those of its records kept. force: a file that exists may be replaced. device: where the
-    model runs: auto, cpu, cuda or cuda:<n>.
+    count: how many in all (None: 64), or near each record of `like` (None: 1); at least 1. like:
+    records to draw near to, as sources.open_source takes data. spread: how far from those, from 0
+    (the same code) to 1 (any), both allowed. grid: no random records, but those of a square grid
+    over a plane of the code, at least `count`. seed: of all that is random; the same gives the same
+    records. prior: codes are drawn from N(0, I), as a variational model is trained to have them,
+    and not as the codes of its data are. condition: by name, as text, values of columns that the
+    model judges records by (the option condition of fit); for other such columns usual values are
+    drawn, or with `like` those of its records kept. force: a file that exists may be replaced.
+    device: where the model runs: auto, cpu, cuda or cuda:<n>.
     """
 
     count: int | None = None

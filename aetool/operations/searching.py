@@ -110,12 +110,12 @@ def similar(
     data: a table or pictures, or an archive that stores codes (by --lossy-only): its codes are
     compared without decoding a record, and its own model is used. The distance of codes is
     Euclidean; of discrete and of binary codes it is how many entries differ. Of neighbours at one
-    distance the nearer by Euclidean distance, then the earlier, comes first. Binary codes of
-    numbers are the signs of the code's principal components, rotated to lie near those signs
-    (iterative quantisation: Gong & Lazebnik 2011); neighbours are found by changing ever more bits
-    of the query's code (Salakhutdinov & Hinton 2009). ParamError without a model, for k below 1 and
-    for a row that is not there; DataError for data without records, or of another kind than the
-    model's, and for pictures, data or query, none of which can be read.
+    distance the earlier comes first; of binary codes first the nearer by Euclidean distance. Binary
+    codes of numbers are the signs of the code's principal components, rotated to lie near those
+    signs (iterative quantisation: Gong & Lazebnik 2011); neighbours are found by changing ever more
+    bits of the query's code (Salakhutdinov & Hinton 2009). ParamError without a model, for k below
+    1 and for a row that is not there; DataError for data without records, or of another kind than
+    the model's, and for pictures, data or query, none of which can be read.
     """
     options = options or SearchOptions()
     if options.k < 1:
@@ -162,8 +162,8 @@ def _codes_of_data(
     options: SearchOptions,
 ) -> tuple[Float, Bundle, list[str], Int]:
     """The codes of all records that are searched: (codes, (n, latent); the model, given or of the
-    archive; the names of the records if they are pictures, else []; (n,), the numbers of the
-    records, from 0). ParamError for data that are no archive where model is None."""
+    archive; the names of the records if they are pictures with names, else []; (n,), the numbers of
+    the records, from 0). ParamError for data that are no archive where model is None."""
     if is_archive(data):
         return _codes_of_archive(data, model, options)
     if model is None:
@@ -193,9 +193,9 @@ def _codes_of_archive(
     options: SearchOptions,
 ) -> tuple[Float, Bundle, list[str], Int]:
     """The codes that an archive stores: (codes, (n, latent); the model, given or the archive's own;
-    the names of the records if they are pictures, else []; (n,), the numbers of the records, from
-    0). path: of the archive. model: None for the archive's own. ParamError for an archive without
-    codes, or with those of another model, and for options.columns."""
+    the names of the records if they are pictures with names, else []; (n,), the numbers of the
+    records, from 0). path: of the archive. model: None for the archive's own. ParamError for an
+    archive without codes, or with those of another model, and for options.columns."""
     if options.columns:
         raise ParamError(f"{option('--id')} is for tables: an archive's records are not decoded")
     with Archive(path, model, options.device) as archive:

@@ -161,8 +161,8 @@ class _Survey:
 
     def add_bounded(self) -> None:
         """Measure bounded archives, as points of this survey: of a table by one error of all
-        columns, and by a share of each column's range; of pictures by levels. Nothing for data that
-        cannot be bounded."""
+        columns, and by a share of each column's range; of pictures by levels; and the one that
+        meets a goal in bytes, if any does. Nothing for data that cannot be bounded."""
         if not self.candidates.can_be_bounded:
             return
         if isinstance(self.source, ImageSource):
@@ -218,8 +218,9 @@ class _Survey:
 
     def add_code(self, way: str, named: Mapping[str, str], bundle: Bundle) -> None:
         """Measure the code of a model at several errors, and add a point for each; where one
-        archive meets several, the smallest counts. A model that cannot be used, or reaches none of
-        them, is added to self.skipped with the reason.
+        archive meets several, the smallest counts. With a goal in bytes a point is added for the
+        one that meets it, if any does. A model that cannot be used, or reaches none of them, is
+        added to self.skipped with the reason.
 
         way: what the point is called. named: the argument of compress that names the model,
         {"model": its name} or {"plugin": its plugin}.
@@ -254,8 +255,8 @@ class _Survey:
 
     def add_others(self) -> None:
         """Measure what other installed programs make of the same bytes or pixels, and add a point
-        for each; where data are too large for it, or pictures of several forms, self.skipped says
-        so."""
+        for each; where data are too large for it, or a table lies in no file, or pictures of
+        several forms, self.skipped says so."""
         if isinstance(self.source, ImageSource):
             # general programs are given pixels, not files that are squeezed already
             try:

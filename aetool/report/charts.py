@@ -163,8 +163,8 @@ def score_over_records(
     height: float = 260,
 ) -> Drawing:
     """A drawing of the highest score of each stretch of records, in their order or over time, with
-    the threshold, if it is finite, and marks on records, of which the first MOST_MARKS are drawn.
-    unit: that of scores, in words. width, height: of the drawing, in pixels."""
+    the threshold, if it is finite, and marks on records, of which the first MOST_MARKS (200) are
+    drawn. unit: that of scores, in words. width, height: of the drawing, in pixels."""
     label = f"Score of {trace.rows:,} records, in {unit}"
     drawing = Drawing(width, height, label)
     # one stretch for each dot of the axis: more would not be seen
@@ -262,7 +262,7 @@ def spread_of_scores(
 ) -> Drawing:
     """A drawing of how many records have which score: a histogram in which bars above the threshold
     stand out. The axis of counts is logarithmic, and that of scores, too, unless all lie above half
-    of the highest.
+    of the highest, or of a threshold that is higher.
 
     unit: that of scores, in words. held_out: by whose scores a line shows what as many ordinary
     records would give; None: no line. width, height: of the drawing, in pixels.

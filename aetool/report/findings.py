@@ -86,8 +86,8 @@ class ColumnRead:
     gaps, odd, outside: how many cells are missing, are not of the column's kind, or lie outside of
     what the model has seen; new_words: whether those last are words. blamed: how many anomalies
     name the column. gaps_before: the part of the column that was missing where the model was
-    fitted; None without a model. modelled: whether the model sees the column; if not, all counts
-    are 0.
+    fitted; None without a model that the user gave, and for a column that the model does not see.
+    modelled: whether the model sees the column; if not, all counts are 0.
     """
 
     name: str
@@ -126,9 +126,10 @@ class Findings:
     """All that a report shows about a detection. name: of the data; model: words on what scored
     them; unit, threshold, total, flagged, trace: as of Detection; pictures: whether the records are
     pictures; records: those that are shown, the highest score first; groups: of all flagged
-    records; curves: None without labels; held_out: the calibration of the model; None without a
-    model; parts_seen: where all flagged pictures together cost more than usual, as a PNG, or empty;
-    unread: (name, why) of each picture that could not be read."""
+    records; columns: how each was read, empty for pictures; comparison: of these data with those of
+    the model, held_out: its calibration, both None unless the user gave a model; curves: None
+    without labels; parts_seen: where all flagged pictures together cost more than usual, as a PNG,
+    or empty; unread: (name, why) of each picture that could not be read."""
 
     name: str
     model: str

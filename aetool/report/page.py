@@ -31,8 +31,8 @@ Cell = tuple[str, str]  # what stands in a cell of a table: attributes, and mark
 
 
 def page(findings: Findings) -> bytes:
-    """The HTML page of the findings, UTF-8 bytes, at most MOST_BYTES of them: lists end where their
-    share of these does."""
+    """The HTML page of the findings, UTF-8 bytes, at most MOST_BYTES (2,000,000) of them: lists end
+    where their share of these does."""
     shown = _shown(findings)
     records = [finding.record for finding, _ in shown]
     sections = [
@@ -91,7 +91,7 @@ def _hash(text: str) -> str:
 
 
 def _cut(words: str) -> str:
-    """Words cut to LONGEST characters, with an ellipsis where anything was cut."""
+    """Words cut to LONGEST (120) characters, with an ellipsis where anything was cut."""
     if len(words) <= LONGEST:
         return words
     return f"{words[:LONGEST]}\N{HORIZONTAL ELLIPSIS}"

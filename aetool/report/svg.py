@@ -98,19 +98,19 @@ class Drawing:
 
     def line(self, kind: str, start: Point, end: Point) -> Self:
         """Add a straight line between two points, (x, y) in pixels; returns the drawing. kind: its
-        CSS class."""
+        CSS class, without "d-" before it."""
         return self.shape("line", kind, x1=start[0], y1=start[1], x2=end[0], y2=end[1])
 
     def box(self, kind: str, left: float, top: float, width: float, height: float) -> Self:
         """Add a filled rectangle, all sides in pixels, unless its width or height is 0 or less;
-        returns the drawing. kind: its CSS class."""
+        returns the drawing. kind: its CSS class, without "d-" before it."""
         if width <= 0 or height <= 0:
             return self
         return self.shape("rect", kind, x=left, y=top, width=width, height=height)
 
     def path(self, kind: str, points: Sequence[Point]) -> Self:
         """Add a line through points, (x, y) in pixels, if there are any; returns the drawing. kind:
-        its CSS class, which may also fill what the line encloses."""
+        its CSS class, without "d-" before it, which may also fill what the line encloses."""
         if not points:
             return self
         steps = " ".join(f"{short(x)} {short(y)}" for x, y in points)
@@ -119,7 +119,8 @@ class Drawing:
 
     def text(self, words: str, x: float, y: float, anchor: str = "start", kind: str = "") -> Self:
         """Add words with their start, middle or end, as anchor says ("start", "middle" or "end"),
-        at the point (x, y), in pixels; kind: their CSS class, "" for text; returns the drawing."""
+        at the point (x, y), in pixels; kind: their CSS class, without "d-" before it, "" for
+        "text"; returns the drawing."""
         where = _written({"x": x, "y": y})
         anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
         shown = f"<text{where}{anchored}{_class(kind or 'text')}>{text_of(words)}</text>"

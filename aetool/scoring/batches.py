@@ -158,7 +158,8 @@ def judged(
 
 def _check_finite(name: str, parts: Float, first: int) -> None:
     """Raise DataError if parts, (rows, columns + 1), are not all finite; it names the first such
-    record. name: of the source; first: the number of the first row, from 0."""
+    row, counted on from `first`. name: of the source; first: the number of the first row, from
+    0."""
     is_finite = np.isfinite(parts)
     if not is_finite.all():
         broken = np.flatnonzero(~is_finite.all(axis=1))

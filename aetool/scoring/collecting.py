@@ -48,7 +48,7 @@ class Wishes:
 @dataclass(frozen=True, eq=False)
 class Share:
     """The results of one batch that a detection needs. scores: (n,), of all its records, reported
-    or not; moments: (n,), their times in epoch seconds, or None.
+    or not; moments: (n,), their times in epoch seconds, None where records have none.
 
     The other fields have one entry for each of the k records to report: row, its number in the
     source, from 0; score; anomaly, whether it is flagged; why, its reasons on one line; named, the
@@ -214,8 +214,8 @@ class Collector:
         flagged: Mask,
     ) -> tuple[Explained, list[Reasons]]:
         """(the rows of a table's batch whose indices are `keep`, with the indices of the columns to
-        name; for each of them the reasons in words). flagged: (kept,) bool, whether each of them
-        is."""
+        name; for each row a list of (column, found, expected) in words, [] where none is named).
+        flagged: (kept,) bool, whether each of them is."""
         assert batch.table is not None
         blame = self.blame(batch, keep, flagged)
         named = reasons.explain(
@@ -295,9 +295,9 @@ class Collector:
         return Blame(schema, inputs, expected, surprise - usual, named)
 
     def _own_columns(self, batch: Scored, keep: Int) -> Table:
-        """The input columns that were asked for, of the records whose indices are `keep`, (n,), in
-        this order; of pictures a column `file` of their names; no columns of pictures without
-        names. ParamError for a column that is not there."""
+        """The input columns that were asked for, all for [], of the records whose indices are
+        `keep`, (n,), in this order; of pictures a column `file` of their names; no columns of
+        pictures without names. ParamError for a column that is not there."""
         wanted = self.wishes.append or ()
         table = batch.table
         if table is None:

@@ -492,8 +492,8 @@ def _named(
 
 
 def _shortened(cell: str) -> str:
-    """A cell without blanks at its ends; of more than 40 characters the first 40 and "..."; "empty"
-    for one that holds nothing but blanks."""
+    """A cell, of more than 40 characters the first 40 and "...", blanks counted; then without
+    blanks at its ends; "empty" where nothing is left."""
     if len(cell) > LONGEST:
         cell = f"{cell[:LONGEST]}..."
     return cell.strip() or EMPTY
@@ -501,7 +501,8 @@ def _shortened(cell: str) -> str:
 
 def _line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
     """The reasons for a record on one line. named: (column, cell, what it costs) for each; without
-    any, the line says that no column is to be named."""
+    any, the line says of an anomaly that all values together make it one, and of an ordinary record
+    that nothing is beyond the usual."""
     if not named:
         return reasons.line(named, is_anomaly)
     return "; ".join(f"{column}={cell} ({price})" for column, cell, price in named)

@@ -55,11 +55,11 @@ def detected(
     data: a path, a table or pictures in memory, or the path of an archive. model: None to learn one
     from these data by the options `fit`. calibration: ordinary records, in place of those that the
     model was calibrated by. all_rows: return the records that are not flagged, too. append: names
-    of columns to return beside the scores ([]: all, None: none). columns: of an archive, score by
-    these alone. watch: is shown every batch. executor: what computes, None for this process. More
-    is said of them in operations.detect. ParamError for a choice that contradicts itself, and for
-    arguments that do not go with the data; DataError for data that cannot be read or do not suit
-    the model.
+    of columns to return beside the scores ([]: all, None: none, but of pictures that have names a
+    column `file` of these). columns: of an archive, score by these alone. watch: is shown every
+    batch. executor: what computes, None for this process. More is said of them in
+    operations.detect. ParamError for a choice that contradicts itself, and for arguments that do
+    not go with the data; DataError for data that cannot be read or do not suit the model.
     """
     choice.check()
     engines.check(executor)

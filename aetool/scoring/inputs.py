@@ -153,10 +153,10 @@ def _rows(source: TableSource, schema: Schema) -> Iterator[Laid]:
 
 
 def enumerate_batches(tables: Iterable[Table], first: int = 0) -> Iterator[tuple[int, Table]]:
-    """Cut tables into batches of at most ROWS rows; yields (number of the batch's first record,
-    batch), in order. first: the number of the very first record. An empty table gives one batch of
-    no rows, which tells the names of columns. The first_row of each batch is its row in the whole
-    source."""
+    """Cut tables into batches of at most ROWS (65,536) rows; yields (number of the batch's first
+    record, batch), in order. first: the number of the very first record. An empty table gives one
+    batch of no rows, which tells the names of columns. The first_row of each batch is its row in
+    the whole source."""
     for table in tables:
         # of an empty table there is one start, too
         rows = max(len(table), 1)

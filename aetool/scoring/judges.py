@@ -66,6 +66,7 @@ def _learned_here(source: Source, options: FitOptions | None, device: str) -> Ju
 
     options = options or fitting.FitOptions()
     chosen = fitting.declared(options, fitting.DEFAULT)
+    # a closed form has a fit of its own, and a network none; an ensemble has members
     if not chosen.members and not hasattr(plugins.resolve(chosen.net), "fit"):
         first = f"aetool.fit(data, plugin={chosen.name!r})"
         if in_shell():

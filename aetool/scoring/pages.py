@@ -390,7 +390,7 @@ def curves(scores: Float, truth: Mask) -> Curves:
     Of more than 200 different scores only some are drawn: the highest 200, and 200 spread evenly.
     """
     order = np.argsort(-scores, kind="stable")
-    # of equal scores all are called, or none
+    # of equal scores all are called (taken for anomalies), or none
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
     hits = np.cumsum(truth[order])[ends]
     called = ends + 1

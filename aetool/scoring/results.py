@@ -53,17 +53,18 @@ class Detection:
     Of each of these, in arrays (n,) and lists: row, its number in the source, from 0; score, in
     `unit`; p, its conformal p-value; anomaly, whether it is flagged; named, (column, found,
     expected) of the columns that say why; why, the same on one line; boxes, of pictures the box
-    around the worst of each, or None, but () for tables; bits, of an archive what the record took
-    in it, else None. table: their columns in the source, if asked.
+    around the worst of each, or None, but empty for tables; bits, of an archive what the record
+    took in it, else None. table: their columns in the source, if asked.
 
     total, flagged: how many records were scored and flagged; threshold: the score that flagged
     records lie above, infinite where none or all are flagged whatever their scores; rate: the part
     of ordinary records that the threshold is meant to flag, None if it was not chosen by that;
     calibrated_on: how many records threshold and p are by; held_out: the calibration of a model
-    that the user gave, by records held out of its fit, else None. index: that of the DataFrame that
-    was scored, else None. trace: the scores of all records. unread: (row, its name, why) of the
-    pictures that could not be read. look: scores pictures again, by their numbers, (n,) from 0, and
-    gives each with its map and box; None for tables. ledger: of an archive what all of it took.
+    that the user gave, by records held out of its fit or by others that the user gave, None where
+    the model was learned from these records, and of an archive. index: that of the DataFrame that
+    was scored, else None. trace: the scores of all records. unread: (row, from 0, its name, why) of
+    the pictures that could not be read. look: scores pictures again, by their numbers, (n,) from 0,
+    and gives each with its map and box; None for tables. ledger: of an archive what all of it took.
     has_idle_model: whether a model came with an archive, which does not need it. rows_told: of an
     archive what its rows are, where they are no records.
     """
@@ -208,12 +209,12 @@ class Detection:
         return charts.score_over_records(trace, self.threshold, self.unit, marks)
 
     def columns(self, everything: bool = False, boxes: bool = True) -> Columns:
-        """The result as a table of columns by name: row (1-based), score, p, why; of pictures the
-        box around the worst, in pixels, and its share of the excess; of an archive its bits;
-        anomaly if `everything`; then the input's own columns, called "input.NAME" where NAME is
-        taken; error where pictures could not be read, which have neither score nor p. Each column
-        is a list of Python's own values, None for a gap. boxes: whether those of pictures are in
-        it."""
+        """The result as a table of columns by name: row (1-based), score, p, why; of an archive
+        bits; of pictures left, top, width and height of the box around the worst, in pixels, and
+        share, of the excess; anomaly if `everything`; then the input's own columns, called
+        "input.NAME" where NAME is taken; error where pictures could not be read, which have neither
+        score nor p. Each column is a list of Python's own values, None for a gap. boxes: whether
+        those of pictures are in it."""
         # few digits: what is beyond them differs between processors
         out: Columns = {
             "row": (self.row + 1).tolist(),

@@ -182,8 +182,9 @@ def _shares_of_flagged(
     worker: Worker,
     sent: Flagged,
 ) -> tuple[list[Share], LeftOut]:
-    """Score an item that is sent with the flags of its records, (rows,), and choose those to
-    report: (the share of each batch; which lines are no records)."""
+    """Score an item in a worker, and choose those of its records to report, where the sender has
+    decided which are flagged: (the share of each batch; which lines are no records). sent: (item,
+    (rows,) bool, True for its flagged records)."""
     item, flags = sent
     left = LeftOut()
     collector = _collector_of(worker, wishes)
