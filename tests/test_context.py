@@ -163,6 +163,20 @@ def test_context_that_cannot_be(table, tmp_path, run):
     assert gone.status == 2 and "'unit'" in gone.err
 
 
+def test_an_order_by_a_counter_says_how_it_is_one(tmp_path, run):
+    """Whole numbers that rise in each group are taken for names of rows unless a type is given."""
+    path, model = tmp_path / "t.csv", tmp_path / "m.aem"
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"t": np.tile(np.arange(700), 3), "unit": np.repeat(["a", "b", "c"], 700)})
+    frame["v"] = rng.normal(size=len(frame)).round(3)
+    frame.to_csv(path, index=False)
+    asked = ("-p", "pca", "--context", 2, "--group", "unit", "--order", "t", "-o", model)
+    refused = run("fit", path, *asked)
+    assert refused.status == 2 and refused.err.count("\n") == 1
+    assert "it is taken for identifier" in refused.err and "add --type t=number" in refused.err
+    assert run("fit", path, *asked, "--type", "t=number").status == 0
+
+
 def test_an_order_by_no_column_is_refused(fitted):
     told = {**fitted.schema.to_json(), "order": "zz"}
     with pytest.raises(ValueError, match="ordered by"):

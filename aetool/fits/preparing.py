@@ -242,9 +242,12 @@ def _with_context(
     schema = infer_schema(source, ordinary, options)
     order = schema[options.order] if options.order in ordinary.names else None
     if options.order and (order is None or not order.ordered):
-        raise ParamError(
-            f"{option('--order')} {options.order}: {source.name} has no such date or number"
-        )
+        found = f"{option('--order')} {options.order}: {source.name} has no such date or number"
+        if order is not None:
+            # whole numbers that rise may be taken for names of rows
+            numbers = f"{option('--type')} {options.order}=number"
+            found += f": it is taken for {order.kind}; if its cells are numbers, add {numbers}"
+        raise ParamError(found)
     if options.group and options.group not in ordinary.names:
         raise ParamError(
             f"{option('--group')} {options.group}: no such column; "
