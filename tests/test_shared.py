@@ -135,3 +135,17 @@ def test_files_under_a_model_of_such_ways_are_smaller(model_of_kinds, tmp_path):
     under = operations.compress(source, tmp_path / "under.aez", model_of_kinds)
     alone = operations.compress(source, tmp_path / "alone.aez")
     assert under["archive_bytes"] < 0.9 * alone["archive_bytes"]
+
+
+def test_codes_like_numbers_beyond_all_size_are_levels_as_they_stand(tmp_path):
+    """Of 1e999999999 no number is computed: it is a code of digits and letters as well."""
+    rng = np.random.default_rng(2)
+    codes = np.array(["7e999999999", "1e88888888", "12", "3e5"])
+    frame = pd.DataFrame({"code": rng.choice(codes, 600), "v": rng.normal(size=600).round(3)})
+    source = tmp_path / "codes.csv"
+    frame.to_csv(source, index=False)
+    model = operations.fit(source, FitOptions("pca", codec=True))
+    assert set(shared_of(model).metas[0].levels) == set(codes)
+    operations.compress(source, tmp_path / "c.aez", model)
+    operations.decompress(tmp_path / "c.aez", tmp_path / "back.csv", model=model)
+    assert (tmp_path / "back.csv").read_bytes() == source.read_bytes()

@@ -58,9 +58,10 @@ class CodingModel(bundles.Bundle):
         or pictures (rows, C, H, W) uint8.
 
         codes: (rows, latent) numbers, as `encode` returns them. condition: a DataFrame of as many
-        rows with the columns that the model was fitted with as conditions; only for such a model,
-        which needs it. AetoolError for a model without a decoder, and for a condition that is
-        missing, lacks a column or has another number of rows.
+        rows, or a path, with the columns that the model was fitted with as conditions; such a model
+        needs it, any other does not use it. Columns that are in no code, such as dates, are None
+        throughout. AetoolError for a model without a decoder, for codes of another shape, and for a
+        condition that is missing, lacks a column or has another number of rows.
         """
         return operations.decode(codes, self, device, condition)
 

@@ -169,8 +169,9 @@ class LossyJob:
     def write(self, file: BinaryIO) -> dict[str, Json]:
         """Write the archive to an empty file; returns its figures by name: "fidelity", "bytes" by
         what they hold, "error" and "errors" as of _summary, "rows", "archive_bytes". If the whole
-        source misses options.target, it is written again with finer steps; ParamError if that does
-        not help, or not even the sample can reach it.
+        source misses options.target, it is written again with finer steps, up to TRIES (6) times in
+        all; ParamError if that does not help, or not even the sample can reach it. ArchiveError if
+        the archive cannot be restored. file: of the system, not in memory: it is opened once more.
 
         Sets rows, squares (by column of numbers that the code carries, the sum of squared errors,
         in squared units) and compared (by column, of how many numbers).

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from aetool.codec import integers, planning, rans, spans, textual, transforms
+from aetool.codec import integers, planning, rans, textual, transforms
 from aetool.codec.columns import Coded
 from aetool.codec.metas import DigitsMeta, FloatMeta, LevelMeta, Meta, NumberMeta, PatternMeta
 from aetool.codec.plans import Plan
-from aetool.codec.spans import I32
 from aetool.codec.streams import Known, Stream
-from aetool.data.table import Bytes
+from aetool.codec.text_cells import TextCells, text_of
+from aetool.codec.text_rounding import LONGEST_NUMBER, NUMBER
 
 MOST_LEVELS = 4096
 MOST_COUNT = 2047
@@ -31,29 +30,17 @@ LEAST_REPEATED = 4  # rows for each different number, where numbers are tried as
 LEAST_LONG = 4  # bytes of a number on average: shorter ones are their own best names
 
 
-@dataclass(frozen=True, eq=False)
-class Cells:
-    """The cells of a column, as bytes: cell i is buffer[start[i]:stop[i]]. buffer: (bytes,) uint8;
-    start, stop: (n,) int32."""
-
-    buffer: Bytes
-    start: I32
-    stop: I32
-
-    def __len__(self) -> int:
-        return len(self.start)
-
-    def part(self, first: int, last: int) -> Cells:
-        """Cells first:last, counted from 0; they share the buffer."""
-        return Cells(self.buffer, self.start[first:last], self.stop[first:last])
-
-    def encode(self, meta: Meta | None, bound: Fraction | None) -> Coded:
-        """The column as `textual.encode` encodes it. meta: a foreseen one, by which it is stored;
-        None: one is chosen. bound: the largest error of its numbers; None: exact."""
-        return textual.encode(self.buffer, self.start, self.stop, meta, bound)
+def encoded(cells: TextCells, meta: Meta | None, bound: Fraction | None) -> Coded:
+    """A column as `textual.encode` encodes it. meta: a foreseen one, by which it is stored; None:
+    one is chosen. bound: the largest error of its numbers, in their unit; None: exact."""
+    return textual.encode(
+        *cells.spans,
+        meta,
+        bound,
+    )
 
 
-def meta_for(cells: Cells, bound: Fraction | None, effort: planning.Effort) -> Meta:
+def meta_for(cells: TextCells, bound: Fraction | None, effort: planning.Effort) -> Meta:
     """The meta by which a shared model foresees a column, learned from its cells: of several, the
     one that, learned from the first of them, takes fewest bits for the next; of a short column the
     usual one. bound: the largest error of its numbers; None: exact. effort: how far plans are
@@ -65,8 +52,9 @@ def meta_for(cells: Cells, bound: Fraction | None, effort: planning.Effort) -> M
     # a short table says little of which way other tables need
     if len(ways) == 1 or judged_rows < LEAST_JUDGED:
         return _widened(ways[0], cells)
-    before = cells.part(0, learned_rows)
-    after = cells.part(learned_rows, learned_rows + judged_rows)
+    end = learned_rows + judged_rows
+    before = cells.only(slice(0, learned_rows))
+    after = cells.only(slice(learned_rows, end))
     bits_of_ways = []
     for meta in ways:
         bits = _bits(meta, before, after, bound, effort)
@@ -76,10 +64,10 @@ def meta_for(cells: Cells, bound: Fraction | None, effort: planning.Effort) -> M
     return _widened(ways[best], cells)
 
 
-def _ways(cells: Cells, bound: Fraction | None) -> list[Meta]:
+def _ways(cells: TextCells, bound: Fraction | None) -> list[Meta]:
     """The metas by which the cells can be stored, the usual one first, that other files' cells can
     be stored by, too; with a bound the usual one alone. bound: as of `meta_for`."""
-    usual = cells.encode(None, bound)
+    usual = encoded(cells, None, bound)
     ways = [usual.meta]
     if bound is not None:
         return ways
@@ -92,30 +80,24 @@ def _ways(cells: Cells, bound: Fraction | None) -> list[Meta]:
     return ways
 
 
-def _may_be_levels(cells: Cells) -> bool:
+def _may_be_levels(cells: TextCells) -> bool:
     """Whether a column's cells are so long, at least LEAST_LONG bytes on average, and each comes
     so often, LEAST_REPEATED times on average, that their ranks among each other may take fewer
     bits. False for more than MOST_LEVELS different ones."""
     length = cells.stop - cells.start
     if length.mean() < LEAST_LONG:
         return False
-    levels = spans.levels(
-        cells.buffer,
-        cells.start,
-        cells.stop,
-        MOST_LEVELS,
-    )
+    levels = cells.levels(MOST_LEVELS)
     # too many of them
     if levels is None:
         return False
-    first_rows, _ = levels
-    return LEAST_REPEATED * len(first_rows) <= len(cells)
+    return LEAST_REPEATED * len(levels.cells) <= len(cells)
 
 
 def _bits(
     meta: Meta,
-    before: Cells,
-    after: Cells,
+    before: TextCells,
+    after: TextCells,
     bound: Fraction | None,
     effort: planning.Effort,
 ) -> float:
@@ -123,8 +105,8 @@ def _bits(
     `before`, stored as `meta` says, without looking at other columns. bound, effort: as of
     `meta_for`."""
     widened = _widened(meta, before)
-    learned = before.encode(widened, bound)
-    judged = after.encode(widened, bound)
+    learned = encoded(before, widened, bound)
+    judged = encoded(after, widened, bound)
     # what is in no stream is stored as it is
     bits = 8.0 * sum(map(len, judged.blobs))
     known = Known(len(before))
@@ -154,7 +136,7 @@ def _symbols(plan: Plan, stream: Stream, known: Known) -> rans.U16:
     return integers.symbols_of(plan, residuals)
 
 
-def _widened(meta: Meta, cells: Cells) -> Meta:
+def _widened(meta: Meta, cells: TextCells) -> Meta:
     """A column's meta in a form that can also store the cells of other files: in place of one of
     levels a new one with the MOST_LEVELS most frequent cells, in the order of `_levels`; of a
     pattern a copy with a kind for odd cells; any other is returned as it is."""
@@ -166,44 +148,33 @@ def _widened(meta: Meta, cells: Cells) -> Meta:
     return meta
 
 
-def _levels(cells: Cells) -> tuple[str, ...]:
+def _levels(cells: TextCells) -> tuple[str, ...]:
     """The MOST_LEVELS most frequent different cells, or all of fewer, as texts, a character for
     each byte: in ascending order if all are numbers, so that near numbers are near levels; else the
     most frequent first."""
-    levels = spans.levels(
-        cells.buffer,
-        cells.start,
-        cells.stop,
-        len(cells),
-    )
-    # there are not more of them than rows
-    assert levels is not None
-    first_rows, index = levels
-    frequency = np.bincount(index, minlength=len(first_rows))
+    levels = cells.all_levels()
+    frequency = np.bincount(levels.index, minlength=len(levels.cells))
     by_frequency = np.argsort(-frequency, kind="stable")
     commonest = by_frequency[:MOST_LEVELS]
-    rows = first_rows[commonest]
-    frequent_cells = spans.cells_of(
-        cells.buffer,
-        cells.start[rows],
-        cells.stop[rows],
-    )
-    # a character for each byte, as metas hold texts
-    names = [cell.decode("latin-1") for cell in frequent_cells]
-    in_order = _in_order(names)
-    return tuple(in_order)
+    frequent_cells = [levels.cells[place] for place in commonest.tolist()]
+    in_order = _in_order(frequent_cells)
+    return tuple(map(text_of, in_order))
 
 
-def _in_order(names: Sequence[str]) -> Sequence[str]:
-    """Names of levels by the numbers that they are, ascending; as they are if any is none."""
-    try:
-        numbers = [Fraction(name) for name in names]
-    except (ValueError, ZeroDivisionError):
-        return names
+def _in_order(cells: Sequence[bytes]) -> Sequence[bytes]:
+    """Cells by the numbers that they are, ascending; as they stand if any is none, or is longer
+    than LONGEST_NUMBER (400) bytes or has an exponent of more than three digits."""
+    numbers = []
+    for cell in cells:
+        # a fraction of 1e999999999 would take all memory, and such a cell may be a code of letters
+        if len(cell) > LONGEST_NUMBER or NUMBER.fullmatch(cell) is None:
+            return cells
+        number = Fraction(cell.decode())
+        numbers.append(number)
     # equal numbers that are written otherwise stay as they stand
-    places = range(len(names))
+    places = range(len(cells))
     ascending = sorted(places, key=numbers.__getitem__)
-    return [names[place] for place in ascending]
+    return [cells[place] for place in ascending]
 
 
 def counts_of(

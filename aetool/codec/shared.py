@@ -19,12 +19,13 @@ import numpy as np
 from aetool.bundle import CODEC, Bundle
 from aetool.canonical import Json, canonical
 from aetool.codec import integers, metas, planning, rans, transforms
-from aetool.codec.foreseeing import Cells, counts_of, meta_for
+from aetool.codec.foreseeing import counts_of, encoded, meta_for
 from aetool.codec.metas import Meta, NumberMeta
 from aetool.codec.packing import packed, sensible, unpacked
 from aetool.codec.plans import Plan
 from aetool.codec.streams import Known, Stream
 from aetool.codec.students import Students, from_arrays, to_arrays
+from aetool.codec.text_cells import TextCells
 from aetool.csv.fields import Rule, fields
 from aetool.model import Array
 
@@ -235,11 +236,11 @@ def learn(
         start = cells.start[place::width].copy()
         stop = cells.stop[place::width].copy()
         # how it is written comes first, as its streams follow from that
-        column = Cells(text, start, stop)
+        column = TextCells(text, start, stop)
         bound = bounds.get(name)
         meta = meta_for(column, bound, EFFORT)
         shared.metas.append(meta)
-        for stream in column.encode(meta, bound).streams:
+        for stream in encoded(column, meta, bound).streams:
             _learn_stream(shared, stream, known, planner, with_students, seed)
             usual, counts = _stillness(stream, rows)
             shared.usual.append(usual)

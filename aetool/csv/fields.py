@@ -216,7 +216,7 @@ def strip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
 
 def _skip_blanks(data: Bytes, start: Positions, stop: Positions) -> None:
     """Change start, (fields,), in place, so that data[start[i]:stop[i]] does not begin with a
-    blank."""
+    blank, the space (32) alone; a field of blanks becomes empty."""
     moving = np.flatnonzero(start < stop)
     while len(moving):
         first_byte = data[start[moving]]

@@ -69,7 +69,7 @@ class Team:
     def make_alike(self, tensors: Iterable[Tensor]) -> None:
         """Replace tensors, in place, by those of the first process: statistics of batches and what
         a network draws for itself differ between processes. Tensors of bool stay. All processes
-        must call it, with tensors of the same shapes in the same order."""
+        must call it, with tensors of the same shapes in the same order; not for a Team of one."""
         for tensor in tensors:
             if tensor.dtype == torch.bool:  # what is so is not learned, and gloo does not send it
                 continue

@@ -544,8 +544,9 @@ class ArrayContent(Content):
             yield _member_of(tensor, shape), iter(parts)
 
     def _member(self, tensor: Tensor, rows: int) -> Member:
-        """An array as it is written to a file: its type and shape, with `rows` rows on its first
-        axis if that is not how many all arrays have."""
+        """An array as it is written to a file: its type and shape. rows: how many of the archive's
+        rows are written; if not all (see _rows_of_all), they are the length of the array's first
+        axis. A scalar, which has no axis, keeps its shape."""
         shape = tensor.shape
         # a scalar has one row and no axis
         if rows != self._rows_of_all() and shape:
