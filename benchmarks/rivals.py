@@ -34,7 +34,7 @@ from unittest import mock
 import common
 import numpy as np
 import pandas as pd
-from compress import BOUND, whole_numbers
+from compress import BOUND, PPMD_MEMORY, PPMD_ORDERS, whole_numbers
 
 from aetool import operations
 from aetool.codec import combining, keying, planning, ranks, skeletons, textual, units
@@ -44,7 +44,6 @@ TABLES = ("adult", "beijing_air", "cmapss", "covtype20k", "credit", "elec", "kdd
 EFFORTS = {"default": planning.DEFAULT, "best": planning.BEST}
 CLASSICAL = ("xz", "bzip2", "zstd", "pcodec")
 MOST_PLACES = 17  # of decimals
-PPMD_ORDER, PPMD_MEMORY = 16, 256 << 20
 
 
 # ---- rivals of text
@@ -79,8 +78,11 @@ def _bzip3(text: bytes) -> bytes:
 def _ppmd(text: bytes) -> bytes:
     import pyppmd
 
-    encoder = pyppmd.Ppmd7Encoder(PPMD_ORDER, PPMD_MEMORY)
-    return bytes(encoder.encode(text) + encoder.flush())
+    tries = []
+    for order in PPMD_ORDERS:
+        encoder = pyppmd.Ppmd7Encoder(order, PPMD_MEMORY)
+        tries.append(bytes(encoder.encode(text) + encoder.flush()))
+    return min(tries, key=len)
 
 
 def zpaq_by(program: str) -> Callable[[bytes], bytes]:

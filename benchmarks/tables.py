@@ -444,20 +444,26 @@ def beside_all_rivals() -> list[str]:
             f"{effort}: {of_all:.3f} of the smallest of all, at most {group['ratio'].max():.3f}; "
             f"{of_classical:.3f} of the smallest classical, at most {group['classical_ratio'].max():.3f}"
         )
-    names = [name for name in rows if name.endswith("_bytes") and name != "source_bytes"]
-    shown = {"table": "table", "source_bytes": "of", "effort": "effort", "bytes": "aetool"}
-    shown |= {"best": "smallest", "ratio": "ratio", "classical_ratio": "to classical"}
-    shown |= {name: name.removesuffix("_bytes") for name in names}
-    for name in names:
-        rows[name] = [f"{size:,.0f}" if size == size else "" for size in rows[name]]
     return [
         "\n## Archives beside all rivals (`rivals.py field`)\n",
         "Bytes, lossless, of the first bytes of each table; rivals at their best settings, the smaller of the text as it is and\n"
         "of its cells column by column. Rivals of numbers (pcodec, OpenZL, blosc2, fpzip, zfp, vortex) restore values, not how\n"
         "they are written. Classical: xz, bzip2, zstd, pcodec. Geometric means: " + "; ".join(said) + ".\n",
-        markdown(rows.sort_values(["table", "effort"]), shown),
-        provenance(rows),
+        *sizes_of_all(rows, {"classical_ratio": "to classical"}),
     ]  # fmt: skip
+
+
+def sizes_of_all(rows: pd.DataFrame, more: dict[str, str]) -> list[str]:
+    """The table of ours and of every rival's bytes, and where its rows come from. more: further
+    columns, with their titles."""
+    names = [name for name in rows if name.endswith("_bytes") and name != "source_bytes"]
+    shown = {"table": "table", "source_bytes": "of", "effort": "effort", "bytes": "aetool"}
+    shown |= {"best": "smallest", "ratio": "ratio"} | more
+    shown |= {name: name.removesuffix("_bytes") for name in names}
+    rows = rows.sort_values(["table", "effort"])
+    for name in names:
+        rows[name] = [f"{size:,.0f}" if size == size else "" for size in rows[name]]
+    return [markdown(rows, shown), provenance(rows)]
 
 
 def bounded_beside_all() -> list[str]:
@@ -469,20 +475,13 @@ def bounded_beside_all() -> list[str]:
     for effort, group in rows.groupby("effort"):
         mean = float(np.exp(np.log(group["ratio"]).mean()))
         said.append(f"{effort}: {mean:.3f}, at most {group['ratio'].max():.3f}")
-    names = [name for name in rows if name.endswith("_bytes") and name != "source_bytes"]
-    shown = {"table": "table", "source_bytes": "of", "effort": "effort", "bytes": "aetool"}
-    shown |= {"best": "smallest", "ratio": "ratio", "lossless": "lossless"}
-    shown |= {name: name.removesuffix("_bytes") for name in names}
-    for name in names:
-        rows[name] = [f"{size:,.0f}" if size == size else "" for size in rows[name]]
     return [
         "\n## Within 1 %, beside all rivals (`rivals.py bounded`)\n",
         "Bytes of the first bytes of each table, every numeric column within 1 % of its range (checked cell by cell). Rivals\n"
         "take the whole numbers that ours gives back: as digits and as the narrowest binary numbers, each by rows and by\n"
         "columns, the smallest of the four; what it takes to write the table again is not counted for them. Geometric means\n"
         "of the ratios to the smallest: " + "; ".join(said) + ".\n",
-        markdown(rows.sort_values(["table", "effort"]), shown),
-        provenance(rows),
+        *sizes_of_all(rows, {"lossless": "lossless"}),
     ]  # fmt: skip
 
 
