@@ -415,7 +415,7 @@ def test_colours_begin_where_a_mask_does():
 
 
 def test_a_sheet_and_an_overlay_say_what_colours_mean(model, folder, tmp_path):
-    words = "yellow to dark red above the pixel threshold; frame: the worst part"
+    words = "yellow to dark red above the pixel threshold and 1/12 of the peak; frame: worst part"
     assert words in drawn.LEGEND
     model.detect(folder / "test", top=1, heatmap=tmp_path / "maps", sheet=tmp_path / "sheet.png")
     (overlay,) = (tmp_path / "maps").rglob("*_overlay.png")

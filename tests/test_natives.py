@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aetool import operations
 from aetool.codec import blobs, blocks, planning
 from aetool.codec.natives import batches, bounding, cells, numbers, schemas, tensors
 from aetool.codec.natives.dictionaries import Dictionaries
 from aetool.errors import ArchiveError
+from aetool.operations import CompressOptions
 from tests import typed
 
 
@@ -465,3 +467,21 @@ def test_bounds_of_arrays_hold_by_column(dtype, shape):
     for place, bound in enumerate(bounds):
         pairs = zip(before[:, place].tolist(), after[:, place].tolist(), strict=True)
         assert 0 < max(abs(Fraction(x) - Fraction(y)) for x, y in pairs) <= bound
+
+
+def test_best_is_never_above_the_default_on_arrays_either(tmp_path):
+    """A field as of a flow: more contexts learn more slowly, and were kept for all that."""
+    rng = np.random.default_rng(1)
+    frequency = np.fft.fftfreq(24)
+    squares = frequency[:, None, None] ** 2 + frequency[:, None] ** 2 + frequency**2
+    squares[0, 0, 0] = np.inf  # no mean
+    noise = np.fft.fftn(rng.normal(size=(24, 24, 24)))
+    field = np.fft.ifftn(noise * squares ** (-11 / 12)).real
+    source = tmp_path / "field.npy"
+    np.save(source, ((field - field.mean()) / field.std()).astype(np.float32))
+    sizes = []
+    for effort in (planning.BEST, planning.DEFAULT):
+        archive = tmp_path / "field.aez"
+        options = CompressOptions(effort=effort, force=True)
+        sizes.append(operations.compress(source, archive, None, options)["archive_bytes"])
+    assert sizes[0] <= sizes[1]

@@ -99,21 +99,33 @@ def encode(
     next block).
 
     coded: the columns as streams and blobs, each with other ways to encode it. rows: cells of each
-    column. words: JSON to store beside the columns. effort: how far to search. hints: those that
-    the block before returned. shared: what the archive's model knows of the columns. period: after
-    how many columns the next one of the same kind comes, so that most take over a plan from there;
-    0: none does. students: the networks that the archive carries; a shared model has its own, which
-    are used instead. watched: whether to report how many columns are done, as notices.advance does;
-    not wanted of what is only a part of a block, such as a dictionary.
+    column. words: JSON to store beside the columns. effort: how far to search; one that asks for it
+    (also_usual) is tried beside the default one, and what takes fewest bytes is kept. hints: those
+    that the block before returned. shared: what the archive's model knows of the columns. period:
+    after how many columns the next one of the same kind comes, so that most take over a plan from
+    there; 0: none does. students: the networks that the archive carries; a shared model has its
+    own, which are used instead. watched: whether to report how many columns are done, as
+    notices.advance does; not wanted of what is only a part of a block, such as a dictionary.
     """
-    coding = _encoded(coded, rows, words, effort, hints, shared, period, students, watched)
-    if coding.is_doubtful:
-        # the columns after a combined one look at what is left of it: no search of one sees that
-        plainer = dataclasses.replace(effort, combinations=False)
-        other = _encoded(coded, rows, words, plainer, hints, shared, period, students)
-        if len(other.payload) < len(coding.payload):
-            coding = other
-    return coding.content, coding.payload, coding.hints
+    efforts = [effort]
+    if effort.also_usual:
+        # what is searched further is not always smaller: more contexts learn more slowly
+        efforts.append(planning.DEFAULT)
+    codings = []
+    for one_effort in efforts:
+        is_watched = watched and one_effort is effort
+        coding = _encoded(
+            coded, rows, words, one_effort, hints, shared, period, students, is_watched
+        )
+        codings.append(coding)
+        if coding.is_doubtful:
+            # the columns after a combined one look at what is left of it: no search of one sees it
+            plainer = dataclasses.replace(one_effort, combinations=False)
+            other = _encoded(coded, rows, words, plainer, hints, shared, period, students)
+            codings.append(other)
+    # of codings as small the first
+    smallest = min(codings, key=lambda coding: len(coding.payload))
+    return smallest.content, smallest.payload, smallest.hints
 
 
 @dataclass(frozen=True, eq=False)

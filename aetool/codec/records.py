@@ -297,32 +297,24 @@ def _block(
     layout: Layout,
     hints: Hints,
 ) -> Encoded:
-    """Encode columns as a block, by the layout's effort or, if that asks for it, the default one,
-    whichever takes fewest bytes. rows: how many each column has; words: the block's JSON beside its
-    columns, "own" in it where the knowledge of a shared model and students is not for these
-    columns; hints: as of `encode`."""
+    """Encode columns as a block, by the layout's effort. rows: how many each column has; words: the
+    block's JSON beside its columns, "own" in it where the knowledge of a shared model and students
+    is not for these columns; hints: as of `encode`."""
     shared = layout.shared
     taught_students = layout.students
     if "own" in words:
         shared = None
         taught_students = None
-    efforts = [layout.effort]
-    if layout.effort.also_usual:
-        efforts.append(planning.DEFAULT)
-    tries = []
-    for effort in efforts:
-        encoded = blocks.encode(
-            coded,
-            rows,
-            words,
-            effort,
-            hints,
-            shared,
-            students=taught_students,
-            watched=True,  # tells how many columns are done
-        )
-        tries.append(encoded)
-    content, payload, next_hints = min(tries, key=lambda encoded: len(encoded[1]))
+    content, payload, next_hints = blocks.encode(
+        coded,
+        rows,
+        words,
+        layout.effort,
+        hints,
+        shared,
+        students=taught_students,
+        watched=True,  # tells how many columns are done
+    )
     restored = b""
     # the digest of the whole is that of the text with its numbers rounded
     if not layout.exact:

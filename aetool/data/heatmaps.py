@@ -37,7 +37,9 @@ HEADING = 24
 TEXT_SIZE = 13
 LEAST_COLUMN = 150  # pixels, so that there is room for the words above
 COLUMNS = ("picture", "expected", "difference", "where")
-LEGEND = "where: yellow to dark red above the pixel threshold; frame: the worst part"
+LEGEND = (
+    "where: yellow to dark red above the pixel threshold and 1/12 of the peak; frame: worst part"
+)
 # thresholds at which the colour of a map begins, as a mask does, and at which it is full, or at a
 # higher peak
 PALEST = 1.0

@@ -35,7 +35,8 @@ MOST_ON_A_SHEET = 12
 KINDS = ("overlay", "map", "mask")
 LEADING_OUT = ("/", "..", ".")  # parts of a path that no file's name inside a folder may have
 SAID_OF_MAPS = (
-    "overlays are yellow to dark red above the pixel threshold, maps 16-bit gray, "
+    "overlays are yellow to dark red above the pixel threshold and 1/12 of the peak, "
+    "maps 16-bit gray, "
     f"{heatmaps.LEVELS} levels of which are that threshold, and masks white above it, as about 1 "
     "in 1,000 pixels of ordinary pictures are"
 )
