@@ -7,6 +7,7 @@ import pytest
 
 from aetool import operations
 from aetool.archives.exact_job import job_of
+from aetool.codec import integers
 from aetool.codec.shared import shared_of
 from aetool.data.sources import open_source
 from aetool.operations import CompressOptions, FitOptions
@@ -149,3 +150,114 @@ def test_codes_like_numbers_beyond_all_size_are_levels_as_they_stand(tmp_path):
     operations.compress(source, tmp_path / "c.aez", model)
     operations.decompress(tmp_path / "c.aez", tmp_path / "back.csv", model=model)
     assert (tmp_path / "back.csv").read_bytes() == source.read_bytes()
+
+
+def under_and_back(source, model, archive, max_error=None):
+    """A file under a model, whether or not that makes it smaller, restored, also by the reader that
+    was written from the format's page."""
+    options = CompressOptions(max_error=max_error or {})
+    restored = archive.with_suffix(".back")
+    job = job_of(open_source(source), options, model, shared_of(model))
+    with archive.open("w+b") as file:
+        job.write(file)
+        job.compare(file)
+    operations.decompress(archive, restored, model=model)
+    assert restore(archive.read_bytes(), model.to_bytes()) == restored.read_bytes()
+    return restored
+
+
+def far_apart(rows, first, seed):
+    """Rows of two columns of text: `first(rng)`, and a number."""
+    rng = np.random.default_rng(seed)
+    return "x,y\n" + "".join(f"{first(rng)},{rng.normal():.3f}\n" for _ in range(rows))
+
+
+def long_float(rng):
+    return repr(float(rng.normal() / 3))
+
+
+def sixteen_digits(rng):
+    return f"{rng.integers(1 << 64, dtype=np.uint64):016x}"
+
+
+# columns that never change, of values further from the model's usual one than 63 bits say
+FAR = {
+    "a float above 2": (long_float, "2.234567890123456"),
+    "a float below -2": (long_float, "-3e-300"),
+    "the largest float": (long_float, "1.7976931348623157e+308"),
+    "sixteen digits": (sixteen_digits, "7fffffffffffffff"),
+    "sixteen others": (sixteen_digits, "8000000000000000"),
+}
+
+
+@pytest.mark.parametrize("case", FAR)
+@pytest.mark.parametrize("max_error", [None, {"y": "1%"}])
+def test_a_column_that_never_changes_comes_back_however_far_its_value_is(tmp_path, case, max_error):
+    many, constant = FAR[case]
+    source = tmp_path / "many.csv"
+    source.write_text(far_apart(1000, many, 1))
+    asked = FitOptions("pca", codec=True, max_error=max_error or {})
+    model = operations.fit(source, asked)
+    few = tmp_path / "few.csv"
+    few.write_text(far_apart(100, lambda _: constant, 2))
+    restored = under_and_back(few, model, tmp_path / "few.aez", max_error)
+    cells = [line.split(",")[0] for line in restored.read_text().splitlines()]
+    assert cells == ["x"] + 100 * [constant]
+    if max_error is None:
+        assert restored.read_bytes() == few.read_bytes()
+
+
+@pytest.mark.parametrize("max_error", [{}, {"y": "1%"}])
+def test_where_the_archive_under_a_model_fails_the_one_without_it_is_taken(
+    tmp_path, monkeypatch, max_error
+):
+    source, few = tmp_path / "many.csv", tmp_path / "few.csv"
+    source.write_text(far_apart(1000, long_float, 1))
+    few.write_text(far_apart(100, lambda _: "2.234567890123456", 2))
+    model = operations.fit(source, FitOptions("pca", codec=True, max_error=max_error))
+    options = CompressOptions(max_error=max_error)
+    alone = operations.compress(few, tmp_path / "alone.aez", None, options)
+    monkeypatch.setattr(integers, "LONGEST_DIFFERENCE", 9)
+    facts = operations.compress(few, tmp_path / "few.aez", model, options)
+    assert facts["archive_bytes"] == alone["archive_bytes"]
+    assert facts["fidelity"] == alone["fidelity"]
+    assert "kept" not in facts
+    assert facts["unused"] == (
+        "an archive with it does not restore the file "
+        "(the new archive: damaged: block 0: a length is cut short)"
+    )
+    assert (tmp_path / "few.aez").read_bytes() == (tmp_path / "alone.aez").read_bytes()
+
+
+def decimals(rows, high, digits, seed):
+    values = np.random.default_rng(seed).uniform(0, high, rows)
+    return "x\n" + "".join(f"{value:.{digits}f}\n" for value in values)
+
+
+@pytest.mark.parametrize(
+    ("of_model", "of_file"),
+    [
+        ((1000, 0), (1, 3)),
+        ((1000, 2), (0.1, 4)),
+        ((1, 5), (1, 7)),
+        ((1000, 2), (1e-7, 9)),
+        ((1, 5), (0.01, 4)),
+        # as many decimals, or fewer, in a range that is far narrower
+        ((1000, 3), (1, 3)),
+        ((1000, 3), (100, 1)),
+    ],
+)
+def test_rounded_numbers_are_written_with_the_digits_that_the_file_has(tmp_path, of_model, of_file):
+    source, few = tmp_path / "many.csv", tmp_path / "few.csv"
+    source.write_text(decimals(1000, *of_model, seed=1))
+    few.write_text(decimals(200, *of_file, seed=2))
+    model = operations.fit(source, FitOptions("pca", codec=True, max_error=BOUNDS))
+    restored = under_and_back(few, model, tmp_path / "few.aez", BOUNDS)
+    before = few.read_text().splitlines()[1:]
+    after = restored.read_text().splitlines()[1:]
+    # "0.980" as "0.98" would say less of how exact it is than the archive without a model does
+    _, digits = of_file
+    assert {len(cell.partition(".")[2]) for cell in after} == {digits}
+    numbers = np.array(before, float)
+    error = np.abs(numbers - np.array(after, float)).max()
+    assert error <= 0.01 * np.ptp(numbers) * (1 + 1e-9)

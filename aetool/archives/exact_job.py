@@ -20,7 +20,7 @@ from aetool.archives.opening import FileBytes, Opened
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec import blocks, source_texts, students
-from aetool.codec.archive import Archive
+from aetool.codec.archive import read_back
 from aetool.codec.container import Writer
 from aetool.codec.contents.arrays import ArrayContent, column_labels, ends_of
 from aetool.codec.contents.arrow import ArrowContent
@@ -48,11 +48,12 @@ from aetool.data.images import FolderSource, ImageSource
 from aetool.data.located import FileAt
 from aetool.engine import Engine
 from aetool.errors import ArchiveError, DataError, ParamError
-from aetool.files import path_of
 from aetool.spelling import option
 
 ByColumn = Mapping[str, Fraction]
 LEAST_GAIN = 8  # bytes; for fewer, a table in its own types is not worth giving up
+# what is raised where an archive cannot be written, or would not restore its source
+FAILURES = (NoTableError, ArchiveError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
 @dataclass(eq=False)
@@ -175,7 +176,7 @@ class ExactJob:
         """
         checks = self._checks
         try:
-            with Archive(path_of(file), self.model) as archive:
+            with read_back(file, self.model) as archive:
                 # the file took the place of its columns: its blocks were not checked on the way
                 if checks is None or checks.content is not self.content:
                     self.content.compare(archive)
@@ -288,7 +289,7 @@ def write_compared(
     try:
         figures = job.write(file)
         job.compare(file)
-    except (NoTableError, ArchiveError, ArithmeticError, LookupError, TypeError, ValueError) as why:
+    except FAILURES as why:
         return keep_instead(file, job.content, source, why)
     return figures
 

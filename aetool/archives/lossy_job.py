@@ -14,7 +14,7 @@ import numpy as np
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec import blocks, decoding, lossy, packed_models, planning
-from aetool.codec.archive import Archive
+from aetool.codec.archive import read_back
 from aetool.codec.columns import whole_column
 from aetool.codec.container import Writer
 from aetool.codec.contents.content import BLOCK_BYTES
@@ -30,7 +30,6 @@ from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration
 from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError
-from aetool.files import path_of
 from aetool.fits import fitting
 from aetool.model import Array, Records
 from aetool.spelling import option
@@ -200,7 +199,7 @@ class LossyJob:
         """Read the archive back and restore all of it; sets rows. ArchiveError if that fails. What
         comes back is not compared with the source, from which a model's records differ."""
         file.flush()
-        with Archive(path_of(file), self.model, self.options.device) as archive:
+        with read_back(file, self.model, self.options.device) as archive:
             self.content.compare(archive)
             self.rows = archive.rows
 

@@ -120,12 +120,14 @@ def with_or_without(
     folder: Path,
 ) -> dict[str, Json]:
     """Write a table to `file` with a model's knowledge of its columns, or without, whichever is
-    smaller.
+    smaller, and compare it with its source.
 
     Returns the figures of the archive, and prices: the bytes "with" the model and "without". Of a
     file of more than LARGE bytes both are estimated by pieces, and judged names them. shared: what
-    the model knows; folder: where the other archive may be written for a while. Where the
-    archive cannot restore the source, the file's bytes are stored, as by `keep_instead`.
+    the model knows; folder: where the other archive may be written for a while. Where the archive
+    with the model cannot be written, or would not restore the source, the one without is taken, and
+    `unused` says why; where that cannot restore it either, the file's bytes are stored, as by
+    `keep_instead`.
     """
 
     def by_model(chosen: CompressOptions) -> ExactJob:
@@ -138,31 +140,62 @@ def with_or_without(
 
     # a large file is encoded once, in the way that its pieces speak for
     every = priced_every(source.path.stat().st_size)
-    if every > 1:
-        judged = {
-            "with": _judged(by_model, options, every),
-            "without": _judged(plain, options, every),
-        }
-        prices = {name: rival.size for name, rival in judged.items()}
-        make = by_model if prices["with"] <= prices["without"] else plain
-        figures = exact_job.write_compared(file, make(options), source)
-        return {**figures, "prices": prices, "judged": sorted(prices)}
-    taken = by_model(options)
-    figures = taken.write(file)
+    if every == 1:
+        return _smaller(file, source, by_model(options), plain(options), folder)
+    judged = {
+        "with": _judged(by_model, options, every),
+        "without": _judged(plain, options, every),
+    }
+    prices = {name: rival.size for name, rival in judged.items()}
+    facts: dict[str, Json] = {"prices": prices, "judged": sorted(prices)}
+    if prices["with"] <= prices["without"]:
+        job = by_model(options)
+        try:
+            figures = job.write(file)
+            job.compare(file)
+            return {**figures, **facts}
+        except exact_job.FAILURES as error:
+            facts["unused"] = _does_not_restore(error)
+            file.seek(0)
+            file.truncate()
+    figures = exact_job.write_compared(file, plain(options), source)
+    return {**figures, **facts}
+
+
+def _smaller(
+    file: BinaryIO,
+    source: CsvSource,
+    by_model: ExactJob,
+    plain: ExactJob,
+    folder: Path,
+) -> dict[str, Json]:
+    """Write both archives of a table, with a model's knowledge and without, and leave the smaller
+    one that restores its source in `file`; returns figures as `with_or_without` does."""
+    facts: dict[str, Json] = {}
     with tempfile.TemporaryFile(dir=folder) as scratch:
-        other = plain(options)
-        others = other.write(scratch)
-        prices = {"with": figures["archive_bytes"], "without": others["archive_bytes"]}
-        # of equal sizes the one with the model, which is in the file already
-        if prices["without"] < prices["with"]:
-            exact_job.copy_over(file, scratch)
-            figures = others
-            taken = other
+        figures = plain.write(scratch)
+        prices = {"without": figures["archive_bytes"]}
+        try:
+            with_model = by_model.write(file)
+            prices["with"] = with_model["archive_bytes"]
+            # of equal sizes the one with the model, which is in the file already
+            if prices["with"] <= prices["without"]:
+                by_model.compare(file)
+                return {**with_model, "prices": prices}
+        except exact_job.FAILURES as error:
+            facts["unused"] = _does_not_restore(error)
+        exact_job.copy_over(file, scratch)
     try:
-        taken.compare(file)
+        plain.compare(file)
     except ArchiveError as error:
-        figures = exact_job.keep_instead(file, taken.content, source, error)
-    return {**figures, "prices": prices}
+        figures = exact_job.keep_instead(file, plain.content, source, error)
+    return {**figures, "prices": prices, **facts}
+
+
+def _does_not_restore(error: Exception) -> str:
+    """Why a model was not used whose archive failed with this error, in words."""
+    why = str(error) or type(error).__name__
+    return f"an archive with it does not restore the file ({why})"
 
 
 def priced_every(size: int) -> int:

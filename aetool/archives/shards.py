@@ -18,12 +18,11 @@ from aetool.archives.encoding import Sent, Tally
 from aetool.archives.exact_job import ExactJob
 from aetool.canonical import Json
 from aetool.codec import blocks
-from aetool.codec.archive import Archive
+from aetool.codec.archive import Archive, read_back
 from aetool.codec.container import Writer
 from aetool.codec.contents.content import Content, Piece
 from aetool.data.located import Located
 from aetool.errors import DataError, ParamError
-from aetool.files import path_of
 from aetool.spelling import option
 
 SHARD = "shard"  # the fact that says which part of a table an archive holds
@@ -132,7 +131,7 @@ def write_shard(file: BinaryIO, job: ExactJob, shard: Shard, name: str) -> Figur
     # it is read again from where it lies, and not from a buffer
     file.flush()
     os.fsync(file.fileno())
-    with Archive(path_of(file)) as archive:
+    with read_back(file) as archive:
         content.compare_items(archive, (item for item, _ in cuts.items(own_items)))
     changed = content.changed()
     if changed is not None:

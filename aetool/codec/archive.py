@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from aetool import bundle as bundles
 from aetool.bundle import Bundle
@@ -43,7 +43,7 @@ from aetool.codec.students import Students, from_bytes
 from aetool.data import notices
 from aetool.engine import Engine
 from aetool.errors import AetoolError, ArchiveError, BundleError, DataError, ParamError
-from aetool.files import place_of
+from aetool.files import path_of, place_of
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -131,6 +131,13 @@ class Decoder:
         return block
 
 
+def read_back(file: BinaryIO, model: Bundle | None = None, device: str = "auto") -> Archive:
+    """Open the archive that was just written to `file`, to check it; model, device: as of Archive,
+    whose errors it raises. Messages call it "the new archive": the file may have no name, and its
+    user has not seen one."""
+    return Archive(path_of(file), model, device, name="the new archive")
+
+
 class Archive:
     """An archive (.aez file) opened for reading. Header, footer and sections are verified when it
     is opened (ArchiveError if they are damaged, NoArchiveError if it is no archive, DataError if
@@ -141,7 +148,7 @@ class Archive:
     needed. device: what runs the model, auto, cpu, cuda or cuda:<n>. lenient: damaged parts are
     left out instead of raising an error; `lost` says which. max_output: how many bytes may be
     restored at most, beyond which ArchiveError is raised; None: as many as `limits.default_output`
-    says.
+    says. name: what messages call the archive; "": its path.
 
     content: the kind of content, which knows how blocks become records. rows: how many records.
     columns: the names of those of a table that slices and `to_pandas` restore; None: all.
@@ -154,10 +161,11 @@ class Archive:
         device: str = "auto",
         lenient: bool = False,
         max_output: int | None = None,
+        name: str = "",
     ) -> None:
         self._place = place_of(path)  # a pipe is kept for as long as the archive is open
         reader_class = RecoveringReader if lenient else Reader
-        self.reader = reader_class(self._place.path, self._place.name)
+        self.reader = reader_class(self._place.path, name or self._place.name)
         self._most_asked = max_output
         self.device = device
         self.lenient = lenient
@@ -167,7 +175,7 @@ class Archive:
             self.content: Content = contents.of_header(self.reader.header)
         except ArchiveError as error:
             self.close()
-            raise ArchiveError(f"{path}: {error}") from None
+            raise ArchiveError(f"{self.reader.path}: {error}") from None
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             self.close()
             raise self.reader.damaged(f"its header is not complete ({error})") from None

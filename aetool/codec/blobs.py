@@ -7,6 +7,8 @@ from aetool.codec.limits import MAX_TEXT
 from aetool.errors import ArchiveError
 from aetool.model import Float
 
+LONGEST_VARINT = 9  # bytes, of a length: it has less than 63 bits
+
 
 def varint(value: int) -> bytes:
     """A whole number as bytes, seven bits in each, lowest first; the last byte is below 128, all
@@ -19,12 +21,12 @@ def varint(value: int) -> bytes:
     return bytes(encoded)
 
 
-def read_varint(data: bytes, at: int) -> tuple[int, int]:
+def read_varint(data: bytes, at: int, longest: int = LONGEST_VARINT) -> tuple[int, int]:
     """Read the whole number that `varint` wrote and that begins at data[at]; returns (value,
-    position behind it). ArchiveError if it is cut short or takes more than nine bytes."""
+    position behind it). ArchiveError if it is cut short or takes more than `longest` bytes."""
     value = shift = 0
     while True:
-        if at >= len(data) or shift > 56:
+        if at >= len(data) or shift >= 7 * longest:
             raise ArchiveError("damaged: a length is cut short")
         byte = data[at]
         value |= (byte & 127) << shift

@@ -44,6 +44,8 @@ Counts = U32 | None  # of symbols in their contexts, to begin with
 MOVING, USUAL, STILL = 0, 1, 2
 MARK_STRENGTH = 2
 MOST_RAW_BITS = 64  # of a residual that lies in no bin
+# bytes of a varint: two values of 64 bits differ by one of 65 bits, its sign folded in
+LONGEST_DIFFERENCE = 10
 
 
 def _student(known: Known) -> Int:
@@ -503,7 +505,7 @@ class Joined(Source):
         add the stream to `known`; returns them, (count,). value: the usual one; that of a STILL
         stream is stored as its difference to it. ArchiveError for a value beyond 64 bits."""
         if mark == STILL:
-            folded, at = read_varint(self.data, 0)
+            folded, at = read_varint(self.data, 0, LONGEST_DIFFERENCE)
             self.data = self.data[at:]
             value += _unfolded(folded)
         # a damaged difference may lead out of what 64 bits hold

@@ -8,6 +8,7 @@ whole numbers are rounded to multiples of a step; `text_rounding` has what is to
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
@@ -183,20 +184,75 @@ def as_decimals(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
     specials = specials_of(cells.text, good)
     if specials is None:
         return None
-    forms = forms_of(form[good])
+    affixes = texts_of_affixes(cells.affixes)
+    meta = NumberMeta(
+        specials=specials,
+        affixes=affixes,
+    )
+    meta = _with_scale(
+        meta,
+        decimals,
+        form[good],
+        bound,
+    )
+    return by_meta(
+        cells.text,
+        meta,
+        cells.value,
+        form,
+    )
+
+
+def by_own_decimals(cells: ParsedCells, meta: NumberMeta, bound: Fraction) -> Coded:
+    """Encode a column as plain decimals, as `as_decimals` does within this bound, with the special
+    cells and the affixes of a shared model's meta: the decimals, the form and the step are those of
+    the column itself, so that its numbers are written with as many digits as without a model. The
+    meta's own where no cell is a plain decimal."""
+    form = cells.form
+    good = form >= 0
+    # without a number there is nothing to scale, and the meta need only say what it is like
+    if good.any():
+        behind = digits_behind(form)
+        behind_of_numbers = behind[good]
+        decimals = _scale_of(behind_of_numbers, len(good))
+        # a few numbers with many more digits are kept as text
+        good &= behind <= decimals
+        meta = _with_scale(
+            meta,
+            decimals,
+            form[good],
+            bound,
+        )
+    return by_meta(
+        cells.text,
+        meta,
+        cells.value,
+        form,
+    )
+
+
+def _with_scale(
+    meta: NumberMeta,
+    decimals: int,
+    form: Array,
+    bound: Fraction | None,
+) -> NumberMeta:
+    """A meta with so many decimals, the step that the bound allows there, 1 for None, and the forms
+    in which numbers of these forms, (n,), at least one, of no more decimals, are written then."""
+    # where numbers are exact each is written just as it stands
+    forms = forms_of(form)
     step = 1
     if bound is not None:
         step = step_within(bound, decimals)
+    # a form of fewer digits than the decimals would cut rounded numbers short
     if step > 1:
         forms = (one_form(forms),)
-    meta = NumberMeta(
-        specials=specials,
+    return dataclasses.replace(
+        meta,
         decimals=decimals,
         forms=forms,
         step=step,
-        affixes=texts_of_affixes(cells.affixes),
     )
-    return by_meta(cells.text, meta, cells.value, form)
 
 
 def step_within(bound: Fraction, decimals: int) -> int:
@@ -208,15 +264,6 @@ def step_within(bound: Fraction, decimals: int) -> int:
         return 1
     # whole numbers from -allowed to allowed around a multiple are rounded to it
     return 2 * allowed + 1
-
-
-def decimals_of(form: Array) -> int:
-    """The decimals that `as_decimals` gives the whole numbers of a column; 0 without numbers. form:
-    (n,), of each cell, see spans.numbers."""
-    good = form >= 0
-    if not good.any():
-        return 0
-    return _scale_of(digits_behind(form)[good], len(form))
 
 
 def _scale_of(behind: Int, rows: int) -> int:

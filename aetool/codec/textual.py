@@ -42,7 +42,7 @@ from aetool.codec.text_cells import (
     texts_of_affixes,
     with_odd_cells,
 )
-from aetool.codec.text_decimals import ParsedCells, as_decimals, by_meta, decimals_of, step_within
+from aetool.codec.text_decimals import ParsedCells, as_decimals, by_meta, by_own_decimals
 from aetool.codec.text_rounding import UnevenNumbers
 from aetool.data import dates
 from aetool.data.table import Bytes, Mask
@@ -189,15 +189,7 @@ def _rounded_as_foreseen(
     grid = column.grid(bound)
     if grid is None:
         # plain decimals keep the bound: as many as the file's own numbers have
-        decimals = max(meta.decimals, decimals_of(cells.form))
-        step = step_within(bound, decimals)
-        finer = dataclasses.replace(meta, decimals=decimals, step=step)
-        return by_meta(
-            cells.text,
-            finer,
-            cells.value,
-            cells.form,
-        )
+        return by_own_decimals(cells, meta, bound)
     finer = dataclasses.replace(
         meta,
         decimals=grid.decimals,

@@ -221,8 +221,8 @@ def _written(
             assert shared is not None
             folder = scratch_folder(Path(path))
             figures = rivals.with_or_without(file, source, options, model, shared, folder)
-            # the model was used, or nothing but the bytes could be stored
-            if figures.get("shared") or "kept" in figures:
+            # the model was used, or why not is known, or nothing but the bytes could be stored
+            if figures.get("shared") or "unused" in figures or "kept" in figures:
                 return figures
             prices = figures["prices"]
             why = (
