@@ -1,6 +1,7 @@
 """Where a picture is odd: regions and boxes, maps, the files that show them, figures by masks."""
 
 import dataclasses
+import io
 import json
 
 import numpy as np
@@ -391,6 +392,52 @@ def test_the_sheet_shows_picture_expectation_difference_and_map(model, folder, t
         model.detect(folder / "test", top=3, sheet=target)
     drawn_sheet = operations.detect(folder / "test", model, top=3).plot()
     assert drawn_sheet._repr_png_() == target.read_bytes()
+
+
+def test_a_sheet_of_no_flagged_picture_shows_the_highest(model, folder, tmp_path, monkeypatch):
+    sheets = []
+    draw = drawn.sheet
+
+    def watched(pictures, heading):
+        sheets.append((pictures, heading))
+        return draw(pictures, heading)
+
+    monkeypatch.setattr(drawn, "sheet", watched)
+    highest = operations.detect(folder / "test", model, top=5)
+    for place, limit in enumerate((1e9, highest.score[3])):
+        model.detect(folder / "test", threshold=limit, sheet=tmp_path / f"{place}.png")
+    (none, heading), (three, heading_of_three) = sheets
+    assert heading.endswith("; none is above the threshold: the highest 5 are shown")
+    assert [one.title.split(":")[0] for one in none] == list(highest.table["file"].strings())
+    assert [one.words for one in none] == highest.why
+    # once a picture is flagged only such are shown
+    assert [one.title for one in three] == [one.title for one in none[:3]]
+    assert heading_of_three.startswith("3 of 8 records flagged") and "none" not in heading_of_three
+    assert opened(tmp_path / "0.png").height > opened(tmp_path / "1.png").height > 3 * 180
+
+
+def test_the_words_above_a_sheet_are_whole():
+    picture = drawn.Shown(
+        stripes(1, 0)[0].transpose(2, 0, 1), None, np.zeros((SIDE, SIDE)), None, "a", "b"
+    )
+    long = (
+        "2 of 22 records flagged (9.09 %): score above 3.889 bits, which about 1 in 1,000 ordinary "
+    )
+    long += "records exceed; 1 more could not be read, and here is much more than one line can hold"
+    font = drawn._font()
+    lines = drawn._wrapped(long, 500, font)
+    assert " ".join(lines) == long and len(lines) > 2
+    assert all(font.getlength(line) <= 500 for line in lines)
+    assert drawn._wrapped("", 500, font) == [""]
+    assert drawn._wrapped("x" * 500, 100, font)[0].endswith("x...")
+    heights = []
+    for words in ("short", long):
+        sheet = drawn.sheet([picture], words)
+        with Image.open(io.BytesIO(sheet.png)) as image:
+            heights.append(image.height)
+            width = image.width
+    lines = drawn._wrapped(long, width - 2 * drawn.GAP, font)
+    assert heights[1] - heights[0] == (len(lines) - 1) * drawn.HEADING > 0
 
 
 def test_an_overlay_is_coloured_where_the_map_is_high_and_gray_elsewhere():

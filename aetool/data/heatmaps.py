@@ -21,7 +21,7 @@ from aetool.data.images import Pixels
 from aetool.files import atomic
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageFont
 
 Amounts = npt.NDArray[np.float64]
 Rectangle = tuple[int, int, int, int]  # left, top, width, height in pixels
@@ -249,8 +249,8 @@ class Sheet:
 
 def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     """Draw a row for each picture, perhaps none: the picture, what was expected, their difference,
-    and its map over it. heading: the text above all rows and LEGEND, which says what colours mean;
-    texts that are too long are cut."""
+    and its map over it. heading: the text above all rows, in as many lines as it takes, and above
+    LEGEND, which says what colours mean; other texts that are too long are cut."""
     from PIL import Image, ImageDraw
 
     rows = [_row(picture) for picture in pictures]
@@ -262,31 +262,33 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     # pictures of a sheet may have any sizes
     for row in rows:
         heights.append(max(tile.height for tile in row))
-    top = 3 * HEADING
+    width = GAP + column * len(COLUMNS)
+    text_width = width - 2 * GAP
+    font = _font()
+    lines = _wrapped(heading, text_width, font)
+    # below these the legend and the names of the columns
+    top = HEADING * (len(lines) + 2)
     # each row has two lines of text above it, and room below
     words_height = 2 * CAPTION
     around_tiles = words_height + GAP
     height = top + sum(heights) + around_tiles * len(rows) + GAP
-    width = GAP + column * len(COLUMNS)
     image = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(image)
-    font = _font()
-    text_width = width - 2 * GAP
     # texts stand a few pixels below the edge of their lines
-    first_line = _fitting(draw, heading, text_width, font)
-    draw.text((GAP, 5), first_line, INK, font)
+    for number, line in enumerate(lines):
+        draw.text((GAP, HEADING * number + 5), line, INK, font)
     # a sheet is passed on without the words around it
-    legend = _fitting(draw, LEGEND, text_width, font)
-    draw.text((GAP, HEADING + 1), legend, QUIET, font)
+    legend = _fitting(LEGEND, text_width, font)
+    draw.text((GAP, top - 2 * HEADING + 1), legend, QUIET, font)
     for left, name in zip(lefts, COLUMNS, strict=True):
-        corner = left, 2 * HEADING + 3
+        corner = left, top - HEADING + 3
         draw.text(corner, name, QUIET, font)
     # the upper edge of the row at hand
     y = top
     drawn = zip(pictures, rows, heights, strict=True)
     for picture, row, row_height in drawn:
-        title = _fitting(draw, picture.title, text_width, font)
-        words = _fitting(draw, picture.words, text_width, font)
+        title = _fitting(picture.title, text_width, font)
+        words = _fitting(picture.words, text_width, font)
         second = y + CAPTION - 3
         draw.text((GAP, y), title, INK, font)
         draw.text((GAP, second), words, QUIET, font)
@@ -362,18 +364,39 @@ def _font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
     return ImageFont.load_default(TEXT_SIZE)
 
 
+def _wrapped(
+    text: str,
+    most: int,
+    font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
+) -> list[str]:
+    """Break a text at its blanks into lines of at most `most` pixels in this font, one at least; a
+    word that is longer is cut."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if font.getlength(longer) <= most:
+            lines[-1] = longer
+            continue
+        cut = _fitting(word, most, font)
+        # a line without a word yet is filled, not left blank
+        if lines[-1]:
+            lines.append(cut)
+        else:
+            lines[-1] = cut
+    return lines
+
+
 def _fitting(
-    draw: ImageDraw.ImageDraw,
     text: str,
     most: int,
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
 ) -> str:
-    """Cut a text to at most `most` pixels as `draw` draws it in this font, and end it with "..."
-    where anything was cut; "..." is left if no more fits."""
-    if draw.textlength(text, font) <= most:
+    """Cut a text to at most `most` pixels in this font, and end it with "..." where anything was
+    cut; "..." is left if no more fits."""
+    if font.getlength(text) <= most:
         return text
     shortened = text + "..."
-    while text and draw.textlength(shortened, font) > most:
+    while text and font.getlength(shortened) > most:
         text = text[:-1]
         shortened = text + "..."
     return shortened

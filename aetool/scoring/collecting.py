@@ -232,21 +232,11 @@ class Collector:
         """(the pictures of a batch whose indices are `keep`, (n,), with their maps; for each a line
         of text that says where it is odd; for each the box around the worst region, or None)."""
         assert self.pixels is not None
-        usual_shared_part = self.calibration.typical[-1]
         pictures = []
         why: list[str] = []
         for place in keep.tolist():
             pictured = batch.pictured(place, self.pixels)
-            # the part of no pixel: the picture as a whole is unlike those that were fitted
-            shared_part = batch.parts[place, -1]
-            line = picture_reasons.line(
-                pictured.box,
-                maps.excess_of(pictured.amounts),
-                pictured.picture,
-                pictured.expected,
-                is_odd_as_a_whole=bool(shared_part > usual_shared_part),
-            )
-            why.append(line)
+            why.append(picture_line(batch, place, pictured, self.calibration))
             pictures.append(pictured)
         no_columns: list[list[int]] = [[] for _ in keep]
         explained = Explained(keep, batch.inputs[keep], None, no_columns, pictures)
@@ -315,6 +305,21 @@ class Collector:
             unwanted = [name for name in table.names if name not in wanted]
             table = table.without(unwanted)
         return table.take(keep)
+
+
+def picture_line(batch: Scored, place: int, picture: Pictured, known: Calibration) -> str:
+    """A line of text that says where a picture is odd. place: its index in the batch; known: the
+    calibration of the model, by the usual parts of which it is told from other pictures."""
+    # the part of no pixel: the picture as a whole is unlike those that were fitted
+    usual_shared_part = known.typical[-1]
+    shared_part = batch.parts[place, -1]
+    return picture_reasons.line(
+        picture.box,
+        maps.excess_of(picture.amounts),
+        picture.picture,
+        picture.expected,
+        is_odd_as_a_whole=bool(shared_part > usual_shared_part),
+    )
 
 
 def check_columns(wanted: Sequence[str], there: Sequence[str]) -> None:

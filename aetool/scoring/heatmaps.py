@@ -18,6 +18,8 @@ from aetool.data.heatmaps import Shown
 from aetool.data.table import as_cells
 from aetool.errors import ParamError
 from aetool.files import atomic, new_folder
+from aetool.mapping import pixels_of
+from aetool.scoring.collecting import picture_line
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from aetool.scoring.watching import Watch
 
 MOST_ON_A_SHEET = 12
+MOST_UNFLAGGED = 5  # that a sheet shows where no picture is flagged
 KINDS = ("overlay", "map", "mask")
 LEADING_OUT = ("/", "..", ".")  # parts of a path that no file's name inside a folder may have
 SAID_OF_MAPS = (
@@ -131,15 +134,21 @@ class Heatmaps:
 
 
 class Worst:
-    """A watch that keeps the 12 flagged pictures with the highest scores, for a sheet."""
+    """A watch that keeps for a sheet the 12 flagged pictures with the highest scores; while none is
+    flagged the 5 pictures with the highest scores."""
 
     def __init__(self) -> None:
-        self._kept: list[tuple[float, int, Pictured, str]] = []
+        # of each its score, its number, itself as the sheet shows it
+        self._kept: list[tuple[float, int, Shown]] = []
+        self._has_flagged = False
 
     def begin(self, name: str, bundle: Bundle, calibration: Calibration) -> None:
-        """Called before the first batch: raise ParamError for a model of tables, which has no
-        pictures."""
+        """Called before the first batch: note the model and the calibration that tells what is
+        usual; raise ParamError for a model of tables, which has no pictures."""
         _check_pictures(name, bundle, option("--sheet"))
+        self._unit = bundle.unit
+        self._pixels = pixels_of(bundle)
+        self._calibration = calibration
 
     def begin_archive(self, name: str) -> None:
         """Called before detection in an archive: raise ParamError, since it looks at no
@@ -148,33 +157,39 @@ class Worst:
 
     def batch(self, batch: Scored, scores: Float, flagged: Mask, explained: Explained) -> None:
         """Keep the flagged pictures of a batch that are among the 12 flagged ones with the highest
-        scores so far; of equal scores the earlier. scores, flagged: (rows,), of all pictures of the
-        batch."""
-        places = explained.places.tolist()
-        for place, one in zip(places, explained.pictures, strict=True):
-            if not flagged[place]:
-                continue
-            record = int(batch.records[place])
-            score = float(scores[place])
-            name = title(batch.names, record)
-            self._kept.append((score, record, one, name))
+        scores so far, or while none is flagged those among the 5 highest of all; of equal scores
+        the earlier. scores, flagged: (rows,), of all pictures of the batch."""
+        if flagged.any() and not self._has_flagged:
+            self._has_flagged = True
+            # those that are not flagged were of interest only while nothing else was
+            self._kept.clear()
+        most = MOST_ON_A_SHEET if self._has_flagged else MOST_UNFLAGGED
+        if self._has_flagged:
+            for place, one in zip(explained.places.tolist(), explained.pictures, strict=True):
+                if flagged[place]:
+                    self._keep(batch, place, float(scores[place]), one)
+        else:
+            highest = np.argsort(-scores, kind="stable")[:most]
+            for place in highest.tolist():
+                one = batch.pictured(place, self._pixels)
+                self._keep(batch, place, float(scores[place]), one)
         # of equal scores the first picture
         self._kept.sort(key=lambda kept: (-kept[0], kept[1]))
         # memory is bounded, however many are flagged
-        del self._kept[MOST_ON_A_SHEET:]
+        del self._kept[most:]
 
-    def shown(self, detection: Detection) -> list[Shown]:
+    def _keep(self, batch: Scored, place: int, score: float, one: Pictured) -> None:
+        """Add a picture to those that are kept. place: its index in the batch."""
+        record = int(batch.records[place])
+        name = title(batch.names, record)
+        caption = f"{name}: score {score:.6g} {self._unit}"
+        why = picture_line(batch, place, one, self._calibration)
+        self._kept.append((score, record, shown(one, caption, why)))
+
+    def shown(self) -> list[Shown]:
         """The kept pictures as a sheet shows them, the highest score first, each with its name, its
-        score, and the reasons that the detection gives. KeyError if one of them is not in the
-        detection."""
-        rows = detection.row.tolist()
-        place_of = {int(row): place for place, row in enumerate(rows)}
-        pictures = []
-        for score, record, one, name in self._kept:
-            caption = f"{name}: score {score:.6g} {detection.unit}"
-            why = detection.why[place_of[record]]
-            pictures.append(shown(one, caption, why))
-        return pictures
+        score, and where it is odd."""
+        return [picture for _, _, picture in self._kept]
 
 
 def sheet_of(detection: Detection) -> heatmaps.Sheet:
@@ -198,16 +213,20 @@ def sheet_of(detection: Detection) -> heatmaps.Sheet:
         name = names[place] if names else title((), record)
         score = f"score {ranked.score[place]:.6g} {ranked.unit}"
         pictures.append(shown(one, f"{name}: {score}", ranked.why[place]))
-    return heatmaps.sheet(pictures, heading(detection))
+    return heatmaps.sheet(pictures, heading(detection, len(pictures)))
 
 
-def heading(detection: Detection) -> str:
-    """The line above a sheet of pictures: how many are flagged and by what threshold, or if there
-    is no finite one that the highest are shown."""
+def heading(detection: Detection, pictures: int) -> str:
+    """The words above a sheet of so many pictures: how many records are flagged and by what
+    threshold; where none is flagged, or there is no finite threshold, that the highest are
+    shown."""
     # where all are asked for there is none
-    if math.isfinite(detection.threshold):
-        return detection.verdict()
-    return f"the highest of {detection.total:,} records"
+    if not math.isfinite(detection.threshold):
+        return f"the highest of {detection.total:,} records"
+    verdict = detection.verdict()
+    if detection.flagged or not pictures:
+        return verdict
+    return f"{verdict}; none is above the threshold: the highest {pictures} are shown"
 
 
 def title(names: Sequence[str], record: int) -> str:
@@ -285,8 +304,8 @@ class Files:
         """Set `written` to the sheet of what was detected, as PNG; without a sheet do nothing."""
         if self.sheet is None:
             return
-        pictures = self.sheet.shown(detection)
-        drawn = heatmaps.sheet(pictures, heading(detection))
+        pictures = self.sheet.shown()
+        drawn = heatmaps.sheet(pictures, heading(detection, len(pictures)))
         self.written = drawn.png
 
 
