@@ -9,7 +9,10 @@ from aetool import operations
 from aetool.archives.exact_job import job_of
 from aetool.codec import integers
 from aetool.codec.shared import shared_of
+from aetool.data import notices
 from aetool.data.sources import open_source
+from aetool.errors import ParamError
+from aetool.fits import learning
 from aetool.operations import CompressOptions, FitOptions
 from tests.format_reader import restore
 
@@ -261,3 +264,84 @@ def test_rounded_numbers_are_written_with_the_digits_that_the_file_has(tmp_path,
     numbers = np.array(before, float)
     error = np.abs(numbers - np.array(after, float)).max()
     assert error <= 0.01 * np.ptp(numbers) * (1 + 1e-9)
+
+
+# ---- a model of several files
+
+
+def in_files(folder, frames, header="first,second,third\n"):
+    """Write frames of three columns as files, the last without a line end; their paths."""
+    folder.mkdir()
+    paths = []
+    for number, frame in enumerate(frames):
+        paths.append(folder / f"{number}.csv")
+        paths[-1].write_text(header + frame.to_csv(index=False, header=False))
+    paths[-1].write_text(paths[-1].read_text().removesuffix("\n"))
+    return paths
+
+
+def numbers(rows, seed):
+    rng = np.random.default_rng(seed)
+    walk = (50 + np.cumsum(rng.normal(size=rows))).round(2)
+    return pd.DataFrame({0: np.arange(rows) // 3, 1: walk, 2: rng.choice(["on", "off"], rows)})
+
+
+def learned_of(data, bounds):
+    """What a model of these data learns for archives, and what is said meanwhile."""
+    said = []
+    with notices.heard_by(lambda name, line: said.append(f"{name}: {line}")):
+        learned = learning.learn(open_source(data), bounds, students=False, seed=0)
+    return learned, said
+
+
+@pytest.mark.parametrize("bounds", [{}, {"": "1%"}, {"second": "0.5"}])
+def test_of_several_files_is_learned_what_is_learned_of_one_with_their_records(tmp_path, bounds):
+    paths = in_files(tmp_path / "parts", [numbers(rows, seed=rows) for rows in (300, 200, 1, 499)])
+    records = [line for path in paths for line in path.read_text().splitlines()[1:]]
+    joined = tmp_path / "joined.csv"
+    joined.write_text("\n".join(["first,second,third", *records, ""]))
+    of_one, _ = learned_of(joined, bounds)
+    for data in (paths, str(tmp_path / "parts"), str(tmp_path / "parts" / "*.csv")):
+        assert learned_of(data, bounds) == (of_one, [])
+
+
+def test_files_under_a_model_of_a_folder_are_smaller_and_come_back(tmp_path):
+    in_files(tmp_path / "parts", [numbers(300, seed) for seed in range(6)])
+    [source] = in_files(tmp_path / "next", [numbers(200, seed=10)])
+    model = operations.fit(tmp_path / "parts", FitOptions("pca", codec=True))
+    under = operations.compress(source, tmp_path / "under.aez", model)
+    alone = operations.compress(source, tmp_path / "alone.aez")
+    assert under["shared"] and under["archive_bytes"] < 0.9 * alone["archive_bytes"]
+    operations.decompress(tmp_path / "under.aez", tmp_path / "back.csv", model=model)
+    assert (tmp_path / "back.csv").read_bytes() == source.read_bytes()
+
+
+def test_files_of_another_form_are_told_and_not_learned_from(tmp_path):
+    paths = in_files(tmp_path / "parts", [numbers(300, seed=1), numbers(200, seed=2)])
+    of_two, _ = learned_of(paths, {})
+    turned = tmp_path / "turned.csv"
+    table = numbers(100, seed=3).set_axis(["first", "second", "third"], axis=1)
+    table[["third", "first", "second"]].to_csv(turned, index=False)
+    typed = tmp_path / "typed.parquet"
+    table.to_parquet(typed)
+    for other, why in (
+        (turned, "has its columns in another order"),
+        (typed, "is no table in text"),
+    ):
+        learned, said = learned_of([*paths, other], {})
+        assert learned == of_two
+        [line] = said
+        assert f"is learned from 2 of 3 tables: {other} {why}" in line
+
+
+def test_where_no_table_is_text_a_codec_is_refused(tmp_path):
+    typed = tmp_path / "typed.parquet"
+    table = numbers(100, seed=3).set_axis(["first", "second", "third"], axis=1)
+    table.to_parquet(typed)
+    for data in (typed, [typed, typed], table):
+        with pytest.raises(
+            ParamError, match="codec=True: what small archives share is learned from"
+        ):
+            operations.fit(data, FitOptions("pca", codec=True))
+    with pytest.raises(ParamError, match="max_error: what small archives share"):
+        operations.fit(typed, FitOptions("pca", codec=True, max_error={"": "1%"}))

@@ -523,7 +523,7 @@ def _text(
     if options.max_error and bounds is None:
         apart = _places_of_keys(source, options)
         bounds = source_texts.bounds_of(
-            source,
+            [source],
             layout,
             options.max_error,
             names,
@@ -568,7 +568,7 @@ def _text_by_model(
     if bounded:
         apart = _places_of_keys(source, options)
         wanted = source_texts.bounds_of(
-            source,
+            [source],
             layout,
             options.max_error,
             names,

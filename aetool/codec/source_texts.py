@@ -119,26 +119,28 @@ def names_by_field(
 
 
 def bounds_of(
-    source: sources.CsvSource,
+    files: Sequence[sources.CsvSource],
     layout: Layout,
     wanted: Mapping[str, str],
     names: Sequence[str],
     apart: Collection[int],
 ) -> dict[str, Fraction]:
     """The largest error allowed, in the column's unit, by the column's name in the layout, read
-    from --max-error; all of the file is read for its ranges. Columns without a bound are left out.
+    from --max-error; all of the files is read for their ranges. Columns without a bound are left
+    out.
 
-    wanted: the text of --max-error by column name, "" for all others. names: of the columns, as
-    many as the layout has, which may repeat; those of the layout do not. apart: the places, from 0,
-    of the columns that have a bound only if they are named in --max-error. ParamError as of
-    `allowed_by_place`, other errors as of `pieces_of`.
+    files: of one table, each with these columns. wanted: the text of --max-error by column name, ""
+    for all others. names: of the columns, as many as the layout has, which may repeat; those of the
+    layout do not. apart: the places, from 0, of the columns that have a bound only if they are
+    named in --max-error. ParamError as of `allowed_by_place`, other errors as of `pieces_of`.
     """
     seen: dict[str, tuple[Fraction, Fraction]] = {}
-    pieces = pieces_of(source, layout.effort.block)
-    # the head, which has no record
-    next(pieces)
-    for piece in pieces:
-        records.ranges(piece, layout, seen)
+    for file in files:
+        pieces = pieces_of(file, layout.effort.block)
+        # the head, which has no record
+        next(pieces)
+        for piece in pieces:
+            records.ranges(piece, layout, seen)
     ends = [seen.get(label) for label in layout.names]
     bounds = {}
     by_place = allowed_by_place(wanted, names, ends, apart)

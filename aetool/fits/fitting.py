@@ -27,7 +27,7 @@ from aetool.data.images import ImageSource
 from aetool.data.pictures.choosing import Asked, Size
 from aetool.data.pictures.framed import FramedSource, framed
 from aetool.data.pictures.labels import to_fit
-from aetool.data.sources import RESERVOIR, CsvSource, Source, open_source
+from aetool.data.sources import RESERVOIR, Source, open_source
 from aetool.data.table_source import TableSource
 from aetool.detection.calibration import Calibration, highest_of_each
 from aetool.engine import Chosen
@@ -74,9 +74,10 @@ class FitOptions:
     columns; label and normal: the column kept out of the model, and its values that are fitted
     (empty: all). condition: columns that records are judged by, and that are not judged themselves:
     models see them, and score all else given them. max_time in seconds, None for no limit but that
-    of a joint model. codec: learn also what archives of many small files share, for `compress -m`;
-    max_error: for this bound (see CompressOptions) instead of for lossless ones; students: with
-    small exact networks that predict columns, which takes a second for each.
+    of a joint model. codec: learn also what archives of many small files share, for `compress -m`,
+    from one file of text or several, or from pictures; max_error: for this bound (see
+    CompressOptions) instead of for lossless ones; students: with small exact networks that predict
+    columns, which takes a second for each.
 
     context: give the model this many rows before each, of the same group (the rows that have one
     value in the column `group`; "" for one group), in the order of the column `order` ("": as they
@@ -213,6 +214,8 @@ def fit_source(
         raise ParamError(
             f"{option('--target')} goes with neither {option('--robust')} nor {option('--context')}"
         )
+    # before the model is fitted, which takes its time
+    _refuse_unlearnable(source, options)
     # a device that is not there is told before any data are read
     runtime.providers(options.device)
     labelled = bool(options.label and options.normal) and learns_from_labels(model)
@@ -245,17 +248,30 @@ def fit_source(
     bundle = dataclasses.replace(bundle, calibration=known, lineage=lineage, _sessions={})
     if prepared.owner is not None and isinstance(source, ImageSource):
         bundle = _by_all_tiles(bundle, framed(source, prepared.view), prepared, options.device)
-    if options.codec and isinstance(source, ImageSource):
-        from aetool.fits import picture_learning
+    if options.codec:
+        return _with_codec(bundle, source, options)
+    return bundle
 
-        bundle = picture_learning.with_pictures(bundle, source)
-    if options.codec and isinstance(source, CsvSource):
+
+def _refuse_unlearnable(source: Source, options: FitOptions) -> None:
+    """Raise ParamError if options.codec asks for an archive codec, and none can be learned of such
+    a source."""
+    if options.codec and isinstance(source, TableSource):
         from aetool.fits import learning
 
-        bundle = learning.with_codec(
-            bundle, source, options.max_error, options.students, options.seed
-        )
-    return bundle
+        learning.refuse_unlearnable(source, options.max_error, options.students)
+
+
+def _with_codec(bundle: Bundle, source: Source, options: FitOptions) -> Bundle:
+    """A copy of the bundle to which an archive codec is added that was learned from the source:
+    see learning.with_codec, and of pictures picture_learning.with_pictures."""
+    if isinstance(source, ImageSource):
+        from aetool.fits import picture_learning
+
+        return picture_learning.with_pictures(bundle, source)
+    from aetool.fits import learning
+
+    return learning.with_codec(bundle, source, options.max_error, options.students, options.seed)
 
 
 def _counted(rows: int) -> str:
