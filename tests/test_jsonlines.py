@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import aetool
 from aetool import operations
 from aetool.codec import blocks, jsonlines, planning
+from aetool.data.sources import open_source
 from aetool.errors import DataError
 from aetool.operations import CompressOptions
 
@@ -306,3 +307,107 @@ def test_a_key_twice_is_told_once_however_often_lines_are_read(tmp_path, caplog)
         assert opened[2:9]["n"].tolist() == [{"k": 2}] * 7
     (warning,) = caplog.messages
     assert "of the key 'k', which comes twice in one object" in warning
+
+
+HALVES = (
+    b'{"a": 1, "\\udc00": 3}\n{"a": "x\\ud83d", "\\udc00": [1, {"k\\ud800": "\\ud800"}]}\n',
+    # as some programs write them, in what is no UTF-8
+    b'{"a": 1, "\xed\xb0\x80": 3}\n{"a": "x\xed\xa0\xbd", "\xed\xb0\x80": [1, {"k": "\xed\xa0\x80"}]}\n',
+    b'[\n{"a": 1, "\\udc00": 3},\n{"a": "x\\ud83d", "\\udc00": 5}\n]\n',
+)
+
+
+@pytest.mark.parametrize("text", HALVES)
+def test_halves_of_surrogate_pairs_are_read_as_detection_reads_them(tmp_path, run, text):
+    path, archive = tmp_path / "t.jsonl", tmp_path / "t.aez"
+    path.write_bytes(text)
+    aetool.compress(path, archive)
+    with aetool.open(archive) as opened:
+        frame = opened.to_pandas()
+        assert list(frame.columns) == ["a", "\ufffd"]
+        assert frame["a"].tolist() == [1, "x\ufffd"]
+        assert not re.search("[\ud800-\udfff]", str(frame["\ufffd"].tolist()))
+    # whoever names columns has them still as they are
+    done = run("decompress", archive, "--columns", "a", "-o", tmp_path / "a.jsonl")
+    assert done.status == 0
+    lines = (tmp_path / "a.jsonl").read_bytes().split(b"\n")
+    records = [line for line in lines if line.startswith(b"{")]
+    assert records[0] == b'{"a": 1}' and records[1] == b'{"a": "x\\ud83d"}'
+    done = run("decompress", archive, "--columns", "\ufffd", "-o", tmp_path / "b.jsonl")
+    assert b'{"\\udc00": 3}' in (tmp_path / "b.jsonl").read_bytes()
+    assert aetool.decompress(archive, tmp_path / "back").read_bytes() == text
+
+
+@pytest.mark.parametrize("text", ["[\n{},\n{}\n]\n", "[{},\n{}]", "{}\n{}\n", "\n{}\n{}\n"])
+def test_behind_a_byte_order_mark_the_records_are_the_same(tmp_path, run, text):
+    told = []
+    for mark in (b"", b"\xef\xbb\xbf"):
+        path, archive = tmp_path / "t.json", tmp_path / f"{len(mark)}.aez"
+        path.write_bytes(mark + text.replace("{}", '{"a": 1, "b": "x"}').encode())
+        aetool.compress(path, archive)
+        with aetool.open(archive) as opened:
+            assert opened.to_pandas().to_dict("records") == [{"a": 1, "b": "x"}] * 2
+            assert opened.content.names(opened) == ["a", "b"]
+        described = json.loads(run("info", archive, "--json").out)
+        told.append((described["rows"], described.get("records", described["rows"])))
+        assert "note" not in described
+        found = json.loads(run("detect", archive, "--all", "--json").out)
+        assert found["total"] == 2
+        assert (
+            aetool.decompress(archive, tmp_path / f"{len(mark)}.back").read_bytes()
+            == path.read_bytes()
+        )
+    assert told[0] == told[1] and told[0][1] == 2
+
+
+def test_an_empty_list_holds_no_records(tmp_path, run):
+    path, archive = tmp_path / "t.json", tmp_path / "t.aez"
+    path.write_bytes(b"[]\n")
+    aetool.compress(path, archive)
+    told = json.loads(run("info", archive, "--json").out)
+    assert (told["rows"], told["records"]) == (1, 0)
+    assert json.loads(run("detect", archive, "--all", "--json").out)["total"] == 0
+    assert aetool.decompress(archive, tmp_path / "back").read_bytes() == b"[]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        # a list, and lines that end in CR alone: no line of them is to be mended
+        (b'[{"a":1},{"a":2}\n,{"a":3}]', "line 1 has several objects"),
+        (b'{"a":1},{"a":2},\n{"a":3}', "line 1 has several objects"),
+        (b'{"a":1}\r{"a":2}\r', "line 1 has several objects"),
+    ],
+)
+def test_several_objects_on_a_line_are_no_line_to_mend(tmp_path, text, said):
+    path, archive = tmp_path / "t.json", tmp_path / "t.aez"
+    path.write_bytes(text)
+    aetool.compress(path, archive)
+    with aetool.open(archive) as opened, pytest.raises(DataError) as error:
+        opened.to_pandas()
+    assert said in str(error.value) and "mend that line" not in str(error.value)
+    assert "compress a file with an object {...} on each line" in str(error.value)
+
+
+TOO_LARGE = {
+    "digits": (b'{"a": 1' + b"0" * 5000 + b"}", "has a whole number of more than 4,300 digits"),
+    "deep": (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "is nested too deeply to be read"),
+}
+
+
+@pytest.mark.parametrize("case", TOO_LARGE)
+def test_json_that_is_too_large_to_read_is_not_said_to_be_none(tmp_path, case):
+    line, said = TOO_LARGE[case]
+    path, archive = tmp_path / "t.jsonl", tmp_path / "t.aez"
+    path.write_bytes(b'{"a": 1}\n' + line + b"\n")
+    aetool.compress(path, archive)
+    with aetool.open(archive) as opened, pytest.raises(DataError) as error:
+        opened.to_pandas()
+    assert f"t.aez: line 2 {said}" in str(error.value)
+    assert "set_int_max_str_digits" not in str(error.value)
+    with pytest.raises(DataError, match=f"t.jsonl: line 2 {said}.*; mend that line$"):
+        list(open_source(path).batches())
+    document = tmp_path / "t.json"
+    document.write_bytes(b"[" + line + b"]")
+    with pytest.raises(DataError, match=f"t.json: {said}"):
+        list(open_source(document).batches())

@@ -20,6 +20,7 @@ from aetool.codec.columns import Coded, bytes_column, sensible
 from aetool.codec.limits import check_text
 from aetool.codec.natives import cells, numbers
 from aetool.codec.natives.bounding import Integers
+from aetool.csv.encodings import BOM
 from aetool.data.table import Mask
 from aetool.errors import ArchiveError
 
@@ -32,7 +33,7 @@ TOKEN = re.compile(QUOTED_KEY + rb"|(" + VALUE + rb")", re.DOTALL)
 KEY = re.compile(QUOTED_KEY)
 MOST_FRAMES = 1024  # in one block
 MOST_COLUMNS = 2048
-AROUND_RECORDS = (b"", b"[", b"]", b",")  # what may stand on a line that is no record
+AROUND_RECORDS = (b"", b"[", b"]", b",", b"[]")  # what may stand on a line that is no record
 LEAST_ALIKE = 4  # lines for each frame, below which lines are not alike
 
 Frame = tuple[bytes, ...]
@@ -194,9 +195,9 @@ def _column(rows: list[int], values: list[bytes], count: int) -> Coded:
 
 
 def has_record(line: bytes) -> bool:
-    """Whether something stands on a line but blanks, or a bracket or comma of a list of objects
-    that is written an object a line."""
-    return line.strip() not in AROUND_RECORDS
+    """Whether something stands on a line but blanks, a byte-order mark, or a bracket or comma of a
+    list of objects that is written an object a line."""
+    return line.removeprefix(BOM).strip() not in AROUND_RECORDS
 
 
 @sensible()

@@ -1,11 +1,16 @@
 """JSON whose objects have each key once: readers that keep the last value of a key would lose the
-others, and nobody would hear of it."""
+others, and nobody would hear of it. Why a text is no JSON that can be read, in words."""
 
 from __future__ import annotations
 
 import json
+import re
+import sys
 
 from aetool.canonical import Json
+
+NO_JSON = "is not JSON"
+HALF = re.compile("[\ud800-\udfff]")  # half a surrogate pair, that is left when pairs were joined
 
 
 class RepeatedKeyError(Exception):
@@ -26,6 +31,43 @@ def parsed(text: str) -> Json:
     object in it has a key twice."""
     # a call of json.loads with a hook makes a new decoder each time, which takes longer than a line
     return _DECODER.decode(text)
+
+
+def fault_of(error: ValueError | RecursionError, reason: str = "") -> str:
+    """What is wrong with a text that `parsed` raised this error for, as "is not JSON (...)": words
+    that go behind the name of a line or file. reason: what stands in the brackets; "": the error's
+    own message. JSON that is only too large for Python is not said to be none."""
+    if isinstance(error, RecursionError):
+        return "is nested too deeply to be read"
+    # Python's own message tells how to raise the limit in a program, which is no help in a shell
+    if "set_int_max_str_digits" in str(error):
+        most = sys.get_int_max_str_digits()
+        return f"has a whole number of more than {most:,} digits, which is not read"
+    return f"{NO_JSON} ({reason or error})"
+
+
+def whole_text(text: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair, which is no character. Programs that
+    cut a text by UTF-16 units, in the middle of an emoji, write such halves."""
+    return HALF.sub("\ufffd", text)
+
+
+def in_whole_characters(value: Json) -> Json:
+    """A copy of a JSON value in which all texts are as of `whole_text`: keys, too, of which two may
+    so become one, and the last is kept."""
+    if isinstance(value, str):
+        return whole_text(value)
+    if isinstance(value, list):
+        return [in_whole_characters(item) for item in value]
+    if isinstance(value, dict):
+        return {whole_text(key): in_whole_characters(item) for key, item in value.items()}
+    return value
+
+
+def with_halves_escaped(text: str) -> str:
+    """A JSON text in which each half of a surrogate pair, which UTF-8 has no bytes for, is written
+    as the escape that JSON has for it."""
+    return HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def _object_of(members: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -14,7 +14,7 @@ import numpy as np
 from aetool.canonical import Json
 from aetool.csv import encodings
 from aetool.data import notices
-from aetool.data.json_objects import RepeatedKeyError, parsed
+from aetool.data.json_objects import HALF, NO_JSON, RepeatedKeyError, fault_of, parsed, whole_text
 from aetool.data.streams import open_stream
 from aetool.data.table import Cells, Table, Values
 from aetool.data.table_source import ROWS, TableSource
@@ -23,7 +23,6 @@ from aetool.errors import DataError
 
 MOST_JSON = 1 << 30  # bytes of a document that is read at once
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half a pair, as JSON writes it
-HALF = re.compile("[\ud800-\udfff]")  # one that is left when pairs were joined
 SHOWN = 20  # characters of a line that tell where in it something stands
 
 Record = dict[str, Json]
@@ -86,10 +85,13 @@ class JsonLinesSource(TableSource):
         try:
             record = parsed(line)
         except (ValueError, RecursionError) as error:
-            raise DataError(
-                f"{self.name}: line {number} is not JSON ({error}); write "
-                "an object {...} on each line, or a list [{...}, ...] in a .json file"
-            ) from None
+            fault = fault_of(error)
+            advice = "mend that line"
+            if fault.startswith(NO_JSON):
+                advice = (
+                    "write an object {...} on each line, or a list [{...}, ...] in a .json file"
+                )
+            raise DataError(f"{self.name}: line {number} {fault}; {advice}") from None
         except RepeatedKeyError as fault:
             raise DataError(f"{self.name}: line {number} {fault}") from None
         if not isinstance(record, dict):
@@ -152,7 +154,7 @@ class JsonDocumentSource(JsonLinesSource):
         that is too large, no JSON or no table."""
         records = _records_of(self._document(), self.name)
         # the names that the keys have once `_whole_characters` has mended them; two may become one
-        mended = [_whole_text(key) for key in _keys(records)]
+        mended = [whole_text(key) for key in _keys(records)]
         names = tuple(dict.fromkeys(mended))
         for row in range(0, len(records), ROWS):
             # a piece at a time: the document is in memory twice otherwise
@@ -176,9 +178,10 @@ class JsonDocumentSource(JsonLinesSource):
         try:
             return parsed(text)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{self.name}: not JSON: {error}") from None
-        except RepeatedKeyError as fault:
+            fault = fault_of(error)
             raise DataError(f"{self.name}: {fault}") from None
+        except RepeatedKeyError as repeated:
+            raise DataError(f"{self.name}: {repeated}") from None
 
 
 def _decoded(raw: bytes, name: str, line: int = 1) -> str:
@@ -332,14 +335,9 @@ def _whole_characters(record: Record) -> Record:
     copy: Record = {}
     for key, value in record.items():
         if isinstance(value, str):
-            value = _whole_text(value)
-        copy[_whole_text(key)] = value
+            value = whole_text(value)
+        copy[whole_text(key)] = value
     return copy
-
-
-def _whole_text(text: str) -> str:
-    """The text with U+FFFD for each half of a surrogate pair, which is no character."""
-    return HALF.sub("\ufffd", text)
 
 
 def is_in_lines(path: Path) -> bool:

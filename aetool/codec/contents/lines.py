@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -18,7 +19,14 @@ from aetool.codec.ledger import Costs, Ledger, costs_of_text
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
 from aetool.data import arrow_files
-from aetool.data.json_objects import RepeatedKeyError, parsed
+from aetool.data.json_objects import (
+    RepeatedKeyError,
+    fault_of,
+    in_whole_characters,
+    parsed,
+    whole_text,
+    with_halves_escaped,
+)
 from aetool.errors import DataError, ParamError
 from aetool.model import Int
 
@@ -36,6 +44,9 @@ WAY_OUT = (
     "rows of this archive are lines of text: to have records, compress a file with an object {...} "
     "on each line (JSON lines)"
 )
+# half a surrogate pair, as JSON writes it, as UTF-8 would, or, with a zero byte, in UTF-16 and -32
+HALVES = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|\0")
+SEVERAL = "has several objects, where each needs a line of its own, which ends in a line feed"
 LINE = "line"  # the name of those of a line whose values are no columns
 
 
@@ -109,14 +120,16 @@ class JsonLines(ByteContent):
         return isinstance(other, JsonLines)
 
     def names(self, archive: Archive) -> list[str]:
-        """The keys of the archive's first record, each once; [] if it has no record. Blank lines
-        are no records. DataError if the line is no JSON, ParamError if it is no object."""
+        """The keys of the archive's first record, each once, with U+FFFD for halves of surrogate
+        pairs; [] if it has no record. Blank lines are no records. DataError if the line is no JSON,
+        ParamError if it is no object."""
         # nearly always the first line is a record: only behind it more than a few are looked at
         for first, last in ((0, FEW), (FEW, archive.rows)):
             end = min(last, archive.rows)
             for number, line in _numbered(archive, first, end):
                 record = _parsed(archive, line, number, json.loads)
-                return [str(name) for name in record]
+                # two may become one
+                return list(dict.fromkeys(whole_text(name) for name in record))
         return []
 
     def records_of(self, block: Block) -> Mask | None:
@@ -191,7 +204,8 @@ class JsonLines(ByteContent):
         wanted: Sequence[str] | None,
     ) -> bytes:
         """The lines of a block that `inside` slices, byte for byte; if keys are wanted, each
-        written anew as JSON with these keys alone, those that it has, and blank lines as they are.
+        written anew as JSON with these keys alone, those that it has, and blank lines as they are;
+        halves of surrogate pairs are then escapes.
         DataError or ParamError for a line that cannot be read so."""
         lines = jsonlines.decode(block, block.rows)[inside]
         if wanted is None:
@@ -206,7 +220,7 @@ class JsonLines(ByteContent):
                 chosen.append(line)
                 continue
             part = _chosen(reader.record(line, number), wanted)
-            text = json.dumps(part, ensure_ascii=False)
+            text = with_halves_escaped(json.dumps(part, ensure_ascii=False))
             chosen.append(text.encode() + b"\n")
         return b"".join(chosen)
 
@@ -255,11 +269,15 @@ def _named_once(names: Sequence[str]) -> tuple[list[str], list[int]]:
 
 
 def _records(archive: Archive, first: int, last: int) -> Iterator[dict[str, Json]]:
-    """Yield the JSON object of each line first:last that is not blank, as a _Reader reads it;
-    DataError or ParamError for a line that it refuses."""
+    """Yield the JSON object of each line first:last that is not blank, as a _Reader reads it, with
+    U+FFFD for halves of surrogate pairs; DataError or ParamError for a line that it refuses."""
     reader = _Reader(archive)
     for number, line in _numbered(archive, first, last):
-        yield reader.record(line, number)
+        record = reader.record(line, number)
+        # rare, and looking costs less than a copy of every record
+        if HALVES.search(line):
+            record = in_whole_characters(record)
+        yield record
 
 
 def _numbered(archive: Archive, first: int, last: int) -> Iterator[tuple[int, bytes]]:
@@ -274,8 +292,10 @@ def _numbered(archive: Archive, first: int, last: int) -> Iterator[tuple[int, by
 
 def _chosen(record: dict[str, Json], wanted: Sequence[str]) -> dict[str, Json]:
     """The object's members of the wanted keys, in the order in which they are wanted; keys that it
-    has not are left out."""
-    return {name: record[name] for name in wanted if name in record}
+    has not are left out. A key with halves of surrogate pairs is wanted by its `whole_text`, and
+    stays as it is."""
+    keys = {whole_text(key): key for key in record}
+    return {keys[name]: record[keys[name]] for name in wanted if name in keys}
 
 
 @dataclass(eq=False)
@@ -322,19 +342,30 @@ def _parsed(
         text = line.decode(encoding, "surrogatepass")
         record = parse(_of_list(text))
     except (ValueError, RecursionError) as error:
-        reason = f"is not JSON ({getattr(error, 'msg', error)})"
-        if isinstance(error, UnicodeDecodeError):
-            wrong = error.object[error.start]
-            reason = f"has byte 0x{wrong:02x}, which is not {error.encoding.upper()}"
-        start = line.decode("utf-8", "replace").strip()[:SHOWN]
-        # part of a document, where no line is to be mended
+        reason = _reason(error)
+        start = line.decode("utf-8-sig", "replace").strip()[:SHOWN]
+        # part of a document, or whole, where no line is to be mended
         advice = WAY_OUT
-        if start.startswith("{") and start != "{":
+        if start.startswith("{") and start != "{" and reason != SEVERAL:
             advice = "decompress the file, mend that line, and compress it again"
         raise NoRecordError(f"{where} {reason}: {start}; {advice}") from None
     if not isinstance(record, dict):
         raise ParamError(f"{where}: its lines are no objects, which have names; {WAY_OUT}")
     return record
+
+
+def _reason(error: ValueError | RecursionError) -> str:
+    """What is wrong with a line that could not be read, in words that go behind its number."""
+    if isinstance(error, UnicodeDecodeError):
+        wrong = error.object[error.start]
+        return f"has byte 0x{wrong:02x}, which is not {error.encoding.upper()}"
+    if not isinstance(error, json.JSONDecodeError):
+        return fault_of(error)
+    # behind the first value a list goes on, or a line that ends in CR alone
+    behind = error.doc[error.pos :]
+    if error.msg == "Extra data" and behind.lstrip(", \t\r").startswith("{"):
+        return SEVERAL
+    return fault_of(error, error.msg)
 
 
 def _of_list(text: str) -> str:
