@@ -179,6 +179,8 @@ class JsonDocumentSource(JsonLinesSource):
             return parsed(text)
         except (ValueError, RecursionError) as error:
             fault = fault_of(error)
+            if fault.startswith(NO_JSON):
+                fault = f"not JSON: {error}"
             raise DataError(f"{self.name}: {fault}") from None
         except RepeatedKeyError as repeated:
             raise DataError(f"{self.name}: {repeated}") from None
