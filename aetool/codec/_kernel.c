@@ -1,6 +1,7 @@
 /* The hot loops of the codec. Each function has a reference in numpy that computes the same
- * integers (csv/fields.py, rans.py, spans.py, weaving.py, bits.py), or the same numbers and
- * moments (data/notation); the tests compare them. No dependency; limited API. */
+ * integers (csv/fields.py, rans.py, spans.py, weaving.py, bits.py), the same numbers and moments
+ * (data/notation), or the same floats (natives/extrapolation.py); the tests compare them. No
+ * dependency; limited API. */
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -2004,6 +2005,200 @@ static PyObject *unmix_text(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* ---- fields of floats: natives/extrapolation.py ----------------------------------------- */
+
+/* Every float64 has to be rounded where it is computed: not where registers hold more digits, nor
+ * where the compiler was told that order does not matter. There the reference does the work. */
+#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0 && !defined(__FAST_MATH__)
+#define EXTRAPOLATES
+
+#define MAX_AXES 4
+#define MAX_ORDER 3
+
+/* one axis along which values are extrapolated */
+typedef struct {
+    Py_ssize_t order, side, stride;
+    Py_ssize_t place, until; /* along the axis, and values until the next place */
+    double *rest;            /* a ring: what the axes before leave of the last values */
+    size_t mask;
+    double told;
+} Axis;
+
+/* Sums and differences of two doubles alone, in the order of the reference: with no product there
+ * is nothing that could be fused. */
+static double axis_told(const Axis *axis, size_t at) {
+    Py_ssize_t count = axis->place < axis->order ? axis->place : axis->order;
+    if (!count)
+        return 0.0;
+    size_t stride = (size_t)axis->stride;
+    double a = axis->rest[(at - stride) & axis->mask];
+    if (count == 1)
+        return a;
+    double b = axis->rest[(at - 2 * stride) & axis->mask];
+    double d = a - b;
+    if (count == 2)
+        return a + d;
+    double c = axis->rest[(at - 3 * stride) & axis->mask];
+    double e = b - c;
+    double f = d - e;
+    double g = d + f;
+    return a + g;
+}
+
+static double axes_predict(Axis *axes, int count, size_t at) {
+    double total = 0.0;
+    for (int k = count - 1; k >= 0; k--) {
+        axes[k].told = axis_told(axes + k, at);
+        total = k == count - 1 ? axes[k].told : axes[k].told + total;
+    }
+    return total;
+}
+
+static void axes_learn(Axis *axes, int count, size_t at, double value) {
+    for (int k = 0; k < count; k++) {
+        Axis *axis = axes + k;
+        axis->rest[at & axis->mask] = value;
+        value = value - axis->told;
+        if (!--axis->until) {
+            axis->until = axis->stride;
+            if (++axis->place == axis->side)
+                axis->place = 0;
+        }
+    }
+}
+
+/* whole numbers in the order of floats, for their bits, and the bits again */
+static uint32_t in_order32(uint32_t bits) {
+    return bits >> 31 ? bits ^ 0x7FFFFFFFu : bits;
+}
+
+static uint64_t in_order64(uint64_t bits) {
+    return bits >> 63 ? bits ^ 0x7FFFFFFFFFFFFFFFu : bits;
+}
+
+static void extrapolate32(const uint32_t *from, uint32_t *to, Py_ssize_t n, Axis *axes, int count,
+                          Py_ssize_t line, int restoring) {
+    for (Py_ssize_t i = 0; i < n; i++) {
+        float value = (float)axes_predict(axes, count, (size_t)i);
+        uint32_t bits, before = 0;
+        memcpy(&bits, &value, 4);
+        if ((bits & 0x7F800000u) == 0x7F800000u) {
+            if (i % line)
+                before = restoring ? to[i - 1] : from[i - 1];
+            bits = before;
+        }
+        uint32_t predicted = in_order32(bits);
+        if (restoring)
+            to[i] = bits = in_order32(predicted + from[i]);
+        else {
+            bits = from[i];
+            to[i] = in_order32(bits) - predicted;
+        }
+        memcpy(&value, &bits, 4);
+        axes_learn(axes, count, (size_t)i, (double)value);
+    }
+}
+
+static void extrapolate64(const uint64_t *from, uint64_t *to, Py_ssize_t n, Axis *axes, int count,
+                          Py_ssize_t line, int restoring) {
+    for (Py_ssize_t i = 0; i < n; i++) {
+        double value = axes_predict(axes, count, (size_t)i);
+        uint64_t bits, before = 0;
+        memcpy(&bits, &value, 8);
+        if ((bits & 0x7FF0000000000000u) == 0x7FF0000000000000u) {
+            if (i % line)
+                before = restoring ? to[i - 1] : from[i - 1];
+            bits = before;
+        }
+        uint64_t predicted = in_order64(bits);
+        if (restoring)
+            to[i] = bits = in_order64(predicted + from[i]);
+        else {
+            bits = from[i];
+            to[i] = in_order64(bits) - predicted;
+        }
+        memcpy(&value, &bits, 8);
+        axes_learn(axes, count, (size_t)i, value);
+    }
+}
+
+/* the axes of order 1 and more; their number, -1 for what makes no sense, -2 without memory */
+static int axes_make(Axis *axes, const int64_t *params, Py_ssize_t size, Py_ssize_t n) {
+    if (size < 4 || (params[0] != 32 && params[0] != 64) || params[1] < 1 ||
+        params[1] > MAX_AXES || size != 2 + 2 * params[1])
+        return -1;
+    Py_ssize_t all = (Py_ssize_t)params[1], stride = 1;
+    int count = 0;
+    for (Py_ssize_t k = all - 1; k >= 0; k--) {
+        int64_t side = params[2 + k], order = params[2 + all + k];
+        if (side < 1 || side > n / stride || order < 0 || order > MAX_ORDER)
+            return -1;
+        stride *= (Py_ssize_t)side;
+    }
+    if (stride != n)
+        return -1;
+    for (Py_ssize_t k = 0; k < all; k++) {
+        stride /= (Py_ssize_t)params[2 + k];
+        if (!params[2 + all + k])
+            continue;
+        Axis *axis = axes + count;
+        axis->order = (Py_ssize_t)params[2 + all + k];
+        axis->side = (Py_ssize_t)params[2 + k];
+        axis->stride = axis->until = stride;
+        /* no more than there are values, and what lies `order` places back must still be there */
+        size_t room = 1;
+        while (room < (size_t)n && room < (size_t)(axis->order * stride + 1))
+            room *= 2;
+        axis->mask = room - 1;
+        count++;
+        axis->rest = malloc(room * sizeof(double));
+        if (!axis->rest)
+            return -2;
+    }
+    return count ? count : -1;
+}
+
+/* extrapolate(whole, out, params i64, restoring): residuals of the bits of floats, or back.
+ * params: bits of a value, axes, sides..., orders... */
+static PyObject *extrapolate(PyObject *self, PyObject *args) {
+    Py_buffer from, to, params;
+    int restoring;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*w*y*p", &from, &to, &params, &restoring))
+        return NULL;
+    Axis axes[MAX_AXES];
+    memset(axes, 0, sizeof axes);
+    const int64_t *param = params.buf;
+    Py_ssize_t size = params.len / 8;
+    Py_ssize_t width = size && param[0] == 32 ? 4 : 8;
+    Py_ssize_t n = from.len / width;
+    int count = 0;
+    if (from.len != to.len || n * width != from.len || size * 8 != params.len)
+        count = -1;
+    else if (n)
+        count = axes_make(axes, param, size, n);
+    if (count > 0) {
+        Py_ssize_t line = (Py_ssize_t)param[1 + param[1]];
+        Py_BEGIN_ALLOW_THREADS
+        if (width == 4)
+            extrapolate32(from.buf, to.buf, n, axes, count, line, restoring);
+        else
+            extrapolate64(from.buf, to.buf, n, axes, count, line, restoring);
+        Py_END_ALLOW_THREADS
+    }
+    for (int k = 0; k < MAX_AXES; k++)
+        free(axes[k].rest);
+    PyBuffer_Release(&from);
+    PyBuffer_Release(&to);
+    PyBuffer_Release(&params);
+    if (count == -1)
+        return bad("extrapolate: arguments out of range");
+    if (count == -2)
+        return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+#endif
+
 #include "_pixels.h"
 
 static PyMethodDef methods[] = {
@@ -2029,6 +2224,9 @@ static PyMethodDef methods[] = {
     {"mix", mix_text, METH_VARARGS, NULL},
     {"unmix", unmix_text, METH_VARARGS, NULL},
     {"mix_costs", mix_costs, METH_VARARGS, NULL},
+#ifdef EXTRAPOLATES
+    {"extrapolate", extrapolate, METH_VARARGS, NULL},
+#endif
     {NULL, NULL, 0, NULL},
 };
 

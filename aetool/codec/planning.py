@@ -77,7 +77,8 @@ class Effort:
     hold; ranks: columns of cells are tried in all further ways, of which ranks are one; students:
     an archive may carry networks; mixes: bytes are tried as a mixture of contexts foretells them;
     quick: general compressors search less for repeats; also_usual: the plans of the default effort
-    are tried as well; whole_files: a small typed file may be squeezed as it is instead.
+    are tried as well; whole_files: a small typed file may be squeezed as it is instead;
+    extrapolates: floats of arrays are tried as residuals of what their neighbours tell of them.
 
     repeats: for each size tried, how many symbols must come again to predict the next; (): neither
     repeats nor LZMA2 are tried on streams. squeeze: (for a plan that was searched, for one taken
@@ -106,6 +107,8 @@ class Effort:
     quick: bool = False  # whether general compressors look less for what repeats
     also_usual: bool = False  # whether the plans of the default effort are tried as well
     whole_files: bool = True  # whether a small typed file may be squeezed as it is instead
+    # whether fields of floats are tried as what their neighbours do not tell of them
+    extrapolates: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,6 +206,7 @@ FAST = Effort(
     repeats=(),
     ranks=False,
     quick=True,
+    extrapolates=False,
 )
 DEFAULT = Effort()
 BEST = Effort(

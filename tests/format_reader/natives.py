@@ -131,13 +131,61 @@ def array_rows(array, columns, rows):
     chosen = [shape[axis] for axis in axes]
     others = [size for axis, size in enumerate(shape) if axis not in axes]
     flat = np.zeros((*chosen, *others), dtype).reshape(int(np.prod(chosen)), -1)
+    if "orders" in array:
+        flat = np.zeros(flat.shape, f"<i{dtype.itemsize}")
     for row in flat:
-        if dtype.kind == "c":
+        if "orders" in array:
+            bits = 8 * dtype.itemsize
+            row[:] = whole(next(columns), -(1 << bits - 1), (1 << bits - 1) - 1)
+        elif dtype.kind == "c":
             row.real = real(next(columns), dtype.itemsize * 4).values
             row.imag = real(next(columns), dtype.itemsize * 4).values
         else:
             row[:] = array_column(dtype, next(columns))
-    return np.moveaxis(flat.reshape(*chosen, *others), range(len(axes)), axes)
+    values = np.moveaxis(flat.reshape(*chosen, *others), range(len(axes)), axes)
+    return extrapolated(values, array["orders"]) if "orders" in array else values
+
+
+def extrapolated(residuals, orders):
+    """Floats of 32 or 64 bits from their residuals, int32 or int64, value by value."""
+    size = residuals.dtype.itemsize
+    full, form = 1 << 8 * size, np.dtype(f"<f{size}").type
+    left = [{} for order in orders if order]  # by places: R of each axis
+    axes = [(axis, order) for axis, order in enumerate(orders) if order]
+    bits = np.zeros(residuals.shape, f"<u{size}")
+
+    def in_order(u):
+        return u ^ (full // 2 - 1) if u >= full // 2 else u
+
+    for at in np.ndindex(residuals.shape):
+        told = []
+        for (axis, order), rest in zip(axes, left, strict=True):
+            enough = min(order, at[axis])
+            before = [rest[*at[:axis], at[axis] - k, *at[axis + 1 :]] for k in range(1, enough + 1)]
+            told.append(extrapolation(*before))
+        prediction = told[-1]
+        for one in told[-2::-1]:
+            prediction = one + prediction
+        with np.errstate(all="ignore"):
+            rounded = form(prediction)
+        u = int(rounded.view(bits.dtype))
+        if not np.isfinite(rounded):
+            u = int(bits[*at[:-1], at[-1] - 1]) if at[-1] else 0
+        u = in_order((in_order(u) + int(residuals[at])) % full)
+        bits[at] = u
+        value = float(bits[at].view(form))
+        for rest, one in zip(left, told, strict=True):
+            rest[at] = value
+            value = value - one
+    return bits.view(form)
+
+
+def extrapolation(a=0.0, b=None, c=None):
+    """What one, two or three values tell of the next, the nearest first."""
+    if b is None:
+        return a
+    d = a - b
+    return a + d if c is None else a + (d + (d - (b - c)))
 
 
 def array_column(dtype, column):

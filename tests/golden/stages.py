@@ -18,6 +18,7 @@ HOME = Path(__file__).parent / "3.1"
 LATER = Path(__file__).parent / "3.3"
 LAST = Path(__file__).parent / "3.5"
 FLOATS = Path(__file__).parent / "3.6"
+FIELDS = Path(__file__).parent / "3.7"
 
 
 def prices(rows=900):
@@ -185,6 +186,30 @@ def doubles(rows=900):
     return pa.table({"bid": bid, "ask": pa.array(ask, mask=np.arange(rows) % 70 == 3)})
 
 
+def fields():
+    """Smooth fields of floats: of 32 bits, with no numbers of several bits, infinity, -0, a still
+    part and the smallest numbers among them; of 64 bits, in two axes and in four, the first axis
+    innermost and the bytes turned round. And noise, of which neighbours tell nothing."""
+    rng = np.random.default_rng(31)
+    x, y, z = np.meshgrid(*3 * [np.linspace(0, 1, 18)], indexing="ij")
+    cube = (np.sin(7 * x + 3 * y) * np.cos(5 * z) + 300).astype("<f4")
+    cube[4:7, 5:9, 2:7] = np.nan
+    cube[5, 6, 3] = np.array(0xFFC00123, "<u4").view("<f4")
+    cube[9, 9, 9], cube[10, 3, 4], cube[10, 3, 5] = np.inf, -np.inf, -0.0
+    cube[14:, :3] = 0.0
+    cube[14:, 15:] *= np.float32(1e-43)
+    sheet = np.exp(np.linspace(0, 3, 70))[:, None] * np.sin(np.linspace(0, 9, 80))
+    sheet[40:44, 11] *= 1e307
+    frame, part, row, place = np.meshgrid(*map(np.arange, (9, 3, 14, 13)), indexing="ij")
+    film = np.sin(0.31 * frame + part * part + 0.07 * row) * np.exp(0.03 * row * place / (1 + part))
+    return {
+        "cube": cube,
+        "sheet": np.asfortranarray(sheet),
+        "film": film.astype(">f8"),
+        "noise": rng.normal(size=(5, 6, 7)).astype("<f4"),
+    }
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
 LATER_SOURCES = {"keys": keys, "sentences": sentences}
 LAST_SOURCES = {"ratios": ratios}
@@ -197,6 +222,12 @@ def main(names):
     """Write NAME.csv and NAME.aez."""
     sources = SOURCES | LATER_SOURCES | LAST_SOURCES | FLOAT_SOURCES
     for name in names:
+        if name == "fields":
+            FIELDS.mkdir(exist_ok=True)
+            source = FIELDS / f"{name}.npz"
+            np.savez_compressed(source, **fields())
+            operations.compress(source, FIELDS / f"{name}.aez", None, CompressOptions(force=True))
+            continue
         typed = TYPED_SOURCES | TYPED_FLOAT_SOURCES
         if name in typed:
             import pyarrow.parquet as pq

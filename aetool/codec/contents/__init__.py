@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aetool.canonical import Json
-from aetool.codec.contents.arrays import ArrayContent
+from aetool.codec.contents.arrays import ArrayContent, ExtrapolatedArrays
 from aetool.codec.contents.arrow import ArrowContent
 from aetool.codec.contents.content import Content
 from aetool.codec.contents.file import TypedFile
@@ -22,6 +22,7 @@ KNOWN: dict[tuple[str, int], type[Content]] = {
         TextTable,
         ArrowContent,
         ArrayContent,
+        ExtrapolatedArrays,
         JsonLines,
         LossyTable,
         LossyPictures,

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 import numpy as np
 
 from aetool.canonical import Json
-from aetool.codec import attribution, blocks, ways
+from aetool.codec import attribution, blocks, planning, ways
 from aetool.codec.blocks import Block
 from aetool.codec.columns import Coded
 from aetool.codec.contents.content import BOUNDED, LOSSLESS, Content, cut
@@ -65,6 +65,7 @@ class ArrayContent(Content):
 
     name = "arrays"
     kind = "array"
+    has_residuals: ClassVar[bool] = False  # whether floats of some array are extrapolated
 
     def __init__(
         self,
@@ -100,10 +101,18 @@ class ArrayContent(Content):
             tensor = tensor_of(member)
             values[place] = source.array(place)
             # which axes are columns is chosen once, for all blocks
-            laid_out = tensors.laid_out(tensor, values[place], bounded=is_bounded)
+            laid_out = tensors.laid_out(
+                tensor,
+                values[place],
+                bounded=is_bounded,
+                extrapolated=effort.extrapolates,
+            )
             arrays.append(laid_out)
         mode = BOUNDED if is_bounded else LOSSLESS
-        content = cls(mode, format, arrays, are_joint(arrays))
+        # readers of before know no residuals: they are told by the version
+        are_residuals = any(tensor.orders for tensor in arrays)
+        kind = ExtrapolatedArrays if are_residuals else cls
+        content = kind(mode, format, arrays, are_joint(arrays))
         content.source = source
         content.effort = effort
         content._values = values
@@ -129,6 +138,9 @@ class ArrayContent(Content):
         arrays = [Tensor.from_json(described) for described in header["arrays"]]
         joint = bool(header.get("joint", False))
         # of a damaged archive the header may say anything
+        are_residuals = any(tensor.orders for tensor in arrays)
+        if are_residuals != cls.has_residuals:
+            raise ValueError("its version is not that of its arrays")
         if joint and not are_joint(arrays):
             raise ValueError("its arrays are not one table")
         mode = str(header["mode"])
@@ -267,9 +279,14 @@ class ArrayContent(Content):
         """Encode rows of arrays, as `items` yields them, as one block, within the bounds of their
         columns. hints: of the block before. ArchiveError for a bound that could not be kept."""
         coded, by_label = self._coded(item)
-        if len(coded) <= tensors.ALIKE:  # of more, one plan is for many
+        # residuals do not come again, and of more columns than these one plan is for many
+        are_residuals = any(self.arrays[place].orders for place, _ in item.parts)
+        if len(coded) <= tensors.ALIKE and not are_residuals:
             books.offer(coded, self.effort)
             ways.offer(coded, self.effort)
+        effort = self.effort
+        if are_residuals and effort == planning.DEFAULT:
+            effort = tensors.OF_RESIDUALS
         first_place, _ = item.parts[0]
         each, period = self._shape_of_block(first_place)
         words: dict[str, Json] = {}
@@ -285,7 +302,7 @@ class ArrayContent(Content):
             coded,
             count,
             words,
-            self.effort,
+            effort,
             hints,
             period=period,
             watched=True,  # tells how many columns are done
@@ -579,6 +596,14 @@ class ArrayContent(Content):
         if len(arrays) == 1:
             return next(iter(arrays.values()))
         return arrays
+
+
+class ExtrapolatedArrays(ArrayContent):
+    """The arrays of a file, as ArrayContent stores them, but of one or more the columns hold what
+    the neighbours of each float do not tell of it: those whose tensor has orders."""
+
+    version = 2
+    has_residuals = True
 
 
 def _member_of(tensor: Tensor, shape: tuple[int, ...]) -> Member:

@@ -4,6 +4,9 @@ An array is laid out as columns in one of several ways: some of its axes tell th
 others, in their order, the cells of each. (1000, 3) with axis 1 for the columns is 3 columns of
 1000; pictures (n, height, width, 3) with axes 1 and 3 are 3 * height columns of n * width. Which
 layout is smallest is measured. The order in memory is told by the header and costs nothing.
+
+Of smooth fields of floats the columns hold what the neighbours of each value do not tell of it, if
+that takes fewer bytes: see `extrapolation`.
 """
 
 from __future__ import annotations
@@ -18,10 +21,10 @@ import numpy as np
 
 from aetool.codec import blocks, limits, planning
 from aetool.codec.columns import Coded, Decoded, sensible
-from aetool.codec.natives import cells, numbers
+from aetool.codec.natives import cells, extrapolation, numbers
 from aetool.codec.natives.bounding import Grid, Mask, distances, within
 from aetool.errors import ArchiveError
-from aetool.model import Array
+from aetool.model import Array, Int
 
 DType = np.dtype[Any]
 MOST_VALUES = 1 << 23  # in one block
@@ -29,8 +32,16 @@ MOST_BYTES = 1 << 26  # of values in one block, unless one alone is larger
 MOST_ROWS = 1 << 16  # in one block of a table
 MOST_COLUMNS = 4096
 SAMPLED = 1 << 18  # values from which layouts are compared
+# layouts are compared as blocks will be coded, but with half of the looking
+QUICK = replace(planning.DEFAULT, sample=4096, second=4)
+# of residuals combinations take twice the time, and save a hundredth of most; few come again
+OF_RESIDUALS = replace(planning.DEFAULT, combinations=False, repeats=())
+QUICK_OF_RESIDUALS = replace(QUICK, combinations=False, repeats=())
 SAMPLED_COLUMNS, SAMPLED_CELLS = 8, 1 << 14  # of those, as many as are coded
+STRETCHES = 64  # of cells, of which a sample of a longer column consists
 LARGEST_SIDE = 1 << 40
+LEAST_GAIN = 0.97  # of a sample's bytes at most must extrapolated floats take, to be stored so
+LEAST_ROWS = 8  # of which floats are extrapolated before it is measured what they take
 ALIKE = 64  # so many columns are of one kind: the plan of one serves its neighbours, too
 
 
@@ -41,7 +52,9 @@ class Tensor:
     name: within its file. dtype: as numpy spells it, byte order included ("<f8", "|S5"). shape: of
     the whole array. fortran: whether the file has the first axis innermost. axes: the axes, from 0,
     whose places become columns of a block; the places of the others become the cells of each. lead:
-    how many of the first axes count as rows, between which blocks are cut.
+    how many of the first axes count as rows, between which blocks are cut. orders: of the
+    polynomials by which floats are extrapolated, one for all rows of a block and one for each axis
+    behind them; the columns then hold residuals; (): the floats themselves.
     """
 
     name: str
@@ -50,6 +63,7 @@ class Tensor:
     fortran: bool = False
     axes: tuple[int, ...] = ()
     lead: int = 1
+    orders: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
@@ -102,8 +116,8 @@ class Tensor:
         return [f"{prefix}{place + 1}" for place in range(self.bounds)]
 
     def to_json(self) -> dict[str, object]:
-        """The tensor as JSON for an archive's header; "fortran" and "lead" are left out where they
-        are False and 1."""
+        """The tensor as JSON for an archive's header; "fortran", "lead" and "orders" are left out
+        where they are False, 1 and ()."""
         described: dict[str, object] = {
             "name": self.name,
             "dtype": self.dtype,
@@ -114,6 +128,8 @@ class Tensor:
             described["fortran"] = True
         if self.lead != 1:
             described["lead"] = self.lead
+        if self.orders:
+            described["orders"] = list(self.orders)
         return described
 
     @classmethod
@@ -128,14 +144,16 @@ class Tensor:
                 fortran=bool(described.get("fortran", False)),
                 axes=_naturals(described["axes"]),
                 lead=lead,
+                orders=_naturals(described.get("orders", [])),
             )
             tensor.check()
             return tensor
 
     def check(self) -> None:
         """Raise ArchiveError unless there are as many leading axes as the shape allows (1 at least,
-        of a scalar 0), `axes` are ascending ones behind these, and the type can be stored;
-        TypeError for a dtype that numpy does not know."""
+        of a scalar 0), `axes` are ascending ones behind these, the type can be stored, and there
+        are no orders or such as its floats can have; TypeError for a dtype that numpy does not
+        know."""
         count = len(self.shape)
         least = lead_of(count)
         if not least <= self.lead <= count:
@@ -149,8 +167,14 @@ class Tensor:
             last = self.axes[-1]
             if first < self.lead or last >= count:
                 raise ArchiveError("damaged: an array's axes are not there")
-        if reason_against(np.dtype(self.dtype)):
+        dtype = np.dtype(self.dtype)
+        if reason_against(dtype):
             raise ArchiveError("damaged: an array of no type that can be stored")
+        if self.orders:
+            axes_of_rows = 1 + count - self.lead
+            fits = len(self.orders) == axes_of_rows and lead_of(count) > 0
+            if not fits or not extrapolation.allows(dtype, self.orders):
+                raise ArchiveError("damaged: an array's floats are extrapolated in no known way")
 
 
 def lead_of(count: int) -> int:
@@ -192,36 +216,81 @@ def laid_out(
     tensor: Tensor,
     array: Array,
     bounded: bool = False,
+    extrapolated: bool = True,
 ) -> Tensor:
-    """A copy of the tensor with `lead` and `axes` chosen: the fewest leading axes whose rows fit
-    into a block, and as columns the axes that take fewest bytes on a sample of the values, which is
-    encoded in each way worth trying. array: the values, of the tensor's shape. bounded: whether
-    columns have error bounds; a table then keeps its columns."""
+    """A copy of the tensor with `lead`, `axes` and `orders` chosen: the fewest leading axes whose
+    rows fit into a block, and as columns the axes that take fewest bytes on a sample of the values,
+    which is encoded in each way worth trying. array: the values, of the tensor's shape. bounded:
+    whether columns have error bounds; a table then keeps its columns. extrapolated: whether floats
+    may be stored as residuals of what their neighbours tell; never within bounds."""
     lead = lead_of(len(tensor.shape))
     most = values_a_block(tensor)
     # a block has whole rows: those of one axis may be too large for it
     while prod(tensor.shape[lead:]) > most:
         lead += 1
-    tensor = replace(tensor, lead=lead, axes=())
+    tensor = replace(tensor, lead=lead, axes=(), orders=())
     if bounded and tensor.bounds > 1:
         return replace(tensor, axes=(1,))
     tried = []
     for axes in _layouts(tensor):
         tried.append(replace(tensor, axes=axes))
-    if len(tried) == 1 or not tensor.size:
+    may_extrapolate = extrapolated and not bounded and _may_extrapolate(tensor)
+    if not tensor.size or (len(tried) == 1 and not may_extrapolate):
         return tried[0]
     rows = SAMPLED // prod(tensor.row_shape)
     rows = max(1, min(tensor.rows, rows))
     # the middle is less likely to be empty than the beginning
     first = (tensor.rows - rows) // 2
     sample = rows_of(tensor, array, first, first + rows)
+    best, _ = _smallest(tried, sample, QUICK)
+    if may_extrapolate:
+        orders, residuals = _extrapolated_sample(tensor, array)
+        # the residuals are laid out as whole numbers of as many bits
+        whole = [replace(layout, dtype=residuals.dtype.str) for layout in tried]
+        smallest, size = _smallest(whole, residuals, QUICK_OF_RESIDUALS, spread=True)
+        # cells of the same places are compared, so that none are of a quieter part
+        if size < LEAST_GAIN * _bytes_a_value(best, sample, QUICK, spread=True):
+            return replace(tensor, axes=smallest.axes, orders=orders)
+    return best
 
-    def bytes_a_value(layout: Tensor) -> float:
-        """The bytes that a value of the sample takes on average in a layout."""
-        return _bytes_a_value(layout, sample)
 
-    # of several that take as few bytes the first is taken
-    return min(tried, key=bytes_a_value)
+def _smallest(
+    layouts: Sequence[Tensor],
+    sample: Array,
+    effort: planning.Effort,
+    spread: bool = False,
+) -> tuple[Tensor, float]:
+    """(the layout that takes fewest bytes, of several the first; the bytes that a value of the
+    sample takes in it, on average). Arguments as of `_bytes_a_value`."""
+    sizes = [_bytes_a_value(layout, sample, effort, spread) for layout in layouts]
+    smallest = min(sizes)
+    return layouts[sizes.index(smallest)], smallest
+
+
+def _may_extrapolate(tensor: Tensor) -> bool:
+    """Whether an array may be a field of floats, and so be stored as residuals: not a table, whose
+    columns are of different kinds, and not in a process that adds otherwise than others."""
+    dtype = np.dtype(tensor.dtype)
+    rows_in_a_block = min(tensor.rows, rows_a_block(tensor))
+    if len(tensor.shape) == 2 and tensor.shape[1] <= ALIKE:
+        return False
+    shape_of_block = (rows_in_a_block, *tensor.row_shape)
+    return extrapolation.suits(dtype, shape_of_block) and extrapolation.adds_as_ieee_754()
+
+
+def _extrapolated_sample(tensor: Tensor, array: Array) -> tuple[tuple[int, ...], Array]:
+    """(the orders by which an array's floats are best extrapolated; (rows, *row_shape), the
+    residuals that they leave of the rows in its middle). array: the values, of its shape."""
+    rows = SAMPLED // prod(tensor.row_shape)
+    # along the rows, too, there must be something to go by
+    rows = min(tensor.rows, max(rows, LEAST_ROWS))
+    first = (tensor.rows - rows) // 2
+    # those before the sample tell of its first rows, as they do within a block
+    before = min(first, extrapolation.MOST_ORDER)
+    values = _native(rows_of(tensor, array, first - before, first + rows))
+    orders = extrapolation.orders_for(values)
+    residuals = extrapolation.residuals(values, orders)
+    return orders, residuals[before:]
 
 
 def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
@@ -254,15 +323,25 @@ def _layouts(tensor: Tensor) -> list[tuple[int, ...]]:
     return fitting
 
 
-def _bytes_a_value(tensor: Tensor, sample: Array) -> float:
+def _bytes_a_value(
+    tensor: Tensor,
+    sample: Array,
+    effort: planning.Effort,
+    spread: bool = False,
+) -> float:
     """How many bytes a value takes in this layout, by encoding at most SAMPLED_COLUMNS neighbouring
-    columns, SAMPLED_CELLS of each, of the sample, (rows, *row_shape)."""
+    columns of the sample, (rows, *row_shape): the first SAMPLED_CELLS of each, or, if they are to
+    be spread, twice as many from everywhere. effort: as of `blocks.encode`."""
     columns_first = _columns_first(tensor, sample)
     flat = columns_first.reshape(tensor.columns, -1)
     spare = max(0, tensor.columns - SAMPLED_COLUMNS)
     first = spare // 2
     last = first + SAMPLED_COLUMNS
-    part = flat[first:last, :SAMPLED_CELLS]
+    cells_of_all = flat.shape[1]
+    places: Int | slice = slice(0, SAMPLED_CELLS)
+    if spread and cells_of_all > 2 * SAMPLED_CELLS:
+        places = _spread_places(cells_of_all, 2 * SAMPLED_CELLS)
+    part = flat[first:last, places]
     table = part.T
     as_table = replace(
         tensor,
@@ -271,17 +350,25 @@ def _bytes_a_value(tensor: Tensor, sample: Array) -> float:
         lead=1,
     )
     coded = encode(as_table, table)
-    # as it will be done, but with half of the looking
-    quick = replace(planning.DEFAULT, sample=4096, second=4)
     cells_a_column = part.shape[1]
     _, payload, _ = blocks.encode(
         coded,
         cells_a_column,
         {},
-        quick,
+        effort,
         period=parts_of(tensor),
     )
     return len(payload) / max(1, part.size)
+
+
+def _spread_places(count: int, size: int) -> Int:
+    """The places, (size,), ascending, of `size` of `count` cells, in STRETCHES stretches that begin
+    with the first and end with the last cell: a field is often still in one part and moves in
+    another, and what is foretold worst lies at its edges. size: a multiple of STRETCHES, below
+    count."""
+    length = size // STRETCHES
+    starts = np.linspace(0, count - length, STRETCHES).astype(np.int64)
+    return np.add.outer(starts, np.arange(length)).reshape(-1)
 
 
 def rows_of(
@@ -368,7 +455,9 @@ def encode(
     exactly. ArchiveError for texts of more bytes than a block may have, or a bound that could not
     be kept.
     """
-    dtype = np.dtype(tensor.dtype)
+    if tensor.orders:
+        array = extrapolation.residuals(_native(array), tensor.orders)
+    dtype = array.dtype
     columns_first = _columns_first(tensor, array)
     flat = columns_first.reshape(tensor.columns, -1)
     coded: list[Coded] = []
@@ -498,6 +587,8 @@ def decode(
     decoded from the columns that `encode` returned; ArchiveError if they are not these, or the rows
     are too large for a block."""
     dtype = np.dtype(tensor.dtype).newbyteorder("=")
+    if tensor.orders:
+        dtype = np.dtype(extrapolation.whole(dtype))
     parts = parts_of(tensor)
     if len(columns) != parts * tensor.columns:
         raise ArchiveError("damaged: a block has not the columns of its array")
@@ -513,7 +604,10 @@ def decode(
     for place, column in enumerate(columns):
         owner, part = divmod(place, parts)
         halves[owner, part::parts] = _decode_column(column, part_type)
-    return _rows_first(tensor, flat, rows)
+    in_rows = _rows_first(tensor, flat, rows)
+    if tensor.orders:
+        return extrapolation.restore(in_rows, tensor.orders)
+    return in_rows
 
 
 def _rows_first(tensor: Tensor, flat: Array, rows: int) -> Array:

@@ -1,0 +1,375 @@
+"""Smooth fields of floats: every value is told by polynomials through its neighbours, and what is
+stored is how many floats it lies above that.
+
+The rows of a block are an array of one to four axes. Along each of them a value may be extrapolated
+from the one, two or three values before it, by the polynomial through these (order 1, 2, 3; order 0
+leaves an axis out). What one axis leaves unexplained the next one extrapolates in turn; with order
+1 along every axis that is the predictor of Lorenzo (Ibarria et al. 2003), as fpzip has it.
+
+Decoding has to compute the same floats on every processor. It does, since
+
+- everything is a sum or difference of two float64, which IEEE 754 rounds in one way, in an order
+  that is written down here; without a product there is none that a compiler could fuse with a sum;
+- floats of 32 bits are float64 without any rounding, sums of them are rounded as said, and the
+  prediction is rounded to 32 bits once, at the end, which IEEE 754 decides, too;
+- what is stored are whole numbers: differences between places in the order of floats. A value that
+  is no number, or infinite, has such a place as well, so that all its bits come back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from aetool import kernel
+from aetool.errors import ArchiveError
+from aetool.model import Array, Float, Int
+
+Orders = tuple[int, ...]
+DType = np.dtype[np.generic]
+MOST_ORDER = 3  # of a polynomial: of one more the noise of the last digit is what is told
+MOST_AXES = 4
+LEAST_VALUES = 4096  # of an array: of fewer the search takes longer than it is worth
+SEARCHED = 1 << 16  # values, at most, on which orders are compared
+STARTS = (1, 2)  # orders of all axes from which a search begins
+
+
+# ---- whole numbers for floats
+
+
+def whole(dtype: npt.DTypeLike) -> type[np.int32 | np.int64]:
+    """The dtype of whole numbers of as many bits as a float of this dtype has, 32 or 64."""
+    size = np.dtype(dtype).itemsize
+    return np.int32 if size == 4 else np.int64
+
+
+def _float(dtype: npt.DTypeLike) -> type[np.float32 | np.float64]:
+    """The dtype of floats of as many bits as a whole number of this dtype has, 32 or 64."""
+    size = np.dtype(dtype).itemsize
+    return np.float32 if size == 4 else np.float64
+
+
+def _in_order(bits: Array) -> Array:
+    """Map the bits of floats, as int32 or int64, to whole numbers of this dtype that sort as the
+    floats do; applied twice it gives the bits again."""
+    limits = np.iinfo(bits.dtype)
+    kind = bits.dtype.type
+    below_sign = kind(limits.max)
+    sign = kind(limits.bits - 1)
+    # all ones where the sign bit is set: then the other bits are turned over
+    is_negative = bits >> sign
+    return np.asarray(bits ^ (is_negative & below_sign))
+
+
+def adds_as_ieee_754() -> bool:
+    """Whether this process rounds sums as IEEE 754 does by default, and keeps the smallest numbers,
+    which some libraries set processors to take for 0."""
+    one = np.array([1.0])
+    half_a_place = np.array([2.0**-53])
+    smallest = np.array([5e-324])
+    # arrays, so that the processor adds now, and no compiler did before
+    twice_smallest = smallest + smallest
+    half_way = one + half_a_place
+    above_half = one + 1.5 * half_a_place
+    keeps_smallest = twice_smallest[0] == 1e-323
+    rounds_to_even = half_way[0] == 1
+    rounds_to_nearest = above_half[0] > 1
+    return bool(keeps_smallest and rounds_to_even and rounds_to_nearest)
+
+
+def _check_arithmetic() -> None:
+    """Raise ArchiveError unless this process adds as IEEE 754 says: other values would come back,
+    and no one would notice."""
+    if not adds_as_ieee_754():
+        raise ArchiveError(
+            "this process does not add as IEEE 754 says (some library set the processor so):"
+            " fields of floats cannot be coded in it"
+        )
+
+
+# ---- residuals, and back
+
+
+def residuals(values: Array, orders: Sequence[int]) -> Array:
+    """How far each value lies above its prediction, in places of the order of floats, modulo 2^32
+    or 2^64: int32 or int64, in the shape of `values`.
+
+    values: 1 to MOST_AXES axes, float32 or float64 in the processor's byte order. orders: one for
+    each axis, 0 to MOST_ORDER, not all 0. ArchiveError if this process cannot add as IEEE 754 does.
+    """
+    _check_arithmetic()
+    values = np.ascontiguousarray(values)
+    bits = values.view(whole(values.dtype))
+    loop = _loop_of_kernel()
+    if loop is not None:
+        told = np.empty_like(bits)
+        parameters = _parameters(bits, orders)
+        loop(bits, told, parameters, False)
+        return told
+    extrapolated = []
+    # numbers that are none, or too large to be added, are dealt with at the end
+    with np.errstate(all="ignore"):
+        rest = values.astype(np.float64)
+        for axis, order in enumerate(orders):
+            if not order:
+                continue
+            along_axis = _extrapolated(rest, axis, order)
+            extrapolated.append(along_axis)
+            rest = rest - along_axis
+        predicted = _sum(extrapolated)
+    before = np.zeros_like(bits)
+    before[..., 1:] = bits[..., :-1]
+    predicted_bits = _bits_of(predicted, before)
+    return np.asarray(_in_order(bits) - _in_order(predicted_bits))
+
+
+def restore(told: Array, orders: Sequence[int]) -> Array:
+    """The inverse of `residuals`: float32 of int32, float64 of int64, in the same shape. Whatever
+    whole numbers there are, they restore some floats. ArchiveError if this process cannot add as
+    IEEE 754 does."""
+    _check_arithmetic()
+    told = np.ascontiguousarray(told)
+    bits = np.zeros_like(told)
+    loop = _loop_of_kernel()
+    if loop is not None:
+        parameters = _parameters(told, orders)
+        loop(told, bits, parameters, True)
+    else:
+        _restore_by_fronts(told, bits, orders)
+    kind = _float(bits.dtype)
+    return bits.view(kind)
+
+
+def _loop_of_kernel() -> Callable[[Array, Array, Int, bool], None] | None:
+    """The function `extrapolate` of the C kernel; None without a kernel, or of one that was built
+    for a processor whose sums of float64 have more digits."""
+    loop: Callable[[Array, Array, Int, bool], None] | None
+    loop = getattr(kernel.C, "extrapolate", None)
+    return loop
+
+
+def _parameters(bits: Array, orders: Sequence[int]) -> Int:
+    """What the kernel has to know of an array: the bits of a value, the number of axes, the side of
+    each, and the order of each; (2 + 2 axes,) int64."""
+    width = 8 * bits.dtype.itemsize
+    numbers = [width, bits.ndim, *bits.shape, *orders]
+    return np.array(numbers, np.int64)
+
+
+def _extrapolated(
+    rest: Float,
+    axis: int,
+    order: int,
+) -> Float:
+    """What the values before each tell of it, along one axis, in the shape of `rest`, float64. In
+    the first places of the axis the order is that of the values that there are; 0 in the very
+    first."""
+    along = np.moveaxis(rest, axis, 0)
+    side = len(along)
+    told = np.zeros_like(along)
+    for count in range(1, order + 1):
+        befores = []
+        for back in range(1, count + 1):
+            befores.append(along[count - back : side - back])
+        # those of a higher order take the place of those of a lower one
+        told[count:] = _polynomial(befores)
+    return np.moveaxis(told, 0, axis)
+
+
+def _polynomial(befores: Sequence[Float]) -> Float:
+    """The next value of the polynomial through the one, two or three values before it, the nearest
+    first: a; a + (a - b); a + (d + (d - (b - c))) with d = a - b. Only this order of operations
+    gives the floats that were coded."""
+    nearest = befores[0]
+    steps = [one - other for one, other in pairwise(befores)]
+    if not steps:
+        return nearest
+    step = steps[0]
+    if len(steps) == 1:
+        return nearest + step
+    change = step - steps[1]
+    return nearest + (step + change)
+
+
+def _sum(extrapolated: Sequence[Float]) -> Float:
+    """The sum of what all axes tell, which the last axis begins."""
+    total = extrapolated[-1]
+    for along_axis in reversed(extrapolated[:-1]):
+        total = along_axis + total
+    return total
+
+
+def _bits_of(predicted: Float, before: Array) -> Array:
+    """The bits of predictions, rounded to floats of as many bits as `before` has; those of the
+    value before, where the rounded prediction is infinite or no number. before: bits, of the same
+    shape, int32 or int64."""
+    kind = _float(before.dtype)
+    with np.errstate(all="ignore"):
+        rounded = predicted.astype(kind)
+    bits = rounded.view(before.dtype)
+    is_number = np.isfinite(rounded)
+    return np.where(is_number, bits, before)
+
+
+@dataclass(frozen=True, eq=False)
+class _Axis:
+    """One axis of an array that is restored. order: of its polynomials; stride: how many values lie
+    between neighbours along it; place: (n,), the place of each value along it; rest: (n,) float64,
+    what the axes before leave of the values restored so far."""
+
+    order: int
+    stride: int
+    place: Int
+    rest: Float
+
+    def extrapolated(self, front: Int) -> Float:
+        """As `_extrapolated`, of the values of these numbers alone, (k,): (k,) float64."""
+        told = np.zeros(len(front))
+        places = self.place[front]
+        for count in range(1, self.order + 1):
+            has_enough = places >= count
+            chosen = front[has_enough]
+            befores = []
+            for back in range(1, count + 1):
+                numbers = chosen - back * self.stride
+                befores.append(self.rest[numbers])
+            told[has_enough] = _polynomial(befores)
+        return told
+
+
+def _restore_by_fronts(
+    told: Array,
+    bits: Array,
+    orders: Sequence[int],
+) -> None:
+    """Fill `bits` with those of the floats that the residuals `told` restore; both of the same
+    shape and contiguous. Values whose places along all axes have the same sum do not depend on each
+    other: they are a front, and restored at once."""
+    places = np.indices(told.shape).reshape(told.ndim, -1)
+    axes = []
+    for axis, order in enumerate(orders):
+        if order:
+            stride = prod(told.shape[axis + 1 :])
+            rest_of_axis = np.zeros(told.size)
+            axes.append(_Axis(order, stride, places[axis], rest_of_axis))
+    kind = _float(bits.dtype)
+    flat_told = told.reshape(-1)
+    flat_bits = bits.reshape(-1)
+    # as in `residuals`
+    with np.errstate(all="ignore"):
+        for front in _fronts(places):
+            extrapolated = [axis.extrapolated(front) for axis in axes]
+            predicted = _sum(extrapolated)
+            before = flat_bits[front - 1]
+            is_first = places[-1][front] == 0
+            before[is_first] = 0
+            predicted_bits = _bits_of(predicted, before)
+            in_order = _in_order(predicted_bits) + flat_told[front]
+            restored = _in_order(in_order)
+            flat_bits[front] = restored
+            rest = restored.view(kind).astype(np.float64)
+            # each axis keeps what the ones before have left
+            for one, along_axis in zip(axes, extrapolated, strict=True):
+                one.rest[front] = rest
+                rest = rest - along_axis
+
+
+def _fronts(places: Int) -> Iterator[Int]:
+    """Yield the numbers of the values whose places have the same sum, (k,) each, by that sum.
+    places: (axes, n), the place of each value along each axis."""
+    sums = places.sum(axis=0)
+    by_sum = np.argsort(sums, kind="stable")
+    counts = np.bincount(sums)
+    ends = np.cumsum(counts)
+    yield from np.split(by_sum, ends[:-1])
+
+
+# ---- choosing orders: nothing of this is needed to decode
+
+
+def allows(dtype: DType, orders: Sequence[int]) -> bool:
+    """Whether values of this dtype can be extrapolated by these orders, one for each axis, none
+    below 0."""
+    if dtype.kind != "f" or dtype.itemsize not in (4, 8):
+        return False
+    if len(orders) > MOST_AXES:
+        return False
+    return 0 < max(orders) <= MOST_ORDER
+
+
+def suits(dtype: DType, shape: Sequence[int]) -> bool:
+    """Whether values of this dtype in an array of this shape may be told by their neighbours along
+    its axes: floats of 32 or 64 bits, in two axes or more, and enough of them."""
+    if len(shape) < 2 or prod(shape) < LEAST_VALUES:
+        return False
+    simplest = [1] * len(shape)
+    return allows(dtype, simplest)
+
+
+def orders_for(sample: Array) -> Orders:
+    """The orders, one for each axis, that leave the smallest residuals on a sample, in the
+    processor's byte order: those found by going from the predictor of Lorenzo, or from that of
+    twice its order, a step along one axis at a time, as long as a step helps."""
+    part = _middle(sample)
+    most = []
+    for side in part.shape:
+        most.append(min(MOST_ORDER, side - 1))
+    known: dict[Orders, float] = {}
+
+    def bits_of(orders: Orders) -> float:
+        """The bits that residuals of these orders have on average; infinite for none."""
+        if not any(orders):
+            return np.inf
+        if orders not in known:
+            known[orders] = mean_bits(residuals(part, orders))
+        return known[orders]
+
+    starts = []
+    for order in STARTS:
+        start = [min(order, limit) for limit in most]
+        starts.append(tuple(start))
+    best = min(starts, key=bits_of)
+    while True:
+        nearest = min(_steps(best, most), key=bits_of, default=best)
+        # it gets smaller with each step, so that there is an end
+        if bits_of(nearest) >= bits_of(best):
+            return best
+        best = nearest
+
+
+def _steps(orders: Orders, most: Sequence[int]) -> Iterator[Orders]:
+    """Yield the orders that differ from these by 1 along one axis, within 0 and the most of the
+    axis."""
+    for axis, limit in enumerate(most):
+        for step in (-1, 1):
+            order = orders[axis] + step
+            if 0 <= order <= limit:
+                changed = list(orders)
+                changed[axis] = order
+                yield tuple(changed)
+
+
+def _middle(sample: Array) -> Array:
+    """The middle of a sample, of at most about SEARCHED values, its longest sides cut first."""
+    shape = list(sample.shape)
+    while prod(shape) > SEARCHED:
+        longest = shape.index(max(shape))
+        quarter = shape[longest] // 4
+        shape[longest] -= max(1, quarter)
+    inside = []
+    for side, kept in zip(sample.shape, shape, strict=True):
+        first = (side - kept) // 2
+        inside.append(slice(first, first + kept))
+    return sample[tuple(inside)]
+
+
+def mean_bits(told: Array) -> float:
+    """How many bits the magnitude of a residual has on average, which is about what it takes where
+    its neighbours tell of which order it is."""
+    _, magnitudes = np.frexp(told.astype(np.float64))
+    return float(magnitudes.mean())
