@@ -160,6 +160,14 @@ def changed_and_exact(
     return changed, exact
 
 
+def of_exact_archive(figures: Mapping[str, Json]) -> str:
+    """A line that says that everything is stored exactly though a bound was asked for, and why.
+    figures: of the archive, with archive_bytes and bounded_bytes."""
+    exact = figures["archive_bytes"]
+    bounded = figures["bounded_bytes"]
+    return f"all is stored exactly: {exact:,} bytes, and {bounded:,} within the bound"
+
+
 def of_folder(stored_exactly: Mapping[str, int]) -> list[str]:
     """Lines that say which files of a folder are stored exactly within a bound all the same, and
     why. stored_exactly: how many, by what they are, as of BoundedFolder.facts_of."""

@@ -71,7 +71,7 @@ def encode(
 ) -> Coded:
     """Encode a column of cells buffer[start[i]:stop[i]] as numbers, dates, levels (different texts)
     or texts, the first that suits. Other ways to store it, and its cells, are added to the result
-    without foreseen, unless it is of numbers and there is a bound, or there are no cells. foreseen:
+    without foreseen, unless it is of numbers that a bound changes, or there are no cells. foreseen:
     the meta of a shared model, to be kept to as far as the bound allows; None: none. bound: the
     largest error of numbers, 0 or more, in the column's unit; None: exact."""
     text = TextCells(buffer, start, stop)
@@ -81,8 +81,11 @@ def encode(
         return Coded(TextMeta(), [], [b""])
     coded = _by_first_way(text, bound)
     if bound is not None and isinstance(coded.meta, NumberMeta):
-        return coded
-    # what holds no numbers is exact, and may be stored in any way that is
+        is_exact = not coded.error and coded.meta == _by_first_way(text, None).meta
+        if not is_exact:
+            return coded
+    # what holds no numbers is exact, as numbers may be that fit no grid within the bound: it may be
+    # stored in any way that is
     length = stop - start
     coded.cells = Spans(buffer, start.astype(np.int64), length)
     share_of_long = float((length >= LONG_FLOAT).mean())

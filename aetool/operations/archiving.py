@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from aetool import engine as engines
-from aetool.archives import choosing, exact_job, goals, indexing, opening, rivals, shards, unbounded
+from aetool.archives import (
+    choosing,
+    exact_job,
+    exactly,
+    goals,
+    indexing,
+    opening,
+    rivals,
+    shards,
+    unbounded,
+)
 from aetool.archives.encodable import as_the_model_takes_it
 from aetool.archives.lossy_job import CompressOptions, LossyJob
 from aetool.bundle import CODEC, Bundle
@@ -52,8 +62,9 @@ def compress(
     For a folder: left_out, the files that are not in the archive, and tables, how many tables lie
     in it, if there are two or more and no pictures. With options.flag: costliest, the records that
     cost most as a Detection, or untold, why there are none. With options.max_error: unbounded,
-    lines on what the bound leaves exact, if anything, and of a table changed and unchanged, the
-    names of its columns. With a goal of error or bytes: unread_pictures, the broken pictures that
+    lines on what the bound leaves exact, if anything, of a table changed and unchanged, the names
+    of its columns, and bounded_bytes, where all is exact since a bounded archive of so many bytes
+    is no smaller. With a goal of error or bytes: unread_pictures, the broken pictures that
     are stored as files. With options.parts they are those of indexing.compress_folder.
     """
     options = _checked(options or CompressOptions())
@@ -110,7 +121,10 @@ def _what_changed(
     figures: of the archive. source: in the form that it was stored from."""
     told: dict[str, Json] = {}
     errors = figures.get("errors", {})
-    lines = unbounded.remarks(source, options.max_error, errors, options.effort)
+    if "bounded_bytes" in figures:
+        lines = [unbounded.of_exact_archive(figures)]
+    else:
+        lines = unbounded.remarks(source, options.max_error, errors, options.effort)
     # of a folder: the files that were stored exactly all the same
     lines += unbounded.of_folder(figures.get("stored_exactly", {}))
     if lines:
@@ -210,28 +224,72 @@ def _written(
         if options.shard is not None:
             job = exact_job.job_of(source, options)
             return shards.write_shard(file, job, shards.Shard.parsed(options.shard), source.name)
-        if model is None:
-            return exact_job.write_compared(file, exact_job.job_of(source, options), source)
-        if _holds_pictures(source) and CODEC in model.graphs and model.kind == "image":
-            return _of_pictures(file, source, model, options)
-        why = _why_unused(source, model, options)
-        if why is None:
-            assert isinstance(source, sources.CsvSource)
-            shared = shared_of(model)
-            assert shared is not None
-            folder = scratch_folder(Path(path))
-            figures = rivals.with_or_without(file, source, options, model, shared, folder)
-            # the model was used, or why not is known, or nothing but the bytes could be stored
-            if figures.get("shared") or "unused" in figures or "kept" in figures:
-                return figures
-            prices = figures["prices"]
-            why = (
-                f"the archive is smaller without it: {prices['without']:,} bytes "
-                f"against {prices['with']:,}"
-            )
-        else:
-            figures = exact_job.write_compared(file, exact_job.job_of(source, options), source)
+        folder = scratch_folder(Path(path))
+        asked = _exact_or_bounded(file, source, model, options, folder)
+        if not options.max_error:
+            return asked
+        makes = _exact_makes(source, model)
+        figures = exactly.smaller_exactly(file, asked, source, options, makes, folder)
+        if model is None or figures.get("shared"):
+            return figures
+        return {**figures, "unused": asked.get("unused", "the exact archive is smaller without it")}
+
+
+def _exact_or_bounded(
+    file: BinaryIO,
+    source: opening.Opened,
+    model: Bundle | None,
+    options: CompressOptions,
+    folder: Path,
+) -> dict[str, Json]:
+    """Write the archive of a source to a file, which is empty, and compare both: exactly, or with
+    options.max_error within the bound; by the model, if there is one that makes it smaller. Returns
+    the figures, with `unused`, the reason, where the model was left aside. folder: where other
+    archives may be written for a while."""
+    if model is None:
+        return exact_job.write_compared(file, exact_job.job_of(source, options), source)
+    if _is_of_such_pictures(source, model):
+        return _of_pictures(file, source, model, options)
+    why = _why_unused(source, model, options)
+    if why is not None:
+        figures = exact_job.write_compared(file, exact_job.job_of(source, options), source)
         return {**figures, "unused": why}
+    assert isinstance(source, sources.CsvSource)
+    shared = shared_of(model)
+    assert shared is not None
+    figures = rivals.with_or_without(file, source, options, model, shared, folder)
+    # the model was used, or why not is known, or nothing but the bytes could be stored
+    if figures.get("shared") or "unused" in figures or "kept" in figures:
+        return figures
+    prices = figures["prices"]
+    why = (
+        f"the archive is smaller without it: {prices['without']:,} bytes against {prices['with']:,}"
+    )
+    return {**figures, "unused": why}
+
+
+def _exact_makes(source: opening.Opened, model: Bundle | None) -> list[rivals.Make]:
+    """What prepares the exact archives of a source, by options: without a model, and by the model,
+    if it knows how to store such data exactly."""
+
+    def plain(options: CompressOptions) -> exact_job.ExactJob:
+        """The job of the archive without a model, not written yet."""
+        return exact_job.job_of(source, options)
+
+    if model is None:
+        return [plain]
+    if _is_of_such_pictures(source, model):
+        pictures = picture_models.model_of(model)
+        return [plain, lambda options: exact_job.job_of(source, options, model, pictures=pictures)]
+    if _why_unused(source, model, CompressOptions()) is not None:
+        return [plain]
+    shared = shared_of(model)
+    return [plain, lambda options: exact_job.job_of(source, options, model, shared)]
+
+
+def _is_of_such_pictures(source: opening.Opened, model: Bundle) -> bool:
+    """Whether an opened source holds pictures, and the model has learned how such are stored."""
+    return _holds_pictures(source) and CODEC in model.graphs and model.kind == "image"
 
 
 def _holds_pictures(source: opening.Opened) -> bool:
