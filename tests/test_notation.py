@@ -169,6 +169,33 @@ def test_labels_and_fractions_are_no_numbers_with_a_unit():
     assert read("2 /m2", "3 /m2") == [2, 3] and decided("2/h", "3/h").unit == "/h"
 
 
+@pytest.mark.parametrize("copies", [1, 5, 200])
+def test_words_that_are_numbered_are_no_numbers_with_a_unit(copies):
+    for texts in (
+        ["2. Middle Atlantic"],
+        ["2. No"],
+        ["1. White", "2. Black"],
+        ["1.White"],
+        ["10, rue"],
+        ["1. <=Good"],
+        [*["2. No"] * 30, "1. Yes"],
+    ):
+        assert decided(*texts * copies) is None, texts
+
+
+@pytest.mark.parametrize("copies", [1, 5, 200])
+def test_numbers_with_a_unit_are_numbers_though_they_are_all_the_same(copies):
+    for text, number in (
+        ("12 kg", 12), ("3.5 GB", 3.5), ("5 %", 5), ("5. %", 5), ("5.%", 5), ("2.5 m", 2.5),
+        ("12 Middle Atlantic", 12), ("5.", 5), ("$5.", 5), ("5. €", 5),
+    ):  # fmt: skip
+        assert read(*[text] * copies) == [number] * copies, text
+    # among numbers of a unit it is none, with the kernel and without
+    texts = ["12 kg"] * 99 * copies
+    found = read(*texts, "2. kg", "3. kg")
+    assert found == [12] * 99 * copies + [None, None]
+
+
 def test_decimals_are_of_the_number_that_is_multiplied_out():
     cells = Cells.of(["1.5k", "12", "1.2345k", "1.5 M", "9k"])
     reading = NumberEvidence.of(cells).decide().read(cells)

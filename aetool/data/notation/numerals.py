@@ -132,7 +132,7 @@ def infinity(text: str) -> float | None:
 def numeral(text: str) -> Numeral | None:
     """Split the text of a cell into sign, digits, marks and unit; None unless it may be a number
     with some decimal mark, which `Numeral.read` tells, or if it has more than LONGEST (400)
-    characters."""
+    characters. `2. White` is none: a mark before words numbers the items of a list."""
     if len(text) > LONGEST:
         return None
     text = text.strip()
@@ -140,6 +140,9 @@ def numeral(text: str) -> Numeral | None:
     core = _CORE.match(text, head.end()) if head else None
     tail = _TAIL.fullmatch(text, core.end()) if core else None
     if head is None or core is None or tail is None:
+        return None
+    after = tail["after"] or ""
+    if core[0][-1] in (POINT, COMMA) and after.strip()[:1].isalpha():
         return None
     # parentheses, which mean a minus, come in pairs and stand for the sign
     closed = int(bool(tail["close1"])) + int(bool(tail["close2"]))
@@ -149,4 +152,4 @@ def numeral(text: str) -> Numeral | None:
     negative = bool(closed) or (bool(signs) and signs[0] in _MINUS)
     if tail["sign"] and core[0][-1] in (POINT, COMMA):  # `5.-`: the dash is for no cents
         negative = False
-    return Numeral(head["before"] or "", tail["after"] or "", core[0], negative)
+    return Numeral(head["before"] or "", after, core[0], negative)

@@ -100,6 +100,12 @@ def by_kernel(cells: Cells, style: Style) -> Scan:
         value[null] = np.nan
         decimals[null] = 0
         form[null] = EMPTY
+    if style.after:
+        # `2. White` numbers an item of a list, and `2. %` is a number: numerals tell them apart
+        is_attached = (form < EMPTY) & (form & ATTACHED > 0) & (form & MARKED > 0)
+        ends_in_mark = is_attached & (decimals == 0)
+        value[ends_in_mark] = np.nan
+        form[ends_in_mark] = LEFT
     return Scan(value, decimals, form)
 
 
