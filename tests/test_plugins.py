@@ -1,5 +1,6 @@
 """The host finds plugins by name, survives bad ones, and a stranger's distribution works."""
 
+import json
 import os
 import re
 import shlex
@@ -32,6 +33,12 @@ def test_built_ins_are_ordinary_plugins():
         p.name for p in (HERE.parent / "plugins").glob("aetool_*") if (p / "net.py").exists()
     }
     assert set(BUILT_IN.values()) >= folders, "every package has its entry point"
+
+
+def test_models_are_listed_by_name(run):
+    names = [line.split()[0] for line in run("plugins", "list").out.splitlines()]
+    assert names == sorted(names) and set(names) >= BUILT_IN.keys()
+    assert [m["name"] for m in json.loads(run("plugins", "list", "--json").out)] == names
 
 
 def test_lists_that_must_be_typed_are_those_of_the_entry_points():

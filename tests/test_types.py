@@ -470,7 +470,9 @@ def test_columns_that_are_exact_within_a_bound_are_named(tmp_path, run):
     path = parquet(table, tmp_path)
     through(path, tmp_path, max_error={"": "0.01"})
     said = run("info", tmp_path / "t.aez").out
-    assert re.search(r"^exact +i$", said, re.M) and re.search(r"^  f +largest 0.00", said, re.M)
+    assert re.search(r"^numbers exact +i$", said, re.M) and re.search(
+        r"^  f +largest 0.00", said, re.M
+    )
 
 
 def test_a_bound_that_nothing_can_keep_is_refused(tmp_path, run):

@@ -9,6 +9,9 @@ import click
 from aetool.cli import options, remarks, terminal
 from aetool.errors import BundleError
 
+# of facts whose names in an archive say too little
+TITLES = {"exact": "numbers exact"}
+
 
 @click.command()
 @click.argument("file")
@@ -24,7 +27,7 @@ def info(file: str, loadings: bool, as_json: bool) -> None:
         terminal.say(*json.dumps(terminal.finite_numbers(found), indent=1).splitlines())
         return
     for key, value in found.items():
-        title = key.replace("_", " ")
+        title = TITLES.get(key, key.replace("_", " "))
         # a table: a line for each of its records
         if isinstance(value, list) and value and isinstance(value[0], dict):
             terminal.say(f"{key}:")

@@ -29,9 +29,13 @@ def plugins() -> None:
 @plugins.command("list")
 @options.as_json
 def list_(as_json: bool) -> int:
-    """List every model that installed plugins declare."""
+    """List every model that installed plugins declare, by name."""
     found = list(host.models_installed())
-    good = [m for m in found if not isinstance(m, PluginError)]
+    # a plugin may declare several, which need not stand by their names
+    good = sorted(
+        (model for model in found if not isinstance(model, PluginError)),
+        key=lambda model: model.name,
+    )
     if as_json:
         terminal.say(json.dumps([{"name": m.name, "summary": m.summary} for m in good]))
     else:
