@@ -107,6 +107,22 @@ def test_identifiers_are_told():
     assert infer(table(**shuffled)).columns[0].kind == "identifier"
 
 
+def test_row_names_of_a_drawn_sample_are_identifiers_where_all_differ():
+    drawn = np.random.default_rng(0).choice(5000, 300, replace=False)
+    columns = {"rownames": drawn, "row.names": drawn, "Row_Number": drawn, "rows": drawn}
+    again = {"row_names": drawn // 100}
+    cells = {name: list(map(str, numbers)) for name, numbers in {**columns, **again}.items()}
+    kinds = {column.name: column.kind for column in infer(table(**cells)).columns}
+    assert kinds == {
+        "rownames": "identifier",
+        "row.names": "identifier",
+        "Row_Number": "identifier",
+        # what is counted in rows, or comes again, is a number like any other
+        "rows": "number",
+        "row_names": "number",
+    }
+
+
 def test_summaries_of_pieces_add_up():
     cells = [f"{v},5" for v in range(60)] + ["ERR"]
     whole = infer(table(c=cells), decimal=".")

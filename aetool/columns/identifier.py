@@ -20,7 +20,11 @@ FEWEST = 20  # rows that tell a counter from numbers that happen to rise
 NEARLY_ALL = 0.99  # of the rows go up by one, or have a value of their own
 # as people call a column that names records, at either end of its name
 # the last letters of userId are one, and those of paid are none
-NAMED = Pattern(r"(?i:(?:^|[\W_])(?:id|uuid|guid|key|nr|no|index|hash)$|^id[\W_])|[a-z]I[dD]$")
+NAMED = Pattern(
+    r"(?i:(?:^|[\W_])(?:id|uuid|guid|key|nr|no|index|hash)$|^id[\W_]"
+    # as R's row names are called in files, and the numbers that a drawn sample keeps of them
+    r"|^row[\W_]?(?:names?|numbers?)$)|[a-z]I[dD]$"
+)
 CODE = Pattern(
     r"(?i)\{?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}?|(?:0x)?[0-9a-f]{8,128}|[A-Z]{1,6}[-_]?\d{2,12}"
 )
