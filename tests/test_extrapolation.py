@@ -1,9 +1,7 @@
 """Fields of floats stored as what the neighbours of each value do not tell of it."""
 
-import ctypes
 import dataclasses
 import platform
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +83,10 @@ def test_kernel_reference_and_other_reader_agree_on_any_floats(field):
 def test_the_kernel_has_the_loop_where_it_can():
     if kernel.C is None:
         pytest.skip("the C kernel is not built")
+    built = Path(kernel.C.__file__)
+    source = built.with_name("_kernel.c")
+    if source.exists() and source.stat().st_mtime > built.stat().st_mtime:
+        pytest.skip("the C kernel is older than its source")
     assert hasattr(kernel.C, "extrapolate") or platform.machine() not in ("x86_64", "aarch64")
 
 
@@ -133,29 +135,6 @@ def test_sums_beyond_all_floats_are_told_by_the_value_before(loops, monkeypatch)
     told = extrapolation.residuals(values, (0, 2))
     assert told[0, 2] == 0
     assert extrapolation.restore(told, (0, 2)).tobytes() == values.tobytes()
-
-
-@pytest.mark.skipif(
-    sys.platform != "linux" or platform.machine() != "x86_64", reason="how x86 on Linux rounds"
-)
-@LOOPS
-@pytest.mark.parametrize("upward", [0x400, 0x800, 0xC00])
-def test_a_process_that_rounds_otherwise_is_refused(loops, upward, monkeypatch):
-    if loops == "reference":
-        monkeypatch.setattr(kernel, "C", None)
-    told = extrapolation.residuals(smooth(), (1, 1, 1))
-    libm = ctypes.CDLL("libm.so.6")
-    try:
-        assert libm.fesetround(upward) == 0
-        for call in (
-            lambda: extrapolation.residuals(smooth(), (1, 1, 1)),
-            lambda: extrapolation.restore(told, (1, 1, 1)),
-        ):
-            with pytest.raises(ArchiveError, match="does not add as IEEE 754 says"):
-                call()
-    finally:
-        libm.fesetround(0)
-    assert extrapolation.restore(told, (1, 1, 1)).tobytes() == smooth().tobytes()
 
 
 @pytest.mark.parametrize("parameters", [
