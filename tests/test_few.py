@@ -1,5 +1,7 @@
 """What is said where records are too few, where a part is restored, and where a model is idle."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,33 @@ def test_nothing_flagged_among_few_says_what_shows_the_highest(few, run):
     assert "are few" not in run("detect", "t.csv", "--top", "5").err
     few.write_text(table(200))
     assert "are few" not in run("detect", "t.csv").err
+
+
+def test_flagged_among_few_says_how_small_p_can_be(few, run):
+    odd = table(40).replace("\n", ",0.5\n").replace("0.5", "x", 1)
+    lines = odd.splitlines()
+    lines[20] = lines[20].replace(",0.5", ",ten thousand")
+    few.write_text("\n".join(lines) + "\n")
+    done = run("detect", "t.csv")
+    assert done.err.splitlines()[-1] == (
+        "note: 40 records are few for a threshold that 1 in 1,000 exceed; p, a rank among them, is "
+        "at least 1/41"
+    )
+    assert "at least" not in run("detect", "t.csv", "--fpr", "10%").err, "41 ranks tell 1 in 10"
+    assert "at least" not in run("detect", "t.csv", "--top", "3").err
+    assert run("fit", "t.csv", "-q", "-p", "pca").status == 0
+    calm = run("detect", "t.csv", "-m", "t.aem", "--threshold", "1e9").err
+    assert "are few" not in calm
+    said = "note: 40 records that the model has not seen are few for a threshold that 1 in 1,000 exceed"
+    assert said in run("detect", "t.csv", "-m", "t.aem").err
+
+
+def test_of_hundreds_of_records_p_alone_is_coarse(few):
+    found = operations.detect(few)
+    hundreds = dataclasses.replace(found, calibrated_on=300, flagged=2)
+    assert hundreds.notes() == ["p, a rank among 300 records, is at least 1/301"]
+    assert dataclasses.replace(found, calibrated_on=999, flagged=2).notes() == []
+    assert "are few" not in " ".join(dataclasses.replace(found, calibrated_on=300).notes())
 
 
 def test_nothing_flagged_says_the_highest_score_whatever_it_was_judged_by(few, run):

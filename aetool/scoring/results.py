@@ -157,15 +157,31 @@ class Detection:
         if self.rate is not None and self.threshold == float("inf"):
             more = f"use {option('--top')} N, or give more records"
             return [*said, f"{too_few_for(self.calibrated_on, self.rate)}: {more}"]
-        highest = self.highest_in_words()
-        if not highest:
-            return said
-        # of records that were learned from, a few cannot be told to be rare
-        if self.rate and self.held_out is None and self.total < FEW:
-            records = "1 record is" if self.total == 1 else f"{self.total:,} records are"
-            few = f"{records} few for a threshold that 1 in "
-            highest = f"{few}{1 / self.rate:,.0f} exceed; {highest}"
-        return [*said, highest]
+        remarks = [self._few_in_words(), self.highest_in_words()]
+        said_of_scores = "; ".join(filter(None, remarks))
+        return [*said, said_of_scores] if said_of_scores else said
+
+    def _few_in_words(self) -> str:
+        """That the records by which the threshold was chosen are few for its rate, and, where any
+        is flagged, how small p can be, which is a rank among them; empty where they are enough to
+        tell that rate by ranks, and where the threshold was not chosen by a rate."""
+        rows = self.calibrated_on
+        if not self.rate or not rows or self.rate * (rows + 1) >= 1:
+            return ""
+        records = "1 record" if rows == 1 else f"{rows:,} records"
+        words = ""
+        among = records
+        if rows < FEW:
+            # of records that were learned from, or others: a few cannot be told to be rare
+            unseen = "" if self.held_out is None else " that the model has not seen"
+            verb = "is" if rows == 1 else "are"
+            rate = f"1 in {1 / self.rate:,.0f}"
+            words = f"{records}{unseen} {verb} few for a threshold that {rate} exceed"
+            among = "them"
+        if not self.flagged:
+            return words
+        least = f"p, a rank among {among}, is at least 1/{rows + 1}"
+        return "; ".join(filter(None, [words, least]))
 
     def highest_in_words(self) -> str:
         """The highest score and what shows the records that have it, for people whose data hold no
