@@ -187,11 +187,14 @@ class Candidates:
         return None
 
     def of_levels(self, bound: int) -> Candidate:
-        """Write the archive of pictures whose pixel values are at most `bound` levels (1 or more)
-        off; one that was written before is returned again."""
+        """Write the archive of pictures whose pixel values are restored in steps within `bound`
+        levels (1 or more), and filtered where that is worth its bytes, so that none is more than
+        twice as many off; one that was written before is returned again."""
         if bound not in self._of_levels:
-            candidate = self.within(str(bound))
-            candidate.bounds = {PIXELS: Fraction(bound)}
+            options = dataclasses.replace(self.options, max_error={"": str(bound)})
+            job = exact_job.job_of(self.source, options, filtered=True)
+            candidate = self._bounded(job)
+            candidate.bounds = {PIXELS: Fraction(2 * bound)}
             self._of_levels[bound] = candidate
         return self._of_levels[bound]
 

@@ -354,6 +354,7 @@ def job_of(
     shared: Shared | None = None,
     bounds: ByColumn | None = None,
     pictures: PictureModel | None = None,
+    filtered: bool = False,
 ) -> ExactJob:
     """The job that writes the lossless archive of a source, or the one within --max-error, by its
     kind. ParamError where bounds are asked for and the source cannot have any; DataError for a
@@ -362,6 +363,8 @@ def job_of(
     model: the bundle that shared or pictures are of; shared: what the model knows of the table's
     columns, where it is to be used; pictures: the same of pictures; None without. bounds: the
     largest error by column in its units, instead of those that options.max_error asks for.
+    filtered: whether pictures are filtered when they are restored: values may then be twice as far
+    off as options.max_error says, and most are nearer.
     """
     source = opening.of_source(source)
     job = _job_of(
@@ -371,6 +374,7 @@ def job_of(
         shared,
         bounds,
         pictures,
+        filtered,
     )
     # a name of an engine was made one before
     if isinstance(options.executor, Engine):
@@ -396,24 +400,25 @@ def _job_of(
     shared: Shared | None,
     bounds: ByColumn | None,
     pictures: PictureModel | None = None,
+    filtered: bool = False,
 ) -> ExactJob:
     """What writes the exact or bounded archive of an opened source, by its kind. model, shared: a
     model and what it knows of the columns of a text; pictures: what it knows of pictures; None
-    without. bounds: the largest error by column; None: as options.max_error says. ParamError where
-    bounds are asked for and the source cannot have any; DataError for a source that no archive
-    holds."""
+    without. bounds: the largest error by column; None: as options.max_error says. filtered: as of
+    `job_of`. ParamError where bounds are asked for and the source cannot have any; DataError for a
+    source that no archive holds."""
     source = opening.of_source(source)
     by_model = model if pictures is not None else None
     bounded = bool(options.max_error or bounds)
     if isinstance(source, ArrowTable):
         return _table(source, options, bounds)
     if isinstance(source, ArrayFile):
-        return _arrays(source, options, bounds, by_model, pictures)
+        return _arrays(source, options, bounds, by_model, pictures, filtered)
     # before pictures of one size, which a folder is a kind of
     if isinstance(source, FolderSource):
-        return ExactJob(_folder(source, options, pictures), by_model)
+        return ExactJob(_folder(source, options, pictures, filtered), by_model)
     if isinstance(source, ImageSource):
-        return ExactJob(_pixels(source, options, pictures), by_model)
+        return ExactJob(_pixels(source, options, pictures, filtered), by_model)
     if isinstance(source, sources.CsvSource):
         return _text_job(source, options, model, shared, bounds)
     if isinstance(source, json_sources.JsonLinesSource) and not bounded:
@@ -668,13 +673,17 @@ def _pixels(
     source: ImageSource,
     options: CompressOptions,
     learned: PictureModel | None,
+    filtered: bool,
     name: str = "",
 ) -> PixelArray:
     """The content of pictures of one size: exactly, or within --max-error. learned: what a model
-    knows of pictures, None without; name: of the array that they are, as --max-error may name it.
+    knows of pictures, None without; filtered: as of `job_of`; name: of the array that they are, as
+    --max-error may name it.
     ParamError for an error of any other column, or one that is no number."""
     levels = Levels.asked(options.max_error, source.name, name)
     bound = levels.of(SHALLOW)
+    if filtered:
+        bound *= 2
     kind = BoundedPixels if bound else PixelArray
     return kind(
         _format(source),
@@ -683,6 +692,7 @@ def _pixels(
         options.effort,
         learned,
         bound=bound,
+        filtered=filtered,
     )
 
 
@@ -690,10 +700,11 @@ def _folder(
     source: FolderSource,
     options: CompressOptions,
     learned: PictureModel | None,
+    filtered: bool,
 ) -> Folder:
     """The content of a folder: its pictures exactly, or within --max-error. learned: what a model
-    knows of pictures, None without. ParamError for an error where the folder has no pictures, for
-    one of a single column, and for one that is no number."""
+    knows of pictures, None without; filtered: as of `job_of`. ParamError for an error where the
+    folder has no pictures, for one of a single column, and for one that is no number."""
     # it may hold tables, which have bounds one by one
     if options.max_error and not source.names:
         raise ParamError(
@@ -702,6 +713,8 @@ def _folder(
         )
     levels = Levels.asked(options.max_error, source.name)
     bounds = Bounds(levels.of(SHALLOW), levels.of(DEEP))
+    if filtered:
+        bounds = Bounds(2 * bounds.shallow, 2 * bounds.deep)
     kind = Folder if bounds == EXACT else BoundedFolder
     return kind(
         _format(source),
@@ -710,6 +723,7 @@ def _folder(
         options.keep_files,
         model=learned,
         bounds=bounds,
+        filtered=filtered,
     )
 
 
@@ -719,19 +733,21 @@ def _arrays(
     bounds: ByColumn | None,
     model: Bundle | None = None,
     learned: PictureModel | None = None,
+    filtered: bool = False,
 ) -> ExactJob:
     """What writes the archive of a file of arrays: as pictures if it holds one array of these, else
     each array in its own type, or the file's bytes if a type cannot be stored. bounds: the largest
     error by label of a column; None: as options.max_error says. model, learned: of other pictures,
-    and what it has learned; None without. ParamError for a bound of a column that is not there or
-    has no numbers, or of arrays that are stored as bytes."""
+    and what it has learned; None without; filtered: of pictures, as of `job_of`. ParamError for a
+    bound of a column that is not there or has no numbers, or of arrays that are stored as
+    bytes."""
     bounded = bool(options.max_error or bounds)
     try:
         pictures = pixels_of(source)
         # bounds by column are of an array of numbers, whatever it might show
         if pictures is not None and bounds is None:
             array, *_ = source.members
-            content = _pixels(pictures, options, learned, array.name)
+            content = _pixels(pictures, options, learned, filtered, array.name)
             file = None if bounded else _as_file(source, options)
             return ExactJob(content, model, file=file)
         labels = column_labels(source)

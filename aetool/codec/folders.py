@@ -165,10 +165,13 @@ def encode(
     effort: planning.Effort,
     model: PictureModel | None = None,
     bounds: Bounds = EXACT,
+    filtered: bool = False,
 ) -> Encoded:
     """Encode files, at least one, that have one key as a block; names, permissions and what the
     pictures share go to its description. model: what a model has learned of pictures, as of
-    pictures.encode; None without. bounds: how many levels off restored values may be."""
+    pictures.encode; None without. bounds: how many levels off restored values may be. filtered:
+    whether they are restored in steps of half the bounds, and then filtered, which may take them
+    as far off again."""
     first = files[0]
     words: dict[str, Json] = {"names": [file.name for file in files]}
     permissions = [USUAL if file.permissions is None else file.permissions for file in files]
@@ -190,7 +193,17 @@ def encode(
         if first.palette.opacity:
             words["opacity"] = first.palette.opacity.hex()
     pixels = np.stack([file.pixels for file in files if file.pixels is not None])
-    return pictures.encode(pixels, effort, words=words, model=model, bound=bounds.of(first))
+    bound = bounds.of(first)
+    if filtered:
+        bound //= 2
+    return pictures.encode(
+        pixels,
+        effort,
+        words=words,
+        model=model,
+        bound=bound,
+        filtered=filtered,
+    )
 
 
 @sensible()

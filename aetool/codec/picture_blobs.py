@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from aetool.codec import picture_coding, picture_models, stages
+from aetool.codec import picture_coding, picture_filters, picture_models, stages
 from aetool.codec.blobs import pack, read_varint, unpack, varint
 from aetool.codec.limits import MAX_CELLS
 from aetool.codec.picture_coding import State
@@ -27,6 +27,7 @@ SQUEEZED = 0  # the way of bytes without contexts; others say preset, colours an
 PLANES, DIFFERENCES, PALETTE = 0, 1, 2  # what becomes of colours
 WITHIN = 3  # planes, of which each value is restored within a bound
 MOST_BOUND = (1 << 16) - 1
+FILTERED = 1 << 3  # in the first byte: restored values are filtered
 PRIMED = 1 << 6  # in the way: begins with what a model has learned
 GROWN = 1 << 7  # and: in tables whose size follows
 MOST_COLOURS = 256
@@ -256,13 +257,16 @@ def encode(
     preset: Preset,
     model: PictureModel | None = None,
     bound: int = 0,
+    filtered: bool = False,
 ) -> Coded:
     """Encode pictures, (n, channels, height, width) of uint8 or uint16, not empty, as a blob, in
     the way that takes fewest bytes on a part of them; or squeezed as bytes, if that takes fewer.
 
     preset: the contexts of the coder. model: what has been learned of other pictures, to begin
     with, if that takes fewer bytes; None, or a model without this preset: nothing. bound: how far
-    off a restored value may be, 0 (exact) to MOST_BOUND; exact ways are tried even so.
+    off a restored value may be, 0 (exact) to MOST_BOUND; exact ways are tried even so. filtered:
+    whether values within the bound are then filtered, if that is worth its bytes, which lessens
+    most errors and leaves none above twice the bound.
     """
     most = _most_of(pictures)
     part = _part(pictures)
@@ -298,20 +302,31 @@ def encode(
             best = min(rivals, key=lambda one: one.bytes_of(1))
     if best is alone:
         best = of_all(alone)
-    return _coded(pictures, preset, best)
+    return _coded(pictures, preset, best, filtered)
 
 
-def _coded(pictures: Samples, preset: Preset, best: _Tried) -> Coded:
+def _coded(pictures: Samples, preset: Preset, best: _Tried, filtered: bool) -> Coded:
     """Make a blob of pictures, (n, channels, height, width), that were coded in the best way; or
-    squeeze them as bytes, if that takes fewer. best: the coding of all of them, not of a part."""
+    squeeze them as bytes, if that takes fewer. best: the coding of all of them, not of a part.
+    filtered: as of `encode`."""
     most = _most_of(pictures)
     way = best.way
+    planes = best.planes
+    filter_bytes = b""
+    filter_bit = 0
+    if filtered and way.colours == WITHIN and best.data:
+        original, _ = way.planes(pictures, most)
+        found = picture_filters.worth_it(planes, original, way.bound, most, len(best.data))
+        if found is not None:
+            picture_filter, planes = found
+            filter_bytes = picture_filter.to_bytes()
+            filter_bit = FILTERED
     model_bits = PRIMED | GROWN if best.primed else 0
-    head = bytes([preset.number + 1 | way.colours << 4 | model_bits])
+    head = bytes([preset.number + 1 | filter_bit | way.colours << 4 | model_bits])
     # values of one byte reach 255, which nobody has to be told
     if pictures.dtype != np.uint8:
         head += varint(most)
-    blob = head + bytes([best.bits]) + way.head() + best.data
+    blob = head + bytes([best.bits]) + way.head() + filter_bytes + best.data
     if not best.data or len(blob) > pictures.nbytes:
         blob = b""
     squeezed_blob = b""
@@ -321,7 +336,7 @@ def _coded(pictures: Samples, preset: Preset, best: _Tried) -> Coded:
         return Coded(squeezed_blob, pictures)
     if way.colours != WITHIN:
         return Coded(blob, pictures)
-    restored = way.pictures(best.planes, most)
+    restored = way.pictures(planes, most)
     restored = restored.astype(pictures.dtype)
     return Coded(blob, np.ascontiguousarray(restored))
 
@@ -432,13 +447,15 @@ def decode(
         size = math.prod(shape) * width
         raw = unpack(data[at:], size)
         return np.frombuffer(raw, dtype).reshape(tuple(shape))
-    # the head: 4 bits for the preset, 0 being SQUEEZED, 2 for colours, 2 for a model's state
-    number = (head & 15) - 1
+    # the head: 3 bits for the preset, 0 being SQUEEZED, 1 for a filter, 2 for colours, 2 for a
+    # model's state
+    number = (head & 7) - 1
+    filtered = bool(head & FILTERED)
     colours = head >> 4 & 3
     primed = bool(head & PRIMED)
     grown = bool(head & GROWN)
     known_preset = 0 <= number < len(PRESETS)
-    if not known_preset or (grown and not primed):
+    if not known_preset or (grown and not primed) or (filtered and colours != WITHIN):
         raise ArchiveError("damaged: pictures are coded in an unknown way")
     most = 255
     if width == 2:
@@ -461,8 +478,13 @@ def decode(
     if not 0 < largest < 1 << 16:
         raise ArchiveError("damaged: pictures with values of another size")
     sizes = (shape[0], planes, *shape[2:])
+    picture_filter = None
+    if filtered:
+        picture_filter, at = picture_filters.Filter.read(data, at, planes)
     coded = data[at:]
     values = picture_coding.decode(coded, sizes, largest, state, way.bound)
+    if picture_filter is not None:
+        values = picture_filter.apply(values, way.bound, most)
     pictures = way.pictures(values, most)
     return np.ascontiguousarray(pictures.astype(dtype))
 

@@ -36,6 +36,7 @@ def encode(
     words: Words | None = None,
     model: PictureModel | None = None,
     bound: int = 0,
+    filtered: bool = False,
 ) -> Encoded:
     """Encode pictures, (n, channels, height, width) of uint8 or uint16, not empty, as a block,
     whose errors, if there are any, stand under the name "pixels", in levels.
@@ -43,8 +44,10 @@ def encode(
     effort: how far to search; hints: of the block before, for pictures that become columns. words:
     JSON by name to store beside them, to which their shape is added, in a copy; model: what has
     been learned of other pictures, if the archive may name that model. bound: how many levels off a
-    restored value may be at most; 0: exact. Without the kernel pictures of more than
-    MOST_BY_REFERENCE values are exact, whatever the bound.
+    restored value may be at most; 0: exact. filtered: whether restored values are then filtered
+    where that is worth its bytes, as of picture_blobs.encode: they may be twice as far off, and
+    most are nearer. Without the kernel pictures of more than MOST_BY_REFERENCE values are exact,
+    whatever the bound.
     """
     by_reference = kernel.C is None and pixels.size > MOST_BY_REFERENCE
     if by_reference and pixels.dtype == np.uint8:
@@ -55,7 +58,7 @@ def encode(
     else:
         tries = []
         for preset in presets_of(effort):
-            coded_so = picture_blobs.encode(pixels, preset, model, bound)
+            coded_so = picture_blobs.encode(pixels, preset, model, bound, filtered)
             tries.append(coded_so)
         coded = min(tries, key=lambda one: len(one.blob))
     # the digest is of the pixels, lowest byte first on every machine

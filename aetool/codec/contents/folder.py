@@ -39,7 +39,7 @@ class Folder(Content):
     keep_files (store all files by their bytes): only for writing. model: what a model has learned
     of pictures, None without; primed: whether the archive can only be read with it. bounds: how
     many levels off restored values of 8 and of 16 bits may be; with any above 0 the mode is
-    BOUNDED.
+    BOUNDED. filtered: whether they are filtered, as of folders.encode; only for writing.
     """
 
     name = "folder"
@@ -55,10 +55,12 @@ class Folder(Content):
         model: PictureModel | None = None,
         primed: bool = False,
         bounds: Bounds = EXACT,
+        filtered: bool = False,
     ) -> None:
         mode = LOSSLESS if bounds == EXACT else BOUNDED
         super().__init__(mode, format)
         self.bounds = bounds
+        self.filtered = filtered
         self.model = model
         self.primed = primed or model is not None
         self.folders = folders or {}
@@ -140,7 +142,7 @@ class Folder(Content):
     def encode(self, item: list[Picture], hints: Hints) -> list[Encoded]:
         """Encode files of one key as one block: pictures with a palette by pixels or as their
         files, whichever is smaller. hints: not used."""
-        encoded = folders.encode(item, self.effort, self.model, self.bounds)
+        encoded = folders.encode(item, self.effort, self.model, self.bounds, self.filtered)
         # palettes take space of their own: small icons can be smaller as the files they are
         if item[0].palette is None:
             return [encoded]

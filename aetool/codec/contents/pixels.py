@@ -31,7 +31,9 @@ class PixelArray(Content):
     source was written, for the header. source, effort (None: as usual): only for writing. model:
     what a model has learned of other pictures, None without; primed: whether the archive can only
     be read with that model, true with a model. bound: how many levels off a restored value may be,
-    0 for exactly; the mode is BOUNDED if it is above. ValueError for a shape that is none."""
+    0 for exactly; the mode is BOUNDED if it is above. filtered: whether pictures are restored in
+    steps of half the bound, and then filtered, which may take a value as far off again; only for
+    writing. ValueError for a shape that is none."""
 
     name = "pixels"
     kind = "image"
@@ -45,9 +47,11 @@ class PixelArray(Content):
         model: PictureModel | None = None,
         primed: bool = False,
         bound: int = 0,
+        filtered: bool = False,
     ) -> None:
         super().__init__(BOUNDED if bound else LOSSLESS, format)
         self.bound = bound
+        self.filtered = filtered
         self.shape = shape_of(shape)
         self.model = model
         self.primed = primed or model is not None
@@ -83,7 +87,15 @@ class PixelArray(Content):
     def encode(self, item: Pixels, hints: Hints) -> list[Encoded]:
         """Encode pictures, (n, channels, height, width) uint8, as one block, each value within the
         bound. hints: of the block before."""
-        return [pictures.encode(item, self.effort, hints, model=self.model, bound=self.bound)]
+        encoded = pictures.encode(
+            item,
+            self.effort,
+            hints,
+            model=self.model,
+            bound=self.bound // 2 if self.filtered else self.bound,
+            filtered=self.filtered,
+        )
+        return [encoded]
 
     def size_of(self, item: Pixels) -> int:
         """How many bytes the pictures of an item have: one for each value of a pixel."""
