@@ -192,9 +192,12 @@ class Candidates:
         twice as many off; one that was written before is returned again."""
         if bound not in self._of_levels:
             options = dataclasses.replace(self.options, max_error={"": str(bound)})
-            job = exact_job.job_of(self.source, options, filtered=True)
-            candidate = self._bounded(job)
-            candidate.bounds = {PIXELS: Fraction(2 * bound)}
+            candidate = self._bounded(exact_job.job_of(self.source, options, filtered=True))
+            candidate.bounds = _largest_errors(candidate.figures)
+            if candidate.bounds.get(PIXELS, 0) <= bound:
+                # filters were worth it nowhere: an archive that promises less needs a newer reader
+                candidate = self.within(str(bound))
+                candidate.bounds = {PIXELS: Fraction(bound)}
             self._of_levels[bound] = candidate
         return self._of_levels[bound]
 
@@ -348,3 +351,10 @@ class Candidates:
     def _scratch(self) -> BinaryIO:
         """A new file in `folder`, gone when the stack is closed."""
         return self.stack.enter_context(tempfile.TemporaryFile(dir=self.folder))
+
+
+def _largest_errors(figures: dict[str, Json]) -> dict[str, Fraction]:
+    """The largest error of each column, in its units, that an archive's figures tell; columns
+    without an error are left out."""
+    errors = figures.get("errors", {})
+    return {name: Fraction(error["largest"]) for name, error in errors.items()}

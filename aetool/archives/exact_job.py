@@ -26,11 +26,11 @@ from aetool.codec.contents.arrays import ArrayContent, column_labels, ends_of
 from aetool.codec.contents.arrow import ArrowContent
 from aetool.codec.contents.content import BOUNDED, LOSSLESS, ByteContent, Content, Piece
 from aetool.codec.contents.file import LARGEST, TypedFile
-from aetool.codec.contents.folder import BoundedFolder, Folder
+from aetool.codec.contents.folder import BoundedFolder, FilteredFolder, Folder
 from aetool.codec.contents.kept import KeptBytes
 from aetool.codec.contents.labels import labels_of
 from aetool.codec.contents.lines import JsonLines
-from aetool.codec.contents.pixels import BoundedPixels, PixelArray, pixels_of
+from aetool.codec.contents.pixels import BoundedPixels, FilteredPixels, PixelArray, pixels_of
 from aetool.codec.contents.text import TextOrigin, TextTable
 from aetool.codec.folders import EXACT, Bounds
 from aetool.codec.natives import batches
@@ -682,9 +682,10 @@ def _pixels(
     ParamError for an error of any other column, or one that is no number."""
     levels = Levels.asked(options.max_error, source.name, name)
     bound = levels.of(SHALLOW)
-    if filtered:
-        bound *= 2
     kind = BoundedPixels if bound else PixelArray
+    if filtered:
+        kind = FilteredPixels
+        bound *= 2
     return kind(
         _format(source),
         source.shape,
@@ -692,7 +693,6 @@ def _pixels(
         options.effort,
         learned,
         bound=bound,
-        filtered=filtered,
     )
 
 
@@ -713,9 +713,10 @@ def _folder(
         )
     levels = Levels.asked(options.max_error, source.name)
     bounds = Bounds(levels.of(SHALLOW), levels.of(DEEP))
-    if filtered:
-        bounds = Bounds(2 * bounds.shallow, 2 * bounds.deep)
     kind = Folder if bounds == EXACT else BoundedFolder
+    if filtered:
+        kind = FilteredFolder
+        bounds = Bounds(2 * bounds.shallow, 2 * bounds.deep)
     return kind(
         _format(source),
         source,
@@ -723,7 +724,6 @@ def _folder(
         options.keep_files,
         model=learned,
         bounds=bounds,
-        filtered=filtered,
     )
 
 

@@ -2201,7 +2201,147 @@ static PyObject *extrapolate(PyObject *self, PyObject *args) {
 
 #include "_pixels.h"
 
+/* ---- filters of pictures: picture_filters.py ------------------------------------------- */
+
+#define FILTER_FAR 24     /* neighbours of a filter: 8 at most 1 away, 24 at most 2 */
+#define FILTER_CLASSES 5  /* of a value */
+#define FILTER_ENDS 11    /* classes of a difference */
+
+typedef struct {
+    const uint16_t *values; /* (n, height, width) */
+    const uint8_t *lut;     /* class of each difference, -most .. most */
+    Py_ssize_t height, width, most, neighbours, size;
+    int down[FILTER_FAR], right[FILTER_FAR];
+} Filtered;
+
+/* The neighbours, the nearest ring first; 0 where an argument is out of range. */
+static int filter_begin(Filtered *f, const Py_buffer *values, const Py_buffer *lut) {
+    int count = 0;
+    for (int ring = 1; ring <= 2; ring++)
+        for (int down = -ring; down <= ring; down++)
+            for (int right = -ring; right <= ring; right++)
+                if (abs(down) == ring || abs(right) == ring) {
+                    f->down[count] = down;
+                    f->right[count++] = right;
+                }
+    f->values = values->buf;
+    f->lut = lut->buf;
+    f->size = values->len / 2;
+    if (f->height < 1 || f->width < 1 || f->most < 1 || f->most > 65535 ||
+        (f->neighbours != 8 && f->neighbours != FILTER_FAR) ||
+        lut->len != 2 * f->most + 1 || f->size % f->width || f->size / f->width % f->height)
+        return 0;
+    for (Py_ssize_t i = 0; i < lut->len; i++)
+        if (f->lut[i] >= FILTER_ENDS)
+            return 0;
+    for (Py_ssize_t i = 0; i < f->size; i++)
+        if (f->values[i] > f->most)
+            return 0;
+    return 1;
+}
+
+/* The place of each neighbour's correction among those of the value's class. */
+static void filter_places(const Filtered *f, Py_ssize_t i, int32_t *places) {
+    Py_ssize_t x = i % f->width, row = i / f->width, y = row % f->height;
+    const uint16_t *picture = f->values + (row - y) * f->width;
+    int32_t value = f->values[i];
+    for (int j = 0; j < f->neighbours; j++) {
+        Py_ssize_t yy = y + f->down[j], xx = x + f->right[j];
+        /* beyond an edge stands the value at the edge */
+        yy = yy < 0 ? 0 : yy >= f->height ? f->height - 1 : yy;
+        xx = xx < 0 ? 0 : xx >= f->width ? f->width - 1 : xx;
+        int32_t difference = (int32_t)picture[yy * f->width + xx] - value;
+        places[j] = 1 + j * FILTER_ENDS + f->lut[difference + f->most];
+    }
+}
+
+/* filter_totals(values u16, classes u8, lut u8, height, width, most, neighbours, tables i8,
+ * totals i32): the sum of the corrections of each value. */
+static PyObject *filter_totals(PyObject *self, PyObject *args) {
+    Py_buffer values, classes, lut, tables, totals;
+    Filtered f;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*nnnny*w*", &values, &classes, &lut, &f.height, &f.width,
+                          &f.most, &f.neighbours, &tables, &totals))
+        return NULL;
+    int ok = filter_begin(&f, &values, &lut);
+    Py_ssize_t columns = 1 + f.neighbours * FILTER_ENDS;
+    const uint8_t *of_value = classes.buf;
+    ok = ok && tables.len == FILTER_CLASSES * columns && totals.len == 4 * f.size &&
+         classes.len == f.size;
+    for (Py_ssize_t i = 0; ok && i < f.size; i++)
+        ok = of_value[i] < FILTER_CLASSES;
+    if (ok) {
+        Py_BEGIN_ALLOW_THREADS
+        int32_t *total = totals.buf, places[FILTER_FAR];
+        for (Py_ssize_t i = 0; i < f.size; i++) {
+            const int8_t *table = (const int8_t *)tables.buf + of_value[i] * columns;
+            filter_places(&f, i, places);
+            int32_t sum = table[0];
+            for (int j = 0; j < f.neighbours; j++)
+                sum += table[places[j]];
+            total[i] = sum;
+        }
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&values);
+    PyBuffer_Release(&classes);
+    PyBuffer_Release(&lut);
+    PyBuffer_Release(&tables);
+    PyBuffer_Release(&totals);
+    if (!ok)
+        return bad("filter_totals: arguments out of range");
+    Py_RETURN_NONE;
+}
+
+/* filter_equations(values u16, lut u8, height, width, most, wanted i64, places i64, gram i64,
+ * moments i64): to gram is added how often two columns are met together at the places,
+ * to moments what is wanted where each is met. */
+static PyObject *filter_equations(PyObject *self, PyObject *args) {
+    Py_buffer values, lut, wanteds, taught, grams, moments;
+    Filtered f;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*nnny*y*w*w*", &values, &lut, &f.height, &f.width, &f.most,
+                          &wanteds, &taught, &grams, &moments))
+        return NULL;
+    f.neighbours = FILTER_FAR;
+    int ok = filter_begin(&f, &values, &lut);
+    Py_ssize_t columns = 1 + FILTER_FAR * FILTER_ENDS, n = taught.len / 8;
+    const int64_t *wanted = wanteds.buf, *place = taught.buf;
+    ok = ok && wanteds.len == 8 * f.size && grams.len == 8 * columns * columns &&
+         moments.len == 8 * columns;
+    for (Py_ssize_t k = 0; ok && k < n; k++)
+        ok = place[k] >= 0 && place[k] < f.size;
+    if (ok) {
+        Py_BEGIN_ALLOW_THREADS
+        int64_t *gram = grams.buf, *moment = moments.buf;
+        int32_t met[FILTER_FAR + 1];
+        met[0] = 0; /* the constant */
+        for (Py_ssize_t k = 0; k < n; k++) {
+            filter_places(&f, place[k], met + 1);
+            for (int a = 0; a <= FILTER_FAR; a++) {
+                int64_t *row = gram + met[a] * columns;
+                moment[met[a]] += wanted[place[k]];
+                for (int b = 0; b <= FILTER_FAR; b++)
+                    row[met[b]]++;
+            }
+        }
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&values);
+    PyBuffer_Release(&lut);
+    PyBuffer_Release(&wanteds);
+    PyBuffer_Release(&taught);
+    PyBuffer_Release(&grams);
+    PyBuffer_Release(&moments);
+    if (!ok)
+        return bad("filter_equations: arguments out of range");
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
+    {"filter_totals", filter_totals, METH_VARARGS, NULL},
+    {"filter_equations", filter_equations, METH_VARARGS, NULL},
     {"code_pixels", code_pixels, METH_VARARGS, NULL},
     {"decode_pixels", decode_pixels, METH_VARARGS, NULL},
     {"repeats", repeats, METH_VARARGS, NULL},

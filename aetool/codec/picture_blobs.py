@@ -18,6 +18,7 @@ from aetool.codec.blobs import pack, read_varint, unpack, varint
 from aetool.codec.limits import MAX_CELLS
 from aetool.codec.picture_coding import State
 from aetool.codec.picture_contexts import PRESETS, USUAL, Preset
+from aetool.codec.picture_filters import Filter, Scale
 from aetool.codec.picture_models import PictureModel
 from aetool.errors import ArchiveError
 from aetool.model import Array
@@ -316,10 +317,11 @@ def _coded(pictures: Samples, preset: Preset, best: _Tried, filtered: bool) -> C
     filter_bit = 0
     if filtered and way.colours == WITHIN and best.data:
         original, _ = way.planes(pictures, most)
-        found = picture_filters.worth_it(planes, original, way.bound, most, len(best.data))
-        if found is not None:
-            picture_filter, planes = found
-            filter_bytes = picture_filter.to_bytes()
+        scale = Scale(way.bound, most)
+        size = len(best.data)
+        filters, planes = picture_filters.worth_it(planes, original, scale, size)
+        if filters:
+            filter_bytes = picture_filters.to_bytes(filters)
             filter_bit = FILTERED
     model_bits = PRIMED | GROWN if best.primed else 0
     head = bytes([preset.number + 1 | filter_bit | way.colours << 4 | model_bits])
@@ -478,13 +480,12 @@ def decode(
     if not 0 < largest < 1 << 16:
         raise ArchiveError("damaged: pictures with values of another size")
     sizes = (shape[0], planes, *shape[2:])
-    picture_filter = None
+    filters: list[Filter] = []
     if filtered:
-        picture_filter, at = picture_filters.Filter.read(data, at, planes)
+        filters, at = picture_filters.read(data, at, planes)
     coded = data[at:]
     values = picture_coding.decode(coded, sizes, largest, state, way.bound)
-    if picture_filter is not None:
-        values = picture_filter.apply(values, way.bound, most)
+    values = picture_filters.applied(filters, values, Scale(way.bound, most))
     pictures = way.pictures(values, most)
     return np.ascontiguousarray(pictures.astype(dtype))
 

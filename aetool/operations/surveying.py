@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aetool.archives import choosing, exact_job, goals
+from aetool.archives import choosing, exact_job, goals, level_search
 from aetool.archives.candidates import Candidate, Candidates
 from aetool.archives.levels import SHALLOW
 from aetool.archives.lossy_job import CompressOptions
@@ -20,7 +20,6 @@ from aetool.archives.points import Point, Tradeoff, marked, picked
 from aetool.archives.yardstick import PictureYardstick
 from aetool.bundle import Bundle
 from aetool.canonical import Json
-from aetool.codec.pictures import PIXELS
 from aetool.data import notices, packers, sources, streams
 from aetool.data.images import ImageSource, Pixels
 from aetool.data.packers import Packed
@@ -187,22 +186,33 @@ class _Survey:
         for part in LEVELS:
             # the same parts of the range of 16 bits
             bound = part * self.candidates.highest_level // SHALLOW
-            found = self.candidates.of_levels(bound)
+            found = self.candidates.within(str(bound))
             # none of the files has levels
             if not found.error:
                 return
             told = f"{option('--max-error')} {bound}"
             self._add(found, "bounded", told, {"max_error": str(bound)})
+        # archives that were written before are looked at, too, and `compress`, which is told to
+        # write the one that is picked, begins with none: the goal comes first
+        if self.goal is not None and self.goal.budget is not None:
+            meant = choosing.of_levels(self.candidates, self.goal)
+            if meant is not None:
+                self._add(meant, "bounded", self.goal.told, self._of_budget())
+        # what is asked for by its error may be filtered, and is smaller
+        for trial in self._goal_first():
+            filtered = level_search.smallest_within(self.candidates, trial.error)
+            # one archive may meet several errors: the finest of them is told
+            if filtered is not None and not self._is_known(filtered, "bounded"):
+                self._add(filtered, "bounded", trial.told, trial.arguments)
+
+    def _goal_first(self) -> list[_Trial]:
+        """The trials, ascending by error, but first the one of the error that the user asks for."""
+        trials = self._trials()
         if self.goal is None:
-            return
-        meant = choosing.of_levels(self.candidates, self.goal)
-        if meant is None:
-            return
-        widest = str(int(meant.bounds[PIXELS]))
-        told = f"{option('--max-error')} {widest}"
-        # one that was tried anyhow has its point
-        if all(point.setting != told for point in self.points):
-            self._add(meant, "bounded", told, {"max_error": widest})
+            return trials
+        wanted = self.goal.error
+        # stable: the others stay as they are
+        return sorted(trials, key=lambda trial: trial.error != wanted)
 
     def add_plugin(self, data: object, plugin: str) -> None:
         """Fit a model of this plugin on the data and measure its code, as `add_code` does; why it
@@ -333,6 +343,11 @@ class _Survey:
             return self.candidates.code(bundle, error, embed=embed)
         except AetoolError:
             return None
+
+    def _is_known(self, found: Candidate, way: str) -> bool:
+        """Whether an archive equals a point that was measured before, in way, size and error."""
+        key = way, found.size, found.error
+        return any((point.way, point.size, point.error) == key for point in self.points)
 
     def _is_again(self, found: Candidate, way: str) -> bool:
         """Whether an archive equals the last measured point in way, size and error: different

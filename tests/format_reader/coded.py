@@ -333,7 +333,8 @@ def pictures(data, shape, width, learned=None):
     dtype, way, rest = f"<u{width}", data[0], data[1:]
     if way == 0:
         return np.frombuffer(blob(rest), dtype).reshape(shape)
-    preset, colours, most, bits, palette = (way & 15) - 1, way >> 4 & 3, 255, 16, None
+    preset, colours, most, bits, palette = (way & 7) - 1, way >> 4 & 3, 255, 16, None
+    check(way & 8 == 0 or colours == 3, "a filter of exact pictures")
     grown = way >> 7
     check(way & 64 or not grown, "an unknown way")
     if width == 2:
@@ -350,9 +351,22 @@ def pictures(data, shape, width, learned=None):
     bound = 0
     if colours == 3:
         bound, rest = varint(rest)
+    filters = []
+    if way & 8:
+        count, rest = rest[0], rest[1:]
+        check(0 < count < 4, "the number of filters")
+        for _ in range(count):
+            away, (size, rest) = rest[0], varint(rest[1:])
+            check(0 < away < 3, "the neighbours of a filter")
+            numbers = np.frombuffer(blob(rest[:size]), np.int8).tolist()
+            filters.append((away, numbers))
+            rest = rest[size:]
     coder = Bits(rest, preset, bits, state, grown)
     values = Planes((shape[0], planes, *shape[2:]), largest, coder, bound).decoded()
     check(coder.at == len(rest) + 3, "the end of coded pictures")
+    restored = values
+    for away, numbers in filters:
+        values = filtered(values, restored, away, numbers, bound, most)
     if palette is not None:
         return palette[values[:, 0]].transpose(0, 3, 1, 2)
     if colours == 1:
@@ -363,6 +377,44 @@ def pictures(data, shape, width, learned=None):
     if planes > 2:
         values[:, :2] = values[:, 1::-1].copy()
     return values.astype(dtype)
+
+
+ENDS = (-16, -10, -6, -3, -1, 1, 3, 6, 10, 16)
+
+
+def filtered(values, restored, away, numbers, bound, most):
+    """New planes by one filter, value by value. numbers: its corrections, all planes in one list."""
+    step, out = 2 * bound + 1, values.copy()
+    count, planes, height, width = values.shape
+    sides = [
+        (down, right)
+        for ring in range(1, away + 1)
+        for down in range(-ring, ring + 1)
+        for right in range(-ring, ring + 1)
+        if max(abs(down), abs(right)) == ring
+    ]
+    columns = 1 + 11 * len(sides)
+    check(len(numbers) == planes * 5 * columns, "the corrections of a filter")
+    for n, c, y, x in np.ndindex(values.shape):
+        v = int(values[n, c, y, x])
+        if v == 0:
+            kind = 0
+        elif v == most:
+            kind = 1
+        elif v <= bound:
+            kind = 2
+        else:
+            kind = 3 if v >= most - bound else 4
+        at = (c * 5 + kind) * columns
+        total = numbers[at]
+        for k, (down, right) in enumerate(sides):
+            row, column = min(max(y + down, 0), height - 1), min(max(x + right, 0), width - 1)
+            d = int(values[n, c, row, column]) - v
+            total += numbers[at + 1 + 11 * k + sum(d > end * step // 8 for end in ENDS)]
+        new, before = v + (total * step + 128 >> 8), int(restored[n, c, y, x])
+        new = min(max(new, before - bound), before + bound)
+        out[n, c, y, x] = min(max(new, 0), most)
+    return out
 
 
 def learned_of(arrays, preset):

@@ -7,11 +7,11 @@ from aetool.codec.contents.arrays import ArrayContent, ExtrapolatedArrays
 from aetool.codec.contents.arrow import ArrowContent
 from aetool.codec.contents.content import Content
 from aetool.codec.contents.file import TypedFile
-from aetool.codec.contents.folder import BoundedFolder, Folder
+from aetool.codec.contents.folder import BoundedFolder, FilteredFolder, Folder
 from aetool.codec.contents.lines import JsonLines
 from aetool.codec.contents.lossy import LossyPictures, LossyTable
 from aetool.codec.contents.parts import Parts
-from aetool.codec.contents.pixels import BoundedPixels, PixelArray
+from aetool.codec.contents.pixels import BoundedPixels, FilteredPixels, PixelArray
 from aetool.codec.contents.text import TextTable
 from aetool.errors import ArchiveError
 
@@ -28,8 +28,10 @@ KNOWN: dict[tuple[str, int], type[Content]] = {
         LossyPictures,
         PixelArray,
         BoundedPixels,
+        FilteredPixels,
         Folder,
         BoundedFolder,
+        FilteredFolder,
         Parts,
         TypedFile,  # or KeptBytes, by what is kept
     )

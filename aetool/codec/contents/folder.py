@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 from aetool.canonical import Json
 from aetool.codec import folders
@@ -39,11 +39,12 @@ class Folder(Content):
     keep_files (store all files by their bytes): only for writing. model: what a model has learned
     of pictures, None without; primed: whether the archive can only be read with it. bounds: how
     many levels off restored values of 8 and of 16 bits may be; with any above 0 the mode is
-    BOUNDED. filtered: whether they are filtered, as of folders.encode; only for writing.
+    BOUNDED.
     """
 
     name = "folder"
     kind = "folder"
+    filtered: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -55,12 +56,10 @@ class Folder(Content):
         model: PictureModel | None = None,
         primed: bool = False,
         bounds: Bounds = EXACT,
-        filtered: bool = False,
     ) -> None:
         mode = LOSSLESS if bounds == EXACT else BOUNDED
         super().__init__(mode, format)
         self.bounds = bounds
-        self.filtered = filtered
         self.model = model
         self.primed = primed or model is not None
         self.folders = folders or {}
@@ -308,6 +307,14 @@ class BoundedFolder(Folder):
         if not self._exact:
             return {}
         return {"stored_exactly": dict(self._exact)}
+
+
+class FilteredFolder(BoundedFolder):
+    """A folder within bounds, as BoundedFolder stores it, whose pictures are restored in steps of
+    half the bounds, and then filtered, which may take a value as far off again."""
+
+    version = 3
+    filtered = True
 
 
 def _folders_of(header: dict[str, Json]) -> dict[str, int]:

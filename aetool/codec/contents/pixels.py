@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
 import numpy as np
 
@@ -31,12 +31,11 @@ class PixelArray(Content):
     source was written, for the header. source, effort (None: as usual): only for writing. model:
     what a model has learned of other pictures, None without; primed: whether the archive can only
     be read with that model, true with a model. bound: how many levels off a restored value may be,
-    0 for exactly; the mode is BOUNDED if it is above. filtered: whether pictures are restored in
-    steps of half the bound, and then filtered, which may take a value as far off again; only for
-    writing. ValueError for a shape that is none."""
+    0 for exactly; the mode is BOUNDED if it is above. ValueError for a shape that is none."""
 
     name = "pixels"
     kind = "image"
+    filtered: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -47,11 +46,9 @@ class PixelArray(Content):
         model: PictureModel | None = None,
         primed: bool = False,
         bound: int = 0,
-        filtered: bool = False,
     ) -> None:
         super().__init__(BOUNDED if bound else LOSSLESS, format)
         self.bound = bound
-        self.filtered = filtered
         self.shape = shape_of(shape)
         self.model = model
         self.primed = primed or model is not None
@@ -201,6 +198,14 @@ class BoundedPixels(PixelArray):
         format = dict(header["format"])
         bound = bound_of(header["bound"])
         return cls(format, header["shape"], primed=is_primed(header), bound=bound)
+
+
+class FilteredPixels(BoundedPixels):
+    """An array of pictures within a bound, as BoundedPixels stores it, that are restored in steps
+    of half the bound, and then filtered, which may take a value as far off again."""
+
+    version = 3
+    filtered = True
 
 
 def bound_of(said: Json) -> int:
