@@ -613,7 +613,8 @@ def pictures_by_noise() -> list[str]:
     return [
         "\n## Pictures by their noise (`lossy_pictures.py`)\n",
         "The 10,000 test pictures of Fashion-MNIST. archive: `compressive`, fitted on the 60,000 training pictures, its decoder\n"
-        "inside and counted. Formats: all pictures on contact sheets; of single files 500 stand for all.\n",
+        "inside and counted. no model: in steps, filtered when they are restored; how filters look at neighbours was chosen on\n"
+        "the first 2,000 of these pictures. Formats: all pictures on contact sheets; of single files 500 stand for all.\n",
         markdown(rows.sort_values(["way", "psnr_db"]), shown),
         provenance(rows),
     ]
