@@ -32,6 +32,7 @@ KNOWN: dict[tuple[str, int], type[Content]] = {
         Folder,
         BoundedFolder,
         FilteredFolder,
+        # of several archives, read as one
         Parts,
         TypedFile,  # or KeptBytes, by what is kept
     )
