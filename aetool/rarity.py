@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,10 +32,33 @@ PICTURES_TAIL = Expected(
     shape=0.0,
     body=10.0,
 )
+# Of few records that judge themselves: of 20 two lie in the highest tenth, and either may be the
+# anomaly that is sought. What they would set the threshold by is told by the others, how fast their
+# bits fall off; by records enough nothing of this is left. Measured on small tables and drawn
+# pictures, with and without odd ones among them.
+FEW_RECORDS = 500
+BODY_OF_FEW = 20.0  # excesses for which the body counts
+DOUBT_OF_FEW = 100.0
 SHARPNESS = 0.7  # of the mean by which the bits of several models are joined
 EXACT = 24.0  # bits beyond one in rows + 1 that count in full
 ROOM = 8.0  # bits that are left above these
 LITTLE = 1e-6  # bits: so that a record without excess has shares, too
+
+
+def among_few(expected: Expected, rows: int) -> Expected:
+    """What is expected of the tail of scores by which `rows` records judge themselves; of 500 or
+    more it is `expected`, and the fewer there are, the less their own excesses decide."""
+    share = max(0.0, 1 - rows / FEW_RECORDS)
+    doubt = min(expected.doubt, DOUBT_OF_FEW)
+    body = BODY_OF_FEW * share
+    return dataclasses.replace(
+        expected,
+        shape=expected.shape * (1 - share),
+        # from the one to the other by equal factors
+        doubt=expected.doubt * (doubt / expected.doubt) ** share,
+        body=max(expected.body, body),
+        doubt_by_body=max(expected.doubt_by_body, body),
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from aetool import bundle as bundles
-from aetool import operations, plugins
+from aetool import operations, plugins, rarity
 from aetool.data.sources import open_source
 from aetool.detection.calibration import Calibration, Expected, Tail, discoveries
 from aetool.errors import BundleError, DataError, ParamError
@@ -265,6 +265,39 @@ def test_the_scale_of_a_tail_is_told_by_the_body_where_excesses_are_few():
     many = np.sort(np.random.default_rng(0).exponential(size=100_000))
     close = Tail.of(many, with_body).score_at(1 / 1000)
     assert close == pytest.approx(Tail.of(many, own).score_at(1 / 1000), rel=0.01)
+
+
+def test_among_few_records_odd_ones_do_not_set_the_threshold_above_themselves():
+    """Of 22 exponential scores and one or two far ones, these are most of the highest tenth."""
+    scores = -np.log(1 - (np.arange(22) + 0.5) / 22)
+    for far in ([12.0], [20.0, 25.0]):
+        among = np.append(scores, far)
+        few = rarity.among_few(rarity.JOINED_TAIL, len(among))
+        assert Tail.of(among, rarity.JOINED_TAIL).score_at(1 / 1000) > far[-1]
+        assert scores[-1] < 6 < Tail.of(among, few).score_at(1 / 1000) < far[0]
+    # one in 1,000 of an exponential exceeds 6.9
+    alone = rarity.among_few(rarity.JOINED_TAIL, 22)
+    assert 5.5 < Tail.of(scores, alone).score_at(1 / 1000) < 8
+    for usual in (rarity.JOINED_TAIL, rarity.PICTURES_TAIL, Expected()):
+        assert rarity.among_few(usual, 500) == usual == rarity.among_few(usual, 10**6)
+
+
+def test_records_that_judge_themselves_are_flagged_though_few():
+    table = plain(60, 3)
+    assert operations.detect(table).flagged == 0
+    table.loc[30] = [9.0, -9.0, 9.0]
+    assert operations.detect(table).row.tolist() == [30]
+
+
+@pytest.mark.parametrize("rows", [20, 60, 200])
+def test_of_few_ordinary_scores_nearly_none_lies_above_the_threshold(rows):
+    rng = np.random.default_rng(rows)
+    expected = rarity.among_few(rarity.JOINED_TAIL, rows)
+    above = 0
+    for _ in range(300):
+        scores = np.sort(rng.exponential(size=rows))
+        above += int((scores > Tail.of(scores, expected).score_at(1 / 1000)).sum())
+    assert above / (300 * rows) < 0.003
 
 
 def test_what_is_expected_of_a_tail_is_stored_where_it_is_not_the_usual():

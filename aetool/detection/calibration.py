@@ -51,6 +51,7 @@ class Expected:
     files of the same length would have an ordinary score as high. least: the smallest scale, in the
     unit of scores; differences of scores far below it say nothing. body: as how many excesses the
     body counts, that is how fast scores fall off between their median and their highest tenth.
+    doubt_by_body: the same where it is asked which scores are anomalies.
     """
 
     shape: float = 0.1
@@ -58,6 +59,7 @@ class Expected:
     doubt: float = 100.0
     least: float = 0.0
     body: float = 0.0
+    doubt_by_body: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Tail:
         # an exponential falls from a half of the records to a tenth within log(5) scales
         body = (start - median) / math.log(0.5 / TAIL)
         body = max(body, least)
-        farthest = _farthest_ordinary(scores, start, body, least, expected.doubt)
+        farthest = _farthest_ordinary(scores, start, body, least, expected)
         scores = scores[scores <= farthest]
         # the highest tenth of those that are left, and how the excesses over it fall off
         start = float(np.quantile(scores, 1 - TAIL))
@@ -127,21 +129,23 @@ def _farthest_ordinary(
     start: float,
     body: float,
     least: float,
-    doubt: float,
+    expected: Expected,
 ) -> float:
     """The score above which scores, (n,) rising, are taken for anomalies.
 
     start: the score that a tenth exceed; body: the scale by which scores fall off below it; least:
-    the smallest scale of the tail; doubt: as of Expected.
+    the smallest scale of the tail; expected: its doubt, and how much the body counts.
     """
     excess = scores[scores > start] - start
     scale = body
     if len(excess):
         cut = np.minimum(excess, FAR * body)
-        scale = float(cut.mean())
+        # where two or three lie above the start all of them may be anomalies, which hide each other
+        total = float(cut.sum()) + expected.doubt_by_body * body
+        scale = total / (len(cut) + expected.doubt_by_body)
     scale = max(scale, least)
     # of an exponential so many scales are exceeded by one score in `doubt` such files
-    excesses_of_files = TAIL * len(scores) * doubt
+    excesses_of_files = TAIL * len(scores) * expected.doubt
     scales = math.log(excesses_of_files + 1)
     return start + scale * scales
 
@@ -373,7 +377,8 @@ class Calibration:
         if not _is_finite(tail) or not is_possible:
             raise BundleError("damaged: the calibration has no tail")
         expected = self.expected
-        is_possible = min(expected.weight, expected.doubt) > 0 and expected.body >= 0
+        is_possible = min(expected.weight, expected.doubt) > 0
+        is_possible &= min(expected.body, expected.doubt_by_body) >= 0
         if not _is_finite(expected) or not is_possible:
             raise BundleError("damaged: the calibration expects no tail")
         one_rank_each = self.scores.ndim == 1 and self.scores.shape == self.ranks.shape

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aetool import plugins
+from aetool import plugins, rarity
 from aetool.bundle import Bundle
 from aetool.data import notices
 from aetool.data.sources import open_source
-from aetool.detection.calibration import Calibration
+from aetool.detection.calibration import Calibration, Expected
 from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError
 from aetool.model import Float
@@ -83,7 +83,10 @@ def _learned_here(source: Source, options: FitOptions | None, device: str) -> Ju
     # no other records are to come: how rare a score is, it is among these
     with threads.engine_for(None, source, bundle, session) as engine:
         _, scores = Scoring(source, bundle, session, device, engine).scores()
-    calibration = _by_scores(scores, bundle, EXACT)
+    # odd ones among few must not set the threshold above themselves
+    usual = bundle.calibration.expected
+    expected = rarity.among_few(usual, len(scores))
+    calibration = _by_scores(scores, bundle, EXACT, expected)
     return Judge(source, session, bundle, calibration)
 
 
@@ -110,7 +113,8 @@ def calibration_by(
             "these are the very records that the model was fitted on, which it knows: thresholds "
             "and p will be too low for others; calibrate by ordinary records that were not fitted",
         )
-    known = _by_scores(scores, model, kept)
+    expected = model.calibration.expected
+    known = _by_scores(scores, model, kept, expected)
     # the user says so of each of these records
     return dataclasses.replace(known, ordinary=True)
 
@@ -124,11 +128,20 @@ def _are_fitted(source: Source, model: Bundle) -> bool:
     return digest.hexdigest() == model.lineage.get("data")
 
 
-def _by_scores(scores: Float, model: Bundle, kept: int) -> Calibration:
+def _by_scores(
+    scores: Float,
+    model: Bundle,
+    kept: int,
+    expected: Expected,
+) -> Calibration:
     """Make a calibration from these scores, (n,), of which at most `kept` are stored, but for what
-    Calibration.of says of very many; what it assumes of the tail, and the usual parts of columns,
-    are those of the model's own."""
-    before = model.calibration
+    Calibration.of says of very many; the usual parts of columns are those of the model's own.
+    expected: what is assumed of the tail."""
     column = scores[:, None]
-    calibration = Calibration.of(column, kept=kept, expected=before.expected)
-    return dataclasses.replace(calibration, typical=before.typical)
+    calibration = Calibration.of(
+        column,
+        kept=kept,
+        expected=expected,
+    )
+    typical = model.calibration.typical
+    return dataclasses.replace(calibration, typical=typical)
