@@ -318,3 +318,18 @@ def test_verify_of_what_is_neither_archive_nor_model_says_what_it_takes(run, tmp
     # by its name it is a model: damaged
     named = stray.rename(tmp_path / "rand.aem")
     assert "damaged, or no model" in run("verify", named).err
+
+
+def test_a_column_of_thousands_of_words_says_that_dropping_it_helps(tmp_path, run):
+    """Each word is there twice: it is read as categories, and most of them are not listed."""
+    lines = [f"{2.5 * (i % 17)},case {i // 2} of x,{'ab'[i % 3 == 0]}" for i in range(1200)]
+    (tmp_path / "t.csv").write_text("\n".join(["size,case,kind", *lines]) + "\n")
+    done = run("detect", tmp_path / "t.csv", "--explain-columns")
+    said = "more than 254 levels; the rest is `other`; if these are names of records, --drop case helps"
+    assert said in done.out and "--drop kind" not in done.out
+    some = [
+        line.replace(f"case {i // 2} ", f"case {i // 2 % 300} ") for i, line in enumerate(lines)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["size,case,kind", *some]) + "\n")
+    told = run("detect", tmp_path / "t.csv", "--explain-columns").out
+    assert "the rest is `other`" in told and "--drop" not in told

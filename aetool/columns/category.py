@@ -17,6 +17,7 @@ from aetool.data.notation.gaps import DOUBTFUL, are_words, is_gap
 from aetool.data.notation.patterns import Pattern
 from aetool.data.table import Mask, Values, as_cells, shortest
 from aetool.model import Float, Int
+from aetool.spelling import option
 
 if TYPE_CHECKING:
     from aetool.data.writers import Restored
@@ -218,10 +219,14 @@ class Category(Modelled):
         return np.arange(count, dtype=np.float64)
 
     def remark(self) -> str:
-        """That there are words which are not listed, or ""."""
-        if self.more:
-            return f"more than {MAX_LEVELS} levels; the rest is `other`"
-        return ""
+        """That there are words which are not listed, and where most cells hold one how to leave the
+        column out, which hardly repeats itself and hides what is odd elsewhere; or ""."""
+        if not self.more:
+            return ""
+        words = f"more than {MAX_LEVELS} levels; the rest is `other`"
+        if self.others > sum(self.counts):
+            words += f"; if these are names of records, {option('--drop')} {self.name} helps"
+        return words
 
     def facts(self) -> dict[str, Json]:
         """Those of every modelled column, and "levels": how many there are, all words that are not
