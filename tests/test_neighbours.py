@@ -12,7 +12,8 @@ from aetool.data.sources import open_source
 from aetool.detection.ranking import auroc
 from aetool.fits import preparing
 from aetool.operations import FitOptions
-from aetool_neighbours.measures import Plain, Ranked, Straight, Whitened
+from aetool.rarity import SHARPNESS
+from aetool_neighbours.measures import Plain, Ranked, Straight, Whitened, pairs_of_halves
 from aetool_neighbours.net import Nearest
 
 ROWS = 3000
@@ -23,6 +24,7 @@ class Params(NamedTuple):
 
     size: int = 0
     own_units: bool = False
+    halves: bool = False
     error: str = "bits"
 
 
@@ -90,6 +92,92 @@ def test_the_score_is_the_mean_rarity_of_the_distances(params, measures):
     assert bits.shape == (50, 4)
     np.testing.assert_allclose(bits.sum(axis=1), total / len(measures), rtol=1e-3, atol=1e-3)
     assert (bits >= 0).all()
+
+
+def nearest_bits(measure, rarity, rows, x):
+    """(rows of x,): how rare their distance from the nearest of rows is, by brute force."""
+    apart = measure.lay(x)[:, None] - measure.lay(rows)[None]
+    distance = np.sqrt((apart**2).sum(axis=2)).min(axis=1)
+    return rarity.of_scores(distance ** (1 / measure.root))
+
+
+def test_halves_of_a_measure_count_together_as_one_more():
+    """By brute force, for records that were not fitted; their bits are joined as models' are."""
+    rng = np.random.default_rng(6)
+    frame = pd.DataFrame(rng.normal(size=(400, 5)), columns=list("abcde"))
+    prepared = preparing.prepare(open_source(frame), FitOptions("neighbours"))
+    solution = Nearest(prepared.spec, Params(halves=True)).fit([prepared.features[:350]])
+    x = prepared.features[350:].astype(float)
+    pairs = zip(solution.measures, solution.rarities, strict=True)
+    total = sum(nearest_bits(measure, rarity, solution.rows, x) for measure, rarity in pairs)
+    assert [len(halves.measures) for halves in solution.halves] == [4, 4]
+    for halves in solution.halves:
+        pairs = zip(halves.measures, halves.rarities, strict=True)
+        bits = [nearest_bits(half, rarity, solution.rows, x) for half, rarity in pairs]
+        total = total + np.log2(np.exp2(SHARPNESS * np.array(bits)).mean(axis=0)) / SHARPNESS
+    mean = total / (len(solution.measures) + len(solution.halves))
+    found = evaluated(solution.bits, prepared.spec, x.astype(np.float32))
+    np.testing.assert_allclose(found.sum(axis=1), mean, rtol=1e-3, atol=1e-3)
+    assert (found >= 0).all()
+    assert not found[:, -1].any()
+
+
+def test_each_column_is_in_one_half_of_each_pair():
+    frame = pd.DataFrame(np.random.default_rng(7).normal(size=(50, 6)), columns=list("abcdef"))
+    frame["word"] = ["x", "y"] * 25
+    spec = preparing.prepare(open_source(frame), FitOptions("neighbours")).spec
+    pairs = pairs_of_halves(spec, 4)
+    assert len(pairs) == 4
+    for first, second in pairs:
+        columns = [set(spec.owners()[half]) for half in (first, second)]
+        # both levels of the word are in the same half
+        assert columns[0] | columns[1] == set(range(7))
+        assert not columns[0] & columns[1]
+        assert {len(columns[0]), len(columns[1])} == {3, 4}
+
+
+@pytest.mark.parametrize(("columns", "pairs"), [(1, 0), (2, 1), (3, 3), (4, 3)])
+def test_few_columns_have_few_pairs_of_halves(columns, pairs):
+    frame = pd.DataFrame(np.random.default_rng(8).normal(size=(50, columns)))
+    frame.columns = list("abcd")[:columns]
+    prepared = preparing.prepare(open_source(frame), FitOptions("neighbours"))
+    assert len(pairs_of_halves(prepared.spec, 4)) == pairs
+    model = operations.fit(frame, FitOptions("neighbours", {"halves": True}))
+    assert np.isfinite(operations.score(frame, model, "cpu")).all()
+
+
+def test_very_many_columns_are_not_halved():
+    rng = np.random.default_rng(10)
+    columns = 513
+    frame = pd.DataFrame(rng.normal(size=(30, columns))).add_prefix("c")
+    prepared = preparing.prepare(open_source(frame), FitOptions("neighbours"))
+    solution = Nearest(prepared.spec, Params(halves=True)).fit([prepared.features])
+    assert not solution.halves
+
+
+def test_halves_find_what_is_odd_in_few_of_many_columns():
+    """Two columns on a circle, and rows inside it, which ten columns of chance hide."""
+    rng = np.random.default_rng(9)
+    frame = pd.DataFrame(rng.normal(size=(1200, 12))).add_prefix("c")
+    angle = rng.uniform(0, 2 * np.pi, 1200)
+    truth = np.arange(1200) >= 1150
+    radius = np.where(truth, 0.2, 1.4)
+    frame["c0"], frame["c1"] = radius * np.cos(angle), radius * np.sin(angle)
+    fresh = frame[1000:].reset_index(drop=True)
+    found = {}
+    for halves in (False, True):
+        model = operations.fit(frame[:1000], FitOptions("neighbours", {"halves": halves}))
+        scores = operations.score(fresh, model, "cpu")
+        found[halves] = auroc(scores, truth[1000:])
+    assert found[True] > found[False] + 0.05
+
+
+def test_a_fitted_row_vouches_for_itself_in_no_half(ring):
+    frame, fresh, _ = ring
+    model = operations.fit(frame, FitOptions("neighbours", {"halves": True}))
+    old = operations.score(frame, model, "cpu")
+    new = operations.score(fresh, model, "cpu")
+    assert np.quantile(old, [0.5, 0.9]) == pytest.approx(np.quantile(new, [0.5, 0.9]), rel=0.15)
 
 
 def test_blame_falls_on_the_column_that_is_off():

@@ -14,6 +14,7 @@ class Params:
 
     size: int = param(0, "rows remembered; 0: chosen by the data", min=0, max=20_000)
     own_units: bool = param(False, "whether a fourth measure takes long-tailed numbers as written")
+    halves: bool = param(False, "whether halves of the columns, drawn at random, are compared, too")
     error: str = param("bits", "what the score adds up", choices=("bits", "mse", "mae"))
 
 

@@ -18,6 +18,7 @@ AXES = 64  # most principal axes
 MOST_BENT = 20.0  # argument of sinh that is bent back: 240 million robust deviations
 FARTHEST = 100.0  # deviations, beyond which all numbers lie equally far out
 LEAST_VARIANCE = 1e-3  # of an axis, beside the largest
+DRAWS = 10  # of halves, for each that is wanted: of few columns many draws are alike
 
 
 class Measure(Protocol):
@@ -55,6 +56,11 @@ class Plain:
     width: int
     root: ClassVar[int] = 2
 
+    @property
+    def place_of_feature(self) -> Int:
+        """(features,): which coordinate is of each feature."""
+        return np.arange(self.width)
+
     def lay(self, x: Float) -> Float:
         """Rows x, (rows, features), as they are."""
         return x
@@ -90,6 +96,11 @@ class Ranked:
     def width(self) -> int:
         """The number of coordinates: one for each feature."""
         return len(self.order)
+
+    @property
+    def place_of_feature(self) -> Int:
+        """(features,): which coordinate is of each feature."""
+        return np.argsort(self.order)
 
     @property
     def others(self) -> Int:
@@ -160,8 +171,7 @@ class Ranked:
         """The squared difference of each feature, (batch, features), from that of coordinates,
         `apart`, of the same shape."""
         # back from the order of the coordinates to that of the features
-        place_of_feature = np.argsort(self.order)
-        return g.columns_of(apart * apart, place_of_feature)
+        return g.columns_of(apart * apart, self.place_of_feature)
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,6 +311,74 @@ class Whitened:
         # distance smaller has no share in it
         turned_back = apart @ self.axes.T
         return g.relu(difference * turned_back)
+
+
+@dataclass(frozen=True, eq=False)
+class Half:
+    """The measure by some of the columns alone: what is odd in a few columns is lost among what
+    chance adds in all the others (feature bagging: Lazarevic & Kumar 2005, KDD).
+
+    whole: the measure by all columns, of which each coordinate is that of one feature. seen: (n,),
+    the indices of the features that are compared, rising.
+    """
+
+    whole: Plain | Ranked
+    seen: Int
+    # as of both measures that there are halves of
+    root: ClassVar[int] = 2
+
+    @property
+    def width(self) -> int:
+        """The number of coordinates: one for each feature that is compared."""
+        return len(self.seen)
+
+    @property
+    def places(self) -> Int:
+        """(n,): the coordinates of the whole measure that are compared, in the order of `seen`."""
+        return self.whole.place_of_feature[self.seen]
+
+    def lay(self, x: Float) -> Float:
+        """The coordinates of rows x, (rows, features), that are compared: (rows, n)."""
+        return self.whole.lay(x)[:, self.places]
+
+    def write(self, g: Builder, x: Value) -> Value:
+        """Add the computation of `lay` to a graph: (batch, n) of features x, (batch, features)."""
+        coordinates = self.whole.write(g, x)
+        return g.columns_of(coordinates, self.places)
+
+    def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
+        """(batch, features): the squared difference of each feature, from that of coordinates,
+        `apart`, (batch, n); 0 for those that are not compared."""
+        square = apart * apart
+        unseen = self.width
+        # one column of zeros stands for all features that are not compared
+        with_nothing = g.side_by_side(square, g.nothing(square))
+        place = np.full(self.whole.width, unseen)
+        place[self.seen] = np.arange(self.width)
+        return g.columns_of(with_nothing, place)
+
+
+def pairs_of_halves(spec: Spec, most: int) -> list[tuple[Int, Int]]:
+    """Part the scored columns of spec into two halves at random, up to `most` times: the indices of
+    the features of both halves, rising. So each column is in as many halves as any other.
+
+    Few columns allow few pairs that differ, and one column none.
+    """
+    owners = spec.owners()
+    columns = np.unique(owners[owners >= 0])
+    middle = len(columns) // 2
+    rng = np.random.default_rng(0)
+    pairs: dict[frozenset[bytes], tuple[Int, Int]] = {}
+    draws = DRAWS * most if middle else 0
+    for _ in range(draws):
+        shuffled = rng.permutation(columns)
+        first = np.flatnonzero(np.isin(owners, shuffled[:middle]))
+        second = np.flatnonzero(np.isin(owners, shuffled[middle:]))
+        # of an even number of columns the same pair may come the other way round
+        pairs.setdefault(frozenset([first.tobytes(), second.tobytes()]), (first, second))
+        if len(pairs) == most:
+            break
+    return list(pairs.values())
 
 
 def _distribution(values: Float) -> tuple[Float, Float]:

@@ -1,5 +1,5 @@
 """The nearest neighbour (Ramaswamy, Rastogi & Shim 2000, with k = 1) of a sample of the rows, by
-three or four measures of distance."""
+three or four measures of distance, and by halves of the columns."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from aetool.closed_form import Batches, Builder, ClosedForm, Solution, Value, costs
+from aetool.closed_form import DENSE, Batches, Builder, ClosedForm, Solution, Value, costs
 from aetool.errors import DataError
 from aetool.folds import stretch_folds
 from aetool.model import Float, Int
-from aetool.rarity import Rarity
-from aetool_neighbours.measures import Measure, Plain, Ranked, Straight, Whitened
+from aetool.rarity import Rarity, write_joined
+from aetool_neighbours.measures import (
+    Half,
+    Measure,
+    Plain,
+    Ranked,
+    Straight,
+    Whitened,
+    pairs_of_halves,
+)
 
 MOST = 4096  # rows remembered, by default
 NUMBERS = 1 << 16  # in all of these rows, by default
@@ -27,6 +35,15 @@ JUDGED = 1000  # rows whose distances tell how rare a distance is
 LAST_BITS = 2.0**-22  # of a feature's size: by so little equal rows may differ
 LEAST_BITS = 2.0**-25  # the same, of a feature that is nearly 0
 LEAST_SHARE = 1e-9  # squared distance that each feature has at least, so that shares are defined
+PAIRS = 4  # of halves of the columns
+
+
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """One measure by halves of the columns: the measure of each half, and its rarity."""
+
+    measures: Sequence[Half]
+    rarities: Sequence[Rarity]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +67,7 @@ class Neighbours(Solution):
     usual: npt.NDArray[np.bool_]
     measures: Sequence[Measure]
     rarities: Sequence[Rarity]
+    halves: Sequence[Halves] = ()
     report: Mapping[str, int] = field(default_factory=dict)
     fair: bool = True
 
@@ -83,31 +101,47 @@ class Neighbours(Solution):
         scored = g.scored(x)
         # stored before all else: constants are numbered in the order in which they come
         g.const(self.rows)
-        bits = scored * 0.0
+        total = _by_column(g, scored * 0.0)
         pairs = zip(self.measures, self.rarities, strict=True)
         for measure, rarity in pairs:
-            bits_by_measure = self._bits_by(g, x, measure, rarity)
-            bits = bits + bits_by_measure
-        owners = g.spec.owners()
-        index = np.flatnonzero(owners >= 0)
-        # context features are not judged
-        total = g.columns_of(bits, index)
-        mean = total * (1 / len(self.measures))
-        column_of_each = owners[index].tolist()
-        parts = costs.summed(g, mean, column_of_each)
+            root, share = self._distance_by(g, x, measure)
+            rarity_of_root = rarity.write(g.graph, root.name)
+            rarity_bits = Value(g, rarity_of_root)
+            total = total + _by_column(g, rarity_bits * share)
+        for halves in self.halves:
+            total = total + self._bits_by_halves(g, x, halves)
+        count = len(self.measures) + len(self.halves)
+        mean = total * (1 / count)
         # in_bits takes nats
-        nats = parts * (1 / costs.IN_BITS)
+        nats = mean * (1 / costs.IN_BITS)
         return costs.in_bits(g, nats)
 
-    def _bits_by(
+    def _bits_by_halves(self, g: Builder, x: Value, halves: Halves) -> Value:
+        """(batch, columns + 1): how rare the distances by halves of the columns are, joined, in
+        bits, divided among the columns; the last is 0."""
+        parts = []
+        for half in halves.measures:
+            root, share = self._distance_by(g, x, half)
+            part = _by_column(g, root * share)
+            parts.append(part.name)
+        columns = len(g.spec.columns)
+        nothing = np.zeros(columns + 1)
+        usual = [nothing] * len(parts)
+        weights = [1.0] * len(parts)
+        name = write_joined(g.graph, parts, usual, halves.rarities, weights)
+        # a little falls on what is of no column
+        of_column = np.ones(columns + 1)
+        of_column[columns] = 0.0
+        return Value(g, name) * of_column
+
+    def _distance_by(
         self,
         g: Builder,
         x: Value,
         measure: Measure,
-        rarity: Rarity,
-    ) -> Value:
-        """(batch, features): how rare the distance is by one measure, in bits, divided among the
-        features by what they add to its square; context gets none. rarity: of the measure."""
+    ) -> tuple[Value, Value]:
+        """(the root of the distance by one measure, (batch, 1); how it is divided among features by
+        what they add to its square, (batch, features), whose sum is 1). Context gets none."""
         scored = g.scored(x)
         rows = g.const(self.rows)
         number = self._other(g, x, measure)
@@ -121,18 +155,14 @@ class Neighbours(Solution):
         square = g.sum_of(apart * apart, every_coordinate)
         distance = g.op("Sqrt", square)
         root = _root(g, distance, measure.root)
-        rarity_of_root = rarity.write(g.graph, root.name)
-        rarity_bits = Value(g, rarity_of_root)
         neighbour_features = g.op("Gather", rows, number, axis=0)
         difference = scored - neighbour_features
         is_scored = g.spec.owners() >= 0
         squares = measure.squares(g, difference, apart)
         # a little each, so that a record at no distance has shares, too
         share = squares + LEAST_SHARE * is_scored
-        bits = rarity_bits * share
         every_feature = np.ones(g.spec.features)
-        total = g.sum_of(share, every_feature)
-        return bits / total
+        return root, share / g.sum_of(share, every_feature)
 
     def _other(self, g: Builder, x: Value, measure: Measure) -> Value:
         """The index of the remembered row that is nearest to features x by a measure, (batch, 1)
@@ -165,6 +195,15 @@ class Neighbours(Solution):
         return g.where(is_itself, second, first)
 
 
+def _by_column(g: Builder, features: Value) -> Value:
+    """(batch, columns + 1): values of features, (batch, features), summed by column; context
+    features are left out, and the last is 0."""
+    owners = g.spec.owners()
+    index = np.flatnonzero(owners >= 0)
+    judged = g.columns_of(features, index)
+    return costs.summed(g, judged, owners[index].tolist())
+
+
 def _root(g: Builder, distance: Value, degree: int) -> Value:
     """The root of a distance, (batch, 1), not below 0; degree: a power of 2, 1 for the distance
     itself."""
@@ -195,16 +234,11 @@ class Nearest(ClosedForm):
         # where most rows repeat others, a record that equals one says nothing of being that row
         usual = repeated | most_repeat
         measures = self._measures(x)
-        rarities = []
-        for measure in measures:
-            coordinates = measure.lay(x)
-            distances = _held_out_distances(coordinates)
-            root = distances ** (1 / measure.root)
-            rarity = Rarity.of(root)
-            rarities.append(rarity)
+        rarities = [_rarity_by(measure, x) for measure in measures]
+        halves = self._halves(x, measures)
         # a code is the number of a row
         report = {"code_levels": len(rows)}
-        return Neighbours(rows, usual, measures, rarities, report)
+        return Neighbours(rows, usual, measures, rarities, halves, report)
 
     def _sample(self, batches: Batches) -> Float:
         """(rows, features) float64, in the order of the table, context features 0: all rows in
@@ -244,6 +278,34 @@ class Nearest(ClosedForm):
             straight = Straight.of(x, spec)
             measures.append(straight)
         return measures
+
+    def _halves(self, x: Float, measures: Sequence[Measure]) -> list[Halves]:
+        """The plain and the ranked one of `measures`, by halves of the columns, with rarities read
+        off rows x, (rows, features); none without params.halves, of pictures, of one column, of
+        fewer than 20 rows, or of more than 512 features."""
+        is_picture = self.spec.shape is not None
+        if not self.params.halves or is_picture or len(x) < FEWEST_TO_SPLIT:
+            return []
+        # half of very many columns hides a few odd ones as all of them do
+        if self.spec.features > DENSE:
+            return []
+        # axes, and numbers that lie far out, are of all columns together
+        wholes = [whole for whole in measures if isinstance(whole, Plain | Ranked)]
+        parts: list[list[Half]] = [[] for _ in wholes]
+        for number, pair in enumerate(pairs_of_halves(self.spec, PAIRS)):
+            # in turns: a search of all rows for each half and measure would take twice as long
+            turn = number % len(wholes)
+            parts[turn] += [Half(wholes[turn], seen) for seen in pair]
+        return [
+            Halves(halves, [_rarity_by(half, x) for half in halves]) for halves in parts if halves
+        ]
+
+
+def _rarity_by(measure: Measure, x: Float) -> Rarity:
+    """The rarity of roots of distances by a measure, read off rows x, (rows, features), in the
+    order of the table, each of which is held out of those that it is compared with."""
+    distances = _held_out_distances(measure.lay(x))
+    return Rarity.of(distances ** (1 / measure.root))
 
 
 def _held_out_distances(x: Float) -> Float:
