@@ -17,7 +17,7 @@ from onnx import TensorProto
 from aetool import operations, pairs, plugins
 from aetool.columns.column import ODD
 from aetool.data.sources import open_source
-from aetool.errors import BundleError
+from aetool.errors import BundleError, ParamError
 from aetool.graphs import Graph
 from aetool.operations import exporting
 from aetool.testing import pictures
@@ -118,6 +118,13 @@ def test_the_score_comes_first_and_is_judged_by_the_threshold(model, exported):
     middle = np.array(np.median(score), score.dtype)
     (fewer,) = graph.run(["anomaly"], {**inputs, "threshold": middle})
     assert np.array_equal(fewer, score > middle)
+
+
+def test_a_folder_is_not_written_to_standard_output(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ParamError, match="a folder cannot be written to standard output"):
+        exporting.export(model, "-")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_graphs_say_what_they_are(model, exported):

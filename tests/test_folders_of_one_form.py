@@ -371,6 +371,48 @@ def test_a_broken_picture_is_named_where_bytes_are_too_few(tmp_path, run):
     assert "holds no records that could lose anything (" in refused.err
 
 
+def test_broken_pictures_are_counted_where_bytes_are_too_few(tmp_path, run):
+    names = [f"{number}.png" for number in range(4)]
+    folder = saved(tmp_path / "f", dict.fromkeys(names, plain()))
+    for broken, said in ((1, ""), (2, ", nor does 1 other"), (3, ", nor do 2 others")):
+        damaged = folder / names[broken]
+        damaged.write_bytes(damaged.read_bytes()[:40])
+        refused = run("compress", folder, "--budget", "10")
+        assert refused.status == 2
+        assert refused.err.endswith(f"){said}\n")
+
+
+@pytest.mark.parametrize("cut", ["head", "body"])
+def test_of_broken_pictures_alone_the_bytes_of_each_are_counted(tmp_path, run, cut):
+    shade = Image.fromarray(np.arange(96, dtype=np.uint16).reshape(8, 12) * 600)
+    folder = saved(tmp_path / "f", {"a.png": shade, "b.png": shade, "c.png": shade})
+    for path in folder.iterdir():
+        path.write_bytes(b"none" if cut == "head" else path.read_bytes()[:-60])
+    size = aetool.compress(folder, tmp_path / "e.aez")["archive_bytes"]
+    refused = run("compress", folder, "--bytes-per-picture", "1", "-o", tmp_path / "a.aez")
+    assert refused.status == 2 and len(refused.err.splitlines()) == 1
+    told = re.search(r"takes ([0-9,.]+) bytes a picture, ([0-9,]+) bytes in all", refused.err)
+    each, total = (float(number.replace(",", "")) for number in told.groups())
+    assert total == size and total <= 3 * each < total + 0.3 + 1e-9
+    done = run("compress", folder, "--bytes-per-picture", each, "-o", tmp_path / "a.aez")
+    assert done.status == 0 and (tmp_path / "a.aez").stat().st_size == size
+    assert f"stored exactly, as errors cannot be measured: {folder}: no picture in it" in done.err
+    back = aetool.decompress(tmp_path / "a.aez", tmp_path / "back")
+    assert all((back / p.name).read_bytes() == p.read_bytes() for p in folder.iterdir())
+
+
+def test_an_error_of_0_is_exact_whatever_the_pictures_are(tmp_path, run):
+    deep = Image.fromarray(np.arange(96, dtype=np.uint16).reshape(8, 12) * 600)
+    clear = Image.new("LA", (12, 8), (7, 128))
+    folder = saved(tmp_path / "f", {"a.png": plain((9, 8)), "b.png": deep, "c.png": clear})
+    done = run("compress", folder, "--rmse", "0%", "-o", tmp_path / "a.aez")
+    assert done.status == 0 and "chosen: exact, nothing is lost" in done.err
+    exact = aetool.compress(folder, tmp_path / "e.aez")
+    assert (tmp_path / "a.aez").stat().st_size == exact["archive_bytes"]
+    refused = run("compress", folder, "--rmse", "1%", "-o", tmp_path / "b.aez")
+    assert refused.status == 2 and "errors of a folder are told of" in refused.err
+
+
 @pytest.fixture(params=["head", "body"])
 def one_broken(request, tmp_path):
     """(a folder of six pictures, the values of the five that can be read by name): of one either

@@ -255,7 +255,7 @@ def test_a_picture_of_too_many_tiles_is_left_out_with_the_reason(tmp_path):
     alone.mkdir()
     (folder / "02x.png").rename(alone / "x.png")
     for call in (operations.encode, lambda data, _: operations.fit(data, options)):
-        with pytest.raises(DataError, match=f"no picture in it can be read: x.png: {reason}"):
+        with pytest.raises(DataError, match=f"no picture in it can be framed: x.png: {reason}"):
             call(alone, made)
     assert operations.detect(alone, made).unread == [(0, "x.png", reason)]
 
@@ -345,7 +345,7 @@ def test_what_is_asked_for(tmp_path):
         ({"resize": "0x4"}, "--resize 0x4: write pixels"),
         ({"resize": (1, 2, 3)}, "--resize"),
         ({"crop": "1,2,3"}, "or LEFT,TOP,WIDTH,HEIGHT"),
-        ({"crop": 99}, "no picture in it can be read: 00.png: 40 x 32 does not hold"),
+        ({"crop": 99}, "no picture in it can be framed: 00.png: 40 x 32 does not hold"),
     ],
 )
 def test_what_cannot_be_asked_for(tmp_path, options, words):

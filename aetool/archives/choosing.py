@@ -56,10 +56,13 @@ def write_chosen(
         try:
             candidates = Candidates(source, options, folder, stack)
         except ParamError as unmeasured:
-            if not isinstance(source, FolderSource) or goal_in_bytes(options, count) is None:
-                raise
-            # bytes can be counted where errors cannot be told, as of pictures of several depths
-            return write_exact(file, source, options, unmeasured)
+            is_folder = isinstance(source, FolderSource)
+            can_be_counted = is_folder and goal_in_bytes(options, count) is not None
+            # bytes can be counted where errors cannot be told, as of pictures of several depths;
+            # and an error of 0 is that of the exact archive, whatever others would be
+            if can_be_counted or options.rmse == 0:
+                return write_exact(file, source, options, unmeasured)
+            raise
         goal = goal_of(options, candidates.yardstick, count)
         assert goal is not None
         # all are written before one is taken: they are compared by bytes that are known
@@ -213,7 +216,7 @@ def _best(found: list[Candidate], goal: Goal, unread: Sequence[str]) -> Candidat
             advice += f"; {name} holds no records that could lose anything ({reason})"
             others = len(unread) - 1
             if others:
-                advice += f", nor do {others:,} others"
+                advice += f", nor do {others:,} others" if others > 1 else ", nor does 1 other"
         taken = goal.told_of(least.size)
         raise ParamError(
             f"{goal.told}: the smallest archive found takes {taken} ({what}); {advice}"

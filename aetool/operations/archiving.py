@@ -336,9 +336,14 @@ def _for_a_goal(data: object, model: Bundle | None, options: CompressOptions) ->
         return opening.opened(data)
 
 
-def _may_be_exact_alone(model: Bundle | None, options: CompressOptions) -> bool:
+def _may_be_exact_alone(
+    model: Bundle | None,
+    options: CompressOptions,
+    are_pictures: bool = False,
+) -> bool:
     """Whether data that are no records can meet a goal: a lossless archive will do where neither a
-    model nor anything of pictures is asked for."""
+    model nor anything of pictures is asked for. are_pictures: they are pictures, none of which can
+    be read: the bytes of each can be counted still."""
     if model is not None:
         return False
     # a model that is still to be fitted
@@ -346,7 +351,7 @@ def _may_be_exact_alone(model: Bundle | None, options: CompressOptions) -> bool:
         return False
     if options.target_psnr is not None:
         return False
-    return options.bytes_per_picture is None
+    return are_pictures or options.bytes_per_picture is None
 
 
 def _chosen(
@@ -372,7 +377,8 @@ def _chosen(
             return choosing.write_chosen(file, source, model, options, folder, learned)
         except DataError as why:
             # a record that is none is found only where it stands
-            if not _may_be_exact_alone(model, options):
+            are_pictures = isinstance(source, FolderSource) and bool(source.names)
+            if not _may_be_exact_alone(model, options, are_pictures):
                 raise
             figures = choosing.write_exact(file, opening.of_source(source), options, why)
             # bytes that are kept have their reason

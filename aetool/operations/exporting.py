@@ -18,11 +18,12 @@ from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec.decoding import condition_names
 from aetool.columns.column import ODD, Modelled
-from aetool.errors import DataError
+from aetool.errors import DataError, ParamError
 from aetool.files import atomic
 from aetool.graphs import Graph, weighed_sum
 from aetool.model import Records
 from aetool.scoring.inputs import random_inputs
+from aetool.spelling import option
 
 SCORE = "score.onnx"
 TOLERANCE = 1e-4
@@ -46,12 +47,17 @@ def export(
     float32: bool = False,
 ) -> list[Path]:
     """Write the ONNX graphs of a model into a folder, which is made if it is not there, and
-    model.json, which describes their inputs and outputs; returns the paths of the files. DataError
-    if the folder cannot be made, and for a file that exists, unless force.
+    model.json, which describes their inputs and outputs; returns the paths of the files. ParamError
+    for "-", standard output; DataError if the folder cannot be made, and for a file that exists,
+    unless force.
 
     float32: write graphs that use no float64, for runtimes that do not know it; a graph may then
     take each record as two inputs, see takes_low_part.
     """
+    if os.fspath(folder) == "-":
+        raise ParamError(
+            f"a folder cannot be written to standard output: name one with {option('-o')}"
+        )
     target = Path(folder)
     try:
         target.mkdir(parents=True, exist_ok=True)

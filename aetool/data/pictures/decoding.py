@@ -49,6 +49,11 @@ class UnreadableError(Exception):
     name."""
 
 
+class UnframedError(UnreadableError):
+    """A picture can be read, and yet not be seen in the way that a model sees pictures: it is too
+    small for that, of another size, or would be cut into too many tiles."""
+
+
 @dataclass(frozen=True)
 class Sight:
     """The facts that the header of a picture tells.

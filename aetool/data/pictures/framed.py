@@ -13,7 +13,7 @@ import numpy.typing as npt
 from aetool.data import notices
 from aetool.data.images import BATCH, ImageSource, Pixels
 from aetool.data.pictures.choosing import AT_ONCE
-from aetool.data.pictures.decoding import Decoded, Sight, UnreadableError
+from aetool.data.pictures.decoding import Decoded, Sight, UnframedError, UnreadableError
 from aetool.data.pictures.framing import Framing
 from aetool.errors import DataError
 
@@ -48,6 +48,7 @@ class FramedSource(ImageSource):
         self.names = list(source.titles)
         self.count = len(source.sights)
         self.unread: dict[int, str] = {}
+        self.unframed: set[int] = set()  # those of `unread` that can be read, and not be framed
         self._kept: list[tuple[int, Pixels]] | None = None
         self.has_sampled = False  # whether `sampled` has left some out
 
@@ -110,6 +111,8 @@ class FramedSource(ImageSource):
             if self.strict:
                 raise DataError(f"{self.name}: {self.title(record)}: {fault}") from None
             self.unread[record] = str(fault)
+            if isinstance(fault, UnframedError):
+                self.unframed.add(record)
             return None
 
     def numbered(self) -> Iterator[tuple[int, Pixels]]:
@@ -265,9 +268,9 @@ class FramedSource(ImageSource):
         """Return, not raise, the error for a source none of whose pictures can be read, with the
         reason of the first. To be called only once they were read, which fills `unread`."""
         record, fault = next(iter(self.unread.items()))
-        return DataError(
-            f"{self.name}: no picture in it can be read: {self.title(record)}: {fault}"
-        )
+        # the file of one that cannot be framed is whole: who looks for damage would find none
+        what = "be framed" if record in self.unframed else "be read"
+        return DataError(f"{self.name}: no picture in it can {what}: {self.title(record)}: {fault}")
 
     def say_unread(self) -> None:
         """Say in a notice how many pictures were left out so far, and the reasons of the first

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from aetool.data.pictures.decoding import Decoded, UnreadableError, Values
+from aetool.data.pictures.decoding import Decoded, UnframedError, Values
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Framing:
         """Bring a picture to the form that the model takes, not yet cut into tiles: (channels,
         height, width) uint8.
 
-        UnreadableError if it does not hold what it is to be cropped to, or if it is then, cropped
+        UnframedError if it does not hold what it is to be cropped to, or if it is then, cropped
         and resized, of another size than the model's, smaller than a tile, or more than MOST_TILES
         of them.
         """
@@ -118,7 +118,7 @@ class Framing:
         return levels.astype(np.uint8)
 
     def _check(self, pixels: Bytes) -> None:
-        """Raise UnreadableError if pixels, (height, width, ...), cropped and resized, are smaller
+        """Raise UnframedError if pixels, (height, width, ...), cropped and resized, are smaller
         than a tile or would be cut into more than MOST_TILES, or, where there are no tiles, are of
         another size than the model's."""
         high, wide = pixels.shape[:2]
@@ -126,16 +126,16 @@ class Framing:
         of_model = f"{self.width} x {self.height}"
         if self.stride:
             if wide < self.width or high < self.height:
-                raise UnreadableError(f"{size} is smaller than a tile of {of_model}")
+                raise UnframedError(f"{size} is smaller than a tile of {of_model}")
             # for its check of how many tiles there are
             self.offsets(wide, high)
         elif (wide, high) != (self.width, self.height):
-            raise UnreadableError(f"{size}, and the model takes {of_model}")
+            raise UnframedError(f"{size}, and the model takes {of_model}")
 
     def corners(self, wide: int, high: int) -> list[Pair]:
         """(left, top), in pixels, of each tile of a picture of this width and height, cropped and
         resized, which are at least a tile's, row by row: a stride apart, the last at the far edge.
-        [(0, 0)] if the framing cuts no tiles. UnreadableError for more than MOST_TILES (65,536)."""
+        [(0, 0)] if the framing cuts no tiles. UnframedError for more than MOST_TILES (65,536)."""
         if not self.stride:
             return [(0, 0)]
         lefts, tops = self.offsets(wide, high)
@@ -144,13 +144,13 @@ class Framing:
     def offsets(self, wide: int, high: int) -> tuple[list[int], list[int]]:
         """The offsets at which the tiles of a picture begin, in pixels, rising: (from its left
         edge; from its top). wide, high: as of `corners`, of a framing that cuts tiles.
-        UnreadableError for more than MOST_TILES tiles."""
+        UnframedError for more than MOST_TILES tiles."""
         step_right, step_down = self.stride
         lefts = _steps(wide, self.width, step_right)
         tops = _steps(high, self.height, step_down)
         count = len(lefts) * len(tops)
         if count > MOST_TILES:
-            raise UnreadableError(
+            raise UnframedError(
                 f"{wide} x {high} gives {count:,} tiles, and at most {MOST_TILES:,} are taken: fit "
                 f"with a larger {option('--stride')}"
             )
@@ -159,7 +159,7 @@ class Framing:
     def tiles(self, picture: Bytes) -> Bytes:
         """(tiles, channels, height, width) uint8: the tiles, in the order of `corners`, of a
         picture, (channels, height, width), that `seen` returned; without tiles it is the one.
-        UnreadableError for more than MOST_TILES (65,536)."""
+        UnframedError for more than MOST_TILES (65,536)."""
         _, high, wide = picture.shape
         parts = []
         for left, top in self.corners(wide, high):
@@ -335,7 +335,7 @@ def _with_channels(pixels: Bytes, channels: int) -> Bytes:
 
 def _cropped(pixels: Bytes, crop: tuple[int, ...]) -> Bytes:
     """The part of pixels, (height, width, ...), that is left by `crop`: (width, height) of their
-    middle, or (left, top, width, height). UnreadableError if it does not lie within them."""
+    middle, or (left, top, width, height). UnframedError if it does not lie within them."""
     high, wide = pixels.shape[:2]
     if len(crop) == 2:
         width, height = crop
@@ -346,7 +346,7 @@ def _cropped(pixels: Bytes, crop: tuple[int, ...]) -> Bytes:
     right = left + width
     bottom = top + height
     if left < 0 or top < 0 or right > wide or bottom > high:
-        raise UnreadableError(f"{wide} x {high} does not hold what it is to be cropped to")
+        raise UnframedError(f"{wide} x {high} does not hold what it is to be cropped to")
     return pixels[top:bottom, left:right]
 
 
