@@ -189,8 +189,9 @@ def _few(names: Sequence[str]) -> str:
 
 def _say(name: str, target: Path, facts: dict[str, Json]) -> None:
     """Print, on standard error, the line that sums up an archive: its size, by how much it is
-    smaller, and what it keeps; then notes and warnings. name: of the data; target: the archive;
-    facts: what compress returned."""
+    smaller or larger, and what it keeps; then notes and warnings, and of a lossy one what its parts
+    take. name: the path of the data, whose size is compared; nothing is for a pipe. target: the
+    archive; facts: what compress returned."""
     size = facts["archive_bytes"]
     path = Path(name)
     # of a pipe there is no size to compare with

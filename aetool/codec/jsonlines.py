@@ -105,7 +105,8 @@ class Lines:
 
 def cut(line: bytes) -> tuple[Frame, list[bytes]]:
     """Cut a line, with its line end: (its frame, the texts before, between and behind its values,
-    one more than there are values; its values)."""
+    one more than there are values; its values). Values are strings, numbers, true, false and null
+    at any depth, but no keys; of a line that is no JSON what looks like one."""
     parts = []
     values = []
     end_of_value = 0

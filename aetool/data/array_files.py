@@ -255,7 +255,8 @@ class ArrayWriter:
 def _write(file: IO[bytes], member: Member, parts: Iterable[Array]) -> None:
     """Write an array as the bytes of an .npy file. member: its type, shape and order in memory;
     parts: all its rows, in order, (rows, ...) each, which of an array in Fortran order are gathered
-    first; of a scalar one array of no axes. How many rows come is checked there alone."""
+    first; of a scalar one array of no axes. There more rows than the shape has are a ValueError,
+    and missing ones are 0; in C order the caller must give as many as the shape has."""
     described = {
         "descr": np.lib.format.dtype_to_descr(member.dtype),
         "fortran_order": member.fortran,

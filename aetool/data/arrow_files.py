@@ -566,7 +566,7 @@ def arrow_batches(
     places: Sequence[int] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the records of an Arrow file or stream, at most ROWS (65,536) at a time. places: of the
-    columns to read, from 0; None: all. name: for messages.
+    columns to read, from 0; None or none: all. name: for messages.
 
     However large its batches are, little of an uncompressed file is in memory at any time.
     DataError where more follows behind the end of a stream; ArrowException, OSError or ValueError
@@ -582,8 +582,8 @@ def arrow_batches(
 class _Mapped:
     """An Arrow file or stream in mapped memory: only the parts asked for are read from the disk.
     Used in a `with` block, behind which batches may live on. places: of the columns to read, from
-    0; None: all. is_stream: whether it is a stream, not a file. Errors of Arrow, OSError, or
-    ValueError for an empty file."""
+    0; None or none: all. is_stream: whether it is a stream, not a file. Errors of Arrow, OSError,
+    or ValueError for an empty file."""
 
     def __init__(self, path: Path, places: Sequence[int] | None = None) -> None:
         import pyarrow as pa

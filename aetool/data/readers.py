@@ -102,8 +102,9 @@ def _checked(owned: OwnedReader, path: Path, name: str) -> Iterator[Batch]:
 
 def _wrong(batch: object, first: Batch | None) -> str:
     """What is wrong with a batch, in words to go behind "batch 3 of batches is"; "" if nothing is:
-    it is a pyarrow.RecordBatch of the first one's schema, or uint8 of shape (n, height, width[, 3])
-    with pictures of the first one's shape. first: the first batch, None if this is it."""
+    it is a pyarrow.RecordBatch of the first one's schema, or uint8 with three axes or four, and
+    pictures of the first one's shape; how many channels there are, ArraySource checks. first: the
+    first batch, None if this is it."""
     import pyarrow as pa
 
     if isinstance(batch, np.ndarray):
