@@ -46,15 +46,15 @@ def refuse_unlearnable(source: TableSource, max_error: Mapping[str, str], studen
     text. max_error, students: what was asked for, as of `learn`."""
     if _files_of(source):
         return
-    asked = "--codec"
+    asked = option("--codec")
     # both imply it
     if students:
-        asked = "--students"
+        asked = option("--students")
     if max_error:
-        asked = "--max-error"
+        asked = option("--max-error")
     raise ParamError(
-        f"{option(asked)}: what small archives share is learned from tables in text, such as CSV, "
-        f"and from pictures, and {source.name} is neither; leave {option(asked)} out"
+        f"{asked}: what small archives share is learned from tables in text, such as CSV, "
+        f"and from pictures, and {source.name} is neither; leave {asked} out"
     )
 
 
