@@ -195,9 +195,12 @@ class Candidates:
             candidate = self._bounded(exact_job.job_of(self.source, options, filtered=True))
             candidate.bounds = _largest_errors(candidate.figures)
             if candidate.bounds.get(PIXELS, 0) <= bound:
-                # filters were worth it nowhere: an archive that promises less needs a newer reader
-                candidate = self.within(str(bound))
-                candidate.bounds = {PIXELS: Fraction(bound)}
+                # filters were worth it nowhere, most likely: what promises more, and is read by
+                # older readers, too, is then as near in fewer bytes
+                plain = self.within(str(bound))
+                plain.bounds = {PIXELS: Fraction(bound)}
+                if plain.error <= candidate.error:
+                    candidate = plain
             self._of_levels[bound] = candidate
         return self._of_levels[bound]
 

@@ -71,11 +71,11 @@ def _of_bounded(figures: dict[str, Json]) -> dict[str, Json]:
     one, or of an exact one that has taken its place before."""
     if any(error["largest"] for error in figures.get("errors", {}).values()):
         return {"errors": {}, "bounded_bytes": figures["archive_bytes"]}
-    told: dict[str, Json] = {"errors": {}}
+    facts: dict[str, Json] = {"errors": {}}
     for key in ("bounded_bytes", "stored_exactly"):
         if key in figures:
-            told[key] = figures[key]
-    return told
+            facts[key] = figures[key]
+    return facts
 
 
 def _is_worth_a_try(source: Opened, options: CompressOptions, make: Make) -> bool:

@@ -26,6 +26,7 @@ from aetool.codec.text_cells import (
     texts_of_affixes,
     with_odd_cells,
 )
+from aetool.data.table import Mask
 from aetool.model import Array, Int
 
 AFFIX = 8  # bytes of the longest text before or behind numbers
@@ -177,10 +178,7 @@ def as_decimals(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
     good = form >= 0
     if good.mean() < LEAST_NUMBERS:
         return None
-    behind = digits_behind(form)
-    decimals = _scale_of(behind[good], len(good))
-    # a few numbers with many more digits are kept as text
-    good &= behind <= decimals
+    decimals, good = _decimals_of_most(form)
     specials = specials_of(cells.text, good)
     if specials is None:
         return None
@@ -209,14 +207,9 @@ def by_own_decimals(cells: ParsedCells, meta: NumberMeta, bound: Fraction) -> Co
     the column itself, so that its numbers are written with as many digits as without a model. The
     meta's own where no cell is a plain decimal."""
     form = cells.form
-    good = form >= 0
     # without a number there is nothing to scale, and the meta need only say what it is like
-    if good.any():
-        behind = digits_behind(form)
-        behind_of_numbers = behind[good]
-        decimals = _scale_of(behind_of_numbers, len(good))
-        # a few numbers with many more digits are kept as text
-        good &= behind <= decimals
+    if (form >= 0).any():
+        decimals, good = _decimals_of_most(form)
         meta = _with_scale(
             meta,
             decimals,
@@ -229,6 +222,17 @@ def by_own_decimals(cells: ParsedCells, meta: NumberMeta, bound: Fraction) -> Co
         cells.value,
         form,
     )
+
+
+def _decimals_of_most(form: Array) -> tuple[int, Mask]:
+    """(the decimals of a column, the digits behind the point that most of its numbers need, see
+    `_scale_of`; (n,) bool, the cells that are numbers of at most so many). form: of the cells, as
+    of ParsedCells, with at least one number."""
+    good = form >= 0
+    behind = digits_behind(form)
+    decimals = _scale_of(behind[good], len(good))
+    # a few numbers with many more digits are kept as text
+    return decimals, good & (behind <= decimals)
 
 
 def _with_scale(

@@ -107,10 +107,10 @@ def residuals(values: Array, orders: Sequence[int]) -> Array:
     bits = values.view(whole(values.dtype))
     loop = _loop_of_kernel()
     if loop is not None:
-        told = np.empty_like(bits)
+        stored = np.empty_like(bits)
         parameters = _parameters(bits, orders)
-        loop(bits, told, parameters, False)
-        return told
+        loop(bits, stored, parameters, False)
+        return stored
     extrapolated = []
     # numbers that are none, or too large to be added, are dealt with at the end
     with np.errstate(all="ignore"):
@@ -128,19 +128,19 @@ def residuals(values: Array, orders: Sequence[int]) -> Array:
     return np.asarray(_in_order(bits) - _in_order(predicted_bits))
 
 
-def restore(told: Array, orders: Sequence[int]) -> Array:
+def restore(stored: Array, orders: Sequence[int]) -> Array:
     """The inverse of `residuals`: float32 of int32, float64 of int64, in the same shape. Whatever
     whole numbers there are, they restore some floats. ArchiveError if this process cannot add as
     IEEE 754 does."""
     _check_arithmetic()
-    told = np.ascontiguousarray(told)
-    bits = np.zeros_like(told)
+    stored = np.ascontiguousarray(stored)
+    bits = np.zeros_like(stored)
     loop = _loop_of_kernel()
     if loop is not None:
-        parameters = _parameters(told, orders)
-        loop(told, bits, parameters, True)
+        parameters = _parameters(stored, orders)
+        loop(stored, bits, parameters, True)
     else:
-        _restore_by_fronts(told, bits, orders)
+        _restore_by_fronts(stored, bits, orders)
     kind = _float(bits.dtype)
     return bits.view(kind)
 
@@ -171,14 +171,14 @@ def _extrapolated(
     first."""
     along = np.moveaxis(rest, axis, 0)
     side = len(along)
-    told = np.zeros_like(along)
+    expected = np.zeros_like(along)
     for count in range(1, order + 1):
         befores = []
         for back in range(1, count + 1):
             befores.append(along[count - back : side - back])
         # those of a higher order take the place of those of a lower one
-        told[count:] = _polynomial(befores)
-    return np.moveaxis(told, 0, axis)
+        expected[count:] = _polynomial(befores)
+    return np.moveaxis(expected, 0, axis)
 
 
 def _polynomial(befores: Sequence[Float]) -> Float:
@@ -229,7 +229,7 @@ class _Axis:
 
     def extrapolated(self, front: Int) -> Float:
         """As `_extrapolated`, of the values of these numbers alone, (k,): (k,) float64."""
-        told = np.zeros(len(front))
+        expected = np.zeros(len(front))
         places = self.place[front]
         for count in range(1, self.order + 1):
             has_enough = places >= count
@@ -238,27 +238,27 @@ class _Axis:
             for back in range(1, count + 1):
                 numbers = chosen - back * self.stride
                 befores.append(self.rest[numbers])
-            told[has_enough] = _polynomial(befores)
-        return told
+            expected[has_enough] = _polynomial(befores)
+        return expected
 
 
 def _restore_by_fronts(
-    told: Array,
+    stored: Array,
     bits: Array,
     orders: Sequence[int],
 ) -> None:
-    """Fill `bits` with those of the floats that the residuals `told` restore; both of the same
+    """Fill `bits` with those of the floats that the residuals `stored` restore; both of the same
     shape and contiguous. Values whose places along all axes have the same sum do not depend on each
     other: they are a front, and restored at once."""
-    places = np.indices(told.shape).reshape(told.ndim, -1)
+    places = np.indices(stored.shape).reshape(stored.ndim, -1)
     axes = []
     for axis, order in enumerate(orders):
         if order:
-            stride = prod(told.shape[axis + 1 :])
-            rest_of_axis = np.zeros(told.size)
+            stride = prod(stored.shape[axis + 1 :])
+            rest_of_axis = np.zeros(stored.size)
             axes.append(_Axis(order, stride, places[axis], rest_of_axis))
     kind = _float(bits.dtype)
-    flat_told = told.reshape(-1)
+    flat_stored = stored.reshape(-1)
     flat_bits = bits.reshape(-1)
     # as in `residuals`
     with np.errstate(all="ignore"):
@@ -269,7 +269,7 @@ def _restore_by_fronts(
             is_first = places[-1][front] == 0
             before[is_first] = 0
             predicted_bits = _bits_of(predicted, before)
-            in_order = _in_order(predicted_bits) + flat_told[front]
+            in_order = _in_order(predicted_bits) + flat_stored[front]
             restored = _in_order(in_order)
             flat_bits[front] = restored
             rest = restored.view(kind).astype(np.float64)
@@ -368,8 +368,8 @@ def _middle(sample: Array) -> Array:
     return sample[tuple(inside)]
 
 
-def mean_bits(told: Array) -> float:
+def mean_bits(stored: Array) -> float:
     """How many bits the magnitude of a residual has on average, which is about what it takes where
     its neighbours tell of which order it is."""
-    _, magnitudes = np.frexp(told.astype(np.float64))
+    _, magnitudes = np.frexp(stored.astype(np.float64))
     return float(magnitudes.mean())
