@@ -1,6 +1,6 @@
 """Is a lossy archive ever dominated? What `compress --lossy` writes, beside archives written apart.
 
-For each table (its first 20,000 rows), plugin (defaults; fitted on those rows) and error level
+For each table (its first rows, 20,000 by default), plugin (defaults; fitted on those rows) and error level
 (--target-error at multiples of the error that the code reaches by itself) four archives are written:
 by --lossy, by --lossy-only, exact, and bounded, the last with bounds searched here so that no column's
 root mean squared error is above that of what --lossy wrote. All are decompressed and measured with
@@ -35,11 +35,19 @@ EQUAL = 1 + 1e-9  # errors are printed and read again
 Errors = dict[str, float]
 
 
-def cut(source: Path, target: Path) -> Path:
+def cut(source: Path, target: Path, rows: int) -> Path:
     """The header and the first rows of a table, as their bytes."""
     with source.open("rb") as file:
-        target.write_bytes(b"".join(itertools.islice(file, ROWS + 1)))
+        target.write_bytes(b"".join(itertools.islice(file, rows + 1)))
     return target
+
+
+def levels_of(count: int | None) -> tuple[float, ...]:
+    """Error levels, as multiples of the error that the code reaches by default, ascending: LEVELS,
+    or `count` of equal ratios over the same range."""
+    if count is None:
+        return LEVELS
+    return tuple(np.geomspace(LEVELS[0], LEVELS[-1], count).round(4).tolist())
 
 
 def errors_of(original: pd.DataFrame, archive: Path, model: Bundle | None) -> Errors:
@@ -138,6 +146,8 @@ def main() -> int:
     parser = common.parser(__doc__)
     parser.add_argument("--tables", default=TABLES)
     parser.add_argument("--plugins", default=PLUGINS)
+    parser.add_argument("--rows", type=int, default=ROWS, help="of each table, from its first on")
+    parser.add_argument("--levels", type=int, help=f"how many error levels (default: {LEVELS})")
     parser.add_argument("--max-time", type=float, help="seconds of each fit")
     options = parser.parse_args()
     print("| table | plugin | level | taken | bytes | code | exact | bounded | law |")
@@ -147,7 +157,7 @@ def main() -> int:
         source = common.need(options.data / "tables" / f"{table}.csv")
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            data = cut(source, folder / f"{table}.csv")
+            data = cut(source, folder / f"{table}.csv", options.rows)
             original = pd.read_csv(data, low_memory=False)
             exact = operations.compress(data, folder / "exact.aez")["archive_bytes"]
             for plugin in options.plugins.split(","):
@@ -156,7 +166,7 @@ def main() -> int:
                     model = operations.fit(data, fit)
                     code = CompressOptions(lossy_only=True, embed=False, force=True)
                     best = operations.compress(data, folder / "best.aez", model, code)["error"]
-                    for level in LEVELS:
+                    for level in levels_of(options.levels):
                         try:
                             row = point(data, original, model, level * best, exact, folder)
                         except ParamError as error:
@@ -170,7 +180,10 @@ def main() -> int:
                             flush=True,
                         )
                         row |= {"table": table, "plugin": plugin, "level": level, "seed": seed}
-                        common.record("lossy_law", row, seeds=seed, data=source)
+                        row |= {"rows": len(original)}
+                        # points of fewer rows are a table of their own on the page
+                        results = "lossy_law" if options.rows == ROWS else "lossy_law_few"
+                        common.record(results, row, seeds=seed, data=source)
     print(f"{broken} points break the law")
     return broken
 

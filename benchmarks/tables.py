@@ -638,28 +638,37 @@ def wide_tables() -> list[str]:
     ]
 
 
+def of_law(rows: pd.DataFrame) -> tuple[str, int]:
+    """Points of lossy_law.py by table and plugin, as a table in Markdown, and how many are broken."""
+    rows["broken"] = rows["larger"] | rows["worse"]
+    rows["saved"] = 1 - rows["bytes"] / rows["code_bytes"]
+    jobs = rows.groupby(["table", "plugin"], sort=False)
+    shown = jobs.agg(levels=("level", "size"), broken=("broken", "sum"), saved=("saved", "median"))
+    for way in ("code", "bounded", "exact"):
+        shown[way] = jobs["taken"].agg(lambda taken, way=way: int((taken == way).sum()))
+    columns = ("table", "plugin", "levels", "code", "bounded", "exact", "saved", "broken")
+    table = markdown(shown.reset_index(), {name: name for name in columns})
+    return table, int(rows["broken"].sum())
+
+
 def law() -> list[str]:
     """What --lossy writes beside exact and bounded archives, and where the figure is."""
     rows = read("lossy_law", ["table", "plugin", "level", "seed"])
     parts = []
     if not rows.empty:
-        rows["broken"] = rows["larger"] | rows["worse"]
-        rows["saved"] = 1 - rows["bytes"] / rows["code_bytes"]
-        jobs = rows.groupby(["table", "plugin"], sort=False)
-        shown = jobs.agg(
-            levels=("level", "size"), broken=("broken", "sum"), saved=("saved", "median")
-        )
-        for way in ("code", "bounded", "exact"):
-            shown[way] = jobs["taken"].agg(lambda taken, way=way: int((taken == way).sum()))
+        shown, broken = of_law(rows)
         parts = ["\n## Lossy archives are never dominated (`lossy_law.py`)\n",
                  "What `compress --lossy --target-error` took at each error level, first 20,000 rows, models apart. Broken: levels\n"
                  "where it is larger than an exact archive, or than a bounded one of no more error in any column (bounds searched\n"
-                 f"by the benchmark), or restores a column worse than the code: {int(rows['broken'].sum())} of {len(rows)} points. "
+                 f"by the benchmark), or restores a column worse than the code: {broken} of {len(rows)} points. "
                  "Saved: the median\npart of the code's bytes.\n",
-                 markdown(shown.reset_index(), {"table": "table", "plugin": "plugin", "levels": "levels", "code": "code",
-                                                "bounded": "bounded", "exact": "exact", "saved": "saved",
-                                                "broken": "broken"}),
-                 provenance(rows)]  # fmt: skip
+                 shown, provenance(rows)]  # fmt: skip
+    few = read("lossy_law_few", ["table", "plugin", "level", "seed", "rows"])
+    if not few.empty:
+        shown, broken = of_law(few)
+        count = " or ".join(f"{number:,}" for number in sorted(set(few["rows"])))
+        parts += [f"\nThe same of the first {count} rows alone, at more error levels: {broken} of {len(few)} points are broken.\n",
+                  shown, provenance(few)]  # fmt: skip
     rate = read("rate", ["data", "way", "setting"])
     if not rate.empty:
         parts.append("\n## Bytes against error of each way (`rate_figure.py`)\n\n"
