@@ -34,6 +34,7 @@ MAX_BUNDLE = 1 << 30
 MAX_MANIFEST = 16 << 20
 MOST_VALUES = 1 << 22  # of one picture
 CODEC = "codec.safetensors.xz"  # what archives of many small files share; read by the codec
+EXACT = "exact.safetensors.xz"  # the same of exact archives, where CODEC is of bounded ones
 SAMPLING = "sampling.safetensors.xz"  # how codes and what they leave open are distributed
 MAPS = "maps.safetensors.xz"  # of pictures: what each pixel costs ordinarily
 READING = "reading"  # the fact that says how the text was read
@@ -41,7 +42,7 @@ GRAPHS = ("encoder.onnx", "decoder.onnx", "prior.onnx", "score.onnx")
 # where a model comes from: the aetool that fitted it, the digest of the values it was fitted on,
 # and the hash of the model that it was made of, if it was made of one
 LINEAGE = ("aetool", "data", "parent")
-MEMBERS = (*GRAPHS, SAMPLING, MAPS, CODEC)
+MEMBERS = (*GRAPHS, SAMPLING, MAPS, CODEC, EXACT)
 _MEMBER = "members/0/"
 _ZIP = b"PK\x03\x04"  # how every bundle begins
 IN_MEMORY = "model"  # what a bundle is called that comes from no file

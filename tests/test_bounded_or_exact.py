@@ -1,6 +1,7 @@
 """An archive within a bound is never larger than the exact one, which keeps any bound: where that
 takes no more bytes it is written, and what is told is of it."""
 
+import dataclasses
 from fractions import Fraction
 
 import numpy as np
@@ -10,9 +11,11 @@ from PIL import Image
 
 from aetool import operations
 from aetool.archives import exactly
+from aetool.bundle import CODEC, EXACT
 from aetool.codec import textual
 from aetool.codec.archive import Archive
 from aetool.operations import CompressOptions, FitOptions
+from tests.format_reader import restore
 
 ROWS = 400
 
@@ -130,6 +133,60 @@ def test_under_a_model_the_smallest_of_all_ways_is_taken(tmp_path):
                 sizes.append(under["archive_bytes"])
             exact, bounded = sizes
             assert bounded <= exact
+
+
+def levels(rows, seed):
+    """Numbers of few values that follow from each other: rounding hides that, and saves nothing."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame({"time": np.arange(rows) * 10})
+    table["heat"] = rng.choice([40.0, 41, 42, 43, 45, 50], rows)
+    table["load"] = 2 * table["heat"] + 5
+    table["state"] = np.where(table["heat"] > 41, "on", "off")
+    return table
+
+
+def test_a_model_for_a_bound_knows_exact_archives_as_well_as_one_without(tmp_path):
+    """`fit --max-error 1%` of files that are smaller exactly: the bound costs nothing."""
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for seed in range(8):
+        levels(200, seed).to_csv(folder / f"{seed}.csv", index=False)
+    source = tmp_path / "next.csv"
+    levels(150, seed=9).to_csv(source, index=False)
+    of_bound = operations.fit(folder, FitOptions("pca", codec=True, max_error={"": "1%"}))
+    of_exact = operations.fit(folder, FitOptions("pca", codec=True))
+    assert of_bound.graphs[EXACT] == of_exact.graphs[CODEC]
+    assert EXACT not in of_exact.graphs
+    wanted = operations.compress(source, tmp_path / "exact.aez", of_exact)
+    # asked for exactly, within the bound that was learned, and within another
+    for bound in ({}, {"": "1%"}, {"": "2%"}):
+        options = CompressOptions(max_error=bound, force=True)
+        figures = operations.compress(source, tmp_path / "a.aez", of_bound, options)
+        assert figures["fidelity"] == "lossless" and figures["shared"]
+        assert "unused" not in figures
+        assert figures["archive_bytes"] == wanted["archive_bytes"]
+        back = operations.decompress(
+            tmp_path / "a.aez", tmp_path / "back.csv", model=of_bound, force=True
+        )
+        assert back.read_bytes() == source.read_bytes()
+        archive = (tmp_path / "a.aez").read_bytes()
+        assert restore(archive, of_bound.to_bytes()) == source.read_bytes()
+
+
+def test_a_model_for_a_bound_from_before_there_were_two_codecs_keeps_its_archives(tmp_path):
+    frame(800, seed=1).to_csv(tmp_path / "many.csv", index=False)
+    options = FitOptions("pca", codec=True, max_error={"": "1%"})
+    model = operations.fit(tmp_path / "many.csv", options)
+    members = {name: member for name, member in model.graphs.items() if name != EXACT}
+    earlier = dataclasses.replace(model, graphs=members, _sessions={})
+    source = tmp_path / "few.csv"
+    frame(100, seed=2).to_csv(source, index=False)
+    bounded = CompressOptions(max_error={"": "1%"})
+    figures = operations.compress(source, tmp_path / "b.aez", earlier, bounded)
+    assert figures["fidelity"] == "bounded" and figures["shared"]
+    operations.decompress(tmp_path / "b.aez", tmp_path / "b.csv", model=earlier)
+    figures = operations.compress(source, tmp_path / "e.aez", earlier)
+    assert figures["unused"] == "it was fitted for max_error 1%"
 
 
 def test_numbers_that_a_bound_does_not_move_are_stored_in_any_way_that_is_exact():

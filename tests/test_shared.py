@@ -160,7 +160,7 @@ def under_and_back(source, model, archive, max_error=None):
     was written from the format's page."""
     options = CompressOptions(max_error=max_error or {})
     restored = archive.with_suffix(".back")
-    job = job_of(open_source(source), options, model, shared_of(model))
+    job = job_of(open_source(source), options, model, shared_of(model, bool(max_error)))
     with archive.open("w+b") as file:
         job.write(file)
         job.compare(file)

@@ -88,8 +88,8 @@ def fit(
     200,000. epochs, batch_size: of a network, passes over the rows and rows of a step; max_time:
     seconds of training, None for no limit. seed: of every random number. device: auto, cpu, cuda or
     cuda:<n>.
-    codec: learn also what archives of many small files share; max_error: for this bound, as
-    {"": "1%"}; students: with small networks that predict columns.
+    codec: learn also what archives of many small files share; max_error: for this bound, too,
+    as {"": "1%"}; students: with small networks that predict columns.
     context: how many rows before each the model is given, of the same value in the column `group`
     ("": all are one group), in the order of the column `order` ("": as they come). robust:
     anomalies are among the rows. closed: no other records are to come. target: the same records,

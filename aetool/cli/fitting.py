@@ -61,7 +61,7 @@ class FitCommandGiven(options.FitGiven, total=False):
     "--max-error",
     multiple=True,
     metavar="[COL=]E[%]",
-    help="Implies --codec: learn it for this bound.",
+    help="Implies --codec: learn it for this bound, too.",
 )
 @click.option("--students", is_flag=True, help="Implies --codec: with small exact networks.")
 @options.device

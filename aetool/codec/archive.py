@@ -32,7 +32,7 @@ from aetool.codec.container import (
     StoredBlock,
     lost_records,
 )
-from aetool.codec.contents.content import Content, Piece
+from aetool.codec.contents.content import BOUNDED, Content, Piece
 from aetool.codec.contents.parts import Parts
 from aetool.codec.indexes import OpenPart
 from aetool.codec.ledger import Costs, Ledger
@@ -354,7 +354,7 @@ class Archive:
         archive was written without a model's knowledge. BundleError if its model is not there,
         ArchiveError if that knows nothing of columns."""
         if self._shared is None and getattr(self.content, "shared", False):
-            self._shared = shared.shared_of(self.model)
+            self._shared = shared.shared_of(self.model, self.mode == BOUNDED)
             if self._shared is None:
                 raise self.reader.damaged("its model knows nothing of columns")
         return self._shared

@@ -2,7 +2,8 @@
 column is written, plans, counts to begin with, and students where they pay.
 
 In a bundle it is the member `codec.safetensors.xz`: arrays, and a JSON of everything else in the
-safetensors metadata, compressed as a whole.
+safetensors metadata, compressed as a whole. If that is for archives within a bound, what exact ones
+share is the member `exact.safetensors.xz`, of the same form.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from aetool.bundle import CODEC, Bundle
+from aetool.bundle import CODEC, EXACT, Bundle
 from aetool.canonical import Json, canonical
 from aetool.codec import integers, metas, planning, rans, transforms
 from aetool.codec.foreseeing import counts_of, encoded, meta_for
@@ -173,23 +174,20 @@ class Shared:
         return plan, prime
 
 
-def shared_of(
-    model: Bundle,
-    names: Sequence[str] | None = None,
-    spec: Mapping[str, str] | None = None,
-) -> Shared | None:
-    """The knowledge of columns that a model stores; None if it has none. names, spec: unless None,
-    the result is None, too, if it was not learned for just these columns, in this order, and this
-    --max-error (text by column name). BundleError if it is damaged."""
-    if CODEC not in model.graphs or model.kind != "table":
+def shared_of(model: Bundle, is_bounded: bool = False) -> Shared | None:
+    """The knowledge of columns that a model stores for archives of tables; None if it has none.
+    is_bounded: whether for archives within --max-error; else for exact ones. A model that has
+    learned for only one of them gives that for both: its `spec` says which. BundleError if what it
+    stores is damaged."""
+    if model.kind != "table":
         return None
-    stored = model.graphs[CODEC]
-    shared = from_bytes(stored, model.name)
-    if names is not None and list(names) != shared.names:
+    member = CODEC
+    # beside the one for a bound there may be one of its own for exact archives
+    if not is_bounded and EXACT in model.graphs:
+        member = EXACT
+    if member not in model.graphs:
         return None
-    if spec is None or dict(spec) == shared.spec:
-        return shared
-    return None
+    return from_bytes(model.graphs[member], model.name)
 
 
 # ---- learning
@@ -321,8 +319,8 @@ def _learn_stream(
 
 
 def to_bytes(shared: Shared) -> bytes:
-    """Write what a model knows of columns as the member CODEC of a bundle; `from_bytes` reads it.
-    Counts are written in 16 bits."""
+    """Write what a model knows of columns as a member of a bundle, CODEC or EXACT; `from_bytes`
+    reads it. Counts are written in 16 bits."""
     arrays, students = to_arrays(shared.students)
     for number, prime in enumerate(shared.primes):
         # a count is at most MOST_COUNT

@@ -76,8 +76,8 @@ class FitOptions:
     models see them, and score all else given them. max_time in seconds, None for no limit but that
     of a joint model. codec: learn also what archives of many small files share, for `compress -m`,
     from one file of text or several, or from pictures; max_error: for this bound (see
-    CompressOptions) instead of for lossless ones; students: with small exact networks that predict
-    columns, which takes a second for each.
+    CompressOptions) beside lossless ones; students: with small exact networks that predict columns,
+    which takes a second for each.
 
     context: give the model this many rows before each, of the same group (the rows that have one
     value in the column `group`; "" for one group), in the order of the column `order` ("": as they

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from aetool.bundle import CODEC, Bundle
+from aetool.bundle import CODEC, EXACT, Bundle
 from aetool.canonical import Json, canonical, parse_canonical
 from aetool.codec import shared, source_texts
 from aetool.codec.records import Layout
@@ -67,17 +67,28 @@ def with_codec(
 ) -> Bundle:
     """A copy of the model to which an archive codec is added that was learned from the source, one
     file of text or several, read as one; without one if its records are not regular, which is said
-    as a notice, as are files that were not learned from. max_error: the bound by column, as "0.5"
-    or "1%", "" for all others; {} for lossless archives; students: whether to train small networks
-    that predict columns; seed: of what is drawn."""
-    member = learn(source, max_error, students, seed, model.schema)
+    as a notice, as are files that were not learned from. Beside one for archives within a bound
+    there is one of exact archives, too, as these may be the smaller.
+
+    max_error: the bound by column, as "0.5" or "1%", "" for all others; {} for lossless archives;
+    students: whether to train small networks that predict columns; seed: of what is drawn.
+    """
+    refuse_unlearnable(source, max_error, students)
+    form = _commonest_form(source)
+    member = _learned_of(form, max_error, students, seed, model.schema)
     if member is None:
         notices.say(
             source.name,
             "nothing was learned for archives: not every record has as many fields as the header",
         )
         return model
-    return dataclasses.replace(model, graphs={**model.graphs, CODEC: member})
+    members = {CODEC: member}
+    if max_error:
+        exact = _learned_of(form, {}, students, seed)
+        # of the same records, so there is one
+        assert exact is not None
+        members[EXACT] = exact
+    return dataclasses.replace(model, graphs={**model.graphs, **members})
 
 
 def learn(
@@ -99,7 +110,17 @@ def learn(
     ParamError as of `refuse_unlearnable`.
     """
     refuse_unlearnable(source, max_error, students)
-    form = _commonest_form(source)
+    return _learned_of(_commonest_form(source), max_error, students, seed, schema)
+
+
+def _learned_of(
+    form: Form,
+    max_error: Mapping[str, str],
+    students: bool,
+    seed: int,
+    schema: Schema | None = None,
+) -> bytes | None:
+    """As `learn`, of files of one form; nothing is said."""
     files = form.files
     layout = Layout(files[0].dialect.rule, form.names, shared.EFFORT)
     bounds: dict[str, Fraction] = {}

@@ -255,7 +255,7 @@ def _exact_or_bounded(
         figures = exact_job.write_compared(file, exact_job.job_of(source, options), source)
         return {**figures, "unused": why}
     assert isinstance(source, sources.CsvSource)
-    shared = shared_of(model)
+    shared = shared_of(model, bool(options.max_error))
     assert shared is not None
     figures = rivals.with_or_without(file, source, options, model, shared, folder)
     # the model was used, or why not is known, or nothing but the bytes could be stored
@@ -283,7 +283,7 @@ def _exact_makes(source: opening.Opened, model: Bundle | None) -> list[rivals.Ma
         return [plain, lambda options: exact_job.job_of(source, options, model, pictures=pictures)]
     if _why_unused(source, model, CompressOptions()) is not None:
         return [plain]
-    shared = shared_of(model)
+    shared = shared_of(model, is_bounded=False)
     return [plain, lambda options: exact_job.job_of(source, options, model, shared)]
 
 
@@ -426,7 +426,7 @@ def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | N
         return f"it brings nothing to such an archive ({fit_it})"
     if not isinstance(source, sources.CsvSource):
         return "it knows how tables in text are written, which this is not"
-    shared = shared_of(model)
+    shared = shared_of(model, bool(options.max_error))
     if shared is None or shared.names != source_texts.header_of(source)[1]:
         return "it knows other columns than these"
     # what it learned of columns holds for the bounds that it was fitted for alone

@@ -265,7 +265,8 @@ def verify(
             # a graph that cannot be loaded is damage, though its digest is right
             found_model.session(graph, "cpu")
     # what it learned for archives is checked when it is read
-    shared_of(found_model)
+    shared_of(found_model, is_bounded=False)
+    shared_of(found_model, is_bounded=True)
     model_of(found_model)
     session = found_model.session("score.onnx", "cpu")
     # a graph may load and yet fail, or give nonsense, when it runs

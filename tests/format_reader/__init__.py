@@ -31,7 +31,8 @@ def restore(data, model=None):
     """
     archive = opened(data)
     header, name = archive.header, archive.header["content"][0]
-    shared = models.shared_of(model) if "shared" in header else None
+    is_exact = header["mode"] == "lossless"
+    shared = models.shared_of(model, is_exact) if "shared" in header else None
     learned = models.shared_of(model) if "primed" in header else None
     decoded, digest = [], hashlib.sha256()
     for block in archive.blocks:

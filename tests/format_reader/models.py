@@ -17,9 +17,14 @@ MOST_MARKED = 65536
 DTYPES = {"U16": "<u2", "I16": "<i2", "I32": "<i4", "I64": "<i8"}
 
 
-def shared_of(model):
-    """Arrays and words of a bundle's member for text."""
-    packed = zipfile.ZipFile(io.BytesIO(model)).read("members/0/codec.safetensors.xz")
+def shared_of(model, is_exact=False):
+    """Arrays and words of a bundle's member for text, exact or not, or for pictures."""
+    stored = zipfile.ZipFile(io.BytesIO(model))
+    name = "members/0/codec.safetensors.xz"
+    of_exact = "members/0/exact.safetensors.xz"
+    if is_exact and of_exact in stored.namelist():
+        name = of_exact
+    packed = stored.read(name)
     raw = lzma.decompress(packed)
     size = int.from_bytes(raw[:8], "little")
     head, data = json.loads(raw[8 : 8 + size]), raw[8 + size :]
