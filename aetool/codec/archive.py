@@ -76,9 +76,9 @@ class Decoder:
         so that it can travel from a worker.
 
         stored: a block whose payload was compared with its digest; an error in its place is
-        returned as it is. A block that does not decode with the students' usual arithmetic is
-        decoded again by their reference. ledger: collects the bits that each value took, and is
-        emptied before a second decoding; None: they are not counted.
+        returned as it is. A block that does not decode with the usual arithmetic of the students,
+        which is of floats, is decoded again in whole numbers. ledger: collects the bits that each
+        value took, and is emptied before a second decoding; None: they are not counted.
         """
         if isinstance(stored, ArchiveError):
             return stored
@@ -284,9 +284,9 @@ class Archive:
         return self.rows
 
     def choose(self, columns: Sequence[str]) -> None:
-        """Restore only the columns of these names, in this order, in slices and `to_pandas`.
-        ParamError for a name that is not there, or an archive of no table. Decompressing to a file
-        does not look at it."""
+        """Restore only the columns of these names, at least one, in this order, in slices and
+        `to_pandas`. ParamError for a name that is not there, or an archive of no table; that there
+        is a name is not checked. Decompressing to a file does not look at it."""
         self.content.places(self, columns)
         self.columns = list(columns)
 
@@ -441,7 +441,8 @@ class Archive:
 
         A damaged block raises ArchiveError, or, if lenient, is left out and noted in `lost`. Where
         all rows are read and none was lost, ArchiveError at the end unless the digest of all blocks
-        is the stored one; of a content whose bytes are hashed, `pieces` compares that.
+        is the stored one; of a content whose bytes are hashed, `pieces` compares that. BundleError
+        where a model is needed to decode blocks and not there.
         """
         if isinstance(self.content, Parts):
             yield from indexes.blocks(self, first, last)
@@ -479,8 +480,10 @@ class Archive:
     def costs(self, wanted: Sequence[int] | None = None) -> Iterator[tuple[Block, Costs]]:
         """Yield blocks, each with the bits that its records take, column by column; a few threads
         decode ahead. wanted: the numbers of the blocks, from 0, in the order in which they are
-        yielded (of an index they always ascend); None: all. DataError for a content whose costs
-        cannot be told by record; ArchiveError for a damaged block, also if lenient."""
+        yielded (of an index they always ascend); None: all. IndexError for a number that is not
+        there; of an index it is passed over, and an archive in one piece has one block by whatever
+        number. DataError for a content whose costs cannot be told by record; ArchiveError for a
+        damaged block, also if lenient."""
         if isinstance(self.content, Parts):
             yield from indexes.costs(self, wanted)
             return
@@ -554,10 +557,12 @@ class Archive:
         """Restore records first:last block by block: yields text, columns, pictures or files; of
         some contents, as text, what stands before the records is a first piece of its own.
 
-        wanted: the names of the columns to restore of a table; None: all. Where all is restored and
-        no part was lost, a content whose bytes are hashed is compared with the stored SHA-256:
-        ArchiveError, behind the last piece, where they differ. ArchiveError, too, once more than
-        `max_output` bytes came back, and for a damaged block unless lenient.
+        wanted: the names of the columns to restore of a table, at least one; None: all; ParamError
+        for one that is not there. Where all is restored and no part was lost, a content whose bytes
+        are hashed is compared with the stored SHA-256: ArchiveError, behind the last piece, where
+        they differ. ArchiveError, too, once more than `max_output` bytes came back, and for a
+        damaged block unless lenient; BundleError where a model is needed and not there; DataError
+        for a part of arrays that have no common rows.
         """
         digest = hashlib.sha256()
         size = 0
@@ -630,7 +635,7 @@ class Archive:
         by name.
 
         ParamError for a number in place of a:b, or a step other than 1; DataError for a content
-        that is nothing but bytes.
+        that is nothing but bytes; other errors as of `pieces`.
         """
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise ParamError(
@@ -641,7 +646,8 @@ class Archive:
 
     def to_pandas(self) -> pd.DataFrame:
         """Restore all records of a table as a DataFrame, with the dtypes that the source had; only
-        the chosen columns, if there are such. Of other contents what `archive[:]` returns."""
+        the chosen columns, if there are such. Of other contents what `archive[:]` returns, with its
+        errors."""
         frame: pd.DataFrame = self._frame(0, self.rows)
         return frame
 

@@ -48,7 +48,7 @@ def bins_of(r: Int, most: int) -> tuple[Int, Int]:
 
 def _histogram(r: Int) -> tuple[Int, Int]:
     """(the different residuals, ascending; how often each occurs), (cells,) int64 each. r: (n,),
-    the residuals, at least one."""
+    the residuals, what a prediction leaves of values, at least one."""
     low = int(r.min())
     high = int(r.max())
     if high - low >= 4 * len(r):

@@ -98,7 +98,8 @@ def encode(
     """Encode the columns of a block; returns (8-byte digest of the content, payload, hints for the
     next block).
 
-    coded: the columns as streams and blobs, each with other ways to encode it. rows: cells of each
+    coded: the columns as streams and blobs, each with other ways to encode it, of which the
+    smallest is taken, but with a shared model or students always the first. rows: cells of each
     column. words: JSON to store beside the columns. effort: how far to search; one that asks for it
     (also_usual) is tried beside the default one, and what takes fewest bytes is kept. hints: those
     that the block before returned. shared: what the archive's model knows of the columns. period:
@@ -557,8 +558,9 @@ def _plan_or_none(stored: Json) -> Plan | None:
 
 def _coder(plan: Plan) -> str:
     """The name of the coder of a plan's stream, as shown to users, the first that fits: "lzma" of
-    packed values, "student" by its features, by its transform such as "difference" or "key",
-    "numeric" if a bin holds several numbers, "parent" by its features, "order-0"."""
+    packed values; "student" if a network's verdict is among its features; by its transform such as
+    "difference" or "key"; "numeric" if a bin holds several numbers; "parent" if a feature looks at
+    another stream; else "order-0"."""
     if plan.packed is not None:
         return "lzma"
     kinds = {type(feature) for feature in plan.features}

@@ -30,7 +30,7 @@ def decode(
     the range seen in training, which stands for columns that are not in it. device: what runs the
     model: auto, cpu, cuda or cuda:<n>. condition: (rows, conditions) in user units, for a model
     that decodes given a condition; else None. ParamError if it is None and the model needs one, or
-    there is no such device.
+    there is no such device; DataError as of `codes_for`.
     """
     records = decoded(model, code, device, condition)["x_hat"]
     if model.schema is None:

@@ -37,8 +37,9 @@ def read(cells: Sequence[bytes]) -> tuple[Doubles, Mask, bool]:
     """Read cells as floats: (numbers, (n,) bool: which cells are just what `written` writes of
     their number, whether whole numbers have no point).
 
-    cells: n texts as bytes. A cell that is no finite number has the number 0, without an error.
-    Whole numbers have no point if more cells are then written as they are.
+    cells: n texts as bytes. A cell that Python's float does not read, or not as a finite number,
+    has the number 0, without an error. Whole numbers have no point if more cells are then written
+    as they are.
     """
     # every byte a character, so that a text is the cell's and no other's
     texts = [cell.decode("latin-1") for cell in cells]

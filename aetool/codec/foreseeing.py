@@ -81,9 +81,9 @@ def _ways(cells: TextCells, bound: Fraction | None) -> list[Meta]:
 
 
 def _may_be_levels(cells: TextCells) -> bool:
-    """Whether a column's cells are so long, at least LEAST_LONG bytes on average, and each comes
-    so often, LEAST_REPEATED times on average, that their ranks among each other may take fewer
-    bits. False for more than MOST_LEVELS different ones."""
+    """Whether a column's cells are so long, at least LEAST_LONG bytes on average, and each comes so
+    often, LEAST_REPEATED times on average, that numbers of the different ones may take fewer bits.
+    False for more than MOST_LEVELS different ones."""
     length = cells.stop - cells.start
     if length.mean() < LEAST_LONG:
         return False
@@ -138,8 +138,9 @@ def _symbols(plan: Plan, stream: Stream, known: Known) -> rans.U16:
 
 def _widened(meta: Meta, cells: TextCells) -> Meta:
     """A column's meta in a form that can also store the cells of other files: in place of one of
-    levels a new one with the MOST_LEVELS most frequent cells, in the order of `_levels`; of a
-    pattern a copy with a kind for odd cells; any other is returned as it is."""
+    levels, the different cells, a new one with the MOST_LEVELS most frequent, in the order of
+    `_levels`; of a pattern, such as numbers, a copy with a kind for odd cells, which are none; any
+    other is returned as it is."""
     if isinstance(meta, LevelMeta):
         return LevelMeta(levels=_levels(cells))
     # another file may have cells of another pattern

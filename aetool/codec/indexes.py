@@ -64,7 +64,8 @@ def part(index: Archive, content: Parts, number: int) -> Archive:
     """Open part `number`, from 0, of an index. ArchiveError where its file is missing or damaged,
     or is not the one that the index was written for; if lenient, a damaged archive that is no index
     is taken whichever it is, its `lost` saying what is missing. DataError where the index came
-    through a pipe. content: the index's. The caller closes it."""
+    through a pipe, IndexError for a number of no part. content: the index's. The caller closes it.
+    """
     known = content.parts[number]
     opened = index.beside(known.file)
     has_its_size = (opened.rows, opened.reader.size) == (known.rows, known.size)

@@ -176,9 +176,9 @@ def classes_of_symbols(edges: Int, alphabet: int) -> U8:
 
 def feature_of(feature: Feature, stream: Stream, known: Known) -> tuple[U32, int]:
     """Compute a Verdict, OtherValue, OtherSymbol or Unchanged, features of other streams or of the
-    student, as part of a context: ((n,) its value for each row in which the stream has one, how
-    many different values it can have). AssertionError for another feature, ArchiveError if the
-    feature asks for a stream or a student that is not there."""
+    student, a network, as part of a context: ((n,) uint32, its value, from 0, for each row in which
+    the stream has one; how many values it can have). AssertionError for another feature,
+    ArchiveError if the feature asks for a stream or a student that is not there."""
     if isinstance(feature, Verdict):
         verdicts = where_present(_student(known), stream)
         return verdicts.astype(np.uint32), MAX_CLASSES
@@ -229,8 +229,9 @@ def forward(
     known: Known,
     prime: Counts = None,
 ) -> Pushed:
-    """Make a stream ready for the entropy coder, by its plan, and add the stream to `known`. prime:
-    as of `contexts`, with its errors."""
+    """Make a stream ready for the entropy coder, by its plan, and add the stream to `known`, the
+    streams before it. prime: counts that frequency tables begin with, as of `contexts`, with its
+    errors."""
     if plan.packed is not None:
         _know(plan, stream, known)
         raw = stream.squeezed or squeezed(plan.packed, stream.values)
@@ -298,9 +299,10 @@ def encode(
     known: Known,
     prime: Counts = None,
 ) -> bytes:
-    """Encode a stream by its plan, and add it to `known`; prime: as of `contexts`, with its errors.
-    Returns the squeezed bytes if the plan packs; b"" if all symbols are the usual one and take no
-    raw bits; else varint length of rANS, rANS, raw bits."""
+    """Encode a stream by its plan, and add it to `known`, the streams before it; prime: counts that
+    frequency tables begin with, as of `contexts`, with its errors. Returns the squeezed bytes if
+    the plan packs; b"" if all symbols are the plan's usual one and take no raw bits; else varint
+    length of rANS, rANS, raw bits."""
     pushed = forward(plan, stream, known, prime)
     if pushed.usual:
         return b""
@@ -564,9 +566,10 @@ def decode(
     account: Account | None = None,
 ) -> Int:
     """Decode the `count` values of a stream, (count,) int64, by its plan, and add the stream to
-    `known`. source: of its bytes. stream: present says in which rows; its values are set. prime: as
-    of `contexts`. account: collects the bits of the values; None: nobody does. ArchiveError for
-    data that are damaged, or a plan that does not fit the block."""
+    `known`. source: of its bytes. stream: present says in which rows; its values are set. prime:
+    counts that frequency tables begin with, as of `contexts`. account: collects the bits of the
+    values; None: nobody does. ArchiveError for data that are damaged, or a plan that does not fit
+    the block."""
     if plan.packed is not None:
         if isinstance(source, Joined):
             raise ArchiveError("damaged: a column's plan is not for so small a block")

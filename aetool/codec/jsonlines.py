@@ -196,8 +196,8 @@ def _column(rows: list[int], values: list[bytes], count: int) -> Coded:
 
 
 def has_record(line: bytes) -> bool:
-    """Whether something stands on a line but blanks, a byte-order mark, or a bracket or comma of a
-    list of objects that is written an object a line."""
+    """Whether something stands on a line but blanks, a byte-order mark, or one bracket or comma, or
+    [], of a list of objects that is written an object a line."""
     return line.removeprefix(BOM).strip() not in AROUND_RECORDS
 
 
@@ -249,8 +249,9 @@ def _unquoted(text: bytes) -> str:
 
 
 def values_by_key(line: bytes) -> dict[str, list[str]]:
-    """The values of a line of JSON by key, as `key_text` has it, a list for each, in their order;
-    texts without their quotes."""
+    """The values of a line of JSON, as `cut` finds them, by the key that stands last before each,
+    as `key_text` has it, at whatever depth: a list for each, in their order; texts without their
+    quotes, numbers as they are written."""
     frame, line_values = cut(line)
     columns = columns_of(frame)
     by_key: dict[str, list[str]] = {}

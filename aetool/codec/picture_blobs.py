@@ -390,9 +390,9 @@ def _tried(
     most: int,
     learned: State | None,
 ) -> _Tried:
-    """Code pictures, (n, channels, height, width), in one way. most: the largest value that they
-    may have; learned: the state of a model to begin in, of the same preset, which is copied; None:
-    a fresh one."""
+    """Code pictures, (n, channels, height, width), in one way. preset: the coder's contexts; most:
+    the largest value that pictures may have; learned: the state of a model to begin in, of the same
+    preset, which is copied; None: a fresh one."""
     planes, largest = way.planes(pictures, most)
     bits = picture_coding.bits_for(planes.size)
     if learned is None:
@@ -524,8 +524,9 @@ def _first_state(
 ) -> tuple[State, int]:
     """(the state in which a decoder begins, a new one; the offset at which the blob goes on). at:
     the offset of the byte that has the size of the coder's tables, if there is one; number: of the
-    preset, which is known. primed: the state is the model's, in tables of another size if grown.
-    ArchiveError for a size that is not allowed, or without the model; IndexError for no byte."""
+    preset, a choice of contexts, which is known. primed: the state is the model's, in tables of
+    another size if grown. ArchiveError for a size that is not allowed, or without the model;
+    IndexError for no byte."""
     bits = picture_models.BITS
     least = picture_coding.LEAST_BITS
     if primed:
@@ -561,8 +562,8 @@ def check(shape: Sequence[int]) -> None:
 
 
 def _learned(model: PictureModel | None, number: int) -> State:
-    """The state that a model has learned with the preset of this number, not a copy; ArchiveError
-    if there is no model, or none with this preset."""
+    """The state that a model has learned with the preset, the choice of contexts, of this number,
+    not a copy; ArchiveError if there is no model, or none with this preset."""
     state = None
     if model is not None:
         state = model.states.get(number)

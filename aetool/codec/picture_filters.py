@@ -130,15 +130,17 @@ class Filter:
         return count
 
     def to_bytes(self) -> bytes:
-        """The filter as `read_one` reads it: a byte, 1 or 2, how far away neighbours are; varint of
-        how many bytes follow; the packed corrections."""
+        """The filter as `_read_one` reads it: a byte, 1 or 2, how far away neighbours are; varint
+        of how many bytes follow; the packed corrections."""
         away = 1 if self.neighbours == NEAR else 2
         packed = pack(self.tables.tobytes(), binary=True)
         return bytes([away]) + varint(len(packed)) + packed
 
     def apply(self, planes: Planes, restored: Planes, scale: Scale) -> Planes:
-        """Correct planes; returns new ones. restored: as they were before any filter, from which
-        nothing is taken further off than the bound: within that lay the original value."""
+        """Correct planes, (n, planes, height, width), which earlier filters may have changed;
+        returns new ones. restored: the planes as they were before any filter: no value is taken
+        further from that than the bound, within which the original lies, or out of 0 .. most.
+        scale: the bound and the largest value."""
         filtered = np.empty_like(planes)
         count, of_one, height, width = planes.shape
         at_once = VALUES_AT_ONCE // (height * width)
@@ -200,7 +202,8 @@ class Filter:
 
 def applied(filters: Sequence[Filter], restored: Planes, scale: Scale) -> Planes:
     """Correct restored planes by filters, one after another; returns new planes, of which no value
-    is further from the restored one than the bound, or above the largest there is."""
+    is further from the restored one than the bound, or above the largest there is; without filters
+    `restored` itself."""
     planes = restored
     for one in filters:
         planes = one.apply(planes, restored, scale)
@@ -253,10 +256,11 @@ def worth_it(
     scale: Scale,
     code_bytes: int,
 ) -> tuple[list[Filter], Planes]:
-    """Learn filters for restored planes where the original ones are known: (the filters, the planes
-    that they make of the restored ones). No more than save more bytes than they take; none, and the
-    restored planes, where already the first would not. code_bytes: how many bytes the pictures take
-    without filters."""
+    """Learn filters for restored planes where the original ones are known: (the filters, at most
+    MOST_PASSES, the planes that they make of the restored ones). One more is taken as long as it
+    lessens the squared error, but not to 0, and that is worth more bytes than the filter takes:
+    WORTH_OF_DECIBEL of code_bytes for each dB. If not even the first is, ([], restored).
+    code_bytes: how many bytes the pictures take without filters."""
     filters: list[Filter] = []
     planes = restored
     error = _squared_error(restored, original)
@@ -309,8 +313,9 @@ def _learned(planes: Planes, original: Planes, scale: Scale) -> Iterator[Filter]
 
 
 def _tables_of(values: Plane, original: Plane, scale: Scale) -> tuple[Tables, Tables]:
-    """Corrections of one plane for FAR neighbours, and for NEAR ones, (CLASSES, columns) each.
-    values: as they are, (n, height, width); original: as they should be, of the same shape."""
+    """Corrections of one plane for FAR neighbours, and for NEAR ones, (CLASSES, columns) int8 each;
+    0 for a class of fewer than FEWEST_TAUGHT values. values: as they are, (n, height, width);
+    original: as they should be, of the same shape."""
     far = np.zeros((CLASSES, 1 + FAR * DIFFERENCES), np.int8)
     near = np.zeros((CLASSES, 1 + NEAR * DIFFERENCES), np.int8)
     wanted = original.astype(np.int64) - values
@@ -381,8 +386,9 @@ class _Equations:
         return cls(gram, moments)
 
     def solved(self, neighbours: int, scale: Scale) -> Tables:
-        """(1 + neighbours * DIFFERENCES,): the corrections of the nearest neighbours alone, in
-        units of step / 256, those of the middle class of differences 0."""
+        """(1 + neighbours * DIFFERENCES,) int8: the corrections of the nearest neighbours alone,
+        NEAR or FAR of them, in units of step / 256, -LARGEST .. LARGEST; those of the middle class
+        of differences are 0."""
         count = 1 + neighbours * DIFFERENCES
         is_free = np.ones(count, np.bool_)
         # with all classes of a neighbour free, each sum could be had in many ways

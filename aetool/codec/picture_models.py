@@ -66,7 +66,7 @@ def to_bytes(model: PictureModel) -> bytes:
 
 def from_bytes(data: bytes, name: str) -> PictureModel:
     """The model of pictures that `to_bytes` wrote; BundleError if it is damaged, too large, or of
-    presets that are not known here. name: of the bundle, for messages."""
+    presets, choices of contexts, that are not known here. name: of the bundle, for messages."""
     with sensible(name):
         arrays, words = unpacked(data)
         model = PictureModel()

@@ -39,7 +39,7 @@ def encode(
     filtered: bool = False,
 ) -> Encoded:
     """Encode pictures, (n, channels, height, width) of uint8 or uint16, not empty, as a block,
-    whose errors, if there are any, stand under the name "pixels", in levels.
+    whose errors, if there are any, stand under the name "pixels", in levels, steps of a value.
 
     effort: how far to search; hints: of the block before, for pictures that become columns. words:
     JSON by name to store beside them, to which their shape is added, in a copy; model: what has
@@ -86,8 +86,8 @@ def encode(
 
 def near(pixels: Pixels, restored: Pixels, bound: int) -> bool:
     """Whether restored pictures have the shape and the type of the original ones, in the machine's
-    order of bytes, and each value is at most `bound` levels off. pixels: the original ones, (n,
-    channels, height, width)."""
+    order of bytes, and each value is at most `bound` levels, steps of a value, off. pixels: the
+    original ones, (n, channels, height, width)."""
     if restored.shape != pixels.shape:
         return False
     if restored.dtype != pixels.dtype.newbyteorder("="):
@@ -97,8 +97,9 @@ def near(pixels: Pixels, restored: Pixels, bound: int) -> bool:
 
 
 def _errors(pixels: Pixels, restored: Pixels) -> tuple[float, float]:
-    """(the largest error, the sum of squared errors) of restored pictures, in levels. pixels: the
-    original ones; both (n, channels, height, width), each picture with at least one value."""
+    """(the largest error, the sum of squared errors) of restored pictures, in levels, steps of a
+    value, and their squares. pixels: the original ones; both (n, channels, height, width), each
+    picture with at least one value."""
     if restored is pixels:
         return 0.0, 0.0
     largest = 0

@@ -183,8 +183,8 @@ def _renumbered_features(
     features: Sequence[Feature], numbers: dict[int, int]
 ) -> tuple[Feature, ...]:
     """The features with their streams renumbered, those of streams that are not in `numbers` left
-    out, those that look at no other stream as they are, but a Verdict, of a student, is left out.
-    numbers: old number to new."""
+    out, those that look at no other stream as they are, but a Verdict, which is of a network for
+    one stream alone, is left out. numbers: old number to new."""
     kept: list[Feature] = []
     for feature in features:
         if isinstance(feature, OwnSymbol | Repeat | Seen):
@@ -300,8 +300,9 @@ class Planner:
 
     def _as_hinted(self, hint: Plan, stream: Stream, is_like: bool) -> Plan:
         """The plan for a stream with the transform and the features of another plan, hint, and bins
-        of its own. is_like: whether that is of another column of this block; else it is of the
-        block before, and is returned as it is where the effort reuses and its bins still hold."""
+        of its own. is_like: whether that is of another column of this block: without features its
+        strength is chosen anew. Else it is of the block before, and is returned as it is where the
+        effort reuses and its bins still hold; the values may also be packed, as of `_squeezed`."""
         transformed = Plan(
             transform=hint.transform,
             of=hint.of,
@@ -328,8 +329,9 @@ class Planner:
 
     def _with_bins(self, plan: Plan, r: Int, complete: bool | None = None) -> Plan:
         """A copy of the plan with the bins, at most effort.bins, that suit its residuals r, (n,),
-        best. complete: whether every residual of the stream lies in a bin, so that no symbol is for
-        those outside, which must be true of r; None: as the planner says."""
+        best: what its transform leaves of the values, at least one. complete: whether every
+        residual of the stream lies in a bin, so that no symbol is for those outside, which must be
+        true of r; None: as the planner says."""
         start, width = bins_of(r, self.effort.bins)
         if complete is None:
             complete = self.complete
@@ -393,7 +395,8 @@ class Planner:
 
     def _search(self, stream: Stream) -> Plan:
         """Search the plan for a stream, of at least one value, of which nothing is known
-        beforehand. Adds to `promised` what it saves by a combination or keys."""
+        beforehand. Adds to `promised` what it saves by a combination or keys, in bits; may set
+        stream.squeezed, as `_squeezed` does."""
         rows = sample_rows(len(stream.values), self.effort.sample)
         parents = self._parents(stream)
         choices = self._transformed(stream, rows, parents)
@@ -648,8 +651,8 @@ class Planner:
 
 
 def _still_holds(plan: Plan, r: Int) -> bool:
-    """Whether a plan's bins still hold these residuals, (n,): all but at most one in FEW, or all of
-    them if the plan can store no others."""
+    """Whether a plan's bins still hold these residuals, r, (n,), what its transform leaves of the
+    values: all but at most one in FEW, or all of them if the plan can store no others."""
     symbols = integers.symbols_of(plan, r)
     outside = int((symbols == plan.bins).sum())
     if plan.complete:

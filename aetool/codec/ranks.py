@@ -127,10 +127,10 @@ def _offer_book(group: _Group, effort: planning.Effort) -> None:
 
 
 def _candidate(column: Coded) -> _Candidate | None:
-    """The column as a candidate for ranks; None if it is no column of numbers or levels, it has no
-    numbers at all, its cells are not there (Coded.cells), fewer than FEWEST or more than MOST of
-    them differ, or more than half as many as it has rows, or if its numbers fill their range, see
-    `_is_dense`."""
+    """The column as a candidate for ranks, places of its cells in a sorted dictionary; None if it
+    is no column of numbers or levels (different texts), it has no numbers at all, its cells are not
+    there (Coded.cells), fewer than FEWEST or more than MOST of them differ, or more than half as
+    many as it has rows, or if its numbers fill their range, see `_is_dense`."""
     if not isinstance(column.meta, NumberMeta | LevelMeta):
         return None
     # without cells it is not to be stored in another way

@@ -276,7 +276,8 @@ def tables(counts: Int, c: Contexts) -> Int:
 
 def epochs(n: int, lanes: int) -> list[tuple[int, int]]:
     """(first step, step behind the last) of each epoch, within which frequency tables stay the
-    same, of n symbols in so many lanes; a step codes a symbol of each lane. [] for no symbols."""
+    same, of n symbols in so many lanes, runs into which they are cut; a step codes a symbol of each
+    lane. [] for no symbols."""
     steps = _steps(n, lanes)
     cut = []
     begin = 0
@@ -393,8 +394,9 @@ def cost(pairs: U32) -> float:
 
 
 def push(pairs: U32, lanes: int = 1) -> bytes:
-    """Encode symbols as bytes: the u32 state of each lane, then words of u16, little-endian.
-    pairs: (n,), as `forward` returns them for as many lanes, 1 .. MAX_LANES."""
+    """Encode symbols as bytes: the u32 state of each lane, a run of the symbols with a coder of its
+    own, then words of u16, little-endian. pairs: (n,), as `forward` returns them for as many lanes,
+    1 .. MAX_LANES."""
     n = len(pairs)
     if kernel.C is not None:
         # a symbol gives away a word at most
@@ -441,10 +443,10 @@ class Chain:
         self.state = np.frombuffer(data, "<u4", lanes).copy()
 
     def decode(self, n: int, base: U32 | None, c: Contexts) -> U16:
-        """Decode the n symbols of the next stream, (n,), and drop their bytes. base: (n,), the part
-        of each context that is known ahead; None: 0. c: how tables are chosen. ArchiveError if the
-        bytes end too early, c or contexts are out of range, or c looks for repeats in several
-        lanes."""
+        """Decode the n symbols of the next stream, (n,) uint16, and drop their bytes. base: (n,),
+        the part of each context that is known ahead; None: 0. c: how tables are chosen.
+        ArchiveError if the bytes end too early, c or contexts are out of range, or c looks for
+        repeats and there are several lanes, runs of symbols coded in turn."""
         out = np.empty(n, dtype=np.uint16)
         c.check()
         # the base says all of a context but its first feature

@@ -298,8 +298,8 @@ def _block(
     hints: Hints,
 ) -> Encoded:
     """Encode columns as a block, by the layout's effort. rows: how many each column has; words: the
-    block's JSON beside its columns, "own" in it where the knowledge of a shared model and students
-    is not for these columns; hints: as of `encode`."""
+    block's JSON beside its columns, "own" in it where what a shared model knows, and students, the
+    networks that predict columns, are not for these columns; hints: as of `encode`."""
     shared = layout.shared
     taught_students = layout.students
     if "own" in words:

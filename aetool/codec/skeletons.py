@@ -113,8 +113,9 @@ def _split(cells: list[bytes], effort: planning.Effort) -> Coded | None:
 
 @sensible()
 def decode(column: Decoded) -> Spans:
-    """The cells of a decoded column, of PartsMeta, that was stored as skeletons and parts, row by
-    row; ArchiveError if it is damaged, or has more text than a block may have."""
+    """The cells of a decoded column, of PartsMeta, that was stored as skeletons, with a mark for
+    each part, and these parts, row by row; ArchiveError if it is damaged, or has more text than a
+    block may have."""
     rows = len(column.kinds)
     blob = column.blobs[0]
     count, at = read_varint(blob, 0)

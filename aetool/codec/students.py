@@ -131,9 +131,9 @@ class Students:
 
 
 def _with_verdict(plan: Plan) -> list[Plan]:
-    """Copies of the plan to try, four, of which some may be equal: with a student's verdict as the
-    only feature, beside the plan's feature of the stream's own symbol, its first feature of another
-    kind, or both. Features of repeats are left out."""
+    """Copies of the plan to try, four, of which some may be equal: with the verdict of a network,
+    the student, as the only feature, beside the plan's feature of the stream's own symbol, its
+    first feature of another kind, or both. Features of repeats are left out."""
     owns: list[Feature] = []
     parents: list[Feature] = []
     for feature in plan.features:

@@ -203,9 +203,9 @@ def as_decimals(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
 
 def by_own_decimals(cells: ParsedCells, meta: NumberMeta, bound: Fraction) -> Coded:
     """Encode a column as plain decimals, as `as_decimals` does within this bound, with the special
-    cells and the affixes of a shared model's meta: the decimals, the form and the step are those of
-    the column itself, so that its numbers are written with as many digits as without a model. The
-    meta's own where no cell is a plain decimal."""
+    cells (texts named there) and the affixes (texts around numbers) of a shared model's meta: the
+    decimals, the form and the step are those of the column itself, so that its numbers are written
+    with as many digits as without a model. The meta's own where no cell is a plain decimal."""
     form = cells.form
     # without a number there is nothing to scale, and the meta need only say what it is like
     if (form >= 0).any():

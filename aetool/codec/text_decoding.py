@@ -20,9 +20,9 @@ from aetool.model import Int
 
 @sensible()
 def decode(column: Decoded) -> Spans:
-    """The text of each row of a decoded column that is stored as texts, levels, numbers, digits or
-    dates; ArchiveError if it is damaged, or its meta is another, also one of ranks or skeletons,
-    which `ranks.cells_of` reads."""
+    """The text of each row of a decoded column that is stored as texts, levels (numbers of the
+    different texts), numbers, floats, digits or dates; ArchiveError if it is damaged, or its meta
+    is another, also RankMeta or PartsMeta, which `ranks.cells_of` reads."""
     meta = column.meta
     if isinstance(meta, TextMeta):
         rows = len(column.kinds)

@@ -57,8 +57,9 @@ def residuals(plan: Plan, stream: Stream, known: Known) -> Int:
 
 
 def restore(plan: Plan, r: Int, stream: Stream, known: Known) -> Int:
-    """The inverse of `residuals`: the values of a stream, (n,) int64, from its residuals r, (n,).
-    stream: only its mask, `present`, is read. ArchiveError as of `residuals`."""
+    """The inverse of `residuals`: the values of a stream, (n,) int64, from its residuals r, (n,),
+    what the plan's transform leaves of them; without a transform r itself. stream: only its mask,
+    `present`, is read. ArchiveError as of `residuals`."""
     transform = plan.transform
     if transform is Transform.DIFFERENCE:
         return _sums(r)

@@ -50,7 +50,7 @@ class Reader:
     lost: for a recovering reader, a line for each part that is missing; unsealed: whether no part
     is missing, but only the digest of all that is restored can tell that they are undamaged.
     DataError if the file cannot be opened, NoArchiveError if it is no archive, ArchiveError if it
-    is damaged or of another version of the format.
+    is damaged or of another version of the format, OSError if reading it fails.
     """
 
     def __init__(self, path: Path, name: str = "") -> None:
@@ -106,8 +106,8 @@ class Reader:
     def block(self, index: int) -> StoredBlock:
         """Read the block at place `index`, from 0, of `blocks` (an archive of one piece has only
         one, whatever is asked for); ArchiveError, which does not name the file, unless head, place
-        and payload are those that its digest was made of, IndexError for a block that there is
-        not."""
+        and payload are those that its digest was made of, IndexError for a block that there is not,
+        OSError if the file cannot be read."""
         if self._only_block is not None:
             return self._only_block
         try:

@@ -41,8 +41,9 @@ KNOWN: dict[tuple[str, int], type[Content]] = {
 
 def of_header(header: dict[str, Json]) -> Content:
     """The content that an archive's header describes: its "content" is [kind, version], the rest is
-    read by the class of that kind. ArchiveError for a kind or version that is not in KNOWN;
-    KeyError, TypeError or ValueError where the header lacks a part or has a wrong one."""
+    read by the class of that kind. ArchiveError for a kind or version that is not in KNOWN, or a
+    damaged schema or array; KeyError, TypeError, ValueError, AttributeError or OverflowError where
+    the header lacks a part or has a wrong one."""
     name, version = header["content"]
     known = KNOWN.get((str(name), int(version)))
     if known is None:

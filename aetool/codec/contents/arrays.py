@@ -458,8 +458,9 @@ class ArrayContent(Content):
         wanted: Sequence[str] | None = None,
     ) -> None:
         """Write rows first:last of all arrays to `file`, as an .npy or .npz file, as the source
-        was. ParamError if names are wanted; ArchiveError if the archive has not the rows of its
-        arrays, DataError for a part of arrays that have no common rows."""
+        was; of a lenient archive those rows that could be read. ParamError if names are wanted;
+        ArchiveError if the archive has not the rows of its arrays, unless it is lenient, DataError
+        for a part of arrays that have no common rows."""
         self._check_rows(archive)
         pieces = archive.pieces(first, last, wanted)
         members = self._members(archive, pieces, last - first)
@@ -577,8 +578,9 @@ class ArrayContent(Content):
         last: int,
     ) -> pd.DataFrame | Array | Json:
         """Rows first:last in memory: joint arrays as a DataFrame, a single one as an array, else a
-        dictionary of arrays by name. ArchiveError if the archive has not the rows of its arrays,
-        DataError for a part of arrays that have no common rows."""
+        dictionary of arrays by name; of a lenient archive those rows that could be read.
+        ArchiveError if the archive has not the rows of its arrays, unless it is lenient, DataError
+        for a part of arrays that have no common rows."""
         self._check_rows(archive)
         pieces = archive.pieces(first, last)
         members = self._members(archive, pieces, last - first)

@@ -321,7 +321,7 @@ class ArrowContent(Content):
 
     def reader(self, archive: Archive) -> BatchCoder:
         """The coder that decodes the archive's blocks, with the dictionaries of the archive, which
-        the first call reads into `dictionaries`."""
+        the first call reads into `dictionaries`. ArchiveError if they are damaged."""
         sections = archive.reader.sections
         # read once, when the first block is decoded
         if DICTIONARIES in sections and not self.dictionaries.of:

@@ -184,7 +184,7 @@ def content_of(path: Path, name: str, format: dict[str, Json]) -> InTypes:
     """Open a file of arrays or a Parquet or Arrow table as a content of its own types. name: the
     file's, for messages; format: what the archive says of it, which goes before what the file says.
     Raises UnsuitedError where the file cannot be read, or has a type that tables or arrays cannot
-    hold."""
+    hold; OSError where a table cannot be opened at all."""
     if format["format"] in ARRAYS:
         arrays = array_files.open_arrays(path, name)
         pixels = pixels_of(arrays)

@@ -293,9 +293,10 @@ class BoundedFolder(Folder):
         )
 
     def facts_of(self, item: list[Picture]) -> dict[str, Json]:
-        """How many files are stored exactly all the same, as they have no levels:
-        {"stored_exactly": {what: count}}, what as in "files" (stored as bytes), "of two colours" or
-        "with a palette", of all items up to this one; {} if there are none."""
+        """How many files are stored exactly all the same, as they have no levels (steps of a pixel
+        value): {"stored_exactly": {what: count}}, what as in "files" (stored as bytes), "of two
+        colours" or "with a palette", of all items up to this one; {} if there are none. To be
+        called once for each item, in order."""
         first = item[0]
         kind = LEVELLESS.get(first.mode)
         if first.pixels is None:
@@ -319,7 +320,7 @@ class FilteredFolder(BoundedFolder):
 
 def _folders_of(header: dict[str, Json]) -> dict[str, int]:
     """The permission bits of folders by path that a header says; {} if it says none, ValueError for
-    bits below 0 or above MOST."""
+    bits below 0 or above MOST, ValueError, TypeError or AttributeError for anything else."""
     folders = {}
     for path, bits in header.get("folders", {}).items():
         mode = int(bits)

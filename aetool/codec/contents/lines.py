@@ -134,7 +134,7 @@ class JsonLines(ByteContent):
 
     def records_of(self, block: Block) -> Mask | None:
         """(rows,): which lines of a decoded block are records, as blank ones, and brackets around a
-        list, are not; None where all are."""
+        list, are not; None where all are. ArchiveError if the block is damaged."""
         found = jsonlines.have_records(block)
         return None if found.all() else found
 
@@ -232,8 +232,9 @@ class JsonLines(ByteContent):
         last: int,
         wanted: Sequence[str] | None = None,
     ) -> None:
-        """Write lines first:last to `file`. wanted: keys of the first record, None: all; ParamError
-        for any other."""
+        """Write lines first:last to `file`. wanted: keys of the first record, to which each line is
+        cut as `decode` does, None: all; ParamError for any other key, DataError or ParamError for a
+        line that cannot be read so."""
         if wanted is not None:
             self.places(archive, wanted)
         super().restore(archive, file, first, last, wanted)

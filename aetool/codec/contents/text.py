@@ -442,8 +442,9 @@ class TextTable(ByteContent):
 
     def _head(self, archive: Archive, wanted: Sequence[str] | None) -> bytes:
         """The bytes before the first record, in UTF-8. wanted: names of columns, to which the
-        header record is cut; None: all. A head that is more than a header record becomes a new
-        header record of these names. ParamError for a name that is not there, ArchiveError if the
+        header record is cut; None: all. A head without a record stays as it is; one that is more
+        than a header record becomes a new header record of these names, or only its byte-order mark
+        if the table has no header. ParamError for a name that is not there, ArchiveError if the
         header record has not the columns that the archive says."""
         head = self._whole_head(archive)
         if wanted is None:

@@ -202,7 +202,7 @@ class WholeNumbers(ColumnKind):
         """Encode stored numbers, (n,) of 64 bits; the errors that a bound caused are noted in the
         column's unit. gaps: (n,) bool, which are missing, or None; bound: the largest error, in the
         column's unit, None for exact; all are stored exactly if one of them has more digits than
-        its decimal type allows."""
+        its decimal type allows. ArchiveError for a bound that could not be kept."""
         unit = Fraction(10) ** self.scale
         grid = None
         # a number beyond its type's digits would be moved to one within
@@ -314,7 +314,8 @@ class WideDecimals(WholeNumbers):
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
         """Encode an array as one column, within the bound (in the column's unit, None for exact),
-        if all values fit 64 bits; else as a column for each limb, exactly."""
+        if all values fit 64 bits; else as a column for each limb (64 bits of each value) that is
+        needed, the lowest first, exactly. ArchiveError for a bound that could not be kept."""
         limbs, gaps = self._limbs(array)
         count = _needed(limbs)
         lowest = limbs[:, 0].copy()
@@ -348,8 +349,9 @@ class WideDecimals(WholeNumbers):
         return limbs, gaps
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
-        """The array of the next columns, as many as the first one's meta says; ArchiveError for
-        more limbs than the type has."""
+        """The array of `rows` decimals, with gaps, of the next columns, one for each limb (64 bits
+        of a value, lowest first), as many as the first one's meta says; ArchiveError for more limbs
+        than the type has, or columns of anything else."""
         column = next(columns)
         count = integer_meta(column.meta).limbs
         if count > self.limbs:

@@ -66,7 +66,8 @@ class BatchCoder:
 
     def owners(self, metas: Sequence[Meta]) -> list[int]:
         """For each column of a block, of these metas, the place, from 0, of the table's column that
-        it belongs to."""
+        it belongs to; of a damaged block that has too few or too many columns, more or fewer places
+        than columns."""
         places: list[int] = []
         for kind in self.kinds:
             # a block that is damaged may have fewer columns

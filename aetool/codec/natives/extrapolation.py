@@ -130,8 +130,8 @@ def residuals(values: Array, orders: Sequence[int]) -> Array:
 
 def restore(stored: Array, orders: Sequence[int]) -> Array:
     """The inverse of `residuals`: float32 of int32, float64 of int64, in the same shape. Whatever
-    whole numbers there are, they restore some floats. ArchiveError if this process cannot add as
-    IEEE 754 does."""
+    whole numbers there are, they restore some floats. orders: those that `residuals` was given.
+    ArchiveError if this process cannot add as IEEE 754 does."""
     _check_arithmetic()
     stored = np.ascontiguousarray(stored)
     bits = np.zeros_like(stored)
@@ -166,9 +166,9 @@ def _extrapolated(
     axis: int,
     order: int,
 ) -> Float:
-    """What the values before each tell of it, along one axis, in the shape of `rest`, float64. In
-    the first places of the axis the order is that of the values that there are; 0 in the very
-    first."""
+    """What the values before each tell of it, along one axis, in the shape of `rest`, float64: the
+    next value of the polynomial through the `order` values before, near the beginning of the axis
+    through the fewer that there are; 0 in the very first place."""
     along = np.moveaxis(rest, axis, 0)
     side = len(along)
     expected = np.zeros_like(along)
@@ -247,9 +247,10 @@ def _restore_by_fronts(
     bits: Array,
     orders: Sequence[int],
 ) -> None:
-    """Fill `bits` with those of the floats that the residuals `stored` restore; both of the same
-    shape and contiguous. Values whose places along all axes have the same sum do not depend on each
-    other: they are a front, and restored at once."""
+    """Fill `bits` with those of the floats that the residuals `stored` restore, as `residuals`
+    returned them for these orders; both of the same shape and type, int32 or int64, and contiguous.
+    Values whose places along all axes have the same sum do not depend on each other: they are a
+    front, and restored at once."""
     places = np.indices(stored.shape).reshape(stored.ndim, -1)
     axes = []
     for axis, order in enumerate(orders):
@@ -293,8 +294,9 @@ def _fronts(places: Int) -> Iterator[Int]:
 
 
 def allows(dtype: DType, orders: Sequence[int]) -> bool:
-    """Whether values of this dtype can be extrapolated by these orders, one for each axis, none
-    below 0."""
+    """Whether values of this dtype can be extrapolated by these orders, one for each axis, at least
+    one, none below 0: floats of 32 or 64 bits, by at most MOST_AXES orders, the largest of which is
+    1 to MOST_ORDER."""
     if dtype.kind != "f" or dtype.itemsize not in (4, 8):
         return False
     if len(orders) > MOST_AXES:
@@ -304,7 +306,7 @@ def allows(dtype: DType, orders: Sequence[int]) -> bool:
 
 def suits(dtype: DType, shape: Sequence[int]) -> bool:
     """Whether values of this dtype in an array of this shape may be told by their neighbours along
-    its axes: floats of 32 or 64 bits, in two axes or more, and enough of them."""
+    its axes: floats of 32 or 64 bits, in 2 to MOST_AXES axes, LEAST_VALUES of them or more."""
     if len(shape) < 2 or prod(shape) < LEAST_VALUES:
         return False
     simplest = [1] * len(shape)
@@ -312,9 +314,10 @@ def suits(dtype: DType, shape: Sequence[int]) -> bool:
 
 
 def orders_for(sample: Array) -> Orders:
-    """The orders, one for each axis, that leave the smallest residuals on a sample, in the
-    processor's byte order: those found by going from the predictor of Lorenzo, or from that of
-    twice its order, a step along one axis at a time, as long as a step helps."""
+    """The orders, one for each axis, that leave the smallest residuals on a sample, an array as of
+    `residuals`: those found by going from the predictor of Lorenzo, which is order 1 along every
+    axis, or from order 2, a step along one axis at a time, as long as a step helps. An axis of n
+    places has at most order n - 1; all are 0 if no axis has two. ArchiveError as of `residuals`."""
     part = _middle(sample)
     most = []
     for side in part.shape:
@@ -370,6 +373,6 @@ def _middle(sample: Array) -> Array:
 
 def mean_bits(stored: Array) -> float:
     """How many bits the magnitude of a residual has on average, which is about what it takes where
-    its neighbours tell of which order it is."""
+    its neighbours tell of which order it is. stored: at least one residual, of any shape."""
     _, magnitudes = np.frexp(stored.astype(np.float64))
     return float(magnitudes.mean())

@@ -261,7 +261,8 @@ class _FloatColumn:
 
     def decimals(self, kind: FloatType) -> int | None:
         """The fewest decimals that, as floats of this kind, restore more than NEARLY_ALL of the
-        plain floats bit for bit; None if no number of decimals does, of all or of a sample."""
+        plain floats bit for bit; None if no number of decimals does, of all or of a sample; 0 if no
+        float is plain."""
         plain = self.values[self.plain]
         # a thousand of them rule out most numbers of decimals
         every = max(1, len(plain) // 1024)
@@ -274,7 +275,8 @@ class _FloatColumn:
         return places
 
     def within_bound(self, decimals: int | None, bound: Fraction | None) -> Coded | None:
-        """Encode the floats within a bound; None where there is none, or it does not pay.
+        """Encode the floats within a bound; None where there is none, or it is 0 or less, or below
+        one unit of the last decimal, or keeps too few floats to pay, see `_bounded`.
 
         decimals: those that restore the floats exactly, None if none do.
         """
@@ -495,8 +497,8 @@ def _scaled(
 
 
 def _decimal(numbers: Integers, places: int, kind: FloatType) -> Floats:
-    """(n,): numbers / 10^places as floats of the dtype of `kind`: divided in float64, then rounded,
-    which gives the same bits on every machine.
+    """(n,): numbers / 10^places as floats of the dtype of `kind`, infinite where too large: divided
+    in float64, then rounded, which gives the same bits on every machine.
 
     10^places is exact in float64 up to 22 places, and a division rounds correctly (IEEE 754).
     """

@@ -222,7 +222,9 @@ def laid_out(
     rows fit into a block, and as columns the axes that take fewest bytes on a sample of the values,
     which is encoded in each way worth trying. array: the values, of the tensor's shape. bounded:
     whether columns have error bounds; a table then keeps its columns. extrapolated: whether floats
-    may be stored as residuals of what their neighbours tell; never within bounds."""
+    may be stored as residuals, how far they lie from what their neighbours tell; done where these
+    take less than LEAST_GAIN of the bytes, never within bounds or in a table of few columns. An
+    array without values gets the first layout, unmeasured."""
     lead = lead_of(len(tensor.shape))
     most = values_a_block(tensor)
     # a block has whole rows: those of one axis may be too large for it
@@ -268,8 +270,9 @@ def _smallest(
 
 
 def _may_extrapolate(tensor: Tensor) -> bool:
-    """Whether an array may be a field of floats, and so be stored as residuals: not a table, whose
-    columns are of different kinds, and not in a process that adds otherwise than others."""
+    """Whether an array may be a field of floats, and so be stored as residuals: none of fewer axes
+    or values than extrapolation.suits asks for, no table of at most ALIKE columns, which are of
+    different kinds, and none in a process whose sums are not rounded as IEEE 754 says."""
     dtype = np.dtype(tensor.dtype)
     rows_in_a_block = min(tensor.rows, rows_a_block(tensor))
     if len(tensor.shape) == 2 and tensor.shape[1] <= ALIKE:
@@ -279,8 +282,10 @@ def _may_extrapolate(tensor: Tensor) -> bool:
 
 
 def _extrapolated_sample(tensor: Tensor, array: Array) -> tuple[tuple[int, ...], Array]:
-    """(the orders by which an array's floats are best extrapolated; (rows, *row_shape), the
-    residuals that they leave of the rows in its middle). array: the values, of its shape."""
+    """(the orders by which an array's floats are best extrapolated, one for its rows and one for
+    each axis behind; (rows, *row_shape) int32 or int64, what they leave unexplained, the residuals,
+    of the rows in its middle). array: the values, of its shape. ArchiveError as of
+    extrapolation.residuals."""
     rows = SAMPLED // prod(tensor.row_shape)
     # along the rows, too, there must be something to go by
     rows = min(tensor.rows, max(rows, LEAST_ROWS))
@@ -450,7 +455,8 @@ def encode(
     bounds: Sequence[Fraction | None] = (None,),
 ) -> list[Coded]:
     """Encode rows of an array, (rows, *row_shape), in the tensor's dtype, as columns of a block:
-    tensor.columns of them, or twice as many of complex numbers.
+    tensor.columns of them, or twice as many of complex numbers, the imaginary part of each column
+    behind its real part.
 
     bounds: the largest error of each column of a table, or one for all values; None for exact. Only
     integers and real floats can have one: complex numbers, bools, moments and texts are stored
@@ -489,8 +495,8 @@ def _columns_first(tensor: Tensor, array: Array) -> Array:
 
 
 def _native(column: Array) -> Array:
-    """The values in the same shape, contiguous and in the processor's byte order; no bit is lost.
-    Without a need to change them no copy is made."""
+    """The values in the same shape, of a scalar (1,), contiguous and in the processor's byte order;
+    no bit is lost. Without a need to change them no copy is made."""
     plain = np.ascontiguousarray(column)
     if plain.dtype.isnative:
         return plain
@@ -743,8 +749,9 @@ def agree(
     bounds: Sequence[Fraction | None],
 ) -> bool:
     """Whether restored rows, (rows, *row_shape), have the source's shape and values: bit for bit,
-    or, of integers and real floats, within the bound of their column. Byte order does not matter.
-    bounds: one for each of tensor.bounds, None for exact."""
+    or, of integers and real floats, within the bound of their column; a float that is not finite
+    must come back bit for bit. Byte order does not matter. restored: of the source's dtype. bounds:
+    one for each of tensor.bounds, None for exact."""
     if source.shape != restored.shape or all(bound is None for bound in bounds):
         return same(source, restored)
     before = source.reshape(-1, tensor.bounds)
