@@ -9,6 +9,7 @@ import aetool
 from aetool import operations
 from aetool.detection import calibration
 from aetool.errors import ParamError
+from tests.test_cli import records
 from tests.test_mistakes import table
 
 
@@ -75,6 +76,25 @@ def test_flagged_among_few_says_how_small_p_can_be(few, run):
     )
     assert "at least" not in run("detect", "t.csv", "--fpr", "10%").err, "41 ranks tell 1 in 10"
     assert "at least" not in run("detect", "t.csv", "--top", "3").err
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"),
+    [(["--top", "3"], 3), (["--contamination", "5%"], 2), (["--top", "1"], 1)],
+)
+def test_a_number_that_was_asked_for_is_told_by_its_lowest_score_and_p(few, run, asked, count):
+    """Which is no threshold: it says nothing of other records."""
+    done = run("detect", "t.csv", *asked)
+    lowest = sorted(records(done.out), key=lambda record: -float(record["score"]))[-1]
+    score = f"{float(lowest['score']):.4g} bits, p {float(lowest['p']):.2g}\n"
+    of_all = f"{count} of 40 records flagged ({100 * count / 40:.3g} %): "
+    told = "the highest score, " if count == 1 else f"the {count} highest scores, down to "
+    assert of_all + told + score in done.err
+    assert "score above" not in done.err
+    run("detect", "t.csv", *asked, "--report", "r.html", "-f", "-q")
+    assert "an anomaly scores above" not in few.with_name("r.html").read_text()
+    assert "score above" in run("detect", "t.csv", "--report", "r.html", "-f").err
+    assert "an anomaly scores above" in few.with_name("r.html").read_text()
     assert run("fit", "t.csv", "-q", "-p", "pca").status == 0
     calm = run("detect", "t.csv", "-m", "t.aem", "--threshold", "1e9").err
     assert "are few" not in calm

@@ -19,7 +19,7 @@ from aetool.detection.calibration import Calibration
 from aetool.detection.shifts import Comparison
 from aetool.detection.trace import MOST_SPANS, ScoreTrace
 from aetool.report import charts, page, strips, svg
-from aetool.report.findings import ColumnRead, Finding, Group, Reason
+from aetool.report.findings import ColumnRead, Finding, Findings, Group, Reason
 from aetool.report.times import time_ticks
 from aetool.scoring import pages
 from tests.conftest import fresh
@@ -476,6 +476,59 @@ def test_groups_are_of_one_column_and_one_manner():
     assert (high.count, high.first, high.last) == (3, 3, 999)
     assert (low.count, low.first, low.last) == (2, 7, 8)
     assert len(groups) == 2 and high.highest in (3, 50, 999)
+
+
+def test_the_first_sentence_names_the_column_that_heads_the_columns_to_blame():
+    """Column b is the first reason of most, and a is named with each of them and by itself."""
+    groups = [
+        Group("b", "is higher than expected", 0, 5, 90),
+        Group("a", "is lower than expected", 3, 1, 3),
+        Group("a", "is higher than expected", 7, 2, 12),
+    ]
+    columns = [ColumnRead(name, "numbers", blamed=n) for name, n in (("c", 0), ("b", 5), ("a", 8))]
+    shown = findings_of(8, groups, columns)
+    assert [column.name for column in shown.blamed()] == ["a", "b"]
+    said = "8 of 100 records (8 %) stand out, most often "
+    assert shown.verdict() == said + "because a is higher than expected."
+    # never the first of a record's reasons
+    assert findings_of(8, groups[:1], columns).verdict() == said + "named is a."
+    # as of pictures, of which no column is named
+    assert findings_of(8, groups, []).verdict() == said + "because b is higher than expected."
+    assert findings_of(8, [], []).verdict() == "8 of 100 records (8 %) stand out."
+
+
+def findings_of(flagged, groups, columns):
+    """Findings of 100 records, none of which is shown."""
+    return Findings(
+        name="x",
+        model="m",
+        unit="bits",
+        threshold=1.0,
+        total=100,
+        flagged=flagged,
+        pictures=False,
+        trace=ScoreTrace(),
+        held_out=None,
+        groups=groups,
+        columns=columns,
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "first", "last", "told"),
+    [
+        (1, 960, 960, "961"),
+        (2, 960, 2932, "961 and 2,933"),
+        (2, 960, 961, "961 and 962"),
+        (12, 960, 971, "961 to 972"),
+        (12, 960, 2932, "between 961 and 2,933"),
+    ],
+)
+def test_rows_of_a_group_are_not_told_as_a_range_that_they_do_not_fill(count, first, last, told):
+    group = Group("a", "is higher than expected", first, count, last, first, 9.0)
+    assert group.rows() == told
+    markup = judged(page.page(findings_of(count, [group], [])))
+    assert told in markup.words
 
 
 def test_detecting_without_a_page_loads_nothing_of_it(rows_csv):

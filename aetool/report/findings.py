@@ -78,6 +78,19 @@ class Group:
             self.score = score
             self.highest = record
 
+    def rows(self) -> str:
+        """Which rows the group has, as people count them, in words: all of them where there are one
+        or two or they follow each other, else between which two they lie."""
+        first = f"{self.first + 1:,}"
+        last = f"{self.last + 1:,}"
+        if self.count == 1:
+            return first
+        if self.count == 2:
+            return f"{first} and {last}"
+        if self.last - self.first + 1 == self.count:
+            return f"{first} to {last}"
+        return f"between {first} and {last}"
+
 
 @dataclass(frozen=True)
 class ColumnRead:
@@ -124,7 +137,7 @@ class Curves:
 @dataclass(frozen=True)
 class Findings:
     """All that a report shows about a detection. name: of the data; model: words on what scored
-    them; unit, threshold, total, flagged, trace: as of Detection; pictures: whether the records are
+    them; unit, threshold, total, flagged, trace, is_by_rank: as of Detection; pictures: whether the records are
     pictures; records: those that are shown, the highest score first; groups: of all flagged
     records; columns: how each was read, empty for pictures; comparison: of these data with those of
     the model, held_out: its calibration, both None unless the user gave a model; curves: None
@@ -147,6 +160,30 @@ class Findings:
     curves: Curves | None = None
     parts_seen: bytes = b""
     unread: Sequence[tuple[str, str]] = ()
+    is_by_rank: bool = False
+
+    def blamed(self) -> list[ColumnRead]:
+        """The columns that anomalies name, the one named most often first; those named as often
+        are in the table's order."""
+        named = [column for column in self.columns if column.blamed]
+        # stable: equal ones keep their order
+        return sorted(named, key=lambda column: -column.blamed)
+
+    def _commonest(self) -> str:
+        """Why most of the flagged records stand out, as words that follow "most often", or "" where
+        nothing is named: by the column that heads the table of those to blame."""
+        blamed = self.blamed()
+        groups = self.groups
+        if blamed:
+            most_often = blamed[0]
+            groups = [group for group in groups if group.column == most_often.name]
+            if not groups:
+                return f"named is {most_often.name}"
+        if not groups:
+            return ""
+        # a group says more than the column does: in what manner it is odd
+        largest = max(groups, key=lambda group: group.count)
+        return f"because {largest.column} {largest.manner}"
 
     def verdict(self) -> str:
         """The result of the detection, in one sentence."""
@@ -158,10 +195,9 @@ class Findings:
         part = 100 * self.flagged / self.total
         verb = "stands" if self.flagged == 1 else "stand"
         sentence = f"{self.flagged:,} of {self.total:,} {things} ({part:.2g} %) {verb} out"
-        # a group says more than the columns do, for it says in what manner they are odd
-        if self.groups:
-            largest = max(self.groups, key=lambda group: group.count)
-            sentence += f", most often because {largest.column} {largest.manner}"
+        commonest = self._commonest()
+        if commonest:
+            sentence += f", most often {commonest}"
         if self.records:
             highest = self.records[0]
             named = highest.name or f"{highest.record + 1:,}"

@@ -176,7 +176,8 @@ def _head(findings: Findings) -> str:
     """The HTML of the heading of the page: the name of the data, the verdict, what scored them,
     and, where they were compared with a model's, the result of that."""
     facts = f"{findings.total:,} {_things(findings)}; {findings.model}"
-    if math.isfinite(findings.threshold):
+    # a number that was asked for leads to a score, which says nothing of other records
+    if math.isfinite(findings.threshold) and not findings.is_by_rank:
         facts += f"; an anomaly scores above {amount(findings.threshold)} {findings.unit}"
     word = ""
     if findings.comparison:
@@ -392,9 +393,6 @@ def _group(group: Group, listed: set[int]) -> str:
     if often:
         names = ", ".join(f"{_told(name)} in {100 * n / group.count:.0f} %" for name, n in often)
         common += f'<br><span class="quiet">together with {names}</span>'
-    rows = f"{group.first + 1:,}"
-    if group.count > 1:
-        rows += f" to {group.last + 1:,}"
     highest = amount(group.score)
     # a link needs a place that is on the page
     if group.highest in listed:
@@ -402,7 +400,7 @@ def _group(group: Group, listed: set[int]) -> str:
     cells = [
         _plain(common),
         _number_cell(group.count),
-        _plain(rows),
+        _plain(group.rows()),
         _number_cell(group.score, highest),
     ]
     return _row(cells)
@@ -414,11 +412,9 @@ def _blame(findings: Findings) -> str:
     if findings.parts_seen:
         image = _image(findings.parts_seen, "where pictures that stand out cost more than usual")
         return f'<h2>Where they stand out</h2>\n<div class="pair"><div>{image}</div></div>'
-    blamed = [column for column in findings.columns if column.blamed]
+    blamed = findings.blamed()
     if not blamed:
         return ""
-    # stable: columns blamed alike stay in the table's order
-    blamed.sort(key=lambda column: -column.blamed)
     rows = []
     for column in blamed[:MOST_BLAMED]:
         share = column.blamed / max(findings.flagged, 1)

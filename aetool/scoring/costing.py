@@ -408,6 +408,7 @@ class _Pricing:
             has_idle_model=self.archive.has_idle_model,
             unit="bits",
             rows_told=self.archive.content.rows_told(self.archive),
+            is_by_rank=self.choice.is_by_rank,
         )
 
     def _flagged(self, scores: Float, p_values: Float) -> tuple[Mask, float, float | None]:

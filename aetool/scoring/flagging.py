@@ -205,4 +205,5 @@ class _Run:
             rate=known.rate(self.choice.fpr) if self.choice.is_by_rate and known.rows else None,
             held_out=known,
             calibrated_on=known.rows,
+            is_by_rank=self.choice.is_by_rank,
         )

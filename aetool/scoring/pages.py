@@ -206,6 +206,7 @@ class Watcher:
             curves=self._curves(),
             parts_seen=parts_seen,
             unread=[(name, why) for _, name, why in detection.unread],
+            is_by_rank=detection.is_by_rank,
         )
 
     def _model(self, with_model: bool) -> str:
@@ -352,6 +353,7 @@ def of_archive(name: str, detection: Detection, most: int) -> Findings:
         records=records,
         groups=list(groups.values()),
         columns=columns_read,
+        is_by_rank=detection.is_by_rank,
     )
 
 

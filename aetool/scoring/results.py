@@ -66,7 +66,8 @@ class Detection:
     the pictures that could not be read. look: scores pictures again, by their numbers, (n,) from 0,
     and gives each with its map and box; None for tables. ledger: of an archive what all of it took.
     has_idle_model: whether a model came with an archive, which does not need it. rows_told: of an
-    archive what its rows are, where they are no records.
+    archive what its rows are, where they are no records. is_by_rank: whether a number of records
+    was to be flagged, whatever their scores, as by `top`.
     """
 
     row: Int
@@ -92,6 +93,7 @@ class Detection:
     calibrated_on: int = 0
     has_idle_model: bool = False
     rows_told: str = ""
+    is_by_rank: bool = False
 
     def ranked(self) -> Detection:
         """A copy of the result with the highest score first, of equal ones the earlier."""
@@ -132,14 +134,27 @@ class Detection:
         rest = f"; {len(self.unread):,} more could not be read" if self.unread else ""
         if not self.total:
             return f"0 of 0 records flagged: it holds no records{rest}"
-        # with as many asked for as there are, no score is too low
         wanted = f"score above {self.threshold:.4g} {self.unit}"
+        # a number was asked for, and the score that it happens to lead to is no threshold
+        if self.is_by_rank and self.flagged:
+            wanted = self._highest_flagged()
+        # with as many asked for as there are, no score is too low
         if self.threshold == float("-inf"):
             wanted = "whatever their score"
         if self.threshold == float("inf"):
             wanted = "no score is high enough"
         flagged = f"{self.flagged} of {self.total} records flagged ({part:.3g} %)"
         return f"{flagged}: {wanted}{rare}{rest}"
+
+    def _highest_flagged(self) -> str:
+        """What the flagged records are, where the highest scores of all are flagged, at least one,
+        with the lowest score and the highest p-value among them."""
+        of_flagged = self.score[self.anomaly]
+        least = f"{of_flagged.min():.4g} {self.unit}"
+        most = f"p {self.p[self.anomaly].max():.2g}"
+        if self.flagged == 1:
+            return f"the highest score, {least}, {most}"
+        return f"the {self.flagged:,} highest scores, down to {least}, {most}"
 
     def notes(self) -> list[str]:
         """Notes, a line each, on what the threshold or the model cannot promise; [] if there is
