@@ -137,12 +137,12 @@ class Curves:
 @dataclass(frozen=True)
 class Findings:
     """All that a report shows about a detection. name: of the data; model: words on what scored
-    them; unit, threshold, total, flagged, trace, is_by_rank: as of Detection; pictures: whether the records are
-    pictures; records: those that are shown, the highest score first; groups: of all flagged
-    records; columns: how each was read, empty for pictures; comparison: of these data with those of
-    the model, held_out: its calibration, both None unless the user gave a model; curves: None
-    without labels; parts_seen: where all flagged pictures together cost more than usual, as a PNG,
-    or empty; unread: (name, why) of each picture that could not be read."""
+    them; unit, threshold, total, flagged, trace, is_by_rank: as of Detection; pictures: whether the
+    records are pictures; records: those that are shown, the highest score first; groups: of all
+    flagged records; columns: how each was read, empty for pictures; comparison: of these data with
+    those of the model, held_out: its calibration, both None unless the user gave a model; curves:
+    None without labels; parts_seen: where all flagged pictures together cost more than usual, as a
+    PNG, or empty; unread: (name, why) of each picture that could not be read."""
 
     name: str
     model: str
