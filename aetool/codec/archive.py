@@ -417,7 +417,8 @@ class Archive:
 
     def parts(self, first: int, last: int) -> Iterator[OpenPart]:
         """Open, one by one, the parts of an index that hold records first:last, as indexes.parts
-        does, which closes each before the next; AssertionError for another archive."""
+        does, which closes each before the next, with errors as of that; AssertionError for another
+        archive."""
         assert isinstance(self.content, Parts)
         yield from indexes.parts(self, self.content, first, last)
 
@@ -517,7 +518,8 @@ class Archive:
     def _block(self, number: int, ledger: Ledger | None = None) -> tuple[int, Block | ArchiveError]:
         """Read and decode the block at place `number`, from 0, of those of the reader: (number,
         block), or (number, error) for a damaged one, with the archive's name. ledger: collects the
-        bits of each value; None: they are not counted."""
+        bits of each value; None: they are not counted. IndexError for a block that there is not,
+        OSError if the file cannot be read."""
         try:
             return self._named(number, self._decoder(self.reader.block(number), ledger))
         except ArchiveError as error:
@@ -537,7 +539,7 @@ class Archive:
         numbers: Iterator[int],
     ) -> Generator[tuple[int, Block | ArchiveError], None, None]:
         """Read the blocks of these numbers here and decode them on an engine; yields (number, block
-        or error), in their order."""
+        or, for a damaged one, ArchiveError), in their order. Other errors as of `_block`."""
         # the engine returns blocks alone, in order: their numbers wait here
         under_way: deque[int] = deque()
 

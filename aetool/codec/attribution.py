@@ -67,7 +67,8 @@ def _of_cells(
     count: int,
 ) -> Float:
     """(count,) float64: the bits that each cell's text takes in a blob that spans.pack_cells wrote
-    of `count` cells, its line feed or length included."""
+    of `count` cells, its line feed or length included. ArchiveError for a damaged blob, which is
+    not looked at for a count of 0."""
     if not count:
         return np.zeros(0)
     unpacked, bits = blobs.priced(blob)
@@ -122,7 +123,7 @@ def _share_levels(
 ) -> None:
     """Move the bits of each category's name to the cells of column `place` that are of this
     category, in equal parts; a name that the shared model knows takes none. blob: how many names,
-    as varint, then the names."""
+    as varint, then the names; ArchiveError if it is damaged. In the ledger, in place."""
     assert isinstance(column.meta, LevelMeta)
     known = len(column.meta.levels)
     count, at = read_varint(blob, 0)
@@ -141,9 +142,9 @@ def _share_parts(
     column: Decoded,
     blob: bytes,
 ) -> None:
-    """Move to each cell of column `place` the bits of its sentence. blob: how many columns, as
-    varint, then a block of these: the sentences' skeletons (each with a mark for every number in
-    it) and the numbers."""
+    """Move from overhead to each cell of column `place` the bits of its sentence, in the ledger, in
+    place. blob: how many columns, as varint, then a block of these: the sentences' skeletons (each
+    with a mark for every number in it) and the numbers; ArchiveError if it is damaged."""
     rows = len(column.kinds)
     _, at = read_varint(blob, 0)
     inner = Ledger()
@@ -161,8 +162,9 @@ def _share_book(
     blob: bytes,
 ) -> None:
     """Move the bits of each entry of a dictionary, in equal parts, to the cells that refer to the
-    entry, in whichever column they are. owner: the place of the column that the dictionary is
-    stored with; blob: how many entries, as varint, then a block of one column, the entries."""
+    entry, in whichever column they are; in the ledger, in place. columns: of the block, decoded;
+    owner: the place of the one that the dictionary is stored with; blob: how many entries, as
+    varint, then a block of one column, the entries; ArchiveError if it is damaged."""
     count, at = read_varint(blob, 0)
     inner = Ledger()
     block = blocks.decode(blob[at:], count, None, ledger=inner)

@@ -375,7 +375,7 @@ class _Decoder:
     def _open_joined(self, size: int, streams: int) -> None:
         """Begin to decode the streams, `streams` in number, which are one part, the last, of `size`
         bytes; under a shared model the marks of those that have its plans come first, and are kept
-        in `marks`: whether their values change."""
+        in `marks`: whether their values change. ArchiveError if the part is cut short."""
         begin = len(self.payload) - size
         self.joined = integers.Joined(self.payload[begin:])
         self.out.joined = size
@@ -389,7 +389,8 @@ class _Decoder:
 
     def _column(self, meta: Meta) -> None:
         """Decode the next column of the block; adds it to `out`, and how many bytes its parts take
-        to the sizes there. meta: how the column is stored."""
+        to the sizes there. meta: how the column is stored. ArchiveError, ValueError and the like if
+        a part of it is damaged, or the column whose dictionary it uses has none."""
         sizes: dict[str, int] = {}
         blobs = self._blobs(meta, sizes)
         if self.compare:
@@ -447,7 +448,7 @@ class _Decoder:
         """Look up ranks, (n,) positions from 0, in a dictionary of numbers: (n,), the number at
         each. where: the place of the column that the dictionary is stored with, or OWN_BOOK for
         blobs[0], blobs being the next column's. ArchiveError for a position or dictionary that is
-        not there."""
+        not there, ArchiveError, ValueError and the like for a damaged one."""
         if where == OWN_BOOK:
             where = len(self.out.columns)
             self.books[where] = book_from_bytes(blobs[0])
@@ -463,7 +464,8 @@ class _Decoder:
     def _pixels(self, coded: bytes, meta: PixelsMeta) -> bytes:
         """Decode `coded`, the blob of a column of pixels: returns the values of all pictures of the
         block as the bytes of (pictures, channels, height, width), meta.width bytes for each value
-        (1 or 2), the lowest first. KeyError or ValueError if the description has no such shape."""
+        (1 or 2), the lowest first. KeyError or ValueError if the description has no such shape,
+        ArchiveError, IndexError or ValueError if the blob is damaged."""
         channels, height, width = (int(size) for size in self.out.words["shape"])
         shape = (self.records, channels, height, width)
         pictures = picture_blobs.decode(coded, shape, meta.width, self.pictures)
@@ -580,8 +582,9 @@ def _coder(plan: Plan) -> str:
 def book_to_bytes(numbers: Int, effort: planning.Effort, are_floats: bool = False) -> bytes:
     """Encode a dictionary of numbers, (n,) int64, ascending: varint how many, varint 1 + decimals
     if they are stored as decimals, else 0, and a payload of one column of them; of two columns if
-    all are floats near decimals. are_floats: numbers are the bits of 64-bit floats, as whole
-    numbers that are in the floats' order."""
+    all are floats near decimals. effort: how far to search for a small encoding; are_floats:
+    numbers, of which there is at least one, are the bits of 64-bit floats, as whole numbers that
+    are in the floats' order."""
     parts = [numbers]
     places = 0
     near = floats.near_decimals(numbers) if are_floats else None

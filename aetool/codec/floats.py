@@ -219,9 +219,9 @@ def restored(meta: FloatMeta, stored: Int, kinds: Int) -> list[str]:
 
 
 def _places(sample: Doubles, single: bool = False) -> int | None:
-    """The fewest decimals with which nearly all (98 %) of the sample's numbers, (n,), lie within a
-    few floats of a decimal; None if no number of decimals will do. single: of a decimal that is
-    rounded to a 32-bit float."""
+    """The fewest decimals with which nearly all (98 %) of the sample's numbers, (n,), at least one,
+    lie within NEAR floats of a decimal; None if no number of decimals will do. single: of a decimal
+    that is rounded to a 32-bit float, of which fewer decimals are tried."""
     most = MOST_SINGLE if single else MOST_DECIMALS
     for places in range(most + 1):
         _, distance = _by_decimals(sample, places, single)

@@ -168,10 +168,10 @@ def encode(
     filtered: bool = False,
 ) -> Encoded:
     """Encode files, at least one, that have one key as a block; names, permissions and what the
-    pictures share go to its description. model: what a model has learned of pictures, as of
-    pictures.encode; None without. bounds: how many levels, steps of a pixel value, off restored
-    values may be. filtered: whether they are restored in steps of half the bounds, and then
-    filtered, which may take them as far off again."""
+    pictures share go to its description. effort: how far to search for a small encoding. model:
+    what a model has learned of pictures, as of pictures.encode; None without. bounds: how many
+    levels, steps of a pixel value, off restored values may be. filtered: whether they are restored
+    in steps of half the bounds, and then filtered, which may take them as far off again."""
     first = files[0]
     words: dict[str, Json] = {"names": [file.name for file in files]}
     permissions = [USUAL if file.permissions is None else file.permissions for file in files]

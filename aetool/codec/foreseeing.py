@@ -83,7 +83,7 @@ def _ways(cells: TextCells, bound: Fraction | None) -> list[Meta]:
 def _may_be_levels(cells: TextCells) -> bool:
     """Whether a column's cells are so long, at least LEAST_LONG bytes on average, and each comes so
     often, LEAST_REPEATED times on average, that numbers of the different ones may take fewer bits.
-    False for more than MOST_LEVELS different ones."""
+    False for more than MOST_LEVELS different ones. cells: at least one."""
     length = cells.stop - cells.start
     if length.mean() < LEAST_LONG:
         return False
@@ -187,7 +187,7 @@ def counts_of(
     """Count how often each of a stream's symbols, (n,), came in each context of its plan:
     (contexts, alphabet) uint32, the counts that an archive's tables begin with. Where a count of a
     context is above MOST_COUNT, all of them are scaled down so that the largest is that; none
-    becomes 0. known: the streams before it."""
+    becomes 0. known: the streams before it. ArchiveError as of integers.contexts."""
     base, layout = integers.contexts(plan, stream, known, None, symbols)
     shape = (layout.size, layout.alphabet)
     counts = np.zeros(shape, np.float64)

@@ -177,8 +177,9 @@ def classes_of_symbols(edges: Int, alphabet: int) -> U8:
 def feature_of(feature: Feature, stream: Stream, known: Known) -> tuple[U32, int]:
     """Compute a Verdict, OtherValue, OtherSymbol or Unchanged, features of other streams or of the
     student, a network, as part of a context: ((n,) uint32, its value, from 0, for each row in which
-    the stream has one; how many values it can have). AssertionError for another feature,
-    ArchiveError if the feature asks for a stream or a student that is not there."""
+    the stream has one; how many values it can have). known: the streams before it. AssertionError
+    for another feature, ArchiveError if the feature asks for a stream or a student that is not
+    there."""
     if isinstance(feature, Verdict):
         verdicts = where_present(_student(known), stream)
         return verdicts.astype(np.uint32), MAX_CLASSES
@@ -353,9 +354,10 @@ def still(
     known: Known,
     usual: int,
 ) -> Pushed:
-    """Prepare a stream whose values are all the same for the entropy coder, and add it to `known`.
-    Only the difference of its value to `usual` is stored, nothing where that is 0. usual: the value
-    that the shared model has for the stream. That the values are equal is not checked."""
+    """Prepare a stream whose values are all the same for the entropy coder, and add it to `known`,
+    the streams before it, with its symbols under the plan. Only the difference of its value to
+    `usual` is stored, nothing where that is 0. usual: the value that the shared model has for the
+    stream. That the values are equal is not checked."""
     _know(plan, stream, known)
     difference = 0
     if len(stream.values):

@@ -152,10 +152,11 @@ def split(text: bytes) -> list[bytes]:
 
 def encode(text: bytes) -> tuple[list[Coded], int, dict[str, object]]:
     """Encode a text of whole lines: (columns of a block, how many lines, the block's JSON beside
-    the columns). The first column has for each line the number of its frame, the others a column
-    of values each; the JSON is {"frames": a list, for each frame [its parts as texts, a character
-    for each byte, the numbers of its values' columns, from 0]}. Lines that are not alike become one
-    column of bytes, with no JSON, {}."""
+    the columns). The first column has for each line the number of its frame, the others a column of
+    values each; the JSON is {"frames": a list, for each frame [its parts as texts, a character for
+    each byte, the numbers of its values' columns, from 0]}. Lines that are not alike become one
+    column of bytes, with no JSON, {}. ArchiveError for values of more bytes than a block may have.
+    """
     lines = split(text)
     cut_lines = Lines()
     for line in lines:
@@ -182,7 +183,8 @@ def encode(text: bytes) -> tuple[list[Coded], int, dict[str, object]]:
 
 def _column(rows: list[int], values: list[bytes], count: int) -> Coded:
     """Encode a column of values. rows: the numbers of the lines, of `count`, that have a value in
-    it, ascending; values: of these lines, none empty. The other lines are gaps."""
+    it, ascending; values: of these lines, none empty. The other lines are gaps. ArchiveError for
+    more bytes than a block may have."""
     sizes = np.zeros(count, np.int64)
     sizes[rows] = [len(value) for value in values]
     gaps = np.ones(count, np.bool_)

@@ -52,7 +52,8 @@ class Keying:
     ) -> Iterator[Plan]:
         """Yield plans that predict a value of the stream, the next of the block, by the last one
         under the same key, also with a second pair of keys and values; they have no bins and no
-        features yet. parents: the numbers of the streams to try as keys."""
+        features yet. parents: the numbers of the streams to try as keys, of those in `known`, the
+        streams before it."""
         number = len(known.values)
         for parent in self._best_keys(stream, parents, known):
             yield Plan(transform=Transform.KEYED, of=parent)

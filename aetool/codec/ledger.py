@@ -226,9 +226,9 @@ def costs_of_text(
     names: Sequence[str],
     taken: Float,
 ) -> Costs:
-    """The costs of the records of a block that is stored as one text. names: of the columns; taken:
-    (records, columns), bits, which are taken out of the ledger's overhead. They are judged by the
-    same bits, without what the first records take beyond the usual."""
+    """The costs of the records of a block that is stored as one text. names: of the columns, at
+    least one; taken: (records, columns), bits, which are taken out of the ledger's overhead. They
+    are judged by the same bits, without what the first records take beyond the usual."""
     ledger.overhead[CODERS] -= float(taken.sum())
     judged = np.stack([without_learning(column) for column in taken.T], axis=1)
     return Costs(names, taken, judged, ledger.overhead)

@@ -270,7 +270,7 @@ def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints]
     """Train students, small networks that predict columns, on a piece of text, at least one record,
     for an archive of `times` as much text: (the students, hints for the first block). None if not
     every record has the layout's number of fields, or the students save no more bytes than they
-    take."""
+    take. BundleError for a network whose sums might grow too large to be exact."""
     cells = fields(piece, layout.rule)
     if cells.columns != len(layout.names):
         return None

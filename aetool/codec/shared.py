@@ -209,7 +209,8 @@ def learn(
     head: the bytes before the first record; format: how the text is written: "delimiter", "newline"
     and, if blanks around it are skipped, "space"; names: of the columns; bounds: the largest error
     by column name, in the column's unit; spec: the --max-error they come from; with_students:
-    whether to train networks that predict streams; seed: of these.
+    whether to train networks that predict streams; seed: of these. BundleError for a network whose
+    sums might grow too large to be exact.
     """
     has_spaces = bool(format.get("space"))
     rule = Rule(format["delimiter"], has_spaces)
@@ -286,7 +287,7 @@ def _learn_stream(
 ) -> None:
     """Learn the next stream: add its plan and counts to `shared`, and the stream to `known`, in
     place. planner: of the same `known`; students: whether to train a network that predicts it, by
-    `seed`, which is kept if it pays."""
+    `seed`, which is kept if it pays; BundleError as of Students.attempt."""
     number = len(shared.plans)
     plan = planner.plan(stream, number)
     # small files are coded in one lane

@@ -98,7 +98,8 @@ def _by_digits(
     """Another encoding of a column of numbers of one form, of this meta: its values as whole
     numbers in units of 10^-single; numbers that are no such printed floats stay as they are and
     become a second kind. None if a part below LEAST_SHARE are such floats, or if at least
-    LEAST_SHARE of all numbers have no more than `single` digits behind the point as they stand."""
+    LEAST_SHARE of all numbers have no more than `single` digits behind the point as they stand.
+    Values are at most 2^61, as larger ones may raise ArchiveError."""
     values = column.streams[-1].values
     present = column.streams[-1].present
     digits_saved = meta.decimals - single

@@ -154,7 +154,7 @@ def taught(source: sources.CsvSource, layout: Layout) -> tuple[Layout, Hints]:
     """Train students, small networks that predict columns, on the first piece of a file: (a copy of
     the layout with them, hints for its first block); (the layout as it is, no hints) if the file
     has no records, the piece has some with another number of fields, or the students would not save
-    more bytes than they take. Errors as of `pieces_of`."""
+    more bytes than they take. Errors as of `pieces_of` and records.taught."""
     pieces = pieces_of(source, layout.effort.block)
     # the head, which has no record
     next(pieces)

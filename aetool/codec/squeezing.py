@@ -68,7 +68,8 @@ def _size_of_cells(columns: Sequence[Coded]) -> int:
 
 
 def _size_of_text(column: Coded) -> int:
-    """How many bytes the text of a column of texts or levels, with a blob, has unpacked."""
+    """How many bytes the text of a column of texts or levels, with a blob that is not empty, has
+    unpacked."""
     _, packed_text = _head_and_text(column)
     head, _ = blobs.read_varint(packed_text, 0)
     return head >> stages.BITS

@@ -191,7 +191,7 @@ def learn(
     """Train small networks that predict the streams of a block's columns: (those that pay in an
     archive of `times` as many rows, none at all if none does; hints, the plans with them, for its
     first block). rows: how many each column has; effort: how far plans are searched for; seed: of
-    the training."""
+    the training. BundleError for a network whose sums might grow too large to be exact."""
     students = Students()
     known = Known(rows, predict=students.predict)
     planner = Planner(known, effort)

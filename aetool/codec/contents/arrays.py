@@ -168,7 +168,7 @@ class ArrayContent(Content):
 
     def owners(self, block: Block) -> list[int]:
         """For each column of a block the place, among `names`, of the array's column that it is
-        part of."""
+        part of. ArchiveError for a block behind the last array."""
         owners: list[int] = []
         # columns of the arrays before this one
         before = 0
@@ -193,7 +193,7 @@ class ArrayContent(Content):
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         """The bits of each row, by the column names that `names` lists; ledger: filled by the
-        block's decoding."""
+        block's decoding. ArchiveError for blobs that are damaged, or a block of no array."""
         # what blobs take, such as texts, is charged to the cells that they are of
         attribution.share_blobs(ledger, block.columns)
         names = self.names(archive)
@@ -294,8 +294,8 @@ class ArrayContent(Content):
         if each != 1:
             words["each"] = each
         count = len(item) * each
-        # columns of several arrays are not alike
-        # the period, after which alike columns come again, is that of one array
+        # the period, after which alike columns come again, is that of one array: columns of several
+        # are not alike
         if count > 0 and len(item.parts) > 1:
             period = 0
         content, payload, after = blocks.encode(
@@ -320,7 +320,7 @@ class ArrayContent(Content):
 
     def _coded(self, item: Rows) -> tuple[list[Coded], list[list[Coded]]]:
         """(the columns of a block of these rows, in order; the same columns, for each column label,
-        as one label may have several)."""
+        as one label may have several, or none here). ArchiveError as of tensors.encode."""
         coded: list[Coded] = []
         by_label: list[list[Coded]] = [[] for _ in self.bounding.labels]
         for place, values in item.parts:

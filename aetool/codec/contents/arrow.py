@@ -101,7 +101,7 @@ class ArrowContent(Content):
 
     def sections(self) -> Mapping[str, bytes]:
         """The section that holds the dictionaries of all columns, {"dictionaries": bytes}; {} if
-        there are none."""
+        there are none. ArchiveError for one of more text than a block may have."""
         if not self.dictionaries.of:
             return {}
         data = batches.dictionaries_to_bytes(
@@ -139,7 +139,8 @@ class ArrowContent(Content):
         return self.labels
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
-        """The bits of each record by column label; ledger: filled by the block's decoding."""
+        """The bits of each record by column label; ledger: filled by the block's decoding.
+        ArchiveError for blobs that are damaged."""
         # what blobs take, such as texts, is charged to the cells that they are of
         attribution.share_blobs(ledger, block.columns)
         return ledger.costs(self.labels, self.owners(block))

@@ -159,7 +159,8 @@ class Content:
 
     def items(self) -> Iterator[Piece]:
         """Read the source and yield it in pieces, in order, each of which becomes one block or a
-        few. Each call begins anew."""
+        few. Each call begins anew. Errors are those of the source, DataError where it cannot be
+        read."""
         raise NotImplementedError
 
     def located_items(self) -> Iterator[tuple[Piece, Located | None]]:
@@ -222,7 +223,7 @@ class Content:
 
     def check_written(self, archive: Archive) -> None:
         """Raise ArchiveError unless every block of the finished archive has its digest and the
-        header is this content's."""
+        header is this content's; OSError if the archive cannot be read."""
         for number in range(len(archive.reader.blocks)):
             archive.reader.block(number)
         if archive.content.header() != self.header():
@@ -230,7 +231,7 @@ class Content:
 
     def compare(self, archive: Archive) -> None:
         """Read the source once more and raise ArchiveError where the finished archive restores
-        something else, compared in the source's own types."""
+        something else, compared in the source's own types; errors of the source as of `items`."""
         raise NotImplementedError
 
     def compare_items(self, archive: Archive, items: Iterator[Piece]) -> None:

@@ -166,7 +166,7 @@ class TypedFile(KeptBytes):
         yield that, opened as a table, arrays or pixels.
 
         Yields None where it has a type that tables and arrays cannot hold, or where its number of
-        rows is not the archive's.
+        rows is not the archive's. ArchiveError for damaged blocks.
         """
         with files.scratch() as spool:
             for piece in archive.pieces(0, archive.rows):

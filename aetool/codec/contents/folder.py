@@ -109,7 +109,8 @@ class Folder(Content):
 
     def items(self) -> Iterator[list[Picture]]:
         """Yield the files of the source, in order, in lists of at least one; those of a list have
-        one key (see Picture.key) and go into one block."""
+        one key (see Picture.key) and go into one block. DataError for a file that cannot be
+        read."""
         waiting: list[Picture] = []
         size = 0
         # a block holds pictures of one key, in the order of the names
@@ -140,7 +141,8 @@ class Folder(Content):
 
     def encode(self, item: list[Picture], hints: Hints) -> list[Encoded]:
         """Encode files of one key as one block: pictures with a palette by pixels or as their
-        files, whichever is smaller. hints: not used."""
+        files, which are read anew, whichever is smaller. hints: not used. DataError if a file
+        cannot be read."""
         encoded = folders.encode(item, self.effort, self.model, self.bounds, self.filtered)
         # palettes take space of their own: small icons can be smaller as the files they are
         if item[0].palette is None:
@@ -153,7 +155,7 @@ class Folder(Content):
 
     def _as_files(self, item: list[Picture]) -> Encoded | None:
         """Pictures as a block of the bytes of their files, read anew from the source; None if a
-        file is so large that it takes several blocks."""
+        file is so large that it takes several blocks. DataError if one cannot be read."""
         pieces: list[Picture] = []
         for picture in item:
             pieces += self._bytes_of_file(picture)
@@ -191,7 +193,8 @@ class Folder(Content):
 
     def compare(self, archive: Archive) -> None:
         """Read the source once more and raise ArchiveError unless every file comes back with its
-        name and permissions, and its bytes, or its pixels within the bounds."""
+        name and permissions, and its bytes, or its pixels within the bounds. DataError for a file
+        that cannot be read."""
         restored = self.pictures(archive, 0, archive.rows)
         for picture in self._pictures():
             again = next(restored, None)

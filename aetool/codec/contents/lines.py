@@ -93,7 +93,8 @@ class JsonLines(ByteContent):
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
         """Encode a piece of whole lines as one block: by the values of its keys, or, if that is
-        smaller, as one compressed text. hints: of the block before."""
+        smaller, as one compressed text. hints: of the block before. ArchiveError for values of more
+        bytes than a block may have."""
         coded, rows, words = jsonlines.encode(item)
         ways.offer(coded, self.effort)
         content, payload, after = blocks.encode(
@@ -154,7 +155,7 @@ class JsonLines(ByteContent):
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
         """The bits of each line by key; those of its frame, what stands around the values, by the
         name "keys". Of a block that is one text, by the name "line" alone. ledger: filled by the
-        block's decoding."""
+        block's decoding. ArchiveError if the block is damaged."""
         if jsonlines.is_text(block):
             text, bits = blobs.priced(block.columns[0].blobs[0])
             lines = jsonlines.split(text)
@@ -176,7 +177,7 @@ class JsonLines(ByteContent):
         """For each column of `costs` the cells of these lines: first the line's keys, as "a, b",
         then the values of each key, "" where the line has it not; of a block that is one text the
         lines themselves, without blanks around them. rows: (n,), numbers of lines within the block,
-        from 0."""
+        from 0. ArchiveError if the block is damaged."""
         lines = jsonlines.decode(block, block.rows)
         chosen = [lines[row] for row in rows.tolist()]
         if jsonlines.is_text(block):
@@ -205,8 +206,8 @@ class JsonLines(ByteContent):
     ) -> bytes:
         """The lines of a block that `inside` slices, byte for byte; if keys are wanted, each
         written anew as JSON with these keys alone, those that it has, and blank lines as they are;
-        halves of surrogate pairs are then escapes.
-        DataError or ParamError for a line that cannot be read so."""
+        halves of surrogate pairs are then escapes. DataError or ParamError for a line that cannot
+        be read so, ArchiveError if the block is damaged."""
         lines = jsonlines.decode(block, block.rows)[inside]
         if wanted is None:
             return b"".join(lines)
@@ -253,7 +254,8 @@ class JsonLines(ByteContent):
         wanted: Sequence[str],
     ) -> pd.DataFrame:
         """Lines first:last that are not blank as a DataFrame, a row for each, of only these keys,
-        in this order. ParamError for a key that the first record has not, and as of `frame`."""
+        in this order; a key that a line has not is missing there. ParamError for a key that the
+        first record has not; errors as of `frame`."""
         self.places(archive, wanted)
         records = []
         # a line can only be read as a whole, but what nobody asked for takes no memory

@@ -124,7 +124,8 @@ class Lossy(Content):
 
     def encode(self, item: CodedRecords, hints: Hints) -> list[Encoded]:
         """Encode records as one block: each unit of their code as a column, then what is stored
-        beside it; adds its bytes to `sizes`. hints: of the block before."""
+        beside it; adds its bytes to `sizes`. hints: of the block before. ArchiveError for texts of
+        more bytes than a block may have."""
         coded = []
         for unit in item.code.T:
             # a unit of the code is a column, whose values lie side by side
@@ -158,7 +159,8 @@ class Lossy(Content):
         return self.quantiser.restore(code)
 
     def codes(self, archive: Archive) -> Iterator[Code]:
-        """Yield the code of each block, (rows, latent) float32; the model is not needed."""
+        """Yield the code of each block, (rows, latent) float32; the model is not needed. Errors as
+        of `codes_of`."""
         for block, _ in archive.blocks(0, archive.rows):
             yield self.codes_of(block)
 
@@ -170,7 +172,8 @@ class Lossy(Content):
 
     def checked(self, archive: Archive) -> Iterator[Piece]:
         """Yield everything restored, piece by piece, or, where the model is not there, the code of
-        each block, (rows, latent) float32."""
+        each block, (rows, latent) float32. ArchiveError for damaged blocks, BundleError where a
+        model was offered, but the archive's is another and not found."""
         # without the model, which may be elsewhere, codes are all that can be read
         if archive.has_model:
             yield from archive.pieces(0, archive.rows)
@@ -248,7 +251,8 @@ class LossyTable(Lossy):
 
     def beside(self, item: CodedRecords) -> list[Coded]:
         """Encode, as columns: which values of the model's columns are missing, one bit each, then
-        each exact column of item.table, in the order of `exact`."""
+        each exact column of item.table, in the order of `exact`. ArchiveError for texts of more
+        bytes than a block may have."""
         assert item.table is not None
         gaps = blobs.pack(decoding.gaps_of(item.inputs))
         columns = [bytes_column(gaps)]
@@ -274,7 +278,8 @@ class LossyTable(Lossy):
     ) -> writers.Columns:
         """The records of a block that `inside` slices, values by column name, in the table's order:
         wanted columns only, where names that are not there are passed over; None: all. Needs the
-        model: BundleError if it is not there; ArchiveError if the block is damaged."""
+        model: BundleError if it is not there, ParamError if the device that is to run it is not;
+        ArchiveError if the block is damaged."""
         schema = archive.model.schema
         modelled = schema.modelled if schema else ()
         check_decoded(block.rows, len(modelled))
@@ -457,8 +462,8 @@ class LossyPictures(Lossy):
         wanted: Sequence[str] | None,
     ) -> Pixels:
         """(n, channels, height, width) uint8: the pictures of a block that `inside` slices.
-        BundleError without the model, ArchiveError if the block is damaged; wanted: not
-        used."""
+        BundleError without the model, ParamError without the device that is to run it, ArchiveError
+        if the block is damaged; wanted: not used."""
         check_decoded(block.rows, prod(self._shape(archive)))
         # only the pictures that are asked for are decoded
         code = self.codes_of(block)[inside]

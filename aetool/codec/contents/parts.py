@@ -196,7 +196,7 @@ class Parts(Content):
     def names(self, archive: Archive) -> list[str]:
         """The names of the columns as the first part has them (all parts have the same, but for
         JSON lines, of which these are keys of the first record); if lenient, as the first that can
-        be opened has them."""
+        be opened has them. ArchiveError or DataError if none can, and errors of that part."""
         with self._first_part(archive) as first_part:
             return first_part.content.names(first_part)
 
@@ -224,7 +224,8 @@ class Parts(Content):
     ) -> Iterator[Piece]:
         """Yield records first:last of all parts, counted through, as one file has them: pieces of
         text joined, with one header record; batches one part after the other. ParamError for a
-        wanted name that is not there."""
+        wanted name that is not there; ArchiveError or DataError for a part that cannot be opened or
+        is damaged, which a lenient reading passes over."""
         if wanted is not None:
             self.places(archive, wanted)
 
@@ -278,7 +279,8 @@ class Parts(Content):
         wanted: Sequence[str] | None = None,
     ) -> None:
         """Write records first:last of all parts, counted through, to `file` as one file of their
-        kind. wanted: names of columns, None: all; ParamError for one that is not there."""
+        kind. wanted: names of columns, None: all; ParamError for one that is not there, other
+        errors as of `pieces`."""
         # which asks the index, not its own archive, for the records to write
         self.lead(archive).restore(archive, file, first, last, wanted)
 
@@ -291,7 +293,7 @@ class Parts(Content):
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         """Records first:last of all parts, counted through, as one DataFrame; of text the types of
-        columns are told by all these records together."""
+        columns are told by all these records together. Errors as of `pieces`."""
         lead = self.lead(archive)
         if not isinstance(lead, TextTable):
             frame: pd.DataFrame = lead.frame(archive, first, last)

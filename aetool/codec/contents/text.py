@@ -220,7 +220,8 @@ class TextTable(ByteContent):
 
     def encode(self, item: bytes, hints: Hints) -> list[Encoded]:
         """Encode a piece of whole records as blocks: one, or a few where records are irregular.
-        hints: where they are empty, those of the origin are taken."""
+        hints: where they are empty, those of the origin are taken. DataError for a piece of 2^31 -
+        1 bytes or more."""
         assert self.origin is not None
         if not hints.shape:
             hints = self.origin.first
@@ -264,7 +265,7 @@ class TextTable(ByteContent):
 
     def text_of(self, block: Block) -> bytes:
         """All records of a decoded block, in UTF-8, without the head; only for writing, whose
-        layout says how they are cut."""
+        layout says how they are cut. ArchiveError if the block is damaged."""
         every_row = slice(0, block.rows)
         return records.decode(block, self._layout.rule, block.rows, every_row)
 
@@ -362,7 +363,8 @@ class TextTable(ByteContent):
         wanted: Sequence[str] | None,
     ) -> bytes:
         """The records of a block that `inside` slices, in UTF-8, cut to the wanted columns, in that
-        order. ParamError for a name that is not there."""
+        order; None: all. ParamError for a name that is not there, ArchiveError if the block is
+        damaged."""
         places = None
         if wanted is not None:
             places = self.places(archive, wanted)
@@ -399,7 +401,8 @@ class TextTable(ByteContent):
 
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         """For each column of `costs` the values of these records, as text to be shown, without
-        their quotes. rows: (n,), numbers of rows within the block, from 0."""
+        their quotes. rows: (n,), numbers of rows within the block, from 0. ArchiveError if the
+        block is damaged."""
         count = len(self.names(archive))
         columns = records.cells(block, self.rule(archive), count, rows)
         return [[read_cell(cell) for cell in column] for column in columns]
@@ -492,7 +495,7 @@ class TextTable(ByteContent):
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         """Records first:last as a DataFrame, whose types pandas reads from the texts of all of
-        them."""
+        them. Errors of damaged blocks are those of Archive.blocks."""
         pieces = self.utf8_pieces(archive, first, last)
         return self.frame_of(archive, pieces)
 

@@ -76,7 +76,8 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
 
 def _offer_book(group: _Group, effort: planning.Effort) -> None:
     """Add to `others` of each column of a group, in place, its encoding as ranks in one dictionary,
-    with its share of the dictionary's bits."""
+    which is encoded here, with its share of the dictionary's bits, 0 to 1. effort: how far to
+    search for ways to store it."""
     are_floats = group.members[0].are_floats
     blob = blocks.book_to_bytes(group.book, effort, are_floats)
     book = Book(blob)
@@ -128,8 +129,8 @@ def _candidate(column: Coded) -> _Candidate | None:
 
 
 def _ranked(member: _Candidate, place_in_book: Int) -> Coded:
-    """A further encoding of the column, with ranks in place of its values. place_in_book: (k,), for
-    each different value its place in the dictionary."""
+    """A further encoding of the column, with ranks in place of its values, and no dictionary yet.
+    place_in_book: (k,), for each different value its place in the dictionary."""
     column = member.column
     place = _place(column)
     streams = list(column.streams)

@@ -542,8 +542,8 @@ def _wide(dtype: DType) -> type[np.uint64 | np.int64]:
 
 
 def _encode_bytes(values: Array) -> Coded:
-    """Encode a column of fixed-width bytes, (n,), contiguous, without the zeros that fill each
-    up."""
+    """Encode a column of fixed-width bytes, (n,), contiguous, without the zeros that fill each up.
+    ArchiveError for more bytes than a block may have."""
     width = values.dtype.itemsize
     places = np.arange(len(values), dtype=np.int64)
     start = places * width
@@ -557,7 +557,8 @@ def _encode_bytes(values: Array) -> Coded:
 
 def _encode_text(values: Array) -> Coded:
     """Encode a column of fixed-width texts, (n,), contiguous and in native byte order, as UTF-8,
-    lone surrogates included, without the zeros that fill each up."""
+    lone surrogates included, without the zeros that fill each up. ArchiveError for more bytes than
+    a block may have, ValueError for a number that is no code point."""
     width = values.dtype.itemsize // 4
     length = np.char.str_len(values).astype(np.int64)
     # a dtype of no characters cannot be viewed as any other
