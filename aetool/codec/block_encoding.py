@@ -105,7 +105,8 @@ class BlockEncoder:
 
     def _tried(self, column: Coded) -> tuple[float, list[Plan]]:
         """Estimate what a column, encoded in one way, would take if it came next: (bits, the plans
-        of its streams). The encoder stays as it is."""
+        of its streams, searched here). Other ways to store the column are not looked at. The
+        encoder stays as it is; `squeezed` of a stream may be set."""
         bits = self._bits_of_blobs(column)
         # the streams of the column may look at one another: each joins this copy
         known = self.known.copy()

@@ -416,8 +416,8 @@ class _Decoder:
         self.out.sizes.append(sizes)
 
     def _blobs(self, meta: Meta, sizes: dict[str, int]) -> list[bytes]:
-        """The blobs of the next column, packed as they are, but those of pixels decoded; how many
-        bytes they took is noted in `sizes`, by coder."""
+        """The blobs of the next column, packed as they are, but those of pixels decoded, with
+        errors as of `_pixels`; how many bytes they took is noted in `sizes`, by coder."""
         blobs = [self._part() for _ in range(meta.blobs)]
         size = sum(map(len, blobs))
         if self.ledger is not None:

@@ -208,8 +208,9 @@ def encode(
 
 @sensible()
 def decode(content: Block, rows: int) -> list[Picture]:
-    """The files of a decoded block, in order, `rows` of them; ArchiveError if what it says of them
-    does not add up."""
+    """The files of a decoded block, in order, `rows` of them: pictures with their pixels, mode,
+    format and palette, or the bytes of files; each with name and permissions. ArchiveError if what
+    the block says of them does not add up."""
     names = [str(name) for name in content.words["names"]]
     if len(names) != rows:
         raise ArchiveError("damaged: a block has not the names of its pictures")

@@ -61,8 +61,8 @@ def _student(known: Known) -> Int:
 
 
 def symbols_of(plan: Plan, r: Int) -> U16:
-    """(n,): the number of the bin that each residual lies in; plan.bins if it lies in none. r: (n,)
-    int64, the residuals: what the plan's transform leaves of the values."""
+    """(n,) uint16: the number, from 0, of the bin that each residual lies in; plan.bins if it lies
+    in none. r: (n,) int64, the residuals: what the plan's transform leaves of the values."""
     start = plan.starts
     width = plan.widths
     count = plan.bins

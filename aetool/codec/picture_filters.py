@@ -167,8 +167,9 @@ class Filter:
         return corrected
 
     def _totals(self, values: Plane, plane: int, scale: Scale) -> Int:
-        """(n, height, width): the sum of the corrections of each value of a plane, in units of
-        step / 256."""
+        """(n, height, width) int64: the sum of the corrections of each value of a plane, in units
+        of step / 256. values: of the plane, in this shape, none above scale.most; plane: its
+        number, from 0, by which its tables are taken."""
         classes = scale.classes(values)
         class_of_difference = scale.classes_of_differences()
         tables = self.tables[plane]
@@ -344,8 +345,9 @@ class _Equations:
 
     @classmethod
     def of(cls, values: Plane, wanted: Int, places: Int, scale: Scale) -> _Equations:
-        """The equations of values, (n, height, width), at some places in their flat order. wanted:
-        the original values less these, int64, contiguous, of the same shape."""
+        """The equations of values, (n, height, width), at some places in their flat order, (k,)
+        int64, all of one class. wanted: the original values less these, int64, contiguous, of the
+        same shape. scale: by which differences are classed."""
         columns = 1 + FAR * DIFFERENCES
         class_of_difference = scale.classes_of_differences()
         gram = np.zeros((columns, columns), np.int64)

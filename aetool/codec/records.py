@@ -164,9 +164,10 @@ def _as_columns(
     hints: Hints,
     cells: Fields,
 ) -> Encoded:
-    """Encode a piece of text column by column, or as one compressed text if that takes fewer bytes.
-    cells: the fields of the piece, of which every record has as many as the layout has columns;
-    hints: as of `encode`."""
+    """Encode a piece of text column by column, or as one compressed text if that takes fewer bytes;
+    the hints of the result are those of its columns even then. Its errors are those of columns
+    within bounds, none if the text itself is stored. cells: the fields of the piece, of which every
+    record has as many as the layout has columns; hints: as of `encode`."""
     words, tails = _line_ends(cells, layout)
     columns = _columns(cells, layout, apart="own" in words)
     encoded = _block([*columns, *tails], len(cells), words, layout, hints)

@@ -95,7 +95,7 @@ class Shared:
 
     def likeness(self, place: int, meta: Meta) -> Likeness:
         """How a column with this meta is written, beside the model's at this place, from 0; columns
-        before it do not count here."""
+        before it do not count here. IndexError for a place that the model has no column at."""
         foreseen = self.metas[place]
         if meta == foreseen:
             return Likeness.SAME

@@ -182,8 +182,10 @@ def _rounded_as_foreseen(
     meta: NumberMeta,
     bound: Fraction,
 ) -> Coded:
-    """Encode a column of numbers that a shared model rounds: on the model's grid if the error is
-    at most the bound there, else on the coarsest one on which it is."""
+    """Encode a column of numbers that a shared model rounds: on the model's grid if the error is at
+    most the bound there, else on the coarsest one on which it is; where there is none, as plain
+    decimals of the column's own, see `by_own_decimals`. meta: the model's, of a step above 1; cells
+    are read between its affixes. bound: the largest error, 0 or more, in the column's unit."""
     column = UnevenNumbers.of(cells)
     coded, error = column.coded_by(meta)
     if error <= bound:

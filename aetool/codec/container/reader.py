@@ -128,8 +128,9 @@ class Reader:
     # ---- all but the blocks
 
     def _open(self) -> None:
-        """Read and verify all but the blocks, and set the attributes by it; DamageError,
-        ArchiveError or what SENSELESS lists where something does not fit."""
+        """Read and verify all but the blocks, and set the attributes by it; NoArchiveError if the
+        file is no archive, DamageError, ArchiveError or what SENSELESS lists where something does
+        not fit, OSError if it cannot be read."""
         if self._layout(0) & ONE_PIECE:
             if self.size >= COPIED_FROM:
                 raise DamageError("longer or shorter than an archive of its layout may be")

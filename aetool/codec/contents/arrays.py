@@ -93,7 +93,7 @@ class ArrayContent(Content):
         """The content to write a source by; UnsuitedError if a type of its arrays cannot be stored
         natively. bounds: for each label of `column_labels`, in order, the largest error, None for
         exact; None: all are exact. format: as of every content; effort: how far to search for a
-        small encoding."""
+        small encoding. All values are read: errors as of ArrayFile.array."""
         is_bounded = bounds is not None
         arrays = []
         values: dict[int, Array] = {}
@@ -686,7 +686,8 @@ def column_labels(source: ArrayFile) -> list[str]:
 def ends_of(source: ArrayFile) -> list[tuple[Fraction, Fraction] | None]:
     """For each of `column_labels` of an array file its (smallest, largest) finite number, as exact
     fractions; None for one without finite numbers, or of a type other than integers and real
-    floats. UnsuitedError for a type that cannot be stored natively."""
+    floats. UnsuitedError for a type that cannot be stored natively; errors as of ArrayFile.array,
+    by which values are read."""
     ends: list[tuple[Fraction, Fraction] | None] = []
     for place, member in enumerate(source.members):
         tensor = tensor_of(member)

@@ -284,7 +284,8 @@ def _records(archive: Archive, first: int, last: int) -> Iterator[dict[str, Json
 
 
 def _numbered(archive: Archive, first: int, last: int) -> Iterator[tuple[int, bytes]]:
-    """Yield (its number, from 0, the line) of each of the lines first:last that is a record."""
+    """Yield (its number, counted from 0 in the archive, the line) of each of the lines first:last
+    that is a record, not blank. Errors as of Archive.pieces."""
     number = first
     for piece in archive.pieces(first, last):
         for line in jsonlines.split(piece):

@@ -242,7 +242,8 @@ def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
 def pixels_of(source: ArrayFile) -> ArraySource | None:
     """The pictures of a file that has one array, of uint8 in C order, not empty, in the shape of
     gray or coloured pictures (3 or 4 axes, channels last); None for any other file, also for one
-    too large, and of any number of channels but 1 and 3 (2 and 4 have opacity)."""
+    too large, and of any number of channels but 1 and 3 (2 and 4 have opacity). Errors as of
+    ArrayFile.array, unless they are DataErrors, which give None."""
     if len(source.members) != 1:
         return None
     member = source.members[0]

@@ -197,7 +197,8 @@ def _polynomial(befores: Sequence[Float]) -> Float:
 
 
 def _sum(extrapolated: Sequence[Float]) -> Float:
-    """The sum of what all axes tell, which the last axis begins."""
+    """The sum of what all axes tell, at least one array, all of one shape, added from the last to
+    the first: only this order gives the floats that were coded."""
     total = extrapolated[-1]
     for along_axis in reversed(extrapolated[:-1]):
         total = along_axis + total
@@ -228,7 +229,9 @@ class _Axis:
     rest: Float
 
     def extrapolated(self, front: Int) -> Float:
-        """As `_extrapolated`, of the values of these numbers alone, (k,): (k,) float64."""
+        """(k,) float64: what the values before each tell of it along this axis, as `_extrapolated`
+        computes it. front: (k,), the numbers of the values to tell, in the array's flat order; all
+        that lie before them are in `rest` already."""
         expected = np.zeros(len(front))
         places = self.place[front]
         for count in range(1, self.order + 1):
@@ -358,7 +361,8 @@ def _steps(orders: Orders, most: Sequence[int]) -> Iterator[Orders]:
 
 
 def _middle(sample: Array) -> Array:
-    """The middle of a sample, of at most about SEARCHED values, its longest sides cut first."""
+    """The middle of a sample, of at most SEARCHED values, its longest sides cut first, as a view of
+    as many axes; all of it if it has no more."""
     shape = list(sample.shape)
     while prod(shape) > SEARCHED:
         longest = shape.index(max(shape))
