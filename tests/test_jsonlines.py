@@ -331,7 +331,8 @@ def test_halves_of_surrogate_pairs_are_read_as_detection_reads_them(tmp_path, ru
     done = run("decompress", archive, "--columns", "a", "-o", tmp_path / "a.jsonl")
     assert done.status == 0
     lines = (tmp_path / "a.jsonl").read_bytes().split(b"\n")
-    records = [line for line in lines if line.startswith(b"{")]
+    # of a list commas stand behind
+    records = [line.removesuffix(b",") for line in lines if line.startswith(b"{")]
     assert records[0] == b'{"a": 1}' and records[1] == b'{"a": "x\\ud83d"}'
     done = run("decompress", archive, "--columns", "\ufffd", "-o", tmp_path / "b.jsonl")
     assert b'{"\\udc00": 3}' in (tmp_path / "b.jsonl").read_bytes()
@@ -411,3 +412,64 @@ def test_json_that_is_too_large_to_read_is_not_said_to_be_none(tmp_path, case):
     document.write_bytes(b"[" + line + b"]")
     with pytest.raises(DataError, match=f"t.json: {said}"):
         list(open_source(document).batches())
+
+
+@pytest.mark.parametrize(
+    ("first", "between", "last"),
+    [
+        ("[\n", ",\n", "\n]\n"),
+        ("[", ",\n", "]\n"),
+        ("[\n  ", "\n, ", "\n]"),
+        ("\n[\n\n", "\n,\n", "\n]\n"),
+    ],
+)
+def test_columns_of_a_list_are_a_list(tmp_path, first, between, last):
+    records = [{"a": place, "b": "}, {[", "c": {"d": [place]}} for place in range(300)]
+    path, archive = tmp_path / "t.json", tmp_path / "t.aez"
+    path.write_text(first + between.join(map(json.dumps, records)) + last, encoding="utf-8")
+    aetool.compress(path, archive)
+    for columns in (["a"], ["c", "b"]):
+        expected = [{name: record[name] for name in columns} for record in records]
+        out = aetool.decompress(archive, tmp_path / "whole.json", columns=columns, force=True)
+        assert json.loads(out.read_text("utf-8")) == expected
+        # a part of a list has records a line, without brackets and commas
+        part = aetool.decompress(
+            archive, tmp_path / "part.jsonl", columns=columns, rows=(20, 30), force=True
+        )
+        lines = [json.loads(line) for line in part.read_text("utf-8").splitlines() if line.strip()]
+        assert 4 <= len(lines) <= 10 and lines[0] in expected
+        begin = expected.index(lines[0])
+        assert lines == expected[begin : begin + len(lines)]
+
+
+def test_lists_under_one_index_are_records_a_line(tmp_path, run):
+    folder = tmp_path / "days"
+    folder.mkdir()
+    for day in range(3):
+        records = [json.dumps({"x": 10 * day + place, "y": 1}) for place in range(5)]
+        (folder / f"{day}.jsonl").write_text("[\n" + ",\n".join(records) + "\n]\n")
+    aetool.compress(folder, tmp_path / "days.aez", parts=True)
+    told = json.loads(run("info", tmp_path / "days.aez", "--json").out)
+    assert (told["rows"], told["records"]) == (21, 15)
+    done = run("detect", tmp_path / "days.aez", "--all", "--json")
+    assert json.loads(done.out)["total"] == 15
+    part = aetool.decompress(tmp_path / "days.aez", tmp_path / "x.jsonl", columns=["x"])
+    lines = [json.loads(line) for line in part.read_text("utf-8").splitlines()]
+    assert lines == [{"x": 10 * day + place} for day in range(3) for place in range(5)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("is_document", [True, False])
+def test_json_in_wide_characters_is_told_by_its_encoding(tmp_path, run, encoding, is_document):
+    text = "".join(f'{{"a": {place}}}\n' for place in range(20))
+    if is_document:
+        text = "[" + text.replace("\n", ", ")[:-2] + "]"
+    path = tmp_path / ("t.json" if is_document else "t.jsonl")
+    path.write_bytes(text.encode(encoding))
+    done = run("detect", path, "--top", "1")
+    said = f"{path}: is {encoding.upper()}, and JSON is UTF-8; save the whole file as UTF-8"
+    assert (done.status, done.err.strip()) == (2, f"aetool: error: {said}")
+    # its bytes are stored all the same
+    aetool.compress(path, tmp_path / "t.aez")
+    back = aetool.decompress(tmp_path / "t.aez", tmp_path / "back")
+    assert back.read_bytes() == path.read_bytes()

@@ -504,3 +504,19 @@ def test_a_column_that_is_named_twice_is_judged_once(tmp_path):
 def test_an_archive_is_not_judged_by_an_engine(tmp_path):
     with pytest.raises(ParamError, match="judged in one process"):
         aetool.detect(archive_of(table(300), tmp_path), executor="threads:2")
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("", "empty"),
+        (" " * 5, "empty"),
+        (" " * 41, "empty"),
+        (" " * 41 + "x", "x"),
+        ("x" * 40, "x" * 40),
+        ("x" * 41, "x" * 40 + "..."),
+        ("x" * 20 + " " * 30 + "y", "x" * 20 + "..."),
+    ],
+)
+def test_a_cell_is_said_in_forty_letters(cell, said):
+    assert costing._shortened(cell) == said

@@ -68,6 +68,8 @@ class JsonLinesSource(TableSource):
         # is known, where a decoder without them fails on a stretch of many lines
         with io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape") as lines:
             for number, line in enumerate(lines):
+                if not number:
+                    _refuse_wide(line.encode("utf-8", "surrogateescape"), self.name)
                 if not line.isascii() and HALF.search(line):
                     raw = line.encode("utf-8", "surrogateescape")
                     _decoded(raw, self.name, number + 1)
@@ -174,6 +176,7 @@ class JsonDocumentSource(JsonLinesSource):
                 f"{self.name}: a JSON document of more than {MOST_JSON >> 20} MiB is not read at "
                 "once; write an object on each line, as .jsonl"
             )
+        _refuse_wide(raw, self.name)
         text = _decoded(raw.removeprefix(encodings.BOM), self.name)
         try:
             return parsed(text)
@@ -184,6 +187,17 @@ class JsonDocumentSource(JsonLinesSource):
             raise DataError(f"{self.name}: {fault}") from None
         except RepeatedKeyError as repeated:
             raise DataError(f"{self.name}: {repeated}") from None
+
+
+def _refuse_wide(begin: bytes, name: str) -> None:
+    """Raise DataError for JSON in UTF-16 or UTF-32, with a mark or without one, by its first bytes,
+    of which four are looked at. name: of the source."""
+    # the first two characters of JSON are ASCII: zero bytes beside them tell
+    encoding = json.detect_encoding(begin[:4])
+    if not encoding.startswith("utf-8"):
+        raise DataError(
+            f"{name}: is {encoding.upper()}, and JSON is UTF-8; save the whole file as UTF-8"
+        )
 
 
 def _decoded(raw: bytes, name: str, line: int = 1) -> str:

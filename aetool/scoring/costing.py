@@ -283,6 +283,7 @@ class _Pricing:
         self.known = _Read()
         self.trace = ScoreTrace()
         self._only: list[tuple[Block, Costs]] = []
+        self._rows_told = ""
         if columns:
             archive.content.places(archive, columns)
 
@@ -291,6 +292,8 @@ class _Pricing:
         its bits went, in `known` and `trace`. DataError where some columns were chosen and a block
         stores its rows as one text, and for a content that does not tell what a record costs."""
         known = self.known
+        # first: an index knows which of its rows are records once it has opened a part
+        self._rows_told = self.archive.content.rows_told(self.archive)
         for block, every_cost in self._costs():
             costs, rows = _of_records(every_cost, self.archive.content.records_of(block))
             known.rows.append(block.first + rows)
@@ -407,7 +410,7 @@ class _Pricing:
             calibrated_on=len(scores),
             has_idle_model=self.archive.has_idle_model,
             unit="bits",
-            rows_told=self.archive.content.rows_told(self.archive),
+            rows_told=self._rows_told,
             is_by_rank=self.choice.is_by_rank,
         )
 
@@ -493,11 +496,13 @@ def _named(
 
 
 def _shortened(cell: str) -> str:
-    """A cell, of more than 40 characters the first 40 and "...", blanks counted; then without
-    blanks at its ends; "empty" where nothing is left."""
+    """A cell without blanks at its ends; of more than 40 characters the first 40 and "..."; "empty"
+    where nothing is left."""
+    # first, so that a cell of many blanks is not dots alone
+    cell = cell.strip()
     if len(cell) > LONGEST:
-        cell = f"{cell[:LONGEST]}..."
-    return cell.strip() or EMPTY
+        return f"{cell[:LONGEST].rstrip()}..."
+    return cell or EMPTY
 
 
 def _line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:

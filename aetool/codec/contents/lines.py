@@ -18,6 +18,7 @@ from aetool.codec.contents.content import LOSSLESS, ByteContent, Content, read_e
 from aetool.codec.ledger import Costs, Ledger, costs_of_text
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
+from aetool.csv.encodings import BOM
 from aetool.data import arrow_files
 from aetool.data.json_objects import (
     RepeatedKeyError,
@@ -206,8 +207,9 @@ class JsonLines(ByteContent):
     ) -> bytes:
         """The lines of a block that `inside` slices, byte for byte; if keys are wanted, each
         written anew as JSON with these keys alone, those that it has, and blank lines as they are;
-        halves of surrogate pairs are then escapes. DataError or ParamError for a line that cannot
-        be read so, ArchiveError if the block is damaged."""
+        of a list that is written an object a line, brackets and commas are left out. Halves of
+        surrogate pairs are then escapes. DataError or ParamError for a line that cannot be read so,
+        ArchiveError if the block is damaged."""
         lines = jsonlines.decode(block, block.rows)[inside]
         if wanted is None:
             return b"".join(lines)
@@ -218,11 +220,9 @@ class JsonLines(ByteContent):
         for number, line in enumerate(lines, first):
             if not jsonlines.has_record(line):
                 # a blank line is none of the records, and stays where it stands
-                chosen.append(line)
+                chosen.append(b"" if _is_of_a_list(line) else line)
                 continue
-            part = _chosen(reader.record(line, number), wanted)
-            text = with_halves_escaped(json.dumps(part, ensure_ascii=False))
-            chosen.append(text.encode() + b"\n")
+            chosen.append(_chosen_text(reader.record(line, number), wanted) + b"\n")
         return b"".join(chosen)
 
     def restore(
@@ -235,9 +235,19 @@ class JsonLines(ByteContent):
     ) -> None:
         """Write lines first:last to `file`. wanted: keys of the first record, to which each line is
         cut as `decode` does, None: all; ParamError for any other key, DataError or ParamError for a
-        line that cannot be read so."""
-        if wanted is not None:
-            self.places(archive, wanted)
+        line that cannot be read so. Of a list that is written an object a line these keys of the
+        whole are a list again, and those of a part of it lines of JSON."""
+        if wanted is None:
+            super().restore(archive, file, first, last)
+            return
+        self.places(archive, wanted)
+        is_whole = (first, last) == (0, archive.rows)
+        # several lists, of the parts of an index, are no list
+        is_one_file = archive.content is self
+        if is_whole and is_one_file and _begins_a_list(archive):
+            for line in _list_of(archive, wanted):
+                file.write(line)
+            return
         super().restore(archive, file, first, last, wanted)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
@@ -294,6 +304,49 @@ def _numbered(archive: Archive, first: int, last: int) -> Iterator[tuple[int, by
             number += 1
 
 
+def _is_of_a_list(line: bytes) -> bool:
+    """Whether a line that is no record has a bracket or comma of a list of objects."""
+    return bool(line.removeprefix(BOM).strip())
+
+
+def _begins_a_list(archive: Archive) -> bool:
+    """Whether the first line of an archive that is not blank begins with the bracket of a list."""
+    for piece in archive.pieces(0, archive.rows):
+        for line in jsonlines.split(piece):
+            bare = line.removeprefix(BOM).strip()
+            if bare:
+                return bare.startswith(b"[")
+    return False
+
+
+def _list_of(archive: Archive, wanted: Sequence[str]) -> Iterator[bytes]:
+    """Yield the lines of an archive of a list that is written an object a line, each object with
+    the wanted keys alone, those that it has, and brackets and commas where they stand. DataError or
+    ParamError for a line that cannot be read so."""
+    # one for all lines, as it warns once
+    reader = _Reader(archive)
+    number = 0
+    for piece in archive.pieces(0, archive.rows):
+        for line in jsonlines.split(piece):
+            if jsonlines.has_record(line):
+                part = _chosen_text(reader.record(line, number), wanted)
+                text = line.removeprefix(BOM)
+                # of an object no byte before its first brace and behind its last one is a part
+                before = text[: text.find(b"{")].lstrip()
+                behind = text[text.rfind(b"}") + 1 :].rstrip()
+                yield before + part + behind + b"\n"
+            else:
+                yield line
+            number += 1
+
+
+def _chosen_text(record: dict[str, Json], wanted: Sequence[str]) -> bytes:
+    """The object of the wanted keys alone, as of `_chosen`, as JSON in UTF-8; halves of surrogate
+    pairs are escapes."""
+    part = _chosen(record, wanted)
+    return with_halves_escaped(json.dumps(part, ensure_ascii=False)).encode()
+
+
 def _chosen(record: dict[str, Json], wanted: Sequence[str]) -> dict[str, Json]:
     """The object's members of the wanted keys, in the order in which they are wanted; keys that it
     has not are left out. A key with halves of surrogate pairs is wanted by its `whole_text`, and
@@ -346,6 +399,12 @@ def _parsed(
         text = line.decode(encoding, "surrogatepass")
         record = parse(_of_list(text))
     except (ValueError, RecursionError) as error:
+        # lines are cut behind a byte, and characters of two or four are cut with them
+        if not number and not encoding.startswith("utf-8"):
+            raise NoRecordError(
+                f"{where} is {encoding.upper()}, and JSON is UTF-8; decompress the file, save it "
+                "as UTF-8, and compress it again"
+            ) from None
         reason = _reason(error)
         start = line.decode("utf-8-sig", "replace").strip()[:SHOWN]
         # part of a document, or whole, where no line is to be mended

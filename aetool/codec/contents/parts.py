@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from aetool.codec.archive import Archive
+    from aetool.data.table import Mask
 
 Pieces: TypeAlias = Iterator[Piece]
 Read: TypeAlias = "Callable[[Archive, int, int], Pieces]"
@@ -198,6 +199,8 @@ class Parts(Content):
         JSON lines, of which these are keys of the first record); if lenient, as the first that can
         be opened has them. ArchiveError or DataError if none can, and errors of that part."""
         with self._first_part(archive) as first_part:
+            # kept, so that `owners` and `records_of` know it too
+            self._lead = self._lead or first_part.content
             return first_part.content.names(first_part)
 
     def owners(self, block: Block) -> list[int] | None:
@@ -207,6 +210,18 @@ class Parts(Content):
         if self._lead is None:
             return None
         return self._lead.owners(block)
+
+    def records_of(self, block: Block) -> Mask | None:
+        """(rows,): which rows of a block of a part are records, as the first part's content tells;
+        None where all are, and until `lead` has read that."""
+        if self._lead is None:
+            return None
+        return self._lead.records_of(block)
+
+    def rows_told(self, archive: Archive) -> str:
+        """What rows are, and what to do about it, where those of the parts are no records; ""
+        else."""
+        return self.lead(archive).rows_told(archive)
 
     def bytes_of(self, piece: Piece) -> int:
         """How many bytes a restored piece takes in memory: of text its length, of columns their
