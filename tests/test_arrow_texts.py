@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from pyarrow import feather
 
 from aetool import operations
 from aetool.cli import main
@@ -89,3 +90,65 @@ def test_decimals_beyond_their_digits_are_the_largest():
     found = writers.arrow_table({"c": column}, {"c": "decimal128(5, 2)"})["c"].to_pylist()
     assert found[0] == -found[1] == decimal.Decimal("999.99") and found[3] is None
     assert abs(found[2] - decimal.Decimal("1.005")) <= decimal.Decimal("0.005")
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "Europe/Berlin", "+02:00"])
+def test_moments_finer_than_their_unit_are_cut_with_a_zone_as_without(unit, zone):
+    moments = np.array(["2024-06-01T12:34:56.123456", "NaT"], "datetime64[us]")
+    kind = pa.timestamp(unit, zone)
+    levels = pa.dictionary(pa.int32(), kind)
+    table = writers.arrow_table({"t": moments, "d": moments}, {"t": str(kind), "d": str(levels)})
+    assert table.schema.types == [kind, levels]
+    # as it is inside, in UTC: a zone moves nothing
+    (count, gap) = table["t"].combine_chunks().cast(pa.int64()).to_pylist()
+    size = {"s": 10**6, "ms": 10**3, "us": 1, "ns": 1}[unit]
+    whole = int(moments[0].astype(np.int64)) // size * (1000 if unit == "ns" else 1)
+    assert (count, gap) == (whole, None)
+    assert table["d"].to_pylist() == table["t"].to_pylist()
+
+
+@pytest.mark.parametrize("indices", ["int8", "int32"])
+def test_levels_that_are_numbers_are_rounded_as_numbers_are(indices):
+    values = np.array([1.0, 2.0000001, 2.9999, np.nan])
+    for kind, expected in (("int64", [1, 2, 3, None]), ("uint8", [1, 2, 3, None])):
+        name = f"dictionary<values={kind}, indices={indices}, ordered=0>"
+        column = writers.arrow_table({"c": values}, {"c": name})["c"]
+        assert str(column.type) == name and column.to_pylist() == expected
+    name = f"dictionary<values=decimal128(5, 2), indices={indices}, ordered=0>"
+    column = writers.arrow_table({"c": values}, {"c": name})["c"]
+    assert str(column.type) == name
+    assert [value and float(value) for value in column.to_pylist()] == [1, 2, 3, None]
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "uint32", "int64", "uint64"])
+def test_numbers_beyond_a_type_become_its_ends(kind):
+    values = np.array([-1e30, -0.6, 1e30, np.inf, -np.inf])
+    limits = np.iinfo(kind)
+    # the largest number of 64 bits is no float
+    largest = limits.max if limits.bits < 64 else int(np.nextafter(float(limits.max), 0))
+    smallest = int(limits.min)
+    expected = [smallest, max(-1, smallest), largest, largest, smallest]
+    assert writers.arrow_table({"c": values}, {"c": kind})["c"].to_pylist() == expected
+    assert writers._of_dtype(values, np.dtype(kind)).tolist() == expected
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_levels_of_moments_and_numbers_come_back_from_a_code(zone, tmp_path):
+    rows = 200
+    numbers = np.arange(rows) % 5
+    seconds = pa.array(1_700_000_000 + 3600 * numbers).cast(pa.timestamp("s", zone))
+    columns = {
+        "moment": seconds.dictionary_encode(),
+        "level": pa.array(numbers * 10).dictionary_encode(),
+        "x": pa.array(np.sin(np.arange(rows))),
+    }
+    source = pa.table(columns)
+    feather.write_feather(source, tmp_path / "t.arrow")
+    model = operations.fit(tmp_path / "t.arrow", operations.FitOptions("pca"))
+    only = operations.CompressOptions(lossy=True, lossy_only=True)
+    operations.compress(tmp_path / "t.arrow", tmp_path / "t.aez", model, only)
+    operations.decompress(tmp_path / "t.aez", tmp_path / "back.arrow", model=model)
+    back = feather.read_table(tmp_path / "back.arrow")
+    assert back.schema.types == source.schema.types
+    assert back["moment"].to_pylist() == source["moment"].to_pylist()

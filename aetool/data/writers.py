@@ -230,26 +230,53 @@ def _arrow_array(column: Restored, dtype: str | None) -> pa.Array:
 
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     """An Arrow array of numbers or moments as one of the type `kind`: as integers, floats become
-    the nearest whole numbers; moments, which are UTC, get a zone without being moved. What the type
-    does not hold is cut off or wraps around; of decimals see `_decimals`. ArrowInvalid, a
-    ValueError, for moments with a zone that are finer than the type's unit, and for what is no
-    level of a dictionary type; NotImplementedError of Arrow where it knows no such cast."""
+    the nearest whole numbers that the type has; moments, which are UTC, get a zone without being
+    moved, and lose what is finer than the type's unit. Levels of a dictionary type are such values.
+    What other types do not hold is cut off; of decimals see `_decimals`. ArrowInvalid, a
+    ValueError, for more levels than a dictionary's indices can count; NotImplementedError of Arrow
+    where it knows no such cast."""
     import pyarrow as pa
-    from pyarrow import compute, types
+    from pyarrow import types
 
     if types.is_dictionary(kind):
-        return arrow_texts.as_dictionary(array, kind)
+        # by the same rules: a decoder gives 2.9999 for a level of 3
+        levels = _cast(array, kind.value_type)
+        return arrow_texts.as_dictionary(levels, kind)
     if types.is_decimal(kind):
         return _decimals(array, kind)
     if types.is_integer(kind) and types.is_floating(array.type):
-        # a decoder gives 2.9999 for 3, which a cast would cut to 2
-        array = compute.round(array)
+        return _integers(array, kind)
     if types.is_timestamp(kind) and kind.tz:
         # moments are UTC inside: the zone is told, and moves nothing
         without_zone = pa.timestamp(array.type.unit)
         in_zone = pa.timestamp(kind.unit, tz=kind.tz)
-        return array.cast(without_zone).cast(in_zone)
+        return array.cast(without_zone).cast(in_zone, safe=False)
     return array.cast(kind, safe=False)
+
+
+def _integers(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """An array of floats as integers of the type `kind`: the nearest whole numbers, and its
+    smallest or largest for what lies beyond. Nulls stay."""
+    from pyarrow import compute
+
+    limits = np.iinfo(kind.to_pandas_dtype())
+    smallest, largest = _ends_of(limits.min, limits.max)
+    # a decoder gives 2.9999 for 3, which a cast would cut to 2
+    rounded = compute.round(array)
+    # and 255.6 for 255, which would become 0
+    within = compute.min_element_wise(rounded, largest, skip_nulls=False)
+    within = compute.max_element_wise(within, smallest, skip_nulls=False)
+    return within.cast(kind, safe=False)
+
+
+def _ends_of(low: int, high: int) -> tuple[float, float]:
+    """The smallest and the largest float that an integer type of numbers from low to high holds.
+    low: 0, or minus a power of two."""
+    largest = float(high)
+    # of 64 bits the largest number is no float, and was rounded up
+    if int(largest) > high:
+        largest = float(np.nextafter(largest, 0.0))
+    return float(low), largest
 
 
 def _decimals(array: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -285,7 +312,8 @@ def _arrow_type(name: str) -> pa.DataType | None:
     match = re.fullmatch(r"fixed_size_binary\[(\d+)\]", name)
     if match:
         return pa.binary(int(match[1]))
-    match = re.fullmatch(r"dictionary<values=(\w+), indices=(\w+), ordered=\d>", name)
+    # values may have a part of their own, such as a zone
+    match = re.fullmatch(r"dictionary<values=(.+), indices=(\w+), ordered=\d>", name)
     if match:
         values = _arrow_type(match[1])
         indices = _arrow_type(match[2])
@@ -381,8 +409,9 @@ def _write_arrays(
 
 def _of_dtype(column: Restored, dtype: np.dtype[Any]) -> Array:
     """A restored column, (rows,), of texts, float64 numbers or moments, as a numpy array of this
-    type; as integers or truth values floats are rounded, and gaps are 0. Of texts gaps become the
-    text None; ValueError for a text that is none of the type."""
+    type; as integers or truth values floats are rounded, what lies beyond an integer type becomes
+    its smallest or largest, and gaps are 0. Of texts gaps become the text None; ValueError for a
+    text that is none of the type."""
     if isinstance(column, list):
         return np.array(column, dtype=object).astype(dtype)
     values = np.asarray(column)
@@ -390,6 +419,9 @@ def _of_dtype(column: Restored, dtype: np.dtype[Any]) -> Array:
         # whole numbers have no gaps, and are not cut but rounded
         without_gaps = np.nan_to_num(values)
         values = np.rint(without_gaps)
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        values = np.clip(values, *_ends_of(limits.min, limits.max))
     return values.astype(dtype)
 
 
