@@ -581,3 +581,25 @@ def test_contexts_are_within_their_limits(layout, beyond):
     layout.check()
     with pytest.raises(ArchiveError, match="contexts are out of range"):
         dataclasses.replace(layout, **beyond).check()
+
+
+@pytest.mark.parametrize(
+    "kept", [[0.7], [True], ["0"], [[0]], 0, None, [0, 0], [-1], [2], [10**30], {"0": 1}]
+)
+def test_a_quantiser_keeps_units_that_there_are_once_each(kept):
+    numbers = [(0.5).hex(), (0.25).hex()]
+    with pytest.raises(ValueError, match="quantiser"):
+        Quantiser.from_json({"centre": numbers, "step": numbers, "kept": kept})
+    with pytest.raises(ValueError, match="quantiser"):
+        Quantiser.from_json({"centre": "0x1", "step": "0x1", "kept": [0]})
+
+
+@pytest.mark.parametrize("most", [-1, 0, 1])
+def test_fewer_bins_than_two_are_refused_and_two_are_enough(most):
+    residuals = np.array([-5, -1, 0, 3, 1000], np.int64)
+    with pytest.raises(ValueError, match="2 bins or more"):
+        binning.bins_of(residuals, most)
+    start, width = binning.bins_of(residuals, 2)
+    assert len(start) <= 2
+    inside = (start[:, None] <= residuals) & (residuals < (start + (1 << width))[:, None])
+    assert inside.any(axis=0).all()

@@ -157,6 +157,9 @@ REFUSED = [
     ({"k": "real", "g": "nan"}, "out of range"),
     ({"k": "real", "g": "-0x1p0"}, "out of range"),
     ({"k": "real", "g": "0x0p0"}, "out of range"),
+    ({"k": "real", "g": "0x1p9999"}, "out of range"),
+    ({"k": "real", "g": "-0x1p9999"}, "out of range"),
+    ({"k": "real", "g": "f" * 400}, "out of range"),
     ({"k": "real", "g": "ten"}, "invalid hexadecimal"),
     ({"k": "real", "g": 1.5}, "must be text"),
 ]

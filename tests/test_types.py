@@ -19,7 +19,7 @@ from aetool import operations
 from aetool.codec import limits, planning
 from aetool.codec.archive import Archive
 from aetool.codec.container import Writer
-from aetool.data import cuts
+from aetool.data import cuts, memory
 from aetool.errors import AetoolError, ArchiveError, DataError, ParamError
 from aetool.operations import CompressOptions
 from tests import typed
@@ -566,3 +566,42 @@ def test_a_header_of_arrays_that_claims_too_much_is_refused(change, tmp_path):
         writer.finish({}, bytes(32))
     with pytest.raises(ArchiveError):
         operations.decompress(tmp_path / "bad.aez", tmp_path / "o.npy")
+
+
+@pytest.mark.parametrize("dtype", [object, float])
+def test_an_array_without_values_is_a_table_without_rows(dtype):
+    for shape, columns in (((0,), 1), ((0, 3), 3)):
+        held = memory.held(np.zeros(shape, dtype))
+        assert held.shape in (shape, (0, columns))
+        with pytest.raises(DataError, match="no rows|no records|empty|nothing"):
+            aetool.fit(np.zeros(shape, dtype), plugin="pca")
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+@pytest.mark.parametrize("kind", ["one", "fortran", "joint", "apart"])
+def test_arrays_of_other_rows_than_told_are_damage(tmp_path, kind, is_long):
+    # several rows a block, of each of which something is to be coded
+    values = np.cumsum(np.random.default_rng(0).integers(-9, 9, (70_000, 3)), axis=0)
+    arrays = {
+        "one": [values],
+        "fortran": [np.asfortranarray(values)],
+        "joint": [values, values[:, 0]],
+        "apart": [values, values[::-7].reshape(100, 100, 3) ** 2],
+    }[kind]
+    if len(arrays) == 1:
+        np.save(tmp_path / "t.npy", arrays[0])
+    else:
+        np.savez(tmp_path / "t.npz", *arrays)
+    (path,) = tmp_path.iterdir()
+    operations.compress(path, tmp_path / "t.aez")
+    with Archive(tmp_path / "t.aez") as archive:
+        content = archive.content
+        pieces = list(content.pieces(archive, 0, archive.rows))
+        meddled = [*pieces, pieces[-1]] if is_long else pieces[:-1]
+        out = io.BytesIO()
+        with pytest.raises(ArchiveError, match="cut short|more rows than its arrays"):
+            content._write(out, content._restored(iter(meddled), archive.rows))
+        with pytest.raises(ArchiveError, match="cut short|more rows than its arrays"):
+            content._gathered(content._restored(iter(meddled), archive.rows))
+        content._write(out := io.BytesIO(), content._restored(iter(pieces), archive.rows))
+        assert np.load(io.BytesIO(out.getvalue())) is not None

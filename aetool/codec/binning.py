@@ -14,6 +14,7 @@ from aetool.data.table import Mask
 from aetool.model import Int
 
 ROWS_A_CELL = 1024  # residuals for each different one, from which on each has a bin of its own
+FEWEST_BINS = 2  # one for each sign
 MOST_LEVELS = 63  # of the tree of intervals: no number has more bits but its sign
 FAR = 2**61  # from 0, beyond which no residual is shifted: no bin may leave 64 bits
 
@@ -21,8 +22,8 @@ FAR = 2**61  # from 0, beyond which no residual is shifted: no bin may leave 64 
 def bins_of(r: Int, most: int) -> tuple[Int, Int]:
     """(first number, bits of a place within it), (bins,) int64 each, ascending, of the bins that
     code residuals r in fewest bits. r: (n,) int64, what a prediction leaves of values, at least
-    one; most: how many bins there may be, at least 2 (with 1 the search may not end). Where fewest
-    bits take more, the cost of a bin is doubled until they are no more than that.
+    one; most: how many bins there may be, at least 2, else ValueError. Where fewest bits take
+    more, the cost of a bin is doubled until they are no more than that.
 
     A bin is 2^m numbers, which begin a multiple of 2^m from the median, or from 0 (see `_origin`).
     Where residuals are more than 1024 for each different one, and these are no more than `most`,
@@ -30,6 +31,10 @@ def bins_of(r: Int, most: int) -> tuple[Int, Int]:
     flat density over it costs no more than the best of its parts (optimal pruning, Breiman et al.
     1984, chapter 3).
     """
+    # intervals of numbers below the origin, and of those from it on, never become one: with fewer
+    # bins the search would not end
+    if most < FEWEST_BINS:
+        raise ValueError(f"residuals need {FEWEST_BINS} bins or more, not {most}")
     cells, counts = _histogram(r)
     is_clear = len(r) > ROWS_A_CELL * len(cells)
     if is_clear and len(cells) <= most:

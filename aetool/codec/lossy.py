@@ -73,22 +73,31 @@ class Quantiser:
     @classmethod
     def from_json(cls, data: dict[str, Json]) -> Quantiser:
         """The quantiser that `to_json` wrote; ValueError if it has more or fewer steps than
-        centres, a unit that there is not, or a number that is not finite, KeyError, TypeError,
-        ValueError or OverflowError for other JSON."""
+        centres, a unit that there is not or is kept twice, or a number that is not finite,
+        KeyError, TypeError, ValueError or OverflowError for other JSON."""
         centre = _floats_from_hexadecimal(data["centre"])
         step = _floats_from_hexadecimal(data["step"])
-        kept = np.array(data["kept"], dtype=np.int64)
+        units = data["kept"]
+        # numpy would take 0.7, true and "0" for whole numbers
+        are_whole = isinstance(units, list) and all(type(unit) is int for unit in units)
+        if not are_whole:
+            raise ValueError("the units that a quantiser keeps are no whole numbers")
         size = len(centre)
-        are_inside = all(0 <= unit < size for unit in kept)
+        # a unit kept twice would be restored from one of its two numbers alone
+        are_inside = all(0 <= unit < size for unit in units) and len(set(units)) == len(units)
         are_finite = np.isfinite([*centre, *step]).all()
         if len(step) != size or not are_inside or not are_finite:
             raise ValueError("the quantiser is out of range")
-        return cls(centre, step, kept)
+        return cls(centre, step, np.array(units, dtype=np.int64))
 
 
-def _floats_from_hexadecimal(texts: list[str]) -> Float:
-    """(n,) float64: numbers that float.hex wrote, bit for bit; ValueError for texts that are no
-    hexadecimal numbers, OverflowError for one beyond the range of floats."""
+def _floats_from_hexadecimal(texts: Json) -> Float:
+    """(n,) float64: numbers that float.hex wrote, bit for bit. texts: a list of them; ValueError
+    for texts that are no hexadecimal numbers or no list, OverflowError for one beyond the range of
+    floats."""
+    # a text is a sequence of texts, too
+    if not isinstance(texts, list):
+        raise ValueError("the numbers of a quantiser are no list")
     return np.array([float.fromhex(text) for text in texts])
 
 

@@ -730,8 +730,7 @@ class RealMeta(NumberedMeta):
 def numerals_of(stored: Stored) -> Numerals:
     """Read from a meta's JSON how floats are stored; ArchiveError unless it is just one of three
     ways, as decimals ("d", also with "q" or "o", not both), multiples ("g") or bits ("b"), with
-    numbers in their range; ValueError for a distance that is no hexadecimal float, OverflowError
-    for one beyond the range of floats."""
+    numbers in their range; ValueError for a distance that is no hexadecimal float."""
     ways = [letter for letter in "dgb" if letter in stored]
     if len(ways) != 1 or (ways != ["d"] and ("q" in stored or "o" in stored)):
         raise refused("floats must be told in one way")
@@ -742,7 +741,12 @@ def numerals_of(stored: Stored) -> Numerals:
         allowed = whole(stored["q"], 1, LARGEST_STEP, "the largest error") if "q" in stored else 0
         return Decimals(places, allowed, flag(stored, "o"))
     if ways == ["g"]:
-        spacing = float.fromhex(text(stored["g"], "the distance of floats"))
+        hexadecimal = text(stored["g"], "the distance of floats")
+        try:
+            spacing = float.fromhex(hexadecimal)
+        except OverflowError:
+            # an exponent beyond that of any float, which is no ValueError of Python's
+            spacing = math.inf
         if not math.isfinite(spacing) or spacing <= 0:
             raise refused("the distance of floats is out of range")
         return Multiples(spacing)
@@ -775,7 +779,7 @@ KNOWN: dict[str, type[Meta]] = {
 
 def from_json(stored: Json) -> Meta:
     """The meta of a column, of the class that its "k" names, by the JSON that `to_json` wrote;
-    ArchiveError for anything else, but OverflowError for a spacing beyond the range of floats."""
+    ArchiveError for anything else."""
     kind = stored.get("k") if isinstance(stored, Mapping) else None
     known = KNOWN.get(kind) if isinstance(kind, str) else None
     if known is None:

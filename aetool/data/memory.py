@@ -415,7 +415,7 @@ def _array(array: Array) -> Held:
         raise DataError(
             f"numpy array: {array.dtype} of shape {array.shape}; wanted are numbers, texts or "
             "moments of shape (records,) or (records, columns), or pictures, uint8 of shape "
-            "(n, height, width) or (n, height, width, 3)"
+            "(n, height, width) or (n, height, width, 1 to 4)"
         )
     return array
 
@@ -424,7 +424,8 @@ def _by_place(array: Array) -> pd.DataFrame:
     """An array without fields, (rows,) or (rows, columns), as a DataFrame with columns c1, c2 ...;
     masked values become gaps."""
     if array.ndim == 1:
-        array = array.reshape(len(array), -1)
+        # not reshape(n, -1): of no rows there would be any number of columns
+        array = array[:, np.newaxis]
     _, width = array.shape
     return _frame(array, "numpy array", _numbered(width))
 

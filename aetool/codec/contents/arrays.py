@@ -529,15 +529,15 @@ class ArrayContent(Content):
         """Yield (array, iterator of its values, part by part) for each array, as the pieces come;
         several joint ones only once all pieces are read. The values of an array must be taken
         before the next array is asked for. rows: how many the pieces have together. ArchiveError
-        where those of several arrays that are not joint end early; others are not checked here."""
+        where they have not just as many."""
         members = [self._member(tensor, rows) for tensor in self.arrays]
         if len(members) == 1:
-            yield members[0], _values_of(pieces)
+            yield members[0], _values_of(_counted(pieces, rows))
             return
         if self.joint:
             # the file has one array behind the other, the archive all of them side by side
             gathering = [array_files.Gathering(member) for member in members]
-            for piece in pieces:
+            for piece in _counted(pieces, rows):
                 for place, values in piece.parts:
                     gathering[place].add(values)
             for member, gathered in zip(members, gathering, strict=True):
@@ -545,6 +545,8 @@ class ArrayContent(Content):
             return
         for member, tensor in zip(members, self.arrays, strict=True):
             yield member, _taken(pieces, tensor.rows)
+        if next(pieces, None) is not None:
+            raise ArchiveError("damaged: it has more rows than its arrays")
 
     def _recovered(self, pieces: Iterator[Rows]) -> MembersWithValues:
         """Yield (array, iterator of its values, part by part) for each array of a damaged archive;
@@ -627,6 +629,20 @@ def _values_of(pieces: Iterator[Rows]) -> Iterator[Array]:
             yield values
 
 
+def _counted(pieces: Iterator[Rows], rows: int) -> Iterator[Rows]:
+    """Yield the pieces; ArchiveError unless they have `rows` rows together: behind the last one if
+    they have fewer, before the first that is too many."""
+    missing = rows
+    for piece in pieces:
+        missing -= len(piece)
+        if missing < 0:
+            raise ArchiveError("damaged: it has more rows than its arrays")
+        yield piece
+    if missing:
+        # what is missing would be zeros, or a file that is too short for its shape
+        raise ArchiveError("damaged: an array is cut short")
+
+
 def _taken(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
     """Take pieces, each of one array, from the iterator until they have `rows` rows together, and
     yield the values of each; no piece may reach beyond. ArchiveError if there are fewer."""
@@ -638,6 +654,8 @@ def _taken(pieces: Iterator[Rows], rows: int) -> Iterator[Array]:
         _, values = piece.parts[0]
         yield values
         rows -= len(piece)
+    if rows < 0:
+        raise ArchiveError("damaged: it has more rows than its arrays")
 
 
 def tensor_of(member: Member) -> Tensor:
