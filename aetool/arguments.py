@@ -16,6 +16,7 @@ from aetool.spelling import PYTHON, option
 
 Options = Mapping[str, object]
 SHOWN = 40  # letters of a value in a message
+MOST_BITS = 4096  # of a whole number that is written with its digits
 NEAR = 0.75  # likeness (difflib) from which a name is taken for a misspelt one
 
 
@@ -139,9 +140,15 @@ def check_path(verb: str, name: str, value: object) -> None:
 
 def shown(value: object) -> str:
     """A value for messages. Of a text, bytes, a number or None its repr, cut to 40 characters, and
-    the type: "'x' (str)"; of any other value the type alone."""
+    the type: "'x' (str)"; of a whole number beyond 4,096 bits about which power of two it is; of
+    any other value the type alone."""
     kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-    text = repr(value) if isinstance(value, str | bytes | int | float | None) else ""
+    text = ""
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        # Python refuses to write so many digits
+        text = f"about 2^{value.bit_length()}" if value > 0 else f"about -2^{value.bit_length()}"
+    elif isinstance(value, str | bytes | int | float | None):
+        text = repr(value)
     short = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
     return f"{short} ({kind})" if short else kind
 

@@ -131,7 +131,7 @@ class Reader:
 
     def batches(self, path: Path) -> Iterator[Batch]:
         """Yield the records at a path, in order, batch by batch: tables as pyarrow.RecordBatch of
-        one schema, pictures as uint8 of shape (n, height, width) or (n, height, width, 3).
+        one schema, pictures as uint8 of shape (n, height, width) or (n, height, width, 1 to 4).
 
         An exception is shown to the user beside the names of the plugin and of the file.
         """

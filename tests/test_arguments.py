@@ -1,6 +1,7 @@
 """The verbs of Python name what they take, where they are given something else."""
 
 import inspect
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ import pandas as pd
 import pytest
 
 import aetool
-from aetool import operations
+from aetool import arguments, operations
 from aetool.csv.dialect import OPTIONS
+from aetool.errors import ParamError
 
 FRAME = pd.DataFrame({"a": [1.5, 2.5, 3.5]})
 
@@ -200,3 +202,19 @@ def test_what_is_near_no_argument_is_left_to_the_model():
         aetool.detect(FRAME, plugin="pca", zzz=1)
     with pytest.raises(aetool.AetoolError, match="^fit: no argument 'epoch'; did you mean epochs"):
         aetool.fit(FRAME, epoch=3)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (10**5000, "about 2^16610 (int)"),
+        (-(10**5000), "about -2^16610 (int)"),
+        (10**1200, "1" + "0" * 39 + "... (int)"),
+    ],
+    ids=["large", "small", "short"],
+)
+def test_numbers_of_any_length_are_said(value, said):
+    # Python itself writes no more than 4,300 digits
+    assert arguments.shown(value) == said
+    with pytest.raises(ParamError, match=re.escape(said)):
+        aetool.compress({"x": [1.0, 2.0]}, value)

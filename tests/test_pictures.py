@@ -13,15 +13,16 @@ import aetool
 from aetool import operations
 from aetool.bundle import from_bytes, load
 from aetool.cli import texts
-from aetool.data import notices
+from aetool.data import images, notices
 from aetool.data.pictures import choosing, decoding, deep_png
 from aetool.data.pictures.choosing import Asked, chosen
 from aetool.data.pictures.decoding import Decoded, UnreadableError
-from aetool.data.pictures.framed import framed
+from aetool.data.pictures.framed import FramedSource, framed
 from aetool.data.pictures.framing import Framing, resized
 from aetool.data.sources import open_source
 from aetool.errors import BundleError, DataError, ParamError
 from aetool.operations import FitOptions, coding
+from aetool.scoring import batches
 
 
 def noise(seed, *shape, dtype=np.uint8, most=255):
@@ -567,3 +568,27 @@ def test_whoever_watches_is_told_how_many_pictures_are_read(tmp_path):
     with notices.watched_by(lambda *state: told.append(state)):
         list(framed(open_source(folder), Framing(3, 16, 12)).batches())
     assert told == [(place == 0, f"{place} of 4 pictures read") for place in range(4)]
+
+
+def test_a_tile_without_a_finite_score_is_named_by_its_picture_and_place(tmp_path):
+    pixels = np.arange(3 * 9 * 12, dtype=np.uint8).reshape(3, 9, 12)
+    source = FramedSource(
+        images.ArraySource(pixels, "t.npy", ".npy", ""), Framing(1, 3, 4, stride=(3, 4))
+    )
+    # nine tiles a picture: the fifth of the second is broken
+    framing = source.framing
+    corner = framing.corners(12, 9)[4]
+    broken = framing.tiles(pixels[1:2])[4]
+
+    def graph(tiles):
+        parts = np.zeros((len(tiles), 13), np.float32)
+        parts[(tiles == broken).all(axis=(1, 2, 3))] = np.nan
+        return {"parts": parts}
+
+    left, top = corner
+    said = (
+        f"t.npy: picture 2 has no finite score in its tile {left} pixels from the left and {top} "
+        "from the top; the model is broken"
+    )
+    with pytest.raises(DataError, match=re.escape(said)):
+        list(batches.scored(source, None, graph))

@@ -222,6 +222,7 @@ class Failing(aetool.Reader):
             "floats": np.zeros((2, 3, 3)),
             "schema": pa.record_batch({"a": ["x"]}),
             "kind": np.zeros((1, 2, 2), np.uint8),
+            "channels": np.zeros((2, 4, 4, 5), np.uint8),
         }
         if self.does == "nothing":
             return
@@ -245,6 +246,8 @@ FAILURES = {
     "nothing": "batches yielded nothing",
     "frame": "batch 1 of batches is a DataFrame; wanted are batches of a table",
     "floats": "batch 1 of batches is float64 of shape (2, 3, 3); wanted",
+    "channels": "batch 1 of batches is uint8 of shape (2, 4, 4, 5); wanted are batches of a table "
+    "(pyarrow.RecordBatch) or of pictures (numpy, uint8) of (n, height, width[, 1 to 4])",
     "schema": "batch 2 of batches is of another schema than the first one (a)",
     "kind": "batch 2 of batches is of pictures, and the first one of a table",
     "late": "ValueError: line 7 ends within a record",

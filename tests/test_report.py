@@ -7,6 +7,7 @@ import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -540,3 +541,22 @@ def test_detecting_without_a_page_loads_nothing_of_it(rows_csv):
     )
     done = fresh(code, str(rows_csv))
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("scores", "threshold", "axes"),
+    [
+        ([1.0, 2.0, 5.0, 900.0], 10.0, "both axes by their logarithms"),
+        ([900.0, 950.0, 990.0], 980.0, "the axis upward by its logarithm"),
+        # a threshold far above all scores is what the axis reaches to
+        ([900.0, 950.0, 990.0], 9000.0, "both axes by their logarithms"),
+        ([-3.0, 5.0], 4.0, "both axes by their logarithms"),
+    ],
+)
+def test_the_words_of_a_drawing_say_which_axes_are_logarithmic(scores, threshold, axes):
+    trace = ScoreTrace()
+    trace.add(np.array(scores))
+    assert charts.has_logarithmic_scores(trace, threshold) == axes.startswith("both")
+    # of all findings the words need these alone
+    findings = SimpleNamespace(trace=trace, threshold=threshold, pictures=None)
+    assert f"How many records have which score, {axes}." in page._words_of_spread(findings, None)

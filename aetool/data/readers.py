@@ -102,14 +102,15 @@ def _checked(owned: OwnedReader, path: Path, name: str) -> Iterator[Batch]:
 
 def _wrong(batch: object, first: Batch | None) -> str:
     """What is wrong with a batch, in words to go behind "batch 3 of batches is"; "" if nothing is:
-    it is a pyarrow.RecordBatch of the first one's schema, or uint8 with three axes or four, and
-    pictures of the first one's shape; how many channels there are, ArraySource checks. first: the
-    first batch, None if this is it."""
+    it is a pyarrow.RecordBatch of the first one's schema, or pictures, uint8 with three axes, or
+    with four and 1 to 4 channels, of the first one's shape. first: the first batch, None if this is
+    it."""
     import pyarrow as pa
 
     if isinstance(batch, np.ndarray):
-        if batch.dtype != np.uint8 or batch.ndim not in (3, 4):
-            return f"{batch.dtype} of shape {batch.shape}; {WANTED} of (n, height, width[, 3])"
+        has_channels = batch.ndim == 4 and batch.shape[3] in images.CHANNELS
+        if batch.dtype != np.uint8 or not (batch.ndim == 3 or has_channels):
+            return f"{batch.dtype} of shape {batch.shape}; {WANTED} of (n, height, width[, 1 to 4])"
         if first is not None and not isinstance(first, np.ndarray):
             return "of pictures, and the first one of a table"
         # an array of pictures has one shape
@@ -152,8 +153,8 @@ def _pictures(
     others: Iterator[Batch],
     original: files.Place,
 ) -> PluginPictures:
-    """Write batches of pictures, (n, height, width[, 3]) uint8 each, to a temporary file, and open
-    it as a source. name: what messages call it; first: the first batch, others: all behind it;
+    """Write batches of pictures, (n, height, width[, 1 to 4]) uint8 each, to a temporary file, and
+    open it as a source. name: what messages call it; first: the first batch, others: all behind it;
     original: where the plugin read them. DataError if the plugin fails, or for a shape that
     pictures have not; NoRoomError if the file cannot be written."""
     count = 0

@@ -268,9 +268,7 @@ def spread_of_scores(
     records would give; None: no line. width, height: of the drawing, in pixels.
     """
     drawing = Drawing(width, height, f"How many records have which score, in {unit}")
-    high = float(trace.highest.max(initial=trace.lowest_score))
-    if math.isfinite(threshold):
-        high = max(high, threshold)
+    high = _highest(trace, threshold)
     low = _lowest(trace, high)
     edges = _score_edges(low, high, threshold)
     counts = trace.counted(edges)
@@ -301,6 +299,20 @@ def spread_of_scores(
         place_of_threshold = np.interp(threshold, edges, bar_edges)
         frame.upright("limit", float(place_of_threshold))
     return drawing
+
+
+def has_logarithmic_scores(trace: ScoreTrace, threshold: float) -> bool:
+    """Whether the axis of scores of `spread_of_scores` is logarithmic: unless all lie above half of
+    the highest, or of a threshold that is higher."""
+    return _lowest(trace, _highest(trace, threshold)) <= 0
+
+
+def _highest(trace: ScoreTrace, threshold: float) -> float:
+    """The score up to which an axis reaches: the highest, or a threshold that is higher."""
+    high = float(trace.highest.max(initial=trace.lowest_score))
+    if math.isfinite(threshold):
+        high = max(high, threshold)
+    return high
 
 
 def _draw_bars(

@@ -274,8 +274,12 @@ def _words_of_spread(findings: Findings, held_out: Calibration | None) -> str:
             f"{held_out.rows:,} held out of the fit"
         )
     paragraphs = "".join(f"<p>{line}</p>" for line in lines)
-    return f'<p class="quiet">How many {_things(findings)} have which score, both axes by ' + (
-        f'their logarithms.</p><div class="quiet">{paragraphs}</div>'
+    axes = "the axis upward by its logarithm"
+    if charts.has_logarithmic_scores(findings.trace, findings.threshold):
+        axes = "both axes by their logarithms"
+    return (
+        f'<p class="quiet">How many {_things(findings)} have which score, {axes}.</p>'
+        f'<div class="quiet">{paragraphs}</div>'
     )
 
 

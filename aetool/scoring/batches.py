@@ -180,8 +180,8 @@ def _scored_in_tiles(source: FramedSource, graph: ScoreGraph) -> Iterator[Scored
         # all at once: a runtime is slow with few records
         outputs = graph(np.concatenate(tiles))
         parts = outputs["parts"].astype(np.float64)
-        _check_finite(source.name, parts, numbers[0])
         ends = np.cumsum(counts)
+        _check_finite_tiles(source, parts, numbers, pictures, ends)
         by_picture = np.split(parts, ends[:-1])
         worst = np.stack([_parts_of_worst(parts_of_tiles) for parts_of_tiles in by_picture])
         sizes = []
@@ -202,6 +202,31 @@ def _scored_in_tiles(source: FramedSource, graph: ScoreGraph) -> Iterator[Scored
             tiles=TileParts(framing, by_picture, sizes),
             numbers=np.array(numbers, np.int64),
         )
+
+
+def _check_finite_tiles(
+    source: FramedSource,
+    parts: Float,
+    numbers: Sequence[int],
+    pictures: Sequence[Pixels],
+    ends: Int,
+) -> None:
+    """Raise DataError if parts of tiles, (tiles, pixels + 1), are not all finite; it names the
+    picture of the first such tile, and where the tile lies in it. numbers, pictures: the positions
+    in the source, from 0, of the pictures that the tiles are of, and these; ends: for each the
+    number of its last tile, plus 1."""
+    is_finite = np.isfinite(parts).all(axis=1)
+    if is_finite.all():
+        return
+    broken = int(np.flatnonzero(~is_finite)[0])
+    place = int(np.searchsorted(ends, broken, side="right"))
+    first_tile = int(ends[place - 1]) if place else 0
+    _, height, width = pictures[place].shape
+    left, top = source.framing.corners(width, height)[broken - first_tile]
+    raise DataError(
+        f"{source.name}: {source.title(numbers[place])} has no finite score in its tile {left} "
+        f"pixels from the left and {top} from the top; the model is broken"
+    )
 
 
 def _parts_of_worst(parts: Float) -> Float:
