@@ -145,8 +145,8 @@ class Bundle:
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of the model's file, in hex, by which archives name the model that they
-        need."""
+        """The SHA-256 of the model's file, in hex, by which archives name the model that they need;
+        ValueError as of `to_bytes`."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def save(self, path: str | os.PathLike[str] | BinaryIO, force: bool = False) -> Path | None:

@@ -189,7 +189,8 @@ class Candidates:
     def of_levels(self, bound: int) -> Candidate:
         """Write the archive of pictures whose pixel values are restored in steps within `bound`
         levels (1 or more), and filtered where that is worth its bytes, so that none is more than
-        twice as many off; one that was written before is returned again."""
+        twice as many off; one that was written before is returned again. Errors as of
+        `exact_job.job_of` and of writing."""
         if bound not in self._of_levels:
             options = dataclasses.replace(self.options, max_error={"": str(bound)})
             candidate = self._bounded(exact_job.job_of(self.source, options, filtered=True))
@@ -243,8 +244,8 @@ class Candidates:
 
     def judged(self, error: float) -> Candidate | None:
         """Estimate the size and error of the archive that `bounded_once` would write, by encoding
-        some pieces of a large source; nothing is written. None if the source has nothing to
-        bound."""
+        some pieces of a large source; nothing is written. None if the source has nothing to bound.
+        Errors as of `exact_job.job_of`. Only of tables."""
         assert isinstance(self.yardstick, TableYardstick)
         bounds = self._in_archive(self.yardstick.bounds(error))
         if not bounds:
@@ -258,7 +259,8 @@ class Candidates:
     def within(self, max_error: str) -> Candidate:
         """Write the archive that `compress --max-error` writes with one bound for all columns.
         max_error: that bound as text, "0.5" in the units of each column or "1%" of its range; of
-        pictures in levels, or of all that they may have."""
+        pictures in levels, or, in percent, of all levels that they may have. Errors as of
+        `exact_job.job_of` and of writing."""
         options = dataclasses.replace(self.options, max_error={"": max_error})
         return self._bounded(exact_job.job_of(self.source, options))
 
@@ -321,7 +323,8 @@ class Candidates:
 
     def _within(self, bounds: dict[str, Fraction]) -> Candidate:
         """Write the archive of a table within these bounds, the largest error by the source's names
-        of columns, in their units, and measure its error."""
+        of columns, in their units, and measure its error; bounds of columns that the archive has
+        not are left out. Errors as of `exact_job.job_of` and of writing."""
         own = self._in_archive(bounds)
         found = self._bounded(exact_job.job_of(self.source, self.options, bounds=own))
         found.bounds = own

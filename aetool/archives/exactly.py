@@ -79,8 +79,10 @@ def _of_bounded(figures: dict[str, Json]) -> dict[str, Json]:
 
 
 def _is_worth_a_try(source: Opened, options: CompressOptions, make: Make) -> bool:
-    """Whether an exact archive may take no more bytes than a bounded one. options: of the bounded
-    one; make: prepares the exact one, by options."""
+    """Whether an exact archive may take no more bytes than a bounded one, and is to be written: of
+    at most SMALL bytes always, else if the exact first block takes at most CLOSE (1.25) times the
+    bytes of the bounded one, and FEW (1,024) more. Errors of preparing or encoding either go
+    through. options: of the bounded one; make: prepares the exact one, by options."""
     if _bytes_of(source) <= SMALL:
         return True
     # of text so much is read, whatever a block holds

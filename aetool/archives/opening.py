@@ -47,7 +47,8 @@ class FileBytes:
 
     def stream(self) -> BinaryIO:
         """Open the bytes to be stored, from the first on; the caller closes them: of a compressed
-        file the uncompressed ones, if it can be uncompressed to its end."""
+        file the uncompressed ones, if it can be uncompressed to its end. OSError if the file cannot
+        be opened."""
         if self.path is None:
             return io.BytesIO(self.content)
         if self.is_raw:

@@ -127,7 +127,7 @@ def with_or_without(
     the model knows; folder: where the other archive may be written for a while. Where the archive
     with the model cannot be written, or would not restore the source, the one without is taken, and
     `unused` says why; where that cannot restore it either, the file's bytes are stored, as by
-    `keep_instead`.
+    `keep_instead`. DataError where the source changed meanwhile.
     """
 
     def by_model(chosen: CompressOptions) -> ExactJob:
@@ -170,7 +170,9 @@ def _smaller(
     folder: Path,
 ) -> dict[str, Json]:
     """Write both archives of a table, with a model's knowledge and without, and leave the smaller
-    one that restores its source in `file`; returns figures as `with_or_without` does."""
+    one that restores its source in `file`; returns figures, and raises DataError, as
+    `with_or_without` does. by_model, plain: their jobs; folder: where one archive is written for a
+    while."""
     facts: dict[str, Json] = {}
     with tempfile.TemporaryFile(dir=folder) as scratch:
         figures = plain.write(scratch)

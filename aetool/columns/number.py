@@ -96,7 +96,7 @@ class Number(Modelled):
         """The column, with its statistics, if its texts are numbers, else None; None also where a
         typed source has them as texts, unless a cell is odd or thousands are parted. values: its
         cells; asked: whether the user says that they are numbers; DataError if then no present cell
-        is one."""
+        is one, and None if none is present."""
         notation = summary.asked_numbers() if asked else summary.numbers
         if notation is None:
             return None

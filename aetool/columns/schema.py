@@ -368,8 +368,8 @@ def _is_remarkable(column: Modelled) -> bool:
 
 def _alike(columns: Sequence[Modelled]) -> list[str]:
     """Lines that join columns with nothing odd about them: those in which nothing differs, those
-    with gaps, and all that differ by their kind, in one line. A column with gaps is in two of
-    them."""
+    with gaps, and all that differ by their kind, in one line. A column with gaps is in two of them,
+    unless nothing differs in it."""
     constant = []
     gaps = []
     kinds: dict[str, list[str]] = {}

@@ -367,6 +367,7 @@ def last_begin(text: bytes, rule: Rule, following: bytes = b"") -> int:
     there is none.
 
     following: the byte behind the text, or b"": a record may begin there, at the text's end.
+    Without the C kernel DataError for a text with quotes of 2^31 - 1 bytes or more.
     """
     if QUOTE not in text and following != b'"':
         return _last_begin_without_quotes(text, following)

@@ -237,7 +237,8 @@ class ArrayWriter:
 
     def add(self, member: Member, parts: Iterable[Array]) -> None:
         """Write the next array. member: its name, type, shape and order in memory; parts: all its
-        rows, in order, (rows, ...) each; of a scalar one array of no axes."""
+        rows, in order, (rows, ...) each; of a scalar one array of no axes; how many must come, and
+        errors, as of `_write`."""
         if self.archive is None:
             _write(self.file, member, parts)
             return

@@ -79,7 +79,8 @@ class ArrowTable:
     def located(self) -> Iterator[tuple[pa.RecordBatch, BatchAt | None]]:
         """Yield each batch of `batches` with its place in the Parquet file, from which another
         process can read it, too; None where only this one can: of memory, of Arrow files and of
-        temporary copies."""
+        temporary copies. At most ROWS (65,536) records each. Errors of Arrow or OSError where it
+        cannot be read; of an Arrow file errors as of `arrow_batches`."""
         own_file = self._own_file()
         for whole, raws in cuts.put_together(self._whole_batches(), ROWS):
             for first_row, part in cuts.parts(whole, ROWS):
@@ -108,7 +109,7 @@ class ArrowTable:
         return FileAt.of(self.path, self.name)
 
     def head(self, rows: int) -> pa.Table:
-        """The first records, at most `rows`, as one Arrow table."""
+        """The first records, at most `rows`, as one Arrow table; errors as of `located`."""
         import pyarrow as pa
 
         first_batches = []
@@ -121,7 +122,7 @@ class ArrowTable:
         return pa.Table.from_batches(first_batches, self.schema)
 
     def table(self) -> pa.Table:
-        """All records as one Arrow table."""
+        """All records as one Arrow table; errors as of `located`."""
         import pyarrow as pa
 
         batches = [batch for batch, _ in self._whole_batches()]
@@ -240,9 +241,9 @@ def as_table(data: object) -> pa.Table:
 
 
 def as_arrow(data: InMemory) -> pa.Table:
-    """Data as an Arrow table, with the index of a DataFrame; DataError if a column has no type of
-    Arrow, or mixes text and bytes, or if two columns have one name and the index is not 0, 1, 2
-    ..."""
+    """Data as an Arrow table, with the index of a DataFrame; DataError if the data are no table, if
+    a column has no type of Arrow, mixes text and bytes, or has half of a surrogate pair in a text,
+    or if two columns have one name and the index is not 0, 1, 2 ..."""
     import pyarrow as pa
 
     if not is_frame(data):

@@ -68,7 +68,7 @@ class ArrowSource(TableSource):
 
     def batches(self) -> Iterator[Table]:
         """Yield the records, at least ROWS (65,536) at a time but for the last, and at least one
-        batch. DataError where the data are damaged."""
+        batch. DataError where the data are damaged, or a text in them is not UTF-8."""
         import pyarrow as pa
 
         row = 0

@@ -499,8 +499,8 @@ def plain_picture(path: Path) -> PlainPicture | None:
     """The format, mode and pixels of a picture file that has nothing else to restore, notes of a
     PNG (png_chunks.NOTE_KINDS: texts, times, resolution) aside, which are not restored. None for
     others: palettes of other formats than PNG, several channels of 16 bits, animations, lossy
-    formats, EXIF such as a rotation, more than MAX_PIXELS (2^22) pixels, files that are damaged or
-    missing."""
+    formats, EXIF such as a rotation, more than MAX_PIXELS (2^22) pixels, a PPM, BMP or TIFF whose
+    bytes Pillow would not write again, files that are damaged or missing."""
     from PIL import Image
 
     try:

@@ -55,7 +55,8 @@ def held(data: object) -> Held:
     """Turn data of any kind that Python users have into data that can be read again and again: a
     path, the place of a copy, a copied table, a DataFrame, an Arrow table or an array; an iterator
     of paths or pictures into a list. What can be read once is read to its end. DataError, which
-    lists what is accepted, for anything else, and for data of these kinds that are no table."""
+    lists what is accepted, for anything else, and for data of these kinds that are no table;
+    NoRoomError where a copy cannot be written. Errors that an iterator raises go through."""
     if isinstance(data, files.Place | CopiedTable):
         return data
     # not paths of bytes, which no system needs any more
@@ -118,7 +119,8 @@ def begun(data: object) -> object:
     """Turn an iterator, which can be read only once, into a list, if its first item is a path or a
     picture, else into a table as `held` returns it; of a reader of Python's csv module into the
     place of a copied text. All other data are returned as they are. DataError if nothing comes from
-    it, or its items are no records or tables."""
+    it, or its items are no records or tables; NoRoomError where a copy cannot be written. Errors
+    that the iterator raises go through."""
     if not is_iterator(data):
         return data
     if isinstance(data, csv.DictReader | _CSV_READER):
@@ -422,7 +424,7 @@ def _array(array: Array) -> Held:
 
 def _by_place(array: Array) -> pd.DataFrame:
     """An array without fields, (rows,) or (rows, columns), as a DataFrame with columns c1, c2 ...;
-    masked values become gaps."""
+    masked values become gaps; DataError as of `_frame`."""
     if array.ndim == 1:
         # not reshape(n, -1): of no rows there would be any number of columns
         array = array[:, np.newaxis]
@@ -497,7 +499,8 @@ class _Bytes:
 def _arrow(data: object) -> Held:
     """An object that offers Arrow's protocol (see `offers_arrow`) as an Arrow table, a single array
     as one column c1; a copy of it in a file if it is a stream of more than LARGE (2^26) bytes,
-    which is read to its end. DataError if it is no table."""
+    which is read to its end. DataError if it is no table; errors of Arrow while a stream is read go
+    through."""
     import pyarrow as pa
 
     # a structure is a table of its fields, any other array one column

@@ -267,7 +267,8 @@ def _of_chain(chain: ChainSource, finer: int) -> Iterator[ChainedPiece] | None:
 def _chained(chain: ChainSource, finer: int) -> Iterator[ChainedPiece]:
     """Yield the pieces of all tables of a chain, none of which is itself a chain and all of which
     can be cut, each with the values that its path adds and the number, from 0, of its first record
-    among all. finer: how many times smaller pieces are to be than usual, at least 1."""
+    among all. finer: how many times smaller pieces are to be than usual, at least 1. Nothing where
+    no table has records; DataError as of `pieces_of`."""
     first_batch = next(iter(chain.batches()), None)
     # all of its tables may be blank lines alone
     if first_batch is None:

@@ -383,7 +383,8 @@ def _write_arrays(
 ) -> None:
     """Write batches of columns, by name, at least one, to a file as .npy or .npz; all are in memory
     together. format: "format", npy or npz, and "arrays", by each array's name [how many columns it
-    has], or [] for one of one axis; dtypes: numpy's name of the type of every column."""
+    has], or [] for one of one axis; dtypes: numpy's name of the type of every column. ValueError
+    for a text that is none of its type."""
     parts: dict[str, list[Array]] = {}
     for batch in batches:
         for name, column in batch.items():

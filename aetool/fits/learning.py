@@ -66,12 +66,13 @@ def with_codec(
     seed: int,
 ) -> Bundle:
     """A copy of the model to which an archive codec is added that was learned from the source, one
-    file of text or several, read as one; without one if its records are not regular, which is said
-    as a notice, as are files that were not learned from. Beside one for archives within a bound
-    there is one of exact archives, too, as these may be the smaller.
+    file of text or several, read as one; the model itself, without one, if its records are not
+    regular, which is said as a notice, as are files that were not learned from. Beside one for
+    archives within a bound there is one of exact archives, too, as these may be the smaller.
 
     max_error: the bound by column, as "0.5" or "1%", "" for all others; {} for lossless archives;
     students: whether to train small networks that predict columns; seed: of what is drawn.
+    ParamError as of `refuse_unlearnable`.
     """
     refuse_unlearnable(source, max_error, students)
     form = _commonest_form(source)

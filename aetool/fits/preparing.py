@@ -190,7 +190,8 @@ def prepare(
 
 def _prepared_pictures(source: ImageSource, options: FitOptions, most: int) -> Prepared:
     """At most `most` pictures or tiles as features, by the framing that the options ask for, or
-    else one that suits the pictures; it says in a notice which cannot be read."""
+    else one that suits the pictures; it says in a notice which cannot be read. ParamError for tiles
+    larger than the pictures; DataError where none can be read, or they are too large."""
     framed_source = framed(source, chosen(source, options.of_pictures))
     pixels, numbers = framed_source.sampled(most, options.seed)
     framed_source.say_unread()

@@ -53,7 +53,8 @@ def compress(
 ) -> dict[str, Json]:
     """Write an archive of data to a path, "-" for standard output; returns figures of what was
     written. No file is left behind if it fails. ParamError for options that contradict each other,
-    DataError for data that cannot be stored so.
+    and where no archive meets the error or size asked for; DataError for data that cannot be stored
+    so, and for a file that exists, unless options.force.
 
     The figures, by name: fidelity, rows, archive_bytes and, but for a model's code, source_bytes.
     Others are there only for some options and data. With options.lossy: taken, which kind of
@@ -245,7 +246,8 @@ def _exact_or_bounded(
     """Write the archive of a source to a file, which is empty, and compare both: exactly, or with
     options.max_error within the bound; by the model, if there is one that makes it smaller. Returns
     the figures, with `unused`, the reason, where the model was left aside. folder: where other
-    archives may be written for a while."""
+    archives may be written for a while. ParamError and DataError as of `exact_job.job_of` and
+    `exact_job.write_compared`."""
     if model is None:
         return exact_job.write_compared(file, exact_job.job_of(source, options), source)
     if _is_of_such_pictures(source, model):
@@ -304,7 +306,8 @@ def _of_pictures(
 ) -> dict[str, Json]:
     """Write pictures losslessly with or without a model of other pictures, whichever makes the
     first 256 of them smaller; returns the figures, with `unused`, the reason, where the model was
-    left aside. file: open for writing, empty."""
+    left aside. file: open for writing, empty. Errors as of `exact_job.job_of` and
+    `exact_job.write_compared`."""
     job = exact_job.job_of(source, options, model, pictures=picture_models.model_of(model))
     plain = exact_job.job_of(source, options)
     with_it, without = (_bytes_of_some(one) for one in (job, plain))
@@ -364,7 +367,8 @@ def _chosen(
     """Write the smallest archive that meets the error or size asked for, and return its figures; a
     model is fitted first where options.fit names a plugin and no model is given. data: as the user
     gave them; source: the same, opened. ParamError where no archive meets the goal, DataError for
-    data that cannot be read as records, where that is needed."""
+    data that cannot be read as records, where that is needed, and for a file that exists, unless
+    options.force."""
     learned = False
     if model is None and options.fit is not None and options.fit.plugin is not None:
         model = fitting.on_the_spot(data, options.fit)
@@ -397,7 +401,7 @@ def _lossy(
     """Write the code of each record by a model, or an exact or bounded archive where that is
     smaller at no larger error, but with options.lossy_only the code in any case; returns the
     figures. data: as the user gave them; source: the same, opened. model: None to fit one by
-    options.fit."""
+    options.fit. ParamError and DataError as of `compress`."""
     learned = model is None
     if model is None:
         model = fitting.on_the_spot(data, options.fit)

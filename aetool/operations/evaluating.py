@@ -57,7 +57,8 @@ def score(
 
 def _scores(judge: Judge, device: str, executor: engines.Chosen) -> tuple[Int, Float]:
     """Score all records that can be read: ((n,) their numbers in the source, from 0; (n,) their
-    scores). executor: what computes, None for this process."""
+    scores). executor: what computes, None for this process. DataError where a score is not finite,
+    or the source cannot be read."""
     source = judge.source
     bundle = judge.bundle
     graph = judge.graph

@@ -359,7 +359,8 @@ def of_archive(name: str, detection: Detection, most: int) -> Findings:
 
 def manner(column: Modelled, value: float, expected: float) -> str:
     """Describe in what way a value is odd, in words that follow the column's name, such as "is
-    missing". value, expected: in user units, NaN for a gap."""
+    missing". value, expected: in user units, NaN for a gap, ODD for what is not of the column's
+    kind."""
     if math.isnan(value):
         return "is missing"
     if value == ODD:

@@ -166,7 +166,8 @@ class FramedSource(ImageSource):
 
     def _one_by_one(self) -> Iterator[tuple[int, Pixels]]:
         """Yield (number, (channels, height, width) uint8) for each readable record, a picture or a
-        tile; number: of the record among all, from 0, as `starts` counts tiles."""
+        tile; number: of the record among all, from 0, as `starts` counts tiles. DataError for one
+        that cannot be read if strict."""
         if not self.is_tiled:
             yield from self.whole()
             return
@@ -261,7 +262,7 @@ class FramedSource(ImageSource):
 
     def sample(self, most: int, seed: int) -> Pixels:
         """A random sample of at most `most` records, (n, channels, height, width) uint8, in order:
-        that of `sampled`, without its numbers."""
+        that of `sampled`, without its numbers. DataError as of it."""
         return self.sampled(most, seed)[0]
 
     def none_readable(self) -> DataError:
