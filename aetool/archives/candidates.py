@@ -169,8 +169,8 @@ class Candidates:
 
     def bounded_at(self, aim: float, most: float) -> Candidate | None:
         """Write a bounded archive of a table whose bounds aim at the error `aim`, tightened until
-        its measured error is at most `most`; None if TRIES archives were not enough for that, or
-        nothing can be bounded. The bounds of all columns aim at the same relative error."""
+        its measured error is at most `most`; None if TRIES (4) archives were not enough for that,
+        or nothing can be bounded. The bounds of all columns aim at the same relative error."""
         if not self.can_be_bounded:
             return None
         assert isinstance(self.yardstick, TableYardstick)

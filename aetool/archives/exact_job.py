@@ -80,7 +80,7 @@ class ExactJob:
 
     def write(self, file: BinaryIO) -> dict[str, Json]:
         """Encode the content into the file, which is open for writing and reading and empty, or the
-        source's file as it is if that takes more than LEAST_GAIN bytes fewer (then it becomes
+        source's file as it is if that takes more than LEAST_GAIN (8) bytes fewer (then it becomes
         `content`); returns the archive's figures by name: "fidelity", "rows", "archive_bytes",
         "source_bytes", and "errors", "exact", "stored_exactly" (of a folder), "shared" and "kept"
         where there are such. `compare` is still to be called. ArchiveError where a bound could not

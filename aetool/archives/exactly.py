@@ -41,8 +41,9 @@ def smaller_exactly(
     figures: of the bounded archive; options: by which it was written. makes: each prepares an exact
     archive, by options without a bound; one that fails is left out in silence. folder: where these
     may be written for a while. They are written where they may be the smaller: always for a file or
-    folder of at most SMALL bytes, and for data that are none; else where the first block, of text
-    the first PIECE bytes, takes at most CLOSE times the bytes if it is exact, and FEW more.
+    folder of at most SMALL (2^20) bytes, and for data that are none; else where the first block, of
+    text the first PIECE (2^18) bytes, takes at most CLOSE (1.25) times the bytes if it is exact,
+    and FEW (1,024) more.
 
     Added to the figures of an exact archive: errors, of no column; bounded_bytes, those of the
     bounded one, if that would change numbers; if not, and it is of a folder, its stored_exactly.
@@ -80,9 +81,9 @@ def _of_bounded(figures: dict[str, Json]) -> dict[str, Json]:
 
 def _is_worth_a_try(source: Opened, options: CompressOptions, make: Make) -> bool:
     """Whether an exact archive may take no more bytes than a bounded one, and is to be written: of
-    at most SMALL bytes always, else if the exact first block takes at most CLOSE (1.25) times the
-    bytes of the bounded one, and FEW (1,024) more. Errors of preparing or encoding either go
-    through. options: of the bounded one; make: prepares the exact one, by options."""
+    at most SMALL (2^20) bytes always, else if the exact first block takes at most CLOSE (1.25)
+    times the bytes of the bounded one, and FEW (1,024) more. Errors of preparing or encoding either
+    go through. options: of the bounded one; make: prepares the exact one, by options."""
     if _bytes_of(source) <= SMALL:
         return True
     # of text so much is read, whatever a block holds

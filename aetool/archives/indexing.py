@@ -85,7 +85,7 @@ def compress_folder(
     index of them; returns its figures, as `index` does, with "source_bytes", of the tables, and
     "left_out", the paths, from the folder, of what is stored in no part. data: the folder's path.
     ParamError for what is no folder, or one without tables; DataError if there is something at
-    `path` (unless options.force), or a table cannot be a part.
+    `path`, or where that folder is to be (unless options.force), or a table cannot be a part.
 
     The workers of the engine write the archives themselves, and so must see that folder.
     """

@@ -89,8 +89,8 @@ def _has_levels(candidates: Candidates) -> bool:
 
 
 def _widest(candidates: Candidates) -> int:
-    """The widest bound, in levels, that is tried on the source's pictures: WIDEST, or the same part
-    of the levels of 16 bits."""
+    """The widest bound, in levels, that is tried on the source's pictures: WIDEST (127), or the
+    same part of the levels of 16 bits."""
     # in levels of 16 bits a bound of 127 would hardly change a picture
     return WIDEST * candidates.highest_level // SHALLOW
 

@@ -218,10 +218,11 @@ class LossyJob:
         return np.zeros((0, columns))
 
     def _survey(self) -> Records:
-        """A random sample of at most SAMPLE records, as the encoder takes them: (n, columns)
-        float64, or pictures (n, channels, height, width) uint8. Of a table, which is read from end
-        to end for it, sets `ranges`, [lowest, highest] of each column of numbers, and `irregular`,
-        the columns in which a cell is of another kind, and which are stored exactly."""
+        """A random sample of at most SAMPLE (4,096) records, as the encoder takes them: (n,
+        columns) float64, or pictures (n, channels, height, width) uint8. Of a table, which is read
+        from end to end for it, sets `ranges`, [lowest, highest] of each column of numbers, and
+        `irregular`, the columns in which a cell is of another kind, and which are stored
+        exactly."""
         if isinstance(self.source, FramedSource):
             return self.source.sample(SAMPLE, 0)
         assert self.model.schema is not None
@@ -236,7 +237,7 @@ class LossyJob:
     def _read_ranges(self, source: TableSource, schema: Schema) -> None:
         """Read the whole table and set `ranges`, [lowest, highest] of each column of numbers, in
         user units (its `span` where all cells are gaps), and `irregular`, the names of the columns
-        in which a cell is of another kind."""
+        in which a cell is of another kind. DataError as of `Schema.encode`."""
         low = np.full(len(self.modelled), np.inf)
         high = -low
         for table in source.batches():
@@ -354,8 +355,8 @@ class LossyJob:
     def _ways(self, sample: Records, decoded: Array) -> list[set[str]]:
         """The sets of columns, by name, that may be stored exactly beside the code, one or two to
         be tried one after the other: the irregular columns with the categories that the code
-        restores wrongly more often than MOST_WRONG, and those with all categories. sample, decoded:
-        records and what the code restores of them, (n, columns)."""
+        restores wrongly more often than MOST_WRONG (0.05, a part of the cells), and those with all
+        categories. sample, decoded: records and what the code restores of them, (n, columns)."""
         with_wrong = set(self.irregular)
         with_all = set(self.irregular)
         for place, column in enumerate(self.modelled):
@@ -601,7 +602,7 @@ class LossyJob:
 
     def _embed(self) -> bool:
         """Whether the archive shall hold the model's decoder: as options.embed asks, else where it
-        was learned for this source, or its bundle takes at most EMBED_SHARE of the source's
+        was learned for this source, or its bundle takes at most EMBED_SHARE (5 %) of the source's
         bytes."""
         if self.options.embed is not None:
             return self.options.embed

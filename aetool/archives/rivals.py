@@ -123,11 +123,11 @@ def with_or_without(
     smaller, and compare it with its source.
 
     Returns the figures of the archive, and prices: the bytes "with" the model and "without". Of a
-    file of more than LARGE bytes both are estimated by pieces, and judged names them. shared: what
-    the model knows; folder: where the other archive may be written for a while. Where the archive
-    with the model cannot be written, or would not restore the source, the one without is taken, and
-    `unused` says why; where that cannot restore it either, the file's bytes are stored, as by
-    `keep_instead`. DataError where the source changed meanwhile.
+    file of more than LARGE (2^24) bytes both are estimated by pieces, and judged names them.
+    shared: what the model knows; folder: where the other archive may be written for a while. Where
+    the archive with the model cannot be written, or would not restore the source, the one without
+    is taken, and `unused` says why; where that cannot restore it either, the file's bytes are
+    stored, as by `keep_instead`. DataError where the source changed meanwhile.
     """
 
     def by_model(chosen: CompressOptions) -> ExactJob:
@@ -202,7 +202,7 @@ def _does_not_restore(error: Exception) -> str:
 
 def priced_every(size: int) -> int:
     """The n for which every n-th piece of a source is encoded to estimate an archive's size; 1, all
-    pieces, up to LARGE bytes, and 2 or more above. size: bytes of the source."""
+    pieces, up to LARGE (2^24) bytes, and 2 or more above. size: bytes of the source."""
     return max(2, size // PRICED) if size > LARGE else 1
 
 
@@ -229,7 +229,7 @@ def _priced(
 ) -> Rival:
     """Write the archive that `make` prepares to the scratch file, in place of what is there,
     without comparing it; only estimate it if every > 1, the step between pieces that are encoded
-    for that, and the estimate is above MARGIN times the limit, in bytes."""
+    for that, and the estimate is above MARGIN (1.1) times the limit, in bytes."""
     if every > 1:
         judged = _judged(make, options, every)
         if judged.size > MARGIN * limit:

@@ -36,8 +36,8 @@ def with_small_decoder(model: Bundle) -> Bundle:
 
 
 def rounded(data: bytes) -> bytes:
-    """An ONNX graph, as bytes, with each float32 tensor of at least FEWEST values stored as whole
-    numbers and scales, which the graph multiplies when it runs; other tensors stay."""
+    """An ONNX graph, as bytes, with each float32 tensor of at least FEWEST (256) values stored as
+    whole numbers and scales, which the graph multiplies when it runs; other tensors stay."""
     model = onnx.ModelProto.FromString(data)
     graph = model.graph
     kept: list[onnx.TensorProto] = []

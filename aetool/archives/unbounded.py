@@ -62,7 +62,8 @@ class Beginning:
 def places_of_names(source: CsvSource | ArrowTable) -> frozenset[int]:
     """The positions, from 0, of the columns that `--max-error` for all numbers leaves exact,
     because their numbers name records, places or days and measure nothing. They are told by the
-    first LOOKED_AT records; empty where these cannot be read as a table, or there are none."""
+    first LOOKED_AT (4,096) records; empty where these cannot be read as a table, or there are
+    none."""
     beginning = _beginning_of(source)
     if beginning is None:
         return frozenset()
@@ -91,8 +92,8 @@ def labels_of_arrays(source: ArrayFile) -> dict[int, str]:
 
 
 def _beginning_of(source: CsvSource | ArrowTable) -> Beginning | None:
-    """Read the first LOOKED_AT records of a table, and return what they say of its columns; None if
-    there are no records, or they cannot be read as a table."""
+    """Read the first LOOKED_AT (4,096) records of a table, and return what they say of its columns;
+    None if there are no records, or they cannot be read as a table."""
     # reading them may fail already, as of records of several widths
     try:
         records: TableSource

@@ -401,7 +401,7 @@ def _group_of(column: Modelled) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first MOST_NAMED of these names, joined by commas, and how many others there are, if
+    """The first MOST_NAMED (12) of these names, joined by commas, and how many others there are, if
     any."""
     listed = ", ".join(names[:MOST_NAMED])
     more = len(names) - MOST_NAMED

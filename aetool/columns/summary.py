@@ -46,7 +46,7 @@ class Summary:
     values_here: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Keep at most MOST_VALUES of the values, evenly spaced."""
+        """Keep at most MOST_VALUES (1,000,000) of the values, evenly spaced."""
         if len(self.values) > MOST_VALUES:
             sampled = np.arange(MOST_VALUES, dtype=np.int64) * len(self.values) // MOST_VALUES
             self.values = taken(self.values, sampled)

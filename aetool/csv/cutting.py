@@ -54,14 +54,14 @@ def records(stream: BinaryIO, dialect: Dialect, size: int, text: bytes = b"") ->
 
 
 def too_long() -> NoTableError:
-    """Return, not raise, the NoTableError for a record of more than MAX_RECORD bytes."""
+    """Return, not raise, the NoTableError for a record of more than MAX_RECORD (2^28) bytes."""
     return NoTableError(f"a record of more than {MAX_RECORD >> 20} MiB; is a quote left open?")
 
 
 def _with_first_record(stream: BinaryIO, dialect: Dialect, size: int) -> tuple[bytes, int]:
     """Read the beginning of a text from a stream: (its first bytes, at least `size` if there are so
     many; the offset in them at which the first record behind the header begins, or their length if
-    there is no record). NoTableError if that is not among the first MAX_RECORD bytes."""
+    there is no record). NoTableError if that is not among the first MAX_RECORD (2^28) bytes."""
     text = stream.read(max(size, len(BOM)))
     skipped = int(dialect.header) + dialect.below
     while True:

@@ -121,7 +121,8 @@ def _learned_of(
     seed: int,
     schema: Schema | None = None,
 ) -> bytes | None:
-    """As `learn`, of files of one form; nothing is said."""
+    """The codec that is learned from files of one form, as the bytes and by the arguments of
+    `learn`; None if their records are irregular. No notices are said."""
     files = form.files
     layout = Layout(files[0].dialect.rule, form.names, shared.EFFORT)
     bounds: dict[str, Fraction] = {}

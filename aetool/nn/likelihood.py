@@ -402,8 +402,8 @@ def _likeliest_mixture(
 
 def _bernoulli_nats(z: Tensor, mean: Tensor) -> Tensor:
     """The cross-entropy, in nats, between the intensities (0 .. 1) of pixels z and those expected,
-    mean; both standardised, of one shape. Those expected are cut off at LEAST_INTENSITY from 0 and
-    1."""
+    mean; both standardised, of one shape. Those expected are cut off at LEAST_INTENSITY (0.001)
+    from 0 and 1."""
     intensity = _intensity(z)
     expected = _intensity(mean)
     # the logarithm of 0 would be infinite

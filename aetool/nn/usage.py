@@ -187,8 +187,8 @@ def _explained(x: Float, restored: Float, present: Float) -> float:
 
 def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, counted: Int) -> int:
     """How many units of the codes z, (n, latent), matter: if a unit is replaced by its mean,
-    decoded features change by more than MOVES times `variance`. seen: what z is the code of;
-    counted: the indices of the features that count. model: an AutoEncoder."""
+    decoded features change by more than MOVES (0.0001) times `variance`. seen: what z is the code
+    of; counted: the indices of the features that count. model: an AutoEncoder."""
     index = torch.from_numpy(np.asarray(counted))
     least = MOVES * variance
 

@@ -155,7 +155,8 @@ def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: In
     """Whether each of these records is labelled as an anomaly, (records,) bool. numbers:
     (records,), their positions in the source, from 0. label: the column of a table's labels; of
     pictures None or "folder". normal: the labels of ordinary records; empty, of pictures alone, for
-    such as "good". ParamError where all are anomalies, or none."""
+    such as "good". ParamError where all are anomalies, or none, and for a table without the
+    column."""
     if isinstance(source, ImageSource):
         found = _labels_of_pictures(source, label, numbers)
         normal = normal or labels.ordinary_in(source.name, found.tolist())

@@ -49,7 +49,7 @@ def export(
     """Write the ONNX graphs of a model into a folder, which is made if it is not there, and
     model.json, which describes their inputs and outputs; returns the paths of the files. ParamError
     for "-", standard output; DataError if the folder cannot be made, and for a file that exists,
-    unless force.
+    unless force: then files that come before it are written already.
 
     float32: write graphs that use no float64, for runtimes that do not know it; a graph may then
     take each record as two inputs, see takes_low_part.

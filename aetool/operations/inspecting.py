@@ -67,7 +67,8 @@ def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[st
     """The facts about an open archive, by name, in the order in which they are printed: file,
     archive ("lossless", "bounded" or "lossy"), kind, rows, parts (if it has any), blocks,
     file_bytes, model_bytes, student_bytes, model (see `_model_of`), what the archive itself states,
-    such as fidelity, and coders, see Archive.sizes."""
+    such as fidelity, note (how its rows are counted, where that must be told) or else records (if
+    they are fewer than the rows), and coders, see Archive.sizes."""
     sections = archive.reader.sections
     facts: dict[str, Json] = {
         "file": os.fspath(path),
@@ -144,7 +145,7 @@ def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Json
     """For each number of a linear model's code, a dictionary: name, such as "z0"; of PCA also
     explained, the part of the variance; then for each of the features that it changes most, by the
     feature's name, by how many standard deviations, the largest change first. most: how many
-    features at most; those that it does not change are left out.
+    features at most; those that it does not change, and those that are not scored, are left out.
 
     BundleError for a model of pictures, and for one whose decoder is not linear.
     """

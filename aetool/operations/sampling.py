@@ -631,7 +631,8 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Co
     """Draw records batch by batch: yields (the columns to write, by name; the records, (n, columns)
     or pictures (n, channels, height, width)). For pictures the columns are {}, or near others
     {"like": these pictures, each once}. With options.grid one batch, whose columns begin with
-    z_across and z_up. ParamError for options out of range or that exclude each other."""
+    z_across and z_up. ParamError for options out of range or that exclude each other; near others
+    DataError as of `_batches_near`."""
     if not 0 <= options.spread <= 1:
         raise ParamError(f"{option('--spread')} must be in 0 .. 1, got {options.spread}")
     if options.count is not None and options.count < 1:

@@ -114,8 +114,9 @@ def similar(
     codes of numbers are the signs of the code's principal components, rotated to lie near those
     signs (iterative quantisation: Gong & Lazebnik 2011); neighbours are found by changing ever more
     bits of the query's code (Salakhutdinov & Hinton 2009). ParamError without a model, for k below
-    1 and for a row that is not there; DataError for data without records, or of another kind than
-    the model's, and for pictures, data or query, none of which can be read.
+    1 for a row or column that is not there, and for binary codes of a model whose entries have more
+    than two levels; DataError for data without records, or of another kind than the model's, and
+    for pictures, data or query, none of which can be read.
     """
     options = options or SearchOptions()
     if options.k < 1:
@@ -163,7 +164,9 @@ def _codes_of_data(
 ) -> tuple[Float, Bundle, list[str], Int]:
     """The codes of all records that are searched: (codes, (n, latent); the model, given or of the
     archive; the names of the records if they are pictures with names, else []; (n,), the numbers of
-    the records, from 0). ParamError for data that are no archive where model is None."""
+    the records, from 0). ParamError for data that are no archive where model is None, and for a
+    model without an encoder; DataError for pictures none of which can be read; of an archive errors
+    as of `_codes_of_archive`."""
     if is_archive(data):
         return _codes_of_archive(data, model, options)
     if model is None:

@@ -398,7 +398,7 @@ class _Survey:
 
     def _pixels(self) -> Pixels | None:
         """All pictures in one array, (n, channels, height, width) uint8; None for more than
-        MOST_VALUES values. ParamError for pictures of several forms."""
+        MOST_VALUES (2^24) values. ParamError for pictures of several forms."""
         assert isinstance(self.source, ImageSource)
         alike = of_one_form(self.source, "they are given pictures")
         if alike.count * int(np.prod(alike.shape)) > MOST_VALUES:

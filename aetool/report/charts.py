@@ -320,8 +320,8 @@ def _draw_bars(
     counts: Sequence[int],
     is_odd: Sequence[bool],
 ) -> None:
-    """Draw the bars of a histogram. counts: of records, for each of BARS bars, none drawn for 0;
-    is_odd: whether a bar is of scores from the threshold on."""
+    """Draw the bars of a histogram. counts: of records, for each of BARS (48) bars, none drawn for
+    0; is_odd: whether a bar is of scores from the threshold on."""
     bar = frame.width / BARS
     for place, count in enumerate(counts):
         if not count:

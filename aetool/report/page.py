@@ -191,7 +191,7 @@ def _head(findings: Findings) -> str:
 
 def _unread(pictures: Sequence[tuple[str, str]]) -> str:
     """The HTML of a line that names the pictures that could not be read, and why; "" without any.
-    pictures: (name, why) of each, of which the first MOST_UNREAD are named."""
+    pictures: (name, why) of each, of which the first MOST_UNREAD (50) are named."""
     if not pictures:
         return ""
     count = "1 more picture" if len(pictures) == 1 else f"{len(pictures):,} more pictures"

@@ -183,11 +183,11 @@ class Run:
             self.model.eval().finish(ordinary)
 
     def stage(self, parameters: Sequence[Tensor], draw: Callable[[], Examples]) -> None:
-        """Train these parameters until all steps are done, PATIENCE looks at the held-out rows in a
-        row bring no gain, or the time that was asked for is over. Sets `best`, the weights with the
-        lowest loss of held-out rows, and `best_loss`; the model is left with its last weights.
-        draw: gives the next batch. DataError if the loss of held-out rows is not finite from the
-        first."""
+        """Train these parameters until all steps are done, PATIENCE (12) looks at the held-out rows
+        in a row bring no gain, or the time that was asked for is over. Sets `best`, the weights
+        with the lowest loss of held-out rows, and `best_loss`; the model is left with its last
+        weights. draw: gives the next batch. DataError if the loss of held-out rows is not finite
+        from the first."""
         self.best_loss = math.inf
         fastest = self.model.learning_rate or LEARNING_RATE
         optimiser = torch.optim.AdamW(
@@ -281,7 +281,7 @@ class Run:
 
     def _check(self) -> bool:
         """Compute the loss of the held-out rows and keep the weights if it is the lowest so far;
-        returns whether it is lower than the lowest before by more than noise (LEAST_GAIN).
+        returns whether it is lower than the lowest before by more than noise (LEAST_GAIN, 0.0001).
         DataError if it is not finite, and none before it in this stage was."""
         held_out_loss = self.evaluate(self.validation)
         if not self.team.is_alone:

@@ -68,9 +68,9 @@ class Framing:
         """Bring a picture to the form that the model takes, not yet cut into tiles: (channels,
         height, width) uint8.
 
-        UnframedError if it does not hold what it is to be cropped to, or if it is then, cropped
-        and resized, of another size than the model's, smaller than a tile, or more than MOST_TILES
-        of them.
+        UnframedError if it does not hold what it is to be cropped to, or if it is then, cropped and
+        resized, of another size than the model's, smaller than a tile, or more than MOST_TILES
+        (65,536) of them.
         """
         pixels = self._in_bytes(picture.pixels)
         if picture.alpha is not None:
@@ -119,8 +119,8 @@ class Framing:
 
     def _check(self, pixels: Bytes) -> None:
         """Raise UnframedError if pixels, (height, width, ...), cropped and resized, are smaller
-        than a tile or would be cut into more than MOST_TILES, or, where there are no tiles, are of
-        another size than the model's."""
+        than a tile or would be cut into more than MOST_TILES (65,536), or, where there are no
+        tiles, are of another size than the model's."""
         high, wide = pixels.shape[:2]
         size = f"{wide} x {high}"
         of_model = f"{self.width} x {self.height}"
@@ -144,7 +144,7 @@ class Framing:
     def offsets(self, wide: int, high: int) -> tuple[list[int], list[int]]:
         """The offsets at which the tiles of a picture begin, in pixels, rising: (from its left
         edge; from its top). wide, high: as of `corners`, of a framing that cuts tiles.
-        UnframedError for more than MOST_TILES tiles."""
+        UnframedError for more than MOST_TILES (65,536) tiles."""
         step_right, step_down = self.stride
         lefts = _steps(wide, self.width, step_right)
         tops = _steps(high, self.height, step_down)
