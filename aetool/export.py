@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import gc
-import io
-import logging
 import math
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import onnx
 import torch
@@ -25,9 +19,9 @@ from aetool.model import Spec
 from aetool.nn.autoencoder import AutoEncoder
 from aetool.nn.calls import call, takes
 from aetool.rarity import knee, write_cap
+from aetool.tracing import traced
 
 OF_CODES = ("decode", "prior_logits")  # members that take codes; the others take rows
-MOST_ROWS = 1 << 20  # of a batch that a graph is traced for
 
 
 class Whole(nn.Module):
@@ -302,107 +296,3 @@ def _keep(g: Graph, net: AutoEncoder) -> None:
         array = value.detach().cpu().numpy()
         kept = numpy_helper.from_array(array, f"kept.net.{name}")
         g.constants.append(kept)
-
-
-def traced(
-    module: nn.Module,
-    inputs: dict[str, Tensor],
-    outputs: list[str],
-) -> onnx.ModelProto:
-    """Convert a torch module to an ONNX model with these inputs, by name, and these outputs.
-
-    inputs: an example of each, (rows, ...); the number of rows is left open. Raises torch's errors
-    where it cannot be converted; torch's own warnings and prints are suppressed.
-    """
-    module.eval()
-    buffer = io.BytesIO()
-    with _silence(), _operators_collected_once(), _no_search_for_cycles(), torch.no_grad():
-        program = torch.onnx.export(
-            _captured(module, inputs),
-            dynamo=True,
-            verbose=False,
-            opset_version=graphs.OPSET,
-            input_names=list(inputs),
-            output_names=outputs,
-        )
-        assert program is not None
-        program.save(buffer, external_data=False)  # type: ignore[arg-type]
-    return onnx.ModelProto.FromString(buffer.getvalue())
-
-
-def _captured(module: nn.Module, inputs: dict[str, Tensor]) -> torch.export.ExportedProgram:
-    """The module's computation as a torch.export program. inputs: an example of each, by name, in
-    the order of the module's arguments, whose number of rows is left open. Raises torch's errors.
-    Only the first of torch's strategies is tried: where it fails, so do the others, with pages of
-    reasons."""
-    # some operators are not sure of one row when they are traced, but are when they run
-    rows = torch.export.Dim("batch", min=2, max=MOST_ROWS)
-    shapes = tuple({0: rows} for _ in inputs)
-    with torch.fx.experimental._config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
-        return torch.export.export(
-            module,
-            tuple(inputs.values()),
-            dynamic_shapes=shapes,
-            strict=False,
-        )
-
-
-@contextlib.contextmanager
-def _operators_collected_once() -> Iterator[None]:
-    """Context manager: within the block torch's exporter takes the operators that it knows as it
-    collected them before. It would collect hundreds anew for each graph, a third of what a small
-    one takes."""
-    try:
-        from torch.onnx._internal.exporter._registration import ONNXRegistry
-
-        collect = ONNXRegistry.from_torchlib
-    except (ImportError, AttributeError):
-        # a torch that keeps them elsewhere: it is slower, and exports the same
-        yield
-        return
-    before = vars(ONNXRegistry)["from_torchlib"]
-    remembered = staticmethod(functools.partial(_collected, collect))
-    ONNXRegistry.from_torchlib = remembered  # type: ignore[assignment, method-assign]
-    try:
-        yield
-    finally:
-        # others may add operators of their own to what they are given
-        ONNXRegistry.from_torchlib = before  # type: ignore[method-assign]
-
-
-@functools.cache
-def _collected(collect: Callable[..., object], *arguments: object, **named: object) -> object:
-    """What torch's `collect` gives for these arguments, which is asked once."""
-    return collect(*arguments, **named)
-
-
-@contextlib.contextmanager
-def _no_search_for_cycles() -> Iterator[None]:
-    """Context manager: within the block Python does not look for cycles of objects that are no
-    longer used. It would go through all of torch again and again, a tenth of what a graph takes."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Context manager: suppress the warnings, log lines and prints of torch's exporter."""
-    # put back afterwards, whatever it was
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    unread = io.StringIO()
-    try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(unread),
-            contextlib.redirect_stderr(unread),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)

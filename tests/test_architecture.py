@@ -13,10 +13,10 @@ from tests.conftest import built_ins, fresh
 ROOT = Path(aetool.__file__).parent
 ORDER = [
     "errors", "system", "spelling", "engine", "arguments", "canonical", "hypertext", "printing", "files", "model", "hookspecs", "declarations", "plugins", "kernel", "csv", "data", "columns", "exact", "runtime", "detection", "bundle", "codec",
-    "graphs", "pairs", "rarity", "closed_form", "folds", "trimming", "nn", "training", "export", "rehearsal", "mapping", "fits", "report", "scoring", "writing", "archives", "operations", "api", "sklearn", "testing", "cli",
+    "graphs", "pairs", "rarity", "closed_form", "folds", "trimming", "nn", "training", "tracing", "export", "rehearsal", "mapping", "fits", "report", "scoring", "writing", "archives", "operations", "api", "sklearn", "testing", "cli",
 ]  # fmt: skip
 HEAVY = {
-    "torch": {"nn", "training", "export", "rehearsal", "testing"},
+    "torch": {"nn", "training", "tracing", "export", "rehearsal", "testing"},
     "onnx": {
         "exact",
         "runtime",
@@ -24,6 +24,7 @@ HEAVY = {
         "pairs",
         "folds",
         "closed_form",
+        "tracing",
         "export",
         "rehearsal",
         "fits",

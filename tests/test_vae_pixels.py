@@ -11,9 +11,9 @@ import torch
 
 from aetool import operations, plugins, training
 from aetool.data.scaling import image_features, image_spec
-from aetool.export import traced
 from aetool.model import make_params
 from aetool.operations import FitOptions
+from aetool.tracing import traced
 from aetool_vae.pixels import LEVELS, LogisticPixels, levels_of, standardised
 
 COMPONENTS = 3

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from aetool import export
+from aetool import export, tracing
 from aetool.errors import BundleError, PluginError
 from aetool.model import Discrete
 from aetool.nn import AutoEncoder
@@ -70,7 +70,7 @@ def check_export(author: Author, net: AutoEncoder, batches: list[Tensor]) -> Non
     net.eval()
     whole = export.Whole(net)
     try:
-        model = export.traced(whole, whole.inputs(batches[0]), whole.members)
+        model = tracing.traced(whole, whole.inputs(batches[0]), whole.members)
     except Exception as error:  # torch raises what it likes
         raise _refused(author, net, batches[0], error) from error
     _check_operators(author, net, batches[0], model)
