@@ -155,7 +155,7 @@ class Tradeoff:
 def marked(points: Iterable[Point], embed: bool) -> list[Point]:
     """The points, by bytes, the fewest first, each with `dominated_by` set: to the name of the
     archive of aetool that betters it at the least error, or else of another program's file; "" if
-    none does."""
+    none does. embed: whether bytes of models count."""
     every = sorted(points, key=lambda point: (point.counted(embed), point.error))
     found = []
     for point in every:

@@ -252,7 +252,8 @@ def _of_text(source: CsvSource, finer: int) -> Iterator[TextPiece]:
 
 def _of_chain(chain: ChainSource, finer: int) -> Iterator[ChainedPiece] | None:
     """The pieces of all tables of a chain, in order; None if one of them cannot be cut, or is a
-    chain itself. finer: how many times smaller pieces are to be than usual, at least 1."""
+    chain itself. finer: how many times smaller pieces are to be than usual, at least 1. Errors as
+    of `pieces_of`."""
     first = pieces_of(chain.sources[0])
     if first is None:
         return None

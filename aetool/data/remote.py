@@ -49,7 +49,7 @@ def places_of(address: str) -> list[files.Place]:
     """Copy the files at an address, and return the places of the copies: of one file, of all below
     a folder, or of those that a pattern with * or [ matches, sorted by name, hidden ones left out.
     Behind a ? stand settings of pyarrow.fs, such as region=... DataError where there is none, or
-    the store does not answer."""
+    the store does not answer; NoRoomError where a copy cannot be written."""
     import pyarrow as pa
 
     bare, _, settings = address.partition("?")

@@ -24,7 +24,7 @@ CHUNK = 1024  # rows of a batch that a model looks at beside its training
 def split(rows: int, seed: int, owner: Int | None = None) -> tuple[Int, Int]:
     """Divide the numbers of rows, 0 .. rows - 1, at random: (rows to fit, rows to hold out), both
     ascending: a tenth is held out, at least 2 rows and at most 10,000; of fewer than 20 rows all
-    are in both.
+    are in both. seed: of the draw.
 
     owner: (rows,), the record that each row is a piece of; pieces of one record stay together, if
     there is more than one record (see `_split_records`).
