@@ -62,7 +62,8 @@ class Standardised(Section):
         return np.array([scale.curved for scale in self.scales], dtype=np.bool_)
 
     def lay(self, records: Float, out: Features) -> None:
-        """As `Section.lay`: one standardised number for each column."""
+        """Write one standardised number for each column into `out`, (rows, width), in place.
+        records: (rows, columns) in user units."""
         columns = zip(self.places, self.scales, strict=True)
         for feature, (place, scale) in enumerate(columns):
             values = records[:, place]
@@ -208,8 +209,8 @@ class Waves(Section):
         return 2 * len(self.pairs)
 
     def lay(self, records: Float, out: Features) -> None:
-        """As `Section.lay`: sines, then cosines; 0 and 1 for a moment that is missing or
-        infinite."""
+        """Write sines, then cosines, into `out`, (rows, width), in place; 0 and 1 for a moment that
+        is missing or infinite. records: (rows, columns) in user units."""
         first_cosine = len(self.pairs)
         for wave, (place, period) in enumerate(self.pairs):
             seconds = records[:, place]
@@ -266,7 +267,8 @@ class OneHot(Section):
         return sum(block.width for block in self.blocks)
 
     def lay(self, records: Float, out: Features) -> None:
-        """As `Section.lay`: a 1 in each block."""
+        """Write a 1 in each block of `out`, (rows, width), all zeros before, in place. records:
+        (rows, columns) in user units."""
         rows = np.arange(len(records))
         first = 0
         for block in self.blocks:

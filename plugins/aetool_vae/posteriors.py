@@ -118,7 +118,9 @@ class Full(Diagonal):
         return flat.reshape(-1, self.latent, self.latent)
 
     def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
-        """As `Diagonal.sample`, with units that are correlated."""
+        """Draw codes whose units are correlated, by noise eps ~ N(0, I), (batch, draws, latent):
+        (codes z, log q(z | x) by unit), both in its shape. h: the encoder's output, (batch,
+        size)."""
         z, log_q = super().sample(h, eps)
         factor = self.factor(h)
         correlated = eps @ factor.transpose(1, 2)
@@ -166,8 +168,9 @@ class Flow(Diagonal):
         return z.flatten(1)
 
     def sample(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
-        """As `Diagonal.sample`: what the transformations make of a draw from the normal
-        posterior."""
+        """Draw codes, what the transformations make of a draw from the normal posterior, by noise
+        eps ~ N(0, I), (batch, draws, latent): (codes z, log q(z | x) by unit), both in its shape.
+        h: the encoder's output, (batch, size)."""
         z, log_q = super().sample(h, eps)
         units = self.latent
         context = torch.tanh(h[:, 2 * units :])
