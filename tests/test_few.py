@@ -78,6 +78,27 @@ def test_flagged_among_few_says_how_small_p_can_be(few, run):
     assert "at least" not in run("detect", "t.csv", "--top", "3").err
 
 
+def test_a_column_that_names_the_records_is_offered_once(few, run):
+    """Names are left out of what is judged, and asked for by whoever reads what is flagged."""
+    heading, *lines = table(60).splitlines()
+    of_rows = [f'"Fiat {number} x",{line}' for number, line in enumerate(lines)]
+    few.write_text("\n".join([f'"",{heading}', *of_rows, ""]))
+    offer = "note: column1 names the records: --id column1 shows it"
+    done = run("detect", "t.csv", "--top", "2")
+    assert done.err.splitlines()[-1] == offer and offer not in done.out
+    assert "column1 (an identifier)" in done.err
+    asked = run("detect", "t.csv", "--top", "2", "--id", "column1")
+    assert "names the records" not in asked.err and "Fiat" in asked.out
+    # nothing is flagged, or nothing is to be said
+    assert "names the records" not in run("detect", "t.csv", "--top", "0").err
+    assert "names the records" not in run("detect", "t.csv", "--top", "2", "-q").err
+    # the column `row` says it already
+    numbered = [f"{number},{line}" for number, line in enumerate(lines, 1)]
+    few.write_text("\n".join([f"rownames,{heading}", *numbered, ""]))
+    done = run("detect", "t.csv", "--top", "2")
+    assert "rownames (an identifier)" in done.err and "names the records" not in done.err
+
+
 @pytest.mark.parametrize(
     ("asked", "count"),
     [(["--top", "3"], 3), (["--contamination", "5%"], 2), (["--top", "1"], 1)],

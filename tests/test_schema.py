@@ -123,6 +123,30 @@ def test_row_names_of_a_drawn_sample_are_identifiers_where_all_differ():
     }
 
 
+def test_names_of_rows_are_identifiers_whatever_they_look_like():
+    """R's row names, and the index of pandas, above which a heading is left empty."""
+    names = [f"Fiat {'abcdefgh'[v % 8]} {v}" for v in range(60)]
+    drawn = [f"{v}" for v in np.random.default_rng(0).permutation(60)]
+    sizes = [f"{v}.5" for v in range(60)]
+    for heading in ("rownames", "column1", "Unnamed: 0"):
+        for cells in (names, drawn):
+            assert infer(table(**{heading: cells})).columns[0].kind == "identifier"
+        # what comes again, or has decimals, names no row
+        for cells in (30 * names[:2], 3 * drawn[:20], sizes):
+            assert infer(table(**{heading: cells})).columns[0].kind != "identifier"
+    for heading in ("car", "column2"):
+        assert infer(table(**{heading: names})).columns[0].kind == "text"
+        assert infer(table(**{heading: drawn})).columns[0].kind == "number"
+
+
+@pytest.mark.parametrize(("first", "is_number"), [(1, True), (0, False), (1001, False)])
+def test_a_column_of_the_numbers_of_rows_is_told_from_one_of_names(first, is_number):
+    cells = [f"{first + v}" for v in range(60)]
+    schema = infer(table(rownames=cells))
+    assert schema.columns[0].numbers_rows is is_number
+    assert Schema.from_json(schema.to_json()) == schema
+
+
 def test_summaries_of_pieces_add_up():
     cells = [f"{v},5" for v in range(60)] + ["ERR"]
     whole = infer(table(c=cells), decimal=".")

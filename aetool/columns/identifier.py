@@ -28,22 +28,32 @@ NAMED = Pattern(
 CODE = Pattern(
     r"(?i)\{?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}?|(?:0x)?[0-9a-f]{8,128}|[A-Z]{1,6}[-_]?\d{2,12}"
 )
+# of the names of rows: R's, and what stands for an empty heading above them, here and in pandas
+OF_ROWS = Pattern(r"(?i:^row[\W_]?names?$)|^column1$|^Unnamed: 0$")
 SOME_LETTER = Pattern(r"[A-Za-z]")
 
 
 @dataclass(frozen=True)
 class Identifier(Column):
-    """A column of row numbers, keys or hashes, which models do not see."""
+    """A column of row numbers, keys or hashes, which models do not see. numbers_rows: its values
+    are those that rows are counted by, 1, 2, 3 and so on."""
 
+    numbers_rows: bool = False
     kind: ClassVar[str] = "identifier"
 
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
         """The column, if its values count rows or name records, or the user asks for it; else
         None."""
-        if asked or _counts(summary) or _names_records(summary):
-            return cls(summary.name, summary.dtype)
+        counts = _counts(summary)
+        if asked or counts or _names_records(summary):
+            return cls(summary.name, summary.dtype, counts and _begins_at_one(summary))
         return None
+
+    def check(self) -> None:
+        """As of Column.check."""
+        super().check()
+        self._refuse_unless(isinstance(self.numbers_rows, bool))
 
     def understood(self) -> str:
         """Says that it is an identifier."""
@@ -67,6 +77,15 @@ def _counts(summary: Summary) -> bool:
         if numbers is None or not _rise_by_one(numbers):
             return False
     return True
+
+
+def _begins_at_one(summary: Summary) -> bool:
+    """Whether the first value, of a column that counts rows, is 1."""
+    values = summary.values
+    if not isinstance(values, Cells):
+        return float(values[0]) == 1
+    numbers = _read(summary, values.take(slice(0, 1)))
+    return numbers is not None and float(numbers[0]) == 1
 
 
 def _read(summary: Summary, cells: Cells) -> Numbers | None:
@@ -93,8 +112,8 @@ def _rise_by_one(values: Numbers) -> bool:
 def _names_records(summary: Summary) -> bool:
     """Whether at least 99 % of the values differ, of texts all of the first 20, and look like codes
     of records: texts of which the first 20 are codes, or digits in a column whose name says so,
-    such as `order_id`, and no dates; or whole floats in such a column. False for fewer than 20
-    values."""
+    such as `order_id`, or no numbers in one of row names, and no dates; or whole floats in such a
+    column. False for fewer than 20 values."""
     values = summary.values
     if len(values) < FEWEST:
         return False
@@ -105,7 +124,9 @@ def _names_records(summary: Summary) -> bool:
     are_different = len(set(texts)) == len(texts)
     if not are_different or len(texts) < FEWEST:
         return False
-    if not _look_like_codes(texts) and not _look_like_keys(texts, summary.name):
+    is_of_rows = OF_ROWS.search(summary.name) is not None and summary.numbers is None
+    looks_so = _look_like_codes(texts) or _look_like_keys(texts, summary.name)
+    if not is_of_rows and not looks_so:
         return False
     # 20240131 is a date before it is a key
     if summary.dates is not None:
@@ -133,7 +154,7 @@ def _look_like_keys(texts: Sequence[str], name: str) -> bool:
 def _is_name_of_one(name: str) -> bool:
     """Whether a column has a name such as people give to one that names records: id, key or hash,
     for example, is a word at the end of the name, or id at its beginning."""
-    return NAMED.search(name) is not None
+    return NAMED.search(name) is not None or OF_ROWS.search(name) is not None
 
 
 def _all_whole_and_different(values: object) -> bool:

@@ -11,6 +11,8 @@ import numpy as np
 
 from aetool import engine as engines
 from aetool.bundle import Bundle
+from aetool.columns.identifier import Identifier
+from aetool.columns.schema import Schema
 from aetool.data import arrow_files
 from aetool.data.images import ImageSource
 from aetool.data.pictures import labels
@@ -121,6 +123,19 @@ def _check_first(append: Sequence[str], source: TableSource) -> None:
         check_columns(append, first.names)
 
 
+def _names_records(schema: Schema | None) -> str:
+    """The first column that names records, and does not only count them as their numbers do; ""
+    where there is none, and for pictures, which have no schema."""
+    if schema is None:
+        return ""
+    for column in schema.columns:
+        if not isinstance(column, Identifier):
+            continue
+        if not column.numbers_rows:
+            return column.name
+    return ""
+
+
 class _Run:
     """Scores a source, and reports the records that were asked for: in one pass, or in two where
     all scores decide which are flagged (Choice.is_by_rank).
@@ -206,4 +221,6 @@ class _Run:
             held_out=known,
             calibrated_on=known.rows,
             is_by_rank=self.choice.is_by_rank,
+            # who asks for columns has chosen what is shown
+            named_by=_names_records(judge.bundle.schema) if self.append is None else "",
         )

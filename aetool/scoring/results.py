@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -21,7 +22,7 @@ from aetool.errors import ParamError
 from aetool.model import Float, Int
 from aetool.scoring.batches import Pictured
 from aetool.scoring.collecting import Reasons
-from aetool.spelling import option
+from aetool.spelling import in_shell, option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +68,8 @@ class Detection:
     and gives each with its map and box; None for tables. ledger: of an archive what all of it took.
     has_idle_model: whether a model came with an archive, which does not need it. rows_told: of an
     archive what its rows are, where they are no records. is_by_rank: whether a number of records
-    was to be flagged, whatever their scores, as by `top`.
+    was to be flagged, whatever their scores, as by `top`. named_by: the column that names records
+    and was not asked for; "" where there is none, or it only counts them.
     """
 
     row: Int
@@ -94,6 +96,7 @@ class Detection:
     has_idle_model: bool = False
     rows_told: str = ""
     is_by_rank: bool = False
+    named_by: str = ""
 
     def ranked(self) -> Detection:
         """A copy of the result with the highest score first, of equal ones the earlier."""
@@ -174,7 +177,14 @@ class Detection:
             return [*said, f"{too_few_for(self.calibrated_on, self.rate)}: {more}"]
         remarks = [self._few_in_words(), self.highest_in_words()]
         said_of_scores = "; ".join(filter(None, remarks))
-        return [*said, said_of_scores] if said_of_scores else said
+        if said_of_scores:
+            said.append(said_of_scores)
+        # in Python all columns of the frame are at hand
+        if self.named_by and self.flagged and in_shell():
+            said.append(
+                f"{self.named_by} names the records: --id {shlex.quote(self.named_by)} shows it"
+            )
+        return said
 
     def _few_in_words(self) -> str:
         """That the records by which the threshold was chosen are few for its rate, and, where any
