@@ -4,8 +4,10 @@ import shlex
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 import aetool
 from aetool import api, operations
@@ -236,3 +238,46 @@ def test_a_budget_for_a_large_table_is_found_by_pieces_of_it(tmp_path, monkeypat
         wanted[how] = (facts["rmse_of_deviation"], len(written))
     assert 2 * wanted["pieces"][1] <= wanted["whole"][1]
     assert wanted["pieces"][0] <= 1.2 * wanted["whole"][0]
+
+
+@pytest.mark.parametrize("goal", ["--rmse=2%", "--budget=20k", "--budget=1000"])
+def test_nested_columns_are_kept_whatever_error_is_allowed(run, tmp_path, goal):
+    rows = 300
+    lists = pa.array([[float(row), 2.0] for row in range(rows)])
+    x = np.random.default_rng(0).normal(size=rows)
+    pq.write_table(pa.table({"l": lists, "x": x}), tmp_path / "t.parquet")
+    done = run("compress", tmp_path / "t.parquet", "-o", tmp_path / "t.aez", goal)
+    # the option that was given alone is named
+    assert "--max-error" not in done.err
+    if goal == "--budget=1000":
+        assert done.status == 2 and done.err.count("\n") == 1
+        assert "--budget 1000: the smallest archive found takes" in done.err
+        return
+    assert done.status == 0 and "chosen: exact, nothing is lost" in done.err
+    kept = "note: the file is kept byte for byte: column 1 'l' is of type list<element: double>"
+    assert kept in done.err
+    # and the ways to store it can be compared
+    assert run("tradeoff", tmp_path / "t.parquet").status == 0
+
+
+@pytest.mark.parametrize("goal", ["--rmse=2%", "--target-psnr=45"])
+@pytest.mark.parametrize("with_profile", [1, 3])
+def test_a_goal_says_which_pictures_no_error_makes_smaller(run, tmp_path, goal, with_profile):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    across = np.linspace(0, 6, 64)
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        soft = 128 + 90 * np.sin(across[:, None, None] + across[None, :, None] * (number + 1))
+        noisy = soft + rng.normal(0, 4, (64, 64, 3))
+        chunks = {"icc_profile": profile} if number < with_profile else {}
+        picture = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
+        picture.save(folder / f"{number}.png", **chunks)
+    done = run("compress", folder, "-o", tmp_path / "t.aez", goal)
+    files = "1 file is" if with_profile == 1 else "3 files are"
+    assert done.status == 0, done.err
+    assert f"note: {files} stored byte for byte: a bound is for pictures" in done.err
+    assert "such as a colour profile" in done.err
+    chosen = "chosen: bounded" if with_profile == 1 else "chosen: exact, nothing is lost"
+    assert chosen in done.err

@@ -212,6 +212,15 @@ class Candidates:
         assert isinstance(self.yardstick, PictureYardstick)
         return self.yardstick.highest
 
+    @property
+    def stored_exactly(self) -> dict[str, Json]:
+        """How many files of a folder no bound changes, by what they are, as the archives tell that
+        `of_levels` has written; {} if it has written none, or there are no such files."""
+        for archive in self._of_levels.values():
+            if "stored_exactly" in archive.figures:
+                return dict(archive.figures["stored_exactly"])
+        return {}
+
     def levels_tried(self) -> list[int]:
         """The bounds, in levels, of all archives that `of_levels` has written, in that order."""
         return list(self._of_levels)

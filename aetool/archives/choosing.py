@@ -48,7 +48,9 @@ def write_chosen(
     ("exact", "bounded" or "code"), rmse_of_deviation, psnr_db of pictures, prices, the bytes of the
     best of each kind, and bounds of a bounded one; untried, a line on how a model's code is tried,
     where pictures of one form had no model, or why it was not; unread_pictures, "name: reason" of
-    each picture that is stored as its file. ParamError where no archive meets it; then nothing was
+    each picture that is stored as its file; stored_exactly, of a folder, how many files no bound
+    changes, by what they are, as of BoundedFolder.facts_of, also where none of its pictures could
+    lose anything. ParamError where no archive meets it; then nothing was
     written. DataError or ArchiveError where the comparison fails.
     """
     count = len(source.sights) if isinstance(source, ImageSource) else 0
@@ -90,6 +92,10 @@ def write_chosen(
         elif model is None and goal.error and can_have_code and not unread:
             wanted = f"{option('-p')} pca or {option('-m')} MODEL"
             told["untried"] = f"no code was tried: {wanted} adds that of a model"
+        exact_files = candidates.stored_exactly if goal.error else {}
+        exact_files = best.figures.get("stored_exactly", exact_files)
+        if exact_files:
+            told["stored_exactly"] = exact_files
         if best.bounds:
             told["bounds"] = {name: float(bound) for name, bound in best.bounds.items()}
         return {**best.figures, **told}

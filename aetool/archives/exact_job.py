@@ -33,7 +33,7 @@ from aetool.codec.contents.lines import JsonLines
 from aetool.codec.contents.pixels import BoundedPixels, FilteredPixels, PixelArray, pixels_of
 from aetool.codec.contents.text import TextOrigin, TextTable
 from aetool.codec.folders import EXACT, Bounds
-from aetool.codec.natives import batches
+from aetool.codec.natives import batches, schemas, tensors
 from aetool.codec.natives.arrow import Ends
 from aetool.codec.picture_models import PictureModel
 from aetool.codec.records import Encoded, Layout
@@ -439,13 +439,18 @@ def _job_of(
 
 def can_be_bounded(source: Opened) -> bool:
     """Whether a source holds numbers whose errors can be bounded: False for pictures, JSON lines,
-    files that could not be read and tables that a plugin has read of a file; True for all others,
-    such as tables in text or typed columns, arrays, and a file's bytes, which is not looked
-    into."""
+    files that could not be read, tables that a plugin has read of a file, and what is stored as a
+    file's bytes, such as Parquet with nested columns; True for all others, such as tables in text
+    or typed columns, and arrays."""
     # the original file is stored, and not what was read of it
     if isinstance(source, CopiedTable) and source.original is not None:
         return False
-    never = ImageSource | json_sources.JsonLinesSource | sources.UnreadSource
+    never = ImageSource | json_sources.JsonLinesSource | sources.UnreadSource | FileBytes
+    # a type that has no columns of its own: the file is kept byte for byte
+    if isinstance(source, ArrowTable):
+        return schemas.reason_against(source.schema) is None
+    if isinstance(source, ArrayFile):
+        return all(tensors.reason_against(member.dtype) is None for member in source.members)
     return not isinstance(source, never)
 
 

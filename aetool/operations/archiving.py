@@ -62,11 +62,12 @@ def compress(
     bytes of each kind. With a model that makes a lossless archive no smaller: unused, the reason.
     For a folder: left_out, the files that are not in the archive, and tables, how many tables lie
     in it, if there are two or more and no pictures. With options.flag: costliest, the records that
-    cost most as a Detection, or untold, why there are none. With options.max_error: unbounded,
-    lines on what the bound leaves exact, if anything, of a table changed and unchanged, the names
-    of its columns, and bounded_bytes, where all is exact since a bounded archive of so many bytes
-    is no smaller. With a goal of error or bytes: unread_pictures, the broken pictures that
-    are stored as files. With options.parts they are those of indexing.compress_folder.
+    cost most as a Detection, or untold, why there are none. With options.max_error, and of a
+    folder with a goal of error or bytes: unbounded, lines on what a bound leaves exact, if
+    anything; with options.max_error, of a table changed and unchanged, the names of its columns,
+    and bounded_bytes, where all is exact since a bounded archive of so many bytes is no smaller.
+    With a goal of error or bytes: unread_pictures, the broken pictures that are stored as files.
+    With options.parts they are those of indexing.compress_folder.
     """
     options = _checked(options or CompressOptions())
     if options.flag is not None and os.fspath(path) == "-":
@@ -102,6 +103,9 @@ def compress(
     # what a shard alone leaves exact, the whole may not
     if options.max_error and options.shard is None:
         figures.update(_what_changed(opening.of_source(source), figures, options))
+    # where a goal was asked for: within an error it is not said what could lose nothing
+    if not options.max_error and "stored_exactly" in figures:
+        figures["unbounded"] = unbounded.of_folder(figures["stored_exactly"])
     if options.flag is not None:
         try:
             costliest = costing.detect(Path(path), model, Choice(top=options.flag))
