@@ -667,7 +667,12 @@ def law() -> list[str]:
     if not few.empty:
         shown, broken = of_law(few)
         count = " or ".join(f"{number:,}" for number in sorted(set(few["rows"])))
-        parts += [f"\nThe same of the first {count} rows alone, at more error levels: {broken} of {len(few)} points are broken.\n",
+        over = few[few["larger"]]
+        beyond = over["bytes"] - over[["bounded_bytes", "exact_bytes"]].min(axis=1)
+        share = (beyond / (over["bytes"] - beyond)).max() if len(over) else 0.0
+        parts += [f"\nThe same of the first {count} rows alone, at more error levels: {broken} of {len(few)} points are broken, "
+                  f"{int(few['worse'].sum())} of them in error,\nthe others by at most {int(beyond.max()) if len(over) else 0} bytes "
+                  f"({share:.1%}): so small an archive does not shrink steadily as bounds grow.\n",
                   shown, provenance(few)]  # fmt: skip
     rate = read("rate", ["data", "way", "setting"])
     if not rate.empty:
