@@ -1,6 +1,7 @@
 """What records cost in an archive: the ledger adds up, blames nobody for being first, and says why."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from aetool.codec import blobs, integers, ledger, mixing, rans, stages, transfor
 from aetool.codec.archive import Archive
 from aetool.codec.plans import Plan, Transform
 from aetool.codec.streams import Known, Stream
+from aetool.detection.ranking import auroc
 from aetool.errors import AetoolError, DataError, ParamError
 from aetool.scoring import costing
 
@@ -296,15 +298,49 @@ def test_p_is_a_rank_and_a_rare_word_costs_its_letters(tmp_path):
     )
 
 
-def test_scores_and_what_belongs_to_none_are_the_payload(tmp_path):
+def test_bits_and_what_belongs_to_none_are_the_payload(tmp_path):
     path = archive_of(table(), tmp_path)
     found = operations.detect(path, all_rows=True)
     told = found.ledger
-    everything = found.score.sum() + told.learning + sum(told.overhead.values())
+    with Archive(path, None) as archive:
+        costs = [cost for _, cost in archive.costs(None)]
+    judged = sum(float(cost.judged.sum()) for cost in costs)
+    everything = judged + told.learning + sum(told.overhead.values())
     assert everything == pytest.approx(payload_bits(path), rel=1e-9)
     assert found.bits.sum() + sum(told.overhead.values()) == pytest.approx(payload_bits(path))
     assert told.file == path.stat().st_size and told.payload == payload_bits(path) // 8
     assert sum(told.columns.values()) == pytest.approx(found.bits.sum())
+
+
+def test_a_score_is_what_cells_cost_beyond_the_usual_of_their_columns(tmp_path):
+    path = archive_of(table(), tmp_path)
+    found = operations.detect(path, all_rows=True)
+    with Archive(path, None) as archive:
+        ((_, cost),) = archive.costs(None)
+    score = np.zeros(len(cost.judged))
+    for column in cost.judged.T:
+        score += np.maximum(column - np.median(column), 0)
+    assert found.score == pytest.approx(score)
+    # what `why` says of a record that one cell makes odd adds up to its score
+    (place,) = np.flatnonzero(found.row == 1499)
+    prices = [price for _, _, price in found.named[place]]
+    costs, usual = zip(*(re.findall(r"[\d.]+", price) for price in prices), strict=True)
+    beyond = sum(map(float, costs)) - sum(map(float, usual))
+    assert beyond == pytest.approx(found.score[place], rel=0.15) and beyond > 10
+
+
+def test_a_cheap_cell_does_not_hide_an_odd_one_beside_it(tmp_path):
+    rng = np.random.default_rng(4)
+    rows = 2000
+    state = rng.choice(["idle", "busy"], rows).astype(object)
+    is_off = rng.random(rows) < 0.4
+    # five of the rows whose load is 0, which takes a bit for the fifty of any other
+    lost = is_off & (np.cumsum(is_off) % 150 == 7)
+    state[lost] = "lost"
+    frame = pd.DataFrame({"load": np.where(is_off, 0, rng.normal(size=rows)), "state": state})
+    found = operations.detect(archive_of(frame, tmp_path), all_rows=True)
+    assert auroc(found.score, lost) > 0.99
+    assert auroc(found.bits, lost) < 0.6, "by all that they take they are ordinary"
 
 
 def test_the_same_by_every_choice(tmp_path):

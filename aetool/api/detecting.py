@@ -111,7 +111,7 @@ def detect(
     "processes:4". header to comment: how the text of a path is written, as in aetool.fit.
 
     data may also be an archive: without a model, its records are judged by the bits that they take
-    in it, a column "bits" says how many, and columns limits the judgement to some of its columns.
+    in it beyond the usual, a column "bits" says how many they take, and columns limits the judgement to some of its columns.
     ParamError for arguments that exclude each other, DataError for data that the model does not
     take: each an AetoolError.
     """

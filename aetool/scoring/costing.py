@@ -1,9 +1,13 @@
 """Scores of records in an archive by the bits that they take: `detect FILE.aez`, without any model.
 
-A record's score is what its cells cost given all others, in bits (codec.ledger: `judged`); beside
-it stands what they took in the file. Both are the same but for what the first records of a block
-pay until it is learned how often values come, which belongs to no record. So the scores of all
-records, that learning, plans and states of coders are the payload, to the bit.
+A cell's cost is the bits that it takes given all other cells (codec.ledger: `judged`), and a
+record's score is by how much its cells cost more than is usual in their columns, in bits. A column
+of many digits costs much in every record, by chance more in some, and would drown the one cell of
+another column that does not belong. Cells that cost less than usual do not make up for one that
+costs more: an odd value often comes with a cheap one beside it, such as a gap or a zero.
+
+Beside the score stands what the record took in the file. The bits of all records, plans and states
+of coders are the payload, to the bit.
 """
 
 from __future__ import annotations
@@ -144,8 +148,8 @@ def detect(
     append: Sequence[str] | None = None,
     columns: Sequence[str] = (),
 ) -> Detection:
-    """Score the records of an archive by the bits that each takes, and return those that `choice`
-    flags, or all.
+    """Score the records of an archive by the bits that their cells cost beyond the usual of their
+    columns, and return those that `choice` flags, or all.
 
     model: the one that the archive needs, or None. choice: None flags what lies above the score
     that about one in 1,000 records exceeds. columns: judge by these alone; empty for all. append:
@@ -303,7 +307,7 @@ class _Pricing:
                 self.trace.add(np.zeros(block.rows))
                 continue
             places = self._places(block, costs)
-            scores = costs.judged[:, places].sum(axis=1)
+            scores = _excess(costs, places).sum(axis=1)
             bits = costs.taken[:, places].sum(axis=1)
             # blocks have plans and frequencies of their own, so ranks are among a block's records
             ranks = Calibration.of(scores[:, None], kept=KEPT)
@@ -469,6 +473,13 @@ def _usual(costs: Costs) -> Float:
     if not len(costs.judged):
         return np.zeros(len(costs.names))
     return np.asarray(np.median(costs.judged, axis=0))
+
+
+def _excess(costs: Costs, places: Sequence[int]) -> Float:
+    """(records, places): the bits that each cell costs beyond the usual of its column, 0 where it
+    costs less. places: the indices of the columns."""
+    usual = _usual(costs)[places]
+    return np.maximum(costs.judged[:, places] - usual, 0)
 
 
 def _named(
