@@ -43,7 +43,7 @@ def archive_of(table: pd.DataFrame | Path, folder: Path) -> Path:
 
 def scores_of(archive: Path) -> np.ndarray:
     """(rows,): what records cost."""
-    return costing.priced(archive, all_rows=True).score
+    return costing.detect(archive, all_rows=True).score
 
 
 def sums(options, folder: Path) -> None:
@@ -147,7 +147,7 @@ def planted(options, folder: Path) -> None:
             decimals = table[column].str.partition(".")[2].str.len().max()
             moved = values.mean() + FAR * values.std() * (1 if rng.random() < 0.5 else -1)
             table.iloc[row, table.columns.get_loc(column)] = f"{moved:.{int(decimals)}f}"
-        found = costing.priced(archive_of(table, folder), all_rows=True)
+        found = costing.detect(archive_of(table, folder), all_rows=True)
         order = np.argsort(-found.score, kind="stable")
         highest = set(order[: 2 * PLANTED].tolist())
         named = [found.named[row][:1] for row in rows.tolist()]

@@ -3,8 +3,10 @@
 import ast
 import dataclasses
 import hashlib
+import importlib
 import json
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -214,3 +216,24 @@ def test_the_page_says_who_is_smallest(bench):
         "best: 0.900 of the smallest of all, at most 0.900; 0.500 of the smallest classical" in page
     )
     assert "zpaq" in page
+
+
+@pytest.mark.parametrize("path", sorted(HERE.rglob("*.py")), ids=lambda path: path.stem)
+def test_what_benchmarks_use_of_the_house_is_there(path):
+    # they run once in a while, and a function that was renamed would show only then
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    modules = {}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("aetool"):
+            continue
+        for alias in node.names:
+            package = importlib.import_module(node.module)
+            if not hasattr(package, alias.name):
+                importlib.import_module(f"{node.module}.{alias.name}")
+            value = getattr(package, alias.name)
+            if isinstance(value, types.ModuleType):
+                modules[alias.asname or alias.name] = value
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            module = modules.get(node.value.id)
+            assert module is None or hasattr(module, node.attr), f"line {node.lineno}: {node.attr}"

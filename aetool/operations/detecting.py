@@ -40,17 +40,18 @@ def detect(
     data that cannot be read or do not suit the model.
 
     data: a path or table, or an archive, whose records are scored by the bits that each takes in it
-    beyond the usual (aetool.scoring.costing). model: None to learn one from these data by the options `fit` (None:
-    the defaults), robustly: no record is then scored by a model that has seen it (aetool.folds); of
-    closed forms alone, not of networks. At most one of these chooses the threshold: threshold, a
-    score; fpr, the share of ordinary records that may be flagged; fdr, the share of flagged records
-    that may be ordinary; contamination, the share of these records; top, how many. Shares are above
-    0 and below 1. calibration: ordinary records that the model has not seen, by which p-values, fpr
-    and fdr are exact; only with a model. all_rows: return the records that are not flagged, too.
-    append: columns of the data to return beside the scores ([]: all, None: none, but of pictures
-    that have names a column `file` of these). columns: of an archive, score by these columns alone.
-    watch: called with every batch and its scores. executor: what computes the scores, by a name
-    that aetool.engine knows, or an executor; the scores are the same whatever it is.
+    beyond the usual (aetool.scoring.costing). model: None to learn one from these data by the
+    options `fit` (None: the defaults), robustly: no record is then scored by a model that has seen
+    it (aetool.folds); of closed forms alone, not of networks. At most one of these chooses the
+    threshold: threshold, a score; fpr, the share of ordinary records that may be flagged; fdr, the
+    share of flagged records that may be ordinary; contamination, the share of these records; top,
+    how many. Shares are above 0 and below 1. calibration: ordinary records that the model has not
+    seen, by which p-values, fpr and fdr are exact; only with a model. all_rows: return the records
+    that are not flagged, too. append: columns of the data to return beside the scores ([]: all,
+    None: none, but of pictures that have names a column `file` of these). columns: of an archive,
+    score by these columns alone. watch: called with every batch and its scores. executor: what
+    computes the scores, by a name that aetool.engine knows, or an executor; the scores are the same
+    whatever it is.
     """
     # five ways to say how many are flagged, of which Choice lets one be given
     choice = Choice(threshold, fpr, fdr, contamination, top)
