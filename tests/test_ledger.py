@@ -275,14 +275,17 @@ def test_an_odd_cell_is_found_and_named(tmp_path):
 
 
 def test_the_first_records_are_not_blamed_for_being_the_first(tmp_path):
-    ranks = []
+    ranks, others = [], []
     for seed in range(4):
         found = operations.detect(archive_of(table(2000, seed), tmp_path), all_rows=True)
         took = found.bits[:30].mean() / found.bits[1000:].mean()
         assert took > 1.08, "they do take more"
         ranks.append(found.p[:30])
-    # ranks of thirty records of each table, uniform if nobody is blamed
-    assert 0.4 < np.mean(ranks) < 0.6 and (np.concatenate(ranks) < 0.02).mean() < 0.08
+        others.append(found.p[30:].mean())
+    # ranks of thirty records of each table, as those of all others if nobody is blamed
+    assert (
+        abs(np.mean(ranks) - np.mean(others)) < 0.1 and (np.concatenate(ranks) < 0.02).mean() < 0.08
+    )
 
 
 def test_p_is_a_rank_and_a_rare_word_costs_its_letters(tmp_path):
@@ -319,7 +322,7 @@ def test_a_score_is_what_cells_cost_beyond_the_usual_of_their_columns(tmp_path):
         ((_, cost),) = archive.costs(None)
     score = np.zeros(len(cost.judged))
     for column in cost.judged.T:
-        score += np.maximum(column - np.median(column), 0)
+        score += np.maximum(column - np.quantile(column, 0.75), 0)
     assert found.score == pytest.approx(score)
     # what `why` says of a record that one cell makes odd adds up to its score
     (place,) = np.flatnonzero(found.row == 1499)

@@ -338,7 +338,7 @@ def of_archive(name: str, detection: Detection, most: int) -> Findings:
     columns_read = []
     for column, bits in ledger.columns.items():
         usual = ledger.usual[column]
-        words = f"{bits / 8:,.0f} bytes in the archive, usually {usual:.2f} bits a record"
+        words = f"{bits / 8:,.0f} bytes in the archive, usually up to {usual:.2f} bits a record"
         columns_read.append(ColumnRead(column, words, blamed=blamed[column]))
     return Findings(
         name=Path(name).name,
