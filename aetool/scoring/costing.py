@@ -3,8 +3,9 @@
 A cell's cost is the bits that it takes given all other cells (codec.ledger: `judged`), and a
 record's score is by how much its cells cost more than is usual in their columns, in bits. A column
 of many digits costs much in every record, by chance more in some, and would drown the one cell of
-another column that does not belong. Usual is what three of four cells of a column cost at most. Cells that cost less than usual do not make up for one that
-costs more: an odd value often comes with a cheap one beside it, such as a gap or a zero.
+another column that does not belong. Usual is what three of four cells of a column cost at most.
+Cells that cost less than usual do not make up for one that costs more: an odd value often comes
+with a cheap one beside it, such as a gap or a zero.
 
 Beside the score stands what the record took in the file. The bits of all records, plans and states
 of coders are the payload, to the bit.
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
     from aetool.fits.fitting import FitOptions
 
 KEPT = 1_000_000  # scores that the threshold and p are by
-# the part of a column's cells that cost no more than is usual; of 66 labelled sets (the half "chosen"
-# of benchmarks/halves.py) records are told apart by it as well as by any from 0.5 to 0.8, or better
+# the part of a column's cells that cost no more than is usual: on 66 labelled sets, of the half
+# "chosen" of benchmarks/halves.py, records are told apart best by it, and nearly as well by 0.6
 USUAL = 0.75
 LONGEST = 40  # characters of a cell that is shown
 EMPTY = "empty"
