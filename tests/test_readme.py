@@ -362,7 +362,9 @@ def _(ran, capfd):
     found = operations.detect("air.csv.aez", all_rows=True)
     told = found.ledger
     of_no_record = told.learning + sum(told.overhead.values())
-    assert (found.score.sum() + of_no_record) / 8 == pytest.approx(told.payload, abs=1)
+    assert (found.bits.sum() - told.learning + of_no_record) / 8 == pytest.approx(
+        told.payload, abs=1
+    )
     assert told.payload < told.file == Path("air.csv.aez").stat().st_size
 
 
