@@ -181,9 +181,8 @@ class Detection:
             said.append(said_of_scores)
         # in Python all columns of the frame are at hand
         if self.named_by and self.flagged and in_shell():
-            said.append(
-                f"{self.named_by} names the records: --id {shlex.quote(self.named_by)} shows it"
-            )
+            shows = f"{option('--id')} {shlex.quote(self.named_by)}"
+            said.append(f"{self.named_by} names the records: {shows} shows it")
         return said
 
     def _few_in_words(self) -> str:
