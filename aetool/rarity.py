@@ -117,18 +117,22 @@ class Rarity:
         bits = bits + self.slope * excess
         return cap(bits, self.bend)
 
+    @property
+    def turns(self) -> Float:
+        """(knots,): by how much the slope changes at each knot, the first from 0."""
+        # no division by 0, however close two knots lie
+        lengths = np.maximum(np.diff(self.scores), 1e-300)
+        slopes = np.diff(self.bits) / lengths
+        return np.diff(slopes, prepend=0.0, append=self.slope)
+
     def write(self, g: Graph, scores: str) -> str:
         """Add nodes to graph g that compute `of_scores`; returns the name of the result, (B, 1)
         bits. scores: the name of a value (B, 1)."""
         # straight lines between knots as a sum of ramps, each of which bends the line at its knot:
         # graphs have no interpolation, and this one needs no branch
-        # no division by 0, however close two knots lie
-        lengths = np.maximum(np.diff(self.scores), 1e-300)
-        slopes = np.diff(self.bits) / lengths
-        slope_changes = np.diff(slopes, prepend=0.0, append=self.slope)
         from_knots = g.term(scores) - self.scores
         beyond_knots = from_knots.positive_part()
-        above_first = beyond_knots.weighed_sum(slope_changes)
+        above_first = beyond_knots.weighed_sum(self.turns)
         bits = above_first + self.bits[0]
         return write_cap(g, bits.name, self.bend)
 
@@ -265,9 +269,7 @@ def write_joined(
     side_by_side = first.op("Concat", *bits, axis=1)
     # ONNX has no maximum, and no sum, of one value alone
     top = first.op("Max", *bits) if len(bits) > 1 else first
-    weight, mean_bits = _write_mean(side_by_side, top, weights)
-    score = top + mean_bits
-    blame = _write_blame(side_by_side, weight, weights)
+    score, blame = _write_score(side_by_side, top, weights)
     shares = []
     for number, (model_parts, medians) in enumerate(zip(parts_of_models, usual, strict=True)):
         share = _write_share(model_parts, medians)
@@ -278,6 +280,30 @@ def write_joined(
         share = share.op("Sum", *shares)
     together = share * score
     return together.name
+
+
+def write_score(g: Graph, bits: str, models: int) -> tuple[str, str]:
+    """Add nodes to graph g that join bits, (B, models), each model counting the same: (the name of
+    the score, (B, 1); that of how much of it is each model's, (B, models), whose sum is 1). bits:
+    the name of float32 bits, (B, models)."""
+    bits_of_models = g.term(bits)
+    axis = bits_of_models.constant([1], np.int64)
+    top = bits_of_models.op("ReduceMax", bits_of_models, axis, keepdims=1)
+    score, blame = _write_score(bits_of_models, top, [1.0] * models)
+    return score.name, blame.name
+
+
+def _write_score(
+    bits: Term,
+    top: Term,
+    weights: Sequence[float],
+) -> tuple[Term, Term]:
+    """Add to a graph the joined score, (B, 1), and how much of it is each model's, (B, models).
+    bits: (B, models); top: (B, 1), the highest of them; weights: how much each model counts."""
+    weight, mean_bits = _write_mean(bits, top, weights)
+    score = top + mean_bits
+    blame = _write_blame(bits, weight, weights)
+    return score, blame
 
 
 def _write_mean(

@@ -28,6 +28,8 @@ MAX_ACTIVATIONS = 48 << 20  # bytes over all values of one run; larger batches a
 # and the bytes of its values, may be so many times as large.
 ON_GPU = 16
 CONVOLUTION = b"Conv"  # as it stands in the bytes of a graph
+# whose results lie where their input does
+IN_PLACE = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 ROWS_TRIED = 256  # for which the sizes of all values are found out
 MOST_FOR_ONE = 1 << 30  # where even the smallest batch takes more, the graph is refused
 MAX_NODES = 20_000
@@ -90,8 +92,8 @@ def walk(data: bytes, name: str) -> onnx.ModelProto:
 
 def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -> int:
     """The batch size, in rows, to run a graph with: 1 .. most, the largest at which all values that
-    the graph computes take about `activations` bytes at most, estimated at 8 bytes a number and as
-    if none were freed; 1 even if one row takes more.
+    the graph computes of rows take about `activations` bytes at most, estimated at 8 bytes a number
+    and as if none were freed; 1 even if one row takes more.
 
     data: the graph, as ONNX; name: its name in messages. BundleError unless the graph passes
     `walk`, the shape of every value follows from the batch size, and the values of the batch take
@@ -104,11 +106,11 @@ def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -
         return BundleError(f"{name}: refused: {why}")
 
     tried = min(most, ROWS_TRIED)
-    total = _activations(model, tried, refuse)
+    total, growing = _activations(model, tried, refuse)
     # of as many times the rows no value is more than as many times larger
-    batch = min(max(1, tried * activations // max(total, 1)), most)
+    batch = min(max(1, tried * activations // max(growing, 1)), most)
     if total > MOST_FOR_ONE:
-        total = _activations(model, batch, refuse)
+        total, _ = _activations(model, batch, refuse)
         if total > MOST_FOR_ONE:
             raise refuse(
                 f"it would need {total >> 20:,} MiB for {batch} rows, and at most "
@@ -118,11 +120,15 @@ def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -
     return batch
 
 
-def _activations(model: onnx.ModelProto, batch: int, refuse: Callable[[str], BundleError]) -> int:
-    """Bytes of all values that a graph computes for a batch of so many rows, 8 for each number and
-    as if none were freed. refuse: makes the error for the reason why a graph is not allowed; raised
-    where an input has no shape, shapes do not fit together, or the shape of a value is not known
-    beforehand."""
+def _activations(
+    model: onnx.ModelProto,
+    batch: int,
+    refuse: Callable[[str], BundleError],
+) -> tuple[int, int]:
+    """(bytes of all values that a graph computes for a batch of so many rows, 8 for each number and
+    as if none were freed; those of what is computed of the rows and lies at a place of its own).
+    refuse: makes the error for the reason why a graph is not allowed; raised where an input has no
+    shape, shapes do not fit together, or the shape of a value is not known beforehand."""
     import onnx
 
     fixed = onnx.ModelProto()
@@ -145,12 +151,21 @@ def _activations(model: onnx.ModelProto, batch: int, refuse: Callable[[str], Bun
         if value.type.HasField("tensor_type") and all(d.HasField("dim_value") for d in shape):
             shapes[value.name] = math.prod(d.dim_value for d in shape)
     total = 0
+    growing = 0
+    of_rows = {value.name for value in inferred.graph.input}
     for node in inferred.graph.node:
+        # what is computed of constants alone is computed once, when the graph is loaded
+        is_of_rows = not of_rows.isdisjoint(node.input)
+        if is_of_rows:
+            of_rows.update(node.output)
         for out in node.output:
             if out and out not in shapes:
                 raise refuse(f"the size of {node.op_type}'s result is not known beforehand")
-            total += 8 * shapes.get(out, 0)
-    return total
+            size = 8 * shapes.get(out, 0)
+            total += size
+            if is_of_rows and node.op_type not in IN_PLACE:
+                growing += size
+    return total, growing
 
 
 # One runtime lies where the other does, and what is installed last hides the other: an extra of

@@ -15,6 +15,7 @@ from aetool.operations import FitOptions
 from aetool.rarity import SHARPNESS
 from aetool_neighbours.measures import Plain, Ranked, Straight, Whitened, pairs_of_halves
 from aetool_neighbours.net import Nearest
+from aetool_neighbours.search import FEW_ROWS, table_of, two_nearest, with_one
 
 ROWS = 3000
 
@@ -92,6 +93,27 @@ def test_the_score_is_the_mean_rarity_of_the_distances(params, measures):
     assert bits.shape == (50, 4)
     np.testing.assert_allclose(bits.sum(axis=1), total / len(measures), rtol=1e-3, atol=1e-3)
     assert (bits >= 0).all()
+
+
+@pytest.mark.parametrize("rows", [1, 2, FEW_ROWS, FEW_ROWS + 1, 320, 1000])
+def test_the_two_nearest_rows_are_those_of_brute_force(rows):
+    """Of few rows, and of many, which are searched in blocks, the last of which may be short."""
+    rng = np.random.default_rng(rows)
+    remembered = rng.normal(size=(rows, 3))
+    frame = pd.DataFrame(rng.normal(size=(60, 3)), columns=list("abc"))
+    spec = preparing.prepare(open_source(frame), FitOptions("neighbours")).spec
+    x = rng.normal(size=(60, 3))
+    # at the place of the last row, and far from all of them
+    x[0], x[1] = remembered[-1], 1000.0
+
+    def written(g, value):
+        table = table_of(g, g.const(remembered), 3, rows)
+        squares = with_one(g, value) @ table
+        return g.as_number(two_nearest(g, squares, rows))
+
+    found = evaluated(written, spec, x)
+    squares = ((x[:, None] - remembered[None]) ** 2).sum(axis=2)
+    np.testing.assert_array_equal(found, np.argsort(squares, axis=1)[:, :2])
 
 
 def nearest_bits(measure, rarity, rows, x):

@@ -9,9 +9,9 @@ from aetool import Member, Model, hookimpl
 DEEP = {"latent": 64, "width": 128, "mask": 0.0, "scale": "shared"}
 # of the pictures remembered, those farthest from others are left out
 WITHOUT_FARTHEST = {"trim": 0.2}
-# also what is far out in the user's own units; not among rows of which some may be anomalies, for
-# the gain is known of ordinary rows alone
-IN_OWN_UNITS = {"own_units": True}
+# also what is far out in the user's own units, and what is odd in a few columns alone; not among
+# rows of which some may be anomalies, for the gain is known of ordinary rows alone
+MORE_MEASURES = {"own_units": True, "halves": True}
 ROBUST = frozenset({"robust"})
 BOTH = ROBUST | {"plain"}
 ROBUST_OR_CONTEXT = ROBUST | {"context"}
@@ -75,7 +75,7 @@ def aetool_models() -> Iterable[Model]:
                 weight=8.0,
                 least=SMALL + 1,
             ),
-            Member("neighbours", IN_OWN_UNITS, data=TABLES, in_bits=True, weight=3.0),
+            Member("neighbours", MORE_MEASURES, data=TABLES, in_bits=True, weight=3.0),
             # its own bits are those of the rows that were kept, and rows that were not lie beyond
             Member("neighbours", data=TABLES, fits=ROBUST, weight=3.0),
             Member("elm", {"latent": 128}, data=TABLES, weight=0.05),

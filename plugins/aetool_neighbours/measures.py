@@ -324,13 +324,11 @@ class Half:
 
     whole: Plain | Ranked
     seen: Int
-    # as of both measures that there are halves of
-    root: ClassVar[int] = 2
 
     @property
-    def width(self) -> int:
-        """The number of coordinates: one for each feature that is compared."""
-        return len(self.seen)
+    def root(self) -> int:
+        """The degree of the root that is taken of distances: that of the whole measure."""
+        return self.whole.root
 
     @property
     def places(self) -> Int:
@@ -339,23 +337,8 @@ class Half:
 
     def lay(self, x: Float) -> Float:
         """The coordinates of rows x, (rows, features), that are compared: (rows, n)."""
-        return self.whole.lay(x)[:, self.places]
-
-    def write(self, g: Builder, x: Value) -> Value:
-        """Add the computation of `lay` to a graph: (batch, n) of features x, (batch, features)."""
-        coordinates = self.whole.write(g, x)
-        return g.columns_of(coordinates, self.places)
-
-    def squares(self, g: Builder, difference: Value, apart: Value) -> Value:
-        """(batch, features): the squared difference of each feature, from that of coordinates,
-        `apart`, (batch, n); 0 for those that are not compared."""
-        square = apart * apart
-        unseen = self.width
-        # one column of zeros stands for all features that are not compared
-        with_nothing = g.side_by_side(square, g.nothing(square))
-        place = np.full(self.whole.width, unseen)
-        place[self.seen] = np.arange(self.width)
-        return g.columns_of(with_nothing, place)
+        coordinates = self.whole.lay(x)
+        return coordinates[:, self.places]
 
 
 def pairs_of_halves(spec: Spec, most: int) -> list[tuple[Int, Int]]:
@@ -372,10 +355,13 @@ def pairs_of_halves(spec: Spec, most: int) -> list[tuple[Int, Int]]:
     draws = DRAWS * most if middle else 0
     for _ in range(draws):
         shuffled = rng.permutation(columns)
-        first = np.flatnonzero(np.isin(owners, shuffled[:middle]))
-        second = np.flatnonzero(np.isin(owners, shuffled[middle:]))
+        is_in_first = np.isin(owners, shuffled[:middle])
+        is_in_second = np.isin(owners, shuffled[middle:])
+        first = np.flatnonzero(is_in_first)
+        second = np.flatnonzero(is_in_second)
         # of an even number of columns the same pair may come the other way round
-        pairs.setdefault(frozenset([first.tobytes(), second.tobytes()]), (first, second))
+        pair = frozenset([first.tobytes(), second.tobytes()])
+        pairs.setdefault(pair, (first, second))
         if len(pairs) == most:
             break
     return list(pairs.values())

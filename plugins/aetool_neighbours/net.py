@@ -14,7 +14,8 @@ from aetool.closed_form import DENSE, Batches, Builder, ClosedForm, Solution, Va
 from aetool.errors import DataError
 from aetool.folds import stretch_folds
 from aetool.model import Float, Int
-from aetool.rarity import Rarity, write_joined
+from aetool.rarity import Rarity
+from aetool_neighbours.halves import Halves
 from aetool_neighbours.measures import (
     Half,
     Measure,
@@ -24,6 +25,7 @@ from aetool_neighbours.measures import (
     Whitened,
     pairs_of_halves,
 )
+from aetool_neighbours.search import table_of, two_nearest, with_one
 
 MOST = 4096  # rows remembered, by default
 NUMBERS = 1 << 16  # in all of these rows, by default
@@ -36,14 +38,6 @@ LAST_BITS = 2.0**-22  # of a feature's size: by so little equal rows may differ
 LEAST_BITS = 2.0**-25  # the same, of a feature that is nearly 0
 LEAST_SHARE = 1e-9  # squared distance that each feature has at least, so that shares are defined
 PAIRS = 4  # of halves of the columns
-
-
-@dataclass(frozen=True, eq=False)
-class Halves:
-    """One measure by halves of the columns: the measure of each half, and its rarity."""
-
-    measures: Sequence[Half]
-    rarities: Sequence[Rarity]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,38 +95,41 @@ class Neighbours(Solution):
         scored = g.scored(x)
         # stored before all else: constants are numbered in the order in which they come
         g.const(self.rows)
-        total = _by_column(g, scored * 0.0)
+        total = scored * 0.0
         pairs = zip(self.measures, self.rarities, strict=True)
         for measure, rarity in pairs:
             root, share = self._distance_by(g, x, measure)
             rarity_of_root = rarity.write(g.graph, root.name)
             rarity_bits = Value(g, rarity_of_root)
-            total = total + _by_column(g, rarity_bits * share)
+            total = total + rarity_bits * share
         for halves in self.halves:
             total = total + self._bits_by_halves(g, x, halves)
         count = len(self.measures) + len(self.halves)
-        mean = total * (1 / count)
+        mean = _by_column(g, total) * (1 / count)
         # in_bits takes nats
         nats = mean * (1 / costs.IN_BITS)
         return costs.in_bits(g, nats)
 
     def _bits_by_halves(self, g: Builder, x: Value, halves: Halves) -> Value:
-        """(batch, columns + 1): how rare the distances by halves of the columns are, joined, in
-        bits, divided among the columns; the last is 0."""
-        parts = []
-        for half in halves.measures:
-            root, share = self._distance_by(g, x, half)
-            part = _by_column(g, root * share)
-            parts.append(part.name)
-        columns = len(g.spec.columns)
-        nothing = np.zeros(columns + 1)
-        usual = [nothing] * len(parts)
-        weights = [1.0] * len(parts)
-        name = write_joined(g.graph, parts, usual, halves.rarities, weights)
-        # a little falls on what is of no column
-        of_column = np.ones(columns + 1)
-        of_column[columns] = 0.0
-        return Value(g, name) * of_column
+        """(batch, features): how rare the distances by halves of the columns are, joined, in bits,
+        divided among the features; context gets none."""
+        scored = g.scored(x)
+        rows = g.const(self.rows)
+        whole = halves.whole
+        coordinates = whole.write(g, rows)
+        record = whole.write(g, scored)
+        nearest = halves.nearest(g, record, coordinates, len(self.rows))
+        scored_by_half = halves.repeated(g, scored, g.spec.features)
+        number = self._but_itself(g, scored_by_half, nearest)
+        flat_shape = g.const([-1], np.int64)
+        number = g.op("Reshape", number, flat_shape)
+        neighbour = g.op("Gather", coordinates, number, axis=0)
+        record_by_half = halves.repeated(g, record, whole.width)
+        apart = halves.masked(g, record_by_half - neighbour)
+        neighbour_features = g.op("Gather", rows, number, axis=0)
+        difference = scored_by_half - neighbour_features
+        root, share = self._root_and_share(g, whole, difference, apart)
+        return halves.bits(g, root, share)
 
     def _distance_by(
         self,
@@ -151,12 +148,23 @@ class Neighbours(Solution):
         neighbour = g.op("Gather", coordinates, number, axis=0)
         # as a difference of squares the distance of near records would be lost in rounding
         apart = measure.write(g, scored) - neighbour
+        neighbour_features = g.op("Gather", rows, number, axis=0)
+        difference = scored - neighbour_features
+        return self._root_and_share(g, measure, difference, apart)
+
+    def _root_and_share(
+        self,
+        g: Builder,
+        measure: Measure,
+        difference: Value,
+        apart: Value,
+    ) -> tuple[Value, Value]:
+        """As `_distance_by`, of records and rows whose features differ by `difference`, (batch,
+        features), and coordinates by `apart`, (batch, coordinates)."""
         every_coordinate = np.ones(measure.width)
         square = g.sum_of(apart * apart, every_coordinate)
         distance = g.op("Sqrt", square)
         root = _root(g, distance, measure.root)
-        neighbour_features = g.op("Gather", rows, number, axis=0)
-        difference = scored - neighbour_features
         is_scored = g.spec.owners() >= 0
         squares = measure.squares(g, difference, apart)
         # a little each, so that a record at no distance has shares, too
@@ -171,16 +179,18 @@ class Neighbours(Solution):
         scored = g.scored(x)
         rows = g.const(self.rows)
         others = measure.write(g, rows)
-        every_coordinate = np.ones(measure.width)
-        length = g.sum_of(others * others, every_coordinate)
-        length = g.op("Transpose", length, perm=[1, 0])
+        table = table_of(g, others, measure.width, len(self.rows))
         record = measure.write(g, scored)
-        # less the squared length of the record, which is the same for all rows
-        square = g.op("Gemm", record, others, length, transB=1, alpha=-2.0)
-        candidates = min(2, len(self.rows))
-        nearest = g.numbers_of_least(square, candidates)
+        squares = with_one(g, record) @ table
+        nearest = two_nearest(g, squares, len(self.rows))
+        return self._but_itself(g, scored, nearest)
+
+    def _but_itself(self, g: Builder, scored: Value, nearest: Value) -> Value:
+        """The index of the row to compare a record with, (batch, 1): the first of nearest, (batch,
+        2 or 1), the second where the first may be the record itself. scored: features of records,
+        (batch, features), 0 in context."""
         first = g.columns_of(nearest, [0])
-        if candidates == 1:
+        if len(self.rows) == 1:
             return first
         difference = scored - g.rows_of(self.rows, first)
         # to the last bits, for rows lie ever so close to one another; not to the very last, which
@@ -296,9 +306,7 @@ class Nearest(ClosedForm):
             # in turns: a search of all rows for each half and measure would take twice as long
             turn = number % len(wholes)
             parts[turn] += [Half(wholes[turn], seen) for seen in pair]
-        return [
-            Halves(halves, [_rarity_by(half, x) for half in halves]) for halves in parts if halves
-        ]
+        return [_halves_by(halves, x) for halves in parts if halves]
 
 
 def _rarity_by(measure: Measure, x: Float) -> Rarity:
@@ -306,6 +314,19 @@ def _rarity_by(measure: Measure, x: Float) -> Rarity:
     order of the table, each of which is held out of those that it is compared with."""
     distances = _held_out_distances(measure.lay(x))
     return Rarity.of(distances ** (1 / measure.root))
+
+
+def _halves_by(halves: Sequence[Half], x: Float) -> Halves:
+    """Halves of one measure, one at least, with their rarities, read off rows x, (rows, features),
+    in the order of the table."""
+    # laid out once for all
+    coordinates = halves[0].whole.lay(x)
+    rarities = []
+    for half in halves:
+        distances = _held_out_distances(coordinates[:, half.places])
+        roots = distances ** (1 / half.root)
+        rarities.append(Rarity.of(roots))
+    return Halves(halves, rarities)
 
 
 def _held_out_distances(x: Float) -> Float:
@@ -340,7 +361,8 @@ def _held_out_distances(x: Float) -> Float:
 def _nearest(x: Float, others: Float) -> Int:
     """(rows,): for each row of x, (rows, coordinates), the index of the nearest of others, (k,
     coordinates), k at least 1; of equally near ones the first."""
-    length = (others**2).sum(axis=1)
-    # less the squared length of the row itself, which is the same for all others
-    square = length - 2 * x @ others.T
+    # less the squared length of the row itself, which is the same for all others; in place, as
+    # another array of this size would take as long as the product
+    square = x @ (-2 * others.T)
+    square += (others**2).sum(axis=1)
     return np.asarray(square.argmin(axis=1))

@@ -1,0 +1,195 @@
+"""Halves of the columns: the nearest rows by several halves of a measure, in one search for all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool.closed_form import Builder, Value
+from aetool.model import Float, Int
+from aetool.rarity import Rarity, write_cap, write_score
+from aetool_neighbours.measures import Half, Plain, Ranked
+from aetool_neighbours.search import shaped, table_of, two_nearest, with_one
+
+
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """One measure by halves of the columns, one at least: the measure of each half, and its rarity,
+    read off as many rows as all the others.
+
+    What a graph computes by halves has the shape (batch * halves, n): a record's halves one after
+    the other.
+    """
+
+    measures: Sequence[Half]
+    rarities: Sequence[Rarity]
+
+    @property
+    def count(self) -> int:
+        """How many halves there are."""
+        return len(self.measures)
+
+    @property
+    def whole(self) -> Plain | Ranked:
+        """The measure by all columns."""
+        return self.measures[0].whole
+
+    @property
+    def seen(self) -> Float:
+        """(halves, coordinates): 1 for what a half compares, else 0."""
+        width = self.whole.width
+        seen = np.zeros((self.count, width))
+        for number, half in enumerate(self.measures):
+            places = half.places
+            seen[number, places] = 1.0
+        return seen
+
+    @property
+    def places(self) -> Int:
+        """(halves, n): the coordinates that each half compares; a half that compares fewer than n
+        has the number of coordinates, of which there is none, in place of the missing."""
+        sizes = [len(half.seen) for half in self.measures]
+        most = max(sizes)
+        missing = self.whole.width
+        places = np.full((self.count, most), missing)
+        for number, half in enumerate(self.measures):
+            size = sizes[number]
+            places[number, :size] = half.places
+        return places
+
+    def nearest(
+        self,
+        g: Builder,
+        record: Value,
+        coordinates: Value,
+        rows: int,
+    ) -> Value:
+        """The indices of the two rows that are nearest to each record by each half, the nearest
+        first: (batch * halves, 2) int64; (batch * halves, 1) of a single row. record: coordinates,
+        (batch, n); coordinates: those of the rows, (rows, n), constant."""
+        # a product for each half takes less time than one of all, in which most numbers are 0
+        asked = self._asked(g, record)
+        tables = self._tables(g, coordinates, rows)
+        squares = asked @ tables
+        squares = g.op("Flatten", squares, axis=2)
+        found = two_nearest(g, squares, rows)
+        # back from the order of the halves to that of the records
+        candidates = min(2, rows)
+        found = shaped(g, found, self.count, -1, candidates)
+        found = g.op("Transpose", found, perm=[1, 0, 2])
+        return shaped(g, found, -1, candidates)
+
+    def _asked(self, g: Builder, record: Value) -> Value:
+        """(halves, batch, n + 1): what each half compares of records, with a 1 behind it. record:
+        coordinates, (batch, coordinates)."""
+        places = self.places
+        # behind all coordinates and the 0
+        place_of_one = self.whole.width + 1
+        ones = np.full((self.count, 1), place_of_one)
+        index = np.concatenate([places, ones], axis=1)
+        # 0 stands for what is missing
+        zero = g.nothing(record)
+        with_zero = g.side_by_side(record, zero)
+        extended = with_one(g, with_zero)
+        asked = g.columns_of(extended, index.ravel())
+        asked = shaped(g, asked, -1, *index.shape)
+        return g.op("Transpose", asked, perm=[1, 0, 2])
+
+    def _tables(
+        self,
+        g: Builder,
+        coordinates: Value,
+        rows: int,
+    ) -> Value:
+        """(halves, n + 1, places): the matrices of `table_of`, one for each half. coordinates: of
+        rows, (rows, coordinates)."""
+        # as behind the coordinates of records
+        zero = g.nothing(coordinates)
+        with_zero = g.side_by_side(coordinates, zero)
+        first_axis = g.const([0], np.int64)
+        tables = []
+        for places in self.places:
+            compared = g.columns_of(with_zero, places)
+            table = table_of(g, compared, len(places), rows)
+            table = g.op("Unsqueeze", table, first_axis)
+            tables.append(table)
+        if len(tables) == 1:
+            return tables[0]
+        return g.op("Concat", *tables, axis=0)
+
+    def repeated(
+        self,
+        g: Builder,
+        x: Value,
+        width: int,
+    ) -> Value:
+        """Each record of x, (batch, width), once for each half: (batch * halves, width)."""
+        copies = [x] * self.count
+        side_by_side = g.side_by_side(*copies)
+        return shaped(g, side_by_side, -1, width)
+
+    def masked(self, g: Builder, x: Value) -> Value:
+        """Coordinates x, (batch * halves, n), with 0 for those that a half does not compare."""
+        seen = self.seen
+        # of each record a matrix, of a row for each half
+        of_records = shaped(g, x, -1, *seen.shape)
+        masked = of_records * seen
+        return shaped(g, masked, -1, self.whole.width)
+
+    def bits(
+        self,
+        g: Builder,
+        roots: Value,
+        share: Value,
+    ) -> Value:
+        """How rare the distances are, joined, in bits, divided among features: (batch, features).
+        roots: of the distances, (batch * halves, 1); share: how each half divides its own, (batch *
+        halves, features)."""
+        bits = self._rarity(g, roots)
+        score, blame = write_score(g.graph, bits.name, self.count)
+        blame_of_halves = Value(g, blame)
+        blame_of_halves = shaped(g, blame_of_halves, -1, self.count, 1)
+        share = shaped(g, share, -1, self.count, g.spec.features)
+        blamed = share * blame_of_halves
+        # a sum over an axis would round by where a record stands in its batch
+        total = g.columns_of(blamed, [0])
+        for number in range(1, self.count):
+            total = total + g.columns_of(blamed, [number])
+        total = shaped(g, total, -1, g.spec.features)
+        return total * Value(g, score)
+
+    def _rarity(self, g: Builder, roots: Value) -> Value:
+        """(batch, halves): the bits of roots, (batch * halves, 1), each by the rarity of its half,
+        as `Rarity.write` has them."""
+        knots, turns, lowest = self._knots()
+        most = knots.shape[1]
+        roots = shaped(g, roots, -1, self.count, 1)
+        beyond_knots = g.relu(roots - knots)
+        risen = beyond_knots * turns
+        risen = shaped(g, risen, -1, most)
+        every_knot = np.ones(most)
+        above_lowest = g.sum_of(risen, every_knot)
+        above_lowest = shaped(g, above_lowest, -1, self.count)
+        bits = above_lowest + lowest
+        # all are read off as many rows, so that they bend at the same number of bits
+        bend = self.rarities[0].bend
+        capped = write_cap(g.graph, bits.name, bend)
+        return Value(g, capped)
+
+    def _knots(self) -> tuple[Float, Float, Float]:
+        """(knots, turns, lowest): the scores between which the rarities of the halves are straight,
+        (halves, knots), by how much their slopes change there, of the same shape, and their lowest
+        bits, (halves,). Knots that a half has fewer than others turn nothing."""
+        most = max(len(rarity.scores) for rarity in self.rarities)
+        knots = np.zeros((self.count, most))
+        turns = np.zeros((self.count, most))
+        lowest = np.zeros(self.count)
+        for number, rarity in enumerate(self.rarities):
+            # beyond the knots there are, all stays 0
+            size = len(rarity.scores)
+            knots[number, :size] = rarity.scores
+            turns[number, :size] = rarity.turns
+            lowest[number] = rarity.bits[0]
+        return knots, turns, lowest
