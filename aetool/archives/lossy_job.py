@@ -461,7 +461,7 @@ class LossyJob:
         """The figures of errors. "error": the mean over the columns that the code carries of, for
         numbers, RMSE / range plus the part of cells that is wrong, at most 1, for others that part
         alone; 0 for no columns. "errors": by column its "wrong", this part, and of numbers "rmse"
-        and "largest". Of pictures as of `_summary_of_pictures`."""
+        and "largest". Of pictures as of `_summary_of_pictures`. DataError as of `_rmse`."""
         if self.model.schema is None:
             return _summary_of_pictures(measured)
         columns = {}

@@ -386,8 +386,8 @@ def _unfolded(folded: int) -> int:
 
 
 def _know(plan: Plan, stream: Stream, known: Known) -> None:
-    """Add to `known` a stream whose values are there already, as no symbols of it are decoded: they
-    are computed from the values."""
+    """Add to `known`, the streams before, a stream of which only values are there, as it was not
+    coded by symbols; its symbols under the plan are computed from its values."""
     r = transforms.residuals(plan, stream, known)
     symbols = symbols_of(plan, r)
     known.add(stream, symbols, plan.alphabet)

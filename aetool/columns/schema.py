@@ -246,7 +246,8 @@ def decided(
     for summary in summaries:
         kind = chosen.get(summary.name)
         columns.append(kinds.decide(summary, kind))
-    # some are decided anew, once all others have told how the file writes its gaps
+    # where other columns tell that the file writes its gaps otherwise, words such as None are
+    # values: columns that have such words are decided anew
     for place, words in _values_among_gaps(columns, summaries).items():
         summary = dataclasses.replace(summaries[place], values_here=words)
         kind = chosen.get(summary.name)

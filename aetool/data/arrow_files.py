@@ -197,7 +197,8 @@ def is_frame(data: object) -> bool:
 
 
 def index_of(data: object) -> pd.Index | None:
-    """The index of a pandas DataFrame or Series; None for any other data."""
+    """The index of a pandas DataFrame or Series; None for any other data. pandas is not imported
+    for that."""
     pandas = sys.modules.get("pandas")
     if pandas is None:
         return None

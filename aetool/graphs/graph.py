@@ -190,8 +190,9 @@ class Graph:
         return {name: names[name] for name in outputs}
 
     def _embed_node(self, node: onnx.NodeProto, names: _NamesHere) -> None:
-        """Copy a node of another graph in, and note in `names`, in place, what its outputs are
-        called here. names: the values of the other graph, by their names there."""
+        """Copy a node of another graph in, unless it has one result and an equal node is here.
+        names: what the values of that graph are called here, by their names there. A single result
+        is noted in it, in place; several are not, as they get the names that it makes up."""
         copy = onnx.NodeProto()
         copy.op_type = node.op_type
         copy.attribute.extend(node.attribute)
@@ -200,7 +201,8 @@ class Graph:
             (result,) = node.output
             names[result] = self._computed(copy)
             return
-        # of several results none is looked for among the nodes that are there
+        # of several results none is looked for among the nodes that are there; `names` answers for
+        # each with a prefix before its name
         copy.output.extend(names[name] for name in node.output)
         self.nodes.append(copy)
 

@@ -233,7 +233,8 @@ def _encoder_weights(
     """The starting weight and bias of the encoder's linear map, which takes a row to its
     coordinates along the principal axes, in units of `stretch`, (k,), less what the condition
     explains of them: (weight (outputs, features), bias (outputs,)). Constant features weigh
-    nothing. linear: the map as it is; flat: the rows, (rows, features).
+    nothing. linear: the map as it is; flat: the rows, (rows, features); latent: how many of the
+    outputs, the first ones, are the code, k or more.
 
     The other units of the code keep the weights of `linear`, and outputs behind the code are 0.
     """

@@ -152,11 +152,12 @@ def _without_label(source: Source, label: str | None) -> FitOptions:
 
 
 def _truth(source: Source, label: str | None, normal: Sequence[str], numbers: Int) -> Truth:
-    """Whether each of these records is labelled as an anomaly, (records,) bool. numbers:
-    (records,), their positions in the source, from 0. label: the column of a table's labels; of
-    pictures None or "folder". normal: the labels of ordinary records; empty, of pictures alone, for
-    such as "good". ParamError where all are anomalies, or none, and for a table without the
-    column."""
+    """Whether each record is labelled as an anomaly, (records,) bool: of a table all records, of
+    pictures those of `numbers`, (records,), their positions in the source, from 0. label: the
+    column of a table's labels; of pictures None or "folder". normal: the labels of ordinary
+    records; empty, of pictures alone, for such as "good". ParamError where all are anomalies, or
+    none, for a table without the column, and as of `_labels_of_pictures` and
+    `labels.ordinary_in`."""
     if isinstance(source, ImageSource):
         found = _labels_of_pictures(source, label, numbers)
         normal = normal or labels.ordinary_in(source.name, found.tolist())

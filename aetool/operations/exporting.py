@@ -301,8 +301,8 @@ def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
 
 
 def _in_order(names: Collection[str]) -> list[str]:
-    """The names of outputs, sorted in the order in which they stand in an exported score graph:
-    those of FIRST, that people look for, come first, all others as they are."""
+    """The names of outputs in the order in which they stand in an exported score graph: those in
+    FIRST, that people look for, first and in its order, then all others in the order of names."""
     first = [name for name in FIRST if name in names]
     others = [name for name in names if name not in FIRST]
     return first + others

@@ -175,7 +175,7 @@ def _part(
 ) -> str:
     """How much of an archive is restored, in words for a message, such as "100 of 8,784 rows, 2
     columns". rows: (first, end) from 0, end None: to the last; None: all. columns: by name; None:
-    all, which are not counted."""
+    all, which are not counted. ParamError as of `_records`."""
     first, last = _records(archive, rows)
     of_rows = f"{last - first:,} of {archive.rows:,} rows"
     if columns is None:

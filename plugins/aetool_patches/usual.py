@@ -58,13 +58,14 @@ class Compared:
         rounding: float,
         vouching: Mask | None = None,
     ) -> Compared:
-        """Compare pictures with remembered ones, place by place. asked: (judged, places,
-        coordinates), the pictures; rows: (remembered, places, coordinates). judged, remembered:
-        (n,), the numbers of these pictures among those that were fitted, rising. cells: how many
-        places in every direction are searched. rounding: the mean squared distance up to which a
-        picture is one that is remembered, and not compared with it, where more than one is
-        remembered. vouching: (remembered, places) bool, which places the nearest may be, others
-        being APART (1e6) farther; None: all."""
+        """Compare pictures with remembered ones, place by place. frame: the grid of places. asked:
+        (judged, places, coordinates), the pictures; rows: (remembered, places, coordinates).
+        judged, remembered: (n,), the numbers of these pictures among those that were fitted,
+        rising, which are only kept. cells: how many places in every direction are searched.
+        rounding: where the squared distance of equal places is at most this on average, the two
+        are taken for one picture, and not compared, if more than one is remembered. vouching:
+        (remembered, places) bool, which places the nearest may be, others being APART (1e6)
+        farther; None: all."""
         squares, here = _nearest_within(frame.grid, cells, asked, rows, vouching)
         itself = np.zeros(squares.shape[:2], dtype=bool)
         if len(rows) > 1:

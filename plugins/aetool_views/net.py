@@ -344,8 +344,8 @@ def _some(total: int, most: int, seed: int) -> Int:
 
 
 def _chosen(batches: Batches, rows: Int) -> Iterator[Float]:
-    """Yield, batch by batch as float64, the rows in batches whose numbers are in rows, (n,),
-    ascending."""
+    """Yield, batch by batch as float64, the rows in batches whose numbers, counted from 0 through
+    all batches, are in rows, (n,), ascending; nothing for a batch without such a row."""
     first = 0
     for batch in batches:
         end = first + len(batch)

@@ -271,8 +271,9 @@ class VQ(AutoEncoder):
         uniform = torch.rand(logits.shape, generator=rng, device=x.device)
         # of 0 and 1 there would be no logarithm
         uniform = uniform.clamp(1e-6, 1 - 1e-6)
-        gumbel_noise = (-uniform.log()).log()
-        heated = (logits - gumbel_noise) / self.heat
+        # Gumbel noise is -log(-log u)
+        minus_noise = (-uniform.log()).log()
+        heated = (logits - minus_noise) / self.heat
         share = torch.softmax(heated, dim=2)
         mixed = torch.einsum("bmk,mkd->bmd", share, self.book)
         expected = self.decoder(mixed.flatten(1))

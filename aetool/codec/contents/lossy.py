@@ -501,7 +501,7 @@ class LossyPictures(Lossy):
 
     def _shape(self, archive: Archive) -> tuple[int, int, int]:
         """(channels, height, width) of the pictures that the model restores; (1, 1, 1) if it says
-        none."""
+        none. BundleError or ArchiveError as of Archive.model."""
         return archive.model.shape or (1, 1, 1)
 
     def restore(
