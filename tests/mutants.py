@@ -34,6 +34,8 @@ READER_TESTS = "tests/test_reader.py tests/test_container.py -k 'not bombs'"
 # file, or file:class -> the tests that are to see its mutants
 TARGETS = {
     "aetool/codec/rans.py": "tests/test_format.py tests/test_codec.py -k 'not flipped and not cut'",
+    "aetool/codec/symbol_mixing.py": "tests/test_symbol_mixing.py",
+    "aetool/codec/symbol_contexts.py": "tests/test_symbol_mixing.py tests/test_format.py",
     "aetool/csv/fields.py": "tests/test_records.py",
     "aetool/csv/cutting.py": "tests/test_dialects.py tests/test_records.py",
     "aetool/codec/bounds.py": "tests/test_contents.py tests/test_types.py -k 'bound or tolera'",

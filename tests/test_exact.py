@@ -148,14 +148,19 @@ def test_a_student_is_kept_where_it_pays_and_files_come_back(taught, tmp_path):
 def test_an_archive_carries_students_where_they_pay(tmp_path, monkeypatch):
     path = sums(tmp_path / "t.csv", 40_000)
     sizes = []
-    for students_too in (False, True):
-        effort = dataclasses.replace(planning.BEST, students=students_too)
+    for students_too, with_mixtures in ((True, True), (False, False), (True, False)):
+        # a mixture of contexts tells a part of what the student does
+        effort = dataclasses.replace(
+            planning.BEST, students=students_too, mixes_symbols=with_mixtures
+        )
         options = operations.CompressOptions(effort=effort, force=True)
         operations.compress(path, tmp_path / "t.aez", options=options)
         sizes.append((tmp_path / "t.aez").stat().st_size)
         out = operations.decompress(tmp_path / "t.aez", tmp_path / "o", force=True)
         assert out.read_bytes() == path.read_bytes()
+    with_both, *sizes = sizes
     assert sizes[1] < 0.97 * sizes[0], sizes
+    assert with_both <= sizes[1]
     found = operations.info(tmp_path / "t.aez")
     assert 0 < found["student_bytes"] < sizes[1]
     assert any("student" in coders for coders in found["coders"].values())

@@ -1,5 +1,6 @@
 """Values as bytes that a mixture of contexts foretells: tried by the thorough effort alone."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -11,6 +12,8 @@ from aetool.codec.columns import whole_column
 ROWS = 24_000  # bytes: fewer are mixed at any effort, in a blink
 LEVELS = 40
 CHOICES = 3
+# a mixture of the symbols themselves would be taken instead of one of bytes
+OF_BYTES = dataclasses.replace(planning.BEST, mixes_symbols=False)
 
 
 def encoded(values, effort):
@@ -37,13 +40,16 @@ def of_two_before(lowest):
 def test_what_values_further_back_tell_is_mixed(lowest):
     values = of_two_before(lowest)
     usual, _ = encoded(values, planning.DEFAULT)
-    mixed, plan = encoded(values, planning.BEST)
+    mixed, plan = encoded(values, OF_BYTES)
     assert plan.packed is not None and plan.packed.low == lowest
     # which three of the levels may follow is learned of each pair
     learning = LEVELS**2 * np.log2(math.comb(LEVELS, CHOICES))
     ideal = (ROWS * np.log2(CHOICES) + learning) / 8
     assert mixed < 0.75 * usual
     assert mixed < 1.1 * ideal
+    either, plan = encoded(values, planning.BEST)
+    assert plan.packed is not None or plan.mixture is not None
+    assert either <= mixed
 
 
 def test_noise_is_not_mixed():

@@ -58,7 +58,9 @@ HOME = Path(__file__).parent / "golden" / "3.1"
 LATER = HOME.parent / "3.3"
 LAST = HOME.parent / "3.5"
 FLOATS = HOME.parent / "3.6"
-EVERY = sorted(path for home in (HOME, LATER, LAST, FLOATS) for path in home.glob("*.aez"))
+MIXTURES = HOME.parent / "3.8"
+HOMES = (HOME, LATER, LAST, FLOATS, MIXTURES)
+EVERY = sorted(path for home in HOMES for path in home.glob("*.aez"))
 ARCHIVES = [path for path in EVERY if path.with_suffix(".csv").exists()]
 
 

@@ -2005,6 +2005,302 @@ static PyObject *unmix_text(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* ---- mixing of a stream's symbols: symbol_mixing.py -------------------------------------- */
+
+#define MOST_CONTEXTS 32
+#define OWN_KINDS 6 /* what the symbols before add to a context */
+#define FIRST_WEIGHT_OF_SYMBOLS 6500
+
+typedef struct {
+    uint16_t check, chance, met;
+} Slot;
+
+typedef struct {
+    const uint32_t *bases; /* of each context, for each symbol */
+    const int32_t *kinds;
+    const int64_t *starts;
+    Py_ssize_t count;
+    int32_t alphabet, shift, slot_bits, contexts, bits;
+    Slot *slots;
+    int32_t (*weights)[MOST_CONTEXTS + 1];
+    uint16_t *final;
+    int16_t stretch[4096];
+    /* of the symbol that comes */
+    uint32_t hash[MOST_CONTEXTS];
+    int32_t inputs[MOST_CONTEXTS + 1], guess[2], rate, left;
+    Slot *found[MOST_CONTEXTS];
+    uint32_t node, place, last[6];
+    uint64_t level;
+} Symbols;
+
+static void symbols_free(Symbols *m) {
+    free(m->slots);
+    free(m->weights);
+    free(m->final);
+}
+
+/* 0, -1: arguments out of range, -2: no memory */
+static int symbols_make(Symbols *m, const Py_buffer *bases, const Py_buffer *settings,
+                        const Py_buffer *starts, Py_ssize_t count) {
+    const int32_t *set = settings->buf;
+    memset(m, 0, sizeof *m);
+    if (settings->len < 16 || count > INT32_MAX)
+        return -1;
+    m->alphabet = set[0], m->shift = set[1], m->slot_bits = set[2], m->contexts = set[3];
+    m->kinds = set + 4;
+    if (m->alphabet < 2 || m->alphabet > 1024 || m->shift < 0 || m->shift > 63 || m->slot_bits < 8 ||
+        m->slot_bits > MOST_SLOT_BITS || m->contexts < 1 || m->contexts > MOST_CONTEXTS ||
+        settings->len != 4 * (4 + m->contexts) || starts->len != 8 * m->alphabet ||
+        bases->len != 4 * count * m->contexts)
+        return -1;
+    for (int i = 0; i < m->contexts; i++)
+        if (m->kinds[i] < 0 || m->kinds[i] >= OWN_KINDS)
+            return -1;
+    m->bases = bases->buf;
+    m->starts = starts->buf;
+    m->count = count;
+    while (1 << m->bits < m->alphabet)
+        m->bits++;
+    size_t nodes = (size_t)1 << m->bits;
+    m->slots = calloc((size_t)m->contexts << m->slot_bits, sizeof *m->slots);
+    m->weights = malloc(nodes * sizeof *m->weights);
+    m->final = malloc(nodes * 33 * 2);
+    if (!m->slots || !m->weights || !m->final)
+        return -2;
+    for (size_t s = 0; s < nodes; s++) {
+        for (int i = 0; i <= m->contexts; i++)
+            m->weights[s][i] = i == m->contexts ? 0 : FIRST_WEIGHT_OF_SYMBOLS;
+        for (int32_t j = 0; j < 33; j++)
+            m->final[s * 33 + (size_t)j] = (uint16_t)(squash((j - 16) * 128) * 16);
+    }
+    for (int32_t x = -2047, next = 0; x <= 2047; x++)
+        for (int32_t v = squash(x); next <= v; next++)
+            m->stretch[next] = (int16_t)x;
+    m->stretch[4095] = 2047;
+    return 0;
+}
+
+/* Bits that no symbol has are 0, and not coded. */
+static void symbols_pass(Symbols *m) {
+    while (m->left &&
+           (int32_t)((m->node << 1 | 1) << (m->left - 1)) - (1 << m->bits) >= m->alphabet) {
+        m->node <<= 1;
+        m->left--;
+    }
+}
+
+static void symbols_begin(Symbols *m, Py_ssize_t at) {
+    uint32_t own[OWN_KINDS] = {0}, order = 0;
+    for (int i = 0; i < 6; i++) {
+        order = mix_hash(order, m->last[i]);
+        if (i < 3)
+            own[i + 1] = order;
+    }
+    own[4] = order;
+    /* shifted as a number with a sign */
+    uint64_t level = m->level >> m->shift;
+    if (m->level >> 63 && m->shift)
+        level |= ~(uint64_t)0 << (64 - m->shift);
+    own[5] = (uint32_t)level;
+    for (int i = 0; i < m->contexts; i++)
+        m->hash[i] = mix_hash(m->bases[(Py_ssize_t)i * m->count + at], own[m->kinds[i]]);
+    m->rate = 41000 / (500 + (int32_t)at);
+    if (m->rate < 8)
+        m->rate = 8;
+    m->node = 1;
+    m->left = m->bits;
+    symbols_pass(m);
+}
+
+static uint32_t symbols_chance(Symbols *m) {
+    int64_t sums[2] = {0, 0};
+    const int32_t *common = m->weights[0], *own = m->weights[m->node];
+    for (int i = 0; i < m->contexts; i++) {
+        uint32_t h = mix_hash(m->hash[i], m->node);
+        uint16_t check = (uint16_t)(h & 0xFFFF) | 1;
+        Slot *slot = m->slots + ((size_t)i << m->slot_bits) + (h * MULTIPLIER >> (32 - m->slot_bits));
+        if (slot->check != check) {
+            slot->check = check;
+            slot->chance = 32768;
+            slot->met = 0;
+        }
+        m->found[i] = slot;
+        m->inputs[i] = slot->met ? m->stretch[slot->chance >> 4] : 0;
+        sums[0] += (int64_t)common[i] * m->inputs[i];
+        sums[1] += (int64_t)own[i] * m->inputs[i];
+    }
+    m->inputs[m->contexts] = 256;
+    sums[0] += (int64_t)common[m->contexts] * 256;
+    sums[1] += (int64_t)own[m->contexts] * 256;
+    for (int s = 0; s < 2; s++) {
+        int64_t sum = sums[s] >> 16;
+        m->guess[s] = sum > 2047 ? 2047 : sum < -2047 ? -2047 : (int32_t)sum;
+    }
+    int32_t logit = (m->guess[0] + m->guess[1]) >> 1;
+    /* what came of such a mixture before */
+    m->place = m->node * 33 + ((uint32_t)(logit + 2048 + 64) >> 7);
+    int32_t p = (48 * squash(logit) + m->final[m->place]) >> 2;
+    return (uint32_t)(p < 8 ? 8 : p > 65528 ? 65528 : p);
+}
+
+static void symbols_learn(Symbols *m, uint32_t bit) {
+    int32_t target = bit ? 65535 : 0;
+    for (int i = 0; i < m->contexts; i++) {
+        Slot *slot = m->found[i];
+        int64_t miss = target - slot->chance;
+        slot->chance = (uint16_t)(slot->chance + (miss * (131072 / (2 * slot->met + 3)) >> 16));
+        slot->met = (uint16_t)(slot->met + (slot->met < 255));
+    }
+    for (int s = 0; s < 2; s++) {
+        int32_t miss = ((int32_t)(bit << 12) - squash(m->guess[s])) * m->rate;
+        int32_t *w = m->weights[s ? m->node : 0];
+        for (int i = 0; i <= m->contexts; i++)
+            w[i] += (int32_t)(((int64_t)m->inputs[i] * miss + 32768) >> 16);
+    }
+    m->final[m->place] = (uint16_t)(m->final[m->place] + ((target - m->final[m->place]) >> 6));
+    m->node = m->node << 1 | bit;
+    m->left--;
+    symbols_pass(m);
+}
+
+static uint32_t symbols_end(Symbols *m) {
+    uint32_t symbol = m->node - (1u << m->bits);
+    memmove(m->last + 1, m->last, 5 * sizeof m->last[0]);
+    m->last[0] = symbol;
+    m->level += (uint64_t)m->starts[symbol];
+    return symbol;
+}
+
+/* Code symbols into bytes, or, with costs, count the bits of each; how many bytes, or a status. */
+static Py_ssize_t symbols_code(Symbols *m, const uint16_t *symbols, uint8_t *to, Py_ssize_t room,
+                               double *costs) {
+    uint32_t low = 0, high = UINT32_MAX;
+    Py_ssize_t at = 0;
+    for (Py_ssize_t i = 0; i < m->count && (costs || at < room); i++) {
+        if (symbols[i] >= m->alphabet)
+            return -1;
+        double cost = 0;
+        for (symbols_begin(m, i); m->left;) {
+            uint32_t bit = symbols[i] >> (m->left - 1) & 1, chance = symbols_chance(m);
+            if (costs)
+                cost += 16 - log2(bit ? chance : 65536 - chance);
+            uint32_t middle = low + (uint32_t)((uint64_t)(high - low) * chance >> 16);
+            if (bit)
+                high = middle;
+            else
+                low = middle + 1;
+            for (; !((low ^ high) >> 24); low <<= 8, high = high << 8 | 255)
+                if (!costs && at < room)
+                    to[at++] = (uint8_t)(high >> 24);
+            symbols_learn(m, bit);
+        }
+        symbols_end(m);
+        if (costs)
+            costs[i] = cost;
+    }
+    if (costs)
+        return 0;
+    for (; low && at < room; low <<= 8, high = high << 8 | 255) {
+        uint32_t top = (low >> 24) + 1;
+        if (top << 24 > low && top << 24 <= high) {
+            to[at++] = (uint8_t)top;
+            break;
+        }
+        to[at++] = (uint8_t)(low >> 24);
+    }
+    return at < room ? at : -1;
+}
+
+static PyObject *symbols_to(PyObject *args, int counts) {
+    Py_buffer symbols, bases, settings, starts, out;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*w*", &symbols, &bases, &settings, &starts, &out))
+        return NULL;
+    Py_ssize_t count = symbols.len / 2, size = counts && out.len != 8 * count ? -1 : 0;
+    Symbols *m = calloc(1, sizeof *m);
+    if (!m)
+        size = -2;
+    Py_BEGIN_ALLOW_THREADS
+    if (!size)
+        size = symbols_make(m, &bases, &settings, &starts, count);
+    if (!size)
+        size = symbols_code(m, symbols.buf, out.buf, out.len, counts ? out.buf : NULL);
+    if (m)
+        symbols_free(m);
+    Py_END_ALLOW_THREADS
+    free(m);
+    PyBuffer_Release(&symbols);
+    PyBuffer_Release(&bases);
+    PyBuffer_Release(&settings);
+    PyBuffer_Release(&starts);
+    PyBuffer_Release(&out);
+    if (size == -2)
+        return PyErr_NoMemory();
+    if (size == -1)
+        return bad("mixed symbols: arguments out of range");
+    return PyLong_FromSsize_t(size);
+}
+
+/* mix_symbols(symbols u16, bases u32, settings i32, starts i64, out u8) -> bytes written */
+static PyObject *mix_symbols(PyObject *self, PyObject *args) {
+    (void)self;
+    return symbols_to(args, 0);
+}
+
+/* mix_symbol_costs(symbols, bases, settings, starts, out f64): the bits that each symbol takes */
+static PyObject *mix_symbol_costs(PyObject *self, PyObject *args) {
+    (void)self;
+    return symbols_to(args, 1);
+}
+
+/* unmix_symbols(data, bases, settings, starts, out u16): what mix_symbols made the data of */
+static PyObject *unmix_symbols(PyObject *self, PyObject *args) {
+    Py_buffer data, bases, settings, starts, out;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*w*", &data, &bases, &settings, &starts, &out))
+        return NULL;
+    Symbols *m = calloc(1, sizeof *m);
+    int status = m ? 0 : -2;
+    Py_BEGIN_ALLOW_THREADS
+    if (!status)
+        status = symbols_make(m, &bases, &settings, &starts, out.len / 2);
+    if (!status) {
+        uint32_t low = 0, high = UINT32_MAX, code = 0;
+        const uint8_t *from = data.buf;
+        uint16_t *to = out.buf;
+        Py_ssize_t at = 0;
+        for (; at < 4; at++)
+            code = code << 8 | (at < data.len ? from[at] : 0u);
+        for (Py_ssize_t i = 0; i < m->count; i++) {
+            for (symbols_begin(m, i); m->left;) {
+                uint32_t middle = low + (uint32_t)((uint64_t)(high - low) * symbols_chance(m) >> 16);
+                uint32_t bit = code <= middle;
+                if (bit)
+                    high = middle;
+                else
+                    low = middle + 1;
+                for (; !((low ^ high) >> 24); low <<= 8, high = high << 8 | 255, at++)
+                    code = code << 8 | (at < data.len ? from[at] : 0u);
+                symbols_learn(m, bit);
+            }
+            to[i] = (uint16_t)symbols_end(m);
+        }
+    }
+    if (m)
+        symbols_free(m);
+    Py_END_ALLOW_THREADS
+    free(m);
+    PyBuffer_Release(&data);
+    PyBuffer_Release(&bases);
+    PyBuffer_Release(&settings);
+    PyBuffer_Release(&starts);
+    PyBuffer_Release(&out);
+    if (status == -2)
+        return PyErr_NoMemory();
+    if (status)
+        return bad("mixed symbols: arguments out of range");
+    Py_RETURN_NONE;
+}
+
 /* ---- fields of floats: natives/extrapolation.py ----------------------------------------- */
 
 /* Every float64 has to be rounded where it is computed: not where registers hold more digits, nor
@@ -2364,6 +2660,9 @@ static PyMethodDef methods[] = {
     {"mix", mix_text, METH_VARARGS, NULL},
     {"unmix", unmix_text, METH_VARARGS, NULL},
     {"mix_costs", mix_costs, METH_VARARGS, NULL},
+    {"mix_symbols", mix_symbols, METH_VARARGS, NULL},
+    {"unmix_symbols", unmix_symbols, METH_VARARGS, NULL},
+    {"mix_symbol_costs", mix_symbol_costs, METH_VARARGS, NULL},
 #ifdef EXTRAPOLATES
     {"extrapolate", extrapolate, METH_VARARGS, NULL},
 #endif

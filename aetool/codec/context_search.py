@@ -236,7 +236,7 @@ class ContextSearch:
             for most in self.limits.classes:
                 edges = classes_of(symbols, alphabet, most)
                 features.append(OtherSymbol(edges, parent))
-                edges = _quantiles(values, most)
+                edges = quantiles(values, most)
                 if len(edges):
                     features.append(OtherValue(edges, parent))
             values_so_far: set[bytes] = set()
@@ -318,7 +318,7 @@ def classes_of(symbols: rans.U16, alphabet: int, most: int) -> Int:
     return np.array(edges, np.int64)
 
 
-def _quantiles(values: Int, most: int) -> Int:
+def quantiles(values: Int, most: int) -> Int:
     """Cut values, (n,), into at most `most` classes of about equally many: returns the least value
     of each class but the lowest, (classes - 1,) int64, ascending; fewer where values repeat, none
     of no values. Of many values only every k-th is looked at."""

@@ -19,7 +19,7 @@ from typing import Protocol
 
 import numpy as np
 
-from aetool.codec import bits, keys, rans, stages, transforms
+from aetool.codec import bits, keys, rans, stages, symbol_contexts, symbol_mixing, transforms
 from aetool.codec.bits import U8, U64
 from aetool.codec.blobs import pack, read_varint, unpack, varint
 from aetool.codec.plans import (
@@ -203,6 +203,19 @@ def feature_of(feature: Feature, stream: Stream, known: Known) -> tuple[U32, int
     return marks.astype(np.uint32), 2
 
 
+def mixture_layout(plan: Plan, stream: Stream, known: Known, count: int) -> symbol_mixing.Layout:
+    """The contexts of the `count` symbols of a stream whose plan mixes; ArchiveError if a feature
+    asks for what is not there, or so many values may not be mixed."""
+    marks: list[U32] = []
+    for feature in plan.features:
+        if isinstance(feature, Seen):
+            marks.append(transforms.course(plan, stream, known).seen())
+        elif not isinstance(feature, OwnSymbol):
+            of_feature, _ = feature_of(feature, stream, known)
+            marks.append(of_feature)
+    return symbol_contexts.layout_of(plan, stream, known, count, marks)
+
+
 # ---- a stream as bytes
 
 
@@ -242,11 +255,7 @@ def forward(
     symbols = symbols_of(plan, r)
     base, layout = contexts(plan, stream, known, prime, symbols)
     known.add(stream, symbols, layout.alphabet)
-    widths, starts = _bins_of(plan, symbols)
-    raw = b""
-    if widths.any():
-        offsets = (r - starts).view(np.uint64)
-        raw = bits.pack(offsets, widths)
+    raw = _raw_bits(plan, symbols, r)
     is_usual = symbols == plan.usual
     usual = not raw and bool(is_usual.all())
     lanes = 1 << plan.lanes_log
@@ -255,6 +264,15 @@ def forward(
     if layout.alphabet > 1:
         pairs = rans.forward(symbols, base, layout, lanes)
     return Pushed(pairs, raw, lanes, usual)
+
+
+def _raw_bits(plan: Plan, symbols: U16, r: Int) -> bytes:
+    """The place of each residual, (n,), within its bin as bits; symbols: (n,), their bins."""
+    widths, starts = _bins_of(plan, symbols)
+    if not widths.any():
+        return b""
+    offsets = (r - starts).view(np.uint64)
+    return bits.pack(offsets, widths)
 
 
 def _bins_of(plan: Plan, symbols: U16) -> tuple[U8, Int]:
@@ -303,7 +321,9 @@ def encode(
     """Encode a stream by its plan, and add it to `known`, the streams before it; prime: counts that
     frequency tables begin with, as of `contexts`, with its errors. Returns the squeezed bytes if
     the plan packs; b"" if all symbols are the plan's usual one and take no raw bits; else varint
-    length of rANS, rANS, raw bits."""
+    length of rANS, rANS, raw bits; the code of a mixture in place of rANS if the plan mixes."""
+    if plan.mixture is not None:
+        return _mixed(plan, stream, known)
     pushed = forward(plan, stream, known, prime)
     if pushed.usual:
         return b""
@@ -314,6 +334,19 @@ def encode(
         coded = rans.push(pushed.pairs, pushed.lanes)
     # the raw bits have no length: they go on to the end of the stream's bytes
     return varint(len(coded)) + coded + pushed.raw
+
+
+def _mixed(plan: Plan, stream: Stream, known: Known) -> bytes:
+    """Encode a stream by a plan that mixes, as `encode` does, and add it to `known`."""
+    r = transforms.residuals(plan, stream, known)
+    symbols = symbols_of(plan, r)
+    raw = _raw_bits(plan, symbols, r)
+    layout = mixture_layout(plan, stream, known, len(symbols))
+    known.add(stream, symbols, plan.alphabet)
+    if not raw and (symbols == plan.usual).all():
+        return b""
+    coded = symbol_mixing.mixed(symbols, layout)
+    return varint(len(coded)) + coded + raw
 
 
 def stillness(values: Int, usual: int) -> int:
@@ -433,7 +466,7 @@ class Source:
         ArchiveError if the bytes are too few or too many, or if there are none and no usual symbol
         either."""
         if not self.data:
-            usual = _usual(plan, layout)
+            usual = _usual(plan, layout.alphabet)
             return np.full(count, usual, np.uint16)
         coded, self.data = _cut(self.data)
         if layout.alphabet > 1 and count:
@@ -443,6 +476,14 @@ class Source:
         if coded:
             raise ArchiveError("damaged: a coded stream is longer than it should be")
         return np.zeros(count, np.uint16)
+
+    def mixed(self, plan: Plan, layout: symbol_mixing.Layout) -> U16:
+        """Decode the symbols of a stream that is mixed, as `symbols` does those of others."""
+        if not self.data:
+            usual = _usual(plan, plan.alphabet)
+            return np.full(layout.bases.shape[1], usual, np.uint16)
+        coded, self.data = _cut(self.data)
+        return symbol_mixing.restored(coded, layout)
 
     def raw(self, widths: U8) -> U64:
         """Read a number of each of these widths, (n,) from 0 to 64 bits, from the rest of the
@@ -548,12 +589,12 @@ def joined(streams: Sequence[Pushed]) -> bytes:
     return varint(len(coded)) + coded + raw
 
 
-def _usual(plan: Plan, layout: Contexts) -> int:
+def _usual(plan: Plan, alphabet: int) -> int:
     """The symbol that every value of a stream has for which no bytes are stored; ArchiveError if
     the alphabet has no such symbol, or it would take raw bits."""
     usual = plan.usual
     takes_raw_bits = usual < plan.bins and plan.widths[usual]
-    if usual >= layout.alphabet or takes_raw_bits:
+    if usual >= alphabet or takes_raw_bits:
         raise ArchiveError("damaged: an empty column has no usual value")
     return usual
 
@@ -580,15 +621,20 @@ def decode(
         stream.values = _unsqueezed(plan.packed, source.data, count)
         _know(plan, stream, known)
         return stream.values
-    base, layout = contexts(plan, stream, known, prime)
     # a stream without bytes of its own is of the usual symbol alone, which takes nothing
     takes_bits = isinstance(source, Joined) or bool(source.data)
-    symbols = source.symbols(plan, count, base, layout)
+    if plan.mixture is not None:
+        if isinstance(source, Joined):
+            raise ArchiveError("damaged: a column's plan is not for so small a block")
+        symbols = source.mixed(plan, mixture_layout(plan, stream, known, count))
+    else:
+        base, layout = contexts(plan, stream, known, prime)
+        symbols = source.symbols(plan, count, base, layout)
     if account is not None and takes_bits:
         account.symbols(plan, stream, symbols, known, prime)
     widths, starts = _bins_of(plan, symbols)
     offsets = source.raw(widths).view(np.int64)
     r = starts + offsets
     stream.values = transforms.restore(plan, r, stream, known)
-    known.add(stream, symbols, layout.alphabet)
+    known.add(stream, symbols, plan.alphabet)
     return stream.values

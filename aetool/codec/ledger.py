@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aetool.codec import blobs, integers, rans, transforms
+from aetool.codec import blobs, integers, rans, symbol_mixing, transforms
 from aetool.codec.plans import Packed, Plan
 from aetool.codec.rans import U16
 from aetool.codec.streams import Known, Stream
@@ -123,6 +123,9 @@ class Ledger:
             # the upper half of a pair is the frequency, of 2^PRECISION
             frequencies = (pairs >> 16).astype(np.float64)
             taken = widths + rans.PRECISION - np.log2(frequencies)
+            if plan.mixture is not None:
+                mixture = integers.mixture_layout(plan, stream, known, len(symbols))
+                taken = widths + symbol_mixing.costs(symbols, mixture)
             contexts = rans.contexts_of(symbols, base, layout, lanes)
             judged = widths + by_all_others(symbols, contexts, layout)
             # what has nothing before it to differ from is not odd for that

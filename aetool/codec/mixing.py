@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -440,7 +441,7 @@ def mixed(text: bytes) -> bytes:
         if size < 0:
             return bytes([delimiter]) + text + b"\0"
         return bytes([delimiter]) + out[:size].tobytes()
-    coder = _Coder(len(text), delimiter)
+    coder = Coder(Mixer(len(text), delimiter))
     for byte in text:
         for shift in range(7, -1, -1):
             bit = byte >> shift & 1
@@ -459,11 +460,12 @@ def restored(data: bytes, size: int) -> bytes:
         out = np.empty(size, np.uint8)
         kernel.C.unmix(code, delimiter, out)
         return out.tobytes()
-    coder = _Coder(size, delimiter)
+    mixer = Mixer(size, delimiter)
+    coder = Coder(mixer)
     coder.open(code)
-    while len(coder.mixer.text) < size:
+    while len(mixer.text) < size:
         coder.pop()
-    return bytes(coder.mixer.text)
+    return bytes(mixer.text)
 
 
 def costs(text: bytes, delimiter: int) -> Float:
@@ -488,13 +490,23 @@ def costs(text: bytes, delimiter: int) -> Float:
     return np.array(by_byte, np.float64)
 
 
-class _Coder:
+class Foretells(Protocol):
+    """What predicts bits one by one; both methods are to be called in turn."""
+
+    def chance(self) -> int:
+        """The probability that the next bit is 1, in 65,536ths, neither 0 nor 65,536."""
+
+    def learn(self, bit: int) -> None:
+        """Learn the bit, 0 or 1, whose probability was asked for."""
+
+
+class Coder:
     """Arithmetic coder of bits, by the probabilities of a mixer. The code lies in the interval low
     .. high of 32 bits, which each bit narrows. To encode, `push` each bit, then `finish`; to
-    decode, `open`, then `pop`. size: bytes of the text; delimiter: as of Mixer."""
+    decode, `open`, then `pop`. mixer: has learned nothing yet, and is asked by the coder alone."""
 
-    def __init__(self, size: int, delimiter: int) -> None:
-        self.mixer = Mixer(size, delimiter)
+    def __init__(self, mixer: Foretells) -> None:
+        self.mixer = mixer
         self.low = 0
         self.high = WORD
         self.out = bytearray()

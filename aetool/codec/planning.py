@@ -12,7 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aetool.codec import combining, estimates, integers, keying, rans, stages, transforms
+from aetool.codec import (
+    combining,
+    estimates,
+    integers,
+    keying,
+    mixture_search,
+    rans,
+    stages,
+    symbol_mixing,
+    transforms,
+)
 from aetool.codec.binning import bins_of
 from aetool.codec.context_search import (
     BIN_BITS,
@@ -35,6 +45,7 @@ from aetool.codec.plans import (
     Transform,
 )
 from aetool.codec.streams import Known, Stream
+from aetool.codec.words import deflate
 from aetool.model import Int
 
 FEW = 2000  # one residual in so many may lie outside bins that are taken over
@@ -43,6 +54,7 @@ SQUEEZED = 1 << 15  # values on which LZMA2 is tried first
 WIDEST_MIXED = 2  # bytes of a value: of wider ones most are noise, and take long
 MIXED_PROMISE = 1.1  # as LZMA2's: how large a mixture may be on the parts
 LEAST_SQUEEZED = 256  # bytes; smaller streams are left as they are
+MIXTURE_BITS = 32  # that a mixture must save of a stream and its plan
 LEAST_SAVING = 0.99  # of the plan's bytes must packed ones take, to be taken instead
 LANE_BYTES = 1024  # a lane's state is 4 bytes: below 0.4 % of what it codes
 ABOUT_AS_LITTLE = 0.25  # bits a value, between ways to make residuals
@@ -76,9 +88,10 @@ class Effort:
     columns, and keys, too; reuse: the bins of the block before are taken over where they still
     hold; ranks: columns of cells are tried in all further ways, of which ranks are one; students:
     an archive may carry networks; mixes: bytes are tried as a mixture of contexts foretells them;
-    quick: general compressors search less for repeats; also_usual: the plans of the default effort
-    are tried as well; whole_files: a small typed file may be squeezed as it is instead;
-    extrapolates: floats of arrays are tried as residuals of what their neighbours tell of them.
+    mixes_symbols: symbols of streams are tried so, too; quick: general compressors search less for
+    repeats; also_usual: the plans of the default effort are tried as well; whole_files: a small
+    typed file may be squeezed as it is instead; extrapolates: floats of arrays are tried as
+    residuals of what their neighbours tell of them.
 
     repeats: for each size tried, how many symbols must come again to predict the next; (): neither
     repeats nor LZMA2 are tried on streams. squeeze: (for a plan that was searched, for one taken
@@ -104,6 +117,8 @@ class Effort:
     # whether an archive may carry them: they took minutes, and saved a few bytes at most
     students: bool = False
     mixes: bool = False  # whether values are tried as bytes that a mixture of contexts foretells
+    # whether symbols of streams are tried as a mixture of contexts foretells them
+    mixes_symbols: bool = False
     quick: bool = False  # whether general compressors look less for what repeats
     also_usual: bool = False  # whether the plans of the default effort are tried as well
     whole_files: bool = True  # whether a small typed file may be squeezed as it is instead
@@ -176,7 +191,8 @@ def _renumbered(plan: Plan, numbers: dict[int, int]) -> Plan | None:
             return None
         pair = (numbers[first], numbers[second])
     features = _renumbered_features(plan.features, numbers)
-    return plan.but(of=of, combined=combined, pair=pair, features=features)
+    # a mixture looks for its streams anew in each block
+    return plan.but(of=of, combined=combined, pair=pair, features=features, mixture=None)
 
 
 def _renumbered_features(
@@ -218,6 +234,7 @@ BEST = Effort(
     second=24,
     squeeze=(0.0, 0.0),
     mixes=True,
+    mixes_symbols=True,
     also_usual=True,
 )
 
@@ -325,7 +342,7 @@ class Planner:
         # what was packed in the block before is tried without a quick look
         if hint.packed is not None:
             promise = 0.0
-        return self._squeezed(plan, stream, promise)
+        return self._otherwise_coded(plan, stream, promise)
 
     def _with_bins(self, plan: Plan, r: Int, complete: bool | None = None) -> Plan:
         """A copy of the plan with the bins, at most effort.bins, that suit its residuals r, (n,),
@@ -415,7 +432,7 @@ class Planner:
         plan = self._with_lanes(best.plan, stream, best.residuals)
         if not self.effort.repeats:
             return plan
-        return self._squeezed(plan, stream, self.effort.squeeze[0])
+        return self._otherwise_coded(plan, stream, self.effort.squeeze[0])
 
     def _transformed(
         self,
@@ -493,20 +510,52 @@ class Planner:
         bits, plan = search.best(plan, values)
         return _Choice(bits, plan, values)
 
-    def _squeezed(self, plan: Plan, stream: Stream, promise: float) -> Plan:
+    def _otherwise_coded(self, plan: Plan, stream: Stream, promise: float) -> Plan:
+        """Choose between a plan and other coders of the same stream, whichever takes fewest bytes:
+        a mixture of contexts, if the effort mixes symbols, and compressors of bytes. The plan stays
+        in a block of at most SMALL_BLOCK rows, and if its bins need not hold all residuals.
+        promise: as of `_squeezed`."""
+        if self.known.rows <= SMALL_BLOCK or not self.complete:
+            return plan
+        # counted once: what a mixture takes is known only when all its symbols were coded
+        bits = bits_of(plan, stream, self.known)
+        if self.effort.mixes_symbols:
+            plan, bits = self._mixed(plan, bits, stream)
+        return self._squeezed(plan, bits, stream, promise)
+
+    def _mixed(self, plan: Plan, bits: float, stream: Stream) -> tuple[Plan, float]:
+        """Choose between a plan and those that code the same stream by a mixture of contexts,
+        whichever takes fewest bits; returned with these, the plan's description not counted. bits:
+        what the plan takes, as of `bits_of`. The plan stays for a stream of one symbol or too many
+        values."""
+        count = len(stream.values)
+        if plan.alphabet < 2 or count > symbol_mixing.MOST_VALUES or bits < MIXTURE_BITS:
+            return plan, bits
+        best = plan
+        bits_of_best = bits
+        fewest = bits + _bits_of_description(plan) - MIXTURE_BITS
+        parents = self._parents(stream)
+        for one in mixture_search.by_other_bins(plan, stream, self.known):
+            other = mixture_search.mixture_of(one, stream, self.known, parents)
+            bits_of_other = bits_of(other, stream, self.known)
+            in_all = bits_of_other + _bits_of_description(other)
+            if in_all < fewest:
+                fewest = in_all
+                best = other
+                bits_of_best = bits_of_other
+        return best, bits_of_best
+
+    def _squeezed(self, plan: Plan, bits: float, stream: Stream, promise: float) -> Plan:
         """Choose between a plan and storing the values as compressed bytes: the plan, or a copy
         that stores them by LZMA2 or a mixture of contexts, if these take fewer bytes.
 
-        promise: LZMA2 is tried on all values if a quick look at two parts takes at most so many
-        times the plan's bytes; 0: always. The compressed bytes, if any were tried, are left in
-        `stream.squeezed`. The plan stays in a block of at most SMALL_BLOCK rows, if its bins need
-        not hold all residuals, if it takes less than LEAST_SQUEEZED bytes, or if they take
-        LEAST_SAVING of its bytes or more.
+        bits: what the plan takes, as of `bits_of`. promise: LZMA2 is tried on all values if a quick
+        look at two parts takes at most so many times the plan's bytes; 0: always. The compressed
+        bytes, if any were tried, are left in `stream.squeezed`. The plan stays if it takes less
+        than LEAST_SQUEEZED bytes, or if they take LEAST_SAVING of its bytes or more.
         """
-        if self.known.rows <= SMALL_BLOCK or not self.complete:
-            return plan
         # about two bytes describe a bin
-        size = bits_of(plan, stream, self.known) / 8 + 2 * plan.bins
+        size = bits / 8 + 2 * plan.bins
         if size < LEAST_SQUEEZED:
             return plan
         packed = _bytes_of_values(stream.values)
@@ -516,7 +565,7 @@ class Planner:
         stream.squeezed = integers.squeezed(packed, stream.values, names)
         if len(stream.squeezed) >= LEAST_SAVING * size:
             return plan
-        return plan.but(packed=packed)
+        return plan.but(packed=packed, mixture=None)
 
     def _promising_stages(
         self,
@@ -552,8 +601,8 @@ class Planner:
 
     def small(self, plan: Plan) -> Plan:
         """A copy of the plan for a block of few rows: with one lane, one coder instead of several
-        that take turns, and values not packed as bytes."""
-        return plan.but(lanes_log=0, packed=None)
+        that take turns, without a mixture, and values not packed as bytes."""
+        return plan.but(lanes_log=0, packed=None, mixture=None)
 
     def _transforms(self, stream: Stream, parents: Sequence[int]) -> Iterator[Plan]:
         """Yield plans of nothing but a transform: all that are worth a look, first those of the
@@ -660,6 +709,11 @@ def _still_holds(plan: Plan, r: Int) -> bool:
     return outside * FEW <= len(symbols)
 
 
+def _bits_of_description(plan: Plan) -> int:
+    """Bits that a plan takes in an archive that describes no other."""
+    return 8 * len(deflate(plan.to_json()))
+
+
 def _bytes_of_values(values: Int) -> Packed:
     """How to write values, (n,), at least one, as bytes: the least value, and the fewest bytes (1,
     2, 4 or 8) that hold every value's distance from it."""
@@ -683,8 +737,11 @@ def bits_of(
     stream or a student that is not there."""
     r = transforms.residuals(plan, stream, known)
     symbols = integers.symbols_of(plan, r)
-    base, layout = integers.contexts(plan, stream, known, prime, symbols)
-    pairs = rans.forward(symbols, base, layout)
     widths = np.append(plan.widths, integers.MOST_RAW_BITS)
     raw = float(widths[symbols].sum())
+    if plan.mixture is not None:
+        mixture = integers.mixture_layout(plan, stream, known, len(symbols))
+        return raw + float(symbol_mixing.costs(symbols, mixture).sum())
+    base, layout = integers.contexts(plan, stream, known, prime, symbols)
+    pairs = rans.forward(symbols, base, layout)
     return raw + rans.cost(pairs)

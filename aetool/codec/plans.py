@@ -29,6 +29,7 @@ MAX_STREAM = 1 << 22  # numbers of streams are below
 MOST_FACTOR = 1 << 40  # of a term of a combination, and of its divisor
 MOST_LAG = 16  # rows
 MOST_TERMS = 16  # of a combination
+MOST_OTHERS = 4  # streams that a mixture looks at
 PACKED_SIZES = (1, 2, 4, 8)  # bytes of a value
 NO_INTEGERS = np.zeros(0, np.int64)
 
@@ -383,6 +384,33 @@ def feature_from_json(raw: Json) -> Feature:
 
 
 @dataclass(frozen=True)
+class Mixture:
+    """Symbols are coded by a mixture of contexts, see symbol_mixing, not by frequency tables.
+
+    shift: by how many bits the sum of the residuals so far is cut where it is a context, 0 ..
+    MAX_WIDTH. others: at most MOST_OTHERS streams before this one that contexts look at, the most
+    telling first: the number of a stream for its symbols; for its values -1 less the number.
+    """
+
+    shift: int
+    others: tuple[int, ...]
+
+    def to_json(self) -> list[Json]:
+        """The mixture as a JSON list: the shift, then the others."""
+        return [self.shift, *self.others]
+
+    @classmethod
+    def parsed(cls, raw: Json) -> Mixture:
+        """The mixture that `to_json` wrote; ArchiveError for anything else."""
+        if not isinstance(raw, list) or not 1 <= len(raw) <= 1 + MOST_OTHERS:
+            raise refused(f"a mixture must be a shift and at most {MOST_OTHERS} streams")
+        shift = whole_number(raw[0], 0, MAX_WIDTH, "a shift")
+        most = MAX_STREAM
+        others = [whole_number(other, -1 - most, most, "a stream's number") for other in raw[1:]]
+        return cls(shift, tuple(others))
+
+
+@dataclass(frozen=True)
 class Packed:
     """Values stored as bytes instead of symbols, for long repeats: each less `low`, the least, as a
     number of `size` bytes, 1, 2, 4 or 8; then compressed by a general stage, such as LZMA2."""
@@ -405,7 +433,8 @@ class Plan:
     features: by which a symbol's frequency table is chosen, the coarsest first. strength: for how
     many symbols the table with one feature less counts. lanes_log: there are 2^lanes_log lanes,
     coders that take turns. usual: the symbol of all rows, of a stream that is stored in no bytes.
-    packed: not None: values are stored as bytes, not as symbols.
+    packed: not None: values are stored as bytes, not as symbols. mixture: not None: symbols are
+    coded by a mixture of contexts, in one lane; no feature is then a Repeat.
     """
 
     starts: Int = field(default_factory=lambda: NO_INTEGERS)
@@ -418,6 +447,7 @@ class Plan:
     lanes_log: int = 0
     usual: int = 0
     packed: Packed | None = None
+    mixture: Mixture | None = None
     combined: Combination | None = None
     pair: tuple[int, int] | None = None
 
@@ -473,6 +503,8 @@ class Plan:
         if self.packed is not None:
             stored["o"] = self.packed.low
             stored["y"] = self.packed.size
+        if self.mixture is not None:
+            stored["c"] = self.mixture.to_json()
         return stored
 
     @classmethod
@@ -499,6 +531,12 @@ class Plan:
         asks_for_keys = any(isinstance(feature, Seen) for feature in features)
         if asks_for_keys and transform is not Transform.KEYED:
             raise refused("how often a key came is asked of a column without keys")
+        mixture = None
+        if "c" in stored:
+            mixture = Mixture.parsed(stored["c"])
+            looks_for_repeats = any(isinstance(feature, Repeat) for feature in features)
+            if looks_for_repeats or "l" in stored or "y" in stored:
+                raise refused("a mixture has neither repeats nor lanes, and no values as bytes")
         return cls(
             starts=starts,
             widths=widths,
@@ -512,10 +550,11 @@ class Plan:
             lanes_log=whole_number(stored.get("l", 0), 0, MAX_LANES_LOG, "lanes"),
             usual=whole_number(stored.get("z", 0), 0, MAX_BINS, "the usual symbol"),
             packed=packed_from_json(stored),
+            mixture=mixture,
         )
 
 
-LETTERS = frozenset("bwxtgfklzoypj")  # of the parts of a plan, one each
+LETTERS = frozenset("bwxtgfklzoypjc")  # of the parts of a plan, one each
 
 
 def widths_from_json(raw: Json, bins: int) -> Int:

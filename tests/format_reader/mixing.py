@@ -177,3 +177,65 @@ def text_of(data, n):
         fields.add(text)
         match.add(text)
     return bytes(text)
+
+
+def symbols_of_mixture(data, count, alphabet, contexts, starts, shift):
+    """The symbols of a mixed stream (section 4). contexts: of each what its base is made of, for
+    every symbol, and the own part: how many symbols before, or "level"."""
+    code = iter(data)
+    low, high, x = 0, FULL - 1, 0
+    for _ in range(4):
+        x = x * 256 + next(code, 0)
+    slot_bits = next(k for k in range(8, 19) if 1 << k >= 8 * count or k == 18)
+    size = (alphabet - 1).bit_length()
+    tables = [{} for _ in contexts]
+    weights = [[6500] * len(contexts) + [0] for _ in range(1 << size)]
+    finals = {}
+    symbols, level = [], 0
+    for i in range(count):
+        own = {"level": level >> shift & FULL - 1, 0: 0}
+        for k in range(1, 7):
+            own[k] = h(own[k - 1], symbols[-k] if k <= i else 0)
+        hashes = []
+        for c, (marks, kind) in enumerate(contexts):
+            base = c
+            for mark in marks:
+                base = h(base, mark[i])
+            hashes.append(h(base, own[kind]))
+        node = 1
+        for left in range(size - 1, -1, -1):
+            if ((2 * node + 1) << left) - (1 << size) >= alphabet:
+                node *= 2
+                continue
+            slots = []
+            for context, table in zip(hashes, tables, strict=True):
+                q = h(context, node)
+                place = q * SCATTER % FULL >> 32 - slot_bits
+                if table.get(place, [0])[0] != q % 65536 | 1:
+                    table[place] = [q % 65536 | 1, 32768, 0]
+                slots.append(table[place])
+            inputs = [T[p >> 4] if met else 0 for _, p, met in slots] + [256]
+            sets = weights[0], weights[node]
+            g = [cut(sum(map(int.__mul__, w, inputs)) >> 16, -2047, 2047) for w in sets]
+            mixed = sum(g) >> 1
+            j = mixed + 2048 + 64 >> 7
+            a = finals.setdefault(node, [16 * s(128 * (k - 16)) for k in range(33)])
+            chance = cut(48 * s(mixed) + a[j] >> 2, 8, 65528)
+            middle = low + ((high - low) * chance >> 16)
+            y = int(x <= middle)
+            low, high = (low, middle) if y else (middle + 1, high)
+            while low >> 24 == high >> 24:
+                low, high = low * 256 % FULL, (high * 256 + 255) % FULL
+                x = (x * 256 + next(code, 0)) % FULL
+            for slot in slots:
+                slot[1] += (65535 * y - slot[1]) * (131072 // (2 * slot[2] + 3)) >> 16
+                slot[2] = min(slot[2] + 1, 255)
+            rate = max(8, 41000 // (500 + i))
+            for w, one in zip(sets, g, strict=True):
+                miss = (4096 * y - s(one)) * rate
+                w[:] = [v + (n * miss + 32768 >> 16) for v, n in zip(w, inputs, strict=True)]
+            a[j] += 65535 * y - a[j] >> 6
+            node = 2 * node + y
+        symbols.append(node - (1 << size))
+        level = (level + starts[symbols[-1]] + FULL * FULL // 2) % (FULL * FULL) - FULL * FULL // 2
+    return symbols

@@ -4,6 +4,7 @@ import numpy as np
 
 from tests.format_reader.blobs import blob
 from tests.format_reader.container import check, varint
+from tests.format_reader.mixing import symbols_of_mixture
 
 FULL = 1 << 64
 BASE = 0x9E3779B97F4A7C15
@@ -127,7 +128,10 @@ class Streams:
         starts, widths, alphabet = bins_of(plan)
         features = [self.feature(f, present, alphabet, plan) for f in plan.get("f", [])]
         coded = int(present.sum()), alphabet, features, plan.get("k", 8), prime
-        symbols = self.joined.symbols(*coded) if self.joined else self.alone(plan, coded)
+        if "c" in plan:
+            symbols = self.mixed(plan, coded, present, starts)
+        else:
+            symbols = self.joined.symbols(*coded) if self.joined else self.alone(plan, coded)
         bits = int.from_bytes(self.raw, "little")
         residuals = []
         for symbol in symbols:
@@ -150,6 +154,34 @@ class Streams:
         symbols = rans.symbols(*coded)
         rans.finish()
         return symbols
+
+    def mixed(self, plan, coded, present, starts):
+        """The symbols of a stream that is mixed; its raw bits are left."""
+        data = self.part()
+        count, alphabet, features = coded[:3]
+        if not data:
+            self.raw = b""
+            return [plan.get("z", 0)] * count
+        size, rest = varint(data)
+        self.raw = rest[size:]
+        named = zip(plan.get("f", []), features, strict=True)
+        looks = [look for (kind, *_), (_, look) in named if kind != "o"]
+        marks = [[int(look(None, i, i)) for i in range(count)] for look in looks]
+        shift, *numbers = plan["c"]
+        others = []
+        for g in numbers:
+            of = self.symbols[g] if g >= 0 else self.values[-1 - g]
+            others.append([int(v) & 0xFFFFFFFF for v in of[present]])
+        last = any(feature[0] == "o" for feature in plan.get("f", []))
+        contexts = [([], own) for own in (0, 1, 2, 3, 6)]
+        if plan.get("t") == "d":
+            contexts += [([], "level"), *[([one], "level") for one in others[:1]]]
+        contexts += [(marks[: i + 1], int(last)) for i in range(len(marks))]
+        for own, sets in ((0, ("0", "1", "2", "3", "01", "012", "0123")), (1, ("0", "1", "01"))):
+            for one in sets:
+                if int(one[-1]) < len(others):
+                    contexts.append(([others[int(place)] for place in one], own))
+        return symbols_of_mixture(rest[:size], count, alphabet, contexts, starts, shift)
 
     def keep(self, plan, present, values, symbols=None):
         """Remembers a stream for those behind it; without symbols they are what its values say."""

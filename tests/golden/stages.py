@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from aetool import operations
+from aetool.codec import planning
 from aetool.operations import CompressOptions
 
 HOME = Path(__file__).parent / "3.1"
@@ -19,6 +20,7 @@ LATER = Path(__file__).parent / "3.3"
 LAST = Path(__file__).parent / "3.5"
 FLOATS = Path(__file__).parent / "3.6"
 FIELDS = Path(__file__).parent / "3.7"
+MIXTURES = Path(__file__).parent / "3.8"
 
 
 def prices(rows=900):
@@ -210,6 +212,24 @@ def fields():
     }
 
 
+def mixtures(rows=4200):
+    """Whole numbers that earlier rows and other columns tell a part of, each in a way of its own:
+    more rows than a joined block has. Some are missing, and few are far from all others."""
+    rng = np.random.default_rng(41)
+    walk = np.cumsum(rng.integers(-1, 2, rows)) % 40
+    level = walk * 7 % 23 + rng.integers(0, 3, rows)
+    group = (walk + level) // 3 % 11 + (rng.random(rows) < 0.05)
+    steady = np.abs(np.cumsum(rng.integers(-3, 4, rows))) + 10 * group
+    steady[::700] += 10**7
+    lines = []
+    for place, cells in enumerate(zip(walk, level, group, steady, strict=True)):
+        line = [str(cell) for cell in cells]
+        if place % 61 == 7:
+            line[1] = ""
+        lines.append(",".join(line) + "\n")
+    return "walk,level,group,steady\n" + "".join(lines)
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
 LATER_SOURCES = {"keys": keys, "sentences": sentences}
 LAST_SOURCES = {"ratios": ratios}
@@ -227,6 +247,13 @@ def main(names):
             source = FIELDS / f"{name}.npz"
             np.savez_compressed(source, **fields())
             operations.compress(source, FIELDS / f"{name}.aez", None, CompressOptions(force=True))
+            continue
+        if name == "mixtures":
+            MIXTURES.mkdir(exist_ok=True)
+            source = MIXTURES / f"{name}.csv"
+            source.write_text(mixtures())
+            options = CompressOptions(effort=planning.BEST, force=True)
+            operations.compress(source, MIXTURES / f"{name}.aez", None, options)
             continue
         typed = TYPED_SOURCES | TYPED_FLOAT_SOURCES
         if name in typed:

@@ -19,6 +19,7 @@ ROWS = 240
 TARGET = Path(__file__).parent / "3.0" / "vectors.json"
 LATER_TARGET = Path(__file__).parent / "3.1" / "vectors.json"
 KEYED_TARGET = Path(__file__).parent / "3.3" / "vectors.json"
+MIXED_TARGET = Path(__file__).parent / "3.8" / "vectors.json"
 
 
 def digits(seed, most):
@@ -91,6 +92,29 @@ KEYED = {
     "a pair with a gap, and a mask": ({**RESULTS, "j": [1, 2], "l": 1}, ("things", "gapped", "of others"), [None if i % 7 == 3 else v for i, v in enumerate(OF_THINGS)]),
     "keys and values beyond 64 bits": ({"b": [0], "w": [63], "t": "k", "g": 1, "j": [0, 1]}, ("things", "far"), [(-1) ** i * (2**63 - 1 - i) for i in range(ROWS)]),
 }  # fmt: skip
+LIKE_FEW = [v + (i % 13 == 4) for i, v in enumerate(FEW)]
+OWN = {"f": [["o", [1, 2]]]}
+ASIDE = {"f": [["s", 0, [1, 2, 3]], ["o", [1]], ["v", 1, [2]]]}
+STEPS = {"b": [-4, 4, 1, 2, 8], "w": [2, 0, 1, 3, 4], "x": 1, "t": "d"}
+FALLING = {"b": [-8, 4, 3], "w": [2, 1, 1], "t": "d"}
+MIXED = {
+    "mixed, of its own symbols": ({**SMALL, "c": [0]}, (), FEW),
+    "mixed, the class of the symbol before": ({**SMALL, **OWN, "c": [0]}, (), [3 - v for v in FEW]),
+    "mixed, with features": ({**SMALL, **ASIDE, "c": [0]}, ("levels", "gapped"), FEW),
+    "mixed, two symbols": ({"b": [0, 1], "x": 1, "c": [63]}, (), [v % 2 for v in FEW]),
+    "mixed, by the symbol of another": ({**SMALL, "c": [0, 0]}, ("gapped",), FEW),
+    "mixed, by four others": ({**SMALL, "c": [0, 1, -1, 2, -3]}, ("levels", "gapped", "runs"), FEW),
+    "mixed, by low bits of values": ({**SMALL, "c": [0, -1]}, ("far",), FEW),
+    "mixed, escapes": ({"b": [0, 1, 1], "c": [0]}, (), FAR),
+    "mixed, differences": ({**STEPS, "c": [2]}, (), WALK),
+    "mixed, differences beside another": ({**STEPS, "c": [3, -1]}, ("levels",), WALK),
+    "mixed, levels below 0": ({**FALLING, "c": [2]}, (), [-v for v in WALK]),
+    "mixed, differences beyond 64 bits": ({**FALLING, "c": [61]}, (), [(-1) ** i * (2**63 - 1 - i) for i in range(ROWS)]),
+    "mixed, a mask of its own": ({**SMALL, "c": [0, 0]}, ("levels",), [None if i % 5 == 3 else v for i, v in enumerate(LIKE_FEW)]),
+    "mixed, under a key": ({**RESULTS, "c": [0, 0]}, ("things",), OF_THINGS),
+    "mixed, a student's verdict": ({**SMALL, "f": [["n"]], "c": [0]}, ("student",), FEW),
+    "mixed, every symbol is the usual one": ({**SMALL, "z": 2, "c": [0]}, (), [2] * ROWS),
+}  # fmt: skip
 KNOWN |= {
     "things": (THINGS, {"b": []}),
     "others": (OTHERS, {"b": []}),
@@ -119,8 +143,14 @@ def known_of(streams):
 
 def main():
     """Write the vectors; those that are there are never made anew."""
-    KEYED_TARGET.parent.mkdir(exist_ok=True)
-    for vectors, target in ((VECTORS, TARGET), (LATER, LATER_TARGET), (KEYED, KEYED_TARGET)):
+    made = (
+        (VECTORS, TARGET),
+        (LATER, LATER_TARGET),
+        (KEYED, KEYED_TARGET),
+        (MIXED, MIXED_TARGET),
+    )
+    for vectors, target in made:
+        target.parent.mkdir(exist_ok=True)
         if not target.exists():
             write(vectors, target)
 

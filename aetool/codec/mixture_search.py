@@ -1,0 +1,129 @@
+"""Search for the streams that the contexts of a mixture look at, see symbol_contexts.
+
+Nothing here is needed to decode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from aetool.codec import integers, rans, transforms
+from aetool.codec.context_search import classes_of, quantiles
+from aetool.codec.plans import (
+    MAX_BINS,
+    MAX_CLASSES,
+    MOST_OTHERS,
+    Classes,
+    Mixture,
+    Plan,
+    Repeat,
+    Seen,
+    Transform,
+)
+from aetool.codec.rans import U16
+from aetool.codec.streams import Known, Stream, named_column
+from aetool.model import Int
+
+LEVELS = 8  # bits that the level of a stream is cut to
+JUDGED = 8192  # rows by which other streams are compared
+CLASSES = 64  # of the symbols or values of another stream, while they are compared
+MOST_DIFFERENT = 1024  # values of another stream that are a context as they are
+MOST_TABLES = 1 << 20  # frequencies
+
+
+def by_other_bins(plan: Plan, stream: Stream, known: Known) -> Iterator[Plan]:
+    """Yield the plan, and copies of it with a bin for each different residual, or for each
+    different value, where these are few enough: contexts tell numbers apart that share a bin."""
+    yield plan
+    if plan.widths.any():
+        r = transforms.residuals(plan, stream, known)
+        yield from _by_levels(plan, r)
+    if plan.transform is not Transform.NONE:
+        # how often a key came is known only under the transform by keys
+        features = tuple(one for one in plan.features if not isinstance(one, Seen))
+        untransformed = Plan(
+            complete=plan.complete,
+            features=features,
+            strength=plan.strength,
+        )
+        yield from _by_levels(untransformed, stream.values)
+
+
+def _by_levels(plan: Plan, r: Int) -> Iterator[Plan]:
+    """Yield a copy of the plan with a bin for each different one of its residuals, (n,), if there
+    are no more than a plan may have."""
+    # a quick look, for residuals that are all different
+    if len(np.unique(r[:JUDGED])) > MAX_BINS:
+        return
+    levels = np.unique(r)
+    if 2 <= len(levels) <= MAX_BINS:
+        yield plan.but(starts=levels, widths=np.zeros(len(levels), np.int64))
+
+
+def mixture_of(
+    plan: Plan,
+    stream: Stream,
+    known: Known,
+    parents: Sequence[int],
+) -> Plan:
+    """A copy of the plan that mixes: with the others of these parents, numbers of earlier streams,
+    that tell most of the symbols by themselves. A plan whose features look for repeats goes without
+    these, which contexts of the last symbols stand in for; one whose tables would be too large goes
+    without features."""
+    symbols = integers.symbols_of(plan, transforms.residuals(plan, stream, known))
+    features = tuple(one for one in plan.features if not isinstance(one, Repeat))
+    contexts = 1
+    for one in features:
+        contexts *= one.radix if isinstance(one, Classes) else MAX_CLASSES
+    if contexts * plan.alphabet > rans.MAX_CELLS:
+        features = ()
+    others = _best_others(stream, known, parents, symbols, plan.alphabet)
+    shift = 0
+    if plan.transform is Transform.DIFFERENCE:
+        low = int(stream.values.min())
+        high = int(stream.values.max())
+        bits_of_range = (high - low).bit_length()
+        shift = max(0, bits_of_range - LEVELS)
+    mixture = Mixture(shift, tuple(others))
+    return plan.but(features=features, mixture=mixture, lanes_log=0)
+
+
+def _best_others(
+    stream: Stream,
+    known: Known,
+    parents: Sequence[int],
+    symbols: U16,
+    alphabet: int,
+) -> list[int]:
+    """At most MOST_OTHERS of these streams, as a Mixture names them, the one that tells most of the
+    first symbols first: each by its symbols or by its values, whichever tell more."""
+    part = symbols[:JUDGED]
+    judged: list[tuple[float, int]] = []
+    for parent in parents:
+        values = named_column(known.values, parent, stream)[:JUDGED]
+        others = named_column(known.symbols, parent, stream)[:JUDGED]
+        # with the symbol of rows without a value
+        edges = classes_of(others, known.alphabets[parent] + 1, CLASSES)
+        marks = np.searchsorted(edges, others, "right")
+        bits_by_symbols = _bits(part, alphabet, marks, len(edges) + 1)
+        bits_by_values = np.inf
+        edges = quantiles(values, CLASSES)
+        if len(edges) and len(np.unique(values)) <= MOST_DIFFERENT:
+            marks = np.searchsorted(edges, values, "right")
+            bits_by_values = _bits(part, alphabet, marks, len(edges) + 1)
+        if bits_by_values < bits_by_symbols:
+            judged.append((bits_by_values, -1 - parent))
+        else:
+            judged.append((bits_by_symbols, parent))
+    judged.sort(key=lambda one: one[0])
+    return [number for _, number in judged[:MOST_OTHERS]]
+
+
+def _bits(part: U16, alphabet: int, marks: Int, radix: int) -> float:
+    """Bits that symbols, (n,), take with a feature of these values, (n,), below radix."""
+    if radix * alphabet > MOST_TABLES:
+        return np.inf
+    layout = rans.Contexts(alphabet, (radix,))
+    return rans.cost(rans.forward(part, marks.astype(np.uint32), layout))

@@ -1,0 +1,326 @@
+"""Coding of the symbols of a stream of whole numbers, bit by bit, by a mixture of many contexts.
+
+The tables of rans.py know one context for each symbol, and finer ones learn slowly. Here each bit
+of a symbol is foretold by how often it came in each of some twenty contexts, and two small networks
+that learn as they go weigh these (Mahoney 2005, "Adaptive weighing of context models"). A context
+is a number that is known ahead, its base, together with a part that the stream's own symbols before
+make. All numbers are whole. This file is the norm; the C kernel computes the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aetool import kernel
+from aetool.codec import mixing
+from aetool.codec.mixing import STRETCH, WORD, mixed_hash, squash
+from aetool.codec.rans import U16, U32
+from aetool.errors import ArchiveError
+from aetool.model import Float, Int
+
+MOST_VALUES = 1 << 18  # of a stream; one of more is never mixed: it would take long, both ways
+MOST_CONTEXTS = 32
+MOST_SLOT_BITS = 18  # of the place of a slot in its table
+MOST_MET = 255
+FIRST_WEIGHT = 6500  # of 65536
+LARGEST = 2047  # logit, in 256ths
+# of a bit, of 65536: a chance of nothing would make it impossible to code
+LEAST_CHANCE = 8
+MOST_CHANCE = 65528
+# of learning, see `_learn_weights`
+FIRST_RATE = 41000
+LEAST_RATE = 8
+RATE_SYMBOLS = 500
+LONG_WORD = (1 << 64) - 1
+CONSTANT = 256  # the last input: a logit of 1, in 256ths
+# what the stream's own symbols add to a context: nothing, the last one to three, six, or the level
+NOTHING = 0
+LAST = 1
+TWO = 2
+THREE = 3
+SIX = 4
+LEVEL = 5
+LENGTHS = (0, 1, 2, 3, 6)  # how many symbols, of each but the level
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The contexts by which the n symbols of a stream are foretold.
+
+    alphabet: how many symbols there are, 2 or more. bases: (contexts, n), of each context the
+    number that is known ahead. kinds: (contexts,), NOTHING .. LEVEL: what the stream's own symbols
+    add to each. starts: (alphabet,) int64, what each symbol adds to the level, the sum modulo 2^64
+    of those so far; shift: by how many bits the level is cut, 0 .. 63.
+    """
+
+    alphabet: int
+    bases: U32
+    kinds: Sequence[int]
+    starts: Int
+    shift: int
+
+    @property
+    def bits(self) -> int:
+        """How many bits tell the symbols apart."""
+        return (self.alphabet - 1).bit_length()
+
+    @property
+    def slot_bits(self) -> int:
+        """Each context has a table of 2 to this power slots: about eight for each symbol."""
+        slots = 8 * self.bases.shape[1]
+        slot_bits = 8
+        while slot_bits < MOST_SLOT_BITS and 1 << slot_bits < slots:
+            slot_bits += 1
+        return slot_bits
+
+    def _for_c(self) -> tuple[U32, bytes, bytes]:
+        """(bases, settings, starts) as the C kernel takes them, the last two as bytes: settings are
+        int32: alphabet, shift, bits of slots, how many contexts, their kinds."""
+        settings = [
+            self.alphabet,
+            self.shift,
+            self.slot_bits,
+            len(self.kinds),
+            *self.kinds,
+        ]
+        settings_for_c = np.array(settings, "<i4")
+        starts_for_c = np.ascontiguousarray(self.starts, np.int64)
+        return (
+            np.ascontiguousarray(self.bases, np.uint32),
+            settings_for_c.tobytes(),
+            starts_for_c.tobytes(),
+        )
+
+
+@dataclass(eq=False)
+class _Slot:
+    """Statistics of one bit of a symbol in one context. check: 16 bits that tell contexts in one
+    slot apart; chance: of a 1, in 65,536ths; met: how often it was updated, at most MOST_MET."""
+
+    check: int
+    chance: int = 32768
+    met: int = 0
+
+
+class Mixer:
+    """Predicts the bits of a stream's symbols one by one, the highest of each first, and learns
+    from each once it is known: `chance` and `learn` are to be called in turn. A bit that can but be
+    0, since no symbol has it, is passed over. symbols: those that are complete."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.symbols: list[int] = []
+        self.level = 0
+        self.tables: list[dict[int, _Slot]] = [{} for _ in layout.kinds]
+        # of the contexts, none of the constant behind them
+        first = [FIRST_WEIGHT] * len(layout.kinds) + [0]
+        nodes = range(1 << layout.bits)
+        # one set of weights for each bit of the tree of symbols, set 0 for all of them
+        self.weights = [list(first) for _ in nodes]
+        # what came of mixtures, by the bits of the symbol
+        self.final = [list(mixing.FINAL) for _ in nodes]
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin the next symbol: find its contexts, and pass over bits that are 0 in any case."""
+        self.node = 1
+        self.left = self.layout.bits
+        place = len(self.symbols)
+        # behind the last symbol nothing is foretold
+        if place < self.layout.bases.shape[1]:
+            own = self._own_hashes()
+            bases = self.layout.bases[:, place].tolist()
+            self.hashes: list[int] = []
+            for base, kind in zip(bases, self.layout.kinds, strict=True):
+                context = mixed_hash(base, own[kind])
+                self.hashes.append(context)
+            self._pass_over()
+
+    def _own_hashes(self) -> list[int]:
+        """For each kind of context what the symbols before add to it, 32 bits."""
+        hashes = [0]
+        hash_of_symbols = 0
+        for back in range(1, LENGTHS[-1] + 1):
+            symbol = 0
+            if back <= len(self.symbols):
+                symbol = self.symbols[-back]
+            hash_of_symbols = mixed_hash(hash_of_symbols, symbol)
+            if back in LENGTHS:
+                hashes.append(hash_of_symbols)
+        # shifted as a number with a sign
+        sign = self.level >> 63
+        signed = self.level - (sign << 64)
+        cut = signed >> self.layout.shift
+        hashes.append(cut & WORD)
+        return hashes
+
+    def _pass_over(self) -> None:
+        """Append zeros to the bits of the symbol as long as no symbol has a 1 there."""
+        while self.left:
+            if self._may_be_one(self.node, self.left - 1):
+                return
+            self.node <<= 1
+            self.left -= 1
+
+    def _may_be_one(self, node: int, behind: int) -> bool:
+        """Whether a symbol has a 1 as its next bit. node: a 1 and the bits before that one; behind:
+        how many bits come behind it."""
+        with_bit = node << 1 | 1
+        # of the symbols that begin so the least, without the 1 before all bits
+        least = (with_bit << behind) - (1 << self.layout.bits)
+        return least < self.layout.alphabet
+
+    def chance(self) -> int:
+        """The probability that the next bit is 1, in 65,536ths. To be called once for each bit,
+        before `learn`, for which it sets what the probability came of."""
+        self.slots: list[_Slot] = []
+        self.inputs: list[int] = []
+        for context, table in zip(self.hashes, self.tables, strict=True):
+            slot = self._slot(table, context)
+            self.slots.append(slot)
+            # a context that was never met tells nothing
+            logit = STRETCH[slot.chance >> 4] if slot.met else 0
+            self.inputs.append(logit)
+        self.inputs.append(CONSTANT)
+        self.sets = (self.weights[0], self.weights[self.node])
+        self.guesses: list[int] = []
+        for weights in self.sets:
+            total = 0
+            for weight, value in zip(weights, self.inputs, strict=True):
+                total += weight * value
+            guess = _cut(total >> 16, -LARGEST, LARGEST)
+            self.guesses.append(guess)
+        logit = sum(self.guesses) >> 1
+        # the nearest of 33 places, 128 apart
+        self.place = logit + 2048 + 64 >> 7
+        correction = self.final[self.node][self.place]
+        # three times the mixture's, from 4096ths, and once what came of such mixtures
+        chance = 48 * squash(logit) + correction >> 2
+        return _cut(chance, LEAST_CHANCE, MOST_CHANCE)
+
+    def _slot(self, table: dict[int, _Slot], context: int) -> _Slot:
+        """The slot of the next bit in a context, in its table; what another context, or another
+        bit, left there is thrown away."""
+        scattered = mixed_hash(context, self.node)
+        highest = scattered * 0x9E3779B1 & WORD
+        place = highest >> 32 - self.layout.slot_bits
+        # other bits than those of the place tell contexts in one slot apart
+        check = scattered & 0xFFFF | 1
+        slot = table.get(place)
+        if slot is None or slot.check != check:
+            slot = _Slot(check)
+            table[place] = slot
+        return slot
+
+    def learn(self, bit: int) -> None:
+        """Update statistics, weights and symbols with the next bit, 0 or 1, which was coded by the
+        probability that `chance` returned last."""
+        target = 65535 if bit else 0
+        for slot in self.slots:
+            # a step of about 1 / (updates + 1.5): the mean of what came, with a limit
+            share = 131072 // (2 * slot.met + 3)
+            slot.chance += (target - slot.chance) * share >> 16
+            slot.met += slot.met < MOST_MET
+        self._learn_weights(bit)
+        final = self.final[self.node]
+        final[self.place] += target - final[self.place] >> 6
+        self.node = self.node << 1 | bit
+        self.left -= 1
+        self._pass_over()
+        if not self.left:
+            symbol = self.node - (1 << self.layout.bits)
+            self.symbols.append(symbol)
+            level = self.level + int(self.layout.starts[symbol])
+            # as C counts, in 64 bits
+            self.level = level & LONG_WORD
+            self._begin()
+
+    def _learn_weights(self, bit: int) -> None:
+        """Move both sets of weights that mixed the inputs towards what would have foretold the bit,
+        0 or 1, by the gradient of its cost. In place; ever more slowly."""
+        count = len(self.symbols)
+        rate = FIRST_RATE // (RATE_SYMBOLS + count)
+        rate = max(LEAST_RATE, rate)
+        for weights, guess in zip(self.sets, self.guesses, strict=True):
+            miss = (bit << 12) - squash(guess)
+            step = miss * rate
+            for place, value in enumerate(self.inputs):
+                # with half of the divisor, so that it is rounded
+                weights[place] += value * step + 32768 >> 16
+
+    def bits_of(self, symbol: int) -> list[int]:
+        """The bits of a symbol that are coded, the highest first: those left of the one that comes,
+        but for those that are 0 in any case."""
+        bits = []
+        node = self.node
+        for behind in reversed(range(self.left)):
+            bit = symbol >> behind & 1
+            if self._may_be_one(node, behind):
+                bits.append(bit)
+            node = node << 1 | bit
+        return bits
+
+
+def _cut(number: int, least: int, most: int) -> int:
+    """The number, or the nearest one of least .. most."""
+    return max(least, min(most, number))
+
+
+def mixed(symbols: U16, layout: Layout) -> bytes:
+    """Encode symbols, (n,), each below layout.alphabet, as bytes of which `restored` makes them."""
+    if kernel.C is not None:
+        # no bit takes more than 13 bits
+        most = 2 * len(symbols) * layout.bits + 64
+        out = np.empty(most, np.uint8)
+        given = np.ascontiguousarray(symbols)
+        size = kernel.C.mix_symbols(given, *layout._for_c(), out)
+        return out[:size].tobytes()
+    mixer = Mixer(layout)
+    coder = mixing.Coder(mixer)
+    for symbol in symbols.tolist():
+        for bit in mixer.bits_of(symbol):
+            coder.push(bit)
+    return coder.finish()
+
+
+def restored(data: bytes, layout: Layout) -> U16:
+    """The symbols, (n,), that `mixed` was given. Other data give other symbols, not an error."""
+    count = layout.bases.shape[1]
+    if kernel.C is not None:
+        out = np.empty(count, np.uint16)
+        kernel.C.unmix_symbols(data, *layout._for_c(), out)
+        return out
+    mixer = Mixer(layout)
+    coder = mixing.Coder(mixer)
+    coder.open(data)
+    while len(mixer.symbols) < count:
+        coder.pop()
+    return np.array(mixer.symbols, np.uint16)
+
+
+def costs(symbols: U16, layout: Layout) -> Float:
+    """(n,) float64: about the bits that `mixed` takes for each symbol, by the probabilities."""
+    count = len(symbols)
+    bits = np.zeros(count, np.float64)
+    if kernel.C is not None:
+        given = np.ascontiguousarray(symbols)
+        kernel.C.mix_symbol_costs(given, *layout._for_c(), bits)
+        return bits
+    mixer = Mixer(layout)
+    for place, symbol in enumerate(symbols.tolist()):
+        for bit in mixer.bits_of(symbol):
+            chance = mixer.chance()
+            chance_of_bit = chance if bit else 65536 - chance
+            # chances are in 2^16ths
+            bits[place] += 16 - np.log2(chance_of_bit)
+            mixer.learn(bit)
+    return bits
+
+
+def check(count: int, alphabet: int) -> None:
+    """Raise ArchiveError unless a stream of so many values and symbols may be mixed."""
+    if count > MOST_VALUES or alphabet < 2:
+        raise ArchiveError("damaged: a mixture of contexts codes too many values, or one symbol")
