@@ -82,6 +82,11 @@ class Bundle:
     _sessions: dict[tuple[str, str], runtime.Session] = field(default_factory=dict, repr=False)
 
     @property
+    def codec_size(self) -> int:
+        """The bytes of what the model has learned of archives of many small files; 0 without."""
+        return sum(len(self.graphs[name]) for name in (CODEC, EXACT) if name in self.graphs)
+
+    @property
     def kind(self) -> str:
         """What kind of data the model was fitted on: "table" or "image"."""
         return "image" if self.schema is None else "table"

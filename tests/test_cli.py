@@ -107,7 +107,9 @@ def test_exit_codes(run, rows_csv, pca, tmp_path):
 
 def test_many_flagged_is_explained(run, rows_csv, pca):
     done = run("detect", rows_csv, "-m", pca, "--threshold", "0", "--count")
-    assert "more than 10 % flagged" in done.err and "--fpr" in done.err
+    assert (
+        "more than 10 % flagged" in done.err and "aetool drift" in done.err and "--fpr" in done.err
+    )
 
 
 def test_variables_stand_for_options(run, rows_csv, pca, monkeypatch):
@@ -520,3 +522,19 @@ def test_a_model_for_many_small_files(tmp_path, air, capsys):
     plain = tmp_path / "plain.aem"
     assert run("compress", tmp_path / "part.csv", "-m", plain, "-o", tmp_path / "n.aez") == 0
     assert "fit with --codec" in capsys.readouterr().err
+
+
+def test_a_model_that_learned_what_archives_share_says_so(rows_csv, tmp_path, run):
+    target = tmp_path / "shared.aem"
+    done = run("fit", rows_csv, "--codec", "-o", target)
+    assert f"next: aetool compress FILE -m {target} (what small files share" in done.err
+
+
+def test_a_report_without_flagged_records_says_how_to_list_the_highest(
+    run, rows_csv, pca, tmp_path
+):
+    page = tmp_path / "page.html"
+    run("detect", rows_csv, "-m", pca, "--threshold", "1e9", "--report", page)
+    text = page.read_text()
+    assert "none is above the threshold; --top 5 lists the five highest" in text
+    assert "listed below" not in text

@@ -287,6 +287,7 @@ def _talk(found: Detection, is_chosen: bool) -> None:
     if part > 0.1 and not is_chosen:
         terminal.say(
             "more than 10 % flagged: these data differ from what the model was fitted on, or it "
-            "needs refitting; tighten with --fpr 0.1% or --top N",
+            "needs refitting; aetool drift MODEL DATA says how they differ; tighten with "
+            "--fpr 0.1% or --top N",
             err=True,
         )

@@ -116,6 +116,9 @@ def fit(
     if not quiet:
         terminal.say(_summary(bundle, target, seconds), *_notes(bundle), err=True)
         terminal.say(f"next: aetool detect {data[0]} -m {target} --top 10", err=True)
+        if bundle.codec_size:
+            learned = f"what small files share takes {bundle.codec_size:,} bytes of it"
+            terminal.say(f"next: aetool compress FILE -m {target} ({learned})", err=True)
 
 
 def _summary(bundle: Bundle, target: Path, seconds: float) -> str:

@@ -17,6 +17,7 @@ from aetool.detection.shifts import BROKEN, SAME, UNKNOWN, Comparison
 from aetool.report import charts, strips
 from aetool.report.findings import ColumnRead, Curves, Finding, Findings, Group, Reason
 from aetool.report.svg import DARK, LIGHT, RULES, Drawing, amount, text_of, variables
+from aetool.spelling import option
 
 MOST_BYTES = 2_000_000  # of a page, whatever the data
 # bytes of each list of a page; together they leave room for the drawings
@@ -249,9 +250,12 @@ def _course(findings: Findings, shown: Sequence[int]) -> str:
     caption = "The score of each record"
     if trace.rows > SINGLE:
         caption = "The highest score of each stretch of records, so that no peak is lost"
+    listing = f"dots are the {_things(findings)} listed below"
+    if not listed:
+        listing = f"none is above the threshold; {option('--top')} 5 lists the five highest"
     return (
         "<h2>Scores</h2>\n"
-        f'<p class="quiet">{caption}; dots are the {_things(findings)} listed below.</p>\n'
+        f'<p class="quiet">{caption}; {listing}.</p>\n'
         f"{course}\n"
         f'<div class="side"><div>{spread}</div><div>{_words_of_spread(findings, held_out)}</div>'
         "</div>"
