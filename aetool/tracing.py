@@ -103,7 +103,7 @@ def _collected(collect: Callable[..., object], *arguments: object, **named: obje
 def _passes_where_needed() -> Iterator[None]:
     """Context manager: within the block two passes of torch's exporter are left out where they
     change nothing. One traces the whole network twice more, to write operators that ONNX lacks in
-    others: most networks have few of these, which are replaced here (`_in_known_operators`). The
+    others: most networks have few of these, which are replaced here (`in_known_operators`). The
     other looks for results of mixed types. They are two thirds of what a graph takes."""
     try:
         from torch.onnx._internal.exporter import _decomp, _fx_passes
@@ -125,7 +125,7 @@ def _passes_where_needed() -> Iterator[None]:
         """The program in operators that ONNX has."""
         # hundreds, in each of which every node is looked for
         known = set(known_operators(registry))  # type: ignore[arg-type]
-        if _in_known_operators(program.graph, known):
+        if in_known_operators(program.graph, known):
             return program
         return decompose(program, registry)  # type: ignore[arg-type]
 
@@ -143,7 +143,7 @@ def _passes_where_needed() -> Iterator[None]:
         _fx_passes.insert_type_promotion_nodes = promote
 
 
-def _in_known_operators(graph: fx.Graph, known: Collection[object]) -> bool:
+def in_known_operators(graph: fx.Graph, known: Collection[object]) -> bool:
     """Replace operators of a captured graph that ONNX lacks by others, as torch itself would; True
     if the graph then has none but `known` operators. If not, it still computes the same, and torch
     has to do the rest."""

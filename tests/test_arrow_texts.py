@@ -130,7 +130,7 @@ def test_numbers_beyond_a_type_become_its_ends(kind):
     smallest = int(limits.min)
     expected = [smallest, max(-1, smallest), largest, largest, smallest]
     assert writers.arrow_table({"c": values}, {"c": kind})["c"].to_pylist() == expected
-    assert writers._of_dtype(values, np.dtype(kind)).tolist() == expected
+    assert writers.of_dtype(values, np.dtype(kind)).tolist() == expected
 
 
 @pytest.mark.parametrize("zone", [None, "Europe/Berlin"])

@@ -558,4 +558,4 @@ def test_an_archive_is_not_judged_by_an_engine(tmp_path):
     ],
 )
 def test_a_cell_is_said_in_forty_letters(cell, said):
-    assert costing._shortened(cell) == said
+    assert costing.shortened(cell) == said

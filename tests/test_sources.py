@@ -160,8 +160,8 @@ LATIN_LINE = (
         # of a file that is called a document, and has objects on its lines
         ("t.json", LATIN, LATIN_LINE),
         ("t.json", b'[\n  {"a": "caf\xe9"}\n]\n', "line 2 is not UTF-8, as JSON is: byte 0xe9"),
-        ("t.json", '[{"a": 1}]'.encode("utf-16"), "line 1 is not UTF-8, as JSON is: byte 0xff at"),
-        ("t.jsonl", '{"a": 1}\n'.encode("utf-16"), "line 1 is not UTF-8, as JSON is: byte 0xff at"),
+        ("t.json", '[{"a": 1}]'.encode("utf-16"), "is UTF-16, and JSON is UTF-8; save the whole"),
+        ("t.jsonl", '{"a": 1}\n'.encode("utf-16"), "is UTF-16, and JSON is UTF-8; save the whole"),
         # a character that the end of the file cuts, far behind what a decoder reads at once
         ("t.jsonl", b'{"a": 1}\n' * 9000 + b'{"a": "\xc3', "line 9001 is not UTF-8, as JSON is"),
         ("t.json", b'{"columns": [], "data": []}', "no records"),

@@ -388,7 +388,7 @@ def _write_arrays(
     parts: dict[str, list[Array]] = {}
     for batch in batches:
         for name, column in batch.items():
-            values = _of_dtype(column, np.dtype(dtypes[name]))
+            values = of_dtype(column, np.dtype(dtypes[name]))
             parts.setdefault(name, []).append(values)
     # columns in the order in which the arrays had them
     columns = iter([np.concatenate(values) for values in parts.values()])
@@ -408,7 +408,7 @@ def _write_arrays(
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def _of_dtype(column: Restored, dtype: np.dtype[Any]) -> Array:
+def of_dtype(column: Restored, dtype: np.dtype[Any]) -> Array:
     """A restored column, (rows,), of texts, float64 numbers or moments, as a numpy array of this
     type; as integers or truth values floats are rounded, what lies beyond an integer type becomes
     its smallest or largest, and gaps are 0. Of texts gaps become the text None; ValueError for a

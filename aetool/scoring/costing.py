@@ -505,14 +505,14 @@ def _named(
         record_reasons = []
         for column in costly_columns:
             place = places[column]
-            cell = _shortened(cells[place][record])
+            cell = shortened(cells[place][record])
             price = f"{judged[record, column]:.1f} bits, usually up to {usual[column]:.1f}"
             record_reasons.append((costs.names[place], cell, price))
         named.append(record_reasons)
     return named
 
 
-def _shortened(cell: str) -> str:
+def shortened(cell: str) -> str:
     """A cell without blanks at its ends; of more than 40 characters the first 40 and "..."; "empty"
     where nothing is left."""
     # first, so that a cell of many blanks is not dots alone
