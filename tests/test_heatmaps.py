@@ -425,18 +425,18 @@ def test_the_words_above_a_sheet_are_whole():
     )
     long += "records exceed; 1 more could not be read, and here is much more than one line can hold"
     font = drawn._font()
-    lines = drawn._wrapped(long, 500, font)
+    lines = drawn.wrapped(long, 500, font)
     assert " ".join(lines) == long and len(lines) > 2
     assert all(font.getlength(line) <= 500 for line in lines)
-    assert drawn._wrapped("", 500, font) == [""]
-    assert drawn._wrapped("x" * 500, 100, font)[0].endswith("x...")
+    assert drawn.wrapped("", 500, font) == [""]
+    assert drawn.wrapped("x" * 500, 100, font)[0].endswith("x...")
     heights = []
     for words in ("short", long):
         sheet = drawn.sheet([picture], words)
         with Image.open(io.BytesIO(sheet.png)) as image:
             heights.append(image.height)
             width = image.width
-    lines = drawn._wrapped(long, width - 2 * drawn.GAP, font)
+    lines = drawn.wrapped(long, width - 2 * drawn.GAP, font)
     assert heights[1] - heights[0] == (len(lines) - 1) * drawn.HEADING > 0
 
 

@@ -109,7 +109,7 @@ def test_any_cells_come_back_as_ranks(cells, seed):
     cells = [cell.encode() for cell in cells]
     index = np.random.default_rng(seed).integers(0, len(cells), 200)
     ordered = sorted(cells, key=ranks._order)
-    blob = ranks._packed(ordered, planning.DEFAULT)
+    blob = ranks.packed(ordered, planning.DEFAULT)
     values = np.array([ordered.index(cells[place]) for place in index])
     none = np.zeros(0, np.int64)
     column = Decoded(RankMeta(), np.zeros(200, np.int64), values, none, [blob], Book(blob))
@@ -123,7 +123,7 @@ def test_any_cells_come_back_as_ranks(cells, seed):
     (RankMeta(of=5), [0], "is not there"),
 ])  # fmt: skip
 def test_ranks_that_point_nowhere_are_damage(meta, values, said):
-    blob = ranks._packed([b"1", b"2", b"3"], planning.DEFAULT)
+    blob = ranks.packed([b"1", b"2", b"3"], planning.DEFAULT)
     text = Coded(TextMeta(), [], [spans.pack_cells([b""] * len(values))])
     column = Coded(meta, [Stream(np.array(values))], [] if meta.of is not None else [blob])
     _, payload, _ = blocks.encode([text, column], len(values), {}, planning.FAST)

@@ -110,7 +110,7 @@ def _offer_book(group: _Group, effort: planning.Effort) -> None:
     """Add to `others` of each column of a group, in place, its encoding as ranks in one dictionary,
     which is encoded here. effort: how far to search for ways to store it."""
     cells = sorted(group.cells, key=_order)
-    blob = _packed(cells, effort)
+    blob = packed(cells, effort)
     # one object for all members: where several of them are stored, it is so once
     book = Book(blob)
     rank_of_cell = {cell: rank for rank, cell in enumerate(cells)}
@@ -182,7 +182,7 @@ def _order(cell: bytes) -> tuple[bool, float, bytes]:
     return True, number, cell
 
 
-def _packed(cells: list[bytes], effort: planning.Effort) -> bytes:
+def packed(cells: list[bytes], effort: planning.Effort) -> bytes:
     """Encode a dictionary of cells, sorted and different, as a blob: varint how many, and a payload
     of one column of them. `_unpacked` reads it."""
     text, start, stop = spans.behind_another(cells).places()
@@ -195,7 +195,7 @@ def _packed(cells: list[bytes], effort: planning.Effort) -> bytes:
 
 @sensible()
 def _unpacked(blob: bytes) -> Spans:
-    """Decode the cells of a dictionary that `_packed` wrote, in order; ArchiveError if it is
+    """Decode the cells of a dictionary that `packed` wrote, in order; ArchiveError if it is
     damaged, is stored as ranks itself, or claims more cells than a block may have."""
     count, at = read_varint(blob, 0)
     check_cells(count, 1)

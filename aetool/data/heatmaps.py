@@ -265,7 +265,7 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     width = GAP + column * len(COLUMNS)
     text_width = width - 2 * GAP
     font = _font()
-    lines = _wrapped(heading, text_width, font)
+    lines = wrapped(heading, text_width, font)
     # below these the legend and the names of the columns
     top = HEADING * (len(lines) + 2)
     # each row has two lines of text above it, and room below
@@ -364,7 +364,7 @@ def _font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
     return ImageFont.load_default(TEXT_SIZE)
 
 
-def _wrapped(
+def wrapped(
     text: str,
     most: int,
     font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
