@@ -308,7 +308,7 @@ class Candidates:
         """Write the model's code of the source, the model as it is. error: the most that is
         allowed, None: as fine as is of use; learned: whether the model was fitted to this source;
         embed: whether to put it into the archive. ParamError where it cannot reach the error, or
-        has no code."""
+        has no code; DataError for data of another kind than the model's."""
         options = dataclasses.replace(
             self.options, lossy=True, lossy_only=True, target=error, embed=embed
         )

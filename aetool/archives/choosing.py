@@ -107,9 +107,10 @@ def write_exact(
     options: CompressOptions,
     why: DataError | ParamError | None = None,
 ) -> dict[str, Json]:
-    """Write a source of which nothing can be lost, exactly; returns its figures, with taken,
-    rmse_of_deviation and prices, as `write_chosen` adds them. ParamError if it takes more bytes
-    than the options allow.
+    """Write a source of which nothing can be lost, exactly, to a file, in place of what is there,
+    and compare both; returns its figures, with taken, rmse_of_deviation and prices, as
+    `write_chosen` adds them. ParamError if it takes more bytes than the options allow; other errors
+    as of `exact_job.job_of` and `exact_job.write_compared`.
 
     why: DataError that says why its records cannot be read, ParamError why no errors of its
     pictures can be told; None if it has no records.
@@ -144,9 +145,9 @@ def _of_each_kind(
 ) -> Iterator[Candidate]:
     """Yield the exact archive, then the best bounded one and the best model's code, if there are
     such: for an error the smallest that keeps it, for a budget the one of least error within it, or
-    else the smallest. The exact one alone where an error of 0 is asked for, or it is within the
-    budget. learned: whether the model was fitted to this source. ParamError or DataError if the
-    model has no code for the source."""
+    else the smallest. Pictures of which some cannot be read have no code. The exact archive comes
+    alone where an error of 0 is asked for, or it is within the budget. learned: whether the model
+    was fitted to this source. ParamError or DataError if the model has no code for the source."""
     exact = candidates.exact()
     yield exact
     if goal.error == 0 or (goal.budget is not None and exact.size <= goal.budget):

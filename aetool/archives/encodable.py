@@ -21,7 +21,8 @@ def as_the_model_takes_it(
     """Wrap a source so that its records come in the form that the model's encoder takes, such as
     pictures framed to its size. ParamError for a model without a code, for one whose code is the
     same for all records (not if in_any_case), for one picture by itself, and for pictures that the
-    model would crop or resize; DataError for data of another kind than the model's."""
+    model would crop or resize; DataError for data of another kind than the model's, or a picture
+    that cannot be read."""
     source = _as_they_are(source, model)
     if "decoder.onnx" not in model.graphs:
         raise ParamError(

@@ -740,12 +740,12 @@ def _arrays(
     learned: PictureModel | None = None,
     filtered: bool = False,
 ) -> ExactJob:
-    """What writes the archive of a file of arrays: as pictures if it holds one array of these, else
-    each array in its own type, or the file's bytes if a type cannot be stored. bounds: the largest
-    error by label of a column; None: as options.max_error says. model, learned: of other pictures,
-    and what it has learned; None without; filtered: of pictures, as of `job_of`. ParamError for a
-    bound of a column that is not there or has no numbers, or of arrays that are stored as
-    bytes."""
+    """What writes the archive of a file of arrays: as pictures if it holds one array of these and
+    `bounds` is None, else each array in its own type, or the file's bytes if a type cannot be
+    stored. bounds: the largest error by label of a column; None: as options.max_error says. model,
+    learned: of other pictures, and what it has learned; None without; filtered: of pictures, as of
+    `job_of`. ParamError for a bound of a column that is not there or has no numbers, or of arrays
+    that are stored as bytes."""
     bounded = bool(options.max_error or bounds)
     try:
         pictures = pixels_of(source)

@@ -44,9 +44,9 @@ def index(
     parts.
 
     paths: of one archive at least. They are all shards of one table, in any order, or archives of
-    tables of one kind that have the same columns, in theirs. ParamError for anything else;
-    DataError if there is something at `path`, unless `force`; ArchiveError for a file that is no
-    archive.
+    tables of one kind with the same columns, whose records are read in the order of `paths`.
+    ParamError for anything else, and for "-", standard output; DataError if there is something at
+    `path`, unless `force`; ArchiveError for a file that is no archive.
     """
     target = Path(path)
     if os.fspath(path) == "-":
@@ -238,8 +238,8 @@ def _refuse_twice(names: Sequence[str]) -> None:
 
 
 def _written(content: Parts, target: Path, force: bool) -> Figures:
-    """Write an index to `target`; returns its figures. ParamError if it has too many parts;
-    DataError if there is something at `target`, unless `force`."""
+    """Write an index to `target`; returns its figures, as of `index`. ParamError if it has too many
+    parts; DataError if there is something at `target`, unless `force`."""
     if len(str(content.header())) > MAX_JSON:
         raise ParamError(
             f"{target}: {len(content.parts):,} parts are more than one index can name; write "

@@ -170,7 +170,8 @@ class LossyJob:
         what they hold, "error" and "errors" as of _summary, "rows", "archive_bytes". If the whole
         source misses options.target, it is written again with finer steps, up to TRIES (6) times in
         all; ParamError if that does not help, or not even the sample can reach it. ArchiveError if
-        the archive cannot be restored. file: of the system, not in memory: it is opened once more.
+        the archive cannot be restored; DataError where the source cannot be read, and as of
+        `_rmse`. file: of the system, not in memory: it is opened once more.
 
         Sets rows, squares (by column of numbers that the code carries, the sum of squared errors,
         in squared units) and compared (by column, of how many numbers).
@@ -221,8 +222,8 @@ class LossyJob:
         """A random sample of at most SAMPLE (4,096) records, as the encoder takes them: (n,
         columns) float64, or pictures (n, channels, height, width) uint8. Of a table, which is read
         from end to end for it, sets `ranges`, [lowest, highest] of each column of numbers, and
-        `irregular`, the columns in which a cell is of another kind, and which are stored
-        exactly."""
+        `irregular`, the columns in which a cell is of another kind, and which are stored exactly.
+        DataError as of `Schema.encode`, and for pictures none of which can be read."""
         if isinstance(self.source, FramedSource):
             return self.source.sample(SAMPLE, 0)
         assert self.model.schema is not None
@@ -308,7 +309,8 @@ class LossyJob:
     ) -> lossy.Quantiser:
         """Fit a quantiser to the codes z, (rows, latent), of the sample, (rows, ...), with the
         columns in `not_carried` stored exactly and not counted as errors. target: the most that
-        `judge` may compute, None: a default fineness. ParamError if `target` cannot be reached."""
+        `judge` may compute, None: a default fineness. ParamError if `target` cannot be reached.
+        DataError as of `_rmse`."""
 
         def decode(code: Array) -> Array:
             """The records that the archive will restore of codes, (rows, latent), of the sample's
@@ -502,7 +504,8 @@ class LossyJob:
 
     def _write(self, file: BinaryIO, quantiser: lossy.Quantiser) -> dict[str, Json]:
         """Write the archive once, with this quantiser, to an empty file; returns its figures as
-        `write` does, but for rows and archive_bytes."""
+        `write` does, but for rows and archive_bytes. DataError where the source cannot be read, and
+        as of `_rmse`."""
         measured = _Errors()
         self.content = self._content(quantiser)
         # an archive without a model names the one that it needs

@@ -75,7 +75,7 @@ Opened = sources.Source | ArrowTable | ArrayFile | FileBytes
 
 def opened(data: object, keep_files: bool = False) -> Opened:
     """Open data as an archive stores them: in their own types where possible, else as bytes.
-    keep_files: as bytes in any case.
+    keep_files: a file as its bytes in any case.
 
     DataError where there is nothing to open, for aetool's own files, which are not archived, and
     for several files, which could not be restored as one thing.
@@ -142,6 +142,7 @@ def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
     None for any other kind of file.
 
     UnsuitedError, with the reason, where its types cannot be stored, or it is a model (.aem).
+    DataError if the file cannot be opened or unpacked.
     """
     with streams.open_stream(path) as stream:
         head = stream.read(8)
@@ -165,7 +166,8 @@ def natively(path: Path, name: str) -> ArrowTable | ArrayFile | None:
 def in_memory(data: memory.InMemory) -> ArrowTable | ArrayFile | FileBytes:
     """Open a DataFrame, Arrow table or array in its own types, an array by way of a temporary .npy
     file; a table whose types cannot be stored as the bytes of an Arrow file. UnsuitedError for an
-    array whose type cannot be stored."""
+    array whose type cannot be stored; DataError for a table as of arrow_files.as_arrow, NoRoomError
+    where the file cannot be written."""
     name = type(data).__name__
     if isinstance(data, np.ndarray):
         array = data

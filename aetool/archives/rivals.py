@@ -229,7 +229,8 @@ def _priced(
 ) -> Rival:
     """Write the archive that `make` prepares to the scratch file, in place of what is there,
     without comparing it; only estimate it if every > 1, the step between pieces that are encoded
-    for that, and the estimate is above MARGIN (1.1) times the limit, in bytes."""
+    for that, and the estimate is above MARGIN (1.1) times the limit, in bytes: then its figures are
+    None. Errors of preparing or writing go through."""
     if every > 1:
         judged = _judged(make, options, every)
         if judged.size > MARGIN * limit:
@@ -255,7 +256,8 @@ def _bounded(
     Bounds are chosen on the numbers themselves, and the error of the archive is counted: a bound
     that missed it is tightened, and at last given up. job: what wrote the code. every: the step
     between pieces that are encoded for an estimate, 1 for none; limit: bytes, far above which it
-    stays an estimate; scratch: the file that the archive is written to.
+    stays an estimate; scratch: the file that the archive is written to. Errors of preparing or
+    writing an archive go through.
     """
     if not exact_job.can_be_bounded(job.source):
         return None
@@ -292,9 +294,9 @@ def _narrower(
     """The archive `rival`, or one with slightly narrower bounds, if that happens to be smaller, and
     no column's error is above that of the code.
 
-    job: what wrote the code; scratch: a file for each try. Steps of a grid are whole multiples of a
-    column's resolution: some suit its values better, so that sizes do not fall steadily as bounds
-    grow.
+    Errors of preparing or writing an archive go through. job: what wrote the code; scratch: a file
+    for each try. Steps of a grid are whole multiples of a column's resolution: some suit its values
+    better, so that sizes do not fall steadily as bounds grow.
     """
     names = {theirs: ours for ours, theirs in names_in_archive(job.source).items()}
     best = rival

@@ -147,7 +147,8 @@ def _detected(
 ) -> Detection:
     """Run the operation `detect` by the options of the command. bundle: the model, or None to fit
     one. all_rows: whether ordinary records are in the result, too; watches: what looks on while
-    records are scored."""
+    records are scored. Errors as of `detect`, and ParamError for an option of the command that is
+    not well written, such as a share that is no number."""
     from aetool import operations
 
     # [] stands for all columns, None for none

@@ -363,7 +363,8 @@ def percent(text: str | None, option: str, doubtful: float = math.inf) -> float 
     for what is no number.
 
     doubtful: a number without % from this to below 1 is refused by a ParamError, since it may be
-    meant as a percentage: 0.5 for half a percent; so is 100 % or more. Left out, no number is.
+    meant as a percentage: 0.5 for half a percent; so is one of 100% or more, written with %. Left
+    out, no number is.
     """
     if text is None:
         return None

@@ -94,7 +94,8 @@ class Printing:
 def show(found: Detection, printing: Printing, all_rows: bool = False) -> None:
     """Print the records of a detection, a row each. all_rows: with a column that says of each
     whether it is flagged. Where no format is asked for and a plugin writes files of the output's
-    name, the plugin writes it. DataError for a file that exists, unless printing.force."""
+    name, the plugin writes it. DataError for a file that exists, unless printing.force; other
+    errors as of `write_columns`."""
     form = printing.chosen()
     # in a table for people the words say where
     columns = found.columns(all_rows, boxes=form != "table")
@@ -126,7 +127,8 @@ def _written_by_a_plugin(columns: Mapping[str, object], printing: Printing) -> b
 
 def write_columns(columns: Mapping[str, Sequence[object]], printing: Printing) -> None:
     """Print columns of equal length, by name, in the format that printing asks for. ParamError for
-    Parquet without a file to write to; DataError for a file that exists, unless printing.force."""
+    Parquet without a file to write to; DataError for a file that exists, unless printing.force;
+    OutputError as of `_write_parquet` and `Printing.opened`."""
     form = printing.chosen()
     if form == "parquet":
         _write_parquet(columns, printing)
@@ -163,8 +165,8 @@ def _write_detection(
 ) -> None:
     """Write a detection as JSON, with each reason as column, found and expected. form: "jsonl" for
     a line for each record; any other for one object with the records and, before them, total,
-    flagged, threshold (null if infinite) and unit. columns: what is written of the records, row
-    (from 1) and why among it."""
+    flagged, threshold (null if infinite), unread (how many pictures cannot be read, if any) and
+    unit. columns: what is written of the records, row (from 1) and why among it."""
     records = _records(columns)
     named = dict(zip((found.row + 1).tolist(), found.named, strict=True))
     for record in records:

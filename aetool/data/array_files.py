@@ -152,8 +152,8 @@ def _member(
     """Read the header of the array in numpy's format that a file, which is at its beginning, holds.
 
     UnsuitedError unless it can be stored and fills the file's `size` bytes, header included,
-    exactly; one of UNREADABLE if there is no header. name: the array's; squeezed: whether it is
-    compressed in the .npz.
+    exactly; one of the errors UNREADABLE, such as ValueError, if there is no header. name: the
+    array's; squeezed: whether it is compressed in the .npz.
     """
     version = np.lib.format.read_magic(file)
     readers = {

@@ -620,8 +620,8 @@ class IdxSource(ImageSource):
         )
 
     def batches(self) -> Iterator[Pixels]:
-        """Yield the pictures in order, at most BATCH (512) at a time; DataError for a file that has
-        more or fewer than its header says."""
+        """Yield the pictures in order, (n, channels, height, width) uint8, at most BATCH (512) at a
+        time; DataError for a file that has more or fewer than its header says."""
         channels, height, width = self.shape
         size = channels * height * width
         with self._open(self.path) as stream:
@@ -667,9 +667,10 @@ class ArraySource(ImageSource):
         suffix: str,
         key: str,
     ) -> None:
-        """name: for messages; suffix: ".npy" or ".npz"; key: the array's name in its file, "" if it
-        has none. DataError for a type or shape that pictures have not, or if they are empty or too
-        large (see `check_shape`)."""
+        """array: numbers or truth values, (n, height, width) or (n, height, width, 1 to 4), the
+        second or fourth channel being opacity. name: for messages; suffix: ".npy" or ".npz"; key:
+        the array's name in its file, "" if it has none. DataError for a type or shape that pictures
+        have not, or if they are empty or too large (see `check_shape`)."""
         are_numbers = array.dtype.kind in "buif"
         has_channels = array.ndim == 4
         channels = array.shape[3] if has_channels else 1

@@ -29,8 +29,8 @@ class ArraySource(TableSource):
     def __init__(self, name: str, arrays: dict[str, Json], suffix: str) -> None:
         """name: for messages. arrays: numpy arrays by name, of up to two axes, of the dtypes of
         KINDS; the columns of a matrix are called c1, c2 ... if it is the only array or its name is
-        X, else as of `_columns_of`; of two columns with one name the later one stands. suffix:
-        ".npy" or ".npz"."""
+        X, else as of `_columns_of`; of two columns with one name the later one stands; scalars are
+        left out. DataError unless all others are of one length. suffix: ".npy" or ".npz"."""
         super().__init__(name, {"format": suffix[1:], "suffix": suffix})
         self._columns: dict[str, Json] = {}
         arrays = {key: array for key, array in arrays.items() if array.ndim}  # scalars say nothing

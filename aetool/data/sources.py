@@ -203,8 +203,8 @@ def _open_path(path: str | os.PathLike[str], reading: Reading, model_reading: Re
 def open_sources(data: Sequence[object], model_reading: Reading = NOTHING) -> Source:
     """Open several inputs, at least one, each as `open_source` takes it, as one source: tables are
     read one after the other, pictures joined; one input alone is opened as it is. DataError for a
-    mixture of both, for arrays of pictures among others, and where one cannot be read.
-    model_reading: how the text was written that a model was fitted on."""
+    mixture of both, for arrays of pictures among others, and where one cannot be read; ParamError
+    as of `open_source`. model_reading: how the text was written that a model was fitted on."""
     if all(decoding.is_picture(item) for item in data):
         return images.ListSource(data)
     sources = [open_source(item, model_reading) for item in data]
@@ -373,7 +373,8 @@ def _open(path: Path, name: str, reading: Reading, model_reading: Reading) -> So
 
 def _open_json(path: Path, name: str, head: bytes) -> Source | None:
     """Open a file of JSON as one document or as lines, by its first bytes `head` and the suffix of
-    its name; None for any other. What is in it is checked when it is read."""
+    its name; None for any other. What is in it is checked when it is read. DataError if the file
+    cannot be opened."""
     suffix = suffix_of(name)
     begin = head.removeprefix(encodings.BOM)
     sign = begin.lstrip()[:1]

@@ -54,7 +54,8 @@ def compress(
     """Write an archive of data to a path, "-" for standard output; returns figures of what was
     written. No file is left behind if it fails. ParamError for options that contradict each other,
     and where no archive meets the error or size asked for; DataError for data that cannot be stored
-    so, and for a file that exists, unless options.force.
+    so, and for a file that exists, unless options.force; BundleError where what the model knows for
+    archives is damaged.
 
     The figures, by name: fidelity, rows, archive_bytes and, but for a model's code, source_bytes.
     Others are there only for some options and data. With options.lossy: taken, which kind of
@@ -185,7 +186,8 @@ def default_name(data: str | os.PathLike[str], shard: str | None = None) -> Path
     and standard output for standard input.
 
     shard: the part of a table that is stored, such as "2/4", which gives table.csv.2of4.aez.
-    ParamError for data that lie in no folder, such as an object of a store.
+    ParamError for data that lie in no folder, such as an object of a store, or have no name, and
+    for a shard that is not I/N.
     """
     path = Path(data)
     if os.fspath(data) == "-":
@@ -251,7 +253,7 @@ def _exact_or_bounded(
     options.max_error within the bound; by the model, if there is one that makes it smaller. Returns
     the figures, with `unused`, the reason, where the model was left aside. folder: where other
     archives may be written for a while. ParamError and DataError as of `exact_job.job_of` and
-    `exact_job.write_compared`."""
+    `exact_job.write_compared`. BundleError as of `shared_of`."""
     if model is None:
         return exact_job.write_compared(file, exact_job.job_of(source, options), source)
     if _is_of_such_pictures(source, model):
@@ -276,7 +278,7 @@ def _exact_or_bounded(
 
 def _exact_makes(source: opening.Opened, model: Bundle | None) -> list[rivals.Make]:
     """What prepares the exact archives of a source, by options: without a model, and by the model,
-    if it knows how to store such data exactly."""
+    if it knows how to store such data exactly. BundleError as of `shared_of`."""
 
     def plain(options: CompressOptions) -> exact_job.ExactJob:
         """The job of the archive without a model, not written yet."""
@@ -372,7 +374,7 @@ def _chosen(
     model is fitted first where options.fit names a plugin and no model is given. data: as the user
     gave them; source: the same, opened. ParamError where no archive meets the goal, DataError for
     data that cannot be read as records, where that is needed, and for a file that exists, unless
-    options.force."""
+    options.force. DataError or ArchiveError where the comparison with the source fails."""
     learned = False
     if model is None and options.fit is not None and options.fit.plugin is not None:
         model = fitting.on_the_spot(data, options.fit)
@@ -425,7 +427,8 @@ def _inherited(data: object) -> Attributes | None:
 
 def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | None:
     """The reason why this model cannot make a lossless or bounded archive of the source smaller, in
-    words; None if it can. source: a table or anything else that `opening.opened` returns."""
+    words; None if it can. source: a table or anything else that `opening.opened` returns.
+    BundleError as of `shared_of`."""
     fit_it = (
         f"fit with {option('--codec')} for archives of many small tables like this, or "
         f"{option('--lossy')} for its code"

@@ -45,7 +45,8 @@ def new(name: str, folder: Path) -> Path:
 
     ParamError for a name that is not of lower-case letters, digits and _ (41 at most, a letter
     first), is a word of Python's own, or that an installed plugin has; DataError if the package is
-    there already, or the folder is not there or cannot be written to.
+    there already, or the folder is not there or cannot be written to; PluginError where two
+    installed packages claim one name.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name) or keyword.iskeyword(name):
         raise ParamError(

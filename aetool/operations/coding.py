@@ -47,7 +47,7 @@ def encode(
     be readable, a table may have no rows. device: where the encoder runs: auto, cpu, cuda or
     cuda:<n>. executor: what computes, by a name that aetool.engine knows, or an executor; None for
     this process. BundleError for a model without an encoder; DataError for data that it does not
-    take.
+    take; ParamError for a device that is not there, and errors for `executor` as of engine.opened.
     """
     source = seen_by(sources.open_source(data, known_of(model)), model)
     session = model.session("encoder.onnx", device)
@@ -92,7 +92,7 @@ def write_codes(
 
     def batches(engine: engines.Engine | None) -> Iterator[writers.Columns]:
         """Yield the columns of each batch by name, all as texts but numbers of the data, and add
-        its records to `count`."""
+        its records to `count`. DataError for pictures none of which can be read."""
         nonlocal count
         for batch in Scoring(source, model, session, device, engine).codes(columns):
             z = batch.codes
@@ -197,10 +197,10 @@ def write_records(
     or pictures as .npy or a folder of PNG files. Returns how many.
 
     data: a table with the columns z0 .. z<latent - 1>, and the columns that the model needs beside
-    a code. If the model is of tables, any other column is copied. ParamError for a model without a
-    decoder; DataError if data are pictures, if one of these columns is missing, or z0, z1, ... hold
-    anything but finite numbers, and for a file that exists, unless force. device: where the decoder
-    runs.
+    a code. If the model is of tables, any other column is copied, but for those of a name that the
+    model decodes. ParamError for a model without a decoder; DataError if data are pictures, if one
+    of these columns is missing, or z0, z1, ... hold anything but finite numbers, and for a file
+    that exists, unless force. device: where the decoder runs.
     """
     if "decoder.onnx" not in model.graphs:
         raise ParamError(f"{model.plugin} has no decoder")

@@ -51,8 +51,8 @@ def export(
     for "-", standard output; DataError if the folder cannot be made, and for a file that exists,
     unless force: then files that come before it are written already.
 
-    float32: write graphs that use no float64, for runtimes that do not know it; a graph may then
-    take each record as two inputs, see takes_low_part.
+    float32: write graphs that use no float64, for runtimes that do not know it, BundleError where
+    one cannot be rewritten so; a graph may then take each record as two inputs, see takes_low_part.
     """
     if os.fspath(folder) == "-":
         raise ParamError(
@@ -86,8 +86,8 @@ def description(
 ) -> Described:
     """The content of model.json: what the graphs that `export` writes take and give, the columns,
     the threshold and its calibration. By name: plugin, sha256, input, columns, shape, latent, unit,
-    score, threshold, threshold_input and calibration; of pictures also map, with low low_parts, and
-    those of `_beside`.
+    score, threshold, threshold_input and calibration; of pictures also map, where `low` is true
+    also low_parts, and those of `_beside`.
 
     float32: of graphs without float64. low: in float32, whether every input is given as two
     numbers, a value and what rounding has left of it.
@@ -235,7 +235,8 @@ def _written(
     """The bytes of one ONNX graph as it is exported, with a description in its metadata.
 
     name: the graph's in the bundle, such as "score.onnx". float32: without float64; low: then with
-    each input as two numbers. about: by name, the values to put into the metadata.
+    each input as two numbers. about: by name, the values to put into the metadata. BundleError
+    where float32 is true and the graph cannot be rewritten so.
     """
     # bytes, as each step takes a graph and gives one
     content = _plain(model.graphs[name])
@@ -260,10 +261,11 @@ def _as_text(value: object) -> str:
 
 
 def _judged(content: bytes, model: Bundle, float32: bool) -> bytes:
-    """The score graph, as bytes, with two outputs added: the total score, which comes first, and
-    whether it is above a threshold, an input with a default. Of pictures it also gives the heat
-    map. float32: whether score and threshold are of that type, and not float64; the map is float32
-    in any case."""
+    """The score graph, as bytes, with outputs before its own: "score", (batch,), the total score;
+    "anomaly", (batch,) bool, whether that is above "threshold", a new input, whose default is the
+    model's; and of pictures "map", the heat map, (batch, height, width). content: the bytes of the
+    model's score graph. float32: whether score and threshold are of that type, and not float64; the
+    map is float32 in any case."""
     inner = onnx.ModelProto.FromString(content)
     g = Graph()
     # the records keep their names

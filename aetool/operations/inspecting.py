@@ -68,7 +68,8 @@ def _facts_of_archive(path: str | os.PathLike[str], archive: Archive) -> dict[st
     archive ("lossless", "bounded" or "lossy"), kind, rows, parts (if it has any), blocks,
     file_bytes, model_bytes, student_bytes, model (see `_model_of`), what the archive itself states,
     such as fidelity, note (how its rows are counted, where that must be told) or else records (if
-    they are fewer than the rows), and coders, see Archive.sizes."""
+    they are fewer than the rows), and coders, see Archive.sizes. ArchiveError for a damaged
+    block."""
     sections = archive.reader.sections
     facts: dict[str, Json] = {
         "file": os.fspath(path),
@@ -142,12 +143,14 @@ def _facts_of_model(path: str | os.PathLike[str], model: Bundle) -> dict[str, Js
 
 
 def loadings(path: str | os.PathLike[str], most: int = 8) -> list[dict[str, Json]]:
-    """For each number of a linear model's code, a dictionary: name, such as "z0"; of PCA also
-    explained, the part of the variance; then for each of the features that it changes most, by the
-    feature's name, by how many standard deviations, the largest change first. most: how many
-    features at most; those that it does not change, and those that are not scored, are left out.
+    """For each number of the code of the linear model at `path`, a dictionary: name, such as "z0";
+    of PCA also explained, the part of the variance; then for each of the features that it changes
+    most, by the feature's name, by how many standard deviations, the largest change first. most:
+    how many features at most; those that it does not change, and those that are not scored, are
+    left out.
 
-    BundleError for a model of pictures, and for one whose decoder is not linear.
+    BundleError for a model of pictures, and for one whose decoder is not linear; other errors as of
+    bundle.load.
     """
     model = bundles.load(path)
     decoder = _linear_decoder(model.graphs)

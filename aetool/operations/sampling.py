@@ -576,8 +576,8 @@ def _write_maps(
     options: SampleOptions,
 ) -> int:
     """Write a PNG file that shows every column of a table over a plane of codes; returns how many
-    records were decoded. ParamError without options.grid, or without matplotlib; DataError for a
-    file that exists, unless options.force."""
+    records were decoded. ParamError without options.grid, without matplotlib, and as of
+    `Sampler.manifold`; DataError for a file that exists, unless options.force."""
     if not options.grid:
         raise ParamError(
             f"{target}: a table is drawn as .csv or .parquet; a .png takes {option('--grid')}"
@@ -599,7 +599,7 @@ def _write_pictures(
     """Draw pictures and write them, as one PNG sheet if png is true, else as a .npy file or a
     folder; returns how many were drawn. The sheet is about square, that of a grid exactly; with
     options.like each of its rows begins with the picture that the others are near to. DataError for
-    what exists at target, unless options.force."""
+    what exists at target, unless options.force; other errors as of `sample`."""
     batches = list(_batches(model, options))
     pixels = np.concatenate([x for _, x in batches])
     if not png:
@@ -631,8 +631,8 @@ def _batches(model: Bundle, options: SampleOptions) -> Iterator[tuple[writers.Co
     """Draw records batch by batch: yields (the columns to write, by name; the records, (n, columns)
     or pictures (n, channels, height, width)). For pictures the columns are {}, or near others
     {"like": these pictures, each once}. With options.grid one batch, whose columns begin with
-    z_across and z_up. ParamError for options out of range or that exclude each other; near others
-    DataError as of `_batches_near`."""
+    z_across and z_up. ParamError for options out of range or that exclude each other, and other
+    errors as of `sample`."""
     if not 0 <= options.spread <= 1:
         raise ParamError(f"{option('--spread')} must be in 0 .. 1, got {options.spread}")
     if options.count is not None and options.count < 1:
@@ -660,7 +660,8 @@ def _batches_near(
 ) -> Iterator[tuple[writers.Columns, Records]]:
     """Draw records near those of options.like, batch by batch: yields (the columns to write, by
     name, of pictures {"like": those of the batch}; the records drawn, options.count (default 1) for
-    each, one behind the other). DataError for data that the model does not take."""
+    each, one behind the other). DataError for data that the model does not take; BundleError as of
+    `Sampler.near`."""
     opened = sources.open_source(options.like, model.reading)
     source = seen_by(opened, model)
     each = options.count or PER_ROW

@@ -114,9 +114,9 @@ def similar(
     codes of numbers are the signs of the code's principal components, rotated to lie near those
     signs (iterative quantisation: Gong & Lazebnik 2011); neighbours are found by changing ever more
     bits of the query's code (Salakhutdinov & Hinton 2009). ParamError without a model, for k below
-    1 for a row or column that is not there, and for binary codes of a model whose entries have more
-    than two levels; DataError for data without records, or of another kind than the model's, and
-    for pictures, data or query, none of which can be read.
+    1, for a row or column that is not there, and for binary codes of a model whose entries have
+    more than two levels; DataError for data without records, or of another kind than the model's,
+    and for pictures, data or query, none of which can be read; ArchiveError for a damaged archive.
     """
     options = options or SearchOptions()
     if options.k < 1:
@@ -198,7 +198,8 @@ def _codes_of_archive(
     """The codes that an archive stores: (codes, (n, latent); the model, given or the archive's own;
     the names of the records if they are pictures with names, else []; (n,), the numbers of the
     records, from 0). path: of the archive. model: None for the archive's own. ParamError for an
-    archive without codes, or with those of another model, and for options.columns."""
+    archive without codes, or with those of another model, and for options.columns. ArchiveError if
+    it is damaged; BundleError without a model that it needs."""
     if options.columns:
         raise ParamError(f"{option('--id')} is for tables: an archive's records are not decoded")
     with Archive(path, model, options.device) as archive:
@@ -477,7 +478,7 @@ def _columns(
     """Read the columns called `names` of the table `data`: by name the values of these rows, in
     their order, as Python's own numbers and texts, None for a missing text. rows: (n,), places in
     the table, from 0. reading: how its text is written, as the model has it. ParamError if data are
-    no table, or have no such column."""
+    no table, or have no such column; DataError if they cannot be read."""
     source = sources.open_source(data, reading)
     if not isinstance(source, TableSource):
         raise ParamError(f"{option('--id')} is for tables")
@@ -553,8 +554,9 @@ def _pictures(data: object, model: Bundle, wanted: Int) -> list[Records]:
 
 def _batches(data: object, model: Bundle) -> Iterator[tuple[int, Records]]:
     """Read pictures as the model sees them, from data or from an archive: yields (the number, from
-    0, of the first picture of a batch; the batch, (n, channels, height, width) uint8). ParamError
-    for tables."""
+    0, of the first picture of a batch; the batch, (n, channels, height, width) uint8). Pictures
+    that cannot be read are left out, but counted. ParamError for tables; DataError for pictures
+    that the model does not take; of an archive errors as of Archive.pieces."""
     if is_archive(data):
         first = 0
         with Archive(data, model) as archive:

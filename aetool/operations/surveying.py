@@ -73,8 +73,9 @@ def tradeoff(
     The ways are: exact, bounded at several errors, the code of each model and of each plugin that
     is fitted here, and other programs. models: by the names that commands give them; None for none.
     A way that cannot be measured is named in the result with the reason. ParamError where two goals
-    are given, DataError for data that hold no records. Archives are written to a temporary folder,
-    which is removed.
+    are given, DataError for data that hold no records, or a picture that cannot be read, and as of
+    yardstick_of, as are other ParamErrors. Archives are written to a temporary folder, which is
+    removed.
     """
     options = options or TradeoffOptions()
     goals.is_asked(options)
