@@ -146,8 +146,9 @@ def _of_each_kind(
     """Yield the exact archive, then the best bounded one and the best model's code, if there are
     such: for an error the smallest that keeps it, for a budget the one of least error within it, or
     else the smallest. Pictures of which some cannot be read have no code. The exact archive comes
-    alone where an error of 0 is asked for, or it is within the budget. learned: whether the model
-    was fitted to this source. ParamError or DataError if the model has no code for the source."""
+    alone where an error of 0 is asked for, or it is within the budget. candidates: writes them.
+    learned: whether the model was fitted to this source. ParamError or DataError if the model has
+    no code for the source."""
     exact = candidates.exact()
     yield exact
     if goal.error == 0 or (goal.budget is not None and exact.size <= goal.budget):

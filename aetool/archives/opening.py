@@ -198,7 +198,8 @@ def original(place: files.Place) -> FileBytes | images.FolderSource:
 def of_source(source: Opened) -> Opened:
     """Turn a source that was opened for detection into what an archive stores: the file in its own
     types, the folder, or bytes. A source that is stored as it was opened, as a table in text is,
-    comes back itself."""
+    comes back itself. Errors as of `in_memory` and `natively`, but for an UnsuitedError of a file's
+    types."""
     # what a model sees of pictures is no part of what is stored
     if isinstance(source, FramedSource):
         return of_source(source.source)

@@ -219,8 +219,9 @@ def _otherwise_written(
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
     """Yield a line for each way of writing numbers that cannot be bounded (thousands separators, a
-    decimal comma), with the columns that have it. wanted: the bounds that were asked for, by
-    column, "" for all others; errors: the archive's, by column label."""
+    decimal comma), with the columns that have it. beginning: what the first records of the table
+    say of its columns. wanted: the bounds that were asked for, by column, "" for all others;
+    errors: the archive's, by column label."""
     header_names = beginning.header_names()
     labels = beginning.labels()
     names: dict[str, list[str]] = {}
@@ -271,8 +272,9 @@ def _exact_identifiers(
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
     """Yield a line that names the identifiers, and one that names the keys, which are not bounded,
-    if there are any and all numbers were to be. wanted: the bounds that were asked for, by column,
-    "" for all others; errors: the archive's, by column label."""
+    if there are any and all numbers were to be. beginning: what the first records of the table say
+    of its columns. wanted: the bounds that were asked for, by column, "" for all others; errors:
+    the archive's, by column label."""
     if "" not in wanted:
         return
     labels = beginning.labels()

@@ -145,7 +145,8 @@ def may_show_progress() -> bool:
 @contextmanager
 def notices_printed() -> Iterator[None]:
     """Context manager: within the block notices about the data are printed on standard error, each
-    different one once, unless the command is to be quiet.
+    different one once, unless the command is to be quiet; and lines of progress while the data are
+    read.
 
     A notice begins with the name of the data where the one before was about other data.
     """

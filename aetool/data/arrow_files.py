@@ -130,7 +130,8 @@ class ArrowTable:
 
     def _whole_batches(self) -> Iterator[cuts.Placed]:
         """Yield the source's own batches, however many records they have, each with its place in a
-        Parquet file, or NOWHERE."""
+        Parquet file, or NOWHERE. Errors of Arrow or OSError where it cannot be read; of an Arrow
+        file as of `arrow_batches`."""
         if self.path is None:
             batches = iter(self._batches)
         elif self.format["format"] == PARQUET:

@@ -93,7 +93,8 @@ class Drawer:
 
     def __call__(self, asked: Asked) -> tuple[Part, LeftOut]:
         """Draw from one piece; returns the records drawn, and which of its lines are no records.
-        DataError where the piece cannot be read."""
+        asked: the piece, and the largest key, a random number, with which a record of it may still
+        be drawn. DataError where the piece cannot be read."""
         left_out = LeftOut()
         sample = Sample(self.most)
         for table in asked.piece.tables(left_out):

@@ -223,7 +223,8 @@ def open_sources(data: Sequence[object], model_reading: Reading = NOTHING) -> So
 def places_of(data: str | os.PathLike[str]) -> list[files.Place]:
     """The places of the files of a path: one, or all that a pattern with * ? or [ matches, sorted
     by name, or those below a folder of an object store, which are copied. `-`, standard input, is
-    read to its end. DataError where there is none."""
+    read to its end. DataError where there is none, or it cannot be looked up or copied; OSError as
+    of files.repair."""
     path = os.fspath(data)
     if remote.is_remote(path):
         return remote.places_of(path)
@@ -256,7 +257,7 @@ def inside_of(data: str | os.PathLike[str]) -> tuple[Path, str] | None:
 def open_inside(path: Path, wanted: str) -> CopiedTable:
     """Open a table of an SQLite database, or a sheet of an Excel workbook, as a copy. wanted: its
     name, or an SQL query of the database; "": the only table, or the first sheet. DataError if the
-    file is neither, or has no such part."""
+    file is neither, or has no such part; OSError if it cannot be opened."""
     with path.open("rb") as file:
         head = file.read(foreign.HEAD)
     if head.startswith(databases.MAGIC):

@@ -191,8 +191,9 @@ def _json_values(
 def arrow_table(batch: Columns, dtypes: Mapping[str, str]) -> pa.Table:
     """Columns by name, each of texts (None: a gap), float64 numbers (NaN) or moments (NaT), as an
     Arrow table. dtypes: Arrow's names of the source's types, by column; a column that is not in it,
-    or of a name unknown to Arrow, gets a type by its values, as of `_arrow_array`. DataError for a
-    text that is no value of its column's type, and other ValueErrors of `_arrow_array`."""
+    or of a name unknown to Arrow, gets a type by its values, as of `_arrow_array`. DataError in
+    place of a ValueError of `_arrow_array`, as for a text that is no value of its column's type;
+    its other errors go through."""
     import pyarrow as pa
 
     arrays = {}

@@ -147,8 +147,8 @@ def _what_changed(
 
 def _check_of_parts(options: CompressOptions, model: Bundle | None) -> None:
     """Refuse options that contradict --shard or --parts, which store parts of a table in archives
-    of their own. ParamError names the option, also for a shard that is not I/N. To be called only
-    if one of the two is asked for."""
+    of their own. ParamError names the option, also for a shard that is not I/N, and for a model,
+    which must be None. To be called only if one of the two is asked for."""
     asked = option("--shard")
     if options.parts:
         asked = option("--parts")

@@ -92,7 +92,8 @@ def write_codes(
 
     def batches(engine: engines.Engine | None) -> Iterator[writers.Columns]:
         """Yield the columns of each batch by name, all as texts but numbers of the data, and add
-        its records to `count`. DataError for pictures none of which can be read."""
+        its records to `count`. engine: what computes the codes, None for this process. DataError
+        for pictures none of which can be read."""
         nonlocal count
         for batch in Scoring(source, model, session, device, engine).codes(columns):
             z = batch.codes
@@ -213,7 +214,7 @@ def write_records(
 
     def batches() -> Iterator[tuple[writers.Columns, Records]]:
         """Yield (the columns that are copied, by name; the decoded records) of each batch, and add
-        its records to `count`."""
+        its records to `count`. DataError as of `_codes` and decoding.condition_in."""
         nonlocal count
         for table in source.batches():
             units = [_codes(table, name, source.name) for name in code_names]

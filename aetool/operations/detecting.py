@@ -49,9 +49,9 @@ def detect(
     seen, by which p-values, fpr and fdr are exact; only with a model. all_rows: return the records
     that are not flagged, too. append: columns of the data to return beside the scores ([]: all,
     None: none, but of pictures that have names a column `file` of these). columns: of an archive,
-    score by these columns alone. watch: called with every batch and its scores. executor: what
-    computes the scores, by a name that aetool.engine knows, or an executor; the scores are the same
-    whatever it is.
+    score by these columns alone. device: where the model runs, auto, cpu, cuda or cuda:<n>. watch:
+    called with every batch and its scores. executor: what computes the scores, by a name that
+    aetool.engine knows, or an executor; the scores are the same whatever it is.
     """
     # five ways to say how many are flagged, of which Choice lets one be given
     choice = Choice(threshold, fpr, fdr, contamination, top)

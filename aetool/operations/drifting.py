@@ -42,9 +42,9 @@ def drift(
 
     reference: a model, its path, or data that a model is fitted on first, by the options `fit`
     (None: the defaults). alpha: the chance of calling data shifted that are like the reference,
-    above 0 and below 1, else ParamError. A column that is missing, or that holds nothing of its
-    kind, raises no error: the `word` of the result is then "broken". DataError for data without
-    records, or not of the model's kind.
+    above 0 and below 1, else ParamError. device: where the model runs. A column that is missing, or
+    that holds nothing of its kind, raises no error: the `word` of the result is then "broken".
+    DataError for data without records, or not of the model's kind.
     """
     check_part("alpha", alpha)
     model = model_of(reference, fit)
@@ -123,8 +123,8 @@ def _counted(
     """Compare only the columns that are there: where columns are missing, records cannot be scored.
     DataError if there are no records.
 
-    source: of a table. faults: (column, reason) for each missing one. alpha: the chance of calling
-    data shifted that are the same.
+    source: a table. model: the one to compare with. faults: (column, reason) for each missing one.
+    alpha: the chance of calling data shifted that are the same.
     """
     assert model.schema is not None
     schema = model.schema

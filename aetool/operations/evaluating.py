@@ -40,9 +40,10 @@ def score(
     executor: engines.Chosen = None,
 ) -> Float:
     """The score of each record, (records,) float64, in the model's unit, higher being less usual;
-    NaN for a picture that cannot be read. executor: what computes, by a name that aetool.engine
-    knows, or an executor; None for this process. DataError for data that the model does not take;
-    ParamError for a device that is not there, and errors for `executor` as of engine.opened."""
+    NaN for a picture that cannot be read. device: where the model runs. executor: what computes, by
+    a name that aetool.engine knows, or an executor; None for this process. DataError for data that
+    the model does not take; ParamError for a device that is not there, and errors for `executor` as
+    of engine.opened."""
     source = open_source(data, known_of(model))
     judge = judge_of(source, model, None, device)
     numbers, scores = _scores(judge, device, executor)
@@ -57,8 +58,9 @@ def score(
 
 def _scores(judge: Judge, device: str, executor: engines.Chosen) -> tuple[Int, Float]:
     """Score all records that can be read: ((n,) their numbers in the source, from 0; (n,) their
-    scores). executor: what computes, None for this process. DataError where a score is not finite,
-    or the source cannot be read; for `executor` errors as of engine.opened."""
+    scores). judge: the model, with the source that it is to judge; device: where it runs; executor:
+    what computes, None for this process. DataError where a score is not finite, or the source
+    cannot be read; for `executor` errors as of engine.opened."""
     source = judge.source
     bundle = judge.bundle
     graph = judge.graph
@@ -70,8 +72,8 @@ def _scores(judge: Judge, device: str, executor: engines.Chosen) -> tuple[Int, F
 def maps_of(data: object, model: Bundle, device: str = "auto") -> Float | list[Float]:
     """A heat map of each picture that can be read, (pictures, H, W): how unusual each pixel is, as
     aetool.detection.maps defines it; a list of maps, (H, W) each, where pictures have several
-    sizes, and [] where there are none. DataError for tables, and for pictures that the model does
-    not take."""
+    sizes, and [] where there are none. device: where the model runs. DataError for tables, and for
+    pictures that the model does not take."""
     pixels = pixels_of(model)
     source = open_source(data, known_of(model))
     judge = judge_of(source, model, None, device)
@@ -109,8 +111,8 @@ def evaluate(
     that mark the defective pixels (aetool.data.masks), by which heat maps are judged, too.
     ParamError for a table without label or normal, and where all records are ordinary or none is;
     DataError for pictures none of which can be read; with masks also errors as of
-    judging.pixel_figures. executor: what computes, by a name that aetool.engine knows, or an
-    executor; None for this process.
+    judging.pixel_figures. device: where the model runs. executor: what computes, by a name that
+    aetool.engine knows, or an executor; None for this process.
     """
     engines.check(executor)
     source = open_source(data, known_of(model))

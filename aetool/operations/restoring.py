@@ -57,13 +57,13 @@ def decompress(
     where to write, "-" for standard output; None for the archive's name without .aez. rows: (first,
     end) of the records to restore, counted from 0, without end; end None: to the last. columns: of
     a table, only these, by name. max_output: the most bytes that may be restored; None allows what
-    is sensible for an archive of its size. executor: what decodes blocks, by a name that
-    aetool.engine knows. Three lists are filled if given: lost with the blocks that are damaged and
-    left out (without it damage is an error), notes with what may surprise about the file, parts
-    with how much of the archive was written, where rows or columns are chosen. Nothing is left
-    behind on failure: ParamError for rows or columns that are not there, and for a part without
-    `out`; ArchiveError for a damaged archive; DataError for a file or folder that exists, unless
-    force.
+    is sensible for an archive of its size. device: where a model's decoder runs. executor: what
+    decodes blocks, by a name that aetool.engine knows. Three lists are filled if given: lost with
+    the blocks that are damaged and left out (without it damage is an error), notes with what may
+    surprise about the file, parts with how much of the archive was written, where rows or columns
+    are chosen. Nothing is left behind on failure: ParamError for rows or columns that are not
+    there, and for a part without `out`; ArchiveError for a damaged archive; DataError for a file or
+    folder that exists, unless force.
     """
     with (
         engines.opened(executor) as engine,

@@ -72,7 +72,8 @@ def tradeoff(
 
     The ways are: exact, bounded at several errors, the code of each model and of each plugin that
     is fitted here, and other programs. models: by the names that commands give them; None for none.
-    A way that cannot be measured is named in the result with the reason. ParamError where two goals
+    options: the goal, the plugins and whether other programs are measured; None for the defaults. A
+    way that cannot be measured is named in the result with the reason. ParamError where two goals
     are given, DataError for data that hold no records, or a picture that cannot be read, and as of
     yardstick_of, as are other ParamErrors. Archives are written to a temporary folder, which is
     removed.
@@ -337,9 +338,9 @@ class _Survey:
         return self.candidates.code(bundle, error, embed=True).size
 
     def _code(self, bundle: Bundle, error: float, embed: bool = False) -> Candidate | None:
-        """The archive of a model's code at an error, or None where the model cannot reach it.
-        error: at most, a part of a standard deviation. embed: whether the model lies in the
-        archive."""
+        """The archive of a model's code at an error, or None where the model cannot reach it, or
+        another error of aetool keeps it from being written. error: at most, a part of a standard
+        deviation. embed: whether the model lies in the archive."""
         try:
             return self.candidates.code(bundle, error, embed=embed)
         except AetoolError:
@@ -399,7 +400,8 @@ class _Survey:
 
     def _pixels(self) -> Pixels | None:
         """All pictures in one array, (n, channels, height, width) uint8; None for more than
-        MOST_VALUES (2^24) values. ParamError for pictures of several forms."""
+        MOST_VALUES (2^24) values. ParamError for pictures of several forms, DataError for one that
+        cannot be read."""
         assert isinstance(self.source, ImageSource)
         alike = of_one_form(self.source, "they are given pictures")
         if alike.count * int(np.prod(alike.shape)) > MOST_VALUES:
