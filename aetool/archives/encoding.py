@@ -46,8 +46,8 @@ class Tally:
         self.size = len(self.content.opening)
 
     def read(self, items: Iterable[Sent]) -> Iterator[Sent]:
-        """Yield the items, each added to the sums as it is read; to be called with all items, in
-        order."""
+        """Yield the items, pieces of the source, each added to the sums as it is read; to be called
+        with all items, in order."""
         for item, place in items:
             self.size += self.content.size_of(item)
             self.facts = self.content.facts_of(item)
@@ -62,8 +62,9 @@ class Tally:
 
 @dataclass(frozen=True, eq=False)
 class ToEncode:
-    """An item on its way to whoever encodes it: the item itself or its place in a file, and the
-    plans of an earlier item, which are tried first.
+    """An item, a piece of a source, on its way to whoever encodes it. item: itself, or its place in
+    a file; hints: the plans of an earlier item, how each of its streams was coded, which are tried
+    first.
 
     Plans go with every item, some kilobytes each, and not with the job that travels once: they are
     not known yet when the second item is sent.
@@ -76,7 +77,7 @@ class ToEncode:
 @dataclass(frozen=True, eq=False)
 class ItemCoder:
     """Encodes items as blocks, in this process or in a worker, and checks that they decode to what
-    they were made of. decoder: what to check with; None: no check here."""
+    they were made of. content: encodes them; decoder: what to check with; None: no check here."""
 
     content: Content
     decoder: Decoder | None
@@ -117,8 +118,8 @@ class Lead:
         _ = self.blocks
 
     def hints_for(self, number: int) -> Hints:
-        """The plans to try on item `number`, counted from 0, which is not the first: none on the
-        second, those of the first item on all others."""
+        """The plans, ways to code its streams, to try on item `number`, counted from 0, which is
+        not the first: none on the second, those of the first item on all others."""
         if number == 1:
             return blocks.NO_HINTS
         return self.blocks[-1].hints
@@ -133,8 +134,8 @@ class Lead:
         """Yield the list of blocks of the first item, then of each other, in order: those are
         encoded by threads, or by an engine's workers.
 
-        items: those behind the first. decoder: with which workers check what they encoded; None:
-        they do not check.
+        items: those behind the first, pieces of the source, each with its place in a file, or None.
+        decoder: with which workers check what they encoded; None: they do not check.
         """
         others = encoded(content, self._hinted(items), engine, decoder)
         if engine is not None and engine.is_here and engine.workers == 1:
@@ -150,8 +151,8 @@ class Lead:
             yield from others
 
     def _hinted(self, items: Iterable[Sent]) -> Iterator[tuple[Sent, Hints]]:
-        """Yield each item behind the first with the plans to try on it; behind the last, encode the
-        first item if that was not done."""
+        """Yield each item behind the first with the plans, ways to code its streams, to try on it;
+        behind the last, encode the first item if that was not done."""
         for number, sent in enumerate(items, 1):
             yield sent, self.hints_for(number)
         # here, as whoever takes these items waits for the second's result when they have ended
@@ -164,8 +165,9 @@ def encoded(
     engine: Engine | None,
     decoder: Decoder | None = None,
 ) -> Iterator[list[Encoded]]:
-    """Encode items of a content, each with the plans to try on it, by threads, or by an engine's
-    workers, and yield each item's list of blocks, in the order of the items.
+    """Encode items of a content, pieces of its source, each with the plans, ways to code its
+    streams, to try on it, by threads, or by an engine's workers, and yield each item's list of
+    blocks, in the order of the items.
 
     decoder: with which an engine's workers check what they encoded; None: they do not check, nor do
     threads without an engine.
@@ -186,7 +188,7 @@ def encoded(
 class Checks:
     """The comparison of an archive with its source, made while blocks are encoded: workers check
     the items that they encode, this class checks the first item, the source's kind and the finished
-    file."""
+    file. content: of the archive; decoder: decodes items to check them."""
 
     content: Content
     decoder: Decoder

@@ -104,7 +104,8 @@ class ExactJob:
         """Write the content to the archive block by block, without a rival way to store it; returns
         figures as `write` does.
 
-        The plans of the first item are hints for the others, which a few threads encode: see
+        A content is a sequence of items, pieces of the source. The plans of the first, how each of
+        its streams was coded, are hints for the others, which a few threads encode: see
         encoding.Lead.
         """
         content = self.content
@@ -197,7 +198,7 @@ class ExactJob:
     def _blocks(self, tally: Tally, sections: Mapping[str, bytes]) -> Iterator[list[Encoded]]:
         """Yield the encoded blocks of each item, in order; with an engine, checks run meanwhile,
         and are given up where an item fails. tally: counts the items that are read; sections: of
-        the archive, by name."""
+        the archive, by name. Errors of reading, encoding and checks go through."""
         content = self.content
         checks = None
         if self.engine is not None:
@@ -237,11 +238,13 @@ class ExactJob:
                 self.squares[name] = self.squares.get(name, 0.0) + square
 
     def estimate(self, every: int) -> float:
-        """Estimate the archive's bytes by encoding every `every`-th item, from the first on; sets
-        squares to an estimate for the whole source. Header and footer are not counted.
+        """Estimate the archive's bytes by encoding every `every`-th item, a piece of the source,
+        from the first on; sets squares to an estimate for the whole source. Header and footer are
+        not counted.
 
-        Each item is tried with the plans of the one encoded before it. An archive is written with
-        those of the first item, and the second with none (encoding.Lead): it may differ a little.
+        Each item is tried with the plans, ways to code its streams, of the one encoded before it.
+        An archive is written with those of the first item, and the second with none
+        (encoding.Lead): it may differ a little.
         """
         hints = blocks.NO_HINTS
         # bytes of the whole source, of the items that are tried, and of these once encoded
@@ -629,11 +632,13 @@ def _table(
     """What writes the archive of a typed table: column by column in its own types, or the file's
     bytes if a type cannot be stored. bounds: the largest error by column label; None: as
     options.max_error says. ParamError for a bound of a column that is not there or has no numbers,
-    or of a table that is stored as bytes."""
+    or of a table that is stored as bytes; errors as of `ArrowTable.batches` where it is read for
+    the bounds."""
     labels = labels_of(source.schema.names)
 
     def ends() -> list[Ends | None]:
-        """For each column (smallest, largest) number, or None; reads all of the source."""
+        """For each column (smallest, largest) number, or None; reads all of the source, with errors
+        as of its `batches`."""
         return batches.ends_of(source.schema, source.batches())
 
     apart: Collection[int] = ()

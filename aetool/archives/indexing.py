@@ -161,7 +161,7 @@ def _folder_of(data: object) -> Path:
 def _parts_of(parts_folder: Path, called: str, tables: Sequence[str], target: Path) -> Parts:
     """The content of an index of the archives in parts_folder. called: the name that this folder
     will have; tables: their paths below the folder; target: the index's path. ParamError if they
-    cannot stand in one index."""
+    cannot stand in one index. ArchiveError if one is damaged."""
     parts = []
     shared_format: dict[str, Json] = {}
     with Archive(parts_folder / f"{tables[0]}.aez") as first:

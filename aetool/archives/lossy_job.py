@@ -237,8 +237,8 @@ class LossyJob:
 
     def _read_ranges(self, source: TableSource, schema: Schema) -> None:
         """Read the whole table and set `ranges`, [lowest, highest] of each column of numbers, in
-        user units (its `span` where all cells are gaps), and `irregular`, the names of the columns
-        in which a cell is of another kind. DataError as of `Schema.encode`."""
+        the units of the data (its `span` where all cells are gaps), and `irregular`, the names of
+        the columns in which a cell is of another kind. DataError as of `Schema.encode`."""
         low = np.full(len(self.modelled), np.inf)
         high = -low
         for table in source.batches():
@@ -341,9 +341,9 @@ class LossyJob:
         )
 
     def _decode(self, code: Array, x: Array) -> Array:
-        """The records that the archive will restore: (rows, columns) float64 in user units, NaN in
-        gaps, or pictures as x. code: (rows, latent), quantised; x: the source's records, whose gaps
-        and conditions the archive stores."""
+        """The records that the archive will restore: (rows, columns) float64 in the units of the
+        data, NaN in gaps, or pictures as x. code: (rows, latent), quantised; x: the source's
+        records, whose gaps and conditions the archive stores."""
         schema = self.model.schema
         device = self.options.device
         if schema is None:
@@ -547,7 +547,7 @@ class LossyJob:
     def _blocks(self) -> Iterator[tuple[Records, Table | None, list[str]]]:
         """Read the source piece by piece: yields (records as the encoder takes them, (n, columns)
         float64 or pictures (n, channels, height, width) uint8; their table, None for pictures; the
-        names of the pictures, [] for a table)."""
+        names of the pictures, [] for a table). DataError where the source cannot be read."""
         if isinstance(self.source, FramedSource):
             yield from self._picture_blocks(self.source)
             return
@@ -559,8 +559,8 @@ class LossyJob:
 
     def _picture_blocks(self, source: ImageSource) -> Iterator[tuple[Records, None, list[str]]]:
         """Read pictures, each time whole batches of BLOCK_BYTES values or more, at the end of
-        fewer: yields (pixels, (n, channels, height, width) uint8, None, names), as `_blocks`
-        says."""
+        fewer: yields (pixels, (n, channels, height, width) uint8, None, names), as `_blocks` says,
+        whose DataError it raises."""
         # a block is of whole batches, as the source yields them
         pending: list[Records] = []
         pending_bytes = 0

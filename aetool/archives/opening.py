@@ -186,7 +186,7 @@ def in_memory(data: memory.InMemory) -> ArrowTable | ArrayFile | FileBytes:
 
 def original(place: files.Place) -> FileBytes | images.FolderSource:
     """The file or folder at the place that a plugin's records were read from, to be stored in place
-    of the records, which would not restore it."""
+    of the records, which would not restore it. DataError for a folder that cannot be read."""
     if place.path.is_dir():
         return images.FolderSource(place.path, place.name)
     reason = "it is read by way of its records, and kept as the file that it is"

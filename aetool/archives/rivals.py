@@ -131,11 +131,12 @@ def with_or_without(
     """
 
     def by_model(chosen: CompressOptions) -> ExactJob:
-        """The job of the archive that the model's knowledge helps to write, not written yet."""
+        """The job of the archive that the model's knowledge helps to write, not written yet. Errors
+        as of `job_of`."""
         return exact_job.job_of(source, chosen, model, shared)
 
     def plain(chosen: CompressOptions) -> ExactJob:
-        """The job of the archive without a model, not written yet."""
+        """The job of the archive without a model, not written yet. Errors as of `job_of`."""
         return exact_job.job_of(source, chosen)
 
     # a large file is encoded once, in the way that its pieces speak for

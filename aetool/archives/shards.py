@@ -52,8 +52,8 @@ class Shard:
         return cls(int(number), int(total))
 
     def items(self, count: int) -> range:
-        """The numbers, from 0, of this shard's items, which follow one another, if the table has
-        `count` items; maybe none."""
+        """The numbers, from 0, of this shard's items, pieces of the table, which follow one
+        another, if the table has `count` items; maybe none."""
         return range(count * (self.number - 1) // self.of, count * self.number // self.of)
 
 
@@ -68,7 +68,8 @@ class Cuts:
 
     @classmethod
     def of(cls, content: Content) -> Cuts:
-        """Read all of a content once, to keep its first item and note the places of all."""
+        """Read all of a content once, to keep its first item and note the places of all. Errors of
+        reading it go through."""
         first: Piece = b""
         places: list[Located | None] = []
         for item, place in content.located_items():
@@ -78,8 +79,9 @@ class Cuts:
         return cls(content, first, places)
 
     def items(self, wanted: range) -> Iterator[Sent]:
-        """Yield the items of these numbers, from 0, each with its place; other items are skipped
-        unread if all wanted ones have a place. DataError where the file has changed."""
+        """Yield the items, pieces of the source, of these numbers, from 0, each with its place;
+        other items are skipped unread if all wanted ones have a place. DataError where the file has
+        changed."""
         own_places = self.places[wanted.start : wanted.stop]
         if None in own_places:
             # one that cannot be sought is reached by reading all before it

@@ -173,7 +173,8 @@ class PictureYardstick:
 
     @classmethod
     def of(cls, source: ImageSource) -> PictureYardstick:
-        """The yardstick of pictures of one form, of 8 bits a value, which are read once for it."""
+        """The yardstick of pictures of one form, of 8 bits a value, which are read once for it.
+        DataError where one cannot be read."""
         return cls._of_values(source.batches())
 
     @classmethod

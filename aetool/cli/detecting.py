@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 class DetectGiven(options.FitGiven, total=False):
-    """The options of the command `detect` by name, those of a fit among them."""
+    """The options of the command `detect` by name, those of a fit among them, as click gives them:
+    None, False and () stand for options that were left out."""
 
     top: int | None
     threshold: float | None

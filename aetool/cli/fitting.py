@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class FitCommandGiven(options.FitGiven, total=False):
-    """The options of the command `fit` by name, beside those that every fit has."""
+    """The options of the command `fit` by name, beside those that every fit has, as click gives
+    them: None and False stand for options that were left out."""
 
     fpr: str | None
     calibration: str | None

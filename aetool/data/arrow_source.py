@@ -32,8 +32,8 @@ class ArrowSource(TableSource):
 
     name: for messages. schema: of all batches. wide: the places, from 0, of columns with integers
     beyond 2^53, which float64 does not hold exactly; they are read as text. format: how to write it
-    again. strings_are_cells: whether strings may be numbers or dates, as in CSV. dtypes: the names
-    of Arrow's types.
+    again. strings_are_cells: whether strings may be numbers or dates, as in CSV; cells: the places,
+    from 0, of columns whose strings may be so in any case. dtypes: the names of Arrow's types.
     """
 
     strings_are_cells = False

@@ -221,7 +221,8 @@ def parse(texts: Sequence[str], fmt: str) -> Float:
 def render(seconds: Float, fmt: str) -> list[str]:
     """Write moments, (n,) float64 seconds since 1970-01-01 00:00 UTC, all finite, in one format: a
     text for each, rounded to the format's last field (a day, a minute, or the second's last digit),
-    in the format's zone. fmt: a date format as text, such as "ymd|-| |hm|0||0", see DateFormat."""
+    in the format's zone. fmt: a date format as text, such as "ymd|-| |hm|0||0", see DateFormat, of
+    which `is_format` is true."""
     date_format = DateFormat.of(fmt)
     unit = 10**date_format.digits
     # ticks, units of the second's last digit, in the last field that is written

@@ -48,7 +48,8 @@ class ImageSource:
 
     If `is_uniform`, `batches` yields them as (n, channels, height, width) uint8; any others
     `sights` and `pictures` tell one by one, and `shape` is not set. remarks: notices on the
-    pictures as a whole.
+    pictures as a whole. place: of the file or folder, None if of none; it keeps the bytes of a
+    pipe.
     """
 
     kind = "image"

@@ -114,10 +114,10 @@ class TextPiece:
 
 @dataclass(frozen=True)
 class ChainedPiece:
-    """A piece of one of several tables that are read as one. chain: these, as
-    ChainSource.without_tables returns them; own: the values, by column, that the path of the
-    piece's file adds; names: of all columns, in order; first: the number, from 0, of its first
-    record among those of all tables."""
+    """A piece of one of several tables that are read as one. piece: the same as a piece of that
+    table alone; chain: these, as ChainSource.without_tables returns them; own: the values, by
+    column, that the path of the piece's file adds; names: of all columns, in order; first: the
+    number, from 0, of its first record among those of all tables."""
 
     piece: ParquetPiece | TextPiece
     chain: ChainSource

@@ -22,8 +22,8 @@ class TableSource:
 
     name: for messages. format: JSON of how to write the records again, with at least "format", the
     kind of file. dtypes: the source's names of types, by column; {} where it has none, as CSV.
-    decimal: the decimal mark of numbers in text, "." or ",". said: the user's settings of how its
-    text is written.
+    decimal: the decimal mark of numbers in text, "." or ",". place: of the file or folder, None if
+    of none; it keeps the bytes of a pipe. said: the user's settings of how its text is written.
     """
 
     kind = "table"

@@ -281,7 +281,7 @@ def _exact_makes(source: opening.Opened, model: Bundle | None) -> list[rivals.Ma
     if it knows how to store such data exactly. BundleError as of `shared_of`."""
 
     def plain(options: CompressOptions) -> exact_job.ExactJob:
-        """The job of the archive without a model, not written yet."""
+        """The job of the archive without a model, not written yet. Errors as of `job_of`."""
         return exact_job.job_of(source, options)
 
     if model is None:
@@ -421,7 +421,7 @@ def _lossy(
 
 def _inherited(data: object) -> Attributes | None:
     """The file mode, owner and times of the source, to be given to its archive; None for data in
-    memory."""
+    memory. DataError as of `attributes_of`."""
     return attributes_of(data) if isinstance(data, str | os.PathLike) else None
 
 

@@ -312,7 +312,7 @@ class _Job:
     def _columns(self, table: Table, x: Float, y: Float) -> writers.Columns:
         """The columns of a batch, by name in the order of the table, as they are written: a cell
         that the model changed has its new value, and any other cell what it had. x, y: (rows,
-        columns), the records before and after, in user units."""
+        columns), the records before and after, in the units of the data."""
         places = {column.name: place for place, column in enumerate(self.columns)}
         columns: writers.Columns = {}
         for name, values in zip(table.names, table.values, strict=True):

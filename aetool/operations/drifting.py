@@ -91,7 +91,7 @@ def is_model(reference: Data) -> bool:
 
 def _absent(source: TableSource, schema: Schema) -> list[tuple[str, str]]:
     """(column's name, reason in words) for each modelled column that the new data lack; for all of
-    them where the data have not even a header."""
+    them where the data have not even a header. DataError where the data cannot be read."""
     first: Table | None = next(iter(source.batches()), None)
     names = first.names if first is not None else ()
     missing = [column.name for column in schema.modelled if column.name not in names]

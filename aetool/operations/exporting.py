@@ -330,7 +330,8 @@ def _plain(content: bytes) -> bytes:
 def inputs_of(path: Path, records: Records) -> Inputs:
     """Records as the inputs of an exported graph: a dictionary of arrays by the names of its
     inputs; for a float32 graph of tables the nearest float32, and the rest as a second input if it
-    takes one. path: the graph's file. records: as random_inputs has them."""
+    takes one. path: the graph's file. records: as random_inputs has them. OSError if there is no
+    such file."""
     graph = onnx.load(path).graph
     # an input with a default need not be given
     optional = {constant.name for constant in graph.initializer}
@@ -347,7 +348,7 @@ def inputs_of(path: Path, records: Records) -> Inputs:
 def difference(model: Bundle, folder: str | os.PathLike[str]) -> float:
     """The largest relative difference |a - b| / max(1, |b|) between scores of the exported graph
     and of the model itself, on 64 random records, see random_inputs. folder: that `export` wrote
-    the model to.
+    the model to; OSError if the graph is not in it, and errors of onnxruntime if it cannot run.
 
     The exported graph is run one row at a time, without our batches.
     """
@@ -373,7 +374,8 @@ def openvino_differences(model: Bundle, folder: str | os.PathLike[str]) -> dict[
     """The largest relative difference |a - b| / max(1, |b|) between scores of the exported graph,
     run by OpenVINO, and of the model itself, on 64 random records: by the setting of OpenVINO's
     precision, "by default" and OPENVINO_HINT ("with INFERENCE_PRECISION_HINT=f32"); None where it
-    is not installed. folder: that `export` wrote the model to.
+    is not installed. folder: that `export` wrote the model to; OSError if the graph is not in it,
+    and errors of OpenVINO if it cannot run.
 
     Its default on many processors is bfloat16, which is measured, and then float32, which must be
     asked for. It computes float64 in float32, so only a graph without float64 is exact there.

@@ -315,7 +315,8 @@ class Sampler:
 
     def _tail_session(self, schema: Schema) -> runtime.Session:
         """A session, on the CPU, of the graph that turns features, (rows, features) float32, into
-        its output "x_hat", (rows, columns) values in the units of the data. schema: the model's."""
+        its output "x_hat", (rows, columns) values in the units of the data. schema: the model's.
+        BundleError where the graph cannot run."""
         from aetool import graphs
 
         tail = graphs.tail(schema, self.spec)

@@ -515,7 +515,7 @@ def write_sheet(
     path: of the PNG. query, data: what `similar` was called with, a path or pictures in memory;
     data may be an archive. model: None if data is an archive, which has its own. neighbours: what
     `similar` returned. force: replace a file that exists; else that is a DataError, and so are no
-    queries. ParamError for tables.
+    queries. ParamError for tables, ArchiveError for a damaged archive.
     """
     if model is None:
         assert is_archive(data), "whoever has no archive gives a model"
