@@ -156,8 +156,9 @@ class Bundle:
 
     def save(self, path: str | os.PathLike[str] | BinaryIO, force: bool = False) -> Path | None:
         """Write the bundle to a path, whole or not at all, and return the path; or to a file opened
-        for writing bytes, and return None. DataError for a file that exists, unless force;
-        ParamError for a file opened for text."""
+        for writing bytes, and return None. DataError for a file that exists, unless force, and
+        where the path cannot be written, as of `files.atomic`; ParamError for a file opened for
+        text."""
         content = self.to_bytes()
         if isinstance(path, str | os.PathLike):
             target = Path(path)

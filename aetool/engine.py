@@ -239,7 +239,8 @@ class _Sending(Generic[Piece, Result]):
     def _answer(self, waiting: deque[Task[Piece]]) -> Answer | None:
         """Wait for the answer to the piece that has waited longest. None where workers were lost:
         all pieces without an answer are then sent anew, and replaced in `waiting`. EngineError if
-        they cannot be replaced, or were lost more than MOST_LOST (5) times in a row."""
+        they cannot be replaced, or were lost more than MOST_LOST (5) times in a row. Any error that
+        the worker raised otherwise passes."""
         try:
             return self.engine.answer(waiting[0].future, lambda: self._teach(waiting))
         except EngineError:

@@ -115,8 +115,9 @@ def _equal_rows(flat: npt.NDArray[np.float32]) -> tuple[Int, Int]:
 
 def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
     """Join the score graphs of all folds into one that scores each record by the graph that was
-    fitted without that record's fold. scores: the bytes of the graph of each fold, fold 0 first, at
-    least one; returns those of the joined one. schema: None for pictures."""
+    fitted without that record's fold, which its content tells. scores: the bytes of the graph of
+    each fold, fold 0 first, at least one; returns those of the joined one. schema: None for
+    pictures."""
     g = Graph()
     x, features = open_graph(g, spec, schema)
     fold = _write_fold(g, features, spec, len(scores))

@@ -51,8 +51,8 @@ OPERATORS = frozenset(_NAMES.split())
 
 def walk(data: bytes, name: str) -> onnx.ModelProto:
     """The ONNX graph in these bytes, parsed; BundleError unless it is plain: only OPERATORS, no
-    more than MAX_NODES (20,000) of them, no subgraph, external or sparse data, foreign domain or
-    function, no constant of more numbers than the file has bytes. name: the graph's, in
+    more than MAX_NODES (20,000) of them, no subgraph, external, sparse or training data, foreign
+    domain or function, no constant of more numbers than the file has bytes. name: the graph's, in
     messages."""
     import onnx
     from google.protobuf.message import DecodeError

@@ -776,8 +776,8 @@ def _error_of(code: str) -> str:
 
 @contextlib.contextmanager
 def _global_seed(torch_too: bool, seed: int) -> Iterator[None]:
-    """Context manager: within the block the global random generators of Python, numpy (and torch)
-    have another seed; afterwards their states are restored."""
+    """Context manager: within the block the global random generators of Python and numpy, and of
+    torch if `torch_too`, have this seed; afterwards their states are restored."""
     numpy_state = np.random.get_state()
     python_state = random.getstate()
     np.random.seed(seed)

@@ -124,7 +124,8 @@ def one_shot_fit(
     a model already, beside which any argument of a fit that is not left at its default is a
     ParamError. verb: "detect" or "drift", whose function is `declared`; arguments: by name, with
     plugin, params (the parameters of the model, by name) and device. ParamError also for one that
-    looks misspelt."""
+    looks misspelt or has a wrong type; the errors of plugins.get_model where a plugin with
+    parameters of its own is not installed."""
     refuse_misspelt_parameter(verb, declared, arguments["plugin"], arguments["params"])
     parameters = inspect.signature(declared).parameters
     of_fit = FIT_OPTIONS & parameters.keys() | {"plugin"}
@@ -156,7 +157,8 @@ def listed(values: str | Sequence[str]) -> Sequence[str]:
 
 def data_of(verb: str, data: Data, text: Mapping[str, Option]) -> Data:
     """Data in the form that operations take: a path with what is known of its text; an open file,
-    which can be read only once, as a copy; several items and pictures as a list.
+    which can be read only once, as a copy; several items, and pictures, be it a single one (but no
+    array), as a list.
 
     text: how the text of a path is written, as `text_options` has it; ParamError if it is not empty
     and the data are no path. verb: for errors. DataError for what holds no data.
@@ -177,9 +179,10 @@ def data_of(verb: str, data: Data, text: Mapping[str, Option]) -> Data:
 
 
 def _readable(data: Data, reading: Reading, text: Mapping[str, Option]) -> Data:
-    """One item of data as operations take it. reading, text: how the text of a path is written; the
-    same twice, parsed and as options by name. ParamError where `text` is not empty and the data are
-    no path; DataError for what holds no data."""
+    """One item of data as operations take it: what can be read only once, such as an open file, as
+    a copy. reading, text: how the text of a path is written; the same twice, parsed and as options
+    by name. ParamError where `text` is not empty and the data are no path; DataError for what holds
+    no data."""
     # what can be read only once is read here, into a copy
     content = memory.held(data)
     if isinstance(content, str | os.PathLike | Place):

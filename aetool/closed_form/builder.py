@@ -195,7 +195,8 @@ class Builder:
 
     def _count_below(self, x: Value, edges: Float) -> Value:
         """For each number of x, (batch, n), how many edges of its column are less than or equal to
-        it, found by bisection. edges: (n, 2^m - 1), ascending for each column."""
+        it, found by bisection: (batch, n), whole numbers in float32. edges: (n, 2^m - 1), ascending
+        for each column."""
         columns, count = edges.shape
         first_of_column = np.arange(columns) * count
         # counted in float32, which holds such numbers exactly

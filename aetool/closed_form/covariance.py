@@ -68,8 +68,8 @@ class _Sums:
 
     @classmethod
     def of(cls, x: Float, weights: Float) -> _Sums:
-        """The sums over rows x, (rows, features), each counted by its weight, (rows,), 0 or
-        more."""
+        """The sums over rows x, (rows, features), each counted by its weight, (rows,), 0 or more;
+        of no weight at all they are 0."""
         rows, features = x.shape
         mass = float(weights.sum())
         if mass <= 0:

@@ -36,6 +36,7 @@ def write(
 
     schema: of tables; None for pictures. error: what the score adds up, "bits", or "mse" or "mae":
     differences from what is expected, in standardised units, summed over a column's features.
+    PluginError for a code that is not (batch, n).
     """
     files = {}
     if solution.coded:
@@ -52,7 +53,7 @@ def _encoder(
     schema: Schema | None,
 ) -> tuple[bytes, int]:
     """(the bytes of the graph that encodes records to its output z, (batch, units) float32; the
-    number of units of a code)."""
+    number of units of a code). PluginError where the code has another shape."""
     g = Graph()
     records, features = open_graph(g, spec, schema)
     builder = Builder(g, spec, schema, records)
@@ -163,7 +164,8 @@ def _close_graph(
 def evaluated(written: Written, spec: Spec, rows: Features | Float) -> Float:
     """(rows, n) float64: what a member of a solution, such as its `encode`, gives for features,
     (rows, features); n is as wide as its result. written: called with a builder and the features as
-    a value, and returns a value."""
+    a value, and returns a value. PluginError where that is not (batch, n), BundleError where it
+    makes no graph that can run."""
     g = Graph()
     builder = Builder(g, spec)
     features = g.input("x", FLOAT, [rows.shape[1]])

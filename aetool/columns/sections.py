@@ -73,7 +73,9 @@ class Standardised(Section):
             out[:, feature] = np.where(is_missing, 0.0, standard)
 
     def write(self, graph: Graph, records: str) -> list[str]:
-        """As `Section.write`: one array, (B, width)."""
+        """Add to a graph the standardised numbers of records, 0 where one is missing; returns the
+        name of the one array, (B, width) float32, as `Section.write`. records: the name of (B,
+        columns) float64."""
         table = graph.exact_term(records)
         numbers = table.columns(self.places)
         # infinities would be NaN behind the subtraction
@@ -226,7 +228,9 @@ class Waves(Section):
             out[:, cosine_feature] = np.cos(angle)
 
     def write(self, graph: Graph, records: str) -> list[str]:
-        """As `Section.write`: two arrays, sines and cosines, (B, width / 2) each."""
+        """Add to a graph the sines and the cosines of moments, 0 and 1 where one is missing or
+        infinite; returns the names of these two arrays, (B, width / 2) float32 each, as
+        `Section.write`. records: the name of (B, columns) float64."""
         places = [place for place, _ in self.pairs]
         periods = [period for _, period in self.pairs]
         table = graph.exact_term(records)
@@ -278,7 +282,9 @@ class OneHot(Section):
             first += block.width
 
     def write(self, graph: Graph, records: str) -> list[str]:
-        """As `Section.write`: one array, (B, width)."""
+        """Add to a graph the words of records, one feature being 1 in the block of each column, the
+        others 0; returns the name of the one array, (B, width) float32, as `Section.write`.
+        records: the name of (B, columns) float64."""
         places = [block.place for block in self.blocks]
         table = graph.exact_term(records)
         values = table.columns(places)

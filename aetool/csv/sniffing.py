@@ -518,9 +518,9 @@ class _Table:
         reading: Reading,
         model_reading: Reading,
     ) -> None:
-        """Decide all of it. cut: the first records as they were cut, perhaps none; comment: the
-        marker of comments, or ""; reading, model_reading: what the user and the model say of the
-        text."""
+        """Decide how the table is written, each answer an attribute, as the class says. cut: the
+        first records as they were cut, perhaps none; comment: the marker of comments, or "";
+        reading, model_reading: what the user and the model say of the text."""
         self.line = cut.line
         self.edge = ""
         self.below = 0
@@ -559,7 +559,8 @@ class _Table:
         model_reading: Reading,
     ) -> bool:
         """Whether the first record of a cut is a header: as the user says in `reading`, else by the
-        model's names of columns, else by how it differs from the records below it."""
+        model's names of columns, else by how it differs from the records below it. True without a
+        record, unless the user says otherwise."""
         rows = cut.records[:JUDGED_RECORDS]
         if reading.header is not None:
             return reading.header
@@ -580,8 +581,8 @@ class _Table:
 
     def _look_above(self, beginning: Beginning, cut: Cut, comment: str) -> None:
         """Use a line above the first record as header, the nearest that is not blank, if it suits.
-        comment: the marker of comments, or "". It sets line and header, and edge and shared where
-        fields have no name.
+        comment: the marker of comments, or "". Then it sets line and header, and edge and shared
+        where fields have no name; else the table stays without a header.
 
         A comment suits if it has as many names as records have fields; any line with an empty name
         more at its end; and one that is no comment, with a name less, if `_edge_of_records` tells

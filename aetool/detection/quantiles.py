@@ -52,7 +52,8 @@ class ScoreQuantiles:
     @classmethod
     def from_json(cls, stored: Mapping[str, Json]) -> ScoreQuantiles:
         """The quantiles that to_json wrote; BundleError if they are not 16 finite numbers that
-        never fall, or if rows is below 1; KeyError if one of the two is missing."""
+        never fall, or if rows is below 1; KeyError if one of the two is missing, TypeError or
+        ValueError for what is no number."""
         scores = np.array(stored["scores"], dtype=np.float64)
         rows = int(stored["rows"])
         is_complete = scores.shape == (len(PARTS),)

@@ -145,8 +145,8 @@ def fit(
     of pictures it chooses folders, and marks nothing.
 
     ParamError for options that are not allowed or exclude each other, PluginError for a model that
-    is not installed or fails, DataError for data that cannot be read or fitted; nothing but the
-    checkpoint is written.
+    is not installed or fails, DataError for data that cannot be read or fitted; EngineError for an
+    executor that cannot be reached; nothing but the checkpoint is written.
     """
     options = options or FitOptions()
     check_engine(executor)
@@ -171,7 +171,7 @@ def is_helper() -> bool:
 
 def _refuse_many_processes(model: Model, checkpoint: str | None) -> None:
     """Raise ParamError if torchrun has started several processes, or a checkpoint is asked for, and
-    the model is not one network."""
+    the model is not one network. PluginError as of plugins.resolve."""
     asked = option("--resume") if checkpoint is not None else ""
     if TORCHRUN in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
         asked = "torchrun"
@@ -288,8 +288,8 @@ def _say_what_was_understood(name: str, schema: Schema) -> None:
 
 def explained(data: object, options: FitOptions | None = None) -> list[str]:
     """Say how each column of data would be read, a line each, without fitting anything. options:
-    None for the defaults. ParamError for pictures, and for labels of which there is no row;
-    DataError for data that cannot be read."""
+    None for the defaults. ParamError for pictures, for labels of which there is no row, and for
+    options that name no column or kind; DataError for data that cannot be read."""
     options = options or FitOptions()
     source = open_source(data)
     if isinstance(source, ImageSource):
@@ -415,7 +415,8 @@ class _JointFit:
 
     def _fit_member(self, member: Member) -> None:
         """Fit a member in what is left of the time, and add it to the members; if that fails with a
-        PluginError or DataError, or no time is left, why is noted in `left_out`."""
+        PluginError or DataError, or no time is left, why is noted in `left_out`. A ParamError
+        passes."""
         name = member.model
         place = self.meant.index(member)
         progress = telling.of_member(self.progress, place, len(self.meant), name)

@@ -121,8 +121,9 @@ def _learned_of(
     seed: int,
     schema: Schema | None = None,
 ) -> bytes | None:
-    """The codec that is learned from files of one form, as the bytes and by the arguments of
-    `learn`; None if their records are irregular. No notices are said."""
+    """The bytes of the archive codec that is learned from files of one form, by the arguments of
+    `learn`; None if their records are irregular. No notices are said. ParamError for a bound of a
+    column that is not there or that has none."""
     files = form.files
     layout = Layout(files[0].dialect.rule, form.names, shared.EFFORT)
     bounds: dict[str, Fraction] = {}

@@ -96,7 +96,7 @@ def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
     """(the clean records of options.target, prepared; the features of the damaged records of the
     source, row by row the same records, (rows, ...) float32). ParamError if the two are of
     different kinds, or options.label is given; DataError if they have different numbers of records,
-    or pictures of different sizes."""
+    or pictures of different sizes; the errors of `prepare` and of open_source."""
     clean = open_source(options.target)
     if clean.kind != source.kind:
         raise ParamError(
@@ -232,7 +232,8 @@ def _with_context(
     fit, those of options.normal unless there are signs, are chosen afterwards. table: all rows; of
     more than RESERVOIR (200,000) normal ones a sample is fitted, unless options.all_rows. signs:
     (rows,), labels that the model learns from, or None. ParamError if options.order is no column of
-    dates or numbers, or options.group no column."""
+    dates or numbers, or options.group no column; errors also as of `normal_rows` and
+    `infer_schema`."""
     chosen = np.arange(len(table))
     if options.label is not None:
         label_texts = labels(table, options.label, source.name)
@@ -281,7 +282,7 @@ def prepare_table(table: Table, schema: Schema, name: str, total: int) -> Prepar
 def infer_schema(source: TableSource, table: Table, options: FitOptions) -> Schema:
     """The schema of a table of the source, with the types, dropped columns and conditions that the
     options choose; ParamError for a column to drop or keep that is not there, or to be both dropped
-    and kept; DataError if no column is left that a model can score."""
+    and kept, and as of `inferred`; DataError if no column is left that a model can score."""
     for name in [*options.drop, *options.keep]:
         if name not in table.names:
             guess = there_are(name, table.names)

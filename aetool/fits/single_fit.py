@@ -214,7 +214,7 @@ def fit_closed_form(
 
     samples: whether it is also to be drawn from, which a model with the rows before each never is.
     Where max_time is short the folds are few, and the score is of one model alone. PluginError if a
-    part of a score is not finite.
+    part of a score is not finite; what the model's own `fit` raises passes.
     """
     from aetool import mapping
     from aetool.fits import joining
@@ -427,7 +427,8 @@ def finished_network(
     options: FitOptions,
 ) -> joining.Fitted:
     """Make a bundle of a trained network, and calibrate it by the held-out rows; returns it with
-    the parts of these. PluginError if a part of their scores is not finite."""
+    the parts of these. PluginError if a part of their scores is not finite, or torch cannot export
+    the network."""
     from aetool import export, mapping, training
     from aetool.fits import joining, recipes
 

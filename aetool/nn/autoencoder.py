@@ -193,9 +193,10 @@ class AutoEncoder(nn.Module):
         """The loss of each row, (batch,), whose mean training lowers. x: (batch, ...); rng: of
         every draw; seen: damaged copies of the rows from the user, or None for those of `corrupt`.
 
-        With an argument labels, (batch,), the model learns from known anomalies, too: 1 where the
-        user says that a record is ordinary (--label, --normal), -1 where it is none, 0 where the
-        label is a gap, or none is given. Anomalies come to the loss alone, and to nothing else.
+        A model that declares a further argument labels, (batch,), here learns from known anomalies,
+        too: 1 where the user says that a record is ordinary (--label, --normal), -1 where it is
+        none, 0 where the label is a gap, or none is given. Anomalies come to the loss alone, and to
+        nothing else.
         """
         if seen is None:
             seen = self.corrupt(x, rng)

@@ -169,8 +169,8 @@ class Likelihood(nn.Module):
         return torch.cat([costs, nothing], dim=1)
 
     def _costs(self, x: Tensor, parameters: Tensor) -> Tensor:
-        """(batch, numbers + flags + categories): the cost of each of these; x, parameters: (batch,
-        features)."""
+        """(batch, numbers + flags + categories): the cost of each of these, in this order, in nats,
+        of numbers as of `_numbers`; x, parameters: (batch, features)."""
         costs = []
         if len(self.spec.numeric):
             costs.append(self._numbers(x, parameters))

@@ -18,8 +18,9 @@ def load(bundle: bundles.Bundle | str | os.PathLike[str]) -> AutoEncoder:
 
     encode and decode are as in the bundle, on the features of `aetool.data.scaling`. The plugin
     must be installed: a bundle holds no code. BundleError for closed forms and for models of
-    several members, and where the plugin is now another than the one that was fitted; the errors of
-    plugins.get_model where it is not installed, of bundle.load for a file that cannot be read.
+    several members, and where the plugin is now another than the one that was fitted; ParamError
+    where that now takes other parameters; the errors of plugins.get_model where it is not
+    installed, of bundle.load for a file that cannot be read.
     """
     found = bundle if isinstance(bundle, bundles.Bundle) else bundles.load(bundle)
     model = plugins.get_model(found.plugin)

@@ -19,8 +19,8 @@ class MaskedLinear(nn.Module):
 
     def __init__(self, before: Tensor, after: Tensor, hidden: bool) -> None:
         """Add the linear map, with random weights, and its mask. before, after: the degrees of
-        inputs and outputs, whole numbers; hidden: whether an output sees inputs of its own degree,
-        too."""
+        inputs and outputs, whole numbers; an output sees the inputs of lower degrees; hidden: those
+        of its own degree, too."""
         super().__init__()
         self.linear = nn.Linear(len(before), len(after))
         output_degree = after[:, None]

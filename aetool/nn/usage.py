@@ -107,8 +107,9 @@ def _restored_by_pca(
     flat: Float,
     numbers: int,
 ) -> tuple[Float, int]:
-    """(held-out rows, (n, features), as PCA of as many numbers as a code has restores them; how
-    many numbers that are). Features that are not scored stay as they are.
+    """(held-out rows, (n, features), as PCA of as many numbers as a code has restores them from
+    what a model sees of them; how many numbers that are). Features that are not scored stay as they
+    are.
 
     rows: those that PCA is fitted on, (rows, ...); numbers: of the code; seen: what a model sees of
     the held-out rows flat, (n, features).
@@ -187,8 +188,9 @@ def _explained(x: Float, restored: Float, present: Float) -> float:
 
 def _moving(model: Any, z: Tensor, seen: Tensor, variance: float, counted: Int) -> int:
     """How many units of the codes z, (n, latent), matter: if a unit is replaced by its mean,
-    decoded features change by more than MOVES (0.0001) times `variance`. seen: what z is the code
-    of; counted: the indices of the features that count. model: an AutoEncoder."""
+    decoded features change by more than MOVES (0.0001) times `variance`, in squares added up over
+    features, on the average of rows. seen: what z is the code of; counted: the indices of the
+    features that count. model: an AutoEncoder."""
     index = torch.from_numpy(np.asarray(counted))
     least = MOVES * variance
 

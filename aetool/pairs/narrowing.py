@@ -51,8 +51,9 @@ class _Narrowing:
     )
 
     def __init__(self, model: onnx.ModelProto, name: str, low: bool) -> None:
-        """Write the whole graph again. model: the first graph; name: its name, for messages; low:
-        whether its float64 inputs and outputs become two, or only the high part."""
+        """Write the whole graph again, its float64 numbers as pairs of float32. BundleError as the
+        class says. model: the first graph; name: its name, for messages; low: whether its float64
+        inputs and outputs become two, or only the high part."""
         self.graph = Graph()
         self.name = name
         self.pairs: dict[str, Pair] = {}
@@ -221,8 +222,9 @@ class _Narrowing:
         return self.graph.term(moved)
 
     def _computed(self, kind: str, pairs: list[Pair]) -> Pair | Term:
-        """Add nodes that compute an operator element by element; returns the result. kind: such as
-        "Add"; pairs: its operands. BundleError for an operator that is not known."""
+        """Add nodes that compute an operator element by element; returns the result: a pair, or of
+        comparisons and IsNaN a single value. kind: such as "Add"; pairs: its operands. BundleError
+        for an operator that is not known."""
         arithmetic = self.arithmetic
         several: dict[str, Callable[[Pair, Pair], Pair]] = {
             "Add": arithmetic.add,
@@ -290,7 +292,7 @@ class _Narrowing:
     def _matrix_product(self, left: str, right: str) -> Pair:
         """The product of two matrices as a pair: (B, n) from (B, k) and a stored (k, n), whose
         names in the first graph are left and right; BundleError if the right one is no stored
-        matrix."""
+        matrix, or as of `Arithmetic.constant`."""
         weight = self.constants.get(right)
         if weight is None or weight.ndim != 2:
             raise BundleError(f"{self.name}: a product of two matrices of float64 is not known")

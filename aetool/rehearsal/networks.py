@@ -122,9 +122,9 @@ class _Stage:
         self.columns = len(spec.columns)
 
     def check_declared(self) -> None:
-        """Check the attributes by which a network declares its kind of code and how codes are
-        drawn. PluginError if one has a value that the host does not know, or the prior "graph" is
-        declared for a code that is not discrete."""
+        """Check the attributes by which a network declares its kind of code, how codes are drawn,
+        and what means follow in training. PluginError if one has a value that the host does not
+        know, or the prior "graph" is declared for a code that is not discrete."""
         net = self.net
         allowed = {"prior": PRIORS, "means": MEANS}
         for name, values in allowed.items():
@@ -317,7 +317,8 @@ class _Stage:
         optional: Mapping[str, object] = NOTHING,
     ) -> Any:
         """Call a member of the network and return its result; PluginError if it raises, uses a
-        global random generator, or changes a tensor that it was given.
+        global random generator, or changes a tensor that it was given in `arguments`. AetoolErrors
+        pass.
 
         unpack: a function applied to its result before faults are looked for, as list to a
         generator; None: none. optional: arguments by name, passed if the member takes them.

@@ -168,9 +168,10 @@ class Collector:
 
     def share(self, batch: Scored, flagged: Mask | None) -> tuple[Share, Mask, Explained]:
         """Choose the records of a scored batch to report, and explain them: (the share of the
-        batch, (rows,) True for flagged records, the records to report). flagged: (rows,) bool,
-        given where it depends on the scores of all batches; None flags all scores above the cut.
-        ParamError for a column to carry along that is not there."""
+        batch, (rows,) True for flagged records, the records to report): the flagged ones, or all
+        with wishes.all_rows. flagged: (rows,) bool, given where it depends on the scores of all
+        batches; None flags all scores above the cut. ParamError for a column to carry along that is
+        not there."""
         scores = batch.scores
         if flagged is None:
             flagged = scores > self.wishes.cut

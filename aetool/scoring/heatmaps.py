@@ -318,7 +318,8 @@ def opened(
     """Context manager: open a folder for heat maps and a file for the sheet, each if its path is
     not None; yields the Files, whose `finish` must be called in the block for the sheet to be
     drawn. Folder and file get their names once all is complete. DataError for a folder or file that
-    exists, unless force: then files of the same names are replaced, and other files stay."""
+    exists, unless force: then files of the same names are replaced, and other files stay; and where
+    these cannot be written."""
     with ExitStack() as stack:
         # both stay without their names until all records were seen
         maps = None

@@ -59,7 +59,7 @@ def judge_of(
 def _learned_here(source: Source, options: FitOptions | None, device: str) -> Judge:
     """Fit a model to the very records that it is to score, and calibrate by their scores. options:
     of the fit, None for the defaults; anomalies are taken to be among the records whatever they
-    say. ParamError for a network, which would learn them by heart; DataError as of
+    say. ParamError for a network, which would learn them by heart; other errors as of
     fitting.fit_source."""
     # with a model nothing is fitted, and what it takes to fit is not loaded
     from aetool.fits import fitting, telling

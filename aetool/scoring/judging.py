@@ -32,7 +32,8 @@ def pixel_figures(
     0, of records that need no mask, as none of their pixels is defective. Other pictures without a
     mask are left out, and counted as without_mask. ParamError for a model of tables and for
     pictures without names; DataError where no mask shows a defect, or no pixel is free of one, and
-    for a mask that cannot be read.
+    for a mask that cannot be read or has another size; BundleError for a model whose maps are
+    damaged.
     """
     if model.shape is None:
         raise ParamError(f"{option('--masks')} are of pictures, and {model.name} is of tables")

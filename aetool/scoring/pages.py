@@ -115,8 +115,8 @@ class Watcher:
 
     def _labels(self, batch: Scored) -> Texts:
         """The label of each record of a batch, (rows,) texts: from the column of labels, or of
-        pictures the name of their folder. ParamError for pictures without names, or with another
-        `label` than "folder"."""
+        pictures the name of their folder. ParamError for a table without the column, for pictures
+        without names, or with another `label` than "folder"."""
         from aetool.fits import preparing
 
         if batch.table is not None:
@@ -306,8 +306,8 @@ class Watcher:
 
 def of_archive(name: str, detection: Detection, most: int) -> Findings:
     """The findings for a page on an archive, all from the detection in it, which must have a ledger
-    and a trace. name: of its file; most: how many of its flagged records to show at most, the
-    costliest first."""
+    (the bits of each column) and a trace (the scores over the records). name: of its file; most:
+    how many of its flagged records to show at most, the costliest first."""
     ledger = detection.ledger
     trace = detection.trace
     assert ledger is not None and trace is not None

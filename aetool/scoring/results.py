@@ -253,8 +253,8 @@ class Detection:
         bits; of pictures left, top, width and height of the box around the worst, in pixels, and
         share, of the excess; anomaly if `everything`; then the input's own columns, called
         "input.NAME" where NAME is taken; error where pictures could not be read, which have neither
-        score nor p. Each column is a list of Python's own values, None for a gap. boxes: whether
-        those of pictures are in it."""
+        score nor p. Each column is a list of Python's own values, None for a gap; score and bits
+        are rounded to 6 digits, p to 4. boxes: whether those of pictures are in it."""
         # few digits: what is beyond them differs between processors
         out: Columns = {
             "row": (self.row + 1).tolist(),

@@ -130,9 +130,9 @@ class Run:
         return saved["step_of_stage"], saved["patience"]
 
     def _save(self, optimiser: torch.optim.Optimizer, step_of_stage: int, patience: int) -> None:
-        """Save the training in the checkpoint's file, if there is one; of several processes the
-        first writes it. step_of_stage: steps done in this stage; patience: checks without gain.
-        DataError if the file cannot be written."""
+        """Save the training in the checkpoint's file, if there is one; of several processes, which
+        must all call this, the first writes it. step_of_stage: steps done in this stage; patience:
+        checks without gain. DataError if the file cannot be written."""
         if self.checkpoint is None or self.shuffle is None:
             return
         # every process draws noise of its own
@@ -281,8 +281,8 @@ class Run:
 
     def _check(self) -> bool:
         """Compute the loss of the held-out rows and keep the weights if it is the lowest so far;
-        returns whether it is lower than the lowest before by more than noise (LEAST_GAIN, 0.0001).
-        DataError if it is not finite, and none before it in this stage was."""
+        returns whether it is lower than the lowest before by more than noise, a part LEAST_GAIN
+        (0.0001) of that. DataError if it is not finite, and none before it in this stage was."""
         held_out_loss = self.evaluate(self.validation)
         if not self.team.is_alone:
             held_out_loss = self.team.agreed(held_out_loss)

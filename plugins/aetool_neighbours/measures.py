@@ -151,8 +151,8 @@ class Ranked:
         return np.concatenate([unchanged, ranks], axis=1)
 
     def write(self, g: Builder, x: Value) -> Value:
-        """Add the computation of `lay` to a graph: (batch, features) of features x, (batch,
-        features)."""
+        """Add to a graph what `lay` computes of features x, (batch, features): in the same shape,
+        first all other features as they are, then the ranks of numbers."""
         if not len(self.numeric):
             return g.columns_of(x, self.others)
         numbers = g.columns_of(x, self.numeric)
@@ -228,8 +228,8 @@ class Straight:
         return np.asarray(coordinates)
 
     def write(self, g: Builder, x: Value) -> Value:
-        """Add the computation of `lay` to a graph: (batch, features) of features x, (batch,
-        features)."""
+        """Add to a graph what `lay` computes of features x, (batch, features): in the same shape
+        and order, heavy-tailed numbers bent back, all others as they are."""
         argument = x * self.slope + self.offset
         argument = g.maximum(argument, -MOST_BENT)
         argument = g.minimum(argument, MOST_BENT)

@@ -137,8 +137,10 @@ class Neighbours(Solution):
         x: Value,
         measure: Measure,
     ) -> tuple[Value, Value]:
-        """(the root of the distance by one measure, (batch, 1); how it is divided among features by
-        what they add to its square, (batch, features), whose sum is 1). Context gets none."""
+        """How far records x, (batch, features), lie from the nearest row, not from themselves: (the
+        root, as of `_root`, of the distance by one measure, (batch, 1); how it is divided among
+        features by what they add to its square, (batch, features), whose sum is 1). Context gets
+        none."""
         scored = g.scored(x)
         rows = g.const(self.rows)
         number = self._other(g, x, measure)

@@ -28,7 +28,8 @@ def table_of(
 ) -> Value:
     """(width + 1, places): the matrix by which records, with a 1 behind their coordinates, are
     multiplied to get their squared distances from rows, less their own squared length, which is the
-    same for all rows. coordinates: of the rows, (rows, width), constant."""
+    same for all rows. coordinates: of the rows, (rows, width), constant. Places beyond the rows are
+    as far as FARTHEST."""
     squares = coordinates * coordinates
     every_coordinate = np.ones(width)
     length = g.sum_of(squares, every_coordinate)
@@ -51,7 +52,8 @@ def with_one(g: Builder, record: Value) -> Value:
 
 def two_nearest(g: Builder, squares: Value, rows: int) -> Value:
     """The indices of the two rows nearest to each record, the nearest first: (batch, 2) int64;
-    (batch, 1) of a single row. squares: of the distances, as by `table_of`, (batch, places)."""
+    (batch, 1) of a single row. squares: of the distances, as by `table_of`, (batch, places); rows:
+    how many rows these are of, the first of the places."""
     count = min(CANDIDATES, rows)
     if rows <= FEW_ROWS:
         return g.numbers_of_least(squares, count)

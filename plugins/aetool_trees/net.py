@@ -207,7 +207,8 @@ class _Growing:
         rows: Int,
         rng: np.random.Generator,
     ) -> None:
-        """Begin with all sampled rows in the roots. spec: the layout of x; rng: draws every cut."""
+        """Begin with all sampled rows in the roots. spec: the layout of x, (rows, features); rows:
+        (trees, sample), the numbers of the rows that each tree has; rng: draws every cut."""
         self.x = x
         self.rows = rows
         self.rng = rng
