@@ -46,8 +46,8 @@ class Tally:
         self.size = len(self.content.opening)
 
     def read(self, items: Iterable[Sent]) -> Iterator[Sent]:
-        """Yield the items, pieces of the source, each added to the sums as it is read; to be called
-        with all items, in order."""
+        """Yield the items, pieces of the source, each added to `size`, `facts` and `whole` as it is
+        read; to be called with all items, in order."""
         for item, place in items:
             self.size += self.content.size_of(item)
             self.facts = self.content.facts_of(item)
@@ -203,7 +203,7 @@ class Checks:
         sections: Mapping[str, bytes],
     ) -> Checks | None:
         """Prepare the checks of a content that can be made while it is encoded; None if it can only
-        be compared once all is written. shared: the model's knowledge that decoding needs;
+        be compared once all is written. shared: the model's knowledge that decoding needs, or None;
         sections: of the archive, by name."""
         if not content.checks_items:
             return None

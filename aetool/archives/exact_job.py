@@ -225,7 +225,7 @@ class ExactJob:
 
     def _lead(self, item: Piece, checks: Checks | None) -> list[Encoded]:
         """Encode the first item, and start its check, if checks are made meanwhile; returns its
-        blocks."""
+        blocks. checks: None if they are not."""
         encoded = self.content.encode(item, blocks.NO_HINTS)
         if checks is not None:
             checks.begin_item(item, encoded)
@@ -365,9 +365,9 @@ def job_of(
 
     model: the bundle that shared or pictures are of; shared: what the model knows of the table's
     columns, where it is to be used; pictures: the same of pictures; None without. bounds: the
-    largest error by column in its units, instead of those that options.max_error asks for.
-    filtered: whether pictures are filtered when they are restored: values may then be twice as far
-    off as options.max_error says, and most are nearer.
+    largest error by column in its units, instead of those that options.max_error asks for, which
+    None stands for. filtered: whether pictures are filtered when they are restored: values may then
+    be twice as far off as options.max_error says, and most are nearer.
     """
     source = opening.of_source(source)
     job = _job_of(

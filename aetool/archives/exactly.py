@@ -41,8 +41,8 @@ def smaller_exactly(
     figures: of the bounded archive; options: by which it was written. makes: each prepares an exact
     archive, by options without a bound; one that fails is left out in silence. folder: where these
     may be written for a while. They are written where they may be the smaller: always for a file or
-    folder of at most SMALL (2^20) bytes, and for data that are none; else where the first block, of
-    text the first PIECE (2^18) bytes, takes at most CLOSE (1.25) times the bytes if it is exact,
+    folder of at most SMALL (2^20) bytes, and for data that are neither; else where the first block,
+    of text the first PIECE (2^18) bytes, takes at most CLOSE (1.25) times the bytes if it is exact,
     and FEW (1,024) more.
 
     Added to the figures of an exact archive: errors, of no column; bounded_bytes, those of the

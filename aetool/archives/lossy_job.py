@@ -138,7 +138,7 @@ class LossyJob:
         """source: in the form that the model's encoder takes. model: a bundle whose encoder and
         decoder are used. options: of compress, as far as they concern codes. learned: whether the
         model was fitted to this very source. judge: computes from an archive's figures the error
-        that options.target limits [the mean error of all columns]."""
+        that options.target limits; None: the mean error of all columns."""
         self.judge = judge or mean_error
         self.source = source
         self.model = model
@@ -504,8 +504,8 @@ class LossyJob:
 
     def _write(self, file: BinaryIO, quantiser: lossy.Quantiser) -> dict[str, Json]:
         """Write the archive once, with this quantiser, to an empty file; returns its figures as
-        `write` does, but for rows and archive_bytes. DataError where the source cannot be read, and
-        as of `_rmse`."""
+        `write` does, but for rows and archive_bytes. Sets content, squares and compared. DataError
+        where the source cannot be read, and as of `_rmse`."""
         measured = _Errors()
         self.content = self._content(quantiser)
         # an archive without a model names the one that it needs

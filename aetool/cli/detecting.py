@@ -192,9 +192,10 @@ def _explain_columns(
     printing: tables.Printing,
 ) -> None:
     """Print, where `printing` says, how each column would be read; of an archive, how many bits
-    each column took. given: the options, of which --columns limits the columns of an archive.
-    ParamError for --columns with other data, and for such data in a format for programs, such as
-    JSON."""
+    each column took. model: the path of the one that an archive needs, or None. given: the options,
+    of which --columns limits the columns of an archive. ParamError for --columns with other data,
+    and for such data in a format for programs, such as JSON; other errors as of `load_model`,
+    `read_columns` and costing.ledger_of."""
     from aetool.scoring import costing
 
     # another program wants a table, and people want sentences

@@ -46,7 +46,8 @@ class Sample:
 
     def add(self, table: Table, keys: Keys) -> None:
         """Offer records to the sample. table: of n records; keys: (n,), their random keys. Records
-        with a key above `bound` need not be offered: they are not drawn."""
+        with a key above `bound` need not be offered: they are not drawn. Once more than twice
+        `most` are held, `close` leaves `most` of them."""
         self.tables.append(table)
         self.keys = np.concatenate([self.keys, keys])
         if len(self.keys) > 2 * self.most:

@@ -149,8 +149,8 @@ class _Reader:
 
     def tables(self, stream: BinaryIO) -> Iterator[Table]:
         """Yield the records of a text from its begin, batch by batch; at least one batch if it has
-        a header. DataError for a record that is not right, NoTableError for one that is too long or
-        bytes that cannot be decoded."""
+        a header. Sets `names`, and counts `rows` and `lines`. DataError for a record that is not
+        right, NoTableError for one that is too long or bytes that cannot be decoded."""
         every_piece = cutting.pieces(stream, self.dialect, CHUNK)
         pieces = _without_end_mark(every_piece)
         # the first piece is all that stands before the records
@@ -166,8 +166,8 @@ class _Reader:
 
     def tables_behind(self, pieces: Iterator[bytes], before: Before) -> Iterator[Table]:
         """Yield the records of a part of a text, batch by batch. pieces: bytes of whole records, in
-        UTF-8; before: what comes before them. DataError for a record that is not right,
-        NoTableError for one that is too long."""
+        UTF-8; before: what comes before them, from which `names`, `rows` and `lines` are set.
+        DataError for a record that is not right, NoTableError for one that is too long."""
         self.names = before.names
         self.rows = before.rows
         self.lines = before.lines

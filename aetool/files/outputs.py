@@ -40,11 +40,12 @@ def atomic(
     block ends well, and leaves no trace if it does not.
 
     force: it may replace a file; of a link, the file that it leads to. source: what it inherits,
-    see `attributes_of`. named_by: the option that names target, if not -o. A target that is a pipe,
-    a device or an open file of this process is never replaced: the bytes go there when the block
-    has ended. NoRoomError, a DataError, where no temporary file for these can be written. DataError
-    if target is a folder, is there already (without force), is a file that the running command
-    reads, or cannot be written, and for "-", which is standard output, as `output` takes it.
+    see `attributes_of`, or None. named_by: the option that names target, if not -o. A target that
+    is a pipe, a device or an open file of this process is never replaced: the bytes go there when
+    the block has ended. NoRoomError, a DataError, where no temporary file for these can be written.
+    DataError if target is a folder, is there already (without force), is a file that the running
+    command reads, or cannot be written, and for "-", which is standard output, as `output` takes
+    it.
 
     Where the file system can, the file has no name until it is whole, so that not even a killed
     process leaves anything behind; only where it takes the place of another there is an instant in

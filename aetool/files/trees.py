@@ -111,7 +111,7 @@ def _check_replaceable(
 ) -> None:
     """Raise DataError unless a new folder may take the place of what lies at target: a folder, with
     force, that is no mounted file system and does not hold the current one. resolved: its real
-    path, replaced: its status; named_by: the option by which the user named it."""
+    path, replaced: its status; named_by: the option by which the user named it, None for -o."""
     if not stat.S_ISDIR(replaced.st_mode):
         raise DataError(
             f"{target}: is a file, and a folder is to be written; choose another "

@@ -55,7 +55,8 @@ def compress(
     written. No file is left behind if it fails. ParamError for options that contradict each other,
     and where no archive meets the error or size asked for; DataError for data that cannot be stored
     so, and for a file that exists, unless options.force; BundleError where what the model knows for
-    archives is damaged.
+    archives is damaged. model: by which the archive is written; None for none, or for one that is
+    learned by options.fit. options: None for the defaults.
 
     The figures, by name: fidelity, rows, archive_bytes and, but for a model's code, source_bytes.
     Others are there only for some options and data. With options.lossy: taken, which kind of
@@ -185,9 +186,9 @@ def default_name(data: str | os.PathLike[str], shard: str | None = None) -> Path
     """The path of the archive where the user names none: the path of the data with .aez at its end,
     and standard output for standard input.
 
-    shard: the part of a table that is stored, such as "2/4", which gives table.csv.2of4.aez.
-    ParamError for data that lie in no folder, such as an object of a store, or have no name, and
-    for a shard that is not I/N.
+    shard: the part of a table that is stored, such as "2/4", which gives table.csv.2of4.aez; None
+    for the whole. ParamError for data that lie in no folder, such as an object of a store, or have
+    no name, and for a shard that is not I/N.
     """
     path = Path(data)
     if os.fspath(data) == "-":
@@ -219,8 +220,8 @@ def _written(
 ) -> dict[str, Json]:
     """Write the archive in the way that the options ask for, and return its figures.
 
-    data: as the user gave them. source: the same, opened for reading. path: "-" is standard output.
-    ParamError and DataError as of `compress`.
+    data: as the user gave them. source: the same, opened for reading. model: None for none. path:
+    "-" is standard output. ParamError and DataError as of `compress`.
     """
     if goals.is_asked(options):
         return _chosen(data, source, Path(path), model, options)
@@ -351,8 +352,8 @@ def _may_be_exact_alone(
     are_pictures: bool = False,
 ) -> bool:
     """Whether data that are no records can meet a goal: a lossless archive will do where neither a
-    model nor anything of pictures is asked for. are_pictures: they are pictures, none of which can
-    be read: the bytes of each can be counted still."""
+    model nor anything of pictures is asked for. model: None if none is. are_pictures: they are
+    pictures, none of which can be read: the bytes of each can be counted still."""
     if model is not None:
         return False
     # a model that is still to be fitted
@@ -372,9 +373,10 @@ def _chosen(
 ) -> dict[str, Json]:
     """Write the smallest archive that meets the error or size asked for, and return its figures; a
     model is fitted first where options.fit names a plugin and no model is given. data: as the user
-    gave them; source: the same, opened. ParamError where no archive meets the goal, DataError for
-    data that cannot be read as records, where that is needed, and for a file that exists, unless
-    options.force. DataError or ArchiveError where the comparison with the source fails."""
+    gave them; source: the same, opened. model: None for none. ParamError where no archive meets the
+    goal, DataError for data that cannot be read as records, where that is needed, and for a file
+    that exists, unless options.force. DataError or ArchiveError where the comparison with the
+    source fails."""
     learned = False
     if model is None and options.fit is not None and options.fit.plugin is not None:
         model = fitting.on_the_spot(data, options.fit)

@@ -64,10 +64,10 @@ def denoise(
 
     Errors of tables are in squared standard deviations, of pictures in squared grey levels. The
     error before filling is that of the median in each gap, or of the mean of the rest in a region.
-    ParamError for a model without a decoder, for a region without fill_missing or with a table, and
-    for fill_missing of pictures without a region; DataError for data that the model does not take,
-    a picture that cannot be read, a file that exists (unless force), and clean records of another
-    number or size.
+    options: None for the defaults. ParamError for a model without a decoder, for a region without
+    fill_missing or with a table, and for fill_missing of pictures without a region; DataError for
+    data that the model does not take, a picture that cannot be read, a file that exists (unless
+    force), and clean records of another number or size.
     """
     options = options or DenoiseOptions()
     # what cannot be read cannot be restored

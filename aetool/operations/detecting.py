@@ -45,13 +45,14 @@ def detect(
     it (aetool.folds); of closed forms alone, not of networks. At most one of these chooses the
     threshold: threshold, a score; fpr, the share of ordinary records that may be flagged; fdr, the
     share of flagged records that may be ordinary; contamination, the share of these records; top,
-    how many. Shares are above 0 and below 1. calibration: ordinary records that the model has not
-    seen, by which p-values, fpr and fdr are exact; only with a model. all_rows: return the records
-    that are not flagged, too. append: columns of the data to return beside the scores ([]: all,
-    None: none, but of pictures that have names a column `file` of these). columns: of an archive,
-    score by these columns alone. device: where the model runs, auto, cpu, cuda or cuda:<n>. watch:
-    called with every batch and its scores. executor: what computes the scores, by a name that
-    aetool.engine knows, or an executor; the scores are the same whatever it is.
+    how many; None for those that are left out. Shares are above 0 and below 1. calibration:
+    ordinary records that the model has not seen, by which p-values, fpr and fdr are exact; only
+    with a model. all_rows: return the records that are not flagged, too. append: columns of the
+    data to return beside the scores ([]: all, None: none, but of pictures that have names a column
+    `file` of these). columns: of an archive, score by these columns alone. device: where the model
+    runs, auto, cpu, cuda or cuda:<n>. watch: called with every batch and its scores. executor: what
+    computes the scores, by a name that aetool.engine knows, or an executor; the scores are the same
+    whatever it is.
     """
     # five ways to say how many are flagged, of which Choice lets one be given
     choice = Choice(threshold, fpr, fdr, contamination, top)

@@ -104,15 +104,15 @@ def evaluate(
     threshold, and how many are rows, anomalies and flagged; with masks also those of
     judging.pixel_figures.
 
-    label: the column of a table that holds labels; pictures are labelled by their folders. normal:
-    the labels of ordinary records; of pictures, unless given, such folders as "good", see
-    labels.ordinary_in. Without a model one is learned from all rows, as `detect` does, by the
-    options `fit`; None: the defaults, without the column of labels. masks: a folder of pictures
-    that mark the defective pixels (aetool.data.masks), by which heat maps are judged, too.
-    ParamError for a table without label or normal, and where all records are ordinary or none is;
-    DataError for pictures none of which can be read; with masks also errors as of
-    judging.pixel_figures. device: where the model runs. executor: what computes, by a name that
-    aetool.engine knows, or an executor; None for this process.
+    label: the column of a table that holds labels; pictures are labelled by their folders: of these
+    None or "folder". normal: the labels of ordinary records; of pictures, unless given, such
+    folders as "good", see labels.ordinary_in. Without a model one is learned from all rows, as
+    `detect` does, by the options `fit`; None: the defaults, without the column of labels. masks: a
+    folder of pictures that mark the defective pixels (aetool.data.masks), by which heat maps are
+    judged, too; None: these are not judged. ParamError for a table without label or normal, and
+    where all records are ordinary or none is; DataError for pictures none of which can be read;
+    with masks also errors as of judging.pixel_figures. device: where the model runs. executor: what
+    computes, by a name that aetool.engine knows, or an executor; None for this process.
     """
     engines.check(executor)
     source = open_source(data, known_of(model))
@@ -145,7 +145,7 @@ def evaluate(
 
 def _without_label(source: Source, label: str | None) -> FitOptions:
     """Options to fit labelled data by the defaults, with the column `label` of a table kept out of
-    the model."""
+    the model; None of pictures."""
     # with a model nothing is fitted, and what it takes to fit is not loaded
     from aetool.fits.fitting import FitOptions
 
@@ -208,8 +208,8 @@ def _figures(scores: Float, truth: Truth, threshold: float) -> dict[str, float]:
 
 def _labels_of_pictures(source: ImageSource, label: str | None, numbers: Int) -> Texts:
     """The label of each picture, (pictures,): its first folder, as `labels.labels_of` finds it.
-    numbers: of the pictures, from 0. ParamError where label names anything but the folder, or where
-    the pictures have no names."""
+    numbers: of the pictures, from 0. label: None or "folder". ParamError where label names anything
+    but the folder, or where the pictures have no names."""
     if label not in (None, labels.FOLDER) or not source.names:
         raise ParamError(
             f"pictures are labelled by their folder: {option('--label')} folder "

@@ -248,7 +248,7 @@ def verify(
     that is neither; DataError if it cannot be read.
 
     model: the one that an archive needs, where it is not inside. max_output: the most bytes that an
-    archive may restore, as in `decompress`.
+    archive may restore, as in `decompress`; None: as many as are sensible.
     """
     if is_archive(path):
         with Archive(path, model, max_output=max_output) as archive:

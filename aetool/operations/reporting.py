@@ -43,8 +43,9 @@ def report(
     label, normal: the column of labels and the labels of ordinary records, for ROC and
     precision-recall curves; of pictures "folder" and the names of folders; ParamError for one
     without the other. threshold to device: as in `detect`. force: replace a page that is there.
-    Without a model one is learned from the data by the options `fit`; it does not see the column
-    label. DataError for a page that exists, unless force; other errors as of `detect`.
+    Without a model (None) one is learned from the data by the options `fit` (None: the defaults);
+    it does not see the column label. DataError for a page that exists, unless force; other errors
+    as of `detect`.
     """
     if bool(label) != bool(normal):
         raise ParamError(

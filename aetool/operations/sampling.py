@@ -535,9 +535,9 @@ def write_samples(
 
     Tables become a CSV or Parquet file; pictures a .npy file, a folder, or one PNG sheet (with
     `like`, each of its rows begins with the record that the others are near to). A PNG file of a
-    table with `grid` is a map of every column over the plane. ParamError for a PNG file of a table
-    without `grid`, otherwise errors as of `sample`; DataError for a file that exists, unless
-    options.force.
+    table with `grid` is a map of every column over the plane. options: None for the defaults.
+    ParamError for a PNG file of a table without `grid`, otherwise errors as of `sample`; DataError
+    for a file that exists, unless options.force.
     """
     options = options or SampleOptions()
     target = Path(path)

@@ -108,15 +108,16 @@ def similar(
     table without rows there are no neighbours.
 
     data: a table or pictures, or an archive that stores codes (by --lossy-only): its codes are
-    compared without decoding a record, and its own model is used. The distance of codes is
-    Euclidean; of discrete and of binary codes it is how many entries differ. Of neighbours at one
-    distance the earlier comes first; of binary codes first the nearer by Euclidean distance. Binary
-    codes of numbers are the signs of the code's principal components, rotated to lie near those
-    signs (iterative quantisation: Gong & Lazebnik 2011); neighbours are found by changing ever more
-    bits of the query's code (Salakhutdinov & Hinton 2009). ParamError without a model, for k below
-    1, for a row or column that is not there, and for binary codes of a model whose entries have
-    more than two levels; DataError for data without records, or of another kind than the model's,
-    and for pictures, data or query, none of which can be read; ArchiveError for a damaged archive.
+    compared without decoding a record, and its own model is used where `model` is None. options:
+    None for the defaults. The distance of codes is Euclidean; of discrete and of binary codes it is
+    how many entries differ. Of neighbours at one distance the earlier comes first; of binary codes
+    first the nearer by Euclidean distance. Binary codes of numbers are the signs of the code's
+    principal components, rotated to lie near those signs (iterative quantisation: Gong & Lazebnik
+    2011); neighbours are found by changing ever more bits of the query's code (Salakhutdinov &
+    Hinton 2009). ParamError without a model, for k below 1, for a row or column that is not there,
+    and for binary codes of a model whose entries have more than two levels; DataError for data
+    without records, or of another kind than the model's, and for pictures, data or query, none of
+    which can be read; ArchiveError for a damaged archive.
     """
     options = options or SearchOptions()
     if options.k < 1:

@@ -592,7 +592,7 @@ class _Collector:
 
     def _one_by_one(self, rows: Int) -> None:
         """Count the cells of these rows, (n,) positions in `cells`, each different text parsed
-        once, by itself: as gaps, dates, numbers or odd."""
+        once, by itself: as gaps, dates, numbers or odd, in the counts that DateEvidence has."""
         if not len(rows):
             return
         texts, index = different_texts(self.cells, rows)

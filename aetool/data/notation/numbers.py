@@ -427,8 +427,8 @@ class _Collector:
 
     def _plain(self, rows: Int, style: Style) -> Int:
         """Count the cells in these rows, (n,) positions in `cells`, that are plain numbers of this
-        style, or empty; returns the rows of all others, which are to be looked at in another style
-        or one by one."""
+        style, or empty, in the counts that NumberEvidence has; returns the rows of all others,
+        which are to be looked at in another style or one by one."""
         takes_all = len(rows) == len(self.cells)
         cells = self.cells if takes_all else self.cells.take(rows)
         scan = scanning.scan(cells, style)
@@ -469,9 +469,9 @@ class _Collector:
         count: int,
     ) -> None:
         """Count the numbers that a scan in this style classified by this form, a sum of
-        scanning.MARKED to SEVERAL. value: (n,), the numbers of all scanned cells, in which those of
-        the form are put right in place; has_form: (n,) bool, which cells these are; count: how
-        many."""
+        scanning.MARKED to SEVERAL, in the counts that NumberEvidence has. value: (n,), the numbers
+        of all scanned cells, in which those of the form are put right in place; has_form: (n,)
+        bool, which cells these are; count: how many."""
         manner = _manner_of_form(form, style)
         self.manners[manner] += count
         if form & PADDED:
@@ -488,8 +488,9 @@ class _Collector:
             self.small += int(is_small.sum())
 
     def _other(self, text: str, count: int) -> None:
-        """Count `count` cells with this text, read by itself, as a gap, infinity, a number or odd.
-        A number that can be read with either decimal mark is counted as that with a point."""
+        """Count `count` cells with this text, read by itself, as a gap, infinity, a number or odd,
+        in the counts that NumberEvidence has. A number that can be read with either decimal mark is
+        counted as that with a point."""
         if is_gap_word(text):
             self.gaps[text.strip()] += count
             return

@@ -216,9 +216,9 @@ def _target(
     and height.
 
     Pictures are resized to the size that the user asks for, a width alone keeping the usual shape.
-    Else, unless tiles are cut, they are resized where they differ in size, or are larger than so
-    many pictures may be: to the usual size or a smaller one of its shape, with sides that are
-    multiples of EIGHTH (8) where fewer than half have one size.
+    Else, unless tiles are cut, they are resized where they differ in size, or have more values than
+    each of so many pictures may have: to the usual size or a smaller one of its shape, with sides
+    that are multiples of EIGHTH (8) where fewer than half have one size.
     """
     ((usual, often),) = Counter(sizes).most_common(1)
     all_alike = often == len(sizes)
