@@ -14,6 +14,9 @@ demo: $(VENV)/.train
 
 # A worker of the suite has one core, and more threads than that only wait for each other; it begins
 # with half of the tests in a row, so that what a file's tests share is made once.
+# Images of containers often forbid Python to store what it has compiled; hundreds of tests start an
+# interpreter, and each would compile the program anew.
+unexport PYTHONDONTWRITEBYTECODE
 test: export OMP_NUM_THREADS = 1
 test: $(VENV)/.dev
 	$(MAKE) -j2 lint slim

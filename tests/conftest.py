@@ -57,6 +57,10 @@ def unhurried(handle: int, synced: Callable[[int], None] = os.fsync) -> None:
 
 os.fsync = unhurried
 
+# The hundreds of interpreters that tests start take what was compiled before from __pycache__. Where
+# images of containers forbid that, each would compile the whole program anew, for a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_collection_finish() -> None:
     """Python's collector of cycles is not to look again and again at what was imported and at six
