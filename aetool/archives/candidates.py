@@ -151,8 +151,8 @@ class Candidates:
 
     def bounded(self, error: float) -> Candidate | None:
         """Write several bounded archives of a table, and return the smallest one whose measured
-        error, by the yardstick, is at most `error`; None if there is none, or the table cannot be
-        bounded."""
+        error, by the yardstick, is at most `error`, a part of a standard deviation; None if there
+        is none, or the table cannot be bounded."""
         best = self.bounded_at(error, error)
         if best is None:
             return None
@@ -169,8 +169,9 @@ class Candidates:
 
     def bounded_at(self, aim: float, most: float) -> Candidate | None:
         """Write a bounded archive of a table whose bounds aim at the error `aim`, tightened until
-        its measured error is at most `most`; None if TRIES (4) archives were not enough for that,
-        or nothing can be bounded. The bounds of all columns aim at the same relative error."""
+        its measured error is at most `most`, both parts of a standard deviation; None if TRIES (4)
+        archives were not enough for that, or nothing can be bounded. The bounds of all columns aim
+        at the same relative error."""
         if not self.can_be_bounded:
             return None
         assert isinstance(self.yardstick, TableYardstick)
@@ -231,8 +232,8 @@ class Candidates:
 
     def bounded_once(self, error: float) -> Candidate | None:
         """Write one bounded archive of a table whose measured error, by the yardstick, is at most
-        `error`; None if there is none, or the table cannot be bounded. Takes a third of the time of
-        `bounded`."""
+        `error`, a part of a standard deviation; None if there is none, or the table cannot be
+        bounded. Takes a third of the time of `bounded`."""
         return self.bounded_at(error, error)
 
     @property
@@ -253,8 +254,9 @@ class Candidates:
 
     def judged(self, error: float) -> Candidate | None:
         """Estimate the size and error of the archive that `bounded_once` would write, by encoding
-        some pieces of a large source; nothing is written. None if the source has nothing to bound.
-        Errors as of `exact_job.job_of`. Only of tables."""
+        some pieces of a large source, at this error, a part of a standard deviation; nothing is
+        written. None if the source has nothing to bound. Errors as of `exact_job.job_of`. Only of
+        tables."""
         assert isinstance(self.yardstick, TableYardstick)
         bounds = self._in_archive(self.yardstick.bounds(error))
         if not bounds:
@@ -286,10 +288,10 @@ class Candidates:
         learned: bool = False,
         embed: bool | None = None,
     ) -> Candidate:
-        """Write the model's code of the source. error: the most that is allowed; None: as fine as
-        is of use. learned: whether the model was fitted to this source. embed: whether to put the
-        model into the archive, with decoder weights of 8 bits if the error allows these; None:
-        unless the options say no.
+        """Write the model's code of the source. error: the most that is allowed, as a part of a
+        standard deviation; None: as fine as is of use. learned: whether the model was fitted to
+        this source. embed: whether to put the model into the archive, with decoder weights of 8
+        bits if the error allows these; None: unless the options say no.
 
         To be called after `check`, whose errors it raises, too, but KeyError for a model without a
         decoder that is to be embedded. ParamError where the model cannot reach the error.
@@ -306,9 +308,10 @@ class Candidates:
 
     def _coded(self, model: Bundle, error: float | None, learned: bool, embed: bool) -> Candidate:
         """Write the model's code of the source, the model as it is. error: the most that is
-        allowed, None: as fine as is of use; learned: whether the model was fitted to this source;
-        embed: whether to put it into the archive. ParamError where it cannot reach the error, or
-        has no code; DataError for data of another kind than the model's."""
+        allowed, as a part of a standard deviation, None: as fine as is of use; learned: whether the
+        model was fitted to this source; embed: whether to put it into the archive. ParamError where
+        it cannot reach the error, or has no code; DataError for data of another kind than the
+        model's."""
         options = dataclasses.replace(
             self.options, lossy=True, lossy_only=True, target=error, embed=embed
         )

@@ -39,9 +39,9 @@ def write_chosen(
     folder: Path,
     learned: bool,
 ) -> dict[str, Json]:
-    """Write the archive that meets the error or bytes that the options ask for (one of both they
-    must) to a file, in place of what is there, and compare it with its source, unless it is a code;
-    returns its figures.
+    """Write the archive that meets the error or the bytes that the options ask for (they must ask
+    for one of the two) to a file, in place of what is there, and compare it with its source, unless
+    it is a code; returns its figures.
 
     model: whose code is tried, too; None: none is. learned: whether the model was fitted to this
     source. folder: where other archives may be written for a while. Added to the figures: taken
@@ -156,8 +156,8 @@ def _of_each_kind(
         return
 
     def code(error: float) -> Candidate | None:
-        """The archive of the model's code at this error; None if it cannot reach it, with the
-        reason added to `refused`."""
+        """The archive of the model's code at this error, a part of a standard deviation; None if it
+        cannot reach it, with the reason added to `refused`."""
         assert model is not None
         try:
             return candidates.code(model, error, learned)
@@ -236,9 +236,9 @@ def within(make: Maker, budget: int) -> Candidate | None:
     """Search for the archive of least error that takes at most `budget` bytes; where even the one
     at the error COARSEST takes more, that one; None if there is none at this error.
 
-    make: writes an archive of at most a given error. Bytes fall with the logarithm of the error,
-    nearly along a line: the next error to try is where a line through the two nearest archives, one
-    too large and one within, meets the budget.
+    make: writes an archive of at most a given error, a part of a standard deviation. Bytes fall
+    with the logarithm of the error, nearly along a line: the next error to try is where a line
+    through the two nearest archives, one too large and one within, meets the budget.
     """
     nearest = make(COARSEST)
     if nearest is None or nearest.size > budget:

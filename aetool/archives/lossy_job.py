@@ -266,11 +266,11 @@ class LossyJob:
                 self.ranges[column.name] = list(column.span)
 
     def _choose(self, sample: Records, target: float | None) -> lossy.Quantiser:
-        """Choose the quantiser that codes the sample in the fewest bytes at an error, as `judge`
-        computes it, of at most `target`; None: at the default fineness. A code of whole numbers,
-        and any code if there are no records, gets steps of 1, whatever the target. Sets
-        `not_carried`, the columns that the archive then stores exactly beside the code. ParamError
-        if `target` cannot be reached."""
+        """Choose the quantiser that codes the sample, records as `_survey` returns them, in the
+        fewest bytes at an error, as `judge` computes it, of at most `target`; None: at the default
+        fineness. A code of whole numbers, and any code if there are no records, gets steps of 1,
+        whatever the target. Sets `not_carried`, the columns that the archive then stores exactly
+        beside the code. ParamError if `target` cannot be reached."""
         self.not_carried = self.irregular
         has_whole_codes = "code_levels" in self.model.facts
         if not len(sample) or has_whole_codes:
@@ -319,7 +319,7 @@ class LossyJob:
             return self._decode(code, sample[: len(code)])
 
         def error(decoded: Array) -> float:
-            """The error of the decoded sample, as `judge` computes it."""
+            """The error of the decoded sample, in its shape, as `judge` computes it."""
             measured = _Errors()
             self._measure(measured, sample, decoded)
             return self.judge(self._summary(measured))

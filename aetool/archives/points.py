@@ -182,11 +182,11 @@ def _best(points: Sequence[Point], goal: Goal | None, embed: bool) -> Point | No
     smallest lossless one. embed: whether bytes of models count."""
 
     def by_error(point: Point) -> tuple[float, int]:
-        """The least error first, of equal ones the fewest bytes."""
+        """(error, bytes), to sort by: the least error first, of equal ones the fewest bytes."""
         return point.error, point.counted(embed)
 
     def by_bytes(point: Point) -> tuple[int, float]:
-        """The fewest bytes first, of as many the least error."""
+        """(bytes, error), to sort by: the fewest bytes first, of as many the least error."""
         return point.counted(embed), point.error
 
     budget = None

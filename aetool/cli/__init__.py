@@ -70,9 +70,9 @@ class Lazy(click.Group):
         ctx: click.Context,
         args: list[str],
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that a command line calls. For a word that is no command,
-        click.UsageError names the one that is spelt alike, or how to detect in a file of that name,
-        or all commands."""
+        """Find the command that a command line calls: (its name, the command, the words behind it).
+        For a word that is no command, click.UsageError names the one that is spelt alike, or how to
+        detect in a file of that name, or all commands."""
         word = args[0]
         if word in COMMANDS or word.startswith("-"):
             return super().resolve_command(ctx, args)

@@ -265,8 +265,8 @@ def _warn(model: Bundle | None) -> None:
 
 
 def _limit(text: str | None) -> float | None:
-    """--max-flagged as a number: a count such as 20 as it is, a percentage such as 5% as a share
-    below 1, also for 100 % and more; None for None. ParamError for any other text."""
+    """--max-flagged as a number: a count such as 20 as it is, a percentage such as 5% as a share,
+    0.05, which is below 1 even for 100 % and more; None for None. ParamError for any other text."""
     if text is None:
         return None
     if text.endswith("%"):

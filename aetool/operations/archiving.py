@@ -64,12 +64,13 @@ def compress(
     bytes of each kind. With a model that makes a lossless archive no smaller: unused, the reason.
     For a folder: left_out, the files that are not in the archive, and tables, how many tables lie
     in it, if there are two or more and no pictures. With options.flag: costliest, the records that
-    cost most as a Detection, or untold, why there are none. With options.max_error, and of a
-    folder with a goal of error or bytes: unbounded, lines on what a bound leaves exact, if
-    anything; with options.max_error, of a table changed and unchanged, the names of its columns,
-    and bounded_bytes, where all is exact since a bounded archive of so many bytes is no smaller.
-    With a goal of error or bytes: unread_pictures, the broken pictures that are stored as files.
-    With options.parts they are those of indexing.compress_folder.
+    cost most as a Detection, or untold, why there are none. With options.max_error, and of a folder
+    with a goal of error or bytes: unbounded, lines on what a bound leaves exact, if anything; with
+    options.max_error, of a table changed and unchanged, the names of its columns, and
+    bounded_bytes, where all is exact since a bounded archive of so many bytes is no smaller. With a
+    goal of error or bytes: unread_pictures, the broken pictures that are stored as files. Beside
+    these they hold what ExactJob.write, LossyJob.write, choosing.write_chosen or rivals.smallest
+    return; with options.parts they are those of indexing.compress_folder alone.
     """
     options = _checked(options or CompressOptions())
     if options.flag is not None and os.fspath(path) == "-":
@@ -371,12 +372,13 @@ def _chosen(
     model: Bundle | None,
     options: CompressOptions,
 ) -> dict[str, Json]:
-    """Write the smallest archive that meets the error or size asked for, and return its figures; a
-    model is fitted first where options.fit names a plugin and no model is given. data: as the user
-    gave them; source: the same, opened. model: None for none. ParamError where no archive meets the
-    goal, DataError for data that cannot be read as records, where that is needed, and for a file
-    that exists, unless options.force. DataError or ArchiveError where the comparison with the
-    source fails."""
+    """Write the smallest archive that meets the error or size asked for, and return its figures, as
+    of choosing.write_chosen, with unread, the reason, where it is exact since errors cannot be
+    measured; a model is fitted first where options.fit names a plugin and no model is given. data:
+    as the user gave them; source: the same, opened. model: None for none. ParamError where no
+    archive meets the goal, DataError for data that cannot be read as records, where that is needed,
+    and for a file that exists, unless options.force. DataError or ArchiveError where the comparison
+    with the source fails."""
     learned = False
     if model is None and options.fit is not None and options.fit.plugin is not None:
         model = fitting.on_the_spot(data, options.fit)

@@ -143,8 +143,9 @@ class _Job:
         self.rounds: int | None = None
 
     def _round(self, x: Records) -> Records:
-        """Encode and decode records x once: what the model makes of all their values, in the shape
-        and units of x; NaN where it expects a gap."""
+        """Encode and decode records x, (rows, columns), or pictures (rows, channels, height,
+        width), once: what the model makes of all their values, in the shape and units of x; NaN
+        where it expects a gap."""
         device = self.options.device
         encoder = self.model.session("encoder.onnx", device)
         z = encoder(x)["z"]
@@ -160,8 +161,9 @@ class _Job:
         gaps: Mask,
         blank: Records | np.uint8,
     ) -> Iterator[Records]:
-        """Fill the gaps of records x by the model, round after round without end; yields the
-        records, in the shape and units of x, after each round.
+        """Fill the gaps of records x, (rows, columns), or pictures (rows, channels, height, width)
+        uint8, by the model, round after round without end; yields the records, in the shape and
+        units of x, after each round.
 
         gaps: bool, True where a value is missing, in a shape that broadcasts to that of x. blank:
         what gaps hold before the first round, a number for each column or one gray level.
@@ -203,10 +205,11 @@ class _Job:
         hidden: Mask,
         blank: Records | np.uint8,
     ) -> int:
-        """How many rounds of filling, 1 .. ROUNDS (24), restore known values of the records x with
-        the least mean squared error. hidden: True at the values that are hidden, filled like gaps,
-        and compared with what they were; in a shape that broadcasts to that of x. blank: what they
-        hold before the first round, a number for each column or one gray level."""
+        """How many rounds of filling, 1 .. ROUNDS (24), restore known values of the records x,
+        (rows, columns) or (rows, channels, height, width), with the least mean squared error.
+        hidden: True at the values that are hidden, filled like gaps, and compared with what they
+        were; in a shape that broadcasts to that of x. blank: what they hold before the first round,
+        a number for each column or one gray level."""
         wanted = self._standard(x)
         laid = self._laid(hidden)
         errors = []
@@ -232,8 +235,8 @@ class _Job:
     def _measure(self, x: Records, y: Records, rows: int) -> None:
         """Add to the sums of this job how many records there are and, if there are clean records,
         the squared errors of damaged records x and of restored records y against the next batch of
-        these. x, y: in the shape of the records. rows: how many records these are. DataError if
-        there is no such batch, or it has another shape."""
+        these. x, y: (rows, columns), or pictures (rows, channels, height, width). rows: how many
+        records these are. DataError if there is no such batch, or it has another shape."""
         self.rows += rows
         if self.clean is None:
             return

@@ -109,7 +109,7 @@ def _facts_of_model(path: str | os.PathLike[str], model: Bundle) -> dict[str, Js
     plugin), params, data, shape, pictures (what is done to them first, if anything), latent, unit,
     threshold, exceeded_by, calibrated_on, context (if it is given rows before a row), sha256,
     graph_bytes, what the fit states, each with fit_ before it, lineage, scores_of_members and
-    columns."""
+    columns, each with read_as, how its cells are read, in words."""
     facts: dict[str, Json] = {
         "file": os.fspath(path),
         "model": model.plugin,

@@ -324,9 +324,9 @@ class Sampler:
         return runtime.Session(tail, where, "cpu", runtime.TABLE_BATCH)
 
     def _nothing(self, count: int) -> Records:
-        """`count` blank records from which drawing starts, in the shape of `draw`: what models do
-        not predict is drawn (dates evenly over their range) or as the user chose, everything else
-        missing; pictures are black."""
+        """`count` blank records from which drawing starts, (count, columns) float64 or (count,
+        channels, height, width) uint8: what models do not predict is drawn (dates evenly over their
+        range) or as the user chose, everything else missing; pictures are black."""
         schema = self.model.schema
         if schema is None:
             shape = self.spec.shape or ()
@@ -361,8 +361,8 @@ class Sampler:
             hold = hold.reshape(-1, 1, *self.spec.shape[1:])
 
         def again(x: Records) -> Records:
-            """Draw all features from x as the model reads it, always under the same noise; what
-            `hold` marks stays."""
+            """Draw all features from x, records in the shape that the model reads, as it reads
+            them, always under the same noise; what `hold` marks stays."""
             outputs = session(x)
             likely = _flat(outputs["likely"])
             logits = self._logits(likely)
@@ -380,8 +380,8 @@ class Sampler:
         gumbel: Float | None = None
 
         def again(z: Records) -> Records:
-            """Draw all numbers of the codes from z as the prior reads it, always under the same
-            noise; what `keep` marks stays."""
+            """Draw all numbers of the codes from z, (rows, latent), as the prior reads it, always
+            under the same noise; what `keep` marks stays."""
             nonlocal gumbel
             logits = session(z.astype(np.float32))["logits"]
             if gumbel is None:

@@ -333,8 +333,8 @@ class _Survey:
         return {"budget": self.options.budget}
 
     def _size_with(self, bundle: Bundle, error: float) -> int:
-        """The bytes of an archive that holds the model beside the code of the data at this error.
-        ParamError if the model cannot reach the error."""
+        """The bytes of an archive that holds the model beside the code of the data at this error, a
+        part of a standard deviation. ParamError if the model cannot reach the error."""
         return self.candidates.code(bundle, error, embed=True).size
 
     def _code(self, bundle: Bundle, error: float, embed: bool = False) -> Candidate | None:

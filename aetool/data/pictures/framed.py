@@ -226,9 +226,9 @@ class FramedSource(ImageSource):
 
     def sampled(self, most: int, seed: int) -> tuple[Pixels, Int]:
         """(a random sample of records, (n, channels, height, width) uint8, in order; (n,) int64,
-        their numbers, from 0). most: n at most; less where so many take more memory than a fit may,
-        and less by those that cannot be read. The same seed gives the same sample. Sets
-        has_sampled: whether any were left out by chance.
+        their numbers, from 0). most: how many at most; there are fewer where so many would take
+        more memory than a fit may, and none of those that cannot be read. The same seed gives the
+        same sample. Sets has_sampled: whether any were left out by chance.
 
         DataError where nothing can be read, or anything if strict.
         """
