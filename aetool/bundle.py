@@ -193,7 +193,9 @@ class Bundle:
         return table + "\n" + hypertext.table("columns", rows, ("column", "how it was read"))
 
     def _outline(self) -> dict[str, str]:
-        """A few facts about the model by name, as a notebook shows them for this object."""
+        """A few facts about the model as texts, by name, as a notebook shows them for this object:
+        plugin, of (which data), threshold, and, where there are any, the records fitted on and the
+        units of its code."""
         if self.shape is not None:
             channels, height, width = self.shape
             data = f"pictures of {width} x {height}, {channels} channel{'s' * (channels > 1)}"

@@ -56,14 +56,13 @@ class Member:
 
     data: kinds it is tried on, "table" or "image". seconds: it is tried where the time budget is at
     least this. fits: kinds of fits it is tried in: "plain"; "robust", if it withstands anomalies
-    among the rows; "context", if it gains by the rows before a row. It must be in all that are
-    asked for. withstands: in a robust fit it is given all rows, for the farthest sway it little.
-    in_bits: its score is -log2 p already, p being the part of ordinary records that are as odd, or
-    more than that part; it joins the others as it is. weight: how many members of weight 1 it
-    counts for. least, most: it is tried where a record has from `least` to `most` features, both
-    included; most 0: `least` or more.
-    words: True: it is tried on tables of which a column is a category; False: on all others; None:
-    on both.
+    among the rows; "context", if it gains by the rows before a row. A fit that asks for several of
+    these tries a member that has all of them. withstands: in a robust fit it is given all rows, for
+    the farthest sway it little. in_bits: its score is -log2 p already, p being the part of ordinary
+    records that are as odd, or more than that part; it joins the others as it is. weight: how many
+    members of weight 1 it counts for. least, most: it is tried where a record has from `least` to
+    `most` features, both included; most 0: `least` or more. words: True: it is tried on tables of
+    which a column is a category; False: on all others; None: on both.
     """
 
     model: str

@@ -116,7 +116,7 @@ def conformance(model: str | Model) -> Iterator[Case]:
     """Yield a Case for every check that the model must pass, those of tables before those of
     pictures. model: the name of an installed model, or a Model, which need not be installed.
 
-    Raises PluginError where its declaration cannot be used.
+    Raises PluginError where no such model is installed, or its declaration cannot be used.
     """
     declared = plugins.get_model(model) if isinstance(model, str) else model
     declarations.check_model(declared)

@@ -28,8 +28,9 @@ def traced(
 ) -> onnx.ModelProto:
     """Convert a torch module to an ONNX model with these inputs, by name, and these outputs.
 
-    inputs: an example of each, (rows, ...); the number of rows is left open. Raises torch's errors
-    where it cannot be converted; torch's own warnings and prints are suppressed.
+    module: is left in eval mode. inputs: an example of each, (rows, ...); the number of rows is
+    left open. outputs: the names of what it returns, in that order. Raises torch's errors where it
+    cannot be converted; torch's own warnings and prints are suppressed.
     """
     module.eval()
     buffer = io.BytesIO()
@@ -144,9 +145,9 @@ def _passes_where_needed() -> Iterator[None]:
 
 
 def in_known_operators(graph: fx.Graph, known: Collection[object]) -> bool:
-    """Replace operators of a captured graph that ONNX lacks by others, as torch itself would; True
-    if the graph then has none but `known` operators. If not, it still computes the same, and torch
-    has to do the rest."""
+    """Replace operators of a captured graph that ONNX lacks by others, in place, as torch itself
+    would; True if the graph then has none but `known` operators. If not, it still computes the
+    same, and torch has to do the rest."""
     # a list, as nodes are erased on the way
     for node in list(graph.nodes):
         replace = REPLACED.get(node.target)
@@ -174,8 +175,8 @@ def _become(node: fx.Node, target: Callable[..., object], *arguments: object) ->
 
 
 def _left_out(node: fx.Node) -> bool:
-    """Take what a node is given for its result; False if it is an output of the program, which is
-    known by the node's name."""
+    """Take a node out of its graph, and what it is given for its result; True. False, and nothing
+    changed, if the result is an output of the program, which is known by the node's name."""
     if any(user.op == "output" for user in node.users):
         return False
     node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
@@ -184,25 +185,27 @@ def _left_out(node: fx.Node) -> bool:
 
 
 def _erased(node: fx.Node) -> bool:
-    """Leave out a node that has no result."""
+    """Take a node that has no result out of its graph; True."""
     node.graph.erase_node(node)
     return True
 
 
 def _square(node: fx.Node) -> bool:
-    """square(x) as x to the power of 2."""
+    """Let a node that calls square(x) compute x to the power of 2; True."""
     return _become(node, aten.pow.Tensor_Scalar, node.args[0], 2)
 
 
 def _subtracted_from(node: fx.Node) -> bool:
-    """rsub(x, number) as number - x; False where x has a factor, too."""
+    """Let a node that calls rsub(x, number) compute number - x; False, and nothing changed, where x
+    has a factor, too."""
     if len(node.args) != 2 or node.kwargs:
         return False
     return _become(node, aten.sub.Tensor, node.args[1], node.args[0])
 
 
 def _converted(node: fx.Node) -> bool:
-    """A change of type and device, where the device stays; False where it does not."""
+    """Let a node that changes type and device change the type alone, or leave it out where that
+    stays; False where it cannot be left out, or the device changes."""
     before = node.args[0].meta["val"]  # type: ignore[union-attr]
     after = node.meta["val"]
     # graphs have no devices, and torch knows what to do with those
@@ -216,8 +219,9 @@ def _converted(node: fx.Node) -> bool:
 
 
 def _flattened(node: fx.Node) -> bool:
-    """flatten(x, ...) as a view of x, whose number of rows may be left open; False where another
-    size is open, too."""
+    """Let a node that calls flatten(x, ...) make a view of x, whose number of rows may be left
+    open, or leave it out where x is flat; False where it cannot be left out, or another size is
+    open, too."""
     before = node.args[0].meta["val"]  # type: ignore[union-attr]
     after = node.meta["val"]
     # one axis is flat already
@@ -229,13 +233,14 @@ def _flattened(node: fx.Node) -> bool:
 
 
 def _reshaped(node: fx.Node) -> bool:
-    """reshape(x, size) as a view of x."""
+    """Let a node that calls reshape(x, size) make a view of x, as of `_view`; True."""
     return _view(node, node.args[1])
 
 
 def _view(node: fx.Node, size: object) -> bool:
-    """A node that gives x another shape as a view of x, or of a copy where x does not lie in one
-    piece. size: of each axis, -1 for one that is left open."""
+    """Let a node that gives x another shape make a view of x, or of a copy where x does not lie in
+    one piece, for which a node is added before it; True. size: of each axis, -1 for one that is
+    left open."""
     x = node.args[0]
     value = x.meta["val"]  # type: ignore[union-attr]
     if not value.is_contiguous():
@@ -252,14 +257,15 @@ def _view(node: fx.Node, size: object) -> bool:
 
 
 def _transposed(node: fx.Node) -> bool:
-    """numpy's x.T as a permutation of axes."""
+    """Let a node that calls numpy's x.T permute the axes instead; True."""
     axes = list(reversed(range(node.meta["val"].dim())))
     return _become(node, aten.permute.default, node.args[0], axes)
 
 
 def _convolved_back(node: fx.Node) -> bool:
-    """conv_transpose2d(x, weight, bias, stride, padding, more, groups, dilation) as a convolution;
-    arguments at the end may be missing."""
+    """Let a node that calls conv_transpose2d(x, weight, bias, stride, padding, more, groups,
+    dilation) call the general convolution; arguments at the end may be missing. False, and nothing
+    changed, where any is given by name."""
     if node.kwargs:
         return False
     # torch's own defaults, from the bias on

@@ -140,7 +140,8 @@ class _Winsorised:
         self.scale[number] = max(spread, least, resolution)
 
     def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield the numbers of each batch, (rows, numbers) float32."""
+        """Yield the numbers of each batch, (rows, numbers) float32, in robust deviations from the
+        middle, cut at CUT (6); 0 where one is missing, or is the value that most rows have."""
         gated = self.spec.gate >= 0
         usual = self.usual.astype(np.float32)
         for batch in self.batches:

@@ -204,7 +204,8 @@ class JudgingModel(bundles.Bundle):
         one in 1,000 pixels of ordinary pictures.
 
         Pictures of several sizes, in tiles, give a list of maps, (H, W) each; no picture gives [].
-        pictures: as aetool.detect takes data. DataError for tables.
+        pictures: as aetool.detect takes data. DataError for tables, and any other AetoolError for
+        pictures that cannot be read.
         """
         return operations.maps_of(data_of("map", pictures, {}), self, device)
 
@@ -224,8 +225,8 @@ class JudgingModel(bundles.Bundle):
         is given context, a table of the rows before it and the record last. The columns are column,
         found (the value), expected (by the model), surprise (bits above the column's usual, in
         `unit`) and named (whether detect names it); attrs of the DataFrame hold score, p, threshold
-        and anomaly. DataError for pictures and for more than one row. device: where the model runs,
-        as in aetool.fit.
+        and anomaly. DataError for pictures, for more than one row, and for a row that the model
+        does not take. device: where the model runs, as in aetool.fit.
         """
         record = data_of("explain", operations.as_record(row), {})
         return operations.explain(record, self, device).frame()

@@ -219,8 +219,9 @@ class Category(Modelled):
         return np.arange(count, dtype=np.float64)
 
     def remark(self) -> str:
-        """That there are words which are not listed, and where most cells hold one how to leave the
-        column out, which hardly repeats itself and hides what is odd elsewhere; or ""."""
+        """A remark that there are words which are not listed, and where most cells hold one how to
+        leave the column out, which hardly repeats itself and hides what is odd elsewhere; "" if all
+        are listed."""
         if not self.more:
             return ""
         words = f"more than {MAX_LEVELS} levels; the rest is `other`"

@@ -141,7 +141,8 @@ class Date(Modelled):
 
     @property
     def far_out(self) -> Reach | None:
-        """`reach`: the range outside of which moments are surprising."""
+        """`reach`: the range outside of which moments are surprising; None where too few were
+        seen."""
         return self.reach
 
     @property
@@ -267,8 +268,8 @@ class Date(Modelled):
         return f"dates, {self.notation.show(self.low)} to {self.notation.show(self.high)}"
 
     def remark(self) -> str:
-        """That the order of day and month is a guess, with the option that says otherwise; "" if it
-        is none."""
+        """A remark that the order of day and month is a guess, with the option that says otherwise;
+        "" if it is none."""
         if not self.notation.ambiguous:
             return ""
         taken = _first_order(self.notation)

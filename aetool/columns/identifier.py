@@ -51,7 +51,7 @@ class Identifier(Column):
         return None
 
     def check(self) -> None:
-        """As of Column.check."""
+        """Raise ValueError as `Column.check` does; also where numbers_rows is no bool."""
         super().check()
         self._refuse_unless(isinstance(self.numbers_rows, bool))
 

@@ -85,7 +85,7 @@ class Reach:
 
     def check(self) -> None:
         """Raise ValueError for fields that `of` could not have computed: of a wrong type, not
-        finite, last before first, or a tail not above 0."""
+        finite, last before first, a tail not above 0, or `beyond` below 0."""
         stored = (self.first, self.last, self.before, self.after)
         # by the type itself, as True is an int, too
         are_numbers = all(type(value) in (int, float) for value in stored)

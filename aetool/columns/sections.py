@@ -182,13 +182,16 @@ class GapFlags(Section):
         return len(self.places)
 
     def lay(self, records: Float, out: Features) -> None:
-        """As `Section.lay`: 1 where a value is missing."""
+        """Write a flag for each column with gaps into `out`, (rows, width), in place: 1 where the
+        value is missing, else 0. records: (rows, columns) in user units."""
         for feature, place in enumerate(self.places):
             values = records[:, place]
             out[:, feature] = np.isnan(values)
 
     def write(self, graph: Graph, records: str) -> list[str]:
-        """As `Section.write`: one array, (B, width)."""
+        """Add to a graph a flag for each column with gaps, 1 where the value is missing, else 0;
+        returns the name of the one array, (B, width) float32, as `Section.write`. records: the name
+        of (B, columns) float64."""
         table = graph.exact_term(records)
         values = table.columns(self.places)
         flags = values.is_nan().single()
@@ -271,8 +274,9 @@ class OneHot(Section):
         return sum(block.width for block in self.blocks)
 
     def lay(self, records: Float, out: Features) -> None:
-        """Write a 1 in each block of `out`, (rows, width), all zeros before, in place. records:
-        (rows, columns) in user units."""
+        """Write a 1 in each block of `out`, (rows, width), all zeros before, in place: at the
+        word's level, behind the levels for any other word, and last for a gap. records: (rows,
+        columns) in user units."""
         rows = np.arange(len(records))
         first = 0
         for block in self.blocks:

@@ -18,7 +18,8 @@ class Text(Column):
 
     @classmethod
     def infer(cls, summary: Summary, asked: bool) -> Self | None:
-        """The column, whatever its values are: text is what fits no other kind."""
+        """The column of text, never None, whatever its values are: text is what fits no other
+        kind."""
         return cls(summary.name, summary.dtype)
 
     def understood(self) -> str:

@@ -117,7 +117,8 @@ class _Rewritten(io.RawIOBase):
         return True
 
     def readinto(self, target: WriteableBuffer) -> int:
-        """Fill target with the next bytes of UTF-8, and return how many they are; 0 at the end."""
+        """Fill target with the next bytes of UTF-8, and return how many they are; 0 at the end. The
+        errors of `_rewritten`."""
         if not self.left:
             self.left = next(self.pieces, b"")
         room = memoryview(target).cast("B")

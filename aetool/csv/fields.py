@@ -490,7 +490,8 @@ def _behind_quotes(text: bytes, at: int) -> tuple[int, int]:
 
 def _with_ends(cut: Fields) -> Fields:
     """A copy of these fields in which `ends` is the line end that all records but the last have; ""
-    if they differ, or any of these records has blank lines behind it."""
+    if they differ, or any of these records has blank lines behind it. Of a single record it is its
+    own."""
     start, stop = cut.tails()
     spans = list(zip(start.tolist(), stop.tolist(), strict=True))
     # the last record of several may have no line end

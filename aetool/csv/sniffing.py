@@ -84,7 +84,7 @@ class Beginning:
     in it."""
 
     def __init__(self, text: str) -> None:
-        """Find where the first lines begin."""
+        """Keep the text, and find where its first lines begin."""
         self.text = text
         self.starts = [0]
         for end in LINE_END.finditer(text):

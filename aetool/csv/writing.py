@@ -121,8 +121,9 @@ def _spaced_lines(rows: Iterable[Sequence[str]], rule: Rule) -> list[str]:
 
 
 def quoted(value: str, rule: Rule) -> str:
-    """The value as a field of text, in quotes if it has a quote, a delimiter or a line end in it,
-    or begins with a blank that the rule would skip."""
+    """The value as a field of text: in quotes, its own quotes doubled, if it has a quote, a
+    delimiter or a line end in it, or begins with a blank that the rule would skip; else as it
+    is."""
     special = (*SPECIAL, rule.delimiter)
     is_special = any(character in value for character in special)
     # a blank at its begin would be skipped

@@ -340,7 +340,8 @@ class Calibration:
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Calibration:
         """The calibration that to_json wrote; BundleError if its values contradict each other or
-        are out of range (see `_check`), KeyError if one is missing."""
+        are out of range (see `_check`), KeyError if one is missing, TypeError or ValueError for
+        what is no number."""
         tail_values = data.get("tail")
         # models of earlier versions store no tail
         tail = Tail(*map(float, tail_values)) if tail_values else _tail_of_kept(data)

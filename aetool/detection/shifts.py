@@ -268,8 +268,8 @@ class Tally:
         return ""
 
     def _fault_of_no_values(self, place: int) -> str:
-        """The fault of a column that has no value in any new record; empty if there are fewer than
-        20 records, and all are gaps. place: the index of the column."""
+        """The fault of a column that has no value in any new record; empty if all of its cells are
+        gaps, and there are fewer than 20. place: the index of the column."""
         if self.gaps[place] < self.rows:
             return "every cell is a gap or unreadable"
         # a gap or two of a column that has some are none

@@ -69,15 +69,15 @@ class FitOptions:
 
     plugin: the name of an installed model, or a declaration; None for the default. params: its
     parameters by name. epochs, batch_size: of a network, None for its defaults. all_rows: fit all
-    rows, and not a random sample of 200,000 where there are more. device: where graphs and networks
-    run. types: column to kind; na: words that mean a gap, beside the usual ones; drop / keep:
-    columns; label and normal: the column kept out of the model, and its values that are fitted
-    (empty: all). condition: columns that records are judged by, and that are not judged themselves:
-    models see them, and score all else given them. max_time in seconds, None for no limit but that
-    of a joint model. codec: learn also what archives of many small files share, for `compress -m`,
-    from one file of text or several, or from pictures; max_error: for this bound (see
-    CompressOptions) beside lossless ones; students: with small exact networks that predict columns,
-    which takes a second for each.
+    rows, and not a random sample of 200,000 where there are more. seed: of every random number.
+    device: where graphs and networks run. types: column to kind; na: words that mean a gap, beside
+    the usual ones; drop / keep: columns; label and normal: the column kept out of the model, and
+    its values that are fitted (empty: all). condition: columns that records are judged by, and that
+    are not judged themselves: models see them, and score all else given them. max_time in seconds,
+    None for no limit but that of a joint model. codec: learn also what archives of many small files
+    share, for `compress -m`, from one file of text or several, or from pictures; max_error: for
+    this bound (see CompressOptions) beside lossless ones; students: with small exact networks that
+    predict columns, which takes a second for each.
 
     context: give the model this many rows before each, of the same group (the rows that have one
     value in the column `group`; "" for one group), in the order of the column `order` ("": as they
@@ -263,8 +263,8 @@ def _refuse_unlearnable(source: Source, options: FitOptions) -> None:
 
 
 def _with_codec(bundle: Bundle, source: Source, options: FitOptions) -> Bundle:
-    """A copy of the bundle to which an archive codec is added that was learned from the source:
-    see learning.with_codec, and of pictures picture_learning.with_pictures."""
+    """A copy of the bundle to which an archive codec is added that was learned from the source: see
+    learning.with_codec, whose ParamError passes, and of pictures picture_learning.with_pictures."""
     if isinstance(source, ImageSource):
         from aetool.fits import picture_learning
 
@@ -323,7 +323,8 @@ def fitted(
     damaged: the user's damaged copies of the rows, for a model of pairs. samples: whether `sample`
     must be able to draw from a closed form. checkpoint: a file in which the training of a network
     is saved, and from which it goes on; None: none. PluginError where the model's class fails its
-    dry run, or a score is not finite; DataError if the training diverges.
+    dry run, or a score is not finite; DataError if the training diverges, and what the model's own
+    `fit` raises; ParamError for a device that is not there.
     """
     net = plugins.resolve(model.net)
     rehearsal.rehearse(model, net, params, prepared.spec)

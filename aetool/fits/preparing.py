@@ -136,7 +136,7 @@ def paired(source: Source, options: FitOptions) -> tuple[Prepared, Features]:
 
 def learns_from_labels(model: Model) -> bool:
     """Whether the loss of a model's network has an argument `labels`, which says which records are
-    known anomalies."""
+    known anomalies. PluginError as of plugins.resolve."""
     # the class itself says it, by the arguments of its loss
     net = plugins.resolve(model.net) if model.net else None
     # what is no network is refused later, with a reason

@@ -324,7 +324,8 @@ class Arithmetic:
         return product, self._number(error)
 
     def _split(self, a: Term) -> tuple[Term, Term]:
-        """A float32 as the sum of two numbers of twelve bits each, whose products are exact."""
+        """(high, low): a float32 as the sum of two numbers of twelve bits each, whose products are
+        exact."""
         # the product with 2^12 + 1 loses the lower bits in rounding
         factor = self.zero.constant(SPLIT)
         product = a * factor

@@ -10,7 +10,7 @@ CHOICES = frozenset({"ArgMax", "ArgMin", "TopK"})  # operators that say which nu
 
 def wide_kinds(model: onnx.ModelProto) -> frozenset[str]:
     """The kinds of operators of a graph, such as "Add", that take or give float64; empty if none
-    does."""
+    does. The errors of `element_types`."""
     kinds = element_types(model)
     wide = set()
     for node in model.graph.node:

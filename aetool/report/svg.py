@@ -205,9 +205,9 @@ def short(value: Number) -> str:
 
 
 def ticks(lowest: float, highest: float, most: int = 6) -> list[float]:
-    """Round numbers, multiples of 1, 2 or 5 times a power of 10, from lowest to highest, both
-    included, about `most` of them, at equal distances. [lowest] if highest is not above it; [] if
-    an end is not finite, [lowest] if only highest is not."""
+    """Round numbers, multiples of 1, 2 or 5 times a power of 10, from lowest to highest, these two
+    only if they are round, about `most` of them, rising, at equal distances. [lowest] if highest is
+    not above it; [] if an end is not finite, [lowest] if only highest is not."""
     if not math.isfinite(highest - lowest) or highest <= lowest:
         return [lowest] if math.isfinite(lowest) else []
     rough_step = (highest - lowest) / most

@@ -178,7 +178,7 @@ class Watcher:
     def findings(self, detection: Detection) -> Findings:
         """The findings for a page: what `batch` gathered of flagged records, and what the detection
         says of all. The detection must be by a model, with a trace; KeyError if one of the records
-        to show is not in it."""
+        to show is not in it, ParamError as of `_curves`."""
         self._shorten()
         with_model = detection.held_out is not None
         trace = detection.trace
@@ -426,7 +426,7 @@ class Page:
 
     def write(self, detection: Detection) -> None:
         """Write the HTML page of what the watcher gathered, and of what detect returned, to the
-        file. Called once."""
+        file. Called once. Raises as of Watcher.findings."""
         if detection.ledger is not None:
             told = of_archive(self.watcher.name, detection, self.watcher.most)
         else:

@@ -150,8 +150,9 @@ class Detection:
         return f"{flagged}: {wanted}{rare}{rest}"
 
     def _highest_flagged(self) -> str:
-        """What the flagged records are, where the highest scores of all are flagged, at least one,
-        with the lowest score and the highest p-value among them."""
+        """A phrase for the verdict, such as "the 5 highest scores, down to 3.2 bits, p 0.01": how
+        many are flagged, at least one, and the lowest score and the highest p-value among these.
+        For a detection that flags the highest scores of all."""
         of_flagged = self.score[self.anomaly]
         least = f"{of_flagged.min():.4g} {self.unit}"
         most = f"p {self.p[self.anomaly].max():.2g}"
@@ -186,9 +187,9 @@ class Detection:
         return said
 
     def _few_in_words(self) -> str:
-        """That the records by which the threshold was chosen are few for its rate, and, where any
-        is flagged, how small p can be, which is a rank among them; empty where they are enough to
-        tell that rate by ranks, and where the threshold was not chosen by a rate."""
+        """A remark that the records by which the threshold was chosen are few for its rate, and,
+        where any is flagged, how small p can be, which is a rank among them. Empty where they are
+        enough to tell that rate by ranks, and where the threshold was not chosen by a rate."""
         rows = self.calibrated_on
         if not self.rate or not rows or self.rate * (rows + 1) >= 1:
             return ""

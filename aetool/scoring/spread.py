@@ -77,7 +77,7 @@ class Worker:
 
     def _encoded(self, piece: pieces.Piece, left: LeftOut) -> Iterator[Laid]:
         """Read the records of a piece as graph inputs, batch by batch, without rows before them.
-        left: gets what reading left out."""
+        left: gets what reading left out. DataError as of Schema.encode."""
         assert self.schema is not None
         first = piece.first
         for table in piece.tables(left):

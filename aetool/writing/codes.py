@@ -16,7 +16,8 @@ CSV = {"format": "csv", **Dialect().to_json()}
 
 def encoder_of(model: Bundle, device: str) -> runtime.Session:
     """The runtime session of a model's encoder, whose output "z" is the code, (rows, latent)
-    float32; ParamError for a model without one. device: auto, cpu, cuda or cuda:<n>."""
+    float32; ParamError for a model without one, and for a device that is not there; BundleError if
+    it cannot run. device: auto, cpu, cuda or cuda:<n>."""
     if "encoder.onnx" not in model.graphs:
         if model.spec.given:
             raise ParamError(

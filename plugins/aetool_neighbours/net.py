@@ -48,13 +48,13 @@ class Neighbours(Solution):
     features (seen, but not scored) 0. usual: (k,) bool: a record at the very place of a row is
     compared with the next nearest, for it may be that row itself, unless the row is usual, which
     many others equal. measures: what records compare by; rarities: how rare by each measure a
-    distance is, of which the root is taken whose degree the measure's `root` says. A root, for
-    distances have heavy tails: few rows of a kind of their own lie farther apart, and are no rarer
-    than they are few.
+    distance is, of which the root is taken whose degree the measure's `root` says. halves: the same
+    by halves of the columns, each counting like a measure. A root, for distances have heavy tails:
+    few rows of a kind of their own lie farther apart, and are no rarer than they are few.
 
-    Score: how rare the distances to the nearest rows are, in bits: the mean over the measures. It
-    falls on the columns by what they add to the squared distances. report: figures for `aetool
-    info`.
+    Score: how rare the distances to the nearest rows are, in bits: the mean over the measures and
+    the halves. It falls on the columns by what they add to the squared distances. report: figures
+    for `aetool info`.
     """
 
     rows: Float

@@ -13,7 +13,8 @@ CANDIDATES = 2  # rows that are looked for: the nearest may be the record itself
 
 
 def places_for(rows: int) -> int:
-    """How many places a table has for this many rows: where they are many, whole blocks."""
+    """How many places a table has for this many rows: as many, or above FEW_ROWS rounded up to
+    whole blocks."""
     if rows <= FEW_ROWS:
         return rows
     missing = -rows % BLOCK

@@ -316,7 +316,8 @@ class Columns:
     features, which is subtracted; None for none."""
 
     def __init__(self, batches: Batches, index: Int, lean: Float | None = None) -> None:
-        """batches: of all features; index and lean as of the class."""
+        """Keep what the features are taken from, and which. batches: of all features, (rows,
+        features) each; index and lean as of the class."""
         self.batches = batches
         self.index = index
         self.lean = lean

@@ -26,7 +26,8 @@ class CodePrior(nn.Module):
     arXiv:1502.03509)."""
 
     def __init__(self, latent: int) -> None:
-        """latent: how many units a code has."""
+        """Make the masked layers that predict each unit from those before it, with random weights.
+        latent: how many units a code has."""
         super().__init__()
         self.latent = latent
         order = torch.arange(latent)

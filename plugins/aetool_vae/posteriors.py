@@ -32,7 +32,8 @@ class Diagonal(nn.Module):
     sigmas. params: not read here; subclasses read their own."""
 
     def __init__(self, latent: int, params: object) -> None:
-        """latent: how many units a code has; params: not read here."""
+        """Set the size of the encoder's output, two numbers for each unit. latent: how many units a
+        code has; params: not read here."""
         super().__init__()
         self.latent = latent
         self.size = 2 * latent
@@ -97,7 +98,8 @@ class Full(Diagonal):
     place: Tensor
 
     def __init__(self, latent: int, params: object) -> None:
-        """latent: how many units a code has; params: not read."""
+        """Make the table that lays the entries below the diagonal out as a matrix. latent: how many
+        units a code has; params: not read."""
         super().__init__(latent, params)
         row, column = torch.tril_indices(latent, latent, -1)
         entries = len(row)
@@ -128,7 +130,9 @@ class Full(Diagonal):
         return z + correlated, log_q
 
     def kl(self, h: Tensor) -> Tensor | None:
-        """As `Diagonal.kl`: of each unit also what its correlation with others adds."""
+        """The divergence from N(0, I) by unit, (batch, latent), in nats, never None: as of
+        `Diagonal.kl`, and of each unit also what its correlation with others adds. h: the encoder's
+        output, (batch, size)."""
         kl_of_diagonal = super().kl(h)
         assert kl_of_diagonal is not None
         square = self.factor(h).square()
@@ -147,7 +151,8 @@ class Flow(Diagonal):
     backwards: Tensor
 
     def __init__(self, latent: int, params: object) -> None:
-        """latent: how many units a code has; params.flow: how many transformations there are."""
+        """Make the layers of the transformations, with random weights. latent: how many units a
+        code has; params.flow: how many transformations there are."""
         super().__init__(latent, params)
         self.size = 2 * latent + CONTEXT
         steps = range(params.flow)  # type: ignore[attr-defined]
