@@ -84,7 +84,8 @@ class ExactJob:
         `content`); returns the archive's figures by name: "fidelity", "rows", "archive_bytes",
         "source_bytes", and "errors", "exact", "stored_exactly" (of a folder), "shared" and "kept"
         where there are such. `compare` is still to be called. ArchiveError where a bound could not
-        be kept, or a check of an item fails."""
+        be kept, or a check of an item fails; NoRoomError where a temporary file cannot be
+        written."""
         figures = self._write(file)
         # columns can be read by themselves: that is worth a few bytes
         size = int(figures["archive_bytes"]) - LEAST_GAIN
@@ -460,7 +461,7 @@ def can_be_bounded(source: Opened) -> bool:
 def names_of(source: Any) -> list[str]:
     """The names of a table's columns as its lossless archive has them, different for typed columns
     and arrays, as they stand in the header for text. source: a table, as for detection or as
-    `opened` returns it."""
+    `opened` returns it. UnsuitedError for an array of a type that cannot be stored."""
     source = opening.of_source(source)
     if isinstance(source, sources.CsvSource):
         _, names = source_texts.header_of(source)
@@ -475,7 +476,8 @@ def names_of(source: Any) -> list[str]:
 
 def _seen_by_others(source: Opened, path: Path) -> FileAt | None:
     """Where workers can read the source's file, at `path`, themselves; None if what is read here is
-    not the file's bytes as they are (a spooled or compressed file, another encoding)."""
+    not the file's bytes as they are (a spooled or compressed file, another encoding). OSError if
+    the file is gone."""
     spooled = source.place is not None and source.place.spool is not None
     dialect = getattr(source, "dialect", None)
     in_utf8 = dialect is None or dialect.encoding == encodings.UTF8
@@ -618,7 +620,7 @@ def _origin(source: sources.CsvSource, layout: Layout) -> TextOrigin:
         yield from behind_the_head
 
     def stream() -> BinaryIO:
-        """The source's bytes, uncompressed."""
+        """The source's bytes, uncompressed. DataError if the file cannot be opened."""
         return streams.open_stream(source.path)
 
     return TextOrigin(pieces, stream, layout, source.dialect.encoding)

@@ -81,11 +81,12 @@ def compress_folder(
     path: str | os.PathLike[str],
     options: CompressOptions,
 ) -> Figures:
-    """Write an archive of each table of a folder, in a folder beside `path`, and then at `path` an
-    index of them; returns its figures, as `index` does, with "source_bytes", of the tables, and
-    "left_out", the paths, from the folder, of what is stored in no part. data: the folder's path.
-    ParamError for what is no folder, or one without tables; DataError if there is something at
-    `path`, or where that folder is to be (unless options.force), or a table cannot be a part.
+    """Write an archive of each table of a folder, in a folder beside `path`, which is called as
+    that with .parts behind, and then at `path` an index of them; returns its figures, as `index`
+    does, with "source_bytes", of the tables, and "left_out", the paths, from the folder, of what is
+    stored in no part. data: the folder's path. ParamError for what is no folder, or one without
+    tables; DataError if there is something at `path`, or where that folder is to be (unless
+    options.force), or a table cannot be a part.
 
     The workers of the engine write the archives themselves, and so must see that folder.
     """

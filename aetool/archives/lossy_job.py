@@ -270,7 +270,7 @@ class LossyJob:
         fewest bytes at an error, as `judge` computes it, of at most `target`; None: at the default
         fineness. A code of whole numbers, and any code if there are no records, gets steps of 1,
         whatever the target. Sets `not_carried`, the columns that the archive then stores exactly
-        beside the code. ParamError if `target` cannot be reached."""
+        beside the code. ParamError if `target` cannot be reached. DataError as of `_rmse`."""
         self.not_carried = self.irregular
         has_whole_codes = "code_levels" in self.model.facts
         if not len(sample) or has_whole_codes:
@@ -319,7 +319,8 @@ class LossyJob:
             return self._decode(code, sample[: len(code)])
 
         def error(decoded: Array) -> float:
-            """The error of the decoded sample, in its shape, as `judge` computes it."""
+            """The error of the decoded sample, in its shape, as `judge` computes it. DataError as
+            of `_rmse`."""
             measured = _Errors()
             self._measure(measured, sample, decoded)
             return self.judge(self._summary(measured))
@@ -426,9 +427,8 @@ class LossyJob:
     def _measure(self, measured: _Errors, x: Array, decoded: Array) -> None:
         """Add the errors of these records to `measured`, in place: of numbers and pixels their
         difference, in the units of the data, of other cells, also of numbers that only one of both
-        has, how many are wrong. x: the
-        source's records, (n, columns) or (n, channels, height, width); decoded: those restored, in
-        the same shape."""
+        has, how many are wrong. x: the records of the source, (n, columns) or (n, channels, height,
+        width); decoded: those restored, in the same shape."""
         measured.rows += len(x)
         if self.model.schema is None:
             difference = x.astype(np.float64) - decoded
@@ -606,7 +606,7 @@ class LossyJob:
     def _embed(self) -> bool:
         """Whether the archive shall hold the model's decoder: as options.embed asks, else where it
         was learned for this source, or its bundle takes at most EMBED_SHARE (5 %) of the source's
-        bytes."""
+        bytes. OSError if the source's file is gone."""
         if self.options.embed is not None:
             return self.options.embed
         if self.learned:

@@ -252,7 +252,7 @@ def _exact_labels(
 ) -> Iterator[str]:
     """Yield a line that names the arrays of labels, which are not bounded, if there are any and all
     numbers were to be. wanted: the bounds that were asked for, by column, "" for all others;
-    errors: the archive's, by column label."""
+    errors: the archive's, by column label. UnsuitedError as of `labels_of_arrays`."""
     if "" not in wanted:
         return
     # an array that was named has a bound, and so an error

@@ -136,8 +136,8 @@ class TableYardstick:
         other columns of numbers. Never less than over columns of numbers alone. 0 if nothing was
         lost.
 
-        of_numbers: by column what its numbers lost, in variances; of_others: what other columns
-        lost.
+        of_numbers: by column what its numbers lost, in variances; of_others: what each other column
+        lost, the part of its cells that is wrong over the part that is wrong by chance.
         """
         losses_of_numbers = {name: loss for name, loss in of_numbers.items() if loss > 0}
         losses_of_others = [loss for loss in of_others if loss > 0]

@@ -112,8 +112,8 @@ class ChainSource(TableSource):
         where: str,
     ) -> Table:
         """A batch of one table with its columns in the order of `names`, each as of `_of_one_kind`;
-        DataError if it has other columns. row: the number, from 0, of its first record
-        among those of all tables; where: the table's name, for messages."""
+        DataError if it has other columns. row: the number, from 0, of its first record among those
+        of all tables; where: the table's name, for messages."""
         missing = [name for name in names if name not in table.names]
         more = [name for name in table.names if name not in names]
         first = self.sources[0].name

@@ -108,7 +108,7 @@ class ImageSource:
 
     def decoded(self, record: int) -> Decoded:
         """Read picture number `record`, from 0; UnreadableError if it cannot be read, IndexError if
-        there are not so many."""
+        there are not so many; DataError as of `pictures`."""
         for place, picture in enumerate(self.pictures()):
             if place == record:
                 return _readable(picture)
@@ -531,7 +531,7 @@ def plain_picture(path: Path) -> PlainPicture | None:
 
 def _is_plain(picture: Image.Image, path: Path) -> bool:
     """Whether an open picture's header, and the chunks of a PNG, say that its pixels, and a
-    palette, are all there is to restore. path: of its file."""
+    palette, are all there is to restore. path: of its file; OSError if that cannot be opened."""
     has_palette = picture.mode == "P"
     if picture.mode not in PLAIN.get(picture.format or "", ()):
         return False
@@ -577,7 +577,7 @@ def _is_written_so(picture: Image.Image, pixels: Pixels | Deep, path: Path) -> b
 
 def _is_deeper(mode: str, path: Path) -> bool:
     """Whether a PNG has values of 16 bits, of which Pillow reads only the upper 8. mode: of the
-    picture, as Pillow calls it; path: of its file."""
+    picture, as Pillow calls it; path: of its file; OSError if that cannot be opened."""
     if mode == "I;16":
         return False
     return decoding.depth_of_png(path) > decoding.BYTE

@@ -206,7 +206,7 @@ def _of_parquet(source: ArrowFileSource, finer: int) -> Iterator[ParquetPiece]:
 
 def _is_plain(source: CsvSource) -> bool:
     """Whether the file is uncompressed UTF-8, by what the user says, else by what was detected, so
-    that its bytes are those of the text."""
+    that its bytes are those of the text. OSError if it cannot be opened."""
     encoding = source.dialect.read_as or source.dialect.encoding
     return encoding == encodings.UTF8 and is_uncompressed(source.path)
 

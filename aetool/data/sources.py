@@ -185,7 +185,7 @@ def _open_path(path: str | os.PathLike[str], reading: Reading, model_reading: Re
     """Open what a path names: a file, a folder, all files of a pattern or of an address, as one
     source, or with "::" a part of a file. reading: the user's settings of how text is written;
     model_reading: those of a model's table. DataError if there is nothing, or it cannot be read,
-    ParamError for a text that is not as the user says."""
+    ParamError for a text that is not as the user says; OSError as of `places_of`."""
     inside = inside_of(path)
     if inside is not None:
         return open_inside(*inside)

@@ -334,7 +334,8 @@ def _write_parquet(
 ) -> None:
     """Write batches of columns, by name, to a file as Parquet, each as a group of rows, compressed
     by ZSTD; without batches nothing is written. dtypes: Arrow's names of the source's types, by
-    column. DataError for a text that is no value of its column's type."""
+    column. DataError for a text that is no value of its column's type, and other errors as of
+    `arrow_table`."""
     import pyarrow.parquet as pq
 
     writer = None
@@ -358,7 +359,8 @@ def _write_arrow(
 ) -> None:
     """Write batches of columns, by name, to a file in Arrow's format, or as a stream of it, not
     compressed; without batches nothing is written. dtypes: Arrow's names of the source's types, by
-    column. DataError for a text that is no value of its column's type."""
+    column. DataError for a text that is no value of its column's type, and other errors as of
+    `arrow_table`."""
     from pyarrow import ipc
 
     begin = ipc.new_stream if as_stream else ipc.new_file

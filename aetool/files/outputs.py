@@ -307,7 +307,7 @@ def _remove_strays(target: Path) -> None:
 def _name(handle: int, target: Path, folder: int | None, force: bool) -> None:
     """Give a nameless file the name of target. handle: of the file; folder: of target's folder, or
     None for the current one. FileExistsError if another file has the name, unless force: then that
-    is replaced."""
+    is replaced; OSError for any other failure."""
     try:
         system.name_nameless(handle, target.name, folder)
         return

@@ -76,7 +76,8 @@ def write_codes(
     z0, z1, ... (the code). ParamError for `columns` of pictures, or of which one is not there, and
     for a model without an encoder; DataError for a file that exists, unless force, and for pictures
     none of which can be read. data: a path, or records in memory; device: where the encoder runs;
-    executor: what computes, by a name that aetool.engine knows, None for this process.
+    executor: what computes, by a name that aetool.engine knows, None for this process; errors for
+    it as of engine.opened.
     """
     source = seen_by(sources.open_source(data, model.reading), model)
     names = getattr(source, "record_names", [])

@@ -44,7 +44,7 @@ def drift(
     (None: the defaults). alpha: the chance of calling data shifted that are like the reference,
     above 0 and below 1, else ParamError. device: where the model runs. A column that is missing, or
     that holds nothing of its kind, raises no error: the `word` of the result is then "broken".
-    DataError for data without records, or not of the model's kind.
+    DataError for data without records, or not of the model's kind; BundleError for a damaged model.
     """
     check_part("alpha", alpha)
     model = model_of(reference, fit)

@@ -73,7 +73,7 @@ def maps_of(data: object, model: Bundle, device: str = "auto") -> Float | list[F
     """A heat map of each picture that can be read, (pictures, H, W): how unusual each pixel is, as
     aetool.detection.maps defines it; a list of maps, (H, W) each, where pictures have several
     sizes, and [] where there are none. device: where the model runs. DataError for tables, and for
-    pictures that the model does not take."""
+    pictures that the model does not take; ParamError for a device that is not there."""
     pixels = pixels_of(model)
     source = open_source(data, known_of(model))
     judge = judge_of(source, model, None, device)

@@ -88,7 +88,8 @@ def explain(data: object, model: Bundle, device: str = "auto") -> Explanation:
     Records before the last one are used only by a model that judges a row by the rows before it.
     DataError for pictures, for a table without records, and where a table of several records is
     given to a model that judges each row alone: it is not clear which record is meant. data: as
-    `detect` takes them, or what as_record makes of a row. device: where the model runs.
+    `detect` takes them, or what as_record makes of a row. device: where the model runs, ParamError
+    if it is not there.
     """
     source = seen_by(open_source(data, known_of(model)), model)
     if isinstance(source, ImageSource) or model.schema is None:

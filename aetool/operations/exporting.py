@@ -186,7 +186,7 @@ def _beside(model: Bundle, kind: str) -> Described:
 
 def takes_low_part(model: Bundle) -> bool:
     """Whether the float32 graphs of a model need each input as two numbers, a float32 and the rest
-    that rounding to it leaves.
+    that rounding to it leaves; False for pictures.
 
     So it is for dates whose daily, weekly or yearly cycles the model sees; for numbers whose spread
     is under about a thousandth of their size, or with values far out; where a record's fold, or

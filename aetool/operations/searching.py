@@ -543,7 +543,7 @@ def _pictures(data: object, model: Bundle, wanted: Int) -> list[Records]:
     """Read the wanted pictures as the model sees them: for each number in `wanted`, counted from 0
     and repeated where it is, (channels, height, width) uint8. data: a path, pictures in memory, or
     an archive of pictures. KeyError for a number that no readable picture has; ParamError for
-    tables."""
+    tables; other errors as of `_batches`."""
     numbers = set(wanted.tolist())
     pictures: dict[int, Records] = {}
     for first, pixels in _batches(data, model):

@@ -268,7 +268,7 @@ class _Survey:
     def add_others(self) -> None:
         """Measure what other installed programs make of the same bytes or pixels, and add a point
         for each; where data are too large for it, or a table lies in no file, or pictures of
-        several forms, self.skipped says so."""
+        several forms, self.skipped says so. DataError if the file, or a picture, cannot be read."""
         if isinstance(self.source, ImageSource):
             # general programs are given pixels, not files that are squeezed already
             try:

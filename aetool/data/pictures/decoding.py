@@ -226,7 +226,8 @@ def _is_coloured(picture: Image.Image) -> bool:
 
 def _is_deep_png(picture: Image.Image, path: Path | None) -> bool:
     """Whether the picture is a PNG of 16 bits and several channels, not interlaced, of which Pillow
-    would read only the upper 8, and `deep_png` all. path: of its file; False for None."""
+    would read only the upper 8, and `deep_png` all. path: of its file; False for None, OSError if
+    it cannot be opened."""
     if path is None or picture.format != "PNG":
         return False
     if picture.mode not in ("LA", "RGB", "RGBA"):
@@ -236,7 +237,8 @@ def _is_deep_png(picture: Image.Image, path: Path | None) -> bool:
 
 def _is_cut(picture: Image.Image, path: Path) -> bool:
     """Whether the values of a PNG or TIFF file at `path` have more than the 8 bits that Pillow
-    reads; of a picture that is neither `_has_deep_mode` nor `_is_deep_png`."""
+    reads; of a picture that is neither `_has_deep_mode` nor `_is_deep_png`. OSError if the file
+    cannot be opened."""
     if picture.format == "TIFF":
         bits = picture.tag_v2.get(BITS_OF_SAMPLES, (1,))  # type: ignore[attr-defined]
         return bool(max(bits) > BYTE)
