@@ -124,7 +124,7 @@ class Reader:
         """Whether the file or folder at a path is of this kind.
 
         Asked before our own kinds are tried. Where records are to be written nothing is at the path
-        yet: then its name alone must tell.
+        yet: then its name alone must tell. NotImplementedError unless the author wrote it.
         """
         raise NotImplementedError
 
@@ -133,6 +133,7 @@ class Reader:
         one schema, pictures as uint8 of shape (n, height, width) or (n, height, width, 1 to 4).
 
         An exception is shown to the user beside the names of the plugin and of the file.
+        NotImplementedError unless the author wrote it.
         """
         raise NotImplementedError
 

@@ -210,9 +210,9 @@ def joined(
     the bits of the models, and means weighed, a record's score is log2(mean(2^(s b))) / s, s being
     SHARPNESS (0.7): between the mean of the bits (s = 0: Fisher's way of joining p-values) and that
     of the harmonic mean of the p-values (s = 1: Wilson 2019, PNAS 116:1195). Models that all find a
-    record somewhat rare add up, and yet one that is sure cannot be hidden by the others. It falls
-    on the columns by what each costs beyond the usual in each model, models counting by how much of
-    the score is theirs.
+    record somewhat rare add up, and yet one that is sure cannot be hidden by the others. The score
+    falls on the columns by what each costs beyond the usual in each model, models counting by how
+    much of the score is theirs.
     """
     bits_of_models = []
     for model_parts, rarity in zip(parts, rarities, strict=True):

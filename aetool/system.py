@@ -302,7 +302,7 @@ def name_is_impossible(name: str) -> bool:
 
 def _means_something_else(part: str) -> bool:
     """Whether Windows takes one part of a path for something else than a name: for a device, or
-    trimmed."""
+    trimmed, or refuses a character of it; True of an empty one."""
     device = part.partition(".")[0].rstrip(" ").upper() in DEVICES_OF_WINDOWS
     trimmed = not part or part.endswith((" ", "."))
     return device or trimmed or not NO_CHARACTER_OF_WINDOWS.isdisjoint(part)

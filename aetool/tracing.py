@@ -74,8 +74,8 @@ def _captured(module: nn.Module, inputs: dict[str, Tensor]) -> torch.export.Expo
 @contextlib.contextmanager
 def _operators_collected_once() -> Iterator[None]:
     """Context manager: within the block torch's exporter takes the operators that it knows as it
-    collected them before. It would collect hundreds anew for each graph, a third of what a small
-    one takes."""
+    collected them before. Otherwise it would collect hundreds anew for each graph, a third of the
+    time that a small one takes."""
     try:
         from torch.onnx._internal.exporter._registration import ONNXRegistry
 
@@ -105,7 +105,8 @@ def _passes_where_needed() -> Iterator[None]:
     """Context manager: within the block two passes of torch's exporter are left out where they
     change nothing. One traces the whole network twice more, to write operators that ONNX lacks in
     others: most networks have few of these, which are replaced here (`in_known_operators`). The
-    other looks for results of mixed types. They are two thirds of what a graph takes."""
+    other looks for results of mixed types. The two are two thirds of the time that a graph
+    takes."""
     try:
         from torch.onnx._internal.exporter import _decomp, _fx_passes
         from torch.onnx._internal.fx.passes import type_promotion
@@ -343,7 +344,8 @@ def _is_float(value: object) -> bool:
 @contextlib.contextmanager
 def _no_search_for_cycles() -> Iterator[None]:
     """Context manager: within the block Python does not look for cycles of objects that are no
-    longer used. It would go through all of torch again and again, a tenth of what a graph takes."""
+    longer used. That search would go through all of torch again and again, a tenth of the time that
+    a graph takes."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -35,8 +35,8 @@ class Scale:
     @classmethod
     def of(cls, values: Float, quantum: float) -> Scale:
         """The scale of finite numbers, (n,), n > 0. quantum: the least difference of two numbers
-        that their decimals can write, such as 0.01; 0 for true floats. It is `curved` if one number
-        in a thousand lies more than HEAVY (10) robust deviations from the median."""
+        that their decimals can write, such as 0.01; 0 for true floats. The scale is `curved` if one
+        number in a thousand lies more than HEAVY (10) robust deviations from the median."""
         # the difference of two of the largest floats would be infinite
         values = np.clip(values, -LARGEST, LARGEST)
         quantiles = np.quantile(values, (0, 0.01, 0.25, 0.5, 0.75, 0.99, 1)).tolist()

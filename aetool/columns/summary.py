@@ -53,7 +53,8 @@ class Summary:
 
     def __add__(self, other: Summary) -> Summary:
         """The summary of two pieces of data together, this one's before the other's, with this
-        one's name and words; what was computed of either is computed anew."""
+        one's name, words and settings; typed if either is. What was computed of either is computed
+        anew."""
         return dataclasses.replace(
             self,
             values=joined([self.values, other.values]),

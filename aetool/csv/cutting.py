@@ -135,7 +135,7 @@ def _behind_marker(names: list[str], dialect: Dialect) -> list[str]:
 
 def names_of_record(text: bytes, rule: Rule) -> list[str]:
     """The values of the fields of a text's first record, without blanks around them; [] if it has
-    no record. They are read as UTF-8, or as Latin-1 where they are not."""
+    no record. The bytes are read as UTF-8, or as Latin-1 where they are none."""
     record = fields(text, rule).records()[:1]
     return [_text(cell).strip() for row in record for cell in row]
 

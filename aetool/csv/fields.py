@@ -263,8 +263,8 @@ def is_open(raw: bytes, rule: Rule) -> bool:
 
 
 def fields(text: bytes, rule: Rule) -> Fields:
-    """Cut a text into records and fields, by the C kernel where there is one. It begins at a
-    record, or at blank lines. DataError if it has 2^31 - 1 bytes or more."""
+    """Cut a text into records and fields, by the C kernel where there is one. The text must begin
+    at a record, or at blank lines. DataError if it has 2^31 - 1 bytes or more."""
     if len(text) >= MOST_BYTES:
         raise DataError("a piece of text is too large")
     if kernel.C is None:

@@ -433,7 +433,8 @@ def _behind_comments(beginning: Beginning, line: int, comment: str) -> int:
 
 def _with_marked_records(beginning: Beginning, cut: Cut, comment: str) -> tuple[Cut, str]:
     """Find records that only look like comments above the table: (the records with these, the
-    marker of comments or "").
+    marker of comments or ""). cut: the table without them; comment: the marker that was found, or
+    "".
 
     A line that is as wide as the table, without a blank behind the marker, is of the table. If it
     is the first line, and no header of names, there are no comments at all.

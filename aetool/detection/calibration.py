@@ -492,8 +492,8 @@ def discoveries(p: Float, fdr: float) -> npt.NDArray[np.bool_]:
     """Choose the anomalies so that at most a share fdr of them is expected to be ordinary: (n,)
     bool, True for these. p: (n,), p-values; fdr: above 0 and below 1.
 
-    Benjamini & Hochberg 1995. It holds for conformal p-values of records that are independent of
-    the held-out ones: Bates, Candes, Lei, Romano & Sesia 2023, theorem 1.
+    Benjamini & Hochberg 1995. The bound holds for conformal p-values of records that are
+    independent of the held-out ones: Bates, Candes, Lei, Romano & Sesia 2023, theorem 1.
     """
     ranked = np.sort(p)
     ranks = np.arange(1, len(p) + 1)

@@ -76,7 +76,8 @@ def solve(
     keep: Mask,
 ) -> tuple[dict[str, bytes], closed_form.Solution]:
     """Fit a closed form on those prepared rows where keep, (rows,), is True: (its graphs as bytes
-    by file name, the solution). params: the values of the model's parameters."""
+    by file name, the solution). net: the class of the closed form; params: the values of the
+    model's parameters. Raises what its `fit` does."""
     rows = np.flatnonzero(keep)
     flat = prepared.features.reshape(len(prepared.features), -1)
     # copies of a few rows at a time: a second array of all of them might not fit into memory
@@ -107,8 +108,9 @@ def out_of_fold(
 
     parts: (rows, columns + 1), in the unit of the score. surprise: (rows, columns), or None if the
     model tells none. fold: (rows,), the number of each row's fold, from 0; a single fold: nothing
-    is left out. device: where scores are computed. solution: that of all rows, which may know the
-    one without a fold, so that no other fit is needed. steps: advanced by one for each fold.
+    is left out. net: the class of the closed form; params: the values of its parameters; prepared:
+    the rows. device: where scores are computed. solution: that of all rows, which may know the one
+    without a fold, so that no other fit is needed. steps: advanced by one for each fold.
     """
     rows = len(prepared.features)
     columns = len(prepared.spec.columns)
@@ -145,7 +147,8 @@ def _graphs_without(
     """The graphs, as bytes by file name, of a closed form that has not seen some of the rows.
 
     solution: that of all rows; where it cannot leave rows out by itself, the closed form is fitted
-    again. is_in_fold: (rows,), True for the rows to be left out.
+    again. is_in_fold: (rows,), True for the rows to be left out. net: the class of the closed form;
+    params: the values of its parameters; prepared: the rows.
     """
     left_out = _fitted_among(prepared, is_in_fold)
     solution_of_others = solution.without(left_out)
@@ -172,7 +175,8 @@ def fair_score(
     (rows of the same content).
 
     None where fewer than 20 rows are to be fitted, and where a model is given the rows before each:
-    the values of a row that is left out would still be seen beside the rows after it. steps:
+    the values of a row that is left out would still be seen beside the rows after it. net: the
+    class of the closed form; params: the values of its parameters; prepared: the rows. steps:
     advanced by one for each model, unless None.
     """
     flat = prepared.features.reshape(len(prepared.features), -1)
@@ -210,7 +214,8 @@ def fit_closed_form(
 ) -> joining.Fitted:
     """A closed form solved on all rows to fit, and calibrated by scores of models that left rows
     out; returns its bundle with the parts of all rows. params: the values of the model's
-    parameters.
+    parameters; net: its class. options: of these max_time, device and seed are read. progress:
+    called at each model that is fitted, unless None.
 
     samples: whether it is also to be drawn from, which a model with the rows before each never is.
     Where max_time is short the folds are few, and the score is of one model alone. PluginError if a
@@ -427,8 +432,9 @@ def finished_network(
     options: FitOptions,
 ) -> joining.Fitted:
     """Make a bundle of a trained network, and calibrate it by the held-out rows; returns it with
-    the parts of these. PluginError if a part of their scores is not finite, or torch cannot export
-    the network."""
+    the parts of these. params: the values of the model's parameters; options: of these device and
+    seed are read. PluginError if a part of their scores is not finite, or torch cannot export the
+    network."""
     from aetool import export, mapping, training
     from aetool.fits import joining, recipes
 

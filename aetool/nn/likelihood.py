@@ -276,9 +276,9 @@ class Likelihood(nn.Module):
         weight_of_squares; `residual`, the moving means of columns' squared errors, are updated in
         place. z, mean: (batch, numbers).
 
-        It is divided by s^2, the variance that is left of a column on average, or if it is weighed
-        by s s_c with s_c^2 that of the column: a compromise, since over s^2 thin columns are not
-        restored closely, and over s_c^2 wide ones hardly at all.
+        The error is divided by s^2, the variance that is left of a column on average, or if
+        `weighed` by s s_c with s_c^2 that of the column: a compromise, since over s^2 thin columns
+        are not restored closely, and over s_c^2 wide ones hardly at all.
         """
         half_square = 0.5 * (z - mean).square()
         mean_half_square = half_square.detach().mean(dim=0)

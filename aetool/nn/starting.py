@@ -368,7 +368,7 @@ def _level(has_level: npt.NDArray[np.bool_], code: Float) -> tuple[Float, float]
 
 def _set(parameter: Tensor, value: Float) -> None:
     """Write an array into a parameter of a network, in place, converted to its type and device.
-    They have one shape."""
+    Both must have one shape."""
     # torch takes no array of negative strides, as a reversed one is
     contiguous = np.ascontiguousarray(value)
     tensor = torch.from_numpy(contiguous)

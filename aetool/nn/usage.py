@@ -151,7 +151,7 @@ def _counted(spec: Spec, flat: Float) -> tuple[Int, Float] | tuple[None, None]:
 
 
 def _varies(values: Float) -> bool:
-    """Whether any column of values, (rows, n), is not constant."""
+    """Whether any column of values, (rows, n), is not constant; False without rows or columns."""
     # numpy warns of the variance of nothing
     if not values.size:
         return False

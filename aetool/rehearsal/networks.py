@@ -205,7 +205,7 @@ class _Stage:
 
     def check_scores(self) -> None:
         """Check the results of `expected`, `parts` and `report`; PluginError for a wrong type or
-        shape."""
+        shape, and for the first two where a row's result depends on chance or on other rows."""
         self.steady(
             "expected",
             self.x,

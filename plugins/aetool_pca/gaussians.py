@@ -335,8 +335,8 @@ class Columns:
 
 def _lean(spec: Spec, batches: Batches) -> Float | None:
     """The linear prediction of a row's numbers from the rows before it, (features, numbers), by
-    ridge regression; None where the model is not given the rows before. It is 0 for all other
-    features, and has no intercept."""
+    ridge regression; None where the model is not given the rows before. The matrix is 0 in the rows
+    of all other features; there is no intercept."""
     if not spec.given:
         return None
     count = spec.given

@@ -201,8 +201,8 @@ class Components(Solution):
 
     def parts(self, g: Builder, x: Value) -> Value:
         """The cost of each column of x, (batch, features), about what is `expected`, (batch,
-        columns + 1), in nats, the last 0, or with `shared` the nats of the code. So with `restores`
-        it is given the code, and else given all other columns."""
+        columns + 1), in nats, the last 0, or unless `shared` is None the nats of the code. So with
+        `restores` it is given the code, and else given all other columns."""
         expected = self.expected(g, x)
         numbers = None
         index = g.spec.numeric
@@ -227,8 +227,8 @@ class Components(Solution):
 
     def bits(self, g: Builder, x: Value) -> Value:
         """(batch, columns + 1), in bits: the parts, with what cells cost that features do not show,
-        plus the bits of the joint density, each bent so that it stays below log2(rows + 1) + 32,
-        rows being those that were fitted. x: (batch, features)."""
+        plus the bits of the joint density; the sum of each column is bent so that it stays below
+        log2(rows + 1) + 32, rows being those that were fitted. x: (batch, features)."""
         parts = self.parts(g, x)
         bits = costs.in_bits(g, parts)
         if self.joint is not None:
