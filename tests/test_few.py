@@ -78,6 +78,39 @@ def test_flagged_among_few_says_how_small_p_can_be(few, run):
     assert "at least" not in run("detect", "t.csv", "--top", "3").err
 
 
+def test_few_records_of_which_some_are_flagged_say_how_to_list_what_comes_next(few, run):
+    lines = table(40).splitlines()
+    lines[20] = lines[20].replace("0.", "99.", 1)
+    few.write_text("\n".join(lines) + "\n")
+    offer = "--top 6 lists the 6 highest scores, flagged or not: "
+    done = run("detect", "t.csv")
+    assert "1 of 40 records flagged" in done.err and done.err.count(offer) == 1
+    assert len(records(run("detect", "t.csv", "--top", "6").out)) == 6
+    assert "flagged or not" not in run("detect", "t.csv", "--top", "6").err
+    assert "flagged or not" not in run("detect", "t.csv", "-q").err
+    many = table(500).splitlines()
+    many[20] = lines[20]
+    few.write_text("\n".join(many) + "\n")
+    done = run("detect", "t.csv")
+    assert "0 of 500" not in done.err and "flagged or not" not in done.err
+
+
+def test_few_pictures_of_which_some_are_flagged_say_how_to_list_what_comes_next(tmp_path, run):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for number in range(22):
+        picture = rng.normal(200, 4, (32, 32))
+        picture[8:24, 8:24] = rng.normal(60, 4, (16, 16))
+        if number in (4, 17):
+            picture[12:20, 2 * number % 20 : 2 * number % 20 + 8] = 250
+        levels = picture.clip(0, 255).astype(np.uint8)
+        Image.fromarray(levels).save(tmp_path / f"{number:02}.png")
+    done = run("detect", tmp_path)
+    assert [row["file"] for row in records(done.out)] == ["04.png", "17.png"]
+    assert "--top 7 lists the 7 highest scores, flagged or not: " in done.err
+
+
 def test_a_column_that_names_the_records_is_offered_once(few, run):
     """Names are left out of what is judged, and asked for by whoever reads what is flagged."""
     heading, *lines = table(60).splitlines()

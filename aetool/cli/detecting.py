@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from aetool.scoring.pages import Page
     from aetool.scoring.watching import Watch
 
+FEW = 500  # records: of fewer those that come next are worth a look, too
+NEXT = 5  # of these, how many are offered
+
 
 class DetectGiven(options.FitGiven, total=False):
     """The options of the command `detect` by name, those of a fit among them, as click gives them:
@@ -285,6 +288,14 @@ def _talk(found: Detection, is_chosen: bool) -> None:
     terminal.say(found.verdict(), err=True)
     if found.ledger is not None:
         terminal.say(found.ledger.told(), err=True)
+    # where none is flagged a note says it
+    if 0 < found.flagged < found.total < FEW and not found.is_by_rank:
+        more = min(found.total, found.flagged + NEXT)
+        terminal.say(
+            f"--top {more} lists the {more} highest scores, flagged or not: among few records what "
+            "comes next may be odd, too",
+            err=True,
+        )
     for note in found.notes():
         terminal.say(f"note: {note}", err=True)
     if part > 0.1 and not is_chosen:

@@ -10,6 +10,7 @@ import numpy as np
 
 from aetool.canonical import Json
 from aetool.columns.column import ODD, Features, Modelled, words
+from aetool.columns.strays import Strays
 from aetool.columns.summary import Summary
 from aetool.columns.truth import are_truths, truth_of
 from aetool.csv.cells import folded
@@ -125,6 +126,15 @@ class Category(Modelled):
         counts = self.bin_counts
         total = max(counts.sum(), 1.0)
         return float(counts[int(value)] / total)
+
+    @property
+    def strays(self) -> Strays | None:
+        """Which levels hardly ever come, where all others come often; None where no word can be
+        told to stray, and of a condition, which is not judged."""
+        # without a list of all words an unlisted one may be one that was seen often
+        if self.condition or self.more:
+            return None
+        return Strays.of(self.counts)
 
     @property
     def usual(self) -> float:

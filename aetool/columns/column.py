@@ -15,6 +15,7 @@ import numpy.typing as npt
 from aetool.canonical import Json
 from aetool.columns.reach import Reach
 from aetool.columns.scale import Scale
+from aetool.columns.strays import Strays
 from aetool.data.table import Cells, Mask, Values, shortest
 from aetool.model import Float, Int
 
@@ -242,6 +243,12 @@ class Modelled(Column):
     def far_out(self) -> Reach | None:
         """The range outside of which values are surprising by themselves, though models do not see
         that, in the unit of dates, epoch seconds; None for a column that has no such range."""
+        return None
+
+    @property
+    def strays(self) -> Strays | None:
+        """Which words hardly ever come, where all others come often; None for a column without
+        words, and where no word can be told to stray."""
         return None
 
     @property

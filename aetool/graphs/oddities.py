@@ -10,10 +10,9 @@ import numpy as np
 from aetool.columns.column import ODD
 from aetool.columns.reach import POWER, Reach
 from aetool.columns.schema import Schema
+from aetool.columns.strays import NEVER_SEEN
 from aetool.graphs.graph import Graph
 from aetool.graphs.term import Term
-
-NEVER_SEEN = math.log(1000)  # nats beyond its rarity that what was never seen costs
 
 
 def unexpected(g: Graph, schema: Schema, x: str) -> str:
@@ -33,10 +32,19 @@ def unexpected(g: Graph, schema: Schema, x: str) -> str:
     return costs.name
 
 
-def standing_out(g: Graph, schema: Schema, x: str) -> str:
+def standing_out(
+    g: Graph,
+    schema: Schema,
+    x: str,
+    has_strays: bool = False,
+) -> str:
     """Add to graph g the cost, (B, columns) float32 nats, of cells that are not of their column's
-    kind, and for moments far outside of all others; returns its name. x: the name of the records,
-    (B, n) float64, as of `unexpected`."""
+    kind, and for moments far outside of all others; returns its name.
+
+    x: the name of the records, (B, n) float64, as of `unexpected`. has_strays: whether words that
+    hardly ever come, where all others come often, stand out, too; they are levels, whose rarity
+    models see.
+    """
     values = _row_itself(g, schema, x)
     nats = [nats_of_odd(column.odd, schema.rows) for column in schema.modelled]
     is_odd = values.equals(ODD).single()
@@ -45,9 +53,11 @@ def standing_out(g: Graph, schema: Schema, x: str) -> str:
     for place, column in enumerate(schema.modelled):
         if column.far_out is not None:
             reaches[place] = column.far_out
-    if not reaches:
-        return costs.name
-    costs = costs + _far_out(schema, values, reaches)
+    if reaches:
+        costs = costs + _far_out(schema, values, reaches)
+    of_strays = _of_strays(schema, values) if has_strays else None
+    if of_strays is not None:
+        costs = costs + of_strays
     return costs.name
 
 
@@ -83,6 +93,34 @@ def _far_out(schema: Schema, values: Term, reaches: dict[int, Reach]) -> Term:
     column = np.zeros((count, len(schema.modelled)))
     column[np.arange(count), places] = 1
     return nats.single() @ column
+
+
+def _of_strays(schema: Schema, values: Term) -> Term | None:
+    """The cost, (B, columns) float32 nats, of words that hardly ever come in columns whose other
+    words all come often; None where no column can tell such words. values: (B, columns) float64."""
+    # in a column without such words no value is as high as infinity
+    columns = len(schema.modelled)
+    first = np.full(columns, math.inf)
+    unlisted = np.full(columns, math.inf)
+    nats_of_seen = np.zeros(columns)
+    nats_of_unseen = np.zeros(columns)
+    for place, column in enumerate(schema.modelled):
+        strays = column.strays
+        if strays is None:
+            continue
+        first[place] = strays.first
+        # behind the levels stands any other word
+        unlisted[place] = len(column.listed)
+        nats_of_seen[place] = strays.nats_of_seen(schema.rows)
+        nats_of_unseen[place] = strays.nats_of_unseen(schema.rows)
+    if not nats_of_unseen.any():
+        return None
+    # levels are sorted by how often they come: strays are the last of them
+    is_stray = (values >= values.constant(first)).single()
+    is_unseen = (values >= values.constant(unlisted)).single()
+    of_strays = is_stray * nats_of_seen
+    more_of_unseen = is_unseen * (nats_of_unseen - nats_of_seen)
+    return of_strays + more_of_unseen
 
 
 def _row_itself(g: Graph, schema: Schema, x: str) -> Term:

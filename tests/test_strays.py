@@ -1,0 +1,142 @@
+"""Words that stray into a category, as `femle` does once among thousands of `female`."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from onnx import TensorProto
+
+from aetool import graphs, operations
+from aetool.columns.schema import infer
+from aetool.columns.strays import Strays
+from aetool.data.sources import open_source
+from aetool.graphs import Graph
+from aetool.operations import FitOptions
+
+ROWS = 1200
+
+
+@pytest.mark.parametrize(
+    ("counts", "strays"),
+    [
+        ((600, 599, 1), Strays(2, 1, 1, 599)),
+        ((600, 599), Strays(2, 0, 0, 599)),
+        # two misspellings of one word, and one that was made twice
+        ((600, 590, 1, 1), Strays(2, 2, 1, 590)),
+        ((600, 590, 2, 1), Strays(2, 3, 2, 590)),
+        # too many to be slips, but not among ten thousand rows
+        ((600, 590, 2, 2), None),
+        ((6000, 5990, 6, 4), Strays(2, 10, 6, 5990)),
+        # levels that thin out: the last is the rarest of its kind, and none is far from the next
+        ((500, 100, 30, 9, 4, 1), None),
+        ((500, 100, 10, 1), Strays(3, 1, 1, 10)),
+        ((500, 100, 9, 1), None),
+        ((3, 2, 1), None),
+        ((1,), None),
+        ((), None),
+    ],
+)
+def test_a_stray_comes_a_tenth_as_often_as_any_other_word_at_most(counts, strays):
+    assert Strays.of(counts) == strays
+
+
+def test_a_stray_costs_its_rarity_and_the_gap():
+    once = Strays.of((600, 599, 1))
+    assert once.nats_of_seen(1200) == pytest.approx(math.log(1201) + math.log(599))
+    # as one that was seen once, and never less than that
+    assert once.nats_of_unseen(1200) == once.nats_of_seen(1200)
+    assert Strays.of((600, 590, 2, 1)).nats_of_seen(1200) == pytest.approx(
+        math.log(1201 / 3) + math.log(295)
+    )
+    many = Strays.of((600_000, 599_999, 1))
+    assert many.nats_of_seen(1_200_000) == pytest.approx(math.log(1_200_001) + math.log(1000))
+    # of words that all come often none costs anything more
+    assert Strays.of((600, 600)).nats_of_seen(1200) == 0
+
+
+def people(seed=0, rows=ROWS):
+    """A table of 14 columns, whose costs add up, with words of each number of levels."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.normal(size=(rows, 10)).round(2)).add_prefix("n")
+    frame["sex"] = rng.choice(["male", "female"], rows)
+    frame["school"] = rng.choice(["basic", "middle", "higher"], rows, p=[0.5, 0.3, 0.2])
+    frame["town"] = rng.choice([f"town {number}" for number in range(40)], rows)
+    frame["colour"] = rng.choice(list("abcde"), rows, p=[0.9, 0.06, 0.03, 0.006, 0.004])
+    return frame
+
+
+def graph_costs(schema, frame, has_strays=True):
+    """(rows, columns): what `standing_out` writes, run by onnxruntime."""
+    import onnxruntime
+
+    x = schema.encode(next(iter(open_source(frame).batches())), "t")
+    g = Graph()
+    name = g.input("x", TensorProto.DOUBLE, [x.shape[1]])
+    costs = graphs.standing_out(g, schema, name, has_strays)
+    g.output("y", costs, TensorProto.FLOAT, [x.shape[1]])
+    session = onnxruntime.InferenceSession(g.build("strays"))
+    return session.run(None, {"x": x})[0]
+
+
+def test_the_graph_costs_what_the_rule_says():
+    frame = people().drop(columns=["colour", "town"])
+    frame.loc[7, "sex"] = "femle"
+    frame.loc[9, "school"] = np.nan
+    table = next(iter(open_source(frame).batches()))
+    schema = infer(table)
+    places = {column.name: place for place, column in enumerate(schema.modelled)}
+    frame.loc[11, "sex"] = "unknown"
+    found = graph_costs(schema, frame)
+    expected = np.zeros(found.shape)
+    for row in (7, 11):
+        expected[row, places["sex"]] = schema["sex"].strays.nats_of_seen(ROWS)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert expected.any()
+    assert not graph_costs(schema, frame, has_strays=False).any()
+
+
+def test_tables_of_numbers_have_the_graphs_they_had():
+    numbers = people().drop(columns=["sex", "school", "town", "colour"])
+    schema = infer(next(iter(open_source(numbers).batches())))
+    written = []
+    for has_strays in (False, True):
+        g = Graph()
+        x = g.input("x", TensorProto.DOUBLE, [10])
+        g.output("y", graphs.standing_out(g, schema, x, has_strays), TensorProto.FLOAT, [10])
+        written.append(g.build("costs"))
+    assert written[0] == written[1]
+
+
+@pytest.mark.parametrize(
+    ("column", "slip"), [("sex", "femle"), ("school", "hihger"), ("town", "twon 7")]
+)
+def test_one_misspelt_word_is_the_highest_score_and_flagged(column, slip):
+    frame = people()
+    before = operations.detect(frame)
+    frame.loc[345, column] = slip
+    found = operations.detect(frame)
+    assert 345 in found.row, "flagged"
+    assert set(found.row) <= {345, *before.row}, "and nothing else for it"
+    assert operations.detect(frame, top=1).row.tolist() == [345]
+    why = found.why[found.row.tolist().index(345)]
+    assert why.startswith(f"{column}={slip} (")
+
+
+def test_a_word_among_rare_ones_is_no_stray():
+    """Levels that thin out to one that comes a few times are a kind of records."""
+    frame = people()
+    frame.loc[345, "colour"] = "f"
+    assert 345 not in operations.detect(frame).row
+
+
+def test_a_model_flags_a_word_that_it_never_saw():
+    frame = people()
+    model = operations.fit(frame, FitOptions())
+    new = people(1)
+    new.loc[3, "sex"] = "femle"
+    assert 3 in operations.detect(new, model).row
+    assert len(operations.detect(people(1), model).row) <= 5
+    # in its condition nothing is judged
+    given = operations.fit(frame, FitOptions(condition=("sex",)))
+    assert given.schema["sex"].strays is None
