@@ -230,10 +230,10 @@ def _score(
     schema: Schema | None,
     model: onnx.ModelProto,
 ) -> bytes:
-    """The bytes of the graph from records to parts, (B, columns + 1) float32 in the unit of the
-    score, what each column costs and last what all share, and expected, what was expected of the
-    record, in user units or levels of pixels; with the prior "features" also to likely, the same as
-    features. model: the traced network; schema: None for pictures."""
+    """The bytes of the graph that scores records. Its outputs: parts, (B, columns + 1) float32 in
+    the unit of the score, what each column costs and last what all share; expected, what was
+    expected of the record, in user units or levels of pixels; with the prior "features" also
+    likely, what was expected as features. model: the traced network; schema: None for pictures."""
     g = Graph()
     both = _needed_for(model, ["parts", "expected"])
     features = _input(g, spec, schema)

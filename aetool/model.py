@@ -279,8 +279,9 @@ def _checked(owner: str, field: dataclasses.Field[object], value: object) -> obj
 
 def _convert(kind: type, value: object) -> object:
     """A parameter's value, or text, as this type; TypeError or ValueError if it is none. bool:
-    true, yes, 1, false, no or 0 in either case; int: also a float without a fraction; str: texts
-    alone; tuple: whole numbers, from a text such as "8,4" or anything to iterate over."""
+    true, yes, 1, false, no or 0 in either case; int: also a float without a fraction; float: any
+    number; str: texts alone; tuple: whole numbers, from a text such as "8,4" or anything to iterate
+    over."""
     if kind is bool:
         truth = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         if str(value).lower() not in truth:

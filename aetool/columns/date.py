@@ -107,8 +107,9 @@ class Date(Modelled):
         return column._fitted(moments, summary.closed)
 
     def _fitted(self, seconds: Float, closed: bool) -> Self:
-        """A copy of the column with counts, range and cycles computed from moments, (n,), in epoch
-        seconds, NaN and ODD among them. closed: whether no later records will come."""
+        """A copy of the column with counts, range, cycles and `reach` computed from moments, (n,),
+        in epoch seconds, NaN and ODD among them. closed: whether no later records will come; if
+        they may, `reach` is wider."""
         missing = int(np.isnan(seconds).sum())
         odd = int((seconds == ODD).sum())
         present = seconds[seconds > ODD]

@@ -31,8 +31,8 @@ class Choice:
     top: int | None = None
 
     def check(self) -> None:
-        """Raise ParamError if two fields are not None, top is below 0, threshold is NaN, or one of
-        the three parts is not above 0 and below 1."""
+        """Raise ParamError if two fields are not None, top is below 0, threshold is NaN, or fpr,
+        fdr or contamination is not above 0 and below 1."""
         said = [option(f"--{f.name}") for f in fields(self) if getattr(self, f.name) is not None]
         if len(said) > 1:
             raise ParamError(f"{said[0]} and {said[1]} exclude each other: leave one of them out")

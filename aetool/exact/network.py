@@ -94,9 +94,9 @@ def _largest_sum(layer: Layer, most_in: int) -> int:
 
 
 def reference(layers: Sequence[Layer], x: Int, ones: bool = False) -> Int:
-    """Run a network in whole numbers, the norm of what it computes: (rows, outputs) int64. x:
-    (rows, inputs); with ones, x is instead (rows, n): the indices of the inputs that are 1, all
-    others being 0. layers: that `prove` has passed."""
+    """Run a network in whole numbers, by which every other way to run it is judged: (rows, outputs)
+    int64. x: (rows, inputs); with ones, x is instead (rows, n): the indices of the inputs that are
+    1, all others being 0. layers: that `prove` has passed."""
     first = layers[0].weight
     sums: Int = _sums(first, x) if ones else x.astype(np.int64) @ first
     for layer, next_layer in itertools.pairwise(layers):

@@ -151,9 +151,9 @@ def _calibration(
 
 
 def _names(bundles: Sequence[Bundle]) -> list[str]:
-    """A different name for each bundle: that of its model, and where an earlier bundle is of the
-    same model also the parameters in which it differs from that one, such as "pca latent=8".
-    Bundles of the same model and parameters have one name."""
+    """A name for each bundle: that of its model, and where an earlier bundle is of the same model
+    also the parameters in which it differs from the first of these, such as "pca latent=8". Bundles
+    of the same model and parameters have one name."""
     names: list[str] = []
     for bundle in bundles:
         # itself, if there is none before it

@@ -66,8 +66,8 @@ def _far_out(schema: Schema, values: Term, reaches: dict[int, Reach]) -> Term:
     columns; 0 within, for gaps and for columns without one. values: (B, columns) float64. reaches:
     by the place of each column that has one.
 
-    The same arithmetic as Reach.bits, to which a test holds it, but for the most: what a cell costs
-    that is odd.
+    The same arithmetic as Reach.bits, to which a test holds it, but that no cost is above that of
+    an odd cell.
     """
     places = list(reaches)
     limits = list(reaches.values())

@@ -188,8 +188,8 @@ class _Stage:
             self.steady("prior_logits", code, (ROWS, *shape, size), "(batch, code, size)")
 
     def check_code_varies(self) -> None:
-        """Check that the code differs between rows: a code that does not differ stores nothing, and
-        raises PluginError."""
+        """Check that the code differs between rows; PluginError if many random rows have one code,
+        which would store nothing."""
         rows = torch.from_numpy(examples.records(self.spec, MANY, SEED))
         # far from the middle, too, where units that are cut off at first may be above 0
         codes = []

@@ -52,9 +52,10 @@ class TailsOfColumns(Solution):
 
     def bits(self, g: Builder, x: Value) -> Value:
         """The score of each record of x, (batch, features), in bits, divided among columns, (batch,
-        columns + 1), last 0: that of its rarest value, -log2 of the part p of values as far out,
-        times the number of tails, as one of so many is the rarest by chance (Bonferroni), less
-        MARGIN (3 bits); or 0 where that is below 0. So a score of s bits has p <= 2^-s."""
+        columns + 1), last 0: that of its rarest value, -log2(p n) less MARGIN (3 bits), with p the
+        part of values as far out and n the number of tails, as one of so many is the rarest by
+        chance (Bonferroni); 0 where that is below 0; bent as of `costs.capped`. So a score of s
+        bits has p <= 2^-s."""
         has_tail = self.part > 0
         tails = int(has_tail.sum())
         if not tails:

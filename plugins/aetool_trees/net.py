@@ -228,9 +228,10 @@ class _Growing:
         self.levels: list[Level] = []
 
     def cut(self) -> None:
-        """Split nodes, each tree along one feature drawn for it, each node whose rows differ in
-        that at a place of its range drawn for it (0.5 of flags and levels): adds to `levels` and
-        `counts`, and moves each row to its new `node`."""
+        """Split all nodes of the last level: each tree along one feature that is drawn for it, each
+        node at a place that is drawn from the range of its rows (0.5 of flags and levels). Where
+        all rows of a node are equal in that feature, all go left. Adds to `levels` and `counts`,
+        and moves each row to its new `node`."""
         trees = len(self.rows)
         nodes = trees << len(self.levels)
         of_a_tree = nodes // trees

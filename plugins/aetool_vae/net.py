@@ -133,10 +133,10 @@ class VAE(AutoEncoder):
         return out
 
     def bound(self, x: Tensor, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
-        """For rows x, and codes that noise eps, (batch, draws, latent), makes of the encoder's
-        output h, (batch, q.size), for them or damaged copies: (-log p(x|z) by column, (batch,
-        draws, columns + 1), last 0; log q(z|x) - log p(z) by unit, (batch, draws, latent)), in
-        nats."""
+        """What rows and codes drawn for them cost: (-log p(x|z) by column, (batch, draws, columns +
+        1), last 0; log q(z|x) - log p(z) by unit, (batch, draws, latent)), in nats. x: the rows; h:
+        the encoder's output for them, or for damaged copies of them, (batch, q.size); eps: the
+        noise by which codes are drawn, (batch, draws, latent)."""
         z, log_q = self.q.sample(h, eps)
         draws = eps.shape[1]
         # a product repeats rows without asking how many the batch has
