@@ -281,6 +281,7 @@ def _bounded(
         for name in missed:
             ratio = job.squares[name] / rival.squares[names[name]]
             bounds[name] *= Fraction(TIGHTER * ratio**0.5)
+            # a column that misses it this late stays exact, so that the last try can succeed
             if tries_left <= 1:
                 del bounds[name]
     return None

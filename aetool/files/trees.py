@@ -231,15 +231,18 @@ def _settle(wrapper: Path, target: Path) -> None:
     except FileNotFoundError:  # killed while it was being made: target is what it was
         _remove(wrapper)
         return
-    whole = tree.exists() and tree.stat().st_ino == journal["inode"]  # and not exchanged
+    # by its inode: after the exchange the old folder is called so
+    is_new = tree.exists() and tree.stat().st_ino == journal["inode"]
     brought = set(journal["brought"])
+    # names could not be exchanged: the old folder was moved aside first
     if old.exists():
         if not target.exists():
-            newest = tree if whole else old
+            newest = tree if is_new else old
             newest.rename(target)
         if old.exists():
             _remove_replaced(old, target, brought)
-    elif tree.exists() and not whole:
+    # they were exchanged: else target is still what it was, and only the wrapper is to go
+    elif tree.exists() and not is_new:
         if target.exists():
             _remove_replaced(tree, target, brought)
         else:  # somebody took the new one away since: what was there before comes back
@@ -262,6 +265,7 @@ def _remove_replaced(old: Path, new: Path, brought: Files, inside: str = "") -> 
                 path.chmod(0o700)  # what is in it can be removed by its owner
                 _remove_replaced(path, beside, brought, name + "/")
                 path.rmdir()
+            # replaced by a file that was brought, or the same file under its second name
             elif there and (name in brought or beside.lstat().st_ino == entry.inode()):
                 path.unlink()
             else:

@@ -192,6 +192,7 @@ class _Job:
         TRIED (256) records: known values that the first call hides as a test; the number of rounds
         that restores these best is kept for all calls.
         """
+        # on the first records, whose own gaps are filled once for that, it is tried how often
         if self.rounds is None:
             few_gaps = gaps[:TRIED]
             few = next(self._filled(x[:TRIED], few_gaps, blank))
