@@ -23,6 +23,7 @@ from aetool.codec.natives.bounding import Integers
 from aetool.csv.encodings import BOM
 from aetool.data.table import Mask
 from aetool.errors import ArchiveError
+from aetool.model import Float
 
 STRING = rb'"(?:[^"\\]|\\.)*"'
 # a key with its colon is part of the frame; the group is a value
@@ -262,6 +263,16 @@ def values_by_key(line: bytes) -> dict[str, list[str]]:
         values = by_key.setdefault(key_text(key), [])
         values.append(_unquoted(value))
     return by_key
+
+
+@sensible()
+def numbers_of(block: Block, place: int) -> Float:
+    """(lines,): the numbers of a column of values of a block, NaN where a line has none. place: of
+    the column, from 0, among those that `keys_of` tells. ArchiveError if the block is damaged."""
+    column = cells.decode_cells(block.columns[place + 1])
+    length = column.lengths()
+    values = spans.Spans(column.bytes, column.ends - length, length.astype(np.int32))
+    return spans.floats(values)
 
 
 @sensible()

@@ -424,6 +424,25 @@ def cells(
     return by_column
 
 
+def numbers(content: Block, rule: Rule, columns: int) -> list[Float | None]:
+    """For each column that `cells` tells of a decoded block its numbers, (records,), NaN where a
+    cell is none; of a text whose records have not all `columns` fields [None]. rule: how a block of
+    one text is cut into fields. ArchiveError where the block is damaged."""
+    if not is_text(content):
+        return [spans.floats(ranks.cells_of(column)) for column in content.columns]
+    text = text_of(content)
+    cut = fields(text, rule)
+    if cut.columns != columns:
+        return [None]
+    pool = np.frombuffer(text, np.uint8)
+    by_column: list[Float | None] = []
+    for place in range(columns):
+        start, stop = _spans_of(cut, place)
+        of_column = spans.Spans(pool, start.astype(np.int64), stop - start)
+        by_column.append(spans.floats(of_column))
+    return by_column
+
+
 def _of_bytes(
     piece: bytes,
     rule: Rule,

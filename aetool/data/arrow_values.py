@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aetool.data.table import Cells, Values, joined, taken
-from aetool.model import Int
+from aetool.model import Float, Int
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,6 +55,18 @@ def values_of(
     # decimals are written as texts, and are numbers all the same
     is_text = not types.is_decimal(kind)
     return _texts(array), is_text
+
+
+def numbers(array: pa.Array) -> Float | None:
+    """The numbers of an array of integers, floats or decimals, (n,), with NaN for what is missing;
+    None for an array of another type, of texts that are numbers, too."""
+    import pyarrow as pa
+
+    types = pa.types
+    kind = array.type
+    if not (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)):
+        return None
+    return np.asarray(_numbers(array), dtype=np.float64)
 
 
 def _numbers(array: pa.Array) -> Values:

@@ -31,13 +31,13 @@ def columns(
     surprising first; none where no column costs more than usual.
 
     parts: (rows, columns), what each column costs, given the others where the model offers
-    conditionals; a column counts by its cost beyond the usual, typical: (columns,). marginal,
-    (rows, columns): its surprise on its own, in the unit of parts. When two columns contradict each
-    other both cost much given the other, and the one that is odd on its own is the culprit: the
-    mean of a column's cost given no other and given all others is the two-point estimate of its
-    Shapley value (Lundberg & Lee 2017). A column is named if it has at least a tenth of the
-    record's excess. alike, (rows, columns): True where a value is the expected one; such a column
-    is named only if no other has an excess.
+    conditionals; a column counts by its cost beyond the usual, typical: (columns,), or as parts
+    where that differs between records. marginal, (rows, columns): its surprise on its own, in the
+    unit of parts. When two columns contradict each other both cost much given the other, and the
+    one that is odd on its own is the culprit: the mean of a column's cost given no other and given
+    all others is the two-point estimate of its Shapley value (Lundberg & Lee 2017). A column is
+    named if it has at least a tenth of the record's excess. alike, (rows, columns): True where a
+    value is the expected one; such a column is named only if no other has an excess.
     """
     excess = parts - typical
     if alike is not None:

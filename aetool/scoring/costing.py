@@ -4,6 +4,11 @@ A cell's cost is the bits that it takes given all other cells (codec.ledger: `ju
 record's score is by how much its cells cost more than is usual in their columns, in bits. A column
 of many digits costs much in every record, by chance more in some, and would drown the one cell of
 another column that does not belong. Usual is what three of four cells of a column cost at most.
+
+A number far out takes hardly more digits than any other. So a number has two prices beside that in
+the file, by how many lie as far out (outlying), each with what is usual of it, and that counts by
+which it is most beyond.
+
 Cells that cost less than usual do not make up for one that costs more: an odd value often comes
 with a cheap one beside it, such as a gap or a zero.
 
@@ -37,6 +42,7 @@ from aetool.detection.trace import ScoreTrace
 from aetool.engine import Chosen
 from aetool.errors import DataError, ParamError
 from aetool.model import Float, Int
+from aetool.scoring import outlying
 from aetool.scoring.collecting import Reasons, check_columns
 from aetool.scoring.results import Detection
 from aetool.spelling import option
@@ -265,7 +271,7 @@ class _Read:
         `usual` change, while the caller appends its scores, bits and p-values."""
         self.learning += float(costs.taken.sum() - costs.judged.sum())
         self.add_overhead(costs)
-        usual = _usual(costs)
+        usual = _usual(costs.judged)
         for place, name in enumerate(costs.names):
             bits = costs.taken[:, place].sum()
             self.columns[name] += float(bits)
@@ -275,6 +281,25 @@ class _Read:
         """Add up what a block took for no record, in `overhead`."""
         for name, overhead in costs.overhead.items():
             self.overhead[name] += overhead
+
+
+@dataclass(frozen=True, eq=False)
+class _Prices:
+    """What the cells of a block's records cost, each by the price by which it is most beyond the
+    usual: bits, and usual, what three of four cells of its column cost at most by that price;
+    (records, places) both. rows: (records,), the indices of the records in the block; places: the
+    indices of the columns that are judged."""
+
+    bits: Float
+    usual: Float
+    rows: Int
+    places: Sequence[int]
+
+    @property
+    def excess(self) -> Float:
+        """(records, places): the bits that each cell costs beyond the usual, 0 where it costs
+        less."""
+        return np.maximum(self.bits - self.usual, 0)
 
 
 class _Pricing:
@@ -292,6 +317,7 @@ class _Pricing:
         self.known = _Read()
         self.trace = ScoreTrace()
         self._only: list[tuple[Block, Costs]] = []
+        self._prices_of_only: _Prices | None = None
         self._rows_told = ""
         if columns:
             archive.content.places(archive, columns)
@@ -311,9 +337,9 @@ class _Pricing:
                 known.add_overhead(costs)
                 self.trace.add(np.zeros(block.rows))
                 continue
-            places = self._places(block, costs)
-            scores = _excess(costs, places).sum(axis=1)
-            bits = costs.taken[:, places].sum(axis=1)
+            prices = self._prices(block, costs, rows)
+            scores = prices.excess.sum(axis=1)
+            bits = costs.taken[:, prices.places].sum(axis=1)
             # blocks have plans and frequencies of their own, so ranks are among a block's records
             ranks = Calibration.of(scores[:, None], kept=KEPT)
             known.scores.append(scores)
@@ -335,6 +361,22 @@ class _Pricing:
             if len(self.archive.places) == 1:
                 self._only.append((block, costs))
             yield block, costs
+
+    def _prices(self, block: Block, costs: Costs, rows: Int) -> _Prices:
+        """The prices of the cells of a block's records. costs: of its records alone; rows:
+        (records,), their indices in the block. Those of an archive of one block are found once."""
+        if self._prices_of_only is not None:
+            return self._prices_of_only
+        places = self._places(block, costs)
+        numbers = self.archive.content.numbers(self.archive, block)
+        of_records = []
+        for place in places:
+            of_column = numbers[place]
+            of_records.append(None if of_column is None else of_column[rows])
+        prices = _dearest(costs.judged[:, places], of_records, rows, places)
+        if self._only:
+            self._prices_of_only = prices
+        return prices
 
     def _places(self, block: Block, costs: Costs) -> list[int]:
         """The indices of the columns of a block that records are judged by, in the order of
@@ -392,8 +434,9 @@ class _Pricing:
         # read once more, but only the blocks of the records to report
         for block, costs, rows in self._blocks_with(row_of[wanted]):
             cells = self.archive.content.cells(self.archive, block, rows)
-            places = self._places(block, costs)
-            named += _named(costs, places, rows, cells)
+            of_records, rows_of_records = _of_records(costs, self.archive.content.records_of(block))
+            prices = self._prices(block, of_records, rows_of_records)
+            named += _named(prices, costs.names, rows, cells)
             if append is not None:
                 tables.append(_carried(costs.names, cells, append))
         is_anomaly = flagged[wanted]
@@ -472,43 +515,58 @@ def _of_records(costs: Costs, found: Mask | None) -> tuple[Costs, Int]:
     return kept, np.flatnonzero(found)
 
 
-def _usual(costs: Costs) -> Float:
+def _usual(bits: Float) -> Float:
     """(columns,): the bits that three of four cells of each column cost at most; 0 without records.
+    bits: (records, columns).
 
     The upper quartile, so that a value that a third of all cells have is no surprise.
     """
-    if not len(costs.judged):
-        return np.zeros(len(costs.names))
-    return np.asarray(np.quantile(costs.judged, USUAL, axis=0))
+    records, columns = bits.shape
+    if not records:
+        return np.zeros(columns)
+    return np.asarray(np.quantile(bits, USUAL, axis=0))
 
 
-def _excess(costs: Costs, places: Sequence[int]) -> Float:
-    """(records, places): the bits that each cell costs beyond the usual of its column, 0 where it
-    costs less. places: the indices of the columns."""
-    usual = _usual(costs)[places]
-    return np.maximum(costs.judged[:, places] - usual, 0)
+def _dearest(
+    judged: Float,
+    numbers: Sequence[Float | None],
+    rows: Int,
+    places: Sequence[int],
+) -> _Prices:
+    """For each cell the price by which it is most beyond the usual of its column: what it costs in
+    the file, or, of a number, by how many lie as far out. judged: (records, places), bits in the
+    file; numbers: for each place (records,), or None. rows, places: as of `_Prices`."""
+    bits = judged
+    usual = np.broadcast_to(_usual(judged), judged.shape)
+    for other_bits in outlying.bits_of(numbers, len(judged)):
+        other_usual = np.broadcast_to(_usual(other_bits), judged.shape)
+        is_further = other_bits - other_usual > bits - usual
+        bits = np.where(is_further, other_bits, bits)
+        usual = np.where(is_further, other_usual, usual)
+    return _Prices(bits, usual, rows, places)
 
 
 def _named(
-    costs: Costs,
-    places: Sequence[int],
+    prices: _Prices,
+    names: Sequence[str],
     rows: Int,
     cells: Sequence[Sequence[str]],
 ) -> list[Reasons]:
     """For each record of a block whose index is in `rows`, (n,): (column, cell, what it costs in
     words) for the at most three columns that cost most beyond the usual, none if no column does.
-    places: the indices of the columns that may be named; cells: by column of the block, the texts
-    of the same n records."""
-    judged = costs.judged[rows][:, places]
-    usual = _usual(costs)[places]
+    names: of all columns of the block; cells: by these columns, the texts of the same n records."""
+    chosen = np.searchsorted(prices.rows, rows)
+    bits = prices.bits[chosen]
+    usual = prices.usual[chosen]
     named = []
-    for record, costly_columns in enumerate(reasons.columns(judged, usual)):
+    for record, costly_columns in enumerate(reasons.columns(bits, usual)):
         record_reasons = []
         for column in costly_columns:
-            place = places[column]
+            place = prices.places[column]
             cell = shortened(cells[place][record])
-            price = f"{judged[record, column]:.1f} bits, usually up to {usual[column]:.1f}"
-            record_reasons.append((costs.names[place], cell, price))
+            cost = bits[record, column]
+            price = f"{cost:.1f} bits, usually up to {usual[record, column]:.1f}"
+            record_reasons.append((names[place], cell, price))
         named.append(record_reasons)
     return named
 

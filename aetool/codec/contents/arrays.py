@@ -6,6 +6,7 @@ them. Of others every block belongs to one array, and blocks follow the order of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,7 +30,7 @@ from aetool.data import array_files
 from aetool.data.array_files import ArrayFile, Member
 from aetool.data.arrow_files import UnsuitedError
 from aetool.errors import ArchiveError, DataError
-from aetool.model import Array, Int
+from aetool.model import Array, Float, Int
 from aetool.spelling import option
 
 if TYPE_CHECKING:
@@ -225,6 +226,26 @@ class ArrayContent(Content):
                 # rows that are pictures or matrices are one column
                 cells += [[f"{size} values"] * count for _ in names]
         return cells
+
+    def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
+        """For each column of `names` its numbers, (rows,); None for what is no integer or float,
+        for rows of several values in one column, and for arrays that the block has no rows of."""
+        piece = self.decode(archive, block, slice(0, block.rows), None)
+        values_of = dict(piece.parts)
+        numbers: list[Float | None] = []
+        for place, names in enumerate(self._column_names()):
+            values = values_of.get(place)
+            if values is None or values.dtype.kind not in "iuf":
+                numbers += [None] * len(names)
+                continue
+            size = math.prod(values.shape[1:])
+            # rows that are pictures or matrices are one column
+            if size != len(names):
+                numbers += [None] * len(names)
+                continue
+            flat = values.reshape(len(values), size).astype(np.float64)
+            numbers += list(flat.T)
+        return numbers
 
     # ---- which rows are whose
 

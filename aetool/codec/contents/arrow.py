@@ -18,10 +18,10 @@ from aetool.codec.natives.batches import BatchCoder
 from aetool.codec.natives.dictionaries import Dictionaries
 from aetool.codec.planning import Effort, Hints
 from aetool.codec.records import Encoded
-from aetool.data import arrow_files
+from aetool.data import arrow_files, arrow_values
 from aetool.data.arrow_files import ArrowTable, UnsuitedError
 from aetool.data.located import Located
-from aetool.model import Int
+from aetool.model import Float, Int
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,6 +155,12 @@ class ArrowContent(Content):
             values = _objects(column.take(rows))
             cells.append(["" if value is None else str(value) for value in values])
         return cells
+
+    def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
+        """For each column its numbers, (rows,), NaN for missing ones; None for a column of another
+        type than integers, floats and decimals. ArchiveError for a damaged block."""
+        batch = self.decode(archive, block, slice(0, block.rows), None)
+        return [arrow_values.numbers(column) for column in batch.columns]
 
     # ---- writing
 

@@ -23,7 +23,7 @@ from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded
 from aetool.data.located import BytesAt, FileAt, Located
 from aetool.errors import ArchiveError, DataError, ParamError
-from aetool.model import Int
+from aetool.model import Float, Int
 from aetool.spelling import option, there_are
 
 if TYPE_CHECKING:
@@ -307,6 +307,11 @@ class Content:
     def cells(self, archive: Archive, block: Block, rows: Int) -> list[list[str]]:
         """For each column of `costs` the cells of these records, as text to be shown. rows: (n,),
         numbers of records within the block, from 0."""
+        raise NotImplementedError
+
+    def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
+        """For each column of `costs` the numbers that its cells are, (rows,), of all rows of the
+        block, with NaN for a gap and for what is no number; None for a column that has none."""
         raise NotImplementedError
 
     def checked(self, archive: Archive) -> Iterator[Piece]:

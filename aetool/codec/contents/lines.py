@@ -29,7 +29,7 @@ from aetool.data.json_objects import (
     with_halves_escaped,
 )
 from aetool.errors import DataError, ParamError
-from aetool.model import Int
+from aetool.model import Float, Int
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,6 +192,20 @@ class JsonLines(ByteContent):
             of_key = [of_line.get(name, []) for of_line in values]
             columns.append([", ".join(of_line) for of_line in of_key])
         return columns
+
+    def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
+        """For each column of `costs` its numbers, (lines,), NaN for lines without one; None for
+        the lines' keys, for a key that comes more than once in a line, and for lines stored as one
+        text. ArchiveError if the block is damaged."""
+        if jsonlines.is_text(block):
+            return [None]
+        names, owners = _named_once(jsonlines.keys_of(block))
+        numbers: list[Float | None] = [None] * (1 + len(names))
+        for place, owner in enumerate(owners):
+            # a list of numbers has none of them alone
+            if owners.count(owner) == 1:
+                numbers[owner + 1] = jsonlines.numbers_of(block, place)
+        return numbers
 
     def text_of(self, block: Block) -> bytes:
         """All lines of a decoded block, byte for byte, one behind the other; ArchiveError if it is

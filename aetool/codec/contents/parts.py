@@ -16,7 +16,7 @@ from aetool.codec.contents.text import TextTable
 from aetool.codec.limits import MAX_ALL_ROWS
 from aetool.csv import encodings
 from aetool.errors import ArchiveError, DataError
-from aetool.model import Int
+from aetool.model import Float, Int
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -305,6 +305,12 @@ class Parts(Content):
         the block, from 0."""
         with archive.part(self.number_at(block.first)) as part:
             return part.content.cells(part, block, rows)
+
+    def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
+        """For each column the numbers that its cells are, as `Content.numbers` has them, of the
+        part that the block is of."""
+        with archive.part(self.number_at(block.first)) as part:
+            return part.content.numbers(part, block)
 
     def frame(self, archive: Archive, first: int, last: int) -> pd.DataFrame:
         """Records first:last of all parts, counted through, as one DataFrame; of text the types of

@@ -27,7 +27,7 @@ from aetool.csv.dialect import Dialect
 from aetool.csv.fields import Rule, begins, fields
 from aetool.data import writers
 from aetool.data.text import apart
-from aetool.model import Int
+from aetool.model import Float, Int
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -406,6 +406,11 @@ class TextTable(ByteContent):
         count = len(self.names(archive))
         columns = records.cells(block, self.rule(archive), count, rows)
         return [[read_cell(cell) for cell in column] for column in columns]
+
+    def numbers(self, archive: Archive, block: Block) -> list[Float | None]:
+        """For each column of `costs` the numbers that its cells are, (rows,), also in quotes; NaN
+        for what is no number. ArchiveError if the block is damaged."""
+        return records.numbers(block, self.rule(archive), len(self.names(archive)))
 
     def rule(self, archive: Archive) -> Rule:
         """The rule by which the text is cut into records: its delimiter, "," if the format says

@@ -1,0 +1,163 @@
+"""How far out the numbers of a block lie, in bits: a number that one in 2^b is as far out as, costs
+b.
+
+Digits cost the same wherever a number lies, so what a coder takes for it hardly tells a far one
+from an ordinary one. Two places tell: that among the numbers of its column, counted from the nearer
+end, and that among the column's departures from what the other numbers of each row foretell.
+
+A column in which each number is near the one before, as of a clock or a slow sensor, has no far
+ones: its ends are where it began and where it has come to. What it costs in the file, as
+differences, tells more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from aetool.model import Float
+
+LEAST_NUMBERS = 0.5  # of a column's cells, for it to be one of numbers; others may be gaps
+LEAST_VALUES = 3  # different ones; of two neither lies further out than the other
+# the mean squared step of ranks from row to row, by that of ranks in random order, which is 1;
+# below this a column follows its rows
+LEAST_STEP = 0.5
+LEAST_ROWS = 10  # for each column, or others foretell each row by having learned it
+MOST_COLUMNS = 512  # that foretell each other; more would take longer than the decoding
+FARTHEST = 10.0  # deviations that a number counts for at most where others are foretold by it
+TINY = 1e-300  # stands for a deviation of 0
+RIDGE = 0.01  # of a column's variance, so that columns that are one another's sums have an answer
+
+
+def bits_of(columns: Sequence[Float | None], rows: int) -> tuple[Float, Float]:
+    """(bits by the place among the column's numbers, bits by the place among departures from what
+    the row's other numbers foretell), (rows, columns) each; 0 where there is no number, and in
+    columns that are not of numbers, or follow their rows.
+
+    columns: (rows,) each, NaN for a gap, or None for a column without numbers. Costs are 0 to log2
+    of rows. Departures are those of a ridge regression on all other columns of numbers; of too few
+    rows, or too many columns, there are none.
+    """
+    by_column = np.zeros((rows, len(columns)))
+    by_others = np.zeros((rows, len(columns)))
+    scaled = {}
+    for place, numbers in enumerate(columns):
+        if numbers is None:
+            continue
+        placed = _placed(numbers)
+        if placed is None:
+            continue
+        by_column[:, place] = placed
+        scaled[place] = _scaled(numbers)
+    count = len(scaled)
+    foretell = 2 <= count <= MOST_COLUMNS
+    if not foretell or rows < LEAST_ROWS * count:
+        return by_column, by_others
+    together = np.stack([*scaled.values()], axis=1)
+    distances = np.abs(_departures(together))
+    for place, of_column in zip(scaled, distances.T, strict=True):
+        # what is not there departs from nothing, and costs nothing in its column
+        is_number = by_column[:, place] > 0
+        bits = _bits_of_far(of_column)
+        by_others[:, place] = np.where(is_number, bits, 0.0)
+    return by_column, by_others
+
+
+def _placed(numbers: Float) -> Float | None:
+    """(rows,): the bits that the numbers of a column, NaN for gaps, cost by how many of them lie as
+    far out, 0 for a gap. None if they are too few, of too few different values, or follow their
+    rows."""
+    is_number = np.isfinite(numbers)
+    found = numbers[is_number]
+    count = len(found)
+    if count < LEAST_NUMBERS * len(numbers):
+        return None
+    values, place, counts = np.unique(
+        found,
+        return_inverse=True,
+        return_counts=True,
+    )
+    if len(values) < LEAST_VALUES:
+        return None
+    at_most = np.cumsum(counts)
+    # equal numbers share the mean of their ranks
+    middle = at_most - counts / 2
+    if _step(middle[place]) < LEAST_STEP:
+        return None
+    at_least = count - at_most + counts
+    as_far = np.minimum(at_most, at_least)
+    bits = np.log2((count + 1) / (as_far + 1))
+    of_rows = np.zeros(len(numbers))
+    of_rows[is_number] = bits[place]
+    return of_rows
+
+
+def _step(ranks: Float) -> float:
+    """The mean squared step from one rank to the next, as a part of what it is in random order.
+    ranks: in the order of the rows, not all the same."""
+    steps = np.diff(ranks)
+    # in random order it is twice the variance
+    usual = 2 * np.var(ranks)
+    return float(np.mean(steps**2) / usual)
+
+
+def _scaled(numbers: Float) -> Float:
+    """Numbers of a column, (rows,), less their mean, by their deviation; those far out are drawn in
+    to FARTHEST median deviations first, and gaps are 0, the mean."""
+    is_number = np.isfinite(numbers)
+    # of 1e308 the squares, and even differences, are infinite
+    with np.errstate(over="ignore", invalid="ignore"):
+        away = numbers - np.median(numbers[is_number])
+        distances = np.abs(away[is_number])
+        drawn_in = away / _unit(distances)
+    drawn_in = np.clip(drawn_in, -FARTHEST, FARTHEST)
+    # also what two infinities leave
+    drawn_in = np.nan_to_num(drawn_in)
+    mean = drawn_in[is_number].mean()
+    centred = np.where(is_number, drawn_in - mean, 0.0)
+    deviation = float(centred.std())
+    # without any, all are 0 already
+    return np.asarray(centred / max(deviation, TINY))
+
+
+def _departures(scaled: Float) -> Float:
+    """By how much each number departs from what the others of its row foretell, by ridge
+    regression, less the median of the column. scaled: (rows, columns), of mean 0 and deviation 1.
+
+    One inverse serves all columns: that of the correlations has in each column the weights by which
+    the others foretell it.
+    """
+    rows, width = scaled.shape
+    correlations = scaled.T @ scaled / rows
+    ridge = RIDGE * np.eye(width)
+    inverse = np.linalg.inv(correlations + ridge)
+    weights = inverse / np.diag(inverse)
+    departures = scaled @ weights
+    middle = np.median(departures, axis=0)
+    return np.asarray(departures - middle)
+
+
+def _bits_of_far(distances: Float) -> Float:
+    """(rows,): the bits that each distance costs by how many are as large, at most those that a
+    code for any distance takes, by Student's t of two degrees of freedom.
+
+    The largest distance costs log2 of the rows by the first alone, even where a column has many
+    that are hardly smaller, as if it were the only one.
+    """
+    rows = len(distances)
+    ascending = np.sort(distances)
+    smaller = np.searchsorted(ascending, distances, "left")
+    as_large = rows - smaller
+    by_count = np.log2((rows + 1) / (as_large + 1))
+    by_length = 1.5 * np.log2(1 + (distances / _unit(distances)) ** 2 / 2)
+    return np.minimum(by_count, by_length)
+
+
+def _unit(distances: Float) -> float:
+    """The median distance; where that is 0, as most cells are the same number, the mean; above
+    0."""
+    unit = float(np.median(distances))
+    if not unit:
+        unit = float(np.mean(distances))
+    return max(unit, TINY)
