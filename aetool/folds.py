@@ -21,6 +21,7 @@ from onnx import TensorProto
 from aetool.closed_form.writing import open_graph
 from aetool.columns.schema import Schema
 from aetool.graphs import Graph, weighed_sum
+from aetool.graphs.merging import Choice, merge
 from aetool.model import Float, Int, Spec
 
 GOLDEN = 0.6180339887498949  # multiples of it spread most evenly over 0 .. 1 (Knuth, TAOCP 6.4)
@@ -121,29 +122,39 @@ def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
     g = Graph()
     x, features = open_graph(g, spec, schema)
     fold = _write_fold(g, features, spec, len(scores))
-    chosen: dict[str, str] = {}
-    for number, score in enumerate(scores):
-        model = onnx.ModelProto.FromString(score)
-        records = model.graph.input[0].name
-        outputs = g.embed(model, {records: x})
-        in_fold = g.op("Equal", fold, g.exact(float(number)))
-        for declared in model.graph.output:
-            name = declared.name
-            value = outputs[name]
-            # the first fold's stands unless the record is found to be in another, and so also for
-            # the fold that is called `folds`
-            if name in chosen:
-                mask = _mask_of_axes(g, in_fold, declared)
-                value = g.op("Where", mask, value, chosen[name])
-            chosen[name] = value
+    choice = Choice(g, fold, len(scores))
+    models = [onnx.ModelProto.FromString(score) for score in scores]
     # all folds have the same outputs
-    for declared in model.graph.output:
+    outputs = models[0].graph.output
+    chosen = merge(models, [x], choice)
+    if chosen is None:
+        chosen = _computed_by_all(models, x, choice)
+    for declared in outputs:
         name = declared.name
         kind = declared.type.tensor_type
         # the first size is the batch
         _, *sizes = [size.dim_value for size in kind.shape.dim]
         g.output(name, chosen[name], kind.elem_type, sizes)
     return g.build("score")
+
+
+def _computed_by_all(
+    models: Sequence[onnx.ModelProto],
+    records: str,
+    choice: Choice,
+) -> dict[str, str]:
+    """Compute all graphs of records and keep of each output that of each record's own graph:
+    returns what the outputs are called in the graph that is written, by their names. records: the
+    name of the records there."""
+    g = choice.g
+    computed = [g.embed(model, {model.graph.input[0].name: records}) for model in models]
+    chosen = {}
+    for declared in models[0].graph.output:
+        name = declared.name
+        axes = len(declared.type.tensor_type.shape.dim)
+        values = [outputs[name] for outputs in computed]
+        chosen[name] = choice.value(values, axes)
+    return chosen
 
 
 def _write_fold(
@@ -163,16 +174,6 @@ def _write_fold(
     count = g.exact(float(folds))
     scaled = g.op("Mul", fraction, count)
     return g.op("Floor", scaled)
-
-
-def _mask_of_axes(g: Graph, mask: str, value: onnx.ValueInfoProto) -> str:
-    """Add to graph g nodes that give a mask of records, (B, 1), as many axes as a value of the
-    graph has, (B, 1, ...), so that both can be combined; returns the name of the result."""
-    axes = len(value.type.tensor_type.shape.dim)
-    ones = [1] * (axes - 1)
-    # -1 stands for the batch
-    sizes = g.const([-1, *ones], np.int64)
-    return g.op("Reshape", mask, sizes)
 
 
 def _weights(spec: Spec) -> Float:

@@ -45,26 +45,33 @@ def bucket_nats(g: Graph, spec: Spec, z: str, mean: str, scale: Float) -> str:
     bucket (LEAST_PIXEL_SIGMA), and narrower buckets where numbers are curved.
     """
     numbers = g.term(z)
-    half = g.term(g.const(spec.half))
+    half = numbers.constant(spec.half)
     if spec.curved.any():
         half = _half_of_curved(spec, numbers, half)
+    means = g.term(mean)
+    nats = _nats(spec, numbers, means, half, scale)
+    return nats.name
+
+
+def _nats(spec: Spec, numbers: Term, mean: Term, half: Term, scale: Float) -> Term:
+    """What `bucket_nats` computes of numbers whose buckets have these half-widths: (B, k) nats.
+    numbers, mean: (B, k); half: (k,) or (B, k); scale: (k,)."""
     least = LEAST_PIXEL_SIGMA if spec.shape else LEAST_SIGMA
-    wanted = g.term(g.const(scale))
+    wanted = numbers.constant(scale)
     narrowest = half * least
     sigma = wanted.at_least(narrowest)
-    off = abs(numbers - g.term(mean))
+    off = abs(numbers - mean)
     # d: how far the value lies from its mean, t: half its bucket, both in sigmas
     d = off / sigma
     d = d.at_most(FARTHEST)
     t = half / sigma
     log_mass = _thin_log_mass(d, t)
     if not spec.shape:
-        wide = _wide_log_mass(d, t)
+        wide = _wide_log_mass(d, t, len(scale))
         is_thin = t < THIN
         log_mass = is_thin.choose(log_mass, wide)
     bounded = log_mass.at_least(-SMALLEST_MASS)
-    nats = -bounded
-    return nats.name
+    return -bounded
 
 
 def _half_of_curved(spec: Spec, numbers: Term, half: Term) -> Term:
@@ -85,11 +92,15 @@ def _half_of_curved(spec: Spec, numbers: Term, half: Term) -> Term:
     return half / cosh
 
 
-def _wide_log_mass(d: Term, t: Term) -> Term:
+def _wide_log_mass(d: Term, t: Term, width: int) -> Term:
     """log of the mass between d - t and d + t of N(0, 1), as a difference of two tails, element by
-    element; d: 0 or more, t: THIN (0.03) or more, as it loses its digits in a thinner bucket."""
-    near = _log_tail(d - t)
-    far = _log_tail(d + t)
+    element, (B, width); d: (B, width), 0 or more; t: THIN (0.03) or more, as it loses its digits in
+    a thinner bucket."""
+    # both tails by one run of the series: nodes of a graph cost time whenever it is opened
+    ends = d.op("Concat", d - t, d + t, axis=1)
+    tails = _log_tail(ends)
+    near = tails.columns_between(0, width)
+    far = tails.columns_between(width, 2 * width)
     # log(a - b) = log a + log(1 - b / a): the tails themselves would underflow
     ratio = (far - near).exp()
     rest = 1.0 - ratio
@@ -122,13 +133,31 @@ def mixture_nats(g: Graph, spec: Spec, z: str, mean: str, scales: Float, weights
     """What `bucket_nats` gives, but under a mixture of Gaussians of one mean, (B, numbers) nats;
     returns the name of the result. scales, weights: (components, numbers), one component at least,
     weights above 0 that add up to 1; the other arguments as there."""
-    costs: list[Term] = []
-    for scale, weight in zip(scales, weights, strict=True):
-        nats = g.term(bucket_nats(g, spec, z, mean, scale))
-        cost = nats - np.log(weight)
-        costs.append(cost)
-    if len(costs) == 1:
-        return costs[0].name
+    components, count = scales.shape
+    numbers = g.term(z)
+    # the components side by side, as if they were further numbers: a third of the nodes
+    each = np.arange(count)
+    index = np.tile(each, components)
+    if spec.curved.any():
+        # of each record, by its own numbers
+        half = numbers.constant(spec.half)
+        half = _half_of_curved(spec, numbers, half)
+        half = half.columns(index)
+    else:
+        half = numbers.constant(spec.half[index])
+    values = numbers.columns(index)
+    means = g.term(mean).columns(index)
+    scale = scales.ravel()
+    nats = _nats(spec, values, means, half, scale)
+    share = weights.ravel()
+    cost = nats - np.log(share)
+    if components == 1:
+        return cost.name
+    costs = []
+    for component in range(components):
+        first_column = component * count
+        end = first_column + count
+        costs.append(cost.columns_between(first_column, end))
     # -log sum exp(-cost), with the least cost taken out so that no exponential underflows
     first = costs[0]
     least = first.op("Min", *costs)

@@ -189,18 +189,23 @@ class Graph:
         outputs = [output.name for output in model.graph.output]
         return {name: names[name] for name in outputs}
 
+    def copy(self, node: onnx.NodeProto, operands: Sequence[str]) -> str:
+        """Copy a node of another graph in, which has one result, unless an equal node is here;
+        returns the name of the result. operands: what its inputs are called here, in their
+        order."""
+        copy = _copied(node, operands)
+        return self._computed(copy)
+
     def _embed_node(self, node: onnx.NodeProto, names: _NamesHere) -> None:
         """Copy a node of another graph in, unless it has one result and an equal node is here.
         names: what the values of that graph are called here, by their names there. A single result
         is noted in it, in place; several are not, as they get the names that it makes up."""
-        copy = onnx.NodeProto()
-        copy.op_type = node.op_type
-        copy.attribute.extend(node.attribute)
-        copy.input.extend(names[name] for name in node.input)
+        operands = [names[name] for name in node.input]
         if len(node.output) == 1:
             (result,) = node.output
-            names[result] = self._computed(copy)
+            names[result] = self.copy(node, operands)
             return
+        copy = _copied(node, operands)
         # of several results none is looked for among the nodes that are there; `names` answers for
         # each with a prefix before its name
         copy.output.extend(names[name] for name in node.output)
@@ -276,6 +281,15 @@ class _NamesHere(dict[str, str]):
         if not name:
             return ""
         return self._prefix + name
+
+
+def _copied(node: onnx.NodeProto, operands: Sequence[str]) -> onnx.NodeProto:
+    """A copy of a node with these inputs, by their names, and without outputs."""
+    copy = onnx.NodeProto()
+    copy.op_type = node.op_type
+    copy.attribute.extend(node.attribute)
+    copy.input.extend(operands)
+    return copy
 
 
 def _sizes(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
