@@ -107,9 +107,10 @@ def merge(
     reading = _Reading(first, constants[0], differing)
     if not reading.is_mergeable():
         return None
-    there = [declared.name for declared in first.graph.input]
     # what values are called here
-    names = dict(zip(there, inputs, strict=True))
+    names = {}
+    for declared, name in zip(first.graph.input, inputs, strict=True):
+        names[declared.name] = name
     # an input that is left out has no name, here neither
     names[""] = ""
     for name, tensor in constants[0].items():
@@ -234,7 +235,8 @@ class _Reading:
             # a product for each graph: of the same records by matrices that are stored
             is_stored = all(name in self.constants for name in stored)
             is_turned = any(a.name == "transA" and a.i for a in node.attribute)
-            return is_stored and not is_turned and self._is_batch(records)
+            is_alike = is_stored and not is_turned
+            return is_alike and self._is_batch(records)
         if node.op_type not in ELEMENTWISE:
             return False
         return all(self._is_batch(name) or self._is_row(name) for name in node.input)
