@@ -131,16 +131,19 @@ class Bundle:
             return runtime.TABLE_BATCH
         return runtime.IMAGE_BATCH
 
-    def session(self, graph: str, device: str = "auto") -> runtime.Session:
+    def session(self, graph: str, device: str = "auto", rows: int | None = None) -> runtime.Session:
         """The graph of this name, one of GRAPHS, such as "score.onnx", ready to run; started once
-        for each device and kept. device: auto, cpu, cuda or cuda:<n>. BundleError if the model has
+        for each device and kept. device: auto, cpu, cuda or cuda:<n>. rows: on how many it will be
+        run in all, where that is known: for few it is started faster. BundleError if the model has
         no such graph or it cannot run; ParamError if there is no such device."""
         key = (graph, device)
         if key not in self._sessions:
             if graph not in self.graphs:
                 raise BundleError(f"{self.name}: this model has no {graph}")
             where = f"{self.name}: {graph}"
-            self._sessions[key] = runtime.Session(self.graphs[graph], where, device, self.most_rows)
+            self._sessions[key] = runtime.Session(
+                self.graphs[graph], where, device, self.most_rows, rows
+            )
         return self._sessions[key]
 
     def to_bytes(self) -> bytes:

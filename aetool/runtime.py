@@ -33,6 +33,8 @@ IN_PLACE = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 RECORD_AXES = 2  # of a batch of a table's records: rows and features
 ROWS_TRIED = 256  # for which the sizes of all values are found out
 MOST_FOR_ONE = 1 << 30  # where even the smallest batch takes more, the graph is refused
+# Batches of a graph that is not kept: to simplify it first takes as long as to run ten of them.
+FEW_BATCHES = 8
 MAX_NODES = 20_000
 # What our exporters write, and nothing that loops, branches, reads files or allocates by value.
 _NAMES = """
@@ -270,19 +272,23 @@ class Session:
     batch-mates. In a process that was forked from the one it was made in it starts anew.
 
     data: the graph, as ONNX; name: for messages; device: auto, cpu, cuda or cuda:<n>; most: the
-    largest batch on the CPU. Its attributes say the batch, the device chosen, and the names of
-    inputs and outputs. BundleError for a graph that is refused or cannot run; ParamError where
-    there is no such device.
+    largest batch on the CPU; rows: on how many it will be run in all, None where that is not known.
+    Its attributes say the batch, the device chosen, and the names of inputs and outputs.
+    BundleError for a graph that is refused or cannot run; ParamError where there is no such device.
     """
 
-    def __init__(self, data: bytes, name: str, device: str, most: int) -> None:
+    def __init__(
+        self, data: bytes, name: str, device: str, most: int, rows: int | None = None
+    ) -> None:
         """Check and load the graph. data: an ONNX file's bytes; name: for messages; device: auto,
-        cpu, cuda or cuda:<n>; most: the largest batch on the CPU, in rows. BundleError for a graph
-        that is refused or cannot run; ParamError where there is no such device."""
+        cpu, cuda or cuda:<n>; most: the largest batch on the CPU, in rows; rows: on how many it
+        will be run in all, None where that is not known. BundleError for a graph that is refused or
+        cannot run; ParamError where there is no such device."""
         self.batch = vet(data, name, most)
         self.name = name
         self._graph = data
         self._asked = device
+        self._is_for_few = rows is not None and rows <= FEW_BATCHES * self.batch
         self._start(device)
         if self.device != "cpu":
             self.batch = vet(data, name, most * ON_GPU, MAX_ACTIVATIONS * ON_GPU)
@@ -304,7 +310,11 @@ class Session:
         if CONVOLUTION not in self._graph:
             # fusions gain nothing but for convolutions, and a graph of 2,000 nodes takes as long to
             # fuse as thousands of records to score
-            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+            level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+            if self._is_for_few and self.device == "cpu":
+                # to start, a graph then takes half the time
+                level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+            options.graph_optimization_level = level
         # all of a graph runs on the GPU, or none of it
         if self.device != "cpu":
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")

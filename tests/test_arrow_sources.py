@@ -81,12 +81,18 @@ FORMS = (
 )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def highest():
+    """The rows of the table that score highest, from the highest on: a fit of all members."""
+    return aetool.detect(TABLE, top=3).row.tolist()
+
+
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_file_has_the_same_records(files, form):
+def test_every_form_of_file_has_the_same_records(files, form, highest):
     expected, texts = read(TABLE)
     assert read(files[form]) == (expected, texts)
     found = aetool.detect(files[form], top=3)
-    assert found.row.tolist() == aetool.detect(TABLE, top=3).row.tolist()
+    assert found.row.tolist() == highest
 
 
 @pytest.mark.parametrize("form", FORMS)

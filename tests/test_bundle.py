@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import onnx
+import onnxruntime
 import pandas as pd
 import pytest
 from onnx import TensorProto, helper, numpy_helper
@@ -28,6 +29,31 @@ def test_save_and_load(loaded, tmp_path):
     np.testing.assert_array_equal(score(again), score(loaded))
     with pytest.raises(DataError, match="exists already"):
         loaded.save(path)
+
+
+def test_a_graph_for_few_rows_gives_what_it_gives_otherwise(pca, monkeypatch):
+    """It is started as it stands, and so in half the time; one for many, or for nobody knows how
+    many, is simplified first."""
+    rows = 5
+    started = []
+    real = onnxruntime.InferenceSession
+    monkeypatch.setattr(
+        onnxruntime,
+        "InferenceSession",
+        lambda graph, options, **more: (
+            started.append(options.graph_optimization_level) or real(graph, options, **more)
+        ),
+    )
+    x = np.zeros((rows, len(bundles.load(pca).spec.columns)))
+    results = []
+    for asked in (rows, 1 << 20, None):
+        session = bundles.load(pca).session("score.onnx", "cpu", asked)
+        results.append(session(x)["parts"])
+    levels = onnxruntime.GraphOptimizationLevel
+    simplified = levels.ORT_ENABLE_BASIC
+    assert started == [levels.ORT_DISABLE_ALL, simplified, simplified]
+    for parts in results[:2]:
+        np.testing.assert_allclose(parts, results[2], rtol=1e-5, atol=1e-5)
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,7 @@ def test_sixteen_draws_are_close_to_many(data):
     spec, x = data
     net = training.train(
         plugins.resolve("aetool_vae.net:VAE"), spec, make_params(plugins.get_model("vae"), {}),
-        x.numpy(), training.Settings(epochs=300),
+        x.numpy(), training.Settings(epochs=150),
     ).net  # fmt: skip
     with torch.no_grad():
         few = net.parts(x).sum(dim=1)
@@ -118,7 +118,7 @@ def test_l1_makes_codes_sparser(data):
     for l1 in (0.0, 3.0):
         model = plugins.get_model("sparse")
         net = training.train(plugins.resolve(model.net), spec, make_params(model, {"l1": l1}),
-                             x.numpy(), training.Settings(epochs=300)).net  # fmt: skip
+                             x.numpy(), training.Settings(epochs=150)).net  # fmt: skip
         sizes.append(float(net.encode(x).detach().abs().mean()))
     assert sizes[1] < 0.5 * sizes[0]
 

@@ -125,8 +125,9 @@ def out_of_fold(
             # there are too few rows to leave any out
             graphs = written(solution, params, prepared)
         scorer = bundle_of("fold", params, prepared, graphs, _no_scores(), {})
-        session = scorer.session("score.onnx", device)
         in_fold = np.flatnonzero(is_in_fold)
+        # this model is of no more use once the fold is scored
+        session = scorer.session("score.onnx", device, len(in_fold))
         outputs = session(prepared.inputs[in_fold])
         parts[in_fold] = outputs["parts"]
         if "surprise" in outputs:
