@@ -30,16 +30,18 @@ def write(
     spec: Spec,
     schema: Schema | None,
     error: str,
+    score_alone: bool = False,
 ) -> dict[str, bytes]:
     """The score graph of a solution and, where it has a code, its encoder and decoder, as the bytes
     of ONNX files, by their names: "score.onnx", "encoder.onnx", "decoder.onnx".
 
     schema: of tables; None for pictures. error: what the score adds up, "bits", or "mse" or "mae":
     differences from what is expected, in standardised units, summed over a column's features.
+    score_alone: whether to leave out encoder and decoder, as of a model that only scores a fold.
     PluginError for a code that is not (batch, n).
     """
     files = {}
-    if solution.coded:
+    if solution.coded and not score_alone:
         # the decoder's input is as wide as the encoder's output, whatever the author makes it
         files[ENCODER], width = _encoder(solution, spec, schema)
         files[DECODER] = _decoder(solution, spec, schema, width)

@@ -61,12 +61,13 @@ def written(
     solution: closed_form.Solution,
     params: object,
     prepared: Prepared,
+    score_alone: bool = False,
 ) -> dict[str, bytes]:
     """Write the ONNX graphs of a closed form's solution, as bytes by file name, such as
-    "score.onnx". prepared: the rows, whose layout they take. params: its `error` is what the score
-    adds up, "bits", "mse" or "mae"."""
+    "score.onnx", or that graph alone. prepared: the rows, whose layout they take. params: its
+    `error` is what the score adds up, "bits", "mse" or "mae"."""
     error = getattr(params, "error", "bits")
-    return writing.write(solution, prepared.spec, prepared.schema, error)
+    return writing.write(solution, prepared.spec, prepared.schema, error, score_alone)
 
 
 def solve(
@@ -74,10 +75,11 @@ def solve(
     params: object,
     prepared: Prepared,
     keep: Mask,
+    score_alone: bool = False,
 ) -> tuple[dict[str, bytes], closed_form.Solution]:
     """Fit a closed form on those prepared rows where keep, (rows,), is True: (its graphs as bytes
-    by file name, the solution). net: the class of the closed form; params: the values of the
-    model's parameters. Raises what its `fit` does."""
+    by file name, or that of its score alone; the solution). net: the class of the closed form;
+    params: the values of the model's parameters. Raises what its `fit` does."""
     rows = np.flatnonzero(keep)
     flat = prepared.features.reshape(len(prepared.features), -1)
     # copies of a few rows at a time: a second array of all of them might not fit into memory
@@ -86,7 +88,7 @@ def solve(
         rows_of_block = rows[first : first + BLOCK]
         blocks.append(flat[rows_of_block])
     solution = net(prepared.spec, params).fit(blocks)
-    return written(solution, params, prepared), solution
+    return written(solution, params, prepared, score_alone), solution
 
 
 def _fitted_among(prepared: Prepared, chosen: Mask) -> Int:
@@ -123,7 +125,7 @@ def out_of_fold(
             graphs = _graphs_without(net, params, prepared, solution, is_in_fold)
         else:
             # there are too few rows to leave any out
-            graphs = written(solution, params, prepared)
+            graphs = written(solution, params, prepared, True)
         scorer = bundle_of("fold", params, prepared, graphs, _no_scores(), {})
         in_fold = np.flatnonzero(is_in_fold)
         # this model is of no more use once the fold is scored
@@ -145,7 +147,7 @@ def _graphs_without(
     solution: closed_form.Solution,
     is_in_fold: Mask,
 ) -> dict[str, bytes]:
-    """The graphs, as bytes by file name, of a closed form that has not seen some of the rows.
+    """The score graph, as bytes by its file name, of a closed form that has not seen some rows.
 
     solution: that of all rows; where it cannot leave rows out by itself, the closed form is fitted
     again. is_in_fold: (rows,), True for the rows to be left out. net: the class of the closed form;
@@ -154,9 +156,9 @@ def _graphs_without(
     left_out = _fitted_among(prepared, is_in_fold)
     solution_of_others = solution.without(left_out)
     if solution_of_others is not None:
-        return written(solution_of_others, params, prepared)
+        return written(solution_of_others, params, prepared, True)
     others = ~is_in_fold & prepared.kept
-    graphs, _ = solve(net, params, prepared, others)
+    graphs, _ = solve(net, params, prepared, others, True)
     return graphs
 
 
@@ -196,7 +198,7 @@ def fair_score(
         # of rows of few contents a fold may hold most
         if others.sum() < LEAST_OTHERS * kept.sum():
             others = kept
-        graphs, _ = solve(net, params, prepared, others)
+        graphs, _ = solve(net, params, prepared, others, True)
         scores.append(graphs["score.onnx"])
         if steps is not None:
             steps.advance()
