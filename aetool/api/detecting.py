@@ -110,10 +110,11 @@ def detect(
     result: any of concurrent.futures, the executor of a Dask client, or a name such as
     "processes:4". header to comment: how the text of a path is written, as in aetool.fit.
 
-    data may also be an archive: without a model, its records are judged by the bits that they take
-    in it beyond the usual, a column "bits" says how many they take, and columns limits the
-    judgement to some of its columns. ParamError for arguments that exclude each other, DataError
-    for data that the model does not take: each an AetoolError.
+    data may also be an archive: without a model, its records are judged by the bits that their
+    cells cost beyond the usual, in it or by how many numbers lie as far out, a column "bits" says
+    how many they take in it, and columns limits the judgement to some of its columns. ParamError
+    for arguments that exclude each other, DataError for data that the model does not take: each an
+    AetoolError.
     """
     arguments = with_parts("detect", dict(locals()))
     # those that are asked for by number are all that is wanted, as in the shell

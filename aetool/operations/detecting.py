@@ -39,7 +39,7 @@ def detect(
     score first, unless all_rows. Errors are AetoolErrors: ParamError for options, DataError for
     data that cannot be read or do not suit the model.
 
-    data: a path or table, or an archive, whose records are scored by the bits that each takes in it
+    data: a path or table, or an archive, whose records are scored by the bits that their cells cost
     beyond the usual (aetool.scoring.costing). model: None to learn one from these data by the
     options `fit` (None: the defaults), robustly: no record is then scored by a model that has seen
     it (aetool.folds); of closed forms alone, not of networks. At most one of these chooses the

@@ -342,7 +342,7 @@ def of_archive(name: str, detection: Detection, most: int) -> Findings:
         columns_read.append(ColumnRead(column, words, blamed=blamed[column]))
     return Findings(
         name=Path(name).name,
-        model="scored by what each takes in the archive beyond the usual; " + ledger.told(),
+        model="scored by what its cells cost beyond the usual; " + ledger.told(),
         unit=detection.unit,
         threshold=detection.threshold,
         total=detection.total,
