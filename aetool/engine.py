@@ -149,8 +149,8 @@ class Engine:
                 self.executor.submit(_load, tuple(modules))
 
     def renewed(self) -> bool:
-        """Replace an executor that broke, if that can be done here: self.executor is then a new
-        one. Returns whether it was replaced."""
+        """Replace the executor by a new one, self.executor, if that can be done here; to be called
+        when it broke, which is not looked at. Returns whether it was replaced."""
         if self._renew is None:
             return False
         self.executor.shutdown(wait=False, cancel_futures=True)

@@ -144,6 +144,27 @@ def test_pictures_of_any_size_and_few_of_them(name, shape):
         assert parts.shape == (6, shape[1] * shape[2] + 1) and np.isfinite(parts).all()
 
 
+@pytest.mark.parametrize("size", [24, 50])
+@pytest.mark.parametrize("move", [(0, 0), (2, 0), (-3, 0), (0, 4), (0, -1), (3, -5)])
+def test_a_shifted_comparison_is_that_of_the_moved_picture(size, move):
+    """Moved down and to the right by so many pixels, the edges repeated."""
+    shape = (2, size, size)
+    rng = np.random.default_rng(size)
+    picture = rng.normal(size=shape)
+    down, right = move
+    rows = np.clip(np.arange(size) - down, 0, size - 1)
+    columns = np.clip(np.arange(size) - right, 0, size - 1)
+    moved = picture[:, rows][:, :, columns]
+    spec = scaling.image_spec(shape)
+    views = Views(shape)
+    for k in range(3):
+        shifted = evaluated(
+            lambda g, x, k=k: views.write(g, x, move)[k], spec, picture.reshape(1, -1)
+        )
+        plain = evaluated(lambda g, x, k=k: views.write(g, x)[k], spec, moved.reshape(1, -1))
+        np.testing.assert_allclose(shifted, plain, rtol=1e-4, atol=1e-5)
+
+
 def test_the_views_are_what_they_are_said_to_be():
     """Of a picture that rises evenly to the right: one direction has all the slope."""
     shape = (1, 28, 28)

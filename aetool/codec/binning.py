@@ -113,7 +113,8 @@ class _Tree:
 
     def bins(self) -> tuple[Int, Int]:
         """(first number less the origin, bits within it), (bins,) int64 each, of the bins,
-        ascending: from the widest intervals down, those that are best as one bin."""
+        ascending: from the widest intervals down, those that cost no more as one bin than as bins
+        for their parts."""
         starts: list[Int] = []
         widths: list[Int] = []
         top = self.levels[-1]

@@ -349,7 +349,7 @@ def _enlarged(
     size: tuple[int, int],
 ) -> Image.Image:
     """An image of pixels, (height, width, 3), enlarged to size, (width, height), multiples of its
-    own."""
+    own: each pixel becomes a block of one colour."""
     from PIL import Image
 
     image = Image.fromarray(pixels)

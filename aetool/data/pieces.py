@@ -40,9 +40,9 @@ class ParquetPiece:
     """Records of row groups of a Parquet file, to be read by whoever sees the file.
 
     path: of the file; name: for messages; groups: the numbers, from 0, of its row groups. first:
-    the number of the first record in the file, from 0; rows: how many records; stamp: bytes of the
-    file when it was cut, to notice a change; before: how many records of the groups are left out
-    before the first.
+    the number of the first record in the file, from 0; rows: how many records; stamp: how many
+    bytes the file had when it was cut, to notice a change; before: how many records of the groups
+    are left out before the first.
     """
 
     path: Path
@@ -84,8 +84,8 @@ class TextPiece:
     """Bytes start:stop of a text file in UTF-8, which begin at a record, to be read by whoever sees
     the file. path: of it; name: for messages; dialect: how it is written; names: of the columns;
     first, lines: how many records, comments counted, and lines, those of the header too, come
-    before; rows: how many records it has, comments counted; stamp: bytes of the file when it was
-    cut; is_last: whether the text ends with it."""
+    before; rows: how many records it has, comments counted; stamp: how many bytes the file had
+    when it was cut, to notice a change; is_last: whether the text ends with it."""
 
     path: Path
     name: str
@@ -311,7 +311,8 @@ class Remarks:
     def add(self, piece: Piece, left: text.LeftOut) -> None:
         """Note which lines the next piece left out; at the last piece of a text they are said.
         Pieces of Parquet files are passed over. left: what the piece's `tables` collected.
-        DataError if a line that is no record turns out to stand between records."""
+        DataError if a line that is no record turns out to stand between records, or if more than
+        MOST_FOOTER (10) such lines end the text."""
         part = piece.piece if isinstance(piece, ChainedPiece) else piece
         if not isinstance(part, TextPiece):
             return

@@ -202,8 +202,9 @@ def _write_journal(wrapper: Path, brought: Files) -> None:
 
 
 def _put_in_place(wrapper: Path, target: Path) -> None:
-    """Rename the finished folder to the target's name; what was there before is moved aside into
-    the wrapper, as TREE or OLD. OSError if it fails; the old folder then stays."""
+    """Rename the finished folder, TREE in the wrapper, to the target's name; what was there before
+    is moved into the wrapper, as TREE where the system can exchange two names, else as OLD. OSError
+    if it fails; the old folder then stays."""
     tree = wrapper / TREE
     if not os.path.lexists(target):
         tree.rename(target)

@@ -142,9 +142,10 @@ def _with_room(pieces: Iterable[str], most: int) -> list[str]:
 
 
 def _table(headings: Sequence[str], rows: Iterable[str], most: int, of: int, kind: str) -> str:
-    """The HTML of a table of the first rows, as many as have room in `most` bytes, and of a line
-    that says how many of the `of` things of this kind are left out. rows: HTML, each from `_row`.
-    headings: one that begins with # is of a column of numbers."""
+    """The HTML of a table of the first rows, as many as take at most `most` bytes together, and, if
+    not all of the `of` things of this kind are shown, of a line that says how many are left out.
+    rows: HTML, each from `_row`. headings: one that begins with # is of a column of numbers. kind:
+    what stands there behind "more", such as "groups"."""
     rows_with_room = _with_room(rows, most)
     head = "".join(
         f'<th class="n">{heading[1:]}</th>' if heading.startswith("#") else f"<th>{heading}</th>"

@@ -96,9 +96,10 @@ class Sparse(AutoEncoder):
 
     @torch.no_grad()
     def start(self, x: Tensor) -> None:
-        """Set the dictionary's columns, in place, to directions of random training rows x, and the
-        encoder to products with these, scaled so that they restore the rows best; and the threshold
-        to that of `cut`, scaled likewise."""
+        """Set the dictionary's columns, in place, to directions from the mean of training rows x to
+        random ones of them, and the encoder to products with these, scaled so that they restore the
+        rows best; and the threshold to that of `cut`, scaled likewise. x: (rows, features) or
+        pictures."""
         flat = x.flatten(1)
         mean = flat.mean(dim=0)
         axes = self._random_axes(x, mean)

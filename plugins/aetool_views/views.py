@@ -86,11 +86,11 @@ class Views:
         picture = g.op("Reshape", intensity, sizes)
         rows = smoothing(height, small_height)
         columns = smoothing(width, small_width)
-        # a picture is moved by moving the weights of its places
+        # the move of a line is a matrix, too: each place takes the value of another
         row_places = _moved(height, down)
         column_places = _moved(width, right)
-        rows = rows[:, row_places]
-        columns = columns[:, column_places]
+        rows = rows @ np.eye(height)[row_places]
+        columns = columns @ np.eye(width)[column_places]
         return _both_axes(g, picture, rows, columns)
 
     def _colours(self, g: Builder, picture: Value) -> Value:

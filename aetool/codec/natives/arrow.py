@@ -391,8 +391,8 @@ class WideDecimals(WholeNumbers):
         return self._are_near(before[:, 0], after[:, 0], bound)
 
     def ends(self, array: pa.Array) -> Ends | None:
-        """(smallest, largest) value outside of gaps, as exact fractions in the column's unit; None
-        without values."""
+        """(smallest, largest) value outside of gaps, as exact fractions in the column's unit: the
+        decimals themselves, 1.25 as 5/4; None without values."""
         limbs, gaps = self._limbs(array)
         present = _outside(gaps, limbs)
         if _needed(present) == 1:
