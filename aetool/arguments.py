@@ -109,6 +109,19 @@ def check_type(verb: str, name: str, value: object, annotation: str) -> None:
         raise ParamError(f"{verb}: {name} must be {words}; got {shown(value)}")
 
 
+def check_kind(
+    verb: str,
+    name: str,
+    value: object,
+    kinds: type | tuple[type, ...],
+    words: str,
+) -> None:
+    """Raise ParamError for a value that is an instance of none of these classes. words: what is
+    taken, for the message; verb, name: of the argument."""
+    if not isinstance(value, kinds):
+        raise ParamError(f"{verb}: {name} must be {words}; got {shown(value)}")
+
+
 def as_part(verb: str, name: str, value: object) -> float:
     """A share of records as a number: 0.01 from 0.01 and from "1%". Its range is not checked. verb,
     name: of the argument, for messages. ParamError for a text without % or without a number, and

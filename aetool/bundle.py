@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aetool import hypertext, runtime
+from aetool.arguments import shown
 from aetool.canonical import Json, canonical, parse_canonical
 from aetool.columns.layout import table_spec
 from aetool.columns.schema import Schema
@@ -136,6 +137,8 @@ class Bundle:
         for each device and kept. device: auto, cpu, cuda or cuda:<n>. rows: on how many it will be
         run in all, where that is known: for few it is started faster. BundleError if the model has
         no such graph or it cannot run; ParamError if there is no such device."""
+        # before it is looked up: what is no text may have no hash
+        runtime.device_parts(device)
         key = (graph, device)
         if key not in self._sessions:
             if graph not in self.graphs:
@@ -168,6 +171,10 @@ class Bundle:
             with atomic(target, force) as file:
                 file.write(content)
             return target
+        if not hasattr(path, "write"):
+            raise ParamError(
+                f"save: path must be a path, or a file opened for bytes; got {shown(path)}"
+            )
         try:
             path.write(content)
         except TypeError:

@@ -31,3 +31,12 @@ def in_utf8(name: str) -> str:
     """A file's name, as Python has it, as text that UTF-8 can hold: bytes of it that are not UTF-8
     are written as such, like \\xff."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def ordinal(number: int) -> str:
+    """A place in an order, counted from 1, as it is read: "1st", "2nd", "3rd", "11th", "20th"."""
+    ending = "th"
+    # 11th to 13th, of every hundred, are exceptions
+    if number // 10 % 10 != 1:
+        ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number:,}{ending}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aetool import system
+from aetool.arguments import shown
 from aetool.errors import BundleError, ParamError
 from aetool.model import Array
 from aetool.spelling import option
@@ -189,6 +190,11 @@ Provider = tuple[str, dict[str, str]] | str  # of ONNX Runtime: a name, and its 
 def device_parts(device: str) -> tuple[str, int | None]:
     """A device's name taken apart: ("auto", "cpu" or "cuda"; the number of the GPU, from 0, None
     where none is said). ParamError for anything but auto, cpu, cuda and cuda:<n>."""
+    if not isinstance(device, str):
+        raise ParamError(
+            f"{option('--device')} must be auto, cpu, cuda or cuda:<n>, as a text; "
+            f"got {shown(device)}"
+        )
     kind, colon, number = device.partition(":")
     if not colon and kind in ("auto", "cpu", "cuda"):
         return kind, None

@@ -303,3 +303,14 @@ def test_which_columns_a_bound_changes_is_told(tmp_path, run):
     done = run("compress", path, "--max-error", "x=0.5", "-o", tmp_path / "u.aez")
     assert "note: within the bound: x; exact: user_id, word, y" in done.err.splitlines()
     assert "changed" not in aetool.compress(path, tmp_path / "v.aez")
+
+
+def test_no_column_at_all_is_no_choice_of_columns(tmp_path):
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+    aetool.compress(frame, tmp_path / "t.aez")
+    with aetool.open(tmp_path / "t.aez") as archive:
+        with pytest.raises(ParamError, match="name one at least"):
+            archive.choose([])
+        assert list(archive.to_pandas()) == ["a", "b"]
+    with pytest.raises(ParamError, match="name one at least"):
+        aetool.open(tmp_path / "t.aez", columns=[])

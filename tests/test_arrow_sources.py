@@ -375,3 +375,28 @@ def test_one_odd_cell_makes_no_text_of_a_column_of_numbers(tmp_path):
     # texts of digits alone are what their type says
     schema = aetool.fit(frame, plugin="pca").schema
     assert [column.kind for column in schema.columns] == ["number", "number", "category"]
+
+
+def test_levels_that_had_an_order_keep_it_in_archives_and_models_say_that_it_goes(tmp_path):
+    """A dictionary's flag `ordered`, of Arrow, Parquet and pandas."""
+    import aetool
+    from aetool.data import notices
+
+    levels = ["low", "middle", "high"]
+    scale = pd.Categorical(["low", "high", "middle", "low"] * 20, categories=levels, ordered=True)
+    frame = pd.DataFrame({"scale": scale, "n": np.arange(80.0) % 9})
+    frame.to_parquet(tmp_path / "t.parquet")
+    for data in (frame, tmp_path / "t.parquet"):
+        aetool.compress(data, tmp_path / "t.aez", force=True)
+        with aetool.open(tmp_path / "t.aez") as archive:
+            for part in (archive.to_pandas(), archive[3:9]):
+                assert part.scale.cat.ordered and list(part.scale.cat.categories) == levels
+    aetool.decompress(tmp_path / "t.aez", tmp_path / "back.parquet")
+    back = pd.read_parquet(tmp_path / "back.parquet")
+    pd.testing.assert_frame_equal(back, frame)
+    model = aetool.fit(frame, plugin="pca")
+    said = []
+    with notices.heard_by(lambda source, line: said.append(f"{source}: {line}")):
+        decoded = model.decode(model.encode(frame))
+    assert not decoded.scale.cat.ordered
+    assert said == ["scale: its levels come without the order that they had in the source"]

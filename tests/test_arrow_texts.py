@@ -152,3 +152,11 @@ def test_levels_of_moments_and_numbers_come_back_from_a_code(zone, tmp_path):
     back = feather.read_table(tmp_path / "back.arrow")
     assert back.schema.types == source.schema.types
     assert back["moment"].to_pylist() == source["moment"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    "text", ["b'a', b'b'", "b'a' 'b'", "b'a'.upper", "b'\u00e4'", "b'a", "b'a' + 5"]
+)
+def test_what_only_begins_as_bytes_do_is_no_bytes(text):
+    with pytest.raises(ValueError, match="is no bytes"):
+        arrow_texts.bytes_of([text])

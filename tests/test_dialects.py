@@ -406,3 +406,38 @@ def test_a_list_of_objects(tmp_path):
     records = [{"a": i, "b": "xy"[i % 2]} for i in range(5)]
     (tmp_path / "t.json").write_text(json.dumps(records, indent=1))
     assert sources.open_source(tmp_path / "t.json").head()["a"].strings() == list("01234")
+
+
+TITLES = [
+    "Report of plant A\nprinted 2024-05-01\n\n",
+    "printed 2024-05-01\n",
+    "printed 2024-05-01\nby hand\n",
+    "Station 7\nfrom 2024-01-01 00:00\n",
+    "",
+]
+
+
+@pytest.mark.parametrize("title", TITLES)
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_blanks_in_dates_and_titles_part_no_fields(tmp_path, title, delimiter):
+    """A day and an hour have a blank between them in every record, as two words above have."""
+    lines = [
+        delimiter.join([f"2024-01-{day:02} {hour:02}:00", f"{hour}.5", "on" if hour % 3 else "off"])
+        for day in range(1, 9)
+        for hour in range(24)
+    ]
+    heading = delimiter.join(["time", "temp", "state"])
+    text = title + "\n".join([heading, *lines, ""])
+    (tmp_path / "t.csv").write_text(text)
+    dialect = sniff(text.encode(), "t.csv")
+    assert (dialect.delimiter, dialect.header) == (delimiter, True)
+    # of blank lines above the header it does not matter whether they count
+    assert dialect.preamble in (title.count("\n"), len(title.split("\n\n")[0].splitlines()))
+    batch = next(iter(sources.open_source(tmp_path / "t.csv").batches()))
+    assert batch.names == ("time", "temp", "state") and len(batch) == len(lines)
+
+
+def test_blanks_part_fields_that_nothing_else_parts():
+    """Though other delimiters stand in many of them."""
+    lines = [f"{number} {number % 7} a,b;c" for number in range(50)]
+    assert sniff(("\n".join(["n k words", *lines]) + "\n").encode(), "t.txt").delimiter == " "

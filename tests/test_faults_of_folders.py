@@ -190,3 +190,26 @@ def test_a_writer_that_lives_is_left_alone(place):
         assert (one / "slow.txt").exists()
         trees.shutil.rmtree(target)
     assert held(target) == {"slow.txt": b"slow"} and not strays(place)
+
+
+@pytest.mark.parametrize(
+    "journal", ["{", "[]", "{}", '{"inode": 1}', '{"inode": "x", "brought": 5}', "\xff"]
+)
+def test_a_damaged_journal_is_told_and_what_it_was_of_is_not_touched(tmp_path, journal):
+    """Nothing else tells the old folder from the new one."""
+    target = tmp_path / "target"
+    wrapper = tmp_path / trees.new_name(target)
+    for name in (trees.TREE, trees.OLD):
+        (wrapper / name).mkdir(parents=True)
+        (wrapper / name / "file").write_text(name)
+    (wrapper / trees.JOURNAL).write_text(journal, encoding="latin-1")
+    with pytest.raises(OSError, match="damaged: what a killed writer left .* move it away") as said:
+        repair(target)
+    assert trees.JOURNAL in str(said.value)
+    told = pytest.raises(AetoolError, match="damaged: what a killed writer left")
+    with told, new_folder(target):
+        pass
+    with pytest.raises(AetoolError, match="damaged: what a killed writer left"):
+        open_source(target)
+    for name in (trees.TREE, trees.OLD):
+        assert (wrapper / name / "file").read_text() == name

@@ -9,6 +9,8 @@ import aetool
 from aetool import operations
 from aetool.detection import calibration
 from aetool.errors import ParamError
+from aetool.printing import ordinal
+from aetool.report import charts
 from tests.test_cli import records
 from tests.test_mistakes import table
 
@@ -246,3 +248,33 @@ def test_detect_says_that_robust_is_of_fit(few, run):
     assert done.status == 2 and "without -m detect is always robust" in done.err
     assert "aetool fit --robust" in done.err
     assert "always robust" not in run("detect", "t.csv", "--robusto").err
+
+
+@pytest.mark.parametrize(
+    ("asked", "word", "bars"),
+    [
+        (["--top", "20"], "the 20th score ", "the 20th score, and above"),
+        (["--top", "3"], "the 3rd score ", "the 3rd score, and above"),
+        (["--top", "1"], "the highest score ", "the highest score"),
+        (["--threshold", "2"], "threshold 2<", "above the threshold"),
+    ],
+)
+def test_the_drawing_of_a_report_says_what_its_line_is(few, run, asked, word, bars):
+    assert run("detect", "t.csv", *asked, "--report", "r.html", "-q").status == 0
+    page = few.with_name("r.html").read_text()
+    assert f">{word}" in page and f"{bars}</p>" in page
+    assert ("threshold " in page) == (asked[0] == "--threshold")
+    found = operations.detect(few, top=3)
+    assert found.limit == found.score.min() and found.limit_in_words == "the 3rd score"
+    assert f"the 3rd score {charts.amount(found.limit)}" in found.plot().document()
+    none = operations.detect(few, top=0)
+    assert (none.limit, none.limit_in_words) == (none.threshold, "threshold")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (12, "12th"), (13, "13th"),
+     (21, "21st"), (22, "22nd"), (111, "111th"), (1003, "1,003rd")],
+)  # fmt: skip
+def test_places_are_read_as_ordinals(number, said):
+    assert ordinal(number) == said

@@ -281,3 +281,36 @@ def test_a_goal_says_which_pictures_no_error_makes_smaller(run, tmp_path, goal, 
     assert "such as a colour profile" in done.err
     chosen = "chosen: bounded" if with_profile == 1 else "chosen: exact, nothing is lost"
     assert chosen in done.err
+
+
+def test_a_budget_that_files_exceed_says_why_they_are_exact(tmp_path, run):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        levels = rng.normal(120, 20, (40, 40)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(levels).save(tmp_path / f"{number}.jpg")
+    done = run("compress", tmp_path, "--budget", "900", "-o", tmp_path.parent / "b.aez")
+    assert done.status == 2
+    assert "allow that many, or more; 3 files are stored byte for byte: a bound is for" in done.err
+    assert "and not for JPEG" in done.err
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_an_array_with_a_channel_of_opacity_says_which_channels_are_taken(tmp_path, run, channels):
+    levels = np.random.default_rng(0).integers(0, 255, (8, 9, 9, channels), np.uint8)
+    np.save(tmp_path / "a.npy", levels)
+    done = run("compress", tmp_path / "a.npy", "--rmse", "10%", "-o", tmp_path / "b.aez")
+    assert done.status == 2
+    said = "picture 1 has transparent parts, the last of its 2 or 4 channels; an array has 1 or 3; "
+    assert said in done.err
+
+
+def test_a_model_without_a_codec_says_how_one_is_learned(tmp_path, run):
+    rows = "\n".join(f"{number % 7},{number % 5}.5" for number in range(60))
+    (tmp_path / "t.csv").write_text(f"a,b\n{rows}\n")
+    assert run("fit", tmp_path / "t.csv", "-p", "pca", "-q", "-o", tmp_path / "m.aem").status == 0
+    with_model = ["compress", tmp_path / "t.csv", "-m", tmp_path / "m.aem", "-f"]
+    assert "(fit with --codec for archives of many small tables" in run(*with_model).err
+    bounded = run(*with_model, "--max-error", "1%").err
+    assert "(fit with --codec and --max-error for archives of many small tables" in bounded

@@ -298,7 +298,19 @@ def test_words_say_where_and_how():
     [(0, 0, "upper left"), (13, 13, "middle"), (13, 0, "top"), (26, 26, "lower right"), (0, 13, "left")],
 )  # fmt: skip
 def test_nine_places_of_a_picture(left, top, name):
-    assert picture_reasons.place(Box(left, top, 4, 4, 1.0), 30, 30) == name
+    for excess in (np.ones((30, 30)), np.zeros((30, 30))):
+        assert picture_reasons.place(Box(left, top, 4, 4, 1.0), excess) == name
+
+
+def test_a_place_is_where_most_of_the_excess_is_however_large_the_box():
+    """Models draw boxes of several sizes around one part; the words are the same."""
+    excess = np.zeros((64, 64))
+    excess[50:60, 4:14] = 9.0
+    excess[10:20, 30:50] = 0.5
+    for box in (Box(4, 50, 10, 10, 0.9), Box(0, 20, 40, 44, 0.9), Box(0, 5, 60, 59, 1.0)):
+        assert picture_reasons.place(box, excess) == "lower left"
+        picture = np.full((1, 64, 64), 100.0)
+        assert picture_reasons.line(box, excess, picture, None, False).startswith("lower left, ")
 
 
 # files

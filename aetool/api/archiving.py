@@ -22,7 +22,7 @@ from aetool.api.conversion import (
     options_of,
     share_of,
 )
-from aetool.arguments import check_options, check_path, check_type
+from aetool.arguments import check_kind, check_options, check_path, check_type
 from aetool.codec import planning
 from aetool.codec.archive import Archive
 from aetool.data import notices
@@ -32,6 +32,8 @@ from aetool.operations import CompressOptions, FitOptions, TradeoffOptions, arch
 
 if TYPE_CHECKING:
     from aetool.archives.points import Tradeoff
+
+OF_FIT = "aetool.operations.FitOptions"
 
 
 def compress(
@@ -102,6 +104,7 @@ def compress(
             raise ParamError(f"a {kind} has no name: say where to write its archive")
         path = archiving.default_name(data, shard)
     check_path("compress", "path", path)
+    check_kind("compress", "fit", fit, (FitOptions, type(None)), OF_FIT)
     options = options_of(arguments, CompressOptions)
     options["effort"] = _effort_of(effort)
     options["max_error"] = _bounds_of(max_error)
@@ -121,7 +124,8 @@ def _effort_of(effort: str | planning.Effort) -> planning.Effort:
     if isinstance(effort, planning.Effort):
         return effort
     efforts = {"fast": planning.FAST, "default": planning.DEFAULT, "best": planning.BEST}
-    if effort not in efforts:
+    # what is no text may have no hash
+    if not isinstance(effort, str) or effort not in efforts:
         names = ", ".join(efforts)
         raise ParamError(f"effort must be {names}; got {effort!r}")
     return efforts[effort]
@@ -178,6 +182,8 @@ def tradeoff(
     options["plugins"] = listed(plugins)
     options["rmse"] = share_of("rmse", rmse)
     options["budget"] = bytes_from("budget", budget)
+    check_kind("tradeoff", "fit", fit, (FitOptions, type(None)), OF_FIT)
+    check_kind("tradeoff", "models", models, Sequence, "a list of models")
     options["fit"] = fit or FitOptions()
     check_options("tradeoff", TradeoffOptions, options)
     loaded = {}
@@ -209,6 +215,7 @@ def merge(
     ParamError if a shard is missing, comes twice or is of another table, ArchiveError if one is
     damaged, DataError for a file at path, unless force: each an AetoolError.
     """
+    check_kind("merge", "paths", paths, Sequence, "a list of paths")
     for one in paths:
         check_path("merge", "paths", one)
     check_path("merge", "path", path)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING
 
+import numpy as np
 import numpy.typing as npt
 
 from aetool import bundle as bundles
 from aetool import operations
 from aetool.api.archiving import compress
 from aetool.api.conversion import Data, Figures, Path, data_of, options_of, text_options
-from aetool.arguments import check_options, check_path
+from aetool.arguments import check_kind, check_options, check_path
 from aetool.codec import planning
 from aetool.engine import Chosen
 from aetool.model import Records
@@ -166,6 +168,10 @@ class CodingModel(bundles.Bundle):
         query = data_of("similar", query, text_options(arguments))
         data = data_of("similar", data, text_options(arguments))
         check_options("similar", operations.SearchOptions, options)
+        numbers = "a list of the numbers of records, from 1"
+        check_kind("similar", "rows", rows, (list, tuple, range, np.ndarray), numbers)
+        for row in rows:
+            check_kind("similar", "rows", row, Integral, numbers)
         chosen = operations.SearchOptions(**options)
         return operations.similar(query, data, self, chosen).frame()
 

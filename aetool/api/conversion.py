@@ -16,6 +16,7 @@ from aetool import plugins
 from aetool.arguments import (
     as_part,
     bytes_of,
+    check_kind,
     check_options,
     check_path,
     part_of,
@@ -40,6 +41,7 @@ Figures: TypeAlias = dict[str, Json]
 Part: TypeAlias = float | str  # of records: 0.01, or "1%"
 Texts: TypeAlias = npt.NDArray[np.object_]
 
+OF_PLUGIN = "the name of a model, or its declaration"
 PARTS = ("fpr", "fdr", "contamination")  # options that are parts of records
 # options of a fit that have a name of their own; all others are parameters of the model
 FIT_OPTIONS = {field.name for field in dataclasses.fields(FitOptions)} - {"plugin", "params"}
@@ -204,6 +206,7 @@ def refuse_misspelt_parameter(
     verb or a misspelt parameter. params: the parameters given, by name; plugin: the model, by its
     name or declaration; declared: the verb's function. An unknown name that is like no other passes
     here. The errors of plugins.get_model for a model that is not installed."""
+    check_kind(verb, "plugin", plugin, (str, Declared, type(None)), OF_PLUGIN)
     if not params:
         return
     # a declaration is a model itself; None, or what is no model at all, is judged later
@@ -228,5 +231,6 @@ def fit_options(verb: str, plugin: str | Declared | None = None, **named: Option
             options[name] = value
         else:
             params[name] = value
+    check_kind(verb, "plugin", plugin, (str, Declared, type(None)), OF_PLUGIN)
     check_options(verb, FitOptions, options)
     return FitOptions(plugin=plugin, params=params, **options)

@@ -20,7 +20,7 @@ from aetool.api.conversion import (
     text_options,
     with_parts,
 )
-from aetool.arguments import as_part, check_options
+from aetool.arguments import as_part, check_options, check_path
 from aetool.data import memory
 from aetool.data.pictures.choosing import Size
 from aetool.engine import Chosen
@@ -138,6 +138,9 @@ def _detection(
     bundle = bundle_of(model, "detect")
     one_shot = one_shot_fit("detect", detect, arguments, bundle is not None)
     files = options_of(arguments, heatmaps.opened)
+    for name in ("heatmap", "sheet"):
+        if files[name] is not None:
+            check_path("detect", name, files[name])
     check_options("detect", heatmaps.opened, files)
     with heatmaps.opened(**files) as drawn:
         if drawn.watches:

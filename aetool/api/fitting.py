@@ -18,9 +18,10 @@ from aetool.api.conversion import (
     refuse_misspelt_parameter,
     text_options,
 )
-from aetool.arguments import check_path
+from aetool.arguments import check_path, shown
 from aetool.data.pictures.choosing import Size
 from aetool.engine import Chosen
+from aetool.errors import ParamError
 from aetool.model import Model as Declared
 from aetool.model import Progress
 
@@ -119,6 +120,10 @@ def fit(
     chosen = fit_options("fit", plugin, **options, **params)
     meter: Progress | None = None
     if progress is not None:
+        if not callable(progress):
+            raise ParamError(
+                f"fit: progress must be a function, as print is; got {shown(progress)}"
+            )
         meter = _reporter(progress)
     if checkpoint is not None:
         check_path("fit", "checkpoint", checkpoint)

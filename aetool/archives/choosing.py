@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-from aetool.archives import exact_job, level_search, opening
+from aetool.archives import exact_job, level_search, opening, unbounded
 from aetool.archives.candidates import BOUNDED, CODE, EXACT, Candidate, Candidates
 from aetool.archives.goals import Goal, goal_in_bytes, goal_of
 from aetool.archives.lossy_job import CompressOptions
@@ -69,7 +69,7 @@ def write_chosen(
         assert goal is not None
         # all are written before one is taken: they are compared by bytes that are known
         found = list(_of_each_kind(candidates, model, goal, learned))
-        best = _best(found, goal, candidates.unread)
+        best = _best(found, goal, candidates.unread, candidates.stored_exactly)
         exact_job.copy_over(file, best.file)
         if best.job is not None:
             best.job.compare(file)
@@ -206,10 +206,16 @@ def of_levels(candidates: Candidates, goal: Goal) -> Candidate | None:
     return level_search.nearest_within(candidates, goal.budget)
 
 
-def _best(found: list[Candidate], goal: Goal, unread: Sequence[str]) -> Candidate:
+def _best(
+    found: list[Candidate],
+    goal: Goal,
+    unread: Sequence[str],
+    stored_exactly: Mapping[str, int],
+) -> Candidate:
     """The archive that meets the goal best: for an error the smallest of all found, for a budget
     the one of least error within it; ParamError if none is. unread: "name: reason" of pictures that
-    are stored as files, which the error names."""
+    are stored as files, which the error names. stored_exactly: of a folder, how many files no
+    bound changes, by what they are: the error says why."""
     if goal.budget is None:
         return min(found, key=lambda candidate: (candidate.size, candidate.error))
     fitting_ones = [candidate for candidate in found if candidate.size <= goal.budget]
@@ -225,6 +231,8 @@ def _best(found: list[Candidate], goal: Goal, unread: Sequence[str]) -> Candidat
             others = len(unread) - 1
             if others:
                 advice += f", nor do {others:,} others" if others > 1 else ", nor does 1 other"
+        for line in unbounded.of_folder(stored_exactly):
+            advice += f"; {line}"
         taken = goal.told_of(least.size)
         raise ParamError(
             f"{goal.told}: the smallest archive found takes {taken} ({what}); {advice}"

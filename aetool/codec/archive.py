@@ -285,8 +285,10 @@ class Archive:
 
     def choose(self, columns: Sequence[str]) -> None:
         """Restore only the columns of these names, at least one, in this order, in slices and
-        `to_pandas`. ParamError for a name that is not there, or an archive of no table; that there
-        is a name is not checked. Decompressing to a file does not look at it."""
+        `to_pandas`. ParamError for a name that is not there, for none at all, or an archive of no
+        table. Decompressing to a file does not look at it."""
+        if not columns:
+            raise ParamError("columns: name one at least, or leave them out for all")
         self.content.places(self, columns)
         self.columns = list(columns)
 

@@ -30,6 +30,8 @@ ODD = -float(np.finfo(np.float64).max)
 MOST_SHOWN = 60  # characters of a cell
 SINGLE = ("float", "float32")  # types whose numbers are told apart by fewer digits
 RARELY_THERE = "present, rare"  # what is told of a value where a gap was expected
+# and of one that is the expected one, in a record whose other values make that less sure
+AS_EXPECTED = "as expected, but less surely than usual"
 MOST_ROWS = 1 << 53  # that are counted
 
 
@@ -317,6 +319,15 @@ class Modelled(Column):
         if np.isnan(expected) and not np.isnan(value):
             return RARELY_THERE
         return self.show(expected)
+
+    def contrast(self, written: str, value: float, expected: float) -> str:
+        """The expected value of a column that is a reason, written so that it differs from the
+        value found, `written`; AS_EXPECTED where both are the same. value, expected: in user units,
+        as of `expectation`."""
+        wanted = self.expectation(value, expected)
+        if wanted in (written, self.show(value)):
+            return AS_EXPECTED
+        return wanted
 
     @abstractmethod
     def restored(self, values: Float) -> Restored:

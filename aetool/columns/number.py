@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.canonical import Json
-from aetool.columns.column import ODD, Features, Modelled, finite, reads_better
+from aetool.columns.column import AS_EXPECTED, ODD, Features, Modelled, finite, reads_better
 from aetool.columns.scale import Scale, decimals_of
 from aetool.columns.summary import Summary
 from aetool.columns.truth import as_truth
@@ -35,6 +35,7 @@ MOST_PLACES = 12  # decimals that a true float is written with at most
 MOST_READ = 9  # decimals of numbers that are taken for decimal ones
 FEW = 32  # different numbers: no more, and they are told one by one
 TOLD = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)  # parts whose quantiles are kept
+MORE_PLACES = 3  # by which an expected number may be told from one that it rounds to
 MOST_WRITTEN = 1e15  # numbers from here on are shown with an exponent
 UNKNOWN = Scale()  # of a column that held no finite number
 PLAIN = NumberNotation()
@@ -368,6 +369,23 @@ class Number(Modelled):
             return super().expectation(value, expected)
         (possible,) = self._possible(np.array([expected])).tolist()
         return self.show(possible)
+
+    def contrast(self, written: str, value: float, expected: float) -> str:
+        """As `Modelled.contrast`: of an expected number that rounding makes equal to the one found
+        with up to MORE_PLACES (3) decimals more, by which they differ."""
+        wanted = super().contrast(written, value, expected)
+        if wanted != AS_EXPECTED or not math.isfinite(value) or not self.quantiles:
+            return wanted
+        (possible,) = self._possible(np.array([expected])).tolist()
+        # of few different numbers, or at the end of the range, the number found is the nearest
+        if abs(value) >= MOST_WRITTEN:
+            return wanted
+        known = self._places_of_resolution if self.decimals is None else self.decimals
+        for places in range(known + 1, known + 1 + MORE_PLACES):
+            rounded = round(possible, places) + 0.0
+            if rounded != round(value, places) + 0.0:
+                return self.notation.show(rounded, places)
+        return wanted
 
     def alike(self, values: Float, expected: Float) -> npt.NDArray[np.bool_]:
         """(n,): True where a value equals its expected one, once that is moved to a number that is

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from aetool.arguments import shown
 from aetool.csv import encodings
 from aetool.csv.fields import Rule
 from aetool.errors import ParamError
@@ -99,6 +100,10 @@ class Reading:
         """Check the settings, and replace the name of a delimiter, such as "tab", by its character;
         ParamError for one that is not allowed, and for a comma as delimiter and decimal mark at
         once."""
+        for name, kind, words in KINDS:
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise ParamError(f"{name} must be {words}; got {shown(value)}")
         # the class is frozen, and this is still its making
         if self.delimiter is not None:
             object.__setattr__(self, "delimiter", _delimiter(self.delimiter))
@@ -139,6 +144,13 @@ class Reading:
         return Reading.from_json(settings, self.names or other.names)
 
 
+# of the settings that are looked into, what each is
+KINDS = (
+    ("header", bool, "True or False"),
+    ("delimiter", str, "a text such as ';'"),
+    ("encoding", str, "a text such as 'utf-8'"),
+    ("comment", str, "a text such as '#'"),
+)
 OPTIONS = tuple(field.name for field in dataclasses.fields(Reading) if field.name != "names")
 
 

@@ -324,19 +324,49 @@ def _body(
         return None, comment
     likely = model_reading.delimiter or likely
     at_once = _best_cut(beginning, first, delimiters, likely)
+    # numbers from the user end the search: what stands before the table was counted
+    if reading.skip_rows is None and (at_once is None or _is_doubtful(at_once)):
+        lines_below = range(first + 1, last_line + 1)
+        below = _below(beginning, lines_below, delimiters, likely)
+        if below is not None and (at_once is None or _is_better(below, at_once)):
+            return below, comment
     if at_once is not None and not (reading.comment or model_reading.comment):
         return _with_marked_records(beginning, at_once, comment)
-    if at_once is not None:
-        return at_once, comment
-    # numbers from the user end the search: what stands before the table was counted
-    if reading.skip_rows is None:
-        for line in range(first + 1, last_line + 1):
-            cut = _best_cut(beginning, line, delimiters, likely)
-            # the more lines stand above, the longer must be what is taken for the table
-            least_records = max(LEAST_BELOW, (line - first) / 2)
-            if cut is not None and len(cut.records) >= least_records:
-                return cut, comment
-    return None, comment
+    return at_once, comment
+
+
+def _below(
+    beginning: Beginning,
+    lines: range,
+    delimiters: Iterable[str],
+    likely: str | None,
+) -> Cut | None:
+    """Find the table on one of these lines, numbers from 0, below others that are none of it: its
+    first records; None where no delimiter makes any regular. likely: the delimiter that the file's
+    name suggests."""
+    doubtful = None
+    for line in lines:
+        cut = _best_cut(beginning, line, delimiters, likely)
+        # the more lines stand above, the longer must be what is taken for the table
+        least_records = max(LEAST_BELOW, (line - lines.start + 1) / 2)
+        if cut is None or len(cut.records) < least_records:
+            continue
+        if not _is_doubtful(cut):
+            return cut
+        doubtful = doubtful or cut
+    return doubtful
+
+
+def _is_better(below: Cut, doubtful: Cut) -> bool:
+    """Whether what is cut from a line below is a table rather than a doubtful cut above it: it has
+    as many columns, and hardly a cell with another delimiter."""
+    return below.columns >= doubtful.columns and below.clean >= LEAST_REGULAR
+
+
+def _is_doubtful(cut: Cut) -> bool:
+    """Whether records are cut at blanks, and many of their fields have another delimiter in them:
+    a date and a time before a comma are parted by a blank, as the words of a title above are."""
+    return cut.delimiter == BLANK and cut.clean < LEAST_REGULAR
 
 
 def _best_cut(

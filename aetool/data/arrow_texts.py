@@ -39,7 +39,7 @@ def array_of(texts: Texts, arrow_type: pa.DataType | None) -> pa.Array:
     if types.is_duration(arrow_type) or types.is_time(arrow_type):
         return _of_clock(texts, arrow_type)
     if _holds_bytes(arrow_type):
-        return pa.array(_bytes_of(texts), arrow_type)
+        return pa.array(bytes_of(texts), arrow_type)
     if types.is_dictionary(arrow_type):
         values = array_of(texts, arrow_type.value_type)
         return as_dictionary(values, arrow_type)
@@ -106,7 +106,7 @@ def _holds_bytes(arrow_type: pa.DataType) -> bool:
     )
 
 
-def _bytes_of(texts: Texts) -> list[bytes | None]:
+def bytes_of(texts: Texts) -> list[bytes | None]:
     """The bytes that texts stand for which are Python's literals of bytes, such as b'ab'; None
     stays None. ValueError for any other text."""
     values: list[bytes | None] = []
@@ -118,7 +118,12 @@ def _bytes_of(texts: Texts) -> list[bytes | None]:
         if text[:2] not in ("b'", 'b"'):
             raise ValueError(f"{text!r} is no bytes")
         try:
-            values.append(ast.literal_eval(text))
-        except SyntaxError:
-            raise ValueError(f"{text!r} is no bytes") from None
+            value = ast.literal_eval(text)
+        # of more than a literal; of a character that bytes cannot have; of brackets without end
+        except (SyntaxError, ValueError, MemoryError, RecursionError):
+            value = None
+        # b'a', b'b' begins as bytes do, and is a tuple
+        if not isinstance(value, bytes):
+            raise ValueError(f"{text!r} is no bytes")
+        values.append(value)
     return values

@@ -40,6 +40,9 @@ COLUMNS = ("picture", "expected", "difference", "where")
 LEGEND = (
     "where: yellow to dark red above the pixel threshold and 1/12 of the peak; frame: worst part"
 )
+OF_EXPECTED = (
+    "expected: what the model makes of the picture: details that it did not learn are missing"
+)
 # thresholds at which the colour of a map begins, as a mask does, and at which it is full, or at a
 # higher peak
 PALEST = 1.0
@@ -250,7 +253,8 @@ class Sheet:
 def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     """Draw a row for each picture, perhaps none: the picture, what was expected, their difference,
     and its map over it. heading: the text above all rows, in as many lines as it takes, and above
-    LEGEND, which says what colours mean; other texts that are too long are cut."""
+    LEGEND, which says what colours mean, and OF_EXPECTED; other texts that are too long are
+    cut."""
     from PIL import Image, ImageDraw
 
     rows = [_row(picture) for picture in pictures]
@@ -266,8 +270,8 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     text_width = width - 2 * GAP
     font = _font()
     lines = wrapped(heading, text_width, font)
-    # below these the legend and the names of the columns
-    top = HEADING * (len(lines) + 2)
+    # below these the two lines of the legend and the names of the columns
+    top = HEADING * (len(lines) + 3)
     # each row has two lines of text above it, and room below
     words_height = 2 * CAPTION
     around_tiles = words_height + GAP
@@ -278,8 +282,9 @@ def sheet(pictures: Sequence[Shown], heading: str) -> Sheet:
     for number, line in enumerate(lines):
         draw.text((GAP, HEADING * number + 5), line, INK, font)
     # a sheet is passed on without the words around it
-    legend = _fitting(LEGEND, text_width, font)
-    draw.text((GAP, top - 2 * HEADING + 1), legend, QUIET, font)
+    for number, legend in enumerate((LEGEND, OF_EXPECTED)):
+        upper = HEADING * (len(lines) + number) + 1
+        draw.text((GAP, upper), _fitting(legend, text_width, font), QUIET, font)
     for left, name in zip(lefts, COLUMNS, strict=True):
         corner = left, top - HEADING + 3
         draw.text(corner, name, QUIET, font)

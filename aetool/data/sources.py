@@ -230,7 +230,10 @@ def places_of(data: str | os.PathLike[str]) -> list[files.Place]:
         return remote.places_of(path)
     # a file that is there is meant, even if its name has a * in it
     if path != "-" and not os.path.lexists(path):
-        files.repair(Path(path))  # a folder that a killed process was about to replace
+        try:
+            files.repair(Path(path))  # a folder that a killed process was about to replace
+        except OSError as error:
+            raise DataError(f"{path}: {error.filename}: {error.strerror or error}") from None
         if WILD.search(path) and not os.path.lexists(path):
             matching = sorted(glob.glob(path, recursive=True))  # noqa: PTH207 - may be absolute
             if not matching:

@@ -14,7 +14,7 @@ import numpy as np
 from aetool.canonical import Json
 from aetool.csv import encodings, writing
 from aetool.csv.fields import ODD, Fields, Rule, fields
-from aetool.data import arrow_texts, images
+from aetool.data import arrow_texts, images, notices
 from aetool.data.images import Deep, Pixels
 from aetool.data.pictures.palettes import Palette
 from aetool.errors import DataError
@@ -327,6 +327,14 @@ def _arrow_type(name: str) -> pa.DataType | None:
         return None
 
 
+def _say_unordered(dtypes: Mapping[str, str]) -> None:
+    """Say of each column whose levels had an order in the source that they come back without:
+    models know how often a level comes, and not which is above which."""
+    for name, dtype in dtypes.items():
+        if dtype.endswith(", ordered=1>"):
+            notices.say(name, "its levels come without the order that they had in the source")
+
+
 def _write_parquet(
     file: BinaryIO,
     batches: Iterable[Columns],
@@ -338,6 +346,7 @@ def _write_parquet(
     `arrow_table`."""
     import pyarrow.parquet as pq
 
+    _say_unordered(dtypes)
     writer = None
     try:
         for batch in batches:
@@ -363,6 +372,7 @@ def _write_arrow(
     `arrow_table`."""
     from pyarrow import ipc
 
+    _say_unordered(dtypes)
     begin = ipc.new_stream if as_stream else ipc.new_file
     writer = None
     try:
@@ -442,6 +452,7 @@ def frame_of(
     import pyarrow as pa
 
     # by way of Arrow, whose types are those of `dtypes`
+    _say_unordered(dtypes)
     tables = [arrow_table(batch, dtypes) for batch in batches]
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
     for name, dtype in pandas.items():

@@ -41,20 +41,32 @@ def line(
     manner = "" if expected is None else difference(box, excess, picture, expected)
     if box.spread:
         return f"{SPREAD}; {manner}" if manner else SPREAD
-    height, width = excess.shape
     where = (
-        f"{place(box, height, width)}, {box.width} x {box.height} pixels at "
+        f"{place(box, excess)}, {box.width} x {box.height} pixels at "
         f"({box.left}, {box.top}): {100 * box.share:.0f} % of the excess"
     )
     return f"{where}; {manner}" if manner else where
 
 
-def place(box: Box, height: int, width: int) -> str:
-    """Name the ninth of a picture in which the middle of a box lies, such as "upper left" or
-    "middle". height, width: of the picture."""
-    down = (box.top + box.height / 2) / height
-    across = (box.left + box.width / 2) / width
-    return PLACES[min(int(3 * down), 2)][min(int(3 * across), 2)]
+def place(box: Box, excess: Float) -> str:
+    """Name the ninth of a picture in which most of a box's excess lies, such as "upper left" or
+    "middle": models draw boxes of other sizes around the same part, and a large one has its middle
+    elsewhere. excess: (height, width) of the picture, 0 or more."""
+    height, width = excess.shape
+    rows = np.arange(box.top, box.top + box.height)
+    columns = np.arange(box.left, box.left + box.width)
+    weight = excess[np.ix_(rows, columns)]
+    # where no pixel costs more than usual, all count alike
+    if not weight.any():
+        weight = np.ones(weight.shape)
+    thirds = np.arange(3)
+    third_of_rows = 3 * rows // height
+    third_of_columns = 3 * columns // width
+    is_row = third_of_rows == thirds[:, None]
+    is_column = third_of_columns == thirds[:, None]
+    excess_of_ninths = is_row @ weight @ is_column.T
+    down, across = divmod(int(excess_of_ninths.argmax()), 3)
+    return PLACES[down][across]
 
 
 def difference(box: Box, excess: Float, picture: Values, expected: Values) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from aetool.columns.column import RARELY_THERE
+from aetool.columns.column import AS_EXPECTED, RARELY_THERE
 from aetool.columns.schema import Schema
 from aetool.data.table import Mask, Table
 from aetool.model import Float
@@ -18,6 +18,7 @@ LEAST_SHARE = 0.1  # of a record's excess, for a column to be named
 # of a record of which no column is to be named: an ordinary one, and an anomaly
 NOTHING = "nothing beyond the usual"
 TOGETHER = "no value alone, but all of them together"
+IN_WORDS = (RARELY_THERE, AS_EXPECTED)  # what stands in place of an expected value
 TRIED = 16  # values of a column, to see which fits best beside the others
 
 
@@ -151,12 +152,14 @@ def explain(
     expected: Float,
     named: Sequence[Sequence[int]],
     table: Table,
+    contrast: bool = True,
 ) -> list[list[tuple[str, str, str]]]:
     """Turn the named columns of each record into texts: a list of (column, value, expected value)
     for each record.
 
     X, expected: in user units; named: column indices by record; table: the same records as they
-    were read.
+    were read. contrast: whether an expected value has to differ from the one found, as that of a
+    reason does.
     """
     modelled = schema.modelled
     reasons = []
@@ -166,7 +169,11 @@ def explain(
             column = modelled[place]
             value = float(X[row, place])
             written = column.found(table[column.name], row, value)
-            expectation = column.expectation(value, float(expected[row, place]))
+            wanted = float(expected[row, place])
+            if contrast:
+                expectation = column.contrast(written, value, wanted)
+            else:
+                expectation = column.expectation(value, wanted)
             reasons_of_row.append((column.name, written, expectation))
         reasons.append(reasons_of_row)
     return reasons
@@ -180,6 +187,12 @@ def line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
         return TOGETHER if is_anomaly else NOTHING
     phrases = []
     for column, value, wanted in named:
-        expectation = wanted if wanted == RARELY_THERE else f"expected {wanted}"
-        phrases.append(f"{column}={value} ({expectation})")
+        phrases.append(f"{column}={value} ({in_words(wanted)})")
     return "; ".join(phrases)
+
+
+def in_words(wanted: str) -> str:
+    """What a reason says of its expected value, `wanted` as `explain` has it."""
+    if wanted in IN_WORDS:
+        return wanted
+    return f"expected {wanted}"

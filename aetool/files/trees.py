@@ -14,6 +14,7 @@ settles by these.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -201,6 +202,21 @@ def _write_journal(wrapper: Path, brought: Files) -> None:
     sync_folder(wrapper)
 
 
+def _read_journal(wrapper: Path) -> tuple[int, Files]:
+    """What `_write_journal` recorded: (the number of the new tree's inode, the files it brought).
+    FileNotFoundError without a journal; OSError for one that is damaged, as nothing then tells the
+    old folder from the new one, and neither is touched."""
+    content = (wrapper / JOURNAL).read_bytes()
+    try:
+        journal = json.loads(content)
+        inode = int(journal["inode"])
+        brought = {str(name) for name in journal["brought"]}
+    except (ValueError, KeyError, TypeError):
+        said = "damaged: what a killed writer left can no longer be told; move it away"
+        raise OSError(errno.EBADMSG, said, str(wrapper / JOURNAL)) from None
+    return inode, brought
+
+
 def _put_in_place(wrapper: Path, target: Path) -> None:
     """Rename the finished folder, TREE in the wrapper, to the target's name; what was there before
     is moved into the wrapper, as TREE where the system can exchange two names, else as OLD. OSError
@@ -228,13 +244,12 @@ def _settle(wrapper: Path, target: Path) -> None:
     tree = wrapper / TREE
     old = wrapper / OLD
     try:
-        journal = json.loads((wrapper / JOURNAL).read_bytes())
+        inode, brought = _read_journal(wrapper)
     except FileNotFoundError:  # killed while it was being made: target is what it was
         _remove(wrapper)
         return
     # by its inode: after the exchange the old folder is called so
-    is_new = tree.exists() and tree.stat().st_ino == journal["inode"]
-    brought = set(journal["brought"])
+    is_new = tree.exists() and tree.stat().st_ino == inode
     # names could not be exchanged: the old folder was moved aside first
     if old.exists():
         if not target.exists():

@@ -433,8 +433,12 @@ def _why_unused(source: Any, model: Bundle, options: CompressOptions) -> str | N
     """The reason why this model cannot make a lossless or bounded archive of the source smaller, in
     words; None if it can. source: a table or anything else that `opening.opened` returns.
     BundleError as of `shared_of`."""
+    learned_by = option("--codec")
+    if options.max_error:
+        # for archives within that bound, and exact ones as well
+        learned_by = f"{learned_by} and {option('--max-error')}"
     fit_it = (
-        f"fit with {option('--codec')} for archives of many small tables like this, or "
+        f"fit with {learned_by} for archives of many small tables like this, or "
         f"{option('--lossy')} for its code"
     )
     if CODEC not in model.graphs:

@@ -111,9 +111,13 @@ def explain(data: object, model: Bundle, device: str = "auto") -> Explanation:
     # those that detect names come first, in its order
     order = [*named, *others]
     assert last.table is not None
-    told = reasons.explain(
-        blame.schema, blame.inputs, blame.expected, [order], last.table.take(place)
-    )[0]
+    table = last.table.take(place)
+    told = []
+    # what is no reason may well be as expected
+    for columns, contrast in ((named, True), (others, False)):
+        told += reasons.explain(
+            blame.schema, blame.inputs, blame.expected, [columns], table, contrast
+        )[0]
     score = last.parts[place].sum(axis=1, dtype=np.float64)
     return Explanation(
         columns=[column for column, _, _ in told],

@@ -161,10 +161,12 @@ def score_over_records(
     marks: Sequence[Mark] = (),
     width: float = 960,
     height: float = 260,
+    limit_in_words: str = "threshold",
 ) -> Drawing:
     """A drawing of the highest score of each stretch of records, in their order or over time, with
     the threshold, if it is finite, and marks on records, of which the first MOST_MARKS (200) are
-    drawn. unit: that of scores, in words. width, height: of the drawing, in pixels."""
+    drawn. unit: that of scores, in words. width, height: of the drawing, in pixels.
+    limit_in_words: what the threshold is called."""
     label = f"Score of {trace.rows:,} records, in {unit}"
     drawing = Drawing(width, height, label)
     # one stretch for each dot of the axis: more would not be seen
@@ -190,7 +192,7 @@ def score_over_records(
     if math.isfinite(threshold):
         frame.level("limit", threshold)
         above_line = frame.y(threshold) - 5
-        word = f"threshold {amount(threshold)}"
+        word = f"{limit_in_words} {amount(threshold)}"
         drawing.text(word, frame.right, above_line, anchor="end", kind="word")
     for mark in marks[:MOST_MARKS]:
         across = float(mark.record)

@@ -137,7 +137,8 @@ class Curves:
 @dataclass(frozen=True)
 class Findings:
     """All that a report shows about a detection. name: of the data; model: words on what scored
-    them; unit, threshold, total, flagged, trace, is_by_rank: as of Detection; pictures: whether the
+    them; unit, total, flagged, trace, is_by_rank, limit_in_words: as of Detection, and threshold as
+    its limit; pictures: whether the
     records are pictures; records: those that are shown, the highest score first; groups: of all
     flagged records; columns: how each was read, empty for pictures; comparison: of these data with
     those of the model, held_out: its calibration, both None unless the user gave a model; curves:
@@ -161,6 +162,7 @@ class Findings:
     parts_seen: bytes = b""
     unread: Sequence[tuple[str, str]] = ()
     is_by_rank: bool = False
+    limit_in_words: str = "threshold"
 
     def blamed(self) -> list[ColumnRead]:
         """The columns that anomalies name, the one named most often first; those named as often

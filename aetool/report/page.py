@@ -19,6 +19,7 @@ from aetool.report.findings import ColumnRead, Curves, Finding, Findings, Group,
 from aetool.report.svg import DARK, LIGHT, RULES, Drawing, amount, text_of, variables
 from aetool.spelling import option
 
+ABOVE = "above the threshold"  # what stands out where a threshold parts it
 MOST_BYTES = 2_000_000  # of a page, whatever the data
 # bytes of each list of a page; together they leave room for the drawings
 RECORDS, COLUMNS, GROUPS, SHIFTS, PICTURES = 620_000, 420_000, 60_000, 100_000, 620_000
@@ -235,6 +236,7 @@ def _course(findings: Findings, shown: Sequence[int]) -> str:
     the page lists, which are the first of findings.records."""
     trace = findings.trace
     cut = findings.threshold
+    words = findings.limit_in_words
     unit = findings.unit
     # a dot that leads nowhere would be worse than none
     listed = findings.records[: len(shown)]
@@ -243,11 +245,12 @@ def _course(findings: Findings, shown: Sequence[int]) -> str:
         for f in listed
     ]
     course = _both(
-        charts.score_over_records(trace, cut, unit, marks),
-        charts.score_over_records(trace, cut, unit, marks, 380, 220),
+        charts.score_over_records(trace, cut, unit, marks, limit_in_words=words),
+        charts.score_over_records(trace, cut, unit, marks, 380, 220, words),
     )
     held_out = findings.held_out
     spread = charts.spread_of_scores(trace, cut, unit, held_out).inline()
+    key = _words_of_spread(findings, held_out, _of_limit(findings))
     caption = "The score of each record"
     if trace.rows > SINGLE:
         caption = "The highest score of each stretch of records, so that no peak is lost"
@@ -258,18 +261,22 @@ def _course(findings: Findings, shown: Sequence[int]) -> str:
         "<h2>Scores</h2>\n"
         f'<p class="quiet">{caption}; {listing}.</p>\n'
         f"{course}\n"
-        f'<div class="side"><div>{spread}</div><div>{_words_of_spread(findings, held_out)}</div>'
+        f'<div class="side"><div>{spread}</div><div>{key}</div>'
         "</div>"
     )
 
 
-def _words_of_spread(findings: Findings, held_out: Calibration | None) -> str:
+def _words_of_spread(
+    findings: Findings,
+    held_out: Calibration | None,
+    standing_out: str = ABOVE,
+) -> str:
     """The HTML of the key of the drawing of how many records have which score. held_out: whose line
-    is in it; None for no line."""
+    is in it; None for no line. standing_out: what the bars are that stand out, in words."""
     key = '<svg class="key" viewBox="0 0 12 12"><{}/></svg>'
     lines = [
         key.format('rect class="d-usual" width="12" height="12"') + "ordinary",
-        key.format('rect class="d-odd" width="12" height="12"') + "above the threshold",
+        key.format('rect class="d-odd" width="12" height="12"') + text_of(standing_out),
     ]
     # without a model there are none
     if held_out is not None:
@@ -286,6 +293,16 @@ def _words_of_spread(findings: Findings, held_out: Calibration | None) -> str:
         f'<p class="quiet">How many {_things(findings)} have which score, {axes}.</p>'
         f'<div class="quiet">{paragraphs}</div>'
     )
+
+
+def _of_limit(findings: Findings) -> str:
+    """What the bars are of the scores that stand out."""
+    # a number that was asked for has no threshold
+    if not findings.is_by_rank or not findings.flagged:
+        return ABOVE
+    if findings.flagged == 1:
+        return findings.limit_in_words
+    return f"{findings.limit_in_words}, and above"
 
 
 def _curves(curves: Curves) -> str:

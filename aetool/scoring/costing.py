@@ -57,6 +57,7 @@ KEPT = 1_000_000  # scores that the threshold and p are by
 # "chosen" of benchmarks/halves.py, records are told apart best by it, and nearly as well by 0.6
 USUAL = 0.75
 LONGEST = 40  # characters of a cell that is shown
+MOST_DECIMALS = 4  # of bits, to tell a price from the usual one
 EMPTY = "empty"
 NO_RECORDS = "rows without a record"
 # of a fit, though they say nothing of what is fitted
@@ -564,11 +565,22 @@ def _named(
         for column in costly_columns:
             place = prices.places[column]
             cell = shortened(cells[place][record])
-            cost = bits[record, column]
-            price = f"{cost:.1f} bits, usually up to {usual[record, column]:.1f}"
+            cost = float(bits[record, column])
+            price = price_of(cost, float(usual[record, column]))
             record_reasons.append((names[place], cell, price))
         named.append(record_reasons)
     return named
+
+
+def price_of(bits: float, usual: float) -> str:
+    """What a cell costs beside what is usual, both in bits, with as many decimals, up to
+    MOST_DECIMALS (4), as they take to differ."""
+    for decimals in range(1, MOST_DECIMALS + 1):
+        price = f"{bits:.{decimals}f}"
+        limit = f"{usual:.{decimals}f}"
+        if price != limit:
+            return f"{price} bits, usually up to {limit}"
+    return f"hardly more than {limit} bits, up to which is usual"
 
 
 def shortened(cell: str) -> str:

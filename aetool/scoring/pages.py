@@ -18,7 +18,7 @@ from aetool.bundle import Bundle
 from aetool.columns.column import ODD, Modelled
 from aetool.data import images
 from aetool.data.pictures.labels import labels_of
-from aetool.detection import maps
+from aetool.detection import maps, reasons
 from aetool.detection.calibration import Calibration
 from aetool.detection.ranking import auroc, average_precision
 from aetool.detection.shifts import Tally
@@ -193,7 +193,7 @@ class Watcher:
             name=Path(self.name).name or self.name,
             model=self._model(with_model),
             unit=detection.unit,
-            threshold=detection.threshold,
+            threshold=detection.limit,
             total=detection.total,
             flagged=detection.flagged,
             pictures=self.schema is None,
@@ -207,6 +207,7 @@ class Watcher:
             parts_seen=parts_seen,
             unread=[(name, why) for _, name, why in detection.unread],
             is_by_rank=detection.is_by_rank,
+            limit_in_words=detection.limit_in_words,
         )
 
     def _model(self, with_model: bool) -> str:
@@ -246,12 +247,10 @@ class Watcher:
             column = self.schema.modelled[i]
             value = float(own[i])
             usual = float(wanted[i])
-            # "present, rare" is said where a gap was expected, and no value
-            shown_expected = expected if expected.startswith("present") else f"expected {expected}"
             reason = Reason(
                 name,
                 found,
-                shown_expected,
+                reasons.in_words(expected),
                 column.place(value),
                 column.place(usual) if column.predicted else None,
                 column.middle,
@@ -344,7 +343,7 @@ def of_archive(name: str, detection: Detection, most: int) -> Findings:
         name=Path(name).name,
         model="scored by what its cells cost beyond the usual; " + ledger.told(),
         unit=detection.unit,
-        threshold=detection.threshold,
+        threshold=detection.limit,
         total=detection.total,
         flagged=detection.flagged,
         pictures=False,
@@ -354,6 +353,7 @@ def of_archive(name: str, detection: Detection, most: int) -> Findings:
         groups=list(groups.values()),
         columns=columns_read,
         is_by_rank=detection.is_by_rank,
+        limit_in_words=detection.limit_in_words,
     )
 
 

@@ -20,6 +20,7 @@ from aetool.detection.regions import Box
 from aetool.detection.trace import ScoreTrace
 from aetool.errors import ParamError
 from aetool.model import Float, Int
+from aetool.printing import ordinal
 from aetool.scoring.batches import Pictured
 from aetool.scoring.collecting import Reasons
 from aetool.spelling import in_shell, option
@@ -97,6 +98,23 @@ class Detection:
     rows_told: str = ""
     is_by_rank: bool = False
     named_by: str = ""
+
+    @property
+    def limit(self) -> float:
+        """The score that drawings part flagged records from others at: the threshold; where so many
+        records were asked for, the lowest score of these, if there are any."""
+        if self.is_by_rank and self.flagged:
+            return float(self.score[self.anomaly].min())
+        return self.threshold
+
+    @property
+    def limit_in_words(self) -> str:
+        """What `limit` is: "threshold", or such as "the 20th score", "the highest score"."""
+        if not self.is_by_rank or not self.flagged:
+            return "threshold"
+        if self.flagged == 1:
+            return "the highest score"
+        return f"the {ordinal(self.flagged)} score"
 
     def ranked(self) -> Detection:
         """A copy of the result with the highest score first, of equal ones the earlier."""
@@ -247,7 +265,9 @@ class Detection:
             for i in highest[: charts.MOST_MARKS].tolist()
         ]
         trace = self.trace or ScoreTrace()
-        return charts.score_over_records(trace, self.threshold, self.unit, marks)
+        return charts.score_over_records(
+            trace, self.limit, self.unit, marks, limit_in_words=self.limit_in_words
+        )
 
     def columns(self, everything: bool = False, boxes: bool = True) -> Columns:
         """The result as a table of columns by name: row (1-based), score, p, why; of an archive

@@ -115,7 +115,10 @@ def _form_of(source: ImageSource, purpose: str) -> _Form:
         if form.has_more_bits:
             _refuse(source, record, "has more than 8 bits a value", purpose)
         if _is_transparent(source, record):
-            _refuse(source, record, "has transparent parts", purpose)
+            fault = "has transparent parts"
+            if not isinstance(source, PictureFiles):
+                fault += ", the last of its 2 or 4 channels; an array has 1 or 3"
+            _refuse(source, record, fault, purpose)
     return common
 
 

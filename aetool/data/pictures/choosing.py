@@ -106,9 +106,13 @@ def size_of(name: str, given: Size, counts: Sequence[int] = (1, 2)) -> tuple[int
         parts = with_one_sign.split("x")
     elif isinstance(given, int):
         parts = [given]
-    elif len(given):
-        parts = list(given)
     else:
+        try:
+            parts = list(given)
+        except TypeError:
+            # of a type that holds no numbers
+            parts = [given]
+    if not parts:
         return ()
     texts = [str(part).strip() for part in parts]
     numbers: tuple[int, ...] = ()
