@@ -254,10 +254,21 @@ def _global_states() -> dict[str, object]:
     """The states of the global random generators by the name of their library: numpy, random and,
     if it is imported, torch; to be compared with one another."""
     state = np.random.get_state(legacy=False)
-    states: dict[str, object] = {"numpy": repr(state), "random": random.getstate()}
+    states: dict[str, object] = {"numpy": _comparable(state), "random": random.getstate()}
     if "torch" in sys.modules:
         states["torch"] = sys.modules["torch"].get_rng_state().numpy().tobytes()
     return states
+
+
+def _comparable(state: object) -> object:
+    """A state of numpy's generator, a dict of numbers, arrays and dicts, with the bytes of an array
+    in its place, which `==` compares as a whole. As text its hundreds of numbers would take a
+    thousandth of a second, and a dry run asks hundreds of times."""
+    if isinstance(state, dict):
+        return {name: _comparable(part) for name, part in state.items()}
+    if isinstance(state, np.ndarray):
+        return state.tobytes()
+    return state
 
 
 def _nothing() -> None:
