@@ -19,7 +19,13 @@ from tests.golden import vectors
 from tests.test_codec import loops
 
 __all__ = ["loops"]  # a fixture: with the C kernel, and with the references
-TARGETS = (vectors.TARGET, vectors.LATER_TARGET, vectors.KEYED_TARGET, vectors.MIXED_TARGET)
+TARGETS = (
+    vectors.TARGET,
+    vectors.LATER_TARGET,
+    vectors.KEYED_TARGET,
+    vectors.MIXED_TARGET,
+    vectors.WIDE_TARGET,
+)
 VECTORS = {name: one for path in TARGETS for name, one in json.loads(path.read_text()).items()}
 
 

@@ -16,8 +16,10 @@ from tests import format_reader
 from tests.format_reader.streams import Streams
 from tests.golden import vectors
 
-KINDS = [0, 1, 2, 3, 4, 5, 5]
+KINDS = [0, 1, 2, 3, 4, 5, 5, 6, 6, 7, 8]
+LIMITS = [255, 255, 40, 255, 255, 255, 3, 255, 1, 255, 255]
 VECTORS = json.loads(vectors.MIXED_TARGET.read_text())
+VECTORS |= json.loads(vectors.WIDE_TARGET.read_text())
 
 
 def case(alphabet, count):
@@ -26,7 +28,8 @@ def case(alphabet, count):
     bases = rng.integers(0, 3, (len(KINDS), count)).astype(np.uint32)
     symbols = (bases[0] * 2 + rng.integers(0, 2, count)) % alphabet
     starts = rng.integers(-(2**62), 2**62, alphabet)
-    return symbols.astype(np.uint16), symbol_mixing.Layout(alphabet, bases, KINDS, starts, 5)
+    layout = symbol_mixing.Layout(alphabet, bases, KINDS, starts, 5, LIMITS, 4000)
+    return symbols.astype(np.uint16), layout
 
 
 @pytest.mark.parametrize("alphabet,count", [(2, 300), (5, 250), (37, 250), (1000, 120), (3, 0)])
@@ -43,6 +46,37 @@ def test_kernel_and_reference_code_and_price_alike(alphabet, count, monkeypatch)
         assert symbol_mixing.mixed(symbols, layout) == code
         np.testing.assert_allclose(symbol_mixing.costs(symbols, layout), costs)
         monkeypatch.setattr(kernel, "C", None)
+
+
+def test_quick_statistics_follow_a_change_sooner():
+    rng = np.random.default_rng(8)
+    symbols = (rng.random(4000) < np.repeat([0.02, 0.98], 2000)).astype(np.uint16)
+    starts = np.zeros(2, np.int64)
+    bases = np.zeros((1, len(symbols)), np.uint32)
+    taken = []
+    for limit in (20, 255):
+        layout = symbol_mixing.Layout(2, bases, [symbol_mixing.NOTHING], starts, 0, [limit])
+        taken.append(symbol_mixing.costs(symbols, layout)[2000:2200].sum())
+    assert taken[0] < 0.8 * taken[1]
+
+
+def test_what_came_last_beside_the_same_is_foretold():
+    rng = np.random.default_rng(9)
+    beside = rng.integers(0, 30, 6000)
+    # of each of 30 a symbol of its own, which changes now and then
+    own = rng.integers(0, 16, 30)
+    symbols = np.zeros(6000, np.uint16)
+    for place, which in enumerate(beside):
+        if rng.random() < 0.05:
+            own[which] = rng.integers(0, 16)
+        symbols[place] = own[which]
+    starts = np.zeros(16, np.int64)
+    taken = []
+    for kind in (symbol_mixing.RECENT, symbol_mixing.NOTHING):
+        bases = beside[None].astype(np.uint32) * 77
+        layout = symbol_mixing.Layout(16, bases, [kind], starts, 0, [255])
+        taken.append(symbol_mixing.costs(symbols, layout).sum())
+    assert taken[0] < 0.6 * taken[1]
 
 
 def table(rows):
@@ -106,13 +140,15 @@ def present_of(stream):
 @pytest.mark.parametrize(
     "part",
     [{"c": []}, {"c": [64]}, {"c": [0, 1, 1, 1, 1, 1]}, {"c": 3}, {"c": [0], "l": 1},
-     {"c": [0], "y": 1, "o": 0}, {"c": [0], "f": [["m", [1], 3]]}],
+     {"c": [0], "y": 1, "o": 0}, {"c": [0], "f": [["m", [1], 3]]}, {"d": [64]}, {"d": [0], "l": 1},
+     {"c": [0], "d": [0]}],
 )  # fmt: skip
 def test_a_mixture_out_of_range_is_refused(part):
     with pytest.raises(ArchiveError):
         Plan.from_json({"b": [0, 1], **part})
 
 
-def test_a_mixture_comes_back_from_json():
-    stored = {"b": [0, 1], "t": "d", "c": [3, 1, -2]}
+@pytest.mark.parametrize("letter", ["c", "d"])
+def test_a_mixture_comes_back_from_json(letter):
+    stored = {"b": [0, 1], "t": "d", letter: [3, 1, -2]}
     assert Plan.from_json(stored).to_json() == stored

@@ -2008,8 +2008,9 @@ static PyObject *unmix_text(PyObject *self, PyObject *args) {
 /* ---- mixing of a stream's symbols: symbol_mixing.py -------------------------------------- */
 
 #define MOST_CONTEXTS 32
-#define OWN_KINDS 6 /* what the symbols before add to a context */
-#define FIRST_WEIGHT_OF_SYMBOLS 6500
+
+/* what the symbols before add to a context: the last ones, the level, what came last there, means */
+enum { OWN_LEVEL = 5, OWN_RECENT, OWN_MEAN, OWN_MEAN_LEVEL, OWN_KINDS };
 
 typedef struct {
     uint16_t check, chance, met;
@@ -2017,7 +2018,7 @@ typedef struct {
 
 typedef struct {
     const uint32_t *bases; /* of each context, for each symbol */
-    const int32_t *kinds;
+    const int32_t *kinds, *limits;
     const int64_t *starts;
     Py_ssize_t count;
     int32_t alphabet, shift, slot_bits, contexts, bits;
@@ -2025,6 +2026,10 @@ typedef struct {
     int32_t (*weights)[MOST_CONTEXTS + 1];
     uint16_t *final;
     int16_t stretch[4096];
+    uint16_t *recent[MOST_CONTEXTS]; /* symbols that came last, 1 more; NULL of other kinds */
+    uint32_t recent_place[MOST_CONTEXTS];
+    int64_t mean, mean_level; /* in 256ths */
+    int starts_means;
     /* of the symbol that comes */
     uint32_t hash[MOST_CONTEXTS];
     int32_t inputs[MOST_CONTEXTS + 1], guess[2], rate, left;
@@ -2037,6 +2042,8 @@ static void symbols_free(Symbols *m) {
     free(m->slots);
     free(m->weights);
     free(m->final);
+    for (int i = 0; i < MOST_CONTEXTS; i++)
+        free(m->recent[i]);
 }
 
 /* 0, -1: arguments out of range, -2: no memory */
@@ -2044,17 +2051,19 @@ static int symbols_make(Symbols *m, const Py_buffer *bases, const Py_buffer *set
                         const Py_buffer *starts, Py_ssize_t count) {
     const int32_t *set = settings->buf;
     memset(m, 0, sizeof *m);
-    if (settings->len < 16 || count > INT32_MAX)
+    if (settings->len < 20 || count > INT32_MAX)
         return -1;
     m->alphabet = set[0], m->shift = set[1], m->slot_bits = set[2], m->contexts = set[3];
-    m->kinds = set + 4;
+    int32_t first_weight = set[4];
     if (m->alphabet < 2 || m->alphabet > 1024 || m->shift < 0 || m->shift > 63 || m->slot_bits < 8 ||
         m->slot_bits > MOST_SLOT_BITS || m->contexts < 1 || m->contexts > MOST_CONTEXTS ||
-        settings->len != 4 * (4 + m->contexts) || starts->len != 8 * m->alphabet ||
+        settings->len != 4 * (5 + 2 * m->contexts) || starts->len != 8 * m->alphabet ||
         bases->len != 4 * count * m->contexts)
         return -1;
+    m->kinds = set + 5;
+    m->limits = m->kinds + m->contexts;
     for (int i = 0; i < m->contexts; i++)
-        if (m->kinds[i] < 0 || m->kinds[i] >= OWN_KINDS)
+        if (m->kinds[i] < 0 || m->kinds[i] >= OWN_KINDS || m->limits[i] < 1 || m->limits[i] > 255)
             return -1;
     m->bases = bases->buf;
     m->starts = starts->buf;
@@ -2067,9 +2076,16 @@ static int symbols_make(Symbols *m, const Py_buffer *bases, const Py_buffer *set
     m->final = malloc(nodes * 33 * 2);
     if (!m->slots || !m->weights || !m->final)
         return -2;
+    for (int i = 0; i < m->contexts; i++)
+        if (m->kinds[i] == OWN_RECENT) {
+            m->recent[i] = calloc((size_t)1 << m->slot_bits, sizeof *m->recent[i]);
+            if (!m->recent[i])
+                return -2;
+        }
+    m->starts_means = 1;
     for (size_t s = 0; s < nodes; s++) {
         for (int i = 0; i <= m->contexts; i++)
-            m->weights[s][i] = i == m->contexts ? 0 : FIRST_WEIGHT_OF_SYMBOLS;
+            m->weights[s][i] = i == m->contexts ? 0 : first_weight;
         for (int32_t j = 0; j < 33; j++)
             m->final[s * 33 + (size_t)j] = (uint16_t)(squash((j - 16) * 128) * 16);
     }
@@ -2089,6 +2105,14 @@ static void symbols_pass(Symbols *m) {
     }
 }
 
+/* The lowest 32 bits of the level, which is shifted as a number with a sign. */
+static int32_t symbols_level(const Symbols *m) {
+    uint64_t level = m->level >> m->shift;
+    if (m->level >> 63 && m->shift)
+        level |= ~(uint64_t)0 << (64 - m->shift);
+    return (int32_t)(uint32_t)level;
+}
+
 static void symbols_begin(Symbols *m, Py_ssize_t at) {
     uint32_t own[OWN_KINDS] = {0}, order = 0;
     for (int i = 0; i < 6; i++) {
@@ -2097,13 +2121,17 @@ static void symbols_begin(Symbols *m, Py_ssize_t at) {
             own[i + 1] = order;
     }
     own[4] = order;
-    /* shifted as a number with a sign */
-    uint64_t level = m->level >> m->shift;
-    if (m->level >> 63 && m->shift)
-        level |= ~(uint64_t)0 << (64 - m->shift);
-    own[5] = (uint32_t)level;
-    for (int i = 0; i < m->contexts; i++)
-        m->hash[i] = mix_hash(m->bases[(Py_ssize_t)i * m->count + at], own[m->kinds[i]]);
+    own[OWN_LEVEL] = (uint32_t)symbols_level(m);
+    own[OWN_MEAN] = (uint32_t)(m->mean >> 8);
+    own[OWN_MEAN_LEVEL] = (uint32_t)(m->mean_level >> 10);
+    for (int i = 0; i < m->contexts; i++) {
+        uint32_t base = m->bases[(Py_ssize_t)i * m->count + at];
+        if (m->kinds[i] == OWN_RECENT) {
+            m->recent_place[i] = base * MULTIPLIER >> (32 - m->slot_bits);
+            m->hash[i] = mix_hash((uint32_t)i, m->recent[i][m->recent_place[i]]);
+        } else
+            m->hash[i] = mix_hash(base, own[m->kinds[i]]);
+    }
     m->rate = 41000 / (500 + (int32_t)at);
     if (m->rate < 8)
         m->rate = 8;
@@ -2149,7 +2177,7 @@ static void symbols_learn(Symbols *m, uint32_t bit) {
         Slot *slot = m->found[i];
         int64_t miss = target - slot->chance;
         slot->chance = (uint16_t)(slot->chance + (miss * (131072 / (2 * slot->met + 3)) >> 16));
-        slot->met = (uint16_t)(slot->met + (slot->met < 255));
+        slot->met = (uint16_t)(slot->met + (slot->met < m->limits[i]));
     }
     for (int s = 0; s < 2; s++) {
         int32_t miss = ((int32_t)(bit << 12) - squash(m->guess[s])) * m->rate;
@@ -2168,6 +2196,13 @@ static uint32_t symbols_end(Symbols *m) {
     memmove(m->last + 1, m->last, 5 * sizeof m->last[0]);
     m->last[0] = symbol;
     m->level += (uint64_t)m->starts[symbol];
+    for (int i = 0; i < m->contexts; i++)
+        if (m->recent[i])
+            m->recent[i][m->recent_place[i]] = (uint16_t)(symbol + 1);
+    int64_t number = (int64_t)symbol * 256, level = (int64_t)symbols_level(m) * 256;
+    m->mean = m->starts_means ? number : m->mean + ((number - m->mean) >> 3);
+    m->mean_level = m->starts_means ? level : m->mean_level + ((level - m->mean_level) >> 3);
+    m->starts_means = 0;
     return symbol;
 }
 

@@ -390,24 +390,26 @@ class Mixture:
     shift: by how many bits the sum of the residuals so far is cut where it is a context, 0 ..
     MAX_WIDTH. others: at most MOST_OTHERS streams before this one that contexts look at, the most
     telling first: the number of a stream for its symbols; for its values -1 less the number.
+    is_wide: whether there are more contexts, as of all archives made since there are such.
     """
 
     shift: int
     others: tuple[int, ...]
+    is_wide: bool = True
 
     def to_json(self) -> list[Json]:
         """The mixture as a JSON list: the shift, then the others."""
         return [self.shift, *self.others]
 
     @classmethod
-    def parsed(cls, raw: Json) -> Mixture:
+    def parsed(cls, raw: Json, is_wide: bool) -> Mixture:
         """The mixture that `to_json` wrote; ArchiveError for anything else."""
         if not isinstance(raw, list) or not 1 <= len(raw) <= 1 + MOST_OTHERS:
             raise refused(f"a mixture must be a shift and at most {MOST_OTHERS} streams")
         shift = whole_number(raw[0], 0, MAX_WIDTH, "a shift")
         most = MAX_STREAM
         others = [whole_number(other, -1 - most, most, "a stream's number") for other in raw[1:]]
-        return cls(shift, tuple(others))
+        return cls(shift, tuple(others), is_wide)
 
 
 @dataclass(frozen=True)
@@ -504,7 +506,7 @@ class Plan:
             stored["o"] = self.packed.low
             stored["y"] = self.packed.size
         if self.mixture is not None:
-            stored["c"] = self.mixture.to_json()
+            stored["d" if self.mixture.is_wide else "c"] = self.mixture.to_json()
         return stored
 
     @classmethod
@@ -532,8 +534,11 @@ class Plan:
         if asks_for_keys and transform is not Transform.KEYED:
             raise refused("how often a key came is asked of a column without keys")
         mixture = None
-        if "c" in stored:
-            mixture = Mixture.parsed(stored["c"])
+        if "c" in stored and "d" in stored:
+            raise refused("a stream is mixed twice")
+        if "c" in stored or "d" in stored:
+            is_wide = "d" in stored
+            mixture = Mixture.parsed(stored["d" if is_wide else "c"], is_wide)
             looks_for_repeats = any(isinstance(feature, Repeat) for feature in features)
             if looks_for_repeats or "l" in stored or "y" in stored:
                 raise refused("a mixture has neither repeats nor lanes, and no values as bytes")
@@ -554,7 +559,7 @@ class Plan:
         )
 
 
-LETTERS = frozenset("bwxtgfklzoypjc")  # of the parts of a plan, one each
+LETTERS = frozenset("bwxtgfklzoypjcd")  # of the parts of a plan, one each
 
 
 def widths_from_json(raw: Json, bins: int) -> Int:

@@ -4,7 +4,8 @@ The tables of rans.py know one context for each symbol, and finer ones learn slo
 of a symbol is foretold by how often it came in each of some twenty contexts, and two small networks
 that learn as they go weigh these (Mahoney 2005, "Adaptive weighing of context models"). A context
 is a number that is known ahead, its base, together with a part that the stream's own symbols before
-make. All numbers are whole. This file is the norm; the C kernel computes the same.
+make; a layout says which there are. All numbers are whole. This file is the norm; the C kernel
+computes the same.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ MOST_VALUES = 1 << 18  # of a stream; one of more is never mixed: it would take 
 MOST_CONTEXTS = 32
 MOST_SLOT_BITS = 18  # of the place of a slot in its table
 MOST_MET = 255
+QUICK_MET = 20  # of contexts that are to follow what changed of late
 FIRST_WEIGHT = 6500  # of 65536
 LARGEST = 2047  # logit, in 256ths
 # of a bit, of 65536: a chance of nothing would make it impossible to code
@@ -36,14 +38,23 @@ LEAST_RATE = 8
 RATE_SYMBOLS = 500
 LONG_WORD = (1 << 64) - 1
 CONSTANT = 256  # the last input: a logit of 1, in 256ths
-# what the stream's own symbols add to a context: nothing, the last one to three, six, or the level
+# what the stream's own symbols add to a context: nothing, the last one to three, six, the level,
+# the symbol that came last with the same base, which then counts in place of the base, and means of
+# the last symbols or levels
 NOTHING = 0
 LAST = 1
 TWO = 2
 THREE = 3
 SIX = 4
 LEVEL = 5
-LENGTHS = (0, 1, 2, 3, 6)  # how many symbols, of each but the level
+RECENT = 6
+MEAN = 7
+MEAN_LEVEL = 8
+LENGTHS = (0, 1, 2, 3, 6)  # how many symbols, of the first five
+# of means: what they are multiplied by, how fast they follow, and to what they are cut, in bits
+MEAN_BITS = 8
+MEAN_STEP = 3
+MEAN_LEVEL_CUT = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +62,11 @@ class Layout:
     """The contexts by which the n symbols of a stream are foretold.
 
     alphabet: how many symbols there are, 2 or more. bases: (contexts, n), of each context the
-    number that is known ahead. kinds: (contexts,), NOTHING .. LEVEL: what the stream's own symbols
-    add to each. starts: (alphabet,) int64, what each symbol adds to the level, the sum modulo 2^64
-    of those so far; shift: by how many bits the level is cut, 0 .. 63.
+    number that is known ahead. kinds: (contexts,), NOTHING .. MEAN_LEVEL: what the stream's own
+    symbols add to each. starts: (alphabet,) int64, what each symbol adds to the level, the sum
+    modulo 2^64 of those so far; shift: by how many bits the level is cut, 0 .. 63. limits:
+    (contexts,), up to how many updates the statistics of each are plain means, 1 .. MOST_MET: the
+    fewer, the sooner old ones are forgotten. first_weight: of each context, in 65,536ths.
     """
 
     alphabet: int
@@ -61,6 +74,8 @@ class Layout:
     kinds: Sequence[int]
     starts: Int
     shift: int
+    limits: Sequence[int]
+    first_weight: int = FIRST_WEIGHT
 
     @property
     def bits(self) -> int:
@@ -78,13 +93,16 @@ class Layout:
 
     def _for_c(self) -> tuple[U32, bytes, bytes]:
         """(bases, settings, starts) as the C kernel takes them, the last two as bytes: settings are
-        int32: alphabet, shift, bits of slots, how many contexts, their kinds."""
+        int32: alphabet, shift, bits of slots, how many contexts, their first weight, kinds, limits.
+        """
         settings = [
             self.alphabet,
             self.shift,
             self.slot_bits,
             len(self.kinds),
+            self.first_weight,
             *self.kinds,
+            *self.limits,
         ]
         settings_for_c = np.array(settings, "<i4")
         starts_for_c = np.ascontiguousarray(self.starts, np.int64)
@@ -98,7 +116,7 @@ class Layout:
 @dataclass(eq=False)
 class _Slot:
     """Statistics of one bit of a symbol in one context. check: 16 bits that tell contexts in one
-    slot apart; chance: of a 1, in 65,536ths; met: how often it was updated, at most MOST_MET."""
+    slot apart; chance: of a 1, in 65,536ths; met: how often it was updated, at most the limit."""
 
     check: int
     chance: int = 32768
@@ -114,9 +132,13 @@ class Mixer:
         self.layout = layout
         self.symbols: list[int] = []
         self.level = 0
+        self.mean = 0
+        self.mean_level = 0
+        # of each context the symbol that came last, 1 more, by a place that its base chooses
+        self.recent: list[dict[int, int]] = [{} for _ in layout.kinds]
         self.tables: list[dict[int, _Slot]] = [{} for _ in layout.kinds]
         # of the contexts, none of the constant behind them
-        first = [FIRST_WEIGHT] * len(layout.kinds) + [0]
+        first = [layout.first_weight] * len(layout.kinds) + [0]
         nodes = range(1 << layout.bits)
         # one set of weights for each bit of the tree of symbols, set 0 for all of them
         self.weights = [list(first) for _ in nodes]
@@ -134,13 +156,26 @@ class Mixer:
             own = self._own_hashes()
             bases = self.layout.bases[:, place].tolist()
             self.hashes: list[int] = []
-            for base, kind in zip(bases, self.layout.kinds, strict=True):
-                context = mixed_hash(base, own[kind])
+            self.places: list[int] = []
+            for number, (base, kind) in enumerate(zip(bases, self.layout.kinds, strict=True)):
+                place_of_base = self._place(base)
+                self.places.append(place_of_base)
+                if kind == RECENT:
+                    recent = self.recent[number].get(place_of_base, 0)
+                    context = mixed_hash(number, recent)
+                else:
+                    context = mixed_hash(base, own[kind])
                 self.hashes.append(context)
             self._pass_over()
 
+    def _place(self, scattered: int) -> int:
+        """The place in a context's table that a hash of 32 bits chooses."""
+        highest = scattered * 0x9E3779B1 & WORD
+        return highest >> 32 - self.layout.slot_bits
+
     def _own_hashes(self) -> list[int]:
-        """For each kind of context what the symbols before add to it, 32 bits."""
+        """For each kind of context but RECENT, for which there is a 0, what the symbols before add
+        to it, 32 bits."""
         hashes = [0]
         hash_of_symbols = 0
         for back in range(1, LENGTHS[-1] + 1):
@@ -150,12 +185,18 @@ class Mixer:
             hash_of_symbols = mixed_hash(hash_of_symbols, symbol)
             if back in LENGTHS:
                 hashes.append(hash_of_symbols)
-        # shifted as a number with a sign
+        hashes.append(self._cut_level() & WORD)
+        hashes.append(0)
+        hashes.append(self.mean >> MEAN_BITS)
+        hashes.append(self.mean_level >> MEAN_LEVEL_CUT & WORD)
+        return hashes
+
+    def _cut_level(self) -> int:
+        """The level, shifted, of it the lowest 32 bits, as a number with a sign."""
         sign = self.level >> 63
         signed = self.level - (sign << 64)
-        cut = signed >> self.layout.shift
-        hashes.append(cut & WORD)
-        return hashes
+        cut = signed >> self.layout.shift & WORD
+        return cut - (cut >> 31 << 32)
 
     def _pass_over(self) -> None:
         """Append zeros to the bits of the symbol as long as no symbol has a 1 there."""
@@ -205,8 +246,7 @@ class Mixer:
         """The slot of the next bit in a context, in its table; what another context, or another
         bit, left there is thrown away."""
         scattered = mixed_hash(context, self.node)
-        highest = scattered * 0x9E3779B1 & WORD
-        place = highest >> 32 - self.layout.slot_bits
+        place = self._place(scattered)
         # other bits than those of the place tell contexts in one slot apart
         check = scattered & 0xFFFF | 1
         slot = table.get(place)
@@ -219,11 +259,11 @@ class Mixer:
         """Update statistics, weights and symbols with the next bit, 0 or 1, which was coded by the
         probability that `chance` returned last."""
         target = 65535 if bit else 0
-        for slot in self.slots:
+        for slot, limit in zip(self.slots, self.layout.limits, strict=True):
             # a step of about 1 / (updates + 1.5): the mean of what came, with a limit
             share = 131072 // (2 * slot.met + 3)
             slot.chance += (target - slot.chance) * share >> 16
-            slot.met += slot.met < MOST_MET
+            slot.met += slot.met < limit
         self._learn_weights(bit)
         final = self.final[self.node]
         final[self.place] += target - final[self.place] >> 6
@@ -231,12 +271,20 @@ class Mixer:
         self.left -= 1
         self._pass_over()
         if not self.left:
-            symbol = self.node - (1 << self.layout.bits)
-            self.symbols.append(symbol)
-            level = self.level + int(self.layout.starts[symbol])
-            # as C counts, in 64 bits
-            self.level = level & LONG_WORD
+            self._end(self.node - (1 << self.layout.bits))
             self._begin()
+
+    def _end(self, symbol: int) -> None:
+        """Add a symbol, whose bits are all known, to what is kept of those before."""
+        self.symbols.append(symbol)
+        level = self.level + int(self.layout.starts[symbol])
+        # as C counts, in 64 bits
+        self.level = level & LONG_WORD
+        for recent, place in zip(self.recent, self.places, strict=True):
+            recent[place] = symbol + 1
+        is_first = len(self.symbols) == 1
+        self.mean = _nearer(self.mean, symbol, is_first)
+        self.mean_level = _nearer(self.mean_level, self._cut_level(), is_first)
 
     def _learn_weights(self, bit: int) -> None:
         """Move both sets of weights that mixed the inputs towards what would have foretold the bit,
@@ -262,6 +310,15 @@ class Mixer:
                 bits.append(bit)
             node = node << 1 | bit
         return bits
+
+
+def _nearer(mean: int, number: int, is_first: bool) -> int:
+    """A mean, which has MEAN_BITS bits behind the point, after one more number; the first one is
+    the mean itself."""
+    larger = number << MEAN_BITS
+    if is_first:
+        return larger
+    return mean + (larger - mean >> MEAN_STEP)
 
 
 def _cut(number: int, least: int, most: int) -> int:

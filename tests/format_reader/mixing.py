@@ -179,9 +179,9 @@ def text_of(data, n):
     return bytes(text)
 
 
-def symbols_of_mixture(data, count, alphabet, contexts, starts, shift):
+def symbols_of_mixture(data, count, alphabet, contexts, starts, shift, weight):
     """The symbols of a mixed stream (section 4). contexts: of each what its base is made of, for
-    every symbol, and the own part: how many symbols before, or "level"."""
+    every symbol, the own part, how many symbols before or a name, and the limit of met."""
     code = iter(data)
     low, high, x = 0, FULL - 1, 0
     for _ in range(4):
@@ -189,19 +189,25 @@ def symbols_of_mixture(data, count, alphabet, contexts, starts, shift):
     slot_bits = next(k for k in range(8, 19) if 1 << k >= 8 * count or k == 18)
     size = (alphabet - 1).bit_length()
     tables = [{} for _ in contexts]
-    weights = [[6500] * len(contexts) + [0] for _ in range(1 << size)]
-    finals = {}
-    symbols, level = [], 0
+    weights = [[weight] * len(contexts) + [0] for _ in range(1 << size)]
+    limits = [limit for _, _, limit in contexts]
+    finals, recent = {}, {}
+    symbols, level, mean, middling = [], 0, None, None
     for i in range(count):
         own = {"level": level >> shift & FULL - 1, 0: 0}
+        own |= {"mean": (mean or 0) >> 8, "middling": (middling or 0) >> 10 & FULL - 1}
         for k in range(1, 7):
             own[k] = h(own[k - 1], symbols[-k] if k <= i else 0)
-        hashes = []
-        for c, (marks, kind) in enumerate(contexts):
+        hashes, asked = [], []
+        for c, (marks, kind, _) in enumerate(contexts):
             base = c
             for mark in marks:
                 base = h(base, mark[i])
-            hashes.append(h(base, own[kind]))
+            if kind == "recent":
+                asked.append((c, base * SCATTER % FULL >> 32 - slot_bits))
+                hashes.append(h(c, recent.get(asked[-1], 0)))
+            else:
+                hashes.append(h(base, own[kind]))
         node = 1
         for left in range(size - 1, -1, -1):
             if ((2 * node + 1) << left) - (1 << size) >= alphabet:
@@ -227,9 +233,9 @@ def symbols_of_mixture(data, count, alphabet, contexts, starts, shift):
             while low >> 24 == high >> 24:
                 low, high = low * 256 % FULL, (high * 256 + 255) % FULL
                 x = (x * 256 + next(code, 0)) % FULL
-            for slot in slots:
+            for slot, limit in zip(slots, limits, strict=True):
                 slot[1] += (65535 * y - slot[1]) * (131072 // (2 * slot[2] + 3)) >> 16
-                slot[2] = min(slot[2] + 1, 255)
+                slot[2] = min(slot[2] + 1, limit)
             rate = max(8, 41000 // (500 + i))
             for w, one in zip(sets, g, strict=True):
                 miss = (4096 * y - s(one)) * rate
@@ -238,4 +244,9 @@ def symbols_of_mixture(data, count, alphabet, contexts, starts, shift):
             node = 2 * node + y
         symbols.append(node - (1 << size))
         level = (level + starts[symbols[-1]] + FULL * FULL // 2) % (FULL * FULL) - FULL * FULL // 2
+        recent |= dict.fromkeys(asked, symbols[-1] + 1)
+        at, low_bits = 256 * symbols[-1], ((level >> shift) + FULL // 2) % FULL - FULL // 2
+        mean = at if mean is None else mean + (at - mean >> 3)
+        at = 256 * low_bits
+        middling = at if middling is None else middling + (at - middling >> 3)
     return symbols

@@ -1,5 +1,7 @@
 """Streams of whole numbers: tables, rANS, repeats, transforms (FORMAT.md, section 4)."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from tests.format_reader.blobs import blob
@@ -110,7 +112,7 @@ class Streams:
 
     def __init__(self, rows, plans, part, joined):
         self.rows, self.plans, self.part = rows, plans, part
-        self.values, self.symbols, self.joined = [], [], None
+        self.values, self.symbols, self.sizes, self.joined = [], [], [], None
         if joined is not None:
             size, rest = varint(joined)
             self.joined, self.raw = Rans(rest[:size]), rest[size:]
@@ -128,7 +130,7 @@ class Streams:
         starts, widths, alphabet = bins_of(plan)
         features = [self.feature(f, present, alphabet, plan) for f in plan.get("f", [])]
         coded = int(present.sum()), alphabet, features, plan.get("k", 8), prime
-        if "c" in plan:
+        if "c" in plan or "d" in plan:
             symbols = self.mixed(plan, coded, present, starts)
         else:
             symbols = self.joined.symbols(*coded) if self.joined else self.alone(plan, coded)
@@ -167,21 +169,46 @@ class Streams:
         named = zip(plan.get("f", []), features, strict=True)
         looks = [look for (kind, *_), (_, look) in named if kind != "o"]
         marks = [[int(look(None, i, i)) for i in range(count)] for look in looks]
-        shift, *numbers = plan["c"]
+        wide = "d" in plan
+        shift, *numbers = plan["d" if wide else "c"]
         others = []
         for g in numbers:
             of = self.symbols[g] if g >= 0 else self.values[-1 - g]
             others.append([int(v) & 0xFFFFFFFF for v in of[present]])
         last = any(feature[0] == "o" for feature in plan.get("f", []))
-        contexts = [([], own) for own in (0, 1, 2, 3, 6)]
+        contexts = [([], own) for own in (0, 1, 2, 3, 6) if own != 3 or not wide]
         if plan.get("t") == "d":
             contexts += [([], "level"), *[([one], "level") for one in others[:1]]]
         contexts += [(marks[: i + 1], int(last)) for i in range(len(marks))]
-        for own, sets in ((0, ("0", "1", "2", "3", "01", "012", "0123")), (1, ("0", "1", "01"))):
+        groups = [(0, ("0", "1", "2", "3", "01", "012", "0123"), others)]
+        groups += [(0, ("12", "02"), others)] * wide + [(1, ("0", "1", "01"), others)]
+        if wide:
+            groups.append(("recent", ("0", "1", "01"), others))
+            groups += [(0, ("01", "012"), self.eighths(numbers, present)), (2, ("0",), others)]
+        for own, sets, marks_of in groups:
             for one in sets:
                 if int(one[-1]) < len(others):
-                    contexts.append(([others[int(place)] for place in one], own))
-        return symbols_of_mixture(rest[:size], count, alphabet, contexts, starts, shift)
+                    contexts.append(([marks_of[int(place)] for place in one], own))
+        contexts = [(*context, 255) for context in contexts]
+        weight = 6500
+        if wide:
+            contexts.append(([], "middling" if plan.get("t") == "d" else "mean", 255))
+            contexts.append(([], 1, 20))
+            if others:
+                same = zip(*([u == v for u, v in pairwise([0, *of])] for of in others), strict=True)
+                bits = [int("".join(str(int(one)) for one in row), 2) for row in same]
+                contexts += [(others[:1], 0, 20), ([bits], 1, 255)]
+            weight = 104858 // len(contexts)
+        return symbols_of_mixture(rest[:size], count, alphabet, contexts, starts, shift, weight)
+
+    def eighths(self, numbers, present):
+        """Of streams by their numbers in a mixture, the eighths of their symbols."""
+        out = []
+        for g in numbers:
+            g = max(g, -1 - g)
+            symbols, size = self.symbols[g][present], self.sizes[g] + 1
+            out.append([int(s) if size <= 8 else 8 * int(s) // size for s in symbols])
+        return out
 
     def keep(self, plan, present, values, symbols=None):
         """Remembers a stream for those behind it; without symbols they are what its values say."""
@@ -197,6 +224,7 @@ class Streams:
         everywhere[present], marks[present] = values, symbols
         self.values.append(everywhere)
         self.symbols.append(marks)
+        self.sizes.append(alphabet)
         return values
 
     def transform(self, plan, v, present, change, sign):

@@ -230,7 +230,26 @@ def mixtures(rows=4200):
     return "walk,level,group,steady\n" + "".join(lines)
 
 
+def weekly(rows=4300):
+    """Loads that are as at the same hour of the day before, with a season, and what follows from
+    them: columns that a wide mixture tells better, see symbol_contexts."""
+    rng = np.random.default_rng(43)
+    place = np.arange(rows)
+    hour = place % 24
+    usual = rng.integers(20, 60, 24)
+    lines = []
+    for at in range(rows):
+        if rng.random() < 0.1:
+            usual[hour[at]] += rng.integers(-3, 4)
+        load = usual[hour[at]] + rng.integers(-1, 2)
+        drift = int(15 * np.sin(at / 300)) + rng.integers(-2, 3)
+        share = (load * 3 + drift) // 7
+        lines.append(f"{hour[at]},{load},{drift},{share}\n")
+    return "hour,load,drift,share\n" + "".join(lines)
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
+MIXED_SOURCES = {"mixtures": mixtures, "weekly": weekly}
 LATER_SOURCES = {"keys": keys, "sentences": sentences}
 LAST_SOURCES = {"ratios": ratios}
 FLOAT_SOURCES = {"singles": singles}
@@ -248,10 +267,10 @@ def main(names):
             np.savez_compressed(source, **fields())
             operations.compress(source, FIELDS / f"{name}.aez", None, CompressOptions(force=True))
             continue
-        if name == "mixtures":
+        if name in MIXED_SOURCES:
             MIXTURES.mkdir(exist_ok=True)
             source = MIXTURES / f"{name}.csv"
-            source.write_text(mixtures())
+            source.write_text(MIXED_SOURCES[name]())
             options = CompressOptions(effort=planning.BEST, force=True)
             operations.compress(source, MIXTURES / f"{name}.aez", None, options)
             continue

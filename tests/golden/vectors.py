@@ -20,6 +20,7 @@ TARGET = Path(__file__).parent / "3.0" / "vectors.json"
 LATER_TARGET = Path(__file__).parent / "3.1" / "vectors.json"
 KEYED_TARGET = Path(__file__).parent / "3.3" / "vectors.json"
 MIXED_TARGET = Path(__file__).parent / "3.8" / "vectors.json"
+WIDE_TARGET = Path(__file__).parent / "3.8" / "wide_vectors.json"
 
 
 def digits(seed, most):
@@ -115,7 +116,28 @@ MIXED = {
     "mixed, a student's verdict": ({**SMALL, "f": [["n"]], "c": [0]}, ("student",), FEW),
     "mixed, every symbol is the usual one": ({**SMALL, "z": 2, "c": [0]}, (), [2] * ROWS),
 }  # fmt: skip
+# of the wide mixtures what another has not: means, recent symbols, classes of many symbols
+DAYS = [i * 7 % 12 for i in range(ROWS)]
+BY_DAY = [(v + d // 3 + i // 60) % 4 for i, (v, d) in enumerate(zip(FEW, DAYS, strict=True))]
+WIDE = {
+    "wide, of its own symbols": ({**SMALL, "d": [0]}, (), FEW),
+    "wide, with features": ({**SMALL, **ASIDE, "d": [0]}, ("levels", "gapped"), FEW),
+    "wide, two symbols": ({"b": [0, 1], "x": 1, "d": [63]}, (), [v % 2 for v in FEW]),
+    "wide, what came last": ({**SMALL, "d": [0, 0]}, ("days",), BY_DAY),
+    "wide, classes of two": ({**SMALL, "d": [0, 1, 0]}, ("days", "gapped"), BY_DAY),
+    "wide, by four others": ({**SMALL, "d": [0, -1, 1, 2, -4]}, ("days", "levels", "gapped", "runs"), BY_DAY),
+    "wide, by low bits of values": ({**SMALL, "d": [0, -1]}, ("far",), FEW),
+    "wide, escapes": ({"b": [0, 1, 1], "d": [0]}, (), FAR),
+    "wide, differences": ({**STEPS, "d": [2]}, (), WALK),
+    "wide, differences beside another": ({**STEPS, "d": [1, -1]}, ("levels",), WALK),
+    "wide, levels below 0": ({**FALLING, "d": [0]}, (), [-v for v in WALK]),
+    "wide, differences beyond 64 bits": ({**FALLING, "d": [0]}, (), [(-1) ** i * (2**63 - 1 - i) for i in range(ROWS)]),
+    "wide, a mask of its own": ({**SMALL, "d": [0, 0]}, ("days",), [None if i % 5 == 3 else v for i, v in enumerate(BY_DAY)]),
+    "wide, under a key": ({**RESULTS, "d": [0, 0]}, ("things",), OF_THINGS),
+    "wide, every symbol is the usual one": ({**SMALL, "z": 2, "d": [0]}, (), [2] * ROWS),
+}  # fmt: skip
 KNOWN |= {
+    "days": (DAYS, {"b": [0] + [1] * 11, "x": 1}),
     "things": (THINGS, {"b": []}),
     "others": (OTHERS, {"b": []}),
     "of others": (OF_OTHERS, {"b": []}),
@@ -148,6 +170,7 @@ def main():
         (LATER, LATER_TARGET),
         (KEYED, KEYED_TARGET),
         (MIXED, MIXED_TARGET),
+        (WIDE, WIDE_TARGET),
     )
     for vectors, target in made:
         target.parent.mkdir(exist_ok=True)
