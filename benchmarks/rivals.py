@@ -349,10 +349,11 @@ def chosen(options: Any) -> Iterator[tuple[str, Path, Path]]:
             yield name, path, part
 
 
-def rows_before(table: str, part: Path) -> dict[str, int]:
-    """Bytes by rival, of the last row of this table at this size; nothing if there is none."""
+def rows_before(file: str, table: str, part: Path) -> dict[str, int]:
+    """Bytes by rival, of the last row of this table at this size in a file of results; nothing if
+    there is none."""
     sizes: dict[str, int] = {}
-    results = common.RESULTS / "rivals.jsonl"
+    results = common.RESULTS / f"{file}.jsonl"
     if not results.exists():
         return sizes
     for line in results.read_text(encoding="utf-8").splitlines():
@@ -369,7 +370,7 @@ def field(options: Any) -> None:
     print("|---|--:|---|--:|--:|--:|--:|--:|")
     logs: dict[str, list[float]] = {}
     for name, path, part in chosen(options):
-        sizes = rows_before(name, part) if options.again else {}
+        sizes = rows_before("rivals", name, part) if options.again else {}
         sizes = sizes or sizes_of_rivals(part.read_bytes(), options.zpaq)
         best = min(sizes, key=lambda rival: sizes[rival])
         classical = min(CLASSICAL, key=lambda rival: sizes.get(rival, sys.maxsize))
@@ -397,7 +398,8 @@ def bounded(options: Any) -> None:
     print("|---|--:|---|--:|--:|--:|--:|")
     logs: dict[str, list[float]] = {}
     for name, path, part in chosen(options):
-        sizes: dict[str, int] = {}
+        # what rivals are given depends on the bound alone, not on how ours codes it
+        sizes = rows_before("rivals_bounded", name, part) if options.again else {}
         for effort in options.efforts.split(","):
             ours, seconds, whole = bounded_archive(part, EFFORTS[effort])
             sizes = sizes or sizes_of_whole(whole, options.zpaq)
