@@ -36,6 +36,7 @@ from aetool.codec.folders import EXACT, Bounds
 from aetool.codec.natives import batches, schemas, tensors
 from aetool.codec.natives.arrow import Ends
 from aetool.codec.picture_models import PictureModel
+from aetool.codec.planning import Hints
 from aetool.codec.records import Encoded, Layout
 from aetool.codec.shared import Shared
 from aetool.csv import encodings
@@ -65,7 +66,7 @@ class ExactJob:
     squares: the sum of squared errors by column, once it is written. kept: why the file's bytes are
     the content, where they were not asked for; else "". file: the source's file, as it is; if that
     takes fewer bytes it is written in place of the content, and becomes it. engine: what encodes;
-    None for threads here.
+    None for threads here. hints: the plans of the first item, once it is written.
     """
 
     content: Content
@@ -76,6 +77,7 @@ class ExactJob:
     kept: str = ""
     file: TypedFile | None = None
     engine: Engine | None = None
+    hints: Hints = blocks.NO_HINTS
     _checks: Checks | None = None
 
     def write(self, file: BinaryIO) -> dict[str, Json]:
@@ -228,6 +230,7 @@ class ExactJob:
         """Encode the first item, and start its check, if checks are made meanwhile; returns its
         blocks. checks: None if they are not."""
         encoded = self.content.encode(item, blocks.NO_HINTS)
+        self.hints = encoded[-1].hints
         if checks is not None:
             checks.begin_item(item, encoded)
         return encoded

@@ -16,12 +16,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
-from aetool.archives import exact_job
+from aetool.archives import exact_job, neighbouring
 from aetool.archives.exact_job import ExactJob
 from aetool.archives.lossy_job import CompressOptions, LossyJob
 from aetool.bundle import Bundle
 from aetool.canonical import Json
 from aetool.codec import lossy
+from aetool.codec.contents.text import TextTable
+from aetool.codec.repricing import TextPrices
 from aetool.codec.shared import Shared
 from aetool.csv.dialect import BOX
 from aetool.data.sources import CsvSource, Source
@@ -293,17 +295,22 @@ def _narrower(
     rival: Rival,
     scratch: Sequence[BinaryIO],
 ) -> Rival:
-    """The archive `rival`, or one with slightly narrower bounds, if that happens to be smaller, and
-    no column's error is above that of the code.
+    """The archive `rival`, or one with slightly other bounds, if that happens to be smaller, and no
+    column's error is above that of the code.
 
-    Errors of preparing or writing an archive go through. job: what wrote the code; scratch: a file
-    for each try. Steps of a grid are whole multiples of a column's resolution: some suit its values
-    better, so that sizes do not fall steadily as bounds grow.
+    job: what wrote the code; scratch: a file for each of NARROWER. Steps of a grid are whole
+    multiples of a column's resolution: some suit its values better, so that sizes do not fall
+    steadily as bounds grow. Of a small text the bounds of each column are tried by themselves.
     """
     names = {theirs: ours for ours, theirs in names_in_archive(job.source).items()}
+    tried = [{name: factor * bound for name, bound in rival.bounds.items()} for factor in NARROWER]
+    prices = _prices(rival) if job.size <= neighbouring.SMALL else None
+    if prices is not None:
+        tried = [_best_beside(job, rival, prices, names)]
     best = rival
-    for factor, file in zip(NARROWER, scratch, strict=True):
-        bounds = {name: factor * bound for name, bound in rival.bounds.items()}
+    for bounds, file in zip(tried, scratch, strict=False):
+        if bounds == rival.bounds:
+            continue
         other = _priced(
             lambda o, b=bounds: exact_job.job_of(job.source, o, bounds=b),  # type: ignore[misc]
             options, 1, 0, file,
@@ -314,6 +321,33 @@ def _narrower(
         if is_as_exact and other.size < best.size:
             best = other
     return best
+
+
+def _prices(rival: Rival) -> TextPrices | None:
+    """Prices of a bounded archive of a text that is one block, at other bounds; None of others."""
+    assert rival.job is not None
+    content = rival.job.content
+    if not isinstance(content, TextTable) or content.origin is None:
+        return None
+    pieces = list(content.items())
+    if len(pieces) != 1:
+        return None
+    return TextPrices.of(pieces[0], content.origin.layout, rival.job.hints)
+
+
+def _best_beside(
+    job: LossyJob,
+    rival: Rival,
+    prices: TextPrices,
+    names: dict[str, str],
+) -> dict[str, Fraction]:
+    """The bounds beside those of a rival that take fewest bytes by its plans, with no more error
+    than the code in any column. job: what wrote the code; names: of the source's columns, by those
+    in the archive."""
+    places = {column.name: column.places for column in job.modelled}
+    most = {name: job.squares[names[name]] for name in rival.bounds}
+    decimals = {name: places[names[name]] for name in rival.bounds}
+    return neighbouring.best_beside(rival.bounds, prices, most, decimals)
 
 
 def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:

@@ -330,7 +330,7 @@ class Planner:
         # of another column's plan only the transform and the features are taken over
         if self.effort.reuse and not is_like and _still_holds(hint, r):
             return hint
-        plan = self._with_bins(transformed, r)
+        plan = self._levels_as_in(hint, stream) or self._with_bins(transformed, r)
         symbols = integers.symbols_of(plan, r)
         plan = self._same_features(plan, hint, symbols)
         plan = plan.but(lanes_log=hint.lanes_log)
@@ -343,6 +343,18 @@ class Planner:
         if hint.packed is not None:
             promise = 0.0
         return self._otherwise_coded(plan, stream, promise)
+
+    def _levels_as_in(self, hint: Plan, stream: Stream) -> Plan | None:
+        """The plan of one bin for each different value of a stream, if that is how the hint has
+        it, and there are at most MOST_LEVELS_TRIED; else None. Wide bins would lose what features
+        that were chosen for such bins tell."""
+        if hint.transform is not Transform.NONE or hint.widths.any():
+            return None
+        levels = np.unique(stream.values)
+        if len(levels) > MOST_LEVELS_TRIED:
+            return None
+        widths = np.zeros(len(levels), np.int64)
+        return Plan(starts=levels, widths=widths, complete=self.complete)
 
     def _with_bins(self, plan: Plan, r: Int, complete: bool | None = None) -> Plan:
         """A copy of the plan with the bins, at most effort.bins, that suit its residuals r, (n,),

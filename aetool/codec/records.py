@@ -168,8 +168,8 @@ def _as_columns(
     the hints of the result are those of its columns even then. Its errors are those of columns
     within bounds, none if the text itself is stored. cells: the fields of the piece, of which every
     record has as many as the layout has columns; hints: as of `encode`."""
-    words, tails = _line_ends(cells, layout)
-    columns = _columns(cells, layout, apart="own" in words)
+    words, tails = line_ends(cells, layout)
+    columns = coded_columns(cells, layout, apart="own" in words)
     encoded = _block([*columns, *tails], len(cells), words, layout, hints)
     errors: dict[str, float] = {}
     squares: dict[str, float] = {}
@@ -211,7 +211,7 @@ def _as_bytes(compressed: bytes, cells: Fields, layout: Layout) -> Encoded:
     return _block([column], len(cells), words, layout, NO_HINTS)
 
 
-def _line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
+def line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
     """How a block stores the line ends of its records: (JSON by the letters below, [a column of the
     line ends] if they differ between records but the last, or blank lines follow one, else []).
     cells: the fields of the block, at least one record.
@@ -239,7 +239,7 @@ def _line_ends(cells: Fields, layout: Layout) -> tuple[Words, list[Coded]]:
     return words, [tails]
 
 
-def _columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
+def coded_columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
     """Encode each column of a text, in order, by `textual.encode`, without a shared model with
     other ways to store it beside. cells: the fields of the text, in each record as many as the
     layout has names. apart: do not use the shared model's metas."""
@@ -249,7 +249,7 @@ def _columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
         foreseen = None
         if layout.shared and not apart:
             foreseen = layout.shared.metas[place]
-        start, stop = _spans_of(cells, place)
+        start, stop = spans_of(cells, place)
         bound = layout.bounds.get(name)
         columns.append(textual.encode(text, start, stop, foreseen, bound))
     if layout.shared is None:
@@ -257,7 +257,7 @@ def _columns(cells: Fields, layout: Layout, apart: bool = False) -> list[Coded]:
     return columns
 
 
-def _spans_of(cells: Fields, place: int) -> tuple[I32, I32]:
+def spans_of(cells: Fields, place: int) -> tuple[I32, I32]:
     """Where the cells of a column begin and end in their text, offsets, (records,) each. cells:
     fields, in each record as many; place: the number of the column, from 0."""
     # cells are in the order of the text: those of a column lie a record apart
@@ -275,7 +275,7 @@ def taught(piece: bytes, layout: Layout, times: float) -> tuple[Students, Hints]
     cells = fields(piece, layout.rule)
     if cells.columns != len(layout.names):
         return None
-    coded = _columns(cells, layout)
+    coded = coded_columns(cells, layout)
     rows = len(cells)
     effort = layout.effort
     learned, hints = students.learn(coded, rows, effort, times)
@@ -419,7 +419,7 @@ def cells(
         records = spans.cells_of(buffer, edges[rows], edges[rows + 1])
         return [records]
     for place in range(columns):
-        start, stop = _spans_of(cut, place)
+        start, stop = spans_of(cut, place)
         by_column.append(spans.cells_of(buffer, start[rows], stop[rows]))
     return by_column
 
@@ -490,7 +490,7 @@ def ranges(
         return
     text = np.frombuffer(piece, np.uint8)
     for place, name in enumerate(layout.names):
-        start, stop = _spans_of(cells, place)
+        start, stop = spans_of(cells, place)
         extremes_here = text_rounding.ends(text, start, stop)
         if extremes_here is None:
             continue

@@ -1,0 +1,96 @@
+"""Bounds beside those found: with which of them a small table takes fewest bytes.
+
+Bytes of a small archive do not fall steadily as bounds grow. Steps of a grid are whole multiples of
+a column's resolution, and some suit its values better; and what is known of one column changes
+those after it. Which bounds take least can therefore only be tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Protocol
+
+from aetool.codec.repricing import Price
+
+SMALL = 1 << 16  # bytes of a source, up to which a price takes about 10 ms
+MOST_PRICED = 100  # sets of bounds, whose prices take about as long as the rest of the archive
+MOST_STEPS = 8  # bounds beside each column's that are tried
+SPAN = Fraction(15, 100)  # of a bound: how far below it those lie
+WIDER = (Fraction(102, 100), Fraction(104, 100))  # of a bound: errors may be no larger even so
+
+Bounds = Mapping[str, Fraction]
+
+
+class Prices(Protocol):
+    """What a block takes within bounds, found by the plans of some that are near."""
+
+    def at(self, bounds: Bounds) -> Price | None:
+        """The price at these bounds; None where it is not known."""
+
+    def take(self, bounds: Bounds, price: Price) -> None:
+        """Find the next prices by the plans of this one."""
+
+
+def best_beside(
+    bounds: Bounds,
+    prices: Prices,
+    most: Mapping[str, float],
+    decimals: Mapping[str, int | None],
+) -> dict[str, Fraction]:
+    """The bounds of the lowest price that is found beside `bounds`, or a copy of these. The bounds
+    of one column after the other are tried, while the others stay at the best so far, and then
+    again, until none is better or MOST_PRICED prices were asked for.
+
+    bounds: by column the largest error, in the column's unit. prices: begin from these bounds.
+    most: by column the sum of squared errors that is allowed, in squared units. decimals: by column
+    those of the grid that its numbers lie on, None if on none.
+    """
+    best_bounds = dict(bounds)
+    first_price = prices.at(best_bounds)
+    if first_price is None:
+        return best_bounds
+    smallest_size = first_price.size
+    tries_left = MOST_PRICED
+    is_better = True
+    while is_better:
+        is_better = False
+        for name, bound in bounds.items():
+            # what this column takes least with, while the others stay
+            taken: Price | None = None
+            taken_bound = best_bounds[name]
+            others = [one for one in beside(bound, decimals[name]) if one != taken_bound]
+            for other_bound in others[:tries_left]:
+                price = prices.at({**best_bounds, name: other_bound})
+                if price is None or price.squares.get(name, 0.0) > most[name]:
+                    continue
+                if price.size < smallest_size:
+                    smallest_size = price.size
+                    taken = price
+                    taken_bound = other_bound
+            tries_left -= min(tries_left, len(others))
+            if taken is not None:
+                best_bounds[name] = taken_bound
+                # columns behind it are searched beside its new numbers
+                prices.take(best_bounds, taken)
+                is_better = True
+    return best_bounds
+
+
+def beside(bound: Fraction, decimals: int | None) -> list[Fraction]:
+    """Bounds to try in place of one: some that are wider, then some that are narrower, by up to
+    SPAN of it, each of another step of the grid. decimals: of the grid, None if there is none."""
+    if decimals is None:
+        steps_below = range(1, MOST_STEPS + 1)
+        narrower = [bound - SPAN * bound * step / MOST_STEPS for step in steps_below]
+        wider_bounds = [factor * bound for factor in WIDER]
+        return [*wider_bounds, *narrower]
+    # other bounds would have the step of one of these
+    units = int(bound * 10**decimals)
+    wider_units = {max(units + 1, round(factor * units)) for factor in WIDER}
+    lowest = int((1 - SPAN) * units)
+    lowest = max(1, min(lowest, units - 1))
+    every = max(1, -(-(units - lowest) // MOST_STEPS))
+    chosen_units = [*sorted(wider_units), *range(units - 1, lowest - 1, -every)]
+    # half a unit more, as of lossy.bound_of_error
+    return [Fraction(2 * number + 1, 2 * 10**decimals) for number in chosen_units]

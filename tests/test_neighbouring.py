@@ -1,0 +1,176 @@
+"""Bounds beside those found: what they would take, which are tried, and that the best is taken."""
+
+import dataclasses
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from aetool import bundle as bundles
+from aetool import operations
+from aetool.archives import exact_job, neighbouring, opening
+from aetool.codec import blocks, planning
+from aetool.codec.repricing import Price, TextPrices
+from aetool.codec.streams import Known, Stream
+from aetool.operations import CompressOptions
+from tests.conftest import fitted
+
+BOUNDS = {"a": Fraction(1, 10), "b": Fraction(21, 20)}
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory):
+    """300 rows of two columns of which one follows the other, and one of few texts."""
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=300).cumsum()
+    b = 20 * a + rng.normal(size=300)
+    path = tmp_path_factory.mktemp("neighbouring") / "walk.csv"
+    lines = [
+        f"{x:.3f},{y:.1f},{'xyz'[i // 100]}" for i, (x, y) in enumerate(zip(a, b, strict=True))
+    ]
+    path.write_text("\n".join(["a,b,c", *lines]) + "\n")
+    return path
+
+
+def content_of(path, bounds=BOUNDS):
+    """(the content of a bounded archive, the one piece of its text)."""
+    job = exact_job.job_of(opening.opened(path), CompressOptions(), bounds=bounds)
+    (piece,) = job.content.items()
+    return job.content, piece
+
+
+def prices_of(path, bounds=BOUNDS):
+    """(prices beside these bounds, the block at them)."""
+    content, piece = content_of(path, bounds)
+    (block,) = content.encode(piece, blocks.NO_HINTS)
+    return TextPrices.of(piece, content.origin.layout, block.hints), block
+
+
+def test_the_price_of_the_same_bounds_is_what_the_block_takes(walk):
+    prices, block = prices_of(walk)
+    price = prices.at(BOUNDS)
+    assert abs(price.size - len(block.payload)) <= 8
+    assert price.squares == block.squares and price.squares.keys() == {"a", "b"}
+
+
+def test_prices_of_other_bounds_go_as_the_blocks_do(walk):
+    prices, block = prices_of(walk)
+    for factor in (Fraction(1, 2), Fraction(3, 4), 2):
+        bounds = {**BOUNDS, "a": factor * BOUNDS["a"]}
+        _, other = prices_of(walk, bounds)
+        found = prices.at(bounds)
+        assert found.squares == other.squares
+        assert found.size == pytest.approx(len(other.payload), rel=0.06)
+        assert (found.size > len(block.payload)) == (factor < 1)
+
+
+def test_no_price_without_plans_for_the_columns(walk):
+    prices, block = prices_of(walk)
+    content, piece = content_of(walk)
+    layout = content.origin.layout
+    assert TextPrices.of(piece, layout, blocks.NO_HINTS) is None
+    assert TextPrices.of(b"1,2\n1\n", layout, block.hints) is None
+    # as if the first column had been two streams
+    two = planning.Hints((2, *block.hints.shape[1:]), block.hints.plans, block.hints.ways)
+    other = dataclasses.replace(prices, hints=two)
+    assert other.at({**BOUNDS, "a": Fraction(1, 5)}) is None
+
+
+def test_prices_go_on_from_what_was_taken(walk):
+    prices, block = prices_of(walk)
+    bounds = {**BOUNDS, "a": Fraction(1, 5)}
+    found = prices.at(bounds)
+    prices.take(bounds, found)
+    assert prices.at(bounds).size == found.size < len(block.payload)
+
+
+@pytest.mark.parametrize("decimals", [None, 0, 2])
+def test_bounds_beside_one(decimals):
+    bound = Fraction(41, 2) / 10 ** (decimals or 0)
+    beside = neighbouring.beside(bound, decimals)
+    assert bound not in beside and len(set(beside)) == len(beside) <= 12
+    assert all(Fraction(84, 100) * bound <= other <= Fraction(11, 10) * bound for other in beside)
+    wider = [other for other in beside if other > bound]
+    assert beside[: len(wider)] == sorted(wider), "the wider ones first"
+    if decimals is not None:
+        steps = {int(other * 10**decimals) for other in beside}
+        assert len(steps) == len(beside), "each is another step"
+
+
+def test_the_finest_step_has_none_below_it():
+    assert all(other > 1 for other in neighbouring.beside(Fraction(3, 2), 0))
+
+
+class PricesOf:
+    """Prices by a function of the bounds; counts what is asked for."""
+
+    def __init__(self, size_of):
+        self.size_of = size_of
+        self.asked = 0
+        self.taken = []
+
+    def at(self, bounds):
+        self.asked += 1
+        size = self.size_of(bounds)
+        return None if size is None else Price(size, {n: float(b) for n, b in bounds.items()})
+
+    def take(self, bounds, price):
+        self.taken.append(price.size)
+
+
+def test_the_best_bounds_keep_the_errors_that_are_allowed():
+    """By a price that is known: each column takes what its bound is away from another one."""
+    best = {"a": Fraction(98, 100), "b": Fraction(104, 100)}
+    start = {"a": Fraction(1), "b": Fraction(1)}
+    decimals = {"a": None, "b": None}
+
+    def size_of(bounds):
+        return int(1000 * sum(abs(bounds[name] - best[name]) for name in best))
+
+    prices = PricesOf(size_of)
+    found = neighbouring.best_beside(start, prices, {"a": 2.0, "b": 2.0}, decimals)
+    assert found["b"] == best["b"] and abs(found["a"] - best["a"]) <= Fraction(2, 100)
+    assert prices.taken == sorted(prices.taken, reverse=True) and len(prices.taken) == 2
+    held = neighbouring.best_beside(start, PricesOf(size_of), {"a": 2.0, "b": 1.0}, decimals)
+    assert held["b"] == 1, "wider bounds would err more than is allowed"
+    unknown = neighbouring.best_beside(start, PricesOf(lambda bounds: None), {}, decimals)
+    assert unknown == start
+
+
+def test_no_more_prices_are_asked_for_than_is_said():
+    prices = PricesOf(lambda bounds: 1)
+    bounds = {str(number): Fraction(1) for number in range(40)}
+    most = dict.fromkeys(bounds, 1.0)
+    neighbouring.best_beside(bounds, prices, most, dict.fromkeys(bounds))
+    assert prices.asked == 1 + neighbouring.MOST_PRICED
+
+
+def test_neighbours_of_small_tables_are_tried(walk, tmp_path, monkeypatch):
+    model = bundles.load(fitted(walk, "pca", tmp_path / "pca.aem", params={"latent": 1}))
+    options = CompressOptions(lossy=True, embed=False, force=True)
+    figures = operations.compress(walk, tmp_path / "a.aez", model, options)
+    assert figures["taken"] == "bounded"
+    size = figures["archive_bytes"]
+    code = operations.compress(
+        walk, tmp_path / "c.aez", model, dataclasses.replace(options, lossy_only=True)
+    )
+    largest = {name: each["largest"] for name, each in figures["errors"].items()}
+    assert all(largest[name] <= figures["bounds"][name] for name in largest)
+    assert code["archive_bytes"] > size
+    # without them, the bounds as they were found
+    monkeypatch.setattr(neighbouring, "MOST_PRICED", 0)
+    without = operations.compress(walk, tmp_path / "b.aez", model, options)
+    assert size <= without["archive_bytes"]
+
+
+def test_levels_of_a_hint_stay_levels():
+    """Of few different values each has a bin of its own, also where the plan is taken over."""
+    rng = np.random.default_rng(0)
+    first, second = (rng.choice([0, 3, 50, 1000], 500).astype(np.int64) for _ in range(2))
+    hint = planning.Plan(starts=np.unique(first), widths=np.zeros(4, np.int64), complete=True)
+    planner = planning.Planner(Known(500), planning.DEFAULT, [hint])
+    plan = planner.plan(Stream(second), 0)
+    assert plan.starts.tolist() == [0, 3, 50, 1000] and not plan.widths.any()
+    many = planning.Planner(Known(500), planning.DEFAULT, [hint])
+    wide = many.plan(Stream(np.arange(500, dtype=np.int64)), 0)
+    assert wide.bins < 500
