@@ -437,7 +437,7 @@ def numbers(content: Block, rule: Rule, columns: int) -> list[Float | None]:
     pool = np.frombuffer(text, np.uint8)
     by_column: list[Float | None] = []
     for place in range(columns):
-        start, stop = _spans_of(cut, place)
+        start, stop = spans_of(cut, place)
         of_column = spans.Spans(pool, start.astype(np.int64), stop - start)
         by_column.append(spans.floats(of_column))
     return by_column
