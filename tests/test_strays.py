@@ -140,3 +140,13 @@ def test_a_model_flags_a_word_that_it_never_saw():
     # in its condition nothing is judged
     given = operations.fit(frame, FitOptions(condition=("sex",)))
     assert given.schema["sex"].strays is None
+
+
+def test_a_stray_costs_the_same_in_graphs_of_float32(tmp_path, run):
+    """Which know fewer comparisons of pairs of float32."""
+    frame = people()
+    frame.loc[7, "sex"] = "femle"
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert run("fit", tmp_path / "t.csv", "-q", "-o", tmp_path / "m.aem").status == 0
+    done = run("export", tmp_path / "m.aem", "-o", tmp_path / "o", "--float32", "--verify")
+    assert done.status == 0, done.err

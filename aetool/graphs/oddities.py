@@ -116,8 +116,9 @@ def _of_strays(schema: Schema, values: Term) -> Term | None:
     if not nats_of_unseen.any():
         return None
     # levels are sorted by how often they come: strays are the last of them
-    is_stray = (values >= values.constant(first)).single()
-    is_unseen = (values >= values.constant(unlisted)).single()
+    # half a place below each, as pairs of float32 know no other comparison
+    is_stray = (values > values.constant(first - 0.5)).single()
+    is_unseen = (values > values.constant(unlisted - 0.5)).single()
     of_strays = is_stray * nats_of_seen
     more_of_unseen = is_unseen * (nats_of_unseen - nats_of_seen)
     return of_strays + more_of_unseen
