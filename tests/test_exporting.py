@@ -351,7 +351,7 @@ def test_a_sum_over_a_row_keeps_its_fraction(width):
 
 def test_what_is_compared_in_pairs():
     a = np.array([[1.7e9 + 0.25], [1.7e9 + 0.5], [np.nan], [ODD], [5.0]])
-    for kind in ("Less", "Greater", "Equal"):
+    for kind in ("Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Equal"):
         for limit in (1.7e9 + 0.25, ODD, 5.0):
             wanted, found = in_pairs(
                 lambda g, x: g.op(

@@ -239,6 +239,14 @@ class Arithmetic:
         lows = a.low.equals(b.low)
         return highs & lows
 
+    def is_at_least(self, a: Pair, b: Pair) -> Term:
+        """Whether a >= b, for each element of two pairs: a condition; False where one is NaN."""
+        return self.is_greater(a, b) | self.is_equal(a, b)
+
+    def is_at_most(self, a: Pair, b: Pair) -> Term:
+        """Whether a <= b, for each element of two pairs: a condition; False where one is NaN."""
+        return self.is_at_least(b, a)
+
     def largest(self, a: Pair, b: Pair) -> Pair:
         """The larger of two pairs, a or b, element by element; NaN wins."""
         missing = b.high.is_nan()

@@ -247,6 +247,8 @@ class _Narrowing:
             "Equal": arithmetic.is_equal,
             "Less": arithmetic.is_less,
             "Greater": arithmetic.is_greater,
+            "LessOrEqual": arithmetic.is_at_most,
+            "GreaterOrEqual": arithmetic.is_at_least,
         }
         if kind in several:
             return functools.reduce(several[kind], pairs)
