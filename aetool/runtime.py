@@ -32,6 +32,8 @@ CONVOLUTION = b"Conv"  # as it stands in the bytes of a graph
 # whose results lie where their input does
 IN_PLACE = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
 RECORD_AXES = 2  # of a batch of a table's records: rows and features
+# Products of matrices are computed by blocks of 12, 6 or 4 rows, by the processor.
+ROWS_OF_BLOCK = 12
 ROWS_TRIED = 256  # for which the sizes of all values are found out
 MOST_FOR_ONE = 1 << 30  # where even the smallest batch takes more, the graph is refused
 # Batches of a graph that is not kept: to simplify it first takes as long as to run ten of them.
@@ -96,9 +98,9 @@ def walk(data: bytes, name: str) -> onnx.ModelProto:
 
 def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -> int:
     """The batch size, in rows, to run a graph with: 1 .. most, the largest at which all values that
-    the graph computes of a table's rows take about `activations` bytes at most, estimated at 8
-    bytes a number and as if none were freed, of pictures all that it computes; 1 even if one row
-    takes more.
+    the graph computes of rows take about `activations` bytes at most, estimated at 8 bytes a number
+    and as if none were freed; 1 even if one row takes more. Of pictures a multiple of 12, if it is
+    above that.
 
     data: the graph, as ONNX; name: its name in messages. BundleError unless the graph passes
     `walk`, the shape of every value follows from the batch size, and the values of the batch take
@@ -112,11 +114,11 @@ def vet(data: bytes, name: str, most: int, activations: int = MAX_ACTIVATIONS) -
 
     tried = min(most, ROWS_TRIED)
     total, growing = _activations(model, tried, refuse)
-    if any(len(value.type.tensor_type.shape.dim) > RECORD_AXES for value in model.graph.input):
-        # sums of pictures in larger batches differ in their last digit from those of one alone
-        growing = total
     # of as many times the rows no value is more than as many times larger
     batch = min(max(1, tried * activations // max(growing, 1)), most)
+    if any(len(value.type.tensor_type.shape.dim) > RECORD_AXES for value in model.graph.input):
+        # rows that are left behind whole blocks would round their long sums otherwise
+        batch -= batch % ROWS_OF_BLOCK if batch > ROWS_OF_BLOCK else 0
     if total > MOST_FOR_ONE:
         total, _ = _activations(model, batch, refuse)
         if total > MOST_FOR_ONE:
