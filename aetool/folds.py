@@ -124,13 +124,14 @@ def fair(scores: Sequence[bytes], spec: Spec, schema: Schema | None) -> bytes:
     fold = _write_fold(g, features, spec, len(scores))
     choice = Choice(g, fold, len(scores))
     models = [onnx.ModelProto.FromString(score) for score in scores]
-    # all folds have the same outputs
-    outputs = models[0].graph.output
     chosen = merge(models, [x], choice)
     if chosen is None:
         chosen = _computed_by_all(models, x, choice)
-    for declared in outputs:
+    for declared in models[0].graph.output:
         name = declared.name
+        # a fold's model may lack what not every model tells, such as how surprising columns are
+        if name not in chosen:
+            continue
         kind = declared.type.tensor_type
         # the first size is the batch
         _, *sizes = [size.dim_value for size in kind.shape.dim]
@@ -144,13 +145,15 @@ def _computed_by_all(
     choice: Choice,
 ) -> dict[str, str]:
     """Compute all graphs of records and keep of each output that of each record's own graph:
-    returns what the outputs are called in the graph that is written, by their names. records: the
-    name of the records there."""
+    returns what the outputs are called in the graph that is written, by their names; one that some
+    graph lacks is left out. records: the name of the records there."""
     g = choice.g
     computed = [g.embed(model, {model.graph.input[0].name: records}) for model in models]
     chosen = {}
     for declared in models[0].graph.output:
         name = declared.name
+        if any(name not in outputs for outputs in computed):
+            continue
         axes = len(declared.type.tensor_type.shape.dim)
         values = [outputs[name] for outputs in computed]
         chosen[name] = choice.value(values, axes)

@@ -125,6 +125,30 @@ def test_the_graph_takes_each_record_to_its_fold():
             np.testing.assert_allclose(chosen[name][fold == k], alone[name][fold == k], rtol=1e-6)
 
 
+def test_what_a_fold_s_model_does_not_tell_is_left_out():
+    """Without a joint density a model does not tell how surprising columns are."""
+    frame = normal(200)
+    prepared = prepared_of(frame)
+    model = plugins.get_model("pca")
+    net = plugins.resolve(model.net)
+    fold = folds.content_folds(prepared.features, prepared.spec, 3)
+    made = operations.fit(frame, FitOptions("pca"))
+    for without in range(3):
+        scores = []
+        for k in range(3):
+            params = make_params(model, {"joint": 0.0 if k == without else 1.0})
+            scores.append(single_fit.solve(net, params, prepared, fold != k)[0]["score.onnx"])
+        graphs = [folds.fair(scores, prepared.spec, prepared.schema), *scores]
+        by_graph = []
+        for graph in graphs:
+            bundle = dataclasses.replace(made, graphs={"score.onnx": graph}, _sessions={})
+            by_graph.append(bundle.session("score.onnx", "cpu")(prepared.inputs))
+        chosen, *alone = by_graph
+        assert set(chosen) == {"parts", "expected"}
+        expected = np.choose(fold[:, None], [outputs["parts"] for outputs in alone])
+        np.testing.assert_allclose(chosen["parts"], expected, rtol=1e-6)
+
+
 def test_a_fraction_that_rounds_to_1_is_of_the_first_fold_in_fit_and_graph():
     """A value ever so little below 0 lies behind a whole number by less than a float64 can say."""
     rng = np.random.default_rng(0)

@@ -94,7 +94,7 @@ def merge(
     models: one at least; inputs: what stands here for each of their inputs, in their order. A
     constant of arithmetic number by number is looked up for each record; a product with a matrix is
     computed for all graphs, and one of the results is kept. So each record is computed as by its
-    own graph alone.
+    own graph alone, but for the last digit of a sum.
     """
     constants = []
     for model in models:
