@@ -15,6 +15,7 @@ from aetool.graphs import Graph
 from aetool.operations import FitOptions
 
 ROWS = 1200
+WORDS = ["word a", "word b", "word c", "word d"]
 
 
 @pytest.mark.parametrize(
@@ -38,21 +39,40 @@ ROWS = 1200
     ],
 )
 def test_a_stray_comes_a_tenth_as_often_as_any_other_word_at_most(counts, strays):
-    assert Strays.of(counts) == strays
+    # all alike, so that their counts alone decide
+    words = [f"word {letter}" for letter in "abcdef"[: len(counts)]]
+    assert Strays.of(words, counts) == strays
+
+
+@pytest.mark.parametrize(
+    ("word", "is_stray"),
+    [
+        ("femle", True),
+        ("Female", True),
+        ("mael", True),
+        ("fmeale", True),
+        ("d", False),
+        ("unknown", False),
+        ("n. a.", False),
+    ],
+)
+def test_a_rare_word_that_is_like_no_other_is_an_answer(word, is_stray):
+    """As `d` for a third sex, of which the members that know how rare it is say enough."""
+    assert (Strays.of(["male", "female", word], (600, 590, 1)) is not None) == is_stray
 
 
 def test_a_stray_costs_its_rarity_and_the_gap():
-    once = Strays.of((600, 599, 1))
+    once = Strays.of(WORDS, (600, 599, 1))
     assert once.nats_of_seen(1200) == pytest.approx(math.log(1201) + math.log(599))
     # as one that was seen once, and never less than that
     assert once.nats_of_unseen(1200) == once.nats_of_seen(1200)
-    assert Strays.of((600, 590, 2, 1)).nats_of_seen(1200) == pytest.approx(
+    assert Strays.of(WORDS, (600, 590, 2, 1)).nats_of_seen(1200) == pytest.approx(
         math.log(1201 / 3) + math.log(295)
     )
-    many = Strays.of((600_000, 599_999, 1))
+    many = Strays.of(WORDS, (600_000, 599_999, 1))
     assert many.nats_of_seen(1_200_000) == pytest.approx(math.log(1_200_001) + math.log(1000))
     # of words that all come often none costs anything more
-    assert Strays.of((600, 600)).nats_of_seen(1200) == 0
+    assert Strays.of(WORDS, (600, 600)).nats_of_seen(1200) == 0
 
 
 def people(seed=0, rows=ROWS):

@@ -134,7 +134,7 @@ class Category(Modelled):
         # without a list of all words an unlisted one may be one that was seen often
         if self.condition or self.more:
             return None
-        return Strays.of(self.counts)
+        return Strays.of(self.levels, self.counts)
 
     @property
     def usual(self) -> float:

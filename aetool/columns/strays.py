@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ GAP = 10
 # are in long files; more of them are a kind of records
 MOST_CELLS = 3
 MOST_OF_ROWS = 1000
+# part of the letters that a slip shares with the word that was meant; words such as `d` among `m`
+# and `w` are rare answers
+LEAST_ALIKE = 0.6
 NEVER_SEEN = math.log(1000)  # nats beyond its rarity that what was never seen costs, at most
 
 
@@ -33,12 +37,12 @@ class Strays:
     rarest_usual: int
 
     @classmethod
-    def of(cls, counts: Sequence[int]) -> Self | None:
-        """The strays of a column whose levels came so often. counts: of every level, the commonest
-        first.
+    def of(cls, words: Sequence[str], counts: Sequence[int]) -> Self | None:
+        """The strays of a column whose levels, these words, came so often. words, counts: of every
+        level, the commonest first.
 
         None where no word can be told to stray: some usual level comes less than 10 times as often
-        as a word that comes once, or as the rare ones do.
+        as a word that comes once, or as the rare ones do, or a rare one is like no usual one.
         """
         cells_allowed = max(MOST_CELLS, sum(counts) // MOST_OF_ROWS)
         cells = 0
@@ -48,6 +52,9 @@ class Strays:
             rarest_usual = counts[place - 1]
             # a word that was never seen is compared as if it had come once
             if rarest_usual >= GAP * max(commonest, 1):
+                usual_words = words[:place]
+                if not all(_is_like_any(word, usual_words) for word in words[place:]):
+                    return None
                 return cls(place, cells, commonest, rarest_usual)
             cells += rarest_usual
             if cells > cells_allowed:
@@ -68,3 +75,17 @@ class Strays:
         it saw once, and never less than one that it saw."""
         gap = math.log(self.rarest_usual)
         return math.log(rows + 1) + min(gap, NEVER_SEEN)
+
+
+def _is_like_any(word: str, others: Sequence[str]) -> bool:
+    """Whether a word shares LEAST_ALIKE of its letters, in order and whatever their case, with one
+    of the others."""
+    matcher = difflib.SequenceMatcher(autojunk=False)
+    # what is kept of the second word serves all comparisons
+    matcher.set_seq2(word.casefold())
+    for other in others:
+        matcher.set_seq1(other.casefold())
+        # the first is a bound of the second, and faster
+        if matcher.quick_ratio() >= LEAST_ALIKE and matcher.ratio() >= LEAST_ALIKE:
+            return True
+    return False
