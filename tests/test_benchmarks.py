@@ -180,14 +180,14 @@ def test_rivals_of_the_row_before_are_those_of_the_same_bytes(bench, rivals, tmp
     common, _ = bench
     part = tmp_path / "t.csv"
     part.write_bytes(b"a\n1\n2\n")
-    assert rivals.rows_before("t", part) == {}
+    assert rivals.rows_before("rivals", "t", part) == {}
     row = {"table": "t", "source_bytes": 6, "effort": "best", "bytes": 3, "ratio": 0.5}
     common.record("rivals", row | {"xz_bytes": 60, "zpaq_bytes": 8}, seeds=0, data=part)
     common.record("rivals", row | {"xz_bytes": 61, "zpaq_bytes": 7}, seeds=0, data=part)
-    assert rivals.rows_before("t", part) == {"xz": 61, "zpaq": 7}
-    assert rivals.rows_before("other", part) == {}
+    assert rivals.rows_before("rivals", "t", part) == {"xz": 61, "zpaq": 7}
+    assert rivals.rows_before("rivals", "other", part) == {}
     part.write_bytes(b"a\n1\n2\n3\n")
-    assert rivals.rows_before("t", part) == {}
+    assert rivals.rows_before("rivals", "t", part) == {}
 
 
 def test_columns_by_themselves_hold_all_cells_of_a_table(rivals):

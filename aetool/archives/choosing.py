@@ -14,6 +14,7 @@ from aetool.archives.goals import Goal, goal_in_bytes, goal_of
 from aetool.archives.lossy_job import CompressOptions
 from aetool.bundle import Bundle
 from aetool.canonical import Json
+from aetool.codec.contents.folder import FILES
 from aetool.data.images import FolderSource, ImageSource
 from aetool.data.pictures.alike import are_of_one_form
 from aetool.data.sources import Source
@@ -231,7 +232,12 @@ def _best(
             others = len(unread) - 1
             if others:
                 advice += f", nor do {others:,} others" if others > 1 else ", nor does 1 other"
-        for line in unbounded.of_folder(stored_exactly):
+        explained = dict(stored_exactly)
+        # those that cannot be read are named already
+        files = explained.pop(FILES, 0) - len(unread)
+        if files > 0:
+            explained[FILES] = files
+        for line in unbounded.of_folder(explained):
             advice += f"; {line}"
         taken = goal.told_of(least.size)
         raise ParamError(
