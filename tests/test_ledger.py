@@ -11,7 +11,17 @@ import pytest
 
 import aetool
 from aetool import kernel, operations
-from aetool.codec import blobs, integers, ledger, mixing, rans, spans, stages, transforms
+from aetool.codec import (
+    blobs,
+    integers,
+    ledger,
+    mixing,
+    number_cells,
+    rans,
+    spans,
+    stages,
+    transforms,
+)
 from aetool.codec.archive import Archive
 from aetool.codec.plans import Plan, Transform
 from aetool.codec.streams import Known, Stream
@@ -436,10 +446,10 @@ def test_numbers_are_read_of_every_content(tmp_path, kind):
 
 def test_cells_that_are_numbers_in_other_words():
     cells = [b"1.50", b"", b"-7", b"1e3", b'"4"', b" 5", b"007", b"inf", b"nan", b"x", b'"', b"+2"]
-    read = spans.floats(spans.behind_another(cells))
+    read = number_cells.floats(spans.behind_another(cells))
     nan = np.nan
     np.testing.assert_array_equal(read, [1.5, nan, -7, 1e3, 4, 5, 7, nan, nan, nan, nan, 2])
-    assert spans.floats(spans.behind_another([])).shape == (0,)
+    assert number_cells.floats(spans.behind_another([])).shape == (0,)
 
 
 def test_a_cheap_cell_does_not_hide_an_odd_one_beside_it(tmp_path):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aetool.codec import blobs, spans
+from aetool.codec import blobs, number_cells, spans
 from aetool.codec.blocks import Block
 from aetool.codec.columns import Coded, bytes_column, sensible
 from aetool.codec.limits import check_text
@@ -272,7 +272,7 @@ def numbers_of(block: Block, place: int) -> Float:
     column = cells.decode_cells(block.columns[place + 1])
     length = column.lengths()
     values = spans.Spans(column.bytes, column.ends - length, length.astype(np.int32))
-    return spans.floats(values)
+    return number_cells.floats(values)
 
 
 @sensible()

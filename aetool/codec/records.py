@@ -15,6 +15,7 @@ from aetool.canonical import Json
 from aetool.codec import (
     blobs,
     blocks,
+    number_cells,
     plain,
     planning,
     ranks,
@@ -429,7 +430,7 @@ def numbers(content: Block, rule: Rule, columns: int) -> list[Float | None]:
     cell is none; of a text whose records have not all `columns` fields [None]. rule: how a block of
     one text is cut into fields. ArchiveError where the block is damaged."""
     if not is_text(content):
-        return [spans.floats(ranks.cells_of(column)) for column in content.columns]
+        return [number_cells.floats(ranks.cells_of(column)) for column in content.columns]
     text = text_of(content)
     cut = fields(text, rule)
     if cut.columns != columns:
@@ -439,7 +440,7 @@ def numbers(content: Block, rule: Rule, columns: int) -> list[Float | None]:
     for place in range(columns):
         start, stop = spans_of(cut, place)
         of_column = spans.Spans(pool, start.astype(np.int64), stop - start)
-        by_column.append(spans.floats(of_column))
+        by_column.append(number_cells.floats(of_column))
     return by_column
 
 

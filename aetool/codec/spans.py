@@ -16,7 +16,7 @@ from aetool import kernel
 from aetool.codec.blobs import pack, unpack
 from aetool.data.table import Bytes, Mask
 from aetool.errors import ArchiveError
-from aetool.model import Array, Float, Int
+from aetool.model import Array, Int
 
 I8 = npt.NDArray[np.int8]
 I32 = npt.NDArray[np.int32]
@@ -29,8 +29,6 @@ NINE = 57
 DIGITS = 18  # of a decimal; more are kept as text
 BYTES_A_SLICE = 1000  # that are copied in the time a slice of a view takes beyond one of bytes
 SHORT, SHORT_ONE = 64, 65  # forms: as few decimals as say it; the same, but at least one
-AROUND = b'" '  # what may stand before and behind a number
-LOOKED_AT = 64  # cells that are no plain decimals, which tell whether numbers are among them
 MOST_BEHIND = 31  # digits behind the point, which are the lowest bits of a form
 ZERO_AT_END = 32  # the bit of a form that says that the last of these digits is 0
 
@@ -378,62 +376,6 @@ class Spans:
         take cells: int32, so that the pool must have less than 2^31 bytes."""
         start = self.start.astype(np.int32)
         return self.pool, start, start + self.length
-
-
-def floats(cells: Spans) -> Float:
-    """(n,) float64: the numbers that cells of text are, NaN for what is none, or not finite. Quotes
-    and blanks around a number, leading zeros and exponents are read; a column of which a sample of
-    the cells that are no plain decimals has no number is not looked at cell by cell."""
-    read = _plain_floats(cells)
-    others = np.flatnonzero(np.isnan(read))
-    if not len(others):
-        return read
-    # files that have a blank behind each comma have one before each number
-    read[others] = _plain_floats(_trimmed(cells.take(others)))
-    others = np.flatnonzero(np.isnan(read))
-    # a column of words would be tried word by word
-    every = len(others) // LOOKED_AT + 1
-    sample = _read_one_by_one(cells.take(others[::every]))
-    if np.isfinite(sample).any():
-        read[others] = _read_one_by_one(cells.take(others))
-    return read
-
-
-def _plain_floats(cells: Spans) -> Float:
-    """(n,) float64: the numbers that cells are as `numbers` reads them; NaN for all else."""
-    digits, form = numbers(*cells.places(), 0, 0)
-    behind = digits_behind(form).astype(np.float64)
-    return np.where(form < 0, np.nan, digits / 10.0**behind)
-
-
-def _trimmed(cells: Spans) -> Spans:
-    """The cells without the first and the last byte where these are blanks or quotes."""
-    start = cells.start.copy()
-    length = cells.length.copy()
-    around = np.frombuffer(AROUND, np.uint8)
-    for behind in (False, True):
-        filled = np.flatnonzero(length > 0)
-        place = start[filled]
-        if behind:
-            place = place + length[filled] - 1
-        found = filled[np.isin(cells.pool[place], around)]
-        length[found] -= 1
-        if not behind:
-            start[found] += 1
-    return Spans(cells.pool, start, length)
-
-
-def _read_one_by_one(cells: Spans) -> Float:
-    """(n,) float64: the numbers that cells are to Python, without quotes; NaN for all else."""
-    read = np.full(len(cells), np.nan)
-    for row, cell in enumerate(cells.bytes()):
-        try:
-            read[row] = float(cell.strip(AROUND))
-        except ValueError:
-            continue
-    # "inf" and 1e999 lie nowhere
-    read[np.isinf(read)] = np.nan
-    return read
 
 
 def behind_another(cells: Sequence[bytes]) -> Spans:

@@ -1,0 +1,107 @@
+"""The numbers that cells of text stand for, however their column writes them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aetool.codec.spans import Spans, digits_behind, numbers
+from aetool.data.notation.numbers import NumberEvidence, NumberNotation
+from aetool.data.notation.numerals import POINT
+from aetool.data.table import Cells
+from aetool.model import Float
+
+AROUND = b'" '  # what may stand before and behind a number
+LOOKED_AT = 4096  # cells that tell how a column writes its numbers, and whether there are any
+PLAIN = NumberNotation()
+
+
+def floats(cells: Spans) -> Float:
+    """(n,) float64: the numbers that cells of text are, NaN for what is none, or not finite.
+
+    Quotes and blanks around a number are left out. A decimal comma, groups of thousands, units and
+    exponents are read as in the table that the cells are of: by what a sample of the column says.
+    A column in which the sample has no number but plain decimals is not looked at cell by cell.
+    """
+    read = _plain_floats(cells)
+    others = np.flatnonzero(np.isnan(read))
+    if not len(others):
+        return read
+    # files that have a blank behind each comma have one before each number
+    trimmed = _trimmed(cells)
+    read[others] = _plain_floats(trimmed.take(others))
+    others = np.flatnonzero(np.isnan(read))
+    if not len(others):
+        return read
+    sample = _sample(trimmed)
+    notation = NumberEvidence.of(sample).decide()
+    if notation is not None and notation.decimal != POINT:
+        # 1.234 is a thousand and more here
+        return _written(trimmed, notation)
+    rest = trimmed.take(others)
+    if notation is None:
+        notation = PLAIN
+        sample_of_rest = _sample(rest)
+        found_numbers = _finite(notation, sample_of_rest)
+        # a column of words would be tried word by word
+        if np.isnan(found_numbers).all():
+            return read
+    read[others] = _written(rest, notation)
+    return read
+
+
+def _plain_floats(cells: Spans) -> Float:
+    """(n,) float64: the numbers that cells are as `spans.numbers` reads them; NaN for all else."""
+    digits, form = numbers(*cells.places(), 0, 0)
+    behind = digits_behind(form).astype(np.float64)
+    value = digits / 10.0**behind
+    # a form below 0 is that of no number
+    return np.where(form < 0, np.nan, value)
+
+
+def _trimmed(cells: Spans) -> Spans:
+    """The cells without the first and the last byte where these are blanks or quotes."""
+    start = cells.start.copy()
+    length = cells.length.copy()
+    around = np.frombuffer(AROUND, np.uint8)
+    for behind in (False, True):
+        filled = np.flatnonzero(length > 0)
+        place = start[filled]
+        if behind:
+            place = place + length[filled] - 1
+        byte = cells.pool[place]
+        found = filled[np.isin(byte, around)]
+        length[found] -= 1
+        if not behind:
+            start[found] += 1
+    return Spans(cells.pool, start, length)
+
+
+def _sample(cells: Spans) -> Cells:
+    """At most LOOKED_AT cells, evenly spread."""
+    cell_count = len(cells)
+    every = 1 + cell_count // LOOKED_AT
+    rows = np.arange(0, cell_count, every)
+    chosen = cells.take(rows)
+    return _as_table_has_them(chosen)
+
+
+def _written(cells: Spans, notation: NumberNotation) -> Float:
+    """(n,) float64: the numbers that cells are in a notation; NaN for all else."""
+    of_table = _as_table_has_them(cells)
+    return _finite(notation, of_table)
+
+
+def _finite(notation: NumberNotation, cells: Cells) -> Float:
+    """(n,) float64: the finite numbers that cells are in a notation; NaN for all else."""
+    value = notation.read(cells).value
+    is_finite = np.isfinite(value)
+    # "inf" and 1e999 lie nowhere
+    return np.where(is_finite, value, np.nan)
+
+
+def _as_table_has_them(cells: Spans) -> Cells:
+    """The same cells in the form in which tables are read, none of them missing."""
+    start = np.asarray(cells.start, np.int64)
+    stop = start + cells.length
+    missing = np.zeros(len(cells), np.bool_)
+    return Cells(cells.pool, start, stop, missing)
