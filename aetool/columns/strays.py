@@ -1,4 +1,4 @@
-"""Words that stray into a category: seen hardly ever, where all other words come often."""
+"""Words that stray into a category: seen hardly ever, and like words that all come often."""
 
 from __future__ import annotations
 

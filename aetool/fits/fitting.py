@@ -247,7 +247,7 @@ def fit_source(
     lineage = _lineage(prepared)
     bundle = dataclasses.replace(bundle, calibration=known, lineage=lineage, _sessions={})
     if prepared.owner is not None and isinstance(source, ImageSource):
-        bundle = _by_all_tiles(bundle, framed(source, prepared.view), prepared, options.device)
+        bundle = _by_all_tiles(bundle, framed(source, prepared.view), options.device)
     if options.codec:
         return _with_codec(bundle, source, options)
     return bundle
@@ -506,7 +506,6 @@ def on_the_spot(data: object, options: FitOptions | None) -> Bundle:
 def _by_all_tiles(
     model: Bundle,
     framed_source: FramedSource,
-    prepared: Prepared,
     device: str,
 ) -> Bundle:
     """A copy of the model calibrated by all tiles of all pictures, if only some were fitted, since
