@@ -23,13 +23,15 @@ Bounds = Mapping[str, Fraction]
 
 
 class Prices(Protocol):
-    """What a block takes within bounds, found by the plans of some that are near."""
+    """Finds how many bytes a block takes at other error bounds, quickly, by coding it with plans
+    that were found at bounds near to them; see repricing.TextPrices."""
 
     def at(self, bounds: Bounds) -> Price | None:
         """The price at these bounds; None where it is not known."""
 
     def take(self, bounds: Bounds, price: Price) -> None:
-        """Find the next prices by the plans of this one."""
+        """Go on from these bounds: later prices are found by the plans with which this price was
+        found."""
 
 
 def best_beside(

@@ -20,11 +20,13 @@ class AlikeColumns:
     search for their own.
 
     period: how many columns before a column the one is whose plan it may reuse, at least 1. For
-    each column in turn `offered` is to be called, and, where that returned None, `found`. Of eight
-    periods a plan with features (contexts that choose frequency tables) is searched anew in two.
-    Each place of the period whose plan has none counts for itself: after a search that finds the
-    plan to reuse again, but for its bins (the ranges its numbers fall into), twice as many columns
-    and one more reuse it before the next search, at most 64; after any other search none does.
+    each column in turn `offered` is to be called, and, where that returned None, `found`.
+
+    A plan with features (contexts that choose frequency tables) is reused in six of eight periods.
+    Of plans without, each place within the period counts for itself: where a search finds the very
+    plan that could have been reused, but for its bins (the ranges its numbers fall into), the
+    columns one, two ... periods later reuse it, 1 column after the first such search, then 3, 7 ...
+    at most 64; after a search that finds another plan the next is searched, too.
     """
 
     def __init__(self, period: int) -> None:
@@ -54,10 +56,8 @@ class AlikeColumns:
 
     def found(self, plans: list[Plan], plan: Plan) -> None:
         """Note that a search chose `plan` for the next column, after `offered` returned None for
-        it. If neither this plan nor the one it would have reused has features, and both are equal
-        but for their bins, the columns one, two ... periods later are offered a plan, more of them
-        than before the last search, up to LONGEST_STRETCH; else the one a period later is searched,
-        too, unless `plan` has features. plans: of all columns before it, in order."""
+        it, and set how many columns at its place in the period then reuse a plan before the next
+        search, as the class says. plans: of all columns before it, in order."""
         before = len(plans) - self.period
         place = len(plans) % self.period
         stretch = 0

@@ -352,8 +352,8 @@ class Archive:
 
     @property
     def shared(self) -> Shared | None:
-        """What the model knows about the columns of a lossless or bounded archive; None where the
-        archive was written without a model's knowledge. BundleError if its model is not there,
+        """The knowledge of columns that the archive's model has for a lossless or bounded archive;
+        None where the archive was written without it. BundleError if its model is not there,
         ArchiveError if that knows nothing of columns."""
         if self._shared is None and getattr(self.content, "shared", False):
             self._shared = shared.shared_of(self.model, self.mode == BOUNDED)
@@ -363,8 +363,8 @@ class Archive:
 
     @property
     def foreseen(self) -> Shared:
-        """What the model knows about the columns, for an archive that cannot be read without it:
-        `shared`, with its errors, and ArchiveError where that is None."""
+        """The knowledge of columns that the archive's model has, for an archive that cannot be read
+        without it: `shared`, with its errors, and ArchiveError where that is None."""
         if self.shared is None:
             raise self.reader.damaged("its header says too little")
         return self.shared

@@ -66,9 +66,9 @@ def _of_cells(
     blob: bytes,
     count: int,
 ) -> Float:
-    """(count,) float64: the bits that each cell's text takes in a blob that spans.pack_cells wrote
-    of `count` cells, its line feed or length included. ArchiveError for a damaged blob, which is
-    not looked at for a count of 0."""
+    """Count the bits that each cell's text takes in a blob that spans.pack_cells wrote of `count`
+    cells, its line feed or length included: (count,) float64. ArchiveError for a damaged blob,
+    which is not looked at for a count of 0."""
     if not count:
         return np.zeros(0)
     unpacked, bits = blobs.priced(blob)
@@ -189,9 +189,9 @@ def of_fields(
     rule: Rule,
     columns: int,
 ) -> Float:
-    """(records, columns) float64: the bits of each field of a text, its delimiter or line end
-    included; (records, 1), those of each record, if not every record has `columns` fields. rule:
-    how the text is cut into fields; bits: (n,), of each byte of the text."""
+    """Share the bits of a text among its fields, each with its delimiter or line end: (records,
+    columns) float64; (records, 1), the bits of each record, if not every record has `columns`
+    fields. rule: how the text is cut into fields; bits: (n,), of each byte of the text."""
     cut = fields(text, rule)
     if cut.columns != columns:
         records = np.append(begins(text, rule), len(text)).astype(np.int64)

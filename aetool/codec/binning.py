@@ -20,10 +20,11 @@ FAR = 2**61  # from 0, beyond which no residual is shifted: no bin may leave 64 
 
 
 def bins_of(r: Int, most: int) -> tuple[Int, Int]:
-    """(first number, bits of a place within it), (bins,) int64 each, ascending, of the bins that
-    code residuals r in fewest bits. r: (n,) int64, what a prediction leaves of values, at least
-    one; most: how many bins there may be, at least 2, else ValueError. Where fewest bits take
-    more, the cost of a bin is doubled until they are no more than that.
+    """Choose the bins, intervals of 2^m numbers, that code residuals r in fewest bits: (the first
+    number of each, the bits of a place within it), (bins,) int64 each, ascending. r: (n,) int64,
+    what a prediction leaves of values, at least one; most: how many bins there may be, at least 2,
+    else ValueError. Where fewest bits take more, the cost of a bin is doubled until they are no
+    more than that.
 
     A bin is 2^m numbers, which begin a multiple of 2^m from the median, or from 0 (see `_origin`).
     Where residuals are more than 1024 for each different one, and these are no more than `most`,
@@ -112,9 +113,9 @@ class _Tree:
     alone: int
 
     def bins(self) -> tuple[Int, Int]:
-        """(first number less the origin, bits within it), (bins,) int64 each, of the bins,
-        ascending: from the widest intervals down, those that cost no more as one bin than as bins
-        for their parts."""
+        """Read the bins off the tree, ascending: (the first number less the origin, the bits within
+        it), (bins,) int64 each. From the widest intervals down, those that cost no more as one bin
+        than as bins for their parts."""
         starts: list[Int] = []
         widths: list[Int] = []
         top = self.levels[-1]

@@ -154,9 +154,10 @@ class BlockEncoder:
             self._add_stream(stream, likeness, plan)
 
     def _stored_parts(self, column: Coded, place: int) -> tuple[Meta, list[bytes]]:
-        """(the column's meta, its blobs) as they are stored. place: the column's in the block, from
-        0. A dictionary that several columns use is among the blobs of the first of them, which is
-        noted in `owners`; metas of the others name that column's place."""
+        """Choose what is stored of a column beside its streams: (its meta, its blobs). place: the
+        column's in the block, from 0. A dictionary that several columns use is among the blobs of
+        the first of them, which is noted in `owners`; metas of the others name that column's
+        place."""
         meta = column.meta
         book = column.book
         if book is None:
@@ -221,9 +222,9 @@ class BlockEncoder:
     # ---- the whole
 
     def description(self) -> dict[str, list[Json]]:
-        """What the block's description says: as "columns" the JSON of each column's meta, as
-        "plans" that of each stream's plan; None for each that is as the shared model has it, and
-        only the parts that differ of a meta like the model's."""
+        """The JSON that describes the block: as "columns" each column's meta, as "plans" each
+        stream's plan; None for each that is as the shared model has it, and only the parts that
+        differ of a meta like the model's."""
         metas: list[Json] = []
         for place, meta in enumerate(self.metas):
             if meta is None:

@@ -131,10 +131,10 @@ def encode(
 
 @dataclass(frozen=True, eq=False)
 class _Coding:
-    """One way in which a whole block was coded. content: the 8-byte digest of what it holds;
-    payload: its bytes; hints: choices for the next block to try first. is_doubtful: whether
-    combinations of columns save so little, by an estimate, that the block may be smaller without
-    them."""
+    """One way in which a whole block was coded: several are made, and the one of fewest bytes is
+    written. content: the 8-byte digest of what it holds; payload: its bytes; hints: choices for the
+    next block to try first. is_doubtful: whether combinations of columns save so little, by an
+    estimate, that the block may be smaller without them."""
 
     content: bytes
     payload: bytes

@@ -200,7 +200,7 @@ class Decimals:
         return True
 
     def fraction(self, row: int) -> Fraction:
-        """Number `row`, from 0, as an exact fraction."""
+        """Number `row`, from 0, of the decimals, as an exact fraction."""
         digits = int(self.digits[row])
         places = int(self.places[row])
         return Fraction(digits, 10**places)

@@ -85,9 +85,9 @@ def _regressors(parents: Sequence[int], known: Known, rows: Int) -> list[_Regres
 
 
 def _rows(stream: Stream, rows: int) -> Int:
-    """(sampled rows,) int64, ascending: the numbers of the rows to sample, of those in which the
-    stream has a value: all of them, or, if they are many, four stretches of together ROWS. rows: of
-    the block."""
+    """Choose rows to sample, of those in which the stream has a value: their numbers, (sampled
+    rows,) int64, ascending; all of them, or, if they are many, four stretches of together ROWS.
+    rows: of the block."""
     all_rows = np.arange(rows) if stream.present is None else np.flatnonzero(stream.present)
     if len(all_rows) <= ROWS:
         return all_rows

@@ -115,8 +115,9 @@ def condition_in(table: Table, model: Bundle, where: str) -> Float | None:
 
 
 def gaps_of(records: Float) -> bytes:
-    """One bit for each cell, row by row, the highest bit of a byte first, 1 where it is NaN; bits
-    left over are 0; b"" if no cell is. The inverse is put_gaps. records: (rows, columns)."""
+    """Pack which cells of records are missing into bytes: one bit for each cell, row by row, the
+    highest bit of a byte first, 1 where it is NaN; bits left over are 0; b"" if no cell is. The
+    inverse is put_gaps. records: (rows, columns)."""
     gaps = np.isnan(records)
     return np.packbits(gaps).tobytes() if gaps.any() else b""
 

@@ -82,7 +82,7 @@ def spread(values: Int) -> float:
 
 
 def _some_of(values: Int, most: int) -> Array:
-    """Every k-th of the values, as float64, with k so that there are `most` of them or more, but
+    """Every k-th of the values, as float64: k is such that there are at least `most` of them, but
     fewer than twice as many; all of fewer values. values: (n,)."""
     step = max(1, len(values) // most)
     part = values[::step]

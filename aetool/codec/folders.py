@@ -69,8 +69,9 @@ class Picture:
 
     @property
     def seen(self) -> Array | None:
-        """The picture in its colours, (channels, height, width), where its pixels are places in a
-        palette red, green, blue and, if that has any, opacity; None for a file stored as bytes."""
+        """The picture in its true colours, (channels, height, width): the pixels as they are, but
+        of a picture with a palette, whose pixels are places in that, red, green, blue and, where
+        the palette has it, opacity. None for a file stored as bytes."""
         if self.palette is None or self.pixels is None:
             return self.pixels
         return self.palette.seen(self.pixels)
@@ -170,8 +171,9 @@ def encode(
     """Encode files, at least one, that have one key as a block; names, permissions and what the
     pictures share go to its description. effort: how far to search for a small encoding. model:
     what a model has learned of pictures, as of pictures.encode; None without. bounds: how many
-    levels, steps of a pixel value, off restored values may be. filtered: whether they are restored
-    in steps of half the bounds, and then filtered, which may take them as far off again."""
+    levels, steps of a pixel value, off restored values may be. filtered: whether values are stored
+    within half of the bounds, and a filter after decoding, which makes most errors smaller, may
+    move each by as much again."""
     first = files[0]
     words: dict[str, Json] = {"names": [file.name for file in files]}
     permissions = [USUAL if file.permissions is None else file.permissions for file in files]

@@ -1,5 +1,5 @@
-"""Which way of storing a column a shared model foresees for archives of tables like the one that it
-learns from: the way that takes fewest bits for rows that it has not seen.
+"""Choice of how a shared model, which many small archives are coded with, is to store each column:
+the way that takes fewest bits for rows that it has not seen.
 
 A way that suits a table best may fit it alone: a dictionary holds its own cells, and the next file
 has others. So ways are learned from the first rows of the table, and judged by its last.
@@ -31,8 +31,9 @@ LEAST_LONG = 4  # bytes of a number on average: shorter ones are their own best 
 
 
 def encoded(cells: TextCells, meta: Meta | None, bound: Fraction | None) -> Coded:
-    """A column as `textual.encode` encodes it. meta: a foreseen one, by which it is stored; None:
-    one is chosen. bound: the largest error of its numbers, in their unit; None: exact."""
+    """Encode a column as `textual.encode` does. meta: that of a shared model, by which it is to be
+    stored; None: one is chosen. bound: the largest error of its numbers, in their unit; None:
+    exact."""
     return textual.encode(
         *cells.spans,
         meta,
@@ -41,8 +42,8 @@ def encoded(cells: TextCells, meta: Meta | None, bound: Fraction | None) -> Code
 
 
 def meta_for(cells: TextCells, bound: Fraction | None, effort: planning.Effort) -> Meta:
-    """The meta by which a shared model foresees a column, learned from its cells: of several, the
-    one that, learned from the first of them, takes fewest bits for the next; of a short column the
+    """Choose how a shared model is to store a column, learned from its cells: the meta, of several,
+    that, learned from the first of them, takes fewest bits for the next; of a short column the
     usual one. bound: the largest error of its numbers; None: exact. effort: how far plans are
     searched where ways are compared."""
     ways = _ways(cells, bound)
@@ -65,8 +66,8 @@ def meta_for(cells: TextCells, bound: Fraction | None, effort: planning.Effort) 
 
 
 def _ways(cells: TextCells, bound: Fraction | None) -> list[Meta]:
-    """The metas by which the cells can be stored, the usual one first, that other files' cells can
-    be stored by, too; with a bound the usual one alone. bound: as of `meta_for`."""
+    """List the metas by which the cells, and those of other files, can be stored, the usual one
+    first; with a bound the usual one alone. bound: as of `meta_for`."""
     usual = encoded(cells, None, bound)
     ways = [usual.meta]
     if bound is not None:

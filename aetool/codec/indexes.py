@@ -35,11 +35,11 @@ class OpenPart:
         index: Archive,
         items_of_part: Iterator[ItemOfPart],
     ) -> Iterator[ItemOfPart] | None:
-        """An iterator of the items of this part, such as blocks; None, if the index is lenient,
-        where the part is damaged and only the digest of the whole could tell which items are right,
-        so that all of it is lost, and noted in index.lost. Other damage raises ArchiveError while
-        items are read. index: the archive of which it is a part; items_of_part: read from the part.
-        """
+        """Read the items of this part, such as blocks, but only if they can be trusted: an iterator
+        of them. None, if the index is lenient, where the part is damaged and only the digest of the
+        whole could tell which items are right, so that all of it is lost, and noted in index.lost.
+        Other damage raises ArchiveError while items are read. index: the archive of which it is a
+        part; items_of_part: read from the part."""
         if not (index.lenient and self.archive.reader.unsealed):
             return items_of_part
         try:

@@ -221,7 +221,7 @@ def mixture_layout(plan: Plan, stream: Stream, known: Known, count: int) -> symb
 
 @dataclass(frozen=True, eq=False)
 class Pushed:
-    """A stream as the entropy coder takes it.
+    """A stream of whole numbers made ready for the entropy coder.
 
     pairs: (n,), the frequency and start of each symbol, as `rans.forward` returns them, empty where
     symbols take no bits; raw: the places within bins as bits, or the stream compressed as bytes, or
@@ -370,8 +370,9 @@ def marked(marks: Sequence[int], numbers: Sequence[int], counts: U32) -> Pushed:
 
 
 def _marks_layout(counts: U32, numbers: Sequence[int]) -> tuple[Contexts, U32]:
-    """(layout, (n,) base) of the marks of these streams, as `contexts` returns them turned round:
-    the context of a mark is its stream's number. counts: as of `marked`."""
+    """How the marks of streams are coded: (layout of contexts, (n,) base). The context of a mark is
+    the number of its stream. counts: as of `marked`; numbers: of the streams whose marks there
+    are."""
     layout = Contexts(
         alphabet=3,
         radices=(len(counts),),

@@ -206,8 +206,8 @@ def has_record(line: bytes) -> bool:
 
 @sensible()
 def have_records(block: Block) -> Mask:
-    """(lines,): of which lines of a decoded block `has_record` is true; no line is put together for
-    it. ArchiveError if the block is damaged."""
+    """Tell which lines of a decoded block are records, by `has_record`: (lines,) bool; no line is
+    put together for it. ArchiveError if the block is damaged."""
     if is_text(block):
         return np.array([has_record(line) for line in decode(block, block.rows)], np.bool_)
     frames = block.words["frames"]
@@ -267,8 +267,9 @@ def values_by_key(line: bytes) -> dict[str, list[str]]:
 
 @sensible()
 def numbers_of(block: Block, place: int) -> Float:
-    """(lines,): the numbers of a column of values of a block, NaN where a line has none. place: of
-    the column, from 0, among those that `keys_of` tells. ArchiveError if the block is damaged."""
+    """Read a column of values of a block as numbers: (lines,) float64, NaN where a line has none.
+    place: of the column, from 0, among those that `keys_of` tells. ArchiveError if the block is
+    damaged."""
     column = cells.decode_cells(block.columns[place + 1])
     length = column.lengths()
     values = spans.Spans(column.bytes, column.ends - length, length.astype(np.int32))

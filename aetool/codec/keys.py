@@ -100,9 +100,9 @@ class Course:
         return cls(own, begins, key, known, values, guesses, told)
 
     def residuals(self, values: Int) -> Int:
-        """The difference of each value to its prediction, (n,), modulo 2^64: to the value before it
-        with the same key, or to the key's guess if it is the first. values: (n,) int64, of the
-        stream's rows, in the order of the block."""
+        """Subtract from each value its prediction, modulo 2^64: (n,). It is predicted by the value
+        before it with the same key, the first of a key by the key's guess. values: (n,) int64, of
+        the stream's rows, in the order of the block."""
         ordered = self.values.copy()
         ordered[self.own] = values
         foretold = np.zeros_like(ordered)

@@ -27,7 +27,7 @@ Counts = rans.U32 | None
 
 @dataclass(frozen=True, eq=False)
 class Costs:
-    """The bits that each record of a block takes.
+    """The bits that each record of a block takes, column by column.
 
     names: of the columns. taken: (records, columns), bits in the payload; judged: (records,
     columns), bits if all other records were known before, see Ledger. overhead: bits of no record,

@@ -130,12 +130,12 @@ class BytesMeta(Meta):
 
     @property
     def blobs(self) -> int:
-        """One: the bytes."""
+        """How many blobs the column has: 1, the bytes."""
         return 1
 
     @property
     def valued(self) -> int:
-        """0: the column has no streams."""
+        """How many kinds of cells have a value: 0, as the column has no streams."""
         return 0
 
 
@@ -150,12 +150,12 @@ class PixelsMeta(Meta):
 
     @property
     def blobs(self) -> int:
-        """One: the code of the pictures."""
+        """How many blobs the column has: 1, the code of the pictures."""
         return 1
 
     @property
     def valued(self) -> int:
-        """0: the column has no streams."""
+        """How many kinds of cells have a value: 0, as the column has no streams."""
         return 0
 
     def to_json(self) -> dict[str, Json]:
@@ -214,12 +214,12 @@ class CellsInABlob(CellsMeta):
 
     @property
     def blobs(self) -> int:
-        """One: all cells."""
+        """How many blobs the column has: 1, of all cells."""
         return 1
 
     @property
     def valued(self) -> int:
-        """0: the column has no streams."""
+        """How many kinds of cells have a value: 0, as the column has no streams."""
         return 0
 
     @classmethod
@@ -246,7 +246,8 @@ class LevelMeta(CellsMeta):
 
     @property
     def blobs(self) -> int:
-        """One: the texts that `levels` has not, as varint how many and spans.pack_cells."""
+        """How many blobs the column has: 1, the texts that `levels` has not, as varint how many and
+        spans.pack_cells."""
         return 1
 
     def to_json(self) -> dict[str, Json]:
@@ -275,7 +276,7 @@ class RankMeta(CellsMeta):
 
     @property
     def blobs(self) -> int:
-        """One, the dictionary, unless another column's is used."""
+        """How many blobs the column has: 1, the dictionary, or 0 if another column's is used."""
         return int(self.of is None)
 
     def to_json(self) -> dict[str, Json]:
@@ -312,13 +313,14 @@ class PatternMeta(CellsMeta):
 
     @property
     def blobs(self) -> int:
-        """One, the texts of all other cells, if there are such."""
+        """How many blobs the column has: 1, the texts of all cells that are neither of the pattern
+        nor special, or 0 if there are none."""
         return int(self.has_rest)
 
     @property
     def kinds(self) -> int:
-        """Of values, as many as `valued`; then one for each special text; then one for all other
-        cells, if there are such."""
+        """How many kinds of cells there are: `valued` of cells with a value, one for each special
+        text, and one for all other cells, if there are such."""
         return self.valued + len(self.specials) + self.has_rest
 
     def to_json(self) -> dict[str, Json]:
@@ -351,7 +353,7 @@ class NumberMeta(PatternMeta):
 
     @property
     def valued(self) -> int:
-        """One kind for each form."""
+        """How many kinds of cells have a value: one for each form."""
         return len(self.forms)
 
     @property
@@ -422,7 +424,7 @@ class FloatMeta(PatternMeta):
 
     @property
     def valued(self) -> int:
-        """One kind for each offset."""
+        """How many kinds of cells have a value: one for each offset."""
         return len(self.offsets)
 
     def to_json(self) -> dict[str, Json]:
@@ -476,7 +478,7 @@ class DigitsMeta(PatternMeta):
 
     @property
     def valued(self) -> int:
-        """1: all numbers are of one kind."""
+        """How many kinds of cells have a value: 1, as all numbers are written alike."""
         return 1
 
     def to_json(self) -> dict[str, Json]:
@@ -561,7 +563,7 @@ class NumberedMeta(Meta):
 
     @property
     def blobs(self) -> int:
-        """One, the dictionary, if the column has one of its own."""
+        """How many blobs the column has: 1, the dictionary, if it has one of its own, else 0."""
         return int(self.book == OWN_BOOK)
 
     def to_json(self) -> dict[str, Json]:
@@ -585,13 +587,13 @@ def book_of(stored: Stored) -> int | None:
 
 @dataclass(frozen=True)
 class IntegerMeta(NumberedMeta):
-    """Whole numbers, some of which may be missing.
+    """How whole numbers are stored, some of which may be missing.
 
     has_gaps: whether some are missing. multiple: the factor that makes the numbers of the stored
     values. allowed: instead, the largest error of numbers rounded to multiples of 2 * allowed + 1,
-    of which the factors are stored; 0: exact. limbs: how
-    many columns of 64 bits each a decimal of Arrow takes, this one counted, 1 to 4. dictionary: the
-    number of the Arrow dictionary that the numbers are indices into; None: they are numbers.
+    of which the factors are stored; 0: exact. limbs: how many columns of 64 bits each a decimal of
+    Arrow takes, this one counted, 1 to 4. dictionary: the number of the Arrow dictionary that the
+    numbers are indices into; None: they are numbers.
     """
 
     kind = "int"
@@ -604,7 +606,8 @@ class IntegerMeta(NumberedMeta):
 
     @property
     def kinds(self) -> int:
-        """One of numbers, and one of missing cells, if there are any."""
+        """How many kinds of cells there are: one of numbers, and one of missing cells, if there are
+        any."""
         return 1 + self.has_gaps
 
     def to_json(self) -> dict[str, Json]:
@@ -689,12 +692,14 @@ class RealMeta(NumberedMeta):
 
     @property
     def kinds(self) -> int:
-        """One of numbers, then one each of missing cells, NaNs and odd floats, if there are any."""
+        """How many kinds of cells there are: one of numbers, then one each of missing cells, NaNs
+        and odd floats, if there are any."""
         return 1 + self.has_gaps + self.has_nans + self.has_odd
 
     @property
     def has_raws(self) -> bool:
-        """Whether there are odd floats, whose bits are the raws."""
+        """Whether the column has a stream of raws: if there are odd floats, whose bits these
+        are."""
         return self.has_odd
 
     def to_json(self) -> dict[str, Json]:

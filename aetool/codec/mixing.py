@@ -491,7 +491,8 @@ def costs(text: bytes, delimiter: int) -> Float:
 
 
 class Foretells(Protocol):
-    """What predicts bits one by one; both methods are to be called in turn."""
+    """An object that predicts bits one by one; both methods are to be called in turn, for each
+    bit."""
 
     def chance(self) -> int:
         """The probability that the next bit is 1, in 65,536ths, neither 0 nor 65,536."""

@@ -50,7 +50,8 @@ def floats(cells: Spans) -> Float:
 
 
 def _plain_floats(cells: Spans) -> Float:
-    """(n,) float64: the numbers that cells are as `spans.numbers` reads them; NaN for all else."""
+    """Read cells that are plain decimals, as `spans.numbers` reads them: (n,) float64, NaN for all
+    other cells."""
     digits, form = numbers(*cells.places(), 0, 0)
     behind = digits_behind(form).astype(np.float64)
     value = digits / 10.0**behind
@@ -77,7 +78,7 @@ def _trimmed(cells: Spans) -> Spans:
 
 
 def _sample(cells: Spans) -> Cells:
-    """At most LOOKED_AT cells, evenly spread."""
+    """At most LOOKED_AT (4,096) of the cells, evenly spread, in the form that notations read."""
     cell_count = len(cells)
     every = 1 + cell_count // LOOKED_AT
     rows = np.arange(0, cell_count, every)
@@ -86,13 +87,15 @@ def _sample(cells: Spans) -> Cells:
 
 
 def _written(cells: Spans, notation: NumberNotation) -> Float:
-    """(n,) float64: the numbers that cells are in a notation; NaN for all else."""
+    """Read cells as numbers in a notation, such as one with decimal commas: (n,) float64, NaN for a
+    cell that is no finite number in it."""
     of_table = _as_table_has_them(cells)
     return _finite(notation, of_table)
 
 
 def _finite(notation: NumberNotation, cells: Cells) -> Float:
-    """(n,) float64: the finite numbers that cells are in a notation; NaN for all else."""
+    """Read cells of a table as numbers in a notation: (n,) float64, NaN for a cell that is no
+    number in it, or an infinite one."""
     value = notation.read(cells).value
     is_finite = np.isfinite(value)
     # "inf" and 1e999 lie nowhere
@@ -100,7 +103,8 @@ def _finite(notation: NumberNotation, cells: Cells) -> Float:
 
 
 def _as_table_has_them(cells: Spans) -> Cells:
-    """The same cells in the form in which tables are read, none of them missing."""
+    """Convert Spans to Cells, the form in which tables are read and notations take them; no cell
+    counts as missing."""
     start = np.asarray(cells.start, np.int64)
     stop = start + cells.length
     missing = np.zeros(len(cells), np.bool_)

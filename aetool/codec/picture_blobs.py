@@ -100,8 +100,9 @@ class Way:
         return _green_first(planes)
 
     def head(self) -> bytes:
-        """What a decoder needs first, at the head of a blob: varint bound; or varint how many
-        colours, varint how many bytes, and the packed palette; b"" without either."""
+        """The bytes at the head of a blob that a decoder needs first: varint bound; or varint how
+        many colours, varint how many bytes, and the packed palette; b"" for a way with neither
+        bound nor palette."""
         if self.colours == WITHIN:
             return varint(self.bound)
         if self.palette is None:
@@ -136,9 +137,9 @@ def _bytes_of(values: Samples) -> bytes:
 
 
 def _keys(pictures: Samples) -> npt.NDArray[np.uint32]:
-    """(n, height, width): the colour of each pixel as one number, 8 bits of it for each channel,
-    the first channel highest. pictures: (n, channels, height, width) uint8, at most four channels.
-    """
+    """Turn the colour of each pixel into one number, (n, height, width) uint32: 8 bits of it for
+    each channel, the first channel highest. pictures: (n, channels, height, width) uint8, at most
+    four channels."""
     shape = (len(pictures), *pictures.shape[2:])
     keys = np.zeros(shape, np.uint32)
     for channel in range(pictures.shape[1]):
@@ -147,9 +148,9 @@ def _keys(pictures: Samples) -> npt.NDArray[np.uint32]:
 
 
 def _indices(pictures: Samples, palette: Samples) -> npt.NDArray[np.uint16]:
-    """(n, 1, height, width): for each pixel of pictures, (n, channels, height, width), the place of
-    its colour in the palette, (colours, channels). The palette must have every colour of theirs,
-    which is not checked; both are uint8, or, of one channel, uint16."""
+    """Look up each pixel's colour in a palette: (n, 1, height, width) uint16, its place there.
+    pictures: (n, channels, height, width); palette: (colours, channels), which must have every
+    colour of theirs, unchecked. Both are uint8, or, of one channel, uint16."""
     if pictures.shape[1] == 1:
         # of grey levels the place is looked up by the level itself
         brightest = int(palette.max())
@@ -165,11 +166,10 @@ def _indices(pictures: Samples, palette: Samples) -> npt.NDArray[np.uint16]:
 
 
 def palette_of(pictures: Samples) -> Samples | None:
-    """(colours, channels): the different colours of pictures, of their type, by their brightness
-    (the sum of the channels), dark ones first; None if they are more than MOST_COLOURS, grey levels
-    that fill more than DENSE of 0 .. the largest, or have several channels of more than 8 bits.
-    pictures: (n, channels, height, width), not empty.
-    """
+    """List the different colours of pictures, if they are few: (colours, channels), of their type,
+    by their brightness (the sum of the channels), dark ones first. None if they are more than
+    MOST_COLOURS, or grey levels that fill more than DENSE of 0 .. the largest, or have several
+    channels of more than 8 bits. pictures: (n, channels, height, width), not empty."""
     channels = pictures.shape[1]
     if channels == 1:
         counts = np.bincount(pictures.ravel())
@@ -522,11 +522,11 @@ def _first_state(
     primed: bool,
     grown: bool,
 ) -> tuple[State, int]:
-    """(the state in which a decoder begins, a new one; the offset at which the blob goes on). at:
-    the offset of the byte that has the size of the coder's tables, if there is one; number: of the
-    preset, a choice of contexts, which is known. primed: the state is the model's, in tables of
-    another size if grown. ArchiveError for a size that is not allowed, or without the model;
-    IndexError for no byte."""
+    """Make the state in which a decoder begins: (the state, a new one; the offset at which the blob
+    goes on). at: the offset of the byte that has the size of the coder's tables, if there is one;
+    number: of the preset, a choice of contexts, which is known. primed: the state is the model's,
+    in tables of another size if grown. ArchiveError for a size that is not allowed, or without the
+    model; IndexError for no byte."""
     bits = picture_models.BITS
     least = picture_coding.LEAST_BITS
     if primed:

@@ -106,8 +106,8 @@ class State:
 
 
 def _aligned(count: int, value: int) -> Counters:
-    """(count,) uint32: counters, all of this value, whose memory begins at the start of a line of
-    the processor's cache, 64 bytes."""
+    """Make an array of counters, (count,) uint32, all of this value, whose memory begins at the
+    start of a line of the processor's cache, 64 bytes."""
     room = np.full(count + LINE, value, np.uint32)
     # the counters of a context that are used together then come in one load of the cache
     missing_bytes = -room.ctypes.data % 64
@@ -164,10 +164,10 @@ def decode(
     state: State,
     bound: int = 0,
 ) -> Values:
-    """(n, planes, height, width) uint16: the planes that `encode` was given with an equal state,
-    which goes on learning in place, or those that it restored within the bound. ArchiveError if the
-    code is longer or shorter than theirs; other damage gives other values. shape: of the planes;
-    most, bound: as `encode` was given them."""
+    """Decode the planes that `encode` was given, (n, planes, height, width) uint16, or what it
+    restored of them within the bound. state: equal to the one that `encode` was given; it goes on
+    learning in place. ArchiveError if the code is longer or shorter than theirs; other damage gives
+    other values. shape: of the planes; most, bound: as `encode` was given them."""
     values = np.zeros(tuple(shape), "<u2")
     if kernel.C is None:
         coder = Decoder(state, data)

@@ -439,8 +439,9 @@ class Walk:
         return self.error[plane][y][x] if is_inside else 0
 
     def _pixel(self, plane: int, y: int, x: int) -> Pixel:
-        """What is known of the pixel at (y, x) of this picture before its value in this plane is
-        coded; all pixels and planes that come before it must be."""
+        """Gather what is known of the pixel at (y, x) of this picture before its value in this
+        plane is coded: its neighbours, other planes, the picture before. All pixels and planes that
+        come before it must be coded."""
         near = self._about(plane, y, x)
         others = []
         values = []
@@ -703,9 +704,10 @@ class Walk:
 
 
 def _by_first_plane(pixel: Pixel) -> int:
-    """A guess of a pixel's value: what the first plane's change from the west lets expect of this
-    one, perhaps outside of what pixels can be; in the first plane itself, the value at the same
-    place in the picture before, in the first picture that to the west."""
+    """Guess a pixel's value from what the first plane has here: the value to its west in its own
+    plane, plus by how much the first plane's value differs from the one to its west; it may lie
+    outside of what pixels can be. In the first plane itself: the value at the same place in the
+    picture before, in the first picture that to the west."""
     if not pixel.plane:
         return pixel.earlier[0]
     change = pixel.values[0] - pixel.others[0].w

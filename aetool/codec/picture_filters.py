@@ -1,4 +1,4 @@
-"""Filters of restored pictures: what the neighbours of a value tell of the error it came back with.
+"""Filters of restored pictures: the neighbours of a value are used to correct its error.
 
 Pictures within a bound come back in coarse steps. A value that stands out from its neighbours was
 most likely rounded that way, so that a sum of corrections, one for each neighbour, by how far off
@@ -53,15 +53,16 @@ WORTH_OF_DECIBEL = 0.06
 
 @dataclass(frozen=True)
 class Scale:
-    """By what restored values and their differences are judged. bound: how far off a value may be,
-    1 or more; most: the largest value there is."""
+    """The bound and the range of restored values, by which these and their differences are put into
+    classes. bound: how far off a value may be, 1 or more; most: the largest value there is."""
 
     bound: int
     most: int
 
     @property
     def step(self) -> int:
-        """How many values are restored as one."""
+        """How many neighbouring values are all restored as the one in their middle: 2 * bound +
+        1."""
         return 2 * self.bound + 1
 
     def classes(self, values: Plane) -> Classes:
@@ -77,8 +78,8 @@ class Scale:
         return classes
 
     def classes_of_differences(self) -> Classes:
-        """(2 * most + 1,): the class of each difference of a neighbour's value from a value, -most
-        .. most: how many of ENDS, in eighths of a step, are below it."""
+        """Class every difference that there can be of a neighbour's value from a value, -most ..
+        most: (2 * most + 1,), for each how many of ENDS, in eighths of a step, are below it."""
         # of whole numbers: d > end * step / 8 where d > floor(end * step / 8)
         ends = np.array([end * self.step // 8 for end in ENDS])
         differences = np.arange(-self.most, self.most + 1)
@@ -167,9 +168,9 @@ class Filter:
         return corrected
 
     def _totals(self, values: Plane, plane: int, scale: Scale) -> Int:
-        """(n, height, width) int64: the sum of the corrections of each value of a plane, in units
-        of step / 256. values: of the plane, in this shape, none above scale.most; plane: its
-        number, from 0, by which its tables are taken."""
+        """Add up the corrections of each value of a plane: (n, height, width) int64, in units of
+        step / 256. values: of the plane, in this shape, none above scale.most; plane: its number,
+        from 0, by which its tables are taken."""
         classes = scale.classes(values)
         class_of_difference = scale.classes_of_differences()
         tables = self.tables[plane]
@@ -388,9 +389,9 @@ class _Equations:
         return cls(gram, moments)
 
     def solved(self, neighbours: int, scale: Scale) -> Tables:
-        """(1 + neighbours * DIFFERENCES,) int8: the corrections of the nearest neighbours alone,
-        NEAR or FAR of them, in units of step / 256, -LARGEST .. LARGEST; those of the middle class
-        of differences are 0."""
+        """Solve the equations for the corrections of the nearest neighbours alone, NEAR or FAR of
+        them: (1 + neighbours * DIFFERENCES,) int8, in units of step / 256, -LARGEST .. LARGEST;
+        those of the middle class of differences are 0."""
         count = 1 + neighbours * DIFFERENCES
         is_free = np.ones(count, np.bool_)
         # with all classes of a neighbour free, each sum could be had in many ways

@@ -29,8 +29,8 @@ Kept = npt.NDArray[np.uint16]  # as a bundle stores them
 
 @dataclass(eq=False)
 class PictureModel:
-    """What has been learned of pictures: states, the ones that coders begin with, by the number of
-    their preset (Preset.number)."""
+    """What a model has learned of pictures: the states that coders of pictures begin with, by the
+    number of their preset (Preset.number)."""
 
     states: dict[int, State] = field(default_factory=dict)
 

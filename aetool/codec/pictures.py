@@ -97,9 +97,9 @@ def near(pixels: Pixels, restored: Pixels, bound: int) -> bool:
 
 
 def _errors(pixels: Pixels, restored: Pixels) -> tuple[float, float]:
-    """(the largest error, the sum of squared errors) of restored pictures, in levels, steps of a
-    value, and their squares. pixels: the original ones; both (n, channels, height, width), each
-    picture with at least one value."""
+    """Measure the errors of restored pictures: (the largest, the sum of their squares), in levels,
+    steps of a value, and squared levels. pixels: the original ones; both (n, channels, height,
+    width), each picture with at least one value."""
     if restored is pixels:
         return 0.0, 0.0
     largest = 0
@@ -173,9 +173,9 @@ def as_columns(
 
 @sensible()
 def decode(content: Block, n: int) -> Pixels:
-    """(n, channels, height, width), uint8 or little-endian uint16: the n pictures of a decoded
-    block, whichever way `encode` stored them, as an array that may be changed. ArchiveError if it
-    does not have them."""
+    """The n pictures of a decoded block, whichever way `encode` stored them, as an array that may
+    be changed: (n, channels, height, width), uint8 or little-endian uint16. ArchiveError if it does
+    not have them."""
     channels, height, width = map(int, content.words["shape"])
     first = content.columns[0]
     if isinstance(first.meta, PixelsMeta):

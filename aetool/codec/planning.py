@@ -73,25 +73,25 @@ PARENTS = ((1024, 32), (256, 16), (128, 8), (0, 4))  # rows of the block; stream
 
 @dataclass(frozen=True)
 class Effort:
-    """How far an encoder searches for ways to store a block in few bytes; what a plan is made of,
-    codec.plans says.
+    """How far an encoder searches for ways to store a block in few bytes; codec.plans says what a
+    plan is made of.
 
-    block: bytes of text in a block. sample: rows of a stream by which its plans are judged. second:
-    how many candidates are tried again beside the first feature. features: how many, at most,
-    together choose the frequency table of a symbol. classes: into how many, at most, the values of
-    a feature are divided; each of these numbers is tried. cells: how many frequencies a stream has
-    at most (tables x symbols). bins: into how many ranges, at most, the numbers of a stream are
-    divided, each with a symbol of its own.
+    Limits: block: bytes of text in a block. sample: rows of a stream by which its plans are judged.
+    second: how many candidates are tried again beside the first feature. features: how many, at
+    most, together choose the frequency table of a symbol. classes: into how many, at most, the
+    values of a feature are divided; each of these numbers is tried. cells: how many frequencies a
+    stream has at most (tables x symbols). bins: into how many ranges, at most, the numbers of a
+    stream are divided, each with a symbol of its own.
 
-    Whether: columns: other transforms than differences, most of which look at other columns, and a
-    bin for each different value are tried; combinations: of these transforms sums and products of
-    columns, and keys, too; reuse: the bins of the block before are taken over where they still
-    hold; ranks: columns of cells are tried in all further ways, of which ranks are one; students:
-    an archive may carry networks; mixes: bytes are tried as a mixture of contexts foretells them;
-    mixes_symbols: symbols of streams are tried so, too; quick: general compressors search less for
-    repeats; also_usual: the plans of the default effort are tried as well; whole_files: a small
-    typed file may be squeezed as it is instead; extrapolates: floats of arrays are tried as
-    residuals of what their neighbours tell of them.
+    What is tried, as bools. columns: transforms beyond differences, most of which look at other
+    columns, and a bin for each different value; combinations: among these transforms sums and
+    products of columns, and keys; reuse: the bins of the block before, where they still hold;
+    ranks: all further ways to store columns of cells, of which ranks are one; students: networks
+    that an archive carries; mixes: values compressed as bytes by a mixture of contexts;
+    mixes_symbols: symbols of streams coded by such a mixture; quick: general compressors that
+    search less for repeats; also_usual: the plans of the default effort as well; whole_files: a
+    small typed file squeezed as it is instead; extrapolates: floats of arrays as residuals of a
+    prediction by their neighbours.
 
     repeats: for each size tried, how many symbols must come again to predict the next; (): neither
     repeats nor LZMA2 are tried on streams. squeeze: (for a plan that was searched, for one taken
@@ -116,13 +116,13 @@ class Effort:
     ranks: bool = True  # whether columns of few different cells are tried as ranks
     # whether an archive may carry them: they took minutes, and saved a few bytes at most
     students: bool = False
-    mixes: bool = False  # whether values are tried as bytes that a mixture of contexts foretells
-    # whether symbols of streams are tried as a mixture of contexts foretells them
+    mixes: bool = False  # whether values are tried as bytes, coded by a mixture of contexts
+    # whether symbols of streams are tried coded by a mixture of contexts
     mixes_symbols: bool = False
     quick: bool = False  # whether general compressors look less for what repeats
     also_usual: bool = False  # whether the plans of the default effort are tried as well
     whole_files: bool = True  # whether a small typed file may be squeezed as it is instead
-    # whether fields of floats are tried as what their neighbours do not tell of them
+    # whether fields of floats are tried as residuals of a prediction by their neighbours
     extrapolates: bool = True
 
 
@@ -376,7 +376,7 @@ class Planner:
         part = symbols[rows]
 
         def bits(strength: int) -> float:
-            """The bits of the sample with a strength."""
+            """The bits that the sample takes with one strength."""
             layout = rans.Contexts(plan.bins, (), strength)
             pairs = rans.forward(part, None, layout)
             return rans.cost(pairs)

@@ -157,7 +157,7 @@ class Combination:
 
     @property
     def streams(self) -> set[int]:
-        """The numbers of the streams that the terms use."""
+        """The numbers of the streams that the combination predicts by, in any of its terms."""
         return {stream for term in self.terms for stream, _ in term.streams}
 
     def moved(self, numbers: Mapping[int, int]) -> Combination:
@@ -223,7 +223,7 @@ class Feature:
 
 @dataclass(frozen=True, eq=False)
 class Classes(Feature):
-    """A feature that is the class of a symbol or value.
+    """A feature that is the class of a symbol or value: which of several ranges it lies in.
 
     edges: (n,) int64, ascending, no two equal; the class, 0 .. n, is how many of them are less than
     or equal to it.
@@ -233,7 +233,7 @@ class Classes(Feature):
 
     @property
     def radix(self) -> int:
-        """How many classes there are."""
+        """How many classes the feature can be: one more than there are edges."""
         return len(self.edges) + 1
 
 
@@ -245,7 +245,7 @@ class OwnSymbol(Classes):
     letter = "o"
 
     def to_json(self) -> list[Json]:
-        """As a JSON list: the letter, the edges as `deltas`."""
+        """The feature as a JSON list: its letter, the edges as `deltas`."""
         return [self.letter, deltas(self.edges)]
 
     @classmethod
@@ -264,7 +264,7 @@ class Repeat(Classes):
     size: int = 1
 
     def to_json(self) -> list[Json]:
-        """As a JSON list: the letter, the edges as `deltas`, the size."""
+        """The feature as a JSON list: its letter, the edges as `deltas`, the size."""
         return [self.letter, deltas(self.edges), self.size]
 
     @classmethod
@@ -286,15 +286,16 @@ class OtherSymbol(Classes):
 
     @property
     def stream(self) -> int:
-        """The number of the other stream, `of`."""
+        """The number of the other stream that the feature looks at, `of`."""
         return self.of
 
     def at(self, stream: int) -> OtherSymbol:
-        """A copy, of the same class, that looks at stream `stream` instead."""
+        """A copy of the feature, of the same class, that looks at stream `stream` instead."""
         return dataclasses.replace(self, of=stream)
 
     def to_json(self) -> list[Json]:
-        """As a JSON list: the letter, the stream's number, the edges as `deltas`."""
+        """The feature as a JSON list: its letter, the other stream's number, the edges as
+        `deltas`."""
         return [self.letter, self.of, deltas(self.edges)]
 
     @classmethod
@@ -324,15 +325,15 @@ class Unchanged(Feature):
 
     @property
     def stream(self) -> int:
-        """The number of the other stream, `of`."""
+        """The number of the other stream that the feature looks at, `of`."""
         return self.of
 
     def at(self, stream: int) -> Unchanged:
-        """A copy that looks at stream `stream` instead."""
+        """A copy of the feature that looks at stream `stream` instead."""
         return Unchanged(stream)
 
     def to_json(self) -> list[Json]:
-        """As a JSON list: the letter, the stream's number."""
+        """The feature as a JSON list: its letter, the other stream's number."""
         return [self.letter, self.of]
 
     @classmethod
@@ -398,7 +399,7 @@ class Mixture:
     is_wide: bool = True
 
     def to_json(self) -> list[Json]:
-        """The mixture as a JSON list: the shift, then the others."""
+        """The mixture as a JSON list: the shift, then the numbers of the other streams."""
         return [self.shift, *self.others]
 
     @classmethod
@@ -455,7 +456,7 @@ class Plan:
 
     @property
     def bins(self) -> int:
-        """How many bins there are."""
+        """How many bins (ranges of residuals, each with a symbol) the plan has."""
         return len(self.starts)
 
     @property
@@ -563,8 +564,9 @@ LETTERS = frozenset("bwxtgfklzoypjcd")  # of the parts of a plan, one each
 
 
 def widths_from_json(raw: Json, bins: int) -> Int:
-    """(bins,) int64: the widths of bins, in bits, from a list in a plan's JSON; ArchiveError for
-    anything else, another number of them, or widths that are not 0 .. MAX_WIDTH."""
+    """Read the widths of a plan's bins from a list in its JSON: (bins,) int64, in bits;
+    ArchiveError for anything else, another number of them, or widths that are not 0 ..
+    MAX_WIDTH."""
     if not isinstance(raw, list) or len(raw) != bins:
         raise refused("bins have another number of widths")
     widths = [whole_number(width, 0, MAX_WIDTH, "the width of a bin") for width in raw]

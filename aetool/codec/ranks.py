@@ -35,8 +35,9 @@ Member = TypeVar("Member")
 
 
 class Group(ABC, Generic[Member]):
-    """Columns that are to share one dictionary: the interface by which they are found. A subclass
-    is made without arguments, empty, and says which columns fit. Member: a candidate's type."""
+    """Columns that are to share one dictionary: what the two sorts of dictionaries, of cells and of
+    numbers, have in common. A subclass is made without arguments, empty, and says which columns
+    fit. Member: a candidate's type."""
 
     @abstractmethod
     def fits(self, candidate: Member) -> bool:

@@ -152,12 +152,14 @@ class Contexts:
 
 
 class Repeats:
-    """Predicts the symbol that came after the last stretch of `size` symbols like the last ones.
+    """Predicts the next symbol of a stream: the one that followed when the last `size` symbols came
+    before, as dictionary coders of the family LZ77 find repeats.
 
-    A stretch is found by a hash, H <- H B + s + 1 - (s_old + 1) B^size modulo 2^64, of which the 18
-    highest bits of H B count; collisions do no harm. The prediction runs on until eight symbols in
-    a row miss it, and after a miss gives way to a stretch found anew. Before each symbol comes
-    `mark`, behind it `add`. classes: (alphabet,), the class of each symbol; size: 1 .. MAX_REPEAT.
+    An earlier stretch is found by a hash, H <- H B + s + 1 - (s_old + 1) B^size modulo 2^64, of
+    which the 18 highest bits of H B count; collisions do no harm. The prediction runs on until
+    eight symbols in a row miss it, and after a miss gives way to a stretch found anew. Before each
+    symbol comes `mark`, behind it `add`. classes: (alphabet,), the class of each symbol; size: 1 ..
+    MAX_REPEAT.
     """
 
     def __init__(self, classes: npt.NDArray[np.uint8], size: int) -> None:
@@ -226,9 +228,9 @@ class Repeats:
 
 
 def repeats(symbols: U16, classes: npt.NDArray[np.uint8], size: int) -> U32:
-    """(n,): for each symbol the number, Repeats.mark, of what an earlier stretch of `size` symbols
-    like those before it predicted of it; 0: nothing. classes: (alphabet,), the class of each
-    symbol; size: 1 .. MAX_REPEAT."""
+    """Predict each symbol by repeats of the `size` symbols before it: (n,) uint32, the number of
+    Repeats.mark for each: 0 where nothing is predicted, else the class of the predicted symbol and
+    whether it is sure. classes: (alphabet,), the class of each symbol; size: 1 .. MAX_REPEAT."""
     marks = np.empty(len(symbols), np.uint32)
     if kernel.C is not None:
         count = int(classes.max()) + 1
@@ -275,9 +277,9 @@ def tables(counts: Int, c: Contexts) -> Int:
 
 
 def epochs(n: int, lanes: int) -> list[tuple[int, int]]:
-    """(first step, step behind the last) of each epoch, within which frequency tables stay the
-    same, of n symbols in so many lanes, runs into which they are cut; a step codes a symbol of each
-    lane. [] for no symbols."""
+    """Cut the coding of n symbols into epochs, within each of which frequency tables stay the same:
+    (first step, step behind the last) of each. lanes: runs into which the symbols are cut; a step
+    codes a symbol of each lane. [] for no symbols."""
     steps = _steps(n, lanes)
     cut = []
     begin = 0

@@ -389,8 +389,8 @@ def text_of(content: Block) -> bytes:
 
 
 def priced_text(content: Block) -> tuple[bytes, Float]:
-    """(text, (bytes,) float64: the bits that each of its bytes takes) of a block of which `is_text`
-    is true; ArchiveError if it is damaged."""
+    """Unpack the text of a block of which `is_text` is true, with what it takes: (text, (bytes,)
+    float64: the bits that each of its bytes takes). ArchiveError if it is damaged."""
     return blobs.priced(content.columns[0].blobs[0])
 
 

@@ -25,9 +25,10 @@ from aetool.data.table import Bytes
 
 @dataclass(frozen=True)
 class Price:
-    """size: bytes of a block by its columns. squares: by column the sum of squared errors, in
-    squared units of the column; exact ones are not in it. hints: the plans that it was coded by;
-    none where the price is no block's."""
+    """What a block of text takes at some error bounds. size: bytes of the block by its columns.
+    squares: by column the sum of squared errors, in squared units of the column; columns without
+    error are not in it. hints: the plans that it was coded by; none where the price is no
+    block's."""
 
     size: int
     squares: dict[str, float]
@@ -75,8 +76,10 @@ class TextPrices:
         return prices
 
     def at(self, bounds: Mapping[str, Fraction]) -> Price | None:
-        """The price at these bounds, by column name the largest error in its unit; None where they
-        ask for other streams than those that there are plans for."""
+        """The price at these bounds, by column name the largest error in its unit: the block is
+        encoded by the plans known so far, but columns whose bounds are new, and those that look at
+        them, get new plans. None where a column with a new bound has another number of streams than
+        the plans are for."""
         columns = []
         squares = {}
         changed: list[bool] = []  # of each stream
@@ -101,8 +104,8 @@ class TextPrices:
         return Price(len(payload), squares, found)
 
     def take(self, bounds: Mapping[str, Fraction], price: Price) -> None:
-        """Begin from other bounds, and the plans that their price, as `at` gave it, was found
-        with."""
+        """Go on from other bounds: the plans by which their price was found are those that `at`
+        tries from now on, in place. price: what `at` returned for these bounds."""
         self.bounds = dict(bounds)
         self.hints = price.hints
 

@@ -47,15 +47,15 @@ DEFLATED = 0.7  # of its bytes a plan's description takes, among others like it
 
 
 def _no_marks() -> rans.U32:
-    """(0, 3) uint32: `stillness` of a model that knows no streams."""
+    """An empty array, (0, 3) uint32: the `stillness` of a model that knows no streams."""
     return np.zeros((0, 3), np.uint32)
 
 
 class Likeness(enum.Enum):
-    """How a column of a block is written, beside the model's at the same place. NONE: in another
-    way, so that its streams mean other things; LIKE: by streams of the same kinds, numbers on
-    another grid, or a column before it is so written; SAME: it and all before it as in the model.
-    """
+    """How a column of a block is written, compared with the model's column at the same place. NONE:
+    in another way, so that its streams mean other things; LIKE: by streams of the same kinds, but
+    numbers on another grid, or a column before it is so written; SAME: it and all before it are
+    written as in the model."""
 
     NONE = 0
     LIKE = 1
@@ -89,13 +89,14 @@ class Shared:
 
     @property
     def nothing(self) -> list[None]:
-        """What a block stores of its columns' metas if all are as in the model: a list of None, one
-        for each column."""
+        """A list of None, one for each column of the model: what a block stores of its columns'
+        metas if all are as in the model."""
         return [None] * len(self.metas)
 
     def likeness(self, place: int, meta: Meta) -> Likeness:
-        """How a column with this meta is written, beside the model's at this place, from 0; columns
-        before it do not count here. IndexError for a place that the model has no column at."""
+        """Compare how a column with this meta is written with the model's column at this place,
+        from 0; columns before it do not count here. IndexError for a place that the model has no
+        column at."""
         foreseen = self.metas[place]
         if meta == foreseen:
             return Likeness.SAME
@@ -349,9 +350,9 @@ def from_bytes(data: bytes, name: str) -> Shared:
 
 
 def _parse(arrays: Mapping[str, Array], words: Json) -> Shared:
-    """What a model knows of columns, from its stored arrays, by name, and JSON, as `to_bytes` has
-    them. ValueError, KeyError, TypeError, IndexError, ArchiveError or BundleError where these do
-    not fit together: to be called within `sensible`."""
+    """Make a Shared, what a model knows of columns, from its stored arrays, by name, and JSON, as
+    `to_bytes` has them. ValueError, KeyError, TypeError, IndexError, ArchiveError or BundleError
+    where these do not fit together: to be called within `sensible`."""
     shared = Shared(
         names=[str(name) for name in words["names"]],
         head=str(words["head"]),

@@ -28,8 +28,8 @@ LARGEST = 2.0**62  # in units of the last digit that is printed
 
 
 def printed(values: Int, single: int, decimals: int) -> Int:
-    """What numbers become as 32-bit floats that are printed with `decimals` digits behind the
-    point.
+    """Round numbers to 32-bit floats and print these with `decimals` digits behind the point, as a
+    program of such floats would have done.
 
     values: (n,), the numbers in units of 10^-single. Returns (n,) int64, what is printed, in units
     of 10^-decimals. The same wherever floats are those of IEEE 754: both steps are single

@@ -84,9 +84,9 @@ def bound_of(asked: str, low: Fraction, high: Fraction) -> Fraction:
 
 
 def header_of(source: sources.CsvSource) -> tuple[bytes, list[str]]:
-    """(the bytes before the first record, the names of the columns: those of the header record,
-    else c1, c2 ..., as many as the first record has fields, or c1 alone without a record). Errors
-    as of `pieces_of`."""
+    """Read the beginning of a table in text: (the bytes before the first record, the names of the
+    columns: those of the header record, else c1, c2 ..., as many as the first record has fields, or
+    c1 alone without a record). Errors as of `pieces_of`."""
     pieces = pieces_of(source, 1 << 20)
     head = next(pieces)
     # without a header the first record tells how many columns there are

@@ -372,8 +372,8 @@ class Spans:
         return cells_of(self.pool, self.start, stop)
 
     def places(self) -> tuple[Bytes, I32, I32]:
-        """(the pool, where each cell begins in it, where it ends), as other functions of this file
-        take cells: int32, so that the pool must have less than 2^31 bytes."""
+        """The cells as other functions of this file take them: (the pool, where each cell begins in
+        it, where it ends), the places int32, so that the pool must have less than 2^31 bytes."""
         start = self.start.astype(np.int32)
         return self.pool, start, start + self.length
 

@@ -129,8 +129,9 @@ class Lzma2(Stage):
 
 
 def _heads_of_chunks(data: bytes) -> npt.NDArray[np.bool_]:
-    """(bytes of the data,) bool: True for bytes of LZMA2 that carry no text: heads of chunks, the
-    bytes that fill the decoder at a packed chunk's begin, and the end mark. data: not damaged."""
+    """Mark the bytes of LZMA2 data that carry no text, (bytes of the data,) bool: heads of chunks,
+    the bytes that fill the decoder at a packed chunk's begin, and the end mark. data: not
+    damaged."""
     idle = np.zeros(len(data), np.bool_)
     place = 0
     # a chunk is u8 control, its sizes less 1, perhaps properties, and its bytes; control 0 ends all

@@ -79,9 +79,10 @@ def layout_of(
     count: int,
     marks: Sequence[U32],
 ) -> Layout:
-    """The contexts of the `count` symbols of a stream whose plan mixes. marks: (count,) each, the
-    values of the plan's features but for OwnSymbol. ArchiveError if the plan asks for a stream that
-    is not there, or so many may not be mixed."""
+    """The contexts by which a mixture predicts the `count` symbols of a stream, as the plan, which
+    must have a mixture, says them. marks: (count,) each, the values of the plan's features but for
+    OwnSymbol. ArchiveError if the plan asks for a stream that is not there, or so many values may
+    not be mixed."""
     mixture = plan.mixture
     assert mixture is not None
     symbol_mixing.check(count, plan.alphabet)
@@ -130,8 +131,9 @@ def layout_of(
 
 
 class _Contexts:
-    """Collects contexts of `count` symbols: bases, (count,) each, kinds and limits, as Layout has
-    them."""
+    """Collects the contexts of `count` symbols, one after the other, for a Layout: of each its
+    base, (count,), a number known ahead of every symbol; its kind, what the stream's own symbols
+    before add to that; and its limit, up to how many updates its statistics are plain means."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -140,7 +142,9 @@ class _Contexts:
         self.limits: list[int] = []
 
     def add(self, kind: int, marks: Sequence[U32] = (), limit: int = MOST_MET) -> None:
-        """Add a context of marks, (count,) each, and of what `kind` says."""
+        """Add one context. kind: NOTHING .. MEAN_LEVEL, what the stream's own symbols before add to
+        it; marks: (count,) each, further numbers known ahead, which are hashed into its base;
+        limit: as of Layout.limits."""
         # each context has a hash of its own, though they may have the same marks
         number = len(self.kinds)
         base = np.full(self.count, number, np.uint32)
@@ -156,16 +160,18 @@ class _Contexts:
         sets_of_places: Sequence[tuple[int, ...]],
         others: Sequence[U32],
     ) -> None:
-        """Add, for each of these sets, a context of the others, (count,) each, at its places, which
-        ascend, and of what `kind` says; none for a set with a place that no other is at."""
+        """Add a context for each of these sets of places, made of the arrays of `others`, (count,)
+        each, at these places, and of what `kind` says. A set, whose places ascend, is left out if
+        there is no array at its last place."""
         for places in sets_of_places:
             if places[-1] < len(others):
                 chosen = [others[place] for place in places]
                 self.add(kind, chosen)
 
     def add_wide(self, others: Sequence[U32], classes: Sequence[U32], mean: int) -> None:
-        """Add the contexts that a wide mixture alone has. others: (count,) each, and classes,
-        those of each of them; mean: the kind of mean of what was before."""
+        """Add the contexts that only a wide mixture has. others: (count,) each, the values of other
+        streams that contexts look at; classes: (count,) each, the class of each of these; mean:
+        MEAN or MEAN_LEVEL, the kind of the context that has a mean of the symbols before."""
         self.add_sets(RECENT, OTHERS_OF_RECENT, others)
         self.add_sets(NOTHING, CLASSES_ALONE, classes)
         self.add_sets(TWO, ((0,),), others)
@@ -177,7 +183,8 @@ class _Contexts:
 
 
 def hashed(first: U32, second: U32) -> U32:
-    """mixing.mixed_hash of each pair of two arrays, (n,) each."""
+    """Hash the numbers of two arrays, (n,) uint32 each, pair by pair: (n,) uint32,
+    mixing.mixed_hash of each pair, whose order counts."""
     # products of 32 bits fit 64, where nothing is lost before the cut
     first_wide = first.astype(np.uint64)
     second_wide = second.astype(np.uint64)
@@ -191,8 +198,9 @@ def hashed(first: U32, second: U32) -> U32:
 
 
 def _of_other(number: int, stream: Stream, known: Known) -> U32:
-    """What a context takes of another stream, (n,): its symbols, or, of a number below 0, the low
-    32 bits of its values; -1 is the first stream. ArchiveError without such a stream."""
+    """The numbers by which contexts look at another stream, (n,) uint32: the symbols of stream
+    `number`, or, for a number below 0, the low 32 bits of the values of stream -1 - number.
+    ArchiveError without such a stream."""
     if number >= 0:
         symbols = named_column(known.symbols, number, stream)
         return symbols.astype(np.uint32)
@@ -201,9 +209,10 @@ def _of_other(number: int, stream: Stream, known: Known) -> U32:
 
 
 def _classes_of_other(number: int, stream: Stream, known: Known) -> U32:
-    """The classes, at most CLASSES, (n,), of the symbols of another stream, however its number
-    asks for it: neighbours, which tell about the same, are in one. A row without a value has the
-    symbol behind all others."""
+    """Cut the symbols of another stream into at most CLASSES (8) classes, (n,) uint32, neighbouring
+    symbols in one, as these say about the same. number: of the stream, or, below 0, -1 less its
+    number; it is its symbols that are classed either way. A row without a value has the symbol
+    behind all others."""
     of = number if number >= 0 else -1 - number
     symbols = named_column(known.symbols, of, stream).astype(np.uint32)
     alphabet = known.alphabets[of] + 1
@@ -213,8 +222,9 @@ def _classes_of_other(number: int, stream: Stream, known: Known) -> U32:
 
 
 def _unchanged(others: Sequence[U32]) -> U32:
-    """(n,): one bit for each of the others, (n,) each, the first the highest: whether it is as in
-    the row before; the row before the first is all 0."""
+    """For each row which of the other streams are as in the row before, (n,) uint32: a bit for
+    each, 1 if it is, that of the first the highest. The row before the first is all 0. others: (n,)
+    each, at least one."""
     bits = np.zeros(len(others[0]), np.uint32)
     for other in others:
         before = np.zeros_like(other)

@@ -51,7 +51,8 @@ class TextCells:
 
     @property
     def spans(self) -> tuple[Bytes, I32, I32]:
-        """(buffer, start, stop), as functions of the file `spans` take them, not copies."""
+        """The cells as functions of the file `spans` take them: (buffer, start, stop), not
+        copies."""
         return self.buffer, self.start, self.stop
 
     def only(self, rows: Rows) -> TextCells:

@@ -80,7 +80,8 @@ class Grid:
         return multiple
 
     def number(self, multiple: int) -> Fraction:
-        """The number that a multiple, a count of steps, stands for."""
+        """The number that a multiple of the grid stands for, exactly: multiple * step /
+        10^decimals."""
         return Fraction(multiple * self.step, 10**self.decimals)
 
 
@@ -177,10 +178,10 @@ class UnevenNumbers:
         return column.coded(self.parsed.text, meta)
 
     def coded_by(self, meta: NumberMeta) -> tuple[Coded, Fraction]:
-        """(the column, with its errors, as multiples of a meta's grid, whose step is above 1, each
-        number rounded to the nearest one; the largest error, exactly, in the column's unit). Cells
-        that are no numbers are stored as specials of the meta or as their text. meta: of one form,
-        and of the affixes that the cells were read between."""
+        """Encode the column by a meta's grid: (the column, with its errors, each number as the
+        nearest multiple of the grid's step; the largest error, exactly, in the column's unit).
+        Cells that are no numbers are stored as specials of the meta or as their text. meta: of one
+        form, of a step above 1, and of the affixes that the cells were read between."""
         column = self._rounded(Grid(meta.decimals, meta.step))
         return column.coded(self.parsed.text, meta), column.error
 
@@ -255,9 +256,9 @@ class _Column:
 
 
 def _long_numbers(text: TextCells, rows: Int, affixes: Affixes) -> dict[int, Fraction]:
-    """By row the exact number between the affixes of those of these rows' cells that have an
-    exponent, or too many digits for 64 bits; {} if a sample of about LOOKED_AT of the cells has
-    none. rows: (n,), numbers from 0."""
+    """Read numbers that plain decimals do not hold, exactly: by row the number between the affixes
+    of each cell, of these rows, that has an exponent or too many digits for 64 bits. {} if a sample
+    of about LOOKED_AT of the cells has none. rows: (n,), numbers from 0."""
     # columns of words are the rule here, and are not worth reading cell by cell
     every = max(1, len(rows) // LOOKED_AT)
     if not _exact_numbers(text, rows[::every], affixes):
@@ -300,9 +301,9 @@ def exact_number(cell: bytes, affixes: Affixes) -> Fraction | None:
 
 
 def ends(buffer: Bytes, start: I32, stop: I32) -> tuple[Fraction, Fraction] | None:
-    """(smallest, largest number) of a column of cells buffer[start[i]:stop[i]], at least one,
-    exactly, in the column's unit; None if the part of the cells that are numbers is below
-    LEAST_NUMBERS."""
+    """Find the range of a column of numbers: (smallest, largest number) of cells
+    buffer[start[i]:stop[i]], at least one, exactly, in the column's unit; None if the part of the
+    cells that are numbers is below LEAST_NUMBERS."""
     text = TextCells(buffer, start, stop)
     cells = ParsedCells.of(text)
     column = UnevenNumbers.of(cells)

@@ -98,9 +98,9 @@ def _sums(differences: Int) -> Int:
 
 
 def combination(combined: Combination, stream: Stream, known: Known) -> Int:
-    """What a combination of streams predicts in the rows that the stream has values in, (n,) int64:
-    floor((sum of its terms + floor(divisor / 2)) / divisor), the sum modulo 2^64. stream: only its
-    mask, `present`, is read. ArchiveError if a term names a stream that is not known."""
+    """Predict values by a combination of streams, in the rows that the stream has values in: (n,)
+    int64, floor((sum of its terms + floor(divisor / 2)) / divisor), the sum modulo 2^64. stream:
+    only its mask, `present`, is read. ArchiveError if a term names a stream that is not known."""
     # half of the divisor is added, so that the quotient is rounded
     half_divisor = combined.divisor // 2
     total = np.full(known.rows, half_divisor, np.int64)

@@ -140,8 +140,8 @@ def woven(
 
 
 def _as_buffers(column: Spans) -> tuple[Bytes, Int, I32]:
-    """(pool, start, length) of a column, in the types that the C kernel takes: start int64, length
-    int32, without gaps in memory."""
+    """Convert the cells of a column to the types that the C kernel takes: (pool, start, length),
+    start int64, length int32, without gaps in memory."""
     start = np.ascontiguousarray(column.start, np.int64)
     length = np.ascontiguousarray(column.length, np.int32)
     return column.pool, start, length

@@ -68,9 +68,9 @@ class BlockHead:
 
     @classmethod
     def from_bytes(cls, frame: bytes) -> tuple[BlockHead, bytes]:
-        """(head, seal) of the HEAD_SIZE bytes before a payload; the seal is read, not compared.
-        DamageError if they are no head, or name sizes that are not allowed; struct.error for fewer
-        bytes."""
+        """Read a block's head from the HEAD_SIZE bytes before its payload: (head, seal); the seal
+        is read, not compared. DamageError if they are no head, or name sizes that are not allowed;
+        struct.error for fewer bytes."""
         sync, number, first, rows, length, content = _HEAD.unpack_from(frame)
         if sync != SYNC:
             raise DamageError("it does not begin as a block does")

@@ -59,7 +59,7 @@ class Trailer:
 
 @dataclass(frozen=True)
 class Footer:
-    """The part of an archive behind its blocks.
+    """The part of an archive behind its blocks: their index, facts, and digests of all.
 
     described: its JSON: "blocks", a list of [bytes of the payload, rows] of each block; "facts"; in
     large archives "header" and "model", copies of the header and of the model's digest. seals: the

@@ -276,7 +276,7 @@ class Reader:
         return place
 
     def _read_footer(self, end: int) -> tuple[int, Footer]:
-        """(the offset at which it begins, the footer) of the footer that ends at offset `end`;
+        """Read the footer that ends at offset `end`: (the offset at which it begins, the footer);
         DamageError if there is none, or its digests do not match."""
         place = end - TRAILER_SIZE
         frame = self._read(place, TRAILER_SIZE)
@@ -287,8 +287,8 @@ class Reader:
     # ---- blocks
 
     def _read_head(self, offset: int) -> tuple[BlockHead, bytes]:
-        """(head, seal) of the block at this offset; DamageError if there is none. The seal is not
-        compared, as the payload is not read."""
+        """Read the head of the block at this offset: (head, seal); DamageError if there is none.
+        The seal is not compared, as the payload is not read."""
         return BlockHead.from_bytes(self._read(offset, HEAD_SIZE))
 
     def _verified(self, place: BlockPlace) -> StoredBlock:

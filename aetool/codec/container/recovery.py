@@ -84,8 +84,8 @@ class RecoveringReader(Reader):
     # ---- header and footer
 
     def _last_footer(self) -> tuple[int, Footer] | None:
-        """(the offset at which it begins, the footer) before the last end mark of the file; None,
-        noted in `lost`, if it cannot be read. Sets facts and sha256 from it."""
+        """Read the footer before the last end mark of the file, and set facts and sha256 from it:
+        (the offset at which it begins, the footer); None, noted in `lost`, if it cannot be read."""
         try:
             ends = deque(self._marks(END), maxlen=1)
             if not ends:

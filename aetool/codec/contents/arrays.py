@@ -53,7 +53,7 @@ class Rows:
     parts: list[tuple[int, Array]]
 
     def __len__(self) -> int:
-        """How many rows each of the arrays has here."""
+        """How many rows the item has: those of each of its arrays."""
         return len(self.parts[0][1])
 
 
@@ -340,8 +340,9 @@ class ArrayContent(Content):
         return [encoded]
 
     def _coded(self, item: Rows) -> tuple[list[Coded], list[list[Coded]]]:
-        """(the columns of a block of these rows, in order; the same columns, for each column label,
-        as one label may have several, or none here). ArchiveError as of tensors.encode."""
+        """Encode the rows of an item: (the columns of a block of these rows, in order; the same
+        columns, for each column label, as one label may have several, or none here). ArchiveError
+        as of tensors.encode."""
         coded: list[Coded] = []
         by_label: list[list[Coded]] = [[] for _ in self.bounding.labels]
         for place, values in item.parts:
@@ -624,8 +625,10 @@ class ArrayContent(Content):
 
 
 class ExtrapolatedArrays(ArrayContent):
-    """The arrays of a file, as ArrayContent stores them, but of one or more the columns hold what
-    the neighbours of each float do not tell of it: those whose tensor has orders."""
+    """The arrays of a file, stored as ArrayContent stores them, but for arrays whose Tensor has
+    `orders`, at least one: of these residuals are stored, how far each float lies from a prediction
+    by its neighbours in the array (see natives.extrapolation). It is a version of its own, which
+    readers of before refuse."""
 
     version = 2
     has_residuals = True

@@ -111,7 +111,9 @@ class Content:
         return None
 
     def rows_told(self, archive: Archive) -> str:
-        """What rows are, and what to do about it, where they are no records; "" else."""
+        """A message for the user where the archive's rows are no records, such as lines of text
+        that are no JSON objects: what the rows are, and how to get an archive that has records; ""
+        where they are records, which is what this base class says of every archive."""
         return ""
 
     @property
@@ -403,12 +405,14 @@ class ByteContent(Content):
         return item
 
     def digested_as_written(self, encoded: list[Encoded]) -> bytes:
-        """Nothing, b"": the digest is taken of items as they are read."""
+        """b"": written blocks add nothing to the digest of the whole, which is taken of items as
+        they are read."""
         return b""
 
     @property
     def checks_items(self) -> bool:
-        """True: bytes can be compared item by item."""
+        """True, for all contents of bytes: they can be compared item by item, see
+        Content.checks_items."""
         return True
 
     def check_item(self, item: bytes, encoded: list[Encoded], decoder: Decoder) -> None:

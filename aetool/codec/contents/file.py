@@ -97,7 +97,7 @@ class TypedFile(KeptBytes):
         return squeezed is not None
 
     def items(self) -> Iterator[bytes]:
-        """Yield all bytes of the source as the one item."""
+        """Yield the source in one item: all bytes of its file."""
         with self.opened() as stream:
             yield stream.read()
 
@@ -115,7 +115,8 @@ class TypedFile(KeptBytes):
         return ["the whole file"]
 
     def owners(self, block: Block) -> list[int]:
-        """[0]: the only column of a block belongs to the only name."""
+        """For each column of a block the place of its name among `names`: [0], as there is one of
+        each."""
         return [0]
 
     def pieces(

@@ -104,7 +104,7 @@ class Folder(Content):
 
     @property
     def is_folder(self) -> bool:
-        """True: a folder of files is restored."""
+        """Whether a folder of files is restored: True."""
         return True
 
     def items(self) -> Iterator[list[Picture]]:
@@ -314,8 +314,9 @@ class BoundedFolder(Folder):
 
 
 class FilteredFolder(BoundedFolder):
-    """A folder within bounds, as BoundedFolder stores it, whose pictures are restored in steps of
-    half the bounds, and then filtered, which may take a value as far off again."""
+    """A folder within bounds, as BoundedFolder stores it, whose pictures pass a filter once they
+    are decoded, which makes most errors smaller. Values are stored within half of the bounds, and
+    the filter may move each by as much again, so that the bounds hold."""
 
     version = 3
     filtered = True

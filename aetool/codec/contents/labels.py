@@ -40,9 +40,9 @@ class Bounding:
     def errors_of(
         self, coded: Sequence[Sequence[Coded]]
     ) -> tuple[dict[str, float], dict[str, float]]:
-        """({label: largest error}, {label: sum of squared errors}) in a block, in the column's unit
-        and its square; labels without error are left out. coded: for each label its columns of the
-        block."""
+        """Gather the errors that bounds caused in a block: ({label: largest error}, {label: sum of
+        squared errors}), in the column's unit and its square; labels without error are left out.
+        coded: for each label its columns of the block."""
         errors: dict[str, float] = {}
         squares: dict[str, float] = {}
         # a complex or wide number is several columns of a block

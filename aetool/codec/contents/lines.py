@@ -141,8 +141,8 @@ class JsonLines(ByteContent):
         return None if found.all() else found
 
     def rows_told(self, archive: Archive) -> str:
-        """That rows are lines, and what to do about it, where the first one that is not blank is no
-        object, as in a JSON document; "" else."""
+        """A message for the user where the first line that is not blank is no JSON object, as in a
+        JSON document: that rows are lines of text, and how to get records; else ""."""
         try:
             self.names(archive)
         except (NoRecordError, ParamError):
@@ -150,7 +150,7 @@ class JsonLines(ByteContent):
         return ""
 
     def owners(self, block: Block) -> list[int] | None:
-        """None: the columns of a block belong to no names, as each block has keys of its own."""
+        """None, as the columns of a block belong to no names: each block has keys of its own."""
         return None
 
     def costs(self, archive: Archive, block: Block, ledger: Ledger) -> Costs:
@@ -289,8 +289,8 @@ class JsonLines(ByteContent):
 
 
 def _named_once(names: Sequence[str]) -> tuple[list[str], list[int]]:
-    """([the different names, in the order of their first use], [for each name its place, from 0,
-    among these])."""
+    """Leave out repeated names: (the different names, in the order of their first use; for each
+    name its place, from 0, among these)."""
     once = list(dict.fromkeys(names))
     return once, [once.index(name) for name in names]
 
@@ -394,7 +394,7 @@ class _Reader:
 
 
 class NoRecordError(DataError):
-    """A line is no JSON; the message names it."""
+    """A line of JSON lines cannot be read as JSON; the message names the line."""
 
 
 def _parsed(
@@ -432,7 +432,8 @@ def _parsed(
 
 
 def _reason(error: ValueError | RecursionError) -> str:
-    """What is wrong with a line that could not be read, in words that go behind its number."""
+    """Words for a message that say what is wrong with a line that could not be read; they go behind
+    its number."""
     if isinstance(error, UnicodeDecodeError):
         wrong = error.object[error.start]
         return f"has byte 0x{wrong:02x}, which is not {error.encoding.upper()}"

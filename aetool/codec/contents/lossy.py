@@ -461,9 +461,9 @@ class LossyPictures(Lossy):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> Pixels:
-        """(n, channels, height, width) uint8: the pictures of a block that `inside` slices.
-        BundleError without the model, ParamError without the device that is to run it, ArchiveError
-        if the block is damaged; wanted: not used."""
+        """Decode pictures of a block, those that `inside` slices: (n, channels, height, width)
+        uint8. BundleError without the model, ParamError without the device that is to run it,
+        ArchiveError if the block is damaged; wanted: not used."""
         check_decoded(block.rows, prod(self._shape(archive)))
         # only the pictures that are asked for are decoded
         code = self.codes_of(block)[inside]
@@ -500,8 +500,8 @@ class LossyPictures(Lossy):
                 yield Picture(next(names), "", picture)
 
     def _shape(self, archive: Archive) -> tuple[int, int, int]:
-        """(channels, height, width) of the pictures that the model restores; (1, 1, 1) if it says
-        none. BundleError or ArchiveError as of Archive.model."""
+        """The shape of the pictures that the model restores, (channels, height, width); (1, 1, 1)
+        if it says none. BundleError or ArchiveError as of Archive.model."""
         return archive.model.shape or (1, 1, 1)
 
     def restore(
@@ -522,8 +522,8 @@ class LossyPictures(Lossy):
         write_arrays(file, pieces, self._format, last - first, shape)
 
     def frame(self, archive: Archive, first: int, last: int) -> Pixels:
-        """(n, channels, height, width) uint8: pictures first:last. BundleError if the model is not
-        there."""
+        """Pictures first:last in memory: (n, channels, height, width) uint8. BundleError if the
+        model is not there."""
         pieces = archive.pieces(first, last)
         return stacked(pieces, self._shape(archive))
 

@@ -219,8 +219,8 @@ class Parts(Content):
         return self._lead.records_of(block)
 
     def rows_told(self, archive: Archive) -> str:
-        """What rows are, and what to do about it, where those of the parts are no records; ""
-        else."""
+        """A message for the user where the rows of the parts are no records, as the content of the
+        first part words it: what they are, and how to get records; "" where they are records."""
         return self.lead(archive).rows_told(archive)
 
     def bytes_of(self, piece: Piece) -> int:

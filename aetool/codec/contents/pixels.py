@@ -121,8 +121,8 @@ class PixelArray(Content):
         inside: slice,
         wanted: Sequence[str] | None,
     ) -> Pixels:
-        """(n, channels, height, width): the pictures of a block that `inside` slices; ArchiveError
-        for pictures of another shape. wanted: not used."""
+        """Decode pictures of a block, those that `inside` slices: (n, channels, height, width);
+        ArchiveError for pictures of another shape. wanted: not used."""
         pixels = pictures.decode(block, block.rows)
         if pixels.shape[1:] != self.shape:
             raise archive.reader.damaged("a block has pictures of another shape")
@@ -144,7 +144,7 @@ class PixelArray(Content):
         write_arrays(file, pieces, self._format, last - first, self.shape)
 
     def frame(self, archive: Archive, first: int, last: int) -> Pixels:
-        """(n, channels, height, width) uint8: pictures first:last."""
+        """Pictures first:last in memory: (n, channels, height, width) uint8."""
         return stacked(archive.pieces(first, last), self.shape)
 
     # ---- of the source itself
@@ -170,7 +170,8 @@ class PixelArray(Content):
         write_arrays(file, pieces, self._format, last - first, self.shape)
 
     def frame_own(self, first: int, last: int) -> Pixels:
-        """(n, channels, height, width) uint8: pictures first:last of the source itself."""
+        """Pictures first:last of the source itself, not of an archive, in memory: (n, channels,
+        height, width) uint8."""
         return stacked(self._own(first, last), self.shape)
 
     def _own(self, first: int, last: int) -> Iterator[Pixels]:
@@ -201,8 +202,9 @@ class BoundedPixels(PixelArray):
 
 
 class FilteredPixels(BoundedPixels):
-    """An array of pictures within a bound, as BoundedPixels stores it, that are restored in steps
-    of half the bound, and then filtered, which may take a value as far off again."""
+    """An array of pictures within a bound, as BoundedPixels stores it, that pass a filter once they
+    are decoded, which makes most errors smaller. Values are stored within half of the bound, and
+    the filter may move each by as much again, so that the bound holds."""
 
     version = 3
     filtered = True
@@ -229,8 +231,8 @@ def is_primed(header: dict[str, Json]) -> bool:
 
 
 def shape_of(shape: Sequence[int]) -> tuple[int, int, int]:
-    """(channels, height, width) as a header has it; ValueError unless it is three whole numbers
-    above 0 and below MOST_SIZE."""
+    """Check the shape of pictures that a header has, and return it as (channels, height, width);
+    ValueError unless it is three whole numbers above 0 and below MOST_SIZE."""
     # bool is an int, too, and no size
     are_whole = all(type(size) is int for size in shape)
     if len(shape) != 3 or not are_whole or min(shape) <= 0 or max(shape) >= MOST_SIZE:
@@ -280,8 +282,8 @@ def gathered(batches: Iterable[Pixels]) -> Iterator[Pixels]:
 
 
 def stacked(batches: Iterable[Pixels], shape: Sequence[int]) -> Pixels:
-    """(n, channels, height, width): the pictures of all batches in one array, in order. shape:
-    (channels, height, width), where there are no batches; the array is then uint8."""
+    """Put the pictures of all batches into one array, in order: (n, channels, height, width).
+    shape: (channels, height, width), where there are no batches; the array is then uint8."""
     parts = list(batches)
     if parts:
         return np.concatenate(parts)

@@ -195,14 +195,15 @@ class TextTable(ByteContent):
 
     @property
     def opening(self) -> bytes:
-        """The head, in the source's encoding; only for writing."""
+        """The head, the bytes before the first record, in the source's encoding; only for
+        writing."""
         assert self.origin is not None
         head = self._head_of(self._layout)
         return encodings.original(head, self.origin.encoding)
 
     @property
     def _layout(self) -> Layout:
-        """How the pieces of the source are coded; only for writing."""
+        """The layout of the source, how its pieces are coded; only for writing."""
         assert self.origin is not None
         return self.origin.layout
 
@@ -349,8 +350,8 @@ class TextTable(ByteContent):
         return self._as_cut() == other._as_cut()
 
     def _as_cut(self) -> tuple[Json, ...]:
-        """What two tables have in common if their records can stand in one: (head, names of the
-        columns, delimiter, space, encoding, header)."""
+        """The properties in which two tables must be equal so that their records can stand in one:
+        (head, names of the columns, delimiter, space, encoding, header)."""
         format = self.format()
         how_cut = [format.get(key) for key in AS_CUT]
         return (self.head, self.given_names, *how_cut)

@@ -78,8 +78,9 @@ class ColumnKind:
         return 1
 
     def ends(self, array: pa.Array) -> Ends | None:
-        """(smallest, largest) finite value of an array, as exact fractions in the column's unit;
-        None if it has none, or is not of numbers."""
+        """Find the range of an array: (smallest, largest) finite value, as exact fractions in the
+        column's unit; None if it has none, or is not of numbers, which this base class says of
+        every array."""
         return None
 
     def agree(
@@ -98,7 +99,8 @@ class Nothing(ColumnKind):
     """Arrow's null type: every value is missing, and no column of a block is needed."""
 
     def encode(self, array: pa.Array, bound: Bound) -> list[Coded]:
-        """[]: an array of nulls needs no column of a block. bound: not used."""
+        """Encode an array of nulls: [], as it needs no column of a block. array, bound: not
+        used."""
         return []
 
     def decode(self, columns: Columns, rows: int) -> pa.Array:
@@ -108,7 +110,7 @@ class Nothing(ColumnKind):
         return pa.nulls(rows)
 
     def width(self, metas: Metas) -> int:
-        """0: there is no column of a block."""
+        """How many columns of a block a column of nulls takes: 0."""
         return 0
 
 
@@ -243,8 +245,8 @@ class WholeNumbers(ColumnKind):
         return numbers.decode_integers(column, self.low, self.high)
 
     def ends(self, array: pa.Array) -> Ends | None:
-        """(smallest, largest) value outside of gaps, as exact fractions in the column's unit; None
-        without values."""
+        """Find the range of an array: (smallest, largest) value outside of gaps, as exact fractions
+        in the column's unit; None without values."""
         values = buffer_of(array, self.stored)
         present = _outside(gaps_of(array), values)
         return self._ends(present)
@@ -308,7 +310,7 @@ class WideDecimals(WholeNumbers):
         return width // 64
 
     def _stored_as(self) -> Stored:
-        """int64, little-endian: the dtype of stored numbers where all values fit one limb."""
+        """The dtype of stored numbers where all values fit one limb: int64, little-endian."""
         # where one limb is enough
         return np.dtype("<i8")
 
@@ -391,8 +393,8 @@ class WideDecimals(WholeNumbers):
         return self._are_near(before[:, 0], after[:, 0], bound)
 
     def ends(self, array: pa.Array) -> Ends | None:
-        """(smallest, largest) value outside of gaps, as exact fractions in the column's unit: the
-        decimals themselves, 1.25 as 5/4; None without values."""
+        """Find the range of an array: (smallest, largest) value outside of gaps, as exact fractions
+        in the column's unit: the decimals themselves, 1.25 as 5/4; None without values."""
         limbs, gaps = self._limbs(array)
         present = _outside(gaps, limbs)
         if _needed(present) == 1:
@@ -471,8 +473,8 @@ class FloatNumbers(ColumnKind):
         return bool((same | near).all())
 
     def ends(self, array: pa.Array) -> Ends | None:
-        """(smallest, largest) finite float outside of gaps, as exact fractions; None if there is
-        none."""
+        """Find the range of an array: (smallest, largest) finite float outside of gaps, as exact
+        fractions; None if there is none."""
         values = self._values(array)
         gaps = gaps_of(array)
         finite = np.isfinite(values)
@@ -488,7 +490,7 @@ class FloatNumbers(ColumnKind):
 
 
 class Strings(ColumnKind):
-    """Text and bytes, of any length, of one length, or as views.
+    """A column of Arrow's text or bytes: of any length, of one length, or as views.
 
     fixed: the length in bytes of every value; None if it may differ. utf8: whether values are text.
     laid_out: the type in which values are read, which has no views; offsets: the dtype of its

@@ -99,8 +99,8 @@ def ends_of(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> list[Ends |
 
 
 def _wider(known: Ends | None, more: Ends | None) -> Ends | None:
-    """(smaller of both smallest, larger of both largest) of two parts of a column; those of the
-    other where a part is None, as it has no numbers; None if both are."""
+    """Join the ranges of two parts of a column: (the smaller of both smallest, the larger of both
+    largest); that of the other part where one is None, as it has no numbers; None if both are."""
     if known is None or more is None:
         return known or more
     smallest = min(known[0], more[0])

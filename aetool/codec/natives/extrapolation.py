@@ -1,5 +1,5 @@
-"""Smooth fields of floats: every value is told by polynomials through its neighbours, and what is
-stored is how many floats it lies above that.
+"""Smooth fields of floats: each value is predicted by polynomials through its neighbours; stored is how
+many floats it lies above its prediction.
 
 The rows of a block are an array of one to four axes. Along each of them a value may be extrapolated
 from the one, two or three values before it, by the polynomial through these (order 1, 2, 3; order 0
@@ -97,10 +97,12 @@ def _check_arithmetic() -> None:
 
 def residuals(values: Array, orders: Sequence[int]) -> Array:
     """How far each value lies above its prediction, in places of the order of floats, modulo 2^32
-    or 2^64: int32 or int64, in the shape of `values`.
+    or 2^64: int32 or int64, in the shape of `values`. Values are predicted by polynomials along
+    each axis, see the module.
 
-    values: 1 to MOST_AXES axes, float32 or float64 in the processor's byte order. orders: one for
-    each axis, 0 to MOST_ORDER, not all 0. ArchiveError if this process cannot add as IEEE 754 does.
+    values: 1 to MOST_AXES axes, float32 or float64 in the processor's byte order. orders: of the
+    polynomials, one for each axis, 0 to MOST_ORDER, not all 0. ArchiveError if this process cannot
+    add as IEEE 754 does.
     """
     _check_arithmetic()
     values = np.ascontiguousarray(values)
@@ -154,7 +156,7 @@ def _loop_of_kernel() -> Callable[[Array, Array, Int, bool], None] | None:
 
 
 def _parameters(bits: Array, orders: Sequence[int]) -> Int:
-    """What the kernel has to know of an array: the bits of a value, the number of axes, the side of
+    """Describe an array for the C kernel: the bits of a value, the number of axes, the side of
     each, and the order of each; (2 + 2 axes,) int64."""
     width = 8 * bits.dtype.itemsize
     numbers = [width, bits.ndim, *bits.shape, *orders]
@@ -166,9 +168,9 @@ def _extrapolated(
     axis: int,
     order: int,
 ) -> Float:
-    """What the values before each tell of it, along one axis, in the shape of `rest`, float64: the
-    next value of the polynomial through the `order` values before, near the beginning of the axis
-    through the fewer that there are; 0 in the very first place."""
+    """Predict each value from those before it along one axis: an array in the shape of `rest`,
+    float64. The prediction is the next value of the polynomial through the `order` values before,
+    near the beginning of the axis through the fewer that there are; 0 in the very first place."""
     along = np.moveaxis(rest, axis, 0)
     side = len(along)
     expected = np.zeros_like(along)
@@ -197,8 +199,8 @@ def _polynomial(befores: Sequence[Float]) -> Float:
 
 
 def _sum(extrapolated: Sequence[Float]) -> Float:
-    """The sum of what all axes tell, at least one array, all of one shape, added from the last to
-    the first: only this order gives the floats that were coded."""
+    """The sum of the predictions along all axes, at least one array, all of one shape, added from
+    the last to the first: only this order gives the floats that were coded."""
     total = extrapolated[-1]
     for along_axis in reversed(extrapolated[:-1]):
         total = along_axis + total
@@ -221,7 +223,7 @@ def _bits_of(predicted: Float, before: Array) -> Array:
 class _Axis:
     """One axis of an array that is restored. order: of its polynomials; stride: how many values lie
     between neighbours along it; place: (n,), the place of each value along it; rest: (n,) float64,
-    what the axes before leave of the values restored so far."""
+    each value restored so far, less the predictions of the axes before this one."""
 
     order: int
     stride: int
@@ -229,9 +231,9 @@ class _Axis:
     rest: Float
 
     def extrapolated(self, front: Int) -> Float:
-        """(k,) float64: what the values before each tell of it along this axis, as `_extrapolated`
-        computes it. front: (k,), the numbers of the values to tell, in the array's flat order; all
-        that lie before them are in `rest` already."""
+        """Predict values from those before them along this axis, as `_extrapolated` does: (k,)
+        float64. front: (k,), the numbers of the values to predict, in the array's flat order; all
+        that lie before them along the axis must be in `rest` already."""
         expected = np.zeros(len(front))
         places = self.place[front]
         for count in range(1, self.order + 1):
@@ -308,8 +310,9 @@ def allows(dtype: DType, orders: Sequence[int]) -> bool:
 
 
 def suits(dtype: DType, shape: Sequence[int]) -> bool:
-    """Whether values of this dtype in an array of this shape may be told by their neighbours along
-    its axes: floats of 32 or 64 bits, in 2 to MOST_AXES axes, LEAST_VALUES of them or more."""
+    """Whether it may pay to predict values of this dtype, in an array of this shape, from their
+    neighbours along its axes: floats of 32 or 64 bits, in 2 to MOST_AXES axes, LEAST_VALUES of them
+    or more."""
     if len(shape) < 2 or prod(shape) < LEAST_VALUES:
         return False
     simplest = [1] * len(shape)
@@ -376,7 +379,8 @@ def _middle(sample: Array) -> Array:
 
 
 def mean_bits(stored: Array) -> float:
-    """How many bits the magnitude of a residual has on average, which is about what it takes where
-    its neighbours tell of which order it is. stored: at least one residual, of any shape."""
+    """The mean number of bits in the magnitude of a residual, by which orders are compared: about
+    what a residual takes where a coder knows its rough size from those beside it. stored: at least
+    one residual, of any shape."""
     _, magnitudes = np.frexp(stored.astype(np.float64))
     return float(magnitudes.mean())

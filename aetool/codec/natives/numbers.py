@@ -105,8 +105,8 @@ def encode_integers(
 
 
 def _multiples(numbers: Integers) -> tuple[Int, int]:
-    """((n,) int64, the numbers divided by their common divisor; that divisor, or 1 where another
-    would save nothing). The 64 bits of uint64 are taken as int64."""
+    """Divide numbers by their common divisor: ((n,) int64, the quotients; the divisor, or 1 where
+    another would save nothing). The 64 bits of uint64 are taken as int64."""
     # without a sign, as with one: the bits of 64 are the same
     stored = numbers.view(np.int64)
     multiple = _common_divisor(stored)
@@ -120,9 +120,9 @@ def _errors_of(
     stored: Int,
     grid: Grid,
 ) -> tuple[float, float]:
-    """(the largest error, the sum of squared errors) of numbers that are rounded to a grid. stored:
-    (n,), the numbers of their multiples, as Grid.quantise gives them. ArchiveError if the first is
-    above grid.allowed."""
+    """Measure the errors of numbers that are rounded to a grid: (the largest, the sum of their
+    squares). stored: (n,), the numbers of their multiples, as Grid.quantise gives them.
+    ArchiveError if the largest is above grid.allowed."""
     restored = grid.restore(stored, numbers.dtype == np.uint64)
     off = distances(numbers, restored)
     largest = off.max(initial=0)
@@ -245,7 +245,7 @@ def encode_floats(
 
 @dataclass(frozen=True, eq=False)
 class _FloatColumn:
-    """Floats that are to be encoded, in one of several ways.
+    """A column of floats that is to be encoded, in one of several ways, each a method.
 
     kind: their type; values: (n,); bits: (n,) int64, the same as whole numbers; gaps, usual_nan,
     plain: (n,) bool, masks of missing ones, of NaNs of the usual bits, and of finite ones other

@@ -5,8 +5,8 @@ others, in their order, the cells of each. (1000, 3) with axis 1 for the columns
 1000; pictures (n, height, width, 3) with axes 1 and 3 are 3 * height columns of n * width. Which
 layout is smallest is measured. The order in memory is told by the header and costs nothing.
 
-Of smooth fields of floats the columns hold what the neighbours of each value do not tell of it, if
-that takes fewer bytes: see `extrapolation`.
+Of smooth fields of floats the columns hold how far each value lies from a prediction by its
+neighbours, if that takes fewer bytes: see `extrapolation`.
 """
 
 from __future__ import annotations
@@ -222,9 +222,9 @@ def laid_out(
     rows fit into a block, and as columns the axes that take fewest bytes on a sample of the values,
     which is encoded in each way worth trying. array: the values, of the tensor's shape. bounded:
     whether columns have error bounds; a table then keeps its columns. extrapolated: whether floats
-    may be stored as residuals, how far they lie from what their neighbours tell; done where these
-    take less than LEAST_GAIN of the bytes, never within bounds or in a table of few columns. An
-    array without values gets the first layout, unmeasured."""
+    may be stored as residuals, how far they lie from a prediction by their neighbours; done where
+    these take less than LEAST_GAIN of the bytes, never within bounds or in a table of few columns.
+    An array without values gets the first layout, unmeasured."""
     lead = lead_of(len(tensor.shape))
     most = values_a_block(tensor)
     # a block has whole rows: those of one axis may be too large for it
@@ -262,8 +262,9 @@ def _smallest(
     effort: planning.Effort,
     spread: bool = False,
 ) -> tuple[Tensor, float]:
-    """(the layout that takes fewest bytes, of several the first; the bytes that a value of the
-    sample takes in it, on average). Arguments as of `_bytes_a_value`."""
+    """Find the layout in which a sample takes fewest bytes: (that layout, of several as small the
+    first; how many bytes a value of the sample takes in it, on average). Arguments as of
+    `_bytes_a_value`."""
     sizes = [_bytes_a_value(layout, sample, effort, spread) for layout in layouts]
     smallest = min(sizes)
     return layouts[sizes.index(smallest)], smallest
@@ -282,10 +283,10 @@ def _may_extrapolate(tensor: Tensor) -> bool:
 
 
 def _extrapolated_sample(tensor: Tensor, array: Array) -> tuple[tuple[int, ...], Array]:
-    """(the orders by which an array's floats are best extrapolated, one for its rows and one for
-    each axis behind; (rows, *row_shape) int32 or int64, what they leave unexplained, the residuals,
-    of the rows in its middle). array: the values, of its shape. ArchiveError as of
-    extrapolation.residuals."""
+    """Choose the orders by which an array's floats are best predicted from their neighbours, on
+    rows from its middle: (the orders, one for the rows and one for each axis behind; (rows,
+    *row_shape) int32 or int64, the residuals that they leave of these rows). array: the values, of
+    its shape. ArchiveError as of extrapolation.residuals."""
     rows = SAMPLED // prod(tensor.row_shape)
     # along the rows, too, there must be something to go by
     rows = min(tensor.rows, max(rows, LEAST_ROWS))
@@ -384,8 +385,9 @@ def rows_of(
     first: int,
     last: int,
 ) -> Array:
-    """(last - first, *row_shape): rows first:last, counted from 0 through all leading axes, of an
-    array of this description, in its own dtype; a view where no axis has to be joined."""
+    """Take rows first:last out of an array of this description: (last - first, *row_shape), in its
+    own dtype; a view where no axis has to be joined. Rows are counted from 0 through all leading
+    axes."""
     if tensor.lead == 1:
         return np.asarray(array[first:last])
     if tensor.lead == 0:
