@@ -135,8 +135,9 @@ class Candidates:
 
     @property
     def unread(self) -> Sequence[str]:
-        """ "name: reason" of each picture of a folder that cannot be read: archives hold its file,
-        and codes, which are of pictures alone, cannot. [] of all else."""
+        """The pictures of a folder that cannot be read, as "name: reason" of each: an archive holds
+        such a file as its bytes, and a model's code, which is of pictures alone, cannot. [] of any
+        other source."""
         if isinstance(self.yardstick, PictureYardstick):
             return self.yardstick.unread
         return []
@@ -215,8 +216,9 @@ class Candidates:
 
     @property
     def stored_exactly(self) -> dict[str, Json]:
-        """How many files of a folder no bound changes, by what they are, as the archives tell that
-        `of_levels` has written; {} if it has written none, or there are no such files."""
+        """How many files of a folder stay exact whatever the bound, by what they are ("files", "of
+        two colours", "with a palette"), as the figures of an archive say that `of_levels` has
+        written; {} if it has written none, or there are no such files."""
         for archive in self._of_levels.values():
             if "stored_exactly" in archive.figures:
                 return dict(archive.figures["stored_exactly"])
@@ -227,7 +229,7 @@ class Candidates:
         return list(self._of_levels)
 
     def archives_of_levels(self) -> list[Candidate]:
-        """All archives that `of_levels` has written, in that order."""
+        """All archives that `of_levels` has written, in the order in which it wrote them."""
         return list(self._of_levels.values())
 
     def bounded_once(self, error: float) -> Candidate | None:
@@ -253,10 +255,10 @@ class Candidates:
         return rivals.priced_every(path.stat().st_size)
 
     def judged(self, error: float) -> Candidate | None:
-        """Estimate the size and error of the archive that `bounded_once` would write, by encoding
-        some pieces of a large source, at this error, a part of a standard deviation; nothing is
-        written. None if the source has nothing to bound. Errors as of `exact_job.job_of`. Only of
-        tables."""
+        """Estimate the archive that `bounded_once` would write of a large table at this error, a
+        part of a standard deviation, by encoding some of its pieces: its size and its error;
+        nothing is written. None if the source has nothing to bound. Errors as of
+        `exact_job.job_of`."""
         assert isinstance(self.yardstick, TableYardstick)
         bounds = self._in_archive(self.yardstick.bounds(error))
         if not bounds:
@@ -367,7 +369,7 @@ class Candidates:
         return self.yardstick.of_squares(squares)
 
     def _scratch(self) -> BinaryIO:
-        """A new file in `folder`, gone when the stack is closed."""
+        """A new temporary file in `folder`, deleted when the exit stack is closed."""
         return self.stack.enter_context(tempfile.TemporaryFile(dir=self.folder))
 
 

@@ -247,8 +247,9 @@ def _best(
 
 
 def within(make: Maker, budget: int) -> Candidate | None:
-    """Search for the archive of least error that takes at most `budget` bytes; where even the one
-    at the error COARSEST takes more, that one; None if there is none at this error.
+    """Search for the archive of least error that takes at most `budget` bytes, by writing several;
+    where even the one at the error COARSEST takes more, that one; None if there is none at this
+    error.
 
     make: writes an archive of at most a given error, a part of a standard deviation. Bytes fall
     with the logarithm of the error, nearly along a line: the next error to try is where a line
@@ -310,6 +311,6 @@ def _suits_better(one: Candidate, other: Candidate, budget: int) -> bool:
 
 
 def _by_error(candidate: Candidate) -> tuple[float, int]:
-    """(error, size): what archives are sorted by, the least error first, of equal ones the fewest
-    bytes."""
+    """The key by which archives are sorted, (error, size): the least error first, of equal ones the
+    fewest bytes."""
     return candidate.error, candidate.size

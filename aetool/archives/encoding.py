@@ -114,7 +114,7 @@ class Lead:
         return self.encode_it()
 
     def begin(self) -> None:
-        """Encode the first item, unless that was done before."""
+        """Encode the first item, unless `blocks` has it already."""
         _ = self.blocks
 
     def hints_for(self, number: int) -> Hints:

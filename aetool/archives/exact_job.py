@@ -150,9 +150,9 @@ class ExactJob:
         return {"fidelity": content.fidelity, **facts, **figures}
 
     def _facts_of_errors(self, errors: Mapping[str, float]) -> dict[str, Json]:
-        """What a bounded archive says of its errors: "errors", {column: {"largest": error}}, and
-        "exact", the columns that have a bound and yet no error, if there are any and no model is
-        shared. errors: the largest by column, in its units."""
+        """The facts that a bounded archive stores about its errors: "errors", {column: {"largest":
+        error}}, and "exact", the columns that have a bound and yet no error, if there are any and
+        no model is shared. errors: the largest by column, in its units."""
         largest = {name: {"largest": error} for name, error in errors.items()}
         facts: dict[str, Json] = {"errors": largest}
         # nothing else keeps their bound, or nothing would be saved: these are not moved
@@ -236,7 +236,7 @@ class ExactJob:
         return encoded
 
     def _count(self, encoded: list[Encoded]) -> None:
-        """Add the squared errors of blocks to `squares`, by column."""
+        """Add the squared errors of an item's blocks to `squares`, by column, in place."""
         for block in encoded:
             for name, square in block.squares.items():
                 self.squares[name] = self.squares.get(name, 0.0) + square
@@ -409,11 +409,11 @@ def _job_of(
     pictures: PictureModel | None = None,
     filtered: bool = False,
 ) -> ExactJob:
-    """What writes the exact or bounded archive of an opened source, by its kind. model, shared: a
-    model and what it knows of the columns of a text; pictures: what it knows of pictures; None
-    without. bounds: the largest error by column; None: as options.max_error says. filtered: as of
-    `job_of`. ParamError where bounds are asked for and the source cannot have any; DataError for a
-    source that no archive holds."""
+    """Prepare the exact or bounded archive of an opened source, by its kind: a job that writes it.
+    model, shared: a model and what it knows of the columns of a text; pictures: what it knows of
+    pictures; None without. bounds: the largest error by column; None: as options.max_error says.
+    filtered: as of `job_of`. ParamError where bounds are asked for and the source cannot have any;
+    DataError for a source that no archive holds."""
     source = opening.of_source(source)
     by_model = model if pictures is not None else None
     bounded = bool(options.max_error or bounds)
@@ -493,7 +493,7 @@ def _seen_by_others(source: Opened, path: Path) -> FileAt | None:
 
 
 def _format(source: Opened) -> dict[str, Json]:
-    """What an archive's header says of a source's format: source.format, and as "name" the name of
+    """Describe a source's format for an archive's header: source.format, and as "name" the name of
     its file without folders and .gz, .zst or .xz."""
     return {**source.format, "name": inner_name(source.name)}
 
@@ -505,7 +505,7 @@ def _text_job(
     shared: Shared | None,
     bounds: ByColumn | None,
 ) -> ExactJob:
-    """What writes the archive of a text: by the model, if shared says what it knows of its columns,
+    """Prepare the archive of a text: by the model, if shared says what it knows of its columns,
     else by itself; as plain bytes where the text turns out to be no table, but NoTableError if
     bounds are asked for. bounds: the largest error by column; None: as options.max_error says.
     ParamError for a bound of a column that has no numbers."""
@@ -525,7 +525,7 @@ def _text(
     options: CompressOptions,
     bounds: ByColumn | None,
 ) -> ExactJob:
-    """What writes the archive of a text by itself, exactly or within bounds, without a model's
+    """Prepare the archive of a text by itself, exactly or within bounds, without a model's
     knowledge of it. bounds: the largest error by column label, in its units; None: as
     options.max_error says. NoTableError where its first records are no table; ParamError for a
     bound of a column that is not there or has no numbers."""
@@ -569,9 +569,10 @@ def _text_by_model(
     shared: Shared,
     options: CompressOptions,
 ) -> ExactJob:
-    """The job of an archive of a text table, exact or within --max-error, coded with what a model
-    knows of its columns (shared); what the model says already is left out of the archive's header.
-    ParamError as of source_texts.bounds_of, NoTableError where the first records are no table."""
+    """Prepare the archive of a text table, exact or within --max-error, that is coded with what a
+    model knows of its columns (shared); what the model says already is left out of the archive's
+    header. ParamError as of source_texts.bounds_of, NoTableError where the first records are no
+    table."""
     head, names = source_texts.header_of(source)
     bounded = bool(options.max_error)
     labels = labels_of(names)
@@ -634,8 +635,8 @@ def _table(
     options: CompressOptions,
     bounds: ByColumn | None,
 ) -> ExactJob:
-    """What writes the archive of a typed table: column by column in its own types, or the file's
-    bytes if a type cannot be stored. bounds: the largest error by column label; None: as
+    """Prepare the archive of a typed table: column by column in its own types, or the file's bytes
+    if a type cannot be stored. bounds: the largest error by column label; None: as
     options.max_error says. ParamError for a bound of a column that is not there or has no numbers,
     or of a table that is stored as bytes; errors as of `ArrowTable.batches` where it is read for
     the bounds."""
@@ -750,7 +751,7 @@ def _arrays(
     learned: PictureModel | None = None,
     filtered: bool = False,
 ) -> ExactJob:
-    """What writes the archive of a file of arrays: as pictures if it holds one array of these and
+    """Prepare the archive of a file of arrays: as pictures if it holds one array of these and
     `bounds` is None, else each array in its own type, or the file's bytes if a type cannot be
     stored. bounds: the largest error by label of a column; None: as options.max_error says. model,
     learned: of other pictures, and what it has learned; None without; filtered: of pictures, as of

@@ -68,10 +68,10 @@ def smaller_exactly(
 
 
 def _of_bounded(figures: dict[str, Json]) -> dict[str, Json]:
-    """What is told of a bounded archive where an exact one takes its place, as figures of that:
-    errors, {}; bounded_bytes, its bytes, if it has changed a number; if not, bounded_bytes and
-    stored_exactly, where `figures` have them. figures: of the bounded one, or of an exact one that
-    has taken its place before."""
+    """Figures about a bounded archive that are added to those of the exact one that takes its
+    place: errors, {}; bounded_bytes, its bytes, if it has changed a number; if not, bounded_bytes
+    and stored_exactly, where `figures` have them. figures: of the bounded one, or of an exact one
+    that has taken its place before."""
     if any(error["largest"] for error in figures.get("errors", {}).values()):
         return {"errors": {}, "bounded_bytes": figures["archive_bytes"]}
     facts: dict[str, Json] = {"errors": {}}

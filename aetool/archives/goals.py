@@ -26,7 +26,7 @@ class Asked(Protocol):
 
     @property
     def budget(self) -> int | None:
-        """The bytes that the archive may take; None for any."""
+        """The bytes that the archive may take at most; None for any."""
 
     @property
     def bytes_per_picture(self) -> float | None:
@@ -35,10 +35,10 @@ class Asked(Protocol):
 
 @dataclass(frozen=True)
 class Goal:
-    """What an archive must meet: error, the most that it may have in standard deviations of the
-    columns, or budget, the most bytes; the other one is None. told: the option that asked for it,
-    as messages name it. pictures: how many the bytes are for, where those of each were asked for;
-    else 0."""
+    """The limit that an archive must keep: error, the most that it may have in standard deviations
+    of the columns, or budget, the most bytes; the other one is None. told: the option that asked
+    for it, as messages name it. pictures: how many the bytes are for, where those of each were
+    asked for; else 0."""
 
     told: str
     error: float | None = None

@@ -27,8 +27,8 @@ def smallest_within(candidates: Candidates, error: float) -> Candidate | None:
         return None
 
     def excess(bound: int) -> float:
-        """By how much the archive within `bound` levels is above the error allowed; 0 or less if it
-        keeps it."""
+        """How far the error of the archive within `bound` levels is above the error allowed; 0 or
+        less if it is within."""
         archive = candidates.of_levels(bound)
         return archive.error - error
 
@@ -120,7 +120,7 @@ class _Bracket:
 
     @property
     def is_closed(self) -> bool:
-        """Whether no bound is left between the two."""
+        """Whether the search has ended: no bound is left between `inside` and `outside`."""
         return self.inside + 1 >= self.outside
 
     def next_bound(self, halves: bool) -> int:

@@ -205,9 +205,9 @@ class LossyJob:
             self.rows = archive.rows
 
     def numbers(self, rows: int | None) -> Array:
-        """(n, columns) float64: the source's records as the model reads them, only of a table; NaN
-        where missing. rows: draw so many at random, in the source's order; None: all. DataError if
-        some are to be drawn and there are none."""
+        """Read the source's records as numbers, (n, columns) float64, as the model reads them, NaN
+        where missing; only of a table. rows: draw so many at random, in the source's order; None:
+        all. DataError if some are to be drawn and there are none."""
         assert self.model.schema is not None and not isinstance(self.source, FramedSource)
         if rows is not None:
             table, _ = self.source.sample(rows, 0)
@@ -386,8 +386,8 @@ class LossyJob:
         return FAITHFUL**2 * values
 
     def _size_apart(self, sample: Records) -> int:
-        """About how many bytes the sample's categories take that are stored exactly, beside the
-        code, by `not_carried`. sample: (n, columns)."""
+        """Estimate how many bytes the sample's categories take that are stored exactly, beside the
+        code, as `not_carried` says. sample: (n, columns)."""
         total = 0
         for place, column in enumerate(self.modelled):
             # irregular numbers are stored exactly in any case, and make no difference

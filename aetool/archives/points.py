@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Point:
-    """One way to store a source, at one error.
+    """One archive or file that a source was stored as, with its bytes and its error: a point of a
+    chart.
 
     way, setting: such as "bounded" and "--rmse 2%". size: bytes of the file; model_bytes: of the
     model that decoding needs beside it, 0 without. error: root mean squared, as a part of a
@@ -83,8 +84,8 @@ class Tradeoff:
 
     @property
     def smaller_elsewhere(self) -> Point | None:
-        """The file of another program that meets the goal best, if it does so better than the pick:
-        in fewer bytes, or at less error within the budget. None if none does, or nothing is
+        """The file of another program that is better than the pick by the goal: in fewer bytes, or
+        at less error within the budget; of several the best. None if none is, or nothing is
         picked."""
         others = [point for point in self.points if not point.is_own]
         other = _best(others, self.goal, self.embed)
@@ -177,16 +178,18 @@ def picked(points: Iterable[Point], goal: Goal | None, embed: bool) -> Point | N
 
 
 def _best(points: Sequence[Point], goal: Goal | None, embed: bool) -> Point | None:
-    """Of points of any program the one that meets the goal best: for an error the smallest within
+    """Choose the point that meets the goal best, of any program: for an error the smallest within
     it, for a budget the one of least error within it; None if none meets it. goal None: the
     smallest lossless one. embed: whether bytes of models count."""
 
     def by_error(point: Point) -> tuple[float, int]:
-        """(error, bytes), to sort by: the least error first, of equal ones the fewest bytes."""
+        """The key to sort by, (error, bytes): the least error first, of equal ones the fewest
+        bytes."""
         return point.error, point.counted(embed)
 
     def by_bytes(point: Point) -> tuple[int, float]:
-        """(bytes, error), to sort by: the fewest bytes first, of as many the least error."""
+        """The key to sort by, (bytes, error): the fewest bytes first, of as many the least
+        error."""
         return point.counted(embed), point.error
 
     budget = None

@@ -351,10 +351,11 @@ def _best_beside(
 
 
 def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
-    """By column of numbers that the code restores with an error, the largest error, in its unit,
-    that gives a mean squared error no larger; columns that have no such bound, or are not in the
-    archive, are left out. job: wrote the code. rows: choose on so many, drawn at random; None: on
-    all."""
+    """Choose the error bounds at which a bounded archive is to be tried against a code: for each
+    column of numbers that the code restores with an error, by its name, the largest error, in its
+    unit, that gives a mean squared error no larger. Columns that have no such bound, or are not in
+    the archive, are left out. job: wrote the code. rows: choose on so many, drawn at random; None:
+    on all."""
     assert job.model.schema is not None
     x = job.numbers(rows)
     names = names_in_archive(job.source)

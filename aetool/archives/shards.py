@@ -31,8 +31,8 @@ Figures = dict[str, Json]
 
 @dataclass(frozen=True)
 class Shard:
-    """One of `of` parts of a table, of equally many items each, but for one more or less; number:
-    which, from 1."""
+    """One part of a table that is archived by itself: number `number`, from 1, of `of` parts, which
+    have equally many items each, but for one more or less."""
 
     number: int
     of: int

@@ -75,9 +75,10 @@ def rounded(data: bytes) -> bytes:
 
 
 def _as_whole_numbers(values: Values) -> tuple[Whole, Values]:
-    """(whole numbers, scales) whose product is near the values: of a matrix (two axes or more)
-    int8, with a scale for each place on the first axis or on the second, whichever errs less; of a
-    vector int16, with one scale. Scales have as many axes as the values."""
+    """Round the values of a tensor to (whole numbers, scales), whose product is near the values: of
+    a matrix (two axes or more) int8, with a scale for each place on the first axis or on the
+    second, whichever errs less; of a vector int16, with one scale. Scales have as many axes as the
+    values."""
     if values.ndim < 2:
         whole, scales = _rounded_along(values, (0,), LARGEST_SHORT)
         return whole.astype(np.int16), scales
@@ -94,9 +95,9 @@ def _as_whole_numbers(values: Values) -> tuple[Whole, Values]:
 
 
 def _rounded_along(values: Values, axes: tuple[int, ...], largest: int) -> tuple[Values, Values]:
-    """(whole numbers from -largest to largest, still as floats, scales) of values, scales with
-    sides of 1 along `axes`; there is one scale for all values that differ only in their place along
-    `axes`."""
+    """Round values to whole numbers with one scale for all that differ only in their place along
+    `axes`: (whole numbers from -largest to largest, still as floats; scales, with sides of 1 along
+    `axes`). The product of both is near the values."""
     peak = np.abs(values).max(axis=axes, keepdims=True)
     # where all are 0 any scale will do but 0
     scales = np.where(peak > 0, peak, 1).astype(np.float32) / np.float32(largest)

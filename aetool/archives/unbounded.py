@@ -48,13 +48,13 @@ class Beginning:
     header: Sequence[str]
 
     def header_names(self) -> dict[str, str]:
-        """What the file calls each column, by its name in the schema ("" for what is a column of
-        the archive alone)."""
+        """By each column's name in the schema the name that the file has for it; by "" that of a
+        column of the archive alone."""
         return dict(zip(self.names, self.header, strict=True))
 
     def labels(self) -> dict[str, str]:
-        """The label by which an archive tells each column apart, by its name in the schema ("" for
-        what is a column of the archive alone)."""
+        """By each column's name in the schema the label by which an archive tells it apart; by ""
+        that of a column of the archive alone."""
         labels = labels_of(self.header)
         return dict(zip(self.names, labels, strict=True))
 
@@ -71,10 +71,10 @@ def places_of_names(source: CsvSource | ArrowTable) -> frozenset[int]:
 
 
 def labels_of_arrays(source: ArrayFile) -> dict[int, str]:
-    """The arrays of a file that a bound of all numbers leaves exact, because they label the records
-    of another one: of whole numbers, one for each of its rows. Their names by their positions among
-    what `arrays.column_labels` lists, from 0; {} if there are none. UnsuitedError for an array of a
-    type that cannot be stored."""
+    """Find the arrays of a file that a bound on all numbers leaves exact, because they label the
+    records of another array: those of whole numbers, one for each of its rows. Returns their names
+    by their positions among what `arrays.column_labels` lists, from 0; {} if there are none.
+    UnsuitedError for an array of a type that cannot be stored."""
     tables = [member for member in source.members if len(member.shape) > 1]
     rows_of_tables = {member.shape[0] for member in tables}
     found: dict[int, str] = {}
@@ -150,9 +150,9 @@ def changed_and_exact(
     names: Sequence[str],
     errors: Mapping[str, Json],
 ) -> tuple[list[str], list[str]]:
-    """(the columns in which a number has changed, the others, which are exact), each in the order
-    of names. errors: the archive's, by column {"largest": error}; a column that is not in it is
-    exact."""
+    """Sort columns by whether a number of theirs has changed: (the columns in which one has, the
+    others, which are exact), each in the order of names. errors: the archive's, by column
+    {"largest": error}; a column that is not in it is exact."""
     changed: list[str] = []
     exact: list[str] = []
     for name in names:

@@ -127,14 +127,15 @@ class TableYardstick:
         return bounds
 
     def psnr(self, error: float) -> float | None:
-        """None, whatever the error: a table has no peak signal-to-noise ratio."""
+        """The peak signal-to-noise ratio at an error: None, as a table has none. error: not
+        used."""
         return None
 
     def _mean_root(self, of_numbers: Mapping[str, float], of_others: Sequence[float]) -> float:
-        """The root of the mean loss over all columns that lost something; a column of numbers that
-        lost nothing counts as 0, if some bound would change it at a loss of at most the mean of the
-        other columns of numbers. Never less than over columns of numbers alone. 0 if nothing was
-        lost.
+        """The error of an archive, from what its columns lost: the root of the mean loss over the
+        columns that lost something. A column of numbers that lost nothing counts, too, as 0, if a
+        bound would change it at a loss of at most the mean of the other columns of numbers. Never
+        less than the same over columns of numbers alone; 0 if nothing was lost.
 
         of_numbers: by column what its numbers lost, in variances; of_others: what each other column
         lost, the part of its cells that is wrong over the part that is wrong by chance.
@@ -210,8 +211,8 @@ class PictureYardstick:
         return float(figures["rmse"]) / self.deviation
 
     def of_square(self, square: float) -> float:
-        """The error of an archive of pictures, from the sum of squared errors of all values, in
-        squared levels."""
+        """The error of an archive of pictures, in standard deviations, from the sum of squared
+        errors of all values, in squared levels."""
         mean_square = square / max(1, self.count)
         noise = mean_square**0.5
         return float(noise / self.deviation)

@@ -82,8 +82,8 @@ class Category(Modelled):
 
     @property
     def features(self) -> Features:
-        """One one-hot block: a feature for each level, one for any other word, and one for gaps if
-        training saw any."""
+        """The features of the column, one one-hot block: a feature for each level, one for any
+        other word, and one for gaps if training saw any."""
         levels = len(self.levels)
         # one more for any other word, and one for what is missing
         width = levels + 1 + self.gaps
@@ -91,7 +91,7 @@ class Category(Modelled):
 
     @property
     def listed(self) -> tuple[str, ...]:
-        """The levels, the most frequent first."""
+        """The words of the column's one-hot block: its levels, the most frequent first."""
         return self.levels
 
     def bins_of(self, values: Float) -> Int:
@@ -101,7 +101,7 @@ class Category(Modelled):
 
     @property
     def bin_counts(self) -> Float:
-        """(levels + 1,): how many training cells held each level, and last any other word."""
+        """How many training cells held each level, and last any other word: (levels + 1,)."""
         return np.array([*self.counts, self.others], dtype=np.float64)
 
     def bin_name(self, place: int) -> str:
@@ -111,8 +111,8 @@ class Category(Modelled):
         return "other"
 
     def outside(self, values: Float) -> Mask:
-        """(n,): True for a word that training did not see; False for all where training saw more
-        words than are listed, as then an unlisted word may have been seen. values: (n,), indices of
+        """Which words training did not see, (n,) bool; False for all where training saw more words
+        than are listed, as then an unlisted word may have been seen. values: (n,), indices of
         levels."""
         is_unlisted = values == len(self.levels)
         all_are_listed = self.others == 0
@@ -138,7 +138,7 @@ class Category(Modelled):
 
     @property
     def usual(self) -> float:
-        """0: the index of the most frequent word."""
+        """The value to put where none is known: 0, the index of the most frequent word."""
         return 0.0
 
     @property
@@ -207,13 +207,14 @@ class Category(Modelled):
         return [levels[place] for place in places.tolist()]
 
     def random(self, count: int, rng: np.random.Generator) -> Float:
-        """(count,): indices drawn evenly from those of the levels and of any other word."""
+        """Draw random words: (count,), indices, each as likely, of the levels and of any other
+        word."""
         # the place behind the levels is that of any other word
         places = rng.integers(0, len(self.levels) + 1, count)
         return places.astype(np.float64)
 
     def usually(self, count: int, rng: np.random.Generator) -> Float:
-        """(count,): indices of listed words, each drawn as often as training saw it; NaN without
+        """Draw words as often as training saw them: (count,), indices of listed words; NaN without
         levels."""
         if not self.levels:
             return np.full(count, np.nan)
@@ -223,7 +224,8 @@ class Category(Modelled):
         return places.astype(np.float64)
 
     def tried(self, most: int) -> Float:
-        """The indices of the most frequent words, at most `most`."""
+        """Words to try in a record in place of its own: the indices of the most frequent ones, at
+        most `most`."""
         # the most frequent come first
         count = min(most, len(self.levels))
         return np.arange(count, dtype=np.float64)
@@ -240,8 +242,8 @@ class Category(Modelled):
         return words
 
     def facts(self) -> dict[str, Json]:
-        """Those of every modelled column, and "levels": how many there are, all words that are not
-        listed being one."""
+        """Facts about the column by name, as `aetool info` prints them: those of every modelled
+        column, and "levels": how many there are, all words that are not listed being one."""
         facts = super().facts()
         # all other words are one level
         facts["levels"] = len(self.levels) + (self.more > 0)
@@ -255,7 +257,8 @@ class Category(Modelled):
         return len(self.levels) == 1 and not self.more and not self.missing
 
     def understood(self) -> str:
-        """How many levels there are, and the first few of them; or "empty", or "true or false"."""
+        """Words that say how the column was read: how many levels there are, and the first few of
+        them; or "empty", or "true or false"."""
         if not self.levels:
             return "empty"
         if self.truth:
@@ -287,7 +290,7 @@ class Category(Modelled):
 
 
 def _meaning(word: str, truth: bool) -> str:
-    """One spelling for all words of the same meaning: where `truth`, "true" or "false" for words
+    """Give all words of the same meaning one spelling: where `truth`, "true" or "false" for words
     that say so, else numbers of at most 15 digits in their shortest form; other words as they are,
     trimmed. Blanks around the word do not count."""
     word = word.strip()
@@ -303,9 +306,9 @@ def _meaning(word: str, truth: bool) -> str:
 
 
 def _by_meaning(texts: list[str], counts: Int, truth: bool) -> tuple[list[str], list[int]]:
-    """(for each meaning the first text that has it, how often the meaning is there), both with the
-    most frequent meaning first, of equally frequent ones that of the first text. counts: (n,), how
-    often each text is there. truth: as of `_meaning`."""
+    """Join texts that mean the same: (for each meaning the first text that has it, how often the
+    meaning is there), both with the most frequent meaning first, of equally frequent ones that of
+    the first text. counts: (n,), how often each text is there. truth: as of `_meaning`."""
     total: dict[str, int] = {}
     spelling: dict[str, str] = {}
     for text, count in zip(texts, counts.tolist(), strict=True):

@@ -143,7 +143,7 @@ class Features:
 
 @dataclass(frozen=True)
 class Modelled(Column):
-    """A column that models see.
+    """A column that models see, either to predict its values or as context.
 
     missing, odd: how many cells were gaps in training, and how many held something that is not of
     this kind; token: how the first gap was written; gap_words: further words that mean a gap, by
@@ -167,7 +167,7 @@ class Modelled(Column):
 
     @property
     def is_constant(self) -> bool:
-        """Whether all cells that training saw are the same."""
+        """Whether all cells that training saw are the same, so that there is nothing to learn."""
         return False
 
     @property
@@ -198,8 +198,8 @@ class Modelled(Column):
 
     @property
     def bin_counts(self) -> Float:
-        """(k,): how many training values fell in each bin, in ascending order where the column is
-        measured; empty, (0,), if that was not counted."""
+        """How many training values fell in each bin of `bins_of`: (k,), in ascending order where
+        the column is measured; empty, (0,), if that was not counted."""
         return np.zeros(0)
 
     def bin_name(self, place: int) -> str:
@@ -208,8 +208,8 @@ class Modelled(Column):
         return ""
 
     def outside(self, values: Float) -> Mask:
-        """(n,): True where a value lies beyond the training range, or is a word that training did
-        not see. values: in user units, without NaN and ODD."""
+        """Which values lie beyond the training range, or are words that training did not see: (n,)
+        bool. values: in user units, without NaN and ODD."""
         return np.zeros(len(values), dtype=np.bool_)
 
     def place(self, value: float) -> float | None:
@@ -261,8 +261,8 @@ class Modelled(Column):
 
     @property
     def span(self) -> tuple[float, float]:
-        """(the lowest, the highest) finite value that training saw, in user units; zeros where
-        there is none, and for words."""
+        """The range of finite values that training saw: (the lowest, the highest), in user units;
+        zeros where there is none, and for words."""
         return 0.0, 0.0
 
     @abstractmethod
@@ -349,8 +349,8 @@ class Modelled(Column):
 
     @abstractmethod
     def random(self, count: int, rng: np.random.Generator) -> Float:
-        """(count,): random values, in user units, within the range or the words of the column, to
-        test graphs with; of words also those that are not listed."""
+        """Draw random values, (count,), in user units, within the range or the words of the column,
+        to test graphs with; of words also those that are not listed."""
 
     def tried(self, most: int) -> Float:
         """Values in user units, (n,), at most `most`, to try in this column of a record in place of
@@ -395,14 +395,15 @@ class Modelled(Column):
         return np.asarray(~same, dtype=np.float64)
 
     def facts(self) -> dict[str, Json]:
-        """Those of every column, and "gaps", "missing", and where there are any "odd" and
-        "condition"."""
+        """Facts about the column by name, as `aetool info` prints them: those of every column, and
+        "gaps", "missing", and where there are any "odd" and "condition"."""
         facts: dict[str, Json] = {"missing": self.missing} | ({"odd": self.odd} if self.odd else {})
         facts |= {"condition": True} if self.condition else {}
         return {**super().facts(), "gaps": self.gaps, **facts}
 
     def written(self) -> dict[str, Json]:
-        """As `Column.written`, with the text of the first gap."""
+        """How text files write the column's values, as of `Column.written`, with the text of the
+        first gap as "token"."""
         return {**super().written(), "token": self.token}
 
     def check(self) -> None:

@@ -136,24 +136,24 @@ class Date(Modelled):
 
     @property
     def features(self) -> Features:
-        """A flag of gaps, if training saw any, and the cycles: models do not see the moment
-        itself."""
+        """The features of the column: a flag of gaps, if training saw any, and the cycles; models
+        do not see the moment itself."""
         return Features(flagged=self.gaps, cycles=self.cycles)
 
     @property
     def far_out(self) -> Reach | None:
-        """`reach`: the range outside of which moments are surprising; None where too few were
+        """The range outside of which moments are surprising, `reach`; None where too few were
         seen."""
         return self.reach
 
     @property
     def span(self) -> tuple[float, float]:
-        """(the first moment, the last) that training saw, in epoch seconds."""
+        """The range of moments that training saw: (the first, the last), in epoch seconds."""
         return self.low, self.high
 
     def outside(self, values: Float) -> Mask:
-        """(n,): True before the first moment seen in training, or after the last. values: (n,),
-        epoch seconds; False for ODD and NaN."""
+        """Which moments lie before the first or after the last that training saw, (n,) bool.
+        values: (n,), epoch seconds; False for ODD and NaN."""
         return np.asarray(((values < self.low) | (values > self.high)) & (values != ODD))
 
     def place(self, value: float) -> float | None:
@@ -166,12 +166,13 @@ class Date(Modelled):
 
     @property
     def usual(self) -> float:
-        """0.0: the first moment of 1970, in epoch seconds."""
+        """The value to put where none is known: 0.0, the first moment of 1970, in epoch seconds."""
         return 0.0
 
     @property
     def blank(self) -> float:
-        """0.0: the first moment of 1970, which is the same for every record."""
+        """The value to put so that it says nothing to a model: 0.0, the first moment of 1970, which
+        is the same for every record."""
         return 0.0
 
     def parse(self, values: Values) -> Float:
@@ -246,17 +247,16 @@ class Date(Modelled):
         return [self.notation.show(value) for value in values.tolist()]
 
     def usually(self, count: int, rng: np.random.Generator) -> Float:
-        """(count,): moments drawn evenly from the range that was seen in training, in epoch
-        seconds."""
+        """Draw moments evenly from the range that training saw: (count,), in epoch seconds."""
         return rng.uniform(self.low, self.high, count)
 
     def random(self, count: int, rng: np.random.Generator) -> Float:
-        """(count,): moments drawn evenly from the range that training saw, in epoch seconds; from 0
+        """Draw moments evenly from the range that training saw: (count,), in epoch seconds; from 0
         to 1 where it saw none."""
         return rng.uniform(self.low, self.high or 1.0, count)
 
     def distance(self, values: Float, others: Float) -> Float:
-        """(n,): 0 for any two dates, as their difference is no size."""
+        """The squared difference of dates: 0 for any two, (n,), as it is no size."""
         return np.zeros(len(values))
 
     @property
@@ -265,7 +265,8 @@ class Date(Modelled):
         return self.low == self.high and not self.missing
 
     def understood(self) -> str:
-        """The first and the last moment that training saw."""
+        """Words that say how the column was read: "dates", and the first and the last moment that
+        training saw."""
         return f"dates, {self.notation.show(self.low)} to {self.notation.show(self.high)}"
 
     def remark(self) -> str:
@@ -281,15 +282,16 @@ class Date(Modelled):
         )
 
     def to_json(self) -> dict[str, Json]:
-        """As `Column.to_json`; the notation of text in a JSON-able form, and none for a source that
-        had moments."""
+        """The column as JSON, as of `Column.to_json`; the notation of text in a JSON-able form, and
+        none for a source that had moments."""
         if self.notation == TYPED:
             return super().to_json()
         return {**super().to_json(), "notation": self.notation.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:
-        """As `Column.from_json`, with notation and reach in the form that to_json wrote."""
+        """The column that to_json wrote, as of `Column.from_json`, with notation and reach made of
+        their JSON."""
         stored = data.get("notation")
         far = data.get("reach")
         notation = TYPED if stored is None else DateNotation.from_json(stored)

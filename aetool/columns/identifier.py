@@ -56,7 +56,7 @@ class Identifier(Column):
         self._refuse_unless(isinstance(self.numbers_rows, bool))
 
     def understood(self) -> str:
-        """Says that it is an identifier."""
+        """Words that say how the column was read: "an identifier"."""
         return "an identifier"
 
 

@@ -109,7 +109,8 @@ class Layout:
 
     @property
     def sections(self) -> list[tuple[int, Section]]:
-        """(index of its first feature, section) of each section that has any features, in order."""
+        """The sections that have any features, in order, each as (index of its first feature,
+        section)."""
         placed: list[tuple[int, Section]] = []
         first = 0
         # this order is stored nowhere: bundles of earlier versions rely on it

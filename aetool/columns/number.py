@@ -169,17 +169,18 @@ class Number(Modelled):
 
     @cached_property
     def features(self) -> Features:
-        """One standardised number, and a flag of gaps if training saw any."""
+        """The features of the column: one standardised number, and a flag of gaps if training saw
+        any."""
         return Features(scale=self.scale, flagged=self.gaps)
 
     @property
     def places(self) -> int | None:
-        """The number of decimals; None for true floats."""
+        """The number of decimals that values are written with; None for true floats."""
         return self.decimals
 
     @property
     def span(self) -> tuple[float, float]:
-        """(lowest, highest) finite number that training saw, in user units."""
+        """The range of finite numbers that training saw: (lowest, highest), in user units."""
         return self.low, self.high
 
     @property
@@ -202,7 +203,7 @@ class Number(Modelled):
 
     @property
     def bin_counts(self) -> Float:
-        """(bins,): how many of the finite training numbers fell in each bin of `bins_of`; (0,)
+        """How many of the finite training numbers fell in each bin of `bins_of`: (bins,); (0,)
         where there was none, and in models of earlier versions."""
         if not self.counts:
             return np.zeros(0)
@@ -235,8 +236,8 @@ class Number(Modelled):
         return f"between {lower} and {upper}"
 
     def outside(self, values: Float) -> Mask:
-        """(n,): True for a value below `low` or above `high`, infinities among them; False for NaN
-        and ODD. values: (n,) in user units."""
+        """Which values lie below `low` or above `high`, (n,) bool, infinities among them; False for
+        NaN and ODD. values: (n,) in user units."""
         is_below = values < self.low
         is_above = values > self.high
         # the mark of a cell that is no number is a number, too
@@ -260,8 +261,8 @@ class Number(Modelled):
 
     @property
     def middle(self) -> tuple[float, float] | None:
-        """(lower, upper) quartile of the training's numbers, as positions by `place`; None where it
-        saw no finite number, or one alone."""
+        """The positions, by `place`, of the lower and the upper quartile of the training's numbers;
+        None where it saw no finite number, or one alone."""
         if not self.quantiles:
             return None
         lower_quartile = self.quantiles[TOLD.index(0.25)]
@@ -274,12 +275,14 @@ class Number(Modelled):
 
     @property
     def usual(self) -> float:
-        """The median of the training's numbers, in user units; 0 where it saw no finite one."""
+        """The value to put where none is known: the median of the training's numbers, in user
+        units; 0 where it saw no finite one."""
         return self.scale.center
 
     @property
     def blank(self) -> float:
-        """The number, in user units, whose standardised value is 0."""
+        """The value to put so that it says nothing to a model: the number, in user units, whose
+        standardised value is 0."""
         units = self.scale.mean
         if self.scale.curved:
             units = math.sinh(units)
@@ -371,8 +374,9 @@ class Number(Modelled):
         return self.show(possible)
 
     def contrast(self, written: str, value: float, expected: float) -> str:
-        """As `Modelled.contrast`: of an expected number that rounding makes equal to the one found
-        with up to MORE_PLACES (3) decimals more, by which they differ."""
+        """The expected number of a column that is a reason, written so that it differs from the
+        number found, `written`: where rounding makes both equal, with up to MORE_PLACES (3)
+        decimals more; else as of `Modelled.contrast`."""
         wanted = super().contrast(written, value, expected)
         if wanted != AS_EXPECTED or not math.isfinite(value) or not self.quantiles:
             return wanted
@@ -413,7 +417,8 @@ class Number(Modelled):
         return np.asarray(few[nearest])
 
     def restored(self, values: Float) -> Restored:
-        """The numbers as they are, (n,) float64, NaN for a gap."""
+        """Values as the source's type has them: the numbers as they are, (n,) float64, NaN for a
+        gap."""
         return values
 
     def rounded(self, values: Float) -> Float:
@@ -435,7 +440,7 @@ class Number(Modelled):
         return np.clip(self.rounded(values), low, high)
 
     def random(self, count: int, rng: np.random.Generator) -> Float:
-        """(count,): numbers drawn evenly from the range that training saw, in user units; from 0 to
+        """Draw numbers evenly from the range that training saw: (count,), in user units; from 0 to
         1 where it saw none, or 0 alone."""
         # of half the width: that of all floats would be infinite
         middle = 0.5 * self.low + 0.5 * self.high
@@ -447,7 +452,7 @@ class Number(Modelled):
         return middle + half * share
 
     def usually(self, count: int, rng: np.random.Generator) -> Float:
-        """(count,): numbers in user units drawn by the quantiles that training saw; where it saw
+        """Draw numbers by the quantiles that training saw: (count,), in user units; where it saw
         few different numbers, the nearest of these. NaN where it saw no finite number."""
         if not self.quantiles:
             return np.full(count, np.nan)
@@ -459,8 +464,9 @@ class Number(Modelled):
         return self.rounded(values)
 
     def tried(self, most: int) -> Float:
-        """At most `most` different numbers, rising, in user units: evenly spread over 2.5 standard
-        deviations about the mean, moved into the range that training saw."""
+        """Numbers to try in a record in place of its own, at most `most` different ones, rising, in
+        user units: evenly spread over 2.5 standard deviations about the mean, moved into the range
+        that training saw."""
         standardised = np.linspace(-REACH, REACH, most)
         values = self.scale.restored(standardised)
         inside = np.clip(values, self.low, self.high)
@@ -485,8 +491,8 @@ class Number(Modelled):
         return np.asarray(difference**2)
 
     def facts(self) -> dict[str, Json]:
-        """Those of every modelled column, and "low", "high", "resolution", and "unit" if the
-        numbers are written with one."""
+        """Facts about the column by name, as `aetool info` prints them: those of every modelled
+        column, and "low", "high", "resolution", and "unit" if the numbers are written with one."""
         facts = {
             **super().facts(),
             "low": self.low,
@@ -503,7 +509,8 @@ class Number(Modelled):
         return self.low == self.high and not self.missing
 
     def understood(self) -> str:
-        """The range of the numbers, and what is unusual in how they are written."""
+        """Words that say how the column was read: the range of the numbers, and what is unusual in
+        how they are written."""
         if not self.quantiles:
             return "numbers, none of them finite"
         sentence = f"numbers, {self.show(self.low)} to {self.show(self.high)}"
@@ -516,9 +523,9 @@ class Number(Modelled):
         return sentence
 
     def written(self) -> dict[str, Json]:
-        """As `Modelled.written`, with "decimals", and "show", what writes a number, if the notation
-        is not the plain one; true floats get the decimals that their resolution needs, at most
-        12."""
+        """How text files write the column's numbers, as of `Modelled.written`: with "decimals", and
+        "show", what writes a number, if the notation is not the plain one; true floats get the
+        decimals that their resolution needs, at most 12."""
         places = self.decimals
         if places is None:
             places = min(MOST_PLACES, self._places_of_resolution)
@@ -530,7 +537,8 @@ class Number(Modelled):
         return written
 
     def to_json(self) -> dict[str, Json]:
-        """As `Column.to_json`, with the notation in a JSON-able form, left out if it is plain."""
+        """The column as JSON, as of `Column.to_json`, with the notation in a JSON-able form, left
+        out if it is plain."""
         data = super().to_json()
         notation = self.notation.to_json()
         if notation:
@@ -540,7 +548,8 @@ class Number(Modelled):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:
-        """As `Column.from_json`, with scale and notation in the form that to_json wrote."""
+        """The column that to_json wrote, as of `Column.from_json`, with scale and notation made of
+        their JSON."""
         facts = {
             **data,
             "scale": Scale(**data.get("scale", {})),

@@ -69,7 +69,7 @@ class Scale:
 
     @cached_property
     def zero(self) -> float:
-        """The standardised value z of the number 0."""
+        """The standardised value of the number 0."""
         (standard,) = self.standardised(np.zeros(1))
         return float(standard)
 

@@ -54,8 +54,8 @@ class Schema:
 
     @property
     def dtypes(self) -> dict[str, str]:
-        """By column the name of the source's own type, as writers of typed files take them; columns
-        that were text in it are left out."""
+        """The name of the source's own type for each column, by its name, as writers of typed files
+        take them; columns that were text in it are left out."""
         return {column.name: column.dtype for column in self.columns if column.dtype}
 
     @property
@@ -260,7 +260,7 @@ def _values_among_gaps(
     columns: Sequence[Column],
     summaries: Sequence[Summary],
 ) -> dict[int, frozenset[str]]:
-    """Find words that were read as gaps but are values, such as None where the file writes its gaps
+    """Find words that were read as gaps but are values, such as None in a file that writes its gaps
     otherwise: for each column of categories, by its index, these words in lower case. columns: as
     first decided, each with its summary. Columns without such a word are left out; {} if the file
     does not tell how it writes its gaps."""
@@ -316,10 +316,10 @@ def understood(schema: Schema) -> list[str]:
 
 
 def understood_briefly(schema: Schema, most: int) -> list[str]:
-    """What is worth knowing of how the columns were read, in at most `most` lines, or at most 5 if
-    `most` is less: first which ones models do not see, all by name, then those with something odd,
-    a line each while there is room, then columns alike in one line; in a shell also the option that
-    shows each."""
+    """Lines that tell how the columns were read, as far as it is worth knowing, at most `most` of
+    them, or at most 5 if `most` is less: first which ones models do not see, all by name, then
+    those with something odd, a line each while there is room, then columns alike in one line; in a
+    shell also the option that shows each."""
     lines = _left_out(schema)
     odd_ones = []
     others = []
@@ -395,7 +395,8 @@ def _alike(columns: Sequence[Modelled]) -> list[str]:
 
 
 def _group_of(column: Modelled) -> str:
-    """What a column is called together with others like it, such as "numbers"; conditions apart."""
+    """The words by which a column is named together with others like it, such as "numbers";
+    conditions are named apart."""
     if column.condition:
         return f"{column.plural} that are conditions, not scored"
     return column.plural

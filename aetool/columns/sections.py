@@ -30,7 +30,7 @@ class Section(ABC):
     @property
     @abstractmethod
     def width(self) -> int:
-        """The number of features of the section."""
+        """How many features the section has, of all columns together."""
 
     @abstractmethod
     def lay(self, records: Float, out: Features) -> None:
@@ -53,12 +53,13 @@ class Standardised(Section):
 
     @property
     def width(self) -> int:
-        """The number of features: one for each column."""
+        """How many features there are: one for each column of numbers."""
         return len(self.places)
 
     @property
     def curved(self) -> npt.NDArray[np.bool_]:
-        """(width,): True for features whose numbers have a heavy tail and pass through asinh."""
+        """Which features are of numbers with a heavy tail, which pass through asinh: (width,)
+        bool."""
         return np.array([scale.curved for scale in self.scales], dtype=np.bool_)
 
     def lay(self, records: Float, out: Features) -> None:
@@ -125,8 +126,8 @@ class Standardised(Section):
         return restored.name
 
     def _likely_missing(self, features: Term, spec: Spec) -> Term:
-        """(B, width): whether each number is more likely missing than not, by the logits of flags
-        among expected features, (B, features)."""
+        """Add to a graph whether each number is more likely missing than not, by the logits of
+        flags among expected features, (B, features): (B, width) bool."""
         gated = spec.gate >= 0
         # the flags of numbers that have none are read, too, and not looked at
         flags = np.maximum(spec.gate, 0)
@@ -141,8 +142,8 @@ class Standardised(Section):
         return [getattr(scale, name) for scale in self.scales]
 
     def _where_curved(self, if_curved: Term, otherwise: Term) -> Term:
-        """(B, width): `if_curved` for columns with a heavy tail, `otherwise` for the others; both
-        are (B, width)."""
+        """Add to a graph a choice for each column of numbers: `if_curved` where it has a heavy
+        tail, `otherwise` where not; all (B, width)."""
         # no choice is to be written where all are alike
         if self.curved.all():
             return if_curved
@@ -151,8 +152,8 @@ class Standardised(Section):
 
 
 def _asinh(units: Term) -> Term:
-    """asinh(u), of units u, written as sign(u) log(|u| + sqrt(u^2 + 1)), as the form without |u|
-    cancels where u is far below 0."""
+    """Add to a graph asinh(u) of units u, written as sign(u) log(|u| + sqrt(u^2 + 1)), as the form
+    without |u| cancels where u is far below 0."""
     size = abs(units)
     square = units * units
     above = square + 1.0
@@ -162,7 +163,8 @@ def _asinh(units: Term) -> Term:
 
 
 def _sinh(bent: Term) -> Term:
-    """sinh(v) of values v, (e^v - e^-v) / 2: few runtimes have the operator on a GPU."""
+    """Add to a graph sinh(v) of values v, (e^v - e^-v) / 2: few runtimes have the operator on a
+    GPU."""
     rising = bent.exp()
     falling = (-bent).exp()
     both = rising - falling
@@ -178,7 +180,7 @@ class GapFlags(Section):
 
     @property
     def width(self) -> int:
-        """The number of features: one for each column with gaps."""
+        """How many features there are: one for each column that had gaps in training."""
         return len(self.places)
 
     def lay(self, records: Float, out: Features) -> None:
@@ -210,7 +212,7 @@ class Waves(Section):
 
     @property
     def width(self) -> int:
-        """The number of features: two for each cycle."""
+        """How many features there are: two for each cycle, a sine and a cosine."""
         return 2 * len(self.pairs)
 
     def lay(self, records: Float, out: Features) -> None:
@@ -270,7 +272,7 @@ class OneHot(Section):
 
     @property
     def width(self) -> int:
-        """The number of features: those of all blocks."""
+        """How many features there are: those of the blocks of all columns of words."""
         return sum(block.width for block in self.blocks)
 
     def lay(self, records: Float, out: Features) -> None:
@@ -335,8 +337,9 @@ class OneHot(Section):
         block: Block,
         first: int,
     ) -> Term:
-        """(B, 1) float64: the index of a block's likeliest level, NaN where missing is likelier or
-        the block has no level; features, (B, features), have its logits from index `first` on."""
+        """Add to a graph a block's likeliest level: (B, 1) float64, its index, NaN where missing is
+        likelier or the block has no level. features, (B, features), have its logits from index
+        `first` on."""
         levels = block.levels
         other = first + levels
         choices = list(range(first, other))

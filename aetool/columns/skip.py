@@ -21,5 +21,5 @@ class Skip(Column):
         return cls(summary.name, summary.dtype) if asked else None
 
     def understood(self) -> str:
-        """Says that the user asked to leave it out."""
+        """Words that say how the column was read: "left out, as asked"."""
         return "left out, as asked"

@@ -62,8 +62,10 @@ class Strays:
         return None
 
     def nats_of_seen(self, rows: int) -> float:
-        """What a stray level costs that training saw, in nats: how rare strays are among `rows`,
-        and how much rarer than the rarest usual level, at most NEVER_SEEN (log 1,000)."""
+        """The cost, in nats, of a stray level that training saw: the log of how rare strays are
+        among `rows`, plus the log of how much more often the rarest usual level comes than the
+        commonest stray one, the latter at most NEVER_SEEN (log 1,000). 0 if training saw no
+        stray."""
         if not self.cells:
             return 0.0
         rarity = math.log((rows + 1) / self.cells)
@@ -71,8 +73,8 @@ class Strays:
         return rarity + min(gap, NEVER_SEEN)
 
     def nats_of_unseen(self, rows: int) -> float:
-        """What a word costs that training, of so many `rows`, never saw, in nats: as a stray that
-        it saw once, and never less than one that it saw."""
+        """The cost, in nats, of a word that training, of so many `rows`, never saw: that of a stray
+        word which it saw once, and so never less than that of a stray level."""
         gap = math.log(self.rarest_usual)
         return math.log(rows + 1) + min(gap, NEVER_SEEN)
 

@@ -65,7 +65,7 @@ class Summary:
 
     @cached_property
     def text(self) -> Cells:
-        """The values of the column as text cells."""
+        """The values of the column as cells of text, whatever type the source has."""
         return as_cells(self.values)
 
     @cached_property
@@ -77,8 +77,7 @@ class Summary:
 
     @cached_property
     def missing(self) -> Mask:
-        """Which cells mean that there is no value, (n,) bool, by their text, of the values that are
-        kept."""
+        """Which of the values that are kept are gaps, by their text: (n,) bool."""
         missing = is_gap(self.text, self.gap_words, self.country_codes)
         if self.values_here:
             rows = np.flatnonzero(missing)
@@ -87,7 +86,7 @@ class Summary:
 
     @cached_property
     def present(self) -> Cells:
-        """The text of the values that are no gaps, in their order."""
+        """The cells of the column, as text, that are no gaps, in their order."""
         if not self.missing.any():
             return self.text
         return self.text.take(np.flatnonzero(~self.missing))
@@ -124,8 +123,9 @@ class Summary:
 
     @cached_property
     def numbers(self) -> NumberNotation | None:
-        """How the column's numbers are written, if nearly all of its cells are numbers; else None,
-        and None if they are codes or labels, as of NumberEvidence.decide."""
+        """The notation of the column's numbers, how text writes them, if nearly all of its cells
+        are numbers; else None, and None if they are codes or labels, as of
+        NumberEvidence.decide."""
         if not self._early_numbers:
             return None
         every = self._early_evidence if self._early is self.text else NumberEvidence.of(self.text)
@@ -133,19 +133,20 @@ class Summary:
 
     @cached_property
     def dates(self) -> DateNotation | None:
-        """How the column's dates are written, if nearly all of its cells are dates; else None."""
+        """The notation of the column's dates, how text writes them, if nearly all of its cells are
+        dates; else None."""
         if DateEvidence.of(self._early).decide(self.gap_words) is None:
             return None
         return DateEvidence.of(self.text).decide(self.gap_words)
 
     def asked_numbers(self) -> NumberNotation | None:
-        """How the column's numbers are written, for a column of which the user says that it holds
+        """The notation of the column's numbers, for a column of which the user says that it holds
         numbers; other cells are odd then. Never None, even if no cell is a number."""
         evidence = NumberEvidence.of(self.text)
         return evidence.decide(None, self.gap_words, usual=self.decimal, asked=True)
 
     def asked_dates(self) -> DateNotation | None:
-        """How the column's dates are written, for a column of which the user says that it holds
+        """The notation of the column's dates, for a column of which the user says that it holds
         dates; other cells are odd then. Never None, even if no cell is a date."""
         evidence = DateEvidence.of(self.text)
         return evidence.decide(self.gap_words, usual=self.date_order, asked=True)

@@ -23,5 +23,5 @@ class Text(Column):
         return cls(summary.name, summary.dtype)
 
     def understood(self) -> str:
-        """Says that it is text which hardly repeats itself."""
+        """Words that say how the column was read: "text that hardly repeats itself"."""
         return "text that hardly repeats itself"

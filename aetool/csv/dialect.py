@@ -71,7 +71,7 @@ class Dialect:
 
     @property
     def rule(self) -> Rule:
-        """The rule by which text is cut into records and fields."""
+        """The Rule by which a text of this dialect is cut into records and fields."""
         return Rule(self.delimiter, self.space)
 
 
@@ -123,7 +123,8 @@ class Reading:
             _check_comment(self.comment)
 
     def to_json(self) -> dict[str, str | int]:
-        """The settings that are not None, as JSON, without names."""
+        """The settings that the user has given, those that are not None, as JSON by name; without
+        `names`."""
         settings = {}
         for name in OPTIONS:
             value = getattr(self, name)

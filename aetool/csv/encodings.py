@@ -76,8 +76,9 @@ def original(text: bytes, encoding: str) -> bytes:
 
 
 def _single_bytes(error: UnicodeError) -> tuple[str, int]:
-    """The error handler for bytes that are not UTF-8: (their text as Windows-1252, or as Latin-1
-    for those that have no character there; the place behind them, at which decoding goes on)."""
+    """Read bytes that are not UTF-8 as single characters, as an error handler of `bytes.decode`:
+    (their text as Windows-1252, or as Latin-1 for those that have no character there; the place
+    behind them, at which decoding goes on)."""
     assert isinstance(error, UnicodeDecodeError)
     read = ""
     for byte in error.object[error.start : error.end]:
@@ -113,7 +114,7 @@ class _Rewritten(io.RawIOBase):
         self.left = b""
 
     def readable(self) -> bool:
-        """True: the stream can be read."""
+        """Whether the stream can be read: True."""
         return True
 
     def readinto(self, target: WriteableBuffer) -> int:
@@ -128,7 +129,7 @@ class _Rewritten(io.RawIOBase):
         return size
 
     def close(self) -> None:
-        """Close the other stream, too."""
+        """Close this stream and the other one, which it reads."""
         self.stream.close()
         super().close()
 

@@ -38,13 +38,13 @@ class Rule:
 
     @property
     def byte(self) -> int:
-        """The delimiter's byte, as a number."""
+        """The byte of the delimiter, as a number, 0 to 255."""
         return ord(self.delimiter)
 
 
 @dataclass(frozen=True, eq=False)
 class Fields:
-    """The fields of a text, record by record.
+    """The fields of a text, record by record, as places in the text.
 
     rule: by which it was cut. start, stop: (fields,), field i is text[start[i]:stop[i]], quotes and
     blanks included. kind: (fields,), BARE, QUOTED or ODD. begin: (records,), the offset in the text
@@ -455,8 +455,8 @@ def _field_end(
     rule: Rule,
     edges: frozenset[int],
 ) -> tuple[int, int]:
-    """(the offset at which the field that begins at `at` ends; its kind: BARE, QUOTED or ODD).
-    edges: the bytes that end a bare field: the delimiter and line ends."""
+    """Find where the field ends that begins at `at`: (the offset of its end; its kind: BARE, QUOTED
+    or ODD). edges: the bytes that end a bare field: the delimiter and line ends."""
     kind = BARE
     if rule.space:
         while text.startswith(b" ", at):
@@ -472,9 +472,9 @@ def _field_end(
 
 
 def _behind_quotes(text: bytes, at: int) -> tuple[int, int]:
-    """(the offset behind the quote that closes a field; its kind: ODD if a doubled quote is in it,
-    else QUOTED). at: behind the quote that opens it. One that is never closed goes on to the end of
-    the text, and is ODD."""
+    """Find the quote that closes a field: (the offset behind it; the field's kind: ODD if a doubled
+    quote is in it, else QUOTED). at: behind the quote that opens it. One that is never closed goes
+    on to the end of the text, and is ODD."""
     kind = QUOTED
     while True:
         close = text.find(b'"', at)
@@ -558,8 +558,8 @@ def by_arrays(text: bytes, rule: Rule) -> Fields | None:
 
 
 def _kinds_by_quotes(quotes: npt.NDArray[np.int64]) -> Bytes:
-    """(fields,): the kind of each field by the number of quotes in it, where these decide: BARE for
-    none, QUOTED for one or two, ODD for more."""
+    """Tell how fields are written by how many quotes each has, where these decide: (fields,), BARE
+    for none, QUOTED for one or two, ODD for more."""
     kind = np.full(len(quotes), BARE, np.uint8)
     kind[quotes > 0] = QUOTED
     # more than the two around it: its value has quotes, which are doubled

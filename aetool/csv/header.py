@@ -19,7 +19,7 @@ Record = Sequence[str]
 
 
 class Written(NamedTuple):
-    """A cell's text, and whether it is quoted."""
+    """A cell of text as it stands in a file: its text without quotes, and whether it has quotes."""
 
     text: str
     quoted: bool
@@ -57,9 +57,9 @@ def has_header(first: Record, body: Sequence[Record], otherwise: bool = True) ->
 
 @dataclass
 class _Signs:
-    """What speaks for and against a header, in columns: those of figures whose first cell is a name
-    (names_over) or a figure (figures_over), those of words whose first cell does not come again
-    below (fresh) or does (repeated)."""
+    """Counts of columns that speak for and against a header. Of figures: those whose first cell is
+    a name (names_over) or a figure (figures_over); of words: those whose first cell does not come
+    again below (fresh) or does (repeated)."""
 
     names_over: int = 0
     figures_over: int = 0
@@ -107,7 +107,7 @@ def column_of(records: Sequence[Record], place: int) -> list[str]:
 
 
 def without_gaps(column: Sequence[str]) -> list[str]:
-    """The cells of a column, or of a record, that hold a value."""
+    """Leave gaps out: the cells of a column, or of a record, that hold a value."""
     return [cell for cell in column if not cells.is_gap(cell)]
 
 

@@ -84,7 +84,7 @@ class Beginning:
     in it."""
 
     def __init__(self, text: str) -> None:
-        """Keep the text, and find where its first lines begin."""
+        """Keep the beginning of a text, and find where its first lines begin, for `starts`."""
         self.text = text
         self.starts = [0]
         for end in LINE_END.finditer(text):

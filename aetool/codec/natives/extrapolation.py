@@ -1,5 +1,5 @@
-"""Smooth fields of floats: each value is predicted by polynomials through its neighbours; stored is how
-many floats it lies above its prediction.
+"""Smooth fields of floats: each value is predicted by polynomials through its neighbours, and how
+many floats it lies above its prediction is stored.
 
 The rows of a block are an array of one to four axes. Along each of them a value may be extrapolated
 from the one, two or three values before it, by the polynomial through these (order 1, 2, 3; order 0
