@@ -102,5 +102,20 @@ def test_words_are_told_once_and_in_order():
     assert {"number", "category", "date", "text"} <= set(KINDS)
 
 
+def test_every_word_is_one_that_docstrings_use():
+    texts = []
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                texts.append(" ".join((ast.get_docstring(node) or "").lower().split()))
+    for word in re.findall(r"^- \*\*([^*]+)\*\*:", section("Words"), re.MULTILINE):
+        used = re.compile(rf"\b{re.escape(word.removesuffix('s'))}(?:e?s)?\b")
+        assert sum(bool(used.search(text)) for text in texts) >= 3, word
+
+
 def test_it_is_a_page():
-    assert len(PAGE.split()) < 1800
+    """The words are looked up one by one: each is a line or two."""
+    rows_of_words = section("Words")
+    assert len(PAGE.replace(rows_of_words, "").split()) < 1500
+    for row in re.split(r"\n(?=- )", rows_of_words.strip()):
+        assert len(row.split()) < 40, row

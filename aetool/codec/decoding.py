@@ -91,17 +91,17 @@ def condition_names(model: Bundle) -> list[str]:
 
 
 def condition_of(schema: Schema, columns: Mapping[str, Values]) -> Float:
-    """(rows, conditions) float64 in user units, NaN where missing: the schema's conditioning
-    columns, of which there is at least one. columns: by name, as the source has them; KeyError if
-    one is missing."""
+    """Read the columns that the schema takes as conditions, at least one, from the values of a
+    source: (rows, conditions) float64 in user units, NaN where missing. columns: by name, as the
+    source has them; KeyError if one is missing."""
     conditions = [schema.modelled[place] for place in schema.conditions]
     return np.stack([column.parse(columns[column.name]) for column in conditions], axis=1)
 
 
 def condition_in(table: Table, model: Bundle, where: str) -> Float | None:
-    """(rows, conditions) float64 in user units: the conditioning columns that a model's decoder
-    takes, read from a table; None if it takes none, DataError if one is missing. where: the table's
-    name, for messages."""
+    """Read the conditions that a model's decoder takes from a table: (rows, conditions) float64 in
+    user units; None if it takes none, DataError if one is missing. where: the table's name, for
+    messages."""
     names = condition_names(model)
     for name in names:
         if name not in table.names:

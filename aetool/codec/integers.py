@@ -591,8 +591,8 @@ def joined(streams: Sequence[Pushed]) -> bytes:
 
 
 def _usual(plan: Plan, alphabet: int) -> int:
-    """The symbol that every value of a stream has for which no bytes are stored; ArchiveError if
-    the alphabet has no such symbol, or it would take raw bits."""
+    """The plan's usual symbol, which all values of a stream have that is stored in no bytes;
+    ArchiveError if the alphabet has no such symbol, or it would take raw bits."""
     usual = plan.usual
     takes_raw_bits = usual < plan.bins and plan.widths[usual]
     if usual >= alphabet or takes_raw_bits:

@@ -91,10 +91,11 @@ class ArrayContent(Content):
         effort: Effort,
         bounds: Bounds | None,
     ) -> ArrayContent:
-        """The content to write a source by; UnsuitedError if a type of its arrays cannot be stored
-        natively. bounds: for each label of `column_labels`, in order, the largest error, None for
-        exact; None: all are exact. format: as of every content; effort: how far to search for a
-        small encoding. All values are read: errors as of ArrayFile.array."""
+        """The content by which a file of arrays is written to an archive: an ArrayContent, or an
+        ExtrapolatedArrays if floats are stored as residuals. UnsuitedError if a type of its arrays
+        cannot be stored natively. bounds: for each label of `column_labels`, in order, the largest
+        error, None for exact; None: all are exact. format: as of every content; effort: how far to
+        search for a small encoding. All values are read: errors as of ArrayFile.array."""
         is_bounded = bounds is not None
         arrays = []
         values: dict[int, Array] = {}

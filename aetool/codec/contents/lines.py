@@ -319,7 +319,8 @@ def _numbered(archive: Archive, first: int, last: int) -> Iterator[tuple[int, by
 
 
 def _is_of_a_list(line: bytes) -> bool:
-    """Whether a line that is no record has a bracket or comma of a list of objects."""
+    """Whether a line that is no record has something on it but blanks: a bracket or comma of a list
+    of objects."""
     return bool(line.removeprefix(BOM).strip())
 
 

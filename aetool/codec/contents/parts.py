@@ -131,8 +131,8 @@ class Parts(Content):
 
     @classmethod
     def from_header(cls, header: dict[str, Json]) -> Parts:
-        """The index of a header; ValueError, KeyError or TypeError if it is none, or a part of it
-        leads out of its folder."""
+        """The content, an index, that an archive's header describes; ValueError, KeyError or
+        TypeError if it is none, or a part of it leads out of its folder."""
         parts = [Part.from_json(told) for told in header["parts"]]
         format = dict(header["format"])
         return cls(format, str(header["whole"]), parts)

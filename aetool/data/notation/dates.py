@@ -399,9 +399,10 @@ class DateEvidence:
         return likely[0], True
 
     def _style(self, orders: Orders, only_time: bool) -> DateStyle:
-        """The commonest style of the column's dates, or of its times if only_time; its layout is
-        the first order of its separator, if cells do not tell it. orders: by each separator that is
-        in `untold`. DateStyle() if there are none."""
+        """The style in which most of the column's dates are written, or most of its times if
+        only_time; DateStyle() if there are none. orders: for each separator in `untold` the orders
+        of day, month and year to read by: where the cells do not tell the order, the first of them
+        is the style's layout."""
         styles = []
         for style in self.styles:
             is_time = style.layout == TIME
