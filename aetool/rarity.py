@@ -119,7 +119,7 @@ class Rarity:
 
     @property
     def turns(self) -> Float:
-        """(knots,): by how much the slope changes at each knot, the first from 0."""
+        """How much the slope of the curve changes at each knot, the first from 0: (knots,)."""
         # no division by 0, however close two knots lie
         lengths = np.maximum(np.diff(self.scores), 1e-300)
         slopes = np.diff(self.bits) / lengths

@@ -149,7 +149,8 @@ class AnomalyDetector(
         return np.asarray(codes, dtype=np.float32)
 
     def __sklearn_tags__(self) -> Tags:
-        """What scikit-learn is told of the estimator: gaps are allowed, codes are float32."""
+        """The properties of the estimator as scikit-learn asks for them: gaps are allowed, codes
+        are float32."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float32"]

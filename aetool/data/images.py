@@ -245,7 +245,8 @@ class PictureFiles(ImageSource):
 
     @property
     def is_uniform(self) -> bool:
-        """False: files may differ, and are not looked at for that."""
+        """Whether all pictures are known to have one shape and bytes as values: False, as files may
+        differ, and are not looked at for that."""
         return False
 
     @property
@@ -746,7 +747,8 @@ class ListSource(ImageSource):
 
     @property
     def is_uniform(self) -> bool:
-        """False: the pictures may differ, and are not looked at for that."""
+        """Whether all pictures are known to have one shape and bytes as values: False, as they may
+        differ, and are not looked at for that."""
         return False
 
     @cached_property

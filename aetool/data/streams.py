@@ -82,7 +82,7 @@ class _Checked(io.RawIOBase):
         self.path = path
 
     def readable(self) -> bool:
-        """True, for what wraps the stream, such as io.BufferedReader."""
+        """Whether the stream can be read: True, for what wraps it, such as io.BufferedReader."""
         return True
 
     def read(self, size: int = -1) -> bytes:

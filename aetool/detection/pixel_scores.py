@@ -131,7 +131,7 @@ class _Counts:
         return bool(self._weights)
 
     def add(self, bins: Int, weights: Float | float) -> None:
-        """Add weights, (n,) or one for all, to bins, (n,)."""
+        """Add weights, (n,) or one for all, to the sums of these bins, (n,), which may repeat."""
         different, index = np.unique(bins, return_inverse=True)
         every_weight = np.broadcast_to(weights, bins.shape)
         sums = np.bincount(index, every_weight, len(different))
@@ -145,7 +145,6 @@ class _Counts:
         return np.array(sorted(self._weights), dtype=np.int64)
 
     def at(self, bins: Int) -> Float:
-        """(n,): the sum of weights of each of these bins, (n,); 0 for one that nothing was added
-        to."""
+        """Look up the sums of weights of these bins: (n,); 0 for one that nothing was added to."""
         weights = [self._weights.get(number, 0.0) for number in bins.tolist()]
         return np.array(weights, dtype=np.float64)

@@ -192,7 +192,7 @@ def line(named: Sequence[tuple[str, str, str]], is_anomaly: bool) -> str:
 
 
 def in_words(wanted: str) -> str:
-    """What a reason says of its expected value, `wanted` as `explain` has it."""
+    """Words for the expected value of a reason, `wanted` as `explain` has it."""
     if wanted in IN_WORDS:
         return wanted
     return f"expected {wanted}"

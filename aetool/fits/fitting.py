@@ -355,7 +355,7 @@ class _JointFit:
 
     @property
     def kind(self) -> str:
-        """What records are: "table" or "image"."""
+        """The kind of the records: "table" or "image"."""
         return "image" if self.prepared.schema is None else "table"
 
     @property
@@ -461,9 +461,9 @@ class _JointFit:
         return dataclasses.replace(self.options, max_time=max(1.0, seconds_left))
 
     def _facts(self) -> dict[str, Json]:
-        """What `aetool info` says of the fit: its rows, which members were left out, and why. A
-        model of which another member was fitted after all is dropped from `left_out` and `needed`,
-        in place."""
+        """The facts that `aetool info` shows about the fit: its rows, which members were left out,
+        and why. A model of which another member was fitted after all is dropped from `left_out` and
+        `needed`, in place."""
         prepared = self.prepared
         # a model that is a member of this fit may be one of other fits with other settings
         for member in self.members:

@@ -112,7 +112,7 @@ def join(
 
 
 def _graphs_of_first(first: Bundle) -> dict[str, bytes]:
-    """What of the first member's graphs, by name, is the joined model's, too: not what it learned
+    """The graphs of the first member that the joined model keeps, by name: all but what it learned
     for archives."""
     names = {*GRAPHS, SAMPLING}
     return {name: content for name, content in first.graphs.items() if name in names}

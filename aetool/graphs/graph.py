@@ -253,7 +253,7 @@ class Graph:
         return bytes(model.SerializeToString(deterministic=True))
 
     def _model(self, name: str, outputs: list[onnx.ValueInfoProto]) -> onnx.ModelProto:
-        """What was added so far as a model of this name, with these outputs."""
+        """The ONNX model of all nodes added so far, under this name, with these outputs."""
         graph = helper.make_graph(
             self.nodes,
             name=name,
@@ -266,9 +266,9 @@ class Graph:
 
 
 class _NamesHere(dict[str, str]):
-    """What the values of an embedded graph are called in the graph that embeds it: by their names
-    there; one that is not yet noted is its name there behind a prefix, and "", an input that is
-    left out, stays ""."""
+    """The names that values of an embedded graph have in the graph that embeds it, by the names
+    that they have there; one that is not yet noted is its name there behind a prefix, and "", an
+    input that is left out, stays ""."""
 
     def __init__(self, prefix: str, names: Mapping[str, str]) -> None:
         """Begin with the names that are known. prefix: of all others."""
@@ -276,7 +276,8 @@ class _NamesHere(dict[str, str]):
         self._prefix = prefix
 
     def __missing__(self, name: str) -> str:
-        """What a value is called here whose name, the one there, is not noted yet."""
+        """The name here of a value whose name in the embedded graph is not noted yet: that name
+        behind the prefix; "" for ""."""
         # an optional input that is left out has no name, here neither
         if not name:
             return ""

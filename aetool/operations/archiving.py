@@ -124,9 +124,9 @@ def _what_changed(
     figures: Mapping[str, Json],
     options: CompressOptions,
 ) -> dict[str, Json]:
-    """What a bound on errors left as it is, as further figures: unbounded, lines on what is exact
-    all the same, if there are any; of a table also changed and unchanged, the names of its columns.
-    figures: of the archive. source: in the form that it was stored from."""
+    """Further figures of a bounded archive that say what its bound left as it is: unbounded, lines
+    on what is exact all the same, if there are any; of a table also changed and unchanged, the
+    names of its columns. figures: of the archive. source: in the form that it was stored from."""
     told: dict[str, Json] = {}
     errors = figures.get("errors", {})
     if "bounded_bytes" in figures:
@@ -279,8 +279,8 @@ def _exact_or_bounded(
 
 
 def _exact_makes(source: opening.Opened, model: Bundle | None) -> list[rivals.Make]:
-    """What prepares the exact archives of a source, by options: without a model, and by the model,
-    if it knows how to store such data exactly. BundleError as of `shared_of`."""
+    """The functions that prepare exact archives of a source, each by options: without a model, and
+    by the model, if it knows how to store such data exactly. BundleError as of `shared_of`."""
 
     def plain(options: CompressOptions) -> exact_job.ExactJob:
         """The job of the archive without a model, not written yet. Errors as of `job_of`."""

@@ -189,8 +189,8 @@ class Sampler:
         return first, second
 
     def _usual_condition(self, count: int) -> Float | None:
-        """The same condition for this many records, (count, conditions) in the units of the data:
-        what the user chose, else each column's usual value. None for a model without such
+        """One condition, repeated for this many records: (count, conditions) in the units of the
+        data, what the user chose, else each column's usual value. None for a model without such
         columns."""
         if not self.places:
             return None

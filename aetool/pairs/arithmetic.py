@@ -145,7 +145,8 @@ class Arithmetic:
         return self._normal(total, error + third)
 
     def _remainder(self, a: Pair, digit: Term, b: Pair) -> Pair:
-        """What is left of a when a digit of the quotient a / b is taken out: a - digit b."""
+        """Subtract a digit of the quotient a / b, times b, from a: a - digit b, what is left to be
+        divided."""
         product = self.multiply(self.wide(digit), b)
         return self.subtract(a, product)
 

@@ -125,8 +125,8 @@ class _Narrowing:
         return self.pairs[name]
 
     def _plain(self, name: str) -> str:
-        """What a value that is no float64 is called here, by its name there, "" for ""; constants
-        are stored at first use."""
+        """The name that a value that is no float64 has in the new graph, by its name in the old
+        one, "" for ""; constants are stored there at first use."""
         # an optional input that is left out has no name
         if not name:
             return ""
@@ -274,9 +274,9 @@ class _Narrowing:
         return arithmetic.choice(is_above, most, value)
 
     def _cast(self, node: onnx.NodeProto, to: object) -> Pair | Term:
-        """What a Cast node becomes where float64 numbers are pairs of float32: a single number of a
-        pair, or a pair of a single number. to: the type that the node casts to; BundleError for one
-        that is no float."""
+        """Write a Cast node of the graph anew, where float64 numbers are pairs of float32: a single
+        number of a pair, or a pair of a single number. to: the type that the node casts to;
+        BundleError for one that is no float."""
         (source,) = node.input
         if not self._is_wide(source):
             # a narrower number becomes a float64: its low part is 0

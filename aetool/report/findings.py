@@ -115,8 +115,8 @@ class ColumnRead:
 
     @property
     def remarkable(self) -> int:
-        """By how much the column is worth a look: how many cells are gaps, odd or outside, plus how
-        many anomalies name it."""
+        """A number by which columns are sorted for a page, those most worth a look first: how many
+        cells are gaps, odd or outside, plus how many anomalies name the column."""
         return self.blamed + self.gaps + self.odd + self.outside
 
 

@@ -296,7 +296,7 @@ def _words_of_spread(
 
 
 def _of_limit(findings: Findings) -> str:
-    """What the bars are of the scores that stand out."""
+    """Words for the bars of a drawing that stand out: which scores they are of."""
     # a number that was asked for has no threshold
     if not findings.is_by_rank or not findings.flagged:
         return ABOVE

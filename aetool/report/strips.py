@@ -70,8 +70,8 @@ def _across(place: float) -> float:
 
 
 def _words(value: float) -> str:
-    """What a strip shows, in words. value: 0 for the lowest value of the column, 1 for the
-    highest."""
+    """The words that describe a strip to who cannot see it. value: 0 for the lowest value of the
+    column, 1 for the highest."""
     if value < 0:
         return "below all values seen"
     if value > 1:

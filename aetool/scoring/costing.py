@@ -573,7 +573,7 @@ def _named(
 
 
 def price_of(bits: float, usual: float) -> str:
-    """What a cell costs beside what is usual, both in bits, with as many decimals, up to
+    """Words for what a cell costs and what is usual, both in bits, with as many decimals, up to
     MOST_DECIMALS (4), as they take to differ."""
     for decimals in range(1, MOST_DECIMALS + 1):
         price = f"{bits:.{decimals}f}"

@@ -125,12 +125,10 @@ def _scaled(numbers: Float) -> Float:
 
 
 def _departures(scaled: Float) -> Float:
-    """By how much each number departs from what the others of its row foretell, by ridge
-    regression, less the median of the column. scaled: (rows, columns), of mean 0 and deviation 1.
-
-    One inverse serves all columns: that of the correlations has in each column the weights by which
-    the others foretell it.
-    """
+    """How much each number departs from what the others of its row let expect, by ridge regression,
+    less the median of the column: (rows, columns). scaled: (rows, columns), of mean 0 and deviation
+    1. One inverse serves all columns: that of the correlations has in each column the weights by
+    which the others predict it."""
     rows, width = scaled.shape
     correlations = scaled.T @ scaled / rows
     ridge = RIDGE * np.eye(width)

@@ -109,7 +109,8 @@ class Detection:
 
     @property
     def limit_in_words(self) -> str:
-        """What `limit` is: "threshold", or such as "the 20th score", "the highest score"."""
+        """The name of `limit`, above which records are flagged, for messages: "threshold", or such
+        as "the 20th score", "the highest score"."""
         if not self.is_by_rank or not self.flagged:
             return "threshold"
         if self.flagged == 1:

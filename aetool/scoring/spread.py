@@ -199,7 +199,7 @@ def _shares_of_flagged(
 
 
 def _collector_of(worker: Worker, wishes: Wishes) -> Collector:
-    """What chooses, in a worker, the records to report as the wishes say."""
+    """Make the object that chooses, in a worker, the records to report as the wishes say."""
     session = worker.bundle.session("score.onnx", worker.device)
     return Collector(worker.bundle, wishes, session, worker.device, worker.schema)
 

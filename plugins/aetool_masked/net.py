@@ -26,7 +26,7 @@ class MADE(AutoEncoder):
     means = "likelihood"
 
     def latent_size(self) -> int:
-        """0: there is no code."""
+        """How many numbers a code has: 0, as there is no code."""
         return 0
 
     def build(self) -> None:

@@ -412,8 +412,8 @@ def both_axes(g: Builder, picture: Value, down: Float, right: Float) -> Value:
 
 
 def reshaped(g: Builder, x: Value, sizes: Sequence[int]) -> Value:
-    """The same numbers of x in an array of these sizes: -1 for what is left over, as the batch is,
-    and 0 for a size that is as in x."""
+    """Give the numbers of x another shape: these sizes, of which -1 stands for what is left over,
+    as the batch is, and 0 for a size that is as in x."""
     shape = g.const(list(sizes), np.int64)
     return g.op("Reshape", x, shape)
 

@@ -67,7 +67,8 @@ class Prediction(Protocol):
         (rows, features)."""
 
     def write(self, g: Builder, x: Value) -> Value:
-        """(batch, features): the prediction of each feature of x, (batch, features)."""
+        """Add to a graph the prediction of each feature of x: (batch, features), of x, (batch,
+        features)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,8 @@ class Whole(Prediction):
         return np.asarray(centred - predicted)
 
     def write(self, g: Builder, x: Value) -> Value:
-        """(batch, features): what the others predict of each feature of x, (batch, features)."""
+        """Add to a graph the prediction of each feature of x by all others: (batch, features), of
+        x, (batch, features)."""
         offset = self.mean - self.mean @ self.weights
         return g.affine(x, self.weights, offset)
 
@@ -109,7 +111,8 @@ class LowRank(Prediction):
         return np.asarray(pull / self.diagonal)
 
     def write(self, g: Builder, x: Value) -> Value:
-        """(batch, features): what is predicted of each feature of x, (batch, features)."""
+        """Add to a graph the prediction of each feature of x by a few directions: (batch,
+        features), of x, (batch, features)."""
         centred = x - self.mean
         straight = centred * self.precision
         along = centred @ self.left
@@ -140,7 +143,8 @@ class WithCompanions(Prediction):
         return residual - explained
 
     def write(self, g: Builder, x: Value) -> Value:
-        """(batch, features): what is predicted of each feature of x, (batch, features)."""
+        """Add to a graph the improved prediction of each feature of x: (batch, features), of x,
+        (batch, features)."""
         predicted = self.base.write(g, x)
         residual = x - predicted
         companions = zip(self.index.T, self.weights.T, strict=True)

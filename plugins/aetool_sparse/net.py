@@ -154,8 +154,8 @@ class Sparse(AutoEncoder):
             decoder.bias[block] = shares.log()
 
     def _gain(self, wanted: Tensor, code: Tensor) -> Tensor:
-        """By which factor codes, (rows, latent), restore the numbers among wanted features, (rows,
-        features), best: a scalar, 0.001 to 1."""
+        """Find the factor by which codes, (rows, latent), must be multiplied to restore the numbers
+        among wanted features, (rows, features), best: a scalar, 0.001 to 1."""
         # columns are alike, so that what they measure adds up to too much: by one factor less
         numbers = torch.from_numpy(self.spec.numeric)
         numbers = numbers.to(code.device)

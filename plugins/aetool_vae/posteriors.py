@@ -197,7 +197,8 @@ class Flow(Diagonal):
         return z, log_q
 
     def kl(self, h: Tensor) -> Tensor | None:
-        """None: the divergence of a flow has no closed form."""
+        """The divergence of the posterior from the prior, where it has a closed form: None, as that
+        of a flow has none."""
         return None
 
 

@@ -146,8 +146,8 @@ def _is_transparent(source: ImageSource, record: int) -> bool:
 
 
 def _title(source: ImageSource, record: int) -> str:
-    """What messages call picture number `record`, from 0: its title, or "picture" and its number
-    from 1."""
+    """The words by which messages name picture number `record`, from 0: its title, or "picture" and
+    its number from 1."""
     if source.titles:
         return source.titles[record]
     return f"picture {record + 1}"

@@ -120,7 +120,8 @@ def _in_words(path: Path, error: Exception) -> str:
 
 @cache
 def _formats() -> tuple[str, ...]:
-    """Those of FORMATS that the installed Pillow can read, by Pillow's names."""
+    """The picture formats that the installed Pillow can read, of those in FORMATS, by Pillow's
+    names."""
     from PIL import Image
 
     Image.init()
@@ -179,8 +180,8 @@ def _frames(picture: Image.Image) -> list[int]:
 
 
 def _sight(picture: Image.Image, path: Path | None) -> Sight:
-    """What the header of an open picture, at the frame where it is, tells. path: of its file; None
-    of one in memory, of which `cut` is False."""
+    """Read the sight of an open picture, what its header says of it, at the frame where it is.
+    path: of its file; None of one in memory, of which `cut` is False."""
     width, height = picture.size
     if _orientation(picture) >= TRANSPOSED:
         width, height = height, width

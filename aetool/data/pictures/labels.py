@@ -136,9 +136,9 @@ def _only(source: PictureFiles, parts: Sequence[str], verb: str) -> PictureFiles
 
 
 def ordinary_in(name: str, labels: Sequence[str]) -> list[str]:
-    """Those of the labels, each once, as they first appear, that usually name ordinary pictures:
-    ORDINARY, in upper or lower case. labels: one for each picture; name: of the source, for
-    messages. ParamError if there is none."""
+    """Find the labels that usually name ordinary pictures, such as those in ORDINARY, in upper or
+    lower case: each once, as they first appear. labels: one for each picture; name: of the source,
+    for messages. ParamError if there is none."""
     ordinary = [label for label in dict.fromkeys(labels) if label.lower() in ORDINARY]
     if not ordinary:
         raise ParamError(
