@@ -254,7 +254,7 @@ class Candidates:
             return 1
         return rivals.priced_every(path.stat().st_size)
 
-    def judged(self, error: float) -> Candidate | None:
+    def estimated(self, error: float) -> Candidate | None:
         """Estimate the archive that `bounded_once` would write of a large table at this error, a
         part of a standard deviation, by encoding some of its pieces: its size and its error;
         nothing is written. None if the source has nothing to bound. Errors as of

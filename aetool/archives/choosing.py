@@ -289,7 +289,7 @@ def _within_by_pieces(candidates: Candidates, budget: int) -> Candidate | None:
     room = budget
     best = None
     for _ in range(WRITTEN):
-        likely = within(candidates.judged, room)
+        likely = within(candidates.estimated, room)
         found = None if likely is None else candidates.bounded_once(likely.asked)
         if found is None:
             break

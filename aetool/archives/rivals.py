@@ -146,8 +146,8 @@ def with_or_without(
     if every == 1:
         return _smaller(file, source, by_model(options), plain(options), folder)
     judged = {
-        "with": _judged(by_model, options, every),
-        "without": _judged(plain, options, every),
+        "with": _estimated(by_model, options, every),
+        "without": _estimated(plain, options, every),
     }
     prices = {name: rival.size for name, rival in judged.items()}
     facts: dict[str, Json] = {"prices": prices, "judged": sorted(prices)}
@@ -216,7 +216,7 @@ def in_pieces(options: CompressOptions) -> CompressOptions:
     return dataclasses.replace(options, effort=effort)
 
 
-def _judged(make: Make, options: CompressOptions, every: int) -> Rival:
+def _estimated(make: Make, options: CompressOptions, every: int) -> Rival:
     """Estimate the size, in bytes, and the errors of the archive that `make` prepares, by encoding
     every `every`-th piece of the source."""
     job = make(in_pieces(options))
@@ -235,7 +235,7 @@ def _priced(
     for that, and the estimate is above MARGIN (1.1) times the limit, in bytes: then its figures are
     None. Errors of preparing or writing go through."""
     if every > 1:
-        judged = _judged(make, options, every)
+        judged = _estimated(make, options, every)
         if judged.size > MARGIN * limit:
             return judged
     scratch.seek(0)
@@ -324,7 +324,9 @@ def _narrower(
 
 
 def _prices(rival: Rival) -> TextPrices | None:
-    """Prices of a bounded archive of a text that is one block, at other bounds; None of others."""
+    """Prepare to find quickly how many bytes a bounded archive of a text takes at other bounds:
+    TextPrices, by the plans with which the rival was written. None unless it is of a text that is
+    one block, with plans of its own for each column."""
     assert rival.job is not None
     content = rival.job.content
     if not isinstance(content, TextTable) or content.origin is None:
@@ -344,7 +346,7 @@ def _best_beside(
     """The bounds beside those of a rival that take fewest bytes by its plans, with no more error
     than the code in any column. job: what wrote the code; names: of the source's columns, by those
     in the archive."""
-    places = {column.name: column.places for column in job.modelled}
+    places = {column.name: column.decimal_places for column in job.modelled}
     most = {name: job.squares[names[name]] for name in rival.bounds}
     decimals = {name: places[names[name]] for name in rival.bounds}
     return neighbouring.best_beside(rival.bounds, prices, most, decimals)
@@ -363,7 +365,7 @@ def _bounds(job: LossyJob, rows: int | None) -> dict[str, Fraction]:
     for place, column in enumerate(job.modelled):
         if column.name in job.squares and column.name in names:
             mean_square = job.squares[column.name] / max(1, job.compared[column.name])
-            bound = lossy.bound_of_error(x[:, place], mean_square, column.places)
+            bound = lossy.bound_of_error(x[:, place], mean_square, column.decimal_places)
             if bound:
                 bounds[column.name] = bound
     return bounds

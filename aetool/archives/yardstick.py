@@ -291,7 +291,7 @@ class _Columns:
             numbers[column.name] = NumberColumn(
                 variance=variance,
                 count=int(counts[number]),
-                decimals=column.places,
+                decimals=column.decimal_places,
                 sample=few[:, place],
             )
         chance = {}

@@ -254,7 +254,7 @@ class Modelled(Column):
         return None
 
     @property
-    def places(self) -> int | None:
+    def decimal_places(self) -> int | None:
         """The number of decimals that values are written with; None for full-precision floats and
         for words."""
         return None

@@ -174,7 +174,7 @@ class Number(Modelled):
         return Features(scale=self.scale, flagged=self.gaps)
 
     @property
-    def places(self) -> int | None:
+    def decimal_places(self) -> int | None:
         """The number of decimals that values are written with; None for true floats."""
         return self.decimals
 
