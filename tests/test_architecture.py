@@ -1,6 +1,7 @@
 """The house keeps its own rules: imports, cycles, names."""
 
 import ast
+import functools
 import inspect
 import re
 from pathlib import Path
@@ -40,8 +41,11 @@ HEAVY = {
 }
 
 
+@functools.cache
 def rooms():
-    """(room, file, [modules it imports])."""
+    """(room, file, [modules it imports]) of each file; read once, as those who ask change nothing of
+    it."""
+    files = []
     for path in sorted(ROOT.rglob("*.py")):
         relative = path.relative_to(ROOT)
         room = relative.parts[0].removesuffix(".py")
@@ -61,7 +65,8 @@ def rooms():
                 found += [a.name for a in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module:
                 found += [f"{node.module}.{a.name}" for a in node.names]
-        yield room, relative, found
+        files.append((room, relative, found))
+    return files
 
 
 def test_every_room_has_its_place():

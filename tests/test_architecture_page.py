@@ -8,7 +8,7 @@ import pytest
 
 import aetool
 from aetool.columns.kinds import KINDS
-from tests.test_architecture import ORDER
+from tests.test_architecture import ORDER, rooms
 
 ROOT = Path(aetool.__file__).parent
 PAGE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
@@ -39,24 +39,12 @@ def test_rooms_are_those_there_are_in_the_order_of_imports():
 def test_the_order_of_rooms_is_that_of_imports():
     """Each imports only from those above it on the page."""
     named = [room for row in rows("Rooms") for room in CODE.findall(row[0])]
-    for path in ROOT.rglob("*.py"):
-        room = path.relative_to(ROOT).parts[0].removesuffix(".py")
-        if room in ("__init__", "__main__"):
-            continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        guarded = {
-            id(inner) for block in ast.walk(tree)
-            if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
-            for inner in ast.walk(block)
-        }  # fmt: skip
-        for node in ast.walk(tree):
-            if id(node) in guarded or not isinstance(node, ast.ImportFrom) or not node.module:
-                continue
-            owner, _, rest = node.module.partition(".")
-            for alias in node.names if owner == "aetool" else []:
-                other = (rest or alias.name).split(".")[0]
-                if other in named and other != room:
-                    assert named.index(other) < named.index(room), f"{path} imports {other}"
+    for room, path, imported in rooms():
+        for name in imported:
+            owner, _, rest = name.partition(".")
+            other = rest.partition(".")[0]
+            if owner == "aetool" and other in named and other != room:
+                assert named.index(other) < named.index(room), f"{path} imports {other}"
 
 
 @pytest.mark.parametrize("law", rows("Laws"), ids=lambda law: law[0].partition(":")[0][:40])
