@@ -4,8 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 DATA ?= ../shared/data
-# A group of pyproject.toml's dependency-groups, a line each: pip reads them itself from 25.1 on.
-GROUP = $(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['$(1)'], sep='\n')"
+# What a table of pyproject.toml lists under a name, a line each, read by the Python of a venv.
+LISTED = $(1)/bin/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['$(2)']['$(3)'], sep='\n')"
+# A group of pyproject.toml's dependency-groups: pip reads them itself from 25.1 on.
+GROUP = $(call LISTED,$(VENV),dependency-groups,$(1))
+# pip compiles on one core, and what nothing imports, too: here a venv is compiled on all of them, but
+# for its packages' own tests. Some files are templates, and no Python.
+NOT_COMPILED := --no-compile -c constraints.txt
+COMPILE = $(1)/bin/python -m compileall -qq -j 0 -x '/tests?/' $(1)/lib || true
 
 .PHONY: demo test lint slim bench scale gallery course reference readability long mutants stress cpus wheel sanitize valgrind fuzz gpu clean
 
@@ -18,7 +24,8 @@ demo: $(VENV)/.train
 # interpreter, and each would compile the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 test: export OMP_NUM_THREADS = 1
-test: $(VENV)/.dev
+test:
+	$(MAKE) -j2 $(VENV)/.dev $(VENV)-slim/.base
 	$(MAKE) -j2 lint slim
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not gpu and not long and not browser"
 
@@ -31,6 +38,7 @@ lint: $(VENV)/.dev
 slim: $(VENV)-slim/.base $(VENV)/.dev
 	rm -rf build
 	$(VENV)-slim/bin/python -m pip --disable-pip-version-check -q install --no-deps --force-reinstall .
+	$(VENV)-slim/bin/python -m pip --disable-pip-version-check check
 	$(BIN)/python tests/make_slim_model.py $(VENV)-slim/deep.aem
 	$(VENV)-slim/bin/python tests/slim.py $(VENV)-slim/deep.aem
 
@@ -123,17 +131,24 @@ gpu: $(VENV)/.dev
 
 $(VENV)/.train: pyproject.toml constraints.txt setup.py aetool/codec/_kernel.c
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install -c constraints.txt -e ".[train]"
+	$(PIP) install $(NOT_COMPILED) -e ".[train]"
+	$(call COMPILE,$(VENV))
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.train
-	$(PIP) install -c constraints.txt -e ".[train]" "setuptools>=77" wheel
-	$(call GROUP,dev) | $(PIP) install -c constraints.txt -r /dev/stdin
-	touch $@
+# All of .train, too, in one go.
+$(VENV)/.dev: pyproject.toml constraints.txt setup.py aetool/codec/_kernel.c
+	$(PYTHON) -m venv $(VENV)
+	$(call GROUP,dev) | $(PIP) install $(NOT_COMPILED) -r /dev/stdin -e ".[train]" "setuptools>=77" wheel
+	$(call COMPILE,$(VENV))
+	touch $(VENV)/.train $@
 
-$(VENV)-slim/.base: pyproject.toml constraints.txt setup.py aetool/codec/_kernel.c
+# What the program needs, and not the program: `slim` installs it as it is then, so that both venvs can
+# be made at once.
+$(VENV)-slim/.base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)-slim
-	$(VENV)-slim/bin/python -m pip --disable-pip-version-check -q install -c constraints.txt .
+	$(call LISTED,$(VENV)-slim,project,dependencies) \
+		| $(VENV)-slim/bin/python -m pip --disable-pip-version-check -q install $(NOT_COMPILED) -r /dev/stdin
+	$(call COMPILE,$(VENV)-slim)
 	touch $@
 
 clean:
