@@ -38,6 +38,7 @@ def traced(
         _silence(),
         _operators_collected_once(),
         _passes_where_needed(),
+        _rules_where_they_may_apply(),
         _no_search_for_cycles(),
         torch.no_grad(),
     ):
@@ -62,7 +63,11 @@ def _captured(module: nn.Module, inputs: dict[str, Tensor]) -> torch.export.Expo
     # some operators are not sure of one row when they are traced, but are when they run
     rows = torch.export.Dim("batch", min=2, max=MOST_ROWS)
     shapes = tuple({0: rows} for _ in inputs)
-    with torch.fx.experimental._config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
+    with (
+        torch.fx.experimental._config.patch(backed_size_oblivious=True),  # type: ignore[attr-defined]
+        # of rows of an open number it asks more to look a shape up than to work it out
+        torch._dynamo.config.patch(fake_tensor_cache_enabled=False),
+    ):
         return torch.export.export(
             module,
             tuple(inputs.values()),
@@ -97,7 +102,30 @@ def _operators_collected_once() -> Iterator[None]:
 @functools.cache
 def _collected(collect: Callable[..., object], *arguments: object, **named: object) -> object:
     """What torch's `collect` gives for these arguments, which is asked once."""
-    return collect(*arguments, **named)
+    with _sources_unread():
+        return collect(*arguments, **named)
+
+
+@contextlib.contextmanager
+def _sources_unread() -> Iterator[None]:
+    """Context manager: within the block the sources of torch's operators are not parsed. As they
+    are collected, each would be, for the domain that it says, which stands beside it, too: half of
+    the time that it takes to collect them."""
+    try:
+        from onnxscript.values import TracedOnnxFunction
+
+        before = vars(TracedOnnxFunction)["function_ir"]
+    except (ImportError, KeyError):
+        # an onnxscript that keeps it elsewhere: it is slower, and collects the same
+        yield
+        return
+    # nothing but its domain is asked for here
+    only_opset = property(operator.attrgetter("opset"))
+    TracedOnnxFunction.function_ir = only_opset  # type: ignore[assignment, method-assign]
+    try:
+        yield
+    finally:
+        TracedOnnxFunction.function_ir = before  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager
@@ -143,6 +171,48 @@ def _passes_where_needed() -> Iterator[None]:
     finally:
         _fx_passes.decompose_with_registry = decompose
         _fx_passes.insert_type_promotion_nodes = promote
+
+
+@contextlib.contextmanager
+def _rules_where_they_may_apply() -> Iterator[None]:
+    """Context manager: within the block a rule by which torch's exporter makes graphs simpler is
+    tried on nodes of the operator that it is about, and not on every node: a sixth of the time that
+    a graph takes."""
+    try:
+        from onnxscript.rewriter._rewrite_rule import RewriteRule
+
+        try_rule = RewriteRule.try_rewrite
+    except (ImportError, AttributeError):
+        # an onnxscript that keeps it elsewhere: it is slower, and makes the same graphs
+        yield
+        return
+
+    def try_if_alike(
+        rule: object, model: object, graph: object, node: object, **more: object
+    ) -> object:
+        """What the rule makes of a node of the graph; None where it makes nothing of it."""
+        if _is_of_another_operator(rule, node):
+            return None
+        return try_rule(rule, model, graph, node, **more)  # type: ignore[arg-type]
+
+    RewriteRule.try_rewrite = try_if_alike  # type: ignore[assignment, method-assign]
+    try:
+        yield
+    finally:
+        RewriteRule.try_rewrite = try_rule  # type: ignore[method-assign]
+
+
+def _is_of_another_operator(rule: object, node: object) -> bool:
+    """Whether a node computes another operator than the one whose result a rule is about; False
+    where a rule is about several results, or does not say of which operators they are."""
+    try:
+        pattern = rule._target_pattern  # type: ignore[attr-defined]
+        if len(pattern.output_nodes) != 1:
+            return False
+        is_alike = pattern.output_nodes[0].op.matches(node.op_type)  # type: ignore[attr-defined]
+    except AttributeError:
+        return False
+    return not is_alike
 
 
 def in_known_operators(graph: fx.Graph, known: Collection[object]) -> bool:

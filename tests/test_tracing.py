@@ -40,10 +40,14 @@ def by_order(model):
     return nodes, [names[output.name] for output in model.graph.output]
 
 
-def with_all_passes(monkeypatch, *arguments):
+SHORTCUTS = ("_passes_where_needed", "_rules_where_they_may_apply")
+
+
+def with_all_passes(monkeypatch, *arguments, shortcuts=SHORTCUTS):
     """The graph that torch's exporter makes if nothing of it is left out."""
     with monkeypatch.context() as patched:
-        patched.setattr(tracing, "_passes_where_needed", contextlib.nullcontext)
+        for name in shortcuts:
+            patched.setattr(tracing, name, contextlib.nullcontext)
         return tracing.traced(*arguments)
 
 
@@ -56,8 +60,11 @@ def test_graphs_are_those_of_all_passes(name, kind, monkeypatch):
     whole = Whole(bench.fresh())
     inputs = whole.inputs(torch.zeros(4, *(spec.shape or (spec.features,))))
     left_out = tracing.traced(whole, inputs, whole.members)
+    # operators collected anew, from sources that are read
+    all_of_it = (*SHORTCUTS, "_operators_collected_once")
+    arguments = (whole, inputs, whole.members)
     assert by_order(left_out) == by_order(
-        with_all_passes(monkeypatch, whole, inputs, whole.members)
+        with_all_passes(monkeypatch, *arguments, shortcuts=all_of_it)
     )
 
 
