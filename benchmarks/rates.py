@@ -5,7 +5,8 @@ a random half of them, and the other half is scored. own: one-shot, the rows jud
 threshold is said to be exceeded by about one ordinary record in 1,000; rates are pooled over the rows
 of all sets of a half. What a tail is taken for before any score was chosen on the half "chosen".
 told: the same new rows, by the threshold of a fit that is told that all its rows are ordinary
-(`--label`, `--normal`).
+(`--label`, `--normal`). stated: what `detect` and `info` say of the threshold of new: about one in 1,000,
+or, where more of the records that were held out of the fit exceed it, how many of these.
 """
 
 from __future__ import annotations
@@ -22,24 +23,29 @@ from aetool import operations
 MOST = 3_000
 
 
-def ordinary_rows(path, rng: np.random.Generator) -> pd.DataFrame:
-    """The ordinary rows of a set, by chance at most MOST of them, in their order."""
+def ordinary_rows(path, rng: np.random.Generator, most: int = MOST) -> pd.DataFrame:
+    """The ordinary rows of a set, by chance at most so many of them, in their order."""
     arrays = np.load(path)
     X = arrays["X"][arrays["y"] == 0] if "X" in arrays else arrays["train"]
-    if len(X) > MOST:
-        X = X[np.sort(rng.choice(len(X), MOST, replace=False))]
+    if len(X) > most:
+        X = X[np.sort(rng.choice(len(X), most, replace=False))]
     return pd.DataFrame(X.astype(float), columns=[f"c{i + 1}" for i in range(X.shape[1])])
 
 
-def flagged(table: pd.DataFrame, rng: np.random.Generator) -> dict[str, int]:
-    """How many new rows and how many of a table's own are flagged, and of how many."""
+def flagged(table: pd.DataFrame, rng: np.random.Generator) -> dict[str, float]:
+    """How many new rows and how many of a table's own are flagged, of how many, and how many new
+    ones are by what is stated."""
     order = rng.permutation(len(table))
     first, rest = (table.iloc[np.sort(part)] for part in np.array_split(order, 2))
     model = operations.fit(first.reset_index(drop=True))
     scores = operations.score(rest.reset_index(drop=True), model)
     told = dataclasses.replace(model.calibration, ordinary=True)
+    threshold = model.calibration.threshold()
+    held_out_above = model.calibration.count_above(threshold)
+    stated = max(held_out_above / model.calibration.rows, model.calibration.rate())
     return {
-        "new_flagged": int((scores > model.calibration.threshold()).sum()),
+        "stated": stated * len(rest),
+        "new_flagged": int((scores > threshold).sum()),
         "told_flagged": int((scores > told.threshold()).sum()),
         "new_rows": len(rest),
         "own_flagged": operations.detect(table).flagged,
@@ -49,12 +55,20 @@ def flagged(table: pd.DataFrame, rng: np.random.Generator) -> dict[str, int]:
 
 def report(rows: pd.DataFrame) -> str:
     """The pooled rate of each half, in parts of 1,000, and the sets' own."""
-    lines = ["| half | sets | rows | new, in 1,000 | most | told | most | own | most |"]
-    lines.append("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+    lines = [
+        "| half | sets | rows | new, in 1,000 | most | stated | most | told | most | own | most |"
+    ]
+    lines.append("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
     for half, some in rows.groupby("half"):
         figures = [f"{some['new_rows'].sum():,}"]
-        for kind, of in (("new", "new"), ("told", "new"), ("own", "own")):
-            count, rows_of = some[f"{kind}_flagged"], some[f"{of}_rows"]
+        columns = {
+            "new_flagged": "new_rows",
+            "stated": "new_rows",
+            "told_flagged": "new_rows",
+            "own_flagged": "own_rows",
+        }
+        for column, of in columns.items():
+            count, rows_of = some[column], some[of]
             figures.append(f"{1000 * count.sum() / rows_of.sum():.2f}")
             figures.append(f"{(1000 * count / rows_of).max():.1f}")
         lines.append(f"| {half} | {len(some)} | " + " | ".join(figures) + " |")

@@ -107,6 +107,22 @@ def rates_of_the_default() -> list[str]:
             rates.report(rows), provenance(rows)]  # fmt: skip
 
 
+def hidden_anomalies() -> list[str]:
+    """Planted rows that could hide each other, on 144 sets."""
+    import masking
+
+    rows = read("masking", ["dataset", "kind", "part", "judge"])
+    if rows.empty:
+        return []
+    return ["\n## Anomalies that hide each other (`masking.py`)\n",
+            "Ordinary rows of the 144 sets, at most 1,000 of each, with rows planted among them: far, every number off by\n"
+            "some fifteen standard deviations; cells, two numbers by 6 to 12. Each judge fits these rows and judges the same ones\n"
+            "by its own default threshold. found: part of the planted rows that is flagged, a mean over sets. What a gap below\n"
+            "anomalies is was chosen on 40 sets of the half \"chosen\"; before it one-shot found 0.23 of the far ones at 1.5 %,\n"
+            "none at 5 %, and 0.45 of the cells on the first of these sets.\n",
+            masking.report(rows), provenance(rows)]  # fmt: skip
+
+
 def two_halves() -> list[str]:
     """Ours and the peers on 144 sets, by the half that settings were chosen on and the other."""
     import halves
@@ -801,6 +817,7 @@ def main() -> None:
                   provenance(kdd)]  # fmt: skip
     parts += two_halves()
     parts += rates_of_the_default()
+    parts += hidden_anomalies()
     parts += detection()
     parts += trust()
     parts += codes()

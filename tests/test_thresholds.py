@@ -376,3 +376,30 @@ def test_rows_said_to_be_ordinary_are_taken_for_that(tmp_path):
     clean = operations.fit(plain(300, 0), FitOptions("pca"))
     assert not clean.calibration.ordinary
     assert operations.calibrated(clean, plain(200, 1)).calibration.ordinary
+
+
+def test_what_is_said_of_a_threshold_counts_the_records_that_were_held_out(run, tmp_path):
+    """Six of 800 fitted rows are of a rare kind. The threshold takes them for anomalies, so that one
+    row in 133 of the same source is above it, and it must not be called one in 1,000."""
+    data = plain(800, 0)
+    rng = np.random.default_rng(0)
+    rare = rng.choice(800, 6, replace=False)
+    data.iloc[rare] += rng.normal(0, 1000, (6, data.shape[1]))
+    data.to_csv(tmp_path / "d.csv", index=False)
+    run("fit", tmp_path / "d.csv", "-p", "pca", "-o", tmp_path / "m.aem")
+    calibration = bundles.load(tmp_path / "m.aem").calibration
+    above = calibration.count_above(calibration.threshold())
+    assert above == 6
+    said = f"{above} of {calibration.rows} records held out of the fit"
+    assert f"which {said} exceed" in run("detect", tmp_path / "d.csv", "-m", tmp_path / "m.aem").err
+    assert f"exceeded by      {said}" in run("info", tmp_path / "m.aem").out
+    # of the file itself nothing was held out
+    assert "held out" not in run("detect", tmp_path / "d.csv").err
+
+
+def test_records_above_a_score_are_counted():
+    calibration = Calibration.of(np.arange(100.0)[:, None])
+    assert calibration.count_above(96.5) == 3
+    assert calibration.count_above(97.0) == 2
+    assert calibration.count_above(200.0) == 0
+    assert calibration.count_above(-1.0) == 100

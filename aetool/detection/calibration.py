@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aetool.canonical import Json
+from aetool.detection.gaps import highest_below_gap
 from aetool.errors import BundleError
 from aetool.model import Array, Float, Int
 from aetool.spelling import option
@@ -48,10 +49,10 @@ class Expected:
 
     shape: of the generalised Pareto distribution; weight: as how many excesses this shape counts
     beside the observed ones. doubt: a score is taken for an anomaly if fewer than one in `doubt`
-    files of the same length would have an ordinary score as high. least: the smallest scale, in the
-    unit of scores; differences of scores far below it say nothing. body: as how many excesses the
-    body counts, that is how fast scores fall off between their median and their highest tenth.
-    doubt_by_body: the same where it is asked which scores are anomalies.
+    files of the same length would have an ordinary score as high, or such a gap below it. least:
+    the smallest scale, in the unit of scores; differences far below it say nothing. body: as how
+    many excesses the body counts, that is how fast scores fall off between their median and
+    their highest tenth. doubt_by_body: the same where it is asked which scores are anomalies.
     """
 
     shape: float = 0.1
@@ -83,9 +84,10 @@ class Tail:
         Scores that are too high to be ordinary are left out first, so that a few anomalies among
         them move the tail little. The limit is that of an exponential tail, whose scale is the mean
         excess, each excess cut at six times the scale by which scores fall off between their median
-        and their highest tenth. The fewer excesses, the more the shape is drawn to the expected
-        one. Without scores all three numbers are 0; without a score above the start the shape is 0,
-        and the scale the smallest that is allowed.
+        and their highest tenth; or the gap below them (detection.gaps), which shows also where they
+        are a good part of the highest tenth. The fewer excesses, the more the shape is drawn to the
+        expected one. Without scores all three numbers are 0; without a score above the start the
+        shape is 0, and the scale the smallest that is allowed.
         """
         if not len(scores):
             return cls(0.0, 0.0, 0.0)
@@ -98,6 +100,9 @@ class Tail:
         body = (start - median) / math.log(0.5 / TAIL)
         body = max(body, least)
         farthest = _farthest_ordinary(scores, start, body, least, expected)
+        # many anomalies hide each other from this limit, but not the gap below them
+        below_gap = highest_below_gap(scores, start, body, expected.doubt)
+        farthest = min(farthest, below_gap)
         scores = scores[scores <= farthest]
         # the highest tenth of those that are left, and how the excesses over it fall off
         start = float(np.quantile(scores, 1 - TAIL))
@@ -277,6 +282,29 @@ class Calibration:
         if fpr is None:
             return 1 / ONE_IN
         return fpr
+
+    def count_above(self, threshold: float) -> int:
+        """How many of the held-out records score above a threshold: exact if at most 64 do or all
+        scores are stored, else interpolated between those that are."""
+        just_above = math.nextafter(threshold, math.inf)
+        # a p-value counts these records, and the one that is judged
+        p = float(self.p_values(np.array([just_above]))[0])
+        return round(p * (self.rows + 1)) - 1
+
+    def rarity_in_words(self, threshold: float, rate: float) -> str:
+        """What part of the records exceeds a threshold, in words, such as "about 1 in 1,000
+        ordinary records" or "23 of 10,000 records held out of the fit". There must be held-out
+        records.
+
+        rate: the part of ordinary records that the threshold is meant for, above 0 and at most 1.
+        Where nobody said that the held-out records are ordinary, the highest may be anomalies, or
+        ordinary ones of a rare kind, which new records will be, too: where more of them exceed the
+        threshold than the rate lets expect, their number is what is known.
+        """
+        above = self.count_above(threshold)
+        if above <= rate * self.rows:
+            return in_words(rate)
+        return f"{above:,} of {self.rows:,} records held out of the fit"
 
     def shortage(self, fpr: float | None = None) -> str | None:
         """Why `threshold(fpr)` is infinite, in words (too few held-out records for that part); None

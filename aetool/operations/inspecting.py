@@ -18,7 +18,7 @@ from aetool.codec.contents.content import LOSSY
 from aetool.codec.contents.parts import Parts
 from aetool.codec.picture_models import model_of
 from aetool.codec.shared import shared_of
-from aetool.detection.calibration import Calibration, in_words
+from aetool.detection.calibration import Calibration
 from aetool.errors import BundleError, DataError
 from aetool.files import place_of
 from aetool.model import Float
@@ -282,11 +282,11 @@ def verify(
 
 
 def _exceeded_by(calibration: Calibration) -> str | None:
-    """The share of ordinary records that is expected above the threshold, in words, or why none can
-    be given; None if the model was calibrated by no records."""
+    """What part of the records exceeds the threshold, in words, or why none can be given; None if
+    the model was calibrated by no records."""
     if not calibration.rows:
         return None
     short = calibration.shortage()
     if short is None:
-        return in_words(calibration.rate())
+        return calibration.rarity_in_words(calibration.threshold(), calibration.rate())
     return f"none: {short}"

@@ -152,7 +152,7 @@ class Detection:
         part = 100 * self.flagged / max(self.total, 1)
         rare = ""
         if self.rate and self.threshold < float("inf"):
-            rare = f", which {in_words(self.rate)} exceed"
+            rare = f", which {self._rarity_in_words(self.rate)} exceed"
         rest = f"; {len(self.unread):,} more could not be read" if self.unread else ""
         if not self.total:
             return f"0 of 0 records flagged: it holds no records{rest}"
@@ -167,6 +167,14 @@ class Detection:
             wanted = "no score is high enough"
         flagged = f"{self.flagged} of {self.total} records flagged ({part:.3g} %)"
         return f"{flagged}: {wanted}{rare}{rest}"
+
+    def _rarity_in_words(self, rate: float) -> str:
+        """What part of the records exceeds the threshold, in words: of those that were held out of
+        the fit, where a model judges, and of ordinary records, where a file judges itself. rate:
+        the part of ordinary records that it is meant for, above 0 and at most 1."""
+        if self.held_out is None:
+            return in_words(rate)
+        return self.held_out.rarity_in_words(self.threshold, rate)
 
     def _highest_flagged(self) -> str:
         """A phrase for the verdict, such as "the 5 highest scores, down to 3.2 bits, p 0.01": how

@@ -1,0 +1,147 @@
+"""Gaps in the tail of scores: where ordinary records end and anomalies begin.
+
+A few anomalies among many scores stand out by their height. Many of them make the tail look heavy,
+and then none does: each hides the others (masking). What is left to be seen is the gap below them,
+in which there are fewer scores than any tail would leave, however heavy it is.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from aetool.model import Float
+
+# Of an ordinary tail, as generalised Pareto: the heavier it is taken to be, the wider gaps it has.
+# Chosen, with the three below, on half of the sets of benchmarks/masking.py.
+SHAPE = 0.1
+WIDTHS = (1, 2, 4)  # of gaps: steps from one score to the next, all but one of these scores inside
+PRIOR_EXCESSES = 10.0  # for how many excesses below a gap the body of the scores counts
+LEAST_OF_BODY = 0.5  # the smallest scale below a gap, as part of that of the body
+# Scales of the body by which scores beyond a gap are higher than so many are anyway: a twentieth of
+# the rows, of a rare kind, is about as rare as its scores say, and anomalies are far rarer.
+LEAST_SURPLUS = 1.25
+
+
+def highest_below_gap(scores: Float, start: float, body: float, doubt: float) -> float:
+    """The highest score below the lowest gap that ordinary scores would hardly leave; infinite
+    where there is no such gap.
+
+    scores: (n,), rising; start: the score above which gaps are looked for; body: above 0, the scale
+    by which scores fall off below it; doubt: above 1: fewer than one in so many files of ordinary
+    scores have such a gap.
+
+    Between the (k+1)-th and the k-th highest of exponential scores of scale s, k times the
+    difference is exponential, too, with scale s, whatever k is (Rényi 1953): k scores beyond a gap
+    are the less likely to be ordinary the more of them there are. A gap of several such steps, with
+    a few scores inside, has a gamma distribution. Scores of a generalised Pareto tail are
+    exponential after a logarithm; its scale is told by the excesses below the gap, those beyond
+    counting as being of any height above it (the estimate of a censored sample), and by the body.
+    What lies beyond has to be higher than so many scores are in a tail of the body's scale.
+    """
+    rank_of_start = int(np.searchsorted(scores, start, side="right"))
+    above_start = len(scores) - rank_of_start
+    # below the lowest of these there has to be one score that is ordinary
+    count = min(above_start, len(scores) - 1)
+    if count < 1:
+        return math.inf
+    # from the highest down to the first at or below the start
+    falling = scores[::-1][: count + 1]
+    excess = np.maximum(falling - start, 0.0)
+    scale = _scales_below(excess, body)
+    # one in `doubt` files has one that is as unlikely as that
+    candidates = len(WIDTHS) * count
+    limit = -math.log(candidates * doubt)
+    lowest = 0
+    width_of_lowest = 1
+    for width in WIDTHS:
+        size = _sizes_of_gaps(excess, scale, width)
+        chance = _log_of_gamma_tail(size, width)
+        surplus = _surplus(excess, body, width)
+        is_gap = chance < limit
+        is_gap &= surplus >= LEAST_SURPLUS
+        # how many scores lie above the lower end of each gap
+        above = np.flatnonzero(is_gap) + width
+        if above.max(initial=0) > lowest:
+            lowest = int(above.max())
+            width_of_lowest = width
+    if not lowest:
+        return math.inf
+    # of its steps the widest parts the ordinary scores from the others
+    first = lowest - width_of_lowest
+    steps = -np.diff(falling[first : lowest + 1])
+    place = first + int(steps.argmax()) + 1
+    return float(falling[place])
+
+
+def _scales_below(excess: Float, body: float) -> Float:
+    """The scale of the tail below each gap, (count,), above 0; of the k-th, k scores lie above its
+    lower end.
+
+    excess: (count + 1,), falling, 0 or more: of all scores above the start of the tail, and of the
+    next one; body: above 0, the scale of the scores below.
+    """
+    lower = excess[1:]
+    count = len(lower)
+    above = np.arange(1, count + 1)
+    from_lowest = lower[::-1]
+    sum_below = from_lowest.cumsum()[::-1]
+    # of those above a gap no more is taken to be known than that they lie above it
+    total = sum_below + above * lower
+    total += PRIOR_EXCESSES * body
+    below = count - above
+    scale = total / (below + PRIOR_EXCESSES)
+    return np.maximum(scale, LEAST_OF_BODY * body)
+
+
+def _sizes_of_gaps(excess: Float, scale: Float, width: int) -> Float:
+    """How wide gaps of so many steps are, (count + 1 - width,), by rising numbers of scores above
+    their lower end, from `width` on: the sum of the steps, each in multiples of what it is on
+    average of ordinary scores; none where there are fewer scores.
+
+    excess: (count + 1,), falling, 0 or more; scale: (count,), of the tail below each, above 0;
+    width: 1 or more.
+    """
+    first = width - 1
+    scale = scale[first:]
+    # how many scores lie above the lower end of each gap
+    ends = np.arange(width, len(excess))
+    size = np.zeros(len(ends))
+    for step in range(width):
+        above = ends - step
+        upper_end = _as_exponential(excess[above - 1] / scale)
+        lower_end = _as_exponential(excess[above] / scale)
+        size += above * (upper_end - lower_end)
+    return size
+
+
+def _surplus(excess: Float, body: float, width: int) -> Float:
+    """How much higher the lowest score beyond each gap of so many steps is than the one of its rank
+    is in an exponential tail, (count + 1 - width,), in multiples of its scale.
+
+    excess: (count + 1,), falling, 0 or more; body: the scale, above 0; width: 1 or more.
+    """
+    count = len(excess) - 1
+    ranks = np.arange(1, count + 2 - width)
+    height = excess[: len(ranks)] / body
+    usual_height = np.log(count / ranks)
+    return np.asarray(height - usual_height)
+
+
+def _as_exponential(excess: Float) -> Float:
+    """Excesses over the start of a tail of SHAPE, (n,), 0 or more and in multiples of its scale, as
+    those of an exponential tail that are exceeded as often."""
+    logarithm = np.log1p(SHAPE * excess)
+    return np.asarray(logarithm / SHAPE)
+
+
+def _log_of_gamma_tail(size: Float, width: int) -> Float:
+    """The logarithm of the chance that a sum of `width` exponential steps of mean 1 exceeds each
+    size, (n,), 0 or more: e^-size times the first `width` terms of the series of e^size."""
+    term = np.ones(len(size))
+    total = term.copy()
+    for power in range(1, width):
+        term = term * size / power
+        total += term
+    return np.asarray(np.log(total) - size)

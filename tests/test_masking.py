@@ -1,0 +1,130 @@
+"""Anomalies that hide each other: the gap below them in the tail of scores."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from aetool import operations
+from aetool.detection import gaps
+from aetool.detection.calibration import Expected, Tail
+from aetool.operations import FitOptions
+
+DOUBT = 1000.0
+
+
+def below_gap(scores):
+    """What gaps.highest_below_gap gives for scores, (n,) in any order, as a tail asks it."""
+    scores = np.sort(scores)
+    median, start = np.quantile(scores, [0.5, 0.9])
+    body = (start - median) / math.log(5)
+    return gaps.highest_below_gap(scores, float(start), float(body), DOUBT)
+
+
+def exponential(rows):
+    """Scores as exponential ones lie on average, (rows,), with scale 1."""
+    return -np.log(1 - (np.arange(rows) + 0.5) / rows)
+
+
+@pytest.mark.parametrize("shape", [0.0, 0.1, 0.25])
+def test_ordinary_tails_have_no_gap(shape):
+    """One file in 1,000 may have one: of 300, tails as heavy as is assumed hardly ever, and those of
+    a shape of a quarter seldom."""
+    rng = np.random.default_rng(0)
+    draws = (stats.genpareto.rvs(shape, size=1000, random_state=rng) for _ in range(300))
+    cut = sum(below_gap(draw) < math.inf for draw in draws)
+    assert cut <= (1 if shape <= gaps.SHAPE else 3)
+
+
+def test_scores_that_are_equal_or_few_have_no_gap():
+    assert below_gap(np.ones(100)) == math.inf
+    assert below_gap(np.array([1.0])) == math.inf
+    assert below_gap(np.arange(2.0)) == math.inf
+
+
+@pytest.mark.parametrize("count", [3, 12, 40])
+def test_the_gap_below_far_scores_is_found_however_many_they_are(count):
+    """The highest of the ordinary scores may be taken for one of them."""
+    ordinary = exponential(800)
+    far = 16 + np.linspace(0, 4, count)
+    assert below_gap(np.concatenate([ordinary, far])) in ordinary[-2:]
+
+
+def test_one_far_score_is_no_gap_but_a_height():
+    ordinary = exponential(800)
+    assert below_gap(np.append(ordinary, 16)) == math.inf
+    assert Tail.of(np.append(ordinary, 16)) == Tail.of(np.append(ordinary, 100))
+
+
+def test_a_score_inside_a_gap_does_not_hide_it():
+    ordinary = exponential(800)
+    inside = [9.5]
+    far = 12 + np.linspace(0, 4, 12)
+    assert below_gap(np.concatenate([ordinary, inside, far])) == ordinary.max()
+
+
+def test_a_rare_kind_that_scores_as_rare_as_it_is_lies_beyond_no_gap():
+    """Sixty rows of a kind among 1,000 are 1 in 17: as far out as the 60 highest of a tail are."""
+    ordinary = exponential(940)
+    ordinary = ordinary[ordinary < 2.6]
+    kind = 3.0 + np.linspace(0, 0.5, 60)
+    assert below_gap(np.concatenate([ordinary, kind])) == math.inf
+    assert below_gap(np.concatenate([ordinary, kind + 3])) == ordinary.max()
+
+
+def test_chances_of_gaps_are_those_of_the_gamma_distribution():
+    """A gap of `width` steps of an exponential tail exceeds a size as often as a gamma variable of
+    that shape does: told apart by drawing none, from the survival function itself."""
+    ordinary = exponential(400)
+    for width in gaps.WIDTHS:
+        limit = stats.gamma.isf(1 / (len(gaps.WIDTHS) * 41 * DOUBT), width)
+        assert limit > width, "what is looked for is wider than usual"
+    # one score alone beyond a gap of one step: where it begins to count
+    start, median = np.quantile(ordinary, [0.9, 0.5])
+    heights = np.linspace(5, 60, 2000)
+    counted = [h for h in heights if below_gap(np.append(ordinary, h)) < math.inf]
+    least = min(counted)
+    assert counted == list(heights[heights >= least]), "from there on every height counts"
+    scale = (start - median) / math.log(5)
+    steps = math.log(len(gaps.WIDTHS) * 41 * DOUBT)
+    # k = 1: the logarithm of its height is `steps` above that of the highest ordinary one
+    lower = math.log1p(gaps.SHAPE * (ordinary.max() - start) / scale) / gaps.SHAPE
+    expected = start + scale * (math.exp(gaps.SHAPE * (lower + steps)) - 1) / gaps.SHAPE
+    assert least == pytest.approx(expected, rel=0.1)
+
+
+def test_a_tail_is_that_of_the_ordinary_scores():
+    """Forty far scores among 840 leave the threshold nearly where it is without them."""
+    ordinary = exponential(800)
+    expected = Expected(shape=0.0, weight=1000.0)
+    without = Tail.of(ordinary, expected).score_at(1 / 1000)
+    both = np.sort(np.concatenate([ordinary, 16 + np.linspace(0, 4, 40)]))
+    assert Tail.of(both, expected).score_at(1 / 1000) == pytest.approx(without, rel=0.08)
+
+
+@pytest.fixture(scope="module")
+def table_with_far_rows():
+    """800 rows of three related numbers, of which 12 were drawn far away: (table, their places)."""
+    rng = np.random.default_rng(0)
+    hidden = rng.standard_normal((800, 2))
+    numbers = hidden @ [[1.0, 0.5, -0.5], [0.3, 1.0, 0.8]] + 0.2 * rng.standard_normal((800, 3))
+    places = np.sort(rng.choice(800, 12, replace=False))
+    numbers[places] += rng.normal(0, 30, (12, 3))
+    return pd.DataFrame(numbers.round(3), columns=list("abc")), places
+
+
+@pytest.mark.parametrize(
+    "options", [None, FitOptions("pca"), FitOptions(), FitOptions(robust=True)]
+)
+def test_a_dozen_far_rows_are_flagged_by_a_model_that_was_fitted_with_them(
+    table_with_far_rows, options
+):
+    """One row in 67: of 12 none or two were flagged by tails that they themselves made heavy."""
+    table, places = table_with_far_rows
+    model = None if options is None else operations.fit(table, options)
+    detection = operations.detect(table, model)
+    flagged = detection.row[detection.anomaly]
+    assert set(places) <= set(flagged)
+    assert len(flagged) <= 14
