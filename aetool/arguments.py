@@ -106,7 +106,17 @@ def check_type(verb: str, name: str, value: object, annotation: str) -> None:
         return
     if not any(TAKEN[kind][1](value) for kind in kinds):
         words = " or ".join(TAKEN[kind][0] for kind in kinds)
-        raise ParamError(f"{verb}: {name} must be {words}; got {shown(value)}")
+        raise ParamError(f"{verb}: {name} must be {words}; got {_shown_with_strays(value)}")
+
+
+def _shown_with_strays(value: object) -> str:
+    """A value that is not taken, for messages, as `shown` has it; of a list also the first of its
+    values that is no text: "list with 1 (int)"."""
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        for item in value:
+            if not isinstance(item, str):
+                return f"{shown(value)} with {shown(item)}"
+    return shown(value)
 
 
 def check_kind(

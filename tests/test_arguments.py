@@ -76,7 +76,8 @@ def test_options_of_compress(tmp_path, options, said):
     ({"rows": (0.5, 2)}, "the first of rows must be a whole number; got 0.5"),
     ({"rows": (0, "2")}, "the end of rows must be a whole number or None; got '2'"),
     ({"columns": "a"}, r"columns must be a list of texts or None; got 'a' \(str\)"),
-    ({"columns": [0]}, "columns must be a list of texts"),
+    ({"columns": [0]}, r"columns must be a list of texts or None; got list with 0 \(int\)"),
+    ({"columns": ["a", None]}, r"columns must be a list of texts or None; got list with None \(NoneType\)"),
     ({"max_output": "1G"}, "max_output must be a whole number or None"),
     ({"device": None}, "device must be a text"),
 ])  # fmt: skip

@@ -61,6 +61,13 @@ TABLES = {
     ),
     "comments inside": ("# z\na,b,c\n# y\n" + NUMBERS + "# x\n", NAMED, ROWS, ["the first line", "2 lines are left out"]),
     "units": ("a,b,c\ndegC,m/s,\n" + NUMBERS, NAMED, ROWS, ["under the header"]),
+    "names under names of groups": (
+        "a,b,c\nfront,rear,x\n" + NUMBERS, NAMED, [["front", "rear", "x"], *ROWS],
+        ["line 2 has words over columns of numbers and is read as a record"],
+    ),
+    "one word over numbers": (
+        "a,b,c\nfront,1,x\n" + NUMBERS, NAMED, [["front", "1", "x"], *ROWS], [],
+    ),
     "units in brackets": ("a,b,c\n[V],[mA],-\n" + NUMBERS, NAMED, ROWS, ["under the header"]),
     "no units": ("a,b,c\nERR,ERR,x\n" + NUMBERS, NAMED, [["ERR", "ERR", "x"], *ROWS], []),
     "a drawn line": ("a|b|c\n---+---+---\n" + NUMBERS.replace(",", "|") + "(8 rows)\n", NAMED, ROWS,

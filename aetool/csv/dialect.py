@@ -25,7 +25,16 @@ HEADER_TAIL = "header tail"  # an empty name behind the last that has a field
 SHARED_NAME = "shared name"  # one name for two fields, a date and a time
 BOX = "box"  # a delimiter before the first field and behind the last, of records and header alike
 # facts of reading alone: an archive keeps the bytes before its first record as they are
-_OF_READING = ("preamble", "below", "comment", "edge", "shared", "padded", "read_as")
+_OF_READING = (
+    "preamble",
+    "below",
+    "named_again",
+    "comment",
+    "edge",
+    "shared",
+    "padded",
+    "read_as",
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,8 @@ class Dialect:
     space: blanks follow delimiters, and are no part of the values. decimal: the decimal mark of
     numbers, "." or ",". preamble: how many lines stand before the header, or before the first
     record where there is none. below: how many records under the header hold units or a ruled line.
+    named_again: whether the first record looks like a second line of names, and is read as a record
+    all the same.
     comment: what lines that are no records begin with, "" if nothing does. edge: ROW_NAMES,
     RECORD_TAIL, HEADER_TAIL, SHARED_NAME, BOX or ""; shared: the index of the first of two fields
     of one name. padded: blanks around values fill columns up, and lines are drawn. read_as: the
@@ -53,6 +64,7 @@ class Dialect:
     encoding: str = encodings.UTF8
     preamble: int = 0
     below: int = 0
+    named_again: bool = False
     comment: str = ""
     edge: str = ""
     shared: int = 0

@@ -203,6 +203,26 @@ def below_header(body: list[list[str]]) -> int:
     return count
 
 
+def is_named_again(body: Sequence[Record]) -> bool:
+    """Whether the first record of a body looks like a second line of names, under names of groups:
+    words, not all the same, over all columns of nothing but figures, of which there are two at
+    least, and as many as others. False for three records or fewer. body: those below the header."""
+    if len(body) <= LEAST_BELOW:
+        return False
+    first, under = body[0], body[1:]
+    over_figures = []
+    for place, cell in enumerate(first):
+        filled = without_gaps(column_of(under, place))
+        if filled and all(map(cells.is_figure, filled)):
+            over_figures.append(cell)
+    # one word alone may be what somebody wrote into a cell
+    if len(over_figures) < max(2, len(first) / 2):
+        return False
+    are_words = not any(cells.is_gap(cell) or cells.is_figure(cell) for cell in over_figures)
+    # a device that fails writes the same everywhere
+    return are_words and len(set(over_figures)) > 1
+
+
 def _are_units(record: Record, under: Sequence[Record]) -> bool:
     """Whether the record holds units: over at least half of the columns of figures something that
     may be a unit, of which half is one for certain, and nothing else over the others. A single

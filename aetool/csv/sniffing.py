@@ -32,6 +32,7 @@ from aetool.csv.header import (
     Written,
     below_header,
     has_header,
+    is_named_again,
     is_column_of_figures,
     is_quoted_otherwise,
 )
@@ -235,6 +236,7 @@ def sniff(
         encoding=encoding,
         preamble=skipped + table.line,
         below=table.below,
+        named_again=table.named_again,
         comment=comment,
         edge=table.edge,
         shared=table.shared,
@@ -555,6 +557,7 @@ class _Table:
         self.line = cut.line
         self.edge = ""
         self.below = 0
+        self.named_again = False
         self.shared = 0
         if _is_box(cut):
             self.edge = BOX
@@ -574,6 +577,7 @@ class _Table:
             self._look_above(beginning, cut, comment)
         elif self.header:
             self.below = below_header(rows[1:])
+            self.named_again = is_named_again(rows[1 + self.below :])
         lines_below = rows[1 : 1 + self.below]
         is_drawn = any(map(cells.is_ruler, lines_below))
         self.padded = self.edge == BOX or (is_drawn and cut.delimiter == BAR)

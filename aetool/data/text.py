@@ -249,6 +249,12 @@ class _Reader:
             last_record = records[-1]
             written = _joined(last_record, dialect)
             self.tell(f"under the header, no record: {_quoted(written)}")
+        if dialect.named_again and names:
+            line = lines_in(head) + 1
+            self.tell(
+                f"line {line} has words over columns of numbers and is read as a record: if it "
+                f"names the columns, {option('--skip-rows')} {line - 1} begins there"
+            )
         if dialect.delimiter == BLANK and len(names) > 1:
             # blanks at the end of the header
             last_name = cutting.names_of_record(table, dialect.rule)[-1]
