@@ -32,10 +32,10 @@ PICTURES_TAIL = Expected(
     shape=0.0,
     body=10.0,
 )
-# Of few records that judge themselves: of 20 two lie in the highest tenth, and either may be the
-# anomaly that is sought. What they would set the threshold by is told by the others, how fast their
-# bits fall off; by records enough nothing of this is left. Measured on small tables and drawn
-# pictures, with and without odd ones among them.
+# Of few records that judge themselves, or may hold anomalies: of 20 two lie in the highest tenth,
+# and either may be the anomaly that is sought. What they would set the threshold by is told
+# by the others, how fast their bits fall off; by records enough nothing of this is left. Measured
+# on small tables and drawn pictures, with and without odd ones among them.
 FEW_RECORDS = 500
 BODY_OF_FEW = 20.0  # excesses for which the body counts
 DOUBT_OF_FEW = 100.0
@@ -58,6 +58,20 @@ def among_few(expected: Expected, rows: int) -> Expected:
         doubt=expected.doubt * (doubt / expected.doubt) ** share,
         body=max(expected.body, body),
         doubt_by_body=max(expected.doubt_by_body, body),
+    )
+
+
+def among_few_held_out(expected: Expected, rows: int) -> Expected:
+    """What is expected of the tail of scores of `rows` records that were held out, where others are
+    to come; of 500 or more it is `expected`, and the fewer there are, the less their own excesses
+    decide which of them are anomalies. How those that are left fall off is told by their excesses
+    or by their body, whichever is slower: new records may lie farther out."""
+    few = among_few(expected, rows)
+    return dataclasses.replace(
+        expected,
+        doubt=few.doubt,
+        doubt_by_body=few.doubt_by_body,
+        body_if_wider=few.doubt_by_body,
     )
 
 

@@ -327,3 +327,31 @@ def test_a_calibration_of_an_earlier_version_gets_a_tail_by_its_scores():
     del data["tail"]
     again = Calibration.from_json(data)
     assert again.threshold() == pytest.approx(calibration.threshold(), rel=0.15)
+
+
+@pytest.mark.parametrize("plugin", ["tails", "neighbours", "histogram"])
+def test_one_of_few_rows_scores_as_if_it_had_not_been_fitted(plugin):
+    """A row far out is a large part of the tail that it is in, of the distances that it is compared
+    with, and of its bin; a model that has seen it finds nothing odd about it."""
+    frame = normal(40, 5)
+    frame.loc[7, "b"] = 9.0
+    seen = operations.fit(frame, FitOptions(plugin))
+    others = operations.fit(frame.drop(index=7), FitOptions(plugin))
+    as_fitted = operations.score(frame, seen, "cpu")[7]
+    as_new = operations.score(frame.loc[[7]], others, "cpu")[0]
+    assert as_new > 5
+    assert as_fitted > 0.6 * as_new
+
+
+@pytest.mark.parametrize("robust", [False, True])
+def test_an_odd_one_of_few_rows_is_found_by_the_model_that_was_fitted_on_it(robust):
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(400, 2))
+    rows = hidden @ [[1.0, 0.5, -0.5], [0.3, 1.0, 0.8]] + 0.2 * rng.normal(size=(400, 3))
+    frame = pd.DataFrame(rows.round(3), columns=list("abc"))
+    few = frame[:40].copy()
+    few.loc[7, "b"] = 9.0
+    fitted = operations.fit(few, FitOptions(robust=robust))
+    assert operations.detect(few, fitted).row.tolist() == [7]
+    assert operations.detect(few).row.tolist() == [7]
+    assert operations.detect(frame[40:], fitted).flagged <= 1, "of 360 ordinary ones"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -280,6 +281,32 @@ def test_among_few_records_odd_ones_do_not_set_the_threshold_above_themselves():
     assert 5.5 < Tail.of(scores, alone).score_at(1 / 1000) < 8
     for usual in (rarity.JOINED_TAIL, rarity.PICTURES_TAIL, Expected()):
         assert rarity.among_few(usual, 500) == usual == rarity.among_few(usual, 10**6)
+
+
+def test_an_odd_one_of_few_held_out_scores_sets_no_threshold_above_itself():
+    scores = -np.log(1 - (np.arange(22) + 0.5) / 22)
+    among = np.append(scores, 20.0)
+    assert Tail.of(among, rarity.JOINED_TAIL).score_at(1 / 1000) > 20
+    for usual in (rarity.JOINED_TAIL, rarity.PICTURES_TAIL):
+        few = rarity.among_few_held_out(usual, 23)
+        threshold = Tail.of(among, few).score_at(1 / 1000)
+        # one in 1,000 of an exponential exceeds 6.9, and of a heavier tail more
+        assert 6.5 < threshold < 12
+        assert threshold < 0.9 * Tail.of(among, usual).score_at(1 / 1000)
+        assert rarity.among_few_held_out(usual, 500) == usual
+
+
+def test_the_body_widens_a_tail_and_never_narrows_it():
+    """The excesses of 20 scores that end early, and of 20 that do not."""
+    own = Expected(shape=0.0)
+    widened = Expected(shape=0.0, body_if_wider=20.0)
+    scores = np.linspace(0.0, 5.0, 20)
+    # they fall off from 2.5 to 4.5 within log(5) scales; two excesses have a mean of 0.3
+    early = Tail.of(scores, widened)
+    assert early.scale > 3 * Tail.of(scores, own).scale
+    assert early.scale < 2 / math.log(5) + 0.01
+    late = np.append(scores[:-2], [7.0, 9.0])
+    assert Tail.of(late, widened) == Tail.of(late, own)
 
 
 def test_records_that_judge_themselves_are_flagged_though_few():

@@ -37,7 +37,7 @@ class Solution:
     deviation, prior: what the default `parts` needs, see there.
     fair: whether the score of a row that was fitted is what it would be had it not been. Otherwise
     the host fits several, each without a fold of the rows, and a row is scored by the one that was
-    fitted without it (aetool.folds).
+    fitted without it (aetool.folds). Of few rows of a table it always does.
     drawn: what `sample` draws of codes: "codes", like those of rows, or "normal", N(0, I). Without
     a code records are drawn column by column.
     scatter: (scales, weights), (components, numbers) both, of the zero-mean Gaussians by which

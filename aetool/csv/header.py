@@ -209,14 +209,17 @@ def is_named_again(body: Sequence[Record]) -> bool:
     least, and as many as others. False for three records or fewer. body: those below the header."""
     if len(body) <= LEAST_BELOW:
         return False
-    first, under = body[0], body[1:]
+    first = body[0]
+    under = body[1:]
     over_figures = []
     for place, cell in enumerate(first):
-        filled = without_gaps(column_of(under, place))
+        column = column_of(under, place)
+        filled = without_gaps(column)
         if filled and all(map(cells.is_figure, filled)):
             over_figures.append(cell)
     # one word alone may be what somebody wrote into a cell
-    if len(over_figures) < max(2, len(first) / 2):
+    fewest = max(2, len(first) / 2)
+    if len(over_figures) < fewest:
         return False
     are_words = not any(cells.is_gap(cell) or cells.is_figure(cell) for cell in over_figures)
     # a device that fails writes the same everywhere

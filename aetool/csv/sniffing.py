@@ -32,8 +32,8 @@ from aetool.csv.header import (
     Written,
     below_header,
     has_header,
-    is_named_again,
     is_column_of_figures,
+    is_named_again,
     is_quoted_otherwise,
 )
 from aetool.errors import ParamError

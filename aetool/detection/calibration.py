@@ -53,6 +53,8 @@ class Expected:
     the smallest scale, in the unit of scores; differences far below it say nothing. body: as how
     many excesses the body counts, that is how fast scores fall off between their median and
     their highest tenth. doubt_by_body: the same where it is asked which scores are anomalies.
+    body_if_wider: the same as `body`, of scores whose body falls off more slowly than the excesses
+    do.
     """
 
     shape: float = 0.1
@@ -61,6 +63,7 @@ class Expected:
     least: float = 0.0
     body: float = 0.0
     doubt_by_body: float = 0.0
+    body_if_wider: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,13 @@ class Tail:
         shape = _shape_of(excess, expected)
         count = len(excess)
         # few excesses say little of how fast scores fall off, and the body says some
-        total = count * float(excess.mean()) + expected.body * body
-        mean = total / (count + expected.body)
+        mean_excess = float(excess.mean())
+        body_counts = expected.body
+        # a narrow tail may be so by chance, or for want of what was left out
+        if body > mean_excess:
+            body_counts = max(body_counts, expected.body_if_wider)
+        total = count * mean_excess + body_counts * body
+        mean = total / (count + body_counts)
         # the mean excess of a generalised Pareto distribution is scale / (1 - shape)
         scale = max(mean * (1 - shape), least)
         short_shape = float(f"{shape:.5g}")
@@ -407,7 +415,8 @@ class Calibration:
             raise BundleError("damaged: the calibration has no tail")
         expected = self.expected
         is_possible = min(expected.weight, expected.doubt) > 0
-        is_possible &= min(expected.body, expected.doubt_by_body) >= 0
+        bodies = (expected.body, expected.doubt_by_body, expected.body_if_wider)
+        is_possible &= min(bodies) >= 0
         if not _is_finite(expected) or not is_possible:
             raise BundleError("damaged: the calibration expects no tail")
         one_rank_each = self.scores.ndim == 1 and self.scores.shape == self.ranks.shape

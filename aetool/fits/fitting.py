@@ -43,7 +43,7 @@ from aetool.fits.preparing import (
     prepare,
     trimmed,
 )
-from aetool.fits.single_fit import fit_closed_form, fit_network
+from aetool.fits.single_fit import are_few, fit_closed_form, fit_network
 from aetool.model import Member, Model, Progress, Spec, make_params
 from aetool.spelling import option
 
@@ -397,7 +397,13 @@ class _JointFit:
             reasons = [f"{name}: {words}" for name, words in self.left_out.items()]
             why = "; ".join(reasons)
             raise DataError(f"{self.model.name} has no member that can be fitted here: {why}")
-        return joining.join(self.model.name, self.members, self._facts(), self.prepared.owner)
+        return joining.join(
+            self.model.name,
+            self.members,
+            self._facts(),
+            self.prepared.owner,
+            are_few(self.prepared),
+        )
 
     def _is_to_be_fitted(self, member: Member) -> bool:
         """Whether a member takes no more seconds than the fit may take in all, and can do what is

@@ -69,10 +69,12 @@ def join(
     members: Sequence[Fitted],
     facts: dict[str, Json],
     owner: Int | None = None,
+    is_few: bool = False,
 ) -> Bundle:
     """Join members that were fitted on the same rows to one bundle, whose plugin is `name`.
     members: one at least; facts: of the bundle, by name. owner: (rows,), the record that each row
-    is a piece of; None where rows are records.
+    is a piece of; None where rows are records. is_few: whether rows are so few that odd ones among
+    them would set the threshold; they score what they did when they were held out.
 
     A member's score becomes how rare it is among its held-out scores, in bits, unless it is that
     already; the bits of all members are joined as rarity.joined says. Code, decoder, samples, what
@@ -103,7 +105,7 @@ def join(
         plugin=name,
         params={},
         graphs=graphs,
-        calibration=_calibration(members[0], rows, parts, owner),
+        calibration=_calibration(members[0], rows, parts, owner, is_few),
         facts={**facts, "members": names, **_facts_of_first(first)},
         by_member=dict(zip(names, quantiles, strict=True)),
         # those of the first member run its own graphs, not the joined ones
@@ -129,11 +131,12 @@ def _calibration(
     rows: Int,
     parts: Float,
     owner: Int | None,
+    is_few: bool,
 ) -> Calibration:
     """The calibration of the joined model by rows that all members have held out.
 
     rows: (n,), their indices; parts: (n, columns + 1), joined; owner: (rows,), the record that each
-    row is a piece of, or None. The surprise is that of the first member.
+    row is a piece of, or None. is_few: as of `join`. The surprise is that of the first member.
     """
     surprise = first.surprise
     if surprise is not None:
@@ -147,7 +150,12 @@ def _calibration(
     expected = rarity.JOINED_TAIL
     if first.bundle.shape is not None:
         expected = rarity.PICTURES_TAIL
-    return Calibration.of(parts, surprise, expected=expected, owner=owner_of_rows)
+    expected_here = expected
+    if is_few:
+        expected_here = rarity.among_few_held_out(expected, len(parts))
+    calibration = Calibration.of(parts, surprise, expected=expected_here, owner=owner_of_rows)
+    # whoever calibrates anew has another number of records
+    return dataclasses.replace(calibration, expected=expected)
 
 
 def _names(bundles: Sequence[Bundle]) -> list[str]:

@@ -38,6 +38,7 @@ FEW_CONTENT_FOLDS = 3  # the same, of a table of many numbers
 LEAST_OTHERS = 0.4  # part of the rows that every one of these models is fitted on
 FEWEST_FOLDS = 2
 FEWEST_TO_CROSS = 20  # rows: fewer are all fitted, and none is left out
+FEW_ROWS = 500  # of fewer no solution is taken for fair: each row counts for much
 # where leaving records out needs no other fit: the folds of fewer records than this
 FEW_RECORDS = 300
 FEW_RECORDS_FOLDS = 10
@@ -55,6 +56,14 @@ def folds_of(rows: int, features: int) -> int:
     if rows * features <= MANY_NUMBERS:
         return FOLDS
     return FEW_FOLDS
+
+
+def are_few(prepared: Prepared) -> bool:
+    """Whether so few rows of a table are fitted (fewer than 500, with at most 100,000 numbers) that
+    each counts for much in what is measured on all of them, and leaving some out is quick. Never of
+    pictures, of which it takes long."""
+    is_small = prepared.features.size <= MANY_NUMBERS and prepared.spec.shape is None
+    return is_small and int(prepared.kept.sum()) < FEW_ROWS
 
 
 def written(
@@ -235,18 +244,19 @@ def fit_closed_form(
     no_rows = np.zeros(0, dtype=np.int64)
     leaves_out = solution.without(no_rows) is not None
     folds = folds_of(rows, prepared.spec.features)
+    is_fair = solution.fair and not are_few(prepared)
     is_in_time = True
     if options.max_time and not leaves_out:
         seconds_of_a_fit = time.monotonic() - started
         seconds_left = options.max_time - seconds_of_a_fit
         fits = folds
-        if not solution.fair:
+        if not is_fair:
             fits += FEW_CONTENT_FOLDS
         # each fold takes as long as the first fit did
         is_in_time = seconds_left >= seconds_of_a_fit * fits
         folds = min(folds, _affordable_folds(seconds_left, seconds_of_a_fit))
     fold = _stretches(prepared, folds, leaves_out)
-    crosses = not solution.fair and is_in_time
+    crosses = not is_fair and is_in_time
     _expect_steps(steps, fold, crosses)
     steps.advance()
     parts, surprise = out_of_fold(
