@@ -59,7 +59,8 @@ LATER = HOME.parent / "3.3"
 LAST = HOME.parent / "3.5"
 FLOATS = HOME.parent / "3.6"
 MIXTURES = HOME.parent / "3.8"
-HOMES = (HOME, LATER, LAST, FLOATS, MIXTURES)
+NOTATIONS = HOME.parent / "3.9"
+HOMES = (HOME, LATER, LAST, FLOATS, MIXTURES, NOTATIONS)
 EVERY = sorted(path for home in HOMES for path in home.glob("*.aez"))
 ARCHIVES = [path for path in EVERY if path.with_suffix(".csv").exists()]
 

@@ -8,11 +8,11 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from aetool.codec import spans, text_decimals
+from aetool.codec import spans
 from aetool.codec.records import Layout
 from aetool.codec.spans import I8, I32
-from aetool.codec.text_cells import TextCells
-from aetool.codec.text_rounding import NUMBER
+from aetool.codec.text_cells import NUMBER, TextCells
+from aetool.codec.text_decimals import ParsedCells
 from aetool.csv.fields import fields
 from aetool.data.table import Bytes
 from aetool.model import Int
@@ -95,13 +95,6 @@ class Column:
             other.stop,
         )
 
-    def numbers(self, prefix: bytes, suffix: bytes) -> tuple[Int, I8]:
-        """The numbers that stand between prefix and suffix in the cells: (digits, form), (n,) each.
-        digits: int64, the number without its point; form: int8, how many digits follow the point, +
-        32 if the last of them is 0; -1 where a cell is no plain decimal."""
-        affixes = (prefix, suffix)
-        return text_decimals.parsed(self._text_cells(), affixes)
-
     def _text_cells(self) -> TextCells:
         """The cells as TextCells, which the functions of text_decimals take; nothing is copied."""
         return TextCells(self.text, self.start, self.stop)
@@ -112,21 +105,25 @@ class Column:
         has not as many cells."""
         if len(self.start) != len(other.start):
             return False
-        affixes = text_decimals.affixes_of(self._text_cells())
-        value, form = self.numbers(*affixes)
-        value_again, form_again = other.numbers(*affixes)
+        cells = ParsedCells.of(self._text_cells())
+        # both are written in one way, as the source's cells tell it
+        cells_again = ParsedCells.between(other._text_cells(), cells.affixes, cells.notation)
         # -1 where a cell is no plain decimal
-        is_number = (form >= 0) & (form_again >= 0)
+        is_number = (cells.form >= 0) & (cells_again.form >= 0)
         # what is not short enough to be compared as a column is compared number by number
         odd = self.only(~is_number)
         odd_again = other.only(~is_number)
         if not odd.same(odd_again):
-            pairs = zip(odd.cells(), odd_again.cells(), strict=True)
-            for cell, again in pairs:
-                if not _near(cell, again, affixes, bound):
+            plain = cells.plain.only(~is_number).cells()
+            plain_again = cells_again.plain.only(~is_number).cells()
+            texts = zip(odd.cells(), odd_again.cells(), strict=True)
+            for place, (cell, again) in enumerate(texts):
+                if cell == again:
+                    continue
+                if not _near(plain[place], plain_again[place], cells.around, bound):
                     return False
-        before = Decimals(value[is_number], form[is_number])
-        after = Decimals(value_again[is_number], form_again[is_number])
+        before = Decimals(cells.value[is_number], cells.form[is_number])
+        after = Decimals(cells_again.value[is_number], cells_again.form[is_number])
         return before.near(after, bound)
 
 
@@ -136,10 +133,8 @@ def _near(
     affixes: tuple[bytes, bytes],
     bound: Fraction,
 ) -> bool:
-    """Whether two cells are the same bytes, or numbers of any length that differ by at most the
-    bound, exactly. affixes: (prefix, suffix), the text around a number."""
-    if cell == again:
-        return True
+    """Whether two cells are numbers of any length that differ by at most the bound, exactly.
+    affixes: (prefix, suffix), the text around a number."""
     number = _exactly(cell, affixes)
     number_again = _exactly(again, affixes)
     if number is None or number_again is None:

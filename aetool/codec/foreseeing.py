@@ -18,8 +18,7 @@ from aetool.codec.columns import Coded
 from aetool.codec.metas import DigitsMeta, FloatMeta, LevelMeta, Meta, NumberMeta, PatternMeta
 from aetool.codec.plans import Plan
 from aetool.codec.streams import Known, Stream
-from aetool.codec.text_cells import TextCells, text_of
-from aetool.codec.text_rounding import LONGEST_NUMBER, NUMBER
+from aetool.codec.text_cells import LONGEST_NUMBER, NUMBER, TextCells, text_of
 
 MOST_LEVELS = 4096
 MOST_COUNT = 2047

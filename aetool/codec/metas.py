@@ -30,6 +30,17 @@ FORMS = (*range(DIGITS + 1), SHORT, SHORT_ONE)
 WIDTHS = (16, 32, 64)
 OWN_BOOK = -1
 MOST_WIDE = {10: 18, 16: 16}  # digits of a number in each base
+LONGEST_GROUP_MARK = 4  # bytes between groups of digits
+WIDEST_CELL = 64  # bytes to which cells of numbers are filled up with blanks
+# the parts of a notation that are stored as they are
+LETTERS_OF_NOTATIONS = {
+    "d": "decimal",
+    "g": "group",
+    "i": "later",
+    "l": "least",
+    "q": "quoted",
+    "w": "width",
+}
 
 
 def refused(what: str) -> ArchiveError:
@@ -331,6 +342,79 @@ class PatternMeta(CellsMeta):
 
 
 @dataclass(frozen=True)
+class Notation:
+    """How the numbers of a column are written, where that is not as -1234.5 is.
+
+    decimal: the mark before decimals. group: the mark between groups of digits before it, "" for
+    none. later: how many digits each group has but the last one, which has three: 3, or 2 as in
+    12,34,567. least: numbers of fewer digits before the decimal mark have no groups. negative: the
+    text before and behind numbers below 0, in place of the column's affixes; None: these, with a
+    minus at the digits. is_bare: of 0.5 the 0 is left out. quoted: a cell with this character is
+    between quotes, "" for none. width: a cell of fewer bytes has blanks in front.
+    """
+
+    decimal: str = "."
+    group: str = ""
+    later: int = 3
+    least: int = 4
+    negative: tuple[str, str] | None = None
+    is_bare: bool = False
+    quoted: str = ""
+    width: int = 0
+
+    def to_json(self) -> dict[str, Json]:
+        """The notation as a JSON object, of the parts that are not the default: "d", decimal, "g",
+        group, "i", later, "l", least, "m", negative, "z", is_bare, "q", quoted, "w", width."""
+        stored: dict[str, Json] = {}
+        if self.negative is not None:
+            stored["m"] = list(self.negative)
+        if self.is_bare:
+            stored["z"] = 1
+        usual = Notation()
+        for letter, name in LETTERS_OF_NOTATIONS.items():
+            value = getattr(self, name)
+            if value != getattr(usual, name):
+                stored[letter] = value
+        return stored
+
+    @classmethod
+    def parsed(cls, stored: Json) -> Notation:
+        """The notation that `to_json` wrote; ArchiveError for anything else."""
+        if not isinstance(stored, Mapping):
+            raise refused("the notation of numbers must be an object")
+        unknown = stored.keys() - {"m", "z", *LETTERS_OF_NOTATIONS}
+        if unknown:
+            raise refused(f"a notation of numbers has no part {min(unknown)[:40]!r}")
+        negative = None
+        if "m" in stored:
+            before, behind = texts(stored["m"], "what stands around numbers below 0")
+            negative = (before, behind)
+        quoted = text(stored.get("q", ""), "what calls for quotes")
+        decimal = text(stored.get("d", "."), "the decimal mark")
+        group = text(stored.get("g", ""), "the mark between groups of digits")
+        if len(decimal) != 1 or len(quoted) > 1 or len(group) > LONGEST_GROUP_MARK:
+            raise refused("a mark of numbers is too long, or none")
+        return cls(
+            decimal=decimal,
+            group=group,
+            later=whole(stored.get("i", 3), 2, 3, "the digits of a group"),
+            least=whole(stored.get("l", 4), 4, DIGITS, "the digits of numbers with groups"),
+            negative=negative,
+            is_bare=flag(stored, "z"),
+            quoted=quoted,
+            width=whole(stored.get("w", 0), 0, WIDEST_CELL, "the width of cells"),
+        )
+
+
+def notation_of(stored: Stored) -> Notation | None:
+    """Read from a meta's JSON how its numbers are written; None if it does not say. ArchiveError
+    for a notation that is none."""
+    if "n" in stored:
+        return Notation.parsed(stored["n"])
+    return None
+
+
+@dataclass(frozen=True)
 class NumberMeta(PatternMeta):
     """Decimal numbers, stored as whole numbers: cell = whole * step / 10^decimals.
 
@@ -339,17 +423,19 @@ class NumberMeta(PatternMeta):
     affixes: the text before and behind each number. own_units: a whole number of a form with fewer
     digits counts in units of its own last digit, not of `decimals`. single: numbers of the first
     form were 32-bit floats once: their whole numbers count in units of 10^-single, and are written
-    as such floats are (see singles); None: they were not.
+    as such floats are (see singles); None: they were not. notation: how numbers are written, where
+    not as -1234.5 is; None: so.
     """
 
     kind = "number"
-    letters = "d f q a s r u o gap"
+    letters = "d f q a s r u o n gap"
     decimals: int = 0
     forms: tuple[int, ...] = (0,)
     step: int = 1
     affixes: tuple[str, str] = ("", "")
     own_units: bool = False
     single: int | None = None
+    notation: Notation | None = None
 
     @property
     def valued(self) -> int:
@@ -367,8 +453,10 @@ class NumberMeta(PatternMeta):
 
     def to_json(self) -> dict[str, Json]:
         """The meta as JSON: as of PatternMeta, "d", decimals, and "f", forms; "q", step, "a",
-        affixes, "u", own_units, and "o", single, where they are not the default."""
+        affixes, "u", own_units, "o", single, and "n", notation, where they are not the default."""
         stored = {**super().to_json(), "d": self.decimals, "f": list(self.forms)}
+        if self.notation is not None:
+            stored["n"] = self.notation.to_json()
         if self.own_units:
             stored["u"] = 1
         if self.single is not None:
@@ -402,6 +490,7 @@ class NumberMeta(PatternMeta):
             affixes=(before, behind),
             own_units=flag(stored, "u"),
             single=single,
+            notation=notation_of(stored),
         )
 
 
@@ -412,15 +501,17 @@ class FloatMeta(PatternMeta):
     places: how many decimals, so that the value is the whole number that over 10^places is nearest
     to the float; None: the value is the float's bits, as a number in the order of floats. offsets:
     how many floats above that decimal the number lies, a kind for each. bare: whole numbers are
-    written without ".0". single: the decimal is first rounded to a 32-bit float.
+    written without ".0". single: the decimal is first rounded to a 32-bit float. notation: how the
+    numbers' digits are written, where not as in -1234.5; None: so.
     """
 
     kind = "float"
-    letters = "d f i s r o gap"
+    letters = "d f i s r o n gap"
     places: int | None = None
     offsets: tuple[int, ...] = (0,)
     bare: bool = False
     single: bool = False
+    notation: Notation | None = None
 
     @property
     def valued(self) -> int:
@@ -428,9 +519,11 @@ class FloatMeta(PatternMeta):
         return len(self.offsets)
 
     def to_json(self) -> dict[str, Json]:
-        """The meta as JSON: as of PatternMeta; "d", places, "f", offsets, "i", bare, and "o",
-        single, where they are not the default."""
+        """The meta as JSON: as of PatternMeta; "d", places, "f", offsets, "i", bare, "o", single,
+        and "n", notation, where they are not the default."""
         stored = super().to_json()
+        if self.notation is not None:
+            stored["n"] = self.notation.to_json()
         if self.places is not None:
             stored["d"] = self.places
         if self.offsets != FloatMeta.offsets:
@@ -457,6 +550,7 @@ class FloatMeta(PatternMeta):
             offsets=tuple(whole(o, -MOST_OFFSET, MOST_OFFSET, "an offset") for o in offsets),
             bare=flag(stored, "i"),
             single=flag(stored, "o"),
+            notation=notation_of(stored),
         )
 
 

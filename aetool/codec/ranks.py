@@ -15,13 +15,14 @@ from typing import Generic, Self, TypeVar
 
 import numpy as np
 
-from aetool.codec import blocks, planning, skeletons, spans, text_decoding, textual
+from aetool.codec import blocks, notations, planning, skeletons, spans, text_decoding, textual
 from aetool.codec.blobs import read_varint, varint
 from aetool.codec.columns import Book, Coded, Decoded, sensible
 from aetool.codec.limits import check_cells
 from aetool.codec.metas import LevelMeta, NumberMeta, PartsMeta, RankMeta, gap_in
 from aetool.codec.spans import I32, Spans
 from aetool.codec.streams import Stream
+from aetool.codec.text_cells import TextCells, affixes_in
 from aetool.errors import ArchiveError
 from aetool.model import Int
 
@@ -97,6 +98,19 @@ class _Group(Group[_Candidate]):
         self.members.append(candidate)
         self.cells.update(candidate.cells)
 
+    def in_order(self) -> list[bytes]:
+        """The different cells, by `_order` of the numbers that they are, as the first column
+        writes numbers."""
+        meta = self.members[0].column.meta
+        cells = list(self.cells)
+        if not isinstance(meta, NumberMeta) or meta.notation is None:
+            return sorted(cells, key=_order)
+        text = TextCells(*spans.behind_another(cells).places())
+        plain = notations.plain(text, affixes_in(meta), meta.notation).cells()
+        # what is no number has its own place among those that are none
+        numbers = {cell: number or cell for cell, number in zip(cells, plain, strict=True)}
+        return sorted(cells, key=lambda cell: (*_order(numbers[cell]), cell))
+
 
 def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
     """Add to `others` of each column, in place, its encoding as ranks in a sorted dictionary of its
@@ -110,7 +124,7 @@ def offer(columns: Sequence[Coded], effort: planning.Effort) -> None:
 def _offer_book(group: _Group, effort: planning.Effort) -> None:
     """Add to `others` of each column of a group, in place, its encoding as ranks in one dictionary,
     which is encoded here. effort: how far to search for ways to store it."""
-    cells = sorted(group.cells, key=_order)
+    cells = group.in_order()
     blob = packed(cells, effort)
     # one object for all members: where several of them are stored, it is so once
     book = Book(blob)

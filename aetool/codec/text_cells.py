@@ -8,6 +8,7 @@ specials (a few short texts that come often, named in the meta) or are stored as
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -26,9 +27,13 @@ MAX_SPECIAL = 62  # different odd cells, before a column is not taken for one of
 ODD_CELLS = 20  # one cell in so many may be odd, whatever it is
 LOOKED_AT = 256  # cells of a sample, which tells of most columns that they are not of a form
 
+LONGEST_NUMBER = 400  # bytes of one that is read digit by digit
+NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+
 ALL_ROWS = slice(None)
 
 Affixes = tuple[bytes, bytes]  # (text before, text behind) the numbers of a column
+NO_AFFIXES: Affixes = (b"", b"")
 Pattern = NumberMeta | FloatMeta | DigitsMeta | DateMeta
 Rows = Array | slice
 

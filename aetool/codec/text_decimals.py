@@ -9,17 +9,20 @@ whole numbers are rounded to multiples of a step; `text_rounding` has what is to
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from aetool.codec import spans
+from aetool.codec import notation_choice, notations, spans
 from aetool.codec.columns import Coded
-from aetool.codec.metas import NumberMeta
+from aetool.codec.metas import Notation, NumberMeta
 from aetool.codec.spans import SHORT, SHORT_ONE, digits_behind, ends_in_zero
 from aetool.codec.text_cells import (
+    NO_AFFIXES,
+    NUMBER,
     Affixes,
     TextCells,
     specials_of,
@@ -31,6 +34,9 @@ from aetool.model import Array, Int
 
 AFFIX = 8  # bytes of the longest text before or behind numbers
 CELLS_FOR_AFFIXES = 64  # that are looked at
+CELLS_FOR_NOTATION = 64  # of all, and as many of those that are no numbers in the usual way
+FEWEST_WRITTEN = 8  # cells that a notation must make numbers of, to be worth its description
+LOOKS = 2  # at a column for its notation
 LARGEST_ALLOWED = 1 << 61  # units of the last decimal in a bound, so that twice as many fit 64 bits
 LEAST_NUMBERS = 0.3  # of the cells, for a column of numbers
 MOST_NUMBERS = 0.99  # whose decimals set the scale of the column
@@ -96,24 +102,83 @@ def parsed(text: TextCells, affixes: Affixes) -> tuple[Int, Array]:
 @dataclass(eq=False)
 class ParsedCells:
     """Cells of a column with the numbers that were read between their affixes. value, form: (n,),
-    the numbers without their point, and how each is written, -1 for no number; see `parsed`."""
+    the numbers without their point, and how each is written, -1 for no number; see `parsed`.
+
+    notation: how numbers are written, if not in the usual way; None: so. plain: the cells as plain
+    decimals between `around`: of the usual way the cells themselves.
+    """
 
     text: TextCells
     affixes: Affixes
     value: Int
     form: Array
+    notation: Notation | None
+    plain: TextCells
+    around: Affixes
 
     @classmethod
     def of(cls, text: TextCells) -> ParsedCells:
-        """Read the cells of a column, between the affixes that are commonest in a sample."""
-        return cls.between(text, affixes_of(text))
+        """Read the cells of a column, between the affixes that are commonest in a sample, in the
+        notation in which most cells are numbers."""
+        best = cls.between(text, affixes_of(text))
+        # cells that were odd may tell more of the notation, once
+        for _ in range(LOOKS):
+            rows = np.flatnonzero(best.form < 0)
+            if len(rows) < FEWEST_WRITTEN:
+                break
+            again = best._in_other_notation(rows)
+            if again is None:
+                break
+            best = again
+        return best
 
     @classmethod
-    def between(cls, text: TextCells, affixes: Affixes) -> ParsedCells:
-        """Read the cells of a column, between these affixes (text before, text behind); a cell
-        without them has no number."""
-        value, form = parsed(text, affixes)
-        return cls(text, affixes, value, form)
+    def between(
+        cls,
+        text: TextCells,
+        affixes: Affixes,
+        notation: Notation | None = None,
+    ) -> ParsedCells:
+        """Read the cells of a column, between these affixes (text before, text behind), in this
+        notation, None for the usual one; a cell without them has no number."""
+        plain = text
+        around = affixes
+        if notation is not None:
+            plain = notations.plain(text, affixes, notation)
+            around = NO_AFFIXES
+        value, form = parsed(plain, around)
+        return cls(text, affixes, value, form, notation, plain, around)
+
+    def _in_other_notation(self, odd: Int) -> ParsedCells | None:
+        """The same cells, read in the notation in which most of them are numbers; None unless that
+        makes numbers of FEWEST_WRITTEN more. odd: the rows of those that are none so far."""
+        of_odd = self.text.only(odd).sample(CELLS_FOR_NOTATION)
+        sample = [*self.text.sample(CELLS_FOR_NOTATION), *of_odd]
+        best = self
+        writings = notation_choice.writings(sample)
+        # the rule: words, and numbers in the usual way
+        if not writings:
+            return None
+        most = self.numbers() + FEWEST_WRITTEN - 1
+        for writing in writings:
+            other = ParsedCells.between(self.text, writing.affixes, writing.notation)
+            count = other.numbers()
+            if count > most:
+                best = other
+                most = count
+        return None if best is self else best
+
+    def numbers(self) -> int:
+        """About how many of the cells are numbers: plain decimals, and of the others as many as a
+        sample of them has, with exponents or too many digits."""
+        odd = np.flatnonzero(self.form < 0)
+        sample = self.plain.only(odd).sample(CELLS_FOR_NOTATION)
+        prefix, suffix = map(re.escape, self.around)
+        number = re.compile(prefix + NUMBER.pattern + suffix)
+        longer = sum(number.fullmatch(cell) is not None for cell in sample)
+        # of no others there is no sample
+        share = longer / max(1, len(sample))
+        return len(self.form) - len(odd) + int(share * len(odd))
 
 
 # ---- how numbers are written
@@ -186,6 +251,7 @@ def as_decimals(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
     meta = NumberMeta(
         specials=specials,
         affixes=affixes,
+        notation=cells.notation,
     )
     meta = _with_scale(
         meta,

@@ -5,13 +5,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from aetool.codec import digits, floats, singles, spans
+from aetool.codec import digits, floats, notations, singles, spans
 from aetool.codec.blobs import read_varint
 from aetool.codec.columns import Decoded, sensible
 from aetool.codec.limits import MAX_ROWS, check_text
 from aetool.codec.metas import DateMeta, DigitsMeta, FloatMeta, LevelMeta, NumberMeta, TextMeta
 from aetool.codec.spans import I32, Spans, begins, behind_another, unpack_cells
-from aetool.codec.text_cells import Affixes, Pattern, affixes_in, bytes_of_texts, kind_of_rest
+from aetool.codec.text_cells import (
+    NO_AFFIXES,
+    Affixes,
+    Pattern,
+    affixes_in,
+    bytes_of_texts,
+    kind_of_rest,
+)
 from aetool.data import dates
 from aetool.data.table import Bytes
 from aetool.errors import ArchiveError
@@ -93,7 +100,10 @@ def _written_floats(meta: FloatMeta, kinds: Int, values: Int) -> Spans:
     its decimal."""
     texts = floats.restored(meta, values, kinds)
     cells = bytes_of_texts(texts)
-    return behind_another(cells)
+    written = behind_another(cells)
+    if meta.notation is not None:
+        return notations.spelled(written, NO_AFFIXES, meta.notation)
+    return written
 
 
 def _written_dates(meta: DateMeta, ticks: Int) -> Spans:
@@ -142,6 +152,8 @@ def _written_numbers(meta: NumberMeta, kinds: Int, values: Int) -> Spans:
         wholes[is_single] = singles.printed(values[is_single], meta.single, meta.decimals)
     pool, length = spans.write(wholes, forms_of_cells, meta.decimals)
     written = _one_behind_the_other(pool, length)
+    if meta.notation is not None:
+        return notations.spelled(written, affixes, meta.notation)
     if not around:
         return written
     # again, as now the numbers' own bytes are known, which may be many for each

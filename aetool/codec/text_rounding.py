@@ -6,7 +6,6 @@ rounded, and how far off it then is, is computed in fractions, so that the bound
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +17,9 @@ from aetool.codec.columns import Coded
 from aetool.codec.metas import NumberMeta
 from aetool.codec.spans import I32, SHORT, digits_behind
 from aetool.codec.text_cells import (
+    LONGEST_NUMBER,
     LOOKED_AT,
+    NUMBER,
     Affixes,
     TextCells,
     specials_of,
@@ -29,8 +30,6 @@ from aetool.codec.text_decimals import LARGEST_ALLOWED, LEAST_NUMBERS, ParsedCel
 from aetool.data.table import Bytes, Mask
 from aetool.model import Int
 
-LONGEST_NUMBER = 400  # bytes of one that is read digit by digit
-NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 FINE_ENOUGH = 64  # units of the last decimal in a bound: rounding loses at most 1 in so many of it
 HALF = Fraction(1, 2)
 # a number below it can be multiplied, or have half a divisor added, within 64 bits
@@ -110,7 +109,7 @@ class UnevenNumbers:
         """Read the numbers of a column, also those that are no plain decimals: with exponents or
         too many digits for 64 bits. These are not found where a sample of the cells has none."""
         others = np.flatnonzero(cells.form < 0)
-        long_numbers = _long_numbers(cells.text, others, cells.affixes)
+        long_numbers = _long_numbers(cells.plain, others, cells.around)
         return cls(cells, long_numbers)
 
     def are_few(self) -> bool:
@@ -174,6 +173,7 @@ class UnevenNumbers:
             forms=(SHORT,),
             step=grid.step,
             affixes=texts_of_affixes(self.parsed.affixes),
+            notation=self.parsed.notation,
         )
         return column.coded(self.parsed.text, meta)
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from aetool.codec import digits, floats
+from aetool.codec import digits, floats, notations
 from aetool.codec.blobs import varint
 from aetool.codec.columns import Coded
 from aetool.codec.metas import (
@@ -30,6 +30,7 @@ from aetool.codec.metas import (
 from aetool.codec.spans import I32, SHORT, SHORT_ONE, Spans, digits_behind, pack_cells
 from aetool.codec.streams import Stream
 from aetool.codec.text_cells import (
+    NO_AFFIXES,
     Affixes,
     Levels,
     TextCells,
@@ -79,9 +80,10 @@ def encode(
         return _by_foreseen(text, foreseen, bound)
     if not len(text):
         return Coded(TextMeta(), [], [b""])
-    coded = _by_first_way(text, bound)
+    cells = ParsedCells.of(text)
+    coded = _by_first_way(cells, bound)
     if bound is not None and isinstance(coded.meta, NumberMeta):
-        is_exact = not coded.error and coded.meta == _by_first_way(text, None).meta
+        is_exact = not coded.error and coded.meta == _by_first_way(cells, None).meta
         if not is_exact:
             return coded
     # what holds no numbers is exact, as numbers may be that fit no grid within the bound: it may be
@@ -90,7 +92,7 @@ def encode(
     coded.cells = Spans(buffer, start.astype(np.int64), length)
     share_of_long = float((length >= LONG_FLOAT).mean())
     if share_of_long >= LEAST_LONG:
-        _add_way(coded, _as_floats(text))
+        _add_way(coded, _as_floats(cells))
     if isinstance(coded.meta, TextMeta | LevelMeta):
         _add_way(coded, _as_digits(text))
     return coded
@@ -103,23 +105,24 @@ def _add_way(coded: Coded, other: Coded | None) -> None:
         coded.others.append(other)
 
 
-def _by_first_way(text: TextCells, bound: Fraction | None) -> Coded:
+def _by_first_way(cells: ParsedCells, bound: Fraction | None) -> Coded:
     """Encode the column, of at least one cell, in the first of these ways that its cells suit:
     numbers, within the bound unless it is None, dates, levels (different texts), texts."""
-    as_numbers = _as_numbers(text, bound)
+    as_numbers = _as_numbers(cells, bound)
     if as_numbers is not None:
         return as_numbers
+    text = cells.text
     # an index into a dictionary that has more than half of the cells would save nothing
     most = min(MAX_LEVELS, len(text) // 2 + 1)
     levels = text.levels(most)
     if levels is not None:
         return _as_dates(levels) or _as_levels(levels, LevelMeta())
-    cells = text.cells()
-    every_row = np.arange(len(cells), dtype=np.int32)
-    as_dates = _as_dates(Levels(cells, every_row))
+    texts = text.cells()
+    every_row = np.arange(len(texts), dtype=np.int32)
+    as_dates = _as_dates(Levels(texts, every_row))
     if as_dates is not None:
         return as_dates
-    return _as_texts(cells, TextMeta())
+    return _as_texts(texts, TextMeta())
 
 
 def _as_texts(cells: list[bytes], meta: Meta) -> Coded:
@@ -135,7 +138,7 @@ def _by_foreseen(text: TextCells, meta: Meta, bound: Fraction | None) -> Coded:
     model knows."""
     if isinstance(meta, NumberMeta):
         affixes = affixes_in(meta)
-        cells = ParsedCells.between(text, affixes)
+        cells = ParsedCells.between(text, affixes, meta.notation)
         # the model's numbers are exact
         if meta.step == 1:
             own_meta = _in_own_units(cells, meta)
@@ -205,11 +208,10 @@ def _rounded_as_foreseen(
     return coded
 
 
-def _as_numbers(text: TextCells, bound: Fraction | None) -> Coded | None:
+def _as_numbers(cells: ParsedCells, bound: Fraction | None) -> Coded | None:
     """Encode the column as decimals, rounded within the bound unless it is None or 0; None if less
     than LEAST_NUMBERS of its cells are numbers, or the others are too many and too different, see
     `specials_of`."""
-    cells = ParsedCells.of(text)
     if bound:
         column = UnevenNumbers.of(cells)
         grid = column.grid(bound)
@@ -218,15 +220,20 @@ def _as_numbers(text: TextCells, bound: Fraction | None) -> Coded | None:
     return as_decimals(cells, bound)
 
 
-def _as_floats(text: TextCells) -> Coded | None:
+def _as_floats(cells: ParsedCells) -> Coded | None:
     """Encode the column, of at least one cell, as 64-bit floats that are written in the fewest
     digits; None if less than half of the cells, or of a sample, are such, or the others are too
     many and too different, see `specials_of`."""
+    text = cells.text
+    written = text
+    # nothing stands around floats
+    if cells.notation is not None and cells.affixes == NO_AFFIXES:
+        written = cells.plain
     # a few cells tell of most columns that they are none
-    _, good_of_sample, _ = floats.read(text.sample())
+    _, good_of_sample, _ = floats.read(written.sample())
     if good_of_sample.mean() < LEAST_FLOATS:
         return None
-    numbers, good, bare = floats.read(text.cells())
+    numbers, good, bare = floats.read(written.cells())
     rows = np.flatnonzero(good)
     meta, stored, kinds_of_good, fits = floats.taken_apart(numbers[rows], bare)
     good[rows[~fits]] = False
@@ -235,14 +242,18 @@ def _as_floats(text: TextCells) -> Coded | None:
         return None
     kinds = np.zeros(len(text), np.int64)
     kinds[rows] = kinds_of_good
-    meta = dataclasses.replace(meta, specials=specials)
+    notation = None if written is text else cells.notation
+    meta = dataclasses.replace(meta, specials=specials, notation=notation)
     return with_odd_cells(text, meta, stored[fits], good, kinds)
 
 
 def _floats_by_meta(text: TextCells, meta: FloatMeta) -> Coded:
     """Encode the column by a meta of floats; other cells are stored as its specials, or as their
     text."""
-    numbers, good = floats.read_as(text.cells(), meta.bare)
+    written = text
+    if meta.notation is not None:
+        written = notations.plain(text, NO_AFFIXES, meta.notation)
+    numbers, good = floats.read_as(written.cells(), meta.bare)
     rows = np.flatnonzero(good)
     stored, kinds_of_good, fits = floats.taken_apart_by(meta, numbers[rows])
     good[rows[~fits]] = False

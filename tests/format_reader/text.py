@@ -1,6 +1,7 @@
 """Tables in text, and their cells (FORMAT.md, sections 3 and 7)."""
 
 import datetime
+import re
 import struct
 
 from tests.format_reader.blobs import blob, cells
@@ -109,9 +110,30 @@ def number(value, form, meta):
     digits = str(abs(value)).rjust(places + 1, "0")
     whole, behind = digits[: len(digits) - places], digits[len(digits) - places :]
     behind = behind[:form] if form < 64 else behind.rstrip("0").ljust(form - 64, "0")
-    before, after = meta.get("a", ["", ""])
     sign, point = "-" if value < 0 else "", "." if behind else ""
-    return f"{before}{sign}{whole}{point}{behind}{after}"
+    return in_notation(f"{sign}{whole}{point}{behind}", meta)
+
+
+def in_notation(number, meta):
+    """The cell of a number, with what stands around it."""
+    before, after = meta.get("a", ["", ""])
+    if "n" not in meta:
+        return f"{before}{number}{after}"
+    notation, unsigned = meta["n"], number.removeprefix("-")
+    if unsigned != number:
+        before, after = notation.get("m", [before + "-", after])
+    if "z" in notation and unsigned.startswith("0."):
+        unsigned = unsigned[1:]
+    whole = re.match("[0-9]*", unsigned)[0]
+    grouped = ""
+    for place, digit in enumerate(whole):
+        grouped += digit
+        follow = len(whole) - 1 - place
+        if len(whole) >= notation.get("l", 4) and follow >= 3:
+            grouped += notation.get("g", "") * ((follow - 3) % notation.get("i", 3) == 0)
+    cell = grouped + unsigned[len(whole) :].replace(".", notation.get("d", "."))
+    quote = '"' * (notation.get("q", "\n") in cell)
+    return f"{quote}{before}{cell}{after}{quote}".rjust(notation.get("w", 0))
 
 
 def printed_single(value, meta):
@@ -129,7 +151,7 @@ def float_text(value, kind, meta):
         value = ordered(value) + meta.get("f", [0])[kind]
     (number,) = struct.unpack("<d", struct.pack("<q", ordered(value)))
     text = repr(number)
-    return (text.removesuffix(".0") if "i" in meta else text).encode()
+    return in_notation(text.removesuffix(".0") if "i" in meta else text, meta).encode("latin-1")
 
 
 def ordered(bits):

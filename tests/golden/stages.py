@@ -21,6 +21,7 @@ LAST = Path(__file__).parent / "3.5"
 FLOATS = Path(__file__).parent / "3.6"
 FIELDS = Path(__file__).parent / "3.7"
 MIXTURES = Path(__file__).parent / "3.8"
+NOTATIONS = Path(__file__).parent / "3.9"
 
 
 def prices(rows=900):
@@ -248,6 +249,48 @@ def weekly(rows=4300):
     return "hour,load,drift,share\n" + "".join(lines)
 
 
+def written(value, places, decimal, group, negative="-{}", usual="{}", least=4, later=3):
+    """A number in a notation, by the plainest means."""
+    whole, _, behind = f"{abs(value):.{places}f}".partition(".")
+    groups = [whole[-3:]]
+    rest = whole[:-3]
+    while rest:
+        groups.insert(0, rest[-later:])
+        rest = rest[:-later]
+    number = (group if len(whole) >= least else "").join(groups)
+    number += decimal + behind if behind else ""
+    return (negative if value < 0 else usual).format(number)
+
+
+def quoted(cell):
+    """A cell as a file separated by commas has it."""
+    return f'"{cell}"' if "," in cell else cell
+
+
+def notations(rows=900):
+    """Numbers as Europe, America, India, banks, statisticians and printed lists write them."""
+    rng = np.random.default_rng(44)
+    lines = []
+    walk = 4000.0
+    for place in range(rows):
+        walk += rng.normal(0, 40)
+        amount = rng.lognormal(7, 1.5) * rng.choice([-1, 1], p=[0.2, 0.8])
+        line = [
+            quoted(written(walk, 2, ",", ".")),
+            quoted(written(amount, 2, ".", ",", "(${})", "${}")),
+            written(amount / 3, 1, ".", "\u202f", "\u2212{} \u20ac", "{} \u20ac", least=5),
+            quoted(written(amount * 100, 0, ".", ",", later=2)),
+            written(rng.normal() / 3, 3, ".", "").replace("0.", "."),
+            written(9 * (walk - 4000), 1, ".", "'", "{}-", "{}").rjust(9),
+            quoted(repr(int(rng.integers(0, 999)) / 10 + 0.2).replace(".", ",")),
+            written(round(rng.normal(), 1) + 0.0, 1, ".", "", "-{} %", "+{} %"),
+        ]
+        if place % 71 == 5:
+            line[place % 8] = ["", "NA", "1.5", "-0", '"1,5"'][place % 5]
+        lines.append(",".join(line) + "\n")
+    return "walk,dollars,euros,rupees,share,owed,sum,change\n" + "".join(lines)
+
+
 SOURCES = {"totals": totals, "words": words, "ranks": prices, "floats": moved}
 MIXED_SOURCES = {"mixtures": mixtures, "weekly": weekly}
 LATER_SOURCES = {"keys": keys, "sentences": sentences}
@@ -273,6 +316,16 @@ def main(names):
             source.write_text(MIXED_SOURCES[name]())
             options = CompressOptions(effort=planning.BEST, force=True)
             operations.compress(source, MIXTURES / f"{name}.aez", None, options)
+            continue
+        if name in ("notations", "near_notations"):
+            NOTATIONS.mkdir(exist_ok=True)
+            source = NOTATIONS / f"{name}.csv"
+            source.write_text(notations())
+            bounds = {} if name == "notations" else {"": "1%"}
+            options = CompressOptions(max_error=bounds, force=True)
+            operations.compress(source, NOTATIONS / f"{name}.aez", None, options)
+            if bounds:
+                operations.decompress(NOTATIONS / f"{name}.aez", source, force=True)
             continue
         typed = TYPED_SOURCES | TYPED_FLOAT_SOURCES
         if name in typed:
