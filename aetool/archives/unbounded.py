@@ -218,8 +218,8 @@ def _otherwise_written(
     wanted: Mapping[str, str],
     errors: Mapping[str, Json],
 ) -> Iterator[str]:
-    """Yield a line for each way of writing numbers that cannot be bounded (thousands separators, a
-    decimal comma), with the columns that have it. beginning: what the first records of the table
+    """Yield a line for each way of writing numbers (thousands separators, a decimal comma) of which
+    columns were not bounded, with these columns. beginning: what the first records of the table
     say of its columns. wanted: the bounds that were asked for, by column, "" for all others;
     errors: the archive's, by column label."""
     header_names = beginning.header_names()
@@ -240,8 +240,8 @@ def _otherwise_written(
             names.setdefault(COMMA, []).append(column.name)
     for way, columns in names.items():
         yield (
-            f"{', '.join(columns)}: numbers with {way} are stored exactly (only those written like "
-            "1234.5 are bounded)"
+            f"{', '.join(columns)}: numbers with {way} are stored exactly (too few are written "
+            "alike, or the bound is below their last digit)"
         )
 
 
