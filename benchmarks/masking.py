@@ -93,12 +93,17 @@ def main() -> None:
     """Run and print."""
     parser = common.parser(__doc__)
     parser.add_argument("--half", choices=("chosen", "kept"), help="of this half alone")
+    parser.add_argument("--sets", type=int, help="so many of each half alone, the first by name")
     options = parser.parse_args()
     folders = [common.need(options.data / name) for name in ("detect", "odd")]
+    paths = [path for folder in folders for path in sorted(folder.glob("*.npz"))]
+    halves_of_paths = pd.Series([halves.half(path) for path in paths])
+    place_in_half = halves_of_paths.groupby(halves_of_paths).cumcount()
     rows = []
-    for path in [path for folder in folders for path in sorted(folder.glob("*.npz"))]:
-        half = halves.half(path)
+    for path, half, place in zip(paths, halves_of_paths, place_in_half, strict=True):
         if options.half not in (None, half):
+            continue
+        if options.sets is not None and place >= options.sets:
             continue
         table = ordinary_rows(path, np.random.default_rng(0), MOST)
         for kind, part in PLANTED:
